@@ -1,0 +1,77 @@
+//! What *build* hands to *link*: the rlibs of one program, sorted into base and hot crates.
+
+use camino::Utf8PathBuf;
+
+/// The toolchain that compiled a program; anything linked with it must come from the same one.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Toolchain {
+    /// The real `rustc`, not rustup's proxy.
+    pub rustc: Utf8PathBuf,
+    /// `rustc --print sysroot`.
+    pub sysroot: Utf8PathBuf,
+    /// The target triple, such as `x86_64-unknown-linux-gnu`.
+    pub target: String,
+    /// The host triple, whose `rust-lld` is used.
+    pub host: String,
+    /// All of `rustc -vV`, the identity of libstd and of every ABI.
+    pub version: String,
+}
+
+/// Everything that one compilation of a program produced.
+#[derive(Debug, Clone)]
+pub struct Compiled {
+    pub toolchain: Toolchain,
+    /// The cargo profile's name: `dev`, `release`, or the user's own.
+    pub profile: String,
+    /// Third-party crates of the target graph, and kt-runtime with all it needs; sorted by package name, version and file name.
+    pub base: Vec<BaseCrate>,
+    /// Crates that a developer may edit (workspace members and path dependencies), dependencies first.
+    pub hot: Vec<HotCrate>,
+    /// C libraries that build scripts of the target graph asked for.
+    pub native: NativeLibraries,
+    pub program: CompiledProgram,
+}
+
+/// A crate of the base.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct BaseCrate {
+    pub package: String,
+    pub version: String,
+    pub rlib: Utf8PathBuf,
+}
+
+/// A crate that a developer may edit.
+#[derive(Debug, Clone)]
+pub struct HotCrate {
+    pub package: String,
+    pub version: String,
+    /// As rustc knows it, with underscores.
+    pub crate_name: String,
+    pub rlib: Utf8PathBuf,
+    /// Indices in [`Compiled::hot`] of every hot crate it depends on, transitively; each is lower than its own.
+    pub dependencies: Vec<usize>,
+    /// blake3 over the sources that rustc read (paths and contents), as they were when it was compiled.
+    pub sources_hash: String,
+    /// The files that rustc read.
+    pub sources: Vec<Utf8PathBuf>,
+    /// How rustc was called, where it is known (members of the workspace).
+    pub invocation: Option<super::Invocation>,
+}
+
+/// What build scripts printed for the linker.
+#[derive(Debug, Clone, Default)]
+pub struct NativeLibraries {
+    /// As cargo reports them: `static=foo`, `dylib=ssl`, `foo`.
+    pub libraries: Vec<String>,
+    /// As cargo reports them: `native=/path`, `/path`.
+    pub search_paths: Vec<String>,
+}
+
+/// The bin or example that is the driver.
+#[derive(Debug, Clone)]
+pub enum CompiledProgram {
+    /// It has items of kt: compiled as an rlib that exports `kt:main`, the last of [`Compiled::hot`].
+    Library,
+    /// It has none: rustc compiled it as an executable and this is what it asked the linker to do.
+    Executable { link_line: super::LinkLine },
+}

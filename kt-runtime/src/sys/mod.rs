@@ -1,0 +1,3 @@
+//! What needs the C library: the only folder with `unsafe` beside [`worker`](crate::worker)'s loading of objects.
+
+pub mod fd;

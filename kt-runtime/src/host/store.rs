@@ -11,12 +11,17 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
+
+use tokio::time::Instant;
 
 use crate::wire::{ObjectId, limits, manifest::Manifest};
 
 /// Longest name of an object, bytes; a file system takes 255.
 const NAME: usize = 200;
+/// How long an object waits for the swap that it was uploaded for. A larger base over a slow line takes minutes.
+const WANTED: Duration = Duration::from_secs(600);
 
 /// The store of one service.
 #[derive(Debug)]
@@ -24,8 +29,8 @@ pub struct Store {
     objects: PathBuf,
     loaded: PathBuf,
     uploads: AtomicU64,
-    /// Asked for or uploaded since the last pruning: somebody is about to swap to them.
-    touched: Mutex<HashSet<ObjectId>>,
+    /// Asked for or uploaded, and when: somebody is about to swap to them.
+    wanted: Mutex<HashMap<ObjectId, Instant>>,
 }
 
 /// Why the store does not take an object or cannot give one.
@@ -104,7 +109,7 @@ impl Store {
             objects,
             loaded,
             uploads: AtomicU64::new(0),
-            touched: Mutex::default(),
+            wanted: Mutex::default(),
         };
         store.sweep(|id| id.is_none());
         Ok(store)
@@ -112,10 +117,10 @@ impl Store {
 
     /// Those of `ids` that are not there.
     pub fn missing(&self, ids: impl IntoIterator<Item = ObjectId>) -> Vec<ObjectId> {
-        let mut touched = self.touched();
+        let mut wanted = self.wanted();
         let mut missing = Vec::new();
         for id in ids {
-            touched.insert(id);
+            wanted.insert(id, Instant::now());
             if !self.path(id).exists() && !missing.contains(&id) {
                 missing.push(id);
             }
@@ -133,7 +138,7 @@ impl Store {
                 limit: limits::OBJECT,
             });
         }
-        self.touched().insert(id);
+        self.wanted().insert(id, Instant::now());
         let number = self.uploads.fetch_add(1, Ordering::Relaxed);
         let temporary = self.objects.join(format!("upload-{number}"));
         let file = File::options()
@@ -191,10 +196,11 @@ impl Store {
         Ok(())
     }
 
-    /// Removes every object that is neither in `keep` nor has been touched since the last time.
+    /// Removes every object that is neither in `keep` nor wanted by somebody whose swap is still to come.
     pub fn prune(&self, keep: &HashSet<ObjectId>) {
-        let touched = std::mem::take(&mut *self.touched());
-        self.sweep(|id| id.is_some_and(|id| !keep.contains(&id) && !touched.contains(&id)));
+        let mut wanted = self.wanted();
+        wanted.retain(|id, since| !keep.contains(id) && since.elapsed() < WANTED);
+        self.sweep(|id| id.is_some_and(|id| !keep.contains(&id) && !wanted.contains_key(&id)));
     }
 
     /// Removes all of it.
@@ -223,8 +229,8 @@ impl Store {
         self.objects.join(id.to_string())
     }
 
-    fn touched(&self) -> MutexGuard<'_, HashSet<ObjectId>> {
-        self.touched.lock().unwrap_or_else(PoisonError::into_inner)
+    fn wanted(&self) -> MutexGuard<'_, HashMap<ObjectId, Instant>> {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -393,15 +399,22 @@ mod tests {
         ));
     }
 
-    #[test]
-    fn pruning_spares_what_is_kept_and_what_somebody_just_asked_for() {
+    #[tokio::test(start_paused = true)]
+    async fn pruning_spares_what_is_kept_and_what_somebody_is_about_to_use() {
         let directory = Scratch::new("store-prune");
         let store = Store::open(directory.path()).unwrap();
-        let (old, kept) = (put(&store, b"old"), put(&store, b"kept"));
+        let (unused, kept) = (put(&store, b"unused"), put(&store, b"kept"));
+        let there = |id: ObjectId| store.path(id).exists();
+        for _ in 0..3 {
+            store.prune(&HashSet::from([kept]));
+            assert!(there(unused) && there(kept));
+        }
+        tokio::time::advance(WANTED).await;
         store.prune(&HashSet::from([kept]));
-        assert_eq!(store.missing([]), []);
-        store.prune(&HashSet::from([kept]));
-        assert_eq!(store.missing([kept, old]), [old]);
+        assert!(!there(unused) && there(kept));
+        // Once it has been used, it goes with the last generation that needs it.
+        store.prune(&HashSet::new());
+        assert!(!there(kept));
     }
 
     #[test]

@@ -97,6 +97,20 @@ impl Supervisor {
         worker.filter(|worker| worker.is_alive())
     }
 
+    /// As [`live`](Self::live), but a worker that is dying is waited for until its death is on record.
+    async fn settled(&self) -> Option<Arc<Worker>> {
+        let worker = self.state().worker.clone()?;
+        if worker.is_alive() {
+            return Some(worker);
+        }
+        if self.death(worker.id.instance).await.is_none() {
+            // It closed the channel and lives on: of no use to anybody.
+            worker.kill();
+            self.death(worker.id.instance).await;
+        }
+        None
+    }
+
     pub fn good(&self) -> Option<Good> {
         self.state().good.clone()
     }
@@ -142,7 +156,7 @@ impl Supervisor {
             .swap_lock()
             .await
             .ok_or("another generation is being loaded for too long")?;
-        if let Some(worker) = self.live() {
+        if let Some(worker) = self.settled().await {
             return Ok(worker);
         }
         let good = self
@@ -178,15 +192,21 @@ impl Supervisor {
         if !missing.is_empty() {
             return Err(SwapRefused::Missing(missing));
         }
-        match self.plan(&manifest, request.replace_worker)? {
+        let live = self.settled().await;
+        match self.plan(live, &manifest, request.replace_worker)? {
             Step::Nothing(worker, good) => Ok(self.report(&worker, good, false, None)),
             Step::Beside(worker) => self.load_beside(worker, manifest, guard).await,
             Step::NewWorker(former) => self.load_anew(former, manifest).await,
         }
     }
 
-    fn plan(&self, manifest: &Manifest, replace: bool) -> Result<Step, SwapRefused> {
-        let (Some(worker), Some(good)) = (self.live(), self.good()) else {
+    fn plan(
+        &self,
+        live: Option<Arc<Worker>>,
+        manifest: &Manifest,
+        replace: bool,
+    ) -> Result<Step, SwapRefused> {
+        let (Some(worker), Some(good)) = (live, self.good()) else {
             return Ok(Step::NewWorker(None));
         };
         if good.manifest == *manifest {
@@ -243,10 +263,9 @@ impl Supervisor {
             manifest,
             loaded,
         };
-        let untold = self.state().untold.take();
         self.publish(&worker, good.clone())
             .map_err(SwapRefused::Load)?;
-        Ok(self.report(&worker, good, true, untold.map(Replaced::Died)))
+        Ok(self.report(&worker, good, true, None))
     }
 
     async fn load_anew(
@@ -265,18 +284,13 @@ impl Supervisor {
             manifest,
             loaded,
         };
-        let untold = self.state().untold.take();
         self.publish(&worker, good.clone())
             .map_err(SwapRefused::Load)?;
-        let replaced = match former {
-            // It may have died while the new one loaded.
-            Some(former) => {
-                let id = former.id;
-                self.retire(former);
-                Some(Replaced::Incompatible { former: id })
-            }
-            None => untold.map(Replaced::Died),
-        };
+        let replaced = former.map(|former| {
+            let id = former.id;
+            self.retire(former);
+            Replaced::Incompatible { former: id }
+        });
         Ok(self.report(&worker, good, true, replaced))
     }
 
@@ -287,7 +301,9 @@ impl Supervisor {
         changed: bool,
         replaced: Option<Replaced>,
     ) -> Swapped {
-        let replaced = replaced.or_else(|| self.state().untold.take().map(Replaced::Died));
+        // A worker that was to be replaced may have died meanwhile: one reason is enough.
+        let untold = self.state().untold.take();
+        let replaced = replaced.or(untold.map(Replaced::Died));
         Swapped {
             generation: good.generation,
             worker: worker.id,
@@ -360,17 +376,10 @@ impl Supervisor {
         match answered {
             Ok(Ok(loaded)) => Ok(loaded),
             Ok(Err(why)) => Err(SwapRefused::Load(why)),
-            Err(_) => match worker.ended().await {
-                Some(end) => {
-                    // This swap tells it.
-                    let mut state = self.state();
-                    if state.untold.as_ref() == Some(&end.death) {
-                        state.untold = None;
-                    }
-                    Err(SwapRefused::Died(end.death))
-                }
+            Err(_) => match self.death(worker.id.instance).await {
+                Some(death) => Err(SwapRefused::Died(death)),
                 None => Err(SwapRefused::Load(
-                    "the worker closed its channel".to_owned(),
+                    "the worker does not end and does not answer".to_owned(),
                 )),
             },
         }

@@ -25,7 +25,7 @@ use super::{
     store::View,
 };
 use crate::{
-    sys::process::Ended,
+    sys::{fd, process::Ended},
     wire::{
         Generation, PROTOCOL, VERSION, WorkerId, channel,
         control::{Death, Exit},
@@ -47,6 +47,7 @@ pub struct Worker {
     pub view: View,
     started: Instant,
     process: Process,
+    channel: Arc<UnixStream>,
     messages: mpsc::Sender<Outgoing>,
     waiting: Mutex<Waiting>,
     /// The generation it serves, or the first that it is to serve.
@@ -109,6 +110,7 @@ impl Worker {
         let (messages, outgoing) = mpsc::channel(QUEUE);
         let (started, hello) = oneshot::channel();
         let logs = plan.config.logs.clone();
+        let stream = Arc::new(stream);
         let worker = Arc::new(Self {
             id: WorkerId {
                 pid: process.pid,
@@ -117,6 +119,7 @@ impl Worker {
             view: plan.view,
             started: Instant::now(),
             process,
+            channel: Arc::clone(&stream),
             messages,
             waiting: Mutex::new(Waiting {
                 started: Some(started),
@@ -126,7 +129,6 @@ impl Worker {
             stopped: AtomicBool::new(false),
             end: watch::Sender::new(None),
         });
-        let stream = Arc::new(stream);
         tokio::spawn(send(
             Arc::clone(&stream),
             outgoing,
@@ -258,8 +260,11 @@ impl Worker {
         end.wait_for(Option::is_some).await.ok()?.clone()
     }
 
+    /// False from the moment at which it can answer nobody any more. The kernel closes a dying process's descriptors from
+    /// the lowest on: the channel's end shows before a driver can have seen the end of its own connection, and before the
+    /// process is a zombie that tells how it died.
     pub fn is_alive(&self) -> bool {
-        self.end.borrow().is_none()
+        self.end.borrow().is_none() && !fd::hung_up(self.channel.as_fd())
     }
 
     pub fn uptime(&self) -> Duration {

@@ -128,6 +128,19 @@ pub fn set_nonblocking(descriptor: BorrowedFd<'_>) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether the other end of a socket is closed, at this moment: `poll(2)`.
+#[cfg(feature = "host")]
+pub fn hung_up(socket: BorrowedFd<'_>) -> bool {
+    let mut poll = libc::pollfd {
+        fd: socket.as_raw_fd(),
+        events: 0,
+        revents: 0,
+    };
+    // SAFETY: poll writes to the one pollfd that it is given, and does not wait.
+    let ready = unsafe { libc::poll(&raw mut poll, 1, 0) };
+    ready == 1 && poll.revents & libc::POLLHUP != 0
+}
+
 /// A copy of a descriptor (close-on-exec) whose number is at least `lowest`.
 ///
 /// # Errors

@@ -47,7 +47,8 @@ pub fn host_main() {
         .as_bytes()
         .split(|&byte| byte == b'\n')
         .map(|argument| OsString::from_vec(argument.to_vec()));
-    host::main(HostOptions::parse(arguments).unwrap());
+    let code = host::main(HostOptions::parse(arguments).unwrap());
+    std::process::exit(i32::from(code != std::process::ExitCode::SUCCESS));
 }
 
 pub struct Service {
@@ -266,7 +267,12 @@ impl Build {
                 id: id(text.as_bytes()),
                 name,
                 size: text.len() as u64,
-                build_id: code.to_owned(),
+                // The code of crates, and nothing for the rest, which is the same in all builds.
+                build_id: if text == code {
+                    code.to_owned()
+                } else {
+                    String::new()
+                },
             }
         };
         let manifest = Manifest {

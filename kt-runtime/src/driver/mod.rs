@@ -49,7 +49,7 @@ impl Driver {
         CURRENT.get_or_init(|| config().map(Self::new)).as_ref()
     }
 
-    fn new(config: DriverConfig) -> Self {
+    pub(crate) fn new(config: DriverConfig) -> Self {
         let worker = Mutex::new(config.worker);
         Self { config, connections: Mutex::default(), output: Arc::default(), worker }
     }
@@ -105,6 +105,11 @@ impl Driver {
         if connections.get(&id).is_some_and(|current| Arc::ptr_eq(current, broken)) {
             connections.remove(&id);
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     fn unavailable(&self, reason: impl ToString) -> Error {

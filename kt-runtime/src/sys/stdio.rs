@@ -54,8 +54,13 @@ pub fn set_close_on_exec(descriptor: BorrowedFd<'_>) -> io::Result<()> {
 }
 
 /// Waits until one of the descriptors can be read or has no writer left.
-pub fn wait_readable(descriptors: [BorrowedFd<'_>; 2]) -> io::Result<()> {
-    let mut polled = descriptors.map(|fd| libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 });
+pub fn wait_readable(descriptors: [Option<BorrowedFd<'_>>; 2]) -> io::Result<()> {
+    // poll(2) passes over negative descriptors.
+    let mut polled = descriptors.map(|fd| libc::pollfd {
+        fd: fd.map_or(-1, |fd| fd.as_raw_fd()),
+        events: libc::POLLIN,
+        revents: 0,
+    });
     // SAFETY: `polled` is an array of that length.
     let done = unsafe { libc::poll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, -1) };
     match (done, io::Error::last_os_error()) {

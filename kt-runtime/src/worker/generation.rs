@@ -30,6 +30,12 @@ pub(super) struct Loaded {
 }
 
 impl Loaded {
+    #[cfg(test)]
+    pub(super) fn new(generation: Generation, functions: &[&'static Function]) -> Self {
+        let functions = functions.iter().map(|function| (function.key, *function)).collect();
+        Self { generation, functions, shapes: Mutex::default() }
+    }
+
     pub(super) fn function(&self, key: &str) -> Option<&'static Function> {
         self.functions.get(key).copied()
     }

@@ -8,6 +8,8 @@ mod generation;
 mod output;
 mod registry;
 mod serve;
+#[cfg(test)]
+mod tests;
 
 use std::{
     io,

@@ -66,9 +66,14 @@ impl Output {
         let shared = Arc::new(Mutex::new(Shared { pipes, log, position, listeners: Vec::new() }));
         let drained = shared.clone();
         thread::Builder::new().name("kt-output".into()).spawn(move || {
-            let [stdout, stderr] = &waited;
-            while stdio::wait_readable([stdout.as_fd(), stderr.as_fd()]).is_ok() {
-                lock(&drained).drain();
+            let mut open = [true; 2];
+            // A pipe at its end would be readable for ever: the user's code may close its standard output.
+            while open != [false; 2] {
+                let waiting = [0, 1].map(|index| open[index].then(|| waited[index].as_fd()));
+                if stdio::wait_readable(waiting).is_err() {
+                    return;
+                }
+                open = lock(&drained).drain();
             }
         })?;
         Ok(Self { shared, flushing: AtomicBool::new(false) })
@@ -103,17 +108,28 @@ fn lock(shared: &Mutex<Shared>) -> std::sync::MutexGuard<'_, Shared> {
 }
 
 impl Shared {
-    fn drain(&mut self) {
+    /// Reads all that is there, and returns which of the pipes may bring more.
+    fn drain(&mut self) -> [bool; 2] {
+        let mut open = [false; 2];
         let mut buffer = [0; 16 << 10];
         let Self { pipes, log, position, listeners } = self;
-        for (stream, pipe) in pipes {
-            while let Ok(Some(read @ 1..)) = stdio::read_available(pipe.as_fd(), &mut buffer) {
+        for ((stream, pipe), open) in pipes.iter().zip(&mut open) {
+            loop {
+                let read = match stdio::read_available(pipe.as_fd(), &mut buffer) {
+                    Ok(Some(read @ 1..)) => read,
+                    Ok(Some(_)) | Err(_) => break,
+                    Ok(None) => {
+                        *open = true;
+                        break;
+                    }
+                };
                 // The log takes care of its own failures; what a driver sees does not depend on it.
                 *position = log.append(&buffer[..read]);
                 let piece = Piece { stream: *stream, position: *position, bytes: Bytes::copy_from_slice(&buffer[..read]) };
                 listeners.retain(|listener| listener.give(&piece));
             }
         }
+        open
     }
 }
 

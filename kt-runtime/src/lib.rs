@@ -18,4 +18,5 @@ pub mod __private;
 
 pub use call::{Call, CallFuture};
 pub use error::{Death, Error, Frame, Panic};
+pub use kt_macros::{remote, state};
 pub use state::State;

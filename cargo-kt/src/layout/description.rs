@@ -106,7 +106,7 @@ impl Description {
             }
             for (old_part, new_part) in old_type.parts.iter().zip(&new_type.parts) {
                 if let (Some(old_target), Some(new_target)) = (old_part.target, new_part.target)
-                    && old_part.role != Role::Discriminant
+                    && !old_type.has_niche_in(old_part)
                     && seen.insert((old_target, new_target))
                 {
                     pairs.push((old_target, new_target));
@@ -119,6 +119,26 @@ impl Description {
 
     fn target(&self, part: &Part) -> Option<&Type> {
         self.types.get(part.target?)
+    }
+
+    /// How much memory a type takes; arrays say no size in DWARF, so it is that of their elements.
+    fn extent(&self, of: &Type, depth: usize) -> String {
+        match (of.size, of.align) {
+            (Some(size), Some(align)) => format!("{size} bytes aligned to {align}"),
+            (Some(size), None) => format!("{size} bytes"),
+            (None, _) => {
+                let element = of
+                    .parts
+                    .first()
+                    .filter(|part| depth > 0 && part.role == Role::Element);
+                match element.and_then(|part| Some((part.value.as_deref()?, self.target(part)?))) {
+                    Some((length, element)) => {
+                        format!("{length} times {}", self.extent(element, depth - 1))
+                    }
+                    None => "no size".to_owned(),
+                }
+            }
+        }
     }
 
     /// What differs between two types themselves, apart from what they lead to.
@@ -150,7 +170,7 @@ impl Description {
                 let difference = format!("{what}: `{old_name}` → `{new_name}`");
                 let same_stem = old_target.map(Type::stem) == new_target.map(Type::stem);
                 // The place of a discriminant may be a niche, which moves with what is in the variants.
-                if !same_stem && old_part.role != Role::Discriminant {
+                if !same_stem && !old.has_niche_in(old_part) {
                     return Some((difference, Weight::Cause));
                 }
                 consequence.get_or_insert(difference);
@@ -165,15 +185,14 @@ impl Description {
                 }
                 consequence.get_or_insert(format!("{what}: {old_value} → {new_value}"));
             }
-            // Arrays have no size of their own in DWARF.
-            is_moved |= old_target.map(Type::extent) != new_target.map(Type::extent)
-                || old_target.is_some_and(|target| target.form == Form::Array);
+            is_moved |= old_target.map(|target| self.extent(target, 8))
+                != new_target.map(|target| new_graph.extent(target, 8));
         }
         if let Some(part) = new.parts.get(old.parts.len()) {
             let title = part.title(old.parts.len());
             return Some((format!("{title} of `{}`: added", new.name), Weight::Cause));
         }
-        let (old_extent, new_extent) = (old.extent(), new.extent());
+        let (old_extent, new_extent) = (self.extent(old, 0), new_graph.extent(new, 0));
         // With parts as they were, the reason lies here: another `repr`.
         if old_extent != new_extent && !is_moved && consequence.is_none() {
             return Some((
@@ -208,12 +227,9 @@ impl Type {
             .map_or(&self.name, |position| &self.name[..position])
     }
 
-    fn extent(&self) -> String {
-        match (self.size, self.align) {
-            (Some(size), Some(align)) => format!("{size} bytes aligned to {align}"),
-            (Some(size), None) => format!("{size} bytes"),
-            (None, _) => "no size".to_owned(),
-        }
+    /// Whether a part is the discriminant of an enum with fields, which may be any integer that such a field has.
+    fn has_niche_in(&self, part: &Part) -> bool {
+        part.role == Role::Discriminant && self.form == Form::Structure
     }
 
     fn offsets(&self) -> Vec<Option<u64>> {

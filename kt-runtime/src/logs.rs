@@ -10,10 +10,6 @@ use std::{fs, io, path::Path};
 
 #[cfg(feature = "host")]
 pub use read::LogReader;
-#[cfg_attr(
-    not(feature = "host"),
-    expect(unused_imports, reason = "the worker writes")
-)]
 pub use write::LogWriter;
 
 /// Size at which the next segment is begun, bytes.

@@ -63,10 +63,7 @@ impl LogWriter {
 
     /// Appends `bytes` and returns the position after them. Bytes that cannot be written are dropped: the position is then
     /// the one after those that could.
-    ///
-    /// # Errors
-    /// None today; the caller goes on without a log if there ever is one.
-    pub fn append(&mut self, bytes: &[u8]) -> io::Result<u64> {
+    pub fn append(&mut self, bytes: &[u8]) -> u64 {
         let mut left = bytes;
         if let Err(error) = self.try_append(&mut left) {
             let lost = self.lost.get_or_insert_with(|| Lost {
@@ -76,7 +73,7 @@ impl LogWriter {
             lost.bytes += left.len() as u64;
             lost.reason = error.to_string();
         }
-        Ok(self.position)
+        self.position
     }
 
     /// Takes off `left` what it has written.
@@ -206,7 +203,7 @@ mod tests {
             assert_eq!(writer.position(), position);
             for _ in 0..5 {
                 position += chunk.len() as u64;
-                assert_eq!(writer.append(&chunk).unwrap(), position);
+                assert_eq!(writer.append(&chunk), position);
             }
         }
         let kept = segments(directory.path()).unwrap();
@@ -223,7 +220,7 @@ mod tests {
         ];
         let chunk = vec![b'x'; 700 << 10];
         for round in 0..20 {
-            let position = writers[round % 2].append(&chunk).unwrap();
+            let position = writers[round % 2].append(&chunk);
             assert_eq!(position, (round as u64 + 1) * chunk.len() as u64);
         }
     }
@@ -233,13 +230,13 @@ mod tests {
         let directory = Scratch::new("log-full");
         symlink("/dev/full", directory.path().join(name(0))).unwrap();
         let mut writer = LogWriter::open(directory.path()).unwrap();
-        assert_eq!(writer.append(b"lost\n").unwrap(), 0);
-        assert_eq!(writer.append(b"too").unwrap(), 0);
+        assert_eq!(writer.append(b"lost\n"), 0);
+        assert_eq!(writer.append(b"too"), 0);
 
         // Room again: the same writer finds a file that takes bytes.
         fs::remove_file(directory.path().join(name(0))).unwrap();
         writer.segment = None;
-        let position = writer.append(b"kept\n").unwrap();
+        let position = writer.append(b"kept\n");
         let text = fs::read_to_string(directory.path().join(name(0))).unwrap();
         assert_eq!(text.len() as u64, position);
         assert!(text.contains("8 bytes of output were lost here"), "{text}");

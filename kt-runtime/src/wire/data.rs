@@ -13,6 +13,9 @@ use super::{Generation, WorkerId};
 pub const CALL: &str = "/call/";
 pub const OUTPUT: &str = "/output";
 
+/// What `cargo kt` itself answers while a driver runs: [`Symbolize`] → `Vec<`[`Symbol`]`>`.
+pub const SYMBOLIZE: &str = "/symbolize";
+
 /// Of requests and answers.
 pub mod header {
     /// The codec of the body: [`codec::ID`](crate::wire::codec::ID).
@@ -44,11 +47,7 @@ pub enum Fault {
     },
     Panicked(RawPanic),
     /// Arguments or result over the limit, bytes.
-    TooLarge {
-        what: Part,
-        size: u64,
-        limit: u64,
-    },
+    TooLarge { what: Part, limit: u64 },
     /// Arguments that cannot be decoded, or a result that cannot be encoded.
     Codec {
         what: Part,
@@ -114,4 +113,45 @@ pub struct Symbol {
     pub line: Option<u32>,
     /// Whether it is code that the developer can edit.
     pub user: bool,
+}
+
+/// A function's key as part of a path: what is not plain in a URI is written as `%XX` (RFC 3986, 2.1).
+pub fn path_segment(key: &str) -> String {
+    let mut segment = String::with_capacity(key.len());
+    for byte in key.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b':' | b'/' | b'.' => segment.push(byte.into()),
+            _ => segment.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    segment
+}
+
+/// The key in a path, or nothing if the path is not well formed.
+pub fn key_of(segment: &str) -> Option<String> {
+    let (mut key, mut bytes) = (Vec::with_capacity(segment.len()), segment.bytes());
+    while let Some(byte) = bytes.next() {
+        key.push(match byte {
+            b'%' => {
+                let digit = |byte: u8| char::from(byte).to_digit(16);
+                (digit(bytes.next()?)? << 4 | digit(bytes.next()?)?) as u8
+            }
+            plain => plain,
+        });
+    }
+    String::from_utf8(key).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_survives_the_path() {
+        for key in ["app/bin:app::f", "straße:größe::r#type 100%", ""] {
+            assert_eq!(key_of(&path_segment(key)).as_deref(), Some(key));
+        }
+        assert_eq!(key_of("%"), None);
+        assert_eq!(key_of("%ff"), None);
+    }
 }

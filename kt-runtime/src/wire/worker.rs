@@ -9,6 +9,10 @@ use super::{Generation, control, manifest::Manifest};
 
 /// The worker's end of the pair.
 pub const FD: i32 = 3;
+/// Read ends of the pipes that are the worker's standard output and error: it reads them itself, so that it knows what a
+/// call printed by the time the call ends. The host keeps duplicates for what is left when the worker dies.
+pub const STDOUT: i32 = 4;
+pub const STDERR: i32 = 5;
 /// Environment variable that makes the launcher a worker: the service's directory.
 pub const ENV: &str = "KT_WORKER";
 

@@ -238,7 +238,10 @@ fn owned(path: &Path, uid: u32) -> io::Result<()> {
 }
 
 fn create(path: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
 }
 
 #[cfg(test)]
@@ -332,7 +335,10 @@ mod tests {
         match dirs.socket("alice-app").unwrap_err() {
             error @ PlaceError::SocketPathTooLong { .. } => {
                 let text = error.to_string();
-                assert!(text.contains("107") && text.contains("KT_RUNTIME_DIR"), "{text}");
+                assert!(
+                    text.contains("107") && text.contains("KT_RUNTIME_DIR"),
+                    "{text}"
+                );
             }
             other => panic!("{other}"),
         }

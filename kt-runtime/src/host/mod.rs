@@ -19,7 +19,7 @@ mod worker;
 use std::{
     fs, io,
     io::Write,
-    os::unix::{fs::DirBuilderExt, net::UnixListener},
+    os::unix::net::UnixListener,
     process::{Command, ExitCode},
     sync::Arc,
     time::Duration,
@@ -154,13 +154,6 @@ fn start(options: HostOptions) -> Result<ExitCode, String> {
         .parent()
         .ok_or("the socket's path has no directory")?
         .to_owned();
-    for path in [&runtime_directory, &options.directory] {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .map_err(|error| format!("failed to create {}: {error}", path.display()))?;
-    }
     // Two locks: the socket's directory and the store's can be shared by different services if they are set to be.
     let mut locks = Vec::new();
     for path in [
@@ -168,7 +161,11 @@ fn start(options: HostOptions) -> Result<ExitCode, String> {
         options.directory.join("lock"),
     ] {
         match ServiceLock::try_acquire(&path) {
-            Ok(TryLock::Held(lock)) => locks.push(lock),
+            Ok(TryLock::Held(mut lock)) => {
+                lock.claim()
+                    .map_err(|error| format!("failed to write to {}: {error}", path.display()))?;
+                locks.push(lock);
+            }
             Ok(TryLock::Taken(_)) if locks.is_empty() => {
                 println!("{TAKEN}");
                 return Ok(ExitCode::SUCCESS);

@@ -13,6 +13,9 @@ mod sys;
 pub mod wire;
 mod worker;
 
+#[cfg(feature = "host")]
+pub mod host;
+
 #[doc(hidden)]
 pub mod __private;
 

@@ -195,7 +195,9 @@ fn cache(environment: &Environment) -> Result<(PathBuf, Vec<Notice>), PlaceError
                 .as_ref()
                 .map(|cache| cache.join("kt"))
         })
-        .or_else(home);
+        .or_else(home)
+        // The host does not run where we do.
+        .map(|path| std::path::absolute(&path).unwrap_or(path));
     let Some(wanted) = wanted else {
         return match usable(&fallback).and_then(|()| owned(&fallback, environment.uid)) {
             Ok(()) => Ok((fallback, Vec::new())),

@@ -135,6 +135,9 @@ pub fn detach(command: &mut Command) {
 
 /// Runs a host until the end of its service. Says on stdout when it is [`READY`] or that the service is [`TAKEN`], and on
 /// stderr why it could not start.
+///
+/// To be called by the process's first thread, outside any runtime: workers are killed when their starter ends, and the
+/// socket's mode is set through the process's umask.
 pub fn main(options: HostOptions) -> ExitCode {
     match start(options) {
         Ok(code) => code,
@@ -222,6 +225,8 @@ fn start(options: HostOptions) -> Result<ExitCode, String> {
     for lock in locks.into_iter().rev() {
         lock.remove();
     }
+    // Not if another host has begun to use it.
+    let _ = fs::remove_dir(&runtime_directory);
     served.map(|()| ExitCode::SUCCESS)
 }
 

@@ -266,7 +266,8 @@ fn sources_that_change_under_rustc_give_no_fingerprint() {
     let script = fixture.source(1).with_file_name("slow-rustc");
     let text = format!(
         "#!/bin/sh\necho '// saved' >> {}\nexec {} \"$@\"\n",
-        fixture.source(1)
+        fixture.source(1),
+        fixture.compiled.toolchain.rustc
     );
     std::fs::write(&script, text).expect("the script can be written");
     // Read by a shell and not executed itself: other threads that fork would keep it "busy".

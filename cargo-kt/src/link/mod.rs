@@ -1,1 +1,329 @@
-//! (to be written)
+//! *link*: from the rlibs of one program to files that can be loaded, by calling the toolchain's `rust-lld`.
+//!
+//! Third-party crates become the *base* ([`base`]), each hot crate a *crate object* ([`object`]), and a *launcher* ([`launcher`]) is made that
+//! has libstd and the base loaded before `main`. Every file is named by the hash of all that goes into it, so nothing is linked twice
+//! and one name never means two contents. Everything lies under one folder, `warm`, which may be deleted at any time.
+//!
+//! It knows ELF, archives and the linker. It may not know cargo (that is *build*) nor where the files go (that is *ship*).
+
+mod archive;
+mod base;
+mod change;
+pub mod elf;
+mod error;
+mod executable;
+mod hash;
+mod launcher;
+mod linked;
+mod lld;
+mod native;
+mod object;
+mod shared;
+mod symbols;
+mod system;
+mod twin;
+mod warm;
+
+use std::{fs, sync::mpsc, thread};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+pub use base::LinkedLayer;
+pub use change::{BaseChange, CrateIdentity, ExistingLayer, Replacement};
+pub use error::LinkError;
+pub use linked::{Driver, LinkEvent, Linked, LinkedCrate, LinkedFile};
+pub use twin::twin;
+
+use crate::build::{Compiled, CompiledProgram, Toolchain};
+use archive::ArchiveFacts;
+use hash::{Hashes, Name, Stamp, short};
+use symbols::Symbols;
+
+/// How many answers are remembered: programs and selections that somebody switches between.
+const ANSWERS: usize = 32;
+
+/// Of how many archives the symbols are remembered.
+const SYMBOLS: usize = 512;
+
+/// How many bases are kept besides the one in use; each is some 30 MB.
+const BASES: usize = 4;
+
+/// What all links of one call share.
+struct Linker<'a> {
+    toolchain: &'a Toolchain,
+    warm: warm::Warm,
+    lld: lld::Lld,
+    system: system::System,
+    std: system::Std,
+    natives: native::Natives,
+    /// A hash over the toolchain and the contents of the system's libraries: part of every name.
+    identity: String,
+    events: mpsc::Sender<LinkEvent>,
+}
+
+impl Linker<'_> {
+    fn say(&self, event: LinkEvent) {
+        // Nobody listens any more only if the caller's `progress` panicked.
+        let _ = self.events.send(event);
+    }
+}
+
+/// Links a program. What is there already is not linked again; on unchanged input no process is started.
+///
+/// `warm` is `<target dir>/kt/warm`. `existing` are the layers of the last link or, better, of the running pod, layer 0 first.
+/// `progress` is called on this thread.
+///
+/// # Errors
+/// See [`LinkError`]. Nothing that existed is touched by a link that fails.
+pub fn link(
+    compiled: &Compiled,
+    warm: &Utf8Path,
+    existing: &[ExistingLayer],
+    progress: &dyn Fn(LinkEvent),
+) -> Result<Linked, LinkError> {
+    let folders = warm::Warm::new(warm);
+    let answer = folders
+        .answers()
+        .join(format!("{}.json", short(&key(compiled, existing)?)));
+    if let Some(known) = warm::read_json::<Linked>(&answer).filter(Linked::is_whole) {
+        return Ok(known);
+    }
+    let (events, listener) = mpsc::channel();
+    let linked = thread::scope(|scope| {
+        let thread = scope.spawn(|| link_all(compiled, folders.clone(), existing, events));
+        listener.into_iter().for_each(progress);
+        thread
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })?;
+    warm::write_json(&answer, &linked)?;
+    Ok(linked)
+}
+
+/// A hash over everything that `link` looks at, by the files' stamps: cheap, and the same only for unchanged input.
+fn key(compiled: &Compiled, existing: &[ExistingLayer]) -> Result<String, LinkError> {
+    let mut name = Name::new("link");
+    let file = |name: &mut Name, path: &Utf8Path| -> Result<(), LinkError> {
+        name.add(path.as_str())
+            .add(format!("{:?}", Stamp::of(path)?));
+        Ok(())
+    };
+    name.add(format!("{:?}", compiled.toolchain))
+        .add(format!("{:?} {existing:?}", compiled.native));
+    for krate in &compiled.base {
+        name.add(&krate.package).add(&krate.version);
+        file(&mut name, &krate.rlib)?;
+    }
+    for krate in &compiled.hot {
+        name.add(&krate.package)
+            .add(&krate.version)
+            .add(&krate.crate_name)
+            .add(&krate.sources_hash);
+        name.add(format!("{:?}", krate.dependencies));
+        file(&mut name, &krate.rlib)?;
+    }
+    if let CompiledProgram::Executable { link_line } = &compiled.program {
+        name.add_all(&link_line.arguments);
+        for object in &link_line.objects {
+            file(&mut name, object)?;
+        }
+    }
+    Ok(name.hex())
+}
+
+fn link_all(
+    compiled: &Compiled,
+    warm: warm::Warm,
+    existing: &[ExistingLayer],
+    events: mpsc::Sender<LinkEvent>,
+) -> Result<Linked, LinkError> {
+    let toolchain = &compiled.toolchain;
+    let (hashes_file, system_file) = (warm.file("archives.json"), warm.file("system.json"));
+    let mut hashes = Hashes::load(&hashes_file);
+    let lld = lld::Lld::of(toolchain)?;
+    let system = system::System::find(toolchain, &system_file)?;
+    let std = system::Std::find(toolchain)?;
+    let mut identity = Name::new("identity");
+    identity
+        .add(&toolchain.version)
+        .add(&toolchain.target)
+        .add_all(hashes.files(&system.files())?);
+    let natives = native::Natives::new(&compiled.native);
+    let linker = Linker {
+        toolchain,
+        warm,
+        lld,
+        system,
+        std,
+        natives,
+        identity: identity.hex(),
+        events,
+    };
+
+    let base_facts = hashes.archives(
+        &compiled
+            .base
+            .iter()
+            .map(|krate| krate.rlib.as_path())
+            .collect::<Vec<_>>(),
+    )?;
+    let hot_facts = hashes.archives(
+        &compiled
+            .hot
+            .iter()
+            .map(|krate| krate.rlib.as_path())
+            .collect::<Vec<_>>(),
+    )?;
+    let symbols = hot_symbols(&linker, compiled, &hot_facts)?;
+    let hot_definer = |name: &str| {
+        let hash = symbols::name_hash(name.as_bytes());
+        let index = symbols
+            .iter()
+            .position(|symbols| symbols.defined.binary_search(&hash).is_ok())?;
+        Some(compiled.hot[index].package.clone())
+    };
+    check_slices(compiled, &base_facts, &hot_facts)?;
+
+    let input = base::BaseInput {
+        crates: &compiled.base,
+        facts: &base_facts,
+        hot: &hot_definer,
+    };
+    let (layers, base_change) = base::link(&linker, &input, existing)?;
+    // A base is always at least one layer, be it of no crates.
+    let first = &layers[0];
+    let launcher = launcher::make(&linker, first)?;
+    let crates = object::link(&linker, &compiled.hot, &hot_facts, &symbols, &layers)?;
+    let mut global_allocator = global_allocator(compiled, &base_facts, &hot_facts);
+    let driver = match &compiled.program {
+        CompiledProgram::Library => Driver::Library,
+        CompiledProgram::Executable { link_line } => {
+            let objects = hashes.archives(
+                &link_line
+                    .objects
+                    .iter()
+                    .map(Utf8PathBuf::as_path)
+                    .collect::<Vec<_>>(),
+            )?;
+            if objects
+                .iter()
+                .any(|facts| facts.allocator && !facts.allocator_shim)
+            {
+                global_allocator = Some("the program".to_owned());
+            }
+            let linked = executable::link(
+                &linker,
+                link_line,
+                &first.file,
+                &launcher.libstd,
+                &layers,
+                &crates,
+                &objects,
+            )?;
+            Driver::Executable(linked)
+        }
+    };
+    hashes.save(&hashes_file)?;
+    prune(&linker, &layers, &crates);
+    Ok(Linked {
+        launcher: launcher.launcher,
+        libstd: launcher.libstd,
+        layers,
+        crates,
+        driver,
+        base_change,
+        global_allocator,
+    })
+}
+
+fn hot_symbols(
+    linker: &Linker<'_>,
+    compiled: &Compiled,
+    facts: &[ArchiveFacts],
+) -> Result<Vec<Symbols>, LinkError> {
+    let find = |(krate, facts): (&crate::build::HotCrate, &ArchiveFacts)| {
+        symbols::cached(&linker.warm.symbols().join(&facts.content[..32]), || {
+            symbols::of_archive(&warm::read(&krate.rlib)?).map_err(LinkError::object(&krate.rlib))
+        })
+    };
+    compiled.hot.iter().zip(facts).map(find).collect()
+}
+
+fn global_allocator(
+    compiled: &Compiled,
+    base: &[ArchiveFacts],
+    hot: &[ArchiveFacts],
+) -> Option<String> {
+    let hot = compiled
+        .hot
+        .iter()
+        .zip(hot)
+        .map(|(krate, facts)| (&krate.package, facts));
+    let base = compiled
+        .base
+        .iter()
+        .zip(base)
+        .map(|(krate, facts)| (&krate.package, facts));
+    hot.chain(base)
+        .find(|(_, facts)| facts.allocator)
+        .map(|(package, _)| package.clone())
+}
+
+/// linkme finds the elements of a slice between two symbols that the linker sets around a section, in each shared object anew.
+fn check_slices(
+    compiled: &Compiled,
+    base: &[ArchiveFacts],
+    hot: &[ArchiveFacts],
+) -> Result<(), LinkError> {
+    let mut places = std::collections::BTreeMap::<&str, Vec<String>>::new();
+    for slice in base.iter().flat_map(|facts| &facts.slices) {
+        let objects = places.entry(slice).or_default();
+        if objects.is_empty() {
+            objects.push("third-party crates".to_owned());
+        }
+    }
+    for (krate, facts) in compiled.hot.iter().zip(hot) {
+        for slice in &facts.slices {
+            places
+                .entry(slice)
+                .or_default()
+                .push(format!("`{}`", krate.crate_name));
+        }
+    }
+    match places.into_iter().find(|(_, objects)| objects.len() > 1) {
+        Some((slice, objects)) => Err(LinkError::DistributedSlice {
+            slice: slice.to_owned(),
+            objects,
+        }),
+        None => Ok(()),
+    }
+}
+
+fn prune(linker: &Linker<'_>, layers: &[LinkedLayer], crates: &[LinkedCrate]) {
+    object::prune(linker, crates);
+    let in_use = |name: &str| {
+        layers
+            .iter()
+            .any(|layer| layer.file.path.as_str().contains(name))
+    };
+    let unused = |name: &str| (!in_use(name)).then_some(());
+    warm::prune(&linker.warm.bases(), BASES, unused, |old| {
+        drop(fs::remove_dir_all(old))
+    });
+    let added = |name: &str| name.strip_suffix(".so").filter(|_| !in_use(name)).map(drop);
+    warm::prune(&linker.warm.layers(), BASES, added, |old| {
+        let _ = fs::remove_file(format!("{old}.json"));
+        let _ = fs::remove_file(old);
+    });
+    let by_rlib = |name: &str| {
+        let stem = name.strip_suffix(".rlib")?;
+        Some(stem[..stem.len().saturating_sub(17)].to_owned())
+    };
+    let remove = |old: &Utf8Path| drop(fs::remove_file(old));
+    warm::prune(&linker.warm.archives(), object::KEPT, by_rlib, remove);
+    let any = |_: &str| Some(());
+    warm::prune(&linker.warm.symbols(), SYMBOLS, any, remove);
+    warm::prune(&linker.warm.answers(), ANSWERS, any, |old| {
+        drop(fs::remove_file(old))
+    });
+}

@@ -1,1 +1,169 @@
-//! (to be written)
+//! What the person at the terminal sees, in cargo's manner: one line for each step on stderr, a right-aligned verb before
+//! it. With `--message-format json` the same steps are JSON lines on stdout, among cargo's own.
+
+mod progress;
+pub mod text;
+
+use std::{
+    fmt::Display,
+    io::{self, IsTerminal, Write},
+    sync::Mutex,
+};
+
+use anstream::{AutoStream, ColorChoice};
+use serde::Serialize;
+
+pub use progress::Progress;
+
+const GREEN: &str = "\x1b[1m\x1b[32m";
+const YELLOW: &str = "\x1b[1m\x1b[33m";
+const RED: &str = "\x1b[1m\x1b[31m";
+const CYAN: &str = "\x1b[1m\x1b[36m";
+const RESET: &str = "\x1b[0m";
+
+/// How much is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Warnings and errors.
+    Quiet,
+    Normal,
+    /// Reasons and commands too.
+    Verbose,
+}
+
+/// Who reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Human,
+    /// A program: `{"reason": "kt-…", …}` lines.
+    Json,
+}
+
+/// The terminal of one command.
+#[derive(Debug)]
+pub struct Terminal {
+    verbosity: Verbosity,
+    format: Format,
+    stderr: Mutex<AutoStream<io::Stderr>>,
+}
+
+impl Terminal {
+    pub fn new(verbosity: Verbosity, format: Format, color: ColorChoice) -> Self {
+        Self {
+            verbosity,
+            format,
+            stderr: Mutex::new(AutoStream::new(io::stderr(), color)),
+        }
+    }
+
+    pub fn is_verbose(&self) -> bool {
+        self.verbosity == Verbosity::Verbose
+    }
+
+    pub fn is_quiet(&self) -> bool {
+        self.verbosity == Verbosity::Quiet
+    }
+
+    /// A step, such as `Linking` and what was linked.
+    pub fn status(&self, verb: &str, text: impl Display) {
+        if self.verbosity >= Verbosity::Normal {
+            self.line(format_args!("{GREEN}{verb:>12}{RESET} {text}"));
+        }
+    }
+
+    /// A detail below a step, for those who ask for it.
+    pub fn detail(&self, verb: &str, text: impl Display) {
+        if self.verbosity >= Verbosity::Verbose {
+            self.line(format_args!("{CYAN}{verb:>12}{RESET} {text}"));
+        }
+    }
+
+    pub fn note(&self, text: impl Display) {
+        if self.verbosity >= Verbosity::Normal {
+            self.line(format_args!("{CYAN}note{RESET}: {text}"));
+        }
+    }
+
+    /// Something that the person should know even in quiet: what they asked for is done in another way, or lost something.
+    pub fn warning(&self, text: impl Display) {
+        self.line(format_args!("{YELLOW}warning{RESET}: {text}"));
+    }
+
+    /// An error and what caused it, each cause once.
+    pub fn error(&self, error: &dyn std::error::Error) {
+        self.line(format_args!("{RED}error{RESET}: {error}"));
+        let (mut said, mut cause) = (error.to_string(), error.source());
+        while let Some(error) = cause {
+            let text = error.to_string();
+            if !said.contains(&text) {
+                self.line(format_args!("  caused by: {text}"));
+                said = text;
+            }
+            cause = error.source();
+        }
+    }
+
+    /// A step for programs. `fields` must serialise as a map.
+    pub fn json(&self, reason: &str, fields: &impl Serialize) {
+        if self.format != Format::Json {
+            return;
+        }
+        #[derive(Serialize)]
+        struct Message<'a, T> {
+            reason: &'a str,
+            #[serde(flatten)]
+            fields: &'a T,
+        }
+        if let Ok(line) = serde_json::to_string(&Message { reason, fields }) {
+            self.raw_json(&line);
+        }
+    }
+
+    /// A line that is JSON already: cargo's.
+    pub fn raw_json(&self, line: &str) {
+        if self.format == Format::Json {
+            // A reader that has gone away does not need the rest.
+            let _ = writeln!(io::stdout().lock(), "{line}");
+        }
+    }
+
+    /// A bar that shows itself if the work takes more than a second.
+    pub fn progress(&self, verb: &'static str, total: u64) -> Progress {
+        Progress::new(
+            verb,
+            total,
+            self.verbosity >= Verbosity::Normal && io::stderr().is_terminal(),
+        )
+    }
+
+    fn line(&self, text: std::fmt::Arguments<'_>) {
+        let mut stderr = self
+            .stderr
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        // One write, so that lines of several processes do not mix; a closed terminal is no reason to fail.
+        let _ = stderr.write_all(format!("{text}\n").as_bytes());
+    }
+}
+
+impl crate::build::Console for Terminal {
+    fn status(&self, verb: &str, text: &str) {
+        Self::status(self, verb, text);
+    }
+
+    fn diagnostic(&self, rendered: &str) {
+        let mut stderr = self
+            .stderr
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _ = stderr.write_all(rendered.as_bytes());
+    }
+
+    fn message(&self, line: &str) {
+        self.raw_json(line);
+    }
+
+    fn verbose(&self, text: &str) {
+        self.detail("Building", text);
+    }
+}

@@ -1,0 +1,145 @@
+//! From addresses to functions, files and lines.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use addr2line::Loader;
+use kt::wire::data::{RawFrame, Symbol};
+
+/// Finds the object with line tables that has the same addresses as the one of this name, if it is the developer's own code.
+pub type Objects = Box<dyn Fn(&str) -> Option<PathBuf> + Send + Sync>;
+
+/// Knows the developer's crate objects.
+pub struct Symbolizer {
+    objects: Objects,
+    /// File names in line tables are relative to where cargo ran rustc.
+    workspace: PathBuf,
+}
+
+impl fmt::Debug for Symbolizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Symbolizer")
+            .field("workspace", &self.workspace)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Symbolizer {
+    pub fn new(objects: Objects, workspace: PathBuf) -> Self {
+        Self { objects, workspace }
+    }
+
+    /// The meaning of each address, inlined functions included, innermost first.
+    pub fn symbolize(&self, frames: &[RawFrame]) -> Vec<Symbol> {
+        let mut loaders: HashMap<&str, Option<Loader>> = HashMap::new();
+        let mut symbols = Vec::new();
+        for frame in frames {
+            let loader = loaders
+                .entry(&frame.object)
+                .or_insert_with(|| Loader::new((self.objects)(&frame.object)?).ok());
+            match loader {
+                Some(loader) => symbols.extend(self.in_object(loader, frame)),
+                None => symbols.extend(
+                    frame
+                        .symbol
+                        .as_deref()
+                        .map(|name| symbol(name, None, None, false)),
+                ),
+            }
+        }
+        symbols
+    }
+
+    fn in_object(&self, loader: &Loader, frame: &RawFrame) -> Vec<Symbol> {
+        let mut symbols = Vec::new();
+        if let Ok(mut inlined) = loader.find_frames(frame.offset) {
+            while let Ok(Some(found)) = inlined.next() {
+                let name = found
+                    .function
+                    .as_ref()
+                    .and_then(|function| function.raw_name().ok());
+                let Some(name) = name else { continue };
+                let file = found.location.as_ref().and_then(|location| location.file);
+                let line = found.location.as_ref().and_then(|location| location.line);
+                symbols.push(symbol(
+                    &name,
+                    file.map(|file| self.relative(file)),
+                    line,
+                    true,
+                ));
+            }
+        }
+        if symbols.is_empty() {
+            // Code without line tables, such as a C library's.
+            let name = loader.find_symbol(frame.offset).or(frame.symbol.as_deref());
+            symbols.extend(name.map(|name| symbol(name, None, None, true)));
+        }
+        symbols
+    }
+
+    /// Paths below the workspace as rustc prints them in diagnostics.
+    fn relative(&self, file: &str) -> String {
+        let path = Path::new(file);
+        path.strip_prefix(&self.workspace)
+            .unwrap_or(path)
+            .to_string_lossy()
+            .into_owned()
+    }
+}
+
+fn symbol(name: &str, file: Option<String>, line: Option<u32>, in_user_object: bool) -> Symbol {
+    let function = format!("{:#}", rustc_demangle::demangle(name));
+    // Generic code of std is compiled into the crate that uses it, and what the macros write is nobody's to read.
+    let std = file
+        .as_deref()
+        .is_some_and(|file| file.starts_with("/rustc/") || file.contains("/lib/rustlib/src/"));
+    let generated = function.contains("kt::function::") || function.contains("::__private::");
+    let registry = file
+        .as_deref()
+        .is_some_and(|file| file.contains("/registry/src/") || file.contains("/git/checkouts/"));
+    Symbol {
+        function,
+        file,
+        line,
+        user: in_user_object && !std && !generated && !registry,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generic_code_of_std_is_not_the_users() {
+        let std = symbol(
+            "f",
+            Some("/rustc/59807616e/library/core/src/ops/function.rs".into()),
+            Some(250),
+            true,
+        );
+        assert!(!std.user);
+        assert!(symbol("app::f", Some("src/lib.rs".into()), Some(1), true).user);
+        assert_eq!(
+            symbol("_ZN3app4work17h0123456789abcdefE", None, None, true).function,
+            "app::work"
+        );
+    }
+
+    #[test]
+    fn an_unknown_object_gives_what_its_symbols_say() {
+        let symbolizer = Symbolizer::new(Box::new(|_| None), PathBuf::new());
+        let frame = RawFrame {
+            object: "libc.so.6".into(),
+            offset: 1,
+            symbol: Some("qsort".into()),
+        };
+        let symbols = symbolizer.symbolize(&[frame]);
+        assert_eq!(
+            (symbols.len(), symbols[0].function.as_str(), symbols[0].user),
+            (1, "qsort", false)
+        );
+    }
+}

@@ -1,0 +1,247 @@
+//! The base: third-party crates in layers of shared objects.
+//!
+//! Layer 0 is what the launcher is linked against; it has static TLS and is there from the start. A layer added later holds only crates that
+//! are strictly new, so that everything loaded before keeps its state. Anything else makes a new layer 0, and that needs a new process.
+
+use std::time::Instant;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    BaseChange, CrateIdentity, ExistingLayer, LinkError, LinkEvent, LinkedFile, Linker,
+    Replacement,
+    archive::ArchiveFacts,
+    change::{Assigned, assign},
+    hash::{Name, short},
+    shared::{FLAGS, SharedLink},
+    warm,
+};
+use crate::build::BaseCrate;
+
+/// What glibc keeps free for the static TLS of objects loaded with `dlopen` (`glibc.rtld.optional_static_tls`, 512 bytes since 2.32).
+const SPARE_STATIC_TLS: u64 = 512;
+
+/// Flags beyond [`FLAGS`]. Stripped of everything that is not loaded: `.dynsym` has the names of all that is exported, and `.symtab` would
+/// say them again (a quarter of the size). Two C libraries may define the same symbol; static links take the first, too.
+const LAYER_FLAGS: [&str; 3] = ["--strip-all", "-z", "muldefs"];
+
+/// A layer of this link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkedLayer {
+    pub file: LinkedFile,
+    pub crates: Vec<CrateIdentity>,
+}
+
+impl From<&LinkedLayer> for ExistingLayer {
+    fn from(layer: &LinkedLayer) -> Self {
+        Self {
+            soname: layer.file.soname.clone(),
+            crates: layer.crates.clone(),
+        }
+    }
+}
+
+/// What [`link`] knows of the base crates.
+pub(super) struct BaseInput<'a> {
+    pub crates: &'a [BaseCrate],
+    pub facts: &'a [ArchiveFacts],
+    pub hot: &'a (dyn Fn(&str) -> Option<String> + Sync),
+}
+
+impl BaseInput<'_> {
+    fn identities(&self) -> Vec<CrateIdentity> {
+        let identity = |(krate, facts): (&BaseCrate, &ArchiveFacts)| CrateIdentity {
+            package: krate.package.clone(),
+            version: krate.version.clone(),
+            content: facts.content.clone(),
+        };
+        self.crates.iter().zip(self.facts).map(identity).collect()
+    }
+}
+
+/// Links what is missing of the base.
+pub(super) fn link(
+    linker: &Linker<'_>,
+    input: &BaseInput<'_>,
+    existing: &[ExistingLayer],
+) -> Result<(Vec<LinkedLayer>, BaseChange), LinkError> {
+    let identities = input.identities();
+    let whole = || {
+        link_layer(
+            linker,
+            input,
+            &identities,
+            &(0..identities.len()).collect::<Vec<_>>(),
+            &[],
+        )
+    };
+    if existing.is_empty() {
+        return Ok((vec![whole()?], BaseChange::New));
+    }
+    let on_disk = |layer: &ExistingLayer| known_layer(linker, layer).is_some();
+    let extended = match assign(&identities, existing, on_disk) {
+        Ok(assigned) => extend(linker, input, &identities, existing, assigned)?,
+        Err(why) => Err(why),
+    };
+    match extended {
+        Ok(done) => Ok(done),
+        Err(why) => Ok((vec![whole()?], BaseChange::Replaced { why })),
+    }
+}
+
+fn extend(
+    linker: &Linker<'_>,
+    input: &BaseInput<'_>,
+    identities: &[CrateIdentity],
+    existing: &[ExistingLayer],
+    assigned: Assigned,
+) -> Result<Result<(Vec<LinkedLayer>, BaseChange), Replacement>, LinkError> {
+    let mut layers: Vec<LinkedLayer> = Vec::new();
+    for (layer, members) in existing.iter().zip(&assigned.layers) {
+        let linked = match known_layer(linker, layer) {
+            Some(known) => known,
+            None => link_layer(linker, input, identities, members, &layers)?,
+        };
+        if linked.file.soname != layer.soname {
+            return Ok(Err(Replacement::Environment));
+        }
+        layers.push(linked);
+    }
+    if assigned.new.is_empty() {
+        return Ok(Ok((layers, BaseChange::Same)));
+    }
+    let added = link_layer(linker, input, identities, &assigned.new, &layers)?;
+    let bytes = super::elf::dynamic(&warm::read(&added.file.path)?)
+        .map_err(LinkError::object(&added.file.path))?
+        .static_tls;
+    if bytes > SPARE_STATIC_TLS {
+        return Ok(Err(Replacement::StaticTls { bytes }));
+    }
+    let change = BaseChange::LayerAdded {
+        crates: added.crates.clone(),
+    };
+    layers.push(added);
+    Ok(Ok((layers, change)))
+}
+
+/// What is written beside a layer when it is complete.
+#[derive(Serialize, Deserialize)]
+struct LayerRecord {
+    /// [`Linker::identity`] of then.
+    identity: String,
+    layer: LinkedLayer,
+}
+
+fn record_path(layer: &Utf8Path) -> Utf8PathBuf {
+    Utf8PathBuf::from(format!("{layer}.json"))
+}
+
+/// Where a layer lies: layer 0 beside its launcher.
+fn layer_path(linker: &Linker<'_>, soname: &str, is_first: bool) -> Utf8PathBuf {
+    let hash = soname
+        .trim_end_matches(".so")
+        .rsplit('-')
+        .next()
+        .unwrap_or(soname);
+    if is_first {
+        linker.warm.bases().join(hash).join(soname)
+    } else {
+        linker.warm.layers().join(soname)
+    }
+}
+
+fn known_layer(linker: &Linker<'_>, wanted: &ExistingLayer) -> Option<LinkedLayer> {
+    let paths = [true, false].map(|is_first| layer_path(linker, &wanted.soname, is_first));
+    let records = paths
+        .iter()
+        .filter_map(|path| warm::read_json::<LayerRecord>(&record_path(path)));
+    let mut usable = records.filter(|record| {
+        record.identity == linker.identity && record.layer.crates == wanted.crates
+    });
+    usable
+        .next()
+        .map(|record| record.layer)
+        .filter(|layer| layer.file.is_whole())
+}
+
+fn link_layer(
+    linker: &Linker<'_>,
+    input: &BaseInput<'_>,
+    identities: &[CrateIdentity],
+    members: &[usize],
+    former: &[LinkedLayer],
+) -> Result<LinkedLayer, LinkError> {
+    let crates: Vec<_> = members
+        .iter()
+        .map(|&index| identities[index].clone())
+        .collect();
+    let mut name = Name::new("layer");
+    name.add(&linker.identity)
+        .add_all(FLAGS)
+        .add_all(LAYER_FLAGS);
+    for krate in &crates {
+        name.add(&krate.package)
+            .add(&krate.version)
+            .add(&krate.content);
+    }
+    name.add_all(former.iter().map(|layer| &layer.file.soname));
+    name.add_all(&linker.natives.shared)
+        .add_all(&linker.natives.archives);
+    let hash = name.hex();
+    let soname = format!("libkt-base-{}.so", short(&hash));
+    if let Some(known) = known_layer(
+        linker,
+        &ExistingLayer {
+            soname: soname.clone(),
+            crates: crates.clone(),
+        },
+    ) {
+        return Ok(known);
+    }
+    let begun = Instant::now();
+    let output = layer_path(linker, &soname, former.is_empty());
+    let mut natives = linker.natives.search_arguments(&linker.system);
+    natives.extend(linker.natives.archive_arguments());
+    natives.extend(
+        linker
+            .natives
+            .shared_arguments(&linker.natives.shared, &linker.system),
+    );
+    let link = SharedLink {
+        what: "the base".to_owned(),
+        output: output.clone(),
+        soname: &soname,
+        hash: &hash,
+        rlibs: members
+            .iter()
+            .map(|&index| (input.crates[index].rlib.as_path(), &input.facts[index]))
+            .collect(),
+        flags: &LAYER_FLAGS,
+        against: former
+            .iter()
+            .map(|layer| layer.file.path.as_path())
+            .collect(),
+        natives,
+        weaken: true,
+        hot: input.hot,
+    };
+    link.run(linker)?;
+    let layer = LinkedLayer {
+        file: LinkedFile::of(&output)?,
+        crates,
+    };
+    warm::write_json(
+        &record_path(&output),
+        &LayerRecord {
+            identity: linker.identity.clone(),
+            layer: layer.clone(),
+        },
+    )?;
+    linker.say(LinkEvent::Base {
+        crates: members.len(),
+        file: layer.file.clone(),
+        elapsed: begun.elapsed(),
+    });
+    Ok(layer)
+}

@@ -1,0 +1,53 @@
+//! A bar for what takes long.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// What is over sooner needs no bar.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Bytes done of bytes to do. Hidden for the first second, and where stderr is no terminal.
+#[derive(Debug)]
+pub struct Progress {
+    bar: ProgressBar,
+    started: Instant,
+    shown: std::sync::atomic::AtomicBool,
+    allowed: bool,
+}
+
+impl Progress {
+    pub(super) fn new(verb: &'static str, total: u64, allowed: bool) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
+        let style = ProgressStyle::with_template(
+            "{prefix:>12.green.bold} [{bar:25}] {bytes}/{total_bytes}",
+        );
+        bar.set_style(
+            style
+                .unwrap_or_else(|_| ProgressStyle::default_bar())
+                .progress_chars("=> "),
+        );
+        bar.set_prefix(verb);
+        Self {
+            bar,
+            started: Instant::now(),
+            shown: false.into(),
+            allowed,
+        }
+    }
+
+    /// So many bytes are done.
+    pub fn set(&self, done: u64) {
+        let due = self.allowed && self.started.elapsed() >= PATIENCE;
+        if due && !self.shown.swap(true, std::sync::atomic::Ordering::Relaxed) {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        self.bar.set_position(done);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,116 @@
+//! From a panic to a [`RawPanic`]: a hook sees where and by which way, the catch sees that it was in a call.
+
+use std::{
+    any::Any,
+    cell::RefCell,
+    future::poll_fn,
+    panic::{self, AssertUnwindSafe, PanicHookInfo},
+    pin::pin,
+    task::Poll,
+    thread,
+};
+
+use crate::{
+    sys::{dl, unwind},
+    wire::{
+        data::{RawFrame, RawPanic},
+        limits,
+    },
+};
+
+thread_local! {
+    /// What the hook saw of this thread's latest panic.
+    static LAST: RefCell<Option<RawPanic>> = const { RefCell::new(None) };
+}
+
+/// Makes the panics of this process tell where they came from. They are printed too, in std's manner, but their frames only
+/// travel with the error: nobody could read addresses here.
+pub(crate) fn install_hook() {
+    panic::set_hook(Box::new(|info| {
+        let raw = look(info);
+        let location = raw.location.as_deref().unwrap_or("an unknown place");
+        eprintln!(
+            "\nthread '{}' panicked at {location}:\n{}",
+            thread::current().name().unwrap_or("<unnamed>"),
+            raw.message
+        );
+        // Fails while the thread ends: then no call is left that could take it.
+        let _ = LAST.try_with(|last| last.replace(Some(raw)));
+    }));
+}
+
+/// Runs `work`, and returns its panic if it does not come to an end.
+pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, RawPanic> {
+    // What `work` leaves broken stays behind in what it shared, as with a thread that panics: locks are poisoned.
+    panic::catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
+        let seen = LAST.with(|last| last.take());
+        seen.unwrap_or_else(|| RawPanic {
+            message: message(&*payload),
+            location: None,
+            frames: Vec::new(),
+        })
+    })
+}
+
+/// [`catch`] for a future: a panic in any poll ends it.
+pub(crate) async fn catch_async<T>(work: impl Future<Output = T>) -> Result<T, RawPanic> {
+    let mut work = pin!(work);
+    poll_fn(|context| match catch(|| work.as_mut().poll(context)) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
+        Err(panic) => Poll::Ready(Err(panic)),
+    })
+    .await
+}
+
+fn look(info: &PanicHookInfo<'_>) -> RawPanic {
+    let frames = unwind::trace(limits::FRAMES)
+        .into_iter()
+        .filter_map(|address| {
+            let place = dl::locate(address)?;
+            Some(RawFrame {
+                object: place.object,
+                offset: place.offset,
+                symbol: place.symbol,
+            })
+        });
+    RawPanic {
+        message: message(info.payload()),
+        location: info.location().map(ToString::to_string),
+        frames: frames.collect(),
+    }
+}
+
+fn message(payload: &(dyn Any + Send)) -> String {
+    let text = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    let mut text = text
+        .unwrap_or("a panic whose payload is no text")
+        .to_owned();
+    let end = (0..=limits::TEXT.min(text.len()))
+        .rev()
+        .find(|&end| text.is_char_boundary(end));
+    text.truncate(end.unwrap_or(0));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_caught_with_its_message() {
+        assert_eq!(catch(|| 1), Ok(1));
+        assert_eq!(catch(|| panic!("plain")).unwrap_err().message, "plain");
+        let late = async {
+            tokio::task::yield_now().await;
+            panic!("{}", "after a wait")
+        };
+        assert_eq!(
+            catch_async::<()>(late).await.unwrap_err().message,
+            "after a wait"
+        );
+    }
+}

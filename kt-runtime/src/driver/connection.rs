@@ -1,0 +1,159 @@
+//! One connection to the worker, and calls over it.
+
+use std::{io, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request};
+use tokio::{net::UnixStream, time};
+
+use super::{Driver, answer};
+use crate::{
+    error::Error,
+    function::Function,
+    wire::{
+        WorkerId,
+        client::{self, Client},
+        codec,
+        data::{CALL, OUTPUT, header},
+        driver::Endpoint,
+        http::Body,
+        limits,
+        preamble::{self, Purpose, Verdict},
+    },
+};
+
+/// An open connection to one worker.
+#[derive(Debug)]
+pub(super) struct Connection {
+    client: Client,
+    pub(super) worker: WorkerId,
+}
+
+/// A connection that broke under a call.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The worker has not seen the call: it can be made again.
+    NotSent(String),
+    /// It may have.
+    Lost(String),
+}
+
+impl Connection {
+    /// Connects and takes the worker's output, all of it before any call.
+    pub(super) async fn open(driver: &Driver) -> Result<Self, Error> {
+        // The host may have to start a worker first.
+        let patience = limits::HANDSHAKE + limits::WORKER_START + limits::LOAD;
+        let opened = time::timeout(patience, Self::open_unbounded(driver)).await;
+        opened.unwrap_or_else(|_| Err(driver.unavailable(format!("no answer within {patience:?}"))))
+    }
+
+    async fn open_unbounded(driver: &Driver) -> Result<Self, Error> {
+        let stream = dial(driver, Purpose::Data).await?;
+        let (client, connection) = Client::start(stream)
+            .await
+            .map_err(|error| driver.unavailable(error))?;
+        // Ends with the connection; what it ended with, its requests tell.
+        tokio::spawn(connection);
+        let response = client
+            .request(client::request(Method::GET, OUTPUT), Bytes::new())
+            .await;
+        let response = response.map_err(|error| driver.unavailable(error))?;
+        let worker = driver
+            .output
+            .attach(response.into_body())
+            .await
+            .map_err(|error| driver.unavailable(error))?;
+        driver.met(worker).await;
+        Ok(Self { client, worker })
+    }
+
+    /// Makes one call. The outer result is the connection's, the inner one the call's.
+    pub(super) async fn call(
+        &self,
+        driver: &Driver,
+        function: &'static Function,
+        args: Bytes,
+        timeout: Option<Duration>,
+    ) -> Result<Result<Bytes, Error>, Failure> {
+        let request = request(driver, function, timeout);
+        let (head, mut body) = match self.client.begin(request, args.is_empty()).await {
+            Ok(begun) => begun,
+            Err(error) => return Err(Failure::NotSent(error.to_string())),
+        };
+        if !args.is_empty() {
+            // The worker may answer, with a refusal, before it has read all: then its answer counts.
+            let _ = body.send(args, true).await;
+        }
+        let response = head.await.map_err(failure)?;
+        answer::read(driver, function, response).await
+    }
+}
+
+/// Connects and says what for.
+pub(super) async fn dial(driver: &Driver, purpose: Purpose) -> Result<UnixStream, Error> {
+    let Endpoint::Unix(path) = &driver.config.endpoint;
+    let mut stream = UnixStream::connect(path)
+        .await
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => driver.unavailable(
+                "it has ended (its TTL, or `cargo kt down`); run the program again to start it",
+            ),
+            _ => driver.unavailable(format!("{}: {error}", path.display())),
+        })?;
+    match preamble::call_on(&mut stream, purpose, &driver.config.token).await {
+        Ok(Verdict::Welcome) => Ok(stream),
+        Ok(Verdict::OtherVersion(version)) => {
+            Err(driver.unavailable(format!("its host is kt {version}")))
+        }
+        Ok(Verdict::Forbidden) => Err(driver.unavailable("it refuses this program's credentials")),
+        Ok(Verdict::NoWorker(why)) => Err(driver.unavailable(why)),
+        Err(error) => {
+            Err(driver.unavailable(format!("its host broke the connection off: {error}")))
+        }
+    }
+}
+
+/// The head of a call.
+fn request(driver: &Driver, function: &'static Function, timeout: Option<Duration>) -> Request<()> {
+    let mut request = client::post(&format!(
+        "{CALL}{}",
+        crate::wire::data::path_segment(function.key)
+    ));
+    let headers = request.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(codec::ID));
+    headers.insert(header::GENERATION, driver.config.generation.0.into());
+    if let Some(shape) = (function.shape)() {
+        headers.insert(header::SHAPE, shape.into());
+    }
+    if let Some(timeout) = timeout {
+        headers.insert(
+            header::TIMEOUT,
+            u64::try_from(timeout.as_millis())
+                .unwrap_or(u64::MAX)
+                .into(),
+        );
+    }
+    request
+}
+
+pub(super) fn failure(error: h2::Error) -> Failure {
+    // RFC 9113, 8.7: a refused stream was not processed.
+    if error.reason() == Some(h2::Reason::REFUSED_STREAM) {
+        Failure::NotSent(error.to_string())
+    } else {
+        Failure::Lost(error.to_string())
+    }
+}
+
+/// A number in a header.
+pub(super) fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
+    headers.get(name)?.to_str().ok()?.parse().ok()
+}
+
+/// A whole body within the driver's limit.
+pub(super) async fn collect(
+    driver: &Driver,
+    body: Body,
+) -> Result<Bytes, crate::wire::http::BodyError> {
+    body.collect(driver.config.body_limit).await
+}

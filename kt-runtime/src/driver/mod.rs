@@ -1,0 +1,174 @@
+//! The calling side: the user's program on the developer's machine, started by `cargo kt`. Knows where the service is, and
+//! makes calls to it. Knows nothing of builds or objects beyond their paths.
+
+mod answer;
+mod connection;
+mod death;
+mod output;
+mod panic;
+
+use std::{
+    collections::HashMap,
+    env, fs,
+    os::unix::process::parent_id,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::{runtime, sync::OnceCell};
+
+pub(crate) use answer::codec_error;
+use connection::{Connection, Failure};
+use output::Output;
+
+use crate::{
+    error::Error,
+    function::Function,
+    wire::{
+        PROTOCOL, VERSION, WorkerId, codec,
+        driver::{DriverConfig, ENV},
+    },
+};
+
+/// How often a call that was not carried out is tried again on a new connection.
+const ATTEMPTS: usize = 3;
+
+/// This process's service.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    config: DriverConfig,
+    /// One connection for each runtime that makes calls: a connection only moves while its own runtime is being run.
+    connections: Mutex<HashMap<runtime::Id, Arc<OnceCell<Connection>>>>,
+    output: Arc<Output>,
+    /// The worker that answered last.
+    worker: Mutex<WorkerId>,
+}
+
+impl Driver {
+    /// The service that `cargo kt` started this very process for; none if it was started otherwise.
+    pub(crate) fn current() -> Option<&'static Self> {
+        static CURRENT: OnceLock<Option<Driver>> = OnceLock::new();
+        CURRENT.get_or_init(|| config().map(Self::new)).as_ref()
+    }
+
+    pub(crate) fn new(config: DriverConfig) -> Self {
+        let worker = Mutex::new(config.worker);
+        Self {
+            config,
+            connections: Mutex::default(),
+            output: Arc::default(),
+            worker,
+        }
+    }
+
+    pub(crate) fn body_limit(&self) -> usize {
+        self.config.body_limit
+    }
+
+    /// Makes a call and returns the encoded result.
+    pub(crate) async fn call(
+        &self,
+        function: &'static Function,
+        args: Bytes,
+        timeout: Option<Duration>,
+    ) -> Result<Bytes, Error> {
+        let mut attempt = 1;
+        loop {
+            let (slot, connection) = self.connection().await?;
+            let failure = match connection.get() {
+                Some(connection) => connection.call(self, function, args.clone(), timeout).await,
+                None => Err(Failure::NotSent("it was closed".into())),
+            };
+            let (sent, reason) = match failure {
+                Ok(result) => return result,
+                Err(Failure::NotSent(reason)) => (false, reason),
+                Err(Failure::Lost(reason)) => (true, reason),
+            };
+            self.forget(slot, &connection);
+            if sent {
+                let instance = connection
+                    .get()
+                    .map_or(0, |connection| connection.worker.instance);
+                return Err(self.lost(function, instance, reason).await);
+            }
+            if attempt == ATTEMPTS {
+                return Err(Error::ConnectionLost {
+                    function: function.path().into(),
+                    sent,
+                    reason,
+                });
+            }
+            attempt += 1;
+        }
+    }
+
+    /// This runtime's connection, made if there is none.
+    async fn connection(&self) -> Result<(runtime::Id, Arc<OnceCell<Connection>>), Error> {
+        let id = runtime::Handle::current().id();
+        let connection = {
+            let mut connections = self
+                .connections
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            connections.entry(id).or_default().clone()
+        };
+        connection
+            .get_or_try_init(|| Connection::open(self))
+            .await?;
+        Ok((id, connection))
+    }
+
+    fn forget(&self, id: runtime::Id, broken: &Arc<OnceCell<Connection>>) {
+        let mut connections = self
+            .connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if connections
+            .get(&id)
+            .is_some_and(|current| Arc::ptr_eq(current, broken))
+        {
+            connections.remove(&id);
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn connections(&self) -> usize {
+        self.connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
+    }
+
+    fn unavailable(&self, reason: impl ToString) -> Error {
+        Error::Unavailable {
+            service: self.config.service.clone(),
+            reason: reason.to_string(),
+        }
+    }
+}
+
+/// What `cargo kt` left for this process. A program that the driver starts inherits the variable, and is told apart by its
+/// parent.
+pub(crate) fn config() -> Option<DriverConfig> {
+    let path = env::var_os(ENV)?;
+    let config: Result<DriverConfig, String> = fs::read(&path)
+        .map_err(|error| error.to_string())
+        .and_then(|bytes| codec::decode(&bytes).map_err(|error| error.to_string()));
+    match config {
+        Ok(config) if config.parent != parent_id() => None,
+        Ok(config) if config.protocol == PROTOCOL => Some(config),
+        // The program was built by another version of cargo kt than started it, or the file is gone. Running in place
+        // instead would look like success.
+        Ok(config) => panic!(
+            "cargo kt speaks protocol {} and this program's kt-runtime {VERSION} speaks {PROTOCOL}: give both one version",
+            config.protocol
+        ),
+        // Its `cargo kt` has ended and cleaned up: a stray copy of the variable.
+        Err(_) if !std::path::Path::new(&path).exists() => None,
+        Err(error) => panic!(
+            "cannot read what cargo kt left in {}: {error}",
+            path.display()
+        ),
+    }
+}

@@ -1,0 +1,68 @@
+//! Gives the addresses of a remote panic their meaning: `cargo kt` has the unstripped objects.
+
+use std::time::Duration;
+
+use tokio::{net::UnixStream, time};
+
+use super::Driver;
+use crate::{
+    error::{Error, Frame, Panic},
+    wire::{
+        client::Client,
+        data::{RawFrame, RawPanic, SYMBOLIZE, Symbol, Symbolize},
+    },
+};
+
+/// Making an unstripped object takes a link, and reading its line tables a moment.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(super) async fn panicked(driver: &Driver, function: String, panic: RawPanic) -> Error {
+    let RawPanic {
+        message,
+        location,
+        frames,
+    } = panic;
+    let frames = match symbolize(driver, &frames).await {
+        Some(symbols) => symbols
+            .into_iter()
+            .filter(|symbol| symbol.user)
+            .map(Frame::from)
+            .collect(),
+        None => frames.into_iter().filter_map(bare).collect(),
+    };
+    Error::Panicked(Box::new(Panic {
+        function,
+        message,
+        location,
+        frames,
+    }))
+}
+
+/// What a frame says without debug information.
+fn bare(frame: RawFrame) -> Option<Frame> {
+    Some(Frame {
+        function: frame.symbol?,
+        location: None,
+    })
+}
+
+async fn symbolize(driver: &Driver, frames: &[RawFrame]) -> Option<Vec<Symbol>> {
+    let path = driver.config.symbolizer.as_ref()?;
+    let asked = async {
+        let stream = UnixStream::connect(path).await.ok()?;
+        let (client, connection) = Client::start(stream).await.ok()?;
+        let connection = tokio::spawn(connection);
+        let answer = client
+            .ask(
+                SYMBOLIZE,
+                &Symbolize {
+                    frames: frames.to_vec(),
+                },
+            )
+            .await
+            .ok();
+        connection.abort();
+        answer
+    };
+    time::timeout(PATIENCE, asked).await.ok()?
+}

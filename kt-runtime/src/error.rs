@@ -1,0 +1,296 @@
+//! What a call can come back with instead of a result.
+
+use std::{fmt, time::Duration};
+
+use crate::wire::{
+    Generation,
+    control::Exit,
+    data::{Part, Symbol},
+};
+
+/// Why a call has no result.
+///
+/// `Debug` prints what `Display` does and a panic's frames below, since that is what `fn main() -> Result<(), kt::Error>` shows.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum Error {
+    /// The service has no such function.
+    UnknownFunction {
+        function: String,
+        /// The most similar name that it has.
+        nearest: Option<String>,
+    },
+    /// This program was built with other argument or result types than the function that is served now.
+    ShapeMismatch {
+        function: String,
+        /// The signature here.
+        here: String,
+        /// The signature there.
+        there: String,
+    },
+    /// The service holds older code than this program was built with, and old code must not answer.
+    OldGeneration {
+        function: String,
+        wanted: Generation,
+        serving: Generation,
+    },
+    /// The function panicked. The worker lives on.
+    Panicked(Box<Panic>),
+    /// The worker ended while the call was in it.
+    WorkerDied { function: String, death: Death },
+    /// The call's [timeout](crate::Call::timeout) passed. The remote future was dropped; a plain function runs to its end unheard.
+    TimedOut { function: String, after: Duration },
+    /// Arguments or result are over the limit.
+    TooLarge {
+        function: String,
+        what: Part,
+        limit: u64,
+    },
+    /// Arguments or result could not be encoded or decoded: the type's serde implementation says why.
+    Codec {
+        function: String,
+        what: Part,
+        reason: String,
+    },
+    /// The connection broke. `sent` tells whether the call may have been carried out.
+    ConnectionLost {
+        function: String,
+        sent: bool,
+        reason: String,
+    },
+    /// The service is not there or refuses this program.
+    Unavailable { service: String, reason: String },
+    /// The call was made in a way that this thread does not allow.
+    Misused { reason: String },
+}
+
+/// A panic of a remote function.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Panic {
+    pub function: String,
+    pub message: String,
+    /// `src/lib.rs:10:5`
+    pub location: Option<String>,
+    /// The user's frames, innermost first.
+    pub frames: Vec<Frame>,
+}
+
+/// A place in the code of a [`Panic`].
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Frame {
+    pub function: String,
+    /// File and line, where the compiler left them.
+    pub location: Option<(String, u32)>,
+}
+
+/// How a worker ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Death {
+    /// The exit code, if it exited by itself.
+    pub code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// The generation that it served.
+    pub generation: Generation,
+    /// Its largest resident memory in bytes.
+    pub max_rss: u64,
+    pub uptime: Duration,
+}
+
+impl From<crate::wire::control::Death> for Death {
+    fn from(death: crate::wire::control::Death) -> Self {
+        let (code, signal) = match death.how {
+            Exit::Code(code) => (Some(code), None),
+            Exit::Signal { number, .. } => (None, Some(number)),
+            Exit::Stopped => (None, None),
+        };
+        let uptime = Duration::from_millis(death.uptime_ms);
+        Self {
+            code,
+            signal,
+            generation: death.generation,
+            max_rss: death.max_rss,
+            uptime,
+        }
+    }
+}
+
+impl From<Symbol> for Frame {
+    fn from(symbol: Symbol) -> Self {
+        Self {
+            function: symbol.function,
+            location: symbol.file.zip(symbol.line),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownFunction { function, nearest } => {
+                write!(f, "the service has no remote function `{function}`")?;
+                match nearest {
+                    Some(nearest) => {
+                        write!(f, "; did it become `{nearest}`? Run the program again")
+                    }
+                    None => write!(f, "; run the program again"),
+                }
+            }
+            Self::ShapeMismatch {
+                function,
+                here,
+                there,
+            } => write!(
+                f,
+                "`{function}` is served with other types than this program was built with (here `{here}`, there `{there}`); \
+                 run the program again"
+            ),
+            Self::OldGeneration {
+                function,
+                wanted,
+                serving,
+            } => write!(
+                f,
+                "`{function}` would be answered by generation {serving}, older than this program's generation {wanted}; run the \
+                 program again"
+            ),
+            Self::Panicked(panic) => panic.fmt(f),
+            Self::WorkerDied { function, death } => write!(
+                f,
+                "the worker died while `{function}` ran in it: {death}; the next call starts a new one, and its state is gone"
+            ),
+            Self::TimedOut { function, after } => {
+                write!(f, "`{function}` did not answer within {after:?}")
+            }
+            Self::TooLarge {
+                function,
+                what,
+                limit,
+            } => {
+                write!(
+                    f,
+                    "the {what} of `{function}` would take more than {limit} bytes; KT_BODY_LIMIT sets the limit"
+                )
+            }
+            Self::Codec {
+                function,
+                what,
+                reason,
+            } => {
+                let verb = if *what == Part::Arguments {
+                    "cannot be sent"
+                } else {
+                    "cannot come back"
+                };
+                write!(f, "the {what} of `{function}` {verb}: {reason}")
+            }
+            Self::ConnectionLost {
+                function,
+                sent,
+                reason,
+            } => {
+                let fate = if *sent {
+                    "it may have been carried out"
+                } else {
+                    "it was not sent"
+                };
+                write!(
+                    f,
+                    "the connection was lost while `{function}` was called ({fate}): {reason}"
+                )
+            }
+            Self::Unavailable { service, reason } => {
+                write!(f, "the service `{service}` cannot be reached: {reason}")
+            }
+            Self::Misused { reason } => f.write_str(reason),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Panicked(panic) => panic.fmt(f),
+            other => fmt::Display::fmt(other, f),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` panicked", self.function)?;
+        if let Some(location) = &self.location {
+            write!(f, " at {location}")?;
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+impl fmt::Debug for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)?;
+        self.frames
+            .iter()
+            .enumerate()
+            .try_for_each(|(number, frame)| write!(f, "\n  {number:>2}: {frame:?}"))
+    }
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.function)?;
+        match &self.location {
+            Some((file, line)) => write!(f, "\n      at {file}:{line}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Death {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.code, self.signal) {
+            (Some(code), _) => write!(f, "it exited with code {code}")?,
+            (_, Some(libc::SIGKILL)) => write!(
+                f,
+                "it was killed (signal 9, most often the kernel out of memory)"
+            )?,
+            (_, Some(signal)) => write!(f, "it was ended by {}", signal_name(signal))?,
+            (None, None) => write!(f, "it was stopped")?,
+        }
+        let megabytes = self.max_rss as f64 / (1 << 20) as f64;
+        write!(
+            f,
+            ", after {:.1?} in generation {}, with {megabytes:.0} MiB at most",
+            self.uptime, self.generation
+        )
+    }
+}
+
+fn signal_name(signal: i32) -> String {
+    let name = match signal {
+        libc::SIGABRT => "SIGABRT",
+        libc::SIGBUS => "SIGBUS",
+        libc::SIGFPE => "SIGFPE",
+        libc::SIGILL => "SIGILL",
+        libc::SIGINT => "SIGINT",
+        libc::SIGSEGV => "SIGSEGV",
+        libc::SIGTERM => "SIGTERM",
+        libc::SIGTRAP => "SIGTRAP",
+        other => return format!("signal {other}"),
+    };
+    format!("signal {signal} ({name})")
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Arguments => "arguments",
+            Self::Result => "result",
+        })
+    }
+}

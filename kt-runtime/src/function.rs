@@ -1,0 +1,102 @@
+//! A remote function as the macro describes it and both ends use it.
+
+use std::{fmt, pin::Pin};
+
+use crate::{
+    shape::Shape,
+    wire::codec::{CodecError, Decoder, Encoder},
+};
+
+/// What `#[kt::remote]` implements for each function: its types, and how they travel. The methods are generated one
+/// argument at a time, so that a missing trait is reported at the argument that lacks it.
+pub trait Remote: 'static {
+    /// A tuple of the arguments.
+    type Args: Send + 'static;
+    type Output: Send + 'static;
+
+    fn encode_args(args: &Self::Args, to: &mut Encoder) -> Result<(), CodecError>;
+    fn decode_args(from: &mut Decoder<'_>) -> Result<Self::Args, CodecError>;
+    fn encode_output(output: &Self::Output, to: &mut Encoder) -> Result<(), CodecError>;
+    fn decode_output(from: &mut Decoder<'_>) -> Result<Self::Output, CodecError>;
+    /// Tells the shape of each argument, then of the result.
+    fn shape(shape: &mut Shape);
+    /// Calls the function, as far as that can be done without running it.
+    fn start(args: Self::Args) -> Started<Self::Output>;
+}
+
+/// A call that is about to run.
+pub enum Started<T> {
+    /// Of a plain function: runs on a thread that may block.
+    Plain(Box<dyn FnOnce() -> T + Send>),
+    /// Of an async function: runs on the tokio runtime.
+    Async(Pin<Box<dyn Future<Output = T> + Send>>),
+}
+
+/// What a crate object exports for each remote function, as `kt:fn:<key>`.
+pub struct Function {
+    pub(crate) key: &'static str,
+    /// The signature's tokens, for messages.
+    pub(crate) signature: &'static str,
+    pub(crate) file: &'static str,
+    pub(crate) line: u32,
+    pub(crate) shape: fn() -> Option<u64>,
+    pub(crate) invoke: fn(&[u8], usize) -> Result<Started<Encoded>, CodecError>,
+}
+
+/// A result on its way back.
+pub(crate) type Encoded = Result<Vec<u8>, CodecError>;
+
+impl Function {
+    pub const fn new<R: Remote>(
+        key: &'static str,
+        signature: &'static str,
+        file: &'static str,
+        line: u32,
+    ) -> Self {
+        Self {
+            key,
+            signature,
+            file,
+            line,
+            shape: shape::<R>,
+            invoke: invoke::<R>,
+        }
+    }
+
+    /// The function's path as a developer knows it: the key without package and bin.
+    pub(crate) fn path(&self) -> &'static str {
+        path_of(self.key)
+    }
+}
+
+impl fmt::Debug for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}:{}", self.key, self.file, self.line)
+    }
+}
+
+/// `package/bin:module::name` → `module::name`.
+pub(crate) fn path_of(key: &str) -> &str {
+    key.split_once(':').map_or(key, |(_, path)| path)
+}
+
+fn shape<R: Remote>() -> Option<u64> {
+    let mut shape = Shape::default();
+    R::shape(&mut shape);
+    shape.finish()
+}
+
+fn invoke<R: Remote>(args: &[u8], limit: usize) -> Result<Started<Encoded>, CodecError> {
+    let mut decoder = Decoder::new(args);
+    let args = R::decode_args(&mut decoder)?;
+    decoder.end()?;
+    let encode = move |output: R::Output| {
+        let mut encoder = Encoder::new(limit);
+        R::encode_output(&output, &mut encoder)?;
+        Ok(encoder.finish())
+    };
+    Ok(match R::start(args) {
+        Started::Plain(run) => Started::Plain(Box::new(move || encode(run()))),
+        Started::Async(run) => Started::Async(Box::pin(async move { encode(run.await) })),
+    })
+}

@@ -1,0 +1,105 @@
+//! Which tokio runtime carries what: the user's where there is one, so that nothing hops between threads; else our own.
+
+use std::{
+    pin::Pin,
+    sync::{OnceLock, mpsc},
+    task::{Context, Poll},
+    thread,
+};
+
+use tokio::{
+    runtime::{Builder, Handle, Runtime, RuntimeFlavor},
+    task::{self, JoinError, JoinHandle},
+};
+
+/// The runtime for callers that have none. One thread: it only carries connections and async functions called in place.
+fn own() -> &'static Runtime {
+    static OWN: OnceLock<Runtime> = OnceLock::new();
+    OWN.get_or_init(|| {
+        let built = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("kt")
+            .enable_all()
+            .build();
+        built.unwrap_or_else(|error| panic!("kt cannot start a thread for its connection: {error}"))
+    })
+}
+
+/// Threads for plain functions, set by the worker: apart from the runtime's own, so that thousands of calls that wait never
+/// take the threads that the user's code counts on.
+static POOL: OnceLock<Runtime> = OnceLock::new();
+
+/// Starts the pool of at most `threads`.
+pub(crate) fn start_pool(threads: usize) -> std::io::Result<()> {
+    let pool = Builder::new_multi_thread()
+        .worker_threads(1)
+        .max_blocking_threads(threads)
+        .thread_name("kt-call")
+        .build()?;
+    // A second start finds the first one's pool.
+    let _ = POOL.set(pool);
+    Ok(())
+}
+
+/// Runs `work` on a thread that may block, inside the caller's runtime as far as `Handle::current()` shows.
+pub(crate) fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Task<T> {
+    let Some(pool) = POOL.get() else {
+        return Task(task::spawn_blocking(work));
+    };
+    let current = Handle::current();
+    Task(pool.spawn_blocking(move || {
+        let _entered = current.enter();
+        work()
+    }))
+}
+
+/// Runs `future` on the caller's runtime, or on our own if there is none.
+pub(crate) async fn entered<T: Send + 'static>(
+    future: impl Future<Output = T> + Send + 'static,
+) -> T {
+    if Handle::try_current().is_ok() {
+        return future.await;
+    }
+    match Task(own().spawn(future)).await {
+        Ok(value) => value,
+        // Our own runtime never shuts down, and an abort comes only from this task's drop.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// Waits for `future` on this thread, wherever it stands.
+pub(crate) fn block_on<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
+    let Ok(current) = Handle::try_current() else {
+        return own().block_on(future);
+    };
+    if current.runtime_flavor() == RuntimeFlavor::MultiThread {
+        return task::block_in_place(|| current.block_on(future));
+    }
+    // The only thread of the caller's runtime is this one, and it is about to wait: another must do the work.
+    let (sender, receiver) = mpsc::sync_channel(1);
+    own().spawn(async move { sender.send(future.await) });
+    match receiver.recv() {
+        Ok(value) => value,
+        Err(_) => panic!(
+            "the thread that carries kt's connection has panicked (seen from {:?})",
+            thread::current().id()
+        ),
+    }
+}
+
+/// A task that is aborted when nobody waits for it any more.
+pub(crate) struct Task<T>(JoinHandle<T>);
+
+impl<T> Future for Task<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context)
+    }
+}
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

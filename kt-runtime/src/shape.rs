@@ -1,0 +1,183 @@
+//! The shape of what a function takes and gives, as serde sees it: two programs whose shapes are equal mean the same by
+//! the same bytes.
+//!
+//! A format without field names, such as ours, turns a changed type into garbage without an error. So where a driver and a
+//! generation were not built together, their functions' shapes are compared before a call is let through. The shape is
+//! found by running each type's `Deserialize` on a [`Tracer`] that answers every question with some value and writes the
+//! question down: names, fields, variants, lengths. A type whose implementation is not content with that has no shape,
+//! and is only called by the program that was built with it.
+
+use std::{
+    any::type_name,
+    collections::HashMap,
+    hash::{DefaultHasher, Hash, Hasher},
+};
+
+use serde::de::DeserializeOwned;
+
+use tracer::{Tracer, Variants};
+
+mod tracer;
+
+/// How often a type is run through; each run explores one variant more of each enum in it.
+const PASSES: usize = 4096;
+
+/// Collects the shape of a signature.
+#[derive(Default)]
+pub struct Shape {
+    hasher: DefaultHasher,
+    incomplete: bool,
+}
+
+impl Shape {
+    /// Adds the type of the next argument.
+    pub fn argument<T: DeserializeOwned>(&mut self) {
+        self.add::<T>("argument");
+    }
+
+    /// Adds the result's type.
+    pub fn output<T: DeserializeOwned>(&mut self) {
+        self.add::<T>("output");
+    }
+
+    /// The shape, or nothing if a type did not tell all of its own.
+    pub(crate) fn finish(self) -> Option<u64> {
+        (!self.incomplete).then(|| self.hasher.finish())
+    }
+
+    fn add<T: DeserializeOwned>(&mut self, role: &str) {
+        (role, type_name::<T>()).hash(&mut self.hasher);
+        let mut enums: HashMap<&'static str, Variants> = HashMap::new();
+        for _ in 0..PASSES {
+            let explored: usize = enums.values().map(Variants::begun).sum();
+            if T::deserialize(Tracer::new(&mut self.hasher, &mut enums)).is_err() {
+                break;
+            }
+            if enums.values().all(Variants::complete) {
+                return;
+            }
+            if explored == enums.values().map(Variants::begun).sum() {
+                break;
+            }
+        }
+        self.incomplete = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, num::NonZeroU8};
+
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+
+    fn of<T: DeserializeOwned>() -> Option<u64> {
+        let mut shape = Shape::default();
+        shape.output::<T>();
+        shape.finish()
+    }
+
+    mod before {
+        use super::*;
+
+        #[derive(Serialize, Deserialize)]
+        pub struct Plain {
+            a: u64,
+            b: u64,
+        }
+        #[derive(Serialize, Deserialize)]
+        pub enum Tree {
+            Node(Box<Tree>, Box<Tree>),
+            Leaf { value: Option<Plain> },
+            Nil,
+        }
+        #[derive(Serialize, Deserialize)]
+        pub struct List {
+            next: Option<Box<List>>,
+            items: Vec<List>,
+        }
+    }
+
+    mod after {
+        use super::*;
+
+        #[derive(Serialize, Deserialize)]
+        pub struct Plain {
+            b: u64,
+            a: u64,
+        }
+        #[derive(Serialize, Deserialize)]
+        pub enum Tree {
+            Node(Box<Tree>, Box<Tree>),
+            Leaf { value: Option<Plain> },
+            Nil,
+        }
+        #[derive(Serialize, Deserialize)]
+        pub struct List {
+            next: Option<Box<List>>,
+            items: Vec<List>,
+            more: u8,
+        }
+    }
+
+    /// The name of a type contains its module's here; the real ones are compared across builds of one module.
+    fn trace<T: DeserializeOwned>() -> Option<u64> {
+        let mut enums = HashMap::new();
+        let mut hasher = DefaultHasher::new();
+        for _ in 0..10 {
+            T::deserialize(Tracer::new(&mut hasher, &mut enums)).ok()?;
+        }
+        enums
+            .values()
+            .all(Variants::complete)
+            .then(|| hasher.finish())
+    }
+
+    #[test]
+    fn recursive_types_and_enums_have_a_shape() {
+        assert!(of::<before::Tree>().is_some());
+        assert!(of::<before::List>().is_some());
+        assert!(of::<Result<BTreeMap<String, [u8; 32]>, (NonZeroU8, char, f32, i128)>>().is_some());
+        assert_eq!(of::<before::Tree>(), of::<before::Tree>());
+    }
+
+    #[test]
+    fn every_change_that_bytes_do_not_show_changes_the_shape() {
+        assert_ne!(
+            trace::<before::Plain>(),
+            trace::<after::Plain>(),
+            "fields of one type change places"
+        );
+        assert_ne!(
+            trace::<before::Tree>(),
+            trace::<after::Tree>(),
+            "deep inside a variant"
+        );
+        assert_ne!(
+            trace::<before::List>(),
+            trace::<after::List>(),
+            "a field more"
+        );
+        assert_ne!(trace::<u32>(), trace::<u64>());
+        assert_ne!(trace::<Vec<u32>>(), trace::<Option<u32>>());
+    }
+
+    #[test]
+    fn a_type_that_wants_a_certain_text_has_no_shape() {
+        #[derive(Debug)]
+        struct Color;
+        impl<'de> Deserialize<'de> for Color {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                if text == "red" {
+                    Ok(Self)
+                } else {
+                    Err(serde::de::Error::custom("no such color"))
+                }
+            }
+        }
+        assert_eq!(of::<Color>(), None);
+        assert_eq!(of::<Vec<Color>>(), None);
+    }
+}

@@ -1,0 +1,134 @@
+//! Bytes and descriptors over a Unix socket: `sendmsg(2)`, `recvmsg(2)`, `unix(7)`.
+
+use std::{
+    collections::VecDeque,
+    io,
+    mem::{self, MaybeUninit},
+    os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
+    ptr,
+};
+
+use bytes::BytesMut;
+
+/// Room for the control data of four descriptors, aligned as `cmsghdr` must be.
+#[repr(align(8))]
+struct Control([MaybeUninit<u8>; 64]);
+
+/// Sends bytes, and a descriptor with the first of them. Returns how many bytes were taken.
+///
+/// # Errors
+/// As `sendmsg(2)`; a peer that is gone is `EPIPE`, never a signal.
+pub fn send(
+    socket: BorrowedFd<'_>,
+    bytes: &[u8],
+    descriptor: Option<BorrowedFd<'_>>,
+) -> io::Result<usize> {
+    let mut part = libc::iovec {
+        iov_base: bytes.as_ptr().cast_mut().cast(),
+        iov_len: bytes.len(),
+    };
+    let mut control = Control([MaybeUninit::uninit(); 64]);
+    // SAFETY: msghdr is plain data for which all zeroes is valid.
+    let mut message: libc::msghdr = unsafe { mem::zeroed() };
+    message.msg_iov = &raw mut part;
+    message.msg_iovlen = 1;
+    if let Some(descriptor) = descriptor {
+        let size = mem::size_of::<RawFd>() as u32;
+        message.msg_control = control.0.as_mut_ptr().cast();
+        // SAFETY: CMSG_SPACE, CMSG_FIRSTHDR, CMSG_LEN and CMSG_DATA only compute; `control` is aligned and larger than the
+        // one header with one descriptor that is written to it.
+        unsafe {
+            message.msg_controllen = libc::CMSG_SPACE(size) as _;
+            let header = libc::CMSG_FIRSTHDR(&raw const message);
+            (*header).cmsg_level = libc::SOL_SOCKET;
+            (*header).cmsg_type = libc::SCM_RIGHTS;
+            (*header).cmsg_len = libc::CMSG_LEN(size) as _;
+            ptr::write_unaligned(libc::CMSG_DATA(header).cast(), descriptor.as_raw_fd());
+        }
+    }
+    // SAFETY: `message` points at `part`, `bytes` and `control`, all of which outlive the call.
+    let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL) };
+    usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+}
+
+/// Receives bytes to the end of `buffer` and descriptors (close-on-exec) to the end of `descriptors`. 0 is the stream's end.
+///
+/// # Errors
+/// As `recvmsg(2)`; `InvalidData` if more descriptors came than fit.
+pub fn receive(
+    socket: BorrowedFd<'_>,
+    buffer: &mut BytesMut,
+    descriptors: &mut VecDeque<OwnedFd>,
+) -> io::Result<usize> {
+    buffer.reserve(16 << 10);
+    let room = buffer.spare_capacity_mut();
+    let mut part = libc::iovec {
+        iov_base: room.as_mut_ptr().cast(),
+        iov_len: room.len(),
+    };
+    let mut control = Control([MaybeUninit::uninit(); 64]);
+    // SAFETY: msghdr is plain data for which all zeroes is valid.
+    let mut message: libc::msghdr = unsafe { mem::zeroed() };
+    message.msg_iov = &raw mut part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.0.as_mut_ptr().cast();
+    message.msg_controllen = control.0.len() as _;
+    // SAFETY: `message` points at `part`, whose memory is `buffer`'s spare capacity, and at `control`.
+    let read =
+        unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC) };
+    let read = usize::try_from(read).map_err(|_| io::Error::last_os_error())?;
+    // SAFETY: recvmsg wrote `read` bytes at the start of the spare capacity.
+    unsafe { buffer.set_len(buffer.len() + read) };
+
+    // SAFETY: the kernel filled `control` with well-formed headers within msg_controllen; each descriptor in an SCM_RIGHTS
+    // header is new and nobody else's.
+    unsafe {
+        let mut header = libc::CMSG_FIRSTHDR(&raw const message);
+        while !header.is_null() {
+            if (*header).cmsg_level == libc::SOL_SOCKET && (*header).cmsg_type == libc::SCM_RIGHTS {
+                let length = (*header).cmsg_len as usize - libc::CMSG_LEN(0) as usize;
+                for index in 0..length / mem::size_of::<RawFd>() {
+                    let descriptor =
+                        ptr::read_unaligned(libc::CMSG_DATA(header).cast::<RawFd>().add(index));
+                    descriptors.push_back(OwnedFd::from_raw_fd(descriptor));
+                }
+            }
+            header = libc::CMSG_NXTHDR(&raw const message, header);
+        }
+    }
+    if message.msg_flags & libc::MSG_CTRUNC != 0 {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "more descriptors than fit",
+        ));
+    }
+    Ok(read)
+}
+
+/// Whether the other end of a socket is closed, at this moment: `poll(2)`.
+#[cfg(feature = "host")]
+pub fn hung_up(socket: BorrowedFd<'_>) -> bool {
+    let mut poll = libc::pollfd {
+        fd: socket.as_raw_fd(),
+        events: 0,
+        revents: 0,
+    };
+    // SAFETY: poll writes to the one pollfd that it is given, and does not wait.
+    let ready = unsafe { libc::poll(&raw mut poll, 1, 0) };
+    ready == 1 && poll.revents & libc::POLLHUP != 0
+}
+
+/// A copy of a descriptor (close-on-exec) whose number is at least `lowest`.
+///
+/// # Errors
+/// As `fcntl(2)`.
+#[cfg(feature = "host")]
+pub fn duplicate_from(descriptor: BorrowedFd<'_>, lowest: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: F_DUPFD_CLOEXEC touches no memory of ours.
+    let copy = unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_DUPFD_CLOEXEC, lowest) };
+    if copy == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor is new and nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}

@@ -1,0 +1,84 @@
+//! C's standard output and the pipes that this process's output goes through.
+
+use std::{
+    io,
+    os::fd::{AsRawFd, BorrowedFd},
+};
+
+unsafe extern "C" {
+    /// glibc's `stdout`, a `FILE *`.
+    static mut stdout: *mut libc::FILE;
+}
+
+/// Makes C code's `printf` write whole lines at once, as it does on a terminal: on a pipe it would keep 4 KiB back.
+pub fn buffer_lines() {
+    // SAFETY: glibc sets `stdout` before main; setvbuf with no buffer only changes the mode.
+    unsafe { libc::setvbuf(stdout, std::ptr::null_mut(), libc::_IOLBF, 0) };
+}
+
+/// Writes out what C code printed without a line's end.
+pub fn flush() {
+    // SAFETY: as above; fflush locks the stream itself.
+    unsafe { libc::fflush(stdout) };
+}
+
+/// Reads what is there, without waiting. `Ok(None)`: nothing is there now. `Ok(Some(0))`: no writer is left.
+pub fn read_available(descriptor: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    // SAFETY: the buffer is writable for its length.
+    let read = unsafe {
+        libc::read(
+            descriptor.as_raw_fd(),
+            buffer.as_mut_ptr().cast(),
+            buffer.len(),
+        )
+    };
+    match usize::try_from(read) {
+        Ok(read) => Ok(Some(read)),
+        Err(_) => match io::Error::last_os_error() {
+            error if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            error => Err(error),
+        },
+    }
+}
+
+/// Sets `O_NONBLOCK` on the open file description.
+pub fn set_nonblocking(descriptor: BorrowedFd<'_>) -> io::Result<()> {
+    let descriptor = descriptor.as_raw_fd();
+    // SAFETY: fcntl on a descriptor that is open for the borrow's time.
+    let done = unsafe {
+        let flags = libc::fcntl(descriptor, libc::F_GETFL);
+        libc::fcntl(descriptor, libc::F_SETFL, flags | libc::O_NONBLOCK)
+    };
+    if done == -1 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
+}
+
+/// Keeps a descriptor from programs that this process starts.
+pub fn set_close_on_exec(descriptor: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: fcntl on a descriptor that is open for the borrow's time.
+    let done = unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) };
+    if done == -1 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
+}
+
+/// Waits until one of the descriptors can be read or has no writer left.
+pub fn wait_readable(descriptors: [Option<BorrowedFd<'_>>; 2]) -> io::Result<()> {
+    // poll(2) passes over negative descriptors.
+    let mut polled = descriptors.map(|fd| libc::pollfd {
+        fd: fd.map_or(-1, |fd| fd.as_raw_fd()),
+        events: libc::POLLIN,
+        revents: 0,
+    });
+    // SAFETY: `polled` is an array of that length.
+    let done = unsafe { libc::poll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, -1) };
+    match (done, io::Error::last_os_error()) {
+        (-1, error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
+        _ => Ok(()),
+    }
+}

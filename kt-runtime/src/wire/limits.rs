@@ -1,0 +1,33 @@
+//! The bounds on everything that comes from another process, so that no peer can make this one grow or wait without end.
+
+use std::time::Duration;
+
+/// Default limit of a call's arguments or result, in encoded bytes.
+pub const BODY: usize = 256 << 20;
+/// Limit of a control message that is not an object's bytes.
+pub const CONTROL: usize = 16 << 20;
+/// Limit of a stored object: a base of some hundred crates has 100 MB.
+pub const OBJECT: u64 = 4 << 30;
+/// Limit of a message between host and worker.
+pub const WORKER_MESSAGE: usize = 16 << 20;
+/// Limit of a fault's text (panic messages, notices).
+pub const TEXT: usize = 64 << 10;
+/// Limit of the frames in a backtrace.
+pub const FRAMES: usize = 256;
+
+/// How long a peer may take to say its preamble and to answer ours.
+pub const HANDSHAKE: Duration = Duration::from_secs(5);
+/// How long a new worker may take from its start to its first message.
+pub const WORKER_START: Duration = Duration::from_secs(30);
+/// How long a worker may take to load a generation. Constructors of the user's libraries run in it.
+pub const LOAD: Duration = Duration::from_secs(60);
+/// How long a worker may take to say how it is before it counts as busy.
+pub const STATUS: Duration = Duration::from_secs(1);
+/// How long the host waits for a worker's calls at a shutdown.
+pub const DRAIN: Duration = Duration::from_secs(5);
+/// How long a caller waits for the output printed before its answer, once the answer is there.
+pub const OUTPUT: Duration = Duration::from_secs(2);
+/// How long a caller waits for the host's word on how a worker died.
+pub const DEATH: Duration = Duration::from_secs(2);
+/// How long the calls of a replaced worker may go on: no call is cut by a reload, but none holds memory for ever.
+pub const REPLACED: Duration = Duration::from_secs(600);

@@ -1,0 +1,25 @@
+//! What both ends of a connection agree on, and nothing that either end does with it: names, messages, limits, the codec
+//! and the frames. Knows neither processes nor objects. `docs/design/wire.md` tells the whole.
+
+pub mod channel;
+pub mod client;
+pub mod codec;
+pub mod control;
+pub mod data;
+pub mod driver;
+pub mod frame;
+pub mod http;
+mod ids;
+pub mod limits;
+pub mod manifest;
+pub mod preamble;
+pub mod server;
+pub mod worker;
+
+pub use ids::{Generation, ObjectId, ParseObjectIdError, WorkerId};
+
+/// The version of everything in this module. Two ends of different versions refuse each other by name and never guess.
+pub const PROTOCOL: u16 = 1;
+
+/// The version of the crate that speaks, for messages to people.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

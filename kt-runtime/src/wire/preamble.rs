@@ -1,0 +1,169 @@
+//! The first bytes of a connection, before HTTP/2: who comes, and for what. Their layout never changes, so that any two
+//! versions of kt can at least tell each other apart.
+//!
+//! ```text
+//! client: "KT" | protocol u16 LE | purpose u8 | token length u16 LE | token
+//! host:   verdict u8 | text length u16 LE | text
+//! ```
+
+use std::io;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use super::{PROTOCOL, VERSION};
+
+const MAGIC: [u8; 2] = *b"KT";
+const MAX_TOKEN: u16 = 1024;
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// The host answers it: [`control`](super::control).
+    Control,
+    /// The worker answers it: [`data`](super::data).
+    Data,
+}
+
+/// What a client said.
+#[derive(Debug)]
+pub struct Hello {
+    pub protocol: u16,
+    pub purpose: Purpose,
+    pub token: Vec<u8>,
+}
+
+/// The host's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    Welcome,
+    /// The host speaks another protocol; its version in words.
+    OtherVersion(String),
+    /// Wrong token or wrong user.
+    Forbidden,
+    /// No worker can answer; why.
+    NoWorker(String),
+}
+
+/// Says hello and waits for the verdict.
+pub async fn call_on(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    purpose: Purpose,
+    token: &[u8],
+) -> io::Result<Verdict> {
+    let length = u16::try_from(token.len())
+        .ok()
+        .filter(|&length| length <= MAX_TOKEN);
+    let length =
+        length.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "token too long"))?;
+    let mut hello = MAGIC.to_vec();
+    hello.extend(PROTOCOL.to_le_bytes());
+    hello.push(match purpose {
+        Purpose::Control => b'c',
+        Purpose::Data => b'd',
+    });
+    hello.extend(length.to_le_bytes());
+    hello.extend(token);
+    stream.write_all(&hello).await?;
+    stream.flush().await?;
+
+    let verdict = stream.read_u8().await?;
+    let mut text = vec![0; stream.read_u16_le().await?.into()];
+    stream.read_exact(&mut text).await?;
+    let text = String::from_utf8_lossy(&text).into_owned();
+    match verdict {
+        0 => Ok(Verdict::Welcome),
+        1 => Ok(Verdict::OtherVersion(text)),
+        2 => Ok(Verdict::Forbidden),
+        3 => Ok(Verdict::NoWorker(text)),
+        other => Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("unknown verdict {other} in the answer to a preamble"),
+        )),
+    }
+}
+
+/// Reads a client's hello. One of another protocol is returned too: the host answers it with [`Verdict::OtherVersion`].
+pub async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Hello> {
+    let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+    let mut magic = [0; 2];
+    stream.read_exact(&mut magic).await?;
+    if magic != MAGIC {
+        return Err(invalid("not a preamble of kt"));
+    }
+    let protocol = stream.read_u16_le().await?;
+    let purpose = match stream.read_u8().await? {
+        b'c' => Purpose::Control,
+        b'd' => Purpose::Data,
+        _ => return Err(invalid("unknown purpose in a preamble")),
+    };
+    let length = stream.read_u16_le().await?;
+    if length > MAX_TOKEN {
+        return Err(invalid("token too long"));
+    }
+    let mut token = vec![0; length.into()];
+    stream.read_exact(&mut token).await?;
+    Ok(Hello {
+        protocol,
+        purpose,
+        token,
+    })
+}
+
+/// Answers a client's hello.
+pub async fn answer(stream: &mut (impl AsyncWrite + Unpin), verdict: &Verdict) -> io::Result<()> {
+    let (code, text) = match verdict {
+        Verdict::Welcome => (0, ""),
+        Verdict::OtherVersion(_) => (1, VERSION),
+        Verdict::Forbidden => (2, ""),
+        Verdict::NoWorker(why) => (3, why.as_str()),
+    };
+    let mut end = text.len().min(u16::MAX.into());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let mut bytes = vec![code];
+    bytes.extend((end as u16).to_le_bytes());
+    bytes.extend(&text.as_bytes()[..end]);
+    stream.write_all(&bytes).await?;
+    stream.flush().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn both_ends_understand_each_other() {
+        for verdict in [
+            Verdict::Welcome,
+            Verdict::OtherVersion(VERSION.into()),
+            Verdict::Forbidden,
+            Verdict::NoWorker("it died".into()),
+        ] {
+            let (mut client, mut host) = tokio::io::duplex(64);
+            let said =
+                tokio::spawn(async move { call_on(&mut client, Purpose::Data, b"secret").await });
+            let hello = receive(&mut host).await.unwrap();
+            assert_eq!(
+                (hello.protocol, hello.purpose, &hello.token[..]),
+                (PROTOCOL, Purpose::Data, &b"secret"[..])
+            );
+            answer(&mut host, &verdict).await.unwrap();
+            assert_eq!(said.await.unwrap().unwrap(), verdict);
+        }
+    }
+
+    #[tokio::test]
+    async fn anything_else_is_refused() {
+        for bytes in [
+            &b"PRI * HTTP/2.0\r\n"[..],
+            b"KT\x01\x00x\x00\x00",
+            b"KT\x01\x00c\xff\xff",
+        ] {
+            assert_eq!(
+                receive(&mut &*bytes).await.unwrap_err().kind(),
+                io::ErrorKind::InvalidData
+            );
+        }
+    }
+}

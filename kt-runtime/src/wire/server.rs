@@ -1,0 +1,164 @@
+//! The answering end of an HTTP/2 connection.
+
+use std::{future::poll_fn, pin::pin};
+
+use bytes::Bytes;
+use h2::server::{self, SendResponse};
+use http::{HeaderMap, Response, StatusCode, request::Parts};
+use serde::Serialize;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::{
+    codec,
+    http::{Body, BodySender, CONNECTION_WINDOW, STREAM_WINDOW, STREAMS},
+    limits,
+};
+
+/// One request, with the means to answer it.
+#[derive(Debug)]
+pub struct Exchange {
+    pub head: Parts,
+    pub body: Body,
+    pub answer: Answer,
+}
+
+/// The way back for one request. Dropped without use, it resets the stream.
+#[derive(Debug)]
+pub struct Answer(SendResponse<Bytes>);
+
+impl Answer {
+    /// Answers with a status, headers and a body that is there.
+    ///
+    /// # Errors
+    /// If the peer is gone or has reset the stream.
+    pub async fn send(
+        self,
+        status: StatusCode,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<(), h2::Error> {
+        let end = body.is_empty();
+        let mut sender = self.begin(status, headers, end)?;
+        if end {
+            Ok(())
+        } else {
+            sender.send(body, true).await
+        }
+    }
+
+    /// Answers with a status and headers; the body follows.
+    ///
+    /// # Errors
+    /// If the peer is gone or has reset the stream.
+    pub fn begin(
+        mut self,
+        status: StatusCode,
+        headers: HeaderMap,
+        end: bool,
+    ) -> Result<BodySender, h2::Error> {
+        let mut response = Response::new(());
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        self.0.send_response(response, end).map(BodySender)
+    }
+
+    /// Answers with a value.
+    ///
+    /// # Errors
+    /// If the peer is gone or has reset the stream.
+    pub async fn value<T: Serialize>(self, value: &T) -> Result<(), h2::Error> {
+        match codec::encode(value, limits::CONTROL) {
+            Ok(body) => {
+                self.send(StatusCode::OK, HeaderMap::new(), body.into())
+                    .await
+            }
+            Err(error) => {
+                self.refuse(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    format!("the answer cannot be encoded: {error}"),
+                )
+                .await
+            }
+        }
+    }
+
+    /// Answers with a failure in words.
+    ///
+    /// # Errors
+    /// If the peer is gone or has reset the stream.
+    pub async fn refuse(self, status: StatusCode, words: String) -> Result<(), h2::Error> {
+        self.send(status, HeaderMap::new(), words.into()).await
+    }
+
+    /// Resolves when the peer resets the stream or the connection ends: nobody waits for the answer any more.
+    pub async fn reset(&mut self) {
+        let _ = poll_fn(|context| self.0.poll_reset(context)).await;
+    }
+}
+
+/// Runs a future until it ends or nobody waits for its answer any more.
+pub async fn unless_reset<T>(answer: &mut Answer, work: impl Future<Output = T>) -> Option<T> {
+    let (mut work, mut reset) = (pin!(work), pin!(answer.reset()));
+    poll_fn(|context| {
+        if let std::task::Poll::Ready(value) = work.as_mut().poll(context) {
+            return std::task::Poll::Ready(Some(value));
+        }
+        reset.as_mut().poll(context).map(|()| None)
+    })
+    .await
+}
+
+/// Serves requests until the peer closes the connection; each in a task of its own.
+///
+/// # Errors
+/// If the connection breaks.
+pub async fn serve<S, F, W>(stream: S, handle: F) -> Result<(), h2::Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: Fn(Exchange) -> W,
+    W: Future<Output = ()> + Send + 'static,
+{
+    serve_until(stream, std::future::pending(), handle).await
+}
+
+/// As [`serve`]; once `stop` resolves no request is taken any more, and those that were are answered before the end.
+///
+/// # Errors
+/// If the connection breaks.
+pub async fn serve_until<S, F, W>(
+    stream: S,
+    stop: impl Future<Output = ()>,
+    handle: F,
+) -> Result<(), h2::Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: Fn(Exchange) -> W,
+    W: Future<Output = ()> + Send + 'static,
+{
+    let mut connection = server::Builder::new()
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(STREAMS)
+        .max_frame_size(1 << 16)
+        .handshake(stream)
+        .await?;
+    let (mut stop, mut stopping) = (pin!(stop), false);
+    while let Some(request) = poll_fn(|context| {
+        if !stopping && stop.as_mut().poll(context).is_ready() {
+            stopping = true;
+            connection.graceful_shutdown();
+        }
+        connection.poll_accept(context)
+    })
+    .await
+    {
+        let (request, respond) = request?;
+        let (head, body) = request.into_parts();
+        tokio::spawn(handle(Exchange {
+            head,
+            body: Body(body),
+            answer: Answer(respond),
+        }));
+    }
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! Host ↔ worker, on a socket pair that the worker inherits as [`FD`]. Each message is a length (`u32`, little endian) and
+//! its encoding; [`ToWorker::Connection`] carries the accepted socket as SCM_RIGHTS with its first byte.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Generation, control, manifest::Manifest};
+
+/// The worker's end of the pair.
+pub const FD: i32 = 3;
+/// Read ends of the pipes that are the worker's standard output and error: it reads them itself, so that it knows what a
+/// call printed by the time the call ends. The host keeps duplicates for what is left when the worker dies.
+pub const STDOUT: i32 = 4;
+pub const STDERR: i32 = 5;
+/// Environment variable that makes the launcher a worker: the service's directory.
+pub const ENV: &str = "KT_WORKER";
+
+/// What a worker is told at its start.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WorkerConfig {
+    pub service: String,
+    pub instance: u64,
+    /// Directory of the store: each object lies there under its name.
+    pub objects: PathBuf,
+    /// Directory of the log's segments.
+    pub logs: PathBuf,
+    /// Limit of a call's arguments or result, bytes.
+    pub body_limit: usize,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub enum ToWorker {
+    /// First message.
+    Start(WorkerConfig),
+    /// Load and publish.
+    Load {
+        generation: Generation,
+        manifest: Box<Manifest>,
+    },
+    Status,
+    /// An authenticated connection of a driver comes with this message.
+    Connection,
+    /// Finish the calls in flight, then exit with code 0.
+    Drain {
+        grace_ms: u64,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub enum FromWorker {
+    /// Answers `Start`.
+    Started { protocol: u16, kt_version: String },
+    /// Answers `Load`.
+    Loaded(Result<Loaded, String>),
+    /// Answers `Status`.
+    Status { calls: u64, idle_ms: u64 },
+}
+
+/// The worker's part of [`control::Swapped`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Loaded {
+    pub objects: Vec<control::LoadedObject>,
+    pub states: Vec<control::StateOutcome>,
+    pub load_us: u64,
+}

@@ -1,0 +1,146 @@
+//! One call: from its request to its answer.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, request::Parts};
+
+use super::{Worker, generation::Loaded};
+use crate::{
+    call::{catch, catch_async},
+    function::{Encoded, Function, Started},
+    runtime,
+    wire::{
+        Generation,
+        codec::{self, CodecError},
+        data::{Fault, Part, header},
+        http::BodyError,
+        limits,
+        server::{Exchange, unless_reset},
+    },
+};
+
+impl Worker {
+    /// Carries a call out and answers it. The caller's reset drops the user's future.
+    pub(super) async fn call(&self, key: &str, exchange: Exchange) -> Result<(), h2::Error> {
+        let _running = self.activity.enter();
+        let Exchange {
+            head,
+            body,
+            mut answer,
+        } = exchange;
+        let carried = unless_reset(&mut answer, async {
+            if self.draining.load(Ordering::Acquire) {
+                return Err((Fault::Draining, None));
+            }
+            let limit = self.config.body_limit;
+            let args = body
+                .collect(limit)
+                .await
+                .map_err(|error| (refused(error), None))?;
+            // From here on the call belongs to one generation, whatever is published while it runs.
+            let loaded = self.current().ok_or((Fault::Draining, None))?;
+            let result = invoke(&loaded, key, &head, &args, limit).await;
+            result
+                .map(|result| (result, loaded.generation))
+                .map_err(|fault| (fault, Some(loaded.generation)))
+        });
+        let Some(carried) = carried.await else {
+            return Ok(());
+        };
+
+        let mut headers = HeaderMap::with_capacity(3);
+        headers.insert(header::POSITION, self.output.drain().into());
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(codec::ID));
+        let (status, generation, body) = match carried {
+            Ok((result, generation)) => (StatusCode::OK, Some(generation), result),
+            // A fault's text is bounded, so it always fits.
+            Err((fault, generation)) => (
+                status(&fault),
+                generation,
+                codec::encode(&fault, limits::CONTROL).unwrap_or_default(),
+            ),
+        };
+        if let Some(generation) = generation {
+            headers.insert(header::GENERATION, generation.0.into());
+        }
+        answer.send(status, headers, body.into()).await
+    }
+}
+
+async fn invoke(
+    loaded: &Arc<Loaded>,
+    key: &str,
+    head: &Parts,
+    args: &Bytes,
+    limit: usize,
+) -> Result<Vec<u8>, Fault> {
+    let function = loaded.function(key).ok_or_else(|| Fault::UnknownFunction {
+        nearest: loaded.nearest(key),
+    })?;
+    agree(loaded, function, head)?;
+    let coded = |what, error| match error {
+        CodecError::TooLarge { limit } => Fault::TooLarge {
+            what,
+            limit: limit as u64,
+        },
+        CodecError::Invalid(reason) => Fault::Codec { what, reason },
+    };
+    // The user's own `Deserialize` runs here, and may panic.
+    let started = catch(|| (function.invoke)(args, limit)).map_err(Fault::Panicked)?;
+    let started = started.map_err(|error| coded(Part::Arguments, error))?;
+    let done: Result<Encoded, _> = match started {
+        Started::Async(work) => catch_async(work).await,
+        Started::Plain(work) => match runtime::blocking(move || catch(work)).await {
+            Ok(done) => done,
+            Err(_) => return Err(Fault::Draining),
+        },
+    };
+    done.map_err(Fault::Panicked)?
+        .map_err(|error| coded(Part::Result, error))
+}
+
+/// Whether caller and function mean the same: they do if they were built together, or if their shapes are equal.
+fn agree(loaded: &Loaded, function: &'static Function, head: &Parts) -> Result<(), Fault> {
+    let number = |name| head.headers.get(name)?.to_str().ok()?.parse::<u64>().ok();
+    let (wanted, serving) = (
+        number(header::GENERATION).map(Generation),
+        loaded.generation,
+    );
+    if wanted == Some(serving) {
+        return Ok(());
+    }
+    if wanted > Some(serving) {
+        return Err(Fault::OldGeneration { serving });
+    }
+    match (number(header::SHAPE), loaded.shape(function)) {
+        (Some(theirs), Some(ours)) if theirs == ours => Ok(()),
+        _ => Err(Fault::ShapeMismatch {
+            ours: function.signature.into(),
+        }),
+    }
+}
+
+fn refused(error: BodyError) -> Fault {
+    match error {
+        BodyError::TooLarge(limit) => Fault::TooLarge {
+            what: Part::Arguments,
+            limit: limit as u64,
+        },
+        BodyError::Http(error) => Fault::Codec {
+            what: Part::Arguments,
+            reason: error.to_string(),
+        },
+    }
+}
+
+fn status(fault: &Fault) -> StatusCode {
+    match fault {
+        Fault::UnknownFunction { .. } => StatusCode::NOT_FOUND,
+        Fault::ShapeMismatch { .. } | Fault::OldGeneration { .. } => StatusCode::CONFLICT,
+        Fault::Panicked(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        Fault::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        Fault::Codec { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        Fault::Draining => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}

@@ -1,0 +1,248 @@
+//! The serving side: the process that has the user's code loaded and holds all its state. An edit never restarts it.
+//!
+//! The host starts it, tells it on a socket pair what to load, and hands it the connections of drivers. Knows nothing of
+//! where objects come from, nor of who may connect.
+
+mod dispatch;
+mod generation;
+mod output;
+mod registry;
+mod serve;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    io,
+    os::fd::{FromRawFd, OwnedFd},
+    process::{self, ExitCode},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::{net::UnixStream, runtime::Builder, time};
+
+use self::{generation::Loaded, output::Output, registry::Registry};
+use crate::{
+    call, runtime,
+    sys::stdio,
+    wire::{
+        PROTOCOL, VERSION, WorkerId,
+        channel::{self, Receiver, Sender},
+        worker::{self, FD, FromWorker, ToWorker, WorkerConfig},
+    },
+};
+
+/// Plain functions that may run at once. Each has a thread; most of them wait.
+const PLAIN_CALLS: usize = 16 << 10;
+/// At least this many threads carry async functions, so that a few that compute do not keep all others waiting.
+const ASYNC_THREADS: usize = 4;
+
+/// Everything the worker has.
+struct Worker {
+    id: WorkerId,
+    config: WorkerConfig,
+    /// What new calls enter. A call keeps its own alive for as long as it runs.
+    current: RwLock<Option<Arc<Loaded>>>,
+    registry: Mutex<Registry>,
+    output: Output,
+    activity: Activity,
+    draining: AtomicBool,
+}
+
+/// What the host's lease wants to know.
+struct Activity {
+    started: Instant,
+    calls: AtomicU64,
+    /// Milliseconds from `started` to the end of the latest call.
+    last: AtomicU64,
+}
+
+/// Counts a call for as long as it runs.
+struct InFlight<'a>(&'a Activity);
+
+impl Activity {
+    fn new() -> Self {
+        Self {
+            started: Instant::now(),
+            calls: AtomicU64::new(0),
+            last: AtomicU64::new(0),
+        }
+    }
+
+    fn enter(&self) -> InFlight<'_> {
+        self.calls.fetch_add(1, Ordering::AcqRel);
+        InFlight(self)
+    }
+
+    fn elapsed(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn status(&self) -> FromWorker {
+        let calls = self.calls.load(Ordering::Acquire);
+        let idle = if calls > 0 {
+            0
+        } else {
+            self.elapsed()
+                .saturating_sub(self.last.load(Ordering::Acquire))
+        };
+        FromWorker::Status {
+            calls,
+            idle_ms: idle,
+        }
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.last.store(self.0.elapsed(), Ordering::Release);
+        self.0.calls.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// The launcher's `main` in a process that the host started.
+pub(crate) fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("kt: the worker cannot go on: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> io::Result<()> {
+    // SAFETY: the host passes these three descriptors, and nothing else in this process has taken them.
+    let [channel, stdout, stderr] = [FD, worker::STDOUT, worker::STDERR]
+        .map(|descriptor| unsafe { OwnedFd::from_raw_fd(descriptor) });
+    for descriptor in [&channel, &stdout, &stderr] {
+        stdio::set_close_on_exec(std::os::fd::AsFd::as_fd(descriptor))?;
+    }
+    stdio::buffer_lines();
+    call::install_hook();
+    runtime::start_pool(PLAIN_CALLS)?;
+    let threads = std::thread::available_parallelism()
+        .map_or(ASYNC_THREADS, |cores| cores.get().max(ASYNC_THREADS));
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_name("kt-async")
+        .enable_all()
+        .build()?;
+    let done = runtime.block_on(async {
+        let channel = std::os::unix::net::UnixStream::from(channel);
+        channel.set_nonblocking(true)?;
+        let channel = UnixStream::from_std(channel)?;
+        let (sender, mut receiver) = channel::split(&channel);
+        let Some(ToWorker::Start(config)) = receiver.receive().await? else {
+            return Err(io::Error::other(
+                "the host's first message was not the start",
+            ));
+        };
+        let output = Output::start(&config.logs, stdout, stderr)?;
+        let worker = Arc::new(Worker {
+            id: WorkerId {
+                pid: process::id(),
+                instance: config.instance,
+            },
+            config,
+            current: RwLock::default(),
+            registry: Mutex::default(),
+            output,
+            activity: Activity::new(),
+            draining: AtomicBool::new(false),
+        });
+        WORKER.get_or_init(|| worker.clone());
+        worker.obey(sender, receiver).await
+    });
+    // Calls that a drain did not wait out: their threads must not hold the process.
+    runtime.shutdown_background();
+    done
+}
+
+/// Kept for as long as the process: dropped state would run destructors of the user's while its threads still work.
+static WORKER: OnceLock<Arc<Worker>> = OnceLock::new();
+
+impl Worker {
+    /// Does what the host says until it says no more.
+    async fn obey(
+        self: &Arc<Self>,
+        mut sender: Sender<'_>,
+        mut receiver: Receiver<'_>,
+    ) -> io::Result<()> {
+        sender
+            .send(
+                &FromWorker::Started {
+                    protocol: PROTOCOL,
+                    kt_version: VERSION.into(),
+                },
+                None,
+            )
+            .await?;
+        let (answers, mut answered) = tokio::sync::mpsc::unbounded_channel();
+        loop {
+            let message = tokio::select! {
+                // Its buffer holds what was read so far, so nothing is lost when the other branch wins.
+                message = receiver.receive() => message?,
+                Some(answer) = answered.recv() => {
+                    sender.send(&answer, None).await?;
+                    continue;
+                }
+            };
+            match message {
+                Some(ToWorker::Load {
+                    generation,
+                    manifest,
+                }) => {
+                    let (worker, answers) = (self.clone(), answers.clone());
+                    // Initialisers of the user's libraries run in it, and they may take their time.
+                    tokio::task::spawn_blocking(move || {
+                        let loaded = call::catch(|| worker.load(generation, &manifest));
+                        let loaded = loaded.unwrap_or_else(|panic| {
+                            Err(format!("loading panicked: {}", panic.message))
+                        });
+                        // The host is gone if nobody takes it, and so is this process then.
+                        let _ = answers.send(FromWorker::Loaded(loaded));
+                    });
+                }
+                Some(ToWorker::Status) => sender.send(&self.activity.status(), None).await?,
+                Some(ToWorker::Connection) => match receiver.descriptor() {
+                    Some(descriptor) => self.clone().accept(descriptor)?,
+                    None => {
+                        return Err(io::Error::other("a connection came without its descriptor"));
+                    }
+                },
+                Some(ToWorker::Drain { grace_ms }) => {
+                    return self.drain(Duration::from_millis(grace_ms)).await;
+                }
+                Some(ToWorker::Start(_)) => return Err(io::Error::other("a second start")),
+                // The host has ended, however: nobody could reach this process any more.
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Takes no more calls, and waits for those under way.
+    async fn drain(&self, grace: Duration) -> io::Result<()> {
+        self.draining.store(true, Ordering::Release);
+        let quiet = async {
+            while self.activity.calls.load(Ordering::Acquire) > 0 {
+                time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        if time::timeout(grace, quiet).await.is_err() {
+            eprintln!("kt: calls were still running after {grace:?} and are cut off");
+        }
+        self.output.drain();
+        Ok(())
+    }
+
+    fn current(&self) -> Option<Arc<Loaded>> {
+        self.current
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}

@@ -1,0 +1,177 @@
+//! What this process prints on file descriptors 1 and 2: Rust's, C's, and that of the programs it starts. It goes to the
+//! log first and then to every driver that listens.
+
+use std::{
+    io::{self, Write},
+    os::fd::{AsFd, OwnedFd},
+    path::Path,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use bytes::Bytes;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+
+use crate::{logs::LogWriter, sys::stdio, wire::data::Stream};
+
+/// What may wait for one driver that does not read, bytes. The log has it all.
+const BACKLOG: usize = 16 << 20;
+
+/// A piece of output.
+#[derive(Debug, Clone)]
+pub(super) struct Piece {
+    pub(super) stream: Stream,
+    /// Position after it.
+    pub(super) position: u64,
+    pub(super) bytes: Bytes,
+}
+
+/// Both streams, the log, and who listens.
+pub(super) struct Output {
+    shared: Arc<Mutex<Shared>>,
+    /// Set while a thread writes out what Rust and C hold back.
+    flushing: AtomicBool,
+}
+
+struct Shared {
+    pipes: [(Stream, OwnedFd); 2],
+    log: LogWriter,
+    position: u64,
+    listeners: Vec<Sink>,
+}
+
+struct Sink {
+    pieces: UnboundedSender<Piece>,
+    waiting: Arc<AtomicUsize>,
+}
+
+/// One driver's end.
+pub(super) struct Listener {
+    pieces: UnboundedReceiver<Piece>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Output {
+    /// Takes the pipes' read ends, and starts the thread that empties them while nobody asks.
+    pub(super) fn start(logs: &Path, stdout: OwnedFd, stderr: OwnedFd) -> io::Result<Self> {
+        stdio::set_nonblocking(stdout.as_fd())?;
+        stdio::set_nonblocking(stderr.as_fd())?;
+        let waited = [stdout.try_clone()?, stderr.try_clone()?];
+        let log = LogWriter::open(logs)?;
+        let position = log.position();
+        let pipes = [(Stream::Stdout, stdout), (Stream::Stderr, stderr)];
+        let shared = Arc::new(Mutex::new(Shared {
+            pipes,
+            log,
+            position,
+            listeners: Vec::new(),
+        }));
+        let drained = shared.clone();
+        thread::Builder::new()
+            .name("kt-output".into())
+            .spawn(move || {
+                let mut open = [true; 2];
+                // A pipe at its end would be readable for ever: the user's code may close its standard output.
+                while open != [false; 2] {
+                    let waiting = [0, 1].map(|index| open[index].then(|| waited[index].as_fd()));
+                    if stdio::wait_readable(waiting).is_err() {
+                        return;
+                    }
+                    open = lock(&drained).drain();
+                }
+            })?;
+        Ok(Self {
+            shared,
+            flushing: AtomicBool::new(false),
+        })
+    }
+
+    /// Takes everything that has been printed until now, and returns the position after it.
+    pub(super) fn drain(&self) -> u64 {
+        // Whoever holds a lock on stdout for long holds up one flush, not every call's end.
+        if !self.flushing.swap(true, Ordering::AcqRel) {
+            // What cannot be written has no reader either.
+            let _ = io::stdout().flush();
+            stdio::flush();
+            self.flushing.store(false, Ordering::Release);
+        }
+        let mut shared = lock(&self.shared);
+        shared.drain();
+        shared.position
+    }
+
+    /// Listens from here on. Returns the position that it starts at.
+    pub(super) fn listen(&self) -> (u64, Listener) {
+        let (sender, pieces) = mpsc::unbounded_channel();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let mut shared = lock(&self.shared);
+        shared.listeners.push(Sink {
+            pieces: sender,
+            waiting: waiting.clone(),
+        });
+        (shared.position, Listener { pieces, waiting })
+    }
+}
+
+fn lock(shared: &Mutex<Shared>) -> std::sync::MutexGuard<'_, Shared> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    /// Reads all that is there, and returns which of the pipes may bring more.
+    fn drain(&mut self) -> [bool; 2] {
+        let mut open = [false; 2];
+        let mut buffer = [0; 16 << 10];
+        let Self {
+            pipes,
+            log,
+            position,
+            listeners,
+        } = self;
+        for ((stream, pipe), open) in pipes.iter().zip(&mut open) {
+            loop {
+                let read = match stdio::read_available(pipe.as_fd(), &mut buffer) {
+                    Ok(Some(read @ 1..)) => read,
+                    Ok(Some(_)) | Err(_) => break,
+                    Ok(None) => {
+                        *open = true;
+                        break;
+                    }
+                };
+                // The log takes care of its own failures; what a driver sees does not depend on it.
+                *position = log.append(&buffer[..read]);
+                let piece = Piece {
+                    stream: *stream,
+                    position: *position,
+                    bytes: Bytes::copy_from_slice(&buffer[..read]),
+                };
+                listeners.retain(|listener| listener.give(&piece));
+            }
+        }
+        open
+    }
+}
+
+impl Sink {
+    /// False if nobody listens any more.
+    fn give(&self, piece: &Piece) -> bool {
+        let mut piece = piece.clone();
+        if self.waiting.load(Ordering::Acquire) > BACKLOG {
+            // Its position still counts, or the driver would wait for bytes that do not come.
+            piece.bytes = Bytes::new();
+        }
+        self.waiting.fetch_add(piece.bytes.len(), Ordering::AcqRel);
+        self.pieces.send(piece).is_ok()
+    }
+}
+
+impl Listener {
+    pub(super) async fn next(&mut self) -> Option<Piece> {
+        let piece = self.pieces.recv().await?;
+        self.waiting.fetch_sub(piece.bytes.len(), Ordering::AcqRel);
+        Some(piece)
+    }
+}

@@ -18,8 +18,8 @@ use tokio::{net::UnixStream, sync::oneshot};
 use crate::{
     logs::LogWriter,
     sys::{
-        fd,
         process::{self, Ended},
+        stdio,
     },
     wire::worker,
 };
@@ -119,7 +119,7 @@ impl Process {
     pub fn drain(&self, logs: &Path) -> io::Result<String> {
         let mut left = Vec::new();
         for pipe in &self.output {
-            fd::set_nonblocking(pipe.as_fd())?;
+            stdio::set_nonblocking(pipe.as_fd())?;
             match pipe.take(PIPE).read_to_end(&mut left) {
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
                 _ => {}

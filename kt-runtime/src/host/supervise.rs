@@ -68,7 +68,7 @@ pub struct Good {
 
 /// What a swap has to do.
 enum Step {
-    Nothing(Arc<Worker>, Good),
+    Nothing(Arc<Worker>, Box<Good>),
     Beside(Arc<Worker>),
     NewWorker(Option<Arc<Worker>>),
 }
@@ -194,7 +194,7 @@ impl Supervisor {
         }
         let live = self.settled().await;
         match self.plan(live, &manifest, request.replace_worker)? {
-            Step::Nothing(worker, good) => Ok(self.report(&worker, good, false, None)),
+            Step::Nothing(worker, good) => Ok(self.report(&worker, *good, false, None)),
             Step::Beside(worker) => self.load_beside(worker, manifest, guard).await,
             Step::NewWorker(former) => self.load_anew(former, manifest).await,
         }
@@ -210,7 +210,7 @@ impl Supervisor {
             return Ok(Step::NewWorker(None));
         };
         if good.manifest == *manifest {
-            Ok(Step::Nothing(worker, good))
+            Ok(Step::Nothing(worker, Box::new(good)))
         } else if manifest.same_worker(&good.manifest) {
             Ok(Step::Beside(worker))
         } else if replace {

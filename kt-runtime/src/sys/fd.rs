@@ -105,29 +105,6 @@ pub fn receive(
     Ok(read)
 }
 
-/// Makes reads that would wait fail with `WouldBlock` instead, for every holder of this open file.
-///
-/// # Errors
-/// As `fcntl(2)`.
-#[cfg(feature = "host")]
-pub fn set_nonblocking(descriptor: BorrowedFd<'_>) -> io::Result<()> {
-    // SAFETY: fcntl with F_GETFL and F_SETFL touches no memory of ours.
-    let done = unsafe {
-        match libc::fcntl(descriptor.as_raw_fd(), libc::F_GETFL) {
-            -1 => -1,
-            flags => libc::fcntl(
-                descriptor.as_raw_fd(),
-                libc::F_SETFL,
-                flags | libc::O_NONBLOCK,
-            ),
-        }
-    };
-    if done == -1 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(())
-}
-
 /// Whether the other end of a socket is closed, at this moment: `poll(2)`.
 #[cfg(feature = "host")]
 pub fn hung_up(socket: BorrowedFd<'_>) -> bool {

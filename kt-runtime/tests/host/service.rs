@@ -208,16 +208,14 @@ fn start_host(options: &HostOptions) -> (Child, String, BufReader<ChildStdout>) 
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     // libtest speaks too.
     let mut said = String::new();
-    loop {
-        let mut line = String::new();
-        if stdout.read_line(&mut line).unwrap() == 0 {
-            return (child, said, stdout);
-        }
+    let mut line = String::new();
+    while said.is_empty() && stdout.read_line(&mut line).unwrap() > 0 {
         if let Some(start) = line.find("kt-host:") {
             said = line[start..].trim().to_owned();
-            return (child, said, stdout);
         }
+        line.clear();
     }
+    (child, said, stdout)
 }
 
 /// A driver's connection to the worker of these tests.

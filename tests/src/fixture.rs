@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    io,
     path::{Path, PathBuf},
     process::Command,
     sync::Mutex,
@@ -25,18 +26,24 @@ impl Fixture {
     pub const CALLS: Self = Self { name: "calls", seed: "one", release: false };
     /// Ten crates and one.
     pub const TEN: Self = Self { name: "ten", seed: "ten", release: false };
-    /// The same with its dependencies compiled for `--release`.
+    /// The demos in `examples/`, in a workspace of their own.
+    pub const DEMOS: Self = Self { name: "examples", seed: "examples", release: false };
+    /// [`TEN`](Self::TEN) with its dependencies compiled for `--release`.
     pub const TEN_RELEASE: Self = Self { release: true, ..Self::TEN };
 
     /// Copies the sources to `to`, bound to this checkout's kt-runtime.
     pub(crate) fn sources(self, to: &Path) {
-        let from = checkout().join("tests/fixtures").join(self.name);
         let runtime = checkout().join("kt-runtime").display().to_string();
         let rewrite = |path: &Path, text: String| match path.file_name().and_then(|name| name.to_str()) {
             Some("Cargo.toml") => text.replace("../../../kt-runtime", &runtime),
             _ => text,
         };
-        copy::refresh(&from, to, &rewrite).unwrap_or_else(|error| panic!("{} cannot be copied: {error}", from.display()));
+        let copied = if self == Self::DEMOS {
+            demos(to)
+        } else {
+            copy::refresh(&checkout().join("tests/fixtures").join(self.name), to, &rewrite)
+        };
+        copied.unwrap_or_else(|error| panic!("the fixture {} cannot be copied: {error}", self.name));
     }
 
     /// Copies the compiled dependencies to `to`, after compiling what is not.
@@ -68,19 +75,41 @@ impl Fixture {
         let project = directory.join("project");
         self.sources(&project);
         let private = tempfile::Builder::new().prefix("kt-seed-").tempdir_in("/tmp").expect("/tmp can be written");
+        let target = directory.join("target");
+        let target = target.to_str().expect("the target directory is UTF-8");
         let kt = |arguments: &[&str]| {
             let mut command = command(&project, private.path());
-            command.arg("kt").args(arguments).args(["--target-dir"]).arg(directory.join("target"));
-            if self.release && arguments[0] == "build" {
-                command.arg("--release");
-            }
-            command.output().expect("cargo runs")
+            command.arg("kt").args(arguments).output().expect("cargo runs")
         };
-        let build = kt(&["build"]);
+        let mut arguments = vec!["build", "--target-dir", target];
+        if self.release {
+            arguments.push("--release");
+        }
+        if self == Self::DEMOS {
+            arguments.extend(["--example", "hot_reload"]);
+        }
+        let build = kt(&arguments);
         let text = String::from_utf8_lossy(&build.stderr);
-        let _ = command(&project, private.path()).args(["kt", "down", "--all"]).output();
+        kt(&["down", "--all"]);
         assert!(build.status.success(), "the fixture {} does not build:\n{text}", self.name);
     }
+}
+
+/// Copies `examples/` into a workspace of which it is the only member.
+fn demos(to: &Path) -> io::Result<()> {
+    let whole = fs::read_to_string(checkout().join("Cargo.toml"))?;
+    let (head, rest) = whole.split_once("members = [").expect("the workspace has members");
+    let (_, rest) = rest.split_once(']').expect("the list ends");
+    let checkout_path = checkout().display();
+    let manifest = format!("{head}members = [\"examples\"]{rest}").replace("path = \"", &format!("path = \"{checkout_path}/"));
+    fs::create_dir_all(to)?;
+    for (name, text) in [("Cargo.toml", manifest), ("Cargo.lock", fs::read_to_string(checkout().join("Cargo.lock"))?)] {
+        // The lock file is cargo's own from then on.
+        if name == "Cargo.toml" && fs::read_to_string(to.join(name)).ok().as_ref() != Some(&text) || !to.join(name).exists() {
+            fs::write(to.join(name), text)?;
+        }
+    }
+    copy::refresh(&checkout().join("examples"), &to.join("examples"), &|_, text| text)
 }
 
 /// A cargo command in a project, with its services in `private`.

@@ -22,3 +22,11 @@ pub fn redacted(project: &Project, output: &Output, assert: impl FnOnce(&str)) {
     let text = text.replace(&crate::checkout().display().to_string(), "[CHECKOUT]");
     settings.bind(|| assert(&text));
 }
+
+/// Compares what a command said on stderr with a snapshot, less what differs from run to run.
+#[macro_export]
+macro_rules! assert_terminal {
+    ($name:literal, $project:expr, $output:expr) => {
+        $crate::redacted(&$project, &$output, |text| ::insta::assert_snapshot!($name, text))
+    };
+}

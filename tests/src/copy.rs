@@ -24,14 +24,21 @@ pub(crate) fn copy(from: &Path, to: &Path, wanted: &dyn Fn(&str) -> bool) -> io:
         } else if kind.is_file() {
             fs::copy(&source, &target)?;
             let modified = entry.metadata()?.modified()?;
-            fs::File::options().write(true).open(&target)?.set_times(FileTimes::new().set_modified(modified))?;
+            fs::File::options()
+                .write(true)
+                .open(&target)?
+                .set_times(FileTimes::new().set_modified(modified))?;
         }
     }
     Ok(())
 }
 
 /// Makes `to` hold what `from` does. A file that is right already is not touched, so that cargo finds it fresh.
-pub(crate) fn refresh(from: &Path, to: &Path, rewrite: &dyn Fn(&Path, String) -> String) -> io::Result<()> {
+pub(crate) fn refresh(
+    from: &Path,
+    to: &Path,
+    rewrite: &dyn Fn(&Path, String) -> String,
+) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;

@@ -1,6 +1,11 @@
 //! Processes that a test must not leave behind.
 
-use std::{fs, path::Path, thread, time::{Duration, Instant}};
+use std::{
+    fs,
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
 
 /// Processes that have `path` in their arguments, environment or executable: pid and command line.
 pub(crate) fn of(path: &Path) -> Vec<(i32, String)> {
@@ -8,8 +13,14 @@ pub(crate) fn of(path: &Path) -> Vec<(i32, String)> {
     let processes = fs::read_dir("/proc").expect("/proc is there").flatten();
     let ours = processes.filter_map(|entry| {
         let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
-        let read = |name| fs::read(entry.path().join(name)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        let command = read("cmdline").ok().filter(|command| !command.is_empty())?.replace('\0', " ");
+        let read = |name| {
+            fs::read(entry.path().join(name))
+                .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        };
+        let command = read("cmdline")
+            .ok()
+            .filter(|command| !command.is_empty())?
+            .replace('\0', " ");
         let executable = fs::read_link(entry.path().join("exe")).unwrap_or_default();
         let mentioned = command.contains(&path)
             || executable.starts_with(&path)

@@ -28,12 +28,24 @@ pub struct Running {
 impl Running {
     pub(crate) fn start(mut command: Command) -> Self {
         let text = format!("{command:?}");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0);
         let begin = Instant::now();
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{text} does not start: {error}"));
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{text} does not start: {error}"));
         let stdout = Stream::read(child.stdout.take().expect("it is piped"));
         let stderr = Stream::read(child.stderr.take().expect("it is piped"));
-        Self { command: text, child, begin, stdout, stderr }
+        Self {
+            command: text,
+            child,
+            begin,
+            stdout,
+            stderr,
+        }
     }
 
     /// The process id of the command and of its group.
@@ -70,8 +82,13 @@ impl Running {
         let seen = self.stdout.len();
         self.send(line);
         let start = format!("{line}: ");
-        let found = self.stdout.wait(seen, |answer| answer.starts_with(&start), Duration::from_secs(60));
-        let answer = found.unwrap_or_else(|| panic!("no answer to {line:?} from {:?}", self.so_far()));
+        let found = self.stdout.wait(
+            seen,
+            |answer| answer.starts_with(&start),
+            Duration::from_secs(60),
+        );
+        let answer =
+            found.unwrap_or_else(|| panic!("no answer to {line:?} from {:?}", self.so_far()));
         answer[start.len()..].to_owned()
     }
 
@@ -86,9 +103,16 @@ impl Running {
         drop(self.child.stdin.take());
         let status = self.wait();
         for stream in [&self.stdout, &self.stderr] {
-            assert!(stream.closed(CLOSING), "a process in the background holds the output of {:?}", self.so_far());
+            assert!(
+                stream.closed(CLOSING),
+                "a process in the background holds the output of {:?}",
+                self.so_far()
+            );
         }
-        Output { status, ..self.so_far() }
+        Output {
+            status,
+            ..self.so_far()
+        }
     }
 
     #[track_caller]
@@ -153,7 +177,9 @@ impl Stream {
                 if read == 0 {
                     state.closed = true;
                 } else {
-                    state.lines.push(String::from_utf8_lossy(&line).into_owned());
+                    state
+                        .lines
+                        .push(String::from_utf8_lossy(&line).into_owned());
                 }
                 changed.notify_all();
                 if read == 0 {
@@ -182,7 +208,12 @@ impl Stream {
 
     /// The first line after `from` that is `wanted`.
     fn wait(&self, from: usize, wanted: impl Fn(&str) -> bool, limit: Duration) -> Option<String> {
-        let find = |state: &State| state.lines[from..].iter().find(|line| wanted(line)).cloned();
+        let find = |state: &State| {
+            state.lines[from..]
+                .iter()
+                .find(|line| wanted(line))
+                .cloned()
+        };
         let pending = |state: &mut State| find(state).is_none() && !state.closed;
         let waited = self.0.1.wait_timeout_while(self.lock(), limit, pending);
         let (state, _) = waited.expect("nobody panics with the lock");
@@ -190,7 +221,10 @@ impl Stream {
     }
 
     fn closed(&self, limit: Duration) -> bool {
-        let waited = self.0.1.wait_timeout_while(self.lock(), limit, |state| !state.closed);
+        let waited = self
+            .0
+            .1
+            .wait_timeout_while(self.lock(), limit, |state| !state.closed);
         waited.expect("nobody panics with the lock").0.closed
     }
 }

@@ -36,10 +36,17 @@ impl Project {
     /// An empty directory.
     pub fn empty() -> Self {
         // Short, since a socket's path has little room.
-        let directory = tempfile::Builder::new().prefix("kt-").tempdir_in("/tmp").expect("/tmp can be written");
+        let directory = tempfile::Builder::new()
+            .prefix("kt-")
+            .tempdir_in("/tmp")
+            .expect("/tmp can be written");
         let root = directory.path().join("project");
         fs::create_dir(&root).expect("/tmp can be written");
-        Self { directory, root, environment: Vec::new() }
+        Self {
+            directory,
+            root,
+            environment: Vec::new(),
+        }
     }
 
     /// Sets a variable for every later command.
@@ -76,7 +83,9 @@ impl Project {
     pub fn write(&self, file: &str, text: &str) {
         let path = self.root.join(file);
         let directory = path.parent().expect("a file lies in a directory");
-        fs::create_dir_all(directory).and_then(|()| fs::write(&path, text)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        fs::create_dir_all(directory)
+            .and_then(|()| fs::write(&path, text))
+            .unwrap_or_else(|error| panic!("{file}: {error}"));
     }
 
     /// Adds text to the end of a file.
@@ -121,7 +130,11 @@ impl Project {
 
     /// `cargo kt …` where the file systems have been changed by a line of shell, for it and its services alone.
     #[track_caller]
-    pub fn kt_with_mounts<'a>(&self, mounts: &str, arguments: impl IntoIterator<Item = &'a str>) -> Output {
+    pub fn kt_with_mounts<'a>(
+        &self,
+        mounts: &str,
+        arguments: impl IntoIterator<Item = &'a str>,
+    ) -> Output {
         let inner = self.cargo();
         let mut command = Command::new("unshare");
         // SAFETY: geteuid has no preconditions.
@@ -129,7 +142,15 @@ impl Project {
             command.arg("--map-root-user");
         }
         let script = format!("{{ {mounts}; }} || exit 99; exec \"$@\"");
-        command.args(["--mount", "--propagation", "private", "sh", "-c", &script, "sh"]);
+        command.args([
+            "--mount",
+            "--propagation",
+            "private",
+            "sh",
+            "-c",
+            &script,
+            "sh",
+        ]);
         command.arg(inner.get_program()).arg("kt").args(arguments);
         command.current_dir(&self.root);
         for (name, value) in inner.get_envs() {
@@ -139,7 +160,11 @@ impl Project {
             };
         }
         let output = Running::start(command).finish();
-        assert_ne!(output.status.code(), Some(99), "this test needs to mount file systems (root or user namespaces): {output:?}");
+        assert_ne!(
+            output.status.code(),
+            Some(99),
+            "this test needs to mount file systems (root or user namespaces): {output:?}"
+        );
         output
     }
 

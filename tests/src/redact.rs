@@ -17,7 +17,9 @@ pub fn redacted(project: &Project, output: &Output, assert: impl FnOnce(&str)) {
     ] {
         settings.add_filter(pattern, replacement);
     }
-    let text = output.stderr.replace(&project.root().display().to_string(), "[PROJECT]");
+    let text = output
+        .stderr
+        .replace(&project.root().display().to_string(), "[PROJECT]");
     let text = text.replace(&project.private().display().to_string(), "[PRIVATE]");
     let text = text.replace(&crate::checkout().display().to_string(), "[CHECKOUT]");
     settings.bind(|| assert(&text));
@@ -27,6 +29,8 @@ pub fn redacted(project: &Project, output: &Output, assert: impl FnOnce(&str)) {
 #[macro_export]
 macro_rules! assert_terminal {
     ($name:literal, $project:expr, $output:expr) => {
-        $crate::redacted(&$project, &$output, |text| ::insta::assert_snapshot!($name, text))
+        $crate::redacted(&$project, &$output, |text| {
+            ::insta::assert_snapshot!($name, text)
+        })
     };
 }

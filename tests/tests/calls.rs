@@ -20,8 +20,13 @@ fn a_thousand_calls_of_a_second_at_once_take_a_few_seconds() {
     let project = Project::of(Fixture::CALLS);
     let crowd = project.run_with("crowd 1000").success();
     let answer = crowd.answer("crowd 1000: ");
-    let took = answer.strip_prefix("1000 calls, 1 worker, ").and_then(|rest| rest.strip_suffix(" ms"));
-    let took: u32 = took.expect("one worker answers all of them").parse().expect("milliseconds");
+    let took = answer
+        .strip_prefix("1000 calls, 1 worker, ")
+        .and_then(|rest| rest.strip_suffix(" ms"));
+    let took: u32 = took
+        .expect("one worker answers all of them")
+        .parse()
+        .expect("milliseconds");
     assert!((1000..8000).contains(&took), "{answer}");
 }
 
@@ -33,28 +38,66 @@ fn results_and_faults_come_back_as_what_they_are() {
 
     assert_eq!(driver.ask("divide 4 2"), "Ok(2)");
     assert_eq!(driver.ask("divide 1 0"), "Err(ByZero { dividend: 1 })");
-    assert_eq!(driver.ask("outer"), format!("Ok(({worker}, {worker}))"), "a remote function calls another in place");
-    assert_eq!(driver.ask("blocking"), format!("outside {worker} many {worker} single {worker}"));
+    assert_eq!(
+        driver.ask("outer"),
+        format!("Ok(({worker}, {worker}))"),
+        "a remote function calls another in place"
+    );
+    assert_eq!(
+        driver.ask("blocking"),
+        format!("outside {worker} many {worker} single {worker}")
+    );
     let local = driver.ask("local");
-    assert!(local.starts_with("driver ") && !local.contains(&worker), "{local}");
+    assert!(
+        local.starts_with("driver ") && !local.contains(&worker),
+        "{local}"
+    );
 
-    assert_eq!(driver.ask("fall 2"), "Panicked: `calls::remote::fall` panicked at src/remote.rs:65:9: fell over a stone");
+    assert_eq!(
+        driver.ask("fall 2"),
+        "Panicked: `calls::remote::fall` panicked at src/remote.rs:65:9: fell over a stone"
+    );
     assert_eq!(self::worker(&mut driver), worker, "the worker lives on");
 
     let late = driver.ask("timeout 300");
-    assert_eq!(late, "TimedOut: `calls::remote::wait_for_ever` did not answer within 300ms");
-    assert_eq!(driver.ask("drop 3"), "3 cancelled there", "a dropped call's future is dropped there");
+    assert_eq!(
+        late,
+        "TimedOut: `calls::remote::wait_for_ever` did not answer within 300ms"
+    );
+    assert_eq!(
+        driver.ask("drop 3"),
+        "3 cancelled there",
+        "a dropped call's future is dropped there"
+    );
 
     let output = driver.finish().success();
     assert_eq!(output.answer("panic message: "), "fell over a stone");
     assert_eq!(output.answer("panic location: "), "src/remote.rs:65:9");
-    let frames: Vec<&str> = output.stdout.lines().filter_map(|line| line.strip_prefix("panic frame: ")).collect();
+    let frames: Vec<&str> = output
+        .stdout
+        .lines()
+        .filter_map(|line| line.strip_prefix("panic frame: "))
+        .collect();
     let stumble = "calls::remote::stumble at src/remote.rs:";
     assert!(frames.len() >= 4, "{frames:#?}");
-    assert!(frames[..3].iter().all(|frame| frame.starts_with(stumble)), "innermost first: {frames:#?}");
-    assert!(frames[0].ends_with(":65") && frames[1].ends_with(":67"), "{frames:#?}");
-    assert!(frames[3].starts_with("calls::remote::fall") && frames[3].ends_with("src/remote.rs:59"), "{frames:#?}");
-    assert!(!frames.iter().any(|frame| frame.contains("tokio") || frame.contains("std::")), "{frames:#?}");
+    assert!(
+        frames[..3].iter().all(|frame| frame.starts_with(stumble)),
+        "innermost first: {frames:#?}"
+    );
+    assert!(
+        frames[0].ends_with(":65") && frames[1].ends_with(":67"),
+        "{frames:#?}"
+    );
+    assert!(
+        frames[3].starts_with("calls::remote::fall") && frames[3].ends_with("src/remote.rs:59"),
+        "{frames:#?}"
+    );
+    assert!(
+        !frames
+            .iter()
+            .any(|frame| frame.contains("tokio") || frame.contains("std::")),
+        "{frames:#?}"
+    );
 }
 
 #[test]
@@ -62,8 +105,20 @@ fn what_a_function_prints_is_on_the_terminal_before_its_result() {
     let project = Project::of(Fixture::CALLS);
     let output = project.run_with("speak").success();
     let stdout: Vec<&str> = output.stdout.lines().collect();
-    assert_eq!(stdout, ["rust out", "c out", "child out", "speak: child exit status: 0"]);
-    let stderr: Vec<&str> = output.stderr.lines().filter(|line| line.ends_with(" err")).collect();
+    assert_eq!(
+        stdout,
+        [
+            "rust out",
+            "c out",
+            "child out",
+            "speak: child exit status: 0"
+        ]
+    );
+    let stderr: Vec<&str> = output
+        .stderr
+        .lines()
+        .filter(|line| line.ends_with(" err"))
+        .collect();
     assert_eq!(stderr, ["rust err", "child err"]);
 
     // It is in the log too.
@@ -80,7 +135,10 @@ fn two_drivers_call_one_worker_at_the_same_time() {
     let mut second = driver(&project);
     first.send("sleep 1000");
     let worker = worker(&mut second);
-    assert_eq!(first.wait_for("sleep 1000: "), format!("sleep 1000: {worker}"));
+    assert_eq!(
+        first.wait_for("sleep 1000: "),
+        format!("sleep 1000: {worker}")
+    );
     first.finish().success();
     second.finish().success();
 }
@@ -88,7 +146,9 @@ fn two_drivers_call_one_worker_at_the_same_time() {
 #[test]
 fn a_call_under_plain_cargo_run_is_made_in_place() {
     let project = Project::of(Fixture::CALLS);
-    let output = project.plain_cargo(["run", "--quiet", "--", "pids"]).success();
+    let output = project
+        .plain_cargo(["run", "--quiet", "--", "pids"])
+        .success();
     let words: Vec<&str> = output.answer("pids: ").split(' ').collect();
     assert_eq!(words[1], words[3], "driver and worker are one process");
     assert!(project.services().is_empty(), "no service was started");

@@ -14,7 +14,10 @@ fn a_full_disk_under_the_store_is_said_and_the_old_generation_serves_on() {
     let project = Project::of(Fixture::ONE);
     let home = project.private().join("home");
     // The base alone has more than this.
-    let small = format!("mkdir -p {0} && mount -t tmpfs -o size=1m,mode=700 none {0}", home.display());
+    let small = format!(
+        "mkdir -p {0} && mount -t tmpfs -o size=1m,mode=700 none {0}",
+        home.display()
+    );
     let output = project.kt_with_mounts(&small, ["run"]).code(101);
     output.says("No space left on device");
     project.kt(["down", "--all"]);
@@ -25,8 +28,14 @@ fn a_full_disk_under_the_store_is_said_and_the_old_generation_serves_on() {
 fn a_full_disk_under_the_target_directory_is_said() {
     let project = Project::of(Fixture::ONE);
     let warm = project.root().join("target/kt/warm");
-    let small = format!("mkdir -p {0} && mount -t tmpfs -o size=1m none {0}", warm.display());
-    project.kt_with_mounts(&small, ["run"]).code(101).says("No space left on device");
+    let small = format!(
+        "mkdir -p {0} && mount -t tmpfs -o size=1m none {0}",
+        warm.display()
+    );
+    project
+        .kt_with_mounts(&small, ["run"])
+        .code(101)
+        .says("No space left on device");
     project.kt(["down", "--all"]);
     assert_answers(&project, 1);
 }
@@ -60,7 +69,11 @@ fn a_socket_path_too_long_is_named_with_the_variable_that_shortens_it() {
     let mut project = Project::of(Fixture::ONE);
     let long = project.private().join("x".repeat(100));
     project.environment("KT_RUNTIME_DIR", long.display());
-    project.run().code(101).says("bytes and Linux allows 107").says("set KT_RUNTIME_DIR to a shorter directory");
+    project
+        .run()
+        .code(101)
+        .says("bytes and Linux allows 107")
+        .says("set KT_RUNTIME_DIR to a shorter directory");
 }
 
 #[test]
@@ -78,13 +91,29 @@ fn a_clock_that_jumps_never_makes_old_code_answer() {
     let day = Duration::from_secs(24 * 3600);
     let past = SystemTime::UNIX_EPOCH + 365 * day;
     let mut greeting = "hello".to_owned();
-    for (visit, time) in [(2, past), (3, SystemTime::now() + 365 * day), (4, past), (5, SystemTime::now() - day)] {
+    for (visit, time) in [
+        (2, past),
+        (3, SystemTime::now() + 365 * day),
+        (4, past),
+        (5, SystemTime::now() - day),
+    ] {
         let next = format!("greeting {visit}");
-        project.edit("src/main.rs", &format!("\"{greeting} {{name}}"), &format!("\"{next} {{name}}"));
-        let file = File::options().append(true).open(project.root().join("src/main.rs")).unwrap();
+        project.edit(
+            "src/main.rs",
+            &format!("\"{greeting} {{name}}"),
+            &format!("\"{next} {{name}}"),
+        );
+        let file = File::options()
+            .append(true)
+            .open(project.root().join("src/main.rs"))
+            .unwrap();
         file.set_modified(time).unwrap();
         let output = project.run().success();
-        assert_eq!(output.stdout, format!("{next} Alice, visit {visit}\n"), "{output:?}");
+        assert_eq!(
+            output.stdout,
+            format!("{next} Alice, visit {visit}\n"),
+            "{output:?}"
+        );
         greeting = next;
     }
 }

@@ -20,7 +20,9 @@ fn die(how: &str, expected: &str) {
     assert_eq!(driver.ask("drop 1"), "1 cancelled there");
 
     let death = driver.ask(&format!("die {how}"));
-    let expected = format!("WorkerDied: the worker died while `calls::remote::die` ran in it: {expected}, after ");
+    let expected = format!(
+        "WorkerDied: the worker died while `calls::remote::die` ran in it: {expected}, after "
+    );
     assert!(death.starts_with(&expected), "{death}");
     assert!(death.contains(" in generation 1, with "), "{death}");
 
@@ -29,7 +31,10 @@ fn die(how: &str, expected: &str) {
     assert_ne!(first, second);
     assert_eq!(driver.ask("cancelled"), "0", "the state is gone");
     let output = driver.finish().success();
-    assert!(output.stderr.contains(&format!("last words before {how}")), "{output:?}");
+    assert!(
+        output.stderr.contains(&format!("last words before {how}")),
+        "{output:?}"
+    );
     output.says("is a new one, the state of the former is gone");
 }
 
@@ -53,16 +58,27 @@ fn the_run_after_a_workers_death_says_that_the_state_is_gone() {
     let project = Project::of(Fixture::CALLS);
     project.run_with("drop 1").success();
     project.run_with("die abort").code(1);
-    let next = project.run_with("cancelled").success().prints("cancelled: 0");
-    assert!(next.stderr.contains("state") && next.stderr.contains("SIGABRT"), "{next:?}");
-    project.run_with("cancelled").success().keeps_quiet_about("SIGABRT");
+    let next = project
+        .run_with("cancelled")
+        .success()
+        .prints("cancelled: 0");
+    assert!(
+        next.stderr.contains("state") && next.stderr.contains("SIGABRT"),
+        "{next:?}"
+    );
+    project
+        .run_with("cancelled")
+        .success()
+        .keeps_quiet_about("SIGABRT");
 }
 
 #[test]
 fn a_driver_that_panics_ends_as_it_does_under_cargo_run() {
     let project = Project::of(Fixture::CALLS);
     let output = project.run_with("panic").code(101);
-    output.says("panicked at src/command.rs:").says("the driver itself");
+    output
+        .says("panicked at src/command.rs:")
+        .says("the driver itself");
     project.run_with("length four").success();
 }
 
@@ -73,7 +89,9 @@ fn arguments_and_results_over_the_limit_are_typed_errors() {
     let mut driver = project.spawn_kt(["run", "--quiet"]);
     driver.wait_for("ready");
     let over = |part: &str, function: &str| {
-        format!("TooLarge: the {part} of `calls::remote::{function}` would take more than 1000000 bytes; KT_BODY_LIMIT sets the limit")
+        format!(
+            "TooLarge: the {part} of `calls::remote::{function}` would take more than 1000000 bytes; KT_BODY_LIMIT sets the limit"
+        )
     };
     assert_eq!(driver.ask("blob 2000000"), over("result", "blob"));
     assert_eq!(driver.ask("send 2000000"), over("arguments", "length"));
@@ -88,7 +106,9 @@ fn a_host_of_another_version_is_named_with_what_to_do() {
     assert_answers(&project, 1);
     // The host goes as if killed; what sits at its socket then is another kt's.
     let service = project.services().remove(0);
-    let host = service["host_pid"].as_i64().expect("the host has a process id");
+    let host = service["host_pid"]
+        .as_i64()
+        .expect("the host has a process id");
     // SAFETY: no memory is involved; the process is this project's host.
     unsafe { libc::kill(host as i32, libc::SIGKILL) };
     let socket = sockets(&project.private().join("run")).remove(0);
@@ -107,7 +127,12 @@ fn a_host_of_another_version_is_named_with_what_to_do() {
         }
     });
     let refused = project.run().code(101);
-    assert!(refused.stderr.contains("was started by kt 9.99.9 and this is kt "), "{refused:?}");
+    assert!(
+        refused
+            .stderr
+            .contains("was started by kt 9.99.9 and this is kt "),
+        "{refused:?}"
+    );
     refused.says("cargo kt down");
 }
 

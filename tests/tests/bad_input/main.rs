@@ -13,6 +13,10 @@ use tests::{Output, Project};
 #[track_caller]
 fn assert_answers(project: &Project, visit: u32) -> Output {
     let output = project.run().success();
-    assert_eq!(output.stdout, format!("hello Alice, visit {visit}\n"), "{output:?}");
+    assert_eq!(
+        output.stdout,
+        format!("hello Alice, visit {visit}\n"),
+        "{output:?}"
+    );
     output
 }

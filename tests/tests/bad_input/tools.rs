@@ -26,7 +26,9 @@ fn rust_alone(directory: &Path) -> String {
 
 fn which(tool: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|directory| directory.join(tool)).find(|file| file.is_file())
+    std::env::split_paths(&path)
+        .map(|directory| directory.join(tool))
+        .find(|file| file.is_file())
 }
 
 #[test]
@@ -49,22 +51,37 @@ fn without_a_c_compiler_edits_go_on() {
 
 /// A toolchain as the one in use, without its own linker: `rustc` finds its files beside itself.
 fn toolchain_without_lld(to: &Path) -> PathBuf {
-    let output = Command::new("rustc").args(["--print", "sysroot"]).output().expect("rustc runs");
-    let sysroot = PathBuf::from(String::from_utf8(output.stdout).expect("the path is UTF-8").trim());
+    let output = Command::new("rustc")
+        .args(["--print", "sysroot"])
+        .output()
+        .expect("rustc runs");
+    let sysroot = PathBuf::from(
+        String::from_utf8(output.stdout)
+            .expect("the path is UTF-8")
+            .trim(),
+    );
     for directory in ["bin", "lib"] {
         fs::create_dir_all(to.join(directory)).unwrap();
-        for entry in fs::read_dir(sysroot.join(directory)).unwrap().map(Result::unwrap) {
+        for entry in fs::read_dir(sysroot.join(directory))
+            .unwrap()
+            .map(Result::unwrap)
+        {
             let target = to.join(directory).join(entry.file_name());
             let is_compiler = entry.file_name() == "rustc";
             if entry.file_type().unwrap().is_dir() && entry.file_name() != "rustlib" {
                 symlink(entry.path(), target).unwrap();
             } else if entry.file_type().unwrap().is_file() && (is_compiler || directory == "lib") {
                 // A link by name would lead rustc back to where it came from.
-                fs::hard_link(entry.path(), &target).or_else(|_| fs::copy(entry.path(), &target).map(drop)).unwrap();
+                fs::hard_link(entry.path(), &target)
+                    .or_else(|_| fs::copy(entry.path(), &target).map(drop))
+                    .unwrap();
             }
         }
     }
-    for triple in fs::read_dir(sysroot.join("lib/rustlib")).unwrap().map(Result::unwrap) {
+    for triple in fs::read_dir(sysroot.join("lib/rustlib"))
+        .unwrap()
+        .map(Result::unwrap)
+    {
         let target = to.join("lib/rustlib").join(triple.file_name());
         if !triple.path().join("bin").is_dir() {
             continue;
@@ -85,5 +102,10 @@ fn a_toolchain_without_rust_lld_is_named_with_what_to_do() {
     let rustc = toolchain_without_lld(&project.private().join("toolchain"));
     project.environment("RUSTC", rustc.display());
     let output = project.run().code(101).says("rust-lld");
-    assert!(output.stderr.contains(&project.private().join("toolchain").display().to_string()), "where it was looked for: {output:?}");
+    assert!(
+        output
+            .stderr
+            .contains(&project.private().join("toolchain").display().to_string()),
+        "where it was looked for: {output:?}"
+    );
 }

@@ -13,6 +13,8 @@ use crate::Output;
 
 /// How long anything may take: a cold build of the largest fixture with a busy machine.
 const LIMIT: Duration = Duration::from_secs(420);
+/// How long a line may be waited for: a build comes before the first one.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// How long output may stay open after the command's end before somebody else holds it.
 const CLOSING: Duration = Duration::from_secs(10);
 
@@ -65,7 +67,7 @@ impl Running {
     /// Waits until stdout has a line with `text`, and returns the line.
     #[track_caller]
     pub fn wait_for(&self, text: &str) -> String {
-        let found = self.stdout.wait_for(text, Duration::from_secs(60));
+        let found = self.stdout.wait_for(text, PATIENCE);
         found.unwrap_or_else(|| panic!("no {text:?} came on stdout of {:?}", self.so_far()))
     }
 
@@ -85,7 +87,7 @@ impl Running {
         let found = self.stdout.wait(
             seen,
             |answer| answer.starts_with(&start),
-            Duration::from_secs(60),
+            PATIENCE,
         );
         let answer =
             found.unwrap_or_else(|| panic!("no answer to {line:?} from {:?}", self.so_far()));

@@ -134,3 +134,22 @@ impl Terminal {
         let _ = stderr.write_all(format!("{text}\n").as_bytes());
     }
 }
+
+impl crate::build::Console for Terminal {
+    fn status(&self, verb: &str, text: &str) {
+        Self::status(self, verb, text);
+    }
+
+    fn diagnostic(&self, rendered: &str) {
+        let mut stderr = self.stderr.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _ = stderr.write_all(rendered.as_bytes());
+    }
+
+    fn message(&self, line: &str) {
+        self.raw_json(line);
+    }
+
+    fn verbose(&self, text: &str) {
+        self.detail("Building", text);
+    }
+}

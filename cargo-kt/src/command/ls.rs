@@ -1,0 +1,144 @@
+//! `cargo kt ls`: the services that live.
+
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
+
+use kt::wire::control::Status;
+
+use crate::{
+    place::{self, Dirs, PlaceError, Service, State},
+    terminal::text::{bytes, duration},
+};
+
+const HEADER: [&str; 7] = [
+    "NAME",
+    "PLACE",
+    "GENERATION",
+    "UPTIME",
+    "TTL LEFT",
+    "CALLS",
+    "RSS",
+];
+
+/// Why services could not be listed.
+#[derive(Debug, thiserror::Error)]
+pub enum LsError {
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    #[error("failed to write: {0}")]
+    Write(#[from] io::Error),
+}
+
+/// Prints every service, a line each.
+///
+/// # Errors
+/// If the directory of sockets cannot be read, or `out` takes no more.
+pub async fn run(dirs: &Dirs, out: &mut dyn Write) -> Result<(), LsError> {
+    let services = place::list(dirs).await?;
+    Ok(print(&services, out)?)
+}
+
+fn print(services: &[Service], out: &mut dyn Write) -> io::Result<()> {
+    if services.is_empty() {
+        return writeln!(out, "no services; `cargo kt run` starts one");
+    }
+    let mut rows = vec![HEADER.map(str::to_owned)];
+    rows.extend(services.iter().map(row));
+    let widths: [usize; HEADER.len()] = std::array::from_fn(|column| {
+        let lengths = rows.iter().map(|row| row[column].chars().count());
+        lengths.max().unwrap_or(0)
+    });
+    for row in &rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(widths) {
+            line.push_str(&format!("{cell:<width$}  "));
+        }
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    for service in services {
+        if let State::Unreachable(why) = &service.state {
+            writeln!(out, "\n{}: {why}", service.name)?;
+        }
+    }
+    Ok(())
+}
+
+fn row(service: &Service) -> [String; HEADER.len()] {
+    let [generation, uptime, left, calls, rss] = match &service.state {
+        State::Live(status) => cells(status),
+        State::Unreachable(_) => ["?"; 5].map(str::to_owned),
+    };
+    let (name, place) = (service.name.clone(), "local".to_owned());
+    [name, place, generation, uptime, left, calls, rss]
+}
+
+fn cells(status: &Status) -> [String; 5] {
+    let none = || "-".to_owned();
+    let worker = status.worker.as_ref();
+    let generation = status.current.as_ref();
+    [
+        generation.map_or_else(none, |(generation, _)| generation.to_string()),
+        duration(Duration::from_millis(status.uptime_ms)),
+        duration(Duration::from_millis(status.ttl_left_ms)),
+        worker.map_or_else(none, |worker| match worker.calls {
+            Some(calls) => calls.to_string(),
+            None => "busy".to_owned(),
+        }),
+        worker.map_or_else(none, |worker| bytes(worker.rss)),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use kt::wire::{WorkerId, control::WorkerStatus};
+
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_and_what_cannot_be_asked_says_why() {
+        let status = Status {
+            service: "alice-app".into(),
+            kt_version: "0.1.0".into(),
+            workspace: "/src/app".into(),
+            host_pid: 1,
+            uptime_ms: 3_725_000,
+            ttl_ms: 600_000,
+            ttl_left_ms: 599_999,
+            worker: Some(WorkerStatus {
+                id: WorkerId {
+                    pid: 2,
+                    instance: 1,
+                },
+                uptime_ms: 1,
+                rss: 25_000_000,
+                calls: Some(3),
+            }),
+            current: None,
+            last_death: None,
+        };
+        let services = [
+            Service {
+                name: "alice-app".into(),
+                state: State::Live(Box::new(status)),
+            },
+            Service {
+                name: "b".into(),
+                state: State::Unreachable("it does not answer".into()),
+            },
+        ];
+        let mut out = Vec::new();
+        print(&services, &mut out).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "\
+NAME       PLACE  GENERATION  UPTIME  TTL LEFT  CALLS  RSS
+alice-app  local  -           1h 02m  9m 59s    3      25.0 MB
+b          local  ?           ?       ?         ?      ?
+
+b: it does not answer
+"
+        );
+    }
+}

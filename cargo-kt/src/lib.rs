@@ -19,7 +19,10 @@ pub fn main() -> ExitCode {
         return code;
     }
     let mut arguments = std::env::args_os().skip(1).peekable();
-    if arguments.next_if(|first| first == place::local::HOST).is_some() {
+    if arguments
+        .next_if(|first| first == place::local::HOST_COMMAND)
+        .is_some()
+    {
         return match kt::host::HostOptions::parse(arguments) {
             Ok(options) => kt::host::main(options),
             Err(error) => {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::{
     run::ServiceArgs,
-    start,
+    start, terminal,
     warm::{Wanted, warm},
 };
 use crate::plan::CargoOptions;
@@ -18,7 +18,8 @@ pub(super) struct BuildArgs {
 }
 
 pub(super) fn build(args: BuildArgs) -> ExitCode {
-    start(&args.cargo, async |terminal| {
+    let terminal = &terminal(&args.cargo);
+    start(terminal, async {
         let wanted = Wanted {
             options: &args.cargo,
             inactivity_ttl: args.service.inactivity_ttl,
@@ -26,7 +27,13 @@ pub(super) fn build(args: BuildArgs) -> ExitCode {
         };
         let warm = warm(&wanted, terminal).await?;
         if !warm.swapped.changed {
-            terminal.status("Fresh", format_args!("{} has generation {}", warm.connected.service, warm.swapped.generation));
+            terminal.status(
+                "Fresh",
+                format_args!(
+                    "{} has generation {}",
+                    warm.connected.service, warm.swapped.generation
+                ),
+            );
         }
         Ok(ExitCode::SUCCESS)
     })

@@ -1,58 +1,56 @@
 //! `cargo kt down`: ends services.
 
-use std::{
-    io::{self, Write},
-    time::Duration,
+use std::{process::ExitCode, time::Duration};
+
+use super::{CommandError, Speech, duration, start};
+use crate::{
+    place::{self, Dirs},
+    terminal::Terminal,
 };
 
-use crate::place::{self, Dirs, PlaceError};
-
-/// What to end.
-#[derive(Debug, Clone)]
-pub struct Arguments {
-    pub which: Which,
-    /// How long calls in flight may go on.
-    pub grace: Duration,
+#[derive(Debug, clap::Args)]
+pub(super) struct DownArgs {
+    /// Services to end, as `cargo kt ls` names them
+    #[arg(value_name = "NAME", required_unless_present = "all")]
+    names: Vec<String>,
+    /// End all services
+    #[arg(long, conflicts_with = "names")]
+    all: bool,
+    /// How long calls in flight may go on
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration::parse)]
+    grace: Duration,
+    #[command(flatten)]
+    speech: Speech,
 }
 
-#[derive(Debug, Clone)]
-pub enum Which {
-    Named(Vec<String>),
-    All,
+pub(super) fn down(args: DownArgs) -> ExitCode {
+    let terminal = args.speech.terminal();
+    start(&terminal, end(&args, &terminal))
 }
 
-/// Why a service was not ended.
-#[derive(Debug, thiserror::Error)]
-pub enum DownError {
-    #[error(transparent)]
-    Place(#[from] PlaceError),
-    #[error("failed to write: {0}")]
-    Write(#[from] io::Error),
-}
-
-/// Ends services and says so, a line each.
-///
-/// # Errors
-/// The first that could not be ended; the others are ended all the same.
-pub async fn run(dirs: &Dirs, arguments: Arguments, out: &mut dyn Write) -> Result<(), DownError> {
-    let names = match arguments.which {
-        Which::Named(names) => names,
-        Which::All => {
-            let services = place::list(dirs).await?;
-            services.into_iter().map(|service| service.name).collect()
-        }
+/// Ends each, also if one before it could not be ended.
+async fn end(args: &DownArgs, terminal: &Terminal) -> Result<ExitCode, CommandError> {
+    let dirs = Dirs::current()?;
+    let names = match args.all {
+        false => args.names.clone(),
+        true => place::list(&dirs)
+            .await?
+            .into_iter()
+            .map(|service| service.name)
+            .collect(),
     };
     if names.is_empty() {
-        writeln!(out, "no services")?;
+        terminal.note("no services are up");
     }
-    let mut failed = None;
+    let mut code = ExitCode::SUCCESS;
     for name in names {
-        match place::down(dirs, &name, arguments.grace).await {
-            Ok(()) => writeln!(out, "{name} is down; its state is gone")?,
+        match place::down(&dirs, &name, args.grace).await {
+            Ok(()) => terminal.status("Ended", format_args!("{name}, its state is gone")),
             Err(error) => {
-                failed.get_or_insert(error);
+                terminal.error(&error);
+                code = ExitCode::from(101);
             }
         }
     }
-    failed.map_or(Ok(()), |error| Err(error.into()))
+    Ok(code)
 }

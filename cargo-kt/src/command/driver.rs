@@ -29,7 +29,12 @@ impl ConfigFile {
         let bytes = codec::encode(config, limits::CONTROL).map_err(io::Error::other)?;
         // A process of this number that was killed may have left one.
         let _ = fs::remove_file(&path);
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?.write_all(&bytes)?;
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)?
+            .write_all(&bytes)?;
         Ok(Self(path))
     }
 }
@@ -61,7 +66,10 @@ pub(super) async fn run(invocation: Invocation<'_>) -> io::Result<ExitStatus> {
     let mut terminated = signal(SignalKind::terminate())?;
     let mut hung_up = signal(SignalKind::hangup())?;
     let mut command = Command::new(invocation.executable);
-    command.arg0(invocation.name).args(invocation.args).env(ENV, &invocation.config.0);
+    command
+        .arg0(invocation.name)
+        .args(invocation.args)
+        .env(ENV, &invocation.config.0);
     let mut child = tokio::process::Command::from(command).spawn()?;
     loop {
         tokio::select! {
@@ -75,7 +83,12 @@ pub(super) async fn run(invocation: Invocation<'_>) -> io::Result<ExitStatus> {
 }
 
 fn forward(child: &tokio::process::Child, signal: i32) {
-    let Some(pid) = child.id().and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed())) else { return };
+    let Some(pid) = child
+        .id()
+        .and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed()))
+    else {
+        return;
+    };
     if let Some(signal) = rustix::process::Signal::from_named_raw(signal) {
         // It may have ended by itself just now.
         let _ = rustix::process::kill_process(pid, signal);
@@ -95,6 +108,11 @@ pub(super) fn end_like(status: ExitStatus) -> ExitCode {
 /// Raises a signal with its default action.
 fn raise_default(signal: i32) -> io::Result<()> {
     // SAFETY: SIG_DFL installs no handler, and raise only signals this thread.
-    let failed = unsafe { libc::signal(signal, libc::SIG_DFL) == libc::SIG_ERR || libc::raise(signal) != 0 };
-    if failed { Err(io::Error::last_os_error()) } else { Ok(()) }
+    let failed =
+        unsafe { libc::signal(signal, libc::SIG_DFL) == libc::SIG_ERR || libc::raise(signal) != 0 };
+    if failed {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }

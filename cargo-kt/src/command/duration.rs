@@ -13,7 +13,9 @@ pub(super) fn parse(text: &str) -> Result<Duration, String> {
         let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
         let number: u64 = rest[..digits].parse().map_err(|_| wrong())?;
         rest = &rest[digits..];
-        let unit = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let unit = rest
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(rest.len());
         let milliseconds = match &rest[..unit] {
             "ms" => 1,
             "s" => 1000,
@@ -23,7 +25,9 @@ pub(super) fn parse(text: &str) -> Result<Duration, String> {
             _ => return Err(wrong()),
         };
         let part = number.checked_mul(milliseconds).map(Duration::from_millis);
-        total = part.and_then(|part| total.checked_add(part)).ok_or_else(wrong)?;
+        total = part
+            .and_then(|part| total.checked_add(part))
+            .ok_or_else(wrong)?;
         rest = &rest[unit..];
     }
     Ok(total)

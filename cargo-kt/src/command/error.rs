@@ -2,8 +2,6 @@
 
 use std::io;
 
-use kt::wire::client::RequestError;
-
 use crate::{build::BuildError, layout::LayoutError, link::LinkError, place, ship};
 
 /// Why a command could not do its work.
@@ -20,19 +18,22 @@ pub enum CommandError {
     Place(#[from] place::PlaceError),
     #[error("failed to list what was linked")]
     Manifest(#[source] ship::ShipError),
-    #[error("failed to send the program's objects to {service}")]
-    Ship { service: String, source: ship::ShipError },
+    #[error("failed to bring the program to {service}")]
+    Ship {
+        service: String,
+        source: ship::ShipError,
+    },
     #[error(
         "the program `{program}` has no remote function\nhelp: put `#[kt::remote]` on a function that shall run in the warm process, \
          or run the program with `cargo run`"
     )]
     NoRemoteFunction { program: String },
-    #[error("{service} did not take the new code, the old serves on: {reason}")]
-    Refused { service: String, reason: String },
     #[error("{service} says that it loaded {found}, and {sent} was sent: nothing is run")]
-    NotWhatWasSent { service: String, sent: String, found: String },
-    #[error("failed to ask {service}: {source}")]
-    Ask { service: String, source: RequestError },
+    NotWhatWasSent {
+        service: String,
+        sent: String,
+        found: String,
+    },
     #[error("failed to start `{program}`")]
     Start { program: String, source: io::Error },
     #[error("failed to {what}")]

@@ -2,13 +2,15 @@
 
 use std::{
     io::{self, Write},
+    process::ExitCode,
     time::Duration,
 };
 
 use kt::wire::control::Status;
 
+use super::{CommandError, Speech, start};
 use crate::{
-    place::{self, Dirs, PlaceError, Service, State},
+    place::{self, Dirs, Service, State},
     terminal::text::{bytes, duration},
 };
 
@@ -22,22 +24,59 @@ const HEADER: [&str; 7] = [
     "RSS",
 ];
 
-/// Why services could not be listed.
-#[derive(Debug, thiserror::Error)]
-pub enum LsError {
-    #[error(transparent)]
-    Place(#[from] PlaceError),
-    #[error("failed to write: {0}")]
-    Write(#[from] io::Error),
+#[derive(Debug, clap::Args)]
+pub(super) struct LsArgs {
+    #[command(flatten)]
+    speech: Speech,
 }
 
 /// Prints every service, a line each.
-///
-/// # Errors
-/// If the directory of sockets cannot be read, or `out` takes no more.
-pub async fn run(dirs: &Dirs, out: &mut dyn Write) -> Result<(), LsError> {
-    let services = place::list(dirs).await?;
-    Ok(print(&services, out)?)
+pub(super) fn ls(args: LsArgs) -> ExitCode {
+    let terminal = args.speech.terminal();
+    start(&terminal, async {
+        let services = place::list(&Dirs::current()?).await?;
+        if args.speech.is_json() {
+            services
+                .iter()
+                .for_each(|service| terminal.json("kt-service", &json(service)));
+            return Ok(ExitCode::SUCCESS);
+        }
+        match print(&services, &mut io::stdout().lock()) {
+            // A reader that has seen enough.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CommandError::Io {
+                what: "print the services".into(),
+                source: error,
+            }),
+            _ => Ok(ExitCode::SUCCESS),
+        }
+    })
+}
+
+/// A service for programs: what the columns show, in plain units.
+fn json(service: &Service) -> serde_json::Value {
+    let mut fields = serde_json::json!({"name": service.name, "place": "local"});
+    let more = match &service.state {
+        State::Unreachable(why) => serde_json::json!({"unreachable": why}),
+        State::Live(status) => serde_json::json!({
+            "workspace": status.workspace,
+            "host_pid": status.host_pid,
+            "generation": status.current.as_ref().map(|(generation, _)| generation),
+            "uptime_ms": status.uptime_ms,
+            "ttl_ms": status.ttl_ms,
+            "ttl_left_ms": status.ttl_left_ms,
+            "worker": status.worker.as_ref().map(|worker| serde_json::json!({
+                "pid": worker.id.pid,
+                "instance": worker.id.instance,
+                "uptime_ms": worker.uptime_ms,
+                "calls": worker.calls,
+                "rss": worker.rss,
+            })),
+        }),
+    };
+    if let (Some(fields), serde_json::Value::Object(more)) = (fields.as_object_mut(), more) {
+        fields.extend(more);
+    }
+    fields
 }
 
 fn print(services: &[Service], out: &mut dyn Write) -> io::Result<()> {

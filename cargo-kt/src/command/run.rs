@@ -1,6 +1,6 @@
 //! `cargo kt run`.
 
-use std::{ffi::OsString, process::ExitCode, time::Duration};
+use std::{ffi::OsString, path::Path, process::ExitCode, time::Duration};
 
 use kt::wire::{
     PROTOCOL,
@@ -11,7 +11,7 @@ use kt::wire::{
 use super::{
     CommandError,
     driver::{self, ConfigFile, Invocation},
-    start,
+    start, terminal,
     warm::{Wanted, Warm, warm},
 };
 use crate::{
@@ -28,7 +28,11 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     pub(super) service: ServiceArgs,
     /// Arguments for the program
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "ARGS"
+    )]
     args: Vec<OsString>,
 }
 
@@ -44,7 +48,8 @@ pub(super) struct ServiceArgs {
 }
 
 pub(super) fn run(args: RunArgs) -> ExitCode {
-    start(&args.cargo, async |terminal| {
+    let terminal = &terminal(&args.cargo);
+    start(terminal, async {
         let wanted = Wanted {
             options: &args.cargo,
             inactivity_ttl: args.service.inactivity_ttl,
@@ -57,23 +62,33 @@ pub(super) fn run(args: RunArgs) -> ExitCode {
 
 /// Runs the program against the pod.
 async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCode, CommandError> {
-    let Warm { built, linked, connected, swapped } = warm;
+    let Warm {
+        built,
+        linked,
+        connected,
+        swapped,
+    } = warm;
     let program = built.plan.program.name.clone();
+    let folder = connected.socket.parent().unwrap_or(Path::new("/"));
     let io = |what: &str| {
         let what = what.to_owned();
         move |source| CommandError::Io { what, source }
     };
-    let symbolizer = connected.folder.join(format!("agent-{}", std::process::id()));
+    let symbolizer = folder.join(format!("agent-{}", std::process::id()));
     // A process of this number that was killed may have left one.
     let _ = std::fs::remove_file(&symbolizer);
-    let answering = agent::serve(&symbolizer, symbols(&built, &linked)).map_err(io("listen for questions about addresses"))?;
+    let answering = agent::serve(&symbolizer, symbols(&built, &linked))
+        .map_err(io("listen for questions about addresses"))?;
     let answering = tokio::spawn(answering);
     let (executable, objects) = match &linked.driver {
         link::Driver::Executable(file) => (file.path.as_std_path(), Vec::new()),
         link::Driver::Library => {
             let layers = linked.layers.iter().skip(1).map(|layer| &layer.file);
             let objects = layers.chain(linked.crates.iter().map(|krate| &krate.file));
-            (linked.launcher.path.as_std_path(), objects.map(|file| file.path.clone().into()).collect())
+            (
+                linked.launcher.path.as_std_path(),
+                objects.map(|file| file.path.clone().into()).collect(),
+            )
         }
     };
     let config = DriverConfig {
@@ -88,16 +103,31 @@ async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCo
         objects,
         body_limit: args.service.body_limit,
     };
-    let config = ConfigFile::write(&connected.folder, &config).map_err(io("leave the program its configuration"))?;
-    let typed: String = args.args.iter().map(|arg| format!(" {}", arg.to_string_lossy())).collect();
+    let config =
+        ConfigFile::write(folder, &config).map_err(io("leave the program its configuration"))?;
+    let typed: String = args
+        .args
+        .iter()
+        .map(|arg| format!(" {}", arg.to_string_lossy()))
+        .collect();
     terminal.status(
         "Running",
-        format_args!("`{program}{typed}` against {} (generation {})", connected.service, swapped.generation),
+        format_args!(
+            "`{program}{typed}` against {} (generation {})",
+            connected.service, swapped.generation
+        ),
     );
     // Others may build now: what runs is mapped, and what is mapped is never overwritten.
     drop(built.lock);
-    let invocation = Invocation { executable, name: &program, args: &args.args, config: &config };
-    let status = driver::run(invocation).await.map_err(|source| CommandError::Start { program, source })?;
+    let invocation = Invocation {
+        executable,
+        name: &program,
+        args: &args.args,
+        config: &config,
+    };
+    let status = driver::run(invocation)
+        .await
+        .map_err(|source| CommandError::Start { program, source })?;
     answering.abort();
     let _ = std::fs::remove_file(&symbolizer);
     drop(config);
@@ -106,11 +136,17 @@ async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCo
 
 /// Knows the unstripped twin of each crate object of this program.
 fn symbols(built: &crate::build::Built, linked: &link::Linked) -> Symbolizer {
-    let sonames: Vec<String> = linked.crates.iter().map(|krate| krate.file.soname.clone()).collect();
+    let sonames: Vec<String> = linked
+        .crates
+        .iter()
+        .map(|krate| krate.file.soname.clone())
+        .collect();
     let warm = built.plan.warm_directory();
     let find = move |object: &str| {
         let known = sonames.iter().any(|soname| soname == object);
-        known.then(|| link::twin(&warm, object).ok().map(Into::into)).flatten()
+        known
+            .then(|| link::twin(&warm, object).ok().map(Into::into))
+            .flatten()
     };
     Symbolizer::new(Box::new(find), built.plan.workspace_root.clone().into())
 }

@@ -1,12 +1,11 @@
 //! What was linked, as the pod is told of it.
 
-use camino::Utf8Path;
 use kt::wire::{
     ObjectId, VERSION,
     manifest::{CrateObject, Layer, LayerCrate, Manifest, Object, StateEntry, WorkerFiles},
 };
 
-use super::ShipError;
+use super::{Files, ShipError};
 use crate::{
     build::Compiled,
     layout::StateLayout,
@@ -23,7 +22,11 @@ pub fn manifest(
     linked: &Linked,
     layouts: &[StateLayout],
 ) -> Result<Manifest, ShipError> {
-    let mut layers = linked.layers.iter().map(layer).collect::<Result<Vec<_>, _>>()?;
+    let mut layers = linked
+        .layers
+        .iter()
+        .map(layer)
+        .collect::<Result<Vec<_>, _>>()?;
     if layers.is_empty() {
         return Err(ShipError::NoBase);
     }
@@ -77,12 +80,18 @@ pub fn layers_of(manifest: &Manifest) -> Vec<ExistingLayer> {
         .collect()
 }
 
-/// Every file of a manifest, and where it lies here.
-pub fn files(linked: &Linked) -> impl Iterator<Item = (&str, &Utf8Path)> {
+/// Where each file of a manifest lies here.
+///
+/// # Errors
+/// As [`manifest`].
+pub fn files(linked: &Linked) -> Result<Files, ShipError> {
     let worker = [&linked.launcher, &linked.libstd].into_iter();
     let layers = linked.layers.iter().map(|layer| &layer.file);
     let crates = linked.crates.iter().map(|krate| &krate.file);
-    worker.chain(layers).chain(crates).map(|file| (file.blake3.as_str(), file.path.as_path()))
+    let files = worker.chain(layers).chain(crates);
+    files
+        .map(|file| Ok((id(file)?, file.path.clone())))
+        .collect()
 }
 
 fn layer(layer: &LinkedLayer) -> Result<Layer, ShipError> {
@@ -91,11 +100,25 @@ fn layer(layer: &LinkedLayer) -> Result<Layer, ShipError> {
         version: it.version.clone(),
         hash: it.content.clone(),
     });
-    Ok(Layer { object: object(&layer.file)?, crates: crates.collect() })
+    Ok(Layer {
+        object: object(&layer.file)?,
+        crates: crates.collect(),
+    })
 }
 
 fn object(file: &LinkedFile) -> Result<Object, ShipError> {
-    let id: ObjectId = file.blake3.parse().map_err(|source| ShipError::Hash { file: file.path.clone(), source })?;
     let build_id = file.build_id.clone().unwrap_or_default();
-    Ok(Object { id, name: file.soname.clone(), size: file.size, build_id })
+    Ok(Object {
+        id: id(file)?,
+        name: file.soname.clone(),
+        size: file.size,
+        build_id,
+    })
+}
+
+fn id(file: &LinkedFile) -> Result<ObjectId, ShipError> {
+    file.blake3.parse().map_err(|source| ShipError::Hash {
+        file: file.path.clone(),
+        source,
+    })
 }

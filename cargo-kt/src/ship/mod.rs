@@ -1,8 +1,9 @@
 //! *ship*: from objects on this machine to a generation that serves there. Sends what the service lacks, and swaps.
 
+mod manifest;
 mod upload;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use camino::Utf8PathBuf;
 use kt::wire::{
@@ -12,6 +13,9 @@ use kt::wire::{
     manifest::Manifest,
 };
 
+use crate::terminal::text;
+
+pub use manifest::{files, layers_of, manifest};
 pub use upload::{Progress, Shipped, ship};
 
 /// Where each object's file lies here.
@@ -35,8 +39,15 @@ pub enum ShipError {
     },
     #[error("failed to talk to the service: {0}")]
     Request(#[source] RequestError),
+    #[error("list the objects: the program was linked without a base")]
+    NoBase,
+    #[error("list the objects: what is kept as the hash of {file} is none")]
+    Hash {
+        file: Utf8PathBuf,
+        source: kt::wire::ParseObjectIdError,
+    },
     /// The generation before serves on.
-    #[error("the service refused the generation: {0:?}")]
+    #[error("the service did not take the new code, the old serves on: {}", words(.0))]
     Refused(SwapRefused),
 }
 
@@ -69,6 +80,26 @@ pub async fn swap(
                 shipped = shipped.and(more);
             }
             Err(refused) => return Err(ShipError::Refused(refused)),
+        }
+    }
+}
+
+fn words(refused: &SwapRefused) -> String {
+    match refused {
+        SwapRefused::Missing(ids) => {
+            let objects = text::count(ids.len(), "object");
+            format!("it lost {objects} between their upload and the swap; run again")
+        }
+        SwapRefused::NeedsNewWorker { because } => format!("it would need a new worker: {because}"),
+        SwapRefused::WorkerStart(why) => format!("a worker could not be started: {why}"),
+        SwapRefused::Load(why) => why.clone(),
+        SwapRefused::Died(death) => {
+            let death = kt::Death::from(death.clone());
+            format!("the worker died while it loaded the new code: {death}")
+        }
+        SwapRefused::TimedOut { after_ms } => {
+            let after = text::duration(Duration::from_millis(*after_ms));
+            format!("the worker did not finish loading within {after}")
         }
     }
 }

@@ -1,10 +1,7 @@
 use std::time::Duration;
 
-use cargo_kt::{
-    command,
-    place::{self, PlaceError, connect_or_start, service},
-};
-use kt::wire::VERSION;
+use cargo_kt::place::{self, PlaceError, connect_or_start, service};
+use kt::wire::{VERSION, control::LogFrom};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::UnixListener,
@@ -166,48 +163,24 @@ async fn a_name_that_is_none_brings_the_nearest_to_mind() {
 }
 
 #[tokio::test]
-async fn the_commands_print_what_they_did() {
+async fn the_log_outlives_its_service() {
     let user = User::new();
     user.start("alice-app").await;
-    user.start("alice-other").await;
-    let mut out = Vec::new();
-    command::ls::run(&user.dirs, &mut out).await.unwrap();
-    let text = String::from_utf8(out).unwrap();
-    let lines: Vec<&str> = text.lines().collect();
-    assert!(
-        lines[0].starts_with("NAME         PLACE  GENERATION"),
-        "{text}"
-    );
-    assert!(lines[1].starts_with("alice-app    local  -"), "{text}");
-    assert_eq!(lines.len(), 3);
-
     // What a worker prints; here nobody but us does.
     let logs = user.dirs.service("alice-app").join("logs");
     std::fs::create_dir_all(&logs).unwrap();
     std::fs::write(logs.join(format!("{:020}", 0)), "printed\n").unwrap();
     let show = async || {
-        let mut out = Vec::new();
-        let arguments = command::logs::Arguments {
-            service: "alice-app".into(),
-            follow: false,
-        };
-        command::logs::run(&user.dirs, arguments, &mut out)
+        let mut logs = place::logs(&user.dirs, "alice-app", LogFrom::Start, false)
             .await
             .unwrap();
-        String::from_utf8(out).unwrap()
+        let mut text = Vec::new();
+        while let Some(piece) = logs.next().await {
+            text.extend_from_slice(&piece.unwrap());
+        }
+        String::from_utf8(text).unwrap()
     };
     assert_eq!(show().await, "printed\n");
-
-    let mut out = Vec::new();
-    let arguments = command::down::Arguments {
-        which: command::down::Which::All,
-        grace: Duration::from_millis(100),
-    };
-    command::down::run(&user.dirs, arguments, &mut out)
-        .await
-        .unwrap();
-    let text = String::from_utf8(out).unwrap();
-    assert_eq!(text.lines().count(), 2, "{text}");
-    assert_eq!(user.names().await, [""; 0]);
-    assert_eq!(show().await, "printed\n", "the log outlives the service");
+    user.down("alice-app").await.unwrap();
+    assert_eq!(show().await, "printed\n");
 }

@@ -49,12 +49,20 @@ impl Connection {
 
     async fn open_unbounded(driver: &Driver) -> Result<Self, Error> {
         let stream = dial(driver, Purpose::Data).await?;
-        let (client, connection) = Client::start(stream).await.map_err(|error| driver.unavailable(error))?;
+        let (client, connection) = Client::start(stream)
+            .await
+            .map_err(|error| driver.unavailable(error))?;
         // Ends with the connection; what it ended with, its requests tell.
         tokio::spawn(connection);
-        let response = client.request(client::request(Method::GET, OUTPUT), Bytes::new()).await;
+        let response = client
+            .request(client::request(Method::GET, OUTPUT), Bytes::new())
+            .await;
         let response = response.map_err(|error| driver.unavailable(error))?;
-        let worker = driver.output.attach(response.into_body()).await.map_err(|error| driver.unavailable(error))?;
+        let worker = driver
+            .output
+            .attach(response.into_body())
+            .await
+            .map_err(|error| driver.unavailable(error))?;
         driver.met(worker).await;
         Ok(Self { client, worker })
     }
@@ -84,24 +92,33 @@ impl Connection {
 /// Connects and says what for.
 pub(super) async fn dial(driver: &Driver, purpose: Purpose) -> Result<UnixStream, Error> {
     let Endpoint::Unix(path) = &driver.config.endpoint;
-    let mut stream = UnixStream::connect(path).await.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-            driver.unavailable("it has ended (its TTL, or `cargo kt down`); run the program again to start it")
-        }
-        _ => driver.unavailable(format!("{}: {error}", path.display())),
-    })?;
+    let mut stream = UnixStream::connect(path)
+        .await
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => driver.unavailable(
+                "it has ended (its TTL, or `cargo kt down`); run the program again to start it",
+            ),
+            _ => driver.unavailable(format!("{}: {error}", path.display())),
+        })?;
     match preamble::call_on(&mut stream, purpose, &driver.config.token).await {
         Ok(Verdict::Welcome) => Ok(stream),
-        Ok(Verdict::OtherVersion(version)) => Err(driver.unavailable(format!("its host is kt {version}"))),
+        Ok(Verdict::OtherVersion(version)) => {
+            Err(driver.unavailable(format!("its host is kt {version}")))
+        }
         Ok(Verdict::Forbidden) => Err(driver.unavailable("it refuses this program's credentials")),
         Ok(Verdict::NoWorker(why)) => Err(driver.unavailable(why)),
-        Err(error) => Err(driver.unavailable(format!("its host broke the connection off: {error}"))),
+        Err(error) => {
+            Err(driver.unavailable(format!("its host broke the connection off: {error}")))
+        }
     }
 }
 
 /// The head of a call.
 fn request(driver: &Driver, function: &'static Function, timeout: Option<Duration>) -> Request<()> {
-    let mut request = client::post(&format!("{CALL}{}", crate::wire::data::path_segment(function.key)));
+    let mut request = client::post(&format!(
+        "{CALL}{}",
+        crate::wire::data::path_segment(function.key)
+    ));
     let headers = request.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(codec::ID));
     headers.insert(header::GENERATION, driver.config.generation.0.into());
@@ -109,7 +126,12 @@ fn request(driver: &Driver, function: &'static Function, timeout: Option<Duratio
         headers.insert(header::SHAPE, shape.into());
     }
     if let Some(timeout) = timeout {
-        headers.insert(header::TIMEOUT, u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX).into());
+        headers.insert(
+            header::TIMEOUT,
+            u64::try_from(timeout.as_millis())
+                .unwrap_or(u64::MAX)
+                .into(),
+        );
     }
     request
 }
@@ -129,6 +151,9 @@ pub(super) fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
 }
 
 /// A whole body within the driver's limit.
-pub(super) async fn collect(driver: &Driver, body: Body) -> Result<Bytes, crate::wire::http::BodyError> {
+pub(super) async fn collect(
+    driver: &Driver,
+    body: Body,
+) -> Result<Bytes, crate::wire::http::BodyError> {
     body.collect(driver.config.body_limit).await
 }

@@ -26,6 +26,9 @@ pub use logs::{Logs, logs};
 
 use super::{Dirs, PlaceError, Service, State, service};
 
+/// First argument of this executable when it is to be a host.
+pub const HOST_COMMAND: &str = "host";
+
 /// How long a service may take from its start, or another's end, to its first answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Pause between two attempts, while another host starts or ends.
@@ -64,7 +67,7 @@ impl ServiceSpec {
             working_directory,
             inactivity_ttl: None,
             body_limit: limits::BODY,
-            host: vec![std::env::current_exe()?.into(), "host".into()],
+            host: vec![std::env::current_exe()?.into(), HOST_COMMAND.into()],
         })
     }
 
@@ -114,6 +117,25 @@ pub async fn connect_or_start(dirs: &Dirs, spec: &ServiceSpec) -> Result<Connect
         }
     }
     Ok(connected)
+}
+
+/// The program's service, if it runs.
+///
+/// # Errors
+/// If it cannot be reached, or its host is another version's.
+pub async fn find(dirs: &Dirs, spec: &ServiceSpec) -> Result<Option<Connected>, PlaceError> {
+    service::check(&spec.name)?;
+    for name in [
+        service::name_in(&spec.name, &spec.workspace),
+        spec.name.clone(),
+    ] {
+        let connected = connect::connect(dirs, &name).await?;
+        if let Some(connected) = connected.filter(|it| it.status.workspace == spec.workspace) {
+            connected.check_version()?;
+            return Ok(Some(connected));
+        }
+    }
+    Ok(None)
 }
 
 /// `None` if the name belongs to another workspace.

@@ -1,1 +1,20 @@
+//! What the end-to-end suites in `tests/` stand on: real cargo, real processes, real workspaces.
+//!
+//! A [`Project`] is a copy of a fixture in a directory of its own, with its own services; it knows how to be edited and
+//! run. Nothing here knows how kt works inside: it sees commands, files, processes and their output, as a developer does.
 
+mod cargo_kt;
+mod copy;
+mod fixture;
+mod leftovers;
+mod output;
+mod process;
+mod project;
+mod redact;
+
+pub use cargo_kt::{cargo_kt, checkout};
+pub use fixture::Fixture;
+pub use output::Output;
+pub use process::Running;
+pub use project::Project;
+pub use redact::redacted;

@@ -1,0 +1,97 @@
+//! What a command left behind.
+
+use std::{fmt, process::ExitStatus, time::Duration};
+
+/// A command that has ended.
+#[derive(Clone)]
+pub struct Output {
+    pub(crate) command: String,
+    pub stdout: String,
+    pub stderr: String,
+    pub status: ExitStatus,
+    pub took: Duration,
+}
+
+impl Output {
+    /// Fails the test unless the command succeeded.
+    #[track_caller]
+    pub fn success(self) -> Self {
+        assert!(self.status.success(), "{self:?}");
+        self
+    }
+
+    /// Fails the test unless the command ended with this exit status.
+    #[track_caller]
+    pub fn code(self, code: i32) -> Self {
+        assert_eq!(self.status.code(), Some(code), "{self:?}");
+        self
+    }
+
+    /// Fails the test unless stderr has `text`.
+    #[track_caller]
+    pub fn says(self, text: &str) -> Self {
+        assert!(
+            self.stderr.contains(text),
+            "no {text:?} on stderr of {self:?}"
+        );
+        self
+    }
+
+    /// Fails the test if stderr has `text`.
+    #[track_caller]
+    pub fn keeps_quiet_about(self, text: &str) -> Self {
+        assert!(
+            !self.stderr.contains(text),
+            "{text:?} on stderr of {self:?}"
+        );
+        self
+    }
+
+    /// Fails the test unless stdout has `text`.
+    #[track_caller]
+    pub fn prints(self, text: &str) -> Self {
+        assert!(
+            self.stdout.contains(text),
+            "no {text:?} on stdout of {self:?}"
+        );
+        self
+    }
+
+    /// The rest of the first line of stdout that begins with `start`.
+    #[track_caller]
+    pub fn answer(&self, start: &str) -> &str {
+        let answer = self
+            .stdout
+            .lines()
+            .find_map(|line| line.strip_prefix(start));
+        answer
+            .unwrap_or_else(|| panic!("no line begins with {start:?} on stdout of {self:?}"))
+            .trim()
+    }
+
+    /// The lines of stdout as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Vec<serde_json::Value> {
+        let parse = |line| {
+            serde_json::from_str(line)
+                .unwrap_or_else(|error| panic!("{error}: {line:?} of {self:?}"))
+        };
+        self.stdout.lines().map(parse).collect()
+    }
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            command,
+            stdout,
+            stderr,
+            status,
+            took,
+        } = self;
+        write!(
+            f,
+            "`{command}` ({status}, {took:.1?})\n--- stdout\n{stdout}--- stderr\n{stderr}---"
+        )
+    }
+}

@@ -1,0 +1,36 @@
+//! Takes out of a terminal's text what differs from run to run.
+
+use crate::{Output, Project};
+
+/// Runs `assert` with insta's filters for times, sizes, process ids, hashes and paths.
+pub fn redacted(project: &Project, output: &Output, assert: impl FnOnce(&str)) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    for (pattern, replacement) in [
+        (r"\b[0-9a-f]{32,64}\b", "[HASH]"),
+        (r"\b[0-9a-f]{16}\b", "[HASH]"),
+        (r"\b\d+(\.\d+)?(ms|µs|s)\b", "[TIME]"),
+        (r"\b\d+m \d\ds\b", "[TIME]"),
+        (r"\b\d+(\.\d+)? ([kMG]i?)?B\b", "[SIZE]"),
+        (r"\b(pid|process|worker) \d+", "$1 [PID]"),
+    ] {
+        settings.add_filter(pattern, replacement);
+    }
+    let text = output
+        .stderr
+        .replace(&project.root().display().to_string(), "[PROJECT]");
+    let text = text.replace(&project.private().display().to_string(), "[PRIVATE]");
+    let text = text.replace(&crate::checkout().display().to_string(), "[CHECKOUT]");
+    settings.bind(|| assert(&text));
+}
+
+/// Compares what a command said on stderr with a snapshot, less what differs from run to run.
+#[macro_export]
+macro_rules! assert_terminal {
+    ($name:literal, $project:expr, $output:expr) => {
+        $crate::redacted(&$project, &$output, |text| {
+            ::insta::assert_snapshot!($name, text)
+        })
+    };
+}

@@ -1,0 +1,94 @@
+//! What the developer's manifest and configuration ask for.
+
+use std::{fs, os::unix::fs::PermissionsExt};
+
+use tests::{Fixture, Project, assert_terminal};
+
+use crate::assert_answers;
+
+#[test]
+fn profile_settings_that_would_break_the_warm_process_are_replaced_and_that_is_said_once() {
+    let project = Project::of(Fixture::CALLS);
+    project.append(
+        "Cargo.toml",
+        "\n[profile.dev]\npanic = \"abort\"\nlto = \"fat\"\nstrip = true\n",
+    );
+    let first = project
+        .run_with("fall 1")
+        .code(1)
+        .prints("fall 1: Panicked: ");
+    assert_terminal!("profile_settings", project, first);
+    // The worker caught the panic, and lives on to answer.
+    let second = project
+        .run_with("length four")
+        .success()
+        .prints("length four: 4");
+    second.keeps_quiet_about("is replaced by");
+}
+
+#[test]
+fn target_cpu_in_rustflags_is_the_developers_business() {
+    let project = Project::of(Fixture::ONE);
+    project.write(
+        ".cargo/config.toml",
+        "[build]\nrustflags = [\"-C\", \"target-cpu=native\"]\n",
+    );
+    assert_answers(&project, 1);
+    project.edit("src/main.rs", "\"hello {name}", "\"good day {name}");
+    project.run().success().prints("good day Alice, visit 2");
+}
+
+#[test]
+fn a_musl_target_is_refused_on_the_command_line_and_replaced_in_the_configuration() {
+    let project = Project::of(Fixture::ONE);
+    let refused = project
+        .kt(["run", "--target", "x86_64-unknown-linux-musl"])
+        .code(101);
+    assert_terminal!("musl_target", project, refused);
+    project.write(
+        ".cargo/config.toml",
+        "[build]\ntarget = \"x86_64-unknown-linux-musl\"\n",
+    );
+    assert_answers(&project, 1).says(
+        "`build.target = \"x86_64-unknown-linux-musl\"` is replaced by `x86_64-unknown-linux-gnu`",
+    );
+}
+
+#[test]
+fn nightly_flags_on_a_stable_toolchain_are_refused_in_rustcs_own_words() {
+    let project = Project::of(Fixture::ONE);
+    assert_answers(&project, 1);
+    project.write(
+        ".cargo/config.toml",
+        "[build]\nrustflags = [\"-Zthreads=2\"]\n",
+    );
+    project
+        .run()
+        .code(101)
+        .says("the option `Z` is only accepted on the nightly compiler");
+    project.write(".cargo/config.toml", "");
+    assert_answers(&project, 2);
+}
+
+#[test]
+fn a_linker_of_the_developers_own_is_used_where_a_c_compiler_is_and_no_hindrance() {
+    let project = Project::of(Fixture::ONE);
+    let linker = project.root().join("linker");
+    let used = project.root().join("used");
+    fs::write(
+        &linker,
+        format!(
+            "#!/bin/sh\necho \"$@\" >> {}\nexec cc \"$@\"\n",
+            used.display()
+        ),
+    )
+    .unwrap();
+    fs::set_permissions(&linker, fs::Permissions::from_mode(0o755)).unwrap();
+    let configuration = format!("[target.x86_64-unknown-linux-gnu]\nlinker = {linker:?}\n");
+    project.write(".cargo/config.toml", &configuration);
+    project.write("build.rs", "fn main() {}\n");
+    assert_answers(&project, 1);
+    assert!(used.exists(), "the build script was linked by it");
+    project.edit("src/main.rs", "\"hello {name}", "\"good day {name}");
+    project.run().success().prints("good day Alice, visit 2");
+}

@@ -1,0 +1,155 @@
+//! Calls from a driver that `cargo kt run` started to a worker.
+
+use tests::{Fixture, Project, Running};
+
+fn driver(project: &Project) -> Running {
+    let driver = project.spawn_kt(["run", "--quiet"]);
+    driver.wait_for("ready");
+    driver
+}
+
+/// The worker's process id, as one of its functions tells it.
+fn worker(driver: &mut Running) -> String {
+    let pids = driver.ask("pids");
+    let (_, worker) = pids.split_once("worker ").expect("the answer has both");
+    worker.to_owned()
+}
+
+#[test]
+fn a_thousand_calls_of_a_second_at_once_take_a_few_seconds() {
+    let project = Project::of(Fixture::CALLS);
+    let crowd = project.run_with("crowd 1000").success();
+    let answer = crowd.answer("crowd 1000: ");
+    let took = answer
+        .strip_prefix("1000 calls, 1 worker, ")
+        .and_then(|rest| rest.strip_suffix(" ms"));
+    let took: u32 = took
+        .expect("one worker answers all of them")
+        .parse()
+        .expect("milliseconds");
+    assert!((1000..8000).contains(&took), "{answer}");
+}
+
+#[test]
+fn results_and_faults_come_back_as_what_they_are() {
+    let project = Project::of(Fixture::CALLS);
+    let mut driver = driver(&project);
+    let worker = worker(&mut driver);
+
+    assert_eq!(driver.ask("divide 4 2"), "Ok(2)");
+    assert_eq!(driver.ask("divide 1 0"), "Err(ByZero { dividend: 1 })");
+    assert_eq!(
+        driver.ask("outer"),
+        format!("Ok(({worker}, {worker}))"),
+        "a remote function calls another in place"
+    );
+    assert_eq!(
+        driver.ask("blocking"),
+        format!("outside {worker} many {worker} single {worker}")
+    );
+    let local = driver.ask("local");
+    assert!(
+        local.starts_with("driver ") && !local.contains(&worker),
+        "{local}"
+    );
+
+    assert_eq!(
+        driver.ask("fall 2"),
+        "Panicked: `calls::remote::fall` panicked at src/remote.rs:65:9: fell over a stone"
+    );
+    assert_eq!(self::worker(&mut driver), worker, "the worker lives on");
+
+    let late = driver.ask("timeout 300");
+    assert_eq!(
+        late,
+        "TimedOut: `calls::remote::wait_for_ever` did not answer within 300ms"
+    );
+    assert_eq!(
+        driver.ask("drop 3"),
+        "3 cancelled there",
+        "a dropped call's future is dropped there"
+    );
+
+    let output = driver.finish().success();
+    assert_eq!(output.answer("panic message: "), "fell over a stone");
+    assert_eq!(output.answer("panic location: "), "src/remote.rs:65:9");
+    let frames: Vec<&str> = output
+        .stdout
+        .lines()
+        .filter_map(|line| line.strip_prefix("panic frame: "))
+        .collect();
+    let stumble = "calls::remote::stumble at src/remote.rs:";
+    assert!(frames.len() >= 4, "{frames:#?}");
+    assert!(
+        frames[..3].iter().all(|frame| frame.starts_with(stumble)),
+        "innermost first: {frames:#?}"
+    );
+    assert!(
+        frames[0].ends_with(":65") && frames[1].ends_with(":67"),
+        "{frames:#?}"
+    );
+    assert!(
+        frames[3].starts_with("calls::remote::fall") && frames[3].ends_with("src/remote.rs:59"),
+        "{frames:#?}"
+    );
+    assert!(
+        !frames
+            .iter()
+            .any(|frame| frame.contains("tokio") || frame.contains("std::")),
+        "{frames:#?}"
+    );
+}
+
+#[test]
+fn what_a_function_prints_is_on_the_terminal_before_its_result() {
+    let project = Project::of(Fixture::CALLS);
+    let output = project.run_with("speak").success();
+    let stdout: Vec<&str> = output.stdout.lines().collect();
+    assert_eq!(
+        stdout,
+        [
+            "rust out",
+            "c out",
+            "child out",
+            "speak: child exit status: 0"
+        ]
+    );
+    let stderr: Vec<&str> = output
+        .stderr
+        .lines()
+        .filter(|line| line.ends_with(" err"))
+        .collect();
+    assert_eq!(stderr, ["rust err", "child err"]);
+
+    // It is in the log too.
+    let logs = project.kt(["logs"]).success();
+    for line in ["rust out", "c out", "child out", "rust err", "child err"] {
+        assert!(logs.stdout.contains(line), "no {line:?} in {logs:?}");
+    }
+}
+
+#[test]
+fn two_drivers_call_one_worker_at_the_same_time() {
+    let project = Project::of(Fixture::CALLS);
+    let mut first = driver(&project);
+    let mut second = driver(&project);
+    first.send("sleep 1000");
+    let worker = worker(&mut second);
+    assert_eq!(
+        first.wait_for("sleep 1000: "),
+        format!("sleep 1000: {worker}")
+    );
+    first.finish().success();
+    second.finish().success();
+}
+
+#[test]
+fn a_call_under_plain_cargo_run_is_made_in_place() {
+    let project = Project::of(Fixture::CALLS);
+    let output = project
+        .plain_cargo(["run", "--quiet", "--", "pids"])
+        .success();
+    let words: Vec<&str> = output.answer("pids: ").split(' ').collect();
+    assert_eq!(words[1], words[3], "driver and worker are one process");
+    assert!(project.services().is_empty(), "no service was started");
+}

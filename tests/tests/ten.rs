@@ -1,0 +1,262 @@
+//! A workspace of eleven crates, edited crate by crate under `cargo kt run`: after each edit the answers are the new code's,
+//! what lies in plain statics of other crates is still there, and every state goes on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use tests::{Fixture, Output, Project};
+
+/// Each crate with those that it depends on, in the order of the graph.
+const CRATES: &[(&str, &[&str])] = &[
+    ("report", &[]),
+    ("units", &["report"]),
+    ("derive-name", &[]),
+    ("checksum", &["report"]),
+    ("shapes", &["derive-name", "report", "units"]),
+    ("ledger", &["report"]),
+    ("crowd", &["report", "units"]),
+    ("ticker", &["report"]),
+    ("limits", &["report"]),
+    ("catalog", &["report", "shapes", "units"]),
+    (
+        "shop",
+        &[
+            "report", "units", "checksum", "shapes", "ledger", "crowd", "ticker", "limits",
+            "catalog",
+        ],
+    ),
+    ("main", &["report", "checksum", "shop"]),
+];
+
+/// One line of the program's output.
+#[derive(Debug, Deserialize)]
+struct Report {
+    #[serde(rename = "crate")]
+    name: String,
+    version: u32,
+    plain: u64,
+    kept: u64,
+    detail: String,
+    reporter: u32,
+    process: u32,
+}
+
+/// What must be true of the worker.
+struct Model {
+    process: Option<u32>,
+    runs: u64,
+    /// Of each crate's code, and of the C code under its file's name.
+    versions: BTreeMap<&'static str, u32>,
+    /// Plain counters.
+    plain: BTreeMap<&'static str, u64>,
+    /// What `shapes` put on its shelf at the run before.
+    shelf: Option<String>,
+    /// The versions that the database has seen.
+    recorded: Vec<u32>,
+}
+
+impl Model {
+    fn new() -> Self {
+        let each = CRATES.iter().map(|(name, _)| *name);
+        Self {
+            process: None,
+            runs: 0,
+            versions: each
+                .clone()
+                .chain(["checksum.c"])
+                .map(|name| (name, 1))
+                .collect(),
+            plain: each.map(|name| (name, 0)).collect(),
+            shelf: None,
+            recorded: Vec::new(),
+        }
+    }
+
+    /// A crate has another version, and it and all that depend on it have new code.
+    fn edited(&mut self, name: &'static str) {
+        *self.versions.get_mut(name).expect("it is a crate") += 1;
+        let mut renewed = BTreeSet::from([name.trim_end_matches(".c")]);
+        for (name, dependencies) in CRATES {
+            if dependencies
+                .iter()
+                .any(|dependency| renewed.contains(dependency))
+            {
+                renewed.insert(name);
+            }
+        }
+        for name in renewed {
+            self.plain.insert(name, 0);
+        }
+    }
+
+    /// Checks every report of a run.
+    fn check(&mut self, after: &str, output: &Output) {
+        self.runs += 1;
+        let reports: Vec<Report> = output
+            .json()
+            .into_iter()
+            .map(|line| serde_json::from_value(line).unwrap())
+            .collect();
+        let names: Vec<&str> = reports.iter().map(|report| &*report.name).collect();
+        let expected: Vec<&str> = CRATES
+            .iter()
+            .map(|(name, _)| *name)
+            .filter(|name| *name != "derive-name")
+            .collect();
+        assert_eq!(names, expected, "{after}: {output:?}");
+        self.recorded.extend(
+            (!self.recorded.contains(&self.versions["ledger"])).then_some(self.versions["ledger"]),
+        );
+
+        for report in reports {
+            let plain = self.plain.get_mut(&*report.name).expect("it is a crate");
+            *plain += 1;
+            let found = (report.version, report.plain, report.kept, report.reporter);
+            let expected = (
+                self.versions[&*report.name],
+                *plain,
+                self.runs,
+                self.versions["report"],
+            );
+            let name = &report.name;
+            assert_eq!(
+                found, expected,
+                "(version, plain, kept, reporter) of {name} after {after}: {output:?}"
+            );
+            assert_eq!(
+                report.detail,
+                self.detail(name),
+                "{name} after {after}: {output:?}"
+            );
+            assert_eq!(
+                report.process,
+                *self.process.get_or_insert(report.process),
+                "another worker: {output:?}"
+            );
+        }
+        self.shelf = Some(self.square());
+    }
+
+    fn square(&self) -> String {
+        format!(
+            "Square (derived by v{}) by v{}",
+            self.versions["derive-name"], self.versions["shapes"]
+        )
+    }
+
+    /// What only this crate can show.
+    fn detail(&self, name: &str) -> String {
+        let Self {
+            runs,
+            versions,
+            plain,
+            ..
+        } = self;
+        match name {
+            "report" => String::new(),
+            "units" => "1500 m".into(),
+            // The counter in C lies in the crate's object, as a plain static does.
+            "checksum" => format!(
+                "C v{}, call {}, 11e60398",
+                versions["checksum.c"], plain["checksum"]
+            ),
+            // The object that old code made answers with old code, and is dropped by it. Two squares are dropped per run:
+            // this one and that of `catalog`, which runs later.
+            "shapes" => match &self.shelf {
+                None => "found nothing; 0 dropped".into(),
+                Some(shelf) => format!("found {shelf} with 4 m2; {} dropped", 2 * (runs - 1)),
+            },
+            "ledger" => {
+                let seen: Vec<String> = self.recorded.iter().map(u32::to_string).collect();
+                format!("{runs} rows of {}", seen.join(","))
+            }
+            // The pool's threads live on; this crate's thread-locals on them are as old as its object.
+            "crowd" => format!("visit [{}], 100000 m, {runs} ended, well", plain["crowd"]),
+            // The task that the first code spawned still runs.
+            "ticker" => format!("tick {runs} by v1"),
+            "limits" | "shop" => "1000 items".into(),
+            "catalog" => format!("{}, units v{}, 2 made", self.square(), versions["units"]),
+            "main" => "checksum 045601bb".into(),
+            other => panic!("unknown crate {other}"),
+        }
+    }
+}
+
+fn edit(project: &Project, name: &str) {
+    match name {
+        "main" => bump(project, "shop/src/main.rs"),
+        "checksum.c" => project.edit(
+            "checksum/csrc/checksum.c",
+            "#define CHECKSUM_VERSION 1",
+            "#define CHECKSUM_VERSION 2",
+        ),
+        name => bump(project, &format!("{name}/src/lib.rs")),
+    }
+}
+
+fn bump(project: &Project, file: &str) {
+    project.edit(
+        file,
+        "fn version() -> u32 {\n    1\n}",
+        "fn version() -> u32 {\n    2\n}",
+    );
+}
+
+fn every_crate_in_turn(project: &Project, run: &[&str]) -> Model {
+    let mut model = Model::new();
+    let kt = || project.kt(run.iter().copied()).success();
+    model.check("the first run", &kt());
+    model.check("nothing", &kt());
+    // From the top of the graph to its bottom, so that counters have something to lose.
+    for (name, _) in CRATES.iter().rev() {
+        edit(project, name);
+        model.edited(name);
+        model.check(&format!("an edit of {name}"), &kt());
+    }
+    edit(project, "checksum.c");
+    model.edited("checksum.c");
+    model.check("an edit of C code", &kt());
+    model
+}
+
+#[test]
+fn each_edit_of_a_ten_crate_workspace_is_answered_by_new_code_and_keeps_everything_else_in_dev() {
+    let project = Project::of(Fixture::TEN);
+    let mut model = every_crate_in_turn(&project, &["run"]);
+
+    // An example is a program of its own, with a worker of its own.
+    let tour = project
+        .kt(["run", "--package", "shop", "--example", "tour"])
+        .success()
+        .json();
+    assert_eq!(
+        (&tour[0]["crate"], &tour[0]["kept"]),
+        (&"tour".into(), &1.into())
+    );
+    assert_eq!(
+        (&tour[1]["crate"], &tour[1]["kept"], &tour[1]["version"]),
+        (&"shop".into(), &1.into(), &2.into())
+    );
+    assert_ne!(tour[0]["process"], serde_json::json!(model.process));
+    model.check("a run of an example", &project.run().success());
+
+    // A feature of a workspace crate makes another code of the crates above it, and no other worker.
+    let strict = project.kt(["run", "--features", "strict"]).success();
+    let limits = &strict.json()[7];
+    assert_eq!(
+        (&limits["crate"], &limits["detail"]),
+        (&"limits".into(), &"10 items".into()),
+        "{strict:?}"
+    );
+    assert_eq!(
+        (&limits["kept"], &limits["process"]),
+        (&(model.runs + 1).into(), &serde_json::json!(model.process)),
+        "{strict:?}"
+    );
+}
+
+#[test]
+fn each_edit_of_a_ten_crate_workspace_is_answered_by_new_code_and_keeps_everything_else_in_release()
+{
+    every_crate_in_turn(&Project::of(Fixture::TEN_RELEASE), &["run", "--release"]);
+}

@@ -1,0 +1,35 @@
+//! The attributes of `kt-runtime`; users write them as `#[kt::remote]` and `#[kt::state]`.
+//!
+//! Each attribute is a folder that reads *parse → check → expand*. What both need (the keys of descriptors, the entry
+//! point of a program compiled as a library) is in [`export`]. Nothing here knows how code is built, shipped or called:
+//! an expansion speaks to the hidden `::kt::__private` alone.
+
+use proc_macro::TokenStream;
+
+mod attributes;
+mod export;
+mod remote;
+mod state;
+mod tokens;
+
+/// Makes a free function callable from here while it runs in the service: its return type `T` becomes `kt::Call<T>`.
+///
+/// The function keeps its body, plain or `async`. Arguments and result are owned serde types; what cannot cross to
+/// another process (generics, borrows, `impl Trait`, `self`) is an error at the exact place that says what to do.
+///
+/// - Within its own body the function's bare name means the function itself, so recursion stays a plain call.
+/// - `#[must_use]` without a message is dropped, since a `kt::Call` is `must_use` already.
+/// - The crate must be known as `kt`, the library name of `kt-runtime`.
+#[proc_macro_attribute]
+pub fn remote(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    remote::attribute(arguments.into(), item.into()).into()
+}
+
+/// Makes a static's value live in the service and survive reloads: its type `T` becomes `kt::State<T>`, which derefs to
+/// `T`, so that uses stay as they are.
+///
+/// `T` must be `Sync`, as for any static: wrap what changes in a `Mutex`, `RwLock`, `OnceLock` or an atomic.
+#[proc_macro_attribute]
+pub fn state(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    state::attribute(arguments.into(), item.into()).into()
+}

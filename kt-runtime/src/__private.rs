@@ -4,6 +4,6 @@ pub use crate::{
     call::call,
     function::{Function, Remote, Started},
     shape::Shape,
-    state::StateDescriptor,
+    state::{Shared, StateDescriptor},
     wire::codec::{CodecError, Decoder, Encoder},
 };

@@ -13,9 +13,13 @@ mod sys;
 pub mod wire;
 mod worker;
 
+#[cfg(feature = "host")]
+pub mod host;
+
 #[doc(hidden)]
 pub mod __private;
 
 pub use call::{Call, CallFuture};
 pub use error::{Death, Error, Frame, Panic};
+pub use kt_macros::{remote, state};
 pub use state::State;

@@ -37,8 +37,25 @@ impl<T> Deref for State<T> {
 }
 
 // A shared `State<T>` hands out `&T` and nothing else, and it is never dropped: `Sync` is all it takes.
-// SAFETY: as above; AtomicPtr itself is Sync for any T.
-unsafe impl<T: Sync> Sync for State<T> {}
+// SAFETY: as above, and `Shared` is `Sync`; AtomicPtr itself is Sync for any T.
+unsafe impl<T: Shared> Sync for State<T> {}
+
+/// `Sync`, with a message that says what to do about its lack.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a state: calls use it from several threads at the same time",
+    label = "not `Sync`",
+    note = "wrap what changes in a `Mutex`, a `RwLock` or a `OnceLock`, or use an atomic; `Arc` stands for `Rc`"
+)]
+pub trait Shared: sealed::Sealed {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Sync> Shared for T {}
+
+mod sealed {
+    pub trait Sealed {}
+    impl<T> Sealed for T {}
+}
 
 impl<T: fmt::Debug> fmt::Debug for State<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -68,7 +85,7 @@ pub struct StateDescriptor {
 unsafe impl Sync for StateDescriptor {}
 
 impl StateDescriptor {
-    pub const fn new<T: Sync + 'static>(
+    pub const fn new<T: 'static>(
         key: &'static str,
         handle: &'static State<T>,
         initial: &'static T,

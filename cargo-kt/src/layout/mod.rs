@@ -1,1 +1,133 @@
-//! (to be written)
+//! The *layout fingerprint* of every state's type: what decides whether a warm value's memory may be kept when the code
+//! around it is replaced.
+//!
+//! Equal fingerprints mean that all memory that can be reached from the state lies as before and means what it meant, as
+//! far as types say. Where that is not certain they differ, or there is none. Two steps, the second only where needed:
+//! 1. [`tokens`]: if nothing that can influence a type changed in the sources, flags and dependencies of the state's
+//!    crate, what is in the cache still holds. A few milliseconds.
+//! 2. [`twin`] and [`dwarf`]: rustc compiles the crate once more, with full debug information, and that is read.
+//!
+//! It is given what *build* made and knows nothing of workers, pods and generations.
+
+mod description;
+mod dwarf;
+mod identity;
+mod opaque;
+mod pending;
+mod store;
+mod tokens;
+mod twin;
+
+pub use description::{Description, Form, Part, Role, Type};
+pub use dwarf::DwarfError;
+pub use pending::Pending;
+pub use tokens::ReadSource;
+pub use twin::TwinError;
+
+use std::sync::Arc;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+
+use crate::build::Compiled;
+
+/// What is wanted to be known.
+#[derive(Debug, Clone, Copy)]
+pub struct LayoutRequest<'a> {
+    pub compiled: &'a Compiled,
+    /// Keys of states by the index in [`Compiled::hot`] of the crate that has them: what follows `kt:state:` and
+    /// `kt:init:` in their symbols.
+    pub states: &'a [(usize, Vec<String>)],
+    /// Identity of the base, with all its layers.
+    pub base_id: &'a str,
+    /// The directory of all that kt writes for this workspace.
+    pub warm: &'a Utf8Path,
+}
+
+/// The layout of one state.
+#[derive(Debug)]
+pub struct StateLayout {
+    /// Index in [`Compiled::hot`].
+    pub hot: usize,
+    pub key: String,
+    /// An unknown layout is not equal to any other, not even to itself.
+    pub layout: Result<Layout, Arc<UnknownLayout>>,
+}
+
+/// A layout that is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layout {
+    pub fingerprint: Fingerprint,
+    /// What the fingerprint was made from, to say what changed.
+    pub description: Description,
+    /// What in it has no type that can be seen (`dyn Trait`, function pointers, erased memory), and where. If there is
+    /// anything, the fingerprint changes with the types of any hot crate.
+    pub opaque: Vec<String>,
+}
+
+/// Equal only for types that lie in memory alike.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    /// 64 hex digits of blake3.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for Fingerprint {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// Why a state has no fingerprint; the state is reset.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnknownLayout {
+    #[error(
+        "know how rustc was called for `{0}`, a path dependency outside of the workspace; make it a member"
+    )]
+    NoInvocation(String),
+    #[error(transparent)]
+    Twin(#[from] TwinError),
+    #[error(transparent)]
+    Dwarf(#[from] DwarfError),
+    #[error("see the same sources of `{0}` twice: they were edited meanwhile; run again")]
+    Edited(String),
+    #[error("finish the thread that looked at it")]
+    Panicked,
+}
+
+/// Why nothing can be said of any state.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LayoutError {
+    #[error(transparent)]
+    ReadSource(#[from] ReadSource),
+}
+
+/// Looks at sources and cache, and starts twins for what they leave open; see [`Pending::finish`].
+///
+/// # Errors
+/// When the sources of a hot crate cannot be read.
+pub fn begin(request: LayoutRequest<'_>) -> Result<Pending, LayoutError> {
+    Pending::begin(request)
+}
+
+/// The layouts of all states that were asked for, in that order.
+///
+/// # Errors
+/// When the sources of a hot crate cannot be read.
+pub fn fingerprints(request: LayoutRequest<'_>) -> Result<Vec<StateLayout>, LayoutError> {
+    Ok(begin(request)?.finish())
+}
+
+/// Where everything of this folder is kept.
+fn directory(warm: &Utf8Path) -> Utf8PathBuf {
+    warm.join("layout")
+}
+
+#[cfg(test)]
+mod tests;

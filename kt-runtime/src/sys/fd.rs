@@ -104,3 +104,31 @@ pub fn receive(
     }
     Ok(read)
 }
+
+/// Whether the other end of a socket is closed, at this moment: `poll(2)`.
+#[cfg(feature = "host")]
+pub fn hung_up(socket: BorrowedFd<'_>) -> bool {
+    let mut poll = libc::pollfd {
+        fd: socket.as_raw_fd(),
+        events: 0,
+        revents: 0,
+    };
+    // SAFETY: poll writes to the one pollfd that it is given, and does not wait.
+    let ready = unsafe { libc::poll(&raw mut poll, 1, 0) };
+    ready == 1 && poll.revents & libc::POLLHUP != 0
+}
+
+/// A copy of a descriptor (close-on-exec) whose number is at least `lowest`.
+///
+/// # Errors
+/// As `fcntl(2)`.
+#[cfg(feature = "host")]
+pub fn duplicate_from(descriptor: BorrowedFd<'_>, lowest: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: F_DUPFD_CLOEXEC touches no memory of ours.
+    let copy = unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_DUPFD_CLOEXEC, lowest) };
+    if copy == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor is new and nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}

@@ -4,3 +4,7 @@ pub mod dl;
 pub mod fd;
 pub mod stdio;
 pub mod unwind;
+#[cfg(feature = "host")]
+pub mod process;
+#[cfg(test)]
+pub mod scratch;

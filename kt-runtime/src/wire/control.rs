@@ -18,6 +18,8 @@ pub mod path {
     pub const LOGS: &str = "/v1/logs";
     /// `u64`, a worker's instance → `Option<`[`Death`](super::Death)`>`, answered once it is known or after [`DEATH`](crate::wire::limits::DEATH).
     pub const DEATH: &str = "/v1/death";
+    /// [`SetTtl`](super::SetTtl) → `()`.
+    pub const TTL: &str = "/v1/ttl";
     /// [`Down`](super::Down) → `()`; the host ends after its answer.
     pub const DOWN: &str = "/v1/down";
 }
@@ -165,4 +167,10 @@ pub enum LogFrom {
 pub struct Down {
     /// How long calls in flight may go on, milliseconds.
     pub grace_ms: u64,
+}
+
+/// Changes how long the service lives without activity; the time runs anew from here.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct SetTtl {
+    pub ttl_ms: u64,
 }

@@ -29,3 +29,5 @@ pub const DRAIN: Duration = Duration::from_secs(5);
 pub const OUTPUT: Duration = Duration::from_secs(2);
 /// How long a caller waits for the host's word on how a worker died.
 pub const DEATH: Duration = Duration::from_secs(2);
+/// How long the calls of a replaced worker may go on: no call is cut by a reload, but none holds memory for ever.
+pub const REPLACED: Duration = Duration::from_secs(600);

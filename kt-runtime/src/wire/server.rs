@@ -118,6 +118,23 @@ where
     F: Fn(Exchange) -> W,
     W: Future<Output = ()> + Send + 'static,
 {
+    serve_until(stream, std::future::pending(), handle).await
+}
+
+/// As [`serve`]; once `stop` resolves no request is taken any more, and those that were are answered before the end.
+///
+/// # Errors
+/// If the connection breaks.
+pub async fn serve_until<S, F, W>(
+    stream: S,
+    stop: impl Future<Output = ()>,
+    handle: F,
+) -> Result<(), h2::Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: Fn(Exchange) -> W,
+    W: Future<Output = ()> + Send + 'static,
+{
     let mut connection = server::Builder::new()
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
@@ -125,7 +142,16 @@ where
         .max_frame_size(1 << 16)
         .handshake(stream)
         .await?;
-    while let Some(request) = connection.accept().await {
+    let (mut stop, mut stopping) = (pin!(stop), false);
+    while let Some(request) = poll_fn(|context| {
+        if !stopping && stop.as_mut().poll(context).is_ready() {
+            stopping = true;
+            connection.graceful_shutdown();
+        }
+        connection.poll_accept(context)
+    })
+    .await
+    {
         let (request, respond) = request?;
         let (head, body) = request.into_parts();
         tokio::spawn(handle(Exchange {

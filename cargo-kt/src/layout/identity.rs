@@ -1,0 +1,93 @@
+//! What a crate's types are made from: its sources, its flags and the macros that expand in it.
+
+use camino::Utf8Path;
+
+use super::tokens::{Digest, SourcesHash};
+use super::twin::{STALE_ENVIRONMENT, path_of_extern, telling_arguments};
+use crate::build::{Compiled, HotCrate, Invocation};
+
+/// Variables that say how rustc is run, not what it makes.
+const MUTE_ENVIRONMENT: [&str; 4] = ["LD_LIBRARY_PATH", "PATH", "RUST_BACKTRACE", "TERM"];
+
+/// Hashes, for each hot crate, all that can influence a type that is written in it; not what it depends on.
+pub fn of_crates(compiled: &Compiled, sources: &[SourcesHash]) -> Vec<String> {
+    let identity = |(hot, sources): (&HotCrate, &SourcesHash)| {
+        let mut digest = Digest::new("kt crate");
+        digest
+            .add(&hot.package)
+            .add(&hot.version)
+            .add(&hot.crate_name)
+            .add(&sources.types);
+        // Cargo's hash of the package's identity, features, profile and flags, also where the call is not known.
+        digest.add(hot.rlib.file_stem().unwrap_or_default());
+        if let Some(invocation) = &hot.invocation {
+            add_invocation(&mut digest, invocation);
+        }
+        digest.finish()
+    };
+    compiled.hot.iter().zip(sources).map(identity).collect()
+}
+
+fn add_invocation(digest: &mut Digest, invocation: &Invocation) {
+    let arguments = telling_arguments(invocation);
+    for argument in &arguments {
+        digest.add(argument);
+    }
+    digest.add("environment");
+    for (name, value) in &invocation.environment {
+        let says_nothing = MUTE_ENVIRONMENT.contains(&name.as_str())
+            || STALE_ENVIRONMENT.contains(&name.as_str())
+            || name.starts_with("KT_");
+        if !says_nothing {
+            digest.add(name).add(value);
+        }
+    }
+    digest.add("macros");
+    for argument in &arguments {
+        let path = Utf8Path::new(path_of_extern(argument));
+        // A procedural macro of the workspace can be edited without its name changing.
+        if path.extension() == Some("so") {
+            digest.add(&content_of_library(path));
+        }
+    }
+}
+
+/// The hash of a shared library's content; empty where there is none, which rustc will have noticed.
+fn content_of_library(path: &Utf8Path) -> String {
+    let mut hasher = blake3::Hasher::new();
+    match std::fs::File::open(path).and_then(|file| hasher.update_reader(file).map(|_| ())) {
+        Ok(()) => hasher.finalize().to_hex().to_string(),
+        Err(_) => String::new(),
+    }
+}
+
+/// Hashes what the types of a crate's states can depend on: the crate, the hot crates below it, and all that stays the
+/// same for a whole program.
+pub fn with_dependencies(
+    compiled: &Compiled,
+    identities: &[String],
+    hot: usize,
+    base_id: &str,
+) -> String {
+    let mut digest = Digest::new("kt types of states");
+    let toolchain = &compiled.toolchain;
+    digest
+        .add(&toolchain.version)
+        .add(&toolchain.target)
+        .add(&compiled.profile)
+        .add(base_id);
+    let below = compiled
+        .hot
+        .get(hot)
+        .map(|hot| hot.dependencies.as_slice())
+        .unwrap_or_default();
+    for index in below.iter().chain([&hot]) {
+        digest.add(
+            identities
+                .get(*index)
+                .map(String::as_str)
+                .unwrap_or_default(),
+        );
+    }
+    digest.finish()
+}

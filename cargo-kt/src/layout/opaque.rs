@@ -1,0 +1,300 @@
+//! What a description cannot say: memory whose type is only known to the code that put it there.
+//!
+//! Code finds such memory through a vtable, a function pointer or a cast. Old values bring their old code along, so
+//! calling it is sound as long as both sides agree on the types that pass between them; and a cast back to a concrete
+//! type is checked by `TypeId`, which stays the same when a field changes. A state that reaches such memory is
+//! therefore kept only while the types of *all* hot crates are unchanged.
+
+use std::collections::HashSet;
+
+use super::description::{Description, Form, Part, Role, Type};
+
+/// Which crates a developer may edit and which are loaded once.
+#[derive(Debug, Clone, Default)]
+pub struct Crates {
+    /// Names of hot crates.
+    pub hot: HashSet<String>,
+    /// Names that more than one crate of the program has, such as two versions of `rand`: DWARF tells the name only.
+    pub ambiguous: HashSet<String>,
+}
+
+/// libstd's parts. Whatever is erased in there holds values of the type parameters, is behind a `dyn`, or is used by
+/// the code that came with it (`Waker`).
+const STD: [&str; 3] = ["std", "core", "alloc"];
+
+/// Third-party crates of which the same is known.
+const LIKE_STD: [&str; 20] = [
+    "arc_swap",
+    "arrayvec",
+    "bytes",
+    "crossbeam_channel",
+    "crossbeam_deque",
+    "crossbeam_epoch",
+    "crossbeam_queue",
+    "crossbeam_utils",
+    "dashmap",
+    "hashbrown",
+    "indexmap",
+    "kt",
+    "lock_api",
+    "once_cell",
+    "parking_lot",
+    "parking_lot_core",
+    "slab",
+    "smallvec",
+    "tokio",
+    "triomphe",
+];
+
+/// What libstd has in place of a raw pointer or of plain bytes.
+const WRAPPERS: [&str; 5] = [
+    "NonNull<",
+    "Unique<",
+    "AtomicPtr<",
+    "Atomic<*",
+    "MaybeUninit<",
+];
+
+/// Everything opaque that the first type of `description` reaches, each as "what, at where"; empty if nothing.
+pub fn find(description: &Description, crates: &Crates) -> Vec<String> {
+    let mut finder = Finder {
+        description,
+        crates,
+        found: Vec::new(),
+        base_erases: None,
+        base_holds_hot: None,
+    };
+    finder.walk_everything();
+    finder.walk_exposed();
+    if let (Some(erases), Some(holds)) = (&finder.base_erases, &finder.base_holds_hot) {
+        finder
+            .found
+            .push(format!("memory without a type in {erases}, beside {holds}"));
+    }
+    finder.found
+}
+
+struct Finder<'a> {
+    description: &'a Description,
+    crates: &'a Crates,
+    found: Vec<String>,
+    /// A type of a third-party crate that has a pointer to memory without a type …
+    base_erases: Option<String>,
+    /// … matters when some type of a third-party crate is instantiated with a hot one: the memory may hold what that
+    /// type's trait implementations name.
+    base_holds_hot: Option<String>,
+}
+
+impl<'a> Finder<'a> {
+    fn target(&self, part: &Part) -> Option<(usize, &'a Type)> {
+        let index = part.target?;
+        Some((index, self.description.types.get(index)?))
+    }
+
+    fn is_hot(&self, of: &Type) -> bool {
+        of.home
+            .as_ref()
+            .is_some_and(|home| self.crates.hot.contains(home))
+    }
+
+    /// What matters wherever it is, also deep in types of other crates: there `dyn Any` and `TypeId` lead to hot types.
+    fn walk_everything(&mut self) {
+        for of in &self.description.types {
+            if of.name.starts_with("dyn ") || of.name.starts_with("(dyn ") {
+                self.found.push(format!("`{}`", of.name));
+            } else if of.name == "core::any::TypeId" {
+                self.found.push("a map by `TypeId`".to_owned());
+            }
+            let third_party = of.home.as_deref().filter(|home| {
+                !STD.contains(home) && !LIKE_STD.contains(home) && !self.crates.hot.contains(*home)
+            });
+            if third_party.is_some() && self.base_erases.is_none() {
+                let mut fields = of.parts.iter().filter(|part| part.role == Role::Field);
+                if fields.any(|part| {
+                    self.target(part)
+                        .is_some_and(|(_, target)| self.is_erased(target, 4))
+                }) {
+                    self.base_erases = Some(format!("`{}`", of.name));
+                }
+            }
+        }
+    }
+
+    /// What matters only where hot code decides what it means: all but the private parts of other crates' types.
+    fn walk_exposed(&mut self) {
+        let mut seen = HashSet::from([0]);
+        let mut paths = vec![(0, String::new())];
+        let mut next = 0;
+        while next < paths.len() {
+            let (index, path) = paths[next].clone();
+            next += 1;
+            let Some(of) = self.description.types.get(index) else {
+                continue;
+            };
+            self.look_at(of, &path);
+            let foreign = of.home.is_some() && !self.is_hot(of);
+            for part in &of.parts {
+                if foreign && !matches!(part.role, Role::Parameter | Role::Variant) {
+                    continue;
+                }
+                let Some((target_index, target)) = self.target(part) else {
+                    continue;
+                };
+                if part.role == Role::Parameter
+                    && foreign
+                    && self.is_hot(target)
+                    && !is_like_std(of)
+                {
+                    self.base_holds_hot
+                        .get_or_insert_with(|| format!("`{}`", of.name));
+                }
+                if self.is_function(target) && !is_lazy_initialiser(of, part) {
+                    self.found.push(format!("`{}`{}", target.name, at(&path)));
+                }
+                if seen.insert(target_index) {
+                    let step = match part.role {
+                        Role::Field | Role::Variant => {
+                            format!("{path}.{}", part.name.trim_start_matches("__"))
+                        }
+                        _ => path.clone(),
+                    };
+                    paths.push((target_index, step));
+                }
+            }
+        }
+    }
+
+    fn look_at(&mut self, of: &Type, path: &str) {
+        if self.is_erased(of, 0) {
+            self.found.push(format!("`{}`{}", of.name, at(path)));
+        }
+        if of
+            .home
+            .as_ref()
+            .is_some_and(|home| self.crates.ambiguous.contains(home))
+        {
+            self.found.push(format!(
+                "`{}`{}, of a crate whose name another has",
+                of.name,
+                at(path)
+            ));
+        }
+    }
+
+    fn is_function(&self, of: &Type) -> bool {
+        of.form == Form::Pointer
+            && of.parts.iter().any(|part| {
+                self.target(part)
+                    .is_some_and(|(_, it)| it.form == Form::Subroutine)
+            })
+    }
+
+    /// A raw pointer to bytes, or a place for bytes; through `depth` wrappers of libstd (`Option<Cell<*mut u8>>`).
+    fn is_erased(&self, of: &Type, depth: usize) -> bool {
+        let raw = of.name.starts_with("*const ") || of.name.starts_with("*mut ");
+        let from_core = of.home.as_deref() == Some("core");
+        let wrapper = from_core
+            && WRAPPERS
+                .iter()
+                .any(|prefix| last_segment(&of.name).starts_with(prefix));
+        let targets = |role: Role| of.parts.iter().filter(move |part| part.role == role);
+        if raw {
+            // A wide one is a structure whose first field is the thin one.
+            return of
+                .parts
+                .iter()
+                .filter(|part| matches!(part.role, Role::Pointee | Role::Field))
+                .any(|part| {
+                    let Some((_, target)) = self.target(part) else {
+                        return part.role == Role::Pointee;
+                    };
+                    let is_thin_pointer = part.role == Role::Field && target.form == Form::Pointer;
+                    let inner = if is_thin_pointer {
+                        target.parts.first().and_then(|it| self.target(it))
+                    } else {
+                        None
+                    };
+                    match (part.role, inner) {
+                        (Role::Pointee, _) => self.is_bytes(target, 4),
+                        (_, Some((_, pointee))) => self.is_bytes(pointee, 4),
+                        _ => false,
+                    }
+                });
+        }
+        if wrapper {
+            let mut parameters = targets(Role::Parameter);
+            return parameters.any(|part| {
+                self.target(part).is_some_and(|(_, target)| {
+                    self.is_bytes(target, 4) || self.is_erased(target, 1)
+                })
+            });
+        }
+        depth > 0
+            && of.home.as_deref().is_some_and(|home| STD.contains(&home))
+            && of
+                .parts
+                .iter()
+                .filter(|part| matches!(part.role, Role::Parameter | Role::Variant))
+                .any(|part| {
+                    self.target(part)
+                        .is_some_and(|(_, target)| self.is_erased(target, depth - 1))
+                })
+    }
+
+    /// What one points to when one does not say to what.
+    fn is_bytes(&self, of: &Type, depth: usize) -> bool {
+        const INTEGERS: [&str; 12] = [
+            "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize",
+        ];
+        match of.form {
+            Form::Base => INTEGERS.contains(&of.name.as_str()) || of.size == Some(0),
+            // `(*mut c_void)`, and the opaque structs that bindings to C have.
+            _ if of.size == Some(0) || last_segment(&of.name) == "c_void" => true,
+            Form::Array => depth > 0 && self.parts_are_bytes(of, Role::Element, depth),
+            _ if last_segment(&of.name).starts_with("MaybeUninit<") => {
+                depth > 0 && self.parts_are_bytes(of, Role::Parameter, depth)
+            }
+            _ => false,
+        }
+    }
+
+    fn parts_are_bytes(&self, of: &Type, role: Role, depth: usize) -> bool {
+        let mut parts = of.parts.iter().filter(|part| part.role == role);
+        parts.any(|part| {
+            self.target(part)
+                .is_some_and(|(_, target)| self.is_bytes(target, depth - 1))
+        })
+    }
+}
+
+/// `LazyLock<T>` is `LazyLock<T, fn() -> T>`. That function runs at most once and all that comes of it is a `T`, which
+/// is described.
+fn is_lazy_initialiser(of: &Type, part: &Part) -> bool {
+    let name = last_segment(&of.name);
+    part.role == Role::Parameter
+        && of.home.as_deref().is_some_and(|home| STD.contains(&home))
+        && (name.starts_with("LazyLock<") || name.starts_with("LazyCell<"))
+}
+
+fn is_like_std(of: &Type) -> bool {
+    of.home
+        .as_deref()
+        .is_some_and(|home| STD.contains(&home) || LIKE_STD.contains(&home))
+}
+
+/// The name without its path: `Vec<a::B>` of `alloc::vec::Vec<a::B>`.
+fn last_segment(name: &str) -> &str {
+    let path_end = name.find(['<', '(', '[']).unwrap_or(name.len());
+    let start = name[..path_end]
+        .rfind("::")
+        .map_or(0, |position| position + 2);
+    &name[start..]
+}
+
+fn at(path: &str) -> String {
+    if path.is_empty() {
+        String::new()
+    } else {
+        format!(" at `{path}`")
+    }
+}

@@ -1,0 +1,275 @@
+//! The way of one request: hash, look in the cache, let twins run, describe, fingerprint.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+
+use super::opaque::{self, Crates};
+use super::tokens::{self, Digest};
+use super::{
+    Description, DwarfError, Fingerprint, Layout, LayoutError, LayoutRequest, StateLayout,
+    TwinError, UnknownLayout, directory, dwarf, identity, store, twin,
+};
+use crate::build::{Compiled, HotCrate};
+
+/// Raised when descriptions are made otherwise, so that older ones are not compared with newer.
+const FORMAT: &str = "kt layout 1";
+
+type Described = Result<Description, Arc<UnknownLayout>>;
+
+/// Descriptions of a crate's states, as they are in the cache.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct KnownStates {
+    states: BTreeMap<String, Description>,
+}
+
+/// Layouts that are being found out: twins run on threads of their own while whoever began goes on.
+///
+/// One that is dropped lets its twins finish, for the cache.
+#[derive(Debug)]
+pub struct Pending {
+    states: Vec<(usize, String)>,
+    known: HashMap<(usize, String), Described>,
+    running: Option<Receiver<(usize, HashMap<String, Described>)>>,
+    crates: Crates,
+    identities: Vec<String>,
+}
+
+/// One twin to be made. It owns all it needs, as it outlives the request.
+#[derive(Debug)]
+struct Job {
+    index: usize,
+    hot: HotCrate,
+    keys: Vec<String>,
+    twin_directory: Utf8PathBuf,
+    cached: Utf8PathBuf,
+    known: KnownStates,
+    /// The crate and the hot crates that it depends on …
+    sources: Vec<HotCrate>,
+    /// … and what was in them.
+    contents: Vec<String>,
+    tokens_cache: Utf8PathBuf,
+}
+
+impl Pending {
+    pub(super) fn begin(request: LayoutRequest<'_>) -> Result<Self, LayoutError> {
+        let compiled = request.compiled;
+        let directory = directory(request.warm);
+        let tokens_cache = directory.join("tokens");
+        let sources = tokens::hash(&compiled.hot, &tokens_cache)?;
+        let identities = identity::of_crates(compiled, &sources);
+
+        let mut pending = Self {
+            states: Vec::new(),
+            known: HashMap::new(),
+            running: None,
+            crates: crates_of(compiled),
+            identities,
+        };
+        let mut jobs = Vec::new();
+        for (index, keys) in request.states {
+            pending
+                .states
+                .extend(keys.iter().map(|key| (*index, key.clone())));
+            let Some(hot) = compiled.hot.get(*index).filter(|_| !keys.is_empty()) else {
+                continue;
+            };
+            let types =
+                identity::with_dependencies(compiled, &pending.identities, *index, request.base_id);
+            let cached = directory.join("types").join(format!("{types}.json"));
+            let stored = std::fs::read(&cached).ok();
+            let known: KnownStates = stored
+                .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+                .unwrap_or_default();
+            let (found, missing): (Vec<_>, Vec<_>) = keys
+                .iter()
+                .cloned()
+                .partition(|key| known.states.contains_key(key));
+            if missing.is_empty() {
+                let take = |key: String| {
+                    Some(((*index, key.clone()), Ok(known.states.get(&key)?.clone())))
+                };
+                pending.known.extend(found.into_iter().filter_map(take));
+                continue;
+            }
+            let read: Vec<usize> = hot.dependencies.iter().copied().chain([*index]).collect();
+            jobs.push(Job {
+                index: *index,
+                hot: hot.clone(),
+                keys: keys.clone(),
+                twin_directory: directory
+                    .join("twins")
+                    .join(hot.rlib.file_stem().unwrap_or(&hot.crate_name)),
+                cached,
+                known,
+                sources: read
+                    .iter()
+                    .filter_map(|it| compiled.hot.get(*it))
+                    .cloned()
+                    .collect(),
+                contents: read
+                    .iter()
+                    .filter_map(|it| sources.get(*it))
+                    .map(|it| it.contents.clone())
+                    .collect(),
+                tokens_cache: tokens_cache.clone(),
+            });
+        }
+        pending.start(jobs);
+        Ok(pending)
+    }
+
+    fn start(&mut self, jobs: Vec<Job>) {
+        if jobs.is_empty() {
+            return;
+        }
+        let threads = std::thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(jobs.len());
+        let jobs = Arc::new(Mutex::new(jobs));
+        let (sender, receiver) = mpsc::channel();
+        for _ in 0..threads {
+            let (jobs, sender) = (Arc::clone(&jobs), sender.clone());
+            std::thread::spawn(move || {
+                loop {
+                    let Some(job) = jobs.lock().unwrap_or_else(PoisonError::into_inner).pop()
+                    else {
+                        break;
+                    };
+                    // Nobody listens any more if the request was given up; the cache has it then.
+                    let _ = sender.send((job.index, job.run()));
+                }
+            });
+        }
+        self.running = Some(receiver);
+    }
+
+    /// Whether [`Pending::finish`] has to wait for rustc.
+    pub fn has_twins(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Waits for the twins. The layouts are in the order of the request.
+    pub fn finish(mut self) -> Vec<StateLayout> {
+        for (index, described) in self.running.take().into_iter().flatten() {
+            self.known.extend(
+                described
+                    .into_iter()
+                    .map(|(key, described)| ((index, key), described)),
+            );
+        }
+        let states = std::mem::take(&mut self.states);
+        let layout = |(hot, key): (usize, String)| {
+            let described = self
+                .known
+                .remove(&(hot, key.clone()))
+                .unwrap_or_else(|| Err(Arc::new(UnknownLayout::Panicked)));
+            let layout = described.map(|description| self.fingerprint(description));
+            StateLayout { hot, key, layout }
+        };
+        states.into_iter().map(layout).collect()
+    }
+
+    fn fingerprint(&self, description: Description) -> Layout {
+        let opaque = opaque::find(&description, &self.crates);
+        let mut digest = Digest::new(FORMAT);
+        // The same value is always written as the same text: no maps, no floats.
+        digest.add_bytes(&serde_json::to_vec(&description).unwrap_or_default());
+        if !opaque.is_empty() {
+            self.identities.iter().for_each(|identity| {
+                digest.add(identity);
+            });
+        }
+        Layout {
+            fingerprint: Fingerprint(digest.finish()),
+            description,
+            opaque,
+        }
+    }
+}
+
+fn crates_of(compiled: &Compiled) -> Crates {
+    let hot: HashSet<String> = compiled
+        .hot
+        .iter()
+        .map(|it| it.crate_name.clone())
+        .collect();
+    let mut names = HashSet::new();
+    let base = compiled.base.iter().filter_map(|it| {
+        let stem = it.rlib.file_stem()?.strip_prefix("lib")?;
+        Some(
+            stem.rsplit_once('-')
+                .map_or(stem, |(name, _)| name)
+                .to_owned(),
+        )
+    });
+    let all = compiled
+        .hot
+        .iter()
+        .map(|it| it.crate_name.clone())
+        .chain(base);
+    let ambiguous = all.filter(|name| !names.insert(name.clone())).collect();
+    Crates { hot, ambiguous }
+}
+
+impl Job {
+    fn run(mut self) -> HashMap<String, Described> {
+        match self.describe() {
+            Ok(described) => {
+                let found = described
+                    .iter()
+                    .filter_map(|(key, it)| Some((key.clone(), it.as_ref().ok()?.clone())));
+                self.known.states.extend(found);
+                store::write_json(&self.cached, &self.known);
+                self.cached.parent().into_iter().for_each(store::prune);
+                described
+            }
+            Err(unknown) => {
+                let unknown = Arc::new(unknown);
+                self.keys
+                    .iter()
+                    .map(|key| (key.clone(), Err(Arc::clone(&unknown))))
+                    .collect()
+            }
+        }
+    }
+
+    fn describe(&self) -> Result<HashMap<String, Described>, UnknownLayout> {
+        let Some(invocation) = &self.hot.invocation else {
+            return Err(UnknownLayout::NoInvocation(self.hot.package.clone()));
+        };
+        let _lock = lock(&self.twin_directory)?;
+        let object = twin::compile(invocation, &self.twin_directory)?;
+        // What rustc read was not necessarily what was hashed.
+        let now = tokens::hash(&self.sources, &self.tokens_cache).ok();
+        let now: Option<Vec<String>> =
+            now.map(|all| all.into_iter().map(|it| it.contents).collect());
+        if now.as_ref() != Some(&self.contents) {
+            return Err(UnknownLayout::Edited(self.hot.crate_name.clone()));
+        }
+        let symbol = |key: &String| format!("kt:init:{key}");
+        let symbols: Vec<String> = self.keys.iter().map(symbol).collect();
+        let mut described = dwarf::describe(&object, &symbols)?;
+        let take = |key: &String| {
+            let found = described.remove(&symbol(key));
+            let found = found.unwrap_or_else(|| Err(DwarfError::NoVariable(symbol(key))));
+            (key.clone(), found.map_err(|error| Arc::new(error.into())))
+        };
+        Ok(self.keys.iter().map(take).collect())
+    }
+}
+
+/// Held while a twin is made and read, against another process doing the same.
+fn lock(twin_directory: &Utf8Path) -> Result<std::fs::File, TwinError> {
+    let in_directory = |source| TwinError::Directory {
+        path: twin_directory.to_owned(),
+        source,
+    };
+    std::fs::create_dir_all(twin_directory).map_err(in_directory)?;
+    let file = std::fs::File::create(twin_directory.join("lock")).map_err(in_directory)?;
+    file.lock().map_err(in_directory)?;
+    Ok(file)
+}

@@ -1,0 +1,41 @@
+//! Files of the cache: written whole or not at all, and never needed.
+
+use camino::Utf8Path;
+use serde::Serialize;
+
+/// Newest files that [`prune`] leaves.
+const KEPT_FILES: usize = 256;
+
+/// Writes a file of the cache. Failing costs the next run some time and nothing else, so it is not reported.
+pub fn write_json(path: &Utf8Path, value: &impl Serialize) {
+    let Some(directory) = path.parent() else {
+        return;
+    };
+    let write = || -> std::io::Result<()> {
+        std::fs::create_dir_all(directory)?;
+        let mut file = tempfile::NamedTempFile::new_in(directory)?;
+        serde_json::to_writer(std::io::BufWriter::new(&mut file), value)?;
+        file.persist(path)?;
+        Ok(())
+    };
+    let _ = write();
+}
+
+/// Removes the oldest files of a directory that grows with every edit.
+pub fn prune(directory: &Utf8Path) {
+    let Ok(entries) = directory.read_dir_utf8() else {
+        return;
+    };
+    let with_age = |entry: camino::Utf8DirEntry| {
+        Some((entry.metadata().ok()?.modified().ok()?, entry.into_path()))
+    };
+    let mut files: Vec<_> = entries.flatten().filter_map(with_age).collect();
+    if files.len() > KEPT_FILES {
+        files.sort();
+        files[..files.len() - KEPT_FILES / 2]
+            .iter()
+            .for_each(|(_, path)| {
+                let _ = std::fs::remove_file(path);
+            });
+    }
+}

@@ -1,0 +1,203 @@
+//! Whether a crate's types may have changed, told from its sources alone.
+//!
+//! The *types hash* of a crate takes in all its tokens but those that cannot influence the type of any static: comments,
+//! and functions that no constant mentions. A type can see a function in two ways only. Constant expressions can name
+//! it (an array as long as the future of an `async fn` is large, as embassy has them), and items in its body exist
+//! outside of it as well. So a function counts
+//! - whole, if it is a `const fn`, has an attribute that might be a macro, or has items or unknown macros in its body;
+//! - with its signature, if a constant expression or a macro's arguments mention its name; and with its body too, if its
+//!   result type is one that only the body says (`async`, `impl Trait`);
+//! - not at all otherwise.
+//!
+//! The files of one crate are read alone and their facts cached by content; which names are mentioned and which macros
+//! are what they seem is decided over all hot crates together.
+
+mod facts;
+mod functions;
+mod known;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+
+pub use facts::FileFacts;
+
+use crate::build::HotCrate;
+
+/// What is known of a crate's sources.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourcesHash {
+    /// Equal means: no static's type can have changed for a reason that lies in these sources.
+    pub types: String,
+    /// Over paths and contents: equal means that nothing at all changed.
+    pub contents: String,
+}
+
+/// Why sources could not be hashed.
+#[derive(Debug, thiserror::Error)]
+#[error("read {path}")]
+pub struct ReadSource {
+    pub path: Utf8PathBuf,
+    pub source: std::io::Error,
+}
+
+/// Facts of the files that one crate had when they were last read, by the hash of their content.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct KnownFiles {
+    format: u32,
+    files: BTreeMap<String, FileFacts>,
+}
+
+/// Raised when facts mean something else than before.
+const FORMAT: u32 = 1;
+
+struct SourceFile {
+    path: Utf8PathBuf,
+    content: String,
+    facts: FileFacts,
+}
+
+/// Hashes the sources of every hot crate, in their order. `cache` is a directory of our own.
+///
+/// # Errors
+/// When a source cannot be read. A cache that cannot be read or written costs time and is no error.
+pub fn hash(hot: &[HotCrate], cache: &Utf8Path) -> Result<Vec<SourcesHash>, ReadSource> {
+    let crates = hot
+        .iter()
+        .map(|it| read(it, cache))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut shared = Shared::default();
+    for file in crates.iter().flatten() {
+        shared
+            .mentioned
+            .extend(file.facts.mentioned.iter().map(String::as_str));
+        shared
+            .suspect_macros
+            .extend(file.facts.suspect_macros.iter().map(String::as_str));
+        shared.sources_are_data |= file.facts.reads_sources;
+    }
+    Ok(crates.iter().map(|files| combine(files, &shared)).collect())
+}
+
+/// What the files of all hot crates say together.
+#[derive(Default)]
+struct Shared<'a> {
+    mentioned: BTreeSet<&'a str>,
+    suspect_macros: BTreeSet<&'a str>,
+    /// Some constant may hold the text of a Rust source.
+    sources_are_data: bool,
+}
+
+fn read(hot: &HotCrate, cache: &Utf8Path) -> Result<Vec<SourceFile>, ReadSource> {
+    let stem = hot.rlib.file_stem().unwrap_or(&hot.crate_name);
+    let cached = cache.join(format!("{stem}.json"));
+    let stored = std::fs::read(&cached)
+        .ok()
+        .and_then(|bytes| serde_json::from_slice::<KnownFiles>(&bytes).ok());
+    let mut known = stored
+        .filter(|known| known.format == FORMAT)
+        .unwrap_or_default();
+    let mut used = KnownFiles {
+        format: FORMAT,
+        files: BTreeMap::new(),
+    };
+    let mut is_stale = false;
+    let mut files = Vec::with_capacity(hot.sources.len());
+    for path in &hot.sources {
+        let absolute = match &hot.invocation {
+            Some(invocation) => invocation.directory.join(path),
+            None => path.clone(),
+        };
+        let bytes = std::fs::read(&absolute).map_err(|source| ReadSource {
+            path: absolute,
+            source,
+        })?;
+        let content = blake3::hash(&bytes).to_hex().to_string();
+        let facts = match used
+            .files
+            .get(&content)
+            .cloned()
+            .or_else(|| known.files.remove(&content))
+        {
+            Some(facts) => facts,
+            None => {
+                is_stale = true;
+                FileFacts::of(&bytes, path.extension() == Some("rs"))
+            }
+        };
+        used.files.insert(content.clone(), facts.clone());
+        files.push(SourceFile {
+            path: path.clone(),
+            content,
+            facts,
+        });
+    }
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    if is_stale {
+        super::store::write_json(&cached, &used);
+    }
+    Ok(files)
+}
+
+fn combine(files: &[SourceFile], shared: &Shared<'_>) -> SourcesHash {
+    let mut types = Digest::new("kt types");
+    let mut contents = Digest::new("kt sources");
+    for file in files {
+        contents.add(file.path.as_str()).add(&file.content);
+        types.add(file.path.as_str());
+        if shared.sources_are_data {
+            types.add(&file.content);
+            continue;
+        }
+        types.add(&file.facts.kept);
+        for function in &file.facts.functions {
+            let is_suspect = function
+                .macros
+                .iter()
+                .any(|name| shared.suspect_macros.contains(name.as_str()));
+            let is_mentioned = shared.mentioned.contains(function.name.as_str());
+            if is_suspect || is_mentioned {
+                types.add(&function.signature);
+            }
+            if is_suspect || is_mentioned && function.body_says_type {
+                types.add(&function.body);
+            }
+        }
+    }
+    SourcesHash {
+        types: types.finish(),
+        contents: contents.finish(),
+    }
+}
+
+/// A hash over texts, each with its length, so that moving a border between two changes it.
+#[derive(Debug, Clone)]
+pub struct Digest(blake3::Hasher);
+
+impl Digest {
+    pub fn new(what: &str) -> Self {
+        let mut digest = Self(blake3::Hasher::new());
+        digest.add(what);
+        digest
+    }
+
+    pub fn add(&mut self, text: &str) -> &mut Self {
+        self.add_bytes(text.as_bytes())
+    }
+
+    pub fn add_bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        self.0
+            .update(&(bytes.len() as u64).to_le_bytes())
+            .update(bytes);
+        self
+    }
+
+    /// 64 hex digits.
+    pub fn finish(&self) -> String {
+        self.0.finalize().to_hex().to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests;

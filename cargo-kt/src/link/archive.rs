@@ -1,0 +1,351 @@
+//! rlibs: what their object members hold, and copies in which what stands in the way of a separate link is repaired.
+//!
+//! An rlib is an `ar` archive: `lib.rmeta`, rustc's own objects (`*.rcgu.o`), and the members of bundled C libraries.
+
+use std::{collections::BTreeSet, fs, ops::Range};
+
+use camino::Utf8Path;
+use object::{
+    LittleEndian as LE,
+    elf::{self, FileHeader64, Sym64},
+    read::{
+        archive::ArchiveFile,
+        elf::{FileHeader as _, SectionHeader as _, Sym as _},
+    },
+};
+use serde::{Deserialize, Serialize};
+
+use super::{LinkError, elf::is_object, warm};
+
+/// What has to be known of an rlib before it is linked; cached by the file's identity.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArchiveFacts {
+    /// blake3 over its object members in hex. Metadata does not count: what is not linked cannot make a difference.
+    pub content: String,
+    /// Some C member hides symbols that Rust code in another shared object may need.
+    #[serde(default)]
+    pub hides: bool,
+    /// It holds the expansion of `#[global_allocator]`.
+    #[serde(default)]
+    pub allocator: bool,
+    /// It is the object that rustc makes for an executable without `#[global_allocator]`, which hands `__rust_alloc` to a static libstd.
+    #[serde(default)]
+    pub allocator_shim: bool,
+    /// The distributed slices of linkme that it declares or adds to.
+    #[serde(default)]
+    pub slices: Vec<String>,
+}
+
+/// What an archive defines and needs, by the first 8 bytes of each name's blake3, sorted. A collision only makes one look needed that is not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Symbols {
+    pub defined: Vec<u64>,
+    pub undefined: Vec<u64>,
+}
+
+/// Changes to symbols that let an rlib be linked into a shared object of its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Repairs {
+    /// Hidden symbols of C members become protected: rustc expects to link them statically, so they were never meant to be
+    /// found from another object, but now the crate that calls them may be one.
+    pub protect: bool,
+    /// The `__rust_alloc` family of `#[global_allocator]` becomes undefined, so that this object uses libstd's as all others do;
+    /// with its own, memory would be allocated by one allocator and freed by another.
+    pub undefine_allocator: bool,
+    /// Undefined symbols that no library has become weak: a static link would not have pulled in the member that names them.
+    pub weaken: BTreeSet<String>,
+}
+
+impl Repairs {
+    /// What every rlib with these facts needs.
+    pub fn for_facts(facts: &ArchiveFacts) -> Self {
+        Self {
+            protect: facts.hides,
+            undefine_allocator: facts.allocator,
+            weaken: BTreeSet::new(),
+        }
+    }
+
+    pub fn is_none(&self) -> bool {
+        !self.protect && !self.undefine_allocator && self.weaken.is_empty()
+    }
+}
+
+/// One symbol of a member's symbol table: where in the archive, and what it is.
+struct Symbol<'data> {
+    offset: usize,
+    name: &'data [u8],
+    raw: &'data Sym64<LE>,
+}
+
+impl Symbol<'_> {
+    fn is_local(&self) -> bool {
+        self.raw.st_bind() == elf::STB_LOCAL
+    }
+
+    fn is_undefined(&self) -> bool {
+        self.raw.st_shndx(LE) == elf::SHN_UNDEF
+    }
+
+    fn is_hidden(&self) -> bool {
+        matches!(
+            self.raw.st_visibility(),
+            elf::STV_HIDDEN | elf::STV_INTERNAL
+        )
+    }
+
+    /// Whether it is of the family that `#[global_allocator]` expands to: `__rust_alloc` itself, or mangled as rustc does since 1.89.
+    fn is_allocator(&self) -> bool {
+        const FAMILY: [&[u8]; 4] = [
+            b"__rust_alloc",
+            b"__rust_dealloc",
+            b"__rust_realloc",
+            b"__rust_alloc_zeroed",
+        ];
+        let mangled =
+            self.name.starts_with(b"_R") && self.name.windows(8).any(|part| part == b"7___rust");
+        FAMILY
+            .iter()
+            .any(|name| self.name == *name || (mangled && self.name.ends_with(name)))
+    }
+}
+
+/// An object member of an archive.
+struct Member<'data> {
+    name: &'data [u8],
+    range: Range<usize>,
+    data: &'data [u8],
+}
+
+impl<'data> Member<'data> {
+    fn is_rust(&self) -> bool {
+        self.name.ends_with(b".rcgu.o")
+    }
+
+    fn symbols(&self) -> Result<Vec<Symbol<'data>>, object::Error> {
+        let header = FileHeader64::<LE>::parse(self.data)?;
+        let sections = header.sections(LE, self.data)?;
+        let table = sections.symbols(LE, self.data, elf::SHT_SYMTAB)?;
+        if table.is_empty() {
+            return Ok(Vec::new());
+        }
+        let start = self.range.start
+            + usize::try_from(sections.section(table.section())?.sh_offset(LE))
+                .unwrap_or(usize::MAX);
+        let symbol = |(index, raw): (usize, &'data Sym64<LE>)| Symbol {
+            offset: start + index * size_of::<Sym64<LE>>(),
+            name: raw.name(LE, table.strings()).unwrap_or_default(),
+            raw,
+        };
+        Ok(table
+            .iter()
+            .enumerate()
+            .skip(1)
+            .map(symbol)
+            .filter(|symbol| !symbol.is_local())
+            .collect())
+    }
+
+    fn slices(&self) -> Result<Vec<String>, object::Error> {
+        let header = FileHeader64::<LE>::parse(self.data)?;
+        let sections = header.sections(LE, self.data)?;
+        let names = sections
+            .iter()
+            .filter_map(|section| sections.section_name(LE, section).ok());
+        let slices = names.filter_map(|name| name.strip_prefix(b"linkme_"));
+        Ok(slices
+            .map(|name| String::from_utf8_lossy(name).into_owned())
+            .collect())
+    }
+}
+
+/// The object members of an rlib; an object file counts as an archive of itself.
+fn members(archive: &[u8]) -> Result<Vec<Member<'_>>, object::Error> {
+    if is_object(archive) {
+        return Ok(vec![Member {
+            name: b"main.rcgu.o",
+            range: 0..archive.len(),
+            data: archive,
+        }]);
+    }
+    let mut members = Vec::new();
+    for member in ArchiveFile::parse(archive)?.members() {
+        let member = member?;
+        let data = member.data(archive)?;
+        let start = usize::try_from(member.file_range().0).unwrap_or(usize::MAX);
+        if is_object(data) && member.name() != b"lib.rmeta" {
+            members.push(Member {
+                name: member.name(),
+                range: start..start + data.len(),
+                data,
+            });
+        }
+    }
+    Ok(members)
+}
+
+/// Reads an rlib, or one object file.
+pub fn facts(archive: &[u8]) -> Result<ArchiveFacts, object::Error> {
+    let mut hasher = blake3::Hasher::new();
+    let mut facts = ArchiveFacts::default();
+    let mut slices = BTreeSet::new();
+    for member in members(archive)? {
+        hasher.update(&(member.data.len() as u64).to_le_bytes());
+        hasher.update(&[u8::from(member.is_rust())]);
+        hasher.update(member.data);
+        slices.extend(member.slices()?);
+        let symbols = member.symbols()?;
+        facts.allocator |= member.is_rust()
+            && symbols
+                .iter()
+                .any(|s| !s.is_undefined() && s.is_allocator());
+        facts.allocator_shim |= symbols
+            .iter()
+            .any(|s| s.is_undefined() && s.name.ends_with(b"__rdl_alloc"));
+        facts.hides |= !member.is_rust() && symbols.iter().any(Symbol::is_hidden);
+    }
+    facts.content = hasher.finalize().to_hex().to_string();
+    facts.slices = slices.into_iter().collect();
+    Ok(facts)
+}
+
+/// What an rlib offers to other shared objects and wants from them.
+pub fn symbols(archive: &[u8]) -> Result<Symbols, object::Error> {
+    let (mut defined, mut undefined) = (BTreeSet::new(), BTreeSet::new());
+    for member in members(archive)? {
+        for symbol in member.symbols()? {
+            let set = if symbol.is_undefined() {
+                &mut undefined
+            } else {
+                &mut defined
+            };
+            set.insert(name_hash(symbol.name));
+        }
+    }
+    let undefined = undefined.difference(&defined).copied().collect();
+    Ok(Symbols {
+        defined: defined.into_iter().collect(),
+        undefined,
+    })
+}
+
+/// How [`Symbols`] knows a name.
+pub fn name_hash(name: &[u8]) -> u64 {
+    let hash = *blake3::hash(name).as_bytes();
+    u64::from_le_bytes([
+        hash[0], hash[1], hash[2], hash[3], hash[4], hash[5], hash[6], hash[7],
+    ])
+}
+
+/// A copy of an rlib in which the entries of symbol tables are changed in place; nothing moves.
+pub fn repair(archive: &[u8], repairs: &Repairs) -> Result<Vec<u8>, object::Error> {
+    // struct Elf64_Sym: st_name 4 bytes, st_info 1, st_other 1, st_shndx 2, st_value 8, st_size 8 (gABI, chapter 4).
+    const INFO: usize = 4;
+    const OTHER: usize = 5;
+    const SECTION: usize = 6;
+    let mut copy = archive.to_vec();
+    for member in members(archive)? {
+        for symbol in member.symbols()? {
+            let entry = &mut copy[symbol.offset..symbol.offset + size_of::<Sym64<LE>>()];
+            if repairs.protect && !member.is_rust() && symbol.is_hidden() {
+                // References too: the most constraining visibility of all that name a symbol counts.
+                entry[OTHER] |= elf::STV_PROTECTED.0;
+            }
+            if symbol.is_undefined() {
+                if repairs
+                    .weaken
+                    .iter()
+                    .any(|name| name.as_bytes() == symbol.name)
+                {
+                    entry[INFO] = (elf::STB_WEAK.0 << 4) | (entry[INFO] & 0xf);
+                    // A hidden undefined symbol could not be left to the dynamic linker.
+                    entry[OTHER] &= !3;
+                }
+            } else if repairs.undefine_allocator && member.is_rust() && symbol.is_allocator() {
+                entry[SECTION..].fill(0);
+            }
+        }
+    }
+    Ok(copy)
+}
+
+impl Symbols {
+    /// Whether `other` defines anything that is undefined here.
+    pub fn uses(&self, other: &Self) -> bool {
+        let (mut mine, mut theirs) = (
+            self.undefined.iter().peekable(),
+            other.defined.iter().peekable(),
+        );
+        while let (Some(a), Some(b)) = (mine.peek(), theirs.peek()) {
+            match a.cmp(b) {
+                std::cmp::Ordering::Less => drop(mine.next()),
+                std::cmp::Ordering::Greater => drop(theirs.next()),
+                std::cmp::Ordering::Equal => return true,
+            }
+        }
+        false
+    }
+
+    /// Little-endian words: how many are defined, those, the undefined ones.
+    fn to_bytes(&self) -> Vec<u8> {
+        let words = std::iter::once(self.defined.len() as u64)
+            .chain(self.defined.iter().chain(&self.undefined).copied());
+        words.flat_map(u64::to_le_bytes).collect()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (words, []) = bytes.as_chunks::<8>() else {
+            return None;
+        };
+        let mut words = words.iter().map(|word| u64::from_le_bytes(*word));
+        let defined = usize::try_from(words.next()?).ok()?;
+        let words: Vec<_> = words.collect();
+        let (defined, undefined) = words.split_at_checked(defined)?;
+        Some(Self {
+            defined: defined.to_vec(),
+            undefined: undefined.to_vec(),
+        })
+    }
+}
+
+/// The symbols in the file at `cache`, which is named by what they are the symbols of; `find` them if it is not there.
+pub(super) fn cached_symbols(
+    cache: &Utf8Path,
+    find: impl FnOnce() -> Result<Symbols, LinkError>,
+) -> Result<Symbols, LinkError> {
+    if let Some(known) = fs::read(cache)
+        .ok()
+        .and_then(|bytes| Symbols::from_bytes(&bytes))
+    {
+        return Ok(known);
+    }
+    let symbols = find()?;
+    warm::write(cache, &symbols.to_bytes())?;
+    Ok(symbols)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn symbols_survive_being_cached() {
+        let symbols = Symbols {
+            defined: vec![1, 5, 9],
+            undefined: vec![2, 7],
+        };
+        assert_eq!(Symbols::from_bytes(&symbols.to_bytes()), Some(symbols));
+        assert_eq!(Symbols::from_bytes(&[9, 0, 0, 0, 0, 0, 0, 0]), None);
+        assert_eq!(Symbols::from_bytes(&[1, 2, 3]), None);
+    }
+
+    #[test]
+    fn a_crate_uses_what_defines_its_undefined_symbols() {
+        let of = |defined: &[u64], undefined: &[u64]| Symbols {
+            defined: defined.into(),
+            undefined: undefined.into(),
+        };
+        assert!(of(&[], &[2, 7]).uses(&of(&[1, 7], &[])));
+        assert!(!of(&[1], &[2, 7]).uses(&of(&[1, 3, 8], &[2])));
+    }
+}

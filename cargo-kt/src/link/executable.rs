@@ -1,0 +1,238 @@
+//! Executables: the launcher, and drivers without items of kt, linked against shared objects where rustc would have used rlibs.
+
+use std::time::Instant;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{
+    LinkError, LinkEvent, LinkedCrate, LinkedFile, LinkedLayer, Linker,
+    archive::{ArchiveFacts, Repairs},
+    hash::{Name, build_id, short},
+    shared::prepared,
+    warm,
+};
+use crate::build::LinkLine;
+
+/// How many drivers are kept, besides the one in use.
+const KEPT: usize = 16;
+
+/// A position-independent executable to be linked.
+pub(super) struct ExecutableLink<'a> {
+    pub objects: &'a [Utf8PathBuf],
+    /// In the order in which the dynamic linker will search them.
+    pub shared: Vec<&'a Utf8Path>,
+    /// Whether all of `shared` are needed even where no symbol says so.
+    pub always_needed: bool,
+    pub extra: Vec<String>,
+}
+
+impl ExecutableLink<'_> {
+    pub fn arguments(&self, linker: &Linker<'_>) -> Vec<String> {
+        let system = &linker.system;
+        // Without `-z nocopyreloc` an executable could take copies of the base's statics, and the base would not see them.
+        let mut arguments: Vec<String> = [
+            "-pie",
+            "--eh-frame-hdr",
+            "-z",
+            "now",
+            "-z",
+            "nocopyreloc",
+            "--hash-style=gnu",
+        ]
+        .map(str::to_owned)
+        .into();
+        arguments.extend([
+            "-dynamic-linker".to_owned(),
+            system.interpreter.clone(),
+            "--allow-shlib-undefined".to_owned(),
+        ]);
+        arguments.extend(system.start.iter().map(Utf8PathBuf::to_string));
+        arguments.extend(self.objects.iter().map(Utf8PathBuf::to_string));
+        arguments.push(
+            if self.always_needed {
+                "--no-as-needed"
+            } else {
+                "--as-needed"
+            }
+            .to_owned(),
+        );
+        arguments.extend(self.shared.iter().map(|path| path.to_string()));
+        arguments.push("--as-needed".to_owned());
+        arguments.extend(self.extra.iter().cloned());
+        let rest = linker
+            .std
+            .archives
+            .iter()
+            .chain(&system.libraries)
+            .chain(&system.end);
+        arguments.extend(rest.map(Utf8PathBuf::to_string));
+        arguments
+    }
+}
+
+/// Links a driver without items of kt: rustc's objects of the bin, and crate objects, base and libstd instead of rlibs.
+pub(super) fn link(
+    linker: &Linker<'_>,
+    line: &LinkLine,
+    base: &LinkedFile,
+    libstd: &LinkedFile,
+    layers: &[LinkedLayer],
+    crates: &[LinkedCrate],
+    objects: &[ArchiveFacts],
+) -> Result<LinkedFile, LinkError> {
+    let user = users_arguments(&line.arguments);
+    let mut name = Name::new("executable");
+    name.add(&linker.identity)
+        .add_all(objects.iter().map(|facts| &facts.content))
+        .add_all(&user)
+        .add(base.path.as_str());
+    name.add_all(layers.iter().map(|layer| &layer.file.soname))
+        .add_all(crates.iter().map(|krate| &krate.file.soname));
+    let hash = name.hex();
+    let path = linker
+        .warm
+        .programs()
+        .join(format!("program-{}", short(&hash)));
+    let record = path.with_extension("json");
+    if let Some(known) = warm::read_json::<LinkedFile>(&record).filter(LinkedFile::is_whole) {
+        return Ok(known);
+    }
+    let begun = Instant::now();
+    let mut folders: Vec<_> = [&base.path, &libstd.path]
+        .into_iter()
+        .filter_map(|path| path.parent())
+        .collect();
+    folders.extend(
+        layers
+            .iter()
+            .map(|layer| &layer.file)
+            .chain(crates.iter().map(|krate| &krate.file))
+            .filter_map(|file| file.path.parent()),
+    );
+    folders.sort();
+    folders.dedup();
+    // DT_RPATH and not DT_RUNPATH: it also counts for what the crate objects need of each other.
+    let mut extra = vec![
+        "--disable-new-dtags".to_owned(),
+        format!("--build-id=0x{}", build_id(&hash)),
+    ];
+    extra.extend(folders.iter().map(|folder| format!("-rpath={folder}")));
+    extra.push("--push-state".to_owned());
+    extra.extend(linker.natives.search_arguments(&linker.system));
+    extra.extend(user);
+    extra.push("--pop-state".to_owned());
+    let mut shared = vec![libstd.path.as_path()];
+    shared.extend(layers.iter().map(|layer| layer.file.path.as_path()));
+    shared.extend(crates.iter().map(|krate| krate.file.path.as_path()));
+    let objects = own_objects(linker, &line.objects, objects)?;
+    let arguments = ExecutableLink {
+        objects: &objects,
+        shared,
+        always_needed: false,
+        extra,
+    }
+    .arguments(linker);
+    linker.say(LinkEvent::Command(linker.lld.command(&arguments, &path)));
+    if linker.lld.link(&arguments, &path)?.is_err() {
+        return Err(linker.lld.error("the program", &arguments, &path));
+    }
+    let linked = LinkedFile::of(&path)?;
+    warm::write_json(&record, &linked)?;
+    linker.say(LinkEvent::Executable {
+        file: linked.clone(),
+        elapsed: begun.elapsed(),
+    });
+    let select = |file: &str| {
+        (file.starts_with("program-") && !file.contains('.') && path.file_name() != Some(file))
+            .then_some(())
+    };
+    warm::prune(&linker.warm.programs(), KEPT, select, |old| {
+        let _ = std::fs::remove_file(old.with_extension("json"));
+        let _ = std::fs::remove_file(old);
+    });
+    Ok(linked)
+}
+
+/// rustc's objects without an allocator: libstd's shared object brings the one that the base uses, too.
+fn own_objects(
+    linker: &Linker<'_>,
+    objects: &[Utf8PathBuf],
+    facts: &[ArchiveFacts],
+) -> Result<Vec<Utf8PathBuf>, LinkError> {
+    let own = objects
+        .iter()
+        .zip(facts)
+        .filter(|(_, facts)| !facts.allocator_shim);
+    own.map(|(object, facts)| prepared(linker, object, facts, &Repairs::for_facts(facts)))
+        .collect()
+}
+
+/// What of rustc's link line came from the user (build scripts, `-C link-arg`): everything that rustc does not always pass, spelled for the
+/// linker itself instead of for the C compiler (`rustc_codegen_ssa/src/back/link.rs` has the list).
+fn users_arguments(line: &[String]) -> Vec<String> {
+    let mut kept = Vec::new();
+    let mut arguments = line.iter();
+    while let Some(argument) = arguments.next() {
+        if matches!(argument.as_str(), "-o" | "-z") {
+            arguments.next();
+        } else if argument == "-L" || argument == "-l" {
+            kept.extend(arguments.next().map(|value| format!("{argument}{value}")));
+        } else if argument == "-Xlinker" {
+            kept.extend(arguments.next().cloned());
+        } else if argument == "-rdynamic" {
+            kept.push("--export-dynamic".to_owned());
+        } else if let Some(options) = argument.strip_prefix("-Wl,") {
+            if !is_rustcs(options) {
+                kept.extend(options.split(',').map(str::to_owned));
+            }
+        } else if argument.starts_with("-l") || argument.starts_with("-L") || is_library(argument) {
+            kept.push(argument.clone());
+        }
+    }
+    kept
+}
+
+/// Options that rustc passes of its own accord, or that would undo ours.
+fn is_rustcs(options: &str) -> bool {
+    const WHOLE: [&str; 5] = [
+        "--eh-frame-hdr",
+        "--gc-sections",
+        "-O1",
+        "--strip-debug",
+        "--strip-all",
+    ];
+    WHOLE.contains(&options)
+        || [
+            "-z,",
+            "-plugin",
+            "--version-script",
+            "--dynamic-list",
+            "-O",
+            "-soname",
+        ]
+        .iter()
+        .any(|start| options.starts_with(start))
+}
+
+fn is_library(argument: &str) -> bool {
+    let path = Utf8Path::new(argument);
+    let is_rustcs_std = path
+        .file_name()
+        .is_some_and(|name| name.starts_with("libstd-"));
+    !argument.starts_with('-') && matches!(path.extension(), Some("a" | "so")) && !is_rustcs_std
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_rustcs_link_line_the_users_part_is_kept() {
+        let line = "-m64 -Wl,--as-needed -Wl,-Bstatic /t/libcore_crate-1.rlib /s/libstd-2.rlib -Wl,-Bdynamic -lssl -lgcc_s -lc -L /t/raw \
+                    -Wl,--eh-frame-hdr -Wl,-z,noexecstack -L /s/lib -o /t/app -Wl,--gc-sections -pie -Wl,-z,relro,-z,now -Wl,-O1 \
+                    -nodefaultlibs -Wl,-rpath,/opt/x -rdynamic /opt/liby.a -fuse-ld=lld -B/gcc-ld";
+        let line: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
+        let kept = "--as-needed -Bstatic -Bdynamic -lssl -lgcc_s -lc -L/t/raw -L/s/lib -rpath /opt/x --export-dynamic /opt/liby.a";
+        assert_eq!(users_arguments(&line).join(" "), kept);
+    }
+}

@@ -1,0 +1,152 @@
+//! The launcher: a program of a few lines that has libstd and the base among its own needed libraries, made once per base.
+//!
+//! The same three files start the driver here and the worker in a pod, where they also lie in one directory (`RUNPATH $ORIGIN`).
+
+use std::{process::Command, time::Instant};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{
+    LinkError, LinkEvent, LinkedFile, LinkedLayer, Linker,
+    executable::ExecutableLink,
+    hash::{Name, build_id},
+    warm,
+};
+
+/// `fn main` is compiled by the user's rustc, so that the runtime's start-up (stack guard, SIGPIPE, main thread, arguments) is libstd's own.
+const SOURCE: &str = r#"
+use std::process::ExitCode;
+
+unsafe extern "Rust" {
+    fn __kt_launch() -> ExitCode;
+}
+
+fn main() -> ExitCode {
+    // SAFETY: kt-runtime, linked into the base by this same rustc, defines it with this type.
+    unsafe { __kt_launch() }
+}
+"#;
+
+/// The launcher and the libstd beside it.
+pub(super) struct Launcher {
+    pub launcher: LinkedFile,
+    pub libstd: LinkedFile,
+}
+
+/// Makes them in the folder of layer 0, if they are not there.
+pub(super) fn make(linker: &Linker<'_>, base: &LinkedLayer) -> Result<Launcher, LinkError> {
+    let folder = base.file.path.parent().unwrap_or(&base.file.path);
+    Ok(Launcher {
+        libstd: place_libstd(linker, folder)?,
+        launcher: place_launcher(linker, folder, base)?,
+    })
+}
+
+fn record_path(file: &Utf8Path) -> Utf8PathBuf {
+    Utf8PathBuf::from(format!("{file}.json"))
+}
+
+fn known(file: &Utf8Path) -> Option<LinkedFile> {
+    warm::read_json::<LinkedFile>(&record_path(file)).filter(LinkedFile::is_whole)
+}
+
+fn remember(file: &Utf8Path) -> Result<LinkedFile, LinkError> {
+    let linked = LinkedFile::of(file)?;
+    warm::write_json(&record_path(file), &linked)?;
+    Ok(linked)
+}
+
+fn place_libstd(linker: &Linker<'_>, folder: &Utf8Path) -> Result<LinkedFile, LinkError> {
+    let source = &linker.std.shared;
+    let file = folder.join(source.file_name().unwrap_or("libstd.so"));
+    if let Some(known) = known(&file) {
+        return Ok(known);
+    }
+    warm::hard_link(source, &file)?;
+    remember(&file)
+}
+
+fn place_launcher(
+    linker: &Linker<'_>,
+    folder: &Utf8Path,
+    base: &LinkedLayer,
+) -> Result<LinkedFile, LinkError> {
+    let file = folder.join("launcher");
+    if let Some(known) = known(&file) {
+        return Ok(known);
+    }
+    let begun = Instant::now();
+    let object = compile(linker, &file)?;
+    let mut name = Name::new("launcher");
+    name.add(&linker.identity)
+        .add(&base.file.soname)
+        .add(SOURCE);
+    let link = ExecutableLink {
+        objects: std::slice::from_ref(&object),
+        shared: vec![&linker.std.shared, &base.file.path],
+        // The base's symbols must come before those of libraries that it needs itself, and before libc's (jemalloc).
+        always_needed: true,
+        extra: vec![
+            "--enable-new-dtags".to_owned(),
+            "-rpath=$ORIGIN".to_owned(),
+            "--strip-all".to_owned(),
+            format!("--build-id=0x{}", build_id(&name.hex())),
+        ],
+    };
+    let arguments = link.arguments(linker);
+    linker.say(LinkEvent::Command(linker.lld.command(&arguments, &file)));
+    let refused = linker.lld.link(&arguments, &file)?;
+    if let Err(refused) = refused {
+        let entry_is_missing = refused
+            .undefined()
+            .iter()
+            .any(|(symbol, _)| symbol == "__kt_launch");
+        return Err(if entry_is_missing {
+            LinkError::NoRuntime
+        } else {
+            linker.lld.error("the launcher", &arguments, &file)
+        });
+    }
+    let _ = std::fs::remove_file(&object);
+    let linked = remember(&file)?;
+    linker.say(LinkEvent::Launcher {
+        file: linked.clone(),
+        elapsed: begun.elapsed(),
+    });
+    Ok(linked)
+}
+
+/// Compiles [`SOURCE`] to an object; linking is left to us, so that no C compiler is called.
+fn compile(linker: &Linker<'_>, file: &Utf8Path) -> Result<Utf8PathBuf, LinkError> {
+    let object = warm::temporary(&file.with_extension("o"));
+    let source = warm::temporary(&file.with_extension("rs"));
+    warm::write(&source, SOURCE.as_bytes())?;
+    let mut rustc = Command::new(&linker.toolchain.rustc);
+    rustc.args([
+        "--crate-name=launcher",
+        "--crate-type=bin",
+        "--edition=2024",
+        "--emit=obj",
+        "-Cprefer-dynamic",
+        "-Copt-level=2",
+    ]);
+    rustc.args([
+        "-Ccodegen-units=1",
+        "--target",
+        &linker.toolchain.target,
+        "-o",
+        object.as_str(),
+        source.as_str(),
+    ]);
+    let ran = rustc
+        .output()
+        .map_err(LinkError::io("run", &linker.toolchain.rustc));
+    let _ = std::fs::remove_file(&source);
+    let ran = ran?;
+    if !ran.status.success() {
+        return Err(LinkError::Launcher {
+            words: String::from_utf8_lossy(&ran.stderr).into_owned(),
+        });
+    }
+    Ok(object)
+}

@@ -1,0 +1,227 @@
+//! The toolchain's own linker.
+
+use std::{fs, process::Command};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{LinkError, warm};
+use crate::build::Toolchain;
+
+/// Longer commands go through a response file; the kernel takes 128 KiB for one argument and 2 MiB for all.
+const LONGEST_COMMAND: usize = 96 * 1024;
+
+/// How many lines of the linker's own words an error repeats.
+const WORDS: usize = 24;
+
+/// `rust-lld -flavor gnu`.
+#[derive(Debug, Clone)]
+pub(super) struct Lld {
+    program: Utf8PathBuf,
+}
+
+/// The linker said no: its words with mangled names, to be searched for symbols.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub words: String,
+}
+
+impl Lld {
+    pub fn of(toolchain: &Toolchain) -> Result<Self, LinkError> {
+        let program = toolchain
+            .sysroot
+            .join("lib/rustlib")
+            .join(&toolchain.host)
+            .join("bin/rust-lld");
+        if !program.is_file() {
+            return Err(LinkError::NoLld { path: program });
+        }
+        Ok(Self { program })
+    }
+
+    pub fn at(program: Utf8PathBuf) -> Self {
+        Self { program }
+    }
+
+    pub fn program(&self) -> &Utf8Path {
+        &self.program
+    }
+
+    /// The command as a person would type it.
+    pub fn command(&self, arguments: &[String], output: &Utf8Path) -> String {
+        let arguments = arguments
+            .iter()
+            .map(|argument| quote(argument))
+            .collect::<Vec<_>>()
+            .join(" ");
+        format!(
+            "{} -flavor gnu -o {} {arguments}",
+            quote(self.program.as_str()),
+            quote(output.as_str())
+        )
+    }
+
+    /// Links to `output`, which others see whole or not at all.
+    pub fn link(
+        &self,
+        arguments: &[String],
+        output: &Utf8Path,
+    ) -> Result<Result<(), Refused>, LinkError> {
+        warm::make_room(output)?;
+        let temporary = warm::temporary(output);
+        let (done, words) = self.run(arguments, &temporary, false)?;
+        if !done {
+            let _ = fs::remove_file(&temporary);
+            return Ok(Err(Refused { words }));
+        }
+        fs::rename(&temporary, output).map_err(LinkError::io("rename the linked", output))?;
+        Ok(Ok(()))
+    }
+
+    /// The error for a link that was refused: links again, for readable names.
+    pub fn error(&self, what: &str, arguments: &[String], output: &Utf8Path) -> LinkError {
+        let temporary = warm::temporary(output);
+        let words = match self.run(arguments, &temporary, true) {
+            Ok((_, words)) => words,
+            Err(error) => return error,
+        };
+        let _ = fs::remove_file(&temporary);
+        let mut lines: Vec<_> = words.lines().collect();
+        let more = lines.len().saturating_sub(WORDS);
+        lines.truncate(WORDS);
+        let mut words = lines.join("\n");
+        if more > 0 {
+            words.push_str(&format!("\n… and {more} more lines"));
+        }
+        LinkError::Lld {
+            what: what.to_owned(),
+            words,
+            command: self.command(arguments, output),
+        }
+    }
+
+    fn run(
+        &self,
+        arguments: &[String],
+        output: &Utf8Path,
+        readable: bool,
+    ) -> Result<(bool, String), LinkError> {
+        let mut command = Command::new(&self.program);
+        command.args([
+            "-flavor",
+            "gnu",
+            "--color-diagnostics=never",
+            "--error-limit=0",
+        ]);
+        command.arg(if readable {
+            "--demangle"
+        } else {
+            "--no-demangle"
+        });
+        command.args(["-o", output.as_str()]);
+        let mut response = None;
+        if arguments
+            .iter()
+            .map(|argument| argument.len() + 1)
+            .sum::<usize>()
+            > LONGEST_COMMAND
+        {
+            let file = Utf8PathBuf::from(format!("{output}.rsp"));
+            let lines: Vec<_> = arguments
+                .iter()
+                .map(|argument| response_line(argument))
+                .collect();
+            warm::write(&file, lines.join("\n").as_bytes())?;
+            command.arg("--rsp-quoting=posix").arg(format!("@{file}"));
+            response = Some(file);
+        } else {
+            command.args(arguments);
+        }
+        let ran = command
+            .output()
+            .map_err(LinkError::io("run", &self.program));
+        response.map(fs::remove_file);
+        let ran = ran?;
+        Ok((
+            ran.status.success(),
+            String::from_utf8_lossy(&ran.stderr).into_owned(),
+        ))
+    }
+}
+
+impl Refused {
+    /// Undefined symbols, mangled, each with the archives whose members name it.
+    pub fn undefined(&self) -> Vec<(String, Vec<Utf8PathBuf>)> {
+        let mut found: Vec<(String, Vec<Utf8PathBuf>)> = Vec::new();
+        for line in self.words.lines() {
+            if line.contains("error: ") {
+                let symbol = line
+                    .split_once("error: undefined ")
+                    .and_then(|(_, rest)| rest.split_once("symbol: "));
+                match symbol {
+                    Some((_, name)) => found.push((name.to_owned(), Vec::new())),
+                    // Another error follows; its ">>>" lines are not ours.
+                    None => found.push((String::new(), Vec::new())),
+                }
+            } else if let (Some((_, archive)), Some(last)) =
+                (line.split_once(" in archive "), found.last_mut())
+            {
+                last.1.push(archive.into());
+            }
+        }
+        found.retain(|(name, _)| !name.is_empty());
+        found
+    }
+}
+
+fn quote(argument: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=+,:@%".contains(c);
+    if argument.chars().all(plain) {
+        argument.to_owned()
+    } else {
+        format!("'{}'", argument.replace('\'', r"'\''"))
+    }
+}
+
+fn response_line(argument: &str) -> String {
+    format!("\"{}\"", argument.replace('\\', r"\\").replace('"', "\\\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn undefined_symbols_are_read_from_the_linkers_words() {
+        let words = "\
+rust-lld: error: undefined symbol: sqlite3_wal
+>>> referenced by wal.c
+>>>               wal.o:(f) in archive /t/libsqlite.rlib
+>>> referenced by wal.c:7
+>>>               wal.o:(g) in archive /t/libother.rlib
+
+rust-lld: error: undefined hidden symbol: h
+>>> referenced by h.o:(x) in archive /t/libh.rlib
+rust-lld: error: duplicate symbol: d
+>>> defined at d.o in archive /t/libd.rlib
+";
+        let undefined = Refused {
+            words: words.into(),
+        }
+        .undefined();
+        let expected = [
+            (
+                "sqlite3_wal".to_owned(),
+                vec!["/t/libsqlite.rlib".into(), "/t/libother.rlib".into()],
+            ),
+            ("h".to_owned(), vec!["/t/libh.rlib".into()]),
+        ];
+        assert_eq!(undefined, expected);
+    }
+
+    #[test]
+    fn a_command_can_be_typed_again() {
+        assert_eq!(quote("-L/a b"), "'-L/a b'");
+        assert_eq!(quote("--build-id=0x12"), "--build-id=0x12");
+        assert_eq!(response_line(r#"a\"b"#), r#""a\\\"b""#);
+    }
+}

@@ -1,0 +1,201 @@
+//! C libraries from outside the rlibs: what build scripts asked for, and what `#[link]` attributes ask for.
+
+use std::{fs, process::Command};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{LinkError, Linker, archive::Symbols, system::System, warm};
+use crate::build::NativeLibraries;
+
+/// Libraries that every link has anyway; glibc 2.34 and newer hold most of them in libc itself.
+const ALWAYS_THERE: [&str; 8] = ["c", "m", "dl", "rt", "pthread", "util", "gcc_s", "gcc"];
+
+/// The native libraries of a program.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Natives {
+    /// Directories named by build scripts, in order.
+    pub search: Vec<Utf8PathBuf>,
+    /// Shared libraries, as `-l` names them.
+    pub shared: Vec<String>,
+    /// Static libraries that rustc did not bundle into the rlib (`static:-bundle`).
+    pub archives: Vec<String>,
+}
+
+impl Natives {
+    /// Sorts out what cargo reported of build scripts (`[kind[:modifiers]=]name`, the Cargo book, `rustc-link-lib`).
+    pub fn new(reported: &NativeLibraries) -> Self {
+        let mut natives = Self::default();
+        for path in &reported.search_paths {
+            let (kind, path) = path.split_once('=').unwrap_or(("all", path));
+            if matches!(kind, "native" | "all") && !natives.search.iter().any(|known| known == path)
+            {
+                natives.search.push(path.into());
+            }
+        }
+        for library in &reported.libraries {
+            let (kind, name) = library.split_once('=').unwrap_or(("dylib", library));
+            let (kind, modifiers) = kind.split_once(':').unwrap_or((kind, ""));
+            let list = match kind {
+                "dylib" => &mut natives.shared,
+                "static" if modifiers.split(',').any(|modifier| modifier == "-bundle") => {
+                    &mut natives.archives
+                }
+                // In the rlib already.
+                _ => continue,
+            };
+            if !ALWAYS_THERE.contains(&name) && !list.iter().any(|known| known == name) {
+                list.push(name.to_owned());
+            }
+        }
+        natives
+    }
+
+    /// `-L` for all directories that a C compiler would search too.
+    pub fn search_arguments(&self, system: &System) -> Vec<String> {
+        self.search
+            .iter()
+            .chain(&system.directories)
+            .map(|directory| format!("-L{directory}"))
+            .collect()
+    }
+
+    /// The static libraries, whole: a crate object may need any part of them.
+    pub fn archive_arguments(&self) -> Vec<String> {
+        if self.archives.is_empty() {
+            return Vec::new();
+        }
+        let names = self.archives.iter().map(|name| format!("-l{name}"));
+        let before = ["--push-state", "-Bstatic", "--whole-archive"].map(str::to_owned);
+        before
+            .into_iter()
+            .chain(names)
+            .chain(["--pop-state".to_owned()])
+            .collect()
+    }
+
+    /// `-l` for these shared libraries, and where they can be found at run time if the system does not look there itself.
+    pub fn shared_arguments(&self, names: &[String], system: &System) -> Vec<String> {
+        let mut arguments: Vec<_> = names.iter().map(|name| format!("-l{name}")).collect();
+        for name in names {
+            let file = self.locate(name, system);
+            let own = file
+                .as_deref()
+                .and_then(Utf8Path::parent)
+                .filter(|folder| self.search.iter().any(|s| s == folder));
+            if let Some(folder) =
+                own.filter(|folder| !system.directories.iter().any(|known| known == folder))
+            {
+                arguments.push(format!("-rpath={folder}"));
+            }
+        }
+        arguments
+    }
+
+    /// The file behind `-lname`, if it is a shared library.
+    pub fn locate(&self, name: &str, system: &System) -> Option<Utf8PathBuf> {
+        let file = format!("lib{name}.so");
+        let directories = self.search.iter().chain(&system.directories);
+        directories
+            .map(|directory| directory.join(&file))
+            .find(|path| path.is_file())
+    }
+
+    /// What each shared library defines. One that cannot be read (a linker script) has no symbols here: it counts as needed by all.
+    pub fn symbols(&self, linker: &Linker<'_>) -> Vec<(String, Option<Symbols>)> {
+        let exports = |name: &String| {
+            let data = fs::read(self.locate(name, &linker.system)?).ok()?;
+            let mut defined: Vec<_> = super::elf::exports(&data)
+                .ok()?
+                .into_iter()
+                .map(super::archive::name_hash)
+                .collect();
+            defined.sort_unstable();
+            Some(Symbols {
+                defined,
+                undefined: Vec::new(),
+            })
+        };
+        self.shared
+            .iter()
+            .map(|name| (name.clone(), exports(name)))
+            .collect()
+    }
+}
+
+/// The libraries that `#[link(name = …)]` in these rlibs (and in what they depend on) asks for. Only rustc can read them, and only while it
+/// links, so it is asked to make a static library; that takes a second, so this is asked only when symbols are missing.
+pub(super) fn asked_by_attributes(
+    linker: &Linker<'_>,
+    rlibs: &[Utf8PathBuf],
+) -> Result<Vec<String>, LinkError> {
+    let folder = warm::temporary(&linker.warm.file("attributes"));
+    fs::create_dir_all(&folder).map_err(LinkError::io("create the folder", &folder))?;
+    let source = folder.join("attributes.rs");
+    let crates: String = (0..rlibs.len())
+        .map(|index| format!("extern crate c{index};\n"))
+        .collect();
+    fs::write(&source, crates).map_err(LinkError::io("write", &source))?;
+    let mut rustc = Command::new(&linker.toolchain.rustc);
+    rustc.args([
+        "--crate-type=staticlib",
+        "--crate-name=attributes",
+        "--edition=2021",
+        "--print=native-static-libs",
+    ]);
+    rustc.args([
+        "--target",
+        &linker.toolchain.target,
+        "-o",
+        folder.join("attributes.a").as_str(),
+        source.as_str(),
+    ]);
+    for (index, rlib) in rlibs.iter().enumerate() {
+        rustc.arg("--extern").arg(format!("c{index}={rlib}"));
+        if let Some(folder) = rlib.parent() {
+            rustc.arg("-L").arg(format!("dependency={folder}"));
+        }
+    }
+    let answer = rustc
+        .output()
+        .map_err(LinkError::io("run", &linker.toolchain.rustc));
+    let _ = fs::remove_dir_all(&folder);
+    let answer = String::from_utf8_lossy(&answer?.stderr).into_owned();
+    let line = answer
+        .lines()
+        .find_map(|line| line.split_once("native-static-libs: "));
+    let names = line
+        .map_or("", |(_, names)| names)
+        .split_whitespace()
+        .filter_map(|word| word.strip_prefix("-l"));
+    Ok(names
+        .filter(|name| !ALWAYS_THERE.contains(name))
+        .map(str::to_owned)
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_build_scripts_say_is_sorted_out() {
+        let natives = Natives::new(&NativeLibraries {
+            libraries: [
+                "static=bundled",
+                "dylib=ssl",
+                "z",
+                "static:-bundle=own",
+                "pthread",
+                "z",
+            ]
+            .map(str::to_owned)
+            .into(),
+            search_paths: ["native=/a", "/b", "dependency=/c", "native=/a"]
+                .map(str::to_owned)
+                .into(),
+        });
+        assert_eq!(natives.shared, ["ssl", "z"]);
+        assert_eq!(natives.archives, ["own"]);
+        assert_eq!(natives.search, ["/a", "/b"]);
+    }
+}

@@ -1,0 +1,375 @@
+//! Crate objects: each hot crate's rlib as a shared object of its own.
+//!
+//! An object's name is a hash of all that can make a difference to it: its object members, the flags, the toolchain, and the names of the
+//! shared objects that define what it leaves undefined. A crate that uses nothing of an edited dependency but types keeps its name,
+//! and with it the values of its statics. The names are known before anything is linked.
+
+use std::{
+    fs,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::Instant,
+};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    LinkError, LinkEvent, LinkedCrate, LinkedFile, LinkedLayer, Linker,
+    archive::{self, ArchiveFacts, Symbols},
+    elf,
+    hash::{Name, short},
+    lld::Lld,
+    shared::{FLAGS, SharedLink},
+    warm,
+};
+use crate::build::HotCrate;
+
+/// Flags beyond [`FLAGS`]. `.symtab` stays: it gives backtraces and debuggers the names of functions that are not exported.
+const OBJECT_FLAGS: [&str; 1] = [STRIP_DEBUG];
+const STRIP_DEBUG: &str = "--strip-debug";
+
+/// How many objects of each crate are kept, besides those in use.
+const KEPT: usize = 32;
+
+/// What is written beside an object when it is complete.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct ObjectRecord {
+    file: LinkedFile,
+    needed: Vec<String>,
+    functions: Vec<String>,
+    states: Vec<String>,
+    has_main: bool,
+    /// The linker and its arguments, so that the twin is the same link.
+    linker: Utf8PathBuf,
+    arguments: Vec<String>,
+}
+
+/// An object that has its name.
+struct Planned<'a> {
+    krate: &'a HotCrate,
+    facts: &'a ArchiveFacts,
+    hash: String,
+    soname: String,
+    /// Hot crates whose symbols it uses, by index.
+    uses: Vec<usize>,
+    /// Layers beyond 0 whose symbols it uses.
+    layers: Vec<&'a LinkedLayer>,
+    natives: Vec<String>,
+    /// Objects that must be linked before it: the longest chain.
+    level: usize,
+}
+
+impl Planned<'_> {
+    fn path(&self, linker: &Linker<'_>) -> Utf8PathBuf {
+        linker.warm.objects().join(&self.soname)
+    }
+
+    /// The rlib as it was linked, under a name that cargo does not overwrite.
+    fn rlib(&self, linker: &Linker<'_>) -> Utf8PathBuf {
+        self.path(linker).with_extension("rlib")
+    }
+
+    fn known(&self, linker: &Linker<'_>) -> Option<ObjectRecord> {
+        let record: ObjectRecord = warm::read_json(&record_path(&self.path(linker)))?;
+        (record.file.is_whole() && self.rlib(linker).is_file()).then_some(record)
+    }
+}
+
+fn record_path(object: &Utf8Path) -> Utf8PathBuf {
+    object.with_extension("json")
+}
+
+/// Links what is missing of the crate objects; independent ones at the same time.
+pub(super) fn link(
+    linker: &Linker<'_>,
+    hot: &[HotCrate],
+    facts: &[ArchiveFacts],
+    symbols: &[Symbols],
+    layers: &[LinkedLayer],
+) -> Result<Vec<LinkedCrate>, LinkError> {
+    let planned = plan(linker, hot, facts, symbols, layers)?;
+    let mut records: Vec<_> = planned.iter().map(|object| object.known(linker)).collect();
+    for level in 0..=planned.iter().map(|object| object.level).max().unwrap_or(0) {
+        let missing: Vec<_> = (0..planned.len())
+            .filter(|&i| planned[i].level == level && records[i].is_none())
+            .collect();
+        for (index, record) in in_parallel(&missing, |index| {
+            link_object(linker, &planned, index, layers)
+        })? {
+            records[index] = Some(record);
+        }
+    }
+    let linked = planned
+        .iter()
+        .zip(records)
+        .filter_map(|(object, record)| Some(linked(linker, object, record?)));
+    Ok(linked.collect())
+}
+
+fn linked(linker: &Linker<'_>, object: &Planned<'_>, record: ObjectRecord) -> LinkedCrate {
+    LinkedCrate {
+        package: object.krate.package.clone(),
+        version: object.krate.version.clone(),
+        crate_name: object.krate.crate_name.clone(),
+        sources_hash: object.krate.sources_hash.clone(),
+        rlib: object.rlib(linker),
+        file: record.file,
+        needed: record.needed,
+        functions: record.functions,
+        states: record.states,
+        has_main: record.has_main,
+    }
+}
+
+fn plan<'a>(
+    linker: &Linker<'_>,
+    hot: &'a [HotCrate],
+    facts: &'a [ArchiveFacts],
+    symbols: &[Symbols],
+    layers: &'a [LinkedLayer],
+) -> Result<Vec<Planned<'a>>, LinkError> {
+    let added = layers.get(1..).unwrap_or_default();
+    let added: Vec<_> = added
+        .iter()
+        .map(|layer| Ok((layer, layer_symbols(linker, layer)?)))
+        .collect::<Result<_, LinkError>>()?;
+    let natives = linker.natives.symbols(linker);
+    let mut planned: Vec<Planned<'a>> = Vec::new();
+    for (index, krate) in hot.iter().enumerate() {
+        let wants = |other: &Symbols| symbols[index].uses(other);
+        let uses: Vec<_> = krate
+            .dependencies
+            .iter()
+            .copied()
+            .filter(|&other| wants(&symbols[other]))
+            .collect();
+        let layers_used: Vec<_> = added
+            .iter()
+            .filter(|(_, symbols)| wants(symbols))
+            .map(|(layer, _)| *layer)
+            .collect();
+        let natives_used: Vec<_> = natives
+            .iter()
+            .filter(|(_, symbols)| symbols.as_ref().is_none_or(wants))
+            .map(|(name, _)| name.clone())
+            .collect();
+        let mut name = Name::new("object");
+        name.add(&linker.identity)
+            .add_all(FLAGS)
+            .add_all(OBJECT_FLAGS);
+        name.add(&krate.crate_name).add(&facts[index].content);
+        name.add_all(layers.first().map(|layer| &layer.file.soname))
+            .add_all(layers_used.iter().map(|layer| &layer.file.soname));
+        name.add_all(uses.iter().map(|&other| &planned[other].soname))
+            .add_all(&natives_used);
+        let hash = name.hex();
+        planned.push(Planned {
+            krate,
+            facts: &facts[index],
+            soname: format!("libkt-{}-{}.so", krate.crate_name, short(&hash)),
+            hash,
+            level: uses
+                .iter()
+                .map(|&other| planned[other].level + 1)
+                .max()
+                .unwrap_or(0),
+            uses,
+            layers: layers_used,
+            natives: natives_used,
+        });
+    }
+    Ok(planned)
+}
+
+fn layer_symbols(linker: &Linker<'_>, layer: &LinkedLayer) -> Result<Symbols, LinkError> {
+    archive::cached_symbols(&linker.warm.symbols().join(&layer.file.soname), || {
+        let path = &layer.file.path;
+        let data = warm::read(path)?;
+        let mut defined: Vec<_> = elf::exports(&data)
+            .map_err(LinkError::object(path))?
+            .into_iter()
+            .map(archive::name_hash)
+            .collect();
+        defined.sort_unstable();
+        Ok(Symbols {
+            defined,
+            undefined: Vec::new(),
+        })
+    })
+}
+
+fn link_object(
+    linker: &Linker<'_>,
+    planned: &[Planned<'_>],
+    index: usize,
+    layers: &[LinkedLayer],
+) -> Result<ObjectRecord, LinkError> {
+    let object = &planned[index];
+    let begun = Instant::now();
+    let output = object.path(linker);
+    // First the rlib: from here on it cannot change under our hands.
+    let rlib = object.rlib(linker);
+    warm::hard_link(&object.krate.rlib, &rlib)?;
+    let content = archive::facts(&warm::read(&rlib)?)
+        .map_err(LinkError::object(&rlib))?
+        .content;
+    if content != object.facts.content {
+        return Err(LinkError::Changed {
+            path: object.krate.rlib.clone(),
+        });
+    }
+    let others: Vec<_> = object
+        .uses
+        .iter()
+        .map(|&other| planned[other].path(linker))
+        .collect();
+    let base = layers
+        .first()
+        .into_iter()
+        .chain(object.layers.iter().copied())
+        .map(|layer| layer.file.path.as_path());
+    let mut natives = Vec::new();
+    if !object.natives.is_empty() {
+        natives = linker.natives.search_arguments(&linker.system);
+        natives.extend(
+            linker
+                .natives
+                .shared_arguments(&object.natives, &linker.system),
+        );
+    }
+    let link = SharedLink {
+        what: format!("the crate `{}`", object.krate.crate_name),
+        output: output.clone(),
+        soname: &object.soname,
+        hash: &object.hash,
+        rlibs: vec![(&rlib, object.facts)],
+        flags: &OBJECT_FLAGS,
+        against: base
+            .chain(others.iter().map(Utf8PathBuf::as_path))
+            .collect(),
+        natives,
+        weaken: false,
+        hot: &|_| None,
+    };
+    let arguments = link.run(linker)?;
+    let record = examine(linker, &output, arguments)?;
+    warm::write_json(&record_path(&output), &record)?;
+    let crate_name = object.krate.crate_name.clone();
+    linker.say(LinkEvent::Object {
+        crate_name,
+        file: record.file.clone(),
+        elapsed: begun.elapsed(),
+    });
+    Ok(record)
+}
+
+fn examine(
+    linker: &Linker<'_>,
+    output: &Utf8Path,
+    arguments: Vec<String>,
+) -> Result<ObjectRecord, LinkError> {
+    let data = warm::read(output)?;
+    let strings = |prefix| elf::exports_after(&data, prefix).map_err(LinkError::object(output));
+    Ok(ObjectRecord {
+        file: LinkedFile::of(output)?,
+        needed: elf::dynamic(&data)
+            .map_err(LinkError::object(output))?
+            .needed,
+        functions: strings("kt:fn:")?,
+        states: strings("kt:state:")?,
+        has_main: strings("kt:main")?.iter().any(String::is_empty),
+        linker: linker.lld.program().to_owned(),
+        arguments,
+    })
+}
+
+fn in_parallel<T: Send>(
+    indices: &[usize],
+    work: impl Fn(usize) -> Result<T, LinkError> + Sync,
+) -> Result<Vec<(usize, T)>, LinkError> {
+    let next = AtomicUsize::new(0);
+    let run = || -> Result<Vec<(usize, T)>, LinkError> {
+        let mut done = Vec::new();
+        while let Some(&index) = indices.get(next.fetch_add(1, Ordering::Relaxed)) {
+            done.push((index, work(index)?));
+        }
+        Ok(done)
+    };
+    let threads = thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(indices.len());
+    thread::scope(|scope| {
+        let threads: Vec<_> = (1..threads).map(|_| scope.spawn(run)).collect();
+        let mut done = run();
+        for thread in threads {
+            let more = thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            done = done.and_then(|mut done| {
+                done.extend(more?);
+                Ok(done)
+            });
+        }
+        done
+    })
+}
+
+/// The unstripped twin of a crate object: the same link with its debug information, at identical addresses. Made when first asked for.
+///
+/// # Errors
+/// [`LinkError::NoTwin`] when the object, or one that it was linked against, has been pruned.
+pub fn twin(warm: &Utf8Path, soname: &str) -> Result<Utf8PathBuf, LinkError> {
+    let folders = warm::Warm::new(warm);
+    let twin = folders.twins().join(soname);
+    if twin.is_file() {
+        return Ok(twin);
+    }
+    let missing = || LinkError::NoTwin {
+        soname: soname.to_owned(),
+    };
+    let record: ObjectRecord =
+        warm::read_json(&record_path(&folders.objects().join(soname))).ok_or_else(missing)?;
+    let files = record
+        .arguments
+        .iter()
+        .filter(|argument| argument.starts_with(warm.as_str()));
+    if files.into_iter().any(|file| !Utf8Path::new(file).is_file()) {
+        return Err(missing());
+    }
+    let arguments: Vec<_> = record
+        .arguments
+        .iter()
+        .filter(|argument| *argument != STRIP_DEBUG)
+        .cloned()
+        .collect();
+    let lld = Lld::at(record.linker);
+    match lld.link(&arguments, &twin)? {
+        Ok(()) => Ok(twin),
+        Err(_) => Err(lld.error("an unstripped twin", &arguments, &twin)),
+    }
+}
+
+/// Removes objects that have not been made lately and are not `in_use` (by soname).
+pub(super) fn prune(linker: &Linker<'_>, in_use: &[LinkedCrate]) {
+    let crate_of = |file: &str| {
+        let stem = file.strip_suffix(".so")?;
+        let used = in_use.iter().any(|krate| krate.file.soname == file);
+        (!used).then(|| stem[..stem.len().saturating_sub(17)].to_owned())
+    };
+    warm::prune(&linker.warm.objects(), KEPT, crate_of, |object| {
+        let twin = linker
+            .warm
+            .twins()
+            .join(object.file_name().unwrap_or_default());
+        // The record goes first: without it the object counts as absent. What cannot be removed is tried again next time.
+        for file in [
+            &record_path(object),
+            object,
+            &object.with_extension("rlib"),
+            &twin,
+        ] {
+            let _ = fs::remove_file(file);
+        }
+    });
+}

@@ -1,0 +1,106 @@
+//! Names of services.
+
+use super::PlaceError;
+
+/// Longest name: a Kubernetes label has 63 bytes, and more is put behind names there.
+const LENGTH: usize = 40;
+/// Digits of a hash that keep cut names apart.
+const CUT: usize = 6;
+/// Digits of a hash that keep workspaces apart.
+const WORKSPACE: usize = 4;
+
+/// The name of a program's service: the user's and the program's names as a DNS label.
+pub fn name(user: &str, program: &str) -> String {
+    let label = label(&format!("{user}-{program}"));
+    if label.len() <= LENGTH {
+        return label;
+    }
+    let kept = label[..LENGTH - CUT - 1].trim_end_matches('-');
+    format!("{kept}-{}", hash(&label, CUT))
+}
+
+/// The name for the same program of another workspace.
+pub fn name_in(name: &str, workspace: &str) -> String {
+    let length = name.len().min(LENGTH - WORKSPACE - 1);
+    let kept = name[..length].trim_end_matches('-');
+    format!("{kept}-{}", hash(workspace, WORKSPACE))
+}
+
+/// Checks a name that a person gave; it becomes a folder's.
+///
+/// # Errors
+/// If it is no DNS label.
+pub fn check(name: &str) -> Result<(), PlaceError> {
+    if !name.is_empty() && name.len() <= 63 && label(name) == name {
+        return Ok(());
+    }
+    let name = name.to_owned();
+    Err(PlaceError::BadName { name })
+}
+
+/// The name of the user who runs this, for names of services only.
+pub fn user() -> String {
+    ["USER", "LOGNAME"]
+        .into_iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .find(|user| !label(user).is_empty())
+        .unwrap_or_else(|| format!("u{}", rustix::process::geteuid().as_raw()))
+}
+
+/// Lower case letters, digits and single `-` between them.
+fn label(text: &str) -> String {
+    let mut label = String::new();
+    for c in text.chars().flat_map(char::to_lowercase) {
+        match c {
+            'a'..='z' | '0'..='9' => label.push(c),
+            _ if label.ends_with('-') || label.is_empty() => {}
+            _ => label.push('-'),
+        }
+    }
+    label.truncate(label.trim_end_matches('-').len());
+    label
+}
+
+fn hash(text: &str, digits: usize) -> String {
+    blake3::hash(text.as_bytes()).to_hex()[..digits].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_dns_labels() {
+        assert_eq!(name("alice", "state_persistence"), "alice-state-persistence");
+        assert_eq!(name("Alice.B@corp", "__app__"), "alice-b-corp-app");
+        assert_eq!(name("", "app"), "app");
+        assert_eq!(name("ähm", "日本"), "hm");
+    }
+
+    #[test]
+    fn long_names_stay_apart() {
+        let long = "a-program-whose-name-goes-on-and-on-and-on";
+        let (one, other) = (name("alice", &format!("{long}1")), name("alice", &format!("{long}2")));
+        assert!(one.len() <= LENGTH && other.len() <= LENGTH);
+        assert_ne!(one, other);
+        check(&one).unwrap();
+    }
+
+    #[test]
+    fn workspaces_get_names_of_their_own() {
+        let plain = name("alice", "app");
+        let (one, other) = (name_in(&plain, "/one"), name_in(&plain, "/other"));
+        assert_ne!(one, other);
+        assert_eq!(one, name_in(&plain, "/one"));
+        assert!(one.starts_with("alice-app-") && one.len() == plain.len() + 5);
+        let longest = name("alice", &"x".repeat(100));
+        assert!(name_in(&longest, "/one").len() <= LENGTH);
+    }
+
+    #[test]
+    fn names_that_are_paths_are_refused() {
+        for bad in ["", "..", "a/b", "A", "a--b", "-a", "a_b", &"x".repeat(64)] {
+            assert!(check(bad).is_err(), "{bad}");
+        }
+    }
+}

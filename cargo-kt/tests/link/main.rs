@@ -1,0 +1,404 @@
+//! *link* with real cargo, real rust-lld, and objects opened in a child process that the launcher starts.
+
+mod program;
+
+use std::{collections::BTreeSet, process::Command};
+
+use camino::Utf8Path;
+use cargo_kt::link::{
+    BaseChange, Driver, ExistingLayer, LinkError, LinkEvent, Linked, LinkedCrate, Replacement, elf,
+    link, twin,
+};
+use object::{Object as _, ObjectSection as _};
+use program::{HOST, Program};
+
+const APP: &[(&str, &[usize])] = &[("counter", &[]), ("app", &[0])];
+
+/// Opens objects one after the other in one process and gives back what they print.
+fn run<'a>(linked: &Linked, objects: impl IntoIterator<Item = &'a Utf8Path>) -> Vec<String> {
+    let objects: Vec<_> = objects.into_iter().map(Utf8Path::as_str).collect();
+    let ran = Command::new(&linked.launcher.path)
+        .env("KT_OBJECTS", objects.join(":"))
+        .output()
+        .unwrap();
+    let printed = String::from_utf8(ran.stdout).unwrap();
+    assert!(
+        ran.status.success(),
+        "{}: {printed}{}",
+        ran.status,
+        String::from_utf8_lossy(&ran.stderr)
+    );
+    printed.lines().map(str::to_owned).collect()
+}
+
+fn paths(linked: &Linked) -> Vec<&Utf8Path> {
+    linked
+        .crates
+        .iter()
+        .map(|krate| krate.file.path.as_path())
+        .collect()
+}
+
+fn existing(linked: &Linked) -> Vec<ExistingLayer> {
+    linked.layers.iter().map(ExistingLayer::from).collect()
+}
+
+fn named<'a>(linked: &'a Linked, name: &str) -> &'a LinkedCrate {
+    linked
+        .crates
+        .iter()
+        .find(|krate| krate.crate_name == name)
+        .unwrap()
+}
+
+#[test]
+fn an_edit_links_what_changed_and_keeps_the_statics_of_the_rest() {
+    let program = Program::new("edit");
+    let warm = program.warm();
+    let compiled = program.compile("app", APP);
+    let (v0, said) = program.link(&compiled, &[]);
+    assert_eq!(v0.base_change, BaseChange::New);
+    assert_eq!(said, ["base", "launcher", "counter", "app"]);
+    assert_eq!(named(&v0, "app").functions, ["app/:app::answer"]);
+    assert_eq!(named(&v0, "app").states, ["app/:app::CALLS"]);
+    assert!(named(&v0, "app").has_main && !named(&v0, "counter").has_main);
+    assert!(
+        named(&v0, "app")
+            .needed
+            .contains(&named(&v0, "counter").file.soname)
+    );
+
+    // Nothing changed: nothing is done.
+    let (again, said) = program.link(&compiled, &[]);
+    assert_eq!((&again, said.as_slice()), (&v0, [].as_slice()));
+    // The answer is forgotten: nothing is linked even so.
+    std::fs::remove_dir_all(warm.join("links")).unwrap();
+    let (again, said) = program.link(&compiled, &existing(&v0));
+    assert_eq!(
+        (again.base_change, said.as_slice()),
+        (BaseChange::Same, [].as_slice())
+    );
+    assert_eq!(again.crates, v0.crates);
+
+    program.edit("app/src/lib.rs", "app v0", "app v1");
+    let (v1, said) = program.link(&program.compile("app", APP), &existing(&v0));
+    assert_eq!(v1.base_change, BaseChange::Same);
+    assert_eq!(said, ["app"]);
+    assert_eq!(named(&v1, "counter"), named(&v0, "counter"));
+
+    program.edit("counter/src/lib.rs", "counter v0", "counter v1");
+    let (v2, said) = program.link(&program.compile("app", APP), &existing(&v1));
+    assert_eq!(said, ["counter", "app"]);
+
+    let objects = paths(&v0)
+        .into_iter()
+        .chain([named(&v1, "app").file.path.as_path()])
+        .chain(paths(&v2));
+    let line = |app: &str, counter: &str, hits: u32| {
+        format!(
+            "{app}, {counter}: sum=45 hits={hits} calls=1 panic_caught=true thread=named 2 1f 42 1"
+        )
+    };
+    let expected = [
+        line("app v0", "counter v0", 1),
+        line("app v1", "counter v0", 2),
+        line("app v1", "counter v1", 1),
+    ];
+    let printed = run(&v2, objects);
+    // The first byte of the digest is not what is tested here.
+    let without_digest = |line: &String| {
+        line.split(' ')
+            .enumerate()
+            .filter(|(i, _)| *i != 10)
+            .map(|(_, w)| w.to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        printed.iter().map(without_digest).collect::<Vec<_>>(),
+        expected.iter().map(without_digest).collect::<Vec<_>>()
+    );
+
+    // The same sources linked elsewhere give the same bytes under the same names.
+    let elsewhere = program.warm().with_file_name("elsewhere");
+    let compiled = program.compile("app", APP);
+    let other = link(&compiled, &elsewhere, &[], &|_| {}).unwrap();
+    let hashes = |linked: &Linked| {
+        let layers = linked.layers.iter().map(|layer| &layer.file);
+        let files = layers
+            .chain(linked.crates.iter().map(|krate| &krate.file))
+            .chain([&linked.launcher]);
+        files
+            .map(|file| (file.soname.clone(), file.blake3.clone()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(hashes(&other), hashes(&v2));
+}
+
+#[test]
+fn a_twin_has_the_lines_and_the_addresses() {
+    let program = Program::new("twin");
+    let (linked, _) = program.link(&program.compile("app", APP), &[]);
+    // cargo overwrites the rlib; the twin is of the object that was linked.
+    program.edit("app/src/lib.rs", "app v0", "app v1 and longer");
+    program.compile("app", APP);
+    let object = &named(&linked, "app").file;
+    let twin = twin(&program.warm(), &object.soname).unwrap();
+    let (object_data, twin_data) = (
+        std::fs::read(&object.path).unwrap(),
+        std::fs::read(&twin).unwrap(),
+    );
+    assert_eq!(
+        elf::dynamic(&object_data).unwrap(),
+        elf::dynamic(&twin_data).unwrap()
+    );
+    let loaded = |data: &[u8]| {
+        let file = object::File::parse(data).unwrap();
+        let sections = file.sections().filter(|section| section.address() != 0);
+        sections
+            .map(|s| {
+                (
+                    s.name().unwrap().to_owned(),
+                    s.address(),
+                    s.data().unwrap().to_vec(),
+                )
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(loaded(&object_data), loaded(&twin_data));
+    let has_lines = |data: &[u8]| {
+        object::File::parse(data)
+            .unwrap()
+            .section_by_name(".debug_line")
+            .is_some()
+    };
+    assert_eq!(
+        (has_lines(&object_data), has_lines(&twin_data)),
+        (false, true)
+    );
+}
+
+#[test]
+fn a_dependency_added_is_one_more_layer_beside_the_loaded_ones() {
+    let program = Program::new("layer");
+    let (before, _) = program.link(&program.compile("app", APP), &[]);
+    program.edit(
+        "counter/Cargo.toml",
+        "default = []",
+        "default = [\"added\"]",
+    );
+    program.edit(
+        "counter/src/lib.rs",
+        "\"counter v0\";",
+        "\"counter v0\";\npub fn added() -> String { itoa::Buffer::new().format(7u8).to_owned() }",
+    );
+    program.edit("app/src/lib.rs", "\"app v0, {}:", "\"app {}, {}:");
+    program.edit(
+        "app/src/lib.rs",
+        " counter::version(),",
+        " counter::added(), counter::version(),",
+    );
+    let (after, said) = program.link(&program.compile("app", APP), &existing(&before));
+    let BaseChange::LayerAdded { crates } = &after.base_change else {
+        panic!("{:?}", after.base_change)
+    };
+    assert_eq!(
+        crates
+            .iter()
+            .map(|krate| krate.package.as_str())
+            .collect::<Vec<_>>(),
+        ["itoa"]
+    );
+    assert_eq!(said, ["base", "counter", "app"]);
+    assert_eq!(after.layers[0], before.layers[0]);
+    assert_eq!(after.launcher, before.launcher);
+
+    let objects = paths(&before)
+        .into_iter()
+        .chain([after.layers[1].file.path.as_path()])
+        .chain(paths(&after));
+    let printed = run(&after, objects);
+    assert!(printed[0].starts_with("app v0, counter v0:"), "{printed:?}");
+    assert!(printed[1].starts_with("app 7, counter v0:"), "{printed:?}");
+
+    // Without the layer's file it is made again, to the same bytes.
+    std::fs::remove_dir_all(program.warm().join("layers")).unwrap();
+    let (again, _) = program.link(&program.compile("app", APP), &existing(&after));
+    assert_eq!(
+        (&again.layers, &again.base_change),
+        (&after.layers, &BaseChange::Same)
+    );
+
+    // A crate that was compiled differently cannot be kept.
+    let mut other = existing(&before);
+    other[0]
+        .crates
+        .iter_mut()
+        .find(|krate| krate.package == "rayon")
+        .unwrap()
+        .content = "another".to_owned();
+    let (replaced, _) = program.link(&program.compile("app", APP), &other);
+    let BaseChange::Replaced {
+        why: Replacement::CratesChanged(crates),
+    } = &replaced.base_change
+    else {
+        panic!("{:?}", replaced.base_change)
+    };
+    assert_eq!(crates[0].0, "rayon");
+    assert_eq!(replaced.layers.len(), 1);
+
+    // The dependency goes again: what is loaded stays, and the crates are what they were.
+    program.edit(
+        "counter/Cargo.toml",
+        "default = [\"added\"]",
+        "default = []",
+    );
+    program.edit(
+        "counter/src/lib.rs",
+        "\npub fn added() -> String { itoa::Buffer::new().format(7u8).to_owned() }",
+        "",
+    );
+    program.edit("app/src/lib.rs", "\"app {}, {}:", "\"app v0, {}:");
+    program.edit(
+        "app/src/lib.rs",
+        " counter::added(), counter::version(),",
+        " counter::version(),",
+    );
+    let (last, _) = program.link(&program.compile("app", APP), &existing(&after));
+    assert_eq!(last.base_change, BaseChange::Same);
+    assert_eq!(
+        named(&last, "counter").file.blake3,
+        named(&before, "counter").file.blake3
+    );
+}
+
+#[test]
+fn a_crate_that_uses_nothing_but_types_of_an_edited_one_keeps_its_object() {
+    let program = Program::new("types");
+    program.edit(
+        "app/src/lib.rs",
+        "pub fn answer() -> String {",
+        "pub fn answer() -> String { unused::<()>() }
+pub fn unused<T>() -> String {",
+    );
+    program.edit(
+        "app/src/lib.rs",
+        "{ unused::<()>() }",
+        "{ counter::VERSION.to_owned() }",
+    );
+    let (v0, _) = program.link(&program.compile("app", APP), &[]);
+    program.edit("counter/src/lib.rs", "(0..numbers)", "(1..numbers)");
+    let (v1, said) = program.link(&program.compile("app", APP), &existing(&v0));
+    assert_eq!(said, ["counter"]);
+    assert_eq!(named(&v0, "app"), named(&v1, "app"));
+}
+
+#[test]
+fn c_symbols_hidden_duplicate_or_missing_do_not_stand_in_the_way() {
+    let program = Program::new("c");
+    let compiled = program.compile("app", APP);
+    let weakened = std::cell::RefCell::new(Vec::new());
+    let linked = link(&compiled, &program.warm(), &[], &|event| {
+        if let LinkEvent::Weakened { symbols, .. } = event {
+            weakened.borrow_mut().extend(symbols);
+        }
+    });
+    let linked = linked.unwrap();
+    assert_eq!(weakened.into_inner(), ["kt_found_nowhere"]);
+    let base = std::fs::read(&linked.layers[0].file.path).unwrap();
+    let exports: BTreeSet<_> = elf::exports(&base).unwrap().into_iter().collect();
+    assert!(exports.contains(b"kt_first_hidden".as_slice()));
+}
+
+#[test]
+fn a_global_allocator_is_replaced_by_libstds_everywhere_and_said() {
+    let program = Program::new("allocator");
+    let (linked, _) = program.link(&program.compile("allocator", &[("allocator", &[])]), &[]);
+    assert_eq!(linked.global_allocator.as_deref(), Some("allocator"));
+    assert_eq!(run(&linked, paths(&linked)), ["calls=0"]);
+}
+
+#[test]
+fn a_distributed_slice_over_two_objects_is_refused() {
+    let program = Program::new("slices");
+    let compiled = program.compile("slices-b", &[("slices-a", &[]), ("slices-b", &[0])]);
+    let error = link(&compiled, &program.warm(), &[], &|_| {}).unwrap_err();
+    let LinkError::DistributedSlice { slice, objects } = error else {
+        panic!("{error}")
+    };
+    assert_eq!(
+        (slice.as_str(), objects),
+        (
+            "PLUGINS",
+            vec!["`slices_a`".to_owned(), "`slices_b`".to_owned()]
+        )
+    );
+}
+
+#[test]
+fn third_party_code_that_needs_a_hot_crate_is_an_error_that_names_it() {
+    let program = Program::new("patched");
+    let compiled = program.compile("app", &[("first", &[]), ("app", &[])]);
+    let error = link(&compiled, &program.warm(), &[], &|_| {}).unwrap_err();
+    let LinkError::BaseNeedsHot { hot, .. } = &error else {
+        panic!("{error}")
+    };
+    assert_eq!(hot, "first");
+}
+
+#[test]
+fn a_program_without_kt_items_runs_against_the_same_objects() {
+    let program = Program::new("plain");
+    let compiled = program.compile_executable("app", "plain", &[("counter", &[]), ("app", &[0])]);
+    let (linked, said) = program.link(&compiled, &[]);
+    assert!(said.contains(&"executable".to_owned()));
+    let Driver::Executable(file) = &linked.driver else {
+        panic!("{:?}", linked.driver)
+    };
+    let needed = elf::dynamic(&std::fs::read(&file.path).unwrap())
+        .unwrap()
+        .needed;
+    assert!(
+        needed.contains(&linked.layers[0].file.soname)
+            && needed.contains(&named(&linked, "counter").file.soname)
+    );
+    let ran = Command::new(&file.path).output().unwrap();
+    let printed = String::from_utf8(ran.stdout).unwrap();
+    assert!(
+        printed.starts_with("plain: counter v0 2 "),
+        "{printed}{}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
+    assert!(
+        printed.ends_with(" hits=1\npanic_caught=true\n"),
+        "{printed}"
+    );
+    assert_eq!(ran.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&ran.stderr).contains("and main's own error"));
+}
+
+#[test]
+fn a_toolchain_without_linker_and_a_machine_without_compiler_are_told_what_to_install() {
+    let program = Program::new("missing");
+    let mut compiled = program.compile("allocator", &[("allocator", &[])]);
+    let sysroot = std::mem::replace(&mut compiled.toolchain.sysroot, "/nowhere".into());
+    let error = link(&compiled, &program.warm(), &[], &|_| {}).unwrap_err();
+    assert!(
+        matches!(error, LinkError::NoLld { .. }) && error.to_string().contains("rustup"),
+        "{error}"
+    );
+
+    compiled.toolchain.sysroot = sysroot;
+    compiled.toolchain.target = "riscv64gc-unknown-linux-gnu".to_owned();
+    let error = link(&compiled, &program.warm(), &[], &|_| {}).unwrap_err();
+    assert!(
+        matches!(error, LinkError::NoCompiler { .. }) && error.to_string().contains("gcc"),
+        "{error}"
+    );
+    assert_eq!(
+        HOST,
+        program
+            .compile("allocator", &[("allocator", &[])])
+            .toolchain
+            .target
+    );
+}

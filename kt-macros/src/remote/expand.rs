@@ -1,0 +1,266 @@
+//! Writes the function that callers see.
+//!
+//! ```text
+//! pub fn set(key: String, value: String) -> ::kt::Call<usize> {
+//!     let args = (key, value,);
+//!     {
+//!         fn set(key: String, value: String) -> usize { … }   // the user's, untouched
+//!         {
+//!             struct __KtRemote;                              // ours, out of the user's sight
+//!             impl ::kt::__private::Remote for __KtRemote { … }
+//!             static __KT_FUNCTION: ::kt::__private::Function = …;
+//!             ::kt::__private::call::<__KtRemote>(&__KT_FUNCTION, args)
+//!         }
+//!     }
+//! }
+//! ```
+//! Spans decide what users see. Their tokens keep their own. Ours are the expansion's, so that neither rustc nor clippy
+//! lints them, and where an error in ours is about a token of theirs, it is *located* there. That the outer `fn` is ours
+//! also means that rustc never calls the function dead: it can be called from outside the program.
+
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::{FnArg, Pat, PatType, ReturnType, Type};
+
+use super::parse::Function;
+use crate::attributes::{self, Divided};
+use crate::export::{self, Key, Kind};
+
+/// Expands a function that passed every check.
+pub fn function(function: &Function) -> TokenStream {
+    let Function {
+        visibility,
+        signature,
+        attributes,
+        ..
+    } = function;
+    let Divided {
+        outer,
+        inner,
+        configured,
+    } = attributes::divide(attributes);
+    let name = &signature.ident;
+    let arguments = Argument::all(function);
+    let types: Vec<&Type> = arguments.iter().map(|argument| argument.ty).collect();
+    let names: Vec<&Ident> = arguments.iter().map(|argument| &argument.name).collect();
+    let unit = Type::Tuple(syn::parse_quote!(()));
+    let output = match &signature.output {
+        ReturnType::Default => &unit,
+        ReturnType::Type(_, output) => output,
+    };
+
+    // A `cfg` that is still to be looked at may remove the function, but never the program's entry point.
+    let (main_inside, main_beside) = if configured {
+        (None, export::main_once())
+    } else {
+        (export::main_once(), None)
+    };
+    let user = user_function(function, &inner);
+    let remote = remote(function, &types, output);
+    let key = Key::new(name);
+    let exported = key.export(Kind::Function);
+    let key = key.text();
+    let text = crate::tokens::text(shown_signature(function, &types));
+
+    quote_spanned! {Span::mixed_site()=>
+        #main_beside
+        #(#outer)*
+        #visibility fn #name(#(#names: #types),*) -> ::kt::Call<#output> {
+            let args = (#(#names,)*);
+            {
+                #user
+                {
+                    #main_inside
+                    struct __KtRemote;
+                    #remote
+                    #exported
+                    static __KT_FUNCTION: ::kt::__private::Function = ::kt::__private::Function::new::<__KtRemote>(
+                        #key, #text, ::core::file!(), ::core::line!(),
+                    );
+                    // Callable from outside the program, hence never dead, nor is what it calls.
+                    const _: &::kt::__private::Function = &__KT_FUNCTION;
+                    ::kt::__private::call::<__KtRemote>(&__KT_FUNCTION, args)
+                }
+            }
+        }
+    }
+}
+
+/// The user's function as it was written, as an item among no others.
+pub fn user_function(function: &Function, attributes: &[TokenStream]) -> TokenStream {
+    let Function {
+        signature, body, ..
+    } = function;
+    let mut signature = signature.clone();
+    // The same name twice is one name to lint: the outer function's.
+    signature.ident = located(&signature.ident);
+    // What a remote function owes to being remote: it owns its arguments, and its signature is its callers' affair,
+    // which clippy cannot see in a function that is not exported.
+    quote! {
+        #[allow(
+            clippy::large_types_passed_by_value,
+            clippy::needless_pass_by_value,
+            clippy::unnecessary_box_returns,
+            clippy::unnecessary_wraps
+        )]
+        #(#attributes)*
+        #signature #body
+    }
+}
+
+/// `impl Remote`, with every use of a type of the user's located at that type.
+fn remote(function: &Function, types: &[&Type], output: &Type) -> TokenStream {
+    let signature = &function.signature;
+    let at_name = ours_at(signature.ident.span());
+    let name = located(&signature.ident);
+    let args = args_type(function, types);
+    let indices: Vec<syn::Index> = (0..types.len()).map(syn::Index::from).collect();
+    let put_args = types.iter().zip(&indices).map(|(ty, index)| {
+        quote_spanned! {ours_at(first_span(*ty))=> ::kt::__private::Encoder::put::<#ty>(to, &args.#index)?; }
+    });
+    let take_args = types.iter().map(|ty| {
+        quote_spanned! {ours_at(first_span(*ty))=> ::kt::__private::Decoder::take::<#ty>(from)?, }
+    });
+    let shape_args = types.iter().map(|ty| {
+        quote_spanned! {ours_at(first_span(*ty))=> ::kt::__private::Shape::argument::<#ty>(shape); }
+    });
+    let at_output = ours_at(first_span(output));
+    let put_output =
+        quote_spanned! {at_output=> ::kt::__private::Encoder::put::<#output>(to, output) };
+    let take_output = quote_spanned! {at_output=> ::kt::__private::Decoder::take::<#output>(from) };
+    let shape_output =
+        quote_spanned! {at_output=> ::kt::__private::Shape::output::<#output>(shape); };
+    let called = quote_spanned! {at_name=> #name(#(args.#indices),*) };
+    let start = if signature.asyncness.is_some() {
+        quote_spanned! {at_name=> ::kt::__private::Started::Async(::std::boxed::Box::pin(#called)) }
+    } else {
+        quote_spanned! {at_name=> __kt_plain::<__KtRemote>(args, |args| #called) }
+    };
+    // Generic, so that the arguments are known to be `Send` by the trait's word. That they are not is then said once,
+    // at `type Args`.
+    let plain = signature.asyncness.is_none().then(|| {
+        quote_spanned! {Span::mixed_site()=>
+            fn __kt_plain<R: ::kt::__private::Remote>(
+                args: R::Args,
+                run: fn(R::Args) -> R::Output,
+            ) -> ::kt::__private::Started<R::Output> {
+                ::kt::__private::Started::Plain(::std::boxed::Box::new(move || run(args)))
+            }
+        }
+    });
+    quote_spanned! {Span::mixed_site()=>
+        #plain
+        // All that needs `DeserializeOwned` stands in one body: rustc reports a missing trait once per body and place.
+        #[inline]
+        fn __kt_decode() -> (
+            fn(&mut ::kt::__private::Decoder<'_>) -> ::core::result::Result<
+                <__KtRemote as ::kt::__private::Remote>::Args, ::kt::__private::CodecError>,
+            fn(&mut ::kt::__private::Decoder<'_>) -> ::core::result::Result<
+                <__KtRemote as ::kt::__private::Remote>::Output, ::kt::__private::CodecError>,
+            fn(&mut ::kt::__private::Shape),
+        ) {
+            (
+                |from| ::core::result::Result::Ok((#(#take_args)*)),
+                |from| #take_output,
+                |shape| { #(#shape_args)* #shape_output },
+            )
+        }
+        impl ::kt::__private::Remote for __KtRemote {
+            type Args = #args;
+            type Output = #output;
+            fn encode_args(
+                args: &Self::Args,
+                to: &mut ::kt::__private::Encoder,
+            ) -> ::core::result::Result<(), ::kt::__private::CodecError> {
+                #(#put_args)*
+                ::core::result::Result::Ok(())
+            }
+            fn decode_args(
+                from: &mut ::kt::__private::Decoder<'_>,
+            ) -> ::core::result::Result<Self::Args, ::kt::__private::CodecError> {
+                __kt_decode().0(from)
+            }
+            fn encode_output(
+                output: &Self::Output,
+                to: &mut ::kt::__private::Encoder,
+            ) -> ::core::result::Result<(), ::kt::__private::CodecError> {
+                #put_output
+            }
+            fn decode_output(
+                from: &mut ::kt::__private::Decoder<'_>,
+            ) -> ::core::result::Result<Self::Output, ::kt::__private::CodecError> {
+                __kt_decode().1(from)
+            }
+            fn shape(shape: &mut ::kt::__private::Shape) {
+                __kt_decode().2(shape)
+            }
+            fn start(args: Self::Args) -> ::kt::__private::Started<Self::Output> {
+                #start
+            }
+        }
+    }
+}
+
+/// The arguments' types as a tuple that is located at the list of arguments.
+fn args_type(function: &Function, types: &[&Type]) -> TokenStream {
+    let mut tuple = Group::new(Delimiter::Parenthesis, quote! { #(#types,)* });
+    tuple.set_span(ours_at(function.signature.paren_token.span.join()));
+    TokenTree::Group(tuple).into()
+}
+
+/// An argument as callers see it.
+pub struct Argument<'a> {
+    pub name: Ident,
+    pub ty: &'a Type,
+}
+
+impl<'a> Argument<'a> {
+    pub fn all(function: &'a Function) -> Vec<Argument<'a>> {
+        let inputs = function.signature.inputs.iter().enumerate();
+        inputs
+            .filter_map(|(position, argument)| match argument {
+                FnArg::Typed(argument) => Some(Argument::new(position, argument)),
+                FnArg::Receiver(_) => None,
+            })
+            .collect()
+    }
+
+    /// A plain name stays, for rustdoc and editors; a pattern is the body's own affair.
+    fn new(position: usize, argument: &'a PatType) -> Argument<'a> {
+        let name = match &*argument.pat {
+            Pat::Ident(pattern) if pattern.subpat.is_none() => located(&pattern.ident),
+            _ => format_ident!("argument_{}", position + 1, span = Span::mixed_site()),
+        };
+        Argument {
+            name,
+            ty: &argument.ty,
+        }
+    }
+}
+
+/// What the descriptor says of the function, for comparing a caller's with a worker's.
+fn shown_signature(function: &Function, types: &[&Type]) -> TokenStream {
+    let asyncness = &function.signature.asyncness;
+    let output = &function.signature.output;
+    quote! { #asyncness fn(#(#types),*) #output }
+}
+
+/// A span of the expansion's own that errors show at `place`.
+fn ours_at(place: Span) -> Span {
+    Span::mixed_site().located_at(place)
+}
+
+/// A name of the user's as a token of ours, which no lint is about.
+fn located(name: &Ident) -> Ident {
+    let mut name = name.clone();
+    name.set_span(ours_at(name.span()));
+    name
+}
+
+fn first_span(tokens: &impl ToTokens) -> Span {
+    tokens
+        .to_token_stream()
+        .into_iter()
+        .next()
+        .map_or_else(Span::mixed_site, |token: TokenTree| token.span())
+}

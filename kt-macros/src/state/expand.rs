@@ -1,0 +1,105 @@
+//! Writes the handle that the user's code derefs, around the initial value and the descriptor.
+//!
+//! ```text
+//! static CACHE: ::kt::State<Mutex<u8>> = {
+//!     static __KT_INIT: __KtInit<Mutex<u8>> = __KtInit { value: Mutex::new(0) };
+//!     const _: () = {                          // out of sight of the user's type and initialiser
+//!         static __KT_STATE: ::kt::__private::StateDescriptor = …;
+//!     };
+//!     ::kt::State::new(&__KT_INIT.value)
+//! };
+//! ```
+
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{Error, Type};
+
+use super::parse::State;
+use crate::attributes;
+use crate::export::{self, Key, Kind};
+
+/// Expands a static that passed every check.
+pub fn state(state: &State) -> TokenStream {
+    let State {
+        attributes,
+        name,
+        ty,
+        init,
+        ..
+    } = state;
+    // A `cfg` that is still to be looked at may remove the state, but never the program's entry point.
+    let configured = attributes
+        .iter()
+        .any(|attribute| attributes::configures(&attribute.meta));
+    let (main_inside, main_beside) = if configured {
+        (None, export::main_once())
+    } else {
+        (export::main_once(), None)
+    };
+    let key = Key::new(name);
+    let exported = key.export(Kind::State);
+    let key = key.text();
+    let type_text = crate::tokens::text(ty.to_token_stream());
+    let init_hash = crate::tokens::hash(init.clone());
+    let descriptor = quote_spanned! {Span::mixed_site()=>
+        const _: () = {
+            #main_inside
+            #exported
+            static __KT_STATE: ::kt::__private::StateDescriptor = ::kt::__private::StateDescriptor::new(
+                #key, &#name, &__KT_INIT.value, #type_text, #init_hash, ::core::file!(), ::core::line!(),
+            );
+        };
+    };
+    let handle = handle(state, &descriptor);
+    quote! { #main_beside #handle }
+}
+
+/// Writes a static that was refused: its errors, and a handle of the type that its uses expect.
+pub fn refused(state: &State, error: &Error) -> TokenStream {
+    let error = error.to_compile_error();
+    let handle = handle(state, &TokenStream::new());
+    quote! { #error #handle }
+}
+
+fn handle(state: &State, descriptor: &TokenStream) -> TokenStream {
+    let State {
+        attributes,
+        visibility,
+        static_token,
+        name,
+        ty,
+        init,
+        ..
+    } = state;
+    let handle_type = handle_type(ty);
+    let exported = Key::new(name).export(Kind::Init);
+    quote_spanned! {Span::mixed_site()=>
+        #(#attributes)*
+        #visibility #static_token #name: #handle_type = {
+            #[repr(transparent)]
+            struct __KtInit<T> {
+                value: T,
+            }
+            // SAFETY: only the handle's initialiser below uses it, and the handle is a static, which rustc accepts
+            // only if the value is `Sync`. Without this line it would say that a value is not, twice.
+            unsafe impl<T> ::core::marker::Sync for __KtInit<T> {}
+            #exported
+            static __KT_INIT: __KtInit<#ty> = __KtInit { value: #init };
+            #descriptor
+            ::kt::State::new(&__KT_INIT.value)
+        };
+    }
+}
+
+/// The handle's type, located at the user's from its first token to its last: that is where rustc says that a type is
+/// not `Sync`.
+fn handle_type(ty: &Type) -> TokenStream {
+    let tokens: Vec<TokenTree> = ty.to_token_stream().into_iter().collect();
+    let at = |token: Option<&TokenTree>| {
+        let ours = Span::mixed_site();
+        token.map_or(ours, |token| ours.located_at(token.span()))
+    };
+    let open = quote_spanned! {at(tokens.first())=> ::kt::State< };
+    let close = quote_spanned! {at(tokens.last())=> > };
+    quote! { #open #ty #close }
+}

@@ -1,0 +1,245 @@
+//! The host's own interface, a function per path of [`wire::control`](crate::wire::control).
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, header::CONTENT_LENGTH};
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+
+use super::{
+    Host,
+    lease::Use,
+    store::{StoreError, Upload},
+    worker::millis,
+};
+use crate::{
+    logs::LogReader,
+    wire::{
+        ObjectId, VERSION, codec,
+        control::{Down, LogRequest, SetTtl, Status, SwapRequest, WorkerStatus, path},
+        http::Body,
+        limits,
+        server::{Answer, Exchange},
+    },
+};
+
+/// How often a log is looked at while somebody follows it.
+const FOLLOW: Duration = Duration::from_millis(50);
+/// Piece of a log that is sent at once, bytes.
+const LOG_PIECE: usize = 64 << 10;
+/// How long an upload may pause.
+const STALLED: Duration = Duration::from_secs(60);
+
+/// A refusal: its status and words.
+type Refusal = (StatusCode, String);
+
+/// Answers one request.
+pub async fn handle(host: Arc<Host>, exchange: Exchange) {
+    let Exchange { head, body, answer } = exchange;
+    let path = head.uri.path();
+    // Who resets a request does not want the answer; nothing is to be done about it.
+    let _ = match (&head.method, path) {
+        (&Method::POST, path::STATUS) => answer.value(&status(&host).await).await,
+        (&Method::POST, path::MISSING) => {
+            answered(body, answer, |ids: Vec<ObjectId>| async {
+                host.lease.touch();
+                host.store.missing(ids)
+            })
+            .await
+        }
+        (&Method::POST, path::SWAP) => {
+            answered(body, answer, |request: SwapRequest| async {
+                host.lease.touch();
+                let swapped = host.supervisor.swap(request).await;
+                host.lease.touch();
+                swapped
+            })
+            .await
+        }
+        (&Method::POST, path::LOGS) => logs(&host, body, answer).await,
+        (&Method::POST, path::DEATH) => {
+            let host = &host;
+            answered(body, answer, |instance: u64| async move {
+                host.supervisor.death(instance).await
+            })
+            .await
+        }
+        (&Method::POST, path::TTL) => {
+            answered(body, answer, |ttl: SetTtl| async move {
+                host.lease.set_ttl(Duration::from_millis(ttl.ttl_ms));
+            })
+            .await
+        }
+        (&Method::POST, path::DOWN) => {
+            let host = &host;
+            answered(body, answer, |down: Down| async move {
+                host.stop("asked to", Duration::from_millis(down.grace_ms));
+            })
+            .await
+        }
+        (&Method::PUT, object) if object.starts_with(path::OBJECT) => {
+            host.lease.touch();
+            let done = upload(&host, &object[path::OBJECT.len()..], &head.headers, body).await;
+            host.lease.touch();
+            match done {
+                Ok(status) => answer.send(status, HeaderMap::new(), Bytes::new()).await,
+                Err((status, words)) => answer.refuse(status, words).await,
+            }
+        }
+        _ => {
+            let words = format!("kt {VERSION} knows no {} {path}", head.method);
+            answer.refuse(StatusCode::NOT_FOUND, words).await
+        }
+    };
+}
+
+/// Decodes the question, works, encodes the answer.
+async fn answered<Q, A, W>(
+    body: Body,
+    answer: Answer,
+    work: impl FnOnce(Q) -> W,
+) -> Result<(), h2::Error>
+where
+    Q: DeserializeOwned,
+    A: serde::Serialize,
+    W: Future<Output = A>,
+{
+    match question(body).await {
+        Ok(question) => answer.value(&work(question).await).await,
+        Err((status, words)) => answer.refuse(status, words).await,
+    }
+}
+
+async fn question<Q: DeserializeOwned>(body: Body) -> Result<Q, Refusal> {
+    let body = timeout(STALLED, body.collect(limits::CONTROL)).await;
+    let bad = |words: String| (StatusCode::BAD_REQUEST, words);
+    match body {
+        Ok(Ok(bytes)) => codec::decode(&bytes)
+            .map_err(|error| bad(format!("the question cannot be read: {error}"))),
+        Ok(Err(_)) => Err(bad("the question did not arrive whole".to_owned())),
+        Err(_) => Err((
+            StatusCode::REQUEST_TIMEOUT,
+            "the question did not arrive".to_owned(),
+        )),
+    }
+}
+
+/// How the service is. Bounded by [`limits::STATUS`].
+pub async fn status(host: &Host) -> Status {
+    let supervisor = &host.supervisor;
+    let (mut usage, mut worker_status) = (Use::None, None);
+    if let Some(worker) = supervisor.live() {
+        let health = worker.health().await;
+        usage = match health {
+            Some(health) if health.calls == 0 => Use::Idle(health.idle),
+            _ => Use::Busy,
+        };
+        worker_status = Some(WorkerStatus {
+            id: worker.id,
+            uptime_ms: millis(worker.uptime()),
+            rss: worker.resident(),
+            calls: health.map(|health| health.calls),
+        });
+    }
+    Status {
+        service: host.options.service.clone(),
+        kt_version: VERSION.to_owned(),
+        workspace: host.options.workspace.clone(),
+        host_pid: std::process::id(),
+        uptime_ms: millis(host.started.elapsed()),
+        ttl_ms: millis(host.lease.ttl()),
+        ttl_left_ms: millis(host.lease.left(usage)),
+        worker: worker_status,
+        current: supervisor
+            .good()
+            .map(|good| (good.generation, good.manifest)),
+        last_death: supervisor.last_death(),
+    }
+}
+
+async fn upload(
+    host: &Host,
+    id: &str,
+    headers: &HeaderMap,
+    mut body: Body,
+) -> Result<StatusCode, Refusal> {
+    let id: ObjectId = id
+        .parse()
+        .map_err(|error| (StatusCode::BAD_REQUEST, format!("{error}")))?;
+    if host.store.missing([id]).is_empty() {
+        return Ok(StatusCode::OK);
+    }
+    let announced = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
+    let mut upload = host.store.upload(id, announced).map_err(refuse)?;
+    loop {
+        let chunk = timeout(STALLED, body.chunk()).await.map_err(|_| {
+            let words = format!("no byte came for {} s", STALLED.as_secs());
+            (StatusCode::REQUEST_TIMEOUT, words)
+        })?;
+        let Some(chunk) = chunk else { break };
+        let chunk = chunk.map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
+        upload = blocking(upload, move |upload| upload.write(&chunk)).await?;
+        host.lease.touch();
+    }
+    tokio::task::spawn_blocking(move || upload.finish())
+        .await
+        .map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?
+        .map_err(refuse)?;
+    Ok(StatusCode::CREATED)
+}
+
+/// Works on an upload where waiting for the disk holds nobody up.
+async fn blocking(
+    mut upload: Upload,
+    work: impl FnOnce(&mut Upload) -> Result<(), StoreError> + Send + 'static,
+) -> Result<Upload, Refusal> {
+    tokio::task::spawn_blocking(move || work(&mut upload).map(|()| upload))
+        .await
+        .map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?
+        .map_err(refuse)
+}
+
+fn refuse(error: StoreError) -> Refusal {
+    let status = match &error {
+        StoreError::WrongHash { .. } | StoreError::BadName(_) => StatusCode::BAD_REQUEST,
+        StoreError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        StoreError::Full { .. } => StatusCode::INSUFFICIENT_STORAGE,
+        StoreError::NameTaken(_) => StatusCode::CONFLICT,
+        StoreError::Io { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    (status, error.to_string())
+}
+
+async fn logs(host: &Host, body: Body, answer: Answer) -> Result<(), h2::Error> {
+    let request: LogRequest = match question(body).await {
+        Ok(request) => request,
+        Err((status, words)) => return answer.refuse(status, words).await,
+    };
+    let mut reader = LogReader::open(&host.supervisor.logs(), request.from);
+    let mut sender = answer.begin(StatusCode::OK, HeaderMap::new(), false)?;
+    let mut stopping = host.stopping();
+    let mut last_round = !request.follow;
+    loop {
+        let mut piece = vec![0; LOG_PIECE];
+        match reader.read(&mut piece) {
+            Ok(0) if last_round => return sender.send(Bytes::new(), true).await,
+            Ok(0) => {
+                // At the service's end one look more: the worker's last words.
+                last_round = timeout(FOLLOW, stopping.ended()).await.is_ok();
+            }
+            Ok(read) => {
+                piece.truncate(read);
+                sender.send(piece.into(), false).await?;
+            }
+            Err(error) => {
+                host.journal
+                    .say(format_args!("failed to read the log: {error}"));
+                let words = format!("\n[kt: the log could not be read: {error}]\n");
+                return sender.send(words.into(), true).await;
+            }
+        }
+    }
+}

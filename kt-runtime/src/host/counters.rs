@@ -1,0 +1,85 @@
+//! Numbers that are never given twice: generations and worker instances of a service, over all its hosts. The file outlives
+//! the service, so that a driver of an earlier life never takes a later one's answer for its own.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use crate::wire::Generation;
+
+#[derive(Debug)]
+pub struct Counters {
+    path: PathBuf,
+    last: Mutex<Numbers>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Numbers {
+    generation: u64,
+    instance: u64,
+}
+
+impl Counters {
+    /// Goes on where the service's last host ended.
+    ///
+    /// # Errors
+    /// If the file is there and cannot be read.
+    pub fn open(directory: &Path) -> io::Result<Self> {
+        let path = directory.join("counters");
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(error),
+        };
+        let mut numbers = text
+            .split_whitespace()
+            .map(|word| word.parse().unwrap_or(0));
+        let last = Numbers {
+            generation: numbers.next().unwrap_or(0),
+            instance: numbers.next().unwrap_or(0),
+        };
+        Ok(Self {
+            path,
+            last: Mutex::new(last),
+        })
+    }
+
+    pub fn next_generation(&self) -> Generation {
+        Generation(self.advance(|last| &mut last.generation))
+    }
+
+    pub fn next_instance(&self) -> u64 {
+        self.advance(|last| &mut last.instance)
+    }
+
+    fn advance(&self, field: impl Fn(&mut Numbers) -> &mut u64) -> u64 {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        *field(&mut last) += 1;
+        // On a full disk the numbers still rise for as long as this host lives, which is what calls depend on.
+        let temporary = self.path.with_extension("new");
+        let text = format!("{} {}\n", last.generation, last.instance);
+        if fs::write(&temporary, text).is_ok() {
+            let _ = fs::rename(&temporary, &self.path);
+        }
+        *field(&mut last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::scratch::Scratch;
+
+    #[test]
+    fn numbers_rise_over_hosts() {
+        let directory = Scratch::new("counters");
+        for round in 0..3 {
+            let counters = Counters::open(directory.path()).unwrap();
+            assert_eq!(counters.next_instance(), round + 1);
+            assert_eq!(counters.next_generation(), Generation(2 * round + 1));
+            assert_eq!(counters.next_generation(), Generation(2 * round + 2));
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! How long the service lives on without activity.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout_at},
+};
+
+/// What those who know about calls say when the time is up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// Calls are in flight, or nobody can tell.
+    Busy,
+    /// The last call ended so long ago.
+    Idle(Duration),
+    /// Nothing runs that could have calls.
+    None,
+}
+
+/// The time that is left, by the monotonic clock: changes of the calendar do not touch it.
+#[derive(Debug)]
+pub struct Lease {
+    times: Mutex<Times>,
+    changed: Notify,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    ttl: Duration,
+    active: Instant,
+}
+
+impl Lease {
+    pub fn new(ttl: Duration) -> Self {
+        Self {
+            times: Mutex::new(Times {
+                ttl,
+                active: Instant::now(),
+            }),
+            changed: Notify::new(),
+        }
+    }
+
+    /// Something happened that shows that the service is wanted.
+    pub fn touch(&self) {
+        self.times().active = Instant::now();
+    }
+
+    pub fn ttl(&self) -> Duration {
+        self.times().ttl
+    }
+
+    /// Changes the time to live; it runs anew from now.
+    pub fn set_ttl(&self, ttl: Duration) {
+        let active = Instant::now();
+        *self.times() = Times { ttl, active };
+        self.changed.notify_one();
+    }
+
+    /// What is left, given what the worker says.
+    pub fn left(&self, usage: Use) -> Duration {
+        self.note(usage);
+        let Times { ttl, active } = *self.times();
+        ttl.saturating_sub(active.elapsed())
+    }
+
+    /// Resolves when the time is up. `usage` is asked only when it would be, and must answer in bounded time.
+    pub async fn expired<F: Future<Output = Use>>(&self, usage: impl Fn() -> F) {
+        loop {
+            let Times { ttl, active } = *self.times();
+            // A time that no clock reaches never comes.
+            let far = Duration::from_secs(86400 * 365);
+            let deadline = active.checked_add(ttl).unwrap_or(active + far);
+            if deadline > Instant::now() {
+                let _ = timeout_at(deadline, self.changed.notified()).await;
+                continue;
+            }
+            self.note(usage().await);
+            let Times { ttl, active } = *self.times();
+            if active.elapsed() >= ttl {
+                return;
+            }
+        }
+    }
+
+    fn note(&self, usage: Use) {
+        let now = Instant::now();
+        let seen = match usage {
+            Use::Busy => now,
+            Use::Idle(since) => now.checked_sub(since).unwrap_or(now),
+            Use::None => return,
+        };
+        let mut times = self.times();
+        times.active = times.active.max(seen);
+    }
+
+    fn times(&self) -> MutexGuard<'_, Times> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[tokio::test(start_paused = true)]
+    async fn it_ends_after_its_time_without_activity() {
+        let (lease, start) = (Lease::new(10 * MINUTE), Instant::now());
+        lease.expired(async || Use::None).await;
+        assert_eq!(start.elapsed().as_secs(), 600);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_in_flight_and_calls_since_then_keep_it() {
+        let (lease, start) = (Lease::new(10 * MINUTE), Instant::now());
+        let asked = AtomicUsize::new(0);
+        // A call until minute 14, as seen at minutes 10 and 20.
+        lease
+            .expired(|| {
+                asked.fetch_add(1, Ordering::Relaxed);
+                let running = start.elapsed() < 14 * MINUTE;
+                async move {
+                    match running {
+                        true => Use::Busy,
+                        false => Use::Idle(start.elapsed() - 14 * MINUTE),
+                    }
+                }
+            })
+            .await;
+        assert_eq!(start.elapsed().as_secs(), 24 * 60);
+        assert_eq!(asked.into_inner(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_time_counts_from_its_setting() {
+        let (lease, start) = (Lease::new(10 * MINUTE), Instant::now());
+        let set = async {
+            tokio::time::sleep(5 * MINUTE).await;
+            lease.set_ttl(MINUTE);
+        };
+        tokio::join!(lease.expired(async || Use::None), set);
+        assert_eq!(start.elapsed().as_secs(), 6 * 60);
+        assert_eq!(lease.left(Use::Busy), MINUTE);
+    }
+}

@@ -1,0 +1,114 @@
+//! One host per service: a file that is locked (`flock(2)`) for as long as the host lives, with the host's process id in it.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, Read, Seek, Write},
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+/// The lock, held until it is dropped or the process ends in whatever way.
+#[derive(Debug)]
+pub struct ServiceLock {
+    file: File,
+    path: PathBuf,
+}
+
+/// What came of trying to take it.
+#[derive(Debug)]
+pub enum TryLock {
+    Held(ServiceLock),
+    /// Another process has it; its id, if it has written it already.
+    Taken(Option<u32>),
+}
+
+impl ServiceLock {
+    /// Takes the lock if nobody has it.
+    ///
+    /// # Errors
+    /// If the file cannot be made or locked.
+    pub fn try_acquire(path: &Path) -> io::Result<TryLock> {
+        loop {
+            let mut file = File::options()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(path)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    let mut text = String::new();
+                    file.read_to_string(&mut text)?;
+                    return Ok(TryLock::Taken(text.trim().parse().ok()));
+                }
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+            // The former holder may have removed the file between our open and our lock: then this one locks nothing.
+            if !same_file(&file, path) {
+                continue;
+            }
+            file.set_len(0)?;
+            file.rewind()?;
+            file.write_all(std::process::id().to_string().as_bytes())?;
+            let path = path.to_owned();
+            return Ok(TryLock::Held(Self { file, path }));
+        }
+    }
+
+    /// Removes the file and releases the lock.
+    pub fn remove(self) {
+        if same_file(&self.file, &self.path) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Whether a process has the file at `path` open: its number in a lock file proves little once the process is gone and its
+/// number given to another. Source: `/proc/<pid>/fd`, proc(5).
+pub fn holds_open(pid: u32, path: &Path) -> bool {
+    let (Ok(wanted), Ok(entries)) = (fs::metadata(path), fs::read_dir(format!("/proc/{pid}/fd")))
+    else {
+        return false;
+    };
+    entries.flatten().any(|entry| {
+        fs::metadata(entry.path())
+            .is_ok_and(|open| (open.dev(), open.ino()) == (wanted.dev(), wanted.ino()))
+    })
+}
+
+fn same_file(file: &File, path: &Path) -> bool {
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(open), Ok(named)) => (open.dev(), open.ino()) == (named.dev(), named.ino()),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::scratch::Scratch;
+
+    #[test]
+    fn one_holder_at_a_time_who_is_known_by_its_id() {
+        let directory = Scratch::new("lock");
+        let path = directory.path().join("lock");
+        let TryLock::Held(lock) = ServiceLock::try_acquire(&path).unwrap() else {
+            panic!("a free lock was taken");
+        };
+        let own = std::process::id();
+        assert!(holds_open(own, &path));
+        // flock belongs to the open file: a second open of this process is another holder.
+        assert!(matches!(
+            ServiceLock::try_acquire(&path).unwrap(),
+            TryLock::Taken(Some(pid)) if pid == own
+        ));
+        lock.remove();
+        assert!(!path.exists());
+        assert!(!holds_open(own, &path));
+        assert!(matches!(
+            ServiceLock::try_acquire(&path).unwrap(),
+            TryLock::Held(_)
+        ));
+    }
+}

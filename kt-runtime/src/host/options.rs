@@ -1,0 +1,134 @@
+//! What a host is told at its start, and how that travels as arguments of a command line.
+
+use std::{
+    ffi::{OsStr, OsString},
+    path::PathBuf,
+    time::Duration,
+};
+
+use crate::wire::limits;
+
+/// How long a service lives without activity unless it is told otherwise.
+pub const DEFAULT_TTL: Duration = Duration::from_secs(600);
+
+/// Everything a host is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostOptions {
+    pub service: String,
+    /// Where the service keeps objects, logs and its journal.
+    pub directory: PathBuf,
+    /// The socket to listen on. Its directory is the caller's alone (0700) and also gets the lock.
+    pub socket: PathBuf,
+    /// Root of the workspace that the service is for, to tell services of one name apart.
+    pub workspace: String,
+    /// The workers' directory; `/` if it does not exist.
+    pub working_directory: PathBuf,
+    pub inactivity_ttl: Duration,
+    /// File with the token that every connection must bring; without one the socket's mode and the peer's uid decide.
+    pub token_file: Option<PathBuf>,
+    /// Limit of a call's arguments or result, bytes.
+    pub body_limit: usize,
+}
+
+impl HostOptions {
+    /// The command line after the program and its `host`.
+    pub fn arguments(&self) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> = Vec::new();
+        let mut put = |name: &str, value: &OsStr| arguments.extend([name.into(), value.to_owned()]);
+        put("--service", self.service.as_ref());
+        put("--dir", self.directory.as_ref());
+        put("--socket", self.socket.as_ref());
+        put("--workspace", self.workspace.as_ref());
+        put("--cwd", self.working_directory.as_ref());
+        put(
+            "--ttl-ms",
+            self.inactivity_ttl.as_millis().to_string().as_ref(),
+        );
+        put("--body-limit", self.body_limit.to_string().as_ref());
+        if let Some(file) = &self.token_file {
+            put("--token-file", file.as_ref());
+        }
+        arguments
+    }
+
+    /// The inverse of [`arguments`](Self::arguments).
+    ///
+    /// # Errors
+    /// If an argument is unknown, lacks its value, or one that is needed is missing; in words.
+    pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, String> {
+        let mut arguments = arguments.into_iter();
+        let (mut service, mut directory, mut socket) = (None, None, None);
+        let mut workspace = String::new();
+        let mut working_directory = PathBuf::from("/");
+        let mut inactivity_ttl = DEFAULT_TTL;
+        let mut token_file = None;
+        let mut body_limit = limits::BODY;
+        while let Some(name) = arguments.next() {
+            let name = name.to_string_lossy().into_owned();
+            let value = arguments
+                .next()
+                .ok_or_else(|| format!("{name} needs a value"))?;
+            let number = || -> Result<u64, String> {
+                let text = value.to_string_lossy();
+                text.parse()
+                    .map_err(|_| format!("{name} needs a number, not `{text}`"))
+            };
+            match name.as_str() {
+                "--service" => service = Some(value.to_string_lossy().into_owned()),
+                "--dir" => directory = Some(value.into()),
+                "--socket" => socket = Some(value.into()),
+                "--workspace" => workspace = value.to_string_lossy().into_owned(),
+                "--cwd" => working_directory = value.into(),
+                "--ttl-ms" => inactivity_ttl = Duration::from_millis(number()?),
+                "--body-limit" => {
+                    body_limit = usize::try_from(number()?).map_err(|error| error.to_string())?;
+                }
+                "--token-file" => token_file = Some(value.into()),
+                _ => return Err(format!("unknown argument {name}")),
+            }
+        }
+        let missing = |name: &str| format!("{name} is missing");
+        Ok(Self {
+            service: service.ok_or_else(|| missing("--service"))?,
+            directory: directory.ok_or_else(|| missing("--dir"))?,
+            socket: socket.ok_or_else(|| missing("--socket"))?,
+            workspace,
+            working_directory,
+            inactivity_ttl,
+            token_file,
+            body_limit,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_survive_a_command_line() {
+        let options = HostOptions {
+            service: "alice-app".into(),
+            directory: "/cache/a b".into(),
+            socket: "/run/kt/alice-app/socket".into(),
+            workspace: "/src/app".into(),
+            working_directory: "/src".into(),
+            inactivity_ttl: Duration::from_millis(1500),
+            token_file: Some("/run/token".into()),
+            body_limit: 5,
+        };
+        assert_eq!(HostOptions::parse(options.arguments()), Ok(options));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_command_line_is_said() {
+        let parse = |text: &str| HostOptions::parse(text.split(' ').map(OsString::from));
+        assert_eq!(parse("--dir").unwrap_err(), "--dir needs a value");
+        assert_eq!(parse("--dir /d").unwrap_err(), "--service is missing");
+        assert_eq!(parse("--what 1").unwrap_err(), "unknown argument --what");
+        assert_eq!(
+            parse("--ttl-ms ten").unwrap_err(),
+            "--ttl-ms needs a number, not `ten`"
+        );
+    }
+}

@@ -1,0 +1,167 @@
+//! The process of one worker: its start with the descriptors it inherits, its end, and what it leaves in its pipes.
+
+use std::{
+    fs::File,
+    io::{self, PipeReader, Read},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::process::CommandExt,
+    },
+    path::Path,
+    process::{Command, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+};
+
+use tokio::{net::UnixStream, sync::oneshot};
+
+use crate::{
+    logs::LogWriter,
+    sys::{
+        process::{self, Ended},
+        stdio,
+    },
+    wire::worker,
+};
+
+/// What a pipe holds at most, unless its owner enlarged it (`pipe(7)`): a descendant that prints on and on is not read
+/// further than this.
+const PIPE: u64 = 1 << 20;
+/// How much of the end of a dead worker's output is kept for messages.
+const TAIL: usize = 4 << 10;
+
+/// A worker's process.
+#[derive(Debug)]
+pub struct Process {
+    pub pid: u32,
+    reaped: Arc<Mutex<bool>>,
+    output: [PipeReader; 2],
+}
+
+/// What a worker is started with.
+#[derive(Debug)]
+pub struct Start<'a> {
+    pub launcher: &'a Path,
+    /// The service's directory.
+    pub service: &'a Path,
+    pub working_directory: &'a Path,
+}
+
+impl Process {
+    /// Starts a worker. The calling thread must live as long as the host: the worker is killed when it ends.
+    ///
+    /// # Errors
+    /// If the launcher cannot be executed.
+    pub fn start(
+        start: &Start<'_>,
+    ) -> io::Result<(Self, UnixStream, oneshot::Receiver<io::Result<Ended>>)> {
+        let (near, far) = std::os::unix::net::UnixStream::pair()?;
+        near.set_nonblocking(true)?;
+        let near = UnixStream::from_std(near)?;
+        let (stdout_reader, stdout) = io::pipe()?;
+        let (stderr_reader, stderr) = io::pipe()?;
+        let mut command = Command::new(start.launcher);
+        for (name, _) in std::env::vars_os() {
+            if name.as_encoded_bytes().starts_with(b"KT_") {
+                command.env_remove(name);
+            }
+        }
+        let directory = match start.working_directory.is_dir() {
+            true => start.working_directory,
+            false => Path::new("/"),
+        };
+        command
+            .env(worker::ENV, start.service)
+            .current_dir(directory)
+            .stdin(Stdio::null())
+            .stdout(stdout)
+            .stderr(stderr)
+            .process_group(0);
+        let inherited: [&dyn AsFd; 3] = [&far, &stdout_reader, &stderr_reader];
+        process::bind_to_parent(&mut command, &inherited)?;
+        let pid = command.spawn()?.id();
+
+        let reaped = Arc::new(Mutex::new(false));
+        let process = Self {
+            pid,
+            reaped: Arc::clone(&reaped),
+            output: [stdout_reader, stderr_reader],
+        };
+        let (sender, ended) = oneshot::channel();
+        // A thread, because only wait4 tells the memory, and pidfds to wait for asynchronously need Linux 5.3.
+        let reaper = thread::Builder::new()
+            .name(format!("kt-reap-{pid}"))
+            .stack_size(64 << 10)
+            .spawn(move || {
+                let _ = sender.send(wait(pid, &reaped));
+            });
+        if let Err(error) = reaper {
+            process.kill();
+            return Err(error);
+        }
+        Ok((process, near, ended))
+    }
+
+    /// Kills the worker, unless it has ended.
+    pub fn kill(&self) {
+        let reaped = self.reaped.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*reaped {
+            process::signal(self.pid, false, libc::SIGKILL);
+        }
+    }
+
+    /// Resident memory in bytes.
+    pub fn resident(&self) -> Option<u64> {
+        process::resident(self.pid)
+    }
+
+    /// Moves what the dead worker had printed and not read itself to the log, and returns the end of it.
+    pub fn drain(&self, logs: &Path) -> io::Result<String> {
+        let mut left = Vec::new();
+        for pipe in &self.output {
+            stdio::set_nonblocking(pipe.as_fd())?;
+            match pipe.take(PIPE).read_to_end(&mut left) {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+                _ => {}
+            }
+        }
+        if !left.is_empty() {
+            LogWriter::open(logs)?.append(&left);
+        }
+        let tail = &left[left.len().saturating_sub(TAIL)..];
+        Ok(String::from_utf8_lossy(tail).trim().to_owned())
+    }
+}
+
+fn wait(pid: u32, reaped: &Mutex<bool>) -> io::Result<Ended> {
+    process::wait_for_end(pid)?;
+    // From here on nobody signals this number: it may soon be another's.
+    let mut reaped = reaped.lock().unwrap_or_else(PoisonError::into_inner);
+    *reaped = true;
+    // What the worker started in its group would hold its ports and devices against the next worker. The group cannot be
+    // another's yet, because its leader is still a zombie.
+    process::signal(pid, true, libc::SIGTERM);
+    process::reap(pid)
+}
+
+/// Says why a launcher could not be started, with what usually helps.
+pub fn explain(launcher: &Path, error: &io::Error) -> String {
+    let help = match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            ": is its file system mounted noexec? KT_HOME names another place for it"
+        }
+        io::ErrorKind::NotFound => ": it, or the dynamic linker that it names, does not exist",
+        _ => "",
+    };
+    let size = File::open(launcher).and_then(|file| file.metadata());
+    let size = size.map_or(0, |data| data.len());
+    format!(
+        "failed to execute {} ({size} bytes): {error}{help}",
+        launcher.display()
+    )
+}
+
+/// A copy of a connection's descriptor that is sent to the worker.
+pub fn release(stream: UnixStream) -> io::Result<OwnedFd> {
+    Ok(stream.into_std()?.into())
+}

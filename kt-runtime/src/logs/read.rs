@@ -1,0 +1,148 @@
+//! Reading from a position on, while others append.
+
+use std::{
+    fs::File,
+    io,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+};
+
+use super::{name, segments};
+use crate::wire::control::LogFrom;
+
+/// Reads the log from a position to its end, again and again.
+#[derive(Debug)]
+pub struct LogReader {
+    directory: PathBuf,
+    segment: Option<(u64, File)>,
+    position: u64,
+}
+
+impl LogReader {
+    /// Starts at a position; one that is no longer kept becomes the oldest that is.
+    pub fn open(directory: &Path, from: LogFrom) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            segment: None,
+            position: match from {
+                LogFrom::Start => 0,
+                LogFrom::Position(position) => position,
+            },
+        }
+    }
+
+    /// The position of the next byte.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Reads into `buffer`; 0 if there is nothing more at present.
+    ///
+    /// # Errors
+    /// If the directory or a file in it cannot be read. A log that has not begun is empty.
+    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = self.read_segment(buffer)?;
+            if read > 0 {
+                return Ok(read);
+            }
+            let all = match segments(&self.directory) {
+                Ok(all) => all,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+                Err(error) => return Err(error),
+            };
+            let next = match &self.segment {
+                None => all
+                    .iter()
+                    .rfind(|&&base| base <= self.position)
+                    .or(all.first()),
+                Some((base, _)) => all.iter().find(|&next| next > base),
+            };
+            let Some(&next) = next else { return Ok(0) };
+            // Written to between our read and the look at the directory: the rest of it comes first.
+            let read = self.read_segment(buffer)?;
+            if read > 0 {
+                return Ok(read);
+            }
+            match File::open(self.directory.join(name(next))) {
+                Ok(file) => self.enter(next, file)?,
+                // Pruned since: look again.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn enter(&mut self, base: u64, file: File) -> io::Result<()> {
+        let end = base + file.metadata()?.len();
+        // Past the end there is nothing: whoever asks for that gets what comes.
+        self.position = match self.segment {
+            None => self.position.clamp(base, end),
+            Some(_) => base,
+        };
+        self.segment = Some((base, file));
+        Ok(())
+    }
+
+    fn read_segment(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some((base, file)) = &self.segment else {
+            return Ok(0);
+        };
+        let read = file.read_at(buffer, self.position - base)?;
+        self.position += read as u64;
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        logs::{LogWriter, SEGMENT},
+        sys::scratch::Scratch,
+    };
+
+    fn read_all(reader: &mut LogReader) -> Vec<u8> {
+        let (mut all, mut buffer) = (Vec::new(), vec![0; 100_000]);
+        loop {
+            match reader.read(&mut buffer).unwrap() {
+                0 => return all,
+                read => all.extend(&buffer[..read]),
+            }
+        }
+    }
+
+    #[test]
+    fn a_reader_follows_a_writer_through_segments() {
+        let directory = Scratch::new("log-follow");
+        let mut reader = LogReader::open(directory.path(), LogFrom::Start);
+        assert_eq!(read_all(&mut reader), b"");
+        let mut writer = LogWriter::open(directory.path()).unwrap();
+        let mut expected = Vec::new();
+        for round in 0..10_u8 {
+            let chunk = vec![round; 900 << 10];
+            expected.extend(&chunk);
+            writer.append(&chunk);
+            if round % 3 == 0 {
+                assert!(read_all(&mut reader) == expected);
+                expected.clear();
+            }
+        }
+        assert_eq!(reader.position(), writer.position());
+    }
+
+    #[test]
+    fn positions_outside_the_log_become_its_ends() {
+        let directory = Scratch::new("log-ends");
+        let mut writer = LogWriter::open(directory.path()).unwrap();
+        let mut later = LogReader::open(directory.path(), LogFrom::Position(1 << 40));
+        assert_eq!(read_all(&mut later), b"");
+        for _ in 0..6 {
+            writer.append(&vec![b'.'; SEGMENT as usize]);
+        }
+        let mut reader = LogReader::open(directory.path(), LogFrom::Position(7));
+        assert_eq!(read_all(&mut reader).len() as u64, 4 * SEGMENT);
+        let mut tail = LogReader::open(directory.path(), LogFrom::Position(6 * SEGMENT - 3));
+        assert_eq!(read_all(&mut tail), b"...");
+    }
+}

@@ -1,0 +1,117 @@
+use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
+
+use kt::{
+    host,
+    wire::control::{Down, SetTtl, path},
+};
+
+use crate::service::{Build, Service, exists, gone, signal, soon};
+
+#[tokio::test]
+async fn a_service_that_nobody_uses_ends_and_takes_its_store_along() {
+    let mut service = Service::with(|options| options.inactivity_ttl = Duration::from_millis(300));
+    let swapped = service.swap(&Build::new("app", "one")).await.unwrap();
+    assert!(service.ended().await.success());
+    gone(swapped.worker.pid).await;
+    assert!(!exists(&service.options.socket));
+    assert!(!exists(&service.options.directory.join("objects")));
+    assert!(!exists(&service.options.directory.join("loaded")));
+    assert!(exists(&service.options.directory.join("host.log")));
+}
+
+#[tokio::test]
+async fn a_call_in_flight_keeps_the_service() {
+    let mut service = Service::with(|options| options.inactivity_ttl = Duration::from_millis(300));
+    service.swap(&Build::new("app", "one")).await.unwrap();
+    let mut driver = service.driver().await;
+    driver.ask("begin").await.unwrap();
+    // Three times its time to live, by the host's own clock.
+    let start = service.status().await.uptime_ms;
+    loop {
+        let status = service.status().await;
+        assert_eq!(status.worker.unwrap().calls, Some(1));
+        if status.uptime_ms > start + 900 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    driver.ask("finish").await.unwrap();
+    assert!(service.ended().await.success());
+}
+
+#[tokio::test]
+async fn the_time_to_live_can_be_changed() {
+    let mut service = Service::start();
+    assert_eq!(service.status().await.ttl_ms, 60_000);
+    let control = service.control().await;
+    soon(control.ask::<_, ()>(path::TTL, &SetTtl { ttl_ms: 100 }))
+        .await
+        .unwrap();
+    assert!(service.ended().await.success());
+}
+
+#[tokio::test]
+async fn down_answers_and_then_everything_is_gone() {
+    let mut service = Service::start();
+    let swapped = service.swap(&Build::new("app", "one")).await.unwrap();
+    let mut driver = service.driver().await;
+    driver.ask("begin").await.unwrap();
+    driver.ask("stubborn").await.unwrap();
+    let control = service.control().await;
+    soon(control.ask::<_, ()>(path::DOWN, &Down { grace_ms: 50 }))
+        .await
+        .unwrap();
+    assert!(service.ended().await.success());
+    gone(swapped.worker.pid).await;
+    assert!(!exists(&service.options.socket));
+}
+
+#[tokio::test]
+async fn a_signal_ends_it_as_orderly() {
+    let mut service = Service::start();
+    let swapped = service.swap(&Build::new("app", "one")).await.unwrap();
+    signal(service.pid(), "TERM");
+    assert!(service.ended().await.success());
+    gone(swapped.worker.pid).await;
+    assert!(!exists(&service.options.socket));
+}
+
+#[tokio::test]
+async fn the_second_host_of_a_service_steps_back() {
+    let service = Service::start();
+    assert_eq!(service.said, host::READY);
+    let (mut rival, said) = service.rival();
+    assert_eq!(said, host::TAKEN);
+    assert!(rival.wait().unwrap().success());
+    assert_eq!(service.status().await.host_pid, service.pid());
+}
+
+#[tokio::test]
+async fn the_socket_of_a_killed_host_is_replaced() {
+    let mut service = Service::start();
+    let first = service.pid();
+    service.kill();
+    assert!(exists(&service.options.socket));
+    service.crash_and_restart();
+    assert_eq!(service.said, host::READY);
+    assert_ne!(service.status().await.host_pid, first);
+}
+
+#[tokio::test]
+async fn socket_and_directories_are_the_users_alone() {
+    let service = Service::start();
+    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&service.options.socket), 0o600);
+    assert_eq!(mode(service.options.socket.parent().unwrap()), 0o700);
+    assert_eq!(mode(&service.options.directory), 0o700);
+}
+
+#[tokio::test]
+async fn the_host_leads_a_session_of_its_own() {
+    let service = Service::start();
+    let stat = fs::read_to_string(format!("/proc/{}/stat", service.pid())).unwrap();
+    // After the name in brackets: state, parent, group, session.
+    let (_, rest) = stat.rsplit_once(") ").unwrap();
+    let fields: Vec<&str> = rest.split(' ').collect();
+    assert_eq!(fields[3], service.pid().to_string());
+}

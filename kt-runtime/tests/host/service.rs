@@ -1,0 +1,340 @@
+//! A service for one test: a directory, a host in it, and what `cargo kt` and drivers say to it.
+
+use std::{
+    ffi::OsString,
+    fs,
+    future::Future,
+    io::{BufRead, BufReader},
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use http::{Method, StatusCode};
+use kt::{
+    host::{self, HostOptions},
+    wire::{
+        ObjectId, VERSION,
+        client::{self, Client, RequestError},
+        control::{Status, SwapRefused, SwapRequest, Swapped, path},
+        manifest::{CrateObject, Layer, Manifest, Object, WorkerFiles},
+        preamble::{self, Purpose, Verdict},
+    },
+};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader as AsyncReader},
+    net::UnixStream,
+};
+
+/// Longer than anything here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+const ARGUMENTS: &str = "TEST_HOST";
+
+/// Fails the test when something does not come.
+pub async fn soon<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, work)
+        .await
+        .expect("waited too long")
+}
+
+/// The process that [`Service::start`] starts.
+pub fn host_main() {
+    let arguments = std::env::var_os(ARGUMENTS).expect("started by a test");
+    let arguments = arguments
+        .as_bytes()
+        .split(|&byte| byte == b'\n')
+        .map(|argument| OsString::from_vec(argument.to_vec()));
+    let code = host::main(HostOptions::parse(arguments).unwrap());
+    std::process::exit(i32::from(code != std::process::ExitCode::SUCCESS));
+}
+
+pub struct Service {
+    pub root: TempDir,
+    pub options: HostOptions,
+    host: Child,
+    /// What it says first.
+    pub said: String,
+    // Open until the end: the host closes its side itself.
+    _stdout: BufReader<ChildStdout>,
+}
+
+impl Service {
+    pub fn start() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub fn with(change: impl FnOnce(&mut HostOptions)) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let mut options = HostOptions {
+            service: "test".into(),
+            directory: root.path().join("cache"),
+            socket: root.path().join("run/socket"),
+            workspace: "/workspace".into(),
+            working_directory: root.path().to_owned(),
+            inactivity_ttl: Duration::from_secs(60),
+            token_file: None,
+            body_limit: 1 << 20,
+        };
+        change(&mut options);
+        let (host, said, stdout) = start_host(&options);
+        Self {
+            root,
+            options,
+            host,
+            said,
+            _stdout: stdout,
+        }
+    }
+
+    /// Kills the host as nobody should, and starts another.
+    pub fn crash_and_restart(&mut self) {
+        self.kill();
+        (self.host, self.said, self._stdout) = start_host(&self.options);
+    }
+
+    pub fn kill(&mut self) {
+        self.host.kill().unwrap();
+        self.host.wait().unwrap();
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.host.id()
+    }
+
+    /// A second host for the same service.
+    pub fn rival(&self) -> (Child, String) {
+        let (host, said, _) = start_host(&self.options);
+        (host, said)
+    }
+
+    /// Waits for the host's end.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let pid = self.pid();
+        let mut host = std::mem::replace(&mut self.host, Command::new("true").spawn().unwrap());
+        let waiting = tokio::task::spawn_blocking(move || host.wait().unwrap());
+        match tokio::time::timeout(PATIENCE, waiting).await {
+            Ok(status) => status.unwrap(),
+            Err(_) => {
+                signal(pid, "KILL");
+                panic!("the host does not end");
+            }
+        }
+    }
+
+    pub async fn control(&self) -> Client {
+        let stream = self.call_on(Purpose::Control, b"").await.unwrap();
+        let (client, connection) = Client::start(stream).await.unwrap();
+        tokio::spawn(connection);
+        client
+    }
+
+    pub async fn call_on(&self, purpose: Purpose, token: &[u8]) -> Result<UnixStream, Verdict> {
+        let mut stream = UnixStream::connect(&self.options.socket).await.unwrap();
+        match soon(preamble::call_on(&mut stream, purpose, token)).await {
+            Ok(Verdict::Welcome) => Ok(stream),
+            Ok(other) => Err(other),
+            Err(error) => panic!("no verdict: {error}"),
+        }
+    }
+
+    pub async fn driver(&self) -> Driver {
+        let stream = self.call_on(Purpose::Data, b"").await.unwrap();
+        Driver(AsyncReader::new(stream))
+    }
+
+    pub async fn status(&self) -> Status {
+        let control = self.control().await;
+        soon(control.ask(path::STATUS, &())).await.unwrap()
+    }
+
+    /// Uploads what is missing and swaps.
+    pub async fn swap(&self, build: &Build) -> Result<Swapped, SwapRefused> {
+        self.swap_with(build, false).await
+    }
+
+    pub async fn swap_with(
+        &self,
+        build: &Build,
+        replace_worker: bool,
+    ) -> Result<Swapped, SwapRefused> {
+        let control = self.control().await;
+        for bytes in &build.files {
+            let status = upload(&control, &id(bytes).to_string(), bytes.clone()).await;
+            assert!(status.unwrap().is_success());
+        }
+        let request = SwapRequest {
+            manifest: build.manifest.clone(),
+            replace_worker,
+        };
+        soon(control.ask(path::SWAP, &request)).await.unwrap()
+    }
+
+    /// Names of the files in a directory of the service's.
+    pub fn files(&self, directory: &str) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(self.options.directory.join(directory)) else {
+            return Vec::new();
+        };
+        entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.host.kill();
+        let _ = self.host.wait();
+        if std::thread::panicking() {
+            let journal = fs::read_to_string(self.options.directory.join("host.log"));
+            eprintln!("host.log:\n{}", journal.unwrap_or_default());
+        }
+    }
+}
+
+fn start_host(options: &HostOptions) -> (Child, String, BufReader<ChildStdout>) {
+    let arguments = options.arguments().join("\n".as_ref());
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--ignored", "--exact", "process", "--nocapture"])
+        .env(ARGUMENTS, arguments)
+        .env("KT_SECRET", "not for workers")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    host::detach(&mut command);
+    let mut child = command.spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    // libtest speaks too.
+    let mut said = String::new();
+    let mut line = String::new();
+    while said.is_empty() && stdout.read_line(&mut line).unwrap() > 0 {
+        if let Some(start) = line.find("kt-host:") {
+            said = line[start..].trim().to_owned();
+        }
+        line.clear();
+    }
+    (child, said, stdout)
+}
+
+/// A driver's connection to the worker of these tests.
+pub struct Driver(AsyncReader<UnixStream>);
+
+impl Driver {
+    pub async fn say(&mut self, line: &str) {
+        let stream = self.0.get_mut();
+        soon(stream.write_all(format!("{line}\n").as_bytes()))
+            .await
+            .unwrap();
+    }
+
+    /// The worker's answer; `None` if it is gone.
+    pub async fn ask(&mut self, line: &str) -> Option<String> {
+        self.say(line).await;
+        let mut answer = String::new();
+        match soon(self.0.read_line(&mut answer)).await {
+            Ok(0) | Err(_) => None,
+            Ok(_) => Some(answer.trim_end().to_owned()),
+        }
+    }
+}
+
+/// A manifest and the files that it names.
+pub struct Build {
+    pub manifest: Manifest,
+    pub files: Vec<Vec<u8>>,
+}
+
+impl Build {
+    /// A program with one crate, whose content is `code`.
+    pub fn new(program: &str, code: &str) -> Self {
+        let test = std::env::current_exe().unwrap();
+        let launcher = format!(
+            "#!/bin/sh\nexec '{}' --ignored --exact process --nocapture\n",
+            test.display()
+        );
+        Self::launched_by(&launcher, program, code)
+    }
+
+    pub fn launched_by(launcher: &str, program: &str, code: &str) -> Self {
+        let mut files = Vec::new();
+        let mut object = |name: String, text: &str| {
+            files.push(text.as_bytes().to_vec());
+            Object {
+                id: id(text.as_bytes()),
+                name,
+                size: text.len() as u64,
+                // The code of crates, and nothing for the rest, which is the same in all builds.
+                build_id: if text == code {
+                    code.to_owned()
+                } else {
+                    String::new()
+                },
+            }
+        };
+        let manifest = Manifest {
+            program: program.to_owned(),
+            kt_version: VERSION.to_owned(),
+            rustc: "rustc 1.95.0".to_owned(),
+            target: "x86_64-unknown-linux-gnu".to_owned(),
+            profile: "dev".to_owned(),
+            worker: WorkerFiles {
+                launcher: object("kt-launcher".into(), launcher),
+                libstd: object("libstd-0.so".into(), "std"),
+                base: Layer {
+                    object: object("libkt-base-0.so".into(), "base"),
+                    crates: Vec::new(),
+                },
+            },
+            layers: Vec::new(),
+            crates: vec![CrateObject {
+                object: object(format!("libkt-app-{code}.so"), code),
+                package: "app".into(),
+                crate_name: "app".into(),
+                sources: code.into(),
+                functions: Vec::new(),
+                states: Vec::new(),
+            }],
+        };
+        Self { manifest, files }
+    }
+}
+
+pub fn id(bytes: &[u8]) -> ObjectId {
+    ObjectId(*blake3::hash(bytes).as_bytes())
+}
+
+pub async fn upload(
+    control: &Client,
+    id: &str,
+    bytes: Vec<u8>,
+) -> Result<StatusCode, RequestError> {
+    let request = client::request(Method::PUT, &format!("{}{id}", path::OBJECT));
+    let response = soon(control.request(request, Bytes::from(bytes)))
+        .await
+        .map_err(RequestError::Http)?;
+    let status = response.status();
+    Client::answer(response).await.map(|_| status)
+}
+
+pub fn signal(pid: u32, name: &str) {
+    let kill = Command::new("kill")
+        .args([&format!("-{name}"), &pid.to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+}
+
+/// Waits until a process is gone; a zombie is.
+pub async fn gone(pid: u32) {
+    let stat = PathBuf::from(format!("/proc/{pid}/stat"));
+    let deadline = Instant::now() + PATIENCE;
+    while fs::read_to_string(&stat).is_ok_and(|text| !text.contains(") Z")) {
+        assert!(Instant::now() < deadline, "process {pid} does not end");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+pub fn exists(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}

@@ -1,0 +1,176 @@
+//! A worker without code: it loads by looking at files, and does what its connections tell it, a line each.
+
+use std::{
+    os::fd::{FromRawFd, OwnedFd},
+    process,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use kt::wire::{
+    PROTOCOL, VERSION, channel,
+    control::{LoadedObject, StateOutcome},
+    worker::{FD, FromWorker, Loaded, ToWorker, WorkerConfig},
+};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::UnixStream,
+    sync::Notify,
+};
+
+/// Programs whose loading goes wrong.
+pub const REFUSE: &str = "refuse";
+pub const ABORT: &str = "abort";
+
+#[derive(Default)]
+struct State {
+    generation: AtomicU64,
+    calls: AtomicU64,
+    finished: Notify,
+    stubborn: AtomicBool,
+}
+
+pub fn main() -> ! {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(run());
+    process::exit(0);
+}
+
+async fn run() {
+    // SAFETY: the host gives this descriptor to its workers, and nothing else here owns it.
+    let host = unsafe { OwnedFd::from_raw_fd(FD) };
+    let host = std::os::unix::net::UnixStream::from(host);
+    host.set_nonblocking(true).unwrap();
+    let host = UnixStream::from_std(host).unwrap();
+    let (mut sender, mut receiver) = channel::split(&host);
+    let (state, start) = (Arc::new(State::default()), Instant::now());
+    let mut config = None;
+    while let Some(message) = receiver.receive::<ToWorker>().await.unwrap() {
+        let answer = match message {
+            ToWorker::Start(given) => {
+                config = Some(given);
+                FromWorker::Started {
+                    protocol: std::env::var("FAKE_PROTOCOL")
+                        .map_or(PROTOCOL, |text| text.parse().unwrap()),
+                    kt_version: VERSION.to_owned(),
+                }
+            }
+            ToWorker::Load {
+                generation,
+                manifest,
+            } => {
+                let loaded = load(&manifest, config.as_ref().unwrap());
+                if loaded.is_ok() {
+                    state.generation.store(generation.0, Ordering::SeqCst);
+                }
+                FromWorker::Loaded(loaded)
+            }
+            ToWorker::Status => FromWorker::Status {
+                calls: state.calls.load(Ordering::SeqCst),
+                idle_ms: start.elapsed().as_millis() as u64,
+            },
+            ToWorker::Connection => {
+                let stream = std::os::unix::net::UnixStream::from(receiver.descriptor().unwrap());
+                let stream = UnixStream::from_std(stream).unwrap();
+                tokio::spawn(converse(stream, Arc::clone(&state)));
+                continue;
+            }
+            ToWorker::Drain { .. } => {
+                tokio::spawn(drain(Arc::clone(&state)));
+                continue;
+            }
+        };
+        sender.send(&answer, None).await.unwrap();
+    }
+}
+
+fn load(manifest: &kt::wire::manifest::Manifest, config: &WorkerConfig) -> Result<Loaded, String> {
+    match manifest.program.as_str() {
+        REFUSE => return Err("refused as told".to_owned()),
+        ABORT => process::abort(),
+        _ => {}
+    }
+    for object in manifest.objects() {
+        let length = std::fs::metadata(config.objects.join(&object.name))
+            .map_err(|error| format!("{}: {error}", object.name))?
+            .len();
+        assert_eq!(length, object.size, "{}", object.name);
+    }
+    let objects = manifest.crates.iter().map(|object| LoadedObject {
+        name: object.object.name.clone(),
+        build_id: object.object.build_id.clone(),
+    });
+    Ok(Loaded {
+        objects: objects.collect(),
+        states: Vec::<StateOutcome>::new(),
+        load_us: 1,
+    })
+}
+
+async fn drain(state: Arc<State>) {
+    while state.stubborn.load(Ordering::SeqCst) || state.calls.load(Ordering::SeqCst) > 0 {
+        state.finished.notified().await;
+    }
+    process::exit(0);
+}
+
+async fn converse(stream: UnixStream, state: Arc<State>) {
+    let mut lines = BufReader::new(stream).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        let (command, argument) = line.split_once(' ').unwrap_or((&line, ""));
+        let reply = match command {
+            "pid" => process::id().to_string(),
+            "generation" => state.generation.load(Ordering::SeqCst).to_string(),
+            "cwd" => std::env::current_dir().unwrap().display().to_string(),
+            "env" => std::env::var(argument).unwrap_or_default(),
+            "print" => {
+                use std::io::Write;
+                // Past libtest's capturing, as the C library would.
+                let mut out = std::io::stdout();
+                writeln!(out, "{argument}")
+                    .and_then(|()| out.flush())
+                    .unwrap();
+                String::new()
+            }
+            "begin" => {
+                state.calls.fetch_add(1, Ordering::SeqCst);
+                String::new()
+            }
+            "finish" => {
+                state.calls.fetch_sub(1, Ordering::SeqCst);
+                state.finished.notify_waiters();
+                String::new()
+            }
+            "stubborn" => {
+                state.stubborn.store(true, Ordering::SeqCst);
+                String::new()
+            }
+            "exit" => process::exit(argument.parse().unwrap()),
+            "signal" => {
+                let pid = process::id().to_string();
+                let kill = process::Command::new("kill")
+                    .args([&format!("-{argument}"), &pid])
+                    .status();
+                assert!(kill.unwrap().success());
+                tokio::time::sleep(Duration::from_secs(10)).await;
+                unreachable!("the signal ends us")
+            }
+            other => panic!("no such command: {other}"),
+        };
+        let stream = lines.get_mut().get_mut();
+        if stream
+            .write_all(format!("{reply}\n").as_bytes())
+            .await
+            .is_err()
+        {
+            return;
+        }
+    }
+}

@@ -1,0 +1,6 @@
+#[kt::remote]
+fn conditional(value: u8, #[cfg(unix)] more: u8) -> u8 {
+    value + more
+}
+
+fn main() {}

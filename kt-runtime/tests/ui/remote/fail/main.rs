@@ -1,0 +1,2 @@
+#[kt::remote]
+fn main() {}

@@ -1,0 +1,11 @@
+#[kt::remote]
+fn object(value: dyn Fn()) {
+    value()
+}
+
+#[kt::remote]
+fn slice(values: [u8]) -> str {
+    values.len()
+}
+
+fn main() {}

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use tokio::{runtime, sync::OnceCell};
 
 pub(crate) use answer::codec_error;
-use connection::{Connection, Failure};
+use connection::{Connection, Failure, Heads};
 use output::Output;
 
 use crate::{
@@ -37,6 +37,7 @@ pub(crate) struct Driver {
     config: DriverConfig,
     /// One connection for each runtime that makes calls: a connection only moves while its own runtime is being run.
     connections: Mutex<HashMap<runtime::Id, Arc<OnceCell<Connection>>>>,
+    heads: Heads,
     output: Arc<Output>,
     /// The worker that answered last.
     worker: Mutex<WorkerId>,
@@ -51,7 +52,7 @@ impl Driver {
 
     pub(crate) fn new(config: DriverConfig) -> Self {
         let worker = Mutex::new(config.worker);
-        Self { config, connections: Mutex::default(), output: Arc::default(), worker }
+        Self { config, connections: Mutex::default(), heads: Heads::default(), output: Arc::default(), worker }
     }
 
     pub(crate) fn body_limit(&self) -> usize {
@@ -80,7 +81,7 @@ impl Driver {
             self.forget(slot, &connection);
             if sent {
                 let instance = connection.get().map_or(0, |connection| connection.worker.instance);
-                return Err(self.lost(function, instance, reason).await);
+                return Err(Box::pin(self.lost(function, instance, reason)).await);
             }
             if attempt == ATTEMPTS {
                 return Err(Error::ConnectionLost { function: function.path().into(), sent, reason });
@@ -96,7 +97,7 @@ impl Driver {
             let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
             connections.entry(id).or_default().clone()
         };
-        connection.get_or_try_init(|| Connection::open(self)).await?;
+        connection.get_or_try_init(|| Box::pin(Connection::open(self))).await?;
         Ok((id, connection))
     }
 

@@ -40,6 +40,10 @@ async fn main() -> Result<(), kt::Error> {
 
     let expected: u64 = (0..CALLS).map(|number| 2 * number * number).sum();
     assert_eq!(squares, expected, "every call answers with its own result");
-    println!("{} calls of {PAUSE:?} each took {:.2?}", 2 * CALLS, started.elapsed());
+    println!(
+        "{} calls of {PAUSE:?} each took {:.2?}",
+        2 * CALLS,
+        started.elapsed()
+    );
     Ok(())
 }

@@ -15,7 +15,10 @@ static CALLS: AtomicU64 = AtomicU64::new(0);
 #[kt::remote]
 fn greet(name: String) -> String {
     let call = CALLS.fetch_add(1, Ordering::Relaxed) + 1;
-    format!("{MESSAGE} Hi {name}, this is call {call} in process {}.", std::process::id())
+    format!(
+        "{MESSAGE} Hi {name}, this is call {call} in process {}.",
+        std::process::id()
+    )
 }
 
 #[tokio::main]

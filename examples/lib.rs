@@ -5,7 +5,10 @@ use std::time::Duration;
 /// The value in the middle of the sorted ones; the upper one of two.
 pub fn median(mut durations: Vec<Duration>) -> Duration {
     durations.sort();
-    durations.get(durations.len() / 2).copied().unwrap_or_default()
+    durations
+        .get(durations.len() / 2)
+        .copied()
+        .unwrap_or_default()
 }
 
 /// One line of a table: a name and how long it took.

@@ -47,8 +47,14 @@ async fn main() -> Result<(), kt::Error> {
     let args: Vec<String> = env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["set", key, value] => println!("{} entries", set(key.into(), value.into()).await?),
-        ["get", key] => println!("{}", get(key.into()).await?.as_deref().unwrap_or("(not set)")),
-        ["list"] => list().await?.iter().for_each(|(key, value)| println!("{key} = {value}")),
+        ["get", key] => println!(
+            "{}",
+            get(key.into()).await?.as_deref().unwrap_or("(not set)")
+        ),
+        ["list"] => list()
+            .await?
+            .iter()
+            .for_each(|(key, value)| println!("{key} = {value}")),
         ["clear"] => println!("{} entries cleared", clear().await?),
         _ => println!("use: set KEY VALUE | get KEY | list | clear"),
     }

@@ -29,10 +29,14 @@ fn sieve() -> Vec<u32> {
     let mut composite = vec![false; LIMIT];
     for n in (2..).take_while(|n| n * n < LIMIT).collect::<Vec<_>>() {
         if !composite[n] {
-            (n * n..LIMIT).step_by(n).for_each(|multiple| composite[multiple] = true);
+            (n * n..LIMIT)
+                .step_by(n)
+                .for_each(|multiple| composite[multiple] = true);
         }
     }
-    (2..LIMIT as u32).filter(|&n| !composite[n as usize]).collect()
+    (2..LIMIT as u32)
+        .filter(|&n| !composite[n as usize])
+        .collect()
 }
 
 #[tokio::main]
@@ -49,10 +53,21 @@ async fn main() -> Result<(), kt::Error> {
     }
     println!("the prime number {} is {answer}", 5_000_000);
     println!("{}", row("loading the table", loading));
-    println!("{}", row("connecting and the first call", first.saturating_sub(loading)));
-    println!("{}", row("each call after it (median of 1000)", median(calls)));
+    println!(
+        "{}",
+        row(
+            "connecting and the first call",
+            first.saturating_sub(loading)
+        )
+    );
+    println!(
+        "{}",
+        row("each call after it (median of 1000)", median(calls))
+    );
     match loading > Duration::from_millis(10) {
-        true => println!("That was cold. Run it again, or edit this file and run it again: now it is warm."),
+        true => println!(
+            "That was cold. Run it again, or edit this file and run it again: now it is warm."
+        ),
         false => println!("Warm: the table was still there."),
     }
     Ok(())

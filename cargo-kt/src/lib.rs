@@ -9,3 +9,27 @@ pub mod place;
 pub mod plan;
 pub mod ship;
 pub mod terminal;
+
+use std::process::ExitCode;
+
+/// What this one executable is depends on how it is called: rustc's wrapper or linker under cargo, the host of a service, or
+/// the subcommand that a person types.
+pub fn main() -> ExitCode {
+    if let Some(code) = build::multi_call() {
+        return code;
+    }
+    let mut arguments = std::env::args_os().skip(1).peekable();
+    if arguments
+        .next_if(|first| first == place::local::HOST_COMMAND)
+        .is_some()
+    {
+        return match kt::host::HostOptions::parse(arguments) {
+            Ok(options) => kt::host::main(options),
+            Err(error) => {
+                eprintln!("error: {error}; the host is started by `cargo kt`, not by hand");
+                ExitCode::FAILURE
+            }
+        };
+    }
+    command::main()
+}

@@ -29,7 +29,11 @@ pub enum Error {
         there: String,
     },
     /// The service holds older code than this program was built with, and old code must not answer.
-    OldGeneration { function: String, wanted: Generation, serving: Generation },
+    OldGeneration {
+        function: String,
+        wanted: Generation,
+        serving: Generation,
+    },
     /// The function panicked. The worker lives on.
     Panicked(Box<Panic>),
     /// The worker ended while the call was in it.
@@ -37,11 +41,23 @@ pub enum Error {
     /// The call's [timeout](crate::Call::timeout) passed. The remote future was dropped; a plain function runs to its end unheard.
     TimedOut { function: String, after: Duration },
     /// Arguments or result are over the limit.
-    TooLarge { function: String, what: Part, limit: u64 },
+    TooLarge {
+        function: String,
+        what: Part,
+        limit: u64,
+    },
     /// Arguments or result could not be encoded or decoded: the type's serde implementation says why.
-    Codec { function: String, what: Part, reason: String },
+    Codec {
+        function: String,
+        what: Part,
+        reason: String,
+    },
     /// The connection broke. `sent` tells whether the call may have been carried out.
-    ConnectionLost { function: String, sent: bool, reason: String },
+    ConnectionLost {
+        function: String,
+        sent: bool,
+        reason: String,
+    },
     /// The service is not there or refuses this program.
     Unavailable { service: String, reason: String },
     /// The call was made in a way that this thread does not allow.
@@ -92,13 +108,22 @@ impl From<crate::wire::control::Death> for Death {
             Exit::Stopped => (None, None),
         };
         let uptime = Duration::from_millis(death.uptime_ms);
-        Self { code, signal, generation: death.generation, max_rss: death.max_rss, uptime }
+        Self {
+            code,
+            signal,
+            generation: death.generation,
+            max_rss: death.max_rss,
+            uptime,
+        }
     }
 }
 
 impl From<Symbol> for Frame {
     fn from(symbol: Symbol) -> Self {
-        Self { function: symbol.function, location: symbol.file.zip(symbol.line) }
+        Self {
+            function: symbol.function,
+            location: symbol.file.zip(symbol.line),
+        }
     }
 }
 
@@ -108,16 +133,26 @@ impl fmt::Display for Error {
             Self::UnknownFunction { function, nearest } => {
                 write!(f, "the service has no remote function `{function}`")?;
                 match nearest {
-                    Some(nearest) => write!(f, "; did it become `{nearest}`? Run the program again"),
+                    Some(nearest) => {
+                        write!(f, "; did it become `{nearest}`? Run the program again")
+                    }
                     None => write!(f, "; run the program again"),
                 }
             }
-            Self::ShapeMismatch { function, here, there } => write!(
+            Self::ShapeMismatch {
+                function,
+                here,
+                there,
+            } => write!(
                 f,
                 "`{function}` is served with other types than this program was built with (here `{here}`, there `{there}`); \
                  run the program again"
             ),
-            Self::OldGeneration { function, wanted, serving } => write!(
+            Self::OldGeneration {
+                function,
+                wanted,
+                serving,
+            } => write!(
                 f,
                 "`{function}` would be answered by generation {serving}, older than this program's generation {wanted}; run the \
                  program again"
@@ -127,19 +162,49 @@ impl fmt::Display for Error {
                 f,
                 "the worker died while `{function}` ran in it: {death}; the next call starts a new one, and its state is gone"
             ),
-            Self::TimedOut { function, after } => write!(f, "`{function}` did not answer within {after:?}"),
-            Self::TooLarge { function, what, limit } => {
-                write!(f, "the {what} of `{function}` would take more than {limit} bytes; KT_BODY_LIMIT sets the limit")
+            Self::TimedOut { function, after } => {
+                write!(f, "`{function}` did not answer within {after:?}")
             }
-            Self::Codec { function, what, reason } => {
-                let verb = if *what == Part::Arguments { "cannot be sent" } else { "cannot come back" };
+            Self::TooLarge {
+                function,
+                what,
+                limit,
+            } => {
+                write!(
+                    f,
+                    "the {what} of `{function}` would take more than {limit} bytes; KT_BODY_LIMIT sets the limit"
+                )
+            }
+            Self::Codec {
+                function,
+                what,
+                reason,
+            } => {
+                let verb = if *what == Part::Arguments {
+                    "cannot be sent"
+                } else {
+                    "cannot come back"
+                };
                 write!(f, "the {what} of `{function}` {verb}: {reason}")
             }
-            Self::ConnectionLost { function, sent, reason } => {
-                let fate = if *sent { "it may have been carried out" } else { "it was not sent" };
-                write!(f, "the connection was lost while `{function}` was called ({fate}): {reason}")
+            Self::ConnectionLost {
+                function,
+                sent,
+                reason,
+            } => {
+                let fate = if *sent {
+                    "it may have been carried out"
+                } else {
+                    "it was not sent"
+                };
+                write!(
+                    f,
+                    "the connection was lost while `{function}` was called ({fate}): {reason}"
+                )
             }
-            Self::Unavailable { service, reason } => write!(f, "the service `{service}` cannot be reached: {reason}"),
+            Self::Unavailable { service, reason } => {
+                write!(f, "the service `{service}` cannot be reached: {reason}")
+            }
             Self::Misused { reason } => f.write_str(reason),
         }
     }
@@ -169,7 +234,10 @@ impl fmt::Display for Panic {
 impl fmt::Debug for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)?;
-        self.frames.iter().enumerate().try_for_each(|(number, frame)| write!(f, "\n  {number:>2}: {frame:?}"))
+        self.frames
+            .iter()
+            .enumerate()
+            .try_for_each(|(number, frame)| write!(f, "\n  {number:>2}: {frame:?}"))
     }
 }
 
@@ -187,12 +255,19 @@ impl fmt::Display for Death {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.code, self.signal) {
             (Some(code), _) => write!(f, "it exited with code {code}")?,
-            (_, Some(libc::SIGKILL)) => write!(f, "it was killed (signal 9, most often the kernel out of memory)")?,
+            (_, Some(libc::SIGKILL)) => write!(
+                f,
+                "it was killed (signal 9, most often the kernel out of memory)"
+            )?,
             (_, Some(signal)) => write!(f, "it was ended by {}", signal_name(signal))?,
             (None, None) => write!(f, "it was stopped")?,
         }
         let megabytes = self.max_rss as f64 / (1 << 20) as f64;
-        write!(f, ", after {:.1?} in generation {}, with {megabytes:.0} MiB at most", self.uptime, self.generation)
+        write!(
+            f,
+            ", after {:.1?} in generation {}, with {megabytes:.0} MiB at most",
+            self.uptime, self.generation
+        )
     }
 }
 

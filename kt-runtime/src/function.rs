@@ -53,7 +53,14 @@ impl Function {
         file: &'static str,
         line: u32,
     ) -> Self {
-        Self { key, signature, file, line, shape: shape::<R>, invoke: invoke::<R> }
+        Self {
+            key,
+            signature,
+            file,
+            line,
+            shape: shape::<R>,
+            invoke: invoke::<R>,
+        }
     }
 
     /// The function's path as a developer knows it: the key without package and bin.

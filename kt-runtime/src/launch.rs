@@ -30,7 +30,9 @@ fn load<'a>(objects: impl Iterator<Item = &'a Path>) -> Result<fn() -> ExitCode,
         // SAFETY: `cargo kt` linked these objects for this base, and gives them dependencies first.
         last = Some(unsafe { dl::Object::open(path) }?);
     }
-    let main = last.and_then(|program| program.symbol("kt:main")).ok_or("it has no `kt:main`")?;
+    let main = last
+        .and_then(|program| program.symbol("kt:main"))
+        .ok_or("it has no `kt:main`")?;
     // SAFETY: the macros export a `fn() -> ExitCode` under this name.
     Ok(unsafe { std::mem::transmute::<*const (), fn() -> ExitCode>(main) })
 }

@@ -16,7 +16,11 @@ use tokio::{
 fn own() -> &'static Runtime {
     static OWN: OnceLock<Runtime> = OnceLock::new();
     OWN.get_or_init(|| {
-        let built = Builder::new_multi_thread().worker_threads(1).thread_name("kt").enable_all().build();
+        let built = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("kt")
+            .enable_all()
+            .build();
         built.unwrap_or_else(|error| panic!("kt cannot start a thread for its connection: {error}"))
     })
 }
@@ -39,7 +43,9 @@ pub(crate) fn start_pool(threads: usize) -> std::io::Result<()> {
 
 /// Runs `work` on a thread that may block, inside the caller's runtime as far as `Handle::current()` shows.
 pub(crate) fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Task<T> {
-    let Some(pool) = POOL.get() else { return Task(task::spawn_blocking(work)) };
+    let Some(pool) = POOL.get() else {
+        return Task(task::spawn_blocking(work));
+    };
     let current = Handle::current();
     Task(pool.spawn_blocking(move || {
         let _entered = current.enter();
@@ -48,7 +54,9 @@ pub(crate) fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'sta
 }
 
 /// Runs `future` on the caller's runtime, or on our own if there is none.
-pub(crate) async fn entered<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
+pub(crate) async fn entered<T: Send + 'static>(
+    future: impl Future<Output = T> + Send + 'static,
+) -> T {
     if Handle::try_current().is_ok() {
         return future.await;
     }
@@ -61,7 +69,9 @@ pub(crate) async fn entered<T: Send + 'static>(future: impl Future<Output = T> +
 
 /// Waits for `future` on this thread, wherever it stands.
 pub(crate) fn block_on<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
-    let Ok(current) = Handle::try_current() else { return own().block_on(future) };
+    let Ok(current) = Handle::try_current() else {
+        return own().block_on(future);
+    };
     if current.runtime_flavor() == RuntimeFlavor::MultiThread {
         return task::block_in_place(|| current.block_on(future));
     }
@@ -70,7 +80,10 @@ pub(crate) fn block_on<T: Send + 'static>(future: impl Future<Output = T> + Send
     own().spawn(async move { sender.send(future.await) });
     match receiver.recv() {
         Ok(value) => value,
-        Err(_) => panic!("the thread that carries kt's connection has panicked (seen from {:?})", thread::current().id()),
+        Err(_) => panic!(
+            "the thread that carries kt's connection has panicked (seen from {:?})",
+            thread::current().id()
+        ),
     }
 }
 

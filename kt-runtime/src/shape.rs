@@ -128,7 +128,10 @@ mod tests {
         for _ in 0..10 {
             T::deserialize(Tracer::new(&mut hasher, &mut enums)).ok()?;
         }
-        enums.values().all(Variants::complete).then(|| hasher.finish())
+        enums
+            .values()
+            .all(Variants::complete)
+            .then(|| hasher.finish())
     }
 
     #[test]
@@ -141,9 +144,21 @@ mod tests {
 
     #[test]
     fn every_change_that_bytes_do_not_show_changes_the_shape() {
-        assert_ne!(trace::<before::Plain>(), trace::<after::Plain>(), "fields of one type change places");
-        assert_ne!(trace::<before::Tree>(), trace::<after::Tree>(), "deep inside a variant");
-        assert_ne!(trace::<before::List>(), trace::<after::List>(), "a field more");
+        assert_ne!(
+            trace::<before::Plain>(),
+            trace::<after::Plain>(),
+            "fields of one type change places"
+        );
+        assert_ne!(
+            trace::<before::Tree>(),
+            trace::<after::Tree>(),
+            "deep inside a variant"
+        );
+        assert_ne!(
+            trace::<before::List>(),
+            trace::<after::List>(),
+            "a field more"
+        );
         assert_ne!(trace::<u32>(), trace::<u64>());
         assert_ne!(trace::<Vec<u32>>(), trace::<Option<u32>>());
     }
@@ -155,7 +170,11 @@ mod tests {
         impl<'de> Deserialize<'de> for Color {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = String::deserialize(deserializer)?;
-                if text == "red" { Ok(Self) } else { Err(serde::de::Error::custom("no such color")) }
+                if text == "red" {
+                    Ok(Self)
+                } else {
+                    Err(serde::de::Error::custom("no such color"))
+                }
             }
         }
         assert_eq!(of::<Color>(), None);

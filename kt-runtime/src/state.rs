@@ -21,7 +21,9 @@ pub struct State<T: 'static> {
 impl<T> State<T> {
     #[doc(hidden)]
     pub const fn new(initial: &'static T) -> Self {
-        Self { slot: AtomicPtr::new(ptr::from_ref(initial).cast_mut()) }
+        Self {
+            slot: AtomicPtr::new(ptr::from_ref(initial).cast_mut()),
+        }
     }
 }
 

@@ -20,7 +20,10 @@ pub use symbolize::{Objects, Symbolizer};
 ///
 /// # Errors
 /// If the socket cannot be made.
-pub fn serve(path: &Path, symbolizer: Symbolizer) -> io::Result<impl Future<Output = ()> + Send + use<>> {
+pub fn serve(
+    path: &Path,
+    symbolizer: Symbolizer,
+) -> io::Result<impl Future<Output = ()> + Send + use<>> {
     let listener = UnixListener::bind(path)?;
     let symbolizer = Arc::new(symbolizer);
     Ok(async move {
@@ -28,7 +31,8 @@ pub fn serve(path: &Path, symbolizer: Symbolizer) -> io::Result<impl Future<Outp
             let symbolizer = symbolizer.clone();
             tokio::spawn(async move {
                 // A driver that is gone needs no answer.
-                let _ = server::serve(stream, |exchange| answer(symbolizer.clone(), exchange)).await;
+                let _ =
+                    server::serve(stream, |exchange| answer(symbolizer.clone(), exchange)).await;
             });
         }
     })
@@ -41,9 +45,18 @@ async fn answer(symbolizer: Arc<Symbolizer>, exchange: Exchange) {
         let _ = answer.refuse(StatusCode::NOT_FOUND, words).await;
         return;
     }
-    let question = body.collect(limits::CONTROL).await.ok().and_then(|body| codec::decode::<Symbolize>(&body).ok());
+    let question = body
+        .collect(limits::CONTROL)
+        .await
+        .ok()
+        .and_then(|body| codec::decode::<Symbolize>(&body).ok());
     let Some(question) = question else {
-        let _ = answer.refuse(StatusCode::BAD_REQUEST, "that is no question about addresses".into()).await;
+        let _ = answer
+            .refuse(
+                StatusCode::BAD_REQUEST,
+                "that is no question about addresses".into(),
+            )
+            .await;
         return;
     };
     // Links the objects with their line tables and reads those: no work for a thread that carries connections.

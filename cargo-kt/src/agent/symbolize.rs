@@ -21,7 +21,9 @@ pub struct Symbolizer {
 
 impl fmt::Debug for Symbolizer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Symbolizer").field("workspace", &self.workspace).finish_non_exhaustive()
+        f.debug_struct("Symbolizer")
+            .field("workspace", &self.workspace)
+            .finish_non_exhaustive()
     }
 }
 
@@ -40,7 +42,12 @@ impl Symbolizer {
                 .or_insert_with(|| Loader::new((self.objects)(&frame.object)?).ok());
             match loader {
                 Some(loader) => symbols.extend(self.in_object(loader, frame)),
-                None => symbols.extend(frame.symbol.as_deref().map(|name| symbol(name, None, None, false))),
+                None => symbols.extend(
+                    frame
+                        .symbol
+                        .as_deref()
+                        .map(|name| symbol(name, None, None, false)),
+                ),
             }
         }
         symbols
@@ -50,11 +57,19 @@ impl Symbolizer {
         let mut symbols = Vec::new();
         if let Ok(mut inlined) = loader.find_frames(frame.offset) {
             while let Ok(Some(found)) = inlined.next() {
-                let name = found.function.as_ref().and_then(|function| function.raw_name().ok());
+                let name = found
+                    .function
+                    .as_ref()
+                    .and_then(|function| function.raw_name().ok());
                 let Some(name) = name else { continue };
                 let file = found.location.as_ref().and_then(|location| location.file);
                 let line = found.location.as_ref().and_then(|location| location.line);
-                symbols.push(symbol(&name, file.map(|file| self.relative(file)), line, true));
+                symbols.push(symbol(
+                    &name,
+                    file.map(|file| self.relative(file)),
+                    line,
+                    true,
+                ));
             }
         }
         if symbols.is_empty() {
@@ -68,17 +83,29 @@ impl Symbolizer {
     /// Paths below the workspace as rustc prints them in diagnostics.
     fn relative(&self, file: &str) -> String {
         let path = Path::new(file);
-        path.strip_prefix(&self.workspace).unwrap_or(path).to_string_lossy().into_owned()
+        path.strip_prefix(&self.workspace)
+            .unwrap_or(path)
+            .to_string_lossy()
+            .into_owned()
     }
 }
 
 fn symbol(name: &str, file: Option<String>, line: Option<u32>, in_user_object: bool) -> Symbol {
     let function = format!("{:#}", rustc_demangle::demangle(name));
     // Generic code of std is compiled into the crate that uses it, and what the macros write is nobody's to read.
-    let std = file.as_deref().is_some_and(|file| file.starts_with("/rustc/") || file.contains("/lib/rustlib/src/"));
+    let std = file
+        .as_deref()
+        .is_some_and(|file| file.starts_with("/rustc/") || file.contains("/lib/rustlib/src/"));
     let generated = function.contains("kt::function::") || function.contains("::__private::");
-    let registry = file.as_deref().is_some_and(|file| file.contains("/registry/src/") || file.contains("/git/checkouts/"));
-    Symbol { function, file, line, user: in_user_object && !std && !generated && !registry }
+    let registry = file
+        .as_deref()
+        .is_some_and(|file| file.contains("/registry/src/") || file.contains("/git/checkouts/"));
+    Symbol {
+        function,
+        file,
+        line,
+        user: in_user_object && !std && !generated && !registry,
+    }
 }
 
 #[cfg(test)]
@@ -87,17 +114,32 @@ mod tests {
 
     #[test]
     fn generic_code_of_std_is_not_the_users() {
-        let std = symbol("f", Some("/rustc/59807616e/library/core/src/ops/function.rs".into()), Some(250), true);
+        let std = symbol(
+            "f",
+            Some("/rustc/59807616e/library/core/src/ops/function.rs".into()),
+            Some(250),
+            true,
+        );
         assert!(!std.user);
         assert!(symbol("app::f", Some("src/lib.rs".into()), Some(1), true).user);
-        assert_eq!(symbol("_ZN3app4work17h0123456789abcdefE", None, None, true).function, "app::work");
+        assert_eq!(
+            symbol("_ZN3app4work17h0123456789abcdefE", None, None, true).function,
+            "app::work"
+        );
     }
 
     #[test]
     fn an_unknown_object_gives_what_its_symbols_say() {
         let symbolizer = Symbolizer::new(Box::new(|_| None), PathBuf::new());
-        let frame = RawFrame { object: "libc.so.6".into(), offset: 1, symbol: Some("qsort".into()) };
+        let frame = RawFrame {
+            object: "libc.so.6".into(),
+            offset: 1,
+            symbol: Some("qsort".into()),
+        };
         let symbols = symbolizer.symbolize(&[frame]);
-        assert_eq!((symbols.len(), symbols[0].function.as_str(), symbols[0].user), (1, "qsort", false));
+        assert_eq!(
+            (symbols.len(), symbols[0].function.as_str(), symbols[0].user),
+            (1, "qsort", false)
+        );
     }
 }

@@ -18,7 +18,7 @@ pub struct Toolchain {
 }
 
 /// Everything that one compilation of a program produced.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Compiled {
     pub toolchain: Toolchain,
     /// The cargo profile's name: `dev`, `release`, or the user's own.
@@ -41,7 +41,7 @@ pub struct BaseCrate {
 }
 
 /// A crate that a developer may edit.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct HotCrate {
     pub package: String,
     pub version: String,
@@ -59,7 +59,7 @@ pub struct HotCrate {
 }
 
 /// What build scripts printed for the linker.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct NativeLibraries {
     /// As cargo reports them: `static=foo`, `dylib=ssl`, `foo`.
     pub libraries: Vec<String>,
@@ -68,7 +68,7 @@ pub struct NativeLibraries {
 }
 
 /// The bin or example that is the driver.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum CompiledProgram {
     /// It has items of kt: compiled as an rlib that exports `kt:main`, the last of [`Compiled::hot`].
     Library,

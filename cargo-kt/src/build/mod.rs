@@ -1,8 +1,37 @@
 //! *build*: from a plan to the rlibs of one program, through cargo or by replaying rustc.
+//!
+//! cargo is called with this executable as RUSTC_WORKSPACE_WRAPPER, so every compilation of a workspace member is recorded:
+//! how rustc was called, what it read and what it left. From that follows whether an artifact is what its sources say now,
+//! and how to make it again without cargo. Nothing here links, and nothing knows of places.
 
+mod cargo;
+mod compile;
 mod compiled;
+mod console;
+mod depinfo;
+mod environment;
+mod error;
+mod file;
+mod fingerprint;
+mod fresh;
+mod linker;
+mod lock;
+mod record;
+mod sort;
+mod symbols;
+mod through_cargo;
+mod unit;
+mod wrapper;
+
+use camino::Utf8PathBuf;
 
 pub use compiled::{BaseCrate, Compiled, CompiledProgram, HotCrate, NativeLibraries, Toolchain};
+pub use console::Console;
+pub use error::BuildError;
+pub use lock::BuildLock;
+pub use wrapper::multi_call;
+
+use crate::plan::{CargoOptions, Plan, Surroundings, plan};
 
 /// One call of rustc as cargo made it: enough to make it again.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -11,14 +40,58 @@ pub struct Invocation {
     pub arguments: Vec<String>,
     /// The environment that cargo set for it (`CARGO_*`, `OUT_DIR`, `LD_LIBRARY_PATH` …).
     pub environment: Vec<(String, String)>,
-    pub directory: camino::Utf8PathBuf,
+    pub directory: Utf8PathBuf,
 }
 
 /// The linker's arguments as rustc gave them for an executable, its temporary objects kept beside it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LinkLine {
     /// Object files, kept where they can be found again, in order.
-    pub objects: Vec<camino::Utf8PathBuf>,
-    /// All other arguments, in order.
+    pub objects: Vec<Utf8PathBuf>,
+    /// All other arguments, in order; `-o` and its value are left out.
     pub arguments: Vec<String>,
+}
+
+/// What a build gives.
+#[derive(Debug)]
+pub struct Built {
+    pub plan: Plan,
+    pub compiled: Compiled,
+    pub how: How,
+    /// While it is held no other `cargo kt` compiles in this target directory: keep it until the rlibs are linked.
+    pub lock: BuildLock,
+}
+
+/// How the artifacts came about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum How {
+    /// Nothing had changed; no process was started.
+    Unchanged,
+    /// rustc was called without cargo for these crates.
+    Replayed { crates: Vec<String> },
+    /// cargo was called; why, for `-v`.
+    Cargo { reason: String },
+}
+
+/// Plans and compiles what was typed.
+///
+/// # Errors
+/// All of [`BuildError`].
+pub fn build(
+    options: &CargoOptions,
+    surroundings: &Surroundings,
+    console: &dyn Console,
+) -> Result<Built, BuildError> {
+    let plan = plan(options, surroundings)?;
+    let lock = BuildLock::take(&plan.warm_directory(), console)?;
+    let (_, compiled) = through_cargo::compile(&plan, surroundings, console)?;
+    Ok(Built {
+        plan,
+        compiled,
+        how: How::Cargo {
+            reason: "replay is not there yet".to_owned(),
+        },
+        lock,
+    })
 }

@@ -1,1 +1,165 @@
-//! (to be written)
+//! The subcommands: each puts the steps of the flow together and says what came of them. All words that a person types or
+//! reads about a command as a whole are here.
+
+mod build;
+mod down;
+mod driver;
+mod duration;
+mod error;
+mod logs;
+mod ls;
+mod run;
+mod warm;
+
+use std::process::ExitCode;
+
+use anstream::ColorChoice;
+use clap::{Args, Parser, Subcommand};
+
+pub use error::CommandError;
+
+use crate::{
+    plan::CargoOptions,
+    terminal::{Format, Terminal, Verbosity},
+};
+
+/// As cargo calls a subcommand: `cargo-kt kt …`.
+#[derive(Debug, Parser)]
+#[command(name = "cargo", bin_name = "cargo", styles = clap_cargo_styles())]
+enum Cargo {
+    Kt(Kt),
+}
+
+/// Run annotated Rust functions in a warm process that survives edits
+#[derive(Debug, Args)]
+#[command(version, arg_required_else_help = true)]
+struct Kt {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a program here and its remote functions in a warm process
+    #[command(visible_alias = "r")]
+    Run(run::RunArgs),
+    /// Build, link, ship and swap, all that `run` does but the run
+    #[command(visible_alias = "b")]
+    Build(build::BuildArgs),
+    /// List the services that are up
+    Ls(ls::LsArgs),
+    /// End services and free what they hold
+    Down(down::DownArgs),
+    /// Print what a service's remote functions have printed
+    Logs(logs::LogsArgs),
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let Cargo::Kt(Kt { command }) = Cargo::parse();
+    match command {
+        Command::Run(args) => run::run(args),
+        Command::Build(args) => build::build(args),
+        Command::Ls(args) => ls::ls(args),
+        Command::Down(args) => down::down(args),
+        Command::Logs(args) => logs::logs(args),
+    }
+}
+
+/// How a command that does not build speaks.
+#[derive(Debug, Default, Args)]
+struct Speech {
+    /// Print no more than what was asked for
+    #[arg(short, long)]
+    quiet: bool,
+    /// Coloring [possible values: auto, always, never]
+    #[arg(long, value_name = "WHEN")]
+    color: Option<String>,
+    /// Output format [possible values: human, json]
+    #[arg(long, value_name = "FMT")]
+    message_format: Option<String>,
+}
+
+impl Speech {
+    fn is_json(&self) -> bool {
+        self.message_format
+            .as_deref()
+            .is_some_and(|format| format.starts_with("json"))
+    }
+
+    fn terminal(&self) -> Terminal {
+        let verbosity = if self.quiet {
+            Verbosity::Quiet
+        } else {
+            Verbosity::Normal
+        };
+        let format = if self.is_json() {
+            Format::Json
+        } else {
+            Format::Human
+        };
+        Terminal::new(verbosity, format, color(self.color.as_deref()))
+    }
+}
+
+/// The terminal of a command that builds.
+fn terminal(options: &CargoOptions) -> Terminal {
+    let verbosity = match (options.quiet, options.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (false, 0) => Verbosity::Normal,
+        (false, _) => Verbosity::Verbose,
+    };
+    let format = if options.wants_json() {
+        Format::Json
+    } else {
+        Format::Human
+    };
+    Terminal::new(verbosity, format, color(options.color.as_deref()))
+}
+
+/// Runs a command on a runtime, and prints what it fails with.
+fn start(
+    terminal: &Terminal,
+    command: impl Future<Output = Result<ExitCode, CommandError>>,
+) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            terminal.error(&error);
+            return ExitCode::from(101);
+        }
+    };
+    let done = runtime.block_on(command);
+    // What still runs in the background only matters to commands that have ended.
+    runtime.shutdown_background();
+    done.unwrap_or_else(|error| {
+        if !error.is_reported() {
+            terminal.error(&error);
+        }
+        ExitCode::from(error.exit_code())
+    })
+}
+
+/// As cargo decides: the option, then `CARGO_TERM_COLOR`, then whether stderr is a terminal.
+fn color(option: Option<&str>) -> ColorChoice {
+    let variable = std::env::var("CARGO_TERM_COLOR").ok();
+    match option.or(variable.as_deref()) {
+        Some("always") => ColorChoice::Always,
+        Some("never") => ColorChoice::Never,
+        _ => ColorChoice::Auto,
+    }
+}
+
+/// cargo's own colours for help texts.
+fn clap_cargo_styles() -> clap::builder::Styles {
+    use clap::builder::styling::{AnsiColor, Styles};
+    Styles::styled()
+        .header(AnsiColor::BrightGreen.on_default().bold())
+        .usage(AnsiColor::BrightGreen.on_default().bold())
+        .literal(AnsiColor::BrightCyan.on_default().bold())
+        .placeholder(AnsiColor::Cyan.on_default())
+}

@@ -2,9 +2,8 @@
 //!
 //! An rlib is an `ar` archive: `lib.rmeta`, rustc's own objects (`*.rcgu.o`), and the members of bundled C libraries.
 
-use std::{collections::BTreeSet, fs, ops::Range};
+use std::{collections::BTreeSet, ops::Range};
 
-use camino::Utf8Path;
 use object::{
     LittleEndian as LE,
     elf::{self, FileHeader64, Sym64},
@@ -15,7 +14,7 @@ use object::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{LinkError, elf::is_object, warm};
+use super::elf::is_object;
 
 /// What has to be known of an rlib before it is linked; cached by the file's identity.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,13 +33,6 @@ pub struct ArchiveFacts {
     /// The distributed slices of linkme that it declares or adds to.
     #[serde(default)]
     pub slices: Vec<String>,
-}
-
-/// What an archive defines and needs, by the first 8 bytes of each name's blake3, sorted. A collision only makes one look needed that is not.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Symbols {
-    pub defined: Vec<u64>,
-    pub undefined: Vec<u64>,
 }
 
 /// Changes to symbols that let an rlib be linked into a shared object of its own.
@@ -72,9 +64,9 @@ impl Repairs {
 }
 
 /// One symbol of a member's symbol table: where in the archive, and what it is.
-struct Symbol<'data> {
+pub(super) struct Symbol<'data> {
     offset: usize,
-    name: &'data [u8],
+    pub name: &'data [u8],
     raw: &'data Sym64<LE>,
 }
 
@@ -83,7 +75,7 @@ impl Symbol<'_> {
         self.raw.st_bind() == elf::STB_LOCAL
     }
 
-    fn is_undefined(&self) -> bool {
+    pub fn is_undefined(&self) -> bool {
         self.raw.st_shndx(LE) == elf::SHN_UNDEF
     }
 
@@ -111,7 +103,7 @@ impl Symbol<'_> {
 }
 
 /// An object member of an archive.
-struct Member<'data> {
+pub(super) struct Member<'data> {
     name: &'data [u8],
     range: Range<usize>,
     data: &'data [u8],
@@ -122,7 +114,7 @@ impl<'data> Member<'data> {
         self.name.ends_with(b".rcgu.o")
     }
 
-    fn symbols(&self) -> Result<Vec<Symbol<'data>>, object::Error> {
+    pub fn symbols(&self) -> Result<Vec<Symbol<'data>>, object::Error> {
         let header = FileHeader64::<LE>::parse(self.data)?;
         let sections = header.sections(LE, self.data)?;
         let table = sections.symbols(LE, self.data, elf::SHT_SYMTAB)?;
@@ -160,7 +152,7 @@ impl<'data> Member<'data> {
 }
 
 /// The object members of an rlib; an object file counts as an archive of itself.
-fn members(archive: &[u8]) -> Result<Vec<Member<'_>>, object::Error> {
+pub(super) fn members(archive: &[u8]) -> Result<Vec<Member<'_>>, object::Error> {
     if is_object(archive) {
         return Ok(vec![Member {
             name: b"main.rcgu.o",
@@ -209,34 +201,6 @@ pub fn facts(archive: &[u8]) -> Result<ArchiveFacts, object::Error> {
     Ok(facts)
 }
 
-/// What an rlib offers to other shared objects and wants from them.
-pub fn symbols(archive: &[u8]) -> Result<Symbols, object::Error> {
-    let (mut defined, mut undefined) = (BTreeSet::new(), BTreeSet::new());
-    for member in members(archive)? {
-        for symbol in member.symbols()? {
-            let set = if symbol.is_undefined() {
-                &mut undefined
-            } else {
-                &mut defined
-            };
-            set.insert(name_hash(symbol.name));
-        }
-    }
-    let undefined = undefined.difference(&defined).copied().collect();
-    Ok(Symbols {
-        defined: defined.into_iter().collect(),
-        undefined,
-    })
-}
-
-/// How [`Symbols`] knows a name.
-pub fn name_hash(name: &[u8]) -> u64 {
-    let hash = *blake3::hash(name).as_bytes();
-    u64::from_le_bytes([
-        hash[0], hash[1], hash[2], hash[3], hash[4], hash[5], hash[6], hash[7],
-    ])
-}
-
 /// A copy of an rlib in which the entries of symbol tables are changed in place; nothing moves.
 pub fn repair(archive: &[u8], repairs: &Repairs) -> Result<Vec<u8>, object::Error> {
     // struct Elf64_Sym: st_name 4 bytes, st_info 1, st_other 1, st_shndx 2, st_value 8, st_size 8 (gABI, chapter 4).
@@ -267,85 +231,4 @@ pub fn repair(archive: &[u8], repairs: &Repairs) -> Result<Vec<u8>, object::Erro
         }
     }
     Ok(copy)
-}
-
-impl Symbols {
-    /// Whether `other` defines anything that is undefined here.
-    pub fn uses(&self, other: &Self) -> bool {
-        let (mut mine, mut theirs) = (
-            self.undefined.iter().peekable(),
-            other.defined.iter().peekable(),
-        );
-        while let (Some(a), Some(b)) = (mine.peek(), theirs.peek()) {
-            match a.cmp(b) {
-                std::cmp::Ordering::Less => drop(mine.next()),
-                std::cmp::Ordering::Greater => drop(theirs.next()),
-                std::cmp::Ordering::Equal => return true,
-            }
-        }
-        false
-    }
-
-    /// Little-endian words: how many are defined, those, the undefined ones.
-    fn to_bytes(&self) -> Vec<u8> {
-        let words = std::iter::once(self.defined.len() as u64)
-            .chain(self.defined.iter().chain(&self.undefined).copied());
-        words.flat_map(u64::to_le_bytes).collect()
-    }
-
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (words, []) = bytes.as_chunks::<8>() else {
-            return None;
-        };
-        let mut words = words.iter().map(|word| u64::from_le_bytes(*word));
-        let defined = usize::try_from(words.next()?).ok()?;
-        let words: Vec<_> = words.collect();
-        let (defined, undefined) = words.split_at_checked(defined)?;
-        Some(Self {
-            defined: defined.to_vec(),
-            undefined: undefined.to_vec(),
-        })
-    }
-}
-
-/// The symbols in the file at `cache`, which is named by what they are the symbols of; `find` them if it is not there.
-pub(super) fn cached_symbols(
-    cache: &Utf8Path,
-    find: impl FnOnce() -> Result<Symbols, LinkError>,
-) -> Result<Symbols, LinkError> {
-    if let Some(known) = fs::read(cache)
-        .ok()
-        .and_then(|bytes| Symbols::from_bytes(&bytes))
-    {
-        return Ok(known);
-    }
-    let symbols = find()?;
-    warm::write(cache, &symbols.to_bytes())?;
-    Ok(symbols)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn symbols_survive_being_cached() {
-        let symbols = Symbols {
-            defined: vec![1, 5, 9],
-            undefined: vec![2, 7],
-        };
-        assert_eq!(Symbols::from_bytes(&symbols.to_bytes()), Some(symbols));
-        assert_eq!(Symbols::from_bytes(&[9, 0, 0, 0, 0, 0, 0, 0]), None);
-        assert_eq!(Symbols::from_bytes(&[1, 2, 3]), None);
-    }
-
-    #[test]
-    fn a_crate_uses_what_defines_its_undefined_symbols() {
-        let of = |defined: &[u64], undefined: &[u64]| Symbols {
-            defined: defined.into(),
-            undefined: undefined.into(),
-        };
-        assert!(of(&[], &[2, 7]).uses(&of(&[1, 7], &[])));
-        assert!(!of(&[1], &[2, 7]).uses(&of(&[1, 3, 8], &[2])));
-    }
 }

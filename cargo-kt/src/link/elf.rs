@@ -43,7 +43,7 @@ pub fn dynamic(data: &[u8]) -> Result<Dynamic, object::Error> {
         match entry.d_tag(LE) {
             elf::DT_NEEDED => facts.needed.push(text(value)?),
             elf::DT_SONAME => facts.soname = Some(text(value)?),
-            elf::DT_FLAGS => wants_static_tls = value & u64::from(elf::DF_STATIC_TLS.0) != 0,
+            elf::DT_FLAGS => wants_static_tls = value & elf::DF_STATIC_TLS.0 != 0,
             _ => {}
         }
     }

@@ -4,7 +4,12 @@ use std::{fs, process::Command};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{LinkError, Linker, archive::Symbols, system::System, warm};
+use super::{
+    LinkError, Linker,
+    symbols::{self, Symbols},
+    system::System,
+    warm,
+};
 use crate::build::NativeLibraries;
 
 /// Libraries that every link has anyway; glibc 2.34 and newer hold most of them in libc itself.
@@ -104,16 +109,7 @@ impl Natives {
     pub fn symbols(&self, linker: &Linker<'_>) -> Vec<(String, Option<Symbols>)> {
         let exports = |name: &String| {
             let data = fs::read(self.locate(name, &linker.system)?).ok()?;
-            let mut defined: Vec<_> = super::elf::exports(&data)
-                .ok()?
-                .into_iter()
-                .map(super::archive::name_hash)
-                .collect();
-            defined.sort_unstable();
-            Some(Symbols {
-                defined,
-                undefined: Vec::new(),
-            })
+            symbols::of_shared(&data).ok()
         };
         self.shared
             .iter()

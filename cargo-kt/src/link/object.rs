@@ -16,33 +16,33 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     LinkError, LinkEvent, LinkedCrate, LinkedFile, LinkedLayer, Linker,
-    archive::{self, ArchiveFacts, Symbols},
+    archive::{self, ArchiveFacts},
     elf,
     hash::{Name, short},
-    lld::Lld,
     shared::{FLAGS, SharedLink},
+    symbols::{self, Symbols},
     warm,
 };
 use crate::build::HotCrate;
 
 /// Flags beyond [`FLAGS`]. `.symtab` stays: it gives backtraces and debuggers the names of functions that are not exported.
 const OBJECT_FLAGS: [&str; 1] = [STRIP_DEBUG];
-const STRIP_DEBUG: &str = "--strip-debug";
+pub(super) const STRIP_DEBUG: &str = "--strip-debug";
 
 /// How many objects of each crate are kept, besides those in use.
-const KEPT: usize = 32;
+pub(super) const KEPT: usize = 32;
 
 /// What is written beside an object when it is complete.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct ObjectRecord {
+pub(super) struct ObjectRecord {
     file: LinkedFile,
     needed: Vec<String>,
     functions: Vec<String>,
     states: Vec<String>,
     has_main: bool,
     /// The linker and its arguments, so that the twin is the same link.
-    linker: Utf8PathBuf,
-    arguments: Vec<String>,
+    pub linker: Utf8PathBuf,
+    pub arguments: Vec<String>,
 }
 
 /// An object that has its name.
@@ -76,7 +76,7 @@ impl Planned<'_> {
     }
 }
 
-fn record_path(object: &Utf8Path) -> Utf8PathBuf {
+pub(super) fn record_path(object: &Utf8Path) -> Utf8PathBuf {
     object.with_extension("json")
 }
 
@@ -183,19 +183,9 @@ fn plan<'a>(
 }
 
 fn layer_symbols(linker: &Linker<'_>, layer: &LinkedLayer) -> Result<Symbols, LinkError> {
-    archive::cached_symbols(&linker.warm.symbols().join(&layer.file.soname), || {
-        let path = &layer.file.path;
-        let data = warm::read(path)?;
-        let mut defined: Vec<_> = elf::exports(&data)
-            .map_err(LinkError::object(path))?
-            .into_iter()
-            .map(archive::name_hash)
-            .collect();
-        defined.sort_unstable();
-        Ok(Symbols {
-            defined,
-            undefined: Vec::new(),
-        })
+    let path = &layer.file.path;
+    symbols::cached(&linker.warm.symbols().join(&layer.file.soname), || {
+        symbols::of_shared(&warm::read(path)?).map_err(LinkError::object(path))
     })
 }
 
@@ -313,41 +303,6 @@ fn in_parallel<T: Send>(
         }
         done
     })
-}
-
-/// The unstripped twin of a crate object: the same link with its debug information, at identical addresses. Made when first asked for.
-///
-/// # Errors
-/// [`LinkError::NoTwin`] when the object, or one that it was linked against, has been pruned.
-pub fn twin(warm: &Utf8Path, soname: &str) -> Result<Utf8PathBuf, LinkError> {
-    let folders = warm::Warm::new(warm);
-    let twin = folders.twins().join(soname);
-    if twin.is_file() {
-        return Ok(twin);
-    }
-    let missing = || LinkError::NoTwin {
-        soname: soname.to_owned(),
-    };
-    let record: ObjectRecord =
-        warm::read_json(&record_path(&folders.objects().join(soname))).ok_or_else(missing)?;
-    let files = record
-        .arguments
-        .iter()
-        .filter(|argument| argument.starts_with(warm.as_str()));
-    if files.into_iter().any(|file| !Utf8Path::new(file).is_file()) {
-        return Err(missing());
-    }
-    let arguments: Vec<_> = record
-        .arguments
-        .iter()
-        .filter(|argument| *argument != STRIP_DEBUG)
-        .cloned()
-        .collect();
-    let lld = Lld::at(record.linker);
-    match lld.link(&arguments, &twin)? {
-        Ok(()) => Ok(twin),
-        Err(_) => Err(lld.error("an unstripped twin", &arguments, &twin)),
-    }
 }
 
 /// Removes objects that have not been made lately and are not `in_use` (by soname).

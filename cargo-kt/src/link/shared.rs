@@ -36,7 +36,8 @@ pub(super) struct SharedLink<'a> {
 /// Flags that all shared objects are linked with.
 ///
 /// - `--eh-frame-hdr`: without it a panic finds no way to unwind and aborts.
-/// - `-Bsymbolic`: an object's own references are bound at link time. A base of 137 crates starts in 3.5 ms instead of 15.6.
+/// - `-Bsymbolic`: an object's own references are bound at link time. A process over 137 crates
+///   starts with 3.7 ms of CPU instead of 17. Relative relocations could be packed, too, but that needs glibc 2.36 and gains 0.1 ms.
 /// - `-z now`: no lazy binding; a missing symbol shows when an object is loaded and not during a call.
 /// - `--no-undefined`: or, better, when it is linked.
 pub(super) const FLAGS: [&str; 8] = [

@@ -195,7 +195,9 @@ fn cache(environment: &Environment) -> Result<(PathBuf, Vec<Notice>), PlaceError
                 .as_ref()
                 .map(|cache| cache.join("kt"))
         })
-        .or_else(home);
+        .or_else(home)
+        // The host does not run where we do.
+        .map(|path| std::path::absolute(&path).unwrap_or(path));
     let Some(wanted) = wanted else {
         return match usable(&fallback).and_then(|()| owned(&fallback, environment.uid)) {
             Ok(()) => Ok((fallback, Vec::new())),
@@ -238,7 +240,10 @@ fn owned(path: &Path, uid: u32) -> io::Result<()> {
 }
 
 fn create(path: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
 }
 
 #[cfg(test)]
@@ -332,7 +337,10 @@ mod tests {
         match dirs.socket("alice-app").unwrap_err() {
             error @ PlaceError::SocketPathTooLong { .. } => {
                 let text = error.to_string();
-                assert!(text.contains("107") && text.contains("KT_RUNTIME_DIR"), "{text}");
+                assert!(
+                    text.contains("107") && text.contains("KT_RUNTIME_DIR"),
+                    "{text}"
+                );
             }
             other => panic!("{other}"),
         }

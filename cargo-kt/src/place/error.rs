@@ -31,6 +31,8 @@ pub enum PlaceError {
         name: String,
         nearest: Option<String>,
     },
+    #[error("{}", which(names))]
+    WhichService { names: Vec<String> },
     #[error(
         "service `{service}` was started by kt {theirs} and this is kt {ours}\nend it with `cargo kt down {service}`; its state is lost"
     )]
@@ -60,4 +62,11 @@ pub enum PlaceError {
     },
     #[error("failed to read {}: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
+}
+
+fn which(names: &[String]) -> String {
+    match names {
+        [] => "no services are up; name one to see what it printed before it ended".into(),
+        names => format!("several services are up: name one of {}", names.join(", ")),
+    }
 }

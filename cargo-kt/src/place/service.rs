@@ -12,6 +12,10 @@ const WORKSPACE: usize = 4;
 /// The name of a program's service: the user's and the program's names as a DNS label.
 pub fn name(user: &str, program: &str) -> String {
     let label = label(&format!("{user}-{program}"));
+    if label.is_empty() {
+        // Nothing of it can be in a label.
+        return format!("kt-{}", hash(&format!("{user}-{program}"), CUT));
+    }
     if label.len() <= LENGTH {
         return label;
     }
@@ -71,16 +75,23 @@ mod tests {
 
     #[test]
     fn names_are_dns_labels() {
-        assert_eq!(name("alice", "state_persistence"), "alice-state-persistence");
+        assert_eq!(
+            name("alice", "state_persistence"),
+            "alice-state-persistence"
+        );
         assert_eq!(name("Alice.B@corp", "__app__"), "alice-b-corp-app");
         assert_eq!(name("", "app"), "app");
         assert_eq!(name("ähm", "日本"), "hm");
+        check(&name("日", "本")).unwrap();
     }
 
     #[test]
     fn long_names_stay_apart() {
         let long = "a-program-whose-name-goes-on-and-on-and-on";
-        let (one, other) = (name("alice", &format!("{long}1")), name("alice", &format!("{long}2")));
+        let (one, other) = (
+            name("alice", &format!("{long}1")),
+            name("alice", &format!("{long}2")),
+        );
         assert!(one.len() <= LENGTH && other.len() <= LENGTH);
         assert_ne!(one, other);
         check(&one).unwrap();

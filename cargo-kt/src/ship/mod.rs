@@ -1,1 +1,105 @@
-//! (to be written)
+//! *ship*: from objects on this machine to a generation that serves there. Sends what the service lacks, and swaps.
+
+mod manifest;
+mod upload;
+
+use std::{collections::HashMap, time::Duration};
+
+use camino::Utf8PathBuf;
+use kt::wire::{
+    ObjectId,
+    client::{Client, RequestError},
+    control::{SwapRefused, SwapRequest, Swapped, path},
+    manifest::Manifest,
+};
+
+use crate::terminal::text;
+
+pub use manifest::{files, layers_of, manifest};
+pub use upload::{Progress, Shipped, ship};
+
+/// Where each object's file lies here.
+pub type Files = HashMap<ObjectId, Utf8PathBuf>;
+
+/// Why a generation did not get there or was not taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ShipError {
+    #[error("failed to read {path}: {source}")]
+    Read {
+        path: Utf8PathBuf,
+        source: std::io::Error,
+    },
+    #[error("no file is known for object `{name}`")]
+    NoFile { name: String },
+    #[error("the service did not take {path}: {source}")]
+    Upload {
+        path: Utf8PathBuf,
+        source: RequestError,
+    },
+    #[error("failed to talk to the service: {0}")]
+    Request(#[source] RequestError),
+    #[error("list the objects: the program was linked without a base")]
+    NoBase,
+    #[error("list the objects: what is kept as the hash of {file} is none")]
+    Hash {
+        file: Utf8PathBuf,
+        source: kt::wire::ParseObjectIdError,
+    },
+    /// The generation before serves on.
+    #[error("the service did not take the new code, the old serves on: {}", words(.0))]
+    Refused(SwapRefused),
+}
+
+/// Sends what is missing and makes the manifest the generation that serves.
+///
+/// # Errors
+/// If a file cannot be read or sent, or the generation is refused.
+pub async fn swap(
+    client: &Client,
+    manifest: &Manifest,
+    files: &Files,
+    replace_worker: bool,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<(Shipped, Swapped), ShipError> {
+    let request = SwapRequest {
+        manifest: manifest.clone(),
+        replace_worker,
+    };
+    let mut shipped = ship(client, manifest, files, progress).await?;
+    loop {
+        let swapped: Result<Swapped, SwapRefused> = client
+            .ask(path::SWAP, &request)
+            .await
+            .map_err(ShipError::Request)?;
+        match swapped {
+            Ok(swapped) => return Ok((shipped, swapped)),
+            // Another `cargo kt` was faster with a generation that did not need them. Once: then something else is wrong.
+            Err(SwapRefused::Missing(_)) if !shipped.again => {
+                let more = ship(client, manifest, files, progress).await?;
+                shipped = shipped.and(more);
+            }
+            Err(refused) => return Err(ShipError::Refused(refused)),
+        }
+    }
+}
+
+fn words(refused: &SwapRefused) -> String {
+    match refused {
+        SwapRefused::Missing(ids) => {
+            let objects = text::count(ids.len(), "object");
+            format!("it lost {objects} between their upload and the swap; run again")
+        }
+        SwapRefused::NeedsNewWorker { because } => format!("it would need a new worker: {because}"),
+        SwapRefused::WorkerStart(why) => format!("a worker could not be started: {why}"),
+        SwapRefused::Load(why) => why.clone(),
+        SwapRefused::Died(death) => {
+            let death = kt::Death::from(death.clone());
+            format!("the worker died while it loaded the new code: {death}")
+        }
+        SwapRefused::TimedOut { after_ms } => {
+            let after = text::duration(Duration::from_millis(*after_ms));
+            format!("the worker did not finish loading within {after}")
+        }
+    }
+}

@@ -49,7 +49,11 @@ pub struct Terminal {
 
 impl Terminal {
     pub fn new(verbosity: Verbosity, format: Format, color: ColorChoice) -> Self {
-        Self { verbosity, format, stderr: Mutex::new(AutoStream::new(io::stderr(), color)) }
+        Self {
+            verbosity,
+            format,
+            stderr: Mutex::new(AutoStream::new(io::stderr(), color)),
+        }
     }
 
     pub fn is_verbose(&self) -> bool {
@@ -125,12 +129,41 @@ impl Terminal {
 
     /// A bar that shows itself if the work takes more than a second.
     pub fn progress(&self, verb: &'static str, total: u64) -> Progress {
-        Progress::new(verb, total, self.verbosity >= Verbosity::Normal && io::stderr().is_terminal())
+        Progress::new(
+            verb,
+            total,
+            self.verbosity >= Verbosity::Normal && io::stderr().is_terminal(),
+        )
     }
 
     fn line(&self, text: std::fmt::Arguments<'_>) {
-        let mut stderr = self.stderr.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut stderr = self
+            .stderr
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         // One write, so that lines of several processes do not mix; a closed terminal is no reason to fail.
         let _ = stderr.write_all(format!("{text}\n").as_bytes());
+    }
+}
+
+impl crate::build::Console for Terminal {
+    fn status(&self, verb: &str, text: &str) {
+        Self::status(self, verb, text);
+    }
+
+    fn diagnostic(&self, rendered: &str) {
+        let mut stderr = self
+            .stderr
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _ = stderr.write_all(rendered.as_bytes());
+    }
+
+    fn message(&self, line: &str) {
+        self.raw_json(line);
+    }
+
+    fn verbose(&self, text: &str) {
+        self.detail("Building", text);
     }
 }

@@ -19,10 +19,21 @@ pub struct Progress {
 impl Progress {
     pub(super) fn new(verb: &'static str, total: u64, allowed: bool) -> Self {
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
-        let style = ProgressStyle::with_template("{prefix:>12.green.bold} [{bar:25}] {bytes}/{total_bytes}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
+        let style = ProgressStyle::with_template(
+            "{prefix:>12.green.bold} [{bar:25}] {bytes}/{total_bytes}",
+        );
+        bar.set_style(
+            style
+                .unwrap_or_else(|_| ProgressStyle::default_bar())
+                .progress_chars("=> "),
+        );
         bar.set_prefix(verb);
-        Self { bar, started: Instant::now(), shown: false.into(), allowed }
+        Self {
+            bar,
+            started: Instant::now(),
+            shown: false.into(),
+            allowed,
+        }
     }
 
     /// So many bytes are done.

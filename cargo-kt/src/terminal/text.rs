@@ -36,9 +36,16 @@ mod tests {
 
     #[test]
     fn numbers_keep_three_digits_or_so() {
-        assert_eq!([999, 1_500, 14_234_567, 2_000_000_000].map(bytes), ["999 B", "1.5 kB", "14.2 MB", "2.00 GB"]);
-        let ms = [1, 310, 61_000, 3_700_000, 90_000_000].map(|ms| duration(Duration::from_millis(ms)));
+        assert_eq!(
+            [999, 1_500, 14_234_567, 2_000_000_000].map(bytes),
+            ["999 B", "1.5 kB", "14.2 MB", "2.00 GB"]
+        );
+        let ms =
+            [1, 310, 61_000, 3_700_000, 90_000_000].map(|ms| duration(Duration::from_millis(ms)));
         assert_eq!(ms, ["1.0ms", "0.31s", "1m 01s", "1h 01m", "1d 01h"]);
-        assert_eq!([count(1, "crate"), count(0, "crate")], ["1 crate", "0 crates"]);
+        assert_eq!(
+            [count(1, "crate"), count(0, "crate")],
+            ["1 crate", "0 crates"]
+        );
     }
 }

@@ -15,7 +15,11 @@ pub(super) async fn run<T: Send + 'static>(pending: Box<dyn Pending<T>>) -> Resu
         Started::Async(work) => catch_async(work).await,
         Started::Plain(work) => match runtime::blocking(move || catch(work)).await {
             Ok(done) => done,
-            Err(_) => return Err(Error::Misused { reason: format!("`{function}` was called while the runtime shut down") }),
+            Err(_) => {
+                return Err(Error::Misused {
+                    reason: format!("`{function}` was called while the runtime shut down"),
+                });
+            }
         },
     };
     done.map_err(|panic| panicked(function, panic))
@@ -32,7 +36,12 @@ pub(super) fn blocking<T: Send + 'static>(pending: Box<dyn Pending<T>>) -> Resul
 }
 
 fn panicked(function: &str, panic: RawPanic) -> Error {
-    let frames = panic.frames.into_iter().filter_map(|frame| Some(Frame { function: frame.symbol?, location: None }));
+    let frames = panic.frames.into_iter().filter_map(|frame| {
+        Some(Frame {
+            function: frame.symbol?,
+            location: None,
+        })
+    });
     Error::Panicked(Box::new(Panic {
         function: function.into(),
         message: panic.message,

@@ -37,7 +37,11 @@ pub struct Call<T> {
 
 /// The macro's entry: a call of `R` with its arguments, which stay as they are until the place is known.
 pub fn call<R: Remote>(function: &'static Function, args: R::Args) -> Call<R::Output> {
-    Call { pending: Box::new(Bound::<R> { function, args }), timeout: None, local: false }
+    Call {
+        pending: Box::new(Bound::<R> { function, args }),
+        timeout: None,
+        local: false,
+    }
 }
 
 impl<T: Send + 'static> Call<T> {
@@ -70,7 +74,11 @@ impl<T: Send + 'static> IntoFuture for Call<T> {
     type IntoFuture = CallFuture<T>;
 
     fn into_future(self) -> CallFuture<T> {
-        let Self { pending, timeout, local } = self;
+        let Self {
+            pending,
+            timeout,
+            local,
+        } = self;
         let function = pending.function().path();
         let made = async move {
             match Driver::current().filter(|_| !local) {
@@ -79,9 +87,18 @@ impl<T: Send + 'static> IntoFuture for Call<T> {
             }
         };
         let bounded = async move {
-            let Some(after) = timeout else { return made.await };
-            let elapsed = |_| Err(Error::TimedOut { function: function.into(), after });
-            tokio::time::timeout(after, made).await.unwrap_or_else(elapsed)
+            let Some(after) = timeout else {
+                return made.await;
+            };
+            let elapsed = |_| {
+                Err(Error::TimedOut {
+                    function: function.into(),
+                    after,
+                })
+            };
+            tokio::time::timeout(after, made)
+                .await
+                .unwrap_or_else(elapsed)
         };
         CallFuture(Box::pin(runtime::entered(bounded)))
     }
@@ -116,12 +133,20 @@ impl<T> fmt::Debug for CallFuture<T> {
 }
 
 /// Sends the call to the worker. The arguments live on until the answer is decoded, but only their encoding is sent.
-async fn remote<T>(driver: &Driver, pending: Box<dyn Pending<T>>, timeout: Option<Duration>) -> Result<T, Error> {
+async fn remote<T>(
+    driver: &Driver,
+    pending: Box<dyn Pending<T>>,
+    timeout: Option<Duration>,
+) -> Result<T, Error> {
     let function = pending.function();
     let coded = |what, error| driver::codec_error(function.path(), what, error);
-    let args = pending.encode(driver.body_limit()).map_err(|error| coded(Part::Arguments, error))?;
+    let args = pending
+        .encode(driver.body_limit())
+        .map_err(|error| coded(Part::Arguments, error))?;
     let result = driver.call(function, args.into(), timeout).await?;
-    pending.decode(&result).map_err(|error| coded(Part::Result, error))
+    pending
+        .decode(&result)
+        .map_err(|error| coded(Part::Result, error))
 }
 
 /// A function with its arguments, of which only the result's type still shows.

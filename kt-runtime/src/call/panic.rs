@@ -29,7 +29,11 @@ pub(crate) fn install_hook() {
     panic::set_hook(Box::new(|info| {
         let raw = look(info);
         let location = raw.location.as_deref().unwrap_or("an unknown place");
-        eprintln!("\nthread '{}' panicked at {location}:\n{}", thread::current().name().unwrap_or("<unnamed>"), raw.message);
+        eprintln!(
+            "\nthread '{}' panicked at {location}:\n{}",
+            thread::current().name().unwrap_or("<unnamed>"),
+            raw.message
+        );
         // Fails while the thread ends: then no call is left that could take it.
         let _ = LAST.try_with(|last| last.replace(Some(raw)));
     }));
@@ -40,7 +44,11 @@ pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, RawPanic> {
     // What `work` leaves broken stays behind in what it shared, as with a thread that panics: locks are poisoned.
     panic::catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
         let seen = LAST.with(|last| last.take());
-        seen.unwrap_or_else(|| RawPanic { message: message(&*payload), location: None, frames: Vec::new() })
+        seen.unwrap_or_else(|| RawPanic {
+            message: message(&*payload),
+            location: None,
+            frames: Vec::new(),
+        })
     })
 }
 
@@ -56,10 +64,16 @@ pub(crate) async fn catch_async<T>(work: impl Future<Output = T>) -> Result<T, R
 }
 
 fn look(info: &PanicHookInfo<'_>) -> RawPanic {
-    let frames = unwind::trace(limits::FRAMES).into_iter().filter_map(|address| {
-        let place = dl::locate(address)?;
-        Some(RawFrame { object: place.object, offset: place.offset, symbol: place.symbol })
-    });
+    let frames = unwind::trace(limits::FRAMES)
+        .into_iter()
+        .filter_map(|address| {
+            let place = dl::locate(address)?;
+            Some(RawFrame {
+                object: place.object,
+                offset: place.offset,
+                symbol: place.symbol,
+            })
+        });
     RawPanic {
         message: message(info.payload()),
         location: info.location().map(ToString::to_string),
@@ -68,9 +82,16 @@ fn look(info: &PanicHookInfo<'_>) -> RawPanic {
 }
 
 fn message(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    let mut text = text.unwrap_or("a panic whose payload is no text").to_owned();
-    let end = (0..=limits::TEXT.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
+    let text = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    let mut text = text
+        .unwrap_or("a panic whose payload is no text")
+        .to_owned();
+    let end = (0..=limits::TEXT.min(text.len()))
+        .rev()
+        .find(|&end| text.is_char_boundary(end));
     text.truncate(end.unwrap_or(0));
     text
 }
@@ -87,6 +108,9 @@ mod tests {
             tokio::task::yield_now().await;
             panic!("{}", "after a wait")
         };
-        assert_eq!(catch_async::<()>(late).await.unwrap_err().message, "after a wait");
+        assert_eq!(
+            catch_async::<()>(late).await.unwrap_err().message,
+            "after a wait"
+        );
     }
 }

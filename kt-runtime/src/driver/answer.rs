@@ -27,7 +27,11 @@ pub(super) async fn read(
 ) -> Result<Result<Bytes, Error>, Failure> {
     let (head, body) = response.into_parts();
     let name = || function.path().to_owned();
-    let too_large = |limit| Error::TooLarge { function: name(), what: Part::Result, limit: limit as u64 };
+    let too_large = |limit| Error::TooLarge {
+        function: name(),
+        what: Part::Result,
+        limit: limit as u64,
+    };
     let body = match collect(driver, body).await {
         Ok(body) => body,
         Err(BodyError::TooLarge(limit)) => return Ok(Err(too_large(limit))),
@@ -38,32 +42,56 @@ pub(super) async fn read(
     }
     if head.status == StatusCode::OK {
         let wanted = driver.config.generation;
-        return Ok(match number(&head.headers, header::GENERATION).map(Generation) {
-            Some(serving) if serving >= wanted => Ok(body),
-            serving => Err(Error::OldGeneration { function: name(), wanted, serving: serving.unwrap_or_default() }),
-        });
+        return Ok(
+            match number(&head.headers, header::GENERATION).map(Generation) {
+                Some(serving) if serving >= wanted => Ok(body),
+                serving => Err(Error::OldGeneration {
+                    function: name(),
+                    wanted,
+                    serving: serving.unwrap_or_default(),
+                }),
+            },
+        );
     }
     match codec::decode(&body) {
         Ok(Fault::Draining) => Err(Failure::NotSent("the worker is being replaced".into())),
         // Boxed, as all that is rare: it would make every call's future many times as large.
         Ok(fault) => Ok(Err(Box::pin(error(driver, function, fault)).await)),
-        Err(error) => Ok(Err(driver.unavailable(format!("its answer cannot be read: {} {error}", head.status)))),
+        Err(error) => Ok(Err(driver.unavailable(format!(
+            "its answer cannot be read: {} {error}",
+            head.status
+        )))),
     }
 }
 
 async fn error(driver: &Driver, function: &'static Function, fault: Fault) -> Error {
     let name = function.path().to_owned();
     match fault {
-        Fault::UnknownFunction { nearest } => Error::UnknownFunction { function: name, nearest },
-        Fault::ShapeMismatch { ours } => {
-            Error::ShapeMismatch { function: name, here: function.signature.into(), there: ours }
-        }
-        Fault::OldGeneration { serving } => {
-            Error::OldGeneration { function: name, wanted: driver.config.generation, serving }
-        }
+        Fault::UnknownFunction { nearest } => Error::UnknownFunction {
+            function: name,
+            nearest,
+        },
+        Fault::ShapeMismatch { ours } => Error::ShapeMismatch {
+            function: name,
+            here: function.signature.into(),
+            there: ours,
+        },
+        Fault::OldGeneration { serving } => Error::OldGeneration {
+            function: name,
+            wanted: driver.config.generation,
+            serving,
+        },
         Fault::Panicked(panic) => panicked(driver, name, panic).await,
-        Fault::TooLarge { what, limit } => Error::TooLarge { function: name, what, limit },
-        Fault::Codec { what, reason } => Error::Codec { function: name, what, reason },
+        Fault::TooLarge { what, limit } => Error::TooLarge {
+            function: name,
+            what,
+            limit,
+        },
+        Fault::Codec { what, reason } => Error::Codec {
+            function: name,
+            what,
+            reason,
+        },
         Fault::Draining => driver.unavailable("it is ending"),
     }
 }
@@ -71,7 +99,15 @@ async fn error(driver: &Driver, function: &'static Function, fault: Fault) -> Er
 pub(crate) fn codec_error(function: &str, what: Part, error: CodecError) -> Error {
     let function = function.to_owned();
     match error {
-        CodecError::TooLarge { limit } => Error::TooLarge { function, what, limit: limit as u64 },
-        CodecError::Invalid(reason) => Error::Codec { function, what, reason },
+        CodecError::TooLarge { limit } => Error::TooLarge {
+            function,
+            what,
+            limit: limit as u64,
+        },
+        CodecError::Invalid(reason) => Error::Codec {
+            function,
+            what,
+            reason,
+        },
     }
 }

@@ -54,12 +54,20 @@ impl Connection {
 
     async fn open_unbounded(driver: &Driver) -> Result<Self, Error> {
         let stream = dial(driver, Purpose::Data).await?;
-        let (client, connection) = Client::start(stream).await.map_err(|error| driver.unavailable(error))?;
+        let (client, connection) = Client::start(stream)
+            .await
+            .map_err(|error| driver.unavailable(error))?;
         // Ends with the connection; what it ended with, its requests tell.
         tokio::spawn(connection);
-        let response = client.request(client::request(Method::GET, OUTPUT), Bytes::new()).await;
+        let response = client
+            .request(client::request(Method::GET, OUTPUT), Bytes::new())
+            .await;
         let response = response.map_err(|error| driver.unavailable(error))?;
-        let worker = driver.output.attach(response.into_body()).await.map_err(|error| driver.unavailable(error))?;
+        let worker = driver
+            .output
+            .attach(response.into_body())
+            .await
+            .map_err(|error| driver.unavailable(error))?;
         driver.met(worker).await;
         Ok(Self { client, worker })
     }
@@ -89,18 +97,24 @@ impl Connection {
 /// Connects and says what for.
 pub(super) async fn dial(driver: &Driver, purpose: Purpose) -> Result<UnixStream, Error> {
     let Endpoint::Unix(path) = &driver.config.endpoint;
-    let mut stream = UnixStream::connect(path).await.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-            driver.unavailable("it has ended (its TTL, or `cargo kt down`); run the program again to start it")
-        }
-        _ => driver.unavailable(format!("{}: {error}", path.display())),
-    })?;
+    let mut stream = UnixStream::connect(path)
+        .await
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => driver.unavailable(
+                "it has ended (its TTL, or `cargo kt down`); run the program again to start it",
+            ),
+            _ => driver.unavailable(format!("{}: {error}", path.display())),
+        })?;
     match preamble::call_on(&mut stream, purpose, &driver.config.token).await {
         Ok(Verdict::Welcome) => Ok(stream),
-        Ok(Verdict::OtherVersion(version)) => Err(driver.unavailable(format!("its host is kt {version}"))),
+        Ok(Verdict::OtherVersion(version)) => {
+            Err(driver.unavailable(format!("its host is kt {version}")))
+        }
         Ok(Verdict::Forbidden) => Err(driver.unavailable("it refuses this program's credentials")),
         Ok(Verdict::NoWorker(why)) => Err(driver.unavailable(why)),
-        Err(error) => Err(driver.unavailable(format!("its host broke the connection off: {error}"))),
+        Err(error) => {
+            Err(driver.unavailable(format!("its host broke the connection off: {error}")))
+        }
     }
 }
 
@@ -110,17 +124,32 @@ pub(super) async fn dial(driver: &Driver, purpose: Purpose) -> Result<UnixStream
 pub(super) struct Heads(RwLock<HashMap<&'static str, Request<()>>>);
 
 impl Heads {
-    fn of(&self, driver: &Driver, function: &'static Function, timeout: Option<Duration>) -> Request<()> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(function.key).cloned();
+    fn of(
+        &self,
+        driver: &Driver,
+        function: &'static Function,
+        timeout: Option<Duration>,
+    ) -> Request<()> {
+        let known = self
+            .0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(function.key)
+            .cloned();
         let mut request = known.unwrap_or_else(|| {
             // Not under the lock: the user's own `Deserialize` runs here.
             let request = head(driver, function);
-            self.0.write().unwrap_or_else(PoisonError::into_inner).insert(function.key, request.clone());
+            self.0
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(function.key, request.clone());
             request
         });
         if let Some(timeout) = timeout {
             let timeout = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-            request.headers_mut().insert(header::TIMEOUT, timeout.into());
+            request
+                .headers_mut()
+                .insert(header::TIMEOUT, timeout.into());
         }
         request
     }
@@ -153,6 +182,9 @@ pub(super) fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
 }
 
 /// A whole body within the driver's limit.
-pub(super) async fn collect(driver: &Driver, body: Body) -> Result<Bytes, crate::wire::http::BodyError> {
+pub(super) async fn collect(
+    driver: &Driver,
+    body: Body,
+) -> Result<Bytes, crate::wire::http::BodyError> {
     body.collect(driver.config.body_limit).await
 }

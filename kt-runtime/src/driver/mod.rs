@@ -25,7 +25,10 @@ use output::Output;
 use crate::{
     error::Error,
     function::Function,
-    wire::{PROTOCOL, VERSION, WorkerId, codec, driver::{DriverConfig, ENV}},
+    wire::{
+        PROTOCOL, VERSION, WorkerId, codec,
+        driver::{DriverConfig, ENV},
+    },
 };
 
 /// How often a call that was not carried out is tried again on a new connection.
@@ -52,7 +55,13 @@ impl Driver {
 
     pub(crate) fn new(config: DriverConfig) -> Self {
         let worker = Mutex::new(config.worker);
-        Self { config, connections: Mutex::default(), heads: Heads::default(), output: Arc::default(), worker }
+        Self {
+            config,
+            connections: Mutex::default(),
+            heads: Heads::default(),
+            output: Arc::default(),
+            worker,
+        }
     }
 
     pub(crate) fn body_limit(&self) -> usize {
@@ -80,11 +89,17 @@ impl Driver {
             };
             self.forget(slot, &connection);
             if sent {
-                let instance = connection.get().map_or(0, |connection| connection.worker.instance);
+                let instance = connection
+                    .get()
+                    .map_or(0, |connection| connection.worker.instance);
                 return Err(Box::pin(self.lost(function, instance, reason)).await);
             }
             if attempt == ATTEMPTS {
-                return Err(Error::ConnectionLost { function: function.path().into(), sent, reason });
+                return Err(Error::ConnectionLost {
+                    function: function.path().into(),
+                    sent,
+                    reason,
+                });
             }
             attempt += 1;
         }
@@ -94,27 +109,44 @@ impl Driver {
     async fn connection(&self) -> Result<(runtime::Id, Arc<OnceCell<Connection>>), Error> {
         let id = runtime::Handle::current().id();
         let connection = {
-            let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut connections = self
+                .connections
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             connections.entry(id).or_default().clone()
         };
-        connection.get_or_try_init(|| Box::pin(Connection::open(self))).await?;
+        connection
+            .get_or_try_init(|| Box::pin(Connection::open(self)))
+            .await?;
         Ok((id, connection))
     }
 
     fn forget(&self, id: runtime::Id, broken: &Arc<OnceCell<Connection>>) {
-        let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
-        if connections.get(&id).is_some_and(|current| Arc::ptr_eq(current, broken)) {
+        let mut connections = self
+            .connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if connections
+            .get(&id)
+            .is_some_and(|current| Arc::ptr_eq(current, broken))
+        {
             connections.remove(&id);
         }
     }
 
     #[cfg(test)]
     pub(crate) fn connections(&self) -> usize {
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
     }
 
     fn unavailable(&self, reason: impl ToString) -> Error {
-        Error::Unavailable { service: self.config.service.clone(), reason: reason.to_string() }
+        Error::Unavailable {
+            service: self.config.service.clone(),
+            reason: reason.to_string(),
+        }
     }
 }
 
@@ -136,6 +168,9 @@ pub(crate) fn config() -> Option<DriverConfig> {
         ),
         // Its `cargo kt` has ended and cleaned up: a stray copy of the variable.
         Err(_) if !std::path::Path::new(&path).exists() => None,
-        Err(error) => panic!("cannot read what cargo kt left in {}: {error}", path.display()),
+        Err(error) => panic!(
+            "cannot read what cargo kt left in {}: {error}",
+            path.display()
+        ),
     }
 }

@@ -23,7 +23,10 @@ pub(super) struct Output {
 
 impl Default for Output {
     fn default() -> Self {
-        Self { position: watch::Sender::new(0), printing: AtomicBool::new(false) }
+        Self {
+            position: watch::Sender::new(0),
+            printing: AtomicBool::new(false),
+        }
     }
 }
 
@@ -31,7 +34,9 @@ impl Output {
     /// Takes the stream of a new connection: returns the worker's identity, which comes first, and prints the rest.
     pub(super) async fn attach(self: &Arc<Self>, mut body: Body) -> Result<WorkerId, String> {
         let mut buffer = BytesMut::new();
-        let first = next(&mut body, &mut buffer).await?.ok_or("the worker closed its output")?;
+        let first = next(&mut body, &mut buffer)
+            .await?
+            .ok_or("the worker closed its output")?;
         if !self.printing.swap(true, Ordering::AcqRel) {
             self.reached(first.position);
             let printing = Printing(self.clone());
@@ -52,7 +57,11 @@ impl Output {
         }
         let mut reached = self.position.subscribe();
         // Boxed: most calls print nothing, and should not carry a timer.
-        let waited = Box::pin(time::timeout(limits::OUTPUT, reached.wait_for(|reached| *reached >= position))).await;
+        let waited = Box::pin(time::timeout(
+            limits::OUTPUT,
+            reached.wait_for(|reached| *reached >= position),
+        ))
+        .await;
         if waited.is_err() {
             eprintln!("kt: some output of the worker is missing here; `cargo kt logs` has it");
             self.reached(position);
@@ -84,7 +93,9 @@ impl Drop for Printing {
 
 async fn next(body: &mut Body, buffer: &mut BytesMut) -> Result<Option<data::Output>, String> {
     loop {
-        if let Some(output) = frame::decode(buffer, limits::CONTROL).map_err(|error| error.to_string())? {
+        if let Some(output) =
+            frame::decode(buffer, limits::CONTROL).map_err(|error| error.to_string())?
+        {
             return Ok(Some(output));
         }
         match body.chunk().await {

@@ -17,17 +17,33 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) async fn panicked(driver: &Driver, function: String, panic: RawPanic) -> Error {
-    let RawPanic { message, location, frames } = panic;
+    let RawPanic {
+        message,
+        location,
+        frames,
+    } = panic;
     let frames = match symbolize(driver, &frames).await {
-        Some(symbols) => symbols.into_iter().filter(|symbol| symbol.user).map(Frame::from).collect(),
+        Some(symbols) => symbols
+            .into_iter()
+            .filter(|symbol| symbol.user)
+            .map(Frame::from)
+            .collect(),
         None => frames.into_iter().filter_map(bare).collect(),
     };
-    Error::Panicked(Box::new(Panic { function, message, location, frames }))
+    Error::Panicked(Box::new(Panic {
+        function,
+        message,
+        location,
+        frames,
+    }))
 }
 
 /// What a frame says without debug information.
 fn bare(frame: RawFrame) -> Option<Frame> {
-    Some(Frame { function: frame.symbol?, location: None })
+    Some(Frame {
+        function: frame.symbol?,
+        location: None,
+    })
 }
 
 async fn symbolize(driver: &Driver, frames: &[RawFrame]) -> Option<Vec<Symbol>> {
@@ -36,7 +52,15 @@ async fn symbolize(driver: &Driver, frames: &[RawFrame]) -> Option<Vec<Symbol>> 
         let stream = UnixStream::connect(path).await.ok()?;
         let (client, connection) = Client::start(stream).await.ok()?;
         let connection = tokio::spawn(connection);
-        let answer = client.ask(SYMBOLIZE, &Symbolize { frames: frames.to_vec() }).await.ok();
+        let answer = client
+            .ask(
+                SYMBOLIZE,
+                &Symbolize {
+                    frames: frames.to_vec(),
+                },
+            )
+            .await
+            .ok();
         connection.abort();
         answer
     };

@@ -1,10 +1,15 @@
 //! Connections: who may, and who answers them.
 
 use std::{
-    fs, io, os::unix::net::UnixListener as StdListener, path::Path, sync::Arc, time::Duration,
+    fs, io,
+    os::{fd::OwnedFd, unix::net::UnixListener as StdListener},
+    path::Path,
+    sync::Arc,
+    time::Duration,
 };
 
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{UnixListener, UnixStream},
     time::{sleep, timeout},
 };
@@ -21,6 +26,21 @@ use crate::{
 
 /// Pause after a failed accept: out of descriptors, most likely, and trying at once would only burn time.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// A connection that can be handed to another process. TCP's is one too.
+pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin + 'static {
+    /// Takes it out of this process's runtime.
+    ///
+    /// # Errors
+    /// If the runtime does not let go of it.
+    fn into_descriptor(self) -> io::Result<OwnedFd>;
+}
+
+impl Connection for UnixStream {
+    fn into_descriptor(self) -> io::Result<OwnedFd> {
+        Ok(self.into_std()?.into())
+    }
+}
 
 /// Binds the socket, in the place of one that a killed host left. The caller holds the service's lock and is
 /// single-threaded.
@@ -65,7 +85,7 @@ async fn converse(stream: UnixStream, host: Arc<Host>) {
     }
 }
 
-async fn welcome(mut stream: UnixStream, host: &Arc<Host>) -> io::Result<()> {
+async fn welcome(mut stream: impl Connection, host: &Arc<Host>) -> io::Result<()> {
     let hello = timeout(limits::HANDSHAKE, preamble::receive(&mut stream)).await??;
     let refusal = if hello.protocol != PROTOCOL {
         Some(Verdict::OtherVersion(VERSION.to_owned()))
@@ -93,7 +113,7 @@ async fn welcome(mut stream: UnixStream, host: &Arc<Host>) -> io::Result<()> {
             match host.supervisor.worker().await {
                 Ok(worker) => {
                     answer(&mut stream, &Verdict::Welcome).await?;
-                    worker.connect(stream)
+                    worker.connect(stream.into_descriptor()?)
                 }
                 Err(why) => answer(&mut stream, &Verdict::NoWorker(why)).await,
             }
@@ -101,7 +121,7 @@ async fn welcome(mut stream: UnixStream, host: &Arc<Host>) -> io::Result<()> {
     }
 }
 
-async fn answer(stream: &mut UnixStream, verdict: &Verdict) -> io::Result<()> {
+async fn answer(stream: &mut impl Connection, verdict: &Verdict) -> io::Result<()> {
     timeout(limits::HANDSHAKE, preamble::answer(stream, verdict)).await?
 }
 

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, TryLockError},
     io::{self, Read, Seek, Write},
-    os::unix::fs::MetadataExt,
+    os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
 };
 
@@ -29,12 +29,20 @@ impl ServiceLock {
     /// If the file cannot be made or locked.
     pub fn try_acquire(path: &Path) -> io::Result<TryLock> {
         loop {
-            let mut file = File::options()
+            // Whoever cleans up after a dead host may remove the directory at any time before we hold the lock.
+            if let Some(directory) = path.parent() {
+                private_directory(directory)?;
+            }
+            let opened = File::options()
                 .read(true)
                 .write(true)
                 .create(true)
                 .truncate(false)
-                .open(path)?;
+                .open(path);
+            let mut file = match opened {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                other => other?,
+            };
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
@@ -48,12 +56,20 @@ impl ServiceLock {
             if !same_file(&file, path) {
                 continue;
             }
-            file.set_len(0)?;
-            file.rewind()?;
-            file.write_all(std::process::id().to_string().as_bytes())?;
             let path = path.to_owned();
             return Ok(TryLock::Held(Self { file, path }));
         }
+    }
+
+    /// Says in the file which process to ask or to end. Who locks only to clean up does not.
+    ///
+    /// # Errors
+    /// If the file cannot be written to.
+    pub fn claim(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        self.file
+            .write_all(std::process::id().to_string().as_bytes())
     }
 
     /// Removes the file and releases the lock.
@@ -62,6 +78,14 @@ impl ServiceLock {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// Makes a directory for this user alone, unless it is there.
+fn private_directory(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
 }
 
 /// Whether a process has the file at `path` open: its number in a lock file proves little once the process is gone and its
@@ -93,9 +117,10 @@ mod tests {
     fn one_holder_at_a_time_who_is_known_by_its_id() {
         let directory = Scratch::new("lock");
         let path = directory.path().join("lock");
-        let TryLock::Held(lock) = ServiceLock::try_acquire(&path).unwrap() else {
+        let TryLock::Held(mut lock) = ServiceLock::try_acquire(&path).unwrap() else {
             panic!("a free lock was taken");
         };
+        lock.claim().unwrap();
         let own = std::process::id();
         assert!(holds_open(own, &path));
         // flock belongs to the open file: a second open of this process is another holder.

@@ -19,7 +19,7 @@ mod worker;
 use std::{
     fs, io,
     io::Write,
-    os::unix::{fs::DirBuilderExt, net::UnixListener},
+    os::unix::net::UnixListener,
     process::{Command, ExitCode},
     sync::Arc,
     time::Duration,
@@ -135,6 +135,9 @@ pub fn detach(command: &mut Command) {
 
 /// Runs a host until the end of its service. Says on stdout when it is [`READY`] or that the service is [`TAKEN`], and on
 /// stderr why it could not start.
+///
+/// To be called by the process's first thread, outside any runtime: workers are killed when their starter ends, and the
+/// socket's mode is set through the process's umask.
 pub fn main(options: HostOptions) -> ExitCode {
     match start(options) {
         Ok(code) => code,
@@ -154,13 +157,6 @@ fn start(options: HostOptions) -> Result<ExitCode, String> {
         .parent()
         .ok_or("the socket's path has no directory")?
         .to_owned();
-    for path in [&runtime_directory, &options.directory] {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .map_err(|error| format!("failed to create {}: {error}", path.display()))?;
-    }
     // Two locks: the socket's directory and the store's can be shared by different services if they are set to be.
     let mut locks = Vec::new();
     for path in [
@@ -168,7 +164,11 @@ fn start(options: HostOptions) -> Result<ExitCode, String> {
         options.directory.join("lock"),
     ] {
         match ServiceLock::try_acquire(&path) {
-            Ok(TryLock::Held(lock)) => locks.push(lock),
+            Ok(TryLock::Held(mut lock)) => {
+                lock.claim()
+                    .map_err(|error| format!("failed to write to {}: {error}", path.display()))?;
+                locks.push(lock);
+            }
             Ok(TryLock::Taken(_)) if locks.is_empty() => {
                 println!("{TAKEN}");
                 return Ok(ExitCode::SUCCESS);
@@ -225,6 +225,8 @@ fn start(options: HostOptions) -> Result<ExitCode, String> {
     for lock in locks.into_iter().rev() {
         lock.remove();
     }
+    // Not if another host has begun to use it.
+    let _ = fs::remove_dir(&runtime_directory);
     served.map(|()| ExitCode::SUCCESS)
 }
 

@@ -3,10 +3,7 @@
 use std::{
     fs::File,
     io::{self, PipeReader, Read},
-    os::{
-        fd::{AsFd, OwnedFd},
-        unix::process::CommandExt,
-    },
+    os::{fd::AsFd, unix::process::CommandExt},
     path::Path,
     process::{Command, Stdio},
     sync::{Arc, Mutex, PoisonError},
@@ -159,9 +156,4 @@ pub fn explain(launcher: &Path, error: &io::Error) -> String {
         "failed to execute {} ({size} bytes): {error}{help}",
         launcher.display()
     )
-}
-
-/// A copy of a connection's descriptor that is sent to the worker.
-pub fn release(stream: UnixStream) -> io::Result<OwnedFd> {
-    Ok(stream.into_std()?.into())
 }

@@ -216,8 +216,8 @@ impl Worker {
     ///
     /// # Errors
     /// If the worker does not take messages.
-    pub fn connect(&self, connection: UnixStream) -> io::Result<()> {
-        self.post(ToWorker::Connection, Some(process::release(connection)?))
+    pub fn connect(&self, connection: OwnedFd) -> io::Result<()> {
+        self.post(ToWorker::Connection, Some(connection))
     }
 
     /// Ends the worker: its calls may go on for `grace`, then it is killed. Returns once it is gone.

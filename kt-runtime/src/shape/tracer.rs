@@ -10,8 +10,8 @@ use std::{
 use serde::{
     Deserializer,
     de::{
-        DeserializeSeed, EnumAccess, Error, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor,
-        value::U32Deserializer,
+        DeserializeSeed, EnumAccess, Error, IntoDeserializer, MapAccess, SeqAccess, VariantAccess,
+        Visitor, value::U32Deserializer,
     },
 };
 
@@ -46,8 +46,16 @@ pub(super) struct Tracer<'a> {
 }
 
 impl<'a> Tracer<'a> {
-    pub(super) fn new(log: &'a mut DefaultHasher, enums: &'a mut HashMap<&'static str, Variants>) -> Self {
-        Self { log, enums, open: HashSet::new(), depth: 0 }
+    pub(super) fn new(
+        log: &'a mut DefaultHasher,
+        enums: &'a mut HashMap<&'static str, Variants>,
+    ) -> Self {
+        Self {
+            log,
+            enums,
+            open: HashSet::new(),
+            depth: 0,
+        }
     }
 
     fn deeper(&mut self) -> Result<Tracer<'_>, Refused> {
@@ -55,7 +63,12 @@ impl<'a> Tracer<'a> {
         if depth > DEPTH {
             return Err(Refused);
         }
-        Ok(Tracer { log: self.log, enums: self.enums, open: self.open.clone(), depth })
+        Ok(Tracer {
+            log: self.log,
+            enums: self.enums,
+            open: self.open.clone(),
+            depth,
+        })
     }
 }
 
@@ -146,12 +159,23 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
         visitor.visit_map(Items { tracer: self, left })
     }
 
-    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Refused> {
+    fn deserialize_tuple<V: Visitor<'de>>(
+        self,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, Refused> {
         ("tuple", len).hash(self.log);
-        visitor.visit_seq(Items { tracer: self, left: len })
+        visitor.visit_seq(Items {
+            tracer: self,
+            left: len,
+        })
     }
 
-    fn deserialize_unit_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Refused> {
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Refused> {
         ("unit", name).hash(self.log);
         visitor.visit_unit()
     }
@@ -193,7 +217,10 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
     ) -> Result<V::Value, Refused> {
         (name, variants).hash(self.log);
         let key = type_name::<V::Value>();
-        let known = self.enums.entry(key).or_insert_with(|| Variants { count: variants.len(), ..Variants::default() });
+        let known = self.enums.entry(key).or_insert_with(|| Variants {
+            count: variants.len(),
+            ..Variants::default()
+        });
         let index = if known.complete() {
             known.finite.ok_or(Refused)?
         } else {
@@ -201,7 +228,10 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
             known.begun - 1
         };
         ("variant", index).hash(self.log);
-        let value = visitor.visit_enum(Variant { tracer: self.deeper()?, index })?;
+        let value = visitor.visit_enum(Variant {
+            tracer: self.deeper()?,
+            index,
+        })?;
         if let Some(known) = self.enums.get_mut(key) {
             known.finite.get_or_insert(index);
         }
@@ -227,7 +257,10 @@ impl Items<'_> {
 impl<'de> SeqAccess<'de> for Items<'_> {
     type Error = Refused;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Refused> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Refused> {
         if self.left == 0 {
             return Ok(None);
         }
@@ -243,7 +276,10 @@ impl<'de> SeqAccess<'de> for Items<'_> {
 impl<'de> MapAccess<'de> for Items<'_> {
     type Error = Refused;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Refused> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Refused> {
         self.next_element_seed(seed)
     }
 
@@ -261,7 +297,10 @@ impl<'de, 'a> EnumAccess<'de> for Variant<'a> {
     type Error = Refused;
     type Variant = Tracer<'a>;
 
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Tracer<'a>), Refused> {
+    fn variant_seed<V: DeserializeSeed<'de>>(
+        self,
+        seed: V,
+    ) -> Result<(V::Value, Tracer<'a>), Refused> {
         let index = u32::try_from(self.index).map_err(|_| Refused)?;
         let index: U32Deserializer<Refused> = index.into_deserializer();
         Ok((seed.deserialize(index)?, self.tracer))

@@ -2,7 +2,8 @@
 
 use std::{
     ffi::{CStr, CString, c_char, c_int, c_void},
-    mem, os::unix::ffi::OsStrExt,
+    mem,
+    os::unix::ffi::OsStrExt,
     path::Path,
     ptr, slice,
 };
@@ -42,7 +43,8 @@ impl Object {
     /// # Safety
     /// The object's initialisers run. It must have been linked for this process's base.
     pub unsafe fn open(path: &Path) -> Result<Self, String> {
-        let name = CString::new(path.as_os_str().as_bytes()).map_err(|_| "the path contains a NUL".to_owned())?;
+        let name = CString::new(path.as_os_str().as_bytes())
+            .map_err(|_| "the path contains a NUL".to_owned())?;
         // SAFETY: the caller vouches for the object.
         let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
         if handle.is_null() {
@@ -54,14 +56,19 @@ impl Object {
             return Err(last_error());
         }
         // SAFETY: dlinfo gave the object's entry, which lives as long as the object: for ever.
-        Ok(Self { handle, base: unsafe { (*map).address } })
+        Ok(Self {
+            handle,
+            base: unsafe { (*map).address },
+        })
     }
 
     /// The address of a symbol that this object itself exports.
     pub fn symbol(&self, name: &str) -> Option<*const ()> {
         let name = CString::new(name).ok()?;
         // SAFETY: the handle is that of a loaded object.
-        let address: *const () = unsafe { libc::dlsym(self.handle, name.as_ptr()) }.cast_const().cast();
+        let address: *const () = unsafe { libc::dlsym(self.handle, name.as_ptr()) }
+            .cast_const()
+            .cast();
         // dlsym looks through dependencies as well; one of theirs would be some other generation's business.
         (info(address as usize)?.dli_fbase as usize == self.base).then_some(address)
     }
@@ -80,7 +87,10 @@ impl Object {
             }
             // SAFETY: the entry's header table has that many entries.
             let headers = unsafe { slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
-            for header in headers.iter().filter(|header| header.p_type == libc::PT_NOTE) {
+            for header in headers
+                .iter()
+                .filter(|header| header.p_type == libc::PT_NOTE)
+            {
                 let address = (search.base + header.p_vaddr as usize) as *const u8;
                 // SAFETY: a PT_NOTE segment of a loaded object is mapped and readable for its size.
                 let notes = unsafe { slice::from_raw_parts(address, header.p_memsz as usize) };
@@ -90,7 +100,10 @@ impl Object {
             }
             1
         }
-        let mut search = Search { base: self.base, found: None };
+        let mut search = Search {
+            base: self.base,
+            found: None,
+        };
         // SAFETY: `visit` matches the expected type and `search` outlives the call.
         unsafe { libc::dl_iterate_phdr(Some(visit), (&raw mut search).cast()) };
         search.found
@@ -102,7 +115,11 @@ pub fn locate(address: usize) -> Option<Place> {
     let info = info(address)?;
     let text = |text: *const c_char| {
         // SAFETY: dladdr gives C strings of loaded objects, which stay.
-        (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
+        (!text.is_null()).then(|| {
+            unsafe { CStr::from_ptr(text) }
+                .to_string_lossy()
+                .into_owned()
+        })
     };
     let path = text(info.dli_fname)?;
     Some(Place {
@@ -124,7 +141,11 @@ fn last_error() -> String {
     // SAFETY: dlerror gives null or a C string that lives until this thread's next dl call.
     unsafe {
         let error = libc::dlerror();
-        if error.is_null() { "unknown error".into() } else { CStr::from_ptr(error).to_string_lossy().into_owned() }
+        if error.is_null() {
+            "unknown error".into()
+        } else {
+            CStr::from_ptr(error).to_string_lossy().into_owned()
+        }
     }
 }
 
@@ -138,9 +159,14 @@ struct LinkMap {
 /// padded to four bytes.
 fn build_id_in(mut notes: &[u8]) -> Option<&[u8]> {
     const NT_GNU_BUILD_ID: u32 = 3;
-    let word = |bytes: &[u8], at: usize| Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+    let word =
+        |bytes: &[u8], at: usize| Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
     loop {
-        let (name, descriptor, kind) = (word(notes, 0)? as usize, word(notes, 4)? as usize, word(notes, 8)?);
+        let (name, descriptor, kind) = (
+            word(notes, 0)? as usize,
+            word(notes, 4)? as usize,
+            word(notes, 8)?,
+        );
         let start = 12 + name.next_multiple_of(4);
         let content = notes.get(start..start + descriptor)?;
         if kind == NT_GNU_BUILD_ID && notes.get(12..12 + name)? == b"GNU\0" {
@@ -164,14 +190,20 @@ mod tests {
     #[test]
     fn a_build_id_is_found_behind_other_notes() {
         let note = |kind: u32, name: &[u8], content: &[u8]| {
-            let mut note = [name.len() as u32, content.len() as u32, kind].map(u32::to_ne_bytes).concat();
+            let mut note = [name.len() as u32, content.len() as u32, kind]
+                .map(u32::to_ne_bytes)
+                .concat();
             for part in [name, content] {
                 note.extend(part);
                 note.resize(note.len().next_multiple_of(4), 0);
             }
             note
         };
-        let notes = [note(5, b"GNU\0", b"property"), note(3, b"GNU\0", b"identity!")].concat();
+        let notes = [
+            note(5, b"GNU\0", b"property"),
+            note(3, b"GNU\0", b"identity!"),
+        ]
+        .concat();
         assert_eq!(build_id_in(&notes), Some(&b"identity!"[..]));
         assert_eq!(build_id_in(&notes[..20]), None);
     }

@@ -2,9 +2,9 @@
 
 pub mod dl;
 pub mod fd;
-pub mod stdio;
-pub mod unwind;
 #[cfg(feature = "host")]
 pub mod process;
 #[cfg(test)]
 pub mod scratch;
+pub mod stdio;
+pub mod unwind;

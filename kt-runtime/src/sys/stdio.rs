@@ -25,7 +25,13 @@ pub fn flush() {
 /// Reads what is there, without waiting. `Ok(None)`: nothing is there now. `Ok(Some(0))`: no writer is left.
 pub fn read_available(descriptor: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Option<usize>> {
     // SAFETY: the buffer is writable for its length.
-    let read = unsafe { libc::read(descriptor.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) };
+    let read = unsafe {
+        libc::read(
+            descriptor.as_raw_fd(),
+            buffer.as_mut_ptr().cast(),
+            buffer.len(),
+        )
+    };
     match usize::try_from(read) {
         Ok(read) => Ok(Some(read)),
         Err(_) => match io::Error::last_os_error() {
@@ -43,14 +49,22 @@ pub fn set_nonblocking(descriptor: BorrowedFd<'_>) -> io::Result<()> {
         let flags = libc::fcntl(descriptor, libc::F_GETFL);
         libc::fcntl(descriptor, libc::F_SETFL, flags | libc::O_NONBLOCK)
     };
-    if done == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if done == -1 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }
 
 /// Keeps a descriptor from programs that this process starts.
 pub fn set_close_on_exec(descriptor: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: fcntl on a descriptor that is open for the borrow's time.
     let done = unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) };
-    if done == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if done == -1 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }
 
 /// Waits until one of the descriptors can be read or has no writer left.

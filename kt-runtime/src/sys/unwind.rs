@@ -31,10 +31,15 @@ pub fn trace(limit: usize) -> Vec<usize> {
             return STOP;
         }
         // A return address belongs to the line after the call; signal frames are exact and say so.
-        trace.addresses.push(if before == 0 { address - 1 } else { address });
+        trace
+            .addresses
+            .push(if before == 0 { address - 1 } else { address });
         GO_ON
     }
-    let mut trace = Trace { addresses: Vec::with_capacity(limit.min(64)), limit };
+    let mut trace = Trace {
+        addresses: Vec::with_capacity(limit.min(64)),
+        limit,
+    };
     // SAFETY: `visit` does not unwind, and `trace` outlives the call.
     unsafe { _Unwind_Backtrace(visit, (&raw mut trace).cast()) };
     trace.addresses

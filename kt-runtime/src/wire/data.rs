@@ -47,7 +47,10 @@ pub enum Fault {
     },
     Panicked(RawPanic),
     /// Arguments or result over the limit, bytes.
-    TooLarge { what: Part, limit: u64 },
+    TooLarge {
+        what: Part,
+        limit: u64,
+    },
     /// Arguments that cannot be decoded, or a result that cannot be encoded.
     Codec {
         what: Part,
@@ -120,7 +123,9 @@ pub fn path_segment(key: &str) -> String {
     let mut segment = String::with_capacity(key.len());
     for byte in key.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b':' | b'/' | b'.' => segment.push(byte.into()),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b':' | b'/' | b'.' => {
+                segment.push(byte.into())
+            }
             _ => segment.push_str(&format!("%{byte:02X}")),
         }
     }

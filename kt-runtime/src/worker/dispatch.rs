@@ -24,19 +24,30 @@ impl Worker {
     /// Carries a call out and answers it. The caller's reset drops the user's future.
     pub(super) async fn call(&self, key: &str, exchange: Exchange) -> Result<(), h2::Error> {
         let _running = self.activity.enter();
-        let Exchange { head, body, mut answer } = exchange;
+        let Exchange {
+            head,
+            body,
+            mut answer,
+        } = exchange;
         let carried = unless_reset(&mut answer, async {
             if self.draining.load(Ordering::Acquire) {
                 return Err((Fault::Draining, None));
             }
             let limit = self.config.body_limit;
-            let args = body.collect(limit).await.map_err(|error| (refused(error), None))?;
+            let args = body
+                .collect(limit)
+                .await
+                .map_err(|error| (refused(error), None))?;
             // From here on the call belongs to one generation, whatever is published while it runs.
             let loaded = self.current().ok_or((Fault::Draining, None))?;
             let result = invoke(&loaded, key, &head, &args, limit).await;
-            result.map(|result| (result, loaded.generation)).map_err(|fault| (fault, Some(loaded.generation)))
+            result
+                .map(|result| (result, loaded.generation))
+                .map_err(|fault| (fault, Some(loaded.generation)))
         });
-        let Some(carried) = carried.await else { return Ok(()) };
+        let Some(carried) = carried.await else {
+            return Ok(());
+        };
 
         let mut headers = HeaderMap::with_capacity(3);
         headers.insert(header::POSITION, self.output.drain().into());
@@ -44,9 +55,11 @@ impl Worker {
         let (status, generation, body) = match carried {
             Ok((result, generation)) => (StatusCode::OK, Some(generation), result),
             // A fault's text is bounded, so it always fits.
-            Err((fault, generation)) => {
-                (status(&fault), generation, codec::encode(&fault, limits::CONTROL).unwrap_or_default())
-            }
+            Err((fault, generation)) => (
+                status(&fault),
+                generation,
+                codec::encode(&fault, limits::CONTROL).unwrap_or_default(),
+            ),
         };
         if let Some(generation) = generation {
             headers.insert(header::GENERATION, generation.0.into());
@@ -55,11 +68,22 @@ impl Worker {
     }
 }
 
-async fn invoke(loaded: &Arc<Loaded>, key: &str, head: &Parts, args: &Bytes, limit: usize) -> Result<Vec<u8>, Fault> {
-    let function = loaded.function(key).ok_or_else(|| Fault::UnknownFunction { nearest: loaded.nearest(key) })?;
+async fn invoke(
+    loaded: &Arc<Loaded>,
+    key: &str,
+    head: &Parts,
+    args: &Bytes,
+    limit: usize,
+) -> Result<Vec<u8>, Fault> {
+    let function = loaded.function(key).ok_or_else(|| Fault::UnknownFunction {
+        nearest: loaded.nearest(key),
+    })?;
     agree(loaded, function, head)?;
     let coded = |what, error| match error {
-        CodecError::TooLarge { limit } => Fault::TooLarge { what, limit: limit as u64 },
+        CodecError::TooLarge { limit } => Fault::TooLarge {
+            what,
+            limit: limit as u64,
+        },
         CodecError::Invalid(reason) => Fault::Codec { what, reason },
     };
     // The user's own `Deserialize` runs here, and may panic.
@@ -72,13 +96,17 @@ async fn invoke(loaded: &Arc<Loaded>, key: &str, head: &Parts, args: &Bytes, lim
             Err(_) => return Err(Fault::Draining),
         },
     };
-    done.map_err(Fault::Panicked)?.map_err(|error| coded(Part::Result, error))
+    done.map_err(Fault::Panicked)?
+        .map_err(|error| coded(Part::Result, error))
 }
 
 /// Whether caller and function mean the same: they do if they were built together, or if their shapes are equal.
 fn agree(loaded: &Loaded, function: &'static Function, head: &Parts) -> Result<(), Fault> {
     let number = |name| head.headers.get(name)?.to_str().ok()?.parse::<u64>().ok();
-    let (wanted, serving) = (number(header::GENERATION).map(Generation), loaded.generation);
+    let (wanted, serving) = (
+        number(header::GENERATION).map(Generation),
+        loaded.generation,
+    );
     if wanted == Some(serving) {
         return Ok(());
     }
@@ -87,14 +115,22 @@ fn agree(loaded: &Loaded, function: &'static Function, head: &Parts) -> Result<(
     }
     match (number(header::SHAPE), loaded.shape(function)) {
         (Some(theirs), Some(ours)) if theirs == ours => Ok(()),
-        _ => Err(Fault::ShapeMismatch { ours: function.signature.into() }),
+        _ => Err(Fault::ShapeMismatch {
+            ours: function.signature.into(),
+        }),
     }
 }
 
 fn refused(error: BodyError) -> Fault {
     match error {
-        BodyError::TooLarge(limit) => Fault::TooLarge { what: Part::Arguments, limit: limit as u64 },
-        BodyError::Http(error) => Fault::Codec { what: Part::Arguments, reason: error.to_string() },
+        BodyError::TooLarge(limit) => Fault::TooLarge {
+            what: Part::Arguments,
+            limit: limit as u64,
+        },
+        BodyError::Http(error) => Fault::Codec {
+            what: Part::Arguments,
+            reason: error.to_string(),
+        },
     }
 }
 

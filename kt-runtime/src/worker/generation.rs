@@ -32,8 +32,15 @@ pub(super) struct Loaded {
 impl Loaded {
     #[cfg(test)]
     pub(super) fn new(generation: Generation, functions: &[&'static Function]) -> Self {
-        let functions = functions.iter().map(|function| (function.key, *function)).collect();
-        Self { generation, functions, shapes: Mutex::default() }
+        let functions = functions
+            .iter()
+            .map(|function| (function.key, *function))
+            .collect();
+        Self {
+            generation,
+            functions,
+            shapes: Mutex::default(),
+        }
     }
 
     pub(super) fn function(&self, key: &str) -> Option<&'static Function> {
@@ -42,14 +49,20 @@ impl Loaded {
 
     pub(super) fn shape(&self, function: &'static Function) -> Option<u64> {
         let mut shapes = self.shapes.lock().unwrap_or_else(PoisonError::into_inner);
-        *shapes.entry(function.key).or_insert_with(|| (function.shape)())
+        *shapes
+            .entry(function.key)
+            .or_insert_with(|| (function.shape)())
     }
 
     /// The function whose path differs least, if it is alike at all.
     pub(super) fn nearest(&self, key: &str) -> Option<String> {
         let wanted = path_of(key);
         let distance = |key: &&'static str| edit_distance(wanted, path_of(key));
-        let nearest = self.functions.keys().copied().min_by_key(|key| (distance(key), *key))?;
+        let nearest = self
+            .functions
+            .keys()
+            .copied()
+            .min_by_key(|key| (distance(key), *key))?;
         let alike = distance(&nearest) <= wanted.chars().count().max(3) / 3;
         let last = |path: &str| path.rsplit("::").next().map(str::to_owned);
         (alike || last(wanted) == last(path_of(nearest))).then(|| path_of(nearest).to_owned())
@@ -58,7 +71,11 @@ impl Loaded {
 
 impl Worker {
     /// Loads a generation, decides about each state, and publishes it. On an error everything stays as it was.
-    pub(super) fn load(&self, generation: Generation, manifest: &Manifest) -> Result<worker::Loaded, String> {
+    pub(super) fn load(
+        &self,
+        generation: Generation,
+        manifest: &Manifest,
+    ) -> Result<worker::Loaded, String> {
         let started = Instant::now();
         let mut objects = Vec::new();
         for layer in &manifest.layers {
@@ -68,7 +85,10 @@ impl Worker {
         let mut states = Vec::new();
         for object in &manifest.crates {
             let opened = self.open(&object.object)?;
-            objects.push(LoadedObject { name: object.object.name.clone(), build_id: opened.build_id().unwrap_or_default() });
+            objects.push(LoadedObject {
+                name: object.object.name.clone(),
+                build_id: opened.build_id().unwrap_or_default(),
+            });
             functions_of(object, &opened, &mut functions)?;
             states_of(object, &opened, &mut states)?;
         }
@@ -76,10 +96,18 @@ impl Worker {
         let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         let decided = registry.decide(generation, states)?;
         let states = registry.apply(decided);
-        let loaded = Arc::new(Loaded { generation, functions, shapes: Mutex::default() });
+        let loaded = Arc::new(Loaded {
+            generation,
+            functions,
+            shapes: Mutex::default(),
+        });
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(loaded);
         let load_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        Ok(worker::Loaded { objects, states, load_us })
+        Ok(worker::Loaded {
+            objects,
+            states,
+            load_us,
+        })
     }
 
     fn open(&self, object: &Object) -> Result<dl::Object, String> {
@@ -87,7 +115,8 @@ impl Worker {
         check(&path, object)?;
         // SAFETY: the host has verified the object's hash, and `cargo kt` linked it for this very base: its soname binds it
         // to the base's, which the dynamic linker resolves to what this process was started with.
-        let opened = unsafe { dl::Object::open(&path) }.map_err(|error| format!("{}: {error}", object.name))?;
+        let opened = unsafe { dl::Object::open(&path) }
+            .map_err(|error| format!("{}: {error}", object.name))?;
         let found = opened.build_id().unwrap_or_default();
         if found != object.build_id {
             return Err(format!(
@@ -100,8 +129,17 @@ impl Worker {
 }
 
 fn check(path: &Path, object: &Object) -> Result<(), String> {
-    let size = fs::metadata(path).map_err(|error| format!("{}: {error}", path.display()))?.len();
-    if size == object.size { Ok(()) } else { Err(format!("{} has {size} bytes, not {}", object.name, object.size)) }
+    let size = fs::metadata(path)
+        .map_err(|error| format!("{}: {error}", path.display()))?
+        .len();
+    if size == object.size {
+        Ok(())
+    } else {
+        Err(format!(
+            "{} has {size} bytes, not {}",
+            object.name, object.size
+        ))
+    }
 }
 
 fn functions_of(
@@ -116,20 +154,30 @@ fn functions_of(
         // SAFETY: `#[kt::remote]` exports a `Function` of this kt-runtime under this name, in an object that is never unloaded.
         let function: &'static Function = unsafe { &*address.cast() };
         if functions.insert(function.key, function).is_some() {
-            return Err(format!("two remote functions have the name {}", path_of(key)));
+            return Err(format!(
+                "two remote functions have the name {}",
+                path_of(key)
+            ));
         }
     }
     Ok(())
 }
 
-fn states_of(object: &CrateObject, opened: &dl::Object, states: &mut Vec<NewState>) -> Result<(), String> {
+fn states_of(
+    object: &CrateObject,
+    opened: &dl::Object,
+    states: &mut Vec<NewState>,
+) -> Result<(), String> {
     for entry in &object.states {
         let address = opened
             .symbol(&format!("kt:state:{}", entry.key))
             .ok_or_else(|| format!("{} lacks the state {}", object.object.name, entry.key))?;
         // SAFETY: as for functions, with `#[kt::state]` and `StateDescriptor`.
         let descriptor: &'static StateDescriptor = unsafe { &*address.cast() };
-        states.push(NewState { descriptor, layout: entry.layout.clone() });
+        states.push(NewState {
+            descriptor,
+            layout: entry.layout.clone(),
+        });
     }
     Ok(())
 }
@@ -155,7 +203,12 @@ mod tests {
 
     #[test]
     fn distances_are_levenshteins() {
-        for (a, b, distance) in [("", "", 0), ("kitten", "sitting", 3), ("abc", "", 3), ("get", "set", 1)] {
+        for (a, b, distance) in [
+            ("", "", 0),
+            ("kitten", "sitting", 3),
+            ("abc", "", 3),
+            ("get", "set", 1),
+        ] {
             assert_eq!(edit_distance(a, b), distance, "{a} {b}");
         }
     }

@@ -65,7 +65,11 @@ struct InFlight<'a>(&'a Activity);
 
 impl Activity {
     fn new() -> Self {
-        Self { started: Instant::now(), calls: AtomicU64::new(0), last: AtomicU64::new(0) }
+        Self {
+            started: Instant::now(),
+            calls: AtomicU64::new(0),
+            last: AtomicU64::new(0),
+        }
     }
 
     fn enter(&self) -> InFlight<'_> {
@@ -79,8 +83,16 @@ impl Activity {
 
     fn status(&self) -> FromWorker {
         let calls = self.calls.load(Ordering::Acquire);
-        let idle = if calls > 0 { 0 } else { self.elapsed().saturating_sub(self.last.load(Ordering::Acquire)) };
-        FromWorker::Status { calls, idle_ms: idle }
+        let idle = if calls > 0 {
+            0
+        } else {
+            self.elapsed()
+                .saturating_sub(self.last.load(Ordering::Acquire))
+        };
+        FromWorker::Status {
+            calls,
+            idle_ms: idle,
+        }
     }
 }
 
@@ -104,27 +116,37 @@ pub(crate) fn main() -> ExitCode {
 
 fn run() -> io::Result<()> {
     // SAFETY: the host passes these three descriptors, and nothing else in this process has taken them.
-    let [channel, stdout, stderr] =
-        [FD, worker::STDOUT, worker::STDERR].map(|descriptor| unsafe { OwnedFd::from_raw_fd(descriptor) });
+    let [channel, stdout, stderr] = [FD, worker::STDOUT, worker::STDERR]
+        .map(|descriptor| unsafe { OwnedFd::from_raw_fd(descriptor) });
     for descriptor in [&channel, &stdout, &stderr] {
         stdio::set_close_on_exec(std::os::fd::AsFd::as_fd(descriptor))?;
     }
     stdio::buffer_lines();
     call::install_hook();
     runtime::start_pool(PLAIN_CALLS)?;
-    let threads = std::thread::available_parallelism().map_or(ASYNC_THREADS, |cores| cores.get().max(ASYNC_THREADS));
-    let runtime = Builder::new_multi_thread().worker_threads(threads).thread_name("kt-async").enable_all().build()?;
+    let threads = std::thread::available_parallelism()
+        .map_or(ASYNC_THREADS, |cores| cores.get().max(ASYNC_THREADS));
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_name("kt-async")
+        .enable_all()
+        .build()?;
     let done = runtime.block_on(async {
         let channel = std::os::unix::net::UnixStream::from(channel);
         channel.set_nonblocking(true)?;
         let channel = UnixStream::from_std(channel)?;
         let (sender, mut receiver) = channel::split(&channel);
         let Some(ToWorker::Start(config)) = receiver.receive().await? else {
-            return Err(io::Error::other("the host's first message was not the start"));
+            return Err(io::Error::other(
+                "the host's first message was not the start",
+            ));
         };
         let output = Output::start(&config.logs, stdout, stderr)?;
         let worker = Arc::new(Worker {
-            id: WorkerId { pid: process::id(), instance: config.instance },
+            id: WorkerId {
+                pid: process::id(),
+                instance: config.instance,
+            },
             config,
             current: RwLock::default(),
             registry: Mutex::default(),
@@ -145,8 +167,20 @@ static WORKER: OnceLock<Arc<Worker>> = OnceLock::new();
 
 impl Worker {
     /// Does what the host says until it says no more.
-    async fn obey(self: &Arc<Self>, mut sender: Sender<'_>, mut receiver: Receiver<'_>) -> io::Result<()> {
-        sender.send(&FromWorker::Started { protocol: PROTOCOL, kt_version: VERSION.into() }, None).await?;
+    async fn obey(
+        self: &Arc<Self>,
+        mut sender: Sender<'_>,
+        mut receiver: Receiver<'_>,
+    ) -> io::Result<()> {
+        sender
+            .send(
+                &FromWorker::Started {
+                    protocol: PROTOCOL,
+                    kt_version: VERSION.into(),
+                },
+                None,
+            )
+            .await?;
         let (answers, mut answered) = tokio::sync::mpsc::unbounded_channel();
         loop {
             let message = tokio::select! {
@@ -158,12 +192,17 @@ impl Worker {
                 }
             };
             match message {
-                Some(ToWorker::Load { generation, manifest }) => {
+                Some(ToWorker::Load {
+                    generation,
+                    manifest,
+                }) => {
                     let (worker, answers) = (self.clone(), answers.clone());
                     // Initialisers of the user's libraries run in it, and they may take their time.
                     tokio::task::spawn_blocking(move || {
                         let loaded = call::catch(|| worker.load(generation, &manifest));
-                        let loaded = loaded.unwrap_or_else(|panic| Err(format!("loading panicked: {}", panic.message)));
+                        let loaded = loaded.unwrap_or_else(|panic| {
+                            Err(format!("loading panicked: {}", panic.message))
+                        });
                         // The host is gone if nobody takes it, and so is this process then.
                         let _ = answers.send(FromWorker::Loaded(loaded));
                     });
@@ -171,9 +210,13 @@ impl Worker {
                 Some(ToWorker::Status) => sender.send(&self.activity.status(), None).await?,
                 Some(ToWorker::Connection) => match receiver.descriptor() {
                     Some(descriptor) => self.clone().accept(descriptor)?,
-                    None => return Err(io::Error::other("a connection came without its descriptor")),
+                    None => {
+                        return Err(io::Error::other("a connection came without its descriptor"));
+                    }
                 },
-                Some(ToWorker::Drain { grace_ms }) => return self.drain(Duration::from_millis(grace_ms)).await,
+                Some(ToWorker::Drain { grace_ms }) => {
+                    return self.drain(Duration::from_millis(grace_ms)).await;
+                }
                 Some(ToWorker::Start(_)) => return Err(io::Error::other("a second start")),
                 // The host has ended, however: nobody could reach this process any more.
                 None => return Ok(()),
@@ -197,6 +240,9 @@ impl Worker {
     }
 
     fn current(&self) -> Option<Arc<Loaded>> {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.current
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }

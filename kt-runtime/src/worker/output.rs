@@ -65,20 +65,31 @@ impl Output {
         let log = LogWriter::open(logs)?;
         let position = log.position();
         let pipes = [(Stream::Stdout, stdout), (Stream::Stderr, stderr)];
-        let shared = Arc::new(Mutex::new(Shared { pipes, buffer: Box::new([0; 16 << 10]), log, position, listeners: Vec::new() }));
+        let shared = Arc::new(Mutex::new(Shared {
+            pipes,
+            buffer: Box::new([0; 16 << 10]),
+            log,
+            position,
+            listeners: Vec::new(),
+        }));
         let drained = shared.clone();
-        thread::Builder::new().name("kt-output".into()).spawn(move || {
-            let mut open = [true; 2];
-            // A pipe at its end would be readable for ever: the user's code may close its standard output.
-            while open != [false; 2] {
-                let waiting = [0, 1].map(|index| open[index].then(|| waited[index].as_fd()));
-                if stdio::wait_readable(waiting).is_err() {
-                    return;
+        thread::Builder::new()
+            .name("kt-output".into())
+            .spawn(move || {
+                let mut open = [true; 2];
+                // A pipe at its end would be readable for ever: the user's code may close its standard output.
+                while open != [false; 2] {
+                    let waiting = [0, 1].map(|index| open[index].then(|| waited[index].as_fd()));
+                    if stdio::wait_readable(waiting).is_err() {
+                        return;
+                    }
+                    open = lock(&drained).drain();
                 }
-                open = lock(&drained).drain();
-            }
-        })?;
-        Ok(Self { shared, flushing: AtomicBool::new(false) })
+            })?;
+        Ok(Self {
+            shared,
+            flushing: AtomicBool::new(false),
+        })
     }
 
     /// Takes everything that has been printed until now, and returns the position after it.
@@ -100,7 +111,10 @@ impl Output {
         let (sender, pieces) = mpsc::unbounded_channel();
         let waiting = Arc::new(AtomicUsize::new(0));
         let mut shared = lock(&self.shared);
-        shared.listeners.push(Sink { pieces: sender, waiting: waiting.clone() });
+        shared.listeners.push(Sink {
+            pieces: sender,
+            waiting: waiting.clone(),
+        });
         (shared.position, Listener { pieces, waiting })
     }
 }
@@ -113,7 +127,13 @@ impl Shared {
     /// Reads all that is there, and returns which of the pipes may bring more.
     fn drain(&mut self) -> [bool; 2] {
         let mut open = [false; 2];
-        let Self { pipes, buffer, log, position, listeners } = self;
+        let Self {
+            pipes,
+            buffer,
+            log,
+            position,
+            listeners,
+        } = self;
         for ((stream, pipe), open) in pipes.iter().zip(&mut open) {
             loop {
                 let read = match stdio::read_available(pipe.as_fd(), &mut buffer[..]) {
@@ -126,7 +146,11 @@ impl Shared {
                 };
                 // The log takes care of its own failures; what a driver sees does not depend on it.
                 *position = log.append(&buffer[..read]);
-                let piece = Piece { stream: *stream, position: *position, bytes: Bytes::copy_from_slice(&buffer[..read]) };
+                let piece = Piece {
+                    stream: *stream,
+                    position: *position,
+                    bytes: Bytes::copy_from_slice(&buffer[..read]),
+                };
                 listeners.retain(|listener| listener.give(&piece));
             }
         }

@@ -62,7 +62,11 @@ impl Registry {
     ///
     /// # Errors
     /// If two states have one name.
-    pub(super) fn decide(&self, generation: Generation, states: Vec<NewState>) -> Result<Vec<Decision>, String> {
+    pub(super) fn decide(
+        &self,
+        generation: Generation,
+        states: Vec<NewState>,
+    ) -> Result<Vec<Decision>, String> {
         let mut names = HashSet::new();
         let mut decisions = Vec::new();
         for new in states {
@@ -73,7 +77,11 @@ impl Registry {
             decisions.push(self.decide_one(generation, new));
         }
         let removed = self.declared.iter().filter(|key| !names.contains(*key));
-        decisions.extend(removed.map(|key| Decision { key, outcome: Outcome::Removed, held: None }));
+        decisions.extend(removed.map(|key| Decision {
+            key,
+            outcome: Outcome::Removed,
+            held: None,
+        }));
         decisions.sort_by_key(|decision| decision.key);
         Ok(decisions)
     }
@@ -92,18 +100,38 @@ impl Registry {
             Some(held) => match held.obstacle(descriptor, layout.as_deref()) {
                 None => {
                     let initialiser_changed = held.initialiser != descriptor.initialiser;
-                    (Outcome::Kept { initialiser_changed }, Held { descriptor, layout: layout.clone(), ..held.clone() })
+                    (
+                        Outcome::Kept {
+                            initialiser_changed,
+                        },
+                        Held {
+                            descriptor,
+                            layout: layout.clone(),
+                            ..held.clone()
+                        },
+                    )
                 }
-                Some(reason) => (self.first_use(descriptor, Outcome::Reset { reason }), fresh()),
+                Some(reason) => (
+                    self.first_use(descriptor, Outcome::Reset { reason }),
+                    fresh(),
+                ),
             },
         };
-        Decision { key: descriptor.key, outcome, held: Some(held) }
+        Decision {
+            key: descriptor.key,
+            outcome,
+            held: Some(held),
+        }
     }
 
     /// The outcome of falling back to the initial value, unless that very memory was in use before: code that was edited
     /// there and back again is the same object as the first time, and so are its statics.
     fn first_use(&self, descriptor: &StateDescriptor, outcome: Outcome) -> Outcome {
-        if self.used.contains(&(descriptor.initial as usize)) { Outcome::Restored } else { outcome }
+        if self.used.contains(&(descriptor.initial as usize)) {
+            Outcome::Restored
+        } else {
+            outcome
+        }
     }
 
     /// Points every handle at its value. Calls on the former generation share what is kept, and keep the rest to themselves.
@@ -112,12 +140,17 @@ impl Registry {
         let mut outcomes = Vec::with_capacity(decisions.len());
         for Decision { key, outcome, held } in decisions {
             if let Some(held) = held {
-                held.descriptor.slot.store(held.value.cast_mut(), Ordering::Release);
+                held.descriptor
+                    .slot
+                    .store(held.value.cast_mut(), Ordering::Release);
                 self.used.insert(held.value as usize);
                 self.declared.insert(key);
                 self.held.insert(key, held);
             }
-            outcomes.push(StateOutcome { key: key.into(), outcome });
+            outcomes.push(StateOutcome {
+                key: key.into(),
+                outcome,
+            });
         }
         outcomes
     }
@@ -131,15 +164,22 @@ impl Held {
         }
         let old = self.descriptor;
         if (old.size, old.align) != (new.size, new.align) {
-            return Some(format!("`{}` changed from {} to {} bytes", new.type_tokens, old.size, new.size));
+            return Some(format!(
+                "`{}` changed from {} to {} bytes",
+                new.type_tokens, old.size, new.size
+            ));
         }
         match (self.layout.as_deref(), layout) {
             (Some(old), Some(new)) if old == new => None,
-            _ if old.type_tokens != new.type_tokens => {
-                Some(format!("its type changed from `{}` to `{}`", old.type_tokens, new.type_tokens))
-            }
+            _ if old.type_tokens != new.type_tokens => Some(format!(
+                "its type changed from `{}` to `{}`",
+                old.type_tokens, new.type_tokens
+            )),
             (Some(_), Some(_)) => Some(format!("the layout of `{}` changed", new.type_tokens)),
-            _ => Some(format!("the layout of `{}` could not be compared", new.type_tokens)),
+            _ => Some(format!(
+                "the layout of `{}` could not be compared",
+                new.type_tokens
+            )),
         }
     }
 }

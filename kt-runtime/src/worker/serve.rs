@@ -28,7 +28,10 @@ impl Worker {
     async fn handle(self: Arc<Self>, exchange: Exchange) {
         let path = exchange.head.uri.path();
         // A peer that is gone needs no answer.
-        let _ = match (&exchange.head.method, path.strip_prefix(CALL).and_then(key_of)) {
+        let _ = match (
+            &exchange.head.method,
+            path.strip_prefix(CALL).and_then(key_of),
+        ) {
             (&Method::POST, Some(key)) => self.call(&key, exchange).await,
             (&Method::GET, None) if path == OUTPUT => self.stream_output(exchange.answer).await,
             (method, _) => {
@@ -42,16 +45,29 @@ impl Worker {
     async fn stream_output(&self, answer: Answer) -> Result<(), h2::Error> {
         let (position, mut listener) = self.output.listen();
         let mut body = answer.begin(StatusCode::OK, HeaderMap::new(), false)?;
-        let output = |stream, position, bytes| Output { worker: self.id, stream, position, bytes };
+        let output = |stream, position, bytes| Output {
+            worker: self.id,
+            stream,
+            position,
+            bytes,
+        };
         let frame = |output| frame::encode(&output, limits::CONTROL).unwrap_or_default();
-        body.send(frame(output(Stream::Stdout, position, Vec::new())).into(), false).await?;
+        body.send(
+            frame(output(Stream::Stdout, position, Vec::new())).into(),
+            false,
+        )
+        .await?;
         loop {
             let piece = tokio::select! {
                 piece = listener.next() => piece,
                 () = body.reset() => None,
             };
             let Some(piece) = piece else { return Ok(()) };
-            body.send(frame(output(piece.stream, piece.position, piece.bytes.to_vec())).into(), false).await?;
+            body.send(
+                frame(output(piece.stream, piece.position, piece.bytes.to_vec())).into(),
+                false,
+            )
+            .await?;
         }
     }
 }

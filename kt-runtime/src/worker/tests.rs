@@ -57,8 +57,12 @@ macro_rules! remote {
                 start(args)
             }
         }
-        static $function: Function =
-            Function::new::<$name>(concat!("test/:test::", stringify!($function)), "fn", file!(), line!());
+        static $function: Function = Function::new::<$name>(
+            concat!("test/:test::", stringify!($function)),
+            "fn",
+            file!(),
+            line!(),
+        );
     };
 }
 
@@ -82,7 +86,8 @@ remote!(FOREVER, Forever, () => (), |()| Started::Async(Box::pin(async {
     std::future::pending().await
 })));
 // The same key as PLAIN's, as if an edit had changed its type.
-static CHANGED: Function = Function::new::<Echo>("test/:test::PLAIN", "fn(String)", file!(), line!());
+static CHANGED: Function =
+    Function::new::<Echo>("test/:test::PLAIN", "fn(String)", file!(), line!());
 static RENAMED: Function = Function::new::<Plain>("test/:test::PLAIM", "fn", file!(), line!());
 
 /// A worker that serves on a socket, and a driver that was built with generation 1.
@@ -105,11 +110,15 @@ const LIMIT: usize = 32 << 20;
 fn pair(functions: &[&'static Function]) -> Pair {
     static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let folder = Folder(std::env::temp_dir().join(format!("kt-test-{}-{number}", std::process::id())));
+    let folder =
+        Folder(std::env::temp_dir().join(format!("kt-test-{}-{number}", std::process::id())));
     std::fs::create_dir_all(&folder.0).unwrap();
     let (stdout, _writer) = std::io::pipe().unwrap();
     let (stderr, _writer) = std::io::pipe().unwrap();
-    let id = WorkerId { pid: std::process::id(), instance: 1 };
+    let id = WorkerId {
+        pid: std::process::id(),
+        instance: 1,
+    };
     let worker = Arc::new(Worker {
         id,
         config: WorkerConfig {
@@ -133,8 +142,13 @@ fn pair(functions: &[&'static Function]) -> Pair {
             let (mut stream, _) = listener.accept().await.unwrap();
             let hello = preamble::receive(&mut stream).await.unwrap();
             assert_eq!(hello.purpose, Purpose::Data);
-            preamble::answer(&mut stream, &Verdict::Welcome).await.unwrap();
-            serving.clone().accept(stream.into_std().unwrap().into()).unwrap();
+            preamble::answer(&mut stream, &Verdict::Welcome)
+                .await
+                .unwrap();
+            serving
+                .clone()
+                .accept(stream.into_std().unwrap().into())
+                .unwrap();
         }
     });
     let driver = Driver::new(DriverConfig {
@@ -149,7 +163,11 @@ fn pair(functions: &[&'static Function]) -> Pair {
         objects: Vec::new(),
         body_limit: LIMIT,
     });
-    Pair { worker, driver: Box::leak(Box::new(driver)), _folder: folder }
+    Pair {
+        worker,
+        driver: Box::leak(Box::new(driver)),
+        _folder: folder,
+    }
 }
 
 impl Pair {
@@ -164,7 +182,8 @@ impl Pair {
     }
 
     fn publish(&self, generation: u64, functions: &[&'static Function]) {
-        *self.worker.current.write().unwrap() = Some(Arc::new(Loaded::new(Generation(generation), functions)));
+        *self.worker.current.write().unwrap() =
+            Some(Arc::new(Loaded::new(Generation(generation), functions)));
     }
 }
 
@@ -199,7 +218,12 @@ async fn a_large_answer_does_not_hold_a_small_one_up() {
     pair.call::<_, u32>(&PLAIN, 0_u32).await.unwrap();
     let large = {
         let pair = pair.clone();
-        tokio::spawn(async move { pair.call::<_, String>(&ECHO, "x".repeat(30 << 20)).await.unwrap().len() })
+        tokio::spawn(async move {
+            pair.call::<_, String>(&ECHO, "x".repeat(30 << 20))
+                .await
+                .unwrap()
+                .len()
+        })
     };
     let mut small = Vec::new();
     while !large.is_finished() {
@@ -208,13 +232,18 @@ async fn a_large_answer_does_not_hold_a_small_one_up() {
         small.push(started.elapsed());
     }
     assert_eq!(large.await.unwrap(), 30 << 20);
-    assert!(small.len() > 3, "small calls went through meanwhile: {small:?}");
+    assert!(
+        small.len() > 3,
+        "small calls went through meanwhile: {small:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_comes_back_and_the_next_call_works() {
     let pair = pair(&[&PANIC, &PLAIN]);
-    let Err(Error::Panicked(panic)) = pair.call::<_, u32>(&PANIC, 7_u32).await else { panic!("no panic came back") };
+    let Err(Error::Panicked(panic)) = pair.call::<_, u32>(&PANIC, 7_u32).await else {
+        panic!("no panic came back")
+    };
     assert_eq!(panic.message, "number 7");
     assert_eq!(pair.call::<_, u32>(&PLAIN, 1_u32).await.unwrap(), 2);
 }
@@ -226,7 +255,9 @@ async fn dropping_a_call_drops_the_remote_future() {
         _ = pair.call::<_, ()>(&FOREVER, ()) => unreachable!("it never ends"),
         () = STARTED.notified() => {}
     }
-    tokio::time::timeout(Duration::from_secs(10), DROPPED.notified()).await.expect("the remote future is dropped");
+    tokio::time::timeout(Duration::from_secs(10), DROPPED.notified())
+        .await
+        .expect("the remote future is dropped");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -240,7 +271,9 @@ async fn a_newer_generation_answers_if_the_types_are_the_same() {
 async fn a_function_of_other_types_refuses_an_old_driver() {
     let pair = pair(&[&PLAIN]);
     pair.publish(2, &[&CHANGED]);
-    let Err(Error::ShapeMismatch { there, .. }) = pair.call::<_, u32>(&PLAIN, 1_u32).await else { panic!("it was let through") };
+    let Err(Error::ShapeMismatch { there, .. }) = pair.call::<_, u32>(&PLAIN, 1_u32).await else {
+        panic!("it was let through")
+    };
     assert_eq!(there, "fn(String)");
 }
 
@@ -248,13 +281,19 @@ async fn a_function_of_other_types_refuses_an_old_driver() {
 async fn an_older_generation_never_answers() {
     let pair = pair(&[&PLAIN]);
     pair.publish(0, &[&PLAIN]);
-    assert!(matches!(pair.call::<_, u32>(&PLAIN, 1_u32).await, Err(Error::OldGeneration { .. })));
+    assert!(matches!(
+        pair.call::<_, u32>(&PLAIN, 1_u32).await,
+        Err(Error::OldGeneration { .. })
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_function_names_the_nearest() {
     let pair = pair(&[&RENAMED, &ECHO]);
-    let Err(Error::UnknownFunction { nearest, .. }) = pair.call::<_, u32>(&PLAIN, 1_u32).await else { panic!("it was found") };
+    let Err(Error::UnknownFunction { nearest, .. }) = pair.call::<_, u32>(&PLAIN, 1_u32).await
+    else {
+        panic!("it was found")
+    };
     assert_eq!(nearest.as_deref(), Some("test::PLAIM"));
 }
 
@@ -262,7 +301,11 @@ async fn an_unknown_function_names_the_nearest() {
 async fn arguments_over_the_limit_are_refused_and_the_connection_lives() {
     let pair = pair(&[&ECHO, &PLAIN]);
     let args = vec![0_u8; LIMIT + (1 << 20)];
-    let error = pair.driver.call(&ECHO, args.into(), None).await.unwrap_err();
+    let error = pair
+        .driver
+        .call(&ECHO, args.into(), None)
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::TooLarge { .. }), "{error}");
     assert_eq!(pair.call::<_, u32>(&PLAIN, 1_u32).await.unwrap(), 2);
 }

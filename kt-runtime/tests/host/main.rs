@@ -1,5 +1,6 @@
 //! Hosts as real processes, with workers that are told what to do. Host and worker are this executable, started again.
 
+mod build;
 mod connections;
 mod deaths;
 mod lifetime;

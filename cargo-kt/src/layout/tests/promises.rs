@@ -118,3 +118,173 @@ fn what_has_no_visible_type_is_called_opaque() {
     expected.sort_unstable();
     assert_eq!(opaque, expected);
 }
+
+/// A program with a few states, to be edited in place.
+const EDITED: &str = "
+pub struct Share<T>(T); unsafe impl<T> Sync for Share<T> {} unsafe impl<T> Send for Share<T> {}
+pub trait Speaks { fn speak(&self); }
+pub struct Other { a: u8 }
+pub fn body() -> u8 { 1 }
+#[unsafe(export_name = \"kt:init:plain\")] static PLAIN: Share<Vec<u64>> = Share(Vec::new());
+#[unsafe(export_name = \"kt:init:of_dep\")] static OF_DEP: Share<Vec<dep::Shared>> = Share(Vec::new());
+#[unsafe(export_name = \"kt:init:opaque\")] static OPAQUE: Share<Vec<Box<dyn Speaks>>> = Share(Vec::new());
+";
+
+fn edited() -> Fixture {
+    Fixture::new(EDITED, DEP, &["plain", "of_dep", "opaque"])
+}
+
+/// The fingerprints of `plain`, `of_dep` and `opaque`, and whether rustc was asked.
+fn fingerprints(fixture: &Fixture) -> (Vec<String>, bool) {
+    let (layouts, has_twins) = fixture.layouts();
+    let text = |state: crate::layout::StateLayout| {
+        state.layout.map(|layout| layout.fingerprint.to_string())
+    };
+    (
+        layouts
+            .into_iter()
+            .map(|state| text(state).expect("the layout is known"))
+            .collect(),
+        has_twins,
+    )
+}
+
+#[test]
+fn rustc_is_not_asked_again_for_what_no_type_can_see() {
+    let fixture = edited();
+    let (before, has_twins) = fingerprints(&fixture);
+    assert!(has_twins);
+    assert_eq!(fingerprints(&fixture), (before.clone(), false));
+    fixture.edit(1, |text| text.replace("{ 1 }", "{ 2 + 2 } // why not"));
+    assert_eq!(fingerprints(&fixture), (before, false));
+}
+
+#[test]
+fn an_opaque_state_changes_with_any_type_of_any_hot_crate_and_others_do_not() {
+    let fixture = edited();
+    let (before, _) = fingerprints(&fixture);
+    let mut last = before.clone();
+    let edits: [(usize, &str, &str); 4] = [
+        (1, "Other { a: u8 }", "Other { a: u16 }"),
+        (1, "fn speak(&self);", "fn speak(&self); fn shout(&self);"),
+        (
+            0,
+            "Pair<A, B> { pub a: A, pub b: B }",
+            "Pair<A, B> { pub b: B, pub a: A }",
+        ),
+        (0, "pub of:", "pub is:"),
+    ];
+    for (hot, old, new) in edits {
+        fixture.edit(hot, |text| text.replace(old, new));
+        fixture.compile(0);
+        let (now, has_twins) = fingerprints(&fixture);
+        assert!(has_twins, "{new}");
+        assert_eq!(now[..2], before[..2], "{new}");
+        assert_ne!(now[2], last[2], "{new}");
+        last = now;
+    }
+}
+
+#[test]
+fn going_back_to_earlier_types_gives_the_earlier_fingerprints_without_rustc() {
+    let fixture = edited();
+    let (before, _) = fingerprints(&fixture);
+    fixture.edit(0, |text| text.replace("width: u64", "width: u32"));
+    fixture.compile(0);
+    let (changed, _) = fingerprints(&fixture);
+    assert_ne!(changed[1], before[1]);
+    fixture.edit(0, |text| text.replace("width: u32", "width: u64"));
+    fixture.compile(0);
+    assert_eq!(fingerprints(&fixture), (before, false));
+}
+
+#[test]
+fn a_flag_that_may_change_types_makes_an_opaque_state_another() {
+    let mut fixture = edited();
+    let (before, _) = fingerprints(&fixture);
+    fixture.add_argument("--cfg feature=\"more\"");
+    let (now, has_twins) = fingerprints(&fixture);
+    assert!(has_twins);
+    assert_eq!(now[..2], before[..2]);
+    assert_ne!(now[2], before[2]);
+}
+
+#[test]
+fn a_crate_name_that_two_crates_have_makes_a_state_opaque() {
+    let mut fixture = edited();
+    fixture.add_base(&["other", "dep"]);
+    let (layouts, _) = fixture.layouts();
+    let of_dep = layouts[1].layout.as_ref().expect("the layout is known");
+    assert!(
+        of_dep.opaque.iter().any(|it| it.contains("dep::Shared")),
+        "{:?}",
+        of_dep.opaque
+    );
+    let plain = layouts[0].layout.as_ref().expect("the layout is known");
+    assert!(plain.opaque.is_empty(), "{:?}", plain.opaque);
+}
+
+fn reason(fixture: &Fixture) -> String {
+    let (layouts, _) = fixture.layouts();
+    layouts[0]
+        .layout
+        .as_ref()
+        .expect_err("the layout is unknown")
+        .to_string()
+}
+
+#[test]
+fn without_a_twin_there_is_no_fingerprint_but_a_reason() {
+    let mut broken = edited();
+    broken.edit(1, |text| text + "fn broken() -> u8 { \"text\" }");
+    assert!(
+        reason(&broken).contains("error[E0308]"),
+        "{}",
+        reason(&broken)
+    );
+
+    broken.edit(1, |_| EDITED.replace("kt:init:plain", "kt:init:moved"));
+    assert!(
+        reason(&broken).contains("`kt:init:plain`"),
+        "{}",
+        reason(&broken)
+    );
+
+    broken.compiled.hot[1].invocation = None;
+    broken.edit(1, |text| text + "struct New;");
+    assert!(
+        reason(&broken).contains("make it a member"),
+        "{}",
+        reason(&broken)
+    );
+}
+
+#[test]
+fn sources_that_change_under_rustc_give_no_fingerprint() {
+    let mut fixture = edited();
+    // A compiler that takes so long that somebody saves a file meanwhile.
+    let script = fixture.source(1).with_file_name("slow-rustc");
+    let text = format!(
+        "#!/bin/sh\necho '// saved' >> {}\nexec {} \"$@\"\n",
+        fixture.source(1),
+        fixture.compiled.toolchain.rustc
+    );
+    std::fs::write(&script, text).expect("the script can be written");
+    // Read by a shell and not executed itself: other threads that fork would keep it "busy".
+    let invocation = fixture.compiled.hot[1]
+        .invocation
+        .as_mut()
+        .expect("a fixture's crate has an invocation");
+    let rustc = invocation.arguments.clone();
+    invocation
+        .arguments
+        .splice(..1, ["sh".to_owned(), script.to_string()]);
+    assert!(reason(&fixture).contains("run again"));
+
+    let invocation = fixture.compiled.hot[1]
+        .invocation
+        .as_mut()
+        .expect("a fixture's crate has an invocation");
+    invocation.arguments = rustc;
+    fingerprints(&fixture);
+}

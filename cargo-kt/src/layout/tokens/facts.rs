@@ -10,7 +10,7 @@ use syn::{Attribute, File, ImplItem, Item, TraitItem, UseTree};
 
 use super::Digest;
 use super::functions::{FunctionFacts, leave_out};
-use super::known::{is_cfg_test, is_expression_macro, is_harmless_attribute, is_trusted_crate};
+use super::known::{is_expression_macro, is_for_tests, is_harmless_attribute, is_trusted_crate};
 
 /// The facts of one file, good for ever for its content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,7 +111,7 @@ impl Pruner {
             Item::Trait(it) => &it.attrs,
             _ => return true,
         };
-        if attributes.iter().any(is_cfg_test) {
+        if attributes.iter().any(is_for_tests) {
             return false;
         }
         // An attribute macro could make anything of what is inside.

@@ -178,8 +178,11 @@ fn is_harmless_meta(meta: &Meta) -> bool {
             && ["clippy", "rustfmt", "diagnostic", "miri", "rust_analyzer"].contains(&tool)
 }
 
-/// `#[cfg(test)]`: programs are never built with it.
-pub fn is_cfg_test(attribute: &Attribute) -> bool {
+/// `#[cfg(test)]` and `#[test]`: programs are never built with what has them.
+pub fn is_for_tests(attribute: &Attribute) -> bool {
+    if let Meta::Path(path) = &attribute.meta {
+        return path.is_ident("test");
+    }
     let Meta::List(list) = &attribute.meta else {
         return false;
     };

@@ -1,0 +1,124 @@
+//! Whether an artifact is what its sources say now: decided by content, never by mtimes.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::file::{self, Stamp};
+use super::record::{Record, UnitKey};
+use crate::plan::Surroundings;
+
+/// Why an artifact cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Stale {
+    /// Nothing is known of it.
+    Unrecorded(UnitKey),
+    /// A source may have changed while rustc ran.
+    Uncertain(Utf8PathBuf),
+    /// A source has other content.
+    Source(Utf8PathBuf),
+    /// The file is gone or another one.
+    Artifact(Utf8PathBuf),
+    /// A crate that it was compiled against is another one.
+    Extern(Utf8PathBuf),
+    /// A variable that the code asks for has another value.
+    Variable(String),
+}
+
+impl Stale {
+    /// The file to name in a message.
+    pub(super) fn path(&self) -> Utf8PathBuf {
+        match self {
+            Self::Unrecorded(key) => key.out_dir.join(&key.stem),
+            Self::Uncertain(path)
+            | Self::Source(path)
+            | Self::Artifact(path)
+            | Self::Extern(path) => path.clone(),
+            Self::Variable(name) => name.into(),
+        }
+    }
+}
+
+impl std::fmt::Display for Stale {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unrecorded(key) => write!(formatter, "nothing is known of `{}`", key.stem),
+            Self::Uncertain(path) => {
+                write!(formatter, "`{path}` may have changed while it was compiled")
+            }
+            Self::Source(path) => write!(formatter, "`{path}` has changed"),
+            Self::Artifact(path) => {
+                write!(formatter, "`{path}` is gone or was made by another build")
+            }
+            Self::Extern(path) => write!(formatter, "`{path}` was compiled anew"),
+            Self::Variable(name) => write!(formatter, "the variable `{name}` has changed"),
+        }
+    }
+}
+
+/// Judges many compilations at once; `None` means fresh.
+pub(super) fn judge(
+    units: &[(&UnitKey, Option<&Record>)],
+    surroundings: &Surroundings,
+) -> Vec<Option<Stale>> {
+    let mut paths: Vec<&Utf8Path> = units
+        .iter()
+        .filter_map(|(_, record)| *record)
+        .flat_map(|record| &record.sources)
+        .map(|(path, _)| path.as_path())
+        .collect();
+    paths.sort_unstable();
+    paths.dedup();
+    let now = file::hash_all(&paths);
+    let now = |path: &Utf8Path| {
+        paths
+            .binary_search(&path)
+            .ok()
+            .and_then(|index| now[index].as_deref())
+    };
+    units
+        .iter()
+        .map(|(key, record)| judge_one(key, *record, surroundings, &now))
+        .collect()
+}
+
+fn judge_one<'a>(
+    key: &UnitKey,
+    record: Option<&Record>,
+    surroundings: &Surroundings,
+    now: &dyn Fn(&Utf8Path) -> Option<&'a str>,
+) -> Option<Stale> {
+    let Some(record) = record else {
+        return Some(Stale::Unrecorded(key.clone()));
+    };
+    if let Some((path, _)) = record
+        .sources
+        .iter()
+        .find(|(path, hash)| now(path) != Some(hash))
+    {
+        return Some(Stale::Source(path.clone()));
+    }
+    if !record.certain {
+        return Some(Stale::Uncertain(
+            record
+                .sources
+                .first()
+                .map(|(path, _)| path.clone())
+                .unwrap_or_default(),
+        ));
+    }
+    let another = |(path, stamp): &&(Utf8PathBuf, Stamp)| Stamp::of(path).as_ref() != Some(stamp);
+    if let Some((path, _)) = record.artifacts.iter().find(another) {
+        return Some(Stale::Artifact(path.clone()));
+    }
+    if let Some((path, _)) = record.externs.iter().find(another) {
+        return Some(Stale::Extern(path.clone()));
+    }
+    let invocation = record.invocation.as_ref()?;
+    let is_ours = |name: &str| {
+        name.starts_with("KT_") || invocation.environment.iter().any(|(set, _)| set == name)
+    };
+    let changed = record
+        .environment
+        .iter()
+        .find(|(name, value)| !is_ours(name) && surroundings.variable(name) != value.as_deref());
+    changed.map(|(name, _)| Stale::Variable(name.clone()))
+}

@@ -1,0 +1,171 @@
+//! The sure way: cargo decides what to compile, and we check afterwards that everything is what its sources say.
+
+use super::cargo::Report;
+use super::depinfo::DepInfo;
+use super::error::At as _;
+use super::file::Stamp;
+use super::fresh;
+use super::record::{Mode, Record, Records, UnitKey};
+use super::sort::{self, Sorted};
+use super::{
+    BuildError, Compiled, CompiledProgram, Console, HotCrate, cargo, compile, file, fingerprint,
+};
+use crate::plan::{Plan, Surroundings};
+
+/// What has to be kept to know the program again without cargo.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub(super) sorted: Sorted,
+    pub(super) report: Report,
+}
+
+/// Calls cargo until every artifact is fresh by content, at most twice.
+///
+/// # Errors
+/// When cargo fails, or sources change under its hands.
+pub(super) fn compile(
+    plan: &Plan,
+    surroundings: &Surroundings,
+    console: &dyn Console,
+) -> Result<(Known, Compiled), BuildError> {
+    let records = Records::below(&plan.warm_directory());
+    std::fs::create_dir_all(records.directory()).at("creation", records.directory())?;
+    let mut again = false;
+    loop {
+        let started = file::clock(records.directory()).at("making a file", records.directory())?;
+        let report = cargo::run(plan, surroundings, &records, console)?;
+        let sorted = sort::sort(plan, &report, &records)?;
+        observe(plan, &report, &sorted, &records, started)?;
+        let units = units(&sorted);
+        let read: Vec<_> = units.iter().map(|(key, _)| records.read(key)).collect();
+        let pairs: Vec<_> = units
+            .iter()
+            .zip(&read)
+            .map(|((key, _), record)| (*key, record.as_ref()))
+            .collect();
+        let judged = fresh::judge(&pairs, surroundings);
+        let stale: Vec<_> = units
+            .iter()
+            .zip(judged)
+            .filter_map(|(unit, stale)| Some((unit, stale?)))
+            .collect();
+        let Some((_, first)) = stale.first() else {
+            let compiled = assemble(plan, &sorted, &report, &read[..sorted.hot.len()])?;
+            return Ok((Known { sorted, report }, compiled));
+        };
+        if std::mem::replace(&mut again, true) {
+            return Err(BuildError::SourcesChanged { path: first.path() });
+        }
+        // cargo goes by mtimes; the contents say otherwise.
+        for ((key, package), stale) in &stale {
+            console.verbose(&format!("{stale}: compiling `{}` again", key.stem));
+            fingerprint::forget(key, &plan.packages[*package].name)
+                .at("removing the fingerprint", &key.out_dir)?;
+        }
+    }
+}
+
+/// Every unit whose freshness we answer for: the hot ones first.
+pub(super) fn units(sorted: &Sorted) -> Vec<(&UnitKey, usize)> {
+    let hot = sorted.hot.iter().map(|unit| (&unit.key, unit.package));
+    hot.chain(sorted.watched.iter().map(|unit| (&unit.key, unit.package)))
+        .collect()
+}
+
+/// Packages outside the workspace do not go through the wrapper: what cargo has compiled just now is recorded here.
+fn observe(
+    plan: &Plan,
+    report: &Report,
+    sorted: &Sorted,
+    records: &Records,
+    started: i128,
+) -> Result<(), BuildError> {
+    let compiled_now: Vec<_> = report
+        .artifacts
+        .iter()
+        .filter(|artifact| !artifact.fresh)
+        .collect();
+    for (key, package) in units(sorted) {
+        let package = &plan.packages[package];
+        let Some(artifact) = compiled_now
+            .iter()
+            .find(|artifact| artifact.key().as_ref() == Some(key))
+        else {
+            continue;
+        };
+        if package.is_member {
+            continue;
+        }
+        let path = key.dep_info();
+        let text = std::fs::read_to_string(&path).at("reading", &path)?;
+        let info = DepInfo::parse(&text, package.directory());
+        let (sources, certain) = compile::hash_sources(info.files, &[], started);
+        let artifacts = Stamp::of(&artifact.path).map(|stamp| (artifact.path.clone(), stamp));
+        let record = Record {
+            certain,
+            sources,
+            environment: info.environment,
+            artifacts: artifacts.into_iter().collect(),
+            ..Record::empty()
+        };
+        records
+            .write(key, &record)
+            .at("writing", records.directory())?;
+    }
+    Ok(())
+}
+
+/// Puts together what *link* needs, from the records of the hot units.
+///
+/// # Errors
+/// When the records say that the program cannot be linked, or say too little.
+pub(super) fn assemble(
+    plan: &Plan,
+    sorted: &Sorted,
+    report: &Report,
+    records: &[Option<Record>],
+) -> Result<Compiled, BuildError> {
+    let dependencies = sort::closed(&sorted.direct_dependencies(plan, records));
+    let mut hot = Vec::with_capacity(sorted.hot.len());
+    let mut program = CompiledProgram::Library;
+    for ((unit, record), dependencies) in sorted.hot.iter().zip(records).zip(dependencies) {
+        let package = &plan.packages[unit.package];
+        let missing = || BuildError::MissingArtifact {
+            what: format!("`{}`", unit.crate_name),
+        };
+        let record = record.as_ref().ok_or_else(missing)?;
+        if record.aborts_on_panic {
+            return Err(BuildError::PanicAbort {
+                package: package.name.clone(),
+            });
+        }
+        if record.mode == Some(Mode::Executable) {
+            program = CompiledProgram::Executable {
+                link_line: record.link_line.clone().ok_or_else(missing)?,
+            };
+            continue;
+        }
+        hot.push(HotCrate {
+            package: package.name.clone(),
+            version: package.version.clone(),
+            crate_name: unit.crate_name.clone(),
+            rlib: unit.rlib.clone(),
+            dependencies,
+            sources_hash: record.sources_hash(),
+            sources: record
+                .sources
+                .iter()
+                .map(|(path, _)| path.clone())
+                .collect(),
+            invocation: record.invocation.clone(),
+        });
+    }
+    Ok(Compiled {
+        toolchain: plan.toolchain.clone(),
+        profile: plan.profile.name.clone(),
+        base: sorted.base.clone(),
+        hot,
+        native: report.native.clone(),
+        program,
+    })
+}

@@ -1,0 +1,193 @@
+//! One call of rustc, read back from its arguments as cargo writes them (`src/cargo/core/compiler/mod.rs` of cargo).
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+/// What a compilation is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A library of the target graph.
+    Library,
+    /// A bin or example of the target graph.
+    Program,
+    /// Something that runs while building: a build script, a proc macro, and what they depend on.
+    Host,
+}
+
+/// The parts of a compilation that concern us.
+#[derive(Debug, Clone)]
+pub(super) struct Unit {
+    pub(super) purpose: Purpose,
+    pub(super) crate_name: String,
+    pub(super) out_dir: Utf8PathBuf,
+    /// `-C extra-filename`, empty where cargo gives none (crates that are also a cdylib).
+    pub(super) extra_filename: String,
+    pub(super) crate_types: Vec<String>,
+    /// Files after `--extern`.
+    pub(super) externs: Vec<Utf8PathBuf>,
+    /// `--emit` has `metadata`, so dependents may start before code generation ends.
+    pub(super) emits_metadata: bool,
+    /// `-C panic=abort` was asked for, by RUSTFLAGS: the profile cannot, since we set it.
+    pub(super) aborts_on_panic: bool,
+}
+
+impl Unit {
+    /// Reads rustc's arguments (without the compiler), or `None` for anything that is no compilation of cargo's:
+    /// probes (`--print`, `-vV`, `--crate-name ___`), `--test`, and calls by build scripts.
+    pub(super) fn parse(
+        arguments: &[String],
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Option<Self> {
+        let mut unit = Self {
+            purpose: Purpose::Host,
+            crate_name: String::new(),
+            out_dir: Utf8PathBuf::new(),
+            extra_filename: String::new(),
+            crate_types: Vec::new(),
+            externs: Vec::new(),
+            emits_metadata: false,
+            aborts_on_panic: false,
+        };
+        let mut has_target = false;
+        let mut rest = arguments.iter();
+        while let Some(argument) = rest.next() {
+            let (flag, inline) = match argument.split_once('=') {
+                Some((flag, value)) if flag.starts_with("--") => (flag, Some(value)),
+                _ => (argument.as_str(), None),
+            };
+            let takes_value = matches!(
+                flag,
+                "--crate-name"
+                    | "--crate-type"
+                    | "--out-dir"
+                    | "--extern"
+                    | "--emit"
+                    | "--target"
+                    | "-C"
+                    | "--codegen"
+            );
+            let value = match (takes_value, inline) {
+                (true, None) => rest.next()?.as_str(),
+                (_, inline) => inline.unwrap_or_default(),
+            };
+            match flag {
+                "--test" | "--print" | "-vV" | "--version" | "-V" => return None,
+                "--crate-name" => unit.crate_name = value.to_owned(),
+                "--crate-type" => unit.crate_types.extend(value.split(',').map(str::to_owned)),
+                "--out-dir" => unit.out_dir = value.into(),
+                "--target" => has_target = true,
+                "--emit" => unit.emits_metadata = value.split(',').any(|kind| kind == "metadata"),
+                "--extern" => unit.externs.extend(
+                    value
+                        .split_once('=')
+                        .map(|(_, path)| Utf8PathBuf::from(path)),
+                ),
+                "-C" | "--codegen" => unit.codegen_option(value),
+                _ => match argument.strip_prefix("-C") {
+                    Some(option) => unit.codegen_option(option),
+                    None => {}
+                },
+            }
+        }
+        // Build scripts probe the compiler with the same wrapper; only cargo's own compilations have this variable.
+        if unit.crate_name.is_empty()
+            || environment("CARGO_CRATE_NAME").as_ref() != Some(&unit.crate_name)
+        {
+            return None;
+        }
+        let is = |crate_type: &str| unit.crate_types.iter().any(|found| found == crate_type);
+        unit.purpose = match (has_target, is("bin")) {
+            (false, _) => Purpose::Host,
+            (true, _) if is("proc-macro") => Purpose::Host,
+            (true, true) => Purpose::Program,
+            (true, false) => Purpose::Library,
+        };
+        Some(unit)
+    }
+
+    fn codegen_option(&mut self, option: &str) {
+        match option.split_once('=') {
+            Some(("extra-filename", value)) => self.extra_filename = value.to_owned(),
+            Some(("panic", value)) => self.aborts_on_panic = value != "unwind",
+            _ => {}
+        }
+    }
+
+    /// The name that all outputs share: `app-0123456789abcdef`.
+    pub(super) fn stem(&self) -> String {
+        format!("{}{}", self.crate_name, self.extra_filename)
+    }
+
+    /// `lib….rlib`, whether or not this call makes one.
+    pub(super) fn rlib(&self) -> Utf8PathBuf {
+        self.out_dir.join(format!("lib{}.rlib", self.stem()))
+    }
+
+    /// `lib….rmeta`, whether or not this call makes one.
+    pub(super) fn rmeta(&self) -> Utf8PathBuf {
+        self.out_dir.join(format!("lib{}.rmeta", self.stem()))
+    }
+
+    /// The file that cargo expects of a program.
+    pub(super) fn executable(&self) -> Utf8PathBuf {
+        self.out_dir.join(self.stem())
+    }
+
+    /// rustc's dep-info.
+    pub(super) fn dep_info(&self) -> Utf8PathBuf {
+        self.out_dir.join(format!("{}.d", self.stem()))
+    }
+
+    /// What the compilation leaves behind for others to read.
+    pub(super) fn artifacts(&self) -> Vec<Utf8PathBuf> {
+        let candidates = match self.purpose {
+            Purpose::Library => vec![self.rlib(), self.rmeta()],
+            Purpose::Program => vec![self.executable()],
+            Purpose::Host => {
+                vec![
+                    self.rlib(),
+                    self.rmeta(),
+                    self.executable(),
+                    self.out_dir.join(format!("lib{}.so", self.stem())),
+                ]
+            }
+        };
+        candidates
+            .into_iter()
+            .filter(|path| path.as_std_path().exists())
+            .collect()
+    }
+}
+
+/// Replaces what follows `--crate-type` by one type.
+pub(super) fn with_crate_type(arguments: &[String], crate_type: &str) -> Vec<String> {
+    let mut replaced = Vec::with_capacity(arguments.len());
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        if argument == "--crate-type" {
+            rest.next();
+        } else if !argument.starts_with("--crate-type=") {
+            replaced.push(argument.clone());
+        }
+    }
+    replaced.extend(["--crate-type".to_owned(), crate_type.to_owned()]);
+    replaced
+}
+
+/// rustc's arguments with `@file` arguments (one argument a line) replaced by what they hold.
+pub(super) fn expand_response_files(
+    arguments: &[String],
+    directory: &Utf8Path,
+) -> std::io::Result<Vec<String>> {
+    let mut expanded = Vec::with_capacity(arguments.len());
+    for argument in arguments {
+        match argument.strip_prefix('@') {
+            Some(path) => expanded.extend(
+                std::fs::read_to_string(directory.join(path))?
+                    .lines()
+                    .map(str::to_owned),
+            ),
+            None => expanded.push(argument.clone()),
+        }
+    }
+    Ok(expanded)
+}

@@ -1,0 +1,40 @@
+//! `cargo kt build`.
+
+use std::process::ExitCode;
+
+use super::{
+    run::ServiceArgs,
+    start, terminal,
+    warm::{Wanted, warm},
+};
+use crate::plan::CargoOptions;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct BuildArgs {
+    #[command(flatten)]
+    cargo: CargoOptions,
+    #[command(flatten)]
+    service: ServiceArgs,
+}
+
+pub(super) fn build(args: BuildArgs) -> ExitCode {
+    let terminal = &terminal(&args.cargo);
+    start(terminal, async {
+        let wanted = Wanted {
+            options: &args.cargo,
+            inactivity_ttl: args.service.inactivity_ttl,
+            body_limit: args.service.body_limit,
+        };
+        let warm = warm(&wanted, terminal).await?;
+        if !warm.swapped.changed {
+            terminal.status(
+                "Fresh",
+                format_args!(
+                    "{} has generation {}",
+                    warm.connected.service, warm.swapped.generation
+                ),
+            );
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}

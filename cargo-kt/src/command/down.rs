@@ -1,0 +1,56 @@
+//! `cargo kt down`: ends services.
+
+use std::{process::ExitCode, time::Duration};
+
+use super::{CommandError, Speech, duration, start};
+use crate::{
+    place::{self, Dirs},
+    terminal::Terminal,
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct DownArgs {
+    /// Services to end, as `cargo kt ls` names them
+    #[arg(value_name = "NAME", required_unless_present = "all")]
+    names: Vec<String>,
+    /// End all services
+    #[arg(long, conflicts_with = "names")]
+    all: bool,
+    /// How long calls in flight may go on
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration::parse)]
+    grace: Duration,
+    #[command(flatten)]
+    speech: Speech,
+}
+
+pub(super) fn down(args: DownArgs) -> ExitCode {
+    let terminal = args.speech.terminal();
+    start(&terminal, end(&args, &terminal))
+}
+
+/// Ends each, also if one before it could not be ended.
+async fn end(args: &DownArgs, terminal: &Terminal) -> Result<ExitCode, CommandError> {
+    let dirs = Dirs::current()?;
+    let names = match args.all {
+        false => args.names.clone(),
+        true => place::list(&dirs)
+            .await?
+            .into_iter()
+            .map(|service| service.name)
+            .collect(),
+    };
+    if names.is_empty() {
+        terminal.note("no services are up");
+    }
+    let mut code = ExitCode::SUCCESS;
+    for name in names {
+        match place::down(&dirs, &name, args.grace).await {
+            Ok(()) => terminal.status("Ended", format_args!("{name}, its state is gone")),
+            Err(error) => {
+                terminal.error(&error);
+                code = ExitCode::from(101);
+            }
+        }
+    }
+    Ok(code)
+}

@@ -1,0 +1,56 @@
+//! Everything that a command can fail with, and its exit status.
+
+use std::io;
+
+use crate::{build::BuildError, layout::LayoutError, link::LinkError, place, ship};
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    #[error("failed to link the program")]
+    Link(#[from] LinkError),
+    #[error("failed to find out how states are laid out")]
+    Layout(#[from] LayoutError),
+    #[error(transparent)]
+    Place(#[from] place::PlaceError),
+    #[error("failed to list what was linked")]
+    Manifest(#[source] ship::ShipError),
+    #[error("failed to bring the program to {service}")]
+    Ship {
+        service: String,
+        source: ship::ShipError,
+    },
+    #[error(
+        "the program `{program}` has no remote function\nhelp: put `#[kt::remote]` on a function that shall run in the warm process, \
+         or run the program with `cargo run`"
+    )]
+    NoRemoteFunction { program: String },
+    #[error("{service} says that it loaded {found}, and {sent} was sent: nothing is run")]
+    NotWhatWasSent {
+        service: String,
+        sent: String,
+        found: String,
+    },
+    #[error("failed to start `{program}`")]
+    Start { program: String, source: io::Error },
+    #[error("failed to {what}")]
+    Io { what: String, source: io::Error },
+}
+
+impl CommandError {
+    /// Whether cargo or rustc has said it on the terminal already.
+    pub fn is_reported(&self) -> bool {
+        matches!(self, Self::Build(error) if error.is_reported())
+    }
+
+    /// As cargo: 101, or what cargo itself ended with.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Build(error) => error.exit_code(),
+            _ => 101,
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! `cargo kt ls`: the services that live.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+    time::Duration,
+};
+
+use kt::wire::control::Status;
+
+use super::{CommandError, Speech, start};
+use crate::{
+    place::{self, Dirs, Service, State},
+    terminal::text::{bytes, duration},
+};
+
+const HEADER: [&str; 7] = [
+    "NAME",
+    "PLACE",
+    "GENERATION",
+    "UPTIME",
+    "TTL LEFT",
+    "CALLS",
+    "RSS",
+];
+
+#[derive(Debug, clap::Args)]
+pub(super) struct LsArgs {
+    #[command(flatten)]
+    speech: Speech,
+}
+
+/// Prints every service, a line each.
+pub(super) fn ls(args: LsArgs) -> ExitCode {
+    let terminal = args.speech.terminal();
+    start(&terminal, async {
+        let services = place::list(&Dirs::current()?).await?;
+        if args.speech.is_json() {
+            services
+                .iter()
+                .for_each(|service| terminal.json("kt-service", &json(service)));
+            return Ok(ExitCode::SUCCESS);
+        }
+        match print(&services, &mut io::stdout().lock()) {
+            // A reader that has seen enough.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CommandError::Io {
+                what: "print the services".into(),
+                source: error,
+            }),
+            _ => Ok(ExitCode::SUCCESS),
+        }
+    })
+}
+
+/// A service for programs: what the columns show, in plain units.
+fn json(service: &Service) -> serde_json::Value {
+    let mut fields = serde_json::json!({"name": service.name, "place": "local"});
+    let more = match &service.state {
+        State::Unreachable(why) => serde_json::json!({"unreachable": why}),
+        State::Live(status) => serde_json::json!({
+            "workspace": status.workspace,
+            "host_pid": status.host_pid,
+            "generation": status.current.as_ref().map(|(generation, _)| generation),
+            "uptime_ms": status.uptime_ms,
+            "ttl_ms": status.ttl_ms,
+            "ttl_left_ms": status.ttl_left_ms,
+            "worker": status.worker.as_ref().map(|worker| serde_json::json!({
+                "pid": worker.id.pid,
+                "instance": worker.id.instance,
+                "uptime_ms": worker.uptime_ms,
+                "calls": worker.calls,
+                "rss": worker.rss,
+            })),
+        }),
+    };
+    if let (Some(fields), serde_json::Value::Object(more)) = (fields.as_object_mut(), more) {
+        fields.extend(more);
+    }
+    fields
+}
+
+fn print(services: &[Service], out: &mut dyn Write) -> io::Result<()> {
+    if services.is_empty() {
+        return writeln!(out, "no services; `cargo kt run` starts one");
+    }
+    let mut rows = vec![HEADER.map(str::to_owned)];
+    rows.extend(services.iter().map(row));
+    let widths: [usize; HEADER.len()] = std::array::from_fn(|column| {
+        let lengths = rows.iter().map(|row| row[column].chars().count());
+        lengths.max().unwrap_or(0)
+    });
+    for row in &rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(widths) {
+            line.push_str(&format!("{cell:<width$}  "));
+        }
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    for service in services {
+        if let State::Unreachable(why) = &service.state {
+            writeln!(out, "\n{}: {why}", service.name)?;
+        }
+    }
+    Ok(())
+}
+
+fn row(service: &Service) -> [String; HEADER.len()] {
+    let [generation, uptime, left, calls, rss] = match &service.state {
+        State::Live(status) => cells(status),
+        State::Unreachable(_) => ["?"; 5].map(str::to_owned),
+    };
+    let (name, place) = (service.name.clone(), "local".to_owned());
+    [name, place, generation, uptime, left, calls, rss]
+}
+
+fn cells(status: &Status) -> [String; 5] {
+    let none = || "-".to_owned();
+    let worker = status.worker.as_ref();
+    let generation = status.current.as_ref();
+    [
+        generation.map_or_else(none, |(generation, _)| generation.to_string()),
+        duration(Duration::from_millis(status.uptime_ms)),
+        duration(Duration::from_millis(status.ttl_left_ms)),
+        worker.map_or_else(none, |worker| match worker.calls {
+            Some(calls) => calls.to_string(),
+            None => "busy".to_owned(),
+        }),
+        worker.map_or_else(none, |worker| bytes(worker.rss)),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use kt::wire::{WorkerId, control::WorkerStatus};
+
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_and_what_cannot_be_asked_says_why() {
+        let status = Status {
+            service: "alice-app".into(),
+            kt_version: "0.1.0".into(),
+            workspace: "/src/app".into(),
+            host_pid: 1,
+            uptime_ms: 3_725_000,
+            ttl_ms: 600_000,
+            ttl_left_ms: 599_999,
+            worker: Some(WorkerStatus {
+                id: WorkerId {
+                    pid: 2,
+                    instance: 1,
+                },
+                uptime_ms: 1,
+                rss: 25_000_000,
+                calls: Some(3),
+            }),
+            current: None,
+            last_death: None,
+        };
+        let services = [
+            Service {
+                name: "alice-app".into(),
+                state: State::Live(Box::new(status)),
+            },
+            Service {
+                name: "b".into(),
+                state: State::Unreachable("it does not answer".into()),
+            },
+        ];
+        let mut out = Vec::new();
+        print(&services, &mut out).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "\
+NAME       PLACE  GENERATION  UPTIME  TTL LEFT  CALLS  RSS
+alice-app  local  -           1h 02m  9m 59s    3      25.0 MB
+b          local  ?           ?       ?         ?      ?
+
+b: it does not answer
+"
+        );
+    }
+}

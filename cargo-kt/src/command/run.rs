@@ -1,0 +1,152 @@
+//! `cargo kt run`.
+
+use std::{ffi::OsString, path::Path, process::ExitCode, time::Duration};
+
+use kt::wire::{
+    PROTOCOL,
+    driver::{DriverConfig, Endpoint},
+    limits,
+};
+
+use super::{
+    CommandError,
+    driver::{self, ConfigFile, Invocation},
+    start, terminal,
+    warm::{Wanted, Warm, warm},
+};
+use crate::{
+    agent::{self, Symbolizer},
+    link,
+    plan::CargoOptions,
+    terminal::Terminal,
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    pub(super) cargo: CargoOptions,
+    #[command(flatten)]
+    pub(super) service: ServiceArgs,
+    /// Arguments for the program
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "ARGS"
+    )]
+    args: Vec<OsString>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Service Options")]
+pub(super) struct ServiceArgs {
+    /// How long the service stays up without a call, such as 10m or 2h
+    #[arg(long, value_name = "DURATION", env = "KT_INACTIVITY_TTL", value_parser = super::duration::parse)]
+    pub(super) inactivity_ttl: Option<Duration>,
+    /// Largest arguments or result of a call, bytes
+    #[arg(long, value_name = "BYTES", env = "KT_BODY_LIMIT", default_value_t = limits::BODY, hide_default_value = true)]
+    pub(super) body_limit: usize,
+}
+
+pub(super) fn run(args: RunArgs) -> ExitCode {
+    let terminal = &terminal(&args.cargo);
+    start(terminal, async {
+        let wanted = Wanted {
+            options: &args.cargo,
+            inactivity_ttl: args.service.inactivity_ttl,
+            body_limit: args.service.body_limit,
+        };
+        let warm = warm(&wanted, terminal).await?;
+        drive(warm, &args, terminal).await
+    })
+}
+
+/// Runs the program against the pod.
+async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCode, CommandError> {
+    let Warm {
+        built,
+        linked,
+        connected,
+        swapped,
+    } = warm;
+    let program = built.plan.program.name.clone();
+    let folder = connected.socket.parent().unwrap_or(Path::new("/"));
+    let io = |what: &str| {
+        let what = what.to_owned();
+        move |source| CommandError::Io { what, source }
+    };
+    let symbolizer = folder.join(format!("agent-{}", std::process::id()));
+    // A process of this number that was killed may have left one.
+    let _ = std::fs::remove_file(&symbolizer);
+    let answering = agent::serve(&symbolizer, symbols(&built, &linked))
+        .map_err(io("listen for questions about addresses"))?;
+    let answering = tokio::spawn(answering);
+    let (executable, objects) = match &linked.driver {
+        link::Driver::Executable(file) => (file.path.as_std_path(), Vec::new()),
+        link::Driver::Library => {
+            let layers = linked.layers.iter().skip(1).map(|layer| &layer.file);
+            let objects = layers.chain(linked.crates.iter().map(|krate| &krate.file));
+            (
+                linked.launcher.path.as_std_path(),
+                objects.map(|file| file.path.clone().into()).collect(),
+            )
+        }
+    };
+    let config = DriverConfig {
+        protocol: PROTOCOL,
+        parent: std::process::id(),
+        service: connected.service.clone(),
+        endpoint: Endpoint::Unix(connected.socket.clone()),
+        token: Vec::new(),
+        generation: swapped.generation,
+        worker: swapped.worker,
+        symbolizer: Some(symbolizer.clone()),
+        objects,
+        body_limit: args.service.body_limit,
+    };
+    let config =
+        ConfigFile::write(folder, &config).map_err(io("leave the program its configuration"))?;
+    let typed: String = args
+        .args
+        .iter()
+        .map(|arg| format!(" {}", arg.to_string_lossy()))
+        .collect();
+    terminal.status(
+        "Running",
+        format_args!(
+            "`{program}{typed}` against {} (generation {})",
+            connected.service, swapped.generation
+        ),
+    );
+    // Others may build now: what runs is mapped, and what is mapped is never overwritten.
+    drop(built.lock);
+    let invocation = Invocation {
+        executable,
+        name: &program,
+        args: &args.args,
+        config: &config,
+    };
+    let status = driver::run(invocation)
+        .await
+        .map_err(|source| CommandError::Start { program, source })?;
+    answering.abort();
+    let _ = std::fs::remove_file(&symbolizer);
+    drop(config);
+    Ok(driver::end_like(status))
+}
+
+/// Knows the unstripped twin of each crate object of this program.
+fn symbols(built: &crate::build::Built, linked: &link::Linked) -> Symbolizer {
+    let sonames: Vec<String> = linked
+        .crates
+        .iter()
+        .map(|krate| krate.file.soname.clone())
+        .collect();
+    let warm = built.plan.warm_directory();
+    let find = move |object: &str| {
+        let known = sonames.iter().any(|soname| soname == object);
+        known
+            .then(|| link::twin(&warm, object).ok().map(Into::into))
+            .flatten()
+    };
+    Symbolizer::new(Box::new(find), built.plan.workspace_root.clone().into())
+}

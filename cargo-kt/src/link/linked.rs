@@ -1,0 +1,140 @@
+//! What *link* hands on: the files of a linked program, and what happened while they were made.
+
+use std::{fs, time::Duration};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+
+use super::{BaseChange, LinkError, LinkedLayer, elf, warm};
+
+/// A file that *link* made, as it is shipped and checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkedFile {
+    pub path: Utf8PathBuf,
+    /// As other objects name it in `DT_NEEDED`; the file's name where it has none.
+    pub soname: String,
+    /// In hex, over the whole file.
+    pub blake3: String,
+    /// In bytes.
+    pub size: u64,
+    /// The GNU build id in hex; libstd has none.
+    pub build_id: Option<String>,
+    /// The newest glibc (major, minor) of whose symbols it needs one.
+    pub glibc: Option<(u32, u32)>,
+}
+
+impl LinkedFile {
+    pub(super) fn of(path: &Utf8Path) -> Result<Self, LinkError> {
+        let data = warm::read(path)?;
+        let dynamic = elf::dynamic(&data).map_err(LinkError::object(path))?;
+        Ok(Self {
+            path: path.to_owned(),
+            soname: dynamic
+                .soname
+                .unwrap_or_else(|| path.file_name().unwrap_or_default().to_owned()),
+            blake3: blake3::hash(&data).to_hex().to_string(),
+            size: data.len() as u64,
+            build_id: dynamic.build_id,
+            glibc: dynamic.glibc,
+        })
+    }
+
+    /// Whether the file is still there. Files appear by renaming, so one of the right size is the right one.
+    pub(super) fn is_whole(&self) -> bool {
+        fs::metadata(&self.path).is_ok_and(|meta| meta.len() == self.size)
+    }
+}
+
+/// A crate object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkedCrate {
+    pub file: LinkedFile,
+    pub package: String,
+    pub version: String,
+    /// As rustc knows it, with underscores.
+    pub crate_name: String,
+    /// [`crate::build::HotCrate::sources_hash`] of the sources that are in it.
+    pub sources_hash: String,
+    /// Keys of its remote functions: what follows `kt:fn:` in the exported symbols, sorted.
+    pub functions: Vec<String>,
+    /// Keys of its states: what follows `kt:state:`, sorted.
+    pub states: Vec<String>,
+    /// Whether it exports `kt:main`.
+    pub has_main: bool,
+    /// The sonames in its `DT_NEEDED`.
+    pub needed: Vec<String>,
+    /// The rlib that it was linked from, kept under a name that no later build overwrites; it has the debug information.
+    pub rlib: Utf8PathBuf,
+}
+
+/// What is started as the driver.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Driver {
+    /// The launcher, which calls `kt:main` of the last crate object.
+    Library,
+    /// An executable of its own.
+    Executable(LinkedFile),
+}
+
+/// A linked program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Linked {
+    pub launcher: LinkedFile,
+    pub libstd: LinkedFile,
+    /// Layer 0 first. It lies in one folder with the launcher and libstd.
+    pub layers: Vec<LinkedLayer>,
+    /// Dependencies first: the order in which they can be loaded.
+    pub crates: Vec<LinkedCrate>,
+    pub driver: Driver,
+    pub base_change: BaseChange,
+    /// The crate whose `#[global_allocator]` is not used: libstd's own is, everywhere.
+    pub global_allocator: Option<String>,
+}
+
+/// What happens while linking, for the terminal.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum LinkEvent {
+    /// A command about to be run, as a person would type it (`-v`).
+    Command(String),
+    /// A layer of the base was linked from so many crates.
+    Base {
+        crates: usize,
+        file: LinkedFile,
+        elapsed: Duration,
+    },
+    Launcher {
+        file: LinkedFile,
+        elapsed: Duration,
+    },
+    /// A crate object was linked.
+    Object {
+        crate_name: String,
+        file: LinkedFile,
+        elapsed: Duration,
+    },
+    /// A driver without items of kt was linked.
+    Executable {
+        file: LinkedFile,
+        elapsed: Duration,
+    },
+    /// No library defines these symbols, which C code of a third-party crate names; calling them would be a fault.
+    Weakened {
+        object: String,
+        symbols: Vec<String>,
+    },
+}
+
+impl Linked {
+    pub(super) fn is_whole(&self) -> bool {
+        let driver = match &self.driver {
+            Driver::Library => None,
+            Driver::Executable(file) => Some(file),
+        };
+        let files = [&self.launcher, &self.libstd].into_iter().chain(driver);
+        let files = files
+            .chain(self.layers.iter().map(|layer| &layer.file))
+            .chain(self.crates.iter().map(|krate| &krate.file));
+        files.into_iter().all(LinkedFile::is_whole)
+    }
+}

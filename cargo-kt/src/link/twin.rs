@@ -1,0 +1,45 @@
+//! Objects with their debug information, for symbolising and debugging; what is loaded and shipped has none.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{
+    LinkError,
+    lld::Lld,
+    object::{ObjectRecord, STRIP_DEBUG, record_path},
+    warm,
+};
+
+/// The unstripped twin of a crate object: the same link with its debug information, at identical addresses. Made when first asked for.
+///
+/// # Errors
+/// [`LinkError::NoTwin`] when the object, or one that it was linked against, has been pruned.
+pub fn twin(warm: &Utf8Path, soname: &str) -> Result<Utf8PathBuf, LinkError> {
+    let folders = warm::Warm::new(warm);
+    let twin = folders.twins().join(soname);
+    if twin.is_file() {
+        return Ok(twin);
+    }
+    let missing = || LinkError::NoTwin {
+        soname: soname.to_owned(),
+    };
+    let record: ObjectRecord =
+        warm::read_json(&record_path(&folders.objects().join(soname))).ok_or_else(missing)?;
+    let files = record
+        .arguments
+        .iter()
+        .filter(|argument| argument.starts_with(warm.as_str()));
+    if files.into_iter().any(|file| !Utf8Path::new(file).is_file()) {
+        return Err(missing());
+    }
+    let arguments: Vec<_> = record
+        .arguments
+        .iter()
+        .filter(|argument| *argument != STRIP_DEBUG)
+        .cloned()
+        .collect();
+    let lld = Lld::at(record.linker);
+    match lld.link(&arguments, &twin)? {
+        Ok(()) => Ok(twin),
+        Err(_) => Err(lld.error("an unstripped twin", &arguments, &twin)),
+    }
+}

@@ -1,0 +1,100 @@
+use std::time::Duration;
+
+use kt::wire::{
+    control::{Down, path},
+    limits,
+};
+use rustix::process::Signal;
+
+use super::{clean, connect, names, process::HostProcess};
+use crate::place::{Dirs, PlaceError, service};
+
+/// What a host needs to end beyond its calls' time.
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// Ends a service; its calls may go on for `grace`. Asks first, then uses signals on the process that holds the lock.
+///
+/// # Errors
+/// If there is none of this name, or nothing ends it.
+pub async fn down(dirs: &Dirs, name: &str, grace: Duration) -> Result<(), PlaceError> {
+    service::check(name)?;
+    let process = HostProcess::holding(&dirs.lock(name));
+    // Whatever keeps it from answering, being another version above all, must not keep it from being ended.
+    let connected = connect::connect(dirs, name).await;
+    let asked = match &connected {
+        Ok(Some(connected)) => {
+            let grace_ms = grace.as_millis().try_into().unwrap_or(u64::MAX);
+            let down = Down { grace_ms };
+            connected.ask::<_, ()>(path::DOWN, &down).await.is_ok()
+        }
+        _ => false,
+    };
+    drop(connected);
+    let Some(process) = process else {
+        if dirs.runtime.join(name).exists() {
+            return match clean(dirs, name) {
+                // It was dead; whoever wants it gone is content only if it was there at all.
+                true => Err(no_service(dirs, name)),
+                false => Err(PlaceError::UnknownHost {
+                    service: name.to_owned(),
+                }),
+            };
+        }
+        return Err(no_service(dirs, name));
+    };
+    if !(asked && process.ended_within(grace + MARGIN).await) {
+        process.signal(Signal::TERM);
+        if !process.ended_within(limits::DRAIN + MARGIN).await {
+            process.signal(Signal::KILL);
+            if !process.ended_within(MARGIN).await {
+                return Err(PlaceError::DoesNotEnd {
+                    service: name.to_owned(),
+                    pid: process.pid,
+                });
+            }
+        }
+    }
+    clean(dirs, name);
+    Ok(())
+}
+
+/// The error for a name that is none, with the most similar one that is.
+pub fn no_service(dirs: &Dirs, name: &str) -> PlaceError {
+    let others = names(dirs).unwrap_or_default().into_iter();
+    let nearest = others
+        .map(|other| (distance(name, &other), other))
+        .min()
+        .filter(|(distance, _)| *distance <= name.len() / 2);
+    PlaceError::NoService {
+        name: name.to_owned(),
+        nearest: nearest.map(|(_, name)| name),
+    }
+}
+
+/// How many letters must be inserted, removed or replaced to make one name of the other (Levenshtein).
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in other.bytes().enumerate() {
+            let replaced = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_distance_of_names_counts_edits() {
+        assert_eq!(distance("alice-app", "alice-app"), 0);
+        assert_eq!(distance("alice-app", "alice-apps"), 1);
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("", "abc"), 3);
+    }
+}

@@ -1,0 +1,116 @@
+//! cargo's configuration files, as far as they touch us: for notices and for finding the target directory.
+//!
+//! Found as in <https://doc.rust-lang.org/cargo/reference/config.html#hierarchical-structure>.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{PlanError, Surroundings};
+
+/// Every place where cargo looks for configuration, nearest first, whether or not a file is there.
+pub(crate) fn configuration_candidates(surroundings: &Surroundings) -> Vec<Utf8PathBuf> {
+    let mut candidates: Vec<Utf8PathBuf> = Vec::new();
+    let homes = surroundings.cargo_home().into_iter();
+    for directory in surroundings
+        .directory
+        .ancestors()
+        .map(|ancestor| ancestor.join(".cargo"))
+        .chain(homes)
+    {
+        for name in ["config", "config.toml"] {
+            let path = directory.join(name);
+            if !candidates.contains(&path) {
+                candidates.push(path);
+            }
+        }
+    }
+    candidates
+}
+
+/// The files that exist, nearest first.
+#[derive(Debug, Default)]
+pub(crate) struct Configuration {
+    files: Vec<(Utf8PathBuf, toml::Table)>,
+}
+
+impl Configuration {
+    /// # Errors
+    /// When a file exists but cannot be read or parsed: cargo would refuse it too.
+    pub(crate) fn read(surroundings: &Surroundings) -> Result<Self, PlanError> {
+        let mut files = Vec::new();
+        for path in configuration_candidates(surroundings) {
+            Self::read_into(&mut files, path, 0)?;
+        }
+        Ok(Self { files })
+    }
+
+    fn read_into(
+        files: &mut Vec<(Utf8PathBuf, toml::Table)>,
+        path: Utf8PathBuf,
+        depth: u8,
+    ) -> Result<(), PlanError> {
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
+                ) =>
+            {
+                return Ok(());
+            }
+            Err(source) => return Err(PlanError::Read { path, source }),
+        };
+        let table: toml::Table = text.parse().map_err(|source| PlanError::Parse {
+            path: path.clone(),
+            source: Box::new(source),
+        })?;
+        let includes = included(&path, &table);
+        files.push((path, table));
+        // cargo forbids cycles; the depth only keeps us from following one.
+        if depth < 8 {
+            for include in includes {
+                Self::read_into(files, include, depth + 1)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The files that were read.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Utf8Path> {
+        self.files.iter().map(|(path, _)| path.as_path())
+    }
+
+    /// The value at a dotted key in the nearest file that has it, and that file.
+    pub(crate) fn get(&self, keys: &[&str]) -> Option<(&Utf8Path, &toml::Value)> {
+        self.files.iter().find_map(|(path, table)| {
+            let (first, rest) = keys.split_first()?;
+            let value = rest
+                .iter()
+                .try_fold(table.get(*first)?, |value, key| value.get(key))?;
+            Some((path.as_path(), value))
+        })
+    }
+
+    /// The value of a path key, relative to the directory that holds `.cargo`.
+    pub(crate) fn get_path(&self, keys: &[&str]) -> Option<Utf8PathBuf> {
+        let (file, value) = self.get(keys)?;
+        let base = file.parent().and_then(Utf8Path::parent)?;
+        Some(base.join(value.as_str()?))
+    }
+}
+
+/// Paths after `include`, relative to the including file.
+fn included(file: &Utf8Path, table: &toml::Table) -> Vec<Utf8PathBuf> {
+    let base = file.parent().unwrap_or(Utf8Path::new("/"));
+    let path_of = |value: &toml::Value| {
+        let path = value
+            .as_str()
+            .or_else(|| value.get("path").and_then(toml::Value::as_str));
+        path.map(|path| base.join(path))
+    };
+    match table.get("include") {
+        Some(toml::Value::Array(values)) => values.iter().filter_map(path_of).collect(),
+        Some(value) => path_of(value).into_iter().collect(),
+        None => Vec::new(),
+    }
+}

@@ -1,0 +1,269 @@
+//! From options to [`Plan`].
+
+use std::process::Stdio;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use cargo_metadata::{Metadata, MetadataCommand};
+
+use super::{
+    CargoOptions, Configuration, Notice, Packages, Plan, PlanError, Profile, Surroundings, profile,
+    program,
+};
+use crate::build::Toolchain;
+
+/// Resolves what was typed as `cargo run` would.
+///
+/// # Errors
+/// All of [`PlanError`]; where cargo itself refuses, it has said why on standard error.
+pub fn plan(options: &CargoOptions, surroundings: &Surroundings) -> Result<Plan, PlanError> {
+    check_project(options, surroundings)?;
+    let configuration = Configuration::read(surroundings)?;
+    let toolchain = toolchain(&configuration, surroundings)?;
+    if let Some(target) = options
+        .target
+        .as_ref()
+        .filter(|target| **target != toolchain.host)
+    {
+        return Err(PlanError::ForeignTarget {
+            target: target.clone(),
+            host: toolchain.host,
+        });
+    }
+    if !toolchain.host.ends_with("-linux-gnu") {
+        return Err(PlanError::UnsupportedHost {
+            host: toolchain.host,
+        });
+    }
+    let metadata = metadata(options, surroundings, &toolchain.host)?;
+    let (package, program) = program::select(&metadata, options)?;
+    let packages = Packages::reached_from(&metadata, &package.id);
+    let Some(index) = packages.position(&package.id.repr) else {
+        return Err(PlanError::Output {
+            command: "cargo metadata",
+            detail: "it has no resolution".to_owned(),
+        });
+    };
+    check_runtime(&packages, &package.name)?;
+    let workspace_root = metadata.workspace_root.clone();
+    let mut notices = profile::replaced(
+        options.profile_name(),
+        &workspace_root.join("Cargo.toml"),
+        &configuration,
+        surroundings,
+    )?;
+    notices.extend(configured_notices(
+        &configuration,
+        surroundings,
+        &toolchain.host,
+    ));
+    Ok(Plan {
+        options: options.clone(),
+        cargo: surroundings.cargo().to_owned(),
+        packages,
+        package: index,
+        program,
+        profile: Profile::named(options.profile_name()),
+        toolchain,
+        target_directory: match &options.target_dir {
+            Some(directory) => surroundings.directory.join(directory),
+            None => metadata.target_directory.clone(),
+        },
+        workspace_root,
+        notices,
+    })
+}
+
+/// Says what is missing before cargo does, since cargo's words name `cargo metadata`, which nobody typed.
+fn check_project(options: &CargoOptions, surroundings: &Surroundings) -> Result<(), PlanError> {
+    let directory = &surroundings.directory;
+    let found = options.manifest_path.is_some()
+        || directory
+            .ancestors()
+            .any(|ancestor| ancestor.join("Cargo.toml").is_file());
+    if found {
+        Ok(())
+    } else {
+        Err(PlanError::NotAProject {
+            directory: directory.clone(),
+        })
+    }
+}
+
+fn check_runtime(packages: &Packages, package: &str) -> Result<(), PlanError> {
+    let ours = env!("CARGO_PKG_VERSION");
+    let mut found = packages
+        .iter()
+        .filter(|package| package.name == "kt-runtime")
+        .peekable();
+    if found.peek().is_none() {
+        return Err(PlanError::RuntimeMissing {
+            package: package.to_owned(),
+        });
+    }
+    match found.find(|runtime| runtime.version != ours) {
+        Some(other) => Err(PlanError::RuntimeVersion {
+            package: package.to_owned(),
+            found: other.version.clone(),
+            ours,
+        }),
+        None => Ok(()),
+    }
+}
+
+fn metadata(
+    options: &CargoOptions,
+    surroundings: &Surroundings,
+    host: &str,
+) -> Result<Metadata, PlanError> {
+    let cargo = surroundings.cargo();
+    let output = surroundings
+        .command(cargo)
+        .args(["metadata", "--format-version=1", "--filter-platform", host])
+        .args(options.common_arguments())
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound => PlanError::CargoMissing {
+                cargo: cargo.to_owned(),
+            },
+            _ => PlanError::Surroundings {
+                what: "the output of `cargo metadata`",
+                source,
+            },
+        })?;
+    if !output.status.success() {
+        return Err(PlanError::Metadata {
+            code: output.status.code().unwrap_or(101),
+        });
+    }
+    let invalid = |detail: String| PlanError::Output {
+        command: "cargo metadata",
+        detail,
+    };
+    let text = String::from_utf8(output.stdout).map_err(|error| invalid(error.to_string()))?;
+    MetadataCommand::parse(text).map_err(|error| invalid(error.to_string()))
+}
+
+/// The compiler that cargo would call: `RUSTC`, `build.rustc`, or the one in `PATH`.
+fn toolchain(
+    configuration: &Configuration,
+    surroundings: &Surroundings,
+) -> Result<Toolchain, PlanError> {
+    let named = ["RUSTC", "CARGO_BUILD_RUSTC"]
+        .iter()
+        .find_map(|name| surroundings.variable(name));
+    let rustc = match named.filter(|path| !path.is_empty()) {
+        Some(path) => Utf8PathBuf::from(path),
+        None => match configuration
+            .get(&["build", "rustc"])
+            .and_then(|(_, value)| value.as_str())
+        {
+            // A bare name is looked up in PATH, anything else is relative to the configuration.
+            Some(name) if !name.contains('/') => Utf8PathBuf::from(name),
+            Some(_) => configuration
+                .get_path(&["build", "rustc"])
+                .unwrap_or_else(|| "rustc".into()),
+            None => "rustc".into(),
+        },
+    };
+    let version = rustc_says(surroundings, &rustc, &["-vV"])?;
+    let sysroot =
+        Utf8PathBuf::from(rustc_says(surroundings, &rustc, &["--print", "sysroot"])?.trim());
+    let Some(host) = version
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .map(str::to_owned)
+    else {
+        return Err(PlanError::Output {
+            command: "rustc -vV",
+            detail: "it names no host".to_owned(),
+        });
+    };
+    let real = sysroot.join("bin/rustc");
+    Ok(Toolchain {
+        // rustup's proxy would choose anew, by directory; the sysroot's own cannot.
+        rustc: if real.is_file() { real } else { rustc },
+        sysroot,
+        target: host.clone(),
+        host,
+        version,
+    })
+}
+
+fn rustc_says(
+    surroundings: &Surroundings,
+    rustc: &Utf8Path,
+    arguments: &[&str],
+) -> Result<String, PlanError> {
+    let output = surroundings
+        .command(rustc)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|_| PlanError::RustcMissing {
+            rustc: rustc.to_owned(),
+        })?;
+    if !output.status.success() {
+        return Err(PlanError::Output {
+            command: "rustc -vV",
+            detail: output.status.to_string(),
+        });
+    }
+    String::from_utf8(output.stdout).map_err(|error| PlanError::Output {
+        command: "rustc -vV",
+        detail: error.to_string(),
+    })
+}
+
+/// Settings outside of profiles that cannot apply.
+fn configured_notices(
+    configuration: &Configuration,
+    surroundings: &Surroundings,
+    host: &str,
+) -> Vec<Notice> {
+    let configured = |variables: &[&str], keys: &[&str]| {
+        let set = variables
+            .iter()
+            .find_map(|name| surroundings.variable(name))
+            .map(str::to_owned);
+        set.or_else(|| {
+            configuration
+                .get(keys)
+                .and_then(|(_, value)| value.as_str())
+                .map(str::to_owned)
+        })
+        .filter(|value| !value.is_empty())
+    };
+    let mut notices = Vec::new();
+    if let Some(found) =
+        configured(&["CARGO_BUILD_TARGET"], &["build", "target"]).filter(|found| found != host)
+    {
+        notices.push(Notice::BuildTarget {
+            found,
+            used: host.to_owned(),
+        });
+    }
+    for (key, variables) in [
+        (
+            "rustc-wrapper",
+            ["RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER"],
+        ),
+        (
+            "rustc-workspace-wrapper",
+            [
+                "RUSTC_WORKSPACE_WRAPPER",
+                "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
+            ],
+        ),
+    ] {
+        if let Some(found) = configured(&variables, &["build", key]) {
+            notices.push(Notice::RustcWrapper {
+                key: format!("build.{key}"),
+                found,
+            });
+        }
+    }
+    notices
+}

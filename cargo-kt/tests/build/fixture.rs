@@ -1,0 +1,199 @@
+//! Small workspaces in a temporary directory, built by real cargo.
+
+use std::ffi::OsString;
+use std::sync::Mutex;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use cargo_kt::build::{BuildError, Compiled, Console, How, build};
+use cargo_kt::plan::{CargoOptions, Surroundings};
+
+/// Exported as the macros of kt will once per bin.
+pub const KT_MAIN: &str = "#[unsafe(export_name = \"kt:main\")] pub fn kt_main() { main() }\n";
+
+pub struct Workspace {
+    _directory: tempfile::TempDir,
+    pub root: Utf8PathBuf,
+    pub options: CargoOptions,
+    pub surroundings: Surroundings,
+}
+
+/// What a build gave, with its lock released: a test builds again while it still looks at the last result.
+#[derive(Debug)]
+pub struct Built {
+    pub compiled: Compiled,
+    pub how: How,
+}
+
+/// What a build said.
+#[derive(Default)]
+pub struct Heard {
+    pub statuses: Mutex<Vec<String>>,
+    pub diagnostics: Mutex<String>,
+    pub messages: Mutex<Vec<String>>,
+    pub verbose: Mutex<Vec<String>>,
+}
+
+impl Console for Heard {
+    fn status(&self, verb: &str, text: &str) {
+        self.statuses.lock().unwrap().push(format!("{verb} {text}"));
+    }
+    fn diagnostic(&self, rendered: &str) {
+        self.diagnostics.lock().unwrap().push_str(rendered);
+    }
+    fn message(&self, line: &str) {
+        self.messages.lock().unwrap().push(line.to_owned());
+    }
+    fn verbose(&self, text: &str) {
+        self.verbose.lock().unwrap().push(text.to_owned());
+    }
+}
+
+impl Workspace {
+    /// `app` (bin) depends on `leaf`, which depends on `deep`; all are members. kt-runtime is a stub beside the workspace.
+    pub fn new() -> Self {
+        let workspace = Self::empty();
+        workspace.write(
+            "Cargo.toml",
+            "[workspace]\nresolver = \"3\"\nmembers = [\"app\", \"leaf\", \"deep\"]\n",
+        );
+        workspace.package(
+            "app",
+            "leaf = { path = \"../leaf\" }\nkt-runtime = { path = \"../../kt-runtime\" }\n",
+        );
+        workspace.package("leaf", "deep = { path = \"../deep\" }\n");
+        workspace.package("deep", "");
+        workspace.write(
+            "app/src/main.rs",
+            &format!("{KT_MAIN}fn main() {{ println!(\"{{}}\", leaf::leaf()) }}\n"),
+        );
+        workspace.write(
+            "leaf/src/lib.rs",
+            "pub fn leaf() -> u32 { deep::deep() + 1 }\n",
+        );
+        workspace.write("deep/src/lib.rs", "pub fn deep() -> u32 { 1 }\n");
+        workspace
+    }
+
+    /// Only the stub of kt-runtime.
+    pub fn empty() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let base = Utf8PathBuf::from_path_buf(directory.path().canonicalize().unwrap()).unwrap();
+        let root = base.join("ws");
+        std::fs::create_dir_all(&root).unwrap();
+        let mut surroundings = Surroundings::current().unwrap();
+        surroundings.directory = root.clone();
+        surroundings.executable = env!("CARGO_BIN_EXE_cargo-kt").into();
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("CARGO_") && text != "CARGO_HOME" || text == "RUSTFLAGS" {
+                surroundings.environment.remove(&name);
+            }
+        }
+        let workspace = Self {
+            _directory: directory,
+            root,
+            options: CargoOptions {
+                offline: true,
+                quiet: true,
+                ..Default::default()
+            },
+            surroundings,
+        };
+        let version = env!("CARGO_PKG_VERSION");
+        workspace.write(
+            "../kt-runtime/Cargo.toml",
+            &format!("[package]\nname = \"kt-runtime\"\nversion = \"{version}\"\nedition = \"2024\"\n[lib]\nname = \"kt\"\n[workspace]\n"),
+        );
+        workspace.write("../kt-runtime/src/lib.rs", "pub fn kt() {}\n");
+        workspace
+    }
+
+    pub fn package(&self, directory: &str, dependencies: &str) {
+        let name = Utf8Path::new(directory).file_name().unwrap();
+        self.write(
+            &format!("{directory}/Cargo.toml"),
+            &format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[dependencies]\n{dependencies}"),
+        );
+    }
+
+    pub fn path(&self, path: &str) -> Utf8PathBuf {
+        self.root.join(path)
+    }
+
+    pub fn write(&self, path: &str, content: &str) {
+        let path = self.path(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    /// Writes other content and gives the file its old mtime back.
+    pub fn write_keeping_mtime(&self, path: &str, content: &str) {
+        let modified = std::fs::metadata(self.path(path))
+            .unwrap()
+            .modified()
+            .unwrap();
+        self.write(path, content);
+        let file = std::fs::File::options()
+            .write(true)
+            .open(self.path(path))
+            .unwrap();
+        file.set_modified(modified).unwrap();
+    }
+
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.surroundings
+            .environment
+            .insert(OsString::from(name), OsString::from(value));
+    }
+
+    pub fn try_build(&self) -> (Result<Built, BuildError>, Heard) {
+        let heard = Heard::default();
+        let built = build(&self.options, &self.surroundings, &heard);
+        (
+            built.map(|built| Built {
+                compiled: built.compiled,
+                how: built.how,
+            }),
+            heard,
+        )
+    }
+
+    pub fn build(&self) -> Built {
+        let (built, heard) = self.try_build();
+        built.unwrap_or_else(|error| panic!("{error:?}\n{}", heard.diagnostics.lock().unwrap()))
+    }
+
+    pub fn fail(&self) -> BuildError {
+        self.try_build().0.err().expect("this must not build")
+    }
+}
+
+/// The name and inode of each hot crate's rlib: equal inodes mean that it was not compiled again.
+pub fn inodes(built: &Built) -> Vec<(String, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    let inode = |path: &Utf8Path| std::fs::metadata(path).unwrap().ino();
+    built
+        .compiled
+        .hot
+        .iter()
+        .map(|hot| (hot.crate_name.clone(), inode(&hot.rlib)))
+        .collect()
+}
+
+/// The hot crates whose rlibs differ between two builds.
+pub fn rebuilt(before: &[(String, u64)], after: &Built) -> Vec<String> {
+    inodes(after)
+        .into_iter()
+        .filter(|now| !before.contains(now))
+        .map(|(name, _)| name)
+        .collect()
+}
+
+pub fn names(built: &Built) -> Vec<&str> {
+    built
+        .compiled
+        .hot
+        .iter()
+        .map(|hot| hot.crate_name.as_str())
+        .collect()
+}

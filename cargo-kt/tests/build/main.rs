@@ -1,0 +1,5 @@
+//! *build* with real cargo on small workspaces.
+
+mod fixture;
+mod modes;
+mod sources;

@@ -1,0 +1,108 @@
+//! A user's directories for one test.
+
+use std::{
+    ffi::OsString,
+    fs,
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    process::{Command, ExitCode},
+    time::Duration,
+};
+
+use cargo_kt::place::{self, Connected, Dirs, Environment, ServiceSpec, connect_or_start};
+use kt::host::{self, HostOptions};
+use tempfile::TempDir;
+
+const ARGUMENTS: &str = "TEST_HOST";
+
+/// The process that `spec.host` starts.
+pub fn host_main() {
+    let arguments = std::env::var_os(ARGUMENTS).expect("started by a test");
+    let arguments = arguments
+        .as_bytes()
+        .split(|&byte| byte == b'\n')
+        .map(|argument| OsString::from_vec(argument.to_vec()));
+    let code = host::main(HostOptions::parse(arguments).unwrap());
+    std::process::exit(i32::from(code != ExitCode::SUCCESS));
+}
+
+pub struct User {
+    root: TempDir,
+    pub dirs: Dirs,
+}
+
+impl User {
+    pub fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let environment = Environment {
+            kt_runtime_dir: Some(root.path().join("run")),
+            kt_home: Some(root.path().join("home")),
+            uid: rustix::process::geteuid().as_raw(),
+            ..Environment::default()
+        };
+        let dirs = Dirs::resolve(&environment).unwrap();
+        Self { root, dirs }
+    }
+
+    pub fn root(&self) -> &std::path::Path {
+        self.root.path()
+    }
+
+    pub fn spec(&self, name: &str, workspace: &str) -> ServiceSpec {
+        let script = format!(
+            "IFS='\n'\n{ARGUMENTS}=\"$*\" exec '{}' --ignored --exact process --nocapture",
+            std::env::current_exe().unwrap().display()
+        );
+        ServiceSpec {
+            name: name.to_owned(),
+            workspace: workspace.to_owned(),
+            working_directory: self.root.path().to_owned(),
+            inactivity_ttl: None,
+            body_limit: 1 << 20,
+            host: ["/bin/sh", "-c", &script, "sh"]
+                .map(OsString::from)
+                .to_vec(),
+        }
+    }
+
+    pub async fn start(&self, name: &str) -> Connected {
+        connect_or_start(&self.dirs, &self.spec(name, "/workspace"))
+            .await
+            .unwrap()
+    }
+
+    /// Names of the services that live.
+    pub async fn names(&self) -> Vec<String> {
+        let services = place::list(&self.dirs).await.unwrap();
+        services.into_iter().map(|service| service.name).collect()
+    }
+
+    pub async fn down(&self, name: &str) -> Result<(), place::PlaceError> {
+        place::down(&self.dirs, name, Duration::from_millis(100)).await
+    }
+}
+
+impl Drop for User {
+    fn drop(&mut self) {
+        // Each test's hosts are those whose locks lie in its own directory.
+        for folder in fs::read_dir(&self.dirs.runtime)
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let lock = folder.path().join("lock");
+            let pid = fs::read_to_string(&lock).unwrap_or_default();
+            if let Ok(pid) = pid.parse()
+                && host::holds_open(pid, &lock)
+            {
+                kill(pid, "KILL");
+            }
+        }
+    }
+}
+
+pub fn kill(pid: u32, signal: &str) {
+    let kill = Command::new("kill")
+        .args([&format!("-{signal}"), &pid.to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+}

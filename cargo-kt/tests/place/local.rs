@@ -1,0 +1,186 @@
+use std::time::Duration;
+
+use cargo_kt::place::{self, PlaceError, connect_or_start, service};
+use kt::wire::{VERSION, control::LogFrom};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::UnixListener,
+};
+
+use crate::fixture::{User, kill};
+
+#[tokio::test]
+async fn a_service_is_started_once_found_again_listed_and_ended() {
+    let user = User::new();
+    let first = user.start("alice-app").await;
+    assert!(first.started);
+    let second = user.start("alice-app").await;
+    assert!(!second.started);
+    assert_eq!(second.status.host_pid, first.status.host_pid);
+    assert_eq!(user.names().await, ["alice-app"]);
+
+    user.down("alice-app").await.unwrap();
+    assert_eq!(user.names().await, [""; 0]);
+    assert!(!user.dirs.runtime.join("alice-app").exists());
+    let third = user.start("alice-app").await;
+    assert_ne!(third.status.host_pid, first.status.host_pid);
+}
+
+#[tokio::test]
+async fn all_who_come_at_once_get_the_same_host() {
+    let user = User::new();
+    let (one, two, three) = tokio::join!(
+        user.start("alice-app"),
+        user.start("alice-app"),
+        user.start("alice-app")
+    );
+    assert_eq!(one.status.host_pid, two.status.host_pid);
+    assert_eq!(one.status.host_pid, three.status.host_pid);
+}
+
+#[tokio::test]
+async fn a_service_comes_back_while_the_former_one_is_ending() {
+    let user = User::new();
+    let first = user.start("alice-app").await;
+    let (ended, second) = tokio::join!(user.down("alice-app"), async {
+        // The first may still answer: it is asked until the second does.
+        loop {
+            let connected = user.start("alice-app").await;
+            if connected.status.host_pid != first.status.host_pid {
+                return connected;
+            }
+            tokio::task::yield_now().await;
+        }
+    });
+    ended.unwrap();
+    assert_eq!(second.service, "alice-app");
+}
+
+#[tokio::test]
+async fn another_workspace_gets_a_name_of_its_own_and_keeps_it() {
+    let user = User::new();
+    let one = user.start("alice-app").await;
+    let spec = user.spec("alice-app", "/other");
+    let other = connect_or_start(&user.dirs, &spec).await.unwrap();
+    assert_eq!(other.service, service::name_in("alice-app", "/other"));
+    assert_ne!(other.status.host_pid, one.status.host_pid);
+
+    user.down("alice-app").await.unwrap();
+    let again = connect_or_start(&user.dirs, &spec).await.unwrap();
+    assert_eq!(again.status.host_pid, other.status.host_pid);
+}
+
+#[tokio::test]
+async fn the_time_to_live_follows_the_last_who_says_one() {
+    let user = User::new();
+    let mut spec = user.spec("alice-app", "/workspace");
+    spec.inactivity_ttl = Some(Duration::from_secs(100));
+    connect_or_start(&user.dirs, &spec).await.unwrap();
+    spec.inactivity_ttl = None;
+    let connected = connect_or_start(&user.dirs, &spec).await.unwrap();
+    assert_eq!(connected.status.ttl_ms, 100_000);
+    spec.inactivity_ttl = Some(Duration::from_secs(200));
+    connect_or_start(&user.dirs, &spec).await.unwrap();
+    spec.inactivity_ttl = None;
+    let connected = connect_or_start(&user.dirs, &spec).await.unwrap();
+    assert_eq!(connected.status.ttl_ms, 200_000);
+}
+
+#[tokio::test]
+async fn what_a_killed_host_left_is_cleaned_and_replaced() {
+    let user = User::new();
+    let first = user.start("alice-app").await;
+    kill(first.status.host_pid, "KILL");
+    let second = user.start("alice-app").await;
+    assert_ne!(second.status.host_pid, first.status.host_pid);
+
+    kill(second.status.host_pid, "KILL");
+    // Its connection ends with it.
+    let asked = second.ask::<_, ()>("/v1/nothing", &()).await;
+    assert!(asked.is_err());
+    assert_eq!(user.names().await, [""; 0]);
+    assert!(matches!(
+        user.down("alice-app").await,
+        Err(PlaceError::NoService { .. })
+    ));
+    assert!(!user.dirs.runtime.join("alice-app").exists());
+}
+
+#[tokio::test]
+async fn a_host_of_another_version_is_named_with_the_way_out() {
+    let user = User::new();
+    let socket = user.dirs.socket("alice-app").unwrap();
+    std::fs::create_dir(socket.parent().unwrap()).unwrap();
+    let listener = UnixListener::bind(&socket).unwrap();
+    let host = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.read_exact(&mut [0; 7]).await.unwrap();
+            stream.write_all(b"\x01\x05\x009.8.7").await.unwrap();
+        }
+    });
+    let spec = user.spec("alice-app", "/workspace");
+    let error = connect_or_start(&user.dirs, &spec).await.unwrap_err();
+    assert!(matches!(error, PlaceError::OtherVersion { .. }));
+    let text = error.to_string();
+    for expected in ["9.8.7", VERSION, "cargo kt down alice-app"] {
+        assert!(text.contains(expected), "{text}");
+    }
+    let listed = place::list(&user.dirs).await.unwrap();
+    assert_eq!(listed.len(), 1);
+    host.abort();
+}
+
+#[tokio::test]
+async fn a_host_that_does_not_come_up_is_quoted() {
+    let user = User::new();
+    let mut spec = user.spec("alice-app", "/workspace");
+    for (host, expected) in [
+        (&["/bin/sh", "-c", "echo broken >&2; exit 1"][..], "broken"),
+        (&["/bin/true"], "without a word"),
+        (&["/not/there"], "/not/there"),
+    ] {
+        spec.host = host.iter().map(Into::into).collect();
+        match connect_or_start(&user.dirs, &spec).await.unwrap_err() {
+            PlaceError::HostStart { why, .. } => assert!(why.contains(expected), "{why}"),
+            other => panic!("{other}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_is_none_brings_the_nearest_to_mind() {
+    let user = User::new();
+    user.start("alice-app").await;
+    match user.down("alice-ap").await.unwrap_err() {
+        PlaceError::NoService { nearest, .. } => assert_eq!(nearest.unwrap(), "alice-app"),
+        other => panic!("{other}"),
+    }
+    assert!(matches!(
+        user.down("../alice-app").await,
+        Err(PlaceError::BadName { .. })
+    ));
+}
+
+#[tokio::test]
+async fn the_log_outlives_its_service() {
+    let user = User::new();
+    user.start("alice-app").await;
+    // What a worker prints; here nobody but us does.
+    let logs = user.dirs.service("alice-app").join("logs");
+    std::fs::create_dir_all(&logs).unwrap();
+    std::fs::write(logs.join(format!("{:020}", 0)), "printed\n").unwrap();
+    let show = async || {
+        let mut logs = place::logs(&user.dirs, "alice-app", LogFrom::Start, false)
+            .await
+            .unwrap();
+        let mut text = Vec::new();
+        while let Some(piece) = logs.next().await {
+            text.extend_from_slice(&piece.unwrap());
+        }
+        String::from_utf8(text).unwrap()
+    };
+    assert_eq!(show().await, "printed\n");
+    user.down("alice-app").await.unwrap();
+    assert_eq!(show().await, "printed\n");
+}

@@ -48,15 +48,19 @@ impl Shape {
     fn add<T: DeserializeOwned>(&mut self, role: &str) {
         (role, type_name::<T>()).hash(&mut self.hasher);
         let mut enums: HashMap<&'static str, Variants> = HashMap::new();
+        let (mut explored, mut idle) = (0, 0);
         for _ in 0..PASSES {
-            let explored: usize = enums.values().map(Variants::begun).sum();
             if T::deserialize(Tracer::new(&mut self.hasher, &mut enums)).is_err() {
                 break;
             }
             if enums.values().all(Variants::complete) {
                 return;
             }
-            if explored == enums.values().map(Variants::begun).sum() {
+            let begun = enums.values().map(Variants::begun).sum();
+            // Each pass takes another variant of those that are explored, until one leads to something new.
+            idle = if begun == explored { idle + 1 } else { 0 };
+            explored = begun;
+            if idle > explored {
                 break;
             }
         }
@@ -161,6 +165,24 @@ mod tests {
         );
         assert_ne!(trace::<u32>(), trace::<u64>());
         assert_ne!(trace::<Vec<u32>>(), trace::<Option<u32>>());
+    }
+
+    #[test]
+    fn an_enum_inside_any_variant_of_another_is_explored() {
+        #[derive(Serialize, Deserialize)]
+        enum Outer {
+            Text(String),
+            Number(u8),
+            Inner(Inner),
+        }
+        #[derive(Serialize, Deserialize)]
+        enum Inner {
+            A,
+            B,
+            C(Option<bool>),
+        }
+        assert!(of::<Outer>().is_some());
+        assert!(of::<Vec<(Outer, Inner)>>().is_some());
     }
 
     #[test]

@@ -54,6 +54,8 @@ impl Symbolizer {
     }
 
     fn in_object(&self, loader: &Loader, frame: &RawFrame) -> Vec<Symbol> {
+        // Line tables alone name only functions with inlined code in them; the symbol table names all.
+        let outermost = loader.find_symbol(frame.offset).or(frame.symbol.as_deref());
         let mut symbols = Vec::new();
         if let Ok(mut inlined) = loader.find_frames(frame.offset) {
             while let Ok(Some(found)) = inlined.next() {
@@ -61,11 +63,13 @@ impl Symbolizer {
                     .function
                     .as_ref()
                     .and_then(|function| function.raw_name().ok());
-                let Some(name) = name else { continue };
+                let Some(name) = name.as_deref().or(outermost) else {
+                    continue;
+                };
                 let file = found.location.as_ref().and_then(|location| location.file);
                 let line = found.location.as_ref().and_then(|location| location.line);
                 symbols.push(symbol(
-                    &name,
+                    name,
                     file.map(|file| self.relative(file)),
                     line,
                     true,
@@ -74,8 +78,7 @@ impl Symbolizer {
         }
         if symbols.is_empty() {
             // Code without line tables, such as a C library's.
-            let name = loader.find_symbol(frame.offset).or(frame.symbol.as_deref());
-            symbols.extend(name.map(|name| symbol(name, None, None, true)));
+            symbols.extend(outermost.map(|name| symbol(name, None, None, true)));
         }
         symbols
     }

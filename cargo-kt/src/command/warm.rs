@@ -125,17 +125,13 @@ fn spec(wanted: &Wanted<'_>, built: &Built) -> Result<ServiceSpec, CommandError>
 
 /// The layout of every state in the program.
 fn layouts(built: &Built, linked: &Linked) -> Result<Vec<StateLayout>, CommandError> {
-    let hot = &built.compiled.hot;
+    // Both list the same crates in the same order: dependencies first.
     let states: Vec<(usize, Vec<String>)> = linked
         .crates
         .iter()
-        .filter(|krate| !krate.states.is_empty())
-        .filter_map(|krate| {
-            let index = hot
-                .iter()
-                .position(|it| it.crate_name == krate.crate_name && it.package == krate.package)?;
-            Some((index, krate.states.clone()))
-        })
+        .enumerate()
+        .filter(|(_, krate)| !krate.states.is_empty())
+        .map(|(index, krate)| (index, krate.states.clone()))
         .collect();
     if states.is_empty() {
         return Ok(Vec::new());

@@ -23,8 +23,8 @@ const DEPTH: usize = 128;
 pub(super) struct Variants {
     count: usize,
     begun: usize,
-    /// A variant with a finite value, once one is known.
-    finite: Option<usize>,
+    /// How often the enum came by after that.
+    again: usize,
 }
 
 impl Variants {
@@ -221,21 +221,19 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
             count: variants.len(),
             ..Variants::default()
         });
+        // Once all have begun they take turns: another enum may lie in any of them, and one of them must have an end.
         let index = if known.complete() {
-            known.finite.ok_or(Refused)?
+            known.again += 1;
+            known.again.checked_rem(known.count).ok_or(Refused)?
         } else {
             known.begun += 1;
             known.begun - 1
         };
         ("variant", index).hash(self.log);
-        let value = visitor.visit_enum(Variant {
+        visitor.visit_enum(Variant {
             tracer: self.deeper()?,
             index,
-        })?;
-        if let Some(known) = self.enums.get_mut(key) {
-            known.finite.get_or_insert(index);
-        }
-        Ok(value)
+        })
     }
 
     fn is_human_readable(&self) -> bool {

@@ -56,10 +56,8 @@ impl Object {
             return Err(last_error());
         }
         // SAFETY: dlinfo gave the object's entry, which lives as long as the object: for ever.
-        Ok(Self {
-            handle,
-            base: unsafe { (*map).address },
-        })
+        let base = unsafe { (*map).address };
+        Ok(Self { handle, base })
     }
 
     /// The address of a symbol that this object itself exports.
@@ -114,12 +112,12 @@ impl Object {
 pub fn locate(address: usize) -> Option<Place> {
     let info = info(address)?;
     let text = |text: *const c_char| {
+        if text.is_null() {
+            return None;
+        }
         // SAFETY: dladdr gives C strings of loaded objects, which stay.
-        (!text.is_null()).then(|| {
-            unsafe { CStr::from_ptr(text) }
-                .to_string_lossy()
-                .into_owned()
-        })
+        let text = unsafe { CStr::from_ptr(text) };
+        Some(text.to_string_lossy().into_owned())
     };
     let path = text(info.dli_fname)?;
     Some(Place {

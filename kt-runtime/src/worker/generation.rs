@@ -94,7 +94,7 @@ impl Worker {
         }
         // The registry's lock makes swaps one after another, and covers the publication too.
         let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
-        let decided = registry.decide(generation, states)?;
+        let decided = registry.decide(states)?;
         let states = registry.apply(decided);
         let loaded = Arc::new(Loaded {
             generation,
@@ -153,10 +153,9 @@ fn functions_of(
             .ok_or_else(|| format!("{} lacks the function {key}", object.object.name))?;
         // SAFETY: `#[kt::remote]` exports a `Function` of this kt-runtime under this name, in an object that is never unloaded.
         let function: &'static Function = unsafe { &*address.cast() };
-        if functions.insert(function.key, function).is_some() {
+        if let Some(other) = functions.insert(function.key, function) {
             return Err(format!(
-                "two remote functions have the name {}",
-                path_of(key)
+                "two remote functions have one name: {other:?} and {function:?}"
             ));
         }
     }

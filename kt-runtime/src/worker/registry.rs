@@ -12,10 +12,7 @@ use std::{
 use crate::{
     function::path_of,
     state::StateDescriptor,
-    wire::{
-        Generation,
-        control::{Outcome, StateOutcome},
-    },
+    wire::control::{Outcome, StateOutcome},
 };
 
 /// A state as a generation declares it.
@@ -33,7 +30,6 @@ struct Held {
     layout: Option<String>,
     /// Of the initialiser that made the value.
     initialiser: u64,
-    since: Generation,
 }
 
 /// All states that the worker ever had.
@@ -62,21 +58,22 @@ impl Registry {
     ///
     /// # Errors
     /// If two states have one name.
-    pub(super) fn decide(
-        &self,
-        generation: Generation,
-        states: Vec<NewState>,
-    ) -> Result<Vec<Decision>, String> {
-        let mut names = HashSet::new();
+    pub(super) fn decide(&self, states: Vec<NewState>) -> Result<Vec<Decision>, String> {
+        let mut names: HashMap<_, &StateDescriptor> = HashMap::new();
         let mut decisions = Vec::new();
         for new in states {
             let key = new.descriptor.key;
-            if !names.insert(key) {
-                return Err(format!("two states have the name {}", path_of(key)));
+            if let Some(other) = names.insert(key, new.descriptor) {
+                let [one, two] =
+                    [other, new.descriptor].map(|it| format!("{}:{}", it.file, it.line));
+                return Err(format!(
+                    "two states have the name {}: at {one} and {two}",
+                    path_of(key)
+                ));
             }
-            decisions.push(self.decide_one(generation, new));
+            decisions.push(self.decide_one(new));
         }
-        let removed = self.declared.iter().filter(|key| !names.contains(*key));
+        let removed = self.declared.iter().filter(|key| !names.contains_key(*key));
         decisions.extend(removed.map(|key| Decision {
             key,
             outcome: Outcome::Removed,
@@ -86,14 +83,13 @@ impl Registry {
         Ok(decisions)
     }
 
-    fn decide_one(&self, generation: Generation, new: NewState) -> Decision {
+    fn decide_one(&self, new: NewState) -> Decision {
         let NewState { descriptor, layout } = new;
         let fresh = || Held {
             descriptor,
             value: descriptor.initial,
             layout: layout.clone(),
             initialiser: descriptor.initialiser,
-            since: generation,
         };
         let (outcome, held) = match self.held.get(descriptor.key) {
             None => (self.first_use(descriptor, Outcome::Created), fresh()),

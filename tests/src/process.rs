@@ -84,11 +84,9 @@ impl Running {
         let seen = self.stdout.len();
         self.send(line);
         let start = format!("{line}: ");
-        let found = self.stdout.wait(
-            seen,
-            |answer| answer.starts_with(&start),
-            PATIENCE,
-        );
+        let found = self
+            .stdout
+            .wait(seen, |answer| answer.starts_with(&start), PATIENCE);
         let answer =
             found.unwrap_or_else(|| panic!("no answer to {line:?} from {:?}", self.so_far()));
         answer[start.len()..].to_owned()

@@ -97,7 +97,7 @@ fn program_key(path: &Utf8Path, crate_name: &str) -> Option<UnitKey> {
 }
 
 /// Everything that one call of cargo reported.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Report {
     pub(super) artifacts: Vec<Artifact>,
     pub(super) native: NativeLibraries,
@@ -227,7 +227,6 @@ fn command(
         .env("RUSTC_WRAPPER", "")
         // A build directory shared with the user's own builds would have each evict the other's work.
         .env("CARGO_BUILD_BUILD_DIR", plan.cargo_directory())
-        .env_remove("CARGO_ENCODED_RUSTDOCFLAGS")
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
     let environment: std::collections::BTreeMap<_, _> = command

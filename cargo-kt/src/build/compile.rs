@@ -8,8 +8,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::depinfo::DepInfo;
 use super::file::{self, Stamp};
 use super::record::{Mode, Record, Records, UnitKey};
-use super::unit::{Purpose, Unit, with_crate_type};
-use super::{Invocation, LinkLine, linker, symbols};
+use super::unit::{self, Purpose, Unit};
+use super::{Invocation, LinkLine, linker};
 
 /// What a compilation is run with.
 pub(super) struct Compilation<'a> {
@@ -21,6 +21,8 @@ pub(super) struct Compilation<'a> {
     pub(super) arguments: &'a [String],
     /// A command for the compiler, with environment and directory set.
     pub(super) command: &'a dyn Fn() -> Command,
+    /// Waits until the rlibs of all dependencies are there, which only linking needs; false if they never will be.
+    pub(super) before_linking: &'a dyn Fn() -> bool,
 }
 
 /// Something other than rustc's own refusal.
@@ -36,18 +38,30 @@ pub(super) enum CompilationError {
     },
     #[error("the symbols of `{unit}` could not be read: {detail}")]
     Symbols { unit: String, detail: String },
+    #[error("a dependency could not be compiled")]
+    Upstream,
 }
 
-/// What a successful compilation of a program left.
-struct Compiled {
-    mode: Option<Mode>,
-    link_line: Option<LinkLine>,
+/// What a compilation made, besides its artifacts.
+pub(super) struct Made {
+    /// For bins and examples.
+    pub(super) mode: Option<Mode>,
+    pub(super) link_line: Option<LinkLine>,
+}
+
+impl Made {
+    pub(super) fn library() -> Self {
+        Self {
+            mode: Some(Mode::Library),
+            link_line: None,
+        }
+    }
 }
 
 /// One run of rustc whose messages have not been shown yet.
-struct Attempt {
-    status: ExitStatus,
-    messages: Vec<String>,
+pub(super) struct Attempt {
+    pub(super) status: ExitStatus,
+    pub(super) messages: Vec<String>,
 }
 
 impl Compilation<'_> {
@@ -64,18 +78,15 @@ impl Compilation<'_> {
         let previous = self.records.read(&key);
         let before = previous.as_ref().map(known_sources).unwrap_or_default();
         let started = self.file("making a file", self.records.directory(), file::clock)?;
-        let externs = self
-            .unit
-            .externs
-            .iter()
-            .filter_map(|path| Some((path.clone(), Stamp::of(path)?)))
+        let externs = unit::externs(self.arguments)
+            .map(|path| (path.clone(), Stamp::of(&path)))
             .collect();
-        let (status, compiled) = match self.unit.purpose {
+        let (status, made) = match self.unit.purpose {
             Purpose::Library | Purpose::Host => {
                 let status = self.rustc(self.arguments, None, forward)?;
                 (
                     status,
-                    Compiled {
+                    Made {
                         mode: None,
                         link_line: None,
                     },
@@ -90,16 +101,11 @@ impl Compilation<'_> {
         }
         let (sources, environment, certain) = self.sources_read(&before, started)?;
         let mut artifacts = self.unit.artifacts();
-        artifacts.extend(
-            compiled
-                .link_line
-                .iter()
-                .flat_map(|line| line.objects.clone()),
-        );
+        artifacts.extend(made.link_line.iter().flat_map(|line| line.objects.clone()));
         let record = Record {
             invocation: Some(self.invocation.clone()),
-            mode: compiled.mode,
-            link_line: compiled.link_line,
+            mode: made.mode,
+            link_line: made.link_line,
             certain,
             aborts_on_panic: self.unit.aborts_on_panic,
             sources,
@@ -117,135 +123,14 @@ impl Compilation<'_> {
         Ok(status)
     }
 
-    fn key(&self) -> UnitKey {
+    pub(super) fn key(&self) -> UnitKey {
         UnitKey {
             out_dir: self.unit.out_dir.clone(),
             stem: self.unit.stem(),
         }
     }
 
-    /// A bin or example: as an rlib if it has items of kt, else as an executable. What it was the last time is tried first.
-    ///
-    /// As an rlib a bin without items of kt has no use for `main` and warns of dead code, so the messages that are shown are
-    /// always those of the way that is kept.
-    fn program(
-        &self,
-        remembered: Option<Mode>,
-        forward: &mut dyn FnMut(&str),
-    ) -> Result<(ExitStatus, Compiled), CompilationError> {
-        let mut show = |messages: &[String]| messages.iter().for_each(|line| forward(line));
-        if remembered == Some(Mode::Executable) {
-            let (executable, line) = self.as_executable()?;
-            show(&executable.messages);
-            return match line {
-                Some(line) if self.has_main(&line)? => {
-                    self.as_library_unseen()?
-                        .map_or(Ok((executable.status, library())), |failed| {
-                            show(&failed.messages);
-                            Ok((failed.status, library()))
-                        })
-                }
-                line => Ok((
-                    executable.status,
-                    Compiled {
-                        mode: Some(Mode::Executable),
-                        link_line: line,
-                    },
-                )),
-            };
-        }
-        let attempt = self.as_library(&[])?;
-        if attempt.status.success() && self.rlib_has_main()? {
-            show(&attempt.messages);
-            return Ok((attempt.status, library()));
-        }
-        if !attempt.status.success() && !attempt.failed_by_a_lint() {
-            show(&attempt.messages);
-            return Ok((attempt.status, library()));
-        }
-        // No item of kt, or a lint (`#![deny(dead_code)]`) that may only fail because this is no executable.
-        let (executable, line) = self.as_executable()?;
-        show(&executable.messages);
-        match line {
-            Some(line) if self.has_main(&line)? => match self.as_library_unseen()? {
-                None => Ok((executable.status, library())),
-                Some(failed) => {
-                    show(&failed.messages);
-                    Ok((failed.status, library()))
-                }
-            },
-            line => Ok((
-                executable.status,
-                Compiled {
-                    mode: Some(Mode::Executable),
-                    link_line: line,
-                },
-            )),
-        }
-    }
-
-    fn as_library(&self, more: &[&str]) -> Result<Attempt, CompilationError> {
-        let mut arguments = with_crate_type(self.arguments, "rlib");
-        arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
-        let mut attempt = self.attempt(&arguments, None)?;
-        attempt.messages.retain(|line| !is_about_crate_name(line));
-        if attempt.status.success() {
-            let executable = self.unit.executable();
-            self.file("linking", &executable, |executable| {
-                file::link(&self.unit.rlib(), executable)
-            })?;
-        }
-        Ok(attempt)
-    }
-
-    /// Compiles as an rlib what has just compiled as an executable; `Some` if that fails after all.
-    fn as_library_unseen(&self) -> Result<Option<Attempt>, CompilationError> {
-        let attempt = self.as_library(&["--cap-lints=warn"])?;
-        Ok((!attempt.status.success()).then_some(attempt))
-    }
-
-    fn as_executable(&self) -> Result<(Attempt, Option<LinkLine>), CompilationError> {
-        let place = self.records.link_directory(&self.key());
-        let staging = Utf8PathBuf::from(format!("{place}.new"));
-        let mut arguments = self.arguments.to_vec();
-        // The last one wins, so this also replaces a linker of the user's.
-        arguments.extend([
-            "-C".to_owned(),
-            format!("linker={}", self.records.links().join(linker::NAME)),
-        ]);
-        match std::fs::remove_dir_all(&staging) {
-            Err(source) if !file::is_absent(&source) => {
-                return Err(CompilationError::File {
-                    what: "removal",
-                    path: staging,
-                    source,
-                });
-            }
-            _ => {}
-        }
-        // A name shared with an rlib of last time would make that one grow instead.
-        let executable = self.unit.executable();
-        match std::fs::remove_file(&executable) {
-            Err(source) if !file::is_absent(&source) => {
-                return Err(CompilationError::File {
-                    what: "removal",
-                    path: executable,
-                    source,
-                });
-            }
-            _ => {}
-        }
-        let attempt = self.attempt(&arguments, Some(&staging))?;
-        if !attempt.status.success() {
-            return Ok((attempt, None));
-        }
-        let line = self.file("reading the link line", &staging, |staging| {
-            linker::adopt(staging, &place)
-        })?;
-        Ok((attempt, Some(line)))
-    }
-
-    fn attempt(
+    pub(super) fn attempt(
         &self,
         arguments: &[String],
         linker: Option<&Utf8Path>,
@@ -282,24 +167,6 @@ impl Compilation<'_> {
         Ok(status)
     }
 
-    fn rlib_has_main(&self) -> Result<bool, CompilationError> {
-        symbols::rlib_has_main(self.unit.rlib().as_std_path()).map_err(|detail| {
-            CompilationError::Symbols {
-                unit: self.unit.stem(),
-                detail,
-            }
-        })
-    }
-
-    fn has_main(&self, line: &LinkLine) -> Result<bool, CompilationError> {
-        symbols::objects_have_main(line.objects.iter().map(|path| path.as_std_path())).map_err(
-            |detail| CompilationError::Symbols {
-                unit: self.unit.stem(),
-                detail,
-            },
-        )
-    }
-
     /// The sources by rustc's own account, hashed now, and whether that is surely what rustc read.
     #[expect(
         clippy::type_complexity,
@@ -324,7 +191,7 @@ impl Compilation<'_> {
         Ok((sources, info.environment, certain))
     }
 
-    fn file<P: AsRef<Utf8Path> + ?Sized, T>(
+    pub(super) fn file<P: AsRef<Utf8Path> + ?Sized, T>(
         &self,
         what: &'static str,
         path: &P,
@@ -337,33 +204,6 @@ impl Compilation<'_> {
             source,
         })
     }
-}
-
-impl Attempt {
-    /// Whether an error of this run has the name of a lint, not a code such as E0425: another crate type may not have it.
-    fn failed_by_a_lint(&self) -> bool {
-        self.messages
-            .iter()
-            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-            .any(|message| {
-                let code = message["code"]["code"].as_str();
-                message["level"] == "error" && code.is_some_and(|code| !code.starts_with('E'))
-            })
-    }
-}
-
-fn library() -> Compiled {
-    Compiled {
-        mode: Some(Mode::Library),
-        link_line: None,
-    }
-}
-
-/// rustc wants snake case of a library's name and says nothing about a program's.
-fn is_about_crate_name(line: &str) -> bool {
-    line.contains("non_snake_case")
-        && line.contains("should have a snake case name")
-        && line.contains("\"message\":\"crate `")
 }
 
 /// The sources of the last time, as they are now.

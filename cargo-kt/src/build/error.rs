@@ -11,13 +11,15 @@ use crate::plan::PlanError;
 #[non_exhaustive]
 pub enum BuildError {
     #[error(transparent)]
-    Plan(#[from] PlanError),
+    Plan(Box<PlanError>),
     /// The code does not compile; cargo or rustc has said why on standard error.
     #[error("could not compile")]
     Compile { code: u8 },
     /// Another failure of cargo's (dependencies, features, a build script); it has said why.
     #[error("cargo failed")]
     Cargo { code: u8 },
+    #[error("rustc could not be run again without cargo")]
+    Replay(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("`{cargo}` could not be run")]
     Spawn {
         cargo: Utf8PathBuf,
@@ -60,10 +62,17 @@ impl BuildError {
 
     /// Whether the reason is on the terminal already, so that only the exit status is left to give.
     pub fn is_reported(&self) -> bool {
-        matches!(
-            self,
-            Self::Compile { .. } | Self::Cargo { .. } | Self::Plan(PlanError::Metadata { .. })
-        )
+        match self {
+            Self::Compile { .. } | Self::Cargo { .. } => true,
+            Self::Plan(error) => matches!(**error, PlanError::Metadata { .. }),
+            _ => false,
+        }
+    }
+}
+
+impl From<PlanError> for BuildError {
+    fn from(error: PlanError) -> Self {
+        Self::Plan(Box::new(error))
     }
 }
 

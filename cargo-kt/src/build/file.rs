@@ -58,6 +58,14 @@ pub(super) fn is_absent(error: &io::Error) -> bool {
     )
 }
 
+/// Turns the failure to remove what is not there into success.
+pub(super) fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if is_absent(&error) => Ok(()),
+        result => result,
+    }
+}
+
 /// Tells one state of a file that a program writes anew (an artifact, a compiler) from any other, without reading it.
 /// Not used for sources: those are hashed.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -119,10 +127,7 @@ pub(super) fn write_atomically(path: &Utf8Path, content: &[u8]) -> io::Result<()
 /// # Errors
 /// Those of the file system.
 pub(super) fn link(from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
-    match std::fs::remove_file(to) {
-        Err(error) if !is_absent(&error) => return Err(error),
-        _ => {}
-    }
+    absent_is_fine(std::fs::remove_file(to))?;
     std::fs::hard_link(from, to).or_else(|_| std::fs::copy(from, to).map(|_| ()))
 }
 

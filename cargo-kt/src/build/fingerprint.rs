@@ -61,8 +61,5 @@ fn is_library(directory: &Utf8Path) -> io::Result<bool> {
 }
 
 fn remove(directory: &Utf8Path) -> io::Result<()> {
-    match std::fs::remove_dir_all(directory) {
-        Err(error) if !file::is_absent(&error) => Err(error),
-        _ => Ok(()),
-    }
+    file::absent_is_fine(std::fs::remove_dir_all(directory))
 }

@@ -109,6 +109,9 @@ fn judge_one<'a>(
     if let Some((path, _)) = record.artifacts.iter().find(another) {
         return Some(Stale::Artifact(path.clone()));
     }
+    let another = |(path, stamp): &&(Utf8PathBuf, Option<Stamp>)| {
+        stamp.is_none() || Stamp::of(path) != *stamp
+    };
     if let Some((path, _)) = record.externs.iter().find(another) {
         return Some(Stale::Extern(path.clone()));
     }

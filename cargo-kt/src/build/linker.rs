@@ -114,10 +114,7 @@ fn expand_response_files(arguments: &[String]) -> io::Result<Vec<String>> {
 /// Reads what the shim kept in `staging` and moves it to `place`, replacing what was there.
 pub(super) fn adopt(staging: &Utf8Path, place: &Utf8Path) -> io::Result<LinkLine> {
     let mut line: LinkLine = serde_json::from_slice(&std::fs::read(staging.join(LINE))?)?;
-    match std::fs::remove_dir_all(place) {
-        Err(error) if !file::is_absent(&error) => return Err(error),
-        _ => {}
-    }
+    file::absent_is_fine(std::fs::remove_dir_all(place))?;
     std::fs::rename(staging, place)?;
     for object in &mut line.objects {
         if let Ok(name) = object.strip_prefix(staging) {

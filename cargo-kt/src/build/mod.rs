@@ -5,6 +5,7 @@
 //! and how to make it again without cargo. Nothing here links, and nothing knows of places.
 
 mod cargo;
+mod choose;
 mod compile;
 mod compiled;
 mod console;
@@ -14,24 +15,33 @@ mod error;
 mod file;
 mod fingerprint;
 mod fresh;
+mod inputs;
 mod linker;
 mod lock;
+mod memory;
+mod messages;
+mod mode;
 mod record;
+mod replay;
+mod schedule;
+mod script;
 mod sort;
 mod symbols;
 mod through_cargo;
+mod tree;
 mod unit;
 mod wrapper;
 
 use camino::Utf8PathBuf;
 
+pub use choose::build;
 pub use compiled::{BaseCrate, Compiled, CompiledProgram, HotCrate, NativeLibraries, Toolchain};
 pub use console::Console;
 pub use error::BuildError;
 pub use lock::BuildLock;
 pub use wrapper::multi_call;
 
-use crate::plan::{CargoOptions, Plan, Surroundings, plan};
+use crate::plan::Plan;
 
 /// One call of rustc as cargo made it: enough to make it again.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -72,26 +82,4 @@ pub enum How {
     Replayed { crates: Vec<String> },
     /// cargo was called; why, for `-v`.
     Cargo { reason: String },
-}
-
-/// Plans and compiles what was typed.
-///
-/// # Errors
-/// All of [`BuildError`].
-pub fn build(
-    options: &CargoOptions,
-    surroundings: &Surroundings,
-    console: &dyn Console,
-) -> Result<Built, BuildError> {
-    let plan = plan(options, surroundings)?;
-    let lock = BuildLock::take(&plan.warm_directory(), console)?;
-    let (_, compiled) = through_cargo::compile(&plan, surroundings, console)?;
-    Ok(Built {
-        plan,
-        compiled,
-        how: How::Cargo {
-            reason: "replay is not there yet".to_owned(),
-        },
-        lock,
-    })
 }

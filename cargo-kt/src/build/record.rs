@@ -39,8 +39,8 @@ pub(super) struct Record {
     /// Variables that the code asked for with `env!`.
     pub(super) environment: Vec<(String, Option<String>)>,
     pub(super) artifacts: Vec<(Utf8PathBuf, Stamp)>,
-    /// What rustc read of other crates.
-    pub(super) externs: Vec<(Utf8PathBuf, Stamp)>,
+    /// What rustc read of other crates; a file without a stamp was not there, which never counts as fresh.
+    pub(super) externs: Vec<(Utf8PathBuf, Option<Stamp>)>,
 }
 
 impl Record {

@@ -204,6 +204,13 @@ fn topological(direct: &[Vec<usize>]) -> Vec<usize> {
     order
 }
 
+impl HotUnit {
+    /// Whether its metadata is a file of its own: not for programs and crates that are also a cdylib.
+    pub(super) fn has_metadata(&self) -> bool {
+        self.rlib.with_extension("rmeta").is_file()
+    }
+}
+
 impl Sorted {
     /// For each hot unit the indices of those that it needs directly, by the records at hand.
     pub(super) fn direct_dependencies(

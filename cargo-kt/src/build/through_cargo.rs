@@ -1,22 +1,37 @@
 //! The sure way: cargo decides what to compile, and we check afterwards that everything is what its sources say.
 
+use camino::Utf8PathBuf;
+
 use super::cargo::Report;
 use super::depinfo::DepInfo;
 use super::error::At as _;
 use super::file::Stamp;
-use super::fresh;
+use super::fresh::{self, Stale};
 use super::record::{Mode, Record, Records, UnitKey};
 use super::sort::{self, Sorted};
 use super::{
-    BuildError, Compiled, CompiledProgram, Console, HotCrate, cargo, compile, file, fingerprint,
+    BuildError, Compiled, CompiledProgram, Console, HotCrate, NativeLibraries, cargo, compile,
+    file, fingerprint,
 };
 use crate::plan::{Plan, Surroundings};
 
 /// What has to be kept to know the program again without cargo.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Known {
     pub(super) sorted: Sorted,
-    pub(super) report: Report,
+    pub(super) native: NativeLibraries,
+    /// `OUT_DIR` of every build script, and the index of its package.
+    pub(super) script_outputs: Vec<(usize, Utf8PathBuf)>,
+}
+
+impl Known {
+    /// The records of the hot units and then of the watched ones.
+    pub(super) fn read(&self, records: &Records) -> Vec<Option<Record>> {
+        units(&self.sorted)
+            .iter()
+            .map(|(key, _)| records.read(key))
+            .collect()
+    }
 }
 
 /// Calls cargo until every artifact is fresh by content, at most twice.
@@ -27,7 +42,7 @@ pub(super) fn compile(
     plan: &Plan,
     surroundings: &Surroundings,
     console: &dyn Console,
-) -> Result<(Known, Compiled), BuildError> {
+) -> Result<(Known, Vec<Option<Record>>), BuildError> {
     let records = Records::below(&plan.warm_directory());
     std::fs::create_dir_all(records.directory()).at("creation", records.directory())?;
     let mut again = false;
@@ -36,22 +51,21 @@ pub(super) fn compile(
         let report = cargo::run(plan, surroundings, &records, console)?;
         let sorted = sort::sort(plan, &report, &records)?;
         observe(plan, &report, &sorted, &records, started)?;
-        let units = units(&sorted);
-        let read: Vec<_> = units.iter().map(|(key, _)| records.read(key)).collect();
-        let pairs: Vec<_> = units
-            .iter()
-            .zip(&read)
-            .map(|((key, _), record)| (*key, record.as_ref()))
-            .collect();
-        let judged = fresh::judge(&pairs, surroundings);
+        let known = Known {
+            sorted,
+            native: report.native,
+            script_outputs: report.script_outputs,
+        };
+        let read = known.read(&records);
+        let units = units(&known.sorted);
+        let stale = judge(&known.sorted, &read, surroundings);
         let stale: Vec<_> = units
             .iter()
-            .zip(judged)
+            .zip(stale)
             .filter_map(|(unit, stale)| Some((unit, stale?)))
             .collect();
         let Some((_, first)) = stale.first() else {
-            let compiled = assemble(plan, &sorted, &report, &read[..sorted.hot.len()])?;
-            return Ok((Known { sorted, report }, compiled));
+            return Ok((known, read));
         };
         if std::mem::replace(&mut again, true) {
             return Err(BuildError::SourcesChanged { path: first.path() });
@@ -63,6 +77,21 @@ pub(super) fn compile(
                 .at("removing the fingerprint", &key.out_dir)?;
         }
     }
+}
+
+/// Judges the hot units and then the watched ones.
+pub(super) fn judge(
+    sorted: &Sorted,
+    read: &[Option<Record>],
+    surroundings: &Surroundings,
+) -> Vec<Option<Stale>> {
+    let units = units(sorted);
+    let pairs: Vec<_> = units
+        .iter()
+        .zip(read)
+        .map(|((key, _), record)| (*key, record.as_ref()))
+        .collect();
+    fresh::judge(&pairs, surroundings)
 }
 
 /// Every unit whose freshness we answer for: the hot ones first.
@@ -121,10 +150,10 @@ fn observe(
 /// When the records say that the program cannot be linked, or say too little.
 pub(super) fn assemble(
     plan: &Plan,
-    sorted: &Sorted,
-    report: &Report,
+    known: &Known,
     records: &[Option<Record>],
 ) -> Result<Compiled, BuildError> {
+    let sorted = &known.sorted;
     let dependencies = sort::closed(&sorted.direct_dependencies(plan, records));
     let mut hot = Vec::with_capacity(sorted.hot.len());
     let mut program = CompiledProgram::Library;
@@ -165,7 +194,7 @@ pub(super) fn assemble(
         profile: plan.profile.name.clone(),
         base: sorted.base.clone(),
         hot,
-        native: report.native.clone(),
+        native: known.native.clone(),
         program,
     })
 }

@@ -22,8 +22,6 @@ pub(super) struct Unit {
     /// `-C extra-filename`, empty where cargo gives none (crates that are also a cdylib).
     pub(super) extra_filename: String,
     pub(super) crate_types: Vec<String>,
-    /// Files after `--extern`.
-    pub(super) externs: Vec<Utf8PathBuf>,
     /// `--emit` has `metadata`, so dependents may start before code generation ends.
     pub(super) emits_metadata: bool,
     /// `-C panic=abort` was asked for, by RUSTFLAGS: the profile cannot, since we set it.
@@ -43,7 +41,6 @@ impl Unit {
             out_dir: Utf8PathBuf::new(),
             extra_filename: String::new(),
             crate_types: Vec::new(),
-            externs: Vec::new(),
             emits_metadata: false,
             aborts_on_panic: false,
         };
@@ -76,16 +73,12 @@ impl Unit {
                 "--out-dir" => unit.out_dir = value.into(),
                 "--target" => has_target = true,
                 "--emit" => unit.emits_metadata = value.split(',').any(|kind| kind == "metadata"),
-                "--extern" => unit.externs.extend(
-                    value
-                        .split_once('=')
-                        .map(|(_, path)| Utf8PathBuf::from(path)),
-                ),
                 "-C" | "--codegen" => unit.codegen_option(value),
-                _ => match argument.strip_prefix("-C") {
-                    Some(option) => unit.codegen_option(option),
-                    None => {}
-                },
+                _ => {
+                    if let Some(option) = argument.strip_prefix("-C") {
+                        unit.codegen_option(option);
+                    }
+                }
             }
         }
         // Build scripts probe the compiler with the same wrapper; only cargo's own compilations have this variable.
@@ -156,6 +149,15 @@ impl Unit {
             .filter(|path| path.as_std_path().exists())
             .collect()
     }
+}
+
+/// The files after `--extern`, as cargo writes it: an argument of its own, with a path or (for the sysroot's crates) without.
+pub(super) fn externs(arguments: &[String]) -> impl Iterator<Item = Utf8PathBuf> {
+    let values = arguments
+        .iter()
+        .zip(arguments.iter().skip(1))
+        .filter(|(flag, _)| *flag == "--extern");
+    values.filter_map(|(_, value)| Some(value.split_once('=')?.1.into()))
 }
 
 /// Replaces what follows `--crate-type` by one type.

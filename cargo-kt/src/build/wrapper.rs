@@ -85,6 +85,8 @@ fn wrapper_main(records: Option<Utf8PathBuf>, arguments: Vec<String>) -> ExitCod
         invocation: &invocation,
         arguments: &rest,
         command: &|| Command::new(compiler),
+        // cargo gives a program its turn last.
+        before_linking: &|| true,
     };
     let mut stderr = std::io::stderr();
     // Line by line: cargo starts dependents as soon as it reads that the metadata is there.

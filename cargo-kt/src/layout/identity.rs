@@ -46,10 +46,33 @@ fn add_invocation(digest: &mut Digest, invocation: &Invocation) {
     for argument in &arguments {
         let path = Utf8Path::new(path_of_extern(argument));
         // A procedural macro of the workspace can be edited without its name changing.
-        if path.extension() == Some("so") {
+        if path.extension() == Some("so") && !is_from_a_registry(path) {
             digest.add(&content_of_library(path));
         }
     }
+}
+
+/// Whether cargo made a library from sources that never change under one name. Hashing some tens of megabytes of
+/// procedural macros would take longer than all else.
+fn is_from_a_registry(library: &Utf8Path) -> bool {
+    let Some(stem) = library.file_stem() else {
+        return false;
+    };
+    // rustc's dep-info: `target: source source …`.
+    let dep_info =
+        library.with_file_name(format!("{}.d", stem.strip_prefix("lib").unwrap_or(stem)));
+    let Ok(text) = std::fs::read_to_string(dep_info) else {
+        return false;
+    };
+    let mut sources = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once(": "))
+        .flat_map(|(_, sources)| sources.split_whitespace())
+        .peekable();
+    sources.peek().is_some()
+        && sources
+            .all(|source| source.contains("/registry/src/") || source.contains("/git/checkouts/"))
 }
 
 /// The hash of a shared library's content; empty where there is none, which rustc will have noticed.

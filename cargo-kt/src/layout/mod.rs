@@ -3,9 +3,20 @@
 //!
 //! Equal fingerprints mean that all memory that can be reached from the state lies as before and means what it meant, as
 //! far as types say. Where that is not certain they differ, or there is none. Two steps, the second only where needed:
-//! 1. [`tokens`]: if nothing that can influence a type changed in the sources, flags and dependencies of the state's
+//! 1. `tokens`: if nothing that can influence a type changed in the sources, flags and dependencies of the state's
 //!    crate, what is in the cache still holds. A few milliseconds.
-//! 2. [`twin`] and [`dwarf`]: rustc compiles the crate once more, with full debug information, and that is read.
+//! 2. `twin` and `dwarf`: rustc compiles the crate once more, with full debug information, and that is read.
+//!
+//! # What types do not say
+//! - The meaning of a value that only code knows: another `Ord`, `Hash` or `Drop` for the same fields, an index that
+//!   counts from elsewhere. `#[kt::state(version = …)]` is for that.
+//! - A pointer that is kept as an integer (`usize`, `AtomicUsize`, `[u64; 4]`).
+//! - What a kept `dyn`, function pointer or future does: it goes on running the code that made it.
+//! - A `dyn Any` downcast to a type without a name (a closure's own) whose captures of one type changed places.
+//! - A third-party macro that makes a type depend on the line it is called in, or on the result of an `async fn` or
+//!   `-> impl Trait` whose name is not among its arguments.
+//! - A third-party crate that keeps other things than its type parameters behind an untyped pointer, and hands them out
+//!   to hot code as typed without asking for a `TypeId`, unless hot types are among those parameters (`opaque`).
 //!
 //! It is given what *build* made and knows nothing of workers, pods and generations.
 

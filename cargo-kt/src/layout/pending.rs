@@ -36,6 +36,8 @@ pub struct Pending {
     running: Option<Receiver<(usize, HashMap<String, Described>)>>,
     crates: Crates,
     identities: Vec<String>,
+    /// Which rustc, for which target.
+    toolchain: String,
 }
 
 /// One twin to be made. It owns all it needs, as it outlives the request.
@@ -68,6 +70,10 @@ impl Pending {
             running: None,
             crates: crates_of(compiled),
             identities,
+            toolchain: format!(
+                "{}\n{}",
+                compiled.toolchain.version, compiled.toolchain.target
+            ),
         };
         let mut jobs = Vec::new();
         for (index, keys) in request.states {
@@ -176,6 +182,7 @@ impl Pending {
     fn fingerprint(&self, description: Description) -> Layout {
         let opaque = opaque::find(&description, &self.crates);
         let mut digest = Digest::new(FORMAT);
+        digest.add(&self.toolchain);
         // The same value is always written as the same text: no maps, no floats.
         digest.add_bytes(&serde_json::to_vec(&description).unwrap_or_default());
         if !opaque.is_empty() {
@@ -191,13 +198,15 @@ impl Pending {
     }
 }
 
+/// Only names that a base crate shares with another crate are ambiguous. Of two hot crates with one name (the library
+/// and the binary of a package) all types are described down to the last field.
 fn crates_of(compiled: &Compiled) -> Crates {
     let hot: HashSet<String> = compiled
         .hot
         .iter()
         .map(|it| it.crate_name.clone())
         .collect();
-    let mut names = HashSet::new();
+    let mut names = hot.clone();
     let base = compiled.base.iter().filter_map(|it| {
         let stem = it.rlib.file_stem()?.strip_prefix("lib")?;
         Some(
@@ -206,12 +215,7 @@ fn crates_of(compiled: &Compiled) -> Crates {
                 .to_owned(),
         )
     });
-    let all = compiled
-        .hot
-        .iter()
-        .map(|it| it.crate_name.clone())
-        .chain(base);
-    let ambiguous = all.filter(|name| !names.insert(name.clone())).collect();
+    let ambiguous = base.filter(|name| !names.insert(name.clone())).collect();
     Crates { hot, ambiguous }
 }
 
@@ -252,7 +256,10 @@ impl Job {
         }
         let symbol = |key: &String| format!("kt:init:{key}");
         let symbols: Vec<String> = self.keys.iter().map(symbol).collect();
-        let mut described = dwarf::describe(&object, &symbols)?;
+        let described = dwarf::describe(&object, &symbols);
+        // Some megabytes that nobody needs any more.
+        let _ = std::fs::remove_file(&object);
+        let mut described = described?;
         let take = |key: &String| {
             let found = described.remove(&symbol(key));
             let found = found.unwrap_or_else(|| Err(DwarfError::NoVariable(symbol(key))));

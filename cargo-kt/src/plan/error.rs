@@ -35,14 +35,13 @@ pub enum PlanError {
         lines(available)
     )]
     Multiple { available: Vec<String> },
-    #[error("no {kind} target named `{name}` in {within}{}", hint(kind, nearest.as_deref(), elsewhere.as_deref(), available))]
+    /// `hint` names what there is instead.
+    #[error("no {kind} target named `{name}` in {within}{hint}")]
     ProgramNotFound {
         kind: &'static str,
         name: String,
         within: String,
-        nearest: Option<String>,
-        elsewhere: Option<String>,
-        available: Vec<String>,
+        hint: String,
     },
     #[error("package(s) `{spec}` not found in workspace `{root}`{}", similar("package", nearest.as_deref()))]
     PackageNotFound {
@@ -116,7 +115,7 @@ fn similar(what: &str, nearest: Option<&str>) -> String {
         .unwrap_or_default()
 }
 
-fn hint(
+pub(super) fn hint(
     kind: &str,
     nearest: Option<&str>,
     elsewhere: Option<&str>,

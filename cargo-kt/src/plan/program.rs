@@ -3,6 +3,7 @@
 use camino::Utf8PathBuf;
 use cargo_metadata::{CrateType, Metadata, Package, Target, TargetKind};
 
+use super::error::hint;
 use super::{CargoOptions, PlanError};
 
 /// The program that is the driver.
@@ -192,6 +193,7 @@ fn not_found(
         })
         .map(|package| package.name.to_string());
     let available = names(packages);
+    let nearest = nearest(name, available.iter().map(String::as_str));
     PlanError::ProgramNotFound {
         kind: kind.as_str(),
         name: name.to_owned(),
@@ -199,9 +201,12 @@ fn not_found(
             Some(spec) => format!("`{spec}` package"),
             None => "default-run packages".to_owned(),
         },
-        nearest: nearest(name, available.iter().map(String::as_str)),
-        available,
-        elsewhere,
+        hint: hint(
+            kind.as_str(),
+            nearest.as_deref(),
+            elsewhere.as_deref(),
+            &available,
+        ),
     }
 }
 

@@ -164,7 +164,7 @@ impl Workspace {
     }
 
     pub fn fail(&self) -> BuildError {
-        self.try_build().0.err().expect("this must not build")
+        self.try_build().0.expect_err("this must not build")
     }
 }
 

@@ -2,4 +2,5 @@
 
 mod fixture;
 mod modes;
+mod replay;
 mod sources;

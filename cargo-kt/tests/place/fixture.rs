@@ -5,7 +5,7 @@ use std::{
     fs,
     os::unix::ffi::{OsStrExt, OsStringExt},
     process::{Command, ExitCode},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use cargo_kt::place::{self, Connected, Dirs, Environment, ServiceSpec, connect_or_start};
@@ -105,4 +105,21 @@ pub fn kill(pid: u32, signal: &str) {
         .args([&format!("-{signal}"), &pid.to_string()])
         .status();
     assert!(kill.unwrap().success());
+}
+
+/// Waits until a process is gone; a zombie without other threads is.
+pub async fn gone(pid: u32) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let stat = format!("/proc/{pid}/stat");
+    while fs::read_to_string(&stat).is_ok_and(|text| !zombie(&text)) {
+        assert!(Instant::now() < deadline, "process {pid} does not end");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+fn zombie(stat: &str) -> bool {
+    let (_, rest) = stat.rsplit_once(") ").unwrap();
+    let fields: Vec<&str> = rest.split(' ').collect();
+    // State and number of threads, the third and the 20th field: proc(5).
+    fields[0] == "Z" && fields[17] <= "1"
 }

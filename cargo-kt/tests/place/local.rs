@@ -7,7 +7,7 @@ use tokio::{
     net::UnixListener,
 };
 
-use crate::fixture::{User, kill};
+use crate::fixture::{User, gone, kill};
 
 #[tokio::test]
 async fn a_service_is_started_once_found_again_listed_and_ended() {
@@ -91,13 +91,12 @@ async fn what_a_killed_host_left_is_cleaned_and_replaced() {
     let user = User::new();
     let first = user.start("alice-app").await;
     kill(first.status.host_pid, "KILL");
+    gone(first.status.host_pid).await;
     let second = user.start("alice-app").await;
     assert_ne!(second.status.host_pid, first.status.host_pid);
 
     kill(second.status.host_pid, "KILL");
-    // Its connection ends with it.
-    let asked = second.ask::<_, ()>("/v1/nothing", &()).await;
-    assert!(asked.is_err());
+    gone(second.status.host_pid).await;
     assert_eq!(user.names().await, [""; 0]);
     assert!(matches!(
         user.down("alice-app").await,

@@ -55,7 +55,8 @@ pub(super) async fn read(
     }
     match codec::decode(&body) {
         Ok(Fault::Draining) => Err(Failure::NotSent("the worker is being replaced".into())),
-        Ok(fault) => Ok(Err(error(driver, function, fault).await)),
+        // Boxed, as all that is rare: it would make every call's future many times as large.
+        Ok(fault) => Ok(Err(Box::pin(error(driver, function, fault)).await)),
         Err(error) => Ok(Err(driver.unavailable(format!(
             "its answer cannot be read: {} {error}",
             head.status

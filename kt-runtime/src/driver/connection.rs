@@ -1,6 +1,11 @@
 //! One connection to the worker, and calls over it.
 
-use std::{io, time::Duration};
+use std::{
+    collections::HashMap,
+    io,
+    sync::{PoisonError, RwLock},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request};
@@ -14,7 +19,7 @@ use crate::{
         WorkerId,
         client::{self, Client},
         codec,
-        data::{CALL, OUTPUT, header},
+        data::{CALL, OUTPUT, header, path_segment},
         driver::Endpoint,
         http::Body,
         limits,
@@ -75,7 +80,7 @@ impl Connection {
         args: Bytes,
         timeout: Option<Duration>,
     ) -> Result<Result<Bytes, Error>, Failure> {
-        let request = request(driver, function, timeout);
+        let request = driver.heads.of(driver, function, timeout);
         let (head, mut body) = match self.client.begin(request, args.is_empty()).await {
             Ok(begun) => begun,
             Err(error) => return Err(Failure::NotSent(error.to_string())),
@@ -113,25 +118,51 @@ pub(super) async fn dial(driver: &Driver, purpose: Purpose) -> Result<UnixStream
     }
 }
 
-/// The head of a call.
-fn request(driver: &Driver, function: &'static Function, timeout: Option<Duration>) -> Request<()> {
-    let mut request = client::post(&format!(
-        "{CALL}{}",
-        crate::wire::data::path_segment(function.key)
-    ));
+/// The heads of calls, made once for each function: to find its shape can take longer than all the rest that
+/// is done here for a call.
+#[derive(Debug, Default)]
+pub(super) struct Heads(RwLock<HashMap<&'static str, Request<()>>>);
+
+impl Heads {
+    fn of(
+        &self,
+        driver: &Driver,
+        function: &'static Function,
+        timeout: Option<Duration>,
+    ) -> Request<()> {
+        let known = self
+            .0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(function.key)
+            .cloned();
+        let mut request = known.unwrap_or_else(|| {
+            // Not under the lock: the user's own `Deserialize` runs here.
+            let request = head(driver, function);
+            self.0
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(function.key, request.clone());
+            request
+        });
+        if let Some(timeout) = timeout {
+            let timeout = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+            request
+                .headers_mut()
+                .insert(header::TIMEOUT, timeout.into());
+        }
+        request
+    }
+}
+
+/// All of a call's head but its timeout.
+fn head(driver: &Driver, function: &'static Function) -> Request<()> {
+    let mut request = client::post(&format!("{CALL}{}", path_segment(function.key)));
     let headers = request.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(codec::ID));
     headers.insert(header::GENERATION, driver.config.generation.0.into());
     if let Some(shape) = (function.shape)() {
         headers.insert(header::SHAPE, shape.into());
-    }
-    if let Some(timeout) = timeout {
-        headers.insert(
-            header::TIMEOUT,
-            u64::try_from(timeout.as_millis())
-                .unwrap_or(u64::MAX)
-                .into(),
-        );
     }
     request
 }

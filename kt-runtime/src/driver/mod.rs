@@ -19,7 +19,7 @@ use bytes::Bytes;
 use tokio::{runtime, sync::OnceCell};
 
 pub(crate) use answer::codec_error;
-use connection::{Connection, Failure};
+use connection::{Connection, Failure, Heads};
 use output::Output;
 
 use crate::{
@@ -40,6 +40,7 @@ pub(crate) struct Driver {
     config: DriverConfig,
     /// One connection for each runtime that makes calls: a connection only moves while its own runtime is being run.
     connections: Mutex<HashMap<runtime::Id, Arc<OnceCell<Connection>>>>,
+    heads: Heads,
     output: Arc<Output>,
     /// The worker that answered last.
     worker: Mutex<WorkerId>,
@@ -57,6 +58,7 @@ impl Driver {
         Self {
             config,
             connections: Mutex::default(),
+            heads: Heads::default(),
             output: Arc::default(),
             worker,
         }
@@ -90,7 +92,7 @@ impl Driver {
                 let instance = connection
                     .get()
                     .map_or(0, |connection| connection.worker.instance);
-                return Err(self.lost(function, instance, reason).await);
+                return Err(Box::pin(self.lost(function, instance, reason)).await);
             }
             if attempt == ATTEMPTS {
                 return Err(Error::ConnectionLost {
@@ -114,7 +116,7 @@ impl Driver {
             connections.entry(id).or_default().clone()
         };
         connection
-            .get_or_try_init(|| Connection::open(self))
+            .get_or_try_init(|| Box::pin(Connection::open(self)))
             .await?;
         Ok((id, connection))
     }

@@ -56,10 +56,11 @@ impl Output {
             return;
         }
         let mut reached = self.position.subscribe();
-        let waited = time::timeout(
+        // Boxed: most calls print nothing, and should not carry a timer.
+        let waited = Box::pin(time::timeout(
             limits::OUTPUT,
             reached.wait_for(|reached| *reached >= position),
-        )
+        ))
         .await;
         if waited.is_err() {
             eprintln!("kt: some output of the worker is missing here; `cargo kt logs` has it");

@@ -38,6 +38,8 @@ pub(super) struct Output {
 
 struct Shared {
     pipes: [(Stream, OwnedFd); 2],
+    /// What is read goes through here; clearing a new one would be a seventh of a call's drain.
+    buffer: Box<[u8; 16 << 10]>,
     log: LogWriter,
     position: u64,
     listeners: Vec<Sink>,
@@ -65,6 +67,7 @@ impl Output {
         let pipes = [(Stream::Stdout, stdout), (Stream::Stderr, stderr)];
         let shared = Arc::new(Mutex::new(Shared {
             pipes,
+            buffer: Box::new([0; 16 << 10]),
             log,
             position,
             listeners: Vec::new(),
@@ -124,16 +127,16 @@ impl Shared {
     /// Reads all that is there, and returns which of the pipes may bring more.
     fn drain(&mut self) -> [bool; 2] {
         let mut open = [false; 2];
-        let mut buffer = [0; 16 << 10];
         let Self {
             pipes,
+            buffer,
             log,
             position,
             listeners,
         } = self;
         for ((stream, pipe), open) in pipes.iter().zip(&mut open) {
             loop {
-                let read = match stdio::read_available(pipe.as_fd(), &mut buffer) {
+                let read = match stdio::read_available(pipe.as_fd(), &mut buffer[..]) {
                     Ok(Some(read @ 1..)) => read,
                     Ok(Some(_)) | Err(_) => break,
                     Ok(None) => {

@@ -260,14 +260,21 @@ pub fn signal(pid: u32, name: &str) {
     assert!(kill.unwrap().success());
 }
 
-/// Waits until a process is gone; a zombie is.
+/// Waits until a process is gone; a zombie without other threads is.
 pub async fn gone(pid: u32) {
     let stat = PathBuf::from(format!("/proc/{pid}/stat"));
     let deadline = Instant::now() + PATIENCE;
-    while fs::read_to_string(&stat).is_ok_and(|text| !text.contains(") Z")) {
+    while fs::read_to_string(&stat).is_ok_and(|text| !zombie(&text)) {
         assert!(Instant::now() < deadline, "process {pid} does not end");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
+}
+
+fn zombie(stat: &str) -> bool {
+    let (_, rest) = stat.rsplit_once(") ").unwrap();
+    let fields: Vec<&str> = rest.split(' ').collect();
+    // State and number of threads, the third and the 20th field: proc(5).
+    fields[0] == "Z" && fields[17] <= "1"
 }
 
 pub fn exists(path: &Path) -> bool {

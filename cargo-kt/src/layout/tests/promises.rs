@@ -288,3 +288,29 @@ fn sources_that_change_under_rustc_give_no_fingerprint() {
     invocation.arguments = rustc;
     fingerprints(&fixture);
 }
+
+#[test]
+fn a_procedural_macro_counts_by_content_unless_it_is_from_a_registry() {
+    let mut fixture = edited();
+    let library = fixture.source(1).with_file_name("libmacros-feed.so");
+    let dep_info = library.with_file_name("macros-feed.d");
+    let write = |path: &camino::Utf8Path, text: &str| {
+        std::fs::write(path, text).expect("the file can be written")
+    };
+    // Unused by the source, so rustc never opens it.
+    fixture.add_argument(&format!("--extern macros={library}"));
+    write(&library, "one");
+    write(&dep_info, "libmacros-feed.so: /home/me/macros/src/lib.rs\n");
+    let (before, _) = fingerprints(&fixture);
+    write(&library, "two");
+    let (now, has_twins) = fingerprints(&fixture);
+    assert!(has_twins && now[2] != before[2]);
+
+    write(
+        &dep_info,
+        "libmacros-feed.so: /home/me/.cargo/registry/src/index/macros-1.0.0/src/lib.rs\n",
+    );
+    let (before, _) = fingerprints(&fixture);
+    write(&library, "three");
+    assert_eq!(fingerprints(&fixture), (before, false));
+}

@@ -53,16 +53,20 @@ impl HostProcess {
     }
 }
 
-/// When a process started, in clock ticks since boot; `None` for a zombie or none. Source: `/proc/<pid>/stat`, proc(5).
+/// When a process started, in clock ticks since boot; `None` for one that is gone or a zombie. Source: `/proc/<pid>/stat`,
+/// proc(5).
 fn started(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is a name in brackets that may hold anything; the next is the state, and the 22nd the time.
+    // The second field is a name in brackets that may hold anything. Behind it: the third, the state, and on.
     let (_, rest) = stat.rsplit_once(") ")?;
-    let mut fields = rest.split(' ');
-    match fields.next()? {
-        "Z" | "X" => None,
-        _ => fields.nth(18)?.parse().ok(),
+    let fields: Vec<&str> = rest.split(' ').collect();
+    let field = |number: usize| fields.get(number - 3).copied();
+    // A first thread that has ended is shown as a zombie while others still run and hold the process's files and locks.
+    let threads = field(20)?;
+    if matches!(field(3)?, "Z" | "X") && matches!(threads, "0" | "1") {
+        return None;
     }
+    field(22)?.parse().ok()
 }
 
 #[cfg(test)]

@@ -1,0 +1,138 @@
+//! What is remembered of a program between builds, so that the next needs no cargo.
+
+use camino::Utf8PathBuf;
+
+use super::file;
+use super::inputs::Inputs;
+use super::through_cargo::Known;
+use crate::plan::{CargoOptions, Configuration, Plan, Surroundings, warm_directory};
+
+/// Increase when [`Remembered`] changes its meaning: older files are then as good as absent.
+const FORMAT: u32 = 1;
+
+/// The outcome of the last build through cargo.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub(super) struct Remembered {
+    format: u32,
+    /// Of cargo-kt: plans of another version are made anew.
+    version: String,
+    pub(super) plan: Plan,
+    pub(super) known: Known,
+    pub(super) inputs: Inputs,
+}
+
+/// Where a program's memory lies.
+#[derive(Debug, Clone)]
+pub(super) struct Memory {
+    path: Utf8PathBuf,
+}
+
+impl Memory {
+    /// For what was typed here, below a target directory of the user's.
+    pub(super) fn at(
+        target_directory: &camino::Utf8Path,
+        options: &CargoOptions,
+        surroundings: &Surroundings,
+    ) -> Self {
+        // How it is shown does not change what is built.
+        let typed = CargoOptions {
+            quiet: false,
+            verbose: 0,
+            color: None,
+            message_format: None,
+            jobs: None,
+            keep_going: false,
+            ..options.clone()
+        };
+        let key = file::hash_bytes(format!("{typed:?} {}", surroundings.directory).as_bytes());
+        Self {
+            path: warm_directory(target_directory)
+                .join("programs")
+                .join(format!("{}.json", &key[..16])),
+        }
+    }
+
+    /// Looks where cargo's target directory can be, without asking cargo: whatever is found says itself on which files its
+    /// being right depends.
+    pub(super) fn find(
+        options: &CargoOptions,
+        surroundings: &Surroundings,
+    ) -> Option<(Utf8PathBuf, Self)> {
+        let candidates = target_directories(options, surroundings);
+        let found = candidates
+            .into_iter()
+            .map(|target| (target.clone(), Self::at(&target, options, surroundings)));
+        found.into_iter().find(|(_, memory)| memory.path.is_file())
+    }
+
+    pub(super) fn read(&self) -> Option<Remembered> {
+        let remembered: Remembered =
+            serde_json::from_slice(&std::fs::read(&self.path).ok()?).ok()?;
+        let is_ours =
+            remembered.format == FORMAT && remembered.version == env!("CARGO_PKG_VERSION");
+        is_ours.then_some(remembered)
+    }
+
+    /// # Errors
+    /// Those of the file system.
+    pub(super) fn write(&self, plan: Plan, known: Known, inputs: Inputs) -> std::io::Result<()> {
+        let remembered = Remembered {
+            format: FORMAT,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            plan,
+            known,
+            inputs,
+        };
+        file::write_atomically(&self.path, &serde_json::to_vec(&remembered)?)
+    }
+
+    pub(super) fn forget(&self) {
+        // What cannot be removed is found out of date by its inputs.
+        let _ = std::fs::remove_file(&self.path);
+    }
+
+    /// The sources that a replay has refused to compile, by one digest.
+    pub(super) fn refused(&self) -> Option<String> {
+        std::fs::read_to_string(self.path.with_extension("refused")).ok()
+    }
+
+    pub(super) fn set_refused(&self, sources: Option<&str>) {
+        let path = self.path.with_extension("refused");
+        // It only spares a second opinion; to lose it costs one call of cargo.
+        let _ = match sources {
+            Some(sources) => file::write_atomically(&path, sources.as_bytes()),
+            None => std::fs::remove_file(&path),
+        };
+    }
+}
+
+/// cargo's target directory by option, environment, configuration, or beside a manifest above.
+fn target_directories(options: &CargoOptions, surroundings: &Surroundings) -> Vec<Utf8PathBuf> {
+    let here = &surroundings.directory;
+    if let Some(directory) = &options.target_dir {
+        return vec![here.join(directory)];
+    }
+    let variables = ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"];
+    if let Some(directory) = variables
+        .iter()
+        .find_map(|name| surroundings.variable(name))
+        .filter(|path| !path.is_empty())
+    {
+        return vec![here.join(directory)];
+    }
+    let configured = Configuration::read(surroundings)
+        .ok()
+        .and_then(|found| found.get_path(&["build", "target-dir"]));
+    if let Some(directory) = configured {
+        return vec![directory];
+    }
+    let manifest = options.manifest_path.as_ref().map(|path| here.join(path));
+    let start = manifest
+        .as_deref()
+        .and_then(camino::Utf8Path::parent)
+        .unwrap_or(here);
+    start
+        .ancestors()
+        .map(|directory| directory.join("target"))
+        .collect()
+}

@@ -23,7 +23,6 @@ pub fn cargo_kt() -> &'static Path {
         build.args([
             "build",
             "--quiet",
-            "--release",
             "--package",
             "cargo-kt",
             "--bin",

@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    hash::{DefaultHasher, Hash, Hasher},
     io,
     path::{Path, PathBuf},
     process::Command,
@@ -83,7 +84,7 @@ impl Fixture {
             .unwrap_or_else(|error| panic!("{} cannot be copied: {error}", seed.display()));
     }
 
-    /// The target directory of a copy of the fixture that lives as long as this checkout's own. Other processes of this
+    /// The target directory of a copy of the fixture that outlives the test run. Other processes of this
     /// test run wait for the one that makes it.
     fn seed(self) -> PathBuf {
         static MADE: Mutex<Vec<Fixture>> = Mutex::new(Vec::new());
@@ -188,9 +189,12 @@ pub(crate) fn command(project: &Path, private: &Path) -> Command {
     command
 }
 
+/// Where seeds lie: outside of the checkout, whose `.cargo/config.toml` is no business of a fixture's, and apart from those
+/// of other checkouts.
 fn seeds() -> PathBuf {
-    let target = cargo_kt()
-        .parent()
-        .expect("cargo-kt lies in its profile's directory");
-    target.join("fixtures")
+    let mut hasher = DefaultHasher::new();
+    checkout().hash(&mut hasher);
+    // SAFETY: geteuid has no preconditions.
+    let user = unsafe { libc::geteuid() };
+    PathBuf::from(format!("/tmp/kt-fixtures-{user}-{:016x}", hasher.finish()))
 }

@@ -56,7 +56,7 @@ fn executables(messages: &[u8]) -> Vec<PathBuf> {
 }
 
 /// Takes out what `cargo test` and a developer's shell have put in, so that commands see what they would in a fresh shell.
-pub(crate) fn clean_environment(command: &mut Command) {
+pub fn clean_environment(command: &mut Command) {
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
         let ours = text.starts_with("CARGO")

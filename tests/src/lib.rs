@@ -12,7 +12,7 @@ mod process;
 mod project;
 mod redact;
 
-pub use cargo_kt::{cargo_kt, checkout};
+pub use cargo_kt::{cargo_kt, checkout, clean_environment};
 pub use fixture::Fixture;
 pub use output::Output;
 pub use process::Running;

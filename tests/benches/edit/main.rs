@@ -1,0 +1,66 @@
+//! How long a developer waits: from the edit to the new code's answer, and for a call once all is warm.
+//!
+//! ```text
+//! cargo bench -p tests --bench edit -- [--runs N] [--release] [--only edits|calls]
+//! ```
+//! Times `cargo kt run` against `cargo run` of the same edit of the same program, and a remote call against the same call
+//! with tonic, always in turns, so that whatever else the machine does falls on both.
+
+mod calls;
+mod edits;
+mod milestones;
+#[path = "../support/mod.rs"]
+mod support;
+
+use clap::{Parser, ValueEnum};
+use serde_json::json;
+
+use support::{machine::Machine, workspace::Tool};
+
+#[derive(Debug, Parser)]
+struct Options {
+    /// Runs of each edit with each command
+    #[arg(long, default_value_t = 7)]
+    runs: usize,
+    /// Edit with --release too
+    #[arg(long)]
+    release: bool,
+    /// Rounds of calls with each, of 2,000 calls one after another and 20,000 at 64 in flight
+    #[arg(long, default_value_t = 7)]
+    rounds: usize,
+    /// Leave the other half out
+    #[arg(long)]
+    only: Option<Half>,
+    /// What `cargo bench` passes to every benchmark
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Half {
+    Edits,
+    Calls,
+}
+
+fn main() {
+    let options = Options::parse();
+    let machine = Machine::here();
+    machine.print();
+    let tool = Tool::build();
+    let mut result = json!({ "machine": machine });
+    if options.only != Some(Half::Calls) {
+        let profiles = if options.release {
+            &["dev", "release"][..]
+        } else {
+            &["dev"]
+        };
+        let measured = profiles
+            .iter()
+            .map(|profile| edits::measure(&tool, profile, options.runs));
+        result["edits"] = json!(measured.collect::<Vec<_>>());
+    }
+    if options.only != Some(Half::Edits) {
+        result["calls"] = calls::measure(&tool, options.rounds);
+    }
+    support::write("edit", &result);
+}

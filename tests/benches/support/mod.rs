@@ -1,0 +1,24 @@
+//! What the benchmarks share: copies of workspaces, numbers from runs, tables and the machine they were made on.
+
+#![allow(dead_code, reason = "each benchmark uses a part of it")]
+
+pub mod machine;
+pub mod numbers;
+pub mod table;
+pub mod workspace;
+
+use std::{fs, path::PathBuf};
+
+/// Where benchmarks keep their workspaces and leave their results: `bench` in the target directory.
+pub fn directory() -> PathBuf {
+    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    target.with_file_name("bench")
+}
+
+/// Writes a benchmark's result as `bench/NAME.json` in the target directory.
+pub fn write(name: &str, result: &serde_json::Value) {
+    let path = directory().join(name).with_extension("json");
+    let text = serde_json::to_string_pretty(result).expect("a value is JSON");
+    fs::write(&path, text + "\n").unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    println!("\nWritten to {}", path.display());
+}

@@ -1,0 +1,135 @@
+//! A copy of a fixture that outlives the benchmark, so that its dependencies are compiled once.
+
+use std::{
+    env, fs, io,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::OnceLock,
+};
+
+use tempfile::TempDir;
+use tests::{checkout, clean_environment};
+
+#[derive(Debug)]
+pub struct Workspace {
+    root: PathBuf,
+}
+
+impl Workspace {
+    /// Copies the fixture to `bench/NAME` in the target directory. What cargo has made there stays.
+    pub fn of(fixture: &str, name: &str) -> Self {
+        let root = super::directory().join(name);
+        copy(&checkout().join("tests/fixtures").join(fixture), &root)
+            .unwrap_or_else(|error| panic!("the fixture {fixture} cannot be copied: {error}"));
+        Self { root }
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub fn target(&self) -> PathBuf {
+        self.root.join("target")
+    }
+
+    /// A cargo command in it, as from a fresh shell, with `cargo kt` within reach.
+    pub fn cargo(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("cargo");
+        clean_environment(&mut command);
+        command
+            .env_remove("CARGO_TARGET_DIR")
+            .current_dir(&self.root)
+            .args(arguments)
+            .stdin(Stdio::null());
+        command
+    }
+}
+
+/// Copies the files that differ, bound to this checkout's kt-runtime.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let runtime = checkout().join("kt-runtime").display().to_string();
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if source.is_dir() {
+            if entry.file_name() != "target" {
+                copy(&source, &target)?;
+            }
+            continue;
+        }
+        let text = fs::read_to_string(&source)?.replace("../../../kt-runtime", &runtime);
+        if fs::read_to_string(&target).ok().as_ref() != Some(&text) {
+            fs::write(&target, text)?;
+        }
+    }
+    Ok(())
+}
+
+/// `cargo-kt` as `cargo install` would build it, and a private directory for its services, which end with this.
+#[derive(Debug)]
+pub struct Tool {
+    directory: PathBuf,
+    private: TempDir,
+}
+
+impl Tool {
+    pub fn build() -> Self {
+        static BUILT: OnceLock<PathBuf> = OnceLock::new();
+        let directory = BUILT.get_or_init(|| {
+            let mut build = Command::new("cargo");
+            clean_environment(&mut build);
+            build
+                .args([
+                    "build",
+                    "--release",
+                    "--package",
+                    "cargo-kt",
+                    "--bin",
+                    "cargo-kt",
+                ])
+                .current_dir(checkout());
+            build
+                .arg("--target-dir")
+                .arg(super::directory().join("cargo-kt"));
+            let built = build.status().expect("cargo runs");
+            assert!(built.success(), "cargo-kt does not build");
+            super::directory().join("cargo-kt/release")
+        });
+        // Short, since a socket's path has little room.
+        let private = tempfile::Builder::new()
+            .prefix("kt-")
+            .tempdir_in("/tmp")
+            .expect("/tmp can be written");
+        Self {
+            directory: directory.clone(),
+            private,
+        }
+    }
+
+    /// Lets a command find the tool and this benchmark's services, not the developer's.
+    pub fn lend(&self, mut command: Command) -> Command {
+        let path = env::var("PATH").unwrap_or_default();
+        command.env("PATH", format!("{}:{path}", self.directory.display()));
+        command
+            .env("KT_RUNTIME_DIR", self.private.path().join("run"))
+            .env("KT_HOME", self.private.path().join("home"));
+        command
+    }
+
+    /// Where this benchmark may put sockets.
+    pub fn private(&self) -> &Path {
+        self.private.path()
+    }
+}
+
+impl Drop for Tool {
+    fn drop(&mut self) {
+        let mut down = Command::new("cargo");
+        clean_environment(&mut down);
+        down.args(["kt", "down", "--all"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let _ = self.lend(down).status();
+    }
+}

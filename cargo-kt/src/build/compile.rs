@@ -82,16 +82,13 @@ impl Compilation<'_> {
             .map(|path| (path.clone(), Stamp::of(&path)))
             .collect();
         let (status, made) = match self.unit.purpose {
-            Purpose::Library | Purpose::Host => {
-                let status = self.rustc(self.arguments, None, forward)?;
-                (
-                    status,
-                    Made {
-                        mode: None,
-                        link_line: None,
-                    },
-                )
-            }
+            Purpose::Library | Purpose::Host => (
+                self.library(forward)?,
+                Made {
+                    mode: None,
+                    link_line: None,
+                },
+            ),
             Purpose::Program => {
                 self.program(previous.as_ref().and_then(|record| record.mode), forward)?
             }
@@ -128,6 +125,21 @@ impl Compilation<'_> {
             out_dir: self.unit.out_dir.clone(),
             stem: self.unit.stem(),
         }
+    }
+
+    fn library(&self, forward: &mut dyn FnMut(&str)) -> Result<ExitStatus, CompilationError> {
+        let Some((outputs, crate_types)) = self.unit.unused_outputs() else {
+            return self.rustc(self.arguments, None, forward);
+        };
+        let status = self.rustc(
+            &unit::with_crate_types(self.arguments, crate_types),
+            None,
+            forward,
+        )?;
+        for output in outputs.iter().filter(|_| status.success()) {
+            self.file("creation", output, |output| std::fs::write(output, b""))?;
+        }
+        Ok(status)
     }
 
     pub(super) fn attempt(

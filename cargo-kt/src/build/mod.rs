@@ -21,6 +21,7 @@ mod lock;
 mod memory;
 mod messages;
 mod mode;
+mod phases;
 mod record;
 mod replay;
 mod schedule;
@@ -39,6 +40,7 @@ pub use compiled::{BaseCrate, Compiled, CompiledProgram, HotCrate, NativeLibrari
 pub use console::Console;
 pub use error::BuildError;
 pub use lock::BuildLock;
+pub use phases::Phase;
 pub use wrapper::multi_call;
 
 use crate::plan::Plan;
@@ -70,6 +72,8 @@ pub struct Built {
     pub how: How,
     /// While it is held no other `cargo kt` compiles in this target directory: keep it until the rlibs are linked.
     pub lock: BuildLock,
+    /// Where the time went.
+    pub phases: Vec<Phase>,
 }
 
 /// How the artifacts came about.

@@ -10,7 +10,7 @@ use camino::Utf8PathBuf;
 
 use super::compile::{Attempt, Compilation, CompilationError, Made};
 use super::record::Mode;
-use super::unit::with_crate_type;
+use super::unit::with_crate_types;
 use super::{LinkLine, file, linker, symbols};
 
 impl Compilation<'_> {
@@ -58,7 +58,7 @@ impl Compilation<'_> {
     }
 
     fn as_library(&self, more: &[&str]) -> Result<Attempt, CompilationError> {
-        let mut arguments = with_crate_type(self.arguments, "rlib");
+        let mut arguments = with_crate_types(self.arguments, ["rlib"]);
         arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
         let mut attempt = self.attempt(&arguments, None)?;
         attempt.messages.retain(|line| !is_about_crate_name(line));

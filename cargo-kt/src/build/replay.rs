@@ -9,6 +9,7 @@ use super::compile::{Compilation, CompilationError};
 use super::error::At as _;
 use super::fresh::Stale;
 use super::messages::Shown;
+use super::phases::Stopwatch;
 use super::record::{Mode, Record, Records};
 use super::schedule::{Progress, Schedule};
 use super::sort::{HotUnit, Sorted};
@@ -87,6 +88,7 @@ struct Replay<'a> {
     records: &'a Records,
     surroundings: &'a Surroundings,
     console: &'a dyn Console,
+    stopwatch: &'a Stopwatch,
     tasks: Vec<Task<'a>>,
     /// The first failure that is not rustc's own.
     error: Mutex<Option<CompilationError>>,
@@ -103,6 +105,7 @@ pub(super) fn replay(
     dirty: &[usize],
     surroundings: &Surroundings,
     console: &dyn Console,
+    stopwatch: &Stopwatch,
 ) -> Result<(), BuildError> {
     let records = Records::below(&plan.warm_directory());
     let direct = sorted.direct_dependencies(plan, read);
@@ -144,6 +147,7 @@ pub(super) fn replay(
         records: &records,
         surroundings,
         console,
+        stopwatch,
         tasks,
         error: Mutex::new(None),
     };
@@ -231,11 +235,13 @@ impl Replay<'_> {
             before_linking: &|| progress.wait_for_all(),
         };
         let mut shown = Shown::new(self.console);
-        let outcome = compilation.run(&mut |line| {
+        let mut line = |line: &str| {
             if shown.line(line) {
                 progress.metadata();
             }
-        });
+        };
+        let name = format!("rustc {}", task.hot.crate_name);
+        let outcome = self.stopwatch.measure(name, || compilation.run(&mut line));
         let package = &self.plan.packages[task.hot.package].name;
         match outcome {
             Ok(status) => {

@@ -7,6 +7,7 @@ use super::depinfo::DepInfo;
 use super::error::At as _;
 use super::file::Stamp;
 use super::fresh::{self, Stale};
+use super::phases::Stopwatch;
 use super::record::{Mode, Record, Records, UnitKey};
 use super::sort::{self, Sorted};
 use super::{
@@ -42,13 +43,16 @@ pub(super) fn compile(
     plan: &Plan,
     surroundings: &Surroundings,
     console: &dyn Console,
+    stopwatch: &Stopwatch,
 ) -> Result<(Known, Vec<Option<Record>>), BuildError> {
     let records = Records::below(&plan.warm_directory());
     std::fs::create_dir_all(records.directory()).at("creation", records.directory())?;
     let mut again = false;
     loop {
         let started = file::clock(records.directory()).at("making a file", records.directory())?;
-        let report = cargo::run(plan, surroundings, &records, console)?;
+        let report = stopwatch.measure("cargo", || {
+            cargo::run(plan, surroundings, &records, console)
+        })?;
         let sorted = sort::sort(plan, &report, &records)?;
         observe(plan, &report, &sorted, &records, started)?;
         let known = Known {

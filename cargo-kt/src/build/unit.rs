@@ -130,6 +130,27 @@ impl Unit {
         self.out_dir.join(format!("{}.d", self.stem()))
     }
 
+    /// Outputs that cargo expects of a library and that nothing of ours uses, and the crate types without them: linking a
+    /// cdylib takes longer than compiling the crate, and needs a C compiler.
+    pub(super) fn unused_outputs(&self) -> Option<(Vec<Utf8PathBuf>, Vec<&str>)> {
+        let (unused, kept): (Vec<&str>, Vec<&str>) = self
+            .crate_types
+            .iter()
+            .map(String::as_str)
+            .partition(|crate_type| matches!(*crate_type, "cdylib" | "staticlib"));
+        let is_linkable = kept
+            .iter()
+            .any(|crate_type| matches!(*crate_type, "lib" | "rlib"));
+        if self.purpose != Purpose::Library || unused.is_empty() || !is_linkable {
+            return None;
+        }
+        let output = |crate_type: &str| {
+            let extension = if crate_type == "cdylib" { "so" } else { "a" };
+            self.out_dir.join(format!("lib{}.{extension}", self.stem()))
+        };
+        Some((unused.into_iter().map(output).collect(), kept))
+    }
+
     /// What the compilation leaves behind for others to read.
     pub(super) fn artifacts(&self) -> Vec<Utf8PathBuf> {
         let candidates = match self.purpose {
@@ -160,8 +181,11 @@ pub(super) fn externs(arguments: &[String]) -> impl Iterator<Item = Utf8PathBuf>
     values.filter_map(|(_, value)| Some(value.split_once('=')?.1.into()))
 }
 
-/// Replaces what follows `--crate-type` by one type.
-pub(super) fn with_crate_type(arguments: &[String], crate_type: &str) -> Vec<String> {
+/// Replaces what follows `--crate-type`.
+pub(super) fn with_crate_types<'a>(
+    arguments: &[String],
+    crate_types: impl IntoIterator<Item = &'a str>,
+) -> Vec<String> {
     let mut replaced = Vec::with_capacity(arguments.len());
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
@@ -171,7 +195,9 @@ pub(super) fn with_crate_type(arguments: &[String], crate_type: &str) -> Vec<Str
             replaced.push(argument.clone());
         }
     }
-    replaced.extend(["--crate-type".to_owned(), crate_type.to_owned()]);
+    for crate_type in crate_types {
+        replaced.extend(["--crate-type".to_owned(), crate_type.to_owned()]);
+    }
     replaced
 }
 

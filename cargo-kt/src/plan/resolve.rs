@@ -110,28 +110,48 @@ fn check_runtime(packages: &Packages, package: &str) -> Result<(), PlanError> {
     }
 }
 
+/// `cargo metadata`: silently if nothing has to be downloaded or locked, since `cargo build` will repeat every warning; else
+/// with cargo's own progress and words on standard error.
 fn metadata(
     options: &CargoOptions,
     surroundings: &Surroundings,
     host: &str,
 ) -> Result<Metadata, PlanError> {
-    let cargo = surroundings.cargo();
-    let output = surroundings
-        .command(cargo)
-        .args(["metadata", "--format-version=1", "--filter-platform", host])
-        .args(options.common_arguments())
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => PlanError::CargoMissing {
-                cargo: cargo.to_owned(),
-            },
-            _ => PlanError::Surroundings {
-                what: "the output of `cargo metadata`",
-                source,
-            },
-        })?;
+    let run = |more: &[&str], stderr: Stdio| {
+        let cargo = surroundings.cargo();
+        surroundings
+            .command(cargo)
+            .args(["metadata", "--format-version=1", "--filter-platform", host])
+            .args(options.common_arguments())
+            .args(more)
+            // cargo asks rustc about the target, and needs no wrapper for that.
+            .env("RUSTC_WRAPPER", "")
+            .env("RUSTC_WORKSPACE_WRAPPER", "")
+            .stdin(Stdio::null())
+            .stderr(stderr)
+            .output()
+            .map_err(|source| match source.kind() {
+                std::io::ErrorKind::NotFound => PlanError::CargoMissing {
+                    cargo: cargo.to_owned(),
+                },
+                _ => PlanError::Surroundings {
+                    what: "the output of `cargo metadata`",
+                    source,
+                },
+            })
+    };
+    let missing = |flag: &'static str, typed: bool| (!typed).then_some(flag);
+    let silent: Vec<_> = [
+        missing("--locked", options.locked),
+        missing("--offline", options.offline),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let mut output = run(&silent, Stdio::null())?;
+    if !output.status.success() {
+        output = run(&[], Stdio::inherit())?;
+    }
     if !output.status.success() {
         return Err(PlanError::Metadata {
             code: output.status.code().unwrap_or(101),

@@ -122,6 +122,12 @@ fn crates_that_are_also_a_cdylib_or_outside_the_workspace_are_hot_too() {
     let built = workspace.build();
     assert_eq!(names(&built), ["deep", "outside", "leaf", "app"]);
     assert_eq!(built.compiled.hot[2].dependencies, [0, 1]);
+    let cdylib = built.compiled.hot[0].rlib.with_extension("so");
+    assert_eq!(
+        std::fs::metadata(cdylib).unwrap().len(),
+        0,
+        "nobody needs the cdylib linked"
+    );
     assert!(built.compiled.hot[1].invocation.is_none());
     assert!(built.compiled.hot[1].sources[0].ends_with("outside/src/lib.rs"));
 }

@@ -1,0 +1,179 @@
+//! *plan*: which program is meant, and what is said when none is.
+
+use cargo_kt::plan::{Notice, PlanError, plan};
+
+use crate::fixture::{KT_MAIN, Workspace};
+
+fn refusal(workspace: &Workspace) -> PlanError {
+    plan(&workspace.options, &workspace.surroundings).expect_err("this must not be planned")
+}
+
+fn planned(workspace: &Workspace) -> String {
+    let plan = plan(&workspace.options, &workspace.surroundings).unwrap();
+    format!(
+        "{} {} of {}",
+        plan.program.kind.as_str(),
+        plan.program.name,
+        plan.program_package().name
+    )
+}
+
+fn with_two_bins() -> Workspace {
+    let workspace = Workspace::new();
+    workspace.write("app/src/bin/other.rs", "fn main() {}\n");
+    workspace
+}
+
+#[test]
+fn the_only_bin_is_meant() {
+    assert_eq!(planned(&Workspace::new()), "bin app of app");
+}
+
+#[test]
+fn of_several_bins_one_must_be_named() {
+    let mut workspace = with_two_bins();
+    let error = refusal(&workspace).to_string();
+    assert!(error.ends_with("available binaries: app, other"), "{error}");
+    workspace.options.bin = Some("other".to_owned());
+    assert_eq!(planned(&workspace), "bin other of app");
+    workspace.options.bin = Some("othr".to_owned());
+    let error = refusal(&workspace).to_string();
+    assert_eq!(
+        error,
+        "no bin target named `othr` in default-run packages\n\nhelp: a target with a similar name exists: `other`"
+    );
+}
+
+#[test]
+fn default_run_decides() {
+    let workspace = with_two_bins();
+    let manifest = std::fs::read_to_string(workspace.path("app/Cargo.toml")).unwrap();
+    workspace.write(
+        "app/Cargo.toml",
+        &manifest.replacen("edition", "default-run = \"other\"\nedition", 1),
+    );
+    assert_eq!(planned(&workspace), "bin other of app");
+}
+
+#[test]
+fn a_members_directory_narrows_the_choice() {
+    let mut workspace = with_two_bins();
+    workspace.package(
+        "leaf",
+        "deep = { path = \"../deep\" }\nkt-runtime = { path = \"../../kt-runtime\" }\n",
+    );
+    workspace.write("leaf/src/main.rs", "fn main() {}\n");
+    workspace.surroundings.directory = workspace.path("leaf");
+    assert_eq!(planned(&workspace), "bin leaf of leaf");
+    workspace.surroundings.directory = workspace.path("deep");
+    assert!(matches!(refusal(&workspace), PlanError::NoBinTarget));
+    workspace.options.package = Some("leaf@0.1.0".to_owned());
+    assert_eq!(planned(&workspace), "bin leaf of leaf");
+    workspace.options.package = Some("laef".to_owned());
+    let error = refusal(&workspace).to_string();
+    assert!(
+        error.contains("package(s) `laef` not found in workspace") && error.contains("`leaf`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_example_of_any_member_is_found_and_a_library_refused() {
+    let mut workspace = Workspace::new();
+    workspace.write("app/examples/demo.rs", "fn main() {}\n");
+    workspace.options.example = Some("demo".to_owned());
+    assert_eq!(planned(&workspace), "example demo of app");
+    let manifest = std::fs::read_to_string(workspace.path("app/Cargo.toml")).unwrap();
+    workspace.write(
+        "app/Cargo.toml",
+        &format!("{manifest}[[example]]\nname = \"demo\"\ncrate-type = [\"lib\"]\n"),
+    );
+    assert!(matches!(
+        refusal(&workspace),
+        PlanError::ExampleIsLibrary { .. }
+    ));
+}
+
+#[test]
+fn the_runtime_must_be_a_dependency_of_our_version() {
+    let workspace = Workspace::new();
+    workspace.package("app", "leaf = { path = \"../leaf\" }\n");
+    let error = refusal(&workspace).to_string();
+    assert!(
+        error.contains("cargo add kt-runtime --package app"),
+        "{error}"
+    );
+    let workspace = Workspace::new();
+    let manifest = std::fs::read_to_string(workspace.path("../kt-runtime/Cargo.toml")).unwrap();
+    workspace.write(
+        "../kt-runtime/Cargo.toml",
+        &manifest.replace(env!("CARGO_PKG_VERSION"), "99.0.0"),
+    );
+    assert!(
+        matches!(refusal(&workspace), PlanError::RuntimeVersion { found, .. } if found == "99.0.0")
+    );
+}
+
+#[test]
+fn what_is_no_project_or_cannot_run_here_is_said() {
+    let mut workspace = Workspace::new();
+    workspace.options.target = Some("x86_64-unknown-linux-musl".to_owned());
+    assert!(matches!(
+        refusal(&workspace),
+        PlanError::ForeignTarget { .. }
+    ));
+    workspace.options.target = None;
+    workspace.set("CARGO", "/nonexistent/cargo");
+    assert!(matches!(
+        refusal(&workspace),
+        PlanError::CargoMissing { .. }
+    ));
+    workspace.surroundings.directory = workspace.root.parent().unwrap().to_owned();
+    assert!(matches!(refusal(&workspace), PlanError::NotAProject { .. }));
+}
+
+#[test]
+fn settings_that_cannot_apply_are_said_and_replaced() {
+    let mut workspace = Workspace::new();
+    let manifest = std::fs::read_to_string(workspace.path("Cargo.toml")).unwrap();
+    workspace.write(
+        "Cargo.toml",
+        &format!("{manifest}[profile.dev]\npanic = \"abort\"\nstrip = false\n[profile.fast]\ninherits = \"dev\"\n"),
+    );
+    workspace.write(
+        ".cargo/config.toml",
+        "[build]\nrustc-wrapper = \"no-such-wrapper\"\n[profile.fast]\nlto = \"fat\"\n",
+    );
+    workspace.set("CARGO_PROFILE_DEV_DEBUG", "0");
+    workspace.options.profile = Some("fast".to_owned());
+    let plan = plan(&workspace.options, &workspace.surroundings).unwrap();
+    let mut replaced = Vec::new();
+    for notice in &plan.notices {
+        match notice {
+            Notice::ProfileSetting { key, found, .. } => replaced.push(format!("{key} = {found}")),
+            other => replaced.push(other.to_string()),
+        }
+    }
+    replaced.sort();
+    assert_eq!(
+        replaced[1..],
+        ["debug = 0", "lto = \"fat\"", "panic = \"abort\""]
+    );
+    assert!(replaced[0].starts_with("`build.rustc-wrapper = \"no-such-wrapper\"` is left out"));
+    workspace.write("app/src/main.rs", &format!("{KT_MAIN}fn main() {{}}\n"));
+    let built = workspace.build();
+    let arguments = built.compiled.hot[2]
+        .invocation
+        .as_ref()
+        .unwrap()
+        .arguments
+        .join(" ");
+    assert!(
+        arguments.contains("debuginfo=line-tables-only") && arguments.contains("/fast/deps"),
+        "{arguments}"
+    );
+    assert!(
+        !arguments.contains("panic=abort") && !arguments.contains("lto=fat"),
+        "{arguments}"
+    );
+}

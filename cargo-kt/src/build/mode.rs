@@ -61,8 +61,8 @@ impl Compilation<'_> {
         let mut arguments = with_crate_types(self.arguments, ["rlib"]);
         arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
         let mut attempt = self.attempt(&arguments, None)?;
-        attempt.messages.retain(|line| !is_about_crate_name(line));
         if attempt.status.success() {
+            attempt.messages.retain(|line| !is_about_crate_name(line));
             let executable = self.unit.executable();
             self.file("linking", &executable, |executable| {
                 file::link(&self.unit.rlib(), executable)

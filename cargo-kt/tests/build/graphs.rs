@@ -84,6 +84,47 @@ fn a_crate_of_the_base_that_depends_on_a_patched_one_is_hot_with_it() {
 }
 
 #[test]
+fn a_runtime_that_is_a_member_is_base_and_its_change_is_seen() {
+    let workspace = Workspace::new();
+    workspace.write(
+        "Cargo.toml",
+        "[workspace]\nresolver = \"3\"\nmembers = [\"app\", \"leaf\", \"deep\", \"runtime\"]\n",
+    );
+    let manifest = std::fs::read_to_string(workspace.path("../kt-runtime/Cargo.toml")).unwrap();
+    let manifest = manifest.replace(
+        "[workspace]",
+        "[dependencies]\ndeep = { path = \"../deep\" }",
+    );
+    workspace.write("runtime/Cargo.toml", &manifest);
+    workspace.write("runtime/src/lib.rs", "pub fn kt() { deep::deep(); }\n");
+    workspace.package(
+        "app",
+        "leaf = { path = \"../leaf\" }\nkt-runtime = { path = \"../runtime\" }\n",
+    );
+    let built = workspace.build();
+    assert_eq!(names(&built), ["leaf", "app"]);
+    let base: Vec<_> = built
+        .compiled
+        .base
+        .iter()
+        .map(|base| base.package.as_str())
+        .collect();
+    assert_eq!(
+        base,
+        ["deep", "kt-runtime"],
+        "what the runtime needs is base too"
+    );
+    workspace.write_keeping_mtime("deep/src/lib.rs", "pub fn deep() -> u32 { 9 }\n");
+    let built = workspace.build();
+    assert!(
+        matches!(&built.how, How::Cargo { reason } if reason.contains("deep/src/lib.rs")),
+        "{:?}",
+        built.how
+    );
+    assert_eq!(workspace.build().how, How::Unchanged);
+}
+
+#[test]
 fn features_are_resolved_for_the_program() {
     let mut workspace = Workspace::new();
     let manifest = std::fs::read_to_string(workspace.path("app/Cargo.toml")).unwrap();

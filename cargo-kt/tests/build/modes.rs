@@ -77,6 +77,26 @@ fn adding_and_removing_items_of_kt_switches_the_way() {
 }
 
 #[test]
+fn lints_that_only_libraries_have_do_not_show() {
+    let workspace = Workspace::new();
+    let manifest = std::fs::read_to_string(workspace.path("app/Cargo.toml")).unwrap();
+    workspace.write(
+        "app/Cargo.toml",
+        &format!("{manifest}[[bin]]\nname = \"camelCase\"\npath = \"src/main.rs\"\n"),
+    );
+    workspace.build();
+    for (lints, tail) in [("", ""), ("#![deny(non_snake_case)]", "\n")] {
+        let source = format!(
+            "{lints}\n{KT_MAIN}fn main() {{ println!(\"{{}}\", leaf::leaf()) }}\n{tail}// {lints}\n"
+        );
+        workspace.write("app/src/main.rs", &source);
+        let (result, heard) = workspace.try_build();
+        assert_eq!(heard.diagnostics.into_inner().unwrap(), "");
+        assert!(is_library(&result.unwrap()));
+    }
+}
+
+#[test]
 fn an_example_uses_dev_dependencies_and_its_packages_library() {
     let mut workspace = Workspace::new();
     workspace.package("leaf", "deep = { path = \"../deep\" }\n[dev-dependencies]\nkt-runtime = { path = \"../../kt-runtime\" }\n");

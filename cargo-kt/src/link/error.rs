@@ -49,6 +49,10 @@ pub enum LinkError {
         command: String,
     },
 
+    /// The linker writes through a mapping, where a full disk is a SIGBUS and no error.
+    #[error("link {path}: no space left on the device; make some, or take another disk with `--target-dir`")]
+    NoSpace { path: Utf8PathBuf },
+
     /// A third-party crate calls into a crate that can be edited.
     #[error(
         "link the base: third-party code needs {symbols} of the crate `{hot}`, which can be edited; \

@@ -1,6 +1,6 @@
 //! The toolchain's own linker.
 
-use std::{fs, process::Command};
+use std::{fs, os::unix::process::ExitStatusExt, process::Command};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -141,6 +141,12 @@ impl Lld {
             .map_err(LinkError::io("run", &self.program));
         response.map(fs::remove_file);
         let ran = ran?;
+        if ran.status.signal() == Some(libc::SIGBUS) {
+            let _ = fs::remove_file(output);
+            return Err(LinkError::NoSpace {
+                path: output.to_owned(),
+            });
+        }
         Ok((
             ran.status.success(),
             String::from_utf8_lossy(&ran.stderr).into_owned(),

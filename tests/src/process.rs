@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
+    iter,
     os::unix::process::CommandExt,
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Condvar, Mutex, MutexGuard},
@@ -29,7 +30,9 @@ pub struct Running {
 
 impl Running {
     pub(crate) fn start(mut command: Command) -> Self {
-        let text = format!("{command:?}");
+        let words = iter::once(command.get_program()).chain(command.get_args());
+        let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
+        let text = words.join(" ");
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -19,7 +19,7 @@ fn a_full_disk_under_the_store_is_said_and_the_old_generation_serves_on() {
         home.display()
     );
     let output = project.kt_with_mounts(&small, ["run"]).code(101);
-    output.says("No space left on device");
+    output.says("no space left on the device");
     project.kt(["down", "--all"]);
     assert_answers(&project, 1);
 }
@@ -35,7 +35,7 @@ fn a_full_disk_under_the_target_directory_is_said() {
     project
         .kt_with_mounts(&small, ["run"])
         .code(101)
-        .says("No space left on device");
+        .says("no space left on the device");
     project.kt(["down", "--all"]);
     assert_answers(&project, 1);
 }

@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use tests::{Fixture, Project, cargo_kt};
+use tests::{Fixture, Project, assert_terminal, cargo_kt};
 
 use crate::assert_answers;
 
@@ -40,17 +40,21 @@ fn without_a_c_compiler_a_first_build_says_what_is_missing() {
 }
 
 #[test]
-fn without_a_c_compiler_edits_go_on() {
+fn without_a_c_compiler_an_edit_says_what_to_install_and_the_state_waits_for_it() {
     let mut project = Project::of(Fixture::ONE);
     assert_answers(&project, 1);
     let path = rust_alone(&project.private().join("bin"));
     project.environment("PATH", path);
     project.edit("src/main.rs", "\"hello {name}", "\"good day {name}");
+    let output = project.run().code(101);
+    assert_terminal!("no_c_compiler", project, output);
+
+    project.environment("PATH", format!("{}:{}", cargo_kt().display(), std::env::var("PATH").unwrap()));
     project.run().success().prints("good day Alice, visit 2");
 }
 
 /// A toolchain as the one in use, without its own linker: `rustc` finds its files beside itself.
-fn toolchain_without_lld(to: &Path) -> PathBuf {
+fn toolchain_without_lld(to: &Path) {
     let output = Command::new("rustc")
         .args(["--print", "sysroot"])
         .output()
@@ -67,10 +71,10 @@ fn toolchain_without_lld(to: &Path) -> PathBuf {
             .map(Result::unwrap)
         {
             let target = to.join(directory).join(entry.file_name());
-            let is_compiler = entry.file_name() == "rustc";
+            let is_tool = ["cargo", "rustc"].iter().any(|tool| entry.file_name() == *tool);
             if entry.file_type().unwrap().is_dir() && entry.file_name() != "rustlib" {
                 symlink(entry.path(), target).unwrap();
-            } else if entry.file_type().unwrap().is_file() && (is_compiler || directory == "lib") {
+            } else if entry.file_type().unwrap().is_file() && (is_tool || directory == "lib") {
                 // A link by name would lead rustc back to where it came from.
                 fs::hard_link(entry.path(), &target)
                     .or_else(|_| fs::copy(entry.path(), &target).map(drop))
@@ -93,19 +97,17 @@ fn toolchain_without_lld(to: &Path) -> PathBuf {
             }
         }
     }
-    to.join("bin/rustc")
 }
 
 #[test]
 fn a_toolchain_without_rust_lld_is_named_with_what_to_do() {
     let mut project = Project::of(Fixture::ONE);
-    let rustc = toolchain_without_lld(&project.private().join("toolchain"));
-    project.environment("RUSTC", rustc.display());
-    let output = project.run().code(101).says("rust-lld");
-    assert!(
-        output
-            .stderr
-            .contains(&project.private().join("toolchain").display().to_string()),
-        "where it was looked for: {output:?}"
-    );
+    let toolchain = project.private().join("toolchain");
+    toolchain_without_lld(&toolchain);
+    // Without rustup in between, which would lead rustc's libraries back to where they came from.
+    let path = std::env::var("PATH").expect("PATH is set");
+    let (kt, bin) = (cargo_kt().display(), toolchain.join("bin"));
+    project.environment("PATH", format!("{kt}:{}:{path}", bin.display()));
+    let output = project.run().code(101);
+    assert_terminal!("no_rust_lld", project, output);
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::CommandError;
 use crate::{
-    build::{self, Built},
+    build::{self, Built, How},
     layout::{self, LayoutRequest, StateLayout},
     link::{self, BaseChange, LinkEvent, Linked, Replacement},
     place::{
@@ -26,6 +26,7 @@ use crate::{
 /// A pod that serves exactly what lies here.
 #[derive(Debug)]
 pub(super) struct Warm {
+    pub(super) surroundings: Surroundings,
     pub(super) built: Built,
     pub(super) linked: Linked,
     pub(super) connected: Connected,
@@ -44,14 +45,20 @@ pub(super) struct Wanted<'a> {
 pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<Warm, CommandError> {
     let surroundings = Surroundings::current().map_err(build::BuildError::from)?;
     let built = build::build(wanted.options, &surroundings, terminal)?;
-    for notice in &built.plan.notices {
-        terminal.warning(notice);
+    // Said when something is planned anew, not at every run.
+    if let How::Cargo { reason } = &built.how {
+        terminal.detail("Planning", format_args!("through cargo: {reason}"));
+        built
+            .plan
+            .notices
+            .iter()
+            .for_each(|notice| terminal.warning(notice));
     }
     let dirs = Dirs::current()?;
     for notice in &dirs.notices {
         terminal.warning(notice);
     }
-    let spec = spec(wanted, &built)?;
+    let spec = spec(wanted, &surroundings, &built)?;
     // What runs already decides which layers the base has.
     let running = local::find(&dirs, &spec).await?;
     let existing = running
@@ -101,6 +108,7 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
     }
     let swapped = swap(terminal, &connected, &manifest, &linked).await?;
     Ok(Warm {
+        surroundings,
         built,
         linked,
         connected,
@@ -109,10 +117,14 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
 }
 
 /// The service that this program has.
-fn spec(wanted: &Wanted<'_>, built: &Built) -> Result<ServiceSpec, CommandError> {
+fn spec(
+    wanted: &Wanted<'_>,
+    surroundings: &Surroundings,
+    built: &Built,
+) -> Result<ServiceSpec, CommandError> {
     let name = service::name(&service::user(), &built.plan.program.name);
     let workspace = built.plan.workspace_root.to_string();
-    let directory = std::env::current_dir().unwrap_or_else(|_| workspace.clone().into());
+    let directory = surroundings.directory.clone().into();
     let mut spec =
         ServiceSpec::new(name, workspace, directory).map_err(|source| CommandError::Io {
             what: "find this executable".into(),
@@ -120,6 +132,7 @@ fn spec(wanted: &Wanted<'_>, built: &Built) -> Result<ServiceSpec, CommandError>
         })?;
     spec.inactivity_ttl = wanted.inactivity_ttl;
     spec.body_limit = wanted.body_limit;
+    spec.environment = surroundings.environment.clone();
     Ok(spec)
 }
 

@@ -1,6 +1,9 @@
 //! What `run` and `build` have in common: from what was typed to a pod that serves it, checked at the far end.
 
-use std::time::{Duration, Instant};
+use std::{
+    error::Error,
+    time::{Duration, Instant},
+};
 
 use kt::wire::{
     control::{self, Outcome, Replaced, Swapped},
@@ -86,9 +89,14 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
     let layouts = layouts(&built, &linked)?;
     for layout in &layouts {
         if let Err(unknown) = &layout.layout {
+            let (mut why, mut cause) = (unknown.to_string(), unknown.source());
+            while let Some(error) = cause {
+                why += &format!(": {error}");
+                cause = error.source();
+            }
             terminal.detail(
                 "Layout",
-                format_args!("of `{}` is unknown: {unknown}", name_of(&layout.key)),
+                format_args!("of `{}` is unknown: {why}", name_of(&layout.key)),
             );
         }
     }

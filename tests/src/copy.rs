@@ -1,48 +1,20 @@
 //! Copies of directories.
 
-use std::{
-    fs::{self, FileTimes},
-    io,
-    path::Path,
-};
+use std::{collections::BTreeSet, fs, io, path::Path};
 
-/// Copies a directory with its files' times, which cargo goes by. Entries that `wanted` refuses (by name) stay out.
-pub(crate) fn copy(from: &Path, to: &Path, wanted: &dyn Fn(&str) -> bool) -> io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        if !wanted(&name.to_string_lossy()) {
-            continue;
-        }
-        let (source, target) = (entry.path(), to.join(&name));
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
-            copy(&source, &target, wanted)?;
-        } else if kind.is_symlink() {
-            std::os::unix::fs::symlink(fs::read_link(&source)?, &target)?;
-        } else if kind.is_file() {
-            fs::copy(&source, &target)?;
-            let modified = entry.metadata()?.modified()?;
-            fs::File::options()
-                .write(true)
-                .open(&target)?
-                .set_times(FileTimes::new().set_modified(modified))?;
-        }
-    }
-    Ok(())
-}
-
-/// Makes `to` hold what `from` does. A file that is right already is not touched, so that cargo finds it fresh.
+/// Makes `to` hold what `from` does and nothing else but `target`. A file that is right already is not touched, so that
+/// cargo finds it fresh.
 pub(crate) fn refresh(
     from: &Path,
     to: &Path,
     rewrite: &dyn Fn(&Path, String) -> String,
 ) -> io::Result<()> {
     fs::create_dir_all(to)?;
+    let mut wanted = BTreeSet::from(["target".into()]);
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let (source, target) = (entry.path(), to.join(entry.file_name()));
+        wanted.insert(entry.file_name());
         if entry.file_type()?.is_dir() {
             if entry.file_name() != "target" {
                 refresh(&source, &target, rewrite)?;
@@ -52,6 +24,17 @@ pub(crate) fn refresh(
         let text = rewrite(&source, fs::read_to_string(&source)?);
         if fs::read_to_string(&target).ok().as_ref() != Some(&text) {
             fs::write(&target, text)?;
+        }
+    }
+    for entry in fs::read_dir(to)? {
+        let entry = entry?;
+        if wanted.contains(&entry.file_name()) {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        } else {
+            fs::remove_file(entry.path())?;
         }
     }
     Ok(())

@@ -1,13 +1,6 @@
-//! The workspaces in `fixtures/`, and their dependencies, compiled once for all tests.
+//! The workspaces in `fixtures/` and how they are copied.
 
-use std::{
-    fs::{self, File},
-    hash::{DefaultHasher, Hash, Hasher},
-    io,
-    path::{Path, PathBuf},
-    process::Command,
-    sync::Mutex,
-};
+use std::{fs, io, path::Path, process::Command};
 
 use crate::{
     cargo_kt::{cargo_kt, checkout, clean_environment},
@@ -18,40 +11,58 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fixture {
     name: &'static str,
-    /// The fixture whose compiled dependencies serve this one too, since it has the same.
-    seed: &'static str,
-    release: bool,
+    /// Fixtures with the same dependencies share what is compiled of them.
+    pub(crate) slot: &'static str,
+    /// What is built beforehand.
+    pub(crate) build: &'static [&'static str],
+    pub(crate) packages: &'static [&'static str],
 }
 
 impl Fixture {
     /// One remote function and one state.
     pub const ONE: Self = Self {
         name: "one",
-        seed: "one",
-        release: false,
+        slot: "small",
+        build: &["build"],
+        packages: &["one"],
     };
     /// A driver with a command for every kind of call.
     pub const CALLS: Self = Self {
         name: "calls",
-        seed: "one",
-        release: false,
+        packages: &["calls"],
+        ..Self::ONE
     };
     /// Ten crates and one.
     pub const TEN: Self = Self {
         name: "ten",
-        seed: "ten",
-        release: false,
+        slot: "ten",
+        build: &["build"],
+        packages: &[
+            "report",
+            "units",
+            "derive-name",
+            "checksum",
+            "shapes",
+            "ledger",
+            "crowd",
+            "ticker",
+            "limits",
+            "catalog",
+            "shop",
+        ],
+    };
+    /// The same, compiled with `--release`.
+    pub const TEN_RELEASE: Self = Self {
+        slot: "ten-release",
+        build: &["build", "--release"],
+        ..Self::TEN
     };
     /// The demos in `examples/`, in a workspace of their own.
     pub const DEMOS: Self = Self {
         name: "examples",
-        seed: "examples",
-        release: false,
-    };
-    /// [`TEN`](Self::TEN) with its dependencies compiled for `--release`.
-    pub const TEN_RELEASE: Self = Self {
-        release: true,
-        ..Self::TEN
+        slot: "demos",
+        build: &["build", "--example", "hot_reload"],
+        packages: &["examples"],
     };
 
     /// Copies the sources to `to`, bound to this checkout's kt-runtime.
@@ -74,74 +85,6 @@ impl Fixture {
         copied
             .unwrap_or_else(|error| panic!("the fixture {} cannot be copied: {error}", self.name));
     }
-
-    /// Copies the compiled dependencies to `to`, after compiling what is not.
-    pub(crate) fn dependencies(self, to: &Path) {
-        // What kt itself makes is left out: a test begins where a developer does who has just compiled the dependencies.
-        let wanted = |name: &str| !matches!(name, "warm" | "incremental");
-        let seed = self.seed();
-        copy::copy(&seed, to, &wanted)
-            .unwrap_or_else(|error| panic!("{} cannot be copied: {error}", seed.display()));
-    }
-
-    /// The target directory of a copy of the fixture that outlives the test run. Other processes of this
-    /// test run wait for the one that makes it.
-    fn seed(self) -> PathBuf {
-        static MADE: Mutex<Vec<Fixture>> = Mutex::new(Vec::new());
-        let mut made = MADE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let seed = Self {
-            name: self.seed,
-            ..self
-        };
-        let directory = seeds().join(format!(
-            "{}{}",
-            seed.name,
-            if seed.release { "-release" } else { "" }
-        ));
-        if !made.contains(&seed) {
-            fs::create_dir_all(&directory).expect("the target directory can be written");
-            let lock =
-                File::create(directory.join("lock")).expect("the target directory can be written");
-            lock.lock().expect("the lock can be had");
-            seed.compile(&directory);
-            made.push(seed);
-        }
-        directory.join("target")
-    }
-
-    fn compile(self, directory: &Path) {
-        let project = directory.join("project");
-        self.sources(&project);
-        let private = tempfile::Builder::new()
-            .prefix("kt-seed-")
-            .tempdir_in("/tmp")
-            .expect("/tmp can be written");
-        let target = directory.join("target");
-        let target = target.to_str().expect("the target directory is UTF-8");
-        let kt = |arguments: &[&str]| {
-            let mut command = command(&project, private.path());
-            command
-                .arg("kt")
-                .args(arguments)
-                .output()
-                .expect("cargo runs")
-        };
-        let mut arguments = vec!["build", "--target-dir", target];
-        if self.release {
-            arguments.push("--release");
-        }
-        if self == Self::DEMOS {
-            arguments.extend(["--example", "hot_reload"]);
-        }
-        let build = kt(&arguments);
-        let text = String::from_utf8_lossy(&build.stderr);
-        kt(&["down", "--all"]);
-        assert!(
-            build.status.success(),
-            "the fixture {} does not build:\n{text}",
-            self.name
-        );
-    }
 }
 
 /// Copies `examples/` into a workspace of which it is the only member.
@@ -155,20 +98,8 @@ fn demos(to: &Path) -> io::Result<()> {
     let manifest = format!("{head}members = [\"examples\"]{rest}")
         .replace("path = \"", &format!("path = \"{checkout_path}/"));
     fs::create_dir_all(to)?;
-    for (name, text) in [
-        ("Cargo.toml", manifest),
-        (
-            "Cargo.lock",
-            fs::read_to_string(checkout().join("Cargo.lock"))?,
-        ),
-    ] {
-        // The lock file is cargo's own from then on.
-        if name == "Cargo.toml" && fs::read_to_string(to.join(name)).ok().as_ref() != Some(&text)
-            || !to.join(name).exists()
-        {
-            fs::write(to.join(name), text)?;
-        }
-    }
+    fs::write(to.join("Cargo.toml"), manifest)?;
+    fs::copy(checkout().join("Cargo.lock"), to.join("Cargo.lock"))?;
     copy::refresh(
         &checkout().join("examples"),
         &to.join("examples"),
@@ -184,17 +115,8 @@ pub(crate) fn command(project: &Path, private: &Path) -> Command {
     command.env("PATH", format!("{}:{path}", cargo_kt().display()));
     command
         .env("KT_RUNTIME_DIR", private.join("run"))
-        .env("KT_HOME", private.join("home"));
+        .env("KT_HOME", private.join("home"))
+        .env("USER", "tester");
     command.env_remove("CARGO_TARGET_DIR").current_dir(project);
     command
-}
-
-/// Where seeds lie: outside of the checkout, whose `.cargo/config.toml` is no business of a fixture's, and apart from those
-/// of other checkouts.
-fn seeds() -> PathBuf {
-    let mut hasher = DefaultHasher::new();
-    checkout().hash(&mut hasher);
-    // SAFETY: geteuid has no preconditions.
-    let user = unsafe { libc::geteuid() };
-    PathBuf::from(format!("/tmp/kt-fixtures-{user}-{:016x}", hasher.finish()))
 }

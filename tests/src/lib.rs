@@ -11,6 +11,7 @@ mod output;
 mod process;
 mod project;
 mod redact;
+mod slot;
 
 pub use cargo_kt::{cargo_kt, checkout, clean_environment};
 pub use fixture::Fixture;

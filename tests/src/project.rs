@@ -9,20 +9,23 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{Fixture, Output, Running, fixture, leftovers};
+use crate::{Fixture, Output, Running, fixture, leftovers, slot::Slot};
 
 /// A workspace that a test edits and runs. Its services are ended with it, and no process of it may be left then.
 pub struct Project {
-    directory: TempDir,
+    private: TempDir,
     root: PathBuf,
     environment: Vec<(String, String)>,
+    _slot: Option<Slot>,
 }
 
 impl Project {
     /// A fresh copy of the fixture, its dependencies compiled.
     pub fn of(fixture: Fixture) -> Self {
-        let project = Self::cold(fixture);
-        fixture.dependencies(&project.root.join("target"));
+        let slot = Slot::acquire(fixture);
+        let mut project = Self::empty();
+        project.root = slot.project();
+        project._slot = Some(slot);
         project
     }
 
@@ -36,16 +39,17 @@ impl Project {
     /// An empty directory.
     pub fn empty() -> Self {
         // Short, since a socket's path has little room.
-        let directory = tempfile::Builder::new()
+        let private = tempfile::Builder::new()
             .prefix("kt-")
             .tempdir_in("/tmp")
             .expect("/tmp can be written");
-        let root = directory.path().join("project");
+        let root = private.path().join("project");
         fs::create_dir(&root).expect("/tmp can be written");
         Self {
-            directory,
+            private,
             root,
             environment: Vec::new(),
+            _slot: None,
         }
     }
 
@@ -59,9 +63,9 @@ impl Project {
         &self.root
     }
 
-    /// Where everything lies that is this project's alone: the workspace, `run` (`KT_RUNTIME_DIR`) and `home` (`KT_HOME`).
+    /// A directory for what is this test's alone: `run` (`KT_RUNTIME_DIR`), `home` (`KT_HOME`) and what it likes.
     pub fn private(&self) -> &Path {
-        self.directory.path()
+        self.private.path()
     }
 
     /// Replaces `from`, which must be there exactly once.

@@ -8,6 +8,8 @@ pub fn redacted(project: &Project, output: &Output, assert: impl FnOnce(&str)) {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     for (pattern, replacement) in [
+        // Tests that run at the same time wait for each other.
+        (r"(?m)^ +Blocking waiting for file lock .*\n", ""),
         (r"\b[0-9a-f]{32,64}\b", "[HASH]"),
         (r"\b[0-9a-f]{16}\b", "[HASH]"),
         (r"\b\d+(\.\d+)?(ms|µs|s)\b", "[TIME]"),

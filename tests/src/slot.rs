@@ -1,0 +1,120 @@
+//! Places for projects whose dependencies stay compiled from one test to the next, and from one test run to the next.
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, File, TryLockError},
+    hash::{DefaultHasher, Hash, Hasher},
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use crate::{Fixture, cargo_kt::checkout, fixture::command};
+
+/// Slots whose dependencies this process has brought up to date.
+static COMPILED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// A directory that one test has for itself.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    directory: PathBuf,
+    /// Held as long as the test runs.
+    _lock: File,
+}
+
+impl Slot {
+    /// The first slot for this fixture that no other test has: tests that run at the same time take several.
+    pub(crate) fn acquire(fixture: Fixture) -> Self {
+        let mut number = 0;
+        loop {
+            let directory = slots().join(format!("{}-{number}", fixture.slot));
+            fs::create_dir_all(&directory).expect("/tmp can be written");
+            let lock = File::create(directory.join("lock")).expect("/tmp can be written");
+            match lock.try_lock() {
+                Ok(()) => {
+                    let slot = Self {
+                        directory,
+                        _lock: lock,
+                    };
+                    slot.prepare(fixture);
+                    return slot;
+                }
+                Err(TryLockError::WouldBlock) => number += 1,
+                Err(TryLockError::Error(error)) => panic!("{}: {error}", directory.display()),
+            }
+        }
+    }
+
+    /// Where the fixture's copy is.
+    pub(crate) fn project(&self) -> PathBuf {
+        self.directory.join("project")
+    }
+
+    /// Brings the slot to where a developer is who has compiled the dependencies and nothing of the workspace.
+    fn prepare(&self, fixture: Fixture) {
+        let project = self.project();
+        fixture.sources(&project);
+        let compiled = || COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+        if !compiled().contains(&self.directory) || !project.join("target/kt").exists() {
+            compile(fixture, &project);
+            compiled().insert(self.directory.clone());
+        }
+        clean(fixture, &project);
+    }
+}
+
+fn compile(fixture: Fixture, project: &Path) {
+    let private = tempfile::Builder::new()
+        .prefix("kt-slot-")
+        .tempdir_in("/tmp")
+        .expect("/tmp can be written");
+    let kt = |arguments: &[&str]| {
+        let mut kt = command(project, private.path());
+        kt.arg("kt").args(arguments).output().expect("cargo runs")
+    };
+    let build = kt(fixture.build);
+    kt(&["down", "--all"]);
+    assert!(
+        build.status.success(),
+        "{fixture:?} does not build:\n{}",
+        String::from_utf8_lossy(&build.stderr)
+    );
+}
+
+/// Removes all that was made of the workspace's own crates, by cargo and by kt.
+fn clean(fixture: Fixture, project: &Path) {
+    let target = project.join("target");
+    for directory in [&target, &target.join("kt")] {
+        let mut clean = command(project, project);
+        clean
+            .args(["clean", "--quiet", "--target-dir"])
+            .arg(directory);
+        for package in fixture.packages {
+            clean.args(["--package", package]);
+        }
+        let cleaned = clean.output().expect("cargo runs");
+        assert!(cleaned.status.success(), "{cleaned:?}");
+    }
+    // The records tell kt how the dependencies were compiled, and the wrapper's path is in their names.
+    let kept = ["records", "bin"];
+    for entry in fs::read_dir(target.join("kt/warm")).into_iter().flatten() {
+        let entry = entry.expect("the directory can be read");
+        if kept.iter().any(|name| entry.file_name() == *name) {
+            continue;
+        }
+        let removed = match entry.file_type().expect("it has a type").is_dir() {
+            true => fs::remove_dir_all(entry.path()),
+            false => fs::remove_file(entry.path()),
+        };
+        removed.expect("what a test leaves can be removed");
+    }
+}
+
+/// Where slots lie: outside of the checkout, whose `.cargo/config.toml` is no business of a fixture's, and apart from those
+/// of other checkouts.
+fn slots() -> PathBuf {
+    let mut hasher = DefaultHasher::new();
+    checkout().hash(&mut hasher);
+    // SAFETY: geteuid has no preconditions.
+    let user = unsafe { libc::geteuid() };
+    PathBuf::from(format!("/tmp/kt-fixtures-{user}-{:016x}", hasher.finish()))
+}

@@ -11,7 +11,7 @@ use std::{
 
 use examples::{median, row};
 
-const LIMIT: usize = 100_000_000;
+const LIMIT: usize = 40_000_000;
 
 /// Stands for a model or an index: expensive to make, and made once.
 #[kt::state]
@@ -42,7 +42,7 @@ fn sieve() -> Vec<u32> {
 #[tokio::main]
 async fn main() -> Result<(), kt::Error> {
     let started = Instant::now();
-    let (answer, loading) = prime(5_000_000).await?;
+    let (answer, loading) = prime(2_000_000).await?;
     let first = started.elapsed();
 
     let mut calls = Vec::new();
@@ -51,7 +51,7 @@ async fn main() -> Result<(), kt::Error> {
         prime(n).await?;
         calls.push(started.elapsed());
     }
-    println!("the prime number {} is {answer}", 5_000_000);
+    println!("the prime number {} is {answer}", 2_000_000);
     println!("{}", row("loading the table", loading));
     println!(
         "{}",

@@ -99,7 +99,9 @@ fn symbol(name: &str, file: Option<String>, line: Option<u32>, in_user_object: b
     let std = file
         .as_deref()
         .is_some_and(|file| file.starts_with("/rustc/") || file.contains("/lib/rustlib/src/"));
-    let generated = function.contains("kt::function::") || function.contains("::__private::");
+    let generated = ["kt::function::", "::__private::", "::__kt_"]
+        .iter()
+        .any(|ours| function.contains(ours));
     let registry = file
         .as_deref()
         .is_some_and(|file| file.contains("/registry/src/") || file.contains("/git/checkouts/"));

@@ -1,6 +1,7 @@
 //! The driver as a child process: started, waited for, and its end passed on as if it had been ours.
 
 use std::{
+    ffi::OsString,
     fs::{self, OpenOptions},
     io::{self, Write},
     os::unix::{
@@ -51,8 +52,10 @@ pub(super) struct Invocation<'a> {
     pub(super) executable: &'a Path,
     /// What the program sees as its own name.
     pub(super) name: &'a str,
-    pub(super) args: &'a [std::ffi::OsString],
+    pub(super) args: &'a [OsString],
     pub(super) config: &'a ConfigFile,
+    /// Of the person who called, plus what `cargo run` would set.
+    pub(super) environment: &'a [(OsString, OsString)],
 }
 
 /// Runs the driver on this terminal until it ends.
@@ -69,6 +72,9 @@ pub(super) async fn run(invocation: Invocation<'_>) -> io::Result<ExitStatus> {
     command
         .arg0(invocation.name)
         .args(invocation.args)
+        .env_clear();
+    command
+        .envs(invocation.environment.iter().cloned())
         .env(ENV, &invocation.config.0);
     let mut child = tokio::process::Command::from(command).spawn()?;
     loop {

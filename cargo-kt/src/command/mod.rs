@@ -8,6 +8,7 @@ mod duration;
 mod error;
 mod logs;
 mod ls;
+mod report;
 mod run;
 mod warm;
 

@@ -16,8 +16,9 @@ use super::{
 };
 use crate::{
     agent::{self, Symbolizer},
+    build::Built,
     link,
-    plan::CargoOptions,
+    plan::{CargoOptions, Surroundings},
     terminal::Terminal,
 };
 
@@ -63,6 +64,7 @@ pub(super) fn run(args: RunArgs) -> ExitCode {
 /// Runs the program against the pod.
 async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCode, CommandError> {
     let Warm {
+        surroundings,
         built,
         linked,
         connected,
@@ -117,6 +119,7 @@ async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCo
             connected.service, swapped.generation
         ),
     );
+    let environment = environment(&surroundings, &built);
     // Others may build now: what runs is mapped, and what is mapped is never overwritten.
     drop(built.lock);
     let invocation = Invocation {
@@ -124,6 +127,7 @@ async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCo
         name: &program,
         args: &args.args,
         config: &config,
+        environment: &environment,
     };
     let status = driver::run(invocation)
         .await
@@ -134,8 +138,20 @@ async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCo
     Ok(driver::end_like(status))
 }
 
+/// The caller's environment, and what `cargo run` sets for its program.
+fn environment(surroundings: &Surroundings, built: &Built) -> Vec<(OsString, OsString)> {
+    let package = built.plan.program_package();
+    let mut environment: Vec<_> = surroundings.environment.clone().into_iter().collect();
+    let mut set = |name: &str, value: &str| environment.push((name.into(), value.into()));
+    set("CARGO_PKG_NAME", &package.name);
+    set("CARGO_PKG_VERSION", &package.version);
+    set("CARGO_MANIFEST_PATH", package.manifest.as_str());
+    set("CARGO_MANIFEST_DIR", package.directory().as_str());
+    environment
+}
+
 /// Knows the unstripped twin of each crate object of this program.
-fn symbols(built: &crate::build::Built, linked: &link::Linked) -> Symbolizer {
+fn symbols(built: &Built, linked: &link::Linked) -> Symbolizer {
     let sonames: Vec<String> = linked
         .crates
         .iter()

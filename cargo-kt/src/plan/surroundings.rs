@@ -1,7 +1,7 @@
 //! Where and with what environment we were called: given as a value, so that nothing below reads the process's own.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -39,15 +39,9 @@ impl Surroundings {
             let path = path.map_err(|source| PlanError::Surroundings { what, source })?;
             Utf8PathBuf::from_path_buf(path).map_err(|path| PlanError::NotUtf8 { path })
         };
-        let environment = std::env::vars_os()
-            .filter(|(name, _)| {
-                let name = name.to_string_lossy();
-                !name.starts_with("CARGO_PKG_") && !SET_BY_CARGO_RUN.contains(&&*name)
-            })
-            .collect();
         Ok(Self {
             directory: utf8("the current directory", std::env::current_dir())?,
-            environment,
+            environment: without_cargo_run(std::env::vars_os()),
             executable: utf8("the path of this executable", std::env::current_exe())?,
         })
     }
@@ -57,6 +51,11 @@ impl Surroundings {
         self.environment
             .get(std::ffi::OsStr::new(name))
             .and_then(|value| value.to_str())
+    }
+
+    /// Gives a command this environment and no other.
+    pub fn apply(&self, command: &mut Command) {
+        command.env_clear().envs(&self.environment);
     }
 
     /// A command that starts in this directory with this environment and no other.
@@ -84,5 +83,66 @@ impl Surroundings {
             Some(home) => Some(self.directory.join(home)),
             None => Some(Utf8Path::new(self.variable("HOME")?).join(".cargo")),
         }
+    }
+}
+
+/// The environment that `cargo run` was called with, if it is what called us: without what it sets for its program.
+fn without_cargo_run(
+    variables: impl Iterator<Item = (OsString, OsString)>,
+) -> BTreeMap<OsString, OsString> {
+    let mut environment: BTreeMap<OsString, OsString> = variables.collect();
+    let ours = OsString::from(env!("CARGO_PKG_NAME"));
+    if environment.get(OsStr::new("CARGO_PKG_NAME")) == Some(&ours) {
+        // cargo puts the toolchain's and the build's own directories before what was there.
+        let path = environment.remove(OsStr::new("LD_LIBRARY_PATH"));
+        let kept: Vec<_> = path
+            .iter()
+            .flat_map(std::env::split_paths)
+            .filter(|path| !path.ends_with("deps") && !path.ends_with("build"))
+            .filter(|path| {
+                !path
+                    .components()
+                    .any(|part| part.as_os_str() == "toolchains" || part.as_os_str() == "rustlib")
+            })
+            .filter(|path| !path.join("deps").is_dir())
+            .collect();
+        if let Some(joined) = std::env::join_paths(&kept)
+            .ok()
+            .filter(|_| !kept.is_empty())
+        {
+            environment.insert("LD_LIBRARY_PATH".into(), joined);
+        }
+    }
+    environment.retain(|name, _| {
+        let name = name.to_string_lossy();
+        !name.starts_with("CARGO_PKG_") && !SET_BY_CARGO_RUN.contains(&&*name)
+    });
+    environment
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_alias_adds_is_taken_away_again() {
+        let vars = |pairs: &[(&str, &str)]| -> BTreeMap<OsString, OsString> {
+            pairs
+                .iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect()
+        };
+        let libraries =
+            "/src/kt/target/debug/deps:/home/a/.rustup/toolchains/stable/lib:/opt/cuda/lib";
+        let alias = vars(&[
+            ("CARGO_PKG_NAME", "cargo-kt"),
+            ("LD_LIBRARY_PATH", libraries),
+            ("HOME", "/home/a"),
+        ]);
+        let clean = vars(&[("LD_LIBRARY_PATH", "/opt/cuda/lib"), ("HOME", "/home/a")]);
+        assert_eq!(without_cargo_run(alias.into_iter()), clean);
+
+        let installed = vars(&[("LD_LIBRARY_PATH", libraries)]);
+        assert_eq!(without_cargo_run(installed.clone().into_iter()), installed);
     }
 }

@@ -58,6 +58,7 @@ impl User {
             working_directory: self.root.path().to_owned(),
             inactivity_ttl: None,
             body_limit: 1 << 20,
+            environment: std::env::vars_os().collect(),
             host: ["/bin/sh", "-c", &script, "sh"]
                 .map(OsString::from)
                 .to_vec(),

@@ -65,6 +65,21 @@ fn load_section<'data>(
     let Some(section) = file.section_by_name(name).filter(|_| READ.contains(&name)) else {
         return Ok(Default::default());
     };
-    let relocations = object::read::RelocationMap::new(file, &section)?;
+    let mut relocations = object::read::RelocationMap::default();
+    for (offset, relocation) in section.relocations() {
+        if !is_thread_local(&relocation) {
+            relocations.add(file, offset, relocation)?;
+        }
+    }
     Ok((section.uncompressed_data()?, Relocations(relocations)))
+}
+
+/// Where a thread-local variable lies in its module's block: an offset that no type depends on, and that cannot be added
+/// to an address here.
+fn is_thread_local(relocation: &object::Relocation) -> bool {
+    use object::elf::{R_AARCH64_TLS_DTPREL, R_X86_64_DTPOFF32, R_X86_64_DTPOFF64};
+    let object::RelocationFlags::Elf { r_type } = relocation.flags() else {
+        return false;
+    };
+    [R_X86_64_DTPOFF32, R_X86_64_DTPOFF64, R_AARCH64_TLS_DTPREL].contains(&r_type)
 }

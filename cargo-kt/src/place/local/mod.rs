@@ -6,7 +6,7 @@ mod logs;
 mod process;
 mod start;
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, time::Duration};
 
 use kt::{
     host::{DEFAULT_TTL, HostOptions, ServiceLock, TryLock},
@@ -47,6 +47,8 @@ pub struct ServiceSpec {
     pub inactivity_ttl: Option<Duration>,
     /// Limit of a call's arguments or result, bytes; of a new service.
     pub body_limit: usize,
+    /// Of the host and its workers.
+    pub environment: BTreeMap<OsString, OsString>,
     /// The command line that runs a host, to which its options are added: `cargo-kt host`.
     pub host: Vec<OsString>,
 }
@@ -67,6 +69,7 @@ impl ServiceSpec {
             working_directory,
             inactivity_ttl: None,
             body_limit: limits::BODY,
+            environment: std::env::vars_os().collect(),
             host: vec![std::env::current_exe()?.into(), HOST_COMMAND.into()],
         })
     }
@@ -159,7 +162,7 @@ async fn find_or_start(
                 after: PATIENCE,
             });
         }
-        match start::start(&spec.host, &options).await? {
+        match start::start(spec, &options).await? {
             start::Started::Ready => started = true,
             // Another `cargo kt` starts it at this moment, or it is just ending.
             start::Started::Taken => sleep(PAUSE).await,

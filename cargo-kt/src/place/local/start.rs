@@ -1,5 +1,4 @@
 use std::{
-    ffi::OsString,
     fs::{self, File},
     io::{self, Read, Seek, SeekFrom},
     process::{Command, Stdio},
@@ -12,6 +11,7 @@ use tokio::{
     time::timeout,
 };
 
+use super::ServiceSpec;
 use crate::place::PlaceError;
 
 /// How long a host may take to say that it is there.
@@ -28,12 +28,12 @@ pub enum Started {
 }
 
 /// Starts a host in the background and waits until it listens. It outlives this process and its terminal.
-pub async fn start(host: &[OsString], options: &HostOptions) -> Result<Started, PlaceError> {
+pub async fn start(spec: &ServiceSpec, options: &HostOptions) -> Result<Started, PlaceError> {
     let failed = |why: String| PlaceError::HostStart {
         service: options.service.clone(),
         why,
     };
-    let Some((program, arguments)) = host.split_first() else {
+    let Some((program, arguments)) = spec.host.split_first() else {
         return Err(failed("no program for it was given".to_owned()));
     };
     let (writer, mut stderr) = stderr(options).map_err(|error| {
@@ -44,6 +44,8 @@ pub async fn start(host: &[OsString], options: &HostOptions) -> Result<Started, 
     command
         .args(arguments)
         .args(options.arguments())
+        .env_clear()
+        .envs(&spec.environment)
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -1,0 +1,194 @@
+//! What `run` and `build` say about a link and a swap.
+
+use std::time::Duration;
+
+use kt::wire::{
+    control::{self, Outcome, Replaced, Swapped},
+    manifest::Manifest,
+};
+use serde::Serialize;
+
+use crate::{
+    link::{BaseChange, LinkEvent, Replacement},
+    place::local::Connected,
+    terminal::{Terminal, text},
+};
+
+/// What *link* made.
+pub(super) fn linked(terminal: &Terminal, event: LinkEvent) {
+    let link = |name: &str, size: u64, elapsed: Duration| {
+        terminal.status(
+            "Linking",
+            format_args!(
+                "{name} ({}) in {}",
+                text::bytes(size),
+                text::duration(elapsed)
+            ),
+        );
+        terminal.json(
+            "kt-linked",
+            &serde_json::json!({"name": name, "bytes": size, "seconds": elapsed.as_secs_f64()}),
+        );
+    };
+    match event {
+        LinkEvent::Base {
+            crates,
+            file,
+            elapsed,
+        } => {
+            link(
+                &format!("base of {}", text::count(crates, "crate")),
+                file.size,
+                elapsed,
+            );
+        }
+        LinkEvent::Object {
+            crate_name,
+            file,
+            elapsed,
+        } => link(&crate_name, file.size, elapsed),
+        LinkEvent::Launcher { file, elapsed } => link("launcher", file.size, elapsed),
+        LinkEvent::Executable { file, elapsed } => link("executable", file.size, elapsed),
+        LinkEvent::Command(command) => terminal.detail("Running", format_args!("`{command}`")),
+        LinkEvent::Weakened { object, symbols } => terminal.detail(
+            "Linking",
+            format_args!(
+                "{object} without {}, which no library defines",
+                symbols.join(", ")
+            ),
+        ),
+    }
+}
+
+/// Says before it happens that a worker goes, and with it what it holds.
+pub(super) fn replacement(
+    terminal: &Terminal,
+    connected: &Connected,
+    change: &BaseChange,
+    manifest: &Manifest,
+) {
+    let current = connected
+        .status
+        .current
+        .as_ref()
+        .map(|(_, current)| current);
+    let why = match (change, current) {
+        (_, Some(current)) if current.profile != manifest.profile => {
+            format!(
+                "the profile is `{}` now, and was `{}`",
+                manifest.profile, current.profile
+            )
+        }
+        (_, Some(current)) if current.rustc != manifest.rustc => {
+            "the toolchain is another one".into()
+        }
+        (
+            BaseChange::Replaced {
+                why: Replacement::CratesChanged(crates),
+            },
+            _,
+        ) => {
+            let crates: Vec<String> = crates
+                .iter()
+                .map(|(package, from, to)| match from == to {
+                    true => format!("{package} (its features or flags)"),
+                    false => format!("{package} ({from} → {to})"),
+                })
+                .collect();
+            format!("dependencies changed: {}", crates.join(", "))
+        }
+        (
+            BaseChange::Replaced {
+                why: Replacement::CratesGone(crates),
+            },
+            _,
+        ) => {
+            let crates: Vec<&str> = crates.iter().map(|it| it.package.as_str()).collect();
+            format!("dependencies are gone: {}", crates.join(", "))
+        }
+        (
+            BaseChange::Replaced {
+                why: Replacement::StaticTls { bytes },
+            },
+            _,
+        ) => {
+            format!(
+                "the new dependencies need {bytes} bytes of static thread-local memory, more than a running process can give"
+            )
+        }
+        _ => "the base is another one".into(),
+    };
+    terminal.warning(format_args!(
+        "{} needs a new worker, the state of the present one is lost: {why}",
+        connected.service
+    ));
+}
+
+/// What the swap did, in one line, and a line for each state that lost or may surprise.
+pub(super) fn swapped(terminal: &Terminal, connected: &Connected, swapped: &Swapped) {
+    #[derive(Serialize)]
+    struct Message<'a> {
+        service: &'a str,
+        #[serde(flatten)]
+        swapped: &'a Swapped,
+    }
+    terminal.json(
+        "kt-swapped",
+        &Message {
+            service: &connected.service,
+            swapped,
+        },
+    );
+    if let Some(Replaced::Died(death)) = &swapped.replaced {
+        let death = kt::Death::from(death.clone());
+        terminal.warning(format_args!(
+            "the worker of {} had died, its state is gone: {death}",
+            connected.service
+        ));
+    }
+    if !swapped.changed {
+        return;
+    }
+    let kept = swapped
+        .states
+        .iter()
+        .filter(|state| matches!(state.outcome, Outcome::Kept { .. }))
+        .count();
+    let mut line = format!(
+        "generation {} into {} in {}",
+        swapped.generation,
+        connected.service,
+        text::duration(Duration::from_micros(swapped.load_us))
+    );
+    match swapped
+        .states
+        .iter()
+        .find(|state| matches!(state.outcome, Outcome::Kept { .. }))
+    {
+        Some(only) if kept == 1 => line += &format!(", kept {}", name_of(&only.key)),
+        Some(_) => line += &format!(", kept {}", text::count(kept, "state")),
+        None => {}
+    }
+    terminal.status("Swapped", line);
+    for control::StateOutcome { key, outcome } in &swapped.states {
+        let name = name_of(key);
+        match outcome {
+            Outcome::Created | Outcome::Kept { initialiser_changed: false } => {}
+            Outcome::Kept { initialiser_changed: true } => {
+                terminal.note(format_args!("state `{name}` keeps its value, though its initialiser was edited"));
+            }
+            Outcome::Reset { reason } => {
+                terminal.warning(format_args!("state `{name}` was reset to its initial value: {reason}"));
+            }
+            Outcome::Restored => terminal.warning(format_args!(
+                "state `{name}` has the value back that it had when this very code was loaded before"
+            )),
+            Outcome::Removed => terminal.note(format_args!("state `{name}` is gone from the program; its value is set aside")),
+        }
+    }
+}
+
+/// `package/bin:module::NAME` → `module::NAME`.
+pub(super) fn name_of(key: &str) -> &str {
+    key.split_once(':').map_or(key, |(_, name)| name)
+}

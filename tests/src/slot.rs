@@ -10,6 +10,9 @@ use std::{
 
 use crate::{Fixture, cargo_kt::checkout, fixture::command};
 
+/// The target that kt builds for: this machine's.
+const HOST: &str = "x86_64-unknown-linux-gnu";
+
 /// Slots whose dependencies this process has brought up to date.
 static COMPILED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
@@ -83,7 +86,7 @@ fn compile(fixture: Fixture, project: &Path) {
 /// Removes all that was made of the workspace's own crates, by cargo and by kt.
 fn clean(fixture: Fixture, project: &Path) {
     let target = project.join("target");
-    for directory in [&target, &target.join("kt")] {
+    for (directory, triple) in [(&target, None), (&target.join("kt"), Some(HOST))] {
         let mut clean = command(project, project);
         clean
             .args(["clean", "--quiet", "--target-dir"])
@@ -91,6 +94,8 @@ fn clean(fixture: Fixture, project: &Path) {
         for package in fixture.packages {
             clean.args(["--package", package]);
         }
+        // Without it, only what was built for the host is removed.
+        clean.args(triple.iter().flat_map(|triple| ["--target", triple]));
         let cleaned = clean.output().expect("cargo runs");
         assert!(cleaned.status.success(), "{cleaned:?}");
     }

@@ -100,18 +100,50 @@ fn json_messages_are_lines_of_json_with_cargos_own_among_them() {
 #[test]
 fn services_are_listed_and_ended() {
     let project = Project::of(Fixture::ONE);
-    let before = project.kt(["ls"]).success();
-    assert_terminal!("ls_without_services", project, before);
+    assert!(project.services().is_empty());
+    project.kt(["ls"]).success();
     project.run().success();
     let service = project.services().remove(0);
-    assert_eq!(service["generation"], 1, "{service:#}");
+    let name = service["name"].as_str().expect("a service has a name");
+    assert_eq!(name, "tester-one");
+    let workspace = project.root().display().to_string();
+    assert_eq!(
+        (
+            &service["reason"],
+            &service["generation"],
+            &service["workspace"]
+        ),
+        (&"kt-service".into(), &1.into(), &workspace.into()),
+    );
+    assert_eq!(service["worker"]["calls"], 0, "{service:#}");
+    assert!(
+        service["ttl_left_ms"].as_u64() <= service["ttl_ms"].as_u64(),
+        "{service:#}"
+    );
     let listed = project.kt(["ls"]).success();
-    let name = service["service"].as_str().expect("a service has a name");
-    assert!(listed.stdout.contains(name), "{listed:?}");
+    let line = listed.stdout.lines().nth(1).expect("a header and a line");
+    assert!(line.starts_with(name), "{listed:?}");
 
     project.kt(["down", name]).success();
     assert!(project.services().is_empty());
     let nobody = project.kt(["down", name]);
     assert!(!nobody.status.success(), "{nobody:?}");
     assert_terminal!("down_without_service", project, nobody);
+}
+
+#[test]
+fn colours_are_as_cargo_decides() {
+    let mut project = Project::of(Fixture::ONE);
+    let coloured = "\u{1b}[1m\u{1b}[32m     Running\u{1b}[0m `one`";
+    project.run().success().keeps_quiet_about("\u{1b}");
+    project
+        .kt(["run", "--color", "always"])
+        .success()
+        .says(coloured);
+    project.environment("CARGO_TERM_COLOR", "always");
+    project.run().success().says(coloured);
+    project
+        .kt(["run", "--color", "never"])
+        .success()
+        .keeps_quiet_about("\u{1b}");
 }

@@ -50,7 +50,9 @@ pub enum LinkError {
     },
 
     /// The linker writes through a mapping, where a full disk is a SIGBUS and no error.
-    #[error("link {path}: no space left on the device; make some, or take another disk with `--target-dir`")]
+    #[error(
+        "link {path}: no space left on the device; make some, or take another disk with `--target-dir`"
+    )]
     NoSpace { path: Utf8PathBuf },
 
     /// A third-party crate calls into a crate that can be edited.

@@ -49,7 +49,14 @@ fn without_a_c_compiler_an_edit_says_what_to_install_and_the_state_waits_for_it(
     let output = project.run().code(101);
     assert_terminal!("no_c_compiler", project, output);
 
-    project.environment("PATH", format!("{}:{}", cargo_kt().display(), std::env::var("PATH").unwrap()));
+    project.environment(
+        "PATH",
+        format!(
+            "{}:{}",
+            cargo_kt().display(),
+            std::env::var("PATH").unwrap()
+        ),
+    );
     project.run().success().prints("good day Alice, visit 2");
 }
 
@@ -71,7 +78,9 @@ fn toolchain_without_lld(to: &Path) {
             .map(Result::unwrap)
         {
             let target = to.join(directory).join(entry.file_name());
-            let is_tool = ["cargo", "rustc"].iter().any(|tool| entry.file_name() == *tool);
+            let is_tool = ["cargo", "rustc"]
+                .iter()
+                .any(|tool| entry.file_name() == *tool);
             if entry.file_type().unwrap().is_dir() && entry.file_name() != "rustlib" {
                 symlink(entry.path(), target).unwrap();
             } else if entry.file_type().unwrap().is_file() && (is_tool || directory == "lib") {

@@ -159,23 +159,23 @@ impl Held {
             return None;
         }
         let old = self.descriptor;
-        if (old.size, old.align) != (new.size, new.align) {
-            return Some(format!(
-                "`{}` changed from {} to {} bytes",
-                new.type_tokens, old.size, new.size
-            ));
+        let same_size = (old.size, old.align) == (new.size, new.align);
+        let (known, equal) = match (self.layout.as_deref(), layout) {
+            (Some(old), Some(new)) => (true, old == new),
+            _ => (false, false),
+        };
+        if same_size && equal {
+            return None;
         }
-        match (self.layout.as_deref(), layout) {
-            (Some(old), Some(new)) if old == new => None,
-            _ if old.type_tokens != new.type_tokens => Some(format!(
-                "its type changed from `{}` to `{}`",
-                old.type_tokens, new.type_tokens
-            )),
-            (Some(_), Some(_)) => Some(format!("the layout of `{}` changed", new.type_tokens)),
-            _ => Some(format!(
-                "the layout of `{}` could not be compared",
-                new.type_tokens
-            )),
-        }
+        let name = new.type_tokens;
+        Some(if old.type_tokens != name {
+            format!("its type changed from `{}` to `{name}`", old.type_tokens)
+        } else if !same_size {
+            format!("`{name}` changed from {} to {} bytes", old.size, new.size)
+        } else if known {
+            format!("the layout of `{name}` changed")
+        } else {
+            format!("the layout of `{name}` could not be compared")
+        })
     }
 }

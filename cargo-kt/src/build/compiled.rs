@@ -17,6 +17,16 @@ pub struct Toolchain {
     pub version: String,
 }
 
+impl Toolchain {
+    /// Where rustup's toolchains have `rust-lld`.
+    pub fn linker(&self) -> Utf8PathBuf {
+        self.sysroot
+            .join("lib/rustlib")
+            .join(&self.host)
+            .join("bin/rust-lld")
+    }
+}
+
 /// Everything that one compilation of a program produced.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Compiled {

@@ -27,11 +27,7 @@ pub(super) struct Refused {
 
 impl Lld {
     pub fn of(toolchain: &Toolchain) -> Result<Self, LinkError> {
-        let program = toolchain
-            .sysroot
-            .join("lib/rustlib")
-            .join(&toolchain.host)
-            .join("bin/rust-lld");
+        let program = toolchain.linker();
         if !program.is_file() {
             return Err(LinkError::NoLld { path: program });
         }

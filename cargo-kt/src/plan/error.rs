@@ -72,6 +72,11 @@ pub enum PlanError {
         "a Rust toolchain for `{host}` is not supported: kt needs Linux with glibc (`*-unknown-linux-gnu`)"
     )]
     UnsupportedHost { host: String },
+    #[error(
+        "the toolchain has no `{path}`, and kt links with the toolchain's own linker\nhelp: use a toolchain from rustup, which \
+         has it (`rustup toolchain install stable`); packages of distributions often lack it"
+    )]
+    NoLinker { path: Utf8PathBuf },
     #[error("`{}` is not UTF-8, which cargo's messages need", path.display())]
     NotUtf8 { path: std::path::PathBuf },
     #[error("{what} cannot be known")]

@@ -34,6 +34,11 @@ pub fn plan(options: &CargoOptions, surroundings: &Surroundings) -> Result<Plan,
             host: toolchain.host,
         });
     }
+    // Before anything is compiled for it: without its linker nothing could be made of the objects.
+    let linker = toolchain.linker();
+    if !linker.is_file() {
+        return Err(PlanError::NoLinker { path: linker });
+    }
     let metadata = metadata(options, surroundings, &toolchain.host)?;
     let (package, program) = program::select(&metadata, options)?;
     let packages = Packages::reached_from(&metadata, &package.id);

@@ -32,15 +32,19 @@ impl Workspace {
         self.root.join("target")
     }
 
-    /// A cargo command in it, as from a fresh shell, with `cargo kt` within reach.
+    /// A cargo command for it, as from a fresh shell. Not in it: this checkout's own alias for `cargo kt` holds below
+    /// the checkout, and goes by where a command is started.
     pub fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("cargo");
         clean_environment(&mut command);
         command
             .env_remove("CARGO_TARGET_DIR")
-            .current_dir(&self.root)
-            .args(arguments)
+            .current_dir(env::temp_dir())
             .stdin(Stdio::null());
+        command
+            .args(arguments)
+            .arg("--manifest-path")
+            .arg(self.root.join("Cargo.toml"));
         command
     }
 }
@@ -128,6 +132,7 @@ impl Drop for Tool {
         let mut down = Command::new("cargo");
         clean_environment(&mut down);
         down.args(["kt", "down", "--all"])
+            .current_dir(env::temp_dir())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         let _ = self.lend(down).status();

@@ -76,7 +76,8 @@ impl Key {
     }
 }
 
-fn exporting() -> bool {
+/// Whether `cargo kt` builds, and what it looks for is to be there.
+pub fn exporting() -> bool {
     env::var_os("KT_BUILD").is_some()
 }
 

@@ -1,9 +1,15 @@
 //! What the macros expand to. No promise is kept about anything here.
 
+#[cfg(not(any(kt, feature = "host")))]
+pub use crate::in_place_only::{CodecError, Decoder, Encoder, Shape};
 pub use crate::{
     call::call,
     function::{Function, Remote, Started},
+    state::Shared,
+};
+#[cfg(any(kt, feature = "host"))]
+pub use crate::{
     shape::Shape,
-    state::{Shared, StateDescriptor},
+    state::StateDescriptor,
     wire::codec::{CodecError, Decoder, Encoder},
 };

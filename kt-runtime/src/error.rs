@@ -2,10 +2,11 @@
 
 use std::{fmt, time::Duration};
 
+use crate::generation::Generation;
+#[cfg(any(kt, feature = "host"))]
 use crate::wire::{
-    Generation,
-    control::Exit,
-    data::{Part, Symbol},
+    control::{self, Exit},
+    data::Symbol,
 };
 
 /// Why a call has no result.
@@ -64,6 +65,17 @@ pub enum Error {
     Misused { reason: String },
 }
 
+/// Which of a call's two bodies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    any(kt, feature = "host"),
+    derive(serde::Serialize, serde::Deserialize)
+)]
+pub enum Part {
+    Arguments,
+    Result,
+}
+
 /// A panic of a remote function.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -100,8 +112,9 @@ pub struct Death {
     pub uptime: Duration,
 }
 
-impl From<crate::wire::control::Death> for Death {
-    fn from(death: crate::wire::control::Death) -> Self {
+#[cfg(any(kt, feature = "host"))]
+impl From<control::Death> for Death {
+    fn from(death: control::Death) -> Self {
         let (code, signal) = match death.how {
             Exit::Code(code) => (Some(code), None),
             Exit::Signal { number, .. } => (None, Some(number)),
@@ -118,6 +131,7 @@ impl From<crate::wire::control::Death> for Death {
     }
 }
 
+#[cfg(any(kt, feature = "host"))]
 impl From<Symbol> for Frame {
     fn from(symbol: Symbol) -> Self {
         Self {
@@ -255,7 +269,7 @@ impl fmt::Display for Death {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.code, self.signal) {
             (Some(code), _) => write!(f, "it exited with code {code}")?,
-            (_, Some(libc::SIGKILL)) => write!(
+            (_, Some(SIGKILL)) => write!(
                 f,
                 "it was killed (signal 9, most often the kernel out of memory)"
             )?,
@@ -271,16 +285,19 @@ impl fmt::Display for Death {
     }
 }
 
+/// Signals by their numbers on Linux, which signal(7) lists: a program that runs its functions in place has no use for libc.
+const SIGKILL: i32 = 9;
+
 fn signal_name(signal: i32) -> String {
     let name = match signal {
-        libc::SIGABRT => "SIGABRT",
-        libc::SIGBUS => "SIGBUS",
-        libc::SIGFPE => "SIGFPE",
-        libc::SIGILL => "SIGILL",
-        libc::SIGINT => "SIGINT",
-        libc::SIGSEGV => "SIGSEGV",
-        libc::SIGTERM => "SIGTERM",
-        libc::SIGTRAP => "SIGTRAP",
+        2 => "SIGINT",
+        4 => "SIGILL",
+        5 => "SIGTRAP",
+        6 => "SIGABRT",
+        7 => "SIGBUS",
+        8 => "SIGFPE",
+        11 => "SIGSEGV",
+        15 => "SIGTERM",
         other => return format!("signal {other}"),
     };
     format!("signal {signal} ({name})")

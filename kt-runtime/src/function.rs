@@ -2,6 +2,9 @@
 
 use std::{fmt, pin::Pin};
 
+#[cfg(not(any(kt, feature = "host")))]
+use crate::in_place_only::{CodecError, Decoder, Encoder, Shape};
+#[cfg(any(kt, feature = "host"))]
 use crate::{
     shape::Shape,
     wire::codec::{CodecError, Decoder, Encoder},
@@ -36,29 +39,37 @@ pub enum Started<T> {
 pub struct Function {
     pub(crate) key: &'static str,
     /// The signature's tokens, for messages.
+    #[cfg(any(kt, feature = "host"))]
     pub(crate) signature: &'static str,
     pub(crate) file: &'static str,
     pub(crate) line: u32,
+    #[cfg(any(kt, feature = "host"))]
     pub(crate) shape: fn() -> Option<u64>,
+    #[cfg(any(kt, feature = "host"))]
     pub(crate) invoke: fn(&[u8], usize) -> Result<Started<Encoded>, CodecError>,
 }
 
 /// A result on its way back.
+#[cfg(any(kt, feature = "host"))]
 pub(crate) type Encoded = Result<Vec<u8>, CodecError>;
 
 impl Function {
     pub const fn new<R: Remote>(
         key: &'static str,
+        #[cfg_attr(not(any(kt, feature = "host")), expect(unused_variables))]
         signature: &'static str,
         file: &'static str,
         line: u32,
     ) -> Self {
         Self {
             key,
+            #[cfg(any(kt, feature = "host"))]
             signature,
             file,
             line,
+            #[cfg(any(kt, feature = "host"))]
             shape: shape::<R>,
+            #[cfg(any(kt, feature = "host"))]
             invoke: invoke::<R>,
         }
     }
@@ -80,12 +91,14 @@ pub(crate) fn path_of(key: &str) -> &str {
     key.split_once(':').map_or(key, |(_, path)| path)
 }
 
+#[cfg(any(kt, feature = "host"))]
 fn shape<R: Remote>() -> Option<u64> {
     let mut shape = Shape::default();
     R::shape(&mut shape);
     shape.finish()
 }
 
+#[cfg(any(kt, feature = "host"))]
 fn invoke<R: Remote>(args: &[u8], limit: usize) -> Result<Started<Encoded>, CodecError> {
     let mut decoder = Decoder::new(args);
     let args = R::decode_args(&mut decoder)?;

@@ -1,16 +1,30 @@
 #![doc = include_str!("../README.md")]
+//
+// `cargo kt` compiles this crate with `--cfg kt`, and itself holds it with the feature `host`. Any other build makes its
+// calls in place and needs a tenth of the code: no connection, no worker, and none of the crates for them.
 
 mod call;
-mod driver;
 mod error;
 mod function;
-mod launch;
-mod logs;
+mod generation;
+#[cfg(not(any(kt, feature = "host")))]
+mod in_place_only;
 mod runtime;
-mod shape;
 mod state;
+
+#[cfg(any(kt, feature = "host"))]
+mod driver;
+#[cfg(any(kt, feature = "host"))]
+mod launch;
+#[cfg(any(kt, feature = "host"))]
+mod logs;
+#[cfg(any(kt, feature = "host"))]
+mod shape;
+#[cfg(any(kt, feature = "host"))]
 mod sys;
+#[cfg(any(kt, feature = "host"))]
 pub mod wire;
+#[cfg(any(kt, feature = "host"))]
 mod worker;
 
 #[cfg(feature = "host")]
@@ -20,6 +34,7 @@ pub mod host;
 pub mod __private;
 
 pub use call::{Call, CallFuture};
-pub use error::{Death, Error, Frame, Panic};
+pub use error::{Death, Error, Frame, Panic, Part};
+pub use generation::Generation;
 pub use kt_macros::{remote, state};
 pub use state::State;

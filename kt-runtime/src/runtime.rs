@@ -29,6 +29,7 @@ fn own() -> &'static Runtime {
 /// take the threads that the user's code counts on.
 static POOL: OnceLock<Runtime> = OnceLock::new();
 
+#[cfg(any(kt, feature = "host"))]
 /// Starts the pool of at most `threads`.
 pub(crate) fn start_pool(threads: usize) -> std::io::Result<()> {
     let pool = Builder::new_multi_thread()

@@ -66,6 +66,7 @@ impl<T: fmt::Debug> fmt::Debug for State<T> {
 }
 
 /// What a crate object exports for each state, as `kt:state:<key>`.
+#[cfg(any(kt, feature = "host"))]
 #[doc(hidden)]
 pub struct StateDescriptor {
     pub(crate) key: &'static str,
@@ -83,9 +84,11 @@ pub struct StateDescriptor {
     pub(crate) line: u32,
 }
 
+#[cfg(any(kt, feature = "host"))]
 // SAFETY: all of it is read-only but for the slot, which is atomic; `initial` is only compared and stored in slots.
 unsafe impl Sync for StateDescriptor {}
 
+#[cfg(any(kt, feature = "host"))]
 impl StateDescriptor {
     pub const fn new<T: 'static>(
         key: &'static str,

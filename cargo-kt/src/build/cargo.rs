@@ -9,7 +9,7 @@ use cargo_metadata::{CrateType, Message, TargetKind};
 use super::environment::Snapshot;
 use super::error::At as _;
 use super::record::{Records, UnitKey};
-use super::{BuildError, Console, NativeLibraries, file, linker, wrapper};
+use super::{BuildError, Console, NativeLibraries, cfg, file, linker, wrapper};
 use crate::plan::{Plan, Surroundings, overrides};
 
 /// A file that cargo reported.
@@ -166,7 +166,7 @@ fn command(
     let options = &plan.options;
     let links = records.links();
     std::fs::create_dir_all(records.directory()).at("creation", records.directory())?;
-    for name in [wrapper::NAME, linker::NAME] {
+    for name in [cfg::NAME, wrapper::NAME, linker::NAME] {
         let link = links.join(name);
         file::symlink(&surroundings.executable, &link).at("linking", &link)?;
     }
@@ -223,8 +223,8 @@ fn command(
         .env("KT_BUILD", "1")
         .env(wrapper::DIRECTORY, records.directory())
         .env("RUSTC_WORKSPACE_WRAPPER", links.join(wrapper::NAME))
-        // Empty: none, whatever the configuration says. A caching wrapper would keep compilations from ours.
-        .env("RUSTC_WRAPPER", "")
+        // Ours, whatever the configuration says. A caching wrapper would keep compilations from ours.
+        .env("RUSTC_WRAPPER", links.join(cfg::NAME))
         // A build directory shared with the user's own builds would have each evict the other's work.
         .env("CARGO_BUILD_BUILD_DIR", plan.cargo_directory())
         .stdin(Stdio::null())

@@ -1,10 +1,11 @@
 //! *build*: from a plan to the rlibs of one program, through cargo or by replaying rustc.
 //!
-//! cargo is called with this executable as RUSTC_WORKSPACE_WRAPPER, so every compilation of a workspace member is recorded:
+//! cargo is called with this executable as RUSTC_WRAPPER, which has kt-runtime compiled whole, and as RUSTC_WORKSPACE_WRAPPER, so every compilation of a workspace member is recorded:
 //! how rustc was called, what it read and what it left. From that follows whether an artifact is what its sources say now,
 //! and how to make it again without cargo. Nothing here links, and nothing knows of places.
 
 mod cargo;
+pub(crate) mod cfg;
 mod choose;
 mod compile;
 mod compiled;

@@ -10,7 +10,7 @@ use super::compile::Compilation;
 use super::environment::Snapshot;
 use super::record::Records;
 use super::unit::{Unit, expand_response_files};
-use super::{Invocation, linker};
+use super::{Invocation, cfg, linker};
 
 /// Set on cargo: the directory for records.
 pub(super) const DIRECTORY: &str = "KT_WRAPPER";
@@ -32,6 +32,10 @@ pub fn multi_call() -> Option<ExitCode> {
                 arguments.collect(),
             ))
         }
+        cfg::NAME => Some(cfg::main(
+            &arguments.collect::<Vec<_>>(),
+            std::env::var("CARGO_PKG_NAME").ok().as_deref(),
+        )),
         linker::NAME => {
             let directory = std::env::var(linker::DIRECTORY).ok()?;
             Some(linker::linker_main(

@@ -9,7 +9,7 @@ use super::{
     CargoOptions, Configuration, Notice, Packages, Plan, PlanError, Profile, Surroundings, profile,
     program,
 };
-use crate::build::Toolchain;
+use crate::build::{Toolchain, cfg};
 
 /// Resolves what was typed as `cargo run` would.
 ///
@@ -122,6 +122,14 @@ fn metadata(
     surroundings: &Surroundings,
     host: &str,
 ) -> Result<Metadata, PlanError> {
+    // Dependencies are chosen by the target's cfgs, so cargo must be answered as it will be when it builds.
+    let surrounded = |source| PlanError::Surroundings {
+        what: "a temporary directory",
+        source,
+    };
+    let links = tempfile::tempdir().map_err(surrounded)?;
+    let wrapper = links.path().join(cfg::NAME);
+    std::os::unix::fs::symlink(&surroundings.executable, &wrapper).map_err(surrounded)?;
     let run = |more: &[&str], stderr: Stdio| {
         let cargo = surroundings.cargo();
         surroundings
@@ -129,9 +137,10 @@ fn metadata(
             .args(["metadata", "--format-version=1", "--filter-platform", host])
             .args(options.common_arguments())
             .args(more)
-            // cargo asks rustc about the target, and needs no wrapper for that.
-            .env("RUSTC_WRAPPER", "")
+            .env("RUSTC_WRAPPER", &wrapper)
             .env("RUSTC_WORKSPACE_WRAPPER", "")
+            // The answers are remembered in the user's own target directory, for the user's own builds.
+            .env("CARGO_CACHE_RUSTC_INFO", "0")
             .stdin(Stdio::null())
             .stderr(stderr)
             .output()

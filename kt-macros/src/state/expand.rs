@@ -41,7 +41,8 @@ pub fn state(state: &State) -> TokenStream {
     let key = key.text();
     let type_text = crate::tokens::text(ty.to_token_stream());
     let init_hash = crate::tokens::hash(init.clone());
-    let descriptor = quote_spanned! {Span::mixed_site()=>
+    // Outside `cargo kt`'s builds nobody would read it, and kt-runtime does not have its type.
+    let descriptor = export::exporting().then(|| quote_spanned! {Span::mixed_site()=>
         const _: () = {
             #main_inside
             #exported
@@ -49,19 +50,19 @@ pub fn state(state: &State) -> TokenStream {
                 #key, &#name, &__KT_INIT.value, #type_text, #init_hash, ::core::file!(), ::core::line!(),
             );
         };
-    };
-    let handle = handle(state, &descriptor);
+    });
+    let handle = handle(state, descriptor);
     quote! { #main_beside #handle }
 }
 
 /// Writes a static that was refused: its errors, and a handle of the type that its uses expect.
 pub fn refused(state: &State, error: &Error) -> TokenStream {
     let error = error.to_compile_error();
-    let handle = handle(state, &TokenStream::new());
+    let handle = handle(state, None);
     quote! { #error #handle }
 }
 
-fn handle(state: &State, descriptor: &TokenStream) -> TokenStream {
+fn handle(state: &State, descriptor: Option<TokenStream>) -> TokenStream {
     let State {
         attributes,
         visibility,

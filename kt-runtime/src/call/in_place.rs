@@ -1,15 +1,17 @@
 //! Calls that are carried out in this process.
 
-use super::{Pending, catch, catch_async};
+use super::{
+    Pending, Value,
+    panic::{RawPanic, catch, catch_async},
+};
 use crate::{
     error::{Error, Frame, Panic},
     function::Started,
     runtime,
-    wire::data::RawPanic,
 };
 
 /// Runs the function without holding up the caller's runtime: a plain one goes to a thread that may block.
-pub(super) async fn run<T: Send + 'static>(pending: Box<dyn Pending<T>>) -> Result<T, Error> {
+pub(super) async fn run(pending: Box<dyn Pending>) -> Result<Value, Error> {
     let function = pending.function().path();
     let done = match pending.start() {
         Started::Async(work) => catch_async(work).await,
@@ -26,7 +28,7 @@ pub(super) async fn run<T: Send + 'static>(pending: Box<dyn Pending<T>>) -> Resu
 }
 
 /// Runs the function on this thread.
-pub(super) fn blocking<T: Send + 'static>(pending: Box<dyn Pending<T>>) -> Result<T, Error> {
+pub(super) fn blocking(pending: Box<dyn Pending>) -> Result<Value, Error> {
     let function = pending.function().path();
     let done = match pending.start() {
         Started::Plain(work) => catch(work),

@@ -1,26 +1,36 @@
 //! A call as its caller holds it: a builder until it is awaited, then carried out at the place that this process has.
+//!
+//! Only what knows the types is generic, and it is little: everything behind [`Pending`] is compiled once, here, and not
+//! again in each crate that makes calls, which is what a developer waits for after an edit.
 
 mod in_place;
 mod panic;
+#[cfg(any(kt, feature = "host"))]
+mod remote;
 
 use std::{
+    any::Any,
     fmt,
     future::IntoFuture,
+    marker::PhantomData,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
 
+#[cfg(any(kt, feature = "host"))]
+pub use self::panic::{RawFrame, RawPanic};
+#[cfg(any(kt, feature = "host"))]
 pub(crate) use self::panic::{catch, catch_async, install_hook};
+#[cfg(any(kt, feature = "host"))]
 use crate::{
-    driver::{self, Driver},
+    driver::Driver,
+    wire::codec::{CodecError, Decoder, Encoder},
+};
+use crate::{
     error::Error,
     function::{Function, Remote, Started},
     runtime,
-    wire::{
-        codec::{CodecError, Decoder, Encoder},
-        data::Part,
-    },
 };
 
 /// A call of a remote function that has not been made yet: `.await` it, or see [`blocking`](Self::blocking).
@@ -30,30 +40,32 @@ use crate::{
 /// [`Error::Panicked`], and dropping the future cancels the call.
 #[must_use = "a call does nothing until it is awaited, or made with `.blocking()`"]
 pub struct Call<T> {
-    pending: Box<dyn Pending<T>>,
-    timeout: Option<Duration>,
-    local: bool,
+    prepared: Prepared,
+    result: PhantomData<fn() -> T>,
 }
 
 /// The macro's entry: a call of `R` with its arguments, which stay as they are until the place is known.
 pub fn call<R: Remote>(function: &'static Function, args: R::Args) -> Call<R::Output> {
     Call {
-        pending: Box::new(Bound::<R> { function, args }),
-        timeout: None,
-        local: false,
+        prepared: Prepared {
+            pending: Box::new(Bound::<R> { function, args }),
+            timeout: None,
+            local: false,
+        },
+        result: PhantomData,
     }
 }
 
 impl<T: Send + 'static> Call<T> {
     /// Gives the call up after this long: [`Error::TimedOut`]. Without one a call may take as long as its function does.
     pub fn timeout(mut self, after: Duration) -> Self {
-        self.timeout = Some(after);
+        self.prepared.timeout = Some(after);
         self
     }
 
     /// Runs the function in this process, wherever its calls go otherwise.
     pub fn local(mut self) -> Self {
-        self.local = true;
+        self.prepared.local = true;
         self
     }
 
@@ -62,10 +74,7 @@ impl<T: Send + 'static> Call<T> {
     /// # Errors
     /// As the call itself.
     pub fn blocking(self) -> Result<T, Error> {
-        if self.timeout.is_none() && (self.local || Driver::current().is_none()) {
-            return in_place::blocking(self.pending);
-        }
-        runtime::block_on(self.into_future())
+        self.prepared.blocking().map(typed)
     }
 }
 
@@ -74,55 +83,38 @@ impl<T: Send + 'static> IntoFuture for Call<T> {
     type IntoFuture = CallFuture<T>;
 
     fn into_future(self) -> CallFuture<T> {
-        let Self {
-            pending,
-            timeout,
-            local,
-        } = self;
-        let function = pending.function().path();
-        let made = async move {
-            match Driver::current().filter(|_| !local) {
-                Some(driver) => remote(driver, pending, timeout).await,
-                None => in_place::run(pending).await,
-            }
-        };
-        let bounded = async move {
-            let Some(after) = timeout else {
-                return made.await;
-            };
-            let elapsed = |_| {
-                Err(Error::TimedOut {
-                    function: function.into(),
-                    after,
-                })
-            };
-            tokio::time::timeout(after, made)
-                .await
-                .unwrap_or_else(elapsed)
-        };
-        CallFuture(Box::pin(runtime::entered(bounded)))
+        CallFuture {
+            made: self.prepared.into_future(),
+            result: PhantomData,
+        }
     }
 }
 
 impl<T> fmt::Debug for Call<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call")
-            .field("function", &self.pending.function().path())
-            .field("timeout", &self.timeout)
-            .field("local", &self.local)
+            .field("function", &self.prepared.pending.function().path())
+            .field("timeout", &self.prepared.timeout)
+            .field("local", &self.prepared.local)
             .finish()
     }
 }
 
 /// A [`Call`] under way. Dropping it cancels the call.
 #[must_use = "futures do nothing unless polled"]
-pub struct CallFuture<T>(Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>);
+pub struct CallFuture<T> {
+    made: Made,
+    result: PhantomData<fn() -> T>,
+}
 
-impl<T> Future for CallFuture<T> {
+impl<T: 'static> Future for CallFuture<T> {
     type Output = Result<T, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(context)
+        match self.made.as_mut().poll(context) {
+            Poll::Ready(done) => Poll::Ready(done.map(typed)),
+            Poll::Pending => Poll::Pending,
+        }
     }
 }
 
@@ -132,29 +124,78 @@ impl<T> fmt::Debug for CallFuture<T> {
     }
 }
 
-/// Sends the call to the worker. The arguments live on until the answer is decoded, but only their encoding is sent.
-async fn remote<T>(
-    driver: &Driver,
-    pending: Box<dyn Pending<T>>,
-    timeout: Option<Duration>,
-) -> Result<T, Error> {
-    let function = pending.function();
-    let coded = |what, error| driver::codec_error(function.path(), what, error);
-    let args = pending
-        .encode(driver.body_limit())
-        .map_err(|error| coded(Part::Arguments, error))?;
-    let result = driver.call(function, args.into(), timeout).await?;
-    pending
-        .decode(&result)
-        .map_err(|error| coded(Part::Result, error))
+/// A result whose type only its caller knows.
+type Value = Box<dyn Any + Send>;
+
+type Made = Pin<Box<dyn Future<Output = Result<Value, Error>> + Send>>;
+
+fn typed<T: 'static>(value: Value) -> T {
+    match value.downcast() {
+        Ok(value) => *value,
+        Err(_) => unreachable!("a `Call<T>` is only made of a function that returns `T`"),
+    }
 }
 
-/// A function with its arguments, of which only the result's type still shows.
-trait Pending<T>: Send {
+/// A call without its types.
+struct Prepared {
+    pending: Box<dyn Pending>,
+    timeout: Option<Duration>,
+    local: bool,
+}
+
+impl Prepared {
+    fn blocking(self) -> Result<Value, Error> {
+        if self.timeout.is_none() && !self.leaves() {
+            return in_place::blocking(self.pending);
+        }
+        runtime::block_on(self.into_future())
+    }
+
+    fn into_future(self) -> Made {
+        let function = self.pending.function().path();
+        let timeout = self.timeout;
+        let bounded = async move {
+            let Some(after) = timeout else {
+                return self.make().await;
+            };
+            let elapsed = |_| {
+                Err(Error::TimedOut {
+                    function: function.into(),
+                    after,
+                })
+            };
+            tokio::time::timeout(after, self.make())
+                .await
+                .unwrap_or_else(elapsed)
+        };
+        Box::pin(runtime::entered(bounded))
+    }
+
+    async fn make(self) -> Result<Value, Error> {
+        #[cfg(any(kt, feature = "host"))]
+        if let Some(driver) = Driver::current().filter(|_| !self.local) {
+            return remote::make(driver, self.pending, self.timeout).await;
+        }
+        in_place::run(self.pending).await
+    }
+
+    /// Whether the call goes to another process.
+    fn leaves(&self) -> bool {
+        #[cfg(any(kt, feature = "host"))]
+        return !self.local && Driver::current().is_some();
+        #[cfg(not(any(kt, feature = "host")))]
+        false
+    }
+}
+
+/// A function with its arguments.
+trait Pending: Send {
     fn function(&self) -> &'static Function;
+    fn start(self: Box<Self>) -> Started<Value>;
+    #[cfg(any(kt, feature = "host"))]
     fn encode(&self, limit: usize) -> Result<Vec<u8>, CodecError>;
-    fn decode(&self, result: &[u8]) -> Result<T, CodecError>;
-    fn start(self: Box<Self>) -> Started<T>;
+    #[cfg(any(kt, feature = "host"))]
+    fn decode(&self, result: &[u8]) -> Result<Value, CodecError>;
 }
 
 struct Bound<R: Remote> {
@@ -162,25 +203,32 @@ struct Bound<R: Remote> {
     args: R::Args,
 }
 
-impl<R: Remote> Pending<R::Output> for Bound<R> {
+impl<R: Remote> Pending for Bound<R> {
     fn function(&self) -> &'static Function {
         self.function
     }
 
+    fn start(self: Box<Self>) -> Started<Value> {
+        match R::start(self.args) {
+            Started::Plain(work) => Started::Plain(Box::new(move || Box::new(work()))),
+            Started::Async(work) => {
+                Started::Async(Box::pin(async move { Box::new(work.await) as Value }))
+            }
+        }
+    }
+
+    #[cfg(any(kt, feature = "host"))]
     fn encode(&self, limit: usize) -> Result<Vec<u8>, CodecError> {
         let mut encoder = Encoder::new(limit);
         R::encode_args(&self.args, &mut encoder)?;
         Ok(encoder.finish())
     }
 
-    fn decode(&self, result: &[u8]) -> Result<R::Output, CodecError> {
+    #[cfg(any(kt, feature = "host"))]
+    fn decode(&self, result: &[u8]) -> Result<Value, CodecError> {
         let mut decoder = Decoder::new(result);
         let output = R::decode_output(&mut decoder)?;
         decoder.end()?;
-        Ok(output)
-    }
-
-    fn start(self: Box<Self>) -> Started<R::Output> {
-        R::start(self.args)
+        Ok(Box::new(output))
     }
 }

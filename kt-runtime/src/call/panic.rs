@@ -4,39 +4,48 @@ use std::{
     any::Any,
     cell::RefCell,
     future::poll_fn,
-    panic::{self, AssertUnwindSafe, PanicHookInfo},
+    panic::{self, AssertUnwindSafe},
     pin::pin,
     task::Poll,
-    thread,
 };
 
-use crate::{
-    sys::{dl, unwind},
-    wire::{
-        data::{RawFrame, RawPanic},
-        limits,
-    },
-};
+#[cfg(any(kt, feature = "host"))]
+pub(crate) use hook::install as install_hook;
+
+/// A panic as the process saw it that it happened in: addresses are given meaning on the developer's machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(
+    any(kt, feature = "host"),
+    derive(serde::Serialize, serde::Deserialize)
+)]
+pub struct RawPanic {
+    pub message: String,
+    /// `src/lib.rs:10:5`
+    pub location: Option<String>,
+    /// Innermost first.
+    pub frames: Vec<RawFrame>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(
+    any(kt, feature = "host"),
+    derive(serde::Serialize, serde::Deserialize)
+)]
+pub struct RawFrame {
+    /// File name of the object that the address lies in.
+    pub object: String,
+    /// Offset of the instruction from the object's load address.
+    pub offset: u64,
+    /// Name of the nearest symbol, as far as the object itself tells.
+    pub symbol: Option<String>,
+}
+
+/// Limit of a message, bytes.
+const TEXT: usize = 64 << 10;
 
 thread_local! {
     /// What the hook saw of this thread's latest panic.
     static LAST: RefCell<Option<RawPanic>> = const { RefCell::new(None) };
-}
-
-/// Makes the panics of this process tell where they came from. They are printed too, in std's manner, but their frames only
-/// travel with the error: nobody could read addresses here.
-pub(crate) fn install_hook() {
-    panic::set_hook(Box::new(|info| {
-        let raw = look(info);
-        let location = raw.location.as_deref().unwrap_or("an unknown place");
-        eprintln!(
-            "\nthread '{}' panicked at {location}:\n{}",
-            thread::current().name().unwrap_or("<unnamed>"),
-            raw.message
-        );
-        // Fails while the thread ends: then no call is left that could take it.
-        let _ = LAST.try_with(|last| last.replace(Some(raw)));
-    }));
 }
 
 /// Runs `work`, and returns its panic if it does not come to an end.
@@ -63,24 +72,6 @@ pub(crate) async fn catch_async<T>(work: impl Future<Output = T>) -> Result<T, R
     .await
 }
 
-fn look(info: &PanicHookInfo<'_>) -> RawPanic {
-    let frames = unwind::trace(limits::FRAMES)
-        .into_iter()
-        .filter_map(|address| {
-            let place = dl::locate(address)?;
-            Some(RawFrame {
-                object: place.object,
-                offset: place.offset,
-                symbol: place.symbol,
-            })
-        });
-    RawPanic {
-        message: message(info.payload()),
-        location: info.location().map(ToString::to_string),
-        frames: frames.collect(),
-    }
-}
-
 fn message(payload: &(dyn Any + Send)) -> String {
     let text = payload
         .downcast_ref::<&str>()
@@ -89,11 +80,60 @@ fn message(payload: &(dyn Any + Send)) -> String {
     let mut text = text
         .unwrap_or("a panic whose payload is no text")
         .to_owned();
-    let end = (0..=limits::TEXT.min(text.len()))
+    let end = (0..=TEXT.min(text.len()))
         .rev()
         .find(|&end| text.is_char_boundary(end));
     text.truncate(end.unwrap_or(0));
     text
+}
+
+/// What the worker makes of a panic.
+#[cfg(any(kt, feature = "host"))]
+mod hook {
+    use std::{
+        panic::{self, PanicHookInfo},
+        thread,
+    };
+
+    use super::{LAST, RawFrame, RawPanic, message};
+    use crate::{
+        sys::{dl, unwind},
+        wire::limits,
+    };
+
+    /// Makes the panics of this process tell where they came from. They are printed too, in std's manner, but their frames only
+    /// travel with the error: nobody could read addresses here.
+    pub(crate) fn install() {
+        panic::set_hook(Box::new(|info| {
+            let raw = look(info);
+            let location = raw.location.as_deref().unwrap_or("an unknown place");
+            eprintln!(
+                "\nthread '{}' panicked at {location}:\n{}",
+                thread::current().name().unwrap_or("<unnamed>"),
+                raw.message
+            );
+            // Fails while the thread ends: then no call is left that could take it.
+            let _ = LAST.try_with(|last| last.replace(Some(raw)));
+        }));
+    }
+
+    fn look(info: &PanicHookInfo<'_>) -> RawPanic {
+        let frames = unwind::trace(limits::FRAMES)
+            .into_iter()
+            .filter_map(|address| {
+                let place = dl::locate(address)?;
+                Some(RawFrame {
+                    object: place.object,
+                    offset: place.offset,
+                    symbol: place.symbol,
+                })
+            });
+        RawPanic {
+            message: message(info.payload()),
+            location: info.location().map(ToString::to_string),
+            frames: frames.collect(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Generation, WorkerId};
+pub use crate::{
+    call::{RawFrame, RawPanic},
+    error::Part,
+};
 
 pub const CALL: &str = "/call/";
 pub const OUTPUT: &str = "/output";
@@ -58,32 +62,6 @@ pub enum Fault {
     },
     /// The worker is ending.
     Draining,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Part {
-    Arguments,
-    Result,
-}
-
-/// A panic as the worker saw it: addresses are given meaning on the developer's machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RawPanic {
-    pub message: String,
-    /// `src/lib.rs:10:5`
-    pub location: Option<String>,
-    /// Innermost first.
-    pub frames: Vec<RawFrame>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RawFrame {
-    /// File name of the object that the address lies in.
-    pub object: String,
-    /// Offset of the instruction from the object's load address.
-    pub offset: u64,
-    /// Name of the nearest symbol, as far as the object itself tells.
-    pub symbol: Option<String>,
 }
 
 /// One frame of `/output`: the first one comes at once and has no bytes.

@@ -10,8 +10,6 @@ pub const CONTROL: usize = 16 << 20;
 pub const OBJECT: u64 = 4 << 30;
 /// Limit of a message between host and worker.
 pub const WORKER_MESSAGE: usize = 16 << 20;
-/// Limit of a fault's text (panic messages, notices).
-pub const TEXT: usize = 64 << 10;
 /// Limit of the frames in a backtrace.
 pub const FRAMES: usize = 256;
 

@@ -16,7 +16,8 @@ pub mod preamble;
 pub mod server;
 pub mod worker;
 
-pub use ids::{Generation, ObjectId, ParseObjectIdError, WorkerId};
+pub use crate::generation::Generation;
+pub use ids::{ObjectId, ParseObjectIdError, WorkerId};
 
 /// The version of everything in this module. Two ends of different versions refuse each other by name and never guess.
 pub const PROTOCOL: u16 = 1;

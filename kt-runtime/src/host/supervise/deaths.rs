@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::{super::worker::Worker, Supervisor};
 use crate::wire::{
-    control::{Death, Exit},
+    control::{Death, Exit, Replaced},
     limits,
 };
 
@@ -65,7 +65,7 @@ impl Supervisor {
                 .take_if(|serving| serving.id == worker.id)
                 .is_some();
             if served && end.death.how != Exit::Stopped {
-                state.untold = Some(end.death.clone());
+                state.untold = Some(Replaced::Died(end.death.clone()));
             }
         }
         self.deaths.send_modify(|deaths| {

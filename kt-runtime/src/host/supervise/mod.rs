@@ -17,9 +17,16 @@ use tokio::{
 };
 
 use super::{
-    counters::Counters, journal::Journal, options::HostOptions, store::Store, worker::Worker,
+    counters::Counters, journal::Journal, marker::Marker, options::HostOptions, store::Store,
+    worker::Worker,
 };
-use crate::wire::{Generation, control::Death, limits, manifest::Manifest, worker::Loaded};
+use crate::wire::{
+    Generation,
+    control::{Death, Replaced},
+    limits,
+    manifest::Manifest,
+    worker::Loaded,
+};
 
 /// Of how many generations the store keeps the objects.
 const GENERATIONS: usize = 4;
@@ -31,6 +38,7 @@ pub struct Supervisor {
     store: Arc<Store>,
     journal: Arc<Journal>,
     counters: Counters,
+    marker: Marker,
     /// Held while a generation is loaded or a worker started: one at a time.
     swapping: Arc<tokio::sync::Mutex<()>>,
     state: Mutex<State>,
@@ -44,7 +52,7 @@ struct State {
     /// Manifests of the last good generations, newest last.
     history: VecDeque<Manifest>,
     /// A death that no swap has told yet: whoever swaps next learns that state is gone.
-    untold: Option<Death>,
+    untold: Option<Replaced>,
     /// Replaced workers that finish their calls.
     draining: Vec<Arc<Worker>>,
     ending: bool,
@@ -65,13 +73,19 @@ impl Supervisor {
         journal: Arc<Journal>,
         counters: Counters,
     ) -> Arc<Self> {
+        let marker = Marker::new(&options.directory);
+        let untold = marker.is_set().then_some(Replaced::HostDied);
         Arc::new(Self {
             options,
             store,
             journal,
             counters,
+            marker,
             swapping: Arc::default(),
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                untold,
+                ..State::default()
+            }),
             deaths: watch::Sender::new(VecDeque::new()),
         })
     }
@@ -116,6 +130,7 @@ impl Supervisor {
             let objects = state.history.iter().flat_map(Manifest::objects);
             objects.map(|object| object.id).collect::<HashSet<_>>()
         };
+        self.marker.set();
         self.store.prune(&keep);
         Ok(())
     }
@@ -136,6 +151,7 @@ impl Supervisor {
         for old in &draining {
             old.ended().await;
         }
+        self.marker.clear();
     }
 
     pub fn logs(&self) -> PathBuf {

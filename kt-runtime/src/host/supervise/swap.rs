@@ -148,7 +148,7 @@ impl Supervisor {
     ) -> Swapped {
         // A worker that was to be replaced may have died meanwhile: one reason is enough.
         let untold = self.state().untold.take();
-        let replaced = replaced.or(untold.map(Replaced::Died));
+        let replaced = replaced.or(untold);
         Swapped {
             generation: good.generation,
             worker: worker.id,

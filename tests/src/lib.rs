@@ -11,6 +11,7 @@ mod output;
 mod process;
 mod project;
 mod redact;
+mod service_process;
 mod slot;
 
 pub use cargo_kt::{cargo_kt, checkout, clean_environment};
@@ -19,3 +20,4 @@ pub use output::Output;
 pub use process::Running;
 pub use project::Project;
 pub use redact::redacted;
+pub use service_process::ServiceProcess;

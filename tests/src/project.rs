@@ -9,7 +9,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{Fixture, Output, Running, fixture, leftovers, slot::Slot};
+use crate::{Fixture, Output, Running, ServiceProcess, fixture, leftovers, slot::Slot};
 
 /// A workspace that a test edits and runs. Its services are ended with it, and no process of it may be left then.
 pub struct Project {
@@ -183,6 +183,20 @@ impl Project {
     #[track_caller]
     pub fn services(&self) -> Vec<serde_json::Value> {
         self.kt(["ls", "--message-format", "json"]).success().json()
+    }
+
+    /// Host and worker of the one service that is up.
+    #[track_caller]
+    pub fn processes(&self) -> (ServiceProcess, ServiceProcess) {
+        let services = self.services();
+        let [service] = &services[..] else {
+            panic!("not one service: {services:?}");
+        };
+        let open = |pid: &serde_json::Value| {
+            let pid = pid.as_u64().and_then(|pid| u32::try_from(pid).ok());
+            ServiceProcess::open(pid.unwrap_or_else(|| panic!("no process id in {service}")))
+        };
+        (open(&service["host_pid"]), open(&service["worker"]["pid"]))
     }
 }
 

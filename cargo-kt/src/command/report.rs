@@ -139,12 +139,19 @@ pub(super) fn swapped(terminal: &Terminal, connected: &Connected, swapped: &Swap
             swapped,
         },
     );
-    if let Some(Replaced::Died(death)) = &swapped.replaced {
-        let death = kt::Death::from(death.clone());
-        terminal.warning(format_args!(
-            "the worker of {} had died, its state is gone: {death}",
-            connected.service
-        ));
+    let service = &connected.service;
+    match &swapped.replaced {
+        Some(Replaced::Died(death)) => {
+            let death = kt::Death::from(death.clone());
+            terminal.warning(format_args!(
+                "the worker of {service} had died, its state is gone: {death}"
+            ));
+        }
+        Some(Replaced::HostDied) => terminal.warning(format_args!(
+            "the host of {service} had been killed, or this machine restarted: its worker and state are gone"
+        )),
+        // Said before it happened.
+        Some(Replaced::Incompatible { .. }) | None => {}
     }
     if !swapped.changed {
         return;

@@ -187,9 +187,10 @@ async fn swap(
             .set(progress.sent);
         elapsed = started.elapsed();
     };
-    let swapped = ship::swap(&connected.client, manifest, &files, true, &mut progress).await;
+    let swapping = ship::swap(&connected.client, manifest, &files, true, &mut progress);
+    let swapped = connected.unless_silent(swapping).await;
     drop(bar);
-    let (shipped, swapped) = swapped.map_err(failed)?;
+    let (shipped, swapped) = swapped?.map_err(failed)?;
     if shipped.objects > 0 {
         let objects = text::count(shipped.objects, "object");
         let all = manifest.objects().count();

@@ -10,6 +10,7 @@ mod journal;
 mod lease;
 mod listen;
 mod lock;
+mod marker;
 mod options;
 mod process;
 mod store;

@@ -80,6 +80,8 @@ pub enum Replaced {
     Incompatible { former: WorkerId },
     /// It had died before.
     Died(Death),
+    /// The service's host before this one had been killed, or the machine lost power: its worker went with it.
+    HostDied,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

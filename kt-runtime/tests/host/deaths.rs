@@ -134,6 +134,21 @@ async fn generations_and_instances_are_not_given_again_after_a_crash_of_the_host
 }
 
 #[tokio::test]
+async fn the_next_swap_is_told_once_that_the_former_host_crashed_with_a_worker() {
+    let mut service = Service::start();
+    service.crash_and_restart();
+    let first = service.swap(&Build::new("app", "one")).await.unwrap();
+    assert!(first.replaced.is_none(), "nothing was lost");
+    service.crash_and_restart();
+    // It is not forgotten by a host that had nobody to tell.
+    service.crash_and_restart();
+    let second = service.swap(&Build::new("app", "one")).await.unwrap();
+    assert!(matches!(second.replaced, Some(Replaced::HostDied)));
+    let third = service.swap(&Build::new("app", "two")).await.unwrap();
+    assert!(third.replaced.is_none());
+}
+
+#[tokio::test]
 async fn a_worker_runs_where_the_developer_is_without_what_is_ours() {
     let service = Service::start();
     service.swap(&Build::new("app", "one")).await.unwrap();

@@ -10,6 +10,7 @@ use kt::wire::{
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{net::UnixStream, time::timeout};
 
+use super::alive::Alive;
 use crate::place::{Dirs, PlaceError};
 
 /// How long a host may take to answer a question that needs no work: it asks its worker first.
@@ -25,6 +26,7 @@ pub struct Connected {
     pub status: Status,
     /// Whether this call started it.
     pub started: bool,
+    pub(super) alive: Alive,
 }
 
 impl Connected {
@@ -38,6 +40,14 @@ impl Connected {
         question: &Q,
     ) -> Result<A, PlaceError> {
         ask(&self.client, &self.service, path, question).await
+    }
+
+    /// Waits for something that takes the host as long as it takes, unless the host stops to answer at all.
+    ///
+    /// # Errors
+    /// If it does.
+    pub async fn unless_silent<T>(&self, work: impl Future<Output = T>) -> Result<T, PlaceError> {
+        self.alive.unless_silent(work).await
     }
 
     /// Whether the host is of this version of kt.
@@ -65,7 +75,7 @@ pub async fn connect(dirs: &Dirs, service: &str) -> Result<Option<Connected>, Pl
     };
     let silent = || PlaceError::Silent {
         service: service.to_owned(),
-        after: ANSWER,
+        after: limits::HANDSHAKE,
     };
     let connecting = async {
         let mut stream = UnixStream::connect(&socket).await?;
@@ -94,8 +104,7 @@ pub async fn connect(dirs: &Dirs, service: &str) -> Result<Option<Connected>, Pl
     let (client, connection) = Client::start(stream)
         .await
         .map_err(|error| failed(io::Error::other(error)))?;
-    // Ends with the last clone of the client.
-    tokio::spawn(connection);
+    let alive = Alive::watch(&service, connection);
     match ask(&client, &service, path::STATUS, &()).await {
         Ok(status) => Ok(Some(Connected {
             service,
@@ -103,6 +112,7 @@ pub async fn connect(dirs: &Dirs, service: &str) -> Result<Option<Connected>, Pl
             client,
             status,
             started: false,
+            alive,
         })),
         // It said welcome and ended.
         Err(PlaceError::Request {

@@ -44,6 +44,8 @@ pub async fn down(dirs: &Dirs, name: &str, grace: Duration) -> Result<(), PlaceE
     };
     if !(asked && process.ended_within(grace + MARGIN).await) {
         process.signal(Signal::TERM);
+        // To a process that is stopped, other signals come only once it goes on: signal(7).
+        process.signal(Signal::CONT);
         if !process.ended_within(limits::DRAIN + MARGIN).await {
             process.signal(Signal::KILL);
             if !process.ended_within(MARGIN).await {

@@ -9,7 +9,7 @@ use kt::{
     },
 };
 
-use super::{connect, end::no_service};
+use super::{alive::Alive, connect, end::no_service};
 use crate::place::{Dirs, PlaceError, service};
 
 const PIECE: usize = 64 << 10;
@@ -23,7 +23,7 @@ pub struct Logs {
 
 #[derive(Debug)]
 enum Source {
-    Host(Body),
+    Host(Body, Alive),
     Files(LogReader),
 }
 
@@ -55,9 +55,12 @@ pub async fn logs(
     let body = codec::encode(&request, limits::CONTROL)
         .map_err(|error| refused(client::RequestError::Codec(error)))?;
     let response = connected
-        .client
-        .request(client::post(path::LOGS), body.into())
-        .await
+        .unless_silent(
+            connected
+                .client
+                .request(client::post(path::LOGS), body.into()),
+        )
+        .await?
         .map_err(|error| refused(client::RequestError::Http(error)))?;
     if !response.status().is_success() {
         let refusal = client::Client::answer(response).await;
@@ -66,7 +69,7 @@ pub async fn logs(
             Ok(_) => no_service(dirs, name),
         });
     }
-    let source = Source::Host(response.into_body());
+    let source = Source::Host(response.into_body(), connected.alive);
     Ok(Logs { service, source })
 }
 
@@ -74,17 +77,17 @@ impl Logs {
     /// The next piece; `None` at the end, which for a followed log is the service's.
     ///
     /// # Errors
-    /// If the connection breaks or a file cannot be read.
+    /// If the host is silent, the connection breaks, or a file cannot be read.
     pub async fn next(&mut self) -> Option<Result<Bytes, PlaceError>> {
         let failed = |source| PlaceError::Connection {
             service: self.service.clone(),
             source,
         };
         match &mut self.source {
-            Source::Host(body) => {
-                let chunk = body.chunk().await?;
-                Some(chunk.map_err(|error| failed(std::io::Error::other(error))))
-            }
+            Source::Host(body, alive) => match alive.unless_silent(body.chunk()).await {
+                Ok(chunk) => Some(chunk?.map_err(|error| failed(std::io::Error::other(error)))),
+                Err(silent) => Some(Err(silent)),
+            },
             Source::Files(reader) => {
                 let mut piece = vec![0; PIECE];
                 match reader.read(&mut piece) {

@@ -1,5 +1,6 @@
 //! Services on this machine: a host process in the background for each, reached through a Unix socket.
 
+mod alive;
 mod connect;
 mod end;
 mod logs;

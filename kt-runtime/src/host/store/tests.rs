@@ -1,0 +1,110 @@
+use std::{
+    collections::HashSet,
+    fs::{self, File},
+};
+
+use super::{
+    Store, StoreError,
+    sweep::WANTED,
+    view::{NAME, check_name},
+};
+use crate::{
+    sys::scratch::Scratch,
+    wire::{ObjectId, limits},
+};
+
+fn id(bytes: &[u8]) -> ObjectId {
+    ObjectId(*blake3::hash(bytes).as_bytes())
+}
+
+fn put(store: &Store, bytes: &[u8]) -> ObjectId {
+    let mut upload = store.upload(id(bytes), None).unwrap();
+    upload.write(bytes).unwrap();
+    upload.finish().unwrap();
+    id(bytes)
+}
+
+fn files(store: &Store) -> usize {
+    fs::read_dir(&store.objects).unwrap().count()
+}
+
+#[test]
+fn what_is_not_what_it_says_leaves_nothing() {
+    let directory = Scratch::new("store-hash");
+    let store = Store::open(directory.path()).unwrap();
+    let mut upload = store.upload(id(b"right"), None).unwrap();
+    upload.write(b"wrong").unwrap();
+    assert!(matches!(upload.finish(), Err(StoreError::WrongHash { .. })));
+    drop(store.upload(id(b"cut off"), None).unwrap());
+    assert_eq!(store.missing([id(b"right")]), [id(b"right")]);
+    assert_eq!(files(&store), 0);
+}
+
+#[test]
+fn a_full_disk_is_said_with_the_path_and_what_was_missing() {
+    let directory = Scratch::new("store-full");
+    let store = Store::open(directory.path()).unwrap();
+    let mut upload = store.upload(id(b"x"), Some(1000)).unwrap();
+    upload.write(&[0; 400]).unwrap();
+    upload.file = File::options().write(true).open("/dev/full").unwrap();
+    let error = upload.write(&[0; 600]).unwrap_err().to_string();
+    assert!(error.contains(store.objects.to_str().unwrap()), "{error}");
+    assert!(error.contains("600 more bytes are needed"), "{error}");
+    drop(upload);
+    assert_eq!(files(&store), 0);
+}
+
+#[test]
+fn objects_over_the_limit_are_refused_before_they_are_sent() {
+    let directory = Scratch::new("store-large");
+    let store = Store::open(directory.path()).unwrap();
+    assert!(matches!(
+        store.upload(id(b"x"), Some(limits::OBJECT + 1)),
+        Err(StoreError::TooLarge { .. })
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn pruning_spares_what_is_kept_and_what_somebody_is_about_to_use() {
+    let directory = Scratch::new("store-prune");
+    let store = Store::open(directory.path()).unwrap();
+    let (unused, kept) = (put(&store, b"unused"), put(&store, b"kept"));
+    let there = |id: ObjectId| store.path(id).exists();
+    for _ in 0..3 {
+        store.prune(&HashSet::from([kept]));
+        assert!(there(unused) && there(kept));
+    }
+    tokio::time::advance(WANTED).await;
+    store.prune(&HashSet::from([kept]));
+    assert!(!there(unused) && there(kept));
+    // Once it has been used, it goes with the last generation that needs it.
+    store.prune(&HashSet::new());
+    assert!(!there(kept));
+}
+
+#[test]
+fn objects_survive_a_host_and_half_uploads_do_not() {
+    let directory = Scratch::new("store-reopen");
+    let store = Store::open(directory.path()).unwrap();
+    let whole = put(&store, b"whole");
+    std::mem::forget(store.upload(id(b"half"), None).unwrap());
+    drop(store);
+    let store = Store::open(directory.path()).unwrap();
+    assert_eq!(store.missing([whole]), []);
+    assert_eq!(files(&store), 1);
+
+    fs::write(directory.path().join("boot"), "another boot").unwrap();
+    assert_eq!(
+        Store::open(directory.path()).unwrap().missing([whole]),
+        [whole]
+    );
+}
+
+#[test]
+fn names_that_lead_elsewhere_are_refused() {
+    for name in ["", ".", "..", ".hidden", "a/b", "../x", "a\nb", "a\0b"] {
+        assert!(check_name(name).is_err(), "{name:?}");
+    }
+    assert!(check_name(&"x".repeat(NAME + 1)).is_err());
+    assert!(check_name("libkt-app-0123456789abcdef.so").is_ok());
+}

@@ -1,0 +1,78 @@
+//! How workers ended, for those who ask.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use tokio::time::timeout;
+
+use super::{super::worker::Worker, Supervisor};
+use crate::wire::{
+    control::{Death, Exit, Replaced},
+    limits,
+};
+
+/// How many deaths are remembered for drivers that ask late.
+const DEATHS: usize = 16;
+
+impl Supervisor {
+    /// How the last worker died that was not stopped.
+    pub fn last_death(&self) -> Option<Death> {
+        let deaths = self.deaths.borrow();
+        deaths
+            .iter()
+            .rfind(|death| death.how != Exit::Stopped)
+            .cloned()
+    }
+
+    /// How the worker of this instance ended, as soon as it is known.
+    pub async fn death(&self, instance: u64) -> Option<Death> {
+        let of = |deaths: &VecDeque<Death>| {
+            let death = deaths
+                .iter()
+                .find(|death| death.worker.instance == instance);
+            death.cloned()
+        };
+        let mut deaths = self.deaths.subscribe();
+        let known = deaths.wait_for(|deaths| of(deaths).is_some());
+        let known = timeout(limits::DEATH, known).await.ok()?.ok()?;
+        of(&known)
+    }
+
+    /// As [`live`](Self::live), but a worker that is dying is waited for until its death is on record.
+    pub(super) async fn settled(&self) -> Option<Arc<Worker>> {
+        let worker = self.state().worker.clone()?;
+        if worker.is_alive() {
+            return Some(worker);
+        }
+        if self.death(worker.id.instance).await.is_none() {
+            // It closed the channel and lives on: of no use to anybody.
+            worker.kill();
+            self.death(worker.id.instance).await;
+        }
+        None
+    }
+
+    /// Records a worker's end.
+    pub(super) async fn watch(self: Arc<Self>, worker: Arc<Worker>) {
+        let Some(end) = worker.end().await else {
+            return;
+        };
+        self.journal
+            .say(format_args!("worker {}: {end}", worker.id.pid));
+        {
+            let mut state = self.state();
+            let served = state
+                .worker
+                .take_if(|serving| serving.id == worker.id)
+                .is_some();
+            if served && end.death.how != Exit::Stopped {
+                state.untold = Some(Replaced::Died(end.death.clone()));
+            }
+        }
+        self.deaths.send_modify(|deaths| {
+            deaths.push_back(end.death);
+            if deaths.len() > DEATHS {
+                deaths.pop_front();
+            }
+        });
+    }
+}

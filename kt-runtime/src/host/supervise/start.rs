@@ -1,0 +1,132 @@
+//! Workers for generations: the first, one in the place of one that died, one that replaces another.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::timeout;
+
+use super::{
+    super::worker::{Plan, Worker, millis},
+    Good, Supervisor,
+};
+use crate::wire::{
+    Generation,
+    control::SwapRefused,
+    limits,
+    manifest::Manifest,
+    worker::{Loaded, WorkerConfig},
+};
+
+impl Supervisor {
+    /// The worker for a new connection; started with the last good generation if the former one died.
+    ///
+    /// # Errors
+    /// If there is no generation yet or it cannot be started again; in words.
+    pub async fn worker(self: &Arc<Self>) -> Result<Arc<Worker>, String> {
+        if let Some(worker) = self.live() {
+            return Ok(worker);
+        }
+        let _guard = self
+            .swap_lock()
+            .await
+            .ok_or("another generation is being loaded for too long")?;
+        if let Some(worker) = self.settled().await {
+            return Ok(worker);
+        }
+        let good = self
+            .good()
+            .ok_or("nothing has been loaded yet: `cargo kt run` does it")?;
+        let (worker, loaded) =
+            self.start(&good.manifest, good.generation)
+                .await
+                .map_err(|refused| {
+                    let why = describe(&refused);
+                    format!("the worker could not be started again: {why}")
+                })?;
+        self.journal.say(format_args!(
+            "worker {} restarted with generation {}",
+            worker.id.pid, good.generation
+        ));
+        self.publish(&worker, Good { loaded, ..good })?;
+        Ok(worker)
+    }
+
+    /// Starts a worker and has it load a generation; a worker that cannot is gone afterwards.
+    pub(super) async fn start(
+        self: &Arc<Self>,
+        manifest: &Manifest,
+        generation: Generation,
+    ) -> Result<(Arc<Worker>, Loaded), SwapRefused> {
+        let instance = self.counters.next_instance();
+        let view = self.store.view(instance);
+        let view = view.map_err(|error| SwapRefused::WorkerStart(error.to_string()))?;
+        self.store
+            .link(manifest, &view)
+            .map_err(|error| SwapRefused::Load(error.to_string()))?;
+        let plan = Plan {
+            config: WorkerConfig {
+                service: self.options.service.clone(),
+                instance,
+                objects: view.path().to_owned(),
+                logs: self.logs(),
+                body_limit: self.options.body_limit,
+            },
+            service: &self.options.directory,
+            working_directory: &self.options.working_directory,
+            view,
+            first: generation,
+            manifest,
+        };
+        let worker = Worker::start(plan, &self.journal)
+            .await
+            .map_err(SwapRefused::WorkerStart)?;
+        self.journal.say(format_args!(
+            "worker {} started, instance {instance}",
+            worker.id.pid
+        ));
+        tokio::spawn(Arc::clone(self).watch(Arc::clone(&worker)));
+        let answer = worker
+            .load(generation, manifest.clone())
+            .map_err(|error| SwapRefused::Load(error.to_string()))?;
+        let loaded = match timeout(limits::LOAD, answer).await {
+            Ok(answered) => self.loaded(&worker, answered).await,
+            Err(_) => Err(SwapRefused::TimedOut {
+                after_ms: millis(limits::LOAD),
+            }),
+        };
+        match loaded {
+            Ok(loaded) => Ok((worker, loaded)),
+            Err(refused) => {
+                worker.stop(Duration::ZERO).await;
+                Err(refused)
+            }
+        }
+    }
+
+    /// What a worker's answer to `Load` means; no answer is its end.
+    pub(super) async fn loaded<E>(
+        &self,
+        worker: &Worker,
+        answered: Result<Result<Loaded, String>, E>,
+    ) -> Result<Loaded, SwapRefused> {
+        match answered {
+            Ok(Ok(loaded)) => Ok(loaded),
+            Ok(Err(why)) => Err(SwapRefused::Load(why)),
+            Err(_) => match self.death(worker.id.instance).await {
+                Some(death) => Err(SwapRefused::Died(death)),
+                None => Err(SwapRefused::Load(
+                    "the worker does not end and does not answer".to_owned(),
+                )),
+            },
+        }
+    }
+}
+
+fn describe(refused: &SwapRefused) -> String {
+    match refused {
+        SwapRefused::Missing(ids) => format!("the store lacks {} objects", ids.len()),
+        SwapRefused::NeedsNewWorker { because } => because.clone(),
+        SwapRefused::WorkerStart(why) | SwapRefused::Load(why) => why.clone(),
+        SwapRefused::Died(death) => format!("it died while it loaded: {:?}", death.how),
+        SwapRefused::TimedOut { after_ms } => format!("no answer after {after_ms} ms"),
+    }
+}

@@ -1,0 +1,83 @@
+//! The tasks at the host's end of a worker's channel.
+
+use std::{
+    os::fd::{AsFd, OwnedFd},
+    sync::Arc,
+};
+
+use tokio::{net::UnixStream, sync::mpsc};
+
+use super::{super::journal::Journal, Worker};
+use crate::wire::{
+    channel,
+    worker::{FromWorker, ToWorker},
+};
+
+/// Messages that wait for a worker which does not read. A connection is one.
+pub(super) const QUEUE: usize = 1024;
+
+/// A message and the descriptor that goes with it.
+pub(super) type Outgoing = (ToWorker, Option<OwnedFd>);
+
+/// Sends what is in the queue, to the worker's end.
+pub(super) async fn send(
+    stream: Arc<UnixStream>,
+    mut outgoing: mpsc::Receiver<Outgoing>,
+    worker: Arc<Worker>,
+    journal: Arc<Journal>,
+) {
+    let (mut sender, _) = channel::split(&stream);
+    let mut end = worker.end.subscribe();
+    loop {
+        let ended = end.wait_for(Option::is_some);
+        let Some(Some((message, descriptor))) = first(outgoing.recv(), ended).await else {
+            return;
+        };
+        let descriptor = descriptor.as_ref().map(OwnedFd::as_fd);
+        let sending = sender.send(&message, descriptor);
+        match first(sending, end.wait_for(Option::is_some)).await {
+            Some(Ok(())) => {}
+            None => return,
+            Some(Err(error)) => {
+                // It cannot be told anything any more. Mostly it has just died; if not, it is of no use.
+                journal.say(format_args!(
+                    "failed to send to worker {}: {error}",
+                    worker.id.pid
+                ));
+                worker.process.kill();
+                return;
+            }
+        }
+    }
+}
+
+/// Hands on what the worker says.
+pub(super) async fn receive(stream: Arc<UnixStream>, worker: Arc<Worker>, journal: Arc<Journal>) {
+    let (_, mut receiver) = channel::split(&stream);
+    loop {
+        match receiver.receive::<FromWorker>().await {
+            Ok(Some(message)) => worker.answer(message),
+            Ok(None) => return,
+            Err(error) => {
+                journal.say(format_args!(
+                    "what worker {} says makes no sense: {error}",
+                    worker.id.pid
+                ));
+                worker.process.kill();
+                return;
+            }
+        }
+    }
+}
+
+/// The first future's value, unless the second is ready before it.
+async fn first<T, U>(work: impl Future<Output = T>, stop: impl Future<Output = U>) -> Option<T> {
+    let (mut work, mut stop) = (std::pin::pin!(work), std::pin::pin!(stop));
+    std::future::poll_fn(|context| {
+        if let std::task::Poll::Ready(value) = work.as_mut().poll(context) {
+            return std::task::Poll::Ready(Some(value));
+        }
+        stop.as_mut().poll(context).map(|_| None)
+    })
+    .await
+}

@@ -1,0 +1,127 @@
+//! The end of a worker: brought about, waited for, and told.
+
+use std::{
+    fmt, io,
+    os::unix::process::ExitStatusExt,
+    path::PathBuf,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use tokio::{sync::oneshot, time::timeout};
+
+use super::{Worker, millis, requests::Waiting};
+use crate::{
+    sys::process::Ended,
+    wire::{
+        Generation,
+        control::{Death, Exit},
+        worker::ToWorker,
+    },
+};
+
+/// How long a killed process may take to be gone: longer only in uninterruptible sleep.
+const KILLED: Duration = Duration::from_secs(5);
+
+/// How a worker ended and the last it printed.
+#[derive(Debug, Clone)]
+pub struct End {
+    pub death: Death,
+    pub last_words: String,
+}
+
+impl Worker {
+    /// Ends the worker: its calls may go on for `grace`, then it is killed. Returns once it is gone.
+    pub async fn stop(&self, grace: Duration) {
+        self.stopped.store(true, Ordering::Relaxed);
+        if !grace.is_zero() {
+            let grace_ms = grace.as_millis().try_into().unwrap_or(u64::MAX);
+            let asked = self.post(ToWorker::Drain { grace_ms }, None);
+            let mut end = self.end.subscribe();
+            // The worker keeps the grace itself; what is left to it above that is for its way out.
+            let longest = grace + Duration::from_secs(1);
+            if asked.is_ok()
+                && timeout(longest, end.wait_for(Option::is_some))
+                    .await
+                    .is_ok()
+            {
+                return;
+            }
+        }
+        self.process.kill();
+        self.ended().await;
+    }
+
+    /// Kills it at once; its end comes later.
+    pub fn kill(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+        self.process.kill();
+    }
+
+    /// How it ended, waited for while it is ending. `None` if it lives on.
+    pub async fn ended(&self) -> Option<End> {
+        let mut end = self.end.subscribe();
+        let ended = timeout(KILLED, end.wait_for(Option::is_some)).await;
+        ended.ok()?.ok()?.clone()
+    }
+
+    /// Resolves when it ends.
+    pub async fn end(&self) -> Option<End> {
+        let mut end = self.end.subscribe();
+        end.wait_for(Option::is_some).await.ok()?.clone()
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.death.how {
+            Exit::Code(code) => write!(f, "the worker exited with code {code}")?,
+            Exit::Signal { number, core: true } => {
+                write!(f, "the worker was ended by signal {number} and dumped core")?;
+            }
+            Exit::Signal { number, .. } => write!(f, "the worker was ended by signal {number}")?,
+            Exit::Stopped => f.write_str("the worker was stopped")?,
+        }
+        if self.last_words.is_empty() {
+            return Ok(());
+        }
+        write!(f, ", having printed:\n{}", self.last_words)
+    }
+}
+
+/// Waits for the process's end and says it to all who wait.
+pub(super) async fn watch(
+    ended: oneshot::Receiver<io::Result<Ended>>,
+    logs: PathBuf,
+    worker: Arc<Worker>,
+) {
+    let ended = ended.await;
+    let last_words = worker.process.drain(&logs);
+    let (how, max_rss) = match ended {
+        Ok(Ok(ended)) if worker.stopped.load(Ordering::Relaxed) => (Exit::Stopped, ended.max_rss),
+        Ok(Ok(ended)) => (exit(&ended), ended.max_rss),
+        // Nobody else reaps our children; were it so, all we know is that it is gone.
+        _ => (Exit::Code(-1), 0),
+    };
+    let death = Death {
+        worker: worker.id,
+        how,
+        generation: Generation(worker.serving.load(Ordering::Relaxed)),
+        max_rss,
+        uptime_ms: millis(worker.uptime()),
+    };
+    let last_words = last_words.unwrap_or_else(|error| format!("(its output is lost: {error})"));
+    worker.end.send_replace(Some(End { death, last_words }));
+    // Those who wait for an answer learn that none comes.
+    *worker.waiting() = Waiting::default();
+}
+
+fn exit(ended: &Ended) -> Exit {
+    match (ended.status.code(), ended.status.signal()) {
+        (Some(code), _) => Exit::Code(code),
+        (None, number) => Exit::Signal {
+            number: number.unwrap_or(0),
+            core: ended.status.core_dumped(),
+        },
+    }
+}

@@ -1,0 +1,135 @@
+//! What is asked of a worker, and who waits for its answers: they come in the order of the requests.
+
+use std::{
+    collections::VecDeque,
+    io,
+    os::fd::OwnedFd,
+    sync::{MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
+
+use super::Worker;
+use crate::wire::{
+    Generation, limits,
+    manifest::Manifest,
+    worker::{FromWorker, Loaded, ToWorker},
+};
+
+/// How a worker is, by its own words.
+#[derive(Debug, Clone, Copy)]
+pub struct Health {
+    pub calls: u64,
+    pub idle: Duration,
+}
+
+type Answer = oneshot::Receiver<Result<Loaded, String>>;
+
+/// Who waits for what.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    started: Option<oneshot::Sender<(u16, String)>>,
+    loads: VecDeque<oneshot::Sender<Result<Loaded, String>>>,
+    status: Vec<oneshot::Sender<Health>>,
+}
+
+impl Waiting {
+    pub(super) fn for_start(started: oneshot::Sender<(u16, String)>) -> Self {
+        Self {
+            started: Some(started),
+            ..Self::default()
+        }
+    }
+}
+
+impl Worker {
+    /// Asks to load a generation. The answer comes for certain, or the worker's end does.
+    ///
+    /// # Errors
+    /// If the worker does not take messages.
+    pub fn load(&self, generation: Generation, manifest: Manifest) -> io::Result<Answer> {
+        let (sender, answer) = oneshot::channel();
+        self.waiting().loads.push_back(sender);
+        let manifest = Box::new(manifest);
+        self.post(
+            ToWorker::Load {
+                generation,
+                manifest,
+            },
+            None,
+        )?;
+        Ok(answer)
+    }
+
+    /// How it is; `None` if it did not say within [`limits::STATUS`].
+    pub async fn health(&self) -> Option<Health> {
+        let (sender, answer) = oneshot::channel();
+        let first = {
+            let mut waiting = self.waiting();
+            // One question at a time: a worker that hangs is not flooded.
+            waiting.status.retain(|other| !other.is_closed());
+            waiting.status.push(sender);
+            waiting.status.len() == 1
+        };
+        if first {
+            self.post(ToWorker::Status, None).ok()?;
+        }
+        timeout(limits::STATUS, answer).await.ok()?.ok()
+    }
+
+    /// Hands a driver's connection over.
+    ///
+    /// # Errors
+    /// If the worker does not take messages.
+    pub fn connect(&self, connection: OwnedFd) -> io::Result<()> {
+        self.post(ToWorker::Connection, Some(connection))
+    }
+
+    pub(super) fn post(&self, message: ToWorker, descriptor: Option<OwnedFd>) -> io::Result<()> {
+        self.messages
+            .try_send((message, descriptor))
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => io::Error::new(
+                    io::ErrorKind::WouldBlock,
+                    "the worker does not take messages any more",
+                ),
+                mpsc::error::TrySendError::Closed(_) => {
+                    io::Error::new(io::ErrorKind::BrokenPipe, "the worker is ending")
+                }
+            })
+    }
+
+    pub(super) fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn answer(&self, message: FromWorker) {
+        let mut waiting = self.waiting();
+        // Who has stopped waiting does not want the answer.
+        match message {
+            FromWorker::Started {
+                protocol,
+                kt_version,
+            } => {
+                if let Some(started) = waiting.started.take() {
+                    let _ = started.send((protocol, kt_version));
+                }
+            }
+            FromWorker::Loaded(result) => {
+                if let Some(load) = waiting.loads.pop_front() {
+                    let _ = load.send(result);
+                }
+            }
+            FromWorker::Status { calls, idle_ms } => {
+                let idle = Duration::from_millis(idle_ms);
+                for asker in waiting.status.drain(..) {
+                    let _ = asker.send(Health { calls, idle });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::{Instant, timeout},
+};
+
+use super::{
+    super::{
+        journal::Journal,
+        process::{self, Process, Start},
+        store::View,
+    },
+    Worker, channel, end,
+    requests::Waiting,
+};
+use crate::wire::{
+    Generation, PROTOCOL, VERSION, WorkerId, limits,
+    manifest::Manifest,
+    worker::{ToWorker, WorkerConfig},
+};
+
+/// Everything that a new worker needs.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    pub config: WorkerConfig,
+    /// The service's directory.
+    pub service: &'a Path,
+    pub working_directory: &'a Path,
+    pub view: View,
+    pub first: Generation,
+    pub manifest: &'a Manifest,
+}
+
+impl Worker {
+    /// Starts a worker and waits until it says that it is there.
+    ///
+    /// # Errors
+    /// If it cannot be executed, ends, is silent for too long, or speaks another protocol; in words.
+    pub async fn start(plan: Plan<'_>, journal: &Arc<Journal>) -> Result<Arc<Self>, String> {
+        let launcher = plan.view.path().join(&plan.manifest.worker.launcher.name);
+        let start = Start {
+            launcher: &launcher,
+            service: plan.service,
+            working_directory: plan.working_directory,
+        };
+        let (process, stream, ended) =
+            Process::start(&start).map_err(|error| process::explain(&launcher, &error))?;
+        let (messages, outgoing) = mpsc::channel(channel::QUEUE);
+        let (started, hello) = oneshot::channel();
+        let logs = plan.config.logs.clone();
+        let stream = Arc::new(stream);
+        let worker = Arc::new(Self {
+            id: WorkerId {
+                pid: process.pid,
+                instance: plan.config.instance,
+            },
+            view: plan.view,
+            started: Instant::now(),
+            process,
+            channel: Arc::clone(&stream),
+            messages,
+            waiting: Mutex::new(Waiting::for_start(started)),
+            serving: AtomicU64::new(plan.first.0),
+            stopped: AtomicBool::new(false),
+            end: watch::Sender::new(None),
+        });
+        tokio::spawn(channel::send(
+            Arc::clone(&stream),
+            outgoing,
+            Arc::clone(&worker),
+            Arc::clone(journal),
+        ));
+        tokio::spawn(channel::receive(
+            stream,
+            Arc::clone(&worker),
+            Arc::clone(journal),
+        ));
+        tokio::spawn(end::watch(ended, logs, Arc::clone(&worker)));
+
+        let greeted = worker.greet(plan.config, hello, plan.manifest).await;
+        if greeted.is_err() {
+            worker.stop(Duration::ZERO).await;
+        }
+        greeted.map(|()| worker)
+    }
+
+    async fn greet(
+        &self,
+        config: WorkerConfig,
+        hello: oneshot::Receiver<(u16, String)>,
+        manifest: &Manifest,
+    ) -> Result<(), String> {
+        self.post(ToWorker::Start(config), None)
+            .map_err(|error| error.to_string())?;
+        match timeout(limits::WORKER_START, hello).await {
+            Err(_) => Err(format!(
+                "the worker was silent for {} s after its start",
+                limits::WORKER_START.as_secs()
+            )),
+            Ok(Err(_)) => match self.ended().await {
+                Some(end) => Err(end.to_string()),
+                None => Err("the worker closed its channel".to_owned()),
+            },
+            Ok(Ok((protocol, version))) if protocol != PROTOCOL => Err(format!(
+                "the program was built with kt-runtime {version}, which speaks protocol {protocol}; this is cargo-kt {VERSION} with protocol {PROTOCOL}: use the same version of both"
+            )),
+            Ok(Ok((_, version))) if version != manifest.kt_version => Err(format!(
+                "the worker holds kt-runtime {version} where the manifest says {}",
+                manifest.kt_version
+            )),
+            Ok(Ok(_)) => Ok(()),
+        }
+    }
+}

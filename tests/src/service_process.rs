@@ -1,0 +1,58 @@
+//! The processes of a service, which are not our children.
+
+use std::{
+    io,
+    os::fd::{AsRawFd, FromRawFd, OwnedFd},
+    time::Duration,
+};
+
+/// How long a process may take to be gone on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A process of a service, never mistaken for a later one of its number: `pidfd_open(2)`.
+#[derive(Debug)]
+pub struct ServiceProcess {
+    pub pid: u32,
+    descriptor: OwnedFd,
+}
+
+impl ServiceProcess {
+    /// The process of this number, which must live.
+    #[track_caller]
+    pub(crate) fn open(pid: u32) -> Self {
+        // SAFETY: no memory is involved.
+        let descriptor = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+        assert!(
+            descriptor >= 0,
+            "process {pid}: {}",
+            io::Error::last_os_error()
+        );
+        // SAFETY: the descriptor is new and nobody else's.
+        let descriptor = unsafe { OwnedFd::from_raw_fd(descriptor as i32) };
+        Self { pid, descriptor }
+    }
+
+    /// Sends a signal.
+    #[track_caller]
+    pub fn signal(&self, signal: i32) {
+        let (descriptor, no_info) = (self.descriptor.as_raw_fd(), std::ptr::null::<()>());
+        // SAFETY: a null pointer stands for what kill(2) would send along.
+        let sent =
+            unsafe { libc::syscall(libc::SYS_pidfd_send_signal, descriptor, signal, no_info, 0) };
+        assert_eq!(sent, 0, "{self:?}: {}", io::Error::last_os_error());
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub fn assert_ends(&self) {
+        let mut poll = libc::pollfd {
+            fd: self.descriptor.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        let patience = PATIENCE.as_millis() as i32;
+        // SAFETY: poll writes to the one pollfd that it is given.
+        let ready = unsafe { libc::poll(&raw mut poll, 1, patience) };
+        assert_eq!(ready, 1, "{self:?} does not end");
+    }
+}

@@ -1,0 +1,57 @@
+//! Hosts that are killed.
+
+use tests::{Fixture, Project};
+
+use crate::{assert_greets, assert_starts_anew};
+
+#[test]
+fn a_killed_host_takes_its_worker_along_and_the_next_run_says_that_the_state_is_gone() {
+    let project = Project::of(Fixture::ONE);
+    assert_greets(&project, "hello", 1).keeps_quiet_about("gone");
+    assert_greets(&project, "hello", 2);
+    let (host, worker) = project.processes();
+    host.signal(libc::SIGKILL);
+    host.assert_ends();
+    worker.assert_ends();
+    assert_starts_anew(&project);
+    assert_ne!(project.processes().0.pid, host.pid);
+}
+
+#[test]
+fn the_loss_is_said_also_when_others_have_cleaned_up_and_not_after_an_end_that_was_asked_for() {
+    let project = Project::of(Fixture::ONE);
+    assert_greets(&project, "hello", 1);
+    let (host, worker) = project.processes();
+    host.signal(libc::SIGKILL);
+    host.assert_ends();
+    worker.assert_ends();
+    assert_eq!(project.services(), [""; 0]);
+    assert_starts_anew(&project);
+
+    project.kt(["down", "--all"]).success();
+    assert_greets(&project, "good day", 1).keeps_quiet_about("gone");
+}
+
+#[test]
+fn a_call_under_way_in_a_killed_hosts_worker_ends_with_a_typed_error() {
+    let project = Project::of(Fixture::CALLS);
+    let mut driver = project.spawn_kt(["run", "--quiet"]);
+    driver.wait_for("ready");
+    driver.ask("pids");
+    let (host, worker) = project.processes();
+    driver.send("timeout 600000");
+    driver.wait_for("waiting for ever");
+    host.signal(libc::SIGKILL);
+    worker.assert_ends();
+    let answer = driver.wait_for("timeout 600000: ");
+    assert!(
+        answer.contains("ConnectionLost: ") && answer.contains("wait_for_ever"),
+        "{answer}"
+    );
+    let answer = driver.ask("pids");
+    assert!(
+        answer.starts_with("Unavailable: ") && answer.contains("run the program again"),
+        "{answer}"
+    );
+    driver.finish().success();
+}

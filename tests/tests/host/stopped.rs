@@ -1,0 +1,120 @@
+//! Hosts that are stopped, as a debugger or a signal does: their sockets are there, and nobody answers.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+use tests::{Fixture, Output, Project};
+
+use crate::{assert_greets, assert_starts_anew};
+
+/// Longer than a command waits for a host, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Checks that a command gave up in time and said on what, and what to do.
+#[track_caller]
+fn assert_gives_up(output: Output) {
+    let output = output.code(101);
+    assert!(output.took < PATIENCE, "{output:?}");
+    assert!(
+        output
+            .stderr
+            .contains("service `tester-one` did not answer within "),
+        "{output:?}"
+    );
+    output.says("cargo kt down tester-one");
+}
+
+#[test]
+fn nobody_waits_for_ever_and_a_stopped_host_that_is_killed_takes_its_worker_along() {
+    let project = Project::of(Fixture::ONE);
+    assert_greets(&project, "hello", 1);
+    let (host, worker) = project.processes();
+    host.signal(libc::SIGSTOP);
+    let both = [
+        project.spawn_kt(["run"]),
+        project.spawn_kt(["logs", "--follow", "tester-one"]),
+    ];
+    both.into_iter()
+        .for_each(|running| assert_gives_up(running.finish()));
+    let services = project.services();
+    let why = services[0]["unreachable"].as_str();
+    assert!(
+        why.is_some_and(|why| why.contains("did not answer")),
+        "{services:?}"
+    );
+
+    host.signal(libc::SIGKILL);
+    host.assert_ends();
+    worker.assert_ends();
+    assert_starts_anew(&project);
+}
+
+#[test]
+fn down_ends_a_stopped_host_and_its_worker() {
+    let project = Project::of(Fixture::ONE);
+    assert_greets(&project, "hello", 1);
+    let (host, worker) = project.processes();
+    host.signal(libc::SIGSTOP);
+    let down = project.kt(["down", "tester-one"]).success();
+    assert!(down.took < PATIENCE, "{down:?}");
+    host.assert_ends();
+    worker.assert_ends();
+    assert_eq!(project.services(), [""; 0]);
+}
+
+/// Has the project's code wait, while a worker loads it, until the file that comes then is dropped.
+fn wait_at_load(project: &Project) -> (PathBuf, mpsc::Receiver<File>) {
+    let fifo = project.private().join("fifo");
+    let made = Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.expect("mkfifo runs").success());
+    project.append("src/main.rs", &constructor(&fifo));
+    let (sender, loading) = mpsc::channel();
+    let path = fifo.clone();
+    // Opened once somebody reads it: fifo(7).
+    thread::spawn(move || sender.send(File::options().write(true).open(path).unwrap()));
+    (fifo, loading)
+}
+
+/// Code that the dynamic linker runs; it prints, and reads to the end of what is written.
+fn constructor(fifo: &Path) -> String {
+    format!(
+        r#"
+#[used]
+#[unsafe(link_section = ".init_array")]
+static ON_LOAD: extern "C" fn() = on_load;
+
+extern "C" fn on_load() {{
+    eprintln!("loading");
+    let _ = std::fs::read({fifo:?});
+}}
+"#
+    )
+}
+
+#[test]
+fn a_host_that_is_stopped_while_others_wait_for_it_is_given_up_and_keeps_the_state() {
+    let project = Project::of(Fixture::ONE);
+    assert_greets(&project, "hello", 1);
+    let (host, _) = project.processes();
+    let (fifo, loading) = wait_at_load(&project);
+    project.edit("src/main.rs", "\"hello {name}", "\"good day {name}");
+    let follower = project.spawn_kt(["logs", "--follow", "tester-one"]);
+    let running = project.spawn_kt(["run"]);
+    let writer = loading.recv_timeout(PATIENCE).expect("the code is loaded");
+    follower.wait_for("loading");
+    host.signal(libc::SIGSTOP);
+    assert_gives_up(running.finish());
+    assert_gives_up(follower.finish());
+
+    // The driver has the constructor too.
+    std::fs::remove_file(fifo).unwrap();
+    drop(writer);
+    host.signal(libc::SIGCONT);
+    assert_greets(&project, "good day", 2).keeps_quiet_about("gone");
+}

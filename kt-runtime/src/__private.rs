@@ -10,6 +10,9 @@ pub use crate::{
 #[cfg(any(kt, feature = "host"))]
 pub use crate::{
     shape::Shape,
-    state::StateDescriptor,
+    state::{
+        StateDescriptor,
+        abilities::{AsAnything, AsCell, AsShown, AsShownCell, AsValue, Probe, migrate},
+    },
     wire::codec::{CodecError, Decoder, Encoder},
 };

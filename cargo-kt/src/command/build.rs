@@ -22,8 +22,7 @@ pub(super) fn build(args: BuildArgs) -> ExitCode {
     start(terminal, async {
         let wanted = Wanted {
             options: &args.cargo,
-            inactivity_ttl: args.service.inactivity_ttl,
-            body_limit: args.service.body_limit,
+            service: &args.service,
         };
         let warm = warm(&wanted, terminal).await?;
         if !warm.swapped.changed {

@@ -23,6 +23,8 @@ pub enum CommandError {
         service: String,
         source: ship::ShipError,
     },
+    #[error("{service} did not take the new code, the old serves on: {why}")]
+    States { service: String, why: String },
     #[error(
         "the program `{program}` has no remote function\nhelp: put `#[kt::remote]` on a function that shall run in the warm process, \
          or run the program with `cargo run`"

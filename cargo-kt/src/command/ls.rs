@@ -146,6 +146,7 @@ mod tests {
             ttl_ms: 600_000,
             ttl_left_ms: 599_999,
             worker: Some(WorkerStatus {
+                migrating: None,
                 id: WorkerId {
                     pid: 2,
                     instance: 1,

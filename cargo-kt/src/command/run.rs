@@ -6,6 +6,7 @@ use kt::wire::{
     PROTOCOL,
     driver::{DriverConfig, Endpoint},
     limits,
+    state::StateOptions,
 };
 
 use super::{
@@ -46,6 +47,25 @@ pub(super) struct ServiceArgs {
     /// Largest arguments or result of a call, bytes
     #[arg(long, value_name = "BYTES", env = "KT_BODY_LIMIT", default_value_t = limits::BODY, hide_default_value = true)]
     pub(super) body_limit: usize,
+    /// Refuse new code that would reset a state
+    #[arg(long, env = "KT_KEEP_STATE")]
+    keep_state: bool,
+    /// How long running calls and locks may hold the migration of a state up
+    #[arg(long, value_name = "DURATION", env = "KT_STATE_TIMEOUT", value_parser = super::duration::parse)]
+    state_timeout: Option<Duration>,
+    /// Do not ask before state is lost
+    #[arg(short, long)]
+    pub(super) yes: bool,
+}
+
+impl ServiceArgs {
+    pub(super) fn states(&self) -> StateOptions {
+        let patience = self.state_timeout.unwrap_or(limits::MIGRATION);
+        StateOptions {
+            keep: self.keep_state,
+            patience_ms: u64::try_from(patience.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
 }
 
 pub(super) fn run(args: RunArgs) -> ExitCode {
@@ -53,8 +73,7 @@ pub(super) fn run(args: RunArgs) -> ExitCode {
     start(terminal, async {
         let wanted = Wanted {
             options: &args.cargo,
-            inactivity_ttl: args.service.inactivity_ttl,
-            body_limit: args.service.body_limit,
+            service: &args.service,
         };
         let warm = warm(&wanted, terminal).await?;
         drive(warm, &args, terminal).await

@@ -5,9 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kt::wire::{control::Swapped, manifest::Manifest};
+use kt::wire::{control::Swapped, manifest::Manifest, state::StateOptions};
 
-use super::{CommandError, report};
+use super::{
+    CommandError,
+    report::{self, Differences},
+    run::ServiceArgs,
+};
 use crate::{
     build::{self, Built, How},
     layout::{self, LayoutRequest, StateLayout},
@@ -36,8 +40,7 @@ pub(super) struct Warm {
 #[derive(Debug)]
 pub(super) struct Wanted<'a> {
     pub(super) options: &'a CargoOptions,
-    pub(super) inactivity_ttl: Option<Duration>,
-    pub(super) body_limit: usize,
+    pub(super) service: &'a ServiceArgs,
 }
 
 /// Builds, links, ships and swaps.
@@ -110,7 +113,14 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
     if replaces {
         report::replacement(terminal, &connected, &linked.base_change, &manifest);
     }
-    let swapped = swap(terminal, &connected, &manifest, &linked).await?;
+    let current = connected.status.current.as_ref();
+    let differences = Differences::between(
+        &built.plan.warm_directory(),
+        current.map(|(_, current)| current),
+        &layouts,
+    );
+    let states = (wanted.service.states(), &differences);
+    let swapped = swap(terminal, &connected, &manifest, &linked, states).await?;
     Ok(Warm {
         surroundings,
         built,
@@ -134,8 +144,8 @@ fn spec(
             what: "find this executable".into(),
             source,
         })?;
-    spec.inactivity_ttl = wanted.inactivity_ttl;
-    spec.body_limit = wanted.body_limit;
+    spec.inactivity_ttl = wanted.service.inactivity_ttl;
+    spec.body_limit = wanted.service.body_limit;
     spec.environment = surroundings.environment.clone();
     Ok(spec)
 }
@@ -173,12 +183,25 @@ async fn swap(
     connected: &Connected,
     manifest: &Manifest,
     linked: &Linked,
+    (states, differences): (StateOptions, &Differences),
 ) -> Result<Swapped, CommandError> {
     let started = Instant::now();
     let service = || connected.service.clone();
-    let failed = |source| CommandError::Ship {
-        service: service(),
-        source,
+    let failed = |source| match &source {
+        ship::ShipError::Refused(refused) => match report::refusal(refused, differences) {
+            Some(why) => CommandError::States {
+                service: service(),
+                why,
+            },
+            None => CommandError::Ship {
+                service: service(),
+                source,
+            },
+        },
+        _ => CommandError::Ship {
+            service: service(),
+            source,
+        },
     };
     let files = ship::files(linked).map_err(CommandError::Manifest)?;
     let (mut bar, mut elapsed) = (None, Duration::ZERO);
@@ -187,7 +210,14 @@ async fn swap(
             .set(progress.sent);
         elapsed = started.elapsed();
     };
-    let swapping = ship::swap(&connected.client, manifest, &files, true, &mut progress);
+    let swapping = ship::swap(
+        &connected.client,
+        manifest,
+        &files,
+        true,
+        states,
+        &mut progress,
+    );
     let swapped = connected.unless_silent(swapping).await;
     drop(bar);
     let (shipped, swapped) = swapped?.map_err(failed)?;
@@ -228,6 +258,6 @@ async fn swap(
             found: list(&found),
         });
     }
-    report::swapped(terminal, connected, &swapped);
+    report::swapped(terminal, connected, &swapped, differences);
     Ok(swapped)
 }

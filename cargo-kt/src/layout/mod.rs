@@ -135,6 +135,12 @@ pub fn fingerprints(request: LayoutRequest<'_>) -> Result<Vec<StateLayout>, Layo
     Ok(begin(request)?.finish())
 }
 
+/// What a fingerprint was made from, if it was made here and not too long ago.
+pub fn description(warm: &Utf8Path, fingerprint: &str) -> Option<Description> {
+    let bytes = std::fs::read(pending::described(&directory(warm), fingerprint)).ok()?;
+    serde_json::from_slice(&bytes).ok()
+}
+
 /// Where everything of this folder is kept.
 fn directory(warm: &Utf8Path) -> Utf8PathBuf {
     warm.join("layout")

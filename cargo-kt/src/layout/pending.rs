@@ -18,6 +18,13 @@ use crate::build::{Compiled, HotCrate};
 /// Raised when descriptions are made otherwise, so that older ones are not compared with newer.
 const FORMAT: &str = "kt layout 1";
 
+/// Where the description of a fingerprint is kept.
+pub(super) fn described(directory: &Utf8Path, fingerprint: &str) -> Utf8PathBuf {
+    directory
+        .join("described")
+        .join(format!("{fingerprint}.json"))
+}
+
 type Described = Result<Description, Arc<UnknownLayout>>;
 
 /// Descriptions of a crate's states, as they are in the cache.
@@ -31,6 +38,7 @@ struct KnownStates {
 /// One that is dropped lets its twins finish, for the cache.
 #[derive(Debug)]
 pub struct Pending {
+    directory: Utf8PathBuf,
     states: Vec<(usize, String)>,
     known: HashMap<(usize, String), Described>,
     running: Option<Receiver<(usize, HashMap<String, Described>)>>,
@@ -65,6 +73,7 @@ impl Pending {
         let identities = identity::of_crates(compiled, &sources);
 
         let mut pending = Self {
+            directory: directory.clone(),
             states: Vec::new(),
             known: HashMap::new(),
             running: None,
@@ -174,9 +183,21 @@ impl Pending {
                 .remove(&(hot, key.clone()))
                 .unwrap_or_else(|| Err(Arc::new(UnknownLayout::Panicked)));
             let layout = described.map(|description| self.fingerprint(description));
+            if let Ok(layout) = &layout {
+                self.remember(layout);
+            }
             StateLayout { hot, key, layout }
         };
         states.into_iter().map(layout).collect()
+    }
+
+    /// Keeps a description, to say later what has changed.
+    fn remember(&self, layout: &Layout) {
+        let path = described(&self.directory, layout.fingerprint.as_str());
+        if !path.exists() {
+            store::write_json(&path, &layout.description);
+            path.parent().into_iter().for_each(store::prune);
+        }
     }
 
     fn fingerprint(&self, description: Description) -> Layout {

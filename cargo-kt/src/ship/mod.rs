@@ -11,6 +11,7 @@ use kt::wire::{
     client::{Client, RequestError},
     control::{SwapRefused, SwapRequest, Swapped, path},
     manifest::Manifest,
+    state::StateOptions,
 };
 
 use crate::terminal::text;
@@ -60,11 +61,13 @@ pub async fn swap(
     manifest: &Manifest,
     files: &Files,
     replace_worker: bool,
+    states: StateOptions,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<(Shipped, Swapped), ShipError> {
     let request = SwapRequest {
         manifest: manifest.clone(),
         replace_worker,
+        states,
     };
     let mut shipped = ship(client, manifest, files, progress).await?;
     loop {
@@ -97,6 +100,12 @@ fn words(refused: &SwapRefused) -> String {
             let death = kt::Death::from(death.clone());
             format!("the worker died while it loaded the new code: {death}")
         }
+        // The command knows what differs in their types, and says more.
+        SwapRefused::WouldReset(states) => {
+            format!("it would reset {}", text::count(states.len(), "state"))
+        }
+        SwapRefused::Busy { .. } => "its states are in use".to_owned(),
+        SwapRefused::NotMigrated { key, reason, .. } => format!("state `{key}`: {reason}"),
         SwapRefused::TimedOut { after_ms } => {
             let after = text::duration(Duration::from_millis(*after_ms));
             format!("the worker did not finish loading within {after}")

@@ -2,7 +2,7 @@ use std::fs::File;
 
 use camino::Utf8PathBuf;
 use cargo_kt::ship::{self, Files, Progress, ShipError};
-use kt::wire::{Generation, client::RequestError, control::SwapRefused};
+use kt::wire::{Generation, client::RequestError, control::SwapRefused, state::StateOptions};
 
 use crate::{
     build::{Build, id},
@@ -40,6 +40,7 @@ async fn only_what_is_missing_is_sent_and_the_generation_serves() {
         &build.manifest,
         &files(&user, &build),
         false,
+        StateOptions::default(),
         &mut |progress| seen.push(progress),
     )
     .await
@@ -57,6 +58,7 @@ async fn only_what_is_missing_is_sent_and_the_generation_serves() {
         &edit.manifest,
         &files(&user, &edit),
         false,
+        StateOptions::default(),
         &mut |_| {},
     )
     .await
@@ -128,6 +130,7 @@ async fn what_the_service_refuses_and_files_that_are_gone_are_told_apart() {
         &build.manifest,
         &files,
         false,
+        StateOptions::default(),
         &mut |_| {},
     )
     .await;
@@ -142,6 +145,7 @@ async fn what_the_service_refuses_and_files_that_are_gone_are_told_apart() {
         &build.manifest,
         &files,
         false,
+        StateOptions::default(),
         &mut |_| {},
     )
     .await;
@@ -152,6 +156,7 @@ async fn what_the_service_refuses_and_files_that_are_gone_are_told_apart() {
         &build.manifest,
         &files,
         false,
+        StateOptions::default(),
         &mut |_| {},
     )
     .await;

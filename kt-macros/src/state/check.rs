@@ -2,21 +2,9 @@
 //!
 //! That a state's type is `Sync` is rustc's to find out; the expansion only sees to it that it says so once.
 
-use proc_macro2::TokenStream;
 use syn::{Error, Result, StaticMutability};
 
 use super::parse::State;
-
-/// `#[kt::state]` takes no arguments.
-pub fn arguments(arguments: TokenStream) -> Option<Error> {
-    if arguments.is_empty() {
-        return None;
-    }
-    Some(Error::new_spanned(
-        arguments,
-        "`#[kt::state]` takes no arguments",
-    ))
-}
 
 /// Whether a static can be a state.
 ///

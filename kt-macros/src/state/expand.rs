@@ -14,12 +14,13 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Error, Type};
 
+use super::arguments::Arguments;
 use super::parse::State;
 use crate::attributes;
 use crate::export::{self, Key, Kind};
 
 /// Expands a static that passed every check.
-pub fn state(state: &State) -> TokenStream {
+pub fn state(state: &State, arguments: &Arguments) -> TokenStream {
     let State {
         attributes,
         name,
@@ -41,6 +42,19 @@ pub fn state(state: &State) -> TokenStream {
     let key = key.text();
     let type_text = crate::tokens::text(ty.to_token_stream());
     let init_hash = crate::tokens::hash(init.clone());
+    let version = arguments
+        .version
+        .as_ref()
+        .map(|version| quote! { .version(#version) });
+    let migrate = arguments.migrate.as_ref().map(|migrate| {
+        quote_spanned! {Span::mixed_site()=>
+            .migrate(|from| ::kt::__private::migrate::<_, _, #ty>(from, #migrate))
+        }
+    });
+    let used = arguments.migrate.as_ref().map(|migrate| {
+        // Called from outside the program alone, and not by every build, so rustc would call it dead.
+        quote_spanned! {Span::mixed_site()=> const _: () = { let _ = #migrate; }; }
+    });
     // Outside `cargo kt`'s builds nobody would read it, and kt-runtime does not have its type.
     let descriptor = export::exporting().then(|| quote_spanned! {Span::mixed_site()=>
         const _: () = {
@@ -48,11 +62,16 @@ pub fn state(state: &State) -> TokenStream {
             #exported
             static __KT_STATE: ::kt::__private::StateDescriptor = ::kt::__private::StateDescriptor::new(
                 #key, &#name, &__KT_INIT.value, #type_text, #init_hash, ::core::file!(), ::core::line!(),
-            );
+                // The first of these traits that the type allows, which only a method call finds out.
+                || {
+                    use ::kt::__private::{AsAnything as _, AsCell as _, AsShown as _, AsShownCell as _, AsValue as _};
+                    (&&&&&::kt::__private::Probe::<#ty>::new()).abilities()
+                },
+            )#version #migrate;
         };
     });
     let handle = handle(state, descriptor);
-    quote! { #main_beside #handle }
+    quote! { #main_beside #used #handle }
 }
 
 /// Writes a static that was refused: its errors, and a handle of the type that its uses expect.

@@ -1,4 +1,6 @@
 //! `#[kt::state]`: a static whose value lives in the service.
+
+mod arguments;
 mod check;
 mod expand;
 mod parse;
@@ -6,10 +8,14 @@ mod parse;
 use proc_macro2::TokenStream;
 use quote::quote;
 
+use arguments::Arguments;
+
 /// Expands the attribute.
 pub fn attribute(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    let refused = check::arguments(arguments)
-        .map_or_else(TokenStream::new, |error| error.into_compile_error());
+    let (arguments, refused) = match syn::parse2(arguments) {
+        Ok(arguments) => (arguments, None),
+        Err(error) => (Arguments::default(), Some(error.into_compile_error())),
+    };
     let state = match parse::state(item.clone()) {
         Ok(state) => state,
         Err(error) => {
@@ -18,7 +24,7 @@ pub fn attribute(arguments: TokenStream, item: TokenStream) -> TokenStream {
         }
     };
     let expansion = match check::state(&state) {
-        Ok(()) => expand::state(&state),
+        Ok(()) => expand::state(&state, &arguments),
         Err(error) => expand::refused(&state, &error),
     };
     quote! { #refused #expansion }

@@ -21,6 +21,7 @@ use crate::{
         http::Body,
         limits,
         server::{Answer, Exchange},
+        state::StateRequest,
     },
 };
 
@@ -54,6 +55,15 @@ pub async fn handle(host: Arc<Host>, exchange: Exchange) {
                 let swapped = host.supervisor.swap(request).await;
                 host.lease.touch();
                 swapped
+            })
+            .await
+        }
+        (&Method::POST, path::STATE) => {
+            answered(body, answer, |request: StateRequest| async {
+                host.lease.touch();
+                let answered = host.supervisor.states(request).await;
+                host.lease.touch();
+                answered
             })
             .await
         }
@@ -131,7 +141,7 @@ pub async fn status(host: &Host) -> Status {
     let (mut usage, mut worker_status) = (Use::None, None);
     if let Some(worker) = supervisor.live() {
         let health = worker.health().await;
-        usage = match health {
+        usage = match &health {
             Some(health) if health.calls == 0 => Use::Idle(health.idle),
             _ => Use::Busy,
         };
@@ -139,7 +149,8 @@ pub async fn status(host: &Host) -> Status {
             id: worker.id,
             uptime_ms: millis(worker.uptime()),
             rss: worker.resident(),
-            calls: health.map(|health| health.calls),
+            calls: health.as_ref().map(|health| health.calls),
+            migrating: health.and_then(|health| health.migrating),
         });
     }
     Status {

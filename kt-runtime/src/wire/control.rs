@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Generation, ObjectId, WorkerId, manifest::Manifest};
+use super::{Generation, ObjectId, WorkerId, manifest::Manifest, state::StateOptions};
 
 pub mod path {
     /// `()` → [`Status`](super::Status).
@@ -14,6 +14,13 @@ pub mod path {
     pub const OBJECT: &str = "/v1/objects/";
     /// [`SwapRequest`](super::SwapRequest) → `Result<`[`Swapped`](super::Swapped)`, `[`SwapRefused`](super::SwapRefused)`>`.
     pub const SWAP: &str = "/v1/swap";
+    /// [`StateRequest`](crate::wire::state::StateRequest) → `Result<`[`StateAnswer`](crate::wire::state::StateAnswer)`,
+    /// `[`StateRefused`](crate::wire::state::StateRefused)`>`. Files are the host's affair: see the next two.
+    pub const STATE: &str = "/v1/state";
+    /// `()` → a saved file's bytes.
+    pub const STATE_SAVE: &str = "/v1/state/save";
+    /// `PUT` of a saved file's bytes → as [`STATE`].
+    pub const STATE_LOAD: &str = "/v1/state/load";
     /// [`LogRequest`](super::LogRequest) → a stream of bytes.
     pub const LOGS: &str = "/v1/logs";
     /// `u64`, a worker's instance → `Option<`[`Death`](super::Death)`>`, answered once it is known or after [`DEATH`](crate::wire::limits::DEATH).
@@ -49,6 +56,7 @@ pub struct WorkerStatus {
     pub rss: u64,
     /// Calls in flight; `None` if the worker did not say in time: all its threads are busy.
     pub calls: Option<u64>,
+    pub migrating: Option<Migrating>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -56,6 +64,7 @@ pub struct SwapRequest {
     pub manifest: Manifest,
     /// Whether a running worker that cannot load the manifest may be replaced, its state lost.
     pub replace_worker: bool,
+    pub states: StateOptions,
 }
 
 /// What the worker really has, told by itself after loading.
@@ -72,6 +81,8 @@ pub struct Swapped {
     pub states: Vec<StateOutcome>,
     /// From the worker's first look at the manifest to the publication, microseconds.
     pub load_us: u64,
+    /// How long new calls waited for migrations, microseconds.
+    pub paused_us: u64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -104,12 +115,43 @@ pub enum Outcome {
     Created,
     /// Same memory, nothing copied. `initialiser_changed`: the initialiser in the source is not the one that it was made by.
     Kept { initialiser_changed: bool },
-    /// Its type changed or may have: holds its initial value.
-    Reset { reason: String },
-    /// This exact object was loaded before: its state has the value it had then.
-    Restored,
-    /// The static is gone from the program; its value is kept aside.
-    Removed,
+    /// Its type or its meaning changed: the value was encoded by the old code and decoded by the new.
+    Migrated {
+        why: Changed,
+        bytes: u64,
+        elapsed_us: u64,
+    },
+    /// It comes from another worker, or from a file.
+    Carried { bytes: u64 },
+    /// Its type changed or may have, and it cannot be migrated: holds its initial value.
+    Reset { why: Changed },
+    /// The static is gone from the program; its value, of a type of so many bytes, is set aside.
+    Removed { size: u64 },
+}
+
+/// What is different about a state whose value cannot be kept as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Changed {
+    /// The type as it is written.
+    Type { from: String, to: String },
+    /// Its size in bytes.
+    Size { name: String, from: u64, to: u64 },
+    /// Something in it, which the layouts' descriptions tell.
+    Layout { name: String },
+    /// Nothing may have changed: the layouts could not be compared.
+    Unknown { name: String },
+    /// `#[kt::state(version = …)]`.
+    Version { from: u64, to: u64 },
+    /// A new worker has to be started, and its type has no serde to be carried over.
+    NewWorker { name: String },
+}
+
+/// A migration under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Migrating {
+    pub key: String,
+    /// Encoded so far.
+    pub bytes: u64,
 }
 
 /// Why a generation was not taken. The one before serves on.
@@ -123,6 +165,22 @@ pub enum SwapRefused {
     WorkerStart(String),
     /// The worker could not load it: the dynamic linker's or the worker's own words.
     Load(String),
+    /// It would reset these states, by key, and was not to.
+    WouldReset(Vec<(String, Changed)>),
+    /// Calls or locks kept these states from being migrated.
+    Busy {
+        states: Vec<String>,
+        /// Functions that were still running.
+        calls: Vec<String>,
+        after_ms: u64,
+    },
+    /// A migration failed, of all that were to be done: nothing was touched.
+    NotMigrated {
+        key: String,
+        /// Where in the value: `.field[3]`.
+        path: String,
+        reason: String,
+    },
     /// The worker died while it loaded it.
     Died(Death),
     /// The worker did not answer in time.

@@ -21,6 +21,8 @@ pub const WORKER_START: Duration = Duration::from_secs(30);
 pub const LOAD: Duration = Duration::from_secs(60);
 /// How long a worker may take to say how it is before it counts as busy.
 pub const STATUS: Duration = Duration::from_secs(1);
+/// How long calls in flight or a lock may hold a migration up, by default.
+pub const MIGRATION: Duration = Duration::from_secs(5);
 /// How long the host waits for a worker's calls at a shutdown.
 pub const DRAIN: Duration = Duration::from_secs(5);
 /// How long a caller waits for the output printed before its answer, once the answer is there.

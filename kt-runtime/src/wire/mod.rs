@@ -14,6 +14,7 @@ pub mod limits;
 pub mod manifest;
 pub mod preamble;
 pub mod server;
+pub mod state;
 pub mod worker;
 
 pub use crate::generation::Generation;

@@ -5,7 +5,12 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Generation, control, manifest::Manifest};
+use super::{
+    Generation,
+    control::{self, SwapRefused},
+    manifest::Manifest,
+    state::{StateAnswer, StateOptions, StateRefused, StateRequest},
+};
 
 /// The worker's end of the pair.
 pub const FD: i32 = 3;
@@ -37,7 +42,11 @@ pub enum ToWorker {
     Load {
         generation: Generation,
         manifest: Box<Manifest>,
+        options: StateOptions,
+        /// The states of a worker that this one takes the place of, as it saved them.
+        restore: Option<PathBuf>,
     },
+    State(StateRequest),
     Status,
     /// An authenticated connection of a driver comes with this message.
     Connection,
@@ -52,9 +61,15 @@ pub enum FromWorker {
     /// Answers `Start`.
     Started { protocol: u16, kt_version: String },
     /// Answers `Load`.
-    Loaded(Result<Loaded, String>),
+    Loaded(Result<Loaded, SwapRefused>),
     /// Answers `Status`.
-    Status { calls: u64, idle_ms: u64 },
+    Status {
+        calls: u64,
+        idle_ms: u64,
+        migrating: Option<control::Migrating>,
+    },
+    /// Answers `State`, in the order of the requests.
+    State(Result<StateAnswer, StateRefused>),
 }
 
 /// The worker's part of [`control::Swapped`].
@@ -63,4 +78,6 @@ pub struct Loaded {
     pub objects: Vec<control::LoadedObject>,
     pub states: Vec<control::StateOutcome>,
     pub load_us: u64,
+    /// How long new calls waited at the gate, microseconds: not at all where nothing is migrated.
+    pub paused_us: u64,
 }

@@ -38,6 +38,10 @@ impl Worker {
                 .collect(limit)
                 .await
                 .map_err(|error| (refused(error), None))?;
+            let _inside = self.gate.enter().await;
+            if self.draining.load(Ordering::Acquire) {
+                return Err((Fault::Draining, None));
+            }
             // From here on the call belongs to one generation, whatever is published while it runs.
             let loaded = self.current().ok_or((Fault::Draining, None))?;
             let result = invoke(&loaded, key, &head, &args, limit).await;
@@ -79,6 +83,7 @@ async fn invoke(
         nearest: loaded.nearest(key),
     })?;
     agree(loaded, function, head)?;
+    let _running = loaded.run(function.key);
     let coded = |what, error| match error {
         CodecError::TooLarge { limit } => Fault::TooLarge {
             what,

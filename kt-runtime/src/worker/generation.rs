@@ -4,19 +4,23 @@ use std::{
     collections::HashMap,
     fs,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
-use super::{Worker, registry::NewState};
+use super::{Worker, gate, states::NewState};
 use crate::{
     function::{Function, path_of},
     state::StateDescriptor,
     sys::dl,
     wire::{
         Generation,
-        control::LoadedObject,
+        control::{LoadedObject, SwapRefused},
         manifest::{CrateObject, Manifest, Object},
+        state::StateOptions,
         worker,
     },
 };
@@ -24,9 +28,33 @@ use crate::{
 /// One generation, ready for calls.
 pub(super) struct Loaded {
     pub(super) generation: Generation,
-    functions: HashMap<&'static str, &'static Function>,
+    functions: HashMap<&'static str, Entry>,
     /// Of the functions that a driver of another generation called.
     shapes: Mutex<HashMap<&'static str, Option<u64>>>,
+}
+
+/// A function, and how many of its calls run.
+struct Entry {
+    function: &'static Function,
+    running: AtomicU64,
+}
+
+impl Entry {
+    fn new(function: &'static Function) -> Self {
+        Self {
+            function,
+            running: AtomicU64::new(0),
+        }
+    }
+}
+
+/// A call that is counted for as long as it runs.
+pub(super) struct Running<'a>(&'a AtomicU64);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Loaded {
@@ -34,7 +62,7 @@ impl Loaded {
     pub(super) fn new(generation: Generation, functions: &[&'static Function]) -> Self {
         let functions = functions
             .iter()
-            .map(|function| (function.key, *function))
+            .map(|function| (function.key, Entry::new(function)))
             .collect();
         Self {
             generation,
@@ -44,7 +72,20 @@ impl Loaded {
     }
 
     pub(super) fn function(&self, key: &str) -> Option<&'static Function> {
-        self.functions.get(key).copied()
+        self.functions.get(key).map(|entry| entry.function)
+    }
+
+    /// Counts a call of this function.
+    pub(super) fn run(&self, key: &str) -> Option<Running<'_>> {
+        let running = &self.functions.get(key)?.running;
+        running.fetch_add(1, Ordering::Relaxed);
+        Some(Running(running))
+    }
+
+    /// Keys of the functions that run now.
+    pub(super) fn running(&self) -> impl Iterator<Item = &'static str> {
+        let running = |(_, entry): &(&&str, &Entry)| entry.running.load(Ordering::Relaxed) > 0;
+        self.functions.iter().filter(running).map(|(key, _)| *key)
     }
 
     pub(super) fn shape(&self, function: &'static Function) -> Option<u64> {
@@ -75,38 +116,66 @@ impl Worker {
         &self,
         generation: Generation,
         manifest: &Manifest,
-    ) -> Result<worker::Loaded, String> {
+        options: &StateOptions,
+        restore: Option<&Path>,
+    ) -> Result<worker::Loaded, SwapRefused> {
         let started = Instant::now();
         let mut objects = Vec::new();
         for layer in &manifest.layers {
-            self.open(&layer.object)?;
+            self.open(&layer.object).map_err(SwapRefused::Load)?;
         }
         let mut functions = HashMap::new();
         let mut states = Vec::new();
         for object in &manifest.crates {
-            let opened = self.open(&object.object)?;
+            let opened = self.open(&object.object).map_err(SwapRefused::Load)?;
             objects.push(LoadedObject {
                 name: object.object.name.clone(),
                 build_id: opened.build_id().unwrap_or_default(),
             });
-            functions_of(object, &opened, &mut functions)?;
-            states_of(object, &opened, &mut states)?;
+            functions_of(object, &opened, &mut functions).map_err(SwapRefused::Load)?;
+            states_of(object, &opened, &mut states).map_err(SwapRefused::Load)?;
         }
         // The registry's lock makes swaps one after another, and covers the publication too.
         let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
-        let decided = registry.decide(states)?;
-        let states = registry.apply(decided);
+        let mut plan = registry.decide(states).map_err(SwapRefused::Load)?;
+        let resets = plan.resets();
+        if options.keep && !resets.is_empty() {
+            return Err(SwapRefused::WouldReset(resets));
+        }
+        if let Some(file) = restore {
+            registry.restore(&mut plan, file)?;
+        }
+        // Nothing may change a value while it is moved, and nothing written to the old one may be lost.
+        let patience = Duration::from_millis(options.patience_ms);
+        let migrations = plan.migrations();
+        let closed = match migrations.is_empty() {
+            true => None,
+            false => Some(self.gate.close(patience).map_err(|gate::Running(calls)| {
+                SwapRefused::Busy {
+                    states: migrations,
+                    calls,
+                    after_ms: options.patience_ms,
+                }
+            })?),
+        };
+        registry.migrate(&mut plan, patience)?;
+        let states = registry.apply(plan, generation);
         let loaded = Arc::new(Loaded {
             generation,
-            functions,
+            functions: functions
+                .into_iter()
+                .map(|(key, function)| (key, Entry::new(function)))
+                .collect(),
             shapes: Mutex::default(),
         });
+        self.gate.serves(&loaded);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(loaded);
-        let load_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let paused = closed.map_or(Duration::ZERO, |closed| closed.elapsed());
         Ok(worker::Loaded {
             objects,
             states,
-            load_us,
+            load_us: micros(started.elapsed()),
+            paused_us: micros(paused),
         })
     }
 
@@ -126,6 +195,10 @@ impl Worker {
         }
         Ok(opened)
     }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn check(path: &Path, object: &Object) -> Result<(), String> {
@@ -182,7 +255,7 @@ fn states_of(
 }
 
 /// How many characters must be put in, taken out or changed (Levenshtein).
-fn edit_distance(a: &str, b: &str) -> usize {
+pub(super) fn edit_distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, from) in a.chars().enumerate() {

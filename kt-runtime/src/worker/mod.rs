@@ -4,10 +4,11 @@
 //! where objects come from, nor of who may connect.
 
 mod dispatch;
+mod gate;
 mod generation;
 mod output;
-mod registry;
 mod serve;
+mod states;
 #[cfg(test)]
 mod tests;
 
@@ -24,13 +25,21 @@ use std::{
 
 use tokio::{net::UnixStream, runtime::Builder, time};
 
-use self::{generation::Loaded, output::Output, registry::Registry};
+use self::{
+    gate::Gate,
+    generation::Loaded,
+    output::Output,
+    states::{Progress, Registry},
+};
 use crate::{
     call, runtime,
     sys::stdio,
     wire::{
         PROTOCOL, VERSION, WorkerId,
         channel::{self, Receiver, Sender},
+        control::{Migrating, SwapRefused},
+        limits,
+        state::{StateAnswer, StateRefused, StateRequest},
         worker::{self, FD, FromWorker, ToWorker, WorkerConfig},
     },
 };
@@ -46,7 +55,10 @@ struct Worker {
     config: WorkerConfig,
     /// What new calls enter. A call keeps its own alive for as long as it runs.
     current: RwLock<Option<Arc<Loaded>>>,
+    gate: Gate,
     registry: Mutex<Registry>,
+    /// The registry's own, to be read while that is locked.
+    progress: Arc<Progress>,
     output: Output,
     activity: Activity,
     draining: AtomicBool,
@@ -81,7 +93,7 @@ impl Activity {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn status(&self) -> FromWorker {
+    fn status(&self, migrating: Option<Migrating>) -> FromWorker {
         let calls = self.calls.load(Ordering::Acquire);
         let idle = if calls > 0 {
             0
@@ -92,6 +104,7 @@ impl Activity {
         FromWorker::Status {
             calls,
             idle_ms: idle,
+            migrating,
         }
     }
 }
@@ -142,6 +155,7 @@ fn run() -> io::Result<()> {
             ));
         };
         let output = Output::start(&config.logs, stdout, stderr)?;
+        let registry = Registry::default();
         let worker = Arc::new(Worker {
             id: WorkerId {
                 pid: process::id(),
@@ -149,7 +163,9 @@ fn run() -> io::Result<()> {
             },
             config,
             current: RwLock::default(),
-            registry: Mutex::default(),
+            gate: Gate::default(),
+            progress: registry.progress.clone(),
+            registry: Mutex::new(registry),
             output,
             activity: Activity::new(),
             draining: AtomicBool::new(false),
@@ -195,19 +211,39 @@ impl Worker {
                 Some(ToWorker::Load {
                     generation,
                     manifest,
+                    options,
+                    restore,
                 }) => {
                     let (worker, answers) = (self.clone(), answers.clone());
                     // Initialisers of the user's libraries run in it, and they may take their time.
                     tokio::task::spawn_blocking(move || {
-                        let loaded = call::catch(|| worker.load(generation, &manifest));
-                        let loaded = loaded.unwrap_or_else(|panic| {
-                            Err(format!("loading panicked: {}", panic.message))
+                        let load =
+                            || worker.load(generation, &manifest, &options, restore.as_deref());
+                        let loaded = call::catch(load).unwrap_or_else(|panic| {
+                            let words = format!("loading panicked: {}", panic.message);
+                            Err(SwapRefused::Load(words))
                         });
                         // The host is gone if nobody takes it, and so is this process then.
                         let _ = answers.send(FromWorker::Loaded(loaded));
                     });
                 }
-                Some(ToWorker::Status) => sender.send(&self.activity.status(), None).await?,
+                Some(ToWorker::State(request)) => {
+                    let (worker, answers) = (self.clone(), answers.clone());
+                    tokio::task::spawn_blocking(move || {
+                        let answer = call::catch(|| worker.answer(request));
+                        let answer = answer.unwrap_or_else(|panic| {
+                            Err(StateRefused::Lost {
+                                reason: format!("a panic: {}", panic.message),
+                            })
+                        });
+                        let _ = answers.send(FromWorker::State(answer));
+                    });
+                }
+                Some(ToWorker::Status) => {
+                    sender
+                        .send(&self.activity.status(self.progress.now()), None)
+                        .await?
+                }
                 Some(ToWorker::Connection) => match receiver.descriptor() {
                     Some(descriptor) => self.clone().accept(descriptor)?,
                     None => {
@@ -224,9 +260,35 @@ impl Worker {
         }
     }
 
+    /// Does what is asked about states.
+    fn answer(&self, request: StateRequest) -> Result<StateAnswer, StateRefused> {
+        if let StateRequest::Release = request {
+            self.gate.open();
+            return Ok(StateAnswer::Done(Vec::new()));
+        }
+        let held = match request {
+            StateRequest::Save { hold: true, .. } => {
+                let closed = self.gate.close(limits::MIGRATION);
+                Some(closed.map_err(|gate::Running(calls)| StateRefused::Busy {
+                    key: None,
+                    calls,
+                    after_ms: u64::try_from(limits::MIGRATION.as_millis()).unwrap_or(u64::MAX),
+                })?)
+            }
+            _ => None,
+        };
+        let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = registry.answer(request)?;
+        // Until a release, or for ever if the worker that was saved for takes over.
+        held.into_iter().for_each(gate::Closed::keep);
+        Ok(answer)
+    }
+
     /// Takes no more calls, and waits for those under way.
     async fn drain(&self, grace: Duration) -> io::Result<()> {
         self.draining.store(true, Ordering::Release);
+        // Whoever waits at the gate is to hear of it.
+        self.gate.open();
         let quiet = async {
             while self.activity.calls.load(Ordering::Acquire) > 0 {
                 time::sleep(Duration::from_millis(5)).await;

@@ -19,6 +19,7 @@ use kt::{
         client::{self, Client, RequestError},
         control::{Status, SwapRefused, SwapRequest, Swapped, path},
         preamble::{self, Purpose, Verdict},
+        state::StateOptions,
     },
 };
 use tempfile::TempDir;
@@ -168,6 +169,7 @@ impl Service {
         let request = SwapRequest {
             manifest: build.manifest.clone(),
             replace_worker,
+            states: StateOptions::default(),
         };
         soon(control.ask(path::SWAP, &request)).await.unwrap()
     }

@@ -1,6 +1,7 @@
 use kt::wire::{
     Generation,
     control::{Exit, Replaced, SwapRefused, SwapRequest, path},
+    state::StateOptions,
 };
 
 use crate::{
@@ -33,6 +34,7 @@ async fn objects_that_are_missing_are_named() {
     let request = SwapRequest {
         manifest: Build::new("app", "one").manifest,
         replace_worker: false,
+        states: StateOptions::default(),
     };
     let control = service.control().await;
     let refused: Result<kt::wire::control::Swapped, SwapRefused> =

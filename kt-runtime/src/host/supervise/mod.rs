@@ -2,6 +2,7 @@
 
 mod deaths;
 mod start;
+mod states;
 mod swap;
 
 use std::{

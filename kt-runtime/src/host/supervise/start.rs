@@ -1,18 +1,18 @@
 //! Workers for generations: the first, one in the place of one that died, one that replaces another.
 
-use std::{sync::Arc, time::Duration};
-
-use tokio::time::timeout;
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use super::{
     super::worker::{Plan, Worker, millis},
     Good, Supervisor,
+    states::patiently,
 };
 use crate::wire::{
     Generation,
     control::SwapRefused,
     limits,
     manifest::Manifest,
+    state::StateOptions,
     worker::{Loaded, WorkerConfig},
 };
 
@@ -35,13 +35,18 @@ impl Supervisor {
         let good = self
             .good()
             .ok_or("nothing has been loaded yet: `cargo kt run` does it")?;
-        let (worker, loaded) =
-            self.start(&good.manifest, good.generation)
-                .await
-                .map_err(|refused| {
-                    let why = describe(&refused);
-                    format!("the worker could not be started again: {why}")
-                })?;
+        let (worker, loaded) = self
+            .start(
+                &good.manifest,
+                good.generation,
+                StateOptions::default(),
+                None,
+            )
+            .await
+            .map_err(|refused| {
+                let why = describe(&refused);
+                format!("the worker could not be started again: {why}")
+            })?;
         self.journal.say(format_args!(
             "worker {} restarted with generation {}",
             worker.id.pid, good.generation
@@ -55,6 +60,8 @@ impl Supervisor {
         self: &Arc<Self>,
         manifest: &Manifest,
         generation: Generation,
+        options: StateOptions,
+        restore: Option<PathBuf>,
     ) -> Result<(Arc<Worker>, Loaded), SwapRefused> {
         let instance = self.counters.next_instance();
         let view = self.store.view(instance);
@@ -84,12 +91,12 @@ impl Supervisor {
             worker.id.pid
         ));
         tokio::spawn(Arc::clone(self).watch(Arc::clone(&worker)));
-        let answer = worker
-            .load(generation, manifest.clone())
+        let mut answer = worker
+            .load(generation, manifest.clone(), options, restore)
             .map_err(|error| SwapRefused::Load(error.to_string()))?;
-        let loaded = match timeout(limits::LOAD, answer).await {
-            Ok(answered) => self.loaded(&worker, answered).await,
-            Err(_) => Err(SwapRefused::TimedOut {
+        let loaded = match patiently(&worker, &mut answer).await {
+            Some(answered) => self.loaded(&worker, answered).await,
+            None => Err(SwapRefused::TimedOut {
                 after_ms: millis(limits::LOAD),
             }),
         };
@@ -106,11 +113,11 @@ impl Supervisor {
     pub(super) async fn loaded<E>(
         &self,
         worker: &Worker,
-        answered: Result<Result<Loaded, String>, E>,
+        answered: Result<Result<Loaded, SwapRefused>, E>,
     ) -> Result<Loaded, SwapRefused> {
         match answered {
             Ok(Ok(loaded)) => Ok(loaded),
-            Ok(Err(why)) => Err(SwapRefused::Load(why)),
+            Ok(Err(refused)) => Err(refused),
             Err(_) => match self.death(worker.id.instance).await {
                 Some(death) => Err(SwapRefused::Died(death)),
                 None => Err(SwapRefused::Load(
@@ -128,5 +135,8 @@ fn describe(refused: &SwapRefused) -> String {
         SwapRefused::WorkerStart(why) | SwapRefused::Load(why) => why.clone(),
         SwapRefused::Died(death) => format!("it died while it loaded: {:?}", death.how),
         SwapRefused::TimedOut { after_ms } => format!("no answer after {after_ms} ms"),
+        SwapRefused::NotMigrated { key, reason, .. } => format!("state `{key}`: {reason}"),
+        // They are about values that a new worker does not have.
+        SwapRefused::WouldReset(_) | SwapRefused::Busy { .. } => "its states".to_owned(),
     }
 }

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use tokio::{sync::OwnedMutexGuard, time::timeout};
+use tokio::sync::OwnedMutexGuard;
 
 use super::{
     super::worker::{Worker, millis},
     Good, Supervisor,
+    states::patiently,
 };
 use crate::wire::{
     control::{Replaced, SwapRefused, SwapRequest, Swapped},
     limits,
     manifest::Manifest,
+    state::StateOptions,
 };
 
 /// What a swap has to do.
@@ -40,8 +42,11 @@ impl Supervisor {
         let live = self.settled().await;
         match self.plan(live, &manifest, request.replace_worker)? {
             Step::Nothing(worker, good) => Ok(self.report(&worker, *good, false, None)),
-            Step::Beside(worker) => self.load_beside(worker, manifest, guard).await,
-            Step::NewWorker(former) => self.load_anew(former, manifest).await,
+            Step::Beside(worker) => {
+                self.load_beside(worker, manifest, request.states, guard)
+                    .await
+            }
+            Step::NewWorker(former) => self.load_anew(former, manifest, request.states).await,
         }
     }
 
@@ -70,6 +75,7 @@ impl Supervisor {
         self: &Arc<Self>,
         worker: Arc<Worker>,
         manifest: Manifest,
+        options: StateOptions,
         guard: OwnedMutexGuard<()>,
     ) -> Result<Swapped, SwapRefused> {
         self.store
@@ -77,9 +83,9 @@ impl Supervisor {
             .map_err(|error| SwapRefused::Load(error.to_string()))?;
         let generation = self.counters.next_generation();
         let mut answer = worker
-            .load(generation, manifest.clone())
+            .load(generation, manifest.clone(), options, None)
             .map_err(|error| SwapRefused::Load(error.to_string()))?;
-        let Ok(answered) = timeout(limits::LOAD, &mut answer).await else {
+        let Some(answered) = patiently(&worker, &mut answer).await else {
             self.journal.say(format_args!(
                 "worker {} still loads generation {generation}",
                 worker.id.pid
@@ -117,20 +123,44 @@ impl Supervisor {
         self: &Arc<Self>,
         former: Option<Arc<Worker>>,
         manifest: Manifest,
+        options: StateOptions,
     ) -> Result<Swapped, SwapRefused> {
         // The same set of objects is the same generation, in whatever worker.
         let generation = match self.good() {
             Some(good) if good.manifest == manifest => good.generation,
             _ => self.counters.next_generation(),
         };
-        let (worker, loaded) = self.start(&manifest, generation).await?;
-        let good = Good {
-            generation,
-            manifest,
-            loaded,
+        // What can be written down goes over to the new worker; the old one takes no call from here on.
+        let saved = match &former {
+            Some(former) => Some(self.carry(former, options.keep).await?),
+            None => None,
         };
-        self.publish(&worker, good.clone())
-            .map_err(SwapRefused::Load)?;
+        let started = self.start(&manifest, generation, options, saved.clone());
+        let started = started.await;
+        if let Some(file) = saved {
+            let _ = std::fs::remove_file(file);
+        }
+        let published = match started {
+            Ok((worker, loaded)) => {
+                let good = Good {
+                    generation,
+                    manifest,
+                    loaded,
+                };
+                self.publish(&worker, good.clone())
+                    .map(|()| (worker, good))
+                    .map_err(SwapRefused::Load)
+            }
+            Err(refused) => Err(refused),
+        };
+        let (worker, good) = match (published, &former) {
+            (Ok(published), _) => published,
+            (Err(refused), Some(former)) => {
+                self.release(former).await;
+                return Err(refused);
+            }
+            (Err(refused), None) => return Err(refused),
+        };
         let replaced = former.map(|former| {
             let id = former.id;
             self.retire(former);
@@ -157,6 +187,7 @@ impl Supervisor {
             loaded: good.loaded.objects,
             states: good.loaded.states,
             load_us: good.loaded.load_us,
+            paused_us: good.loaded.paused_us,
         }
     }
 

@@ -4,6 +4,7 @@ use std::{
     collections::VecDeque,
     io,
     os::fd::OwnedFd,
+    path::PathBuf,
     sync::{MutexGuard, PoisonError},
     time::Duration,
 };
@@ -15,25 +16,31 @@ use tokio::{
 
 use super::Worker;
 use crate::wire::{
-    Generation, limits,
+    Generation,
+    control::{Migrating, SwapRefused},
+    limits,
     manifest::Manifest,
+    state::{StateAnswer, StateOptions, StateRefused, StateRequest},
     worker::{FromWorker, Loaded, ToWorker},
 };
 
 /// How a worker is, by its own words.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Health {
     pub calls: u64,
     pub idle: Duration,
+    pub migrating: Option<Migrating>,
 }
 
-type Answer = oneshot::Receiver<Result<Loaded, String>>;
+type Answer = oneshot::Receiver<Result<Loaded, SwapRefused>>;
+type StateReply = Result<StateAnswer, StateRefused>;
 
 /// Who waits for what.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     started: Option<oneshot::Sender<(u16, String)>>,
-    loads: VecDeque<oneshot::Sender<Result<Loaded, String>>>,
+    loads: VecDeque<oneshot::Sender<Result<Loaded, SwapRefused>>>,
+    states: VecDeque<oneshot::Sender<StateReply>>,
     status: Vec<oneshot::Sender<Health>>,
 }
 
@@ -51,7 +58,13 @@ impl Worker {
     ///
     /// # Errors
     /// If the worker does not take messages.
-    pub fn load(&self, generation: Generation, manifest: Manifest) -> io::Result<Answer> {
+    pub fn load(
+        &self,
+        generation: Generation,
+        manifest: Manifest,
+        options: StateOptions,
+        restore: Option<PathBuf>,
+    ) -> io::Result<Answer> {
         let (sender, answer) = oneshot::channel();
         self.waiting().loads.push_back(sender);
         let manifest = Box::new(manifest);
@@ -59,9 +72,22 @@ impl Worker {
             ToWorker::Load {
                 generation,
                 manifest,
+                options,
+                restore,
             },
             None,
         )?;
+        Ok(answer)
+    }
+
+    /// Asks about states. The answer comes for certain, or the worker's end does.
+    ///
+    /// # Errors
+    /// If the worker does not take messages.
+    pub fn state(&self, request: StateRequest) -> io::Result<oneshot::Receiver<StateReply>> {
+        let (sender, answer) = oneshot::channel();
+        self.waiting().states.push_back(sender);
+        self.post(ToWorker::State(request), None)?;
         Ok(answer)
     }
 
@@ -124,10 +150,23 @@ impl Worker {
                     let _ = load.send(result);
                 }
             }
-            FromWorker::Status { calls, idle_ms } => {
+            FromWorker::State(reply) => {
+                if let Some(asker) = waiting.states.pop_front() {
+                    let _ = asker.send(reply);
+                }
+            }
+            FromWorker::Status {
+                calls,
+                idle_ms,
+                migrating,
+            } => {
                 let idle = Duration::from_millis(idle_ms);
                 for asker in waiting.status.drain(..) {
-                    let _ = asker.send(Health { calls, idle });
+                    let _ = asker.send(Health {
+                        calls,
+                        idle,
+                        migrating: migrating.clone(),
+                    });
                 }
             }
         }

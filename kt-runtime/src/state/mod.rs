@@ -1,4 +1,16 @@
-//! The handle that `#[kt::state]` makes of a static.
+//! The handle that `#[kt::state]` makes of a static, and what can be done with the value behind it.
+
+#[cfg(any(kt, feature = "host"))]
+pub mod abilities;
+#[cfg(any(kt, feature = "host"))]
+pub(crate) mod cell;
+#[cfg(any(kt, feature = "host"))]
+pub(crate) mod descriptor;
+#[cfg(any(kt, feature = "host"))]
+pub mod format;
+
+#[cfg(any(kt, feature = "host"))]
+pub use descriptor::StateDescriptor;
 
 use std::{
     fmt,
@@ -62,55 +74,5 @@ mod sealed {
 impl<T: fmt::Debug> fmt::Debug for State<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
-    }
-}
-
-/// What a crate object exports for each state, as `kt:state:<key>`.
-#[cfg(any(kt, feature = "host"))]
-#[doc(hidden)]
-pub struct StateDescriptor {
-    pub(crate) key: &'static str,
-    /// As written in the source.
-    pub(crate) type_tokens: &'static str,
-    pub(crate) size: usize,
-    pub(crate) align: usize,
-    /// The handle's slot.
-    pub(crate) slot: &'static AtomicPtr<()>,
-    /// The initial value, a static of the same object.
-    pub(crate) initial: *const (),
-    /// Hash of the initialiser's tokens.
-    pub(crate) initialiser: u64,
-    pub(crate) file: &'static str,
-    pub(crate) line: u32,
-}
-
-#[cfg(any(kt, feature = "host"))]
-// SAFETY: all of it is read-only but for the slot, which is atomic; `initial` is only compared and stored in slots.
-unsafe impl Sync for StateDescriptor {}
-
-#[cfg(any(kt, feature = "host"))]
-impl StateDescriptor {
-    pub const fn new<T: 'static>(
-        key: &'static str,
-        handle: &'static State<T>,
-        initial: &'static T,
-        type_tokens: &'static str,
-        initialiser: u64,
-        file: &'static str,
-        line: u32,
-    ) -> Self {
-        // SAFETY: `AtomicPtr<T>` and `AtomicPtr<()>` have the same layout for sized `T`; `State` is transparent.
-        let slot = unsafe { &*ptr::from_ref(&handle.slot).cast::<AtomicPtr<()>>() };
-        Self {
-            key,
-            type_tokens,
-            size: size_of::<T>(),
-            align: align_of::<T>(),
-            slot,
-            initial: ptr::from_ref(initial).cast(),
-            initialiser,
-            file,
-            line,
-        }
     }
 }

@@ -1,12 +1,16 @@
 //! What `run` and `build` say about a link and a swap.
 
+mod states;
+
 use std::time::Duration;
 
 use kt::wire::{
-    control::{self, Outcome, Replaced, Swapped},
+    control::{Replaced, Swapped},
     manifest::Manifest,
 };
 use serde::Serialize;
+
+pub(super) use states::{Differences, refusal};
 
 use crate::{
     link::{BaseChange, LinkEvent, Replacement},
@@ -125,7 +129,12 @@ pub(super) fn replacement(
 }
 
 /// What the swap did, in one line, and a line for each state that lost or may surprise.
-pub(super) fn swapped(terminal: &Terminal, connected: &Connected, swapped: &Swapped) {
+pub(super) fn swapped(
+    terminal: &Terminal,
+    connected: &Connected,
+    swapped: &Swapped,
+    differences: &Differences,
+) {
     #[derive(Serialize)]
     struct Message<'a> {
         service: &'a str,
@@ -156,43 +165,17 @@ pub(super) fn swapped(terminal: &Terminal, connected: &Connected, swapped: &Swap
     if !swapped.changed {
         return;
     }
-    let kept = swapped
-        .states
-        .iter()
-        .filter(|state| matches!(state.outcome, Outcome::Kept { .. }))
-        .count();
     let mut line = format!(
         "generation {} into {} in {}",
         swapped.generation,
         connected.service,
         text::duration(Duration::from_micros(swapped.load_us))
     );
-    match swapped
-        .states
-        .iter()
-        .find(|state| matches!(state.outcome, Outcome::Kept { .. }))
-    {
-        Some(only) if kept == 1 => line += &format!(", kept {}", name_of(&only.key)),
-        Some(_) => line += &format!(", kept {}", text::count(kept, "state")),
-        None => {}
+    if let Some(kept) = states::kept(&swapped.states) {
+        line += &format!(", {kept}");
     }
     terminal.status("Swapped", line);
-    for control::StateOutcome { key, outcome } in &swapped.states {
-        let name = name_of(key);
-        match outcome {
-            Outcome::Created | Outcome::Kept { initialiser_changed: false } => {}
-            Outcome::Kept { initialiser_changed: true } => {
-                terminal.note(format_args!("state `{name}` keeps its value, though its initialiser was edited"));
-            }
-            Outcome::Reset { reason } => {
-                terminal.warning(format_args!("state `{name}` was reset to its initial value: {reason}"));
-            }
-            Outcome::Restored => terminal.warning(format_args!(
-                "state `{name}` has the value back that it had when this very code was loaded before"
-            )),
-            Outcome::Removed => terminal.note(format_args!("state `{name}` is gone from the program; its value is set aside")),
-        }
-    }
+    states::outcomes(terminal, &swapped.states, differences);
 }
 
 /// `package/bin:module::NAME` → `module::NAME`.

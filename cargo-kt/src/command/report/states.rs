@@ -1,0 +1,194 @@
+//! What became of the states at a swap, and why one was refused for a state's sake.
+
+use std::{collections::HashMap, time::Duration};
+
+use camino::Utf8Path;
+use kt::wire::{
+    control::{Changed, Outcome, StateOutcome, SwapRefused},
+    manifest::Manifest,
+};
+
+use super::name_of;
+use crate::{
+    layout::{self, StateLayout},
+    terminal::{Terminal, text},
+};
+
+/// How many states are named in one line.
+const NAMED: usize = 4;
+
+/// What differs in the layouts of states between what serves and what is to serve, by key: "field `x` of `Item`: `u64` → `u32`".
+#[derive(Debug, Default)]
+pub(in crate::command) struct Differences(HashMap<String, String>);
+
+impl Differences {
+    /// Of the states that both generations have.
+    pub(in crate::command) fn between(
+        warm: &Utf8Path,
+        old: Option<&Manifest>,
+        new: &[StateLayout],
+    ) -> Self {
+        let old = old.iter().flat_map(|manifest| &manifest.crates);
+        let old: HashMap<&str, &str> = old
+            .flat_map(|object| &object.states)
+            .filter_map(|entry| Some((&*entry.key, entry.layout.as_deref()?)))
+            .collect();
+        let difference = |state: &StateLayout| {
+            let (now, was) = (state.layout.as_ref().ok()?, old.get(&*state.key)?);
+            if now.fingerprint.as_str() == *was {
+                return None;
+            }
+            let was = layout::description(warm, was)?;
+            // What has no type that can be seen makes fingerprints differ, though nothing that can be seen does.
+            let difference = was.difference(&now.description).or_else(|| {
+                let opaque = now.opaque.first()?;
+                Some(format!(
+                    "types of the program changed, and what is behind {opaque} may be among them"
+                ))
+            })?;
+            Some((state.key.clone(), difference))
+        };
+        Self(new.iter().filter_map(difference).collect())
+    }
+
+    fn words(&self, key: &str, why: &Changed) -> String {
+        let told = |fallback: String| self.0.get(key).cloned().unwrap_or(fallback);
+        match why {
+            Changed::Type { from, to } => format!("its type changed from `{from}` to `{to}`"),
+            Changed::Size { name, from, to } => {
+                told(format!("`{name}` changed from {from} to {to} bytes"))
+            }
+            Changed::Layout { name } => told(format!("the layout of `{name}` changed")),
+            Changed::Unknown { name } => {
+                format!("the layout of `{name}` could not be compared, `-v` tells why")
+            }
+            Changed::Version { from, to } => format!("version {from} → {to}"),
+            Changed::NewWorker { .. } => {
+                "it has no serde to be carried over to a new worker with".to_owned()
+            }
+        }
+    }
+}
+
+/// The states that kept their values, to stand in the line of the swap.
+pub(super) fn kept(states: &[StateOutcome]) -> Option<String> {
+    let kept = states
+        .iter()
+        .filter(|state| matches!(state.outcome, Outcome::Kept { .. }));
+    let names: Vec<&str> = kept.map(|state| name_of(&state.key)).collect();
+    match names.len() {
+        0 => None,
+        all if all <= NAMED => Some(format!("kept {}", names.join(", "))),
+        all => Some(format!(
+            "kept {} and {} more states",
+            names[..NAMED].join(", "),
+            all - NAMED
+        )),
+    }
+}
+
+/// A line for each state that did not just keep its value.
+pub(super) fn outcomes(terminal: &Terminal, states: &[StateOutcome], differences: &Differences) {
+    for StateOutcome { key, outcome } in states {
+        let name = name_of(key);
+        match outcome {
+            Outcome::Created
+            | Outcome::Kept {
+                initialiser_changed: false,
+            } => {}
+            Outcome::Kept {
+                initialiser_changed: true,
+            } => terminal.note(format_args!(
+                "state `{name}` keeps its value, though its initialiser was edited; `cargo kt state clear {name}` takes the new one"
+            )),
+            Outcome::Migrated {
+                why,
+                bytes,
+                elapsed_us,
+            } => terminal.status(
+                "Migrated",
+                format_args!(
+                    "{name} ({}) in {}: {}",
+                    text::bytes(*bytes),
+                    text::duration(Duration::from_micros(*elapsed_us)),
+                    differences.words(key, why)
+                ),
+            ),
+            Outcome::Carried { bytes } => terminal.status(
+                "Carried",
+                format_args!("{name} ({}) over to the new worker", text::bytes(*bytes)),
+            ),
+            Outcome::Reset { why } => terminal.warning(format_args!(
+                "state `{name}` was reset to its initial value: {}",
+                differences.words(key, why)
+            )),
+            Outcome::Removed { size } => terminal.note(format_args!(
+                "state `{name}` ({} and what it points at) is gone from the program; its value is set aside until \
+                 `cargo kt state drop {name}`",
+                text::bytes(*size)
+            )),
+        }
+    }
+}
+
+/// Why a generation was refused for a state's sake; none for other refusals.
+pub(in crate::command) fn refusal(
+    refused: &SwapRefused,
+    differences: &Differences,
+) -> Option<String> {
+    match refused {
+        SwapRefused::WouldReset(states) => {
+            let states: Vec<String> = states
+                .iter()
+                .map(|(key, why)| {
+                    let why = differences.words(key, why);
+                    format!("  `{}`: {why}", name_of(key))
+                })
+                .collect();
+            Some(format!(
+                "it would reset what `--keep-state` keeps:\n{}\nhelp: with `Serialize` and `Deserialize` on its type a state is \
+                 migrated; without `--keep-state` it is reset",
+                states.join("\n")
+            ))
+        }
+        SwapRefused::Busy {
+            states,
+            calls,
+            after_ms,
+        } => {
+            let names: Vec<String> = states
+                .iter()
+                .map(|key| format!("`{}`", name_of(key)))
+                .collect();
+            let names = match names.is_empty() {
+                true => "the states".to_owned(),
+                false => names.join(", "),
+            };
+            let after = text::duration(Duration::from_millis(*after_ms));
+            let who = match calls[..] {
+                [] => "a lock was held by work in the background, or nothing moved,".to_owned(),
+                _ => format!("{} still ran", functions(calls)),
+            };
+            Some(format!(
+                "{names} could not be migrated: {who} after {after}\nhelp: `--state-timeout` sets how long to wait"
+            ))
+        }
+        SwapRefused::NotMigrated { key, path, reason } => {
+            let name = name_of(key);
+            let at = match path.is_empty() {
+                true => String::new(),
+                false => format!(" at `{path}`"),
+            };
+            Some(format!(
+                "state `{name}` could not be migrated{at}: {reason}\nhelp: `#[serde(default)]`, `#[serde(alias = …)]` and \
+                 `#[kt::state(migrate = …)]` say what is to become of it; `cargo kt state clear {name}` gives it up"
+            ))
+        }
+        _ => None,
+    }
+}
+
+fn functions(calls: &[String]) -> String {
+    let names: Vec<String> = calls.iter().map(|call| format!("`{call}`")).collect();
+    names.join(", ")
+}

@@ -1,0 +1,45 @@
+//! Reads what stands in the attribute's parentheses.
+
+use syn::parse::{Parse, ParseStream};
+use syn::{Error, Ident, LitInt, Path, Result, Token};
+
+/// `#[kt::state(version = 2, migrate = path::to::fn)]`
+#[derive(Default)]
+pub struct Arguments {
+    /// The developer's count of what the value means: another one forces a migration of an unchanged type.
+    pub version: Option<LitInt>,
+    /// Makes the new value of the former one.
+    pub migrate: Option<Path>,
+}
+
+impl Parse for Arguments {
+    fn parse(input: ParseStream<'_>) -> Result<Arguments> {
+        let mut arguments = Arguments::default();
+        while !input.is_empty() {
+            let name: Ident = input.parse()?;
+            let twice = || Error::new_spanned(&name, format!("`{name}` is given twice"));
+            if name == "version" {
+                input.parse::<Token![=]>()?;
+                let version: LitInt = input.parse()?;
+                version.base10_parse::<u64>()?;
+                if arguments.version.replace(version).is_some() {
+                    return Err(twice());
+                }
+            } else if name == "migrate" {
+                input.parse::<Token![=]>()?;
+                if arguments.migrate.replace(input.parse()?).is_some() {
+                    return Err(twice());
+                }
+            } else {
+                return Err(Error::new_spanned(
+                    &name,
+                    "`#[kt::state]` takes `version = NUMBER` and `migrate = FUNCTION`",
+                ));
+            }
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(arguments)
+    }
+}

@@ -1,0 +1,240 @@
+//! Where a state's value lies: most states are a lock or a cell around what they are about. Such a value can be read, and
+//! replaced, in whatever state the cell is, without waiting for ever.
+
+use std::{
+    sync::{LazyLock, Mutex, OnceLock, PoisonError, RwLock, TryLockError},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How often a lock is tried that somebody holds.
+const RETRY: Duration = Duration::from_millis(1);
+
+/// Somebody held the lock all the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held;
+
+/// How a value was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    Sound,
+    /// A panic happened while its lock was held.
+    Poisoned,
+}
+
+/// A type that holds a value which is what the state is about.
+pub trait Cell: Sized + 'static {
+    type Value;
+
+    /// Whether [`replace`](Self::replace) can be called: some kinds keep for ever what they were once given.
+    const REPLACEABLE: bool;
+
+    /// Shows the value, if there is one, waiting for a lock until then at the latest.
+    fn look(&self, until: Instant, see: &mut dyn FnMut(&Self::Value, Found)) -> Result<(), Held>;
+
+    /// A cell with this value, poisoned as that of which it was read.
+    fn with(value: Self::Value, found: Found) -> Self;
+
+    /// Puts another cell's value in the place of this one's, which is returned to be dropped outside of the lock.
+    fn replace(&self, other: Self, until: Instant) -> Result<Self::Value, Held>;
+}
+
+/// Tries until it succeeds or the time is over.
+fn until<G>(end: Instant, mut attempt: impl FnMut() -> Option<G>) -> Result<G, Held> {
+    loop {
+        if let Some(guard) = attempt() {
+            return Ok(guard);
+        }
+        if Instant::now() >= end {
+            return Err(Held);
+        }
+        thread::sleep(RETRY);
+    }
+}
+
+fn found<G>(tried: Result<G, TryLockError<G>>) -> Option<(G, Found)> {
+    match tried {
+        Ok(guard) => Some((guard, Found::Sound)),
+        Err(TryLockError::Poisoned(poisoned)) => Some((poisoned.into_inner(), Found::Poisoned)),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}
+
+/// Poisons what `lock` locks, without the words of a panic.
+fn poison<G>(lock: impl FnOnce() -> G) {
+    let poisoned = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let _guard = lock();
+        std::panic::resume_unwind(Box::new(()));
+    }));
+    debug_assert!(poisoned.is_err());
+}
+
+impl<V: 'static> Cell for Mutex<V> {
+    type Value = V;
+
+    const REPLACEABLE: bool = true;
+
+    fn look(&self, end: Instant, see: &mut dyn FnMut(&V, Found)) -> Result<(), Held> {
+        let (guard, found) = until(end, || found(self.try_lock()))?;
+        see(&guard, found);
+        Ok(())
+    }
+
+    fn with(value: V, found: Found) -> Self {
+        let mutex = Self::new(value);
+        if found == Found::Poisoned {
+            poison(|| mutex.lock());
+        }
+        mutex
+    }
+
+    fn replace(&self, other: Self, end: Instant) -> Result<V, Held> {
+        let (mut guard, _) = until(end, || found(self.try_lock()))?;
+        self.clear_poison();
+        let other = other.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(std::mem::replace(&mut *guard, other))
+    }
+}
+
+impl<V: 'static> Cell for RwLock<V> {
+    type Value = V;
+
+    const REPLACEABLE: bool = true;
+
+    fn look(&self, end: Instant, see: &mut dyn FnMut(&V, Found)) -> Result<(), Held> {
+        let (guard, found) = until(end, || found(self.try_read()))?;
+        see(&guard, found);
+        Ok(())
+    }
+
+    fn with(value: V, found: Found) -> Self {
+        let lock = Self::new(value);
+        if found == Found::Poisoned {
+            poison(|| lock.write());
+        }
+        lock
+    }
+
+    fn replace(&self, other: Self, end: Instant) -> Result<V, Held> {
+        let (mut guard, _) = until(end, || found(self.try_write()))?;
+        self.clear_poison();
+        let other = other.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(std::mem::replace(&mut *guard, other))
+    }
+}
+
+impl<V: 'static> Cell for OnceLock<V> {
+    type Value = V;
+
+    const REPLACEABLE: bool = false;
+
+    fn look(&self, _: Instant, see: &mut dyn FnMut(&V, Found)) -> Result<(), Held> {
+        if let Some(value) = self.get() {
+            see(value, Found::Sound);
+        }
+        Ok(())
+    }
+
+    fn with(value: V, _: Found) -> Self {
+        Self::from(value)
+    }
+
+    fn replace(&self, _: Self, _: Instant) -> Result<V, Held> {
+        unreachable!("it is not replaceable")
+    }
+}
+
+/// Only with the function that a static's type has, where it is not written out.
+impl<V: 'static> Cell for LazyLock<V, fn() -> V> {
+    type Value = V;
+
+    const REPLACEABLE: bool = false;
+
+    fn look(&self, _: Instant, see: &mut dyn FnMut(&V, Found)) -> Result<(), Held> {
+        if let Some(value) = Self::get(self) {
+            see(value, Found::Sound);
+        }
+        Ok(())
+    }
+
+    fn with(value: V, _: Found) -> Self {
+        thread_local! {
+            static VALUE: std::cell::RefCell<Option<Box<dyn std::any::Any>>> = const { std::cell::RefCell::new(None) };
+        }
+        let lazy: Self = Self::new(|| {
+            let value = VALUE.with_borrow_mut(Option::take);
+            let value = value.and_then(|value| value.downcast::<V>().ok());
+            *value.unwrap_or_else(|| unreachable!("it is forced where its value was left"))
+        });
+        VALUE.set(Some(Box::new(value)));
+        Self::force(&lazy);
+        lazy
+    }
+
+    fn replace(&self, _: Self, _: Instant) -> Result<V, Held> {
+        unreachable!("it is not replaceable")
+    }
+}
+
+impl<V: 'static> Cell for tokio::sync::Mutex<V> {
+    type Value = V;
+
+    const REPLACEABLE: bool = true;
+
+    fn look(&self, end: Instant, see: &mut dyn FnMut(&V, Found)) -> Result<(), Held> {
+        let guard = until(end, || self.try_lock().ok())?;
+        see(&guard, Found::Sound);
+        Ok(())
+    }
+
+    fn with(value: V, _: Found) -> Self {
+        Self::new(value)
+    }
+
+    fn replace(&self, other: Self, end: Instant) -> Result<V, Held> {
+        let mut guard = until(end, || self.try_lock().ok())?;
+        Ok(std::mem::replace(&mut *guard, other.into_inner()))
+    }
+}
+
+impl<V: 'static> Cell for tokio::sync::RwLock<V> {
+    type Value = V;
+
+    const REPLACEABLE: bool = true;
+
+    fn look(&self, end: Instant, see: &mut dyn FnMut(&V, Found)) -> Result<(), Held> {
+        let guard = until(end, || self.try_read().ok())?;
+        see(&guard, Found::Sound);
+        Ok(())
+    }
+
+    fn with(value: V, _: Found) -> Self {
+        Self::new(value)
+    }
+
+    fn replace(&self, other: Self, end: Instant) -> Result<V, Held> {
+        let mut guard = until(end, || self.try_write().ok())?;
+        Ok(std::mem::replace(&mut *guard, other.into_inner()))
+    }
+}
+
+impl<V: 'static> Cell for tokio::sync::OnceCell<V> {
+    type Value = V;
+
+    const REPLACEABLE: bool = false;
+
+    fn look(&self, _: Instant, see: &mut dyn FnMut(&V, Found)) -> Result<(), Held> {
+        if let Some(value) = self.get() {
+            see(value, Found::Sound);
+        }
+        Ok(())
+    }
+
+    fn with(value: V, _: Found) -> Self {
+        Self::new_with(Some(value))
+    }
+
+    fn replace(&self, _: Self, _: Instant) -> Result<V, Held> {
+        unreachable!("it is not replaceable")
+    }
+}

@@ -1,0 +1,157 @@
+//! What can be asked about states, besides what a swap does to them: `cargo kt state`.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Generation, control::Outcome};
+pub use crate::state::format;
+
+/// How a swap is to treat states.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateOptions {
+    /// Refuse a generation that would reset a state.
+    pub keep: bool,
+    /// How long calls in flight may hold a migration up, milliseconds; also how long it may stand still.
+    pub patience_ms: u64,
+}
+
+impl Default for StateOptions {
+    fn default() -> Self {
+        Self {
+            keep: false,
+            patience_ms: super::limits::MIGRATION.as_millis() as u64,
+        }
+    }
+}
+
+/// One question or order. A key is a state's whole one, or an end of it that fits one state only: `NAME`, `module::NAME`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum StateRequest {
+    List,
+    Get {
+        key: String,
+    },
+    /// Gives a state a value that a person wrote, in the [format] of states.
+    Set {
+        key: String,
+        value: Vec<u8>,
+    },
+    /// Back to the initial value: these states, or all that the program has.
+    Clear {
+        keys: Vec<String>,
+    },
+    /// Forgets values that were set aside: these, or all.
+    Drop {
+        keys: Vec<String>,
+    },
+    /// Writes every state that has serde to a new file of the worker's machine. `hold`: takes no call until [`Release`](Self::Release).
+    Save {
+        file: PathBuf,
+        hold: bool,
+    },
+    /// Gives states the values of such a file, all or none.
+    Load {
+        file: PathBuf,
+    },
+    Release,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum StateAnswer {
+    List(Vec<StateInfo>),
+    Value(Shown),
+    /// Of the states that it was done to, keys.
+    Done(Vec<String>),
+    Moved(Moved),
+}
+
+/// What a saved file has, or what was taken from one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
+    pub keys: Vec<String>,
+    /// Those that were left out: states without serde when saving, states that the program does not have when loading.
+    pub left: Vec<String>,
+    pub bytes: u64,
+}
+
+/// A state as the worker knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateInfo {
+    pub key: String,
+    /// As written in the source.
+    pub type_tokens: String,
+    pub file: String,
+    pub line: u32,
+    /// Of the type itself, without what it points at; bytes.
+    pub size: u64,
+    /// Of the encoded value: a measure of what it holds. `None`: it has no serde, a lock is held, or it takes too long to tell.
+    pub encoded: Option<u64>,
+    /// The generation that made the value.
+    pub generation: Generation,
+    /// Of the latest swap.
+    pub outcome: Outcome,
+    /// The program has it; else it is set aside.
+    pub declared: bool,
+    /// It can be migrated, shown as JSON, set, saved.
+    pub serde: bool,
+}
+
+/// A value in the best form that its type allows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Shown {
+    /// In the format of states, for a person.
+    Encoded(Vec<u8>),
+    /// It has no value yet.
+    Empty,
+    Debug(String),
+    /// Neither serde nor Debug.
+    Opaque,
+}
+
+/// Why it was not done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StateRefused {
+    NoWorker,
+    Unknown {
+        key: String,
+        nearest: Option<String>,
+    },
+    /// Several states end so.
+    Ambiguous {
+        key: String,
+        keys: Vec<String>,
+    },
+    /// Its type has no serde.
+    NoSerde {
+        key: String,
+        type_tokens: String,
+    },
+    /// It is part of the program: only values that were set aside can be dropped.
+    InUse {
+        key: String,
+    },
+    /// A lock was held, or calls ran, for too long.
+    Busy {
+        key: Option<String>,
+        calls: Vec<String>,
+        after_ms: u64,
+    },
+    Failed {
+        key: String,
+        /// Where in the value.
+        path: String,
+        reason: String,
+    },
+    TooLarge {
+        limit: u64,
+    },
+    /// The file is none, or cannot be read or written.
+    File {
+        reason: String,
+    },
+    /// The worker ended or did not answer.
+    Lost {
+        reason: String,
+    },
+}

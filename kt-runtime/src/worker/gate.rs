@@ -1,0 +1,146 @@
+//! Lets calls in, and keeps new ones waiting while a value is moved that they could change.
+
+use std::{
+    collections::BTreeSet,
+    pin::pin,
+    sync::{
+        Arc, Condvar, Mutex, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::sync::Notify;
+
+use super::generation::Loaded;
+use crate::function::path_of;
+
+#[derive(Default)]
+pub(super) struct Gate {
+    closed: AtomicBool,
+    /// Calls that have passed it and not ended.
+    inside: AtomicU64,
+    opened: Notify,
+    left: Condvar,
+    /// Held while `left` is told or waited for.
+    leaving: Mutex<()>,
+    /// Whose functions may be running, for their names.
+    generations: Mutex<Vec<Weak<Loaded>>>,
+}
+
+/// A call that has passed the gate.
+pub(super) struct Inside<'a>(&'a Gate);
+
+/// Nobody passes while it is there.
+pub(super) struct Closed<'a> {
+    gate: &'a Gate,
+    since: Instant,
+}
+
+/// Functions that were still running when patience ended.
+#[derive(Debug)]
+pub(super) struct Running(pub(super) Vec<String>);
+
+impl Gate {
+    /// Passes, waiting for as long as the gate is closed.
+    pub(super) async fn enter(&self) -> Inside<'_> {
+        loop {
+            let mut opened = pin!(self.opened.notified());
+            // From here on an opening is not missed.
+            opened.as_mut().enable();
+            // Counted first: whoever closes either sees this call or is seen by it.
+            self.inside.fetch_add(1, Ordering::SeqCst);
+            let inside = Inside(self);
+            if !self.closed.load(Ordering::SeqCst) {
+                return inside;
+            }
+            drop(inside);
+            opened.await;
+        }
+    }
+
+    /// Closes, and waits on this thread until all who are inside have left.
+    pub(super) fn close(&self, patience: Duration) -> Result<Closed<'_>, Running> {
+        let since = Instant::now();
+        self.closed.store(true, Ordering::SeqCst);
+        let closed = Closed { gate: self, since };
+        let leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
+        let still = |_: &mut ()| self.inside.load(Ordering::SeqCst) > 0;
+        let (leaving, _) = self
+            .left
+            .wait_timeout_while(leaving, patience, still)
+            .unwrap_or_else(PoisonError::into_inner);
+        drop(leaving);
+        if self.inside.load(Ordering::SeqCst) > 0 {
+            return Err(Running(self.running()));
+        }
+        Ok(closed)
+    }
+
+    /// Notes a generation whose functions may run from now on.
+    pub(super) fn serves(&self, loaded: &Arc<Loaded>) {
+        let mut generations = self
+            .generations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        generations.retain(|generation| generation.strong_count() > 0);
+        generations.push(Arc::downgrade(loaded));
+    }
+
+    pub(super) fn running(&self) -> Vec<String> {
+        let generations = self
+            .generations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let live = generations.iter().filter_map(Weak::upgrade);
+        let names: BTreeSet<String> = live
+            .flat_map(|loaded| {
+                loaded
+                    .running()
+                    .map(path_of)
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        names.into_iter().collect()
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        let last = self.0.inside.fetch_sub(1, Ordering::SeqCst) == 1;
+        if last && self.0.closed.load(Ordering::SeqCst) {
+            let _leaving = self
+                .0
+                .leaving
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            self.0.left.notify_all();
+        }
+    }
+}
+
+impl Closed<'_> {
+    pub(super) fn elapsed(&self) -> Duration {
+        self.since.elapsed()
+    }
+
+    /// Leaves it closed after this guard.
+    pub(super) fn keep(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Gate {
+    /// Opens what [`Closed::keep`] left closed.
+    pub(super) fn open(&self) {
+        self.closed.store(false, Ordering::SeqCst);
+        self.opened.notify_waiters();
+    }
+}
+
+impl Drop for Closed<'_> {
+    fn drop(&mut self) {
+        self.gate.open();
+    }
+}

@@ -1,0 +1,150 @@
+//! What a swap will do to each state, decided before any is touched.
+
+use std::{
+    collections::{HashMap, HashSet},
+    ptr::NonNull,
+};
+
+use super::{Held, NewState, Registry};
+use crate::{
+    function::path_of,
+    state::StateDescriptor,
+    wire::control::{Changed, Outcome},
+};
+
+/// What is to become of all states.
+pub(in crate::worker) struct Plan {
+    pub(super) decisions: Vec<Decision>,
+    /// Values that were made for states, by key; none for a cell that had no value.
+    pub(super) values: HashMap<&'static str, Option<NonNull<()>>>,
+}
+
+/// What is to become of one.
+pub(in crate::worker) struct Decision {
+    pub(super) key: &'static str,
+    pub(super) outcome: Outcome,
+    /// None for a state that is gone.
+    pub(super) new: Option<NewState>,
+}
+
+impl Plan {
+    /// States that would lose their value.
+    pub(in crate::worker) fn resets(&self) -> Vec<(String, Changed)> {
+        let lost = |decision: &Decision| match &decision.outcome {
+            Outcome::Reset { why } => Some((decision.key.to_owned(), why.clone())),
+            _ => None,
+        };
+        self.decisions.iter().filter_map(lost).collect()
+    }
+
+    /// Keys of the states to migrate.
+    pub(in crate::worker) fn migrations(&self) -> Vec<String> {
+        let moved = |decision: &&Decision| matches!(decision.outcome, Outcome::Migrated { .. });
+        let decisions = self.decisions.iter().filter(moved);
+        decisions.map(|decision| decision.key.to_owned()).collect()
+    }
+}
+
+impl Registry {
+    /// # Errors
+    /// If two states have one name.
+    pub(in crate::worker) fn decide(&mut self, states: Vec<NewState>) -> Result<Plan, String> {
+        let mut names: HashMap<_, &StateDescriptor> = HashMap::new();
+        for new in &states {
+            let key = new.descriptor.key;
+            if let Some(other) = names.insert(key, new.descriptor) {
+                let [one, two] =
+                    [other, new.descriptor].map(|it| format!("{}:{}", it.file, it.line));
+                return Err(format!(
+                    "two states have the name {}: at {one} and {two}",
+                    path_of(key)
+                ));
+            }
+        }
+        let names: HashSet<_> = names.into_keys().collect();
+        let mut decisions = Vec::new();
+        for new in states {
+            self.note(new.descriptor);
+            let outcome = match self.held.get(new.descriptor.key) {
+                None => Outcome::Created,
+                Some(held) => held.outcome(&new),
+            };
+            decisions.push(Decision {
+                key: new.descriptor.key,
+                outcome,
+                new: Some(new),
+            });
+        }
+        let gone = |held: &&Held| held.declared && !names.contains(held.descriptor.key);
+        decisions.extend(self.held.values().filter(gone).map(|held| Decision {
+            key: held.descriptor.key,
+            outcome: Outcome::Removed {
+                size: held.descriptor.size as u64,
+            },
+            new: None,
+        }));
+        decisions.sort_by_key(|decision| decision.key);
+        Ok(Plan {
+            decisions,
+            values: HashMap::new(),
+        })
+    }
+}
+
+impl Held {
+    fn outcome(&self, new: &NewState) -> Outcome {
+        let Some(why) = self.change(new) else {
+            return Outcome::Kept {
+                initialiser_changed: self.initialiser != new.descriptor.initialiser,
+            };
+        };
+        let into = new.descriptor.migrate.is_some() || (new.descriptor.abilities)().codec.is_some();
+        if self.abilities.codec.is_some() && into {
+            Outcome::Migrated {
+                why,
+                bytes: 0,
+                elapsed_us: 0,
+            }
+        } else {
+            Outcome::Reset { why }
+        }
+    }
+
+    /// Why the value cannot be seen through the new handle; `None` if it can.
+    fn change(&self, new: &NewState) -> Option<Changed> {
+        let (old, layout) = (self.descriptor, new.layout.as_deref());
+        let new = new.descriptor;
+        if std::ptr::eq(old, new) {
+            return None;
+        }
+        let same_size = (old.size, old.align) == (new.size, new.align);
+        let (known, equal) = match (self.layout.as_deref(), layout) {
+            (Some(old), Some(new)) => (true, old == new),
+            _ => (false, false),
+        };
+        let name = new.type_tokens.to_owned();
+        if old.version != new.version {
+            Some(Changed::Version {
+                from: old.version,
+                to: new.version,
+            })
+        } else if same_size && equal {
+            None
+        } else if old.type_tokens != new.type_tokens {
+            Some(Changed::Type {
+                from: old.type_tokens.to_owned(),
+                to: name,
+            })
+        } else if !same_size {
+            Some(Changed::Size {
+                name,
+                from: old.size as u64,
+                to: new.size as u64,
+            })
+        } else if known {
+            Some(Changed::Layout { name })
+        } else {
+            Some(Changed::Unknown { name })
+        }
+    }
+}

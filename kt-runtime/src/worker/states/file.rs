@@ -1,0 +1,209 @@
+//! Saved states: a file that starts with [`MAGIC`], then for each state a header (length and encoding of [`Saved`]) and the
+//! pieces of its value (length and bytes; length 0 after the last), a header of length 0, and a checksum over all of it (FNV-1a,
+//! 64 bits). Numbers are `u64`, little endian.
+
+use std::{
+    fs::File,
+    io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::wire::{codec, limits, state::StateRefused};
+
+const MAGIC: &[u8; 16] = b"kt states 1\n\0\0\0\0";
+
+/// A state in a file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Saved {
+    pub(super) key: String,
+    pub(super) type_tokens: String,
+    pub(super) version: u64,
+    pub(super) layout: Option<String>,
+    /// Set when read: of its value's encoding, and where that starts.
+    #[serde(skip)]
+    pub(super) bytes: u64,
+    #[serde(skip)]
+    start: u64,
+}
+
+impl Saved {
+    pub(super) fn new(key: &str, type_tokens: &str, version: u64, layout: Option<String>) -> Self {
+        Self {
+            key: key.to_owned(),
+            type_tokens: type_tokens.to_owned(),
+            version,
+            layout,
+            bytes: 0,
+            start: 0,
+        }
+    }
+}
+
+/// A file that is being written.
+pub(super) struct Writer {
+    file: BufWriter<File>,
+    sum: u64,
+    pub(super) bytes: u64,
+}
+
+impl Writer {
+    pub(super) fn create(path: &Path) -> io::Result<Self> {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let mut options = File::options();
+        // It holds whatever the user's states do.
+        let file = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)?;
+        let mut writer = Self {
+            file: BufWriter::new(file),
+            sum: FNV,
+            bytes: 0,
+        };
+        writer.write(MAGIC)?;
+        Ok(writer)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.sum = fnv(self.sum, bytes);
+        self.file.write_all(bytes)
+    }
+
+    fn block(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write(&(bytes.len() as u64).to_le_bytes())?;
+        self.write(bytes)
+    }
+
+    pub(super) fn begin(&mut self, saved: &Saved) -> io::Result<()> {
+        let header = codec::encode(saved, limits::CONTROL).map_err(io::Error::other)?;
+        self.block(&header)
+    }
+
+    pub(super) fn piece(&mut self, piece: &[u8]) -> io::Result<()> {
+        self.bytes += piece.len() as u64;
+        if piece.is_empty() {
+            return Ok(());
+        }
+        self.block(piece)
+    }
+
+    pub(super) fn end(&mut self) -> io::Result<()> {
+        self.block(&[])
+    }
+
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        self.block(&[])?;
+        let sum = self.sum;
+        self.file.write_all(&sum.to_le_bytes())?;
+        self.file.into_inner()?.sync_all()
+    }
+}
+
+/// A file that was found whole.
+pub(super) struct SavedFile {
+    path: PathBuf,
+    pub(super) entries: Vec<Saved>,
+}
+
+impl SavedFile {
+    pub(super) fn open(path: &Path) -> Result<Self, StateRefused> {
+        read_entries(path)
+            .map(|entries| Self {
+                path: path.to_owned(),
+                entries,
+            })
+            .map_err(|error| StateRefused::File {
+                reason: match error.kind() {
+                    io::ErrorKind::UnexpectedEof => "it ends early".to_owned(),
+                    _ => error.to_string(),
+                },
+            })
+    }
+
+    pub(super) fn entry(&self, key: &str) -> Option<&Saved> {
+        self.entries.iter().find(|entry| entry.key == key)
+    }
+
+    /// The pieces of one state's value.
+    pub(super) fn pieces(
+        &self,
+        saved: &Saved,
+    ) -> Result<impl FnMut() -> Option<Vec<u8>> + Send + use<>, StateRefused> {
+        let open = || {
+            let mut file = BufReader::new(File::open(&self.path)?);
+            file.seek(SeekFrom::Start(saved.start))?;
+            io::Result::Ok(file)
+        };
+        let mut file = open().map_err(|error| StateRefused::File {
+            reason: error.to_string(),
+        })?;
+        Ok(move || {
+            let piece = block(&mut file, &mut FNV.clone()).ok()?;
+            (!piece.is_empty()).then_some(piece)
+        })
+    }
+}
+
+fn read_entries(path: &Path) -> io::Result<Vec<Saved>> {
+    let mut file = BufReader::new(File::open(path)?);
+    let mut sum = FNV;
+    let mut magic = [0; MAGIC.len()];
+    file.read_exact(&mut magic)?;
+    if magic != *MAGIC {
+        return Err(io::Error::other(
+            "it is no file of saved states, or of another version of kt",
+        ));
+    }
+    sum = fnv(sum, &magic);
+    let mut entries = Vec::new();
+    loop {
+        let header = block(&mut file, &mut sum)?;
+        if header.is_empty() {
+            break;
+        }
+        let mut saved: Saved = codec::decode(&header).map_err(io::Error::other)?;
+        saved.start = file.stream_position()?;
+        loop {
+            let piece = block(&mut file, &mut sum)?;
+            if piece.is_empty() {
+                break;
+            }
+            saved.bytes += piece.len() as u64;
+        }
+        entries.push(saved);
+    }
+    let mut written = [0; 8];
+    file.read_exact(&mut written)?;
+    if u64::from_le_bytes(written) != sum {
+        return Err(io::Error::other(
+            "it was damaged: its checksum is not that of its content",
+        ));
+    }
+    Ok(entries)
+}
+
+fn block(file: &mut impl Read, sum: &mut u64) -> io::Result<Vec<u8>> {
+    let mut length = [0; 8];
+    file.read_exact(&mut length)?;
+    *sum = fnv(*sum, &length);
+    let length = u64::from_le_bytes(length);
+    let mut bytes = Vec::new();
+    // No more than is there: a wrong length must not take memory.
+    if file.take(length).read_to_end(&mut bytes)? as u64 != length {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    *sum = fnv(*sum, &bytes);
+    Ok(bytes)
+}
+
+/// FNV-1a's start: <http://www.isthe.com/chongo/tech/comp/fnv/>.
+const FNV: u64 = 0xcbf2_9ce4_8422_2325;
+
+fn fnv(sum: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(sum, |sum, byte| {
+        (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}

@@ -1,0 +1,174 @@
+//! Makes the values that a plan asks for, and none if one of them fails.
+
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use super::{
+    Count, Held, Plan, Registry,
+    file::SavedFile,
+    transfer::{self, Source, Stopped},
+};
+use crate::{
+    state::{StateDescriptor, abilities::Made, descriptor::Migrate},
+    wire::{
+        control::{Migrating, Outcome, SwapRefused},
+        state::StateRefused,
+    },
+};
+
+/// What is being migrated, for whoever asks meanwhile.
+#[derive(Debug, Default)]
+pub(in crate::worker) struct Progress(Mutex<Option<(String, Count)>>);
+
+impl Progress {
+    pub(in crate::worker) fn now(&self) -> Option<Migrating> {
+        let progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.as_ref().map(|(key, bytes)| Migrating {
+            key: key.clone(),
+            bytes: bytes.load(Ordering::Relaxed),
+        })
+    }
+
+    fn set(&self, now: Option<(String, Count)>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    }
+}
+
+impl Registry {
+    /// Carries out the plan's migrations. Until it is applied nobody sees the new values.
+    ///
+    /// # Errors
+    /// If one fails: then none has happened.
+    pub(in crate::worker) fn migrate(
+        &mut self,
+        plan: &mut Plan,
+        patience: Duration,
+    ) -> Result<(), SwapRefused> {
+        let mut made: HashMap<&'static str, Made> = HashMap::new();
+        for decision in &mut plan.decisions {
+            let Outcome::Migrated {
+                bytes, elapsed_us, ..
+            } = &mut decision.outcome
+            else {
+                continue;
+            };
+            let (Some(held), Some(new)) = (self.held.get(decision.key), &decision.new) else {
+                continue;
+            };
+            let started = Instant::now();
+            let moved = Arc::new(AtomicU64::new(0));
+            self.progress
+                .set(Some((decision.key.to_owned(), Arc::clone(&moved))));
+            let value = held.to_type_of(new.descriptor, patience, &moved);
+            self.progress.set(None);
+            let value = value.map_err(|stopped| refused(decision.key, stopped, patience))?;
+            *bytes = moved.load(Ordering::Relaxed);
+            *elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+            made.insert(decision.key, value);
+        }
+        // From here on nothing can fail, so what was made is there to stay.
+        plan.values
+            .extend(made.into_iter().map(|(key, made)| (key, made.leak())));
+        Ok(())
+    }
+
+    /// Gives new states the values that a former worker saved.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or one of them does not fit.
+    pub(in crate::worker) fn restore(
+        &mut self,
+        plan: &mut Plan,
+        file: &Path,
+    ) -> Result<(), SwapRefused> {
+        let unreadable =
+            |refused: StateRefused| SwapRefused::Load(format!("the saved states: {refused:?}"));
+        let file = SavedFile::open(file).map_err(unreadable)?;
+        let mut made: HashMap<&'static str, Made> = HashMap::new();
+        for decision in &mut plan.decisions {
+            let (Some(new), Some(saved)) = (&decision.new, file.entry(decision.key)) else {
+                continue;
+            };
+            if decision.outcome != Outcome::Created {
+                continue;
+            }
+            let descriptor = new.descriptor;
+            let same = saved.version == descriptor.version && saved.layout == new.layout;
+            let Some(decode) = decoder(descriptor, same) else {
+                continue;
+            };
+            let value = transfer::decoded(decode, file.pieces(saved).map_err(unreadable)?)
+                .map_err(|stopped| refused(decision.key, stopped, Duration::ZERO))?;
+            decision.outcome = Outcome::Carried { bytes: saved.bytes };
+            made.insert(decision.key, value);
+        }
+        plan.values
+            .extend(made.into_iter().map(|(key, made)| (key, made.leak())));
+        Ok(())
+    }
+
+    /// Takes the values out of cells that nobody is to find them in any more, as far as the cells let them go.
+    pub(super) fn empty(&self, old: Vec<Held>) {
+        for held in old {
+            if let Some(replace) = held.abilities.replace {
+                let initial = self.again(held.descriptor);
+                // A destructor of the user's runs, and may panic; a lock that is held by background work keeps its value.
+                let _ = crate::call::catch(|| {
+                    // SAFETY: both are of the type of `held.descriptor`.
+                    unsafe { replace(held.value, initial, Instant::now()) }
+                });
+            }
+        }
+    }
+}
+
+/// How a value comes to be of a descriptor's type: the developer's own way if it has changed and there is one.
+pub(super) fn decoder(new: &StateDescriptor, same: bool) -> Option<Migrate> {
+    match new.migrate {
+        Some(migrate) if !same => Some(migrate),
+        _ => (new.abilities)().codec.map(|codec| codec.decode),
+    }
+}
+
+impl Held {
+    pub(super) fn source(&self) -> Option<Source> {
+        Some(Source {
+            codec: self.abilities.codec?,
+            value: self.value,
+        })
+    }
+
+    fn to_type_of(
+        &self,
+        new: &StateDescriptor,
+        patience: Duration,
+        moved: &Count,
+    ) -> Result<Made, Stopped> {
+        match (self.source(), decoder(new, false)) {
+            (Some(source), Some(decode)) => transfer::transfer(source, decode, patience, moved),
+            _ => unreachable!("only what can be encoded and decoded is to be migrated"),
+        }
+    }
+}
+
+fn refused(key: &str, stopped: Stopped, patience: Duration) -> SwapRefused {
+    match stopped {
+        Stopped::Stuck => SwapRefused::Busy {
+            states: vec![key.to_owned()],
+            calls: Vec::new(),
+            after_ms: u64::try_from(patience.as_millis()).unwrap_or(u64::MAX),
+        },
+        Stopped::Failed { path, reason } => SwapRefused::NotMigrated {
+            key: key.to_owned(),
+            path,
+            reason,
+        },
+    }
+}

@@ -1,0 +1,356 @@
+//! What `cargo kt state` asks for. All of it happens under the registry's lock, so never during a swap.
+
+use std::{
+    path::Path,
+    sync::mpsc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    Held, Registry,
+    file::{Saved, SavedFile, Writer},
+    migrate::decoder,
+    transfer::{self, Stopped},
+};
+use crate::{
+    function::path_of,
+    state::{
+        abilities::{Made, SOUND},
+        descriptor::Migrate,
+        format::{Decoder, FormatError, Reader},
+    },
+    wire::{
+        limits,
+        state::{Moved, Shown, StateAnswer, StateInfo, StateRefused, StateRequest},
+    },
+};
+
+/// How long a lock may keep a question waiting.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a list waits for a lock.
+const MOMENT: Duration = Duration::from_millis(100);
+/// Up to which size a list tells a value's encoded size, bytes: it is encoded for that.
+const MEASURED: usize = 64 << 20;
+/// Limit of a value that travels in a message.
+const VALUE: usize = limits::WORKER_MESSAGE - 4096;
+
+type Answer = Result<StateAnswer, StateRefused>;
+
+impl Registry {
+    pub(in crate::worker) fn answer(&mut self, request: StateRequest) -> Answer {
+        match request {
+            StateRequest::List => Ok(StateAnswer::List(self.list())),
+            StateRequest::Get { key } => self.find(&key)?.show_value().map(StateAnswer::Value),
+            StateRequest::Set { key, value } => self.set(&key, value),
+            StateRequest::Clear { keys } => self.clear(&keys),
+            StateRequest::Drop { keys } => self.forget(&keys),
+            StateRequest::Save { file, .. } => self.save(&file),
+            StateRequest::Load { file } => self.load(&file),
+            // The gate's affair.
+            StateRequest::Release => Ok(StateAnswer::Done(Vec::new())),
+        }
+    }
+
+    fn list(&self) -> Vec<StateInfo> {
+        let mut all: Vec<_> = self.held.values().map(Held::info).collect();
+        all.sort_by(|one, other| one.key.cmp(&other.key));
+        all
+    }
+
+    /// The state with this key, or the only one whose path ends so.
+    fn find(&self, key: &str) -> Result<&Held, StateRefused> {
+        if let Some(held) = self.held.get(key) {
+            return Ok(held);
+        }
+        let ends = |held: &&Held| {
+            let path = path_of(held.descriptor.key);
+            path == key
+                || path
+                    .strip_suffix(key)
+                    .is_some_and(|rest| rest.ends_with("::"))
+        };
+        let found: Vec<&Held> = self.held.values().filter(ends).collect();
+        match found[..] {
+            [only] => Ok(only),
+            [] => Err(StateRefused::Unknown {
+                key: key.to_owned(),
+                nearest: self.nearest(key),
+            }),
+            _ => {
+                let mut keys: Vec<_> = found
+                    .iter()
+                    .map(|held| held.descriptor.key.to_owned())
+                    .collect();
+                keys.sort();
+                Err(StateRefused::Ambiguous {
+                    key: key.to_owned(),
+                    keys,
+                })
+            }
+        }
+    }
+
+    fn nearest(&self, key: &str) -> Option<String> {
+        let last = |path: &str| path.rsplit("::").next().unwrap_or(path).to_owned();
+        let wanted = last(key);
+        let names = self.held.keys().map(|key| path_of(key));
+        names
+            .map(|path| {
+                (
+                    super::super::generation::edit_distance(&wanted, &last(path)),
+                    path,
+                )
+            })
+            .filter(|(distance, _)| *distance <= wanted.chars().count().max(3) / 3)
+            .min()
+            .map(|(_, path)| path.to_owned())
+    }
+
+    fn set(&mut self, key: &str, value: Vec<u8>) -> Answer {
+        let held = self.find(key)?;
+        let key = held.descriptor.key;
+        let codec = held.abilities.codec.ok_or_else(|| held.no_serde())?;
+        let (told, made) = mpsc::channel();
+        let decode: Migrate = codec.decode;
+        // Of a person's hand, which the worker's own decoding is not.
+        let started = std::thread::Builder::new()
+            .stack_size(crate::state::format::STACK)
+            .spawn(move || {
+                let mut pieces = [vec![SOUND], value].into_iter();
+                let mut more = || pieces.next();
+                let decoded = crate::call::catch(|| {
+                    let mut decoder = Decoder::new(Reader::Person, &mut more);
+                    let made = decode(&mut decoder)?;
+                    decoder.end()?;
+                    Ok::<_, FormatError>(made)
+                });
+                let decoded = match decoded {
+                    Ok(decoded) => decoded.map_err(Stopped::from),
+                    Err(panic) => Err(Stopped::Failed {
+                        path: String::new(),
+                        reason: format!("its `Deserialize` panicked: {}", panic.message),
+                    }),
+                };
+                let _ = told.send(decoded);
+            });
+        started.map_err(|error| StateRefused::Lost {
+            reason: error.to_string(),
+        })?;
+        let made = made.recv().map_err(|error| StateRefused::Lost {
+            reason: error.to_string(),
+        })?;
+        let made = made.map_err(|stopped| refused(key, stopped))?;
+        self.put(key, made)?;
+        Ok(StateAnswer::Done(vec![key.to_owned()]))
+    }
+
+    /// Gives a state another value: in place where its cell can be asked to, so that whoever looks at it sees it, else by
+    /// pointing its handle elsewhere.
+    fn put(&mut self, key: &'static str, made: Made) -> Result<(), StateRefused> {
+        let held = &self.held[key];
+        if let (Some(replace), true) = (held.abilities.replace, made.has_value()) {
+            let value = held.value;
+            // SAFETY: both are of the type of `held.descriptor`.
+            let replaced =
+                crate::call::catch(|| unsafe { replace(value, made, Instant::now() + PATIENCE) });
+            return match replaced {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(_)) => Err(refused(key, Stopped::Stuck)),
+                Err(panic) => Err(StateRefused::Failed {
+                    key: key.to_owned(),
+                    path: String::new(),
+                    reason: format!(
+                        "it has its new value, and the destructor of the old one panicked: {}",
+                        panic.message
+                    ),
+                }),
+            };
+        }
+        let descriptor = held.descriptor;
+        let value = made.leak().unwrap_or_else(|| self.fresh(descriptor));
+        if let Some(held) = self.held.get_mut(key) {
+            held.value = value;
+            held.show();
+        }
+        Ok(())
+    }
+
+    fn clear(&mut self, keys: &[String]) -> Answer {
+        let mut chosen = Vec::new();
+        for key in keys {
+            chosen.push(self.find(key)?.descriptor.key);
+        }
+        if keys.is_empty() {
+            let declared = self.held.values().filter(|held| held.declared);
+            chosen.extend(declared.map(|held| held.descriptor.key));
+            chosen.sort_unstable();
+        }
+        for key in &chosen {
+            let descriptor = self.held[key].descriptor;
+            let initial = self.again(descriptor);
+            self.put(key, initial)?;
+            if let Some(held) = self.held.get_mut(key) {
+                held.initialiser = descriptor.initialiser;
+            }
+        }
+        Ok(StateAnswer::Done(
+            chosen.into_iter().map(str::to_owned).collect(),
+        ))
+    }
+
+    fn forget(&mut self, keys: &[String]) -> Answer {
+        let mut chosen = Vec::new();
+        for key in keys {
+            let held = self.find(key)?;
+            if held.declared {
+                return Err(StateRefused::InUse {
+                    key: held.descriptor.key.to_owned(),
+                });
+            }
+            chosen.push(held.descriptor.key);
+        }
+        if keys.is_empty() {
+            let aside = self.held.values().filter(|held| !held.declared);
+            chosen.extend(aside.map(|held| held.descriptor.key));
+            chosen.sort_unstable();
+        }
+        let dropped = chosen.iter().filter_map(|key| self.held.remove(key));
+        let dropped: Vec<Held> = dropped.collect();
+        self.empty(dropped);
+        Ok(StateAnswer::Done(
+            chosen.into_iter().map(str::to_owned).collect(),
+        ))
+    }
+
+    fn save(&self, path: &Path) -> Answer {
+        let unwritable = |error: std::io::Error| StateRefused::File {
+            reason: error.to_string(),
+        };
+        let mut writer = Writer::create(path).map_err(unwritable)?;
+        let mut moved = Moved::default();
+        let mut all: Vec<&Held> = self.held.values().filter(|held| held.declared).collect();
+        all.sort_by_key(|held| held.descriptor.key);
+        for held in all {
+            let key = held.descriptor.key;
+            let Some(source) = held.source() else {
+                moved.left.push(key.to_owned());
+                continue;
+            };
+            let saved = Saved::new(
+                key,
+                held.descriptor.type_tokens,
+                held.descriptor.version,
+                held.layout.clone(),
+            );
+            writer.begin(&saved).map_err(unwritable)?;
+            for piece in transfer::pieces(source, Reader::Program, PATIENCE) {
+                let piece = piece.map_err(|stopped| refused(key, stopped))?;
+                writer.piece(&piece).map_err(unwritable)?;
+            }
+            writer.end().map_err(unwritable)?;
+            moved.keys.push(key.to_owned());
+        }
+        moved.bytes = writer.bytes;
+        writer.finish().map_err(unwritable)?;
+        Ok(StateAnswer::Moved(moved))
+    }
+
+    fn load(&mut self, path: &Path) -> Answer {
+        let file = SavedFile::open(path)?;
+        let mut moved = Moved::default();
+        let mut made = Vec::new();
+        for saved in &file.entries {
+            let held = self.held.get(&*saved.key).filter(|held| held.declared);
+            let decode = held.and_then(|held| {
+                let same = saved.version == held.descriptor.version && saved.layout == held.layout;
+                Some((held.descriptor.key, decoder(held.descriptor, same)?))
+            });
+            let Some((key, decode)) = decode else {
+                moved.left.push(saved.key.clone());
+                continue;
+            };
+            let value = transfer::decoded(decode, file.pieces(saved)?);
+            made.push((key, value.map_err(|stopped| refused(key, stopped))?));
+            moved.bytes += saved.bytes;
+        }
+        for (key, value) in made {
+            self.put(key, value)?;
+            moved.keys.push(key.to_owned());
+        }
+        Ok(StateAnswer::Moved(moved))
+    }
+}
+
+impl Held {
+    fn info(&self) -> StateInfo {
+        let size = |source| {
+            let encoded = transfer::encoded(source, Reader::Program, MOMENT, MEASURED);
+            encoded.ok().flatten().map(|bytes| bytes.len() as u64)
+        };
+        StateInfo {
+            key: self.descriptor.key.to_owned(),
+            type_tokens: self.descriptor.type_tokens.to_owned(),
+            file: self.descriptor.file.to_owned(),
+            line: self.descriptor.line,
+            size: self.descriptor.size as u64,
+            encoded: self.source().and_then(size),
+            generation: self.generation,
+            outcome: self.outcome.clone(),
+            declared: self.declared,
+            serde: self.abilities.codec.is_some(),
+        }
+    }
+
+    fn show_value(&self) -> Result<Shown, StateRefused> {
+        let key = self.descriptor.key;
+        if let Some(source) = self.source() {
+            let encoded = transfer::encoded(source, Reader::Person, PATIENCE, VALUE)
+                .map_err(|stopped| refused(key, stopped))?;
+            // The first byte tells whether a value follows.
+            return match encoded {
+                Some(bytes) if bytes.len() == 1 => Ok(Shown::Empty),
+                Some(mut bytes) => Ok(Shown::Encoded(bytes.split_off(1))),
+                None => Err(StateRefused::TooLarge {
+                    limit: VALUE as u64,
+                }),
+            };
+        }
+        let Some(debug) = self.abilities.debug else {
+            return Ok(Shown::Opaque);
+        };
+        let mut text = String::new();
+        // SAFETY: the value is of the type that the ability belongs to.
+        let shown = crate::call::catch(|| unsafe { debug(self.value, &mut text) });
+        match shown {
+            Ok(Ok(())) if text.len() > VALUE => Err(StateRefused::TooLarge {
+                limit: VALUE as u64,
+            }),
+            Ok(Ok(())) => Ok(Shown::Debug(text)),
+            Ok(Err(_)) => Ok(Shown::Opaque),
+            Err(panic) => Err(StateRefused::Failed {
+                key: key.to_owned(),
+                path: String::new(),
+                reason: format!("its `Debug` panicked: {}", panic.message),
+            }),
+        }
+    }
+
+    fn no_serde(&self) -> StateRefused {
+        StateRefused::NoSerde {
+            key: self.descriptor.key.to_owned(),
+            type_tokens: self.descriptor.type_tokens.to_owned(),
+        }
+    }
+}
+
+fn refused(key: &str, stopped: Stopped) -> StateRefused {
+    let key = key.to_owned();
+    match stopped {
+        Stopped::Stuck => StateRefused::Busy {
+            key: Some(key),
+            calls: Vec::new(),
+            after_ms: u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX),
+        },
+        Stopped::Failed { path, reason } => StateRefused::Failed { key, path, reason },
+    }
+}

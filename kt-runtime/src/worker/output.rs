@@ -198,3 +198,44 @@ impl Listener {
         Some(piece)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{io::pipe, sync::mpsc as std_mpsc};
+
+    use super::*;
+
+    #[test]
+    fn a_drain_takes_all_that_a_pipe_can_hold() {
+        let folder = tempfile::tempdir().unwrap();
+        let ((out, mut to_out), (err, mut to_err)) = (pipe().unwrap(), pipe().unwrap());
+        let full = stdio::pipe_capacity(out.as_fd());
+        let output = Output::start(folder.path(), out.into(), err.into()).unwrap();
+        for round in 1..=20 {
+            to_out.write_all(&vec![b'o'; full]).unwrap();
+            to_err.write_all(b"e").unwrap();
+            assert_eq!(output.drain(), round * (full as u64 + 1));
+        }
+    }
+
+    #[test]
+    fn a_drain_ends_though_somebody_prints_without_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let ((out, mut to_out), (err, _to_err)) = (pipe().unwrap(), pipe().unwrap());
+        let output = Output::start(folder.path(), out.into(), err.into()).unwrap();
+        let (stop, stopped) = std_mpsc::channel::<()>();
+        let printing = thread::spawn(move || {
+            let mut printed = 0;
+            while stopped.try_recv() == Err(std_mpsc::TryRecvError::Empty) {
+                to_out.write_all(&[b'o'; 4096]).unwrap();
+                printed += 4096;
+            }
+            printed
+        });
+        for _ in 0..50 {
+            output.drain();
+        }
+        drop(stop);
+        assert_eq!(printing.join().unwrap(), output.drain());
+    }
+}

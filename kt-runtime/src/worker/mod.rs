@@ -106,6 +106,11 @@ impl InFlight {
         worker.activity.enter();
         Self(worker.clone())
     }
+
+    /// Whether no other call is under way.
+    fn alone(&self) -> bool {
+        self.0.activity.calls.load(Ordering::Acquire) == 1
+    }
 }
 
 impl Drop for InFlight {

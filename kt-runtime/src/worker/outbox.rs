@@ -56,7 +56,8 @@ impl Outbox {
         let output = &finished.running.0.output;
         // Here and not in the connection's task: somebody may hold the lock on standard output for long.
         output.flush();
-        if Answer::fits_at_once(finished.body.len()) {
+        // A call that is alone has nobody to share with, and is answered sooner without the connection's task in between.
+        if !finished.running.alone() && Answer::fits_at_once(finished.body.len()) {
             // Fails with the connection, whose end its calls see by themselves.
             let _ = self.finished.send(finished);
             return Ok(());

@@ -1,5 +1,7 @@
 //! Calls from a driver that `cargo kt run` started to a worker.
 
+use std::collections::HashSet;
+
 use tests::{Fixture, Project, Running};
 
 fn driver(project: &Project) -> Running {
@@ -126,6 +128,31 @@ fn what_a_function_prints_is_on_the_terminal_before_its_result() {
     for line in ["rust out", "c out", "child out", "rust err", "child err"] {
         assert!(logs.stdout.contains(line), "no {line:?} in {logs:?}");
     }
+}
+
+#[test]
+fn what_many_calls_print_at_once_is_on_the_terminal_before_each_result() {
+    let project = Project::of(Fixture::CALLS);
+    let output = project.run_with("sing 64 100").success();
+    let (mut said, mut heard) = (HashSet::new(), 0);
+    for line in output.stdout.lines() {
+        match line.split_once(' ') {
+            Some(("said", line)) => assert!(said.insert(line), "said {line} twice"),
+            Some(("heard", line)) => {
+                assert!(said.contains(line), "heard {line} before it was said");
+                heard += 1;
+            }
+            _ => assert_eq!(line, "sing 64 100: 6400 lines"),
+        }
+    }
+    assert_eq!((said.len(), heard), (6400, 6400));
+}
+
+#[test]
+fn a_lock_on_standard_output_does_not_hold_other_answers_up() {
+    let project = Project::of(Fixture::CALLS);
+    let output = project.run_with("lock").success();
+    assert_eq!(output.answer("lock: "), "held true, let go true");
 }
 
 #[test]

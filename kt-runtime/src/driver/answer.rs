@@ -37,13 +37,13 @@ pub(super) async fn read(
         Err(BodyError::TooLarge(limit)) => return Ok(Err(too_large(limit))),
         Err(BodyError::Http(error)) => return Err(failure(error)),
     };
-    if let Some(position) = number(&head.headers, header::POSITION) {
+    if let Some(position) = number(&head.headers, &header::POSITION) {
         driver.output.printed_up_to(position).await;
     }
     if head.status == StatusCode::OK {
         let wanted = driver.config.generation;
         return Ok(
-            match number(&head.headers, header::GENERATION).map(Generation) {
+            match number(&head.headers, &header::GENERATION).map(Generation) {
                 Some(serving) if serving >= wanted => Ok(body),
                 serving => Err(Error::OldGeneration {
                     function: name(),

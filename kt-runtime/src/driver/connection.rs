@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use tokio::{net::UnixStream, time};
 
 use super::{Driver, answer};
@@ -19,7 +19,7 @@ use crate::{
         WorkerId,
         client::{self, Client},
         codec,
-        data::{CALL, OUTPUT, header, path_segment},
+        data::{CALL, OUTPUT, header, key_value},
         driver::Endpoint,
         http::Body,
         limits,
@@ -149,7 +149,7 @@ impl Heads {
             let timeout = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
             request
                 .headers_mut()
-                .insert(header::TIMEOUT, timeout.into());
+                .insert(&header::TIMEOUT, timeout.into());
         }
         request
     }
@@ -157,12 +157,16 @@ impl Heads {
 
 /// All of a call's head but its timeout.
 fn head(driver: &Driver, function: &'static Function) -> Request<()> {
-    let mut request = client::post(&format!("{CALL}{}", path_segment(function.key)));
+    let mut request = client::post(CALL);
     let headers = request.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(codec::ID));
-    headers.insert(header::GENERATION, driver.config.generation.0.into());
+    // Without a key the worker says that it has no such function, which is so.
+    if let Some(key) = key_value(function.key) {
+        headers.insert(&header::FUNCTION, key);
+    }
+    headers.insert(&header::CONTENT_TYPE, HeaderValue::from_static(codec::ID));
+    headers.insert(&header::GENERATION, driver.config.generation.0.into());
     if let Some(shape) = (function.shape)() {
-        headers.insert(header::SHAPE, shape.into());
+        headers.insert(&header::SHAPE, shape.into());
     }
     request
 }
@@ -177,7 +181,7 @@ pub(super) fn failure(error: h2::Error) -> Failure {
 }
 
 /// A number in a header.
-pub(super) fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
+pub(super) fn number(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
     headers.get(name)?.to_str().ok()?.parse().ok()
 }
 

@@ -67,8 +67,28 @@ pub fn set_close_on_exec(descriptor: BorrowedFd<'_>) -> io::Result<()> {
     }
 }
 
-/// Waits until one of the descriptors can be read or has no writer left.
+/// How many bytes fit in a pipe. `usize::MAX` if the kernel does not say.
+pub fn pipe_capacity(pipe: BorrowedFd<'_>) -> usize {
+    // SAFETY: fcntl on a descriptor that is open for the borrow's time.
+    let capacity = unsafe { libc::fcntl(pipe.as_raw_fd(), libc::F_GETPIPE_SZ) };
+    usize::try_from(capacity).unwrap_or(usize::MAX)
+}
+
+/// Waits until one of the descriptors can be read or has no writer left, or a signal comes.
 pub fn wait_readable(descriptors: [Option<BorrowedFd<'_>>; 2]) -> io::Result<()> {
+    match poll(descriptors, -1) {
+        Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Which of the descriptors can be read or have no writer left.
+pub fn readable(descriptors: [BorrowedFd<'_>; 2]) -> io::Result<[bool; 2]> {
+    poll(descriptors.map(Some), 0)
+}
+
+/// poll(2) for reading, with a timeout in milliseconds.
+fn poll(descriptors: [Option<BorrowedFd<'_>>; 2], timeout: i32) -> io::Result<[bool; 2]> {
     // poll(2) passes over negative descriptors.
     let mut polled = descriptors.map(|fd| libc::pollfd {
         fd: fd.map_or(-1, |fd| fd.as_raw_fd()),
@@ -76,9 +96,10 @@ pub fn wait_readable(descriptors: [Option<BorrowedFd<'_>>; 2]) -> io::Result<()>
         revents: 0,
     });
     // SAFETY: `polled` is an array of that length.
-    let done = unsafe { libc::poll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, -1) };
-    match (done, io::Error::last_os_error()) {
-        (-1, error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
-        _ => Ok(()),
+    let done = unsafe { libc::poll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, timeout) };
+    if done == -1 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(polled.map(|polled| polled.revents != 0))
     }
 }

@@ -40,7 +40,8 @@ pub struct Encoder {
 impl Encoder {
     pub fn new(limit: usize) -> Self {
         Self {
-            bytes: Vec::new(),
+            // Most values are short, and to grow byte by byte to a hundred would be five allocations.
+            bytes: Vec::with_capacity(128),
             limit,
         }
     }
@@ -73,6 +74,8 @@ struct Limited<'a> {
 }
 
 impl Writer for Limited<'_> {
+    // Called for each byte of a `Vec<u8>`, from the user's own object.
+    #[inline]
     fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         if self.encoder.bytes.len() + bytes.len() > self.encoder.limit {
             self.full = true;

@@ -3,9 +3,10 @@
 //!
 //! | request | body | answer |
 //! |---|---|---|
-//! | `POST /call/<key>` with the headers below | arguments | 200 and the result, or a [`Fault`] with its status |
+//! | `POST /call` with the headers below | arguments | 200 and the result, or a [`Fault`] with its status |
 //! | `GET /output` | none | everything that the worker prints from now on, as [`Output`] frames |
 
+use http::{HeaderMap, HeaderValue};
 use serde::{Deserialize, Serialize};
 
 use super::{Generation, WorkerId};
@@ -14,7 +15,7 @@ pub use crate::{
     error::Part,
 };
 
-pub const CALL: &str = "/call/";
+pub const CALL: &str = "/call";
 pub const OUTPUT: &str = "/output";
 
 /// What `cargo kt` itself answers while a driver runs: [`Symbolize`] → `Vec<`[`Symbol`]`>`.
@@ -22,16 +23,21 @@ pub const SYMBOLIZE: &str = "/symbolize";
 
 /// Of requests and answers.
 pub mod header {
+    use http::HeaderName;
+
     /// The codec of the body: [`codec::ID`](crate::wire::codec::ID).
-    pub const CONTENT_TYPE: &str = "content-type";
+    pub static CONTENT_TYPE: HeaderName = http::header::CONTENT_TYPE;
+    /// Request: the function's key. Not in the path, which HPACK never puts into its table (RFC 7541, 6.2.2 leaves that to
+    /// the encoder, and h2 does as nghttp2): there it would travel, and be coded by Huffman, with every call.
+    pub static FUNCTION: HeaderName = HeaderName::from_static("kt-function");
     /// Request: the oldest generation that the caller accepts. Answer: the one that answered.
-    pub const GENERATION: &str = "kt-generation";
+    pub static GENERATION: HeaderName = HeaderName::from_static("kt-generation");
     /// Request: hash of the arguments' and the result's shape.
-    pub const SHAPE: &str = "kt-shape";
+    pub static SHAPE: HeaderName = HeaderName::from_static("kt-shape");
     /// Request: milliseconds until the caller gives up.
-    pub const TIMEOUT: &str = "kt-timeout";
-    /// Answer: the position in the output up to which this call had printed.
-    pub const POSITION: &str = "kt-position";
+    pub static TIMEOUT: HeaderName = HeaderName::from_static("kt-timeout");
+    /// Answer: a position in the output that nothing which the call has printed lies behind.
+    pub static POSITION: HeaderName = HeaderName::from_static("kt-position");
 }
 
 /// A call that did not come to a result of its own.
@@ -96,33 +102,15 @@ pub struct Symbol {
     pub user: bool,
 }
 
-/// A function's key as part of a path: what is not plain in a URI is written as `%XX` (RFC 3986, 2.1).
-pub fn path_segment(key: &str) -> String {
-    let mut segment = String::with_capacity(key.len());
-    for byte in key.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b':' | b'/' | b'.' => {
-                segment.push(byte.into())
-            }
-            _ => segment.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    segment
+/// A function's key as a header's value: as it is, since values may have bytes beyond ASCII (RFC 9110, 5.5). `None`: it has
+/// control characters, which no name in Rust has.
+pub fn key_value(key: &str) -> Option<HeaderValue> {
+    HeaderValue::from_bytes(key.as_bytes()).ok()
 }
 
-/// The key in a path, or nothing if the path is not well formed.
-pub fn key_of(segment: &str) -> Option<String> {
-    let (mut key, mut bytes) = (Vec::with_capacity(segment.len()), segment.bytes());
-    while let Some(byte) = bytes.next() {
-        key.push(match byte {
-            b'%' => {
-                let digit = |byte: u8| char::from(byte).to_digit(16);
-                (digit(bytes.next()?)? << 4 | digit(bytes.next()?)?) as u8
-            }
-            plain => plain,
-        });
-    }
-    String::from_utf8(key).ok()
+/// The key in a request's headers, if there is one and it is text.
+pub fn key_of(headers: &HeaderMap) -> Option<&str> {
+    std::str::from_utf8(headers.get(&header::FUNCTION)?.as_bytes()).ok()
 }
 
 #[cfg(test)]
@@ -130,11 +118,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_key_survives_the_path() {
+    fn every_key_survives_the_headers() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(key_of(&headers), None);
         for key in ["app/bin:app::f", "straße:größe::r#type 100%", ""] {
-            assert_eq!(key_of(&path_segment(key)).as_deref(), Some(key));
+            headers.insert(&header::FUNCTION, key_value(key).unwrap());
+            assert_eq!(key_of(&headers), Some(key));
         }
-        assert_eq!(key_of("%"), None);
-        assert_eq!(key_of("%ff"), None);
+        headers.insert(&header::FUNCTION, HeaderValue::from_bytes(&[0xff]).unwrap());
+        assert_eq!(key_of(&headers), None);
+        assert_eq!(key_value("two\nlines"), None);
     }
 }

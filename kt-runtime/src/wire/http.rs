@@ -10,7 +10,7 @@ pub(super) const STREAM_WINDOW: u32 = 4 << 20;
 pub(super) const CONNECTION_WINDOW: u32 = 64 << 20;
 pub(super) const STREAMS: u32 = 1 << 20;
 /// What h2 may hold for one stream that the peer does not read.
-const CHUNK: usize = 256 << 10;
+pub(super) const CHUNK: usize = 256 << 10;
 
 /// Why a body did not arrive.
 #[derive(Debug)]
@@ -87,9 +87,14 @@ impl BodySender {
         }
         if end {
             // What is left is small enough for h2 to hold until the window has room.
-            self.0.send_data(bytes, true)?;
+            self.send_last(bytes)?;
         }
         Ok(())
+    }
+
+    /// Ends the body with these bytes, which h2 holds until the window has room.
+    pub(super) fn send_last(&mut self, bytes: Bytes) -> Result<(), h2::Error> {
+        self.0.send_data(bytes, true)
     }
 
     /// Resolves when the peer resets the stream.

@@ -1,6 +1,10 @@
 //! The answering end of an HTTP/2 connection.
 
-use std::{future::poll_fn, pin::pin};
+use std::{
+    future::poll_fn,
+    pin::pin,
+    task::{Poll, ready},
+};
 
 use bytes::Bytes;
 use h2::server::{self, SendResponse};
@@ -10,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
     codec,
-    http::{Body, BodySender, CONNECTION_WINDOW, STREAM_WINDOW, STREAMS},
+    http::{Body, BodySender, CHUNK, CONNECTION_WINDOW, STREAM_WINDOW, STREAMS},
     limits,
 };
 
@@ -44,6 +48,27 @@ impl Answer {
         } else {
             sender.send(body, true).await
         }
+    }
+
+    /// Whether [`send_at_once`](Self::send_at_once) takes a body of this length.
+    pub fn fits_at_once(length: usize) -> bool {
+        length <= CHUNK
+    }
+
+    /// As [`send`](Self::send) without waiting: h2 holds what the peer's window has no room for yet. For bodies that
+    /// [fit](Self::fits_at_once).
+    ///
+    /// # Errors
+    /// If the peer is gone or has reset the stream.
+    pub fn send_at_once(
+        self,
+        status: StatusCode,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<(), h2::Error> {
+        let end = body.is_empty();
+        let mut sender = self.begin(status, headers, end)?;
+        if end { Ok(()) } else { sender.send_last(body) }
     }
 
     /// Answers with a status and headers; the body follows.
@@ -100,8 +125,8 @@ impl Answer {
 pub async fn unless_reset<T>(answer: &mut Answer, work: impl Future<Output = T>) -> Option<T> {
     let (mut work, mut reset) = (pin!(work), pin!(answer.reset()));
     poll_fn(|context| {
-        if let std::task::Poll::Ready(value) = work.as_mut().poll(context) {
-            return std::task::Poll::Ready(Some(value));
+        if let Poll::Ready(value) = work.as_mut().poll(context) {
+            return Poll::Ready(Some(value));
         }
         reset.as_mut().poll(context).map(|()| None)
     })
@@ -123,6 +148,9 @@ where
 
 /// As [`serve`]; once `stop` resolves no request is taken any more, and those that were are answered before the end.
 ///
+/// `stop` is polled by the connection's own task, just before the connection: answers that it sends itself leave with the
+/// very next write.
+///
 /// # Errors
 /// If the connection breaks.
 pub async fn serve_until<S, F, W>(
@@ -143,22 +171,22 @@ where
         .handshake(stream)
         .await?;
     let (mut stop, mut stopping) = (pin!(stop), false);
-    while let Some(request) = poll_fn(|context| {
+    poll_fn(|context| {
         if !stopping && stop.as_mut().poll(context).is_ready() {
             stopping = true;
             connection.graceful_shutdown();
         }
-        connection.poll_accept(context)
+        // All requests that are there, before `stop` is asked again: what it sends then goes out together.
+        while let Some(request) = ready!(connection.poll_accept(context)) {
+            let (request, respond) = request?;
+            let (head, body) = request.into_parts();
+            tokio::spawn(handle(Exchange {
+                head,
+                body: Body(body),
+                answer: Answer(respond),
+            }));
+        }
+        Poll::Ready(Ok(()))
     })
     .await
-    {
-        let (request, respond) = request?;
-        let (head, body) = request.into_parts();
-        tokio::spawn(handle(Exchange {
-            head,
-            body: Body(body),
-            answer: Answer(respond),
-        }));
-    }
-    Ok(())
 }

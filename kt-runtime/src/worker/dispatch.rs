@@ -3,9 +3,13 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, request::Parts};
+use http::{HeaderName, StatusCode, request::Parts};
 
-use super::{Worker, generation::Loaded};
+use super::{
+    InFlight, Worker,
+    generation::Loaded,
+    outbox::{Finished, Outbox},
+};
 use crate::{
     call::{catch, catch_async},
     function::{Encoded, Function, Started},
@@ -13,7 +17,7 @@ use crate::{
     wire::{
         Generation,
         codec::{self, CodecError},
-        data::{Fault, Part, header},
+        data::{Fault, Part, header, key_of},
         http::BodyError,
         limits,
         server::{Exchange, unless_reset},
@@ -22,8 +26,12 @@ use crate::{
 
 impl Worker {
     /// Carries a call out and answers it. The caller's reset drops the user's future.
-    pub(super) async fn call(&self, key: &str, exchange: Exchange) -> Result<(), h2::Error> {
-        let _running = self.activity.enter();
+    pub(super) async fn call(
+        self: &Arc<Self>,
+        exchange: Exchange,
+        outbox: Outbox,
+    ) -> Result<(), h2::Error> {
+        let running = InFlight::of(self);
         let Exchange {
             head,
             body,
@@ -44,7 +52,7 @@ impl Worker {
             }
             // From here on the call belongs to one generation, whatever is published while it runs.
             let loaded = self.current().ok_or((Fault::Draining, None))?;
-            let result = invoke(&loaded, key, &head, &args, limit).await;
+            let result = invoke(&loaded, &head, &args, limit).await;
             result
                 .map(|result| (result, loaded.generation))
                 .map_err(|fault| (fault, Some(loaded.generation)))
@@ -53,9 +61,6 @@ impl Worker {
             return Ok(());
         };
 
-        let mut headers = HeaderMap::with_capacity(3);
-        headers.insert(header::POSITION, self.output.drain().into());
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(codec::ID));
         let (status, generation, body) = match carried {
             Ok((result, generation)) => (StatusCode::OK, Some(generation), result),
             // A fault's text is bounded, so it always fits.
@@ -65,20 +70,25 @@ impl Worker {
                 codec::encode(&fault, limits::CONTROL).unwrap_or_default(),
             ),
         };
-        if let Some(generation) = generation {
-            headers.insert(header::GENERATION, generation.0.into());
-        }
-        answer.send(status, headers, body.into()).await
+        outbox
+            .send(Finished {
+                answer,
+                status,
+                generation,
+                body: body.into(),
+                running,
+            })
+            .await
     }
 }
 
 async fn invoke(
     loaded: &Arc<Loaded>,
-    key: &str,
     head: &Parts,
     args: &Bytes,
     limit: usize,
 ) -> Result<Vec<u8>, Fault> {
+    let key = key_of(&head.headers).unwrap_or_default();
     let function = loaded.function(key).ok_or_else(|| Fault::UnknownFunction {
         nearest: loaded.nearest(key),
     })?;
@@ -107,9 +117,9 @@ async fn invoke(
 
 /// Whether caller and function mean the same: they do if they were built together, or if their shapes are equal.
 fn agree(loaded: &Loaded, function: &'static Function, head: &Parts) -> Result<(), Fault> {
-    let number = |name| head.headers.get(name)?.to_str().ok()?.parse::<u64>().ok();
+    let number = |name: &HeaderName| head.headers.get(name)?.to_str().ok()?.parse::<u64>().ok();
     let (wanted, serving) = (
-        number(header::GENERATION).map(Generation),
+        number(&header::GENERATION).map(Generation),
         loaded.generation,
     );
     if wanted == Some(serving) {
@@ -118,7 +128,7 @@ fn agree(loaded: &Loaded, function: &'static Function, head: &Parts) -> Result<(
     if wanted > Some(serving) {
         return Err(Fault::OldGeneration { serving });
     }
-    match (number(header::SHAPE), loaded.shape(function)) {
+    match (number(&header::SHAPE), loaded.shape(function)) {
         (Some(theirs), Some(ours)) if theirs == ours => Ok(()),
         _ => Err(Fault::ShapeMismatch {
             ours: function.signature.into(),

@@ -6,6 +6,7 @@
 mod dispatch;
 mod gate;
 mod generation;
+mod outbox;
 mod output;
 mod serve;
 mod states;
@@ -72,8 +73,8 @@ struct Activity {
     last: AtomicU64,
 }
 
-/// Counts a call for as long as it runs.
-struct InFlight<'a>(&'a Activity);
+/// Counts a call until its answer is on its way.
+struct InFlight(Arc<Worker>);
 
 impl Activity {
     fn new() -> Self {
@@ -84,9 +85,13 @@ impl Activity {
         }
     }
 
-    fn enter(&self) -> InFlight<'_> {
+    fn enter(&self) {
         self.calls.fetch_add(1, Ordering::AcqRel);
-        InFlight(self)
+    }
+
+    fn leave(&self) {
+        self.last.store(self.elapsed(), Ordering::Release);
+        self.calls.fetch_sub(1, Ordering::AcqRel);
     }
 
     fn elapsed(&self) -> u64 {
@@ -109,10 +114,21 @@ impl Activity {
     }
 }
 
-impl Drop for InFlight<'_> {
+impl InFlight {
+    fn of(worker: &Arc<Worker>) -> Self {
+        worker.activity.enter();
+        Self(worker.clone())
+    }
+
+    /// Whether no other call is under way.
+    fn alone(&self) -> bool {
+        self.0.activity.calls.load(Ordering::Acquire) == 1
+    }
+}
+
+impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.last.store(self.0.elapsed(), Ordering::Release);
-        self.0.calls.fetch_sub(1, Ordering::AcqRel);
+        self.0.activity.leave();
     }
 }
 
@@ -297,6 +313,7 @@ impl Worker {
         if time::timeout(grace, quiet).await.is_err() {
             eprintln!("kt: calls were still running after {grace:?} and are cut off");
         }
+        self.output.flush();
         self.output.drain();
         Ok(())
     }

@@ -92,8 +92,8 @@ impl Output {
         })
     }
 
-    /// Takes everything that has been printed until now, and returns the position after it.
-    pub(super) fn drain(&self) -> u64 {
+    /// Writes out what Rust and C hold back, as [`drain`](Self::drain) does not: that waits for the lock on standard output.
+    pub(super) fn flush(&self) {
         // Whoever holds a lock on stdout for long holds up one flush, not every call's end.
         if !self.flushing.swap(true, Ordering::AcqRel) {
             // What cannot be written has no reader either.
@@ -101,6 +101,10 @@ impl Output {
             stdio::flush();
             self.flushing.store(false, Ordering::Release);
         }
+    }
+
+    /// Takes everything that has been written until now, and returns the position after it.
+    pub(super) fn drain(&self) -> u64 {
         let mut shared = lock(&self.shared);
         shared.drain();
         shared.position
@@ -134,8 +138,19 @@ impl Shared {
             position,
             listeners,
         } = self;
-        for ((stream, pipe), open) in pipes.iter().zip(&mut open) {
-            loop {
+        // Most calls print nothing, and one question for both pipes is cheaper than two reads. Of what cannot be asked, the
+        // reads tell.
+        let readable =
+            stdio::readable([&pipes[0].1, &pipes[1].1].map(AsFd::as_fd)).unwrap_or([true; 2]);
+        for (((stream, pipe), open), readable) in pipes.iter().zip(&mut open).zip(readable) {
+            if !readable {
+                *open = true;
+                continue;
+            }
+            let (mut taken, mut all) = (0, usize::MAX);
+            // No further than what was there at first: the connections of drivers wait for this, and a call that prints
+            // without end must not hold them up.
+            while taken < all {
                 let read = match stdio::read_available(pipe.as_fd(), &mut buffer[..]) {
                     Ok(Some(read @ 1..)) => read,
                     Ok(Some(_)) | Err(_) => break,
@@ -152,7 +167,12 @@ impl Shared {
                     bytes: Bytes::copy_from_slice(&buffer[..read]),
                 };
                 listeners.retain(|listener| listener.give(&piece));
+                taken += read;
+                if read == buffer.len() && all == usize::MAX {
+                    all = stdio::pipe_capacity(pipe.as_fd());
+                }
             }
+            *open |= taken >= all;
         }
         open
     }
@@ -176,5 +196,46 @@ impl Listener {
         let piece = self.pieces.recv().await?;
         self.waiting.fetch_sub(piece.bytes.len(), Ordering::AcqRel);
         Some(piece)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::pipe, sync::mpsc as std_mpsc};
+
+    use super::*;
+
+    #[test]
+    fn a_drain_takes_all_that_a_pipe_can_hold() {
+        let folder = tempfile::tempdir().unwrap();
+        let ((out, mut to_out), (err, mut to_err)) = (pipe().unwrap(), pipe().unwrap());
+        let full = stdio::pipe_capacity(out.as_fd());
+        let output = Output::start(folder.path(), out.into(), err.into()).unwrap();
+        for round in 1..=20 {
+            to_out.write_all(&vec![b'o'; full]).unwrap();
+            to_err.write_all(b"e").unwrap();
+            assert_eq!(output.drain(), round * (full as u64 + 1));
+        }
+    }
+
+    #[test]
+    fn a_drain_ends_though_somebody_prints_without_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let ((out, mut to_out), (err, _to_err)) = (pipe().unwrap(), pipe().unwrap());
+        let output = Output::start(folder.path(), out.into(), err.into()).unwrap();
+        let (stop, stopped) = std_mpsc::channel::<()>();
+        let printing = thread::spawn(move || {
+            let mut printed = 0;
+            while stopped.try_recv() == Err(std_mpsc::TryRecvError::Empty) {
+                to_out.write_all(&[b'o'; 4096]).unwrap();
+                printed += 4096;
+            }
+            printed
+        });
+        for _ in 0..50 {
+            output.drain();
+        }
+        drop(stop);
+        assert_eq!(printing.join().unwrap(), output.drain());
     }
 }

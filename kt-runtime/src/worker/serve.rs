@@ -5,9 +5,9 @@ use std::{io, os::fd::OwnedFd, sync::Arc};
 use http::{HeaderMap, Method, StatusCode};
 use tokio::net::UnixStream;
 
-use super::Worker;
+use super::{Worker, outbox::Outbox};
 use crate::wire::{
-    data::{CALL, OUTPUT, Output, Stream, key_of},
+    data::{CALL, OUTPUT, Output, Stream},
     frame, limits,
     server::{self, Answer, Exchange},
 };
@@ -20,21 +20,19 @@ impl Worker {
         let stream = UnixStream::from_std(stream)?;
         tokio::spawn(async move {
             // A connection that breaks has been reported to its calls already.
-            let _ = server::serve(stream, |exchange| self.clone().handle(exchange)).await;
+            let (outbox, deliveries) = Outbox::new(self.clone());
+            let handle = |exchange| self.clone().handle(exchange, outbox.clone());
+            let _ = server::serve_until(stream, deliveries.run(), handle).await;
         });
         Ok(())
     }
 
-    async fn handle(self: Arc<Self>, exchange: Exchange) {
-        let path = exchange.head.uri.path();
+    async fn handle(self: Arc<Self>, exchange: Exchange, outbox: Outbox) {
         // A peer that is gone needs no answer.
-        let _ = match (
-            &exchange.head.method,
-            path.strip_prefix(CALL).and_then(key_of),
-        ) {
-            (&Method::POST, Some(key)) => self.call(&key, exchange).await,
-            (&Method::GET, None) if path == OUTPUT => self.stream_output(exchange.answer).await,
-            (method, _) => {
+        let _ = match (&exchange.head.method, exchange.head.uri.path()) {
+            (&Method::POST, CALL) => self.call(exchange, outbox).await,
+            (&Method::GET, OUTPUT) => self.stream_output(exchange.answer).await,
+            (method, path) => {
                 let words = format!("a worker has no {method} {path}");
                 exchange.answer.refuse(StatusCode::NOT_FOUND, words).await
             }

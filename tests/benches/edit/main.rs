@@ -25,7 +25,7 @@ struct Options {
     /// Edit with --release too
     #[arg(long)]
     release: bool,
-    /// Rounds of calls with each, of 2,000 calls one after another and 20,000 at 64 in flight
+    /// Rounds of calls with each, of 2,000 calls one after another and 100,000 at 64 in flight
     #[arg(long, default_value_t = 7)]
     rounds: usize,
     /// Leave the other half out

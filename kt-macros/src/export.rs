@@ -61,7 +61,12 @@ impl Key {
     /// rustc does not report that lint in the expansion of another crate's macro, and two exports with one name are
     /// still a hard error.
     pub fn export(&self, kind: Kind) -> TokenStream {
-        if !exporting() {
+        let wanted = match build() {
+            Build::Plain => false,
+            Build::Program => true,
+            Build::Types => matches!(kind, Kind::Init),
+        };
+        if !wanted {
             return TokenStream::new();
         }
         let name = self.concat(kind.prefix());
@@ -76,9 +81,23 @@ impl Key {
     }
 }
 
-/// Whether `cargo kt` builds, and what it looks for is to be there.
-pub fn exporting() -> bool {
-    env::var_os("KT_BUILD").is_some()
+/// Who builds, and what for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Build {
+    /// Not `cargo kt`.
+    Plain,
+    /// `cargo kt`, to run what comes of it.
+    Program,
+    /// `cargo kt`, to look at the types of states: only they are roots, so code is made for nothing else.
+    Types,
+}
+
+pub fn build() -> Build {
+    match env::var_os("KT_BUILD") {
+        None => Build::Plain,
+        Some(value) if value == "types" => Build::Types,
+        Some(_) => Build::Program,
+    }
 }
 
 /// The program's entry point `kt:main`, once per crate and only when `cargo kt` compiles a program as a library.

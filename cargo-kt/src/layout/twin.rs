@@ -168,7 +168,7 @@ fn compile_as(
                 .iter()
                 .map(|(name, value)| (name, value)),
         )
-        .env("KT_BUILD", "1")
+        .env("KT_BUILD", "types")
         .current_dir(&invocation.directory)
         .stdin(Stdio::null());
     for name in STALE_ENVIRONMENT {

@@ -17,7 +17,7 @@ use syn::{Error, Type};
 use super::arguments::Arguments;
 use super::parse::State;
 use crate::attributes;
-use crate::export::{self, Key, Kind};
+use crate::export::{self, Build, Key, Kind};
 
 /// Expands a static that passed every check.
 pub fn state(state: &State, arguments: &Arguments) -> TokenStream {
@@ -55,8 +55,8 @@ pub fn state(state: &State, arguments: &Arguments) -> TokenStream {
         // Called from outside the program alone, and not by every build, so rustc would call it dead.
         quote_spanned! {Span::mixed_site()=> const _: () = { let _ = #migrate; }; }
     });
-    // Outside `cargo kt`'s builds nobody would read it, and kt-runtime does not have its type.
-    let descriptor = export::exporting().then(|| quote_spanned! {Span::mixed_site()=>
+    // In other builds nobody would read it, and kt-runtime may not have its type.
+    let descriptor = (export::build() == Build::Program).then(|| quote_spanned! {Span::mixed_site()=>
         const _: () = {
             #main_inside
             #exported

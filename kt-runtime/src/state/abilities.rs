@@ -273,7 +273,7 @@ unsafe fn replace<T: Cell>(cell: NonNull<()>, other: Made, until: Instant) -> Re
     // SAFETY: it points at a `T` that lives for ever, by the contract of `Replace`, and `other` is of that type.
     let (cell, other): (&T, Option<T>) = unsafe { (cell.cast().as_ref(), other.take()) };
     match other {
-        Some(other) => cell.replace(other, until).map(drop),
+        Some(other) => cell.exchange(other, until).map(drop),
         None => Ok(()),
     }
 }

@@ -26,7 +26,7 @@ pub enum Found {
 pub trait Cell: Sized + 'static {
     type Value;
 
-    /// Whether [`replace`](Self::replace) can be called: some kinds keep for ever what they were once given.
+    /// Whether [`exchange`](Self::exchange) can be called: some kinds keep for ever what they were once given.
     const REPLACEABLE: bool;
 
     /// Shows the value, if there is one, waiting for a lock until then at the latest.
@@ -36,7 +36,7 @@ pub trait Cell: Sized + 'static {
     fn with(value: Self::Value, found: Found) -> Self;
 
     /// Puts another cell's value in the place of this one's, which is returned to be dropped outside of the lock.
-    fn replace(&self, other: Self, until: Instant) -> Result<Self::Value, Held>;
+    fn exchange(&self, other: Self, until: Instant) -> Result<Self::Value, Held>;
 }
 
 /// Tries until it succeeds or the time is over.
@@ -88,7 +88,7 @@ impl<V: 'static> Cell for Mutex<V> {
         mutex
     }
 
-    fn replace(&self, other: Self, end: Instant) -> Result<V, Held> {
+    fn exchange(&self, other: Self, end: Instant) -> Result<V, Held> {
         let (mut guard, _) = until(end, || found(self.try_lock()))?;
         self.clear_poison();
         let other = other.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -115,7 +115,7 @@ impl<V: 'static> Cell for RwLock<V> {
         lock
     }
 
-    fn replace(&self, other: Self, end: Instant) -> Result<V, Held> {
+    fn exchange(&self, other: Self, end: Instant) -> Result<V, Held> {
         let (mut guard, _) = until(end, || found(self.try_write()))?;
         self.clear_poison();
         let other = other.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -139,7 +139,7 @@ impl<V: 'static> Cell for OnceLock<V> {
         Self::from(value)
     }
 
-    fn replace(&self, _: Self, _: Instant) -> Result<V, Held> {
+    fn exchange(&self, _: Self, _: Instant) -> Result<V, Held> {
         unreachable!("it is not replaceable")
     }
 }
@@ -171,7 +171,7 @@ impl<V: 'static> Cell for LazyLock<V, fn() -> V> {
         lazy
     }
 
-    fn replace(&self, _: Self, _: Instant) -> Result<V, Held> {
+    fn exchange(&self, _: Self, _: Instant) -> Result<V, Held> {
         unreachable!("it is not replaceable")
     }
 }
@@ -191,7 +191,7 @@ impl<V: 'static> Cell for tokio::sync::Mutex<V> {
         Self::new(value)
     }
 
-    fn replace(&self, other: Self, end: Instant) -> Result<V, Held> {
+    fn exchange(&self, other: Self, end: Instant) -> Result<V, Held> {
         let mut guard = until(end, || self.try_lock().ok())?;
         Ok(std::mem::replace(&mut *guard, other.into_inner()))
     }
@@ -212,7 +212,7 @@ impl<V: 'static> Cell for tokio::sync::RwLock<V> {
         Self::new(value)
     }
 
-    fn replace(&self, other: Self, end: Instant) -> Result<V, Held> {
+    fn exchange(&self, other: Self, end: Instant) -> Result<V, Held> {
         let mut guard = until(end, || self.try_write().ok())?;
         Ok(std::mem::replace(&mut *guard, other.into_inner()))
     }
@@ -234,7 +234,76 @@ impl<V: 'static> Cell for tokio::sync::OnceCell<V> {
         Self::new_with(Some(value))
     }
 
-    fn replace(&self, _: Self, _: Instant) -> Result<V, Held> {
+    fn exchange(&self, _: Self, _: Instant) -> Result<V, Held> {
         unreachable!("it is not replaceable")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Debug;
+
+    use super::*;
+
+    fn now() -> Instant {
+        Instant::now()
+    }
+
+    fn seen<C: Cell<Value: Clone>>(cell: &C) -> Result<Option<(C::Value, Found)>, Held> {
+        let mut seen = None;
+        cell.look(now(), &mut |value, found| {
+            seen = Some((value.clone(), found))
+        })?;
+        Ok(seen)
+    }
+
+    fn holds<C: Cell<Value: Clone + PartialEq + Debug>>(value: C::Value) {
+        let cell = C::with(value.clone(), Found::Sound);
+        assert_eq!(seen(&cell), Ok(Some((value, Found::Sound))));
+    }
+
+    #[test]
+    fn every_kind_holds_what_it_is_given() {
+        holds::<Mutex<u8>>(1);
+        holds::<RwLock<String>>("text".into());
+        holds::<OnceLock<u8>>(2);
+        holds::<LazyLock<Vec<u8>>>(vec![3]);
+        holds::<tokio::sync::Mutex<u8>>(4);
+        holds::<tokio::sync::RwLock<u8>>(5);
+        holds::<tokio::sync::OnceCell<u8>>(6);
+        assert_eq!(seen(&OnceLock::<u8>::new()), Ok(None));
+        let untouched: LazyLock<u8> = LazyLock::new(|| panic!("looking at it does not make it"));
+        assert_eq!(seen(&untouched), Ok(None));
+    }
+
+    #[test]
+    fn poison_goes_with_the_value_and_a_new_value_ends_it() {
+        for poisoned in [true, false] {
+            let found = if poisoned {
+                Found::Poisoned
+            } else {
+                Found::Sound
+            };
+            let (mutex, lock) = (Mutex::with(7, found), RwLock::with(7, found));
+            assert_eq!(
+                (mutex.is_poisoned(), lock.is_poisoned()),
+                (poisoned, poisoned)
+            );
+            assert_eq!(seen(&mutex), Ok(Some((7, found))));
+            assert_eq!(seen(&lock), Ok(Some((7, found))));
+            assert_eq!(mutex.exchange(Mutex::new(8), now()), Ok(7));
+            assert_eq!(*mutex.lock().expect("no poison is left"), 8);
+        }
+    }
+
+    #[test]
+    fn a_lock_that_somebody_holds_is_given_up() {
+        let (mutex, lock) = (Mutex::new(1), RwLock::new(1));
+        let asynchronous = tokio::sync::Mutex::new(1);
+        let (_one, _two, _three) = (mutex.lock(), lock.write(), asynchronous.try_lock());
+        assert_eq!(seen(&mutex), Err(Held));
+        assert_eq!(seen(&lock), Err(Held));
+        assert_eq!(seen(&asynchronous), Err(Held));
+        assert_eq!(mutex.exchange(Mutex::new(2), now()), Err(Held));
     }
 }

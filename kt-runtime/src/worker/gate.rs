@@ -144,3 +144,71 @@ impl Drop for Closed<'_> {
         self.gate.open();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::atomic::AtomicBool, task::Poll, thread};
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[tokio::test]
+    async fn it_closes_behind_the_last_call_and_opens_for_those_who_waited() {
+        let gate = Arc::new(Gate::default());
+        let inside = gate.enter().await;
+        let closer = Arc::clone(&gate);
+        let closed = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&closed);
+        let closing = thread::spawn(move || {
+            let guard = closer.close(LONG).expect("the call ends");
+            seen.store(true, Ordering::SeqCst);
+            drop(guard);
+        });
+        // New calls wait from the moment on at which it begins to close.
+        while !gate.closed.load(Ordering::SeqCst) {
+            thread::yield_now();
+        }
+        let mut waiting = pin!(gate.enter());
+        assert!(
+            std::future::poll_fn(|context| Poll::Ready(
+                waiting.as_mut().poll(context).is_pending()
+            ))
+            .await
+        );
+        assert!(!closed.load(Ordering::SeqCst));
+        drop(inside);
+        let _entered = waiting.await;
+        assert!(closed.load(Ordering::SeqCst));
+        closing.join().expect("it closed");
+    }
+
+    #[tokio::test]
+    async fn a_call_that_does_not_end_keeps_it_open() {
+        let gate = Gate::default();
+        let inside = gate.enter().await;
+        assert!(gate.close(Duration::ZERO).is_err());
+        let _another = gate.enter().await;
+        drop(inside);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_gives_up_waiting_is_not_counted() {
+        let gate = Gate::default();
+        let closed = gate
+            .close(Duration::ZERO)
+            .map_err(|_| ())
+            .expect("nobody is inside");
+        {
+            let mut waiting = pin!(gate.enter());
+            assert!(
+                std::future::poll_fn(|context| Poll::Ready(
+                    waiting.as_mut().poll(context).is_pending()
+                ))
+                .await
+            );
+        }
+        drop(closed);
+        assert!(gate.close(Duration::ZERO).is_ok());
+    }
+}

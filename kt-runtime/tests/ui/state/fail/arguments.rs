@@ -1,8 +1,14 @@
-#[kt::state(version = 2)]
+#[kt::state(versoin = 2)]
 static COUNT: u64 = 0;
 
+#[kt::state(version = "two")]
+static TEXT: u64 = 0;
+
+#[kt::state(version = 1, version = 2)]
+static TWICE: u64 = 0;
+
 fn uses() -> u64 {
-    *COUNT
+    *COUNT + *TEXT + *TWICE
 }
 
 fn main() {}

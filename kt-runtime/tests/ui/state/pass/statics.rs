@@ -27,6 +27,18 @@ static GRÖSSE: AtomicU64 = AtomicU64::new(SIZE);
 
 const SIZE: u64 = 5;
 
+#[kt::state(version = 3, migrate = from_text)]
+static MIGRATED: Mutex<u64> = Mutex::new(0);
+// Nothing else calls it, and no lint says so.
+fn from_text(text: String) -> u64 {
+    text.len() as u64
+}
+#[kt::state(migrate = whole,)]
+static WHOLE: AtomicU64 = AtomicU64::new(0);
+fn whole(old: u64) -> AtomicU64 {
+    AtomicU64::new(old)
+}
+
 struct Cell(std::cell::Cell<u8>);
 // SAFETY: the test has one thread.
 unsafe impl Sync for Cell {}
@@ -45,6 +57,7 @@ fn main() {
     assert_eq!(*TEXT, "text");
     assert_eq!(r#type[1].load(Ordering::Relaxed), 0);
     assert_eq!(GRÖSSE.load(Ordering::Relaxed), 5);
+    *MIGRATED.lock().unwrap() += WHOLE.load(Ordering::Relaxed);
     OWN.0.set(2);
     assert_eq!(OWN.0.get(), 2);
 

@@ -1,6 +1,7 @@
 //! The tasks at the host's end of a worker's channel.
 
 use std::{
+    io,
     os::fd::{AsFd, OwnedFd},
     sync::Arc,
 };
@@ -58,6 +59,8 @@ pub(super) async fn receive(stream: Arc<UnixStream>, worker: Arc<Worker>, journa
         match receiver.receive::<FromWorker>().await {
             Ok(Some(message)) => worker.answer(message),
             Ok(None) => return,
+            // It ended with something of ours unread: that is an end too.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return,
             Err(error) => {
                 journal.say(format_args!(
                     "what worker {} says makes no sense: {error}",

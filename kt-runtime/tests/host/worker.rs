@@ -14,7 +14,7 @@ use kt::wire::{
     PROTOCOL, VERSION, channel,
     control::{LoadedObject, StateOutcome, SwapRefused},
     state::{Moved, StateAnswer, StateRequest},
-    worker::{FD, FromWorker, Loaded, ToWorker, WorkerConfig},
+    worker::{FD, FromWorker, Loaded, StateOrder, ToWorker, WorkerConfig},
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -86,10 +86,10 @@ async fn run() {
                 continue;
             }
             // It has no states.
-            ToWorker::State(StateRequest::List) => {
+            ToWorker::State(StateOrder::Asked(StateRequest::List)) => {
                 FromWorker::State(Ok(StateAnswer::List(Vec::new())))
             }
-            ToWorker::State(StateRequest::Save { file, .. }) => {
+            ToWorker::State(StateOrder::Save { file, .. }) => {
                 std::fs::write(file, "").unwrap();
                 FromWorker::State(Ok(StateAnswer::Moved(Moved::default())))
             }

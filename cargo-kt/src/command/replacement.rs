@@ -50,7 +50,7 @@ pub(super) async fn agree(
     let lost: String = held
         .lost
         .iter()
-        .map(|(key, why)| format!("\n  `{}` is lost: {why}", name_of(key)))
+        .map(|(key, why)| format!("\n  `{}` will be lost: {why}", name_of(key)))
         .collect();
     match lost.is_empty() {
         true => terminal.note(text),
@@ -63,8 +63,15 @@ pub(super) async fn agree(
     if lost.is_empty() {
         return Ok(Vec::new());
     }
-    // With `--keep-state` the host refuses, and says so.
-    if !args.yes && !args.states().keep {
+    if args.states().keep {
+        return Err(CommandError::States {
+            service: service.clone(),
+            why: "it would lose what `--keep-state` keeps\nhelp: with `Serialize` and `Deserialize` on its type a state is carried \
+                  over; without `--keep-state` it is lost"
+                .to_owned(),
+        });
+    }
+    if !args.yes {
         let answer = terminal.confirm("Go on and lose it?");
         let answer = answer.map_err(|source| CommandError::Io {
             what: "read the answer".into(),

@@ -46,7 +46,7 @@ pub(super) async fn save(asked: &Asked<'_>, file: &Path, force: bool) -> Result<
         _ => Path::new("."),
     };
     // Beside the file, so that it gets its name at once and whole; of mode 0600.
-    let mut temporary = NamedTempFile::new_in(folder).map_err(write)?;
+    let mut temporary = NamedTempFile::new_in(folder).map_err(|error| write(plain(error)))?;
     let saving = receive(asked, temporary.as_file_mut());
     let saved = watched(asked.connected, asked.terminal, Deed::Save.verb(), saving).await?;
     let moved = match saved {
@@ -105,6 +105,16 @@ fn told(asked: &Asked<'_>, deed: Deed, moved: &Moved, file: &Path) {
         "deed": name, "states": moved.keys, "left": moved.left, "bytes": moved.bytes, "file": file,
     });
     asked.terminal.json("kt-state-done", &message);
+}
+
+/// The system's own words, without the name of a file that nobody knows.
+fn plain(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|inner| inner.source());
+    let inner = inner.and_then(|source| source.downcast_ref::<io::Error>());
+    match inner.and_then(io::Error::raw_os_error) {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => error,
+    }
 }
 
 /// How a save came out, as far as the service goes.

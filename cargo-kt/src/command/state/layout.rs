@@ -37,7 +37,10 @@ fn described(connected: &Connected, state: &StateInfo) -> Option<Description> {
 /// The type and those that it is made of, each with its parts and where they lie.
 fn text(description: &Description) -> String {
     let mut text = String::new();
-    let compound = |it: &&Type| it.parts.iter().any(|part| part.role != Role::Parameter);
+    // The first is what the attribute wraps the initial value in.
+    let wrapper = |it: &Type| it.name.contains("::__KtInit<");
+    let compound =
+        |it: &&Type| !wrapper(it) && it.parts.iter().any(|part| part.role != Role::Parameter);
     let all: Vec<&Type> = description.types.iter().filter(compound).collect();
     for it in all.iter().take(TYPES) {
         let size = it.size.map(|size| format!(" ({})", bytes(size)));

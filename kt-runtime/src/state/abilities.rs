@@ -14,7 +14,7 @@ use super::{
 pub struct Abilities {
     pub(crate) codec: Option<Codec>,
     /// For values that have no codec.
-    pub(crate) debug: Option<unsafe fn(NonNull<()>, &mut dyn fmt::Write) -> fmt::Result>,
+    pub(crate) debug: Option<Show>,
     pub(crate) exchange: Option<Exchange>,
     /// A second value of these very bits, which are those of an initial value that was never used: what evaluating its
     /// constant initialiser once more would give.
@@ -26,6 +26,8 @@ pub(crate) struct Codec {
     pub(crate) encode: unsafe fn(NonNull<()>, &mut Encoder<'_>, Instant) -> Result<(), NotEncoded>,
     pub(crate) decode: fn(&mut Decoder<'_>) -> Result<Made, FormatError>,
 }
+
+pub(crate) type Show = unsafe fn(NonNull<()>, &mut dyn fmt::Write) -> fmt::Result;
 
 /// Has the two change their values if, with the first's lock held, it is told to.
 pub(crate) type Exchange =

@@ -22,6 +22,9 @@ use tokio::{
     sync::Notify,
 };
 
+/// What it saves.
+pub const SAVED: &str = "what a worker holds";
+
 /// Programs whose loading goes wrong.
 pub const REFUSE: &str = "refuse";
 pub const ABORT: &str = "abort";
@@ -90,8 +93,15 @@ async fn run() {
                 FromWorker::State(Ok(StateAnswer::List(Vec::new())))
             }
             ToWorker::State(StateOrder::Save { file, .. }) => {
-                std::fs::write(file, "").unwrap();
+                std::fs::write(file, SAVED).unwrap();
                 FromWorker::State(Ok(StateAnswer::Moved(Moved::default())))
+            }
+            ToWorker::State(StateOrder::Load { file }) => {
+                let saved = std::fs::read(file).unwrap();
+                FromWorker::State(Ok(StateAnswer::Moved(Moved {
+                    bytes: saved.len() as u64,
+                    ..Moved::default()
+                })))
             }
             ToWorker::State(_) => FromWorker::State(Ok(StateAnswer::Done(Vec::new()))),
             ToWorker::Drain { .. } => {

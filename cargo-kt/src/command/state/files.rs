@@ -1,8 +1,10 @@
 //! `cargo kt state save` and `load`.
 
 use std::{
+    ffi::OsString,
     fs::File,
     io::{self, Read, Write},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -17,7 +19,7 @@ use kt::wire::{
     limits,
     state::{Moved, StateRefused},
 };
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 use super::{StateError, error::Deed, names, service::Asked};
 use crate::{
@@ -41,12 +43,11 @@ pub(super) async fn save(asked: &Asked<'_>, file: &Path, force: bool) -> Result<
         path: file.to_owned(),
         source,
     };
-    let folder = match file.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    // Beside the file, so that it gets its name at once and whole; of mode 0600.
-    let mut temporary = NamedTempFile::new_in(folder).map_err(|error| write(plain(error)))?;
+    // Beside the file, so that it gets its name at once and whole.
+    let mut name = OsString::from(".");
+    name.push(file.file_name().unwrap_or_default());
+    name.push(format!(".{}", std::process::id()));
+    let mut temporary = hidden(&file.with_file_name(name)).map_err(write)?;
     let saving = receive(asked, temporary.as_file_mut());
     let saved = watched(asked.connected, asked.terminal, Deed::Save.verb(), saving).await?;
     let moved = match saved {
@@ -107,14 +108,17 @@ fn told(asked: &Asked<'_>, deed: Deed, moved: &Moved, file: &Path) {
     asked.terminal.json("kt-state-done", &message);
 }
 
-/// The system's own words, without the name of a file that nobody knows.
-fn plain(error: io::Error) -> io::Error {
-    let inner = error.get_ref().and_then(|inner| inner.source());
-    let inner = inner.and_then(|source| source.downcast_ref::<io::Error>());
-    match inner.and_then(io::Error::raw_os_error) {
-        Some(code) => io::Error::from_raw_os_error(code),
-        None => error,
-    }
+/// A file that only this user can read, and that is gone if it gets no other name.
+fn hidden(path: &Path) -> io::Result<NamedTempFile> {
+    let file = File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    Ok(NamedTempFile::from_parts(
+        file,
+        TempPath::try_from_path(path)?,
+    ))
 }
 
 /// How a save came out, as far as the service goes.

@@ -30,16 +30,16 @@ fn each_step_is_one_line_in_cargos_manner() {
         "{AtomicU32, Ordering}",
     );
     assert_terminal!(
-        "reset_state",
+        "migrated_state",
         project,
-        project.run().success().prints("good day Alice, visit 1")
+        project.run().success().prints("good day Alice, visit 4")
     );
 
     project.edit("src/main.rs", "AtomicU32::new(0)", "AtomicU32::new(40)");
     assert_terminal!(
         "edited_initialiser",
         project,
-        project.run().success().prints("good day Alice, visit 2")
+        project.run().success().prints("good day Alice, visit 5")
     );
 
     assert_terminal!("build", project, project.kt(["build"]).success());

@@ -29,9 +29,9 @@ pub enum StateError {
     NotAsked { service: String },
     #[error("nothing was done")]
     Declined,
-    #[error("failed to write {}: {source}", path.display())]
+    #[error("failed to write {}: {source}\nhelp: name a file in a folder that is there and can be written to", path.display())]
     Write { path: PathBuf, source: io::Error },
-    #[error("failed to read {}: {source}", path.display())]
+    #[error("failed to read {}: {source}\nhelp: name a file that `cargo kt state save` wrote", path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("failed to read the value from standard input: {source}")]
     Stdin { source: io::Error },

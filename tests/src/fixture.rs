@@ -32,6 +32,13 @@ impl Fixture {
         packages: &["calls"],
         ..Self::ONE
     };
+    /// States of all kinds.
+    pub const STATE: Self = Self {
+        name: "state",
+        slot: "state",
+        packages: &["state"],
+        ..Self::ONE
+    };
     /// Ten crates and one.
     pub const TEN: Self = Self {
         name: "ten",

@@ -1,10 +1,15 @@
 //! A command under way: its output line by line, its input, its end.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    fs::File,
+    io::{self, BufRead, BufReader, Read, Write},
     iter,
-    os::unix::process::CommandExt,
+    os::{
+        fd::{AsRawFd, FromRawFd, OwnedFd},
+        unix::process::CommandExt,
+    },
     process::{Child, Command, ExitStatus, Stdio},
+    ptr,
     sync::{Arc, Condvar, Mutex, MutexGuard},
     thread,
     time::{Duration, Instant},
@@ -26,30 +31,52 @@ pub struct Running {
     begin: Instant,
     stdout: Stream,
     stderr: Stream,
+    /// Its terminal, if it has one: what is written is typed there.
+    terminal: Option<File>,
 }
 
 impl Running {
+    /// Starts a command whose input and error output are a terminal, and nothing else is.
+    pub(crate) fn start_on_terminal(mut command: Command) -> Self {
+        let (ours, theirs) = open_terminal();
+        let handle = || theirs.try_clone().expect("a descriptor can be had");
+        command.stdin(handle()).stderr(handle());
+        drop(theirs);
+        let screen = ours.try_clone().expect("a descriptor can be had");
+        Self::spawn(command, Some(ours), |_| Stream::read(File::from(screen)))
+    }
+
     pub(crate) fn start(mut command: Command) -> Self {
+        command.stdin(Stdio::piped()).stderr(Stdio::piped());
+        Self::spawn(command, None, |child| {
+            Stream::read(child.stderr.take().expect("it is piped"))
+        })
+    }
+
+    fn spawn(
+        mut command: Command,
+        terminal: Option<OwnedFd>,
+        stderr: impl FnOnce(&mut Child) -> Stream,
+    ) -> Self {
         let words = iter::once(command.get_program()).chain(command.get_args());
         let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
         let text = words.join(" ");
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0);
+        command.stdout(Stdio::piped()).process_group(0);
         let begin = Instant::now();
         let mut child = command
             .spawn()
             .unwrap_or_else(|error| panic!("{text} does not start: {error}"));
+        // With its descriptors: the terminal closes when the last of them does.
+        drop(command);
         let stdout = Stream::read(child.stdout.take().expect("it is piped"));
-        let stderr = Stream::read(child.stderr.take().expect("it is piped"));
+        let stderr = stderr(&mut child);
         Self {
             command: text,
             child,
             begin,
             stdout,
             stderr,
+            terminal: terminal.map(File::from),
         }
     }
 
@@ -61,8 +88,14 @@ impl Running {
     /// Writes a line to the command's standard input.
     #[track_caller]
     pub fn send(&mut self, line: &str) {
-        let stdin = self.child.stdin.as_mut().expect("its input is open");
-        if let Err(error) = writeln!(stdin, "{line}") {
+        let written = match &mut self.terminal {
+            Some(terminal) => writeln!(terminal, "{line}"),
+            None => {
+                let stdin = self.child.stdin.as_mut().expect("its input is open");
+                writeln!(stdin, "{line}")
+            }
+        };
+        if let Err(error) = written {
             panic!("{error} while {line:?} was written to {:?}", self.so_far());
         }
     }
@@ -157,6 +190,38 @@ impl Drop for Running {
     }
 }
 
+/// A new terminal: our side, and that of whoever sits at it.
+fn open_terminal() -> (OwnedFd, OwnedFd) {
+    let (mut ours, mut theirs) = (-1, -1);
+    let (name, settings, size) = (ptr::null_mut(), ptr::null(), ptr::null());
+    // SAFETY: it writes to the two integers; null pointers stand for defaults: openpty(3).
+    let opened = unsafe { libc::openpty(&raw mut ours, &raw mut theirs, name, settings, size) };
+    assert_eq!(opened, 0, "no terminal: {}", io::Error::last_os_error());
+    // SAFETY: both are new and nobody else's.
+    let pair = unsafe { (OwnedFd::from_raw_fd(ours), OwnedFd::from_raw_fd(theirs)) };
+    for descriptor in [&pair.0, &pair.1] {
+        // SAFETY: no memory is involved. Other commands that start at this moment are not to have it.
+        let set = unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) };
+        assert_eq!(set, 0, "{}", io::Error::last_os_error());
+    }
+    pair
+}
+
+/// To the end of a line, or of what a terminal's line is to be written over with.
+fn read_line(source: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<usize> {
+    loop {
+        let buffer = source.fill_buf()?;
+        let end = buffer.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+        let taken = end.map_or(buffer.len(), |end| end + 1);
+        let is_over = end.is_some() || buffer.is_empty();
+        line.extend_from_slice(&buffer[..taken]);
+        source.consume(taken);
+        if is_over {
+            return Ok(line.len());
+        }
+    }
+}
+
 /// One of the command's outputs, read by a thread.
 struct Stream(Arc<(Mutex<State>, Condvar)>);
 
@@ -174,7 +239,8 @@ impl Stream {
             let mut source = BufReader::new(source);
             loop {
                 let mut line = Vec::new();
-                let read = source.read_until(b'\n', &mut line).unwrap_or(0);
+                // The end of a terminal is an error.
+                let read = read_line(&mut source, &mut line).unwrap_or(0);
                 let (state, changed) = &*writer;
                 let mut state = state.lock().expect("nobody panics with the lock");
                 if read == 0 {

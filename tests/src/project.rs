@@ -124,6 +124,17 @@ impl Project {
         Running::start(command)
     }
 
+    /// `cargo kt …` with a terminal as its input and error output.
+    #[track_caller]
+    pub fn spawn_kt_on_terminal<'a>(
+        &self,
+        arguments: impl IntoIterator<Item = &'a str>,
+    ) -> Running {
+        let mut command = self.cargo();
+        command.arg("kt").args(arguments);
+        Running::start_on_terminal(command)
+    }
+
     /// `cargo …` to its end, for what a developer does besides.
     #[track_caller]
     pub fn plain_cargo<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Output {

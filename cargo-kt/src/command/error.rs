@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::state::StateError;
 use crate::{build::BuildError, layout::LayoutError, link::LinkError, place, ship};
 
 /// Why a command could not do its work.
@@ -25,6 +26,10 @@ pub enum CommandError {
     },
     #[error("{service} did not take the new code, the old serves on: {why}")]
     States { service: String, why: String },
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error("nothing was changed: the old worker of {service} serves on")]
+    Declined { service: String },
     #[error(
         "the program `{program}` has no remote function\nhelp: put `#[kt::remote]` on a function that shall run in the warm process, \
          or run the program with `cargo run`"

@@ -11,7 +11,7 @@ use kt::wire::control::Status;
 use super::{CommandError, Speech, start};
 use crate::{
     place::{self, Dirs, Service, State},
-    terminal::text::{bytes, duration},
+    terminal::text::{bytes, duration, table},
 };
 
 const HEADER: [&str; 7] = [
@@ -85,17 +85,7 @@ fn print(services: &[Service], out: &mut dyn Write) -> io::Result<()> {
     }
     let mut rows = vec![HEADER.map(str::to_owned)];
     rows.extend(services.iter().map(row));
-    let widths: [usize; HEADER.len()] = std::array::from_fn(|column| {
-        let lengths = rows.iter().map(|row| row[column].chars().count());
-        lengths.max().unwrap_or(0)
-    });
-    for row in &rows {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(widths) {
-            line.push_str(&format!("{cell:<width$}  "));
-        }
-        writeln!(out, "{}", line.trim_end())?;
-    }
+    out.write_all(table(&rows).as_bytes())?;
     for service in services {
         if let State::Unreachable(why) = &service.state {
             writeln!(out, "\n{}: {why}", service.name)?;

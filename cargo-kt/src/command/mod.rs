@@ -8,9 +8,12 @@ mod duration;
 mod error;
 mod logs;
 mod ls;
+mod replacement;
 mod report;
 mod run;
+mod state;
 mod warm;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -51,6 +54,8 @@ enum Command {
     Ls(ls::LsArgs),
     /// End services and free what they hold
     Down(down::DownArgs),
+    /// Show, set, save and load what a service holds in its states
+    State(state::StateArgs),
     /// Print what a service's remote functions have printed
     Logs(logs::LogsArgs),
 }
@@ -63,6 +68,7 @@ pub fn main() -> ExitCode {
         Command::Build(args) => build::build(args),
         Command::Ls(args) => ls::ls(args),
         Command::Down(args) => down::down(args),
+        Command::State(args) => state::state(args),
         Command::Logs(args) => logs::logs(args),
     }
 }

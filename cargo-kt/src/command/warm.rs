@@ -8,9 +8,10 @@ use std::{
 use kt::wire::{control::Swapped, manifest::Manifest, state::StateOptions};
 
 use super::{
-    CommandError,
+    CommandError, replacement,
     report::{self, Differences},
     run::ServiceArgs,
+    watch::watched,
 };
 use crate::{
     build::{self, Built, How},
@@ -110,9 +111,13 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
             .current
             .as_ref()
             .is_some_and(|(_, current)| !manifest.same_worker(current));
-    if replaces {
-        report::replacement(terminal, &connected, &linked.base_change, &manifest);
-    }
+    let lost = match replaces {
+        true => {
+            let change = (&linked.base_change, &manifest);
+            replacement::agree(&connected, terminal, change, wanted.service).await?
+        }
+        false => Vec::new(),
+    };
     let current = connected.status.current.as_ref();
     let differences = Differences::between(
         &built.plan.warm_directory(),
@@ -121,6 +126,7 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
     );
     let states = (wanted.service.states(), &differences);
     let swapped = swap(terminal, &connected, &manifest, &linked, states).await?;
+    report::swapped(terminal, &connected, &swapped, &differences, &lost);
     Ok(Warm {
         surroundings,
         built,
@@ -208,6 +214,9 @@ async fn swap(
     let mut progress = |progress: ship::Progress| {
         bar.get_or_insert_with(|| terminal.progress("Shipping", progress.total))
             .set(progress.sent);
+        if progress.sent == progress.total {
+            bar = None;
+        }
         elapsed = started.elapsed();
     };
     let swapping = ship::swap(
@@ -218,8 +227,8 @@ async fn swap(
         states,
         &mut progress,
     );
+    let swapping = watched(connected, terminal, "Migrating", swapping);
     let swapped = connected.unless_silent(swapping).await;
-    drop(bar);
     let (shipped, swapped) = swapped?.map_err(failed)?;
     if shipped.objects > 0 {
         let objects = text::count(shipped.objects, "object");
@@ -258,6 +267,5 @@ async fn swap(
             found: list(&found),
         });
     }
-    report::swapped(terminal, connected, &swapped, differences);
     Ok(swapped)
 }

@@ -13,7 +13,7 @@ use std::{
 use anstream::{AutoStream, ColorChoice};
 use serde::Serialize;
 
-pub use progress::Progress;
+pub use progress::{Moving, Progress};
 
 const GREEN: &str = "\x1b[1m\x1b[32m";
 const YELLOW: &str = "\x1b[1m\x1b[33m";
@@ -134,6 +134,35 @@ impl Terminal {
             total,
             self.verbosity >= Verbosity::Normal && io::stderr().is_terminal(),
         )
+    }
+
+    /// A line that changes in place, for work whose end is not known; `None` where nobody would see it.
+    pub fn moving(&self, verb: &'static str) -> Option<Moving> {
+        let shown = self.verbosity >= Verbosity::Normal && io::stderr().is_terminal();
+        shown.then(|| Moving::new(verb))
+    }
+
+    /// Asks a person who can answer; `None` if nobody can.
+    ///
+    /// # Errors
+    /// If the answer cannot be read.
+    pub fn confirm(&self, question: impl Display) -> io::Result<Option<bool>> {
+        let person = io::stdin().is_terminal() && io::stderr().is_terminal();
+        if !person || self.format == Format::Json {
+            return Ok(None);
+        }
+        {
+            let mut stderr = self
+                .stderr
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            let _ = write!(stderr, "{CYAN}{question}{RESET} [y/N] ");
+            let _ = stderr.flush();
+        }
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer)?;
+        let answer = answer.trim().to_ascii_lowercase();
+        Ok(Some(answer == "y" || answer == "yes"))
     }
 
     fn line(&self, text: std::fmt::Arguments<'_>) {

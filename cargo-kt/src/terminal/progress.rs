@@ -46,6 +46,40 @@ impl Progress {
     }
 }
 
+/// A line that says what is being worked on.
+#[derive(Debug)]
+pub struct Moving(ProgressBar);
+
+impl Moving {
+    pub(super) fn new(verb: &'static str) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        let style = ProgressStyle::with_template("{prefix:>12.green.bold} {msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        bar.set_prefix(verb);
+        Self(bar)
+    }
+
+    /// Shows this, or nothing.
+    pub fn show(&self, text: Option<String>) {
+        match text {
+            Some(text) => {
+                if self.0.is_hidden() {
+                    self.0.set_draw_target(ProgressDrawTarget::stderr());
+                }
+                self.0.set_message(text);
+                self.0.tick();
+            }
+            None => self.0.set_draw_target(ProgressDrawTarget::hidden()),
+        }
+    }
+}
+
+impl Drop for Moving {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
 impl Drop for Progress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use super::{
     Host,
     lease::Use,
+    saved,
     store::{StoreError, Upload},
     worker::millis,
 };
@@ -29,11 +30,9 @@ use crate::{
 const FOLLOW: Duration = Duration::from_millis(50);
 /// Piece of a log that is sent at once, bytes.
 const LOG_PIECE: usize = 64 << 10;
-/// How long an upload may pause.
-const STALLED: Duration = Duration::from_secs(60);
 
 /// A refusal: its status and words.
-type Refusal = (StatusCode, String);
+pub type Refusal = (StatusCode, String);
 
 /// Answers one request.
 pub async fn handle(host: Arc<Host>, exchange: Exchange) {
@@ -67,6 +66,11 @@ pub async fn handle(host: Arc<Host>, exchange: Exchange) {
             })
             .await
         }
+        (&Method::POST, path::STATE_SAVE) => saved::save(&host, answer).await,
+        (&Method::PUT, path::STATE_LOAD) => match saved::load(&host, &head.headers, body).await {
+            Ok(loaded) => answer.value(&loaded).await,
+            Err((status, words)) => answer.refuse(status, words).await,
+        },
         (&Method::POST, path::LOGS) => logs(&host, body, answer).await,
         (&Method::POST, path::DEATH) => {
             let host = &host;
@@ -122,7 +126,7 @@ where
 }
 
 async fn question<Q: DeserializeOwned>(body: Body) -> Result<Q, Refusal> {
-    let body = timeout(STALLED, body.collect(limits::CONTROL)).await;
+    let body = timeout(limits::STALLED, body.collect(limits::CONTROL)).await;
     let bad = |words: String| (StatusCode::BAD_REQUEST, words);
     match body {
         Ok(Ok(bytes)) => codec::decode(&bytes)
@@ -186,8 +190,8 @@ async fn upload(
         .and_then(|value| value.to_str().ok()?.parse().ok());
     let mut upload = host.store.upload(id, announced).map_err(refuse)?;
     loop {
-        let chunk = timeout(STALLED, body.chunk()).await.map_err(|_| {
-            let words = format!("no byte came for {} s", STALLED.as_secs());
+        let chunk = timeout(limits::STALLED, body.chunk()).await.map_err(|_| {
+            let words = format!("no byte came for {} s", limits::STALLED.as_secs());
             (StatusCode::REQUEST_TIMEOUT, words)
         })?;
         let Some(chunk) = chunk else { break };

@@ -13,6 +13,7 @@ mod lock;
 mod marker;
 mod options;
 mod process;
+mod saved;
 mod store;
 mod supervise;
 mod worker;
@@ -193,6 +194,8 @@ fn start(options: HostOptions) -> Result<ExitCode, String> {
     };
     let journal = Arc::new(Journal::open(&options.directory));
     let store = Arc::new(Store::open(&options.directory).map_err(|error| error.to_string())?);
+    supervise::clear_states(&options.directory)
+        .map_err(|error| format!("failed to make a directory for states: {error}"))?;
     let counters = Counters::open(&options.directory)
         .map_err(|error| format!("failed to read the service's counters: {error}"))?;
     let listener = listen::bind(&options.socket)
@@ -276,6 +279,7 @@ async fn serve(
     host.supervisor.end(grace).await;
     host.phase.send_replace(Phase::Ended);
     host.store.remove();
+    let _ = fs::remove_dir_all(supervise::states_directory(&host.options.directory));
     let journal = Arc::clone(&host.journal);
     drop(host);
     // Resolves once every control connection is gone, and with it its sender.

@@ -14,8 +14,8 @@ use super::{
 pub struct Abilities {
     pub(crate) codec: Option<Codec>,
     /// For values that have no codec.
-    pub(crate) debug: Option<unsafe fn(NonNull<()>, &mut dyn fmt::Write) -> fmt::Result>,
-    pub(crate) replace: Option<Replace>,
+    pub(crate) debug: Option<Show>,
+    pub(crate) exchange: Option<Exchange>,
     /// A second value of these very bits, which are those of an initial value that was never used: what evaluating its
     /// constant initialiser once more would give.
     pub(crate) again: unsafe fn(NonNull<()>) -> Made,
@@ -27,8 +27,11 @@ pub(crate) struct Codec {
     pub(crate) decode: fn(&mut Decoder<'_>) -> Result<Made, FormatError>,
 }
 
-/// Puts the value of the second, which is used up, in the place of the first's, whose own is dropped.
-pub(crate) type Replace = unsafe fn(NonNull<()>, Made, Instant) -> Result<(), Held>;
+pub(crate) type Show = unsafe fn(NonNull<()>, &mut dyn fmt::Write) -> fmt::Result;
+
+/// Has the two change their values if, with the first's lock held, it is told to.
+pub(crate) type Exchange =
+    unsafe fn(NonNull<()>, &mut Made, Instant, &mut dyn FnMut() -> bool) -> Result<(), Held>;
 
 impl fmt::Debug for Abilities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -91,10 +94,9 @@ impl Made {
 
     /// # Safety
     /// It holds a `T`, if anything.
-    unsafe fn take<T>(mut self) -> Option<T> {
+    unsafe fn get<T>(&mut self) -> Option<&mut T> {
         // SAFETY: of a box, by `value`, and of this type, by the caller's word.
-        let take = |value: NonNull<()>| *unsafe { Box::from_raw(value.cast::<T>().as_ptr()) };
-        self.value.take().map(take)
+        self.value.map(|value| unsafe { value.cast().as_mut() })
     }
 }
 
@@ -143,7 +145,7 @@ impl<T: Cell<Value: Serialize + DeserializeOwned>> AsCell for &&&&Probe<T> {
                 decode: decode_cell::<T>,
             }),
             debug: None,
-            replace: T::REPLACEABLE.then_some(replace::<T>),
+            exchange: T::REPLACEABLE.then_some(exchange::<T>),
             again: again::<T>,
         }
     }
@@ -162,7 +164,7 @@ impl<T: Serialize + DeserializeOwned + 'static> AsValue for &&&Probe<T> {
                 decode: decode::<T>,
             }),
             debug: None,
-            replace: None,
+            exchange: None,
             again: again::<T>,
         }
     }
@@ -178,7 +180,7 @@ impl<T: Cell + fmt::Debug> AsShownCell for &&Probe<T> {
         Abilities {
             codec: None,
             debug: Some(debug::<T>),
-            replace: T::REPLACEABLE.then_some(replace::<T>),
+            exchange: T::REPLACEABLE.then_some(exchange::<T>),
             again: again::<T>,
         }
     }
@@ -194,7 +196,7 @@ impl<T: fmt::Debug + 'static> AsShown for &Probe<T> {
         Abilities {
             codec: None,
             debug: Some(debug::<T>),
-            replace: None,
+            exchange: None,
             again: again::<T>,
         }
     }
@@ -209,7 +211,7 @@ impl<T: 'static> AsAnything for Probe<T> {
         Abilities {
             codec: None,
             debug: None,
-            replace: None,
+            exchange: None,
             again: again::<T>,
         }
     }
@@ -269,11 +271,16 @@ fn decode<T: DeserializeOwned + 'static>(from: &mut Decoder<'_>) -> Result<Made,
     }
 }
 
-unsafe fn replace<T: Cell>(cell: NonNull<()>, other: Made, until: Instant) -> Result<(), Held> {
-    // SAFETY: it points at a `T` that lives for ever, by the contract of `Replace`, and `other` is of that type.
-    let (cell, other): (&T, Option<T>) = unsafe { (cell.cast().as_ref(), other.take()) };
+unsafe fn exchange<T: Cell>(
+    cell: NonNull<()>,
+    other: &mut Made,
+    until: Instant,
+    go: &mut dyn FnMut() -> bool,
+) -> Result<(), Held> {
+    // SAFETY: it points at a `T` that lives for ever, by the contract of `Exchange`, and `other` is of that type.
+    let (cell, other): (&T, Option<&mut T>) = unsafe { (cell.cast().as_ref(), other.get()) };
     match other {
-        Some(other) => cell.exchange(other, until).map(drop),
+        Some(other) => cell.exchange(other, until, go),
         None => Ok(()),
     }
 }

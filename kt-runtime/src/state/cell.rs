@@ -35,8 +35,13 @@ pub trait Cell: Sized + 'static {
     /// A cell with this value, poisoned as that of which it was read.
     fn with(value: Self::Value, found: Found) -> Self;
 
-    /// Puts another cell's value in the place of this one's, which is returned to be dropped outside of the lock.
-    fn exchange(&self, other: Self, until: Instant) -> Result<Self::Value, Held>;
+    /// Exchanges the value for another cell's if `go` says so, which is asked while the lock is held.
+    fn exchange(
+        &self,
+        other: &mut Self,
+        until: Instant,
+        go: &mut dyn FnMut() -> bool,
+    ) -> Result<(), Held>;
 }
 
 /// Tries until it succeeds or the time is over.
@@ -88,11 +93,19 @@ impl<V: 'static> Cell for Mutex<V> {
         mutex
     }
 
-    fn exchange(&self, other: Self, end: Instant) -> Result<V, Held> {
+    fn exchange(
+        &self,
+        other: &mut Self,
+        end: Instant,
+        go: &mut dyn FnMut() -> bool,
+    ) -> Result<(), Held> {
         let (mut guard, _) = until(end, || found(self.try_lock()))?;
-        self.clear_poison();
-        let other = other.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Ok(std::mem::replace(&mut *guard, other))
+        if go() {
+            self.clear_poison();
+            let other = other.get_mut().unwrap_or_else(PoisonError::into_inner);
+            std::mem::swap(&mut *guard, other);
+        }
+        Ok(())
     }
 }
 
@@ -115,11 +128,19 @@ impl<V: 'static> Cell for RwLock<V> {
         lock
     }
 
-    fn exchange(&self, other: Self, end: Instant) -> Result<V, Held> {
+    fn exchange(
+        &self,
+        other: &mut Self,
+        end: Instant,
+        go: &mut dyn FnMut() -> bool,
+    ) -> Result<(), Held> {
         let (mut guard, _) = until(end, || found(self.try_write()))?;
-        self.clear_poison();
-        let other = other.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Ok(std::mem::replace(&mut *guard, other))
+        if go() {
+            self.clear_poison();
+            let other = other.get_mut().unwrap_or_else(PoisonError::into_inner);
+            std::mem::swap(&mut *guard, other);
+        }
+        Ok(())
     }
 }
 
@@ -139,7 +160,7 @@ impl<V: 'static> Cell for OnceLock<V> {
         Self::from(value)
     }
 
-    fn exchange(&self, _: Self, _: Instant) -> Result<V, Held> {
+    fn exchange(&self, _: &mut Self, _: Instant, _: &mut dyn FnMut() -> bool) -> Result<(), Held> {
         unreachable!("it is not replaceable")
     }
 }
@@ -171,7 +192,7 @@ impl<V: 'static> Cell for LazyLock<V, fn() -> V> {
         lazy
     }
 
-    fn exchange(&self, _: Self, _: Instant) -> Result<V, Held> {
+    fn exchange(&self, _: &mut Self, _: Instant, _: &mut dyn FnMut() -> bool) -> Result<(), Held> {
         unreachable!("it is not replaceable")
     }
 }
@@ -191,9 +212,17 @@ impl<V: 'static> Cell for tokio::sync::Mutex<V> {
         Self::new(value)
     }
 
-    fn exchange(&self, other: Self, end: Instant) -> Result<V, Held> {
+    fn exchange(
+        &self,
+        other: &mut Self,
+        end: Instant,
+        go: &mut dyn FnMut() -> bool,
+    ) -> Result<(), Held> {
         let mut guard = until(end, || self.try_lock().ok())?;
-        Ok(std::mem::replace(&mut *guard, other.into_inner()))
+        if go() {
+            std::mem::swap(&mut *guard, other.get_mut());
+        }
+        Ok(())
     }
 }
 
@@ -212,9 +241,17 @@ impl<V: 'static> Cell for tokio::sync::RwLock<V> {
         Self::new(value)
     }
 
-    fn exchange(&self, other: Self, end: Instant) -> Result<V, Held> {
+    fn exchange(
+        &self,
+        other: &mut Self,
+        end: Instant,
+        go: &mut dyn FnMut() -> bool,
+    ) -> Result<(), Held> {
         let mut guard = until(end, || self.try_write().ok())?;
-        Ok(std::mem::replace(&mut *guard, other.into_inner()))
+        if go() {
+            std::mem::swap(&mut *guard, other.get_mut());
+        }
+        Ok(())
     }
 }
 
@@ -234,7 +271,7 @@ impl<V: 'static> Cell for tokio::sync::OnceCell<V> {
         Self::new_with(Some(value))
     }
 
-    fn exchange(&self, _: Self, _: Instant) -> Result<V, Held> {
+    fn exchange(&self, _: &mut Self, _: Instant, _: &mut dyn FnMut() -> bool) -> Result<(), Held> {
         unreachable!("it is not replaceable")
     }
 }
@@ -291,8 +328,12 @@ mod tests {
             );
             assert_eq!(seen(&mutex), Ok(Some((7, found))));
             assert_eq!(seen(&lock), Ok(Some((7, found))));
-            assert_eq!(mutex.exchange(Mutex::new(8), now()), Ok(7));
+            let mut other = Mutex::new(8);
+            assert_eq!(mutex.exchange(&mut other, now(), &mut || false), Ok(()));
+            assert_eq!(seen(&mutex), Ok(Some((7, found))));
+            assert_eq!(mutex.exchange(&mut other, now(), &mut || true), Ok(()));
             assert_eq!(*mutex.lock().expect("no poison is left"), 8);
+            assert_eq!(other.into_inner().ok(), Some(7));
         }
     }
 
@@ -304,6 +345,7 @@ mod tests {
         assert_eq!(seen(&mutex), Err(Held));
         assert_eq!(seen(&lock), Err(Held));
         assert_eq!(seen(&asynchronous), Err(Held));
-        assert_eq!(mutex.exchange(Mutex::new(2), now()), Err(Held));
+        let mut other = Mutex::new(2);
+        assert_eq!(mutex.exchange(&mut other, now(), &mut || true), Err(Held));
     }
 }

@@ -15,11 +15,12 @@ pub mod path {
     /// [`SwapRequest`](super::SwapRequest) → `Result<`[`Swapped`](super::Swapped)`, `[`SwapRefused`](super::SwapRefused)`>`.
     pub const SWAP: &str = "/v1/swap";
     /// [`StateRequest`](crate::wire::state::StateRequest) → `Result<`[`StateAnswer`](crate::wire::state::StateAnswer)`,
-    /// `[`StateRefused`](crate::wire::state::StateRefused)`>`. Files are the host's affair: see the next two.
+    /// `[`StateRefused`](crate::wire::state::StateRefused)`>`.
     pub const STATE: &str = "/v1/state";
-    /// `()` → a saved file's bytes.
+    /// `()` → a [frame](crate::wire::frame) with `Result<`[`Moved`](crate::wire::state::Moved)`,
+    /// `[`StateRefused`](crate::wire::state::StateRefused)`>`, and if it is `Ok` a file's bytes behind it.
     pub const STATE_SAVE: &str = "/v1/state/save";
-    /// `PUT` of a saved file's bytes → as [`STATE`].
+    /// `PUT` of such a file's bytes → `Result<`[`Moved`](crate::wire::state::Moved)`, `[`StateRefused`](crate::wire::state::StateRefused)`>`.
     pub const STATE_LOAD: &str = "/v1/state/load";
     /// [`LogRequest`](super::LogRequest) → a stream of bytes.
     pub const LOGS: &str = "/v1/logs";

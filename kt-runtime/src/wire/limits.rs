@@ -8,6 +8,8 @@ pub const BODY: usize = 256 << 20;
 pub const CONTROL: usize = 16 << 20;
 /// Limit of a stored object: a base of some hundred crates has 100 MB.
 pub const OBJECT: u64 = 4 << 30;
+/// Limit of a file of saved states.
+pub const SAVED: u64 = 16 << 30;
 /// Limit of a message between host and worker.
 pub const WORKER_MESSAGE: usize = 16 << 20;
 /// Limit of the frames in a backtrace.
@@ -29,5 +31,7 @@ pub const DRAIN: Duration = Duration::from_secs(5);
 pub const OUTPUT: Duration = Duration::from_secs(2);
 /// How long a caller waits for the host's word on how a worker died.
 pub const DEATH: Duration = Duration::from_secs(2);
+/// How long an upload may pause.
+pub const STALLED: Duration = Duration::from_secs(60);
 /// How long the calls of a replaced worker may go on: no call is cut by a reload, but none holds memory for ever.
 pub const REPLACED: Duration = Duration::from_secs(600);

@@ -1,7 +1,5 @@
 //! What can be asked about states, besides what a swap does to them: `cargo kt state`.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
 
 use super::{Generation, control::Outcome};
@@ -25,7 +23,7 @@ impl Default for StateOptions {
     }
 }
 
-/// One question or order. A key is a state's whole one, or an end of it that fits one state only: `NAME`, `module::NAME`.
+/// One question or order of a client's; files that the worker opens are no part of it. A key is a state's whole one, or an end of it that fits one state only: `NAME`, `module::NAME`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum StateRequest {
     List,
@@ -45,16 +43,6 @@ pub enum StateRequest {
     Drop {
         keys: Vec<String>,
     },
-    /// Writes every state that has serde to a new file of the worker's machine. `hold`: takes no call until [`Release`](Self::Release).
-    Save {
-        file: PathBuf,
-        hold: bool,
-    },
-    /// Gives states the values of such a file, all or none.
-    Load {
-        file: PathBuf,
-    },
-    Release,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

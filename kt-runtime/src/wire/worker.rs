@@ -46,7 +46,7 @@ pub enum ToWorker {
         /// The states of a worker that this one takes the place of, as it saved them.
         restore: Option<PathBuf>,
     },
-    State(StateRequest),
+    State(StateOrder),
     Status,
     /// An authenticated connection of a driver comes with this message.
     Connection,
@@ -54,6 +54,30 @@ pub enum ToWorker {
     Drain {
         grace_ms: u64,
     },
+}
+
+/// What the host wants of the states. Paths are the host's own: no client can name one.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum StateOrder {
+    Asked(StateRequest),
+    /// Writes every state that has serde to a new file.
+    Save {
+        file: PathBuf,
+        hold: Option<Hold>,
+    },
+    /// Gives states the values of such a file, all or none.
+    Load {
+        file: PathBuf,
+    },
+    /// Takes calls again.
+    Release,
+}
+
+/// Once calls have ended no other is taken, until [`StateOrder::Release`]: if there is anything to save.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Hold {
+    /// How long calls in flight may go on, milliseconds.
+    pub patience_ms: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

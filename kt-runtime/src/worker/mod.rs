@@ -39,9 +39,8 @@ use crate::{
         PROTOCOL, VERSION, WorkerId,
         channel::{self, Receiver, Sender},
         control::{Migrating, SwapRefused},
-        limits,
-        state::{StateAnswer, StateRefused, StateRequest},
-        worker::{self, FD, FromWorker, ToWorker, WorkerConfig},
+        state::{StateAnswer, StateRefused},
+        worker::{self, FD, FromWorker, Hold, StateOrder, ToWorker, WorkerConfig},
     },
 };
 
@@ -243,10 +242,10 @@ impl Worker {
                         let _ = answers.send(FromWorker::Loaded(loaded));
                     });
                 }
-                Some(ToWorker::State(request)) => {
+                Some(ToWorker::State(order)) => {
                     let (worker, answers) = (self.clone(), answers.clone());
                     tokio::task::spawn_blocking(move || {
-                        let answer = call::catch(|| worker.answer(request));
+                        let answer = call::catch(|| worker.answer(order));
                         let answer = answer.unwrap_or_else(|panic| {
                             Err(StateRefused::Lost {
                                 reason: format!("a panic: {}", panic.message),
@@ -277,27 +276,51 @@ impl Worker {
     }
 
     /// Does what is asked about states.
-    fn answer(&self, request: StateRequest) -> Result<StateAnswer, StateRefused> {
-        if let StateRequest::Release = request {
-            self.gate.open();
-            return Ok(StateAnswer::Done(Vec::new()));
-        }
-        let held = match request {
-            StateRequest::Save { hold: true, .. } => {
-                let closed = self.gate.close(limits::MIGRATION);
-                Some(closed.map_err(|gate::Running(calls)| StateRefused::Busy {
-                    key: None,
-                    calls,
-                    after_ms: u64::try_from(limits::MIGRATION.as_millis()).unwrap_or(u64::MAX),
-                })?)
-            }
-            _ => None,
-        };
+    fn answer(&self, order: StateOrder) -> Result<StateAnswer, StateRefused> {
         let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
-        let answer = registry.answer(request)?;
-        // Until a release, or for ever if the worker that was saved for takes over.
-        held.into_iter().for_each(gate::Closed::keep);
-        Ok(answer)
+        let answer = match order {
+            StateOrder::Asked(request) => registry.answer(request),
+            StateOrder::Save { file, hold } => {
+                // Nothing of what no file takes is worth waiting for.
+                let hold = hold.filter(|_| registry.has_codec());
+                let held = hold.map(|hold| self.hold(hold)).transpose()?;
+                let saved = registry.save(&file);
+                // Until a release, or for ever if the worker that was saved for takes over.
+                held.filter(|_| saved.is_ok())
+                    .into_iter()
+                    .for_each(gate::Closed::keep);
+                saved
+            }
+            StateOrder::Load { file } => registry.load(&file),
+            StateOrder::Release => {
+                self.gate.open();
+                Ok(StateAnswer::Done(Vec::new()))
+            }
+        };
+        answer.map_err(|refused| match refused {
+            // Whoever holds a lock is most likely one of them.
+            StateRefused::Busy {
+                key,
+                calls,
+                after_ms,
+            } if calls.is_empty() => StateRefused::Busy {
+                key,
+                calls: self.gate.running(),
+                after_ms,
+            },
+            refused => refused,
+        })
+    }
+
+    fn hold(&self, hold: Hold) -> Result<gate::Closed<'_>, StateRefused> {
+        let patience = Duration::from_millis(hold.patience_ms);
+        self.gate
+            .close(patience)
+            .map_err(|gate::Running(calls)| StateRefused::Busy {
+                key: None,
+                calls,
+                after_ms: hold.patience_ms,
+            })
     }
 
     /// Takes no more calls, and waits for those under way.

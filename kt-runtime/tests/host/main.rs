@@ -5,6 +5,7 @@ mod connections;
 mod deaths;
 mod lifetime;
 mod service;
+mod states;
 mod swaps;
 mod uploads;
 mod worker;

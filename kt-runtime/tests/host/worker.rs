@@ -14,13 +14,16 @@ use kt::wire::{
     PROTOCOL, VERSION, channel,
     control::{LoadedObject, StateOutcome, SwapRefused},
     state::{Moved, StateAnswer, StateRequest},
-    worker::{FD, FromWorker, Loaded, ToWorker, WorkerConfig},
+    worker::{FD, FromWorker, Loaded, StateOrder, ToWorker, WorkerConfig},
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::UnixStream,
     sync::Notify,
 };
+
+/// What it saves.
+pub const SAVED: &str = "what a worker holds";
 
 /// Programs whose loading goes wrong.
 pub const REFUSE: &str = "refuse";
@@ -86,12 +89,19 @@ async fn run() {
                 continue;
             }
             // It has no states.
-            ToWorker::State(StateRequest::List) => {
+            ToWorker::State(StateOrder::Asked(StateRequest::List)) => {
                 FromWorker::State(Ok(StateAnswer::List(Vec::new())))
             }
-            ToWorker::State(StateRequest::Save { file, .. }) => {
-                std::fs::write(file, "").unwrap();
+            ToWorker::State(StateOrder::Save { file, .. }) => {
+                std::fs::write(file, SAVED).unwrap();
                 FromWorker::State(Ok(StateAnswer::Moved(Moved::default())))
+            }
+            ToWorker::State(StateOrder::Load { file }) => {
+                let saved = std::fs::read(file).unwrap();
+                FromWorker::State(Ok(StateAnswer::Moved(Moved {
+                    bytes: saved.len() as u64,
+                    ..Moved::default()
+                })))
             }
             ToWorker::State(_) => FromWorker::State(Ok(StateAnswer::Done(Vec::new()))),
             ToWorker::Drain { .. } => {

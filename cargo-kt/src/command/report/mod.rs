@@ -64,19 +64,14 @@ pub(super) fn linked(terminal: &Terminal, event: LinkEvent) {
     }
 }
 
-/// Says before it happens that a worker goes, and with it what it holds.
-pub(super) fn replacement(
-    terminal: &Terminal,
-    connected: &Connected,
-    change: &BaseChange,
-    manifest: &Manifest,
-) {
+/// Why what runs cannot take the new code beside its own.
+pub(super) fn reason(connected: &Connected, change: &BaseChange, manifest: &Manifest) -> String {
     let current = connected
         .status
         .current
         .as_ref()
         .map(|(_, current)| current);
-    let why = match (change, current) {
+    match (change, current) {
         (_, Some(current)) if current.profile != manifest.profile => {
             format!(
                 "the profile is `{}` now, and was `{}`",
@@ -121,19 +116,17 @@ pub(super) fn replacement(
             )
         }
         _ => "the base is another one".into(),
-    };
-    terminal.warning(format_args!(
-        "{} needs a new worker, the state of the present one is lost: {why}",
-        connected.service
-    ));
+    }
 }
 
-/// What the swap did, in one line, and a line for each state that lost or may surprise.
+/// What the swap did, in one line, and a line for each state that lost or may surprise, but for those that were said to be
+/// `lost` before.
 pub(super) fn swapped(
     terminal: &Terminal,
     connected: &Connected,
     swapped: &Swapped,
     differences: &Differences,
+    lost: &[String],
 ) {
     #[derive(Serialize)]
     struct Message<'a> {
@@ -175,7 +168,9 @@ pub(super) fn swapped(
         line += &format!(", {kept}");
     }
     terminal.status("Swapped", line);
-    states::outcomes(terminal, &swapped.states, differences);
+    let told = |key: &str| lost.iter().any(|lost| lost == key);
+    let untold = swapped.states.iter().filter(|state| !told(&state.key));
+    states::outcomes(terminal, untold, differences);
 }
 
 /// `package/bin:module::NAME` → `module::NAME`.

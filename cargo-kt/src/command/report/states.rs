@@ -88,7 +88,11 @@ pub(super) fn kept(states: &[StateOutcome]) -> Option<String> {
 }
 
 /// A line for each state that did not just keep its value.
-pub(super) fn outcomes(terminal: &Terminal, states: &[StateOutcome], differences: &Differences) {
+pub(super) fn outcomes<'a>(
+    terminal: &Terminal,
+    states: impl Iterator<Item = &'a StateOutcome>,
+    differences: &Differences,
+) {
     for StateOutcome { key, outcome } in states {
         let name = name_of(key);
         match outcome {

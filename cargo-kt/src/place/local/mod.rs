@@ -123,6 +123,18 @@ pub async fn connect_or_start(dirs: &Dirs, spec: &ServiceSpec) -> Result<Connect
     Ok(connected)
 }
 
+/// The service of this name.
+///
+/// # Errors
+/// If there is none, it cannot be reached, or its host is another version's.
+pub async fn connect(dirs: &Dirs, name: &str) -> Result<Connected, PlaceError> {
+    service::check(name)?;
+    match connect::connect(dirs, name).await? {
+        Some(connected) => connected.check_version().map(|()| connected),
+        None => Err(end::no_service(dirs, name)),
+    }
+}
+
 /// The program's service, if it runs.
 ///
 /// # Errors

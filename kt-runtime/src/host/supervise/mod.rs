@@ -5,10 +5,12 @@ mod start;
 mod states;
 mod swap;
 
+pub use states::{Temporary, clear_states, states_directory};
+
 use std::{
     collections::{HashSet, VecDeque},
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -44,6 +46,8 @@ pub struct Supervisor {
     swapping: Arc<tokio::sync::Mutex<()>>,
     state: Mutex<State>,
     deaths: watch::Sender<VecDeque<Death>>,
+    /// Numbers of files with states.
+    saved: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -88,6 +92,7 @@ impl Supervisor {
                 ..State::default()
             }),
             deaths: watch::Sender::new(VecDeque::new()),
+            saved: AtomicU64::new(0),
         })
     }
 

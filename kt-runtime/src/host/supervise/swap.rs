@@ -10,7 +10,7 @@ use super::{
     states::patiently,
 };
 use crate::wire::{
-    control::{Replaced, SwapRefused, SwapRequest, Swapped},
+    control::{Changed, Outcome, Replaced, StateOutcome, SwapRefused, SwapRequest, Swapped},
     limits,
     manifest::Manifest,
     state::StateOptions,
@@ -132,16 +132,19 @@ impl Supervisor {
         };
         // What can be written down goes over to the new worker; the old one takes no call from here on.
         let saved = match &former {
-            Some(former) => Some(self.carry(former, options.keep).await?),
+            Some(former) => Some(self.carry(former, &options).await?),
             None => None,
         };
-        let started = self.start(&manifest, generation, options, saved.clone());
-        let started = started.await;
-        if let Some(file) = saved {
-            let _ = std::fs::remove_file(file);
-        }
+        let file = saved.as_ref().map(|(file, _)| file.path.clone());
+        let started = self.start(&manifest, generation, options, file).await;
+        let lost = saved.map(|(_, lost)| lost).unwrap_or_default();
         let published = match started {
-            Ok((worker, loaded)) => {
+            Ok((worker, mut loaded)) => {
+                loaded
+                    .states
+                    .iter_mut()
+                    .filter(|state| lost.contains(&state.key))
+                    .for_each(tell_lost);
                 let good = Good {
                     generation,
                     manifest,
@@ -196,6 +199,13 @@ impl Supervisor {
         self.state().draining.push(Arc::clone(&worker));
         tokio::spawn(async move { worker.stop(limits::REPLACED).await });
     }
+}
+
+/// Its former value could not be written down.
+fn tell_lost(state: &mut StateOutcome) {
+    let name = state.key.clone();
+    let why = Changed::NewWorker { name };
+    state.outcome = Outcome::Reset { why };
 }
 
 /// What keeps a worker that runs `old` from loading `new` beside it.

@@ -20,8 +20,8 @@ use crate::wire::{
     control::{Migrating, SwapRefused},
     limits,
     manifest::Manifest,
-    state::{StateAnswer, StateOptions, StateRefused, StateRequest},
-    worker::{FromWorker, Loaded, ToWorker},
+    state::{StateAnswer, StateOptions, StateRefused},
+    worker::{FromWorker, Loaded, StateOrder, ToWorker},
 };
 
 /// How a worker is, by its own words.
@@ -84,10 +84,10 @@ impl Worker {
     ///
     /// # Errors
     /// If the worker does not take messages.
-    pub fn state(&self, request: StateRequest) -> io::Result<oneshot::Receiver<StateReply>> {
+    pub fn state(&self, order: StateOrder) -> io::Result<oneshot::Receiver<StateReply>> {
         let (sender, answer) = oneshot::channel();
         self.waiting().states.push_back(sender);
-        self.post(ToWorker::State(request), None)?;
+        self.post(ToWorker::State(order), None)?;
         Ok(answer)
     }
 

@@ -144,6 +144,22 @@ impl<'a> Decoder<'a> {
             .map_err(|_| FormatError::new("its encoding has a text that is no UTF-8"))
     }
 
+    /// The text that comes, without taking it: as far as it is there.
+    fn peek_text(&self) -> Option<Box<str>> {
+        let (mut at, mut length, mut shift) = (self.at + 1, 0_usize, 0);
+        loop {
+            let byte = *self.chunk.get(at)?;
+            at += 1;
+            length |= usize::from(byte & 0x7f).checked_shl(shift)?;
+            if byte < 0x80 {
+                break;
+            }
+            shift += 7;
+        }
+        let bytes = self.chunk.get(at..at.checked_add(length)?)?;
+        Some(std::str::from_utf8(bytes).ok()?.into())
+    }
+
     /// Index of the name that comes.
     fn name(&mut self, tag: Tag) -> Result<usize, FormatError> {
         if tag == Tag::Name {
@@ -319,7 +335,21 @@ impl<'de> de::Deserializer<'de> for &mut Decoder<'_> {
         deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
         deserialize_f32 deserialize_f64);
     through!(plain: deserialize_char deserialize_str deserialize_string deserialize_bytes
-        deserialize_byte_buf deserialize_unit deserialize_seq deserialize_map deserialize_identifier);
+        deserialize_byte_buf deserialize_unit deserialize_seq deserialize_identifier);
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FormatError> {
+        if self.reader == Reader::Program || self.peek()? != Tag::Seq {
+            return self.plain(visitor);
+        }
+        self.at += 1;
+        self.enter()?;
+        let value = visitor.visit_map(Pairs {
+            decoder: self,
+            index: 0,
+        })?;
+        self.close()?;
+        Ok(value)
+    }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FormatError> {
         if self.reader == Reader::Program || self.peek()? != Tag::Str {
@@ -456,8 +486,14 @@ impl<'de> SeqAccess<'de> for Elements<'_, '_> {
 struct Entries<'d, 'a> {
     decoder: &'d mut Decoder<'a>,
     index: usize,
-    /// Of the field that is read, where it has a name.
-    key: Option<usize>,
+    /// Of the entry that is read, where it has a name.
+    key: Option<Key>,
+}
+
+enum Key {
+    Name(usize),
+    /// Of an object that a person wrote.
+    Text(Box<str>),
 }
 
 impl<'de> MapAccess<'de> for Entries<'_, '_> {
@@ -473,10 +509,15 @@ impl<'de> MapAccess<'de> for Entries<'_, '_> {
             tag @ (Tag::Name | Tag::Known) => {
                 self.decoder.at += 1;
                 let name = self.decoder.name(tag)?;
-                self.key = Some(name);
+                self.key = Some(Key::Name(name));
                 let name: StrDeserializer<'_, FormatError> =
                     (&*self.decoder.names[name]).into_deserializer();
                 seed.deserialize(name).map(Some)
+            }
+            Tag::Str if self.decoder.reader == Reader::Person => {
+                self.key = self.decoder.peek_text().map(Key::Text);
+                let key = seed.deserialize(&mut *self.decoder);
+                key.map(Some).map_err(|error| self.located(error))
             }
             _ => seed.deserialize(&mut *self.decoder).map(Some),
         }
@@ -488,10 +529,67 @@ impl<'de> MapAccess<'de> for Entries<'_, '_> {
     ) -> Result<V::Value, FormatError> {
         let value = seed.deserialize(&mut *self.decoder);
         self.index += 1;
-        value.map_err(|error| match self.key {
-            Some(name) => error.inside(format_args!(".{}", self.decoder.names[name])),
-            None => error.inside(format_args!("[{}]", self.index - 1)),
-        })
+        value.map_err(|error| self.located(error))
+    }
+}
+
+impl Entries<'_, '_> {
+    fn located(&self, error: FormatError) -> FormatError {
+        match &self.key {
+            Some(Key::Name(name)) => error.inside(format_args!(".{}", self.decoder.names[*name])),
+            Some(Key::Text(text)) if is_identifier(text) => error.inside(format_args!(".{text}")),
+            Some(Key::Text(text)) => error.inside(format_args!("[{text:?}]")),
+            None => error.inside(format_args!("[{}]", self.index.saturating_sub(1))),
+        }
+    }
+}
+
+fn is_identifier(text: &str) -> bool {
+    !text.starts_with(|c: char| c.is_ascii_digit())
+        && !text.is_empty()
+        && text.chars().all(|c| c.is_alphanumeric() || c == '_')
+}
+
+/// A map as JSON has it where keys are no texts: an array of arrays of two.
+struct Pairs<'d, 'a> {
+    decoder: &'d mut Decoder<'a>,
+    index: usize,
+}
+
+impl<'de> MapAccess<'de> for Pairs<'_, '_> {
+    type Error = FormatError;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, FormatError> {
+        if self.decoder.peek()? == Tag::End {
+            return Ok(None);
+        }
+        let key = match self.decoder.tag()? {
+            Tag::Seq => seed.deserialize(&mut *self.decoder),
+            _ => Err(FormatError::new(
+                "an entry of a map is an array of a key and a value",
+            )),
+        };
+        key.map(Some)
+            .map_err(|error| error.inside(format_args!("[{}][0]", self.index)))
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(
+        &mut self,
+        seed: V,
+    ) -> Result<V::Value, FormatError> {
+        let value =
+            seed.deserialize(&mut *self.decoder)
+                .and_then(|value| match self.decoder.tag()? {
+                    Tag::End => Ok(value),
+                    _ => Err(FormatError::new(
+                        "an entry of a map has more than a key and a value",
+                    )),
+                });
+        self.index += 1;
+        value.map_err(|error| error.inside(format_args!("[{}][1]", self.index - 1)))
     }
 }
 

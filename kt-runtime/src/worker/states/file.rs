@@ -165,6 +165,9 @@ fn read_entries(path: &Path) -> io::Result<Vec<Saved>> {
             break;
         }
         let mut saved: Saved = codec::decode(&header).map_err(io::Error::other)?;
+        if entries.iter().any(|other: &Saved| other.key == saved.key) {
+            return Err(io::Error::other("it has a state twice"));
+        }
         saved.start = file.stream_position()?;
         loop {
             let piece = block(&mut file, &mut sum)?;

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     state::{StateDescriptor, abilities::Made, descriptor::Migrate},
     wire::{
-        control::{Migrating, Outcome, SwapRefused},
+        control::{Changed, Migrating, Outcome, SwapRefused},
         state::StateRefused,
     },
 };
@@ -36,8 +36,14 @@ impl Progress {
         })
     }
 
-    fn set(&self, now: Option<(String, Count)>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    /// Work on this state, which counts bytes.
+    pub(super) fn during<T>(&self, key: &str, work: impl FnOnce(&Count) -> T) -> T {
+        let set = |now| *self.0.lock().unwrap_or_else(PoisonError::into_inner) = now;
+        let bytes = Arc::new(AtomicU64::new(0));
+        set(Some((key.to_owned(), Arc::clone(&bytes))));
+        let done = work(&bytes);
+        set(None);
+        done
     }
 }
 
@@ -63,13 +69,12 @@ impl Registry {
                 continue;
             };
             let started = Instant::now();
-            let moved = Arc::new(AtomicU64::new(0));
-            self.progress
-                .set(Some((decision.key.to_owned(), Arc::clone(&moved))));
-            let value = held.to_type_of(new.descriptor, patience, &moved);
-            self.progress.set(None);
+            let value = self.progress.during(decision.key, |moved| {
+                let value = held.to_type_of(new.descriptor, patience, moved);
+                *bytes = moved.load(Ordering::Relaxed);
+                value
+            });
             let value = value.map_err(|stopped| refused(decision.key, stopped, patience))?;
-            *bytes = moved.load(Ordering::Relaxed);
             *elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
             made.insert(decision.key, value);
         }
@@ -102,10 +107,16 @@ impl Registry {
             let descriptor = new.descriptor;
             let same = saved.version == descriptor.version && saved.layout == new.layout;
             let Some(decode) = decoder(descriptor, same) else {
+                let name = descriptor.type_tokens.to_owned();
+                let why = Changed::NewWorker { name };
+                decision.outcome = Outcome::Reset { why };
                 continue;
             };
-            let value = transfer::decoded(decode, file.pieces(saved).map_err(unreadable)?)
-                .map_err(|stopped| refused(decision.key, stopped, Duration::ZERO))?;
+            let pieces = file.pieces(saved).map_err(unreadable)?;
+            let value = self.progress.during(decision.key, |count| {
+                transfer::decoded(decode, transfer::counted(pieces, Arc::clone(count)))
+            });
+            let value = value.map_err(|stopped| refused(decision.key, stopped, Duration::ZERO))?;
             decision.outcome = Outcome::Carried { bytes: saved.bytes };
             made.insert(decision.key, value);
         }
@@ -117,12 +128,14 @@ impl Registry {
     /// Takes the values out of cells that nobody is to find them in any more, as far as the cells let them go.
     pub(super) fn empty(&self, old: Vec<Held>) {
         for held in old {
-            if let Some(replace) = held.abilities.replace {
-                let initial = self.again(held.descriptor);
+            if let Some(exchange) = held.abilities.exchange {
+                let mut other = self.again(held.descriptor);
                 // A destructor of the user's runs, and may panic; a lock that is held by background work keeps its value.
                 let _ = crate::call::catch(|| {
                     // SAFETY: both are of the type of `held.descriptor`.
-                    unsafe { replace(held.value, initial, Instant::now()) }
+                    let _ =
+                        unsafe { exchange(held.value, &mut other, Instant::now(), &mut || true) };
+                    drop(other);
                 });
             }
         }

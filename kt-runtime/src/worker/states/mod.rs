@@ -7,7 +7,9 @@
 mod decide;
 mod file;
 mod migrate;
+mod put;
 mod requests;
+mod saved;
 mod transfer;
 
 use std::{

@@ -1,32 +1,26 @@
 //! What `cargo kt state` asks for. All of it happens under the registry's lock, so never during a swap.
 
-use std::{
-    path::Path,
-    sync::mpsc,
-    time::{Duration, Instant},
-};
+use std::{sync::mpsc, time::Duration};
 
 use super::{
     Held, Registry,
-    file::{Saved, SavedFile, Writer},
-    migrate::decoder,
     transfer::{self, Stopped},
 };
 use crate::{
     function::path_of,
     state::{
-        abilities::{Made, SOUND},
+        abilities::SOUND,
         descriptor::Migrate,
         format::{Decoder, FormatError, Reader},
     },
     wire::{
         limits,
-        state::{Moved, Shown, StateAnswer, StateInfo, StateRefused, StateRequest},
+        state::{Shown, StateAnswer, StateInfo, StateRefused, StateRequest},
     },
 };
 
 /// How long a lock may keep a question waiting.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a list waits for a lock.
 const MOMENT: Duration = Duration::from_millis(100);
 /// Up to which size a list tells a value's encoded size, bytes: it is encoded for that.
@@ -34,7 +28,7 @@ const MEASURED: usize = 64 << 20;
 /// Limit of a value that travels in a message.
 const VALUE: usize = limits::WORKER_MESSAGE - 4096;
 
-type Answer = Result<StateAnswer, StateRefused>;
+pub(super) type Answer = Result<StateAnswer, StateRefused>;
 
 impl Registry {
     pub(in crate::worker) fn answer(&mut self, request: StateRequest) -> Answer {
@@ -44,10 +38,6 @@ impl Registry {
             StateRequest::Set { key, value } => self.set(&key, value),
             StateRequest::Clear { keys } => self.clear(&keys),
             StateRequest::Drop { keys } => self.forget(&keys),
-            StateRequest::Save { file, .. } => self.save(&file),
-            StateRequest::Load { file } => self.load(&file),
-            // The gate's affair.
-            StateRequest::Release => Ok(StateAnswer::Done(Vec::new())),
         }
     }
 
@@ -140,39 +130,8 @@ impl Registry {
             reason: error.to_string(),
         })?;
         let made = made.map_err(|stopped| refused(key, stopped))?;
-        self.put(key, made)?;
+        self.put(vec![(key, made)])?;
         Ok(StateAnswer::Done(vec![key.to_owned()]))
-    }
-
-    /// Gives a state another value: in place where its cell can be asked to, so that whoever looks at it sees it, else by
-    /// pointing its handle elsewhere.
-    fn put(&mut self, key: &'static str, made: Made) -> Result<(), StateRefused> {
-        let held = &self.held[key];
-        if let (Some(replace), true) = (held.abilities.replace, made.has_value()) {
-            let value = held.value;
-            // SAFETY: both are of the type of `held.descriptor`.
-            let replaced =
-                crate::call::catch(|| unsafe { replace(value, made, Instant::now() + PATIENCE) });
-            return match replaced {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(_)) => Err(refused(key, Stopped::Stuck)),
-                Err(panic) => Err(StateRefused::Failed {
-                    key: key.to_owned(),
-                    path: String::new(),
-                    reason: format!(
-                        "it has its new value, and the destructor of the old one panicked: {}",
-                        panic.message
-                    ),
-                }),
-            };
-        }
-        let descriptor = held.descriptor;
-        let value = made.leak().unwrap_or_else(|| self.fresh(descriptor));
-        if let Some(held) = self.held.get_mut(key) {
-            held.value = value;
-            held.show();
-        }
-        Ok(())
     }
 
     fn clear(&mut self, keys: &[String]) -> Answer {
@@ -183,14 +142,14 @@ impl Registry {
         if keys.is_empty() {
             let declared = self.held.values().filter(|held| held.declared);
             chosen.extend(declared.map(|held| held.descriptor.key));
-            chosen.sort_unstable();
         }
+        chosen.sort_unstable();
+        chosen.dedup();
+        let initial = |key: &&'static str| (*key, self.again(self.held[key].descriptor));
+        self.put(chosen.iter().map(initial).collect())?;
         for key in &chosen {
-            let descriptor = self.held[key].descriptor;
-            let initial = self.again(descriptor);
-            self.put(key, initial)?;
             if let Some(held) = self.held.get_mut(key) {
-                held.initialiser = descriptor.initialiser;
+                held.initialiser = held.descriptor.initialiser;
             }
         }
         Ok(StateAnswer::Done(
@@ -212,72 +171,15 @@ impl Registry {
         if keys.is_empty() {
             let aside = self.held.values().filter(|held| !held.declared);
             chosen.extend(aside.map(|held| held.descriptor.key));
-            chosen.sort_unstable();
         }
+        chosen.sort_unstable();
+        chosen.dedup();
         let dropped = chosen.iter().filter_map(|key| self.held.remove(key));
         let dropped: Vec<Held> = dropped.collect();
         self.empty(dropped);
         Ok(StateAnswer::Done(
             chosen.into_iter().map(str::to_owned).collect(),
         ))
-    }
-
-    fn save(&self, path: &Path) -> Answer {
-        let unwritable = |error: std::io::Error| StateRefused::File {
-            reason: error.to_string(),
-        };
-        let mut writer = Writer::create(path).map_err(unwritable)?;
-        let mut moved = Moved::default();
-        let mut all: Vec<&Held> = self.held.values().filter(|held| held.declared).collect();
-        all.sort_by_key(|held| held.descriptor.key);
-        for held in all {
-            let key = held.descriptor.key;
-            let Some(source) = held.source() else {
-                moved.left.push(key.to_owned());
-                continue;
-            };
-            let saved = Saved::new(
-                key,
-                held.descriptor.type_tokens,
-                held.descriptor.version,
-                held.layout.clone(),
-            );
-            writer.begin(&saved).map_err(unwritable)?;
-            for piece in transfer::pieces(source, Reader::Program, PATIENCE) {
-                let piece = piece.map_err(|stopped| refused(key, stopped))?;
-                writer.piece(&piece).map_err(unwritable)?;
-            }
-            writer.end().map_err(unwritable)?;
-            moved.keys.push(key.to_owned());
-        }
-        moved.bytes = writer.bytes;
-        writer.finish().map_err(unwritable)?;
-        Ok(StateAnswer::Moved(moved))
-    }
-
-    fn load(&mut self, path: &Path) -> Answer {
-        let file = SavedFile::open(path)?;
-        let mut moved = Moved::default();
-        let mut made = Vec::new();
-        for saved in &file.entries {
-            let held = self.held.get(&*saved.key).filter(|held| held.declared);
-            let decode = held.and_then(|held| {
-                let same = saved.version == held.descriptor.version && saved.layout == held.layout;
-                Some((held.descriptor.key, decoder(held.descriptor, same)?))
-            });
-            let Some((key, decode)) = decode else {
-                moved.left.push(saved.key.clone());
-                continue;
-            };
-            let value = transfer::decoded(decode, file.pieces(saved)?);
-            made.push((key, value.map_err(|stopped| refused(key, stopped))?));
-            moved.bytes += saved.bytes;
-        }
-        for (key, value) in made {
-            self.put(key, value)?;
-            moved.keys.push(key.to_owned());
-        }
-        Ok(StateAnswer::Moved(moved))
     }
 }
 
@@ -343,7 +245,7 @@ impl Held {
     }
 }
 
-fn refused(key: &str, stopped: Stopped) -> StateRefused {
+pub(super) fn refused(key: &str, stopped: Stopped) -> StateRefused {
     let key = key.to_owned();
     match stopped {
         Stopped::Stuck => StateRefused::Busy {

@@ -171,6 +171,18 @@ pub(in crate::worker) fn decoded(
         .unwrap_or_else(|_| Err(failed("its thread is gone")))
 }
 
+/// The pieces, counted as they are taken.
+pub(in crate::worker) fn counted(
+    mut more: impl FnMut() -> Option<Piece> + Send,
+    count: Arc<AtomicU64>,
+) -> impl FnMut() -> Option<Piece> + Send {
+    move || {
+        let piece = more()?;
+        count.fetch_add(piece.len() as u64, Ordering::Relaxed);
+        Some(piece)
+    }
+}
+
 /// Encodes on this thread.
 fn encode(
     source: Source,

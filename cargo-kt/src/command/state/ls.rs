@@ -1,0 +1,150 @@
+//! `cargo kt state ls`.
+
+use std::io::{self, Write};
+
+use kt::wire::{
+    control::{Changed, Outcome},
+    state::{StateAnswer, StateInfo, StateRequest},
+};
+
+use super::{StateError, error::Deed, names, service::Asked};
+use crate::{
+    command::CommandError,
+    terminal::text::{bytes, table},
+};
+
+const HEADER: [&str; 5] = ["NAME", "TYPE", "SIZE", "GENERATION", "LAST SWAP"];
+/// Longest type that is shown whole, letters.
+const TYPE: usize = 60;
+
+pub(super) async fn ls(asked: &Asked<'_>) -> Result<(), CommandError> {
+    let StateAnswer::List(states) = asked.ask(Deed::List, StateRequest::List).await? else {
+        return Err(StateError::Unexpected.into());
+    };
+    if asked.is_json {
+        states
+            .iter()
+            .for_each(|state| asked.terminal.json("kt-state", state));
+        return Ok(());
+    }
+    let text = match states.is_empty() {
+        true => "no states; `#[kt::state]` on a static makes one\n".to_owned(),
+        false => rows(&states),
+    };
+    print(&text)
+}
+
+/// Prints what was asked for.
+pub(super) fn print(text: &str) -> Result<(), CommandError> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // A reader that has seen enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CommandError::Io {
+            what: "print the answer".into(),
+            source: error,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn rows(states: &[StateInfo]) -> String {
+    let keys: Vec<&str> = states.iter().map(|state| &*state.key).collect();
+    let names = names::shortest(&keys);
+    let mut rows = vec![HEADER.map(str::to_owned)];
+    rows.extend(states.iter().zip(names).map(|(state, name)| {
+        [
+            name,
+            shortened(&state.type_tokens),
+            size(state),
+            state.generation.to_string(),
+            outcome(state),
+        ]
+    }));
+    table(&rows)
+}
+
+fn shortened(name: &str) -> String {
+    match name.char_indices().nth(TYPE) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
+    }
+}
+
+/// Of the type itself, and of what its value holds as far as that can be told.
+fn size(state: &StateInfo) -> String {
+    let own = bytes(state.size);
+    match state.encoded {
+        Some(encoded) => format!("{own}, ~{}", bytes(encoded)),
+        None => own,
+    }
+}
+
+fn outcome(state: &StateInfo) -> String {
+    if !state.declared {
+        return "set aside".to_owned();
+    }
+    match &state.outcome {
+        Outcome::Created => "created".to_owned(),
+        Outcome::Kept {
+            initialiser_changed: false,
+        } => "kept".to_owned(),
+        Outcome::Kept {
+            initialiser_changed: true,
+        } => "kept, initialiser edited".to_owned(),
+        Outcome::Migrated {
+            why, bytes: moved, ..
+        } => {
+            format!("migrated {}, {}", bytes(*moved), changed(why))
+        }
+        Outcome::Carried { .. } => "carried over".to_owned(),
+        Outcome::Reset { why } => format!("reset, {}", changed(why)),
+        Outcome::Removed { .. } => "removed".to_owned(),
+    }
+}
+
+fn changed(why: &Changed) -> &'static str {
+    match why {
+        Changed::Type { .. } => "another type",
+        Changed::Size { .. } => "another size",
+        Changed::Layout { .. } => "another layout",
+        Changed::Unknown { .. } => "unknown layout",
+        Changed::Version { .. } => "another version",
+        Changed::NewWorker { .. } => "new worker",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kt::wire::Generation;
+
+    use super::*;
+
+    #[test]
+    fn a_table_has_a_line_for_each_state() {
+        let state = |key: &str, encoded, outcome, declared| StateInfo {
+            key: key.into(),
+            type_tokens: "Mutex<Index>".into(),
+            file: "src/main.rs".into(),
+            line: 1,
+            size: 32,
+            encoded,
+            generation: Generation(2),
+            outcome,
+            declared,
+            serde: encoded.is_some(),
+        };
+        let states = [
+            state("app:app::INDEX", Some(12_000_000), Outcome::Created, true),
+            state("app:app::OLD", None, Outcome::Removed { size: 32 }, false),
+        ];
+        assert_eq!(
+            rows(&states),
+            "\
+NAME        TYPE          SIZE            GENERATION  LAST SWAP
+app::INDEX  Mutex<Index>  32 B, ~12.0 MB  2           created
+app::OLD    Mutex<Index>  32 B            2           set aside
+"
+        );
+        assert_eq!(shortened(&"x".repeat(61)), format!("{}…", "x".repeat(60)));
+    }
+}

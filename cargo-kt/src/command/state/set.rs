@@ -1,0 +1,31 @@
+//! `cargo kt state set`.
+
+use std::io::Read;
+
+use kt::wire::state::StateRequest;
+
+use super::{StateError, error::Deed, json, names, service::Asked};
+use crate::command::CommandError;
+
+pub(super) async fn set(asked: &Asked<'_>, name: &str, value: &str) -> Result<(), CommandError> {
+    let mut text = String::new();
+    let value = match value {
+        "-" => {
+            std::io::stdin()
+                .read_to_string(&mut text)
+                .map_err(|source| StateError::Stdin { source })?;
+            &text
+        }
+        value => value,
+    };
+    let value = json::to_encoded(value).map_err(|source| StateError::NotJson { source })?;
+    let request = StateRequest::Set {
+        key: name.to_owned(),
+        value,
+    };
+    let keys = asked.order(Deed::Set, request).await?;
+    asked.terminal.status("Set", names::listed(&keys));
+    let message = serde_json::json!({"deed": "set", "states": keys});
+    asked.terminal.json("kt-state-done", &message);
+    Ok(())
+}

@@ -1,0 +1,120 @@
+use std::{fs, path::PathBuf};
+
+use bytes::{Bytes, BytesMut};
+use http::{Method, StatusCode, header::CONTENT_LENGTH};
+use kt::wire::{
+    client::{self, Client, RequestError},
+    codec,
+    control::path,
+    frame, limits,
+    state::{Moved, StateAnswer, StateRefused, StateRequest},
+};
+use serde::Serialize;
+
+use crate::{
+    service::{Build, Service, soon},
+    worker::SAVED,
+};
+
+async fn load(control: &Client, bytes: &[u8]) -> Result<Moved, RequestError> {
+    let request = client::request(Method::PUT, path::STATE_LOAD);
+    let response = soon(control.request(request, Bytes::copy_from_slice(bytes)))
+        .await
+        .map_err(RequestError::Http)?;
+    let answer = Client::answer(response).await?;
+    let loaded: Result<Moved, StateRefused> = codec::decode(&answer).unwrap();
+    Ok(loaded.unwrap())
+}
+
+async fn save(control: &Client) -> (Result<Moved, StateRefused>, Bytes) {
+    let request = client::post(path::STATE_SAVE);
+    let response = soon(control.request(request, Bytes::new())).await.unwrap();
+    let body = soon(Client::answer(response)).await.unwrap();
+    let mut body = BytesMut::from(&body[..]);
+    let moved = frame::decode(&mut body, limits::CONTROL).unwrap().unwrap();
+    (moved, body.freeze())
+}
+
+#[tokio::test]
+async fn files_of_states_travel_as_bytes_and_leave_nothing() {
+    let service = Service::start();
+    service.swap(&Build::new("app", "one")).await.unwrap();
+    let control = service.control().await;
+    assert_eq!(
+        save(&control).await,
+        (Ok(Moved::default()), SAVED.as_bytes().into())
+    );
+    let large = vec![7; 3 << 20];
+    assert_eq!(load(&control, &large).await.unwrap().bytes, 3 << 20);
+    assert_eq!(load(&control, b"").await.unwrap().bytes, 0);
+    assert_eq!(service.files("states"), [""; 0]);
+}
+
+#[tokio::test]
+async fn without_a_worker_there_is_nothing_to_save() {
+    let service = Service::start();
+    let control = service.control().await;
+    assert_eq!(
+        save(&control).await,
+        (Err(StateRefused::NoWorker), Bytes::new())
+    );
+}
+
+#[tokio::test]
+async fn more_than_the_limit_is_refused_before_it_is_sent() {
+    let service = Service::start();
+    service.swap(&Build::new("app", "one")).await.unwrap();
+    let control = service.control().await;
+    let mut request = client::request(Method::PUT, path::STATE_LOAD);
+    request
+        .headers_mut()
+        .insert(CONTENT_LENGTH, (limits::SAVED + 1).into());
+    let (head, _body) = soon(control.begin(request, false)).await.unwrap();
+    let response = soon(head).await.unwrap();
+    assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+/// What a client would say who wants the worker to open a file of its choosing: the orders that the host gives come behind
+/// the requests that clients make.
+#[derive(Serialize)]
+enum Wish {
+    _0,
+    _1,
+    _2,
+    _3,
+    _4,
+    Save { file: PathBuf, hold: Option<u64> },
+}
+
+#[tokio::test]
+async fn a_client_cannot_name_a_file() {
+    let service = Service::start();
+    service.swap(&Build::new("app", "one")).await.unwrap();
+    let control = service.control().await;
+    let file = service.root.path().join("wished");
+    let wish = Wish::Save {
+        file: file.clone(),
+        hold: None,
+    };
+    let refused: Result<Result<StateAnswer, StateRefused>, _> =
+        soon(control.ask(path::STATE, &wish)).await;
+    assert!(
+        matches!(&refused, Err(RequestError::Refused(status, _)) if *status == 400),
+        "{refused:?}"
+    );
+    assert!(!file.exists());
+    let list: Result<StateAnswer, StateRefused> =
+        soon(control.ask(path::STATE, &StateRequest::List))
+            .await
+            .unwrap();
+    assert!(matches!(list, Ok(StateAnswer::List(_))));
+}
+
+#[tokio::test]
+async fn what_a_killed_host_left_of_states_is_removed() {
+    let mut service = Service::start();
+    let left = service.options.directory.join("states/save-0");
+    fs::write(&left, "secret").unwrap();
+    service.crash_and_restart();
+    assert_eq!(service.files("states"), [""; 0]);
+}

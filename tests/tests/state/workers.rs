@@ -1,0 +1,107 @@
+//! A new worker: what goes over to it.
+
+use serde_json::json;
+use tests::{Fixture, Output, Project, assert_terminal};
+
+use crate::{state, value, worker};
+
+/// What goes to the end of the manifest for another base.
+const OTHER_BASE: &str = "\n[profile.dev.package.strsim]\nopt-level = 1\n";
+
+#[test]
+fn states_with_serde_go_over_to_a_new_worker_and_others_are_said_to_be_lost_before() {
+    let project = Project::of(Fixture::STATE);
+    project.run_with("put apple 3").success();
+    project.run_with("note hello").success();
+    state(&project, ["set", "LIMIT", "11"]).success();
+    state(&project, ["set", "NAME", "\"Bob\""]).success();
+    let former = worker(&project);
+
+    // A crate of the base is compiled otherwise, one state is gone, and one has a field more.
+    project.append("Cargo.toml", OTHER_BASE);
+    project.edit(
+        "src/states.rs",
+        "pub price: u32,\n",
+        "pub price: u32,\n    #[serde(default)]\n    pub stock: u8,\n",
+    );
+    project.edit(
+        "src/remote.rs",
+        "Item { price }",
+        "Item { price, stock: 9 }",
+    );
+    project.edit(
+        "src/states.rs",
+        "\n#[kt::state]\npub static SPARE: Mutex<Option<u8>> = Mutex::new(Some(3));\n",
+        "",
+    );
+    let mut kept = project.kt(["run", "--keep-state", "--", "visit"]).code(101);
+    // Compiled once in a project's place, and then found there.
+    kept.stderr = kept.stderr.replace("   Compiling strsim v0.11.1\n", "");
+    assert_terminal!("new_worker_keep_state", project, kept);
+    assert_eq!(worker(&project), former);
+
+    let declined = on_terminal(&project, &["run", "--", "visit"], "n").code(101);
+    assert!(
+        declined.stderr.contains("Go on and lose it? [y/N]"),
+        "{declined:?}"
+    );
+    assert!(
+        declined
+            .stderr
+            .ends_with("error: nothing was changed: the old worker of tester-state serves on\n"),
+        "{declined:?}"
+    );
+    assert_eq!(worker(&project), former);
+    assert_eq!(value(&project, "ITEMS"), json!({"apple": {"price": 3}}));
+
+    // Who does not sit at a terminal is told and goes on.
+    assert_terminal!("new_worker", project, project.run_with("visit").success());
+    let second = worker(&project);
+    assert_ne!(second, former);
+    assert_eq!(
+        value(&project, "ITEMS"),
+        json!({"apple": {"price": 3, "stock": 0}})
+    );
+    assert_eq!(value(&project, "LIMIT"), 11);
+    assert_eq!(value(&project, "NAME"), "Bob");
+    state(&project, ["get", "NOTES"])
+        .success()
+        .prints("data: []");
+    state(&project, ["ls"]).success().prints("carried over");
+
+    // And on with the new one.
+    project.run_with("put plum 1").success();
+    project
+        .run_with("visit")
+        .success()
+        .keeps_quiet_about("worker");
+    assert_eq!(worker(&project), second);
+}
+
+#[test]
+fn a_person_who_agrees_or_has_agreed_is_not_held_up() {
+    let project = Project::of(Fixture::STATE);
+    project.run_with("put apple 3").success();
+    let former = worker(&project);
+    project.append("Cargo.toml", OTHER_BASE);
+    on_terminal(&project, &["run", "--", "visit"], "y").success();
+    let second = worker(&project);
+    assert_ne!(second, former);
+    assert_eq!(value(&project, "ITEMS"), json!({"apple": {"price": 3}}));
+
+    project.edit("Cargo.toml", "opt-level = 1", "opt-level = 2");
+    let unasked = project.spawn_kt_on_terminal(["run", "--yes", "--", "visit"]);
+    let unasked = unasked.finish().success();
+    assert!(!unasked.stderr.contains("[y/N]"), "{unasked:?}");
+    assert_ne!(worker(&project), second);
+    assert_eq!(value(&project, "ITEMS"), json!({"apple": {"price": 3}}));
+}
+
+/// Answers the question that comes.
+fn on_terminal(project: &Project, arguments: &[&str], answer: &str) -> Output {
+    let mut asked = project.spawn_kt_on_terminal(arguments.iter().copied());
+    asked.send(answer);
+    let mut output = asked.finish();
+    output.stderr = output.stderr.replace("\r\n", "\n");
+    output
+}

@@ -259,5 +259,6 @@ async fn swap(
         });
     }
     report::swapped(terminal, connected, &swapped, differences);
+    report::lost(terminal, connected, manifest, &swapped);
     Ok(swapped)
 }

@@ -31,10 +31,10 @@ impl Places {
             if source.extension() != Some("rs") {
                 continue;
             }
-            let absolute = match &krate.invocation {
-                Some(invocation) => invocation.directory.join(source),
-                None => source.clone(),
-            };
+            // rustc is called in the root of the workspace.
+            let root = krate.invocation.as_ref().map(|it| it.directory.as_path());
+            let absolute = root.map_or_else(|| source.clone(), |root| root.join(source));
+            let shown = root.and_then(|root| source.strip_prefix(root).ok());
             if let Ok(text) = std::fs::read_to_string(absolute) {
                 let wanted: BTreeSet<&str> = names
                     .iter()
@@ -42,7 +42,7 @@ impl Places {
                     .filter(|name| text.contains(name))
                     .collect();
                 if !wanted.is_empty() {
-                    places.read(source, &text, &wanted);
+                    places.read(shown.unwrap_or(source), &text, &wanted);
                 }
             }
         }

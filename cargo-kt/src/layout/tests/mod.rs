@@ -4,3 +4,4 @@ mod cases;
 mod differences;
 mod fixture;
 mod promises;
+mod size;

@@ -37,12 +37,16 @@ pub fn of(
     let mut found = BTreeSet::new();
     for (symbol, thread_local) in symbols(data)? {
         let (path, is_plain) = match path::of(symbol) {
-            path::Known::Path(path) if !is_state(&path, states) => (path, false),
-            path::Known::Path(_) | path::Known::Hidden => continue,
+            path::Known::Path(path) => (path, false),
+            path::Known::Hidden => continue,
             // `#[no_mangle]`, or C: the sources tell.
             path::Known::Plain(name) => (format!("{}::{name}", krate.crate_name), true),
         };
         found.insert((path, thread_local, is_plain));
+    }
+    for key in states {
+        let handles = handles(key, found.iter().map(|(path, ..)| path));
+        found.retain(|(path, ..)| !handles.contains(path));
     }
     if found.is_empty() {
         return Ok(Vec::new());
@@ -93,21 +97,20 @@ fn symbols(data: &[u8]) -> Result<impl Iterator<Item = (&str, bool)>, object::Er
     }))
 }
 
-/// Whether a static is the handle of a state. Keys say the module, and not the function that a static may stand in.
-fn is_state(path: &str, states: &[String]) -> bool {
-    let mut keys = states
-        .iter()
-        .map(|key| key.split_once(':').map_or(&**key, |(_, path)| path));
-    keys.any(|key| {
-        let same_name = path::last(key) == path::last(path);
-        let module = key.rsplit_once("::").map_or("", |(module, _)| module);
-        same_name
-            && (key == path
-                || path.starts_with('<')
-                || path
-                    .strip_prefix(module)
-                    .is_some_and(|rest| rest.starts_with("::")))
-    })
+/// Which statics may be the handle of the state that has this key. Keys say the module, and not the function that a static
+/// may stand in.
+fn handles<'a>(key: &str, paths: impl Iterator<Item = &'a String> + Clone) -> BTreeSet<String> {
+    let own = key.split_once(':').map_or(key, |(_, path)| path);
+    if paths.clone().any(|path| path == own) {
+        return BTreeSet::from([own.to_owned()]);
+    }
+    let module = own.rsplit_once("::").map_or("", |(module, _)| module);
+    let is_inside = |path: &str| {
+        let inside = path.strip_prefix(module);
+        path.starts_with('<') || inside.is_some_and(|rest| rest.starts_with("::"))
+    };
+    let handles = paths.filter(|path| path::last(path) == path::last(own) && is_inside(path));
+    handles.cloned().collect()
 }
 
 #[cfg(test)]

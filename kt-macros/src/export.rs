@@ -1,7 +1,8 @@
 //! The symbols that `cargo kt` finds in an object: their names, and the program's entry point.
 //!
 //! They are exported only when `cargo kt` builds, which it says with `KT_BUILD`: in any other build (`cargo run`,
-//! `cargo test`, production) an expansion adds no symbol to the user's binary.
+//! `cargo test`, production) an expansion adds no symbol to the user's binary. With `KT_BUILD=types` it only wants to see how
+//! states lie in memory: nothing else is exported, and so rustc makes code for nothing else.
 
 use std::env;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -61,7 +62,11 @@ impl Key {
     /// rustc does not report that lint in the expansion of another crate's macro, and two exports with one name are
     /// still a hard error.
     pub fn export(&self, kind: Kind) -> TokenStream {
-        if !exporting() {
+        let is_exported = match kind {
+            Kind::Init => env::var_os(BUILD).is_some(),
+            Kind::Function | Kind::State => exporting(),
+        };
+        if !is_exported {
             return TokenStream::new();
         }
         let name = self.concat(kind.prefix());
@@ -76,9 +81,17 @@ impl Key {
     }
 }
 
-/// Whether `cargo kt` builds, and what it looks for is to be there.
+/// Set by `cargo kt` when it builds.
+const BUILD: &str = "KT_BUILD";
+
+/// Whether `cargo kt` builds, and what a worker looks for is to be there.
 pub fn exporting() -> bool {
-    env::var_os("KT_BUILD").is_some()
+    env::var_os(BUILD).is_some() && !only_types()
+}
+
+/// Whether `cargo kt` only wants to see how states lie in memory.
+pub fn only_types() -> bool {
+    env::var_os(BUILD).is_some_and(|what| what == "types")
 }
 
 /// The program's entry point `kt:main`, once per crate and only when `cargo kt` compiles a program as a library.

@@ -100,8 +100,8 @@ fn arguments(inside: &str) -> (Vec<String>, &str) {
         before = character;
     }
     found.push(&inside[start..end]);
-    let is_default = |argument: &&str| DEFAULTS.contains(&argument.trim());
-    while found.last().is_some_and(|last| is_default(&last)) {
+    let is_default = |argument: &str| DEFAULTS.contains(&argument.trim());
+    while found.last().is_some_and(|last| is_default(last)) {
         found.pop();
     }
     let found = found.into_iter().map(|argument| written(argument.trim()));

@@ -51,8 +51,7 @@ impl Places {
 
     fn read(&mut self, file: &Utf8Path, text: &str, wanted: &BTreeSet<&str>) {
         let mut scopes = Scopes::of(file);
-        let mut lexer = Lexer::new(text);
-        while let Some((token, line)) = lexer.next() {
+        for (token, line) in Lexer::new(text) {
             let place = || SourcePlace {
                 file: file.to_string(),
                 line,

@@ -1,7 +1,8 @@
 //! The symbols that `cargo kt` finds in an object: their names, and the program's entry point.
 //!
 //! They are exported only when `cargo kt` builds, which it says with `KT_BUILD`: in any other build (`cargo run`,
-//! `cargo test`, production) an expansion adds no symbol to the user's binary.
+//! `cargo test`, production) an expansion adds no symbol to the user's binary. With `KT_BUILD=types` it only wants to see how
+//! states lie in memory: nothing else is exported, and so rustc makes code for nothing else.
 
 use std::env;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -137,6 +137,12 @@ impl Model {
                 self.detail(name),
                 "{name} after {after}: {output:?}"
             );
+            let afresh = self.runs > 1 && report.plain == 1;
+            assert_eq!(
+                names_plain_counter(output, name),
+                afresh,
+                "whether the plain counter of {name} is said to start afresh after {after}: {output:?}"
+            );
             assert_eq!(
                 report.process,
                 *self.process.get_or_insert(report.process),
@@ -196,6 +202,16 @@ impl Model {
     }
 }
 
+/// Whether the swap said that the plain counter of a crate started afresh, and where it stands.
+fn names_plain_counter(output: &Output, name: &str) -> bool {
+    let (krate, file) = match name {
+        "main" => ("shop", "shop/src/main.rs".to_owned()),
+        name => (name, format!("{name}/src/lib.rs")),
+    };
+    let start = format!("note: static `{krate}::CALLS` ({file}:");
+    output.stderr.lines().any(|line| line.starts_with(&start))
+}
+
 fn edit(project: &Project, name: &str) {
     match name {
         "main" => bump(project, "shop/src/main.rs"),
@@ -243,7 +259,7 @@ fn every_crate_in_turn(project: &Project, run: &[&str]) -> Model {
 #[test]
 fn each_edit_of_a_ten_crate_workspace_is_answered_by_new_code_and_keeps_everything_else_in_dev() {
     let project = Project::of(Fixture::TEN);
-    let mut model = every_crate_in_turn(&project, &["run"]);
+    let mut model = every_crate_in_turn(&project, &["run", "--verbose"]);
 
     // An example is a program of its own, with a worker of its own.
     let tour = project
@@ -279,5 +295,8 @@ fn each_edit_of_a_ten_crate_workspace_is_answered_by_new_code_and_keeps_everythi
 #[test]
 fn each_edit_of_a_ten_crate_workspace_is_answered_by_new_code_and_keeps_everything_else_in_release()
 {
-    every_crate_in_turn(&Project::of(Fixture::TEN_RELEASE), &["run", "--release"]);
+    every_crate_in_turn(
+        &Project::of(Fixture::TEN_RELEASE),
+        &["run", "--release", "--verbose"],
+    );
 }

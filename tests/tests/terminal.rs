@@ -63,6 +63,98 @@ fn each_step_is_one_line_in_cargos_manner() {
     assert_terminal!("build", project, project.kt(["build"]).success());
 }
 
+/// Plain statics beside the state, one of them in a module of its own, and a function that counts in them.
+fn add_plain_statics(project: &Project, more: &str) {
+    project.write(
+        "src/cache.rs",
+        "use super::*;\n\npub static HITS: AtomicU64 = AtomicU64::new(0);\npub static NAMES: [&str; 1] = [\"hit\"];\n",
+    );
+    let plain = format!(
+        "mod cache;\n\nthread_local! {{\n    static SEEN: std::cell::Cell<u64> = const {{ std::cell::Cell::new(0) }};\n}}\n{more}\n\
+         fn plain() -> String {{\n    SEEN.set(SEEN.get() + 1);\n    \
+         format!(\", {{}} {{}}\", cache::NAMES[0], cache::HITS.fetch_add(1, Ordering::Relaxed) + 1)\n}}\n\n#[kt::state]"
+    );
+    project.edit("src/main.rs", "#[kt::state]", &plain);
+    project.edit(
+        "src/main.rs",
+        "visit {visit}\")",
+        "visit {visit}\") + &plain()",
+    );
+}
+
+#[test]
+fn plain_statics_that_start_afresh_are_named_and_no_others() {
+    let project = Project::of(Fixture::ONE);
+    add_plain_statics(&project, "");
+    let quiet = |text: &str| {
+        project
+            .run()
+            .success()
+            .prints(text)
+            .keeps_quiet_about("note:")
+    };
+    quiet("hello Alice, visit 1, hit 1");
+    quiet("hello Alice, visit 2, hit 2");
+    project.edit("src/main.rs", "\"hello {name}", "\"good day {name}");
+    assert_terminal!(
+        "lost_statics",
+        project,
+        project
+            .run()
+            .success()
+            .prints("good day Alice, visit 3, hit 1")
+    );
+    quiet("good day Alice, visit 4, hit 2");
+    // The object of the first code is still there, with all that is in it.
+    project.edit("src/main.rs", "\"good day {name}", "\"hello {name}");
+    assert_terminal!(
+        "statics_found_again",
+        project,
+        project
+            .run()
+            .success()
+            .prints("hello Alice, visit 5, hit 3")
+    );
+    // One that is taken out of the program is nobody's surprise.
+    project.edit("src/cache.rs", "HITS", "FOUND");
+    project.edit("src/main.rs", "HITS", "FOUND");
+    project
+        .run()
+        .success()
+        .prints("visit 6, hit 1")
+        .says("SEEN")
+        .keeps_quiet_about("HITS");
+}
+
+#[test]
+fn eight_statics_are_named_and_the_rest_is_counted() {
+    let project = Project::of(Fixture::ONE);
+    let many: Vec<String> = ('A'..='L')
+        .map(|letter| format!("pub static COUNT_{letter}: AtomicU64 = AtomicU64::new(0);"))
+        .collect();
+    add_plain_statics(&project, &many.join("\n"));
+    project.run().success();
+    project.edit("src/main.rs", "\"hello {name}", "\"hi {name}");
+    assert_terminal!("many_lost_statics", project, project.run().success());
+    project.edit("src/main.rs", "\"hi {name}", "\"dear {name}");
+    let all = project.kt(["run", "--verbose"]).success();
+    assert_eq!(all.stderr.matches("starts afresh").count(), 14, "{all:?}");
+    project.edit("src/main.rs", "\"dear {name}", "\"you, {name}");
+    project.edit("src/main.rs", "println!(\"{}\", ", "drop(");
+    let messages = project
+        .kt(["run", "--message-format", "json"])
+        .success()
+        .json();
+    let mut statics = messages.iter().filter(|it| it["reason"] == "kt-statics");
+    let lost = statics.next().expect("a message names them")["lost"].clone();
+    assert_eq!(lost.as_array().map(Vec::len), Some(14), "{lost:#}");
+    let first = serde_json::json!({
+        "crate": "one", "path": "one::COUNT_A", "thread_local": false,
+        "place": {"file": "src/main.rs", "line": 10}, "again": false,
+    });
+    assert_eq!(lost[0], first);
+}
+
 #[test]
 fn quiet_prints_nothing_of_ours() {
     let project = Project::of(Fixture::ONE);

@@ -127,6 +127,7 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
     let states = (wanted.service.states(), &differences);
     let swapped = swap(terminal, &connected, &manifest, &linked, states).await?;
     report::swapped(terminal, &connected, &swapped, &differences, &lost);
+    report::lost(terminal, &connected, &manifest, &swapped);
     Ok(Warm {
         surroundings,
         built,

@@ -21,6 +21,7 @@
 //! It is given what *build* made and knows nothing of workers, pods and generations.
 
 mod description;
+mod difference;
 mod dwarf;
 mod identity;
 mod opaque;
@@ -28,6 +29,7 @@ mod pending;
 mod store;
 mod tokens;
 mod twin;
+mod words;
 
 pub use description::{Description, Form, Part, Role, Type};
 pub use dwarf::DwarfError;

@@ -2,6 +2,7 @@
 //!
 //! It has the arguments of the real run, apart from what decides which files come out and how much is said in them:
 //! - `-C debuginfo=2`, which the real run is spared because it nearly doubles its time;
+//! - no remote function and no `main` is exported (`KT_BUILD=types`), and
 //! - `--crate-type cdylib`, of which only exported items are roots: code is made for what the states need and for
 //!   nothing else. The layout of a type does not depend on the kind of crate, and neither does its `TypeId`: the
 //!   crate's identity in rustc (`StableCrateId`) asks only whether it is an executable;
@@ -168,7 +169,9 @@ fn compile_as(
                 .iter()
                 .map(|(name, value)| (name, value)),
         )
+        // The macros then export initial values and nothing else.
         .env("KT_BUILD", "types")
+        .env_remove("KT_MAIN")
         .current_dir(&invocation.directory)
         .stdin(Stdio::null());
     for name in STALE_ENVIRONMENT {

@@ -3,6 +3,7 @@
 use std::{fs, time::Duration};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use kt::wire::manifest::PlainStatic;
 use serde::{Deserialize, Serialize};
 
 use super::{BaseChange, LinkError, LinkedLayer, elf, warm};
@@ -59,6 +60,8 @@ pub struct LinkedCrate {
     pub functions: Vec<String>,
     /// Keys of its states: what follows `kt:state:`, sorted.
     pub states: Vec<String>,
+    /// Statics that can change and are no states, sorted.
+    pub statics: Vec<PlainStatic>,
     /// Whether it exports `kt:main`.
     pub has_main: bool,
     /// The sonames in its `DT_NEEDED`.

@@ -19,6 +19,7 @@ mod lld;
 mod native;
 mod object;
 mod shared;
+pub mod statics;
 mod symbols;
 mod system;
 mod twin;

@@ -12,6 +12,7 @@ use std::{
 };
 
 use camino::{Utf8Path, Utf8PathBuf};
+use kt::wire::manifest::PlainStatic;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -20,6 +21,7 @@ use super::{
     elf,
     hash::{Name, short},
     shared::{FLAGS, SharedLink},
+    statics,
     symbols::{self, Symbols},
     warm,
 };
@@ -39,6 +41,7 @@ pub(super) struct ObjectRecord {
     needed: Vec<String>,
     functions: Vec<String>,
     states: Vec<String>,
+    statics: Vec<PlainStatic>,
     has_main: bool,
     /// The linker and its arguments, so that the twin is the same link.
     pub linker: Utf8PathBuf,
@@ -118,6 +121,7 @@ fn linked(linker: &Linker<'_>, object: &Planned<'_>, record: ObjectRecord) -> Li
         needed: record.needed,
         functions: record.functions,
         states: record.states,
+        statics: record.statics,
         has_main: record.has_main,
     }
 }
@@ -243,7 +247,7 @@ fn link_object(
         hot: &|_| None,
     };
     let arguments = link.run(linker)?;
-    let record = examine(linker, &output, arguments)?;
+    let record = examine(linker, object.krate, &output, arguments)?;
     warm::write_json(&record_path(&output), &record)?;
     let crate_name = object.krate.crate_name.clone();
     linker.say(LinkEvent::Object {
@@ -256,18 +260,22 @@ fn link_object(
 
 fn examine(
     linker: &Linker<'_>,
+    krate: &HotCrate,
     output: &Utf8Path,
     arguments: Vec<String>,
 ) -> Result<ObjectRecord, LinkError> {
     let data = warm::read(output)?;
     let strings = |prefix| elf::exports_after(&data, prefix).map_err(LinkError::object(output));
+    let states = strings("kt:state:")?;
+    let statics = statics::of(&data, krate, &states).map_err(LinkError::object(output))?;
     Ok(ObjectRecord {
         file: LinkedFile::of(output)?,
         needed: elf::dynamic(&data)
             .map_err(LinkError::object(output))?
             .needed,
         functions: strings("kt:fn:")?,
-        states: strings("kt:state:")?,
+        states,
+        statics,
         has_main: strings("kt:main")?.iter().any(String::is_empty),
         linker: linker.lld.program().to_owned(),
         arguments,

@@ -50,6 +50,7 @@ pub fn manifest(
             sources: krate.sources_hash.clone(),
             functions: krate.functions.clone(),
             states: states.collect(),
+            statics: krate.statics.clone(),
         })
     });
     Ok(Manifest {

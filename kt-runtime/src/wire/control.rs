@@ -101,6 +101,8 @@ pub struct LoadedObject {
     pub name: String,
     /// Read from the loaded object's own notes in memory.
     pub build_id: String,
+    /// An earlier generation of this worker had it too: its statics are as that left them.
+    pub again: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

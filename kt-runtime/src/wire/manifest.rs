@@ -69,6 +69,8 @@ pub struct CrateObject {
     /// Keys of its remote functions, `package/bin:module::name`.
     pub functions: Vec<String>,
     pub states: Vec<StateEntry>,
+    /// What lives in the object's own memory and so starts afresh with each new one, sorted.
+    pub statics: Vec<PlainStatic>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +79,25 @@ pub struct StateEntry {
     pub key: String,
     /// Names the layout of the state's type and of all that it reaches. `None`: it could not be determined, which equals nothing.
     pub layout: Option<String>,
+}
+
+/// A static that can change and is not a `#[kt::state]`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PlainStatic {
+    /// `app::cache::HITS`.
+    pub path: String,
+    /// Each thread has its own.
+    pub thread_local: bool,
+    /// Where the sources have it, if they say so.
+    pub place: Option<SourcePlace>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SourcePlace {
+    /// As rustc was given it: relative to the workspace, for what lies in there.
+    pub file: String,
+    /// From 1.
+    pub line: u32,
 }
 
 impl Manifest {

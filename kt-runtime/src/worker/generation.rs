@@ -131,6 +131,7 @@ impl Worker {
             objects.push(LoadedObject {
                 name: object.object.name.clone(),
                 build_id: opened.build_id().unwrap_or_default(),
+                again: false,
             });
             functions_of(object, &opened, &mut functions).map_err(SwapRefused::Load)?;
             states_of(object, &opened, &mut states).map_err(SwapRefused::Load)?;
@@ -160,6 +161,9 @@ impl Worker {
         };
         registry.migrate(&mut plan, patience)?;
         let states = registry.apply(plan, generation);
+        for object in &mut objects {
+            object.again = !registry.served.insert(object.name.clone());
+        }
         let loaded = Arc::new(Loaded {
             generation,
             functions: functions

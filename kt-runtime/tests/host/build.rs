@@ -60,6 +60,7 @@ impl Build {
                 sources: code.into(),
                 functions: Vec::new(),
                 states: Vec::new(),
+                statics: Vec::new(),
             }],
         };
         Self { manifest, files }

@@ -128,6 +128,7 @@ fn load(manifest: &kt::wire::manifest::Manifest, config: &WorkerConfig) -> Resul
     let objects = manifest.crates.iter().map(|object| LoadedObject {
         name: object.object.name.clone(),
         build_id: object.object.build_id.clone(),
+        again: false,
     });
     Ok(Loaded {
         objects: objects.collect(),

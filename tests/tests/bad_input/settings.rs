@@ -27,6 +27,46 @@ fn profile_settings_that_would_break_the_warm_process_are_replaced_and_that_is_s
 }
 
 #[test]
+fn a_profile_without_debug_information_keeps_states_resets_changed_ones_and_names_lost_statics() {
+    let project = Project::of(Fixture::ONE);
+    project.append("Cargo.toml", "\n[profile.dev]\ndebug = 0\nstrip = true\n");
+    project.edit(
+        "src/main.rs",
+        "#[kt::state]",
+        "static PLAIN: AtomicU64 = AtomicU64::new(0);\n// Without serde.\nstruct Count {\n    all: AtomicU64,\n}\n\n#[kt::state]",
+    );
+    project.edit(
+        "src/main.rs",
+        "VISITS: AtomicU64 = AtomicU64::new(0)",
+        "VISITS: Count = Count { all: AtomicU64::new(0) }",
+    );
+    project.edit(
+        "src/main.rs",
+        "VISITS.fetch_add(1, Ordering::Relaxed)",
+        "VISITS.all.fetch_add(1, Ordering::Relaxed) + PLAIN.fetch_add(1, Ordering::Relaxed) * 100",
+    );
+    project.run().success().prints("hello Alice, visit 1");
+    project.run().success().prints("hello Alice, visit 102");
+    project.edit("src/main.rs", "\"hello {name}", "\"good day {name}");
+    project
+        .run()
+        .success()
+        .prints("good day Alice, visit 3")
+        .says("note: static `one::PLAIN` (src/main.rs:5) starts afresh");
+    project.edit(
+        "src/main.rs",
+        "    all: AtomicU64,",
+        "    more: u8,\n    all: AtomicU64,",
+    );
+    project.edit("src/main.rs", "Count { all:", "Count { more: 0, all:");
+    project
+        .run()
+        .success()
+        .prints("good day Alice, visit 1")
+        .says("state `one::VISITS` was reset to its initial value: field `more` of `Count` added");
+}
+
+#[test]
 fn target_cpu_in_rustflags_is_the_developers_business() {
     let project = Project::of(Fixture::ONE);
     project.write(

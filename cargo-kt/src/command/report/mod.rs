@@ -1,5 +1,6 @@
 //! What `run` and `build` say about a link and a swap.
 
+mod lost;
 mod states;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use kt::wire::{
 };
 use serde::Serialize;
 
+pub(super) use lost::lost;
 pub(super) use states::{Differences, refusal};
 
 use crate::{

@@ -36,13 +36,18 @@ fn rustc_version() -> &'static str {
 impl Fixture {
     /// `states` are the keys of the states in `fixture`.
     pub fn new(fixture: &str, dep: &str, states: &[&str]) -> Self {
+        Self::in_profile("", fixture, dep, states)
+    }
+
+    /// `profile` are arguments that cargo would add for all crates.
+    pub fn in_profile(profile: &str, fixture: &str, dep: &str, states: &[&str]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let root = Utf8Path::from_path(directory.path())
             .expect("its path is text")
             .to_owned();
         let hot = vec![
-            crate_at(&root, "dep", dep, &[]),
-            crate_at(&root, "fixture", fixture, &["dep"]),
+            crate_at(&root, "dep", profile, dep, &[]),
+            crate_at(&root, "fixture", profile, fixture, &["dep"]),
         ];
         let compiled = Compiled {
             toolchain: Toolchain {
@@ -133,13 +138,19 @@ impl Fixture {
     }
 }
 
-fn crate_at(root: &Utf8Path, name: &str, source: &str, dependencies: &[&str]) -> HotCrate {
+fn crate_at(
+    root: &Utf8Path,
+    name: &str,
+    profile: &str,
+    source: &str,
+    dependencies: &[&str],
+) -> HotCrate {
     let path = root.join(format!("{name}.rs"));
     std::fs::write(&path, source).expect("the source can be written");
     let mut arguments = format!(
         "{} --crate-name {name} --edition=2024 {path} --error-format=json --crate-type lib \
          --emit=dep-info,metadata,link -C embed-bitcode=no -C debuginfo=line-tables-only -C metadata=feed \
-         -C extra-filename=-feed --out-dir {root} -C incremental={root}/incremental -L dependency={root}",
+         -C extra-filename=-feed --out-dir {root} -C incremental={root}/incremental -L dependency={root} {profile}",
         rustc()
     );
     for dependency in dependencies {

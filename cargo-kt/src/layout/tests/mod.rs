@@ -1,5 +1,7 @@
 //! Real rustc, real DWARF: which edits change which fingerprints.
 
 mod cases;
+mod differences;
 mod fixture;
 mod promises;
+mod size;

@@ -1,15 +1,40 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
 use super::cases::{CASES, Case};
 use super::fixture::Fixture;
 use crate::layout::Layout;
 
+const DEV: &str = "";
+const RELEASE: &str = "-C opt-level=3";
+
 const DEP: &str = "
 pub struct Pair<A, B> { pub a: A, pub b: B }
+pub struct Both<A, B> { pub a: A, pub b: B }
 pub struct Erased<T> { pub pointer: *mut u8, pub of: std::marker::PhantomData<T> }
 pub struct Shared { pub width: u64 }
+pub trait Plugs { fn one(&self); fn two(&self); }
 ";
+
+/// The edits in `dep` that cases are about.
+fn after_in_dep() -> String {
+    let edits = [
+        ("width: u64", "width: u32"),
+        (
+            "Both<A, B> { pub a: A, pub b: B }",
+            "Both<A, B> { pub b: B, pub a: A }",
+        ),
+        (
+            "fn one(&self); fn two(&self);",
+            "fn two(&self); fn one(&self);",
+        ),
+    ];
+    let edit = |text: String, (from, to): &(&str, &str)| {
+        assert!(text.contains(from), "{from}");
+        text.replace(from, to)
+    };
+    edits.iter().fold(DEP.to_owned(), edit)
+}
 
 /// What an unrelated edit may add around a type: shifted `impl` and closure numbers, other hashes, more of everything.
 const NOISE: &str = "
@@ -45,9 +70,15 @@ fn source(items: impl Fn(&Case) -> &'static str, around: &str) -> (String, Vec<S
     (text, keys)
 }
 
-fn fixture(items: impl Fn(&Case) -> &'static str, around: &str, dep: &str) -> Fixture {
+fn fixture(
+    profile: &str,
+    items: impl Fn(&Case) -> &'static str,
+    around: &str,
+    dep: &str,
+) -> Fixture {
     let (text, keys) = source(items, around);
-    Fixture::new(
+    Fixture::in_profile(
+        profile,
         &text,
         dep,
         &keys.iter().map(String::as_str).collect::<Vec<_>>(),
@@ -63,14 +94,38 @@ fn layouts(fixture: &Fixture) -> HashMap<String, Layout> {
 }
 
 #[test]
-fn an_edit_changes_the_fingerprints_of_the_states_it_matters_to_and_no_others() {
-    let before = layouts(&fixture(|case| case.before, "", DEP));
-    let noisy = layouts(&fixture(|case| case.before, NOISE, DEP));
-    let mut after = fixture(
-        |case| case.after,
-        "",
-        &DEP.replace("width: u64", "width: u32"),
-    );
+fn an_edit_changes_the_fingerprints_of_the_states_it_matters_to_and_no_others_in_dev() {
+    an_edit_changes_what_it_matters_to(DEV);
+}
+
+#[test]
+fn an_edit_changes_the_fingerprints_of_the_states_it_matters_to_and_no_others_in_release() {
+    an_edit_changes_what_it_matters_to(RELEASE);
+}
+
+/// As the user's profile may say; the twin brings the debug information that it needs.
+#[test]
+fn a_profile_without_debug_information_gives_the_same_fingerprints() {
+    let fingerprints = |profile: &str| {
+        let layouts = layouts(&fixture(profile, |case| case.before, "", DEP));
+        // What is opaque takes in all sources, and these lie elsewhere.
+        let visible = layouts.into_iter().filter(|(_, it)| it.opaque.is_empty());
+        let text = |(name, layout): (String, Layout)| (name, layout.fingerprint.to_string());
+        visible.map(text).collect::<BTreeMap<_, _>>()
+    };
+    let stripped = format!("{RELEASE} -C debuginfo=0 -C strip=symbols");
+    assert_eq!(fingerprints(&stripped), fingerprints(RELEASE));
+
+    let mut edited = edited();
+    let before = self::fingerprints(&edited).0;
+    edited.add_argument("-C debuginfo=0 -C strip=symbols");
+    assert_eq!(self::fingerprints(&edited), (before, false));
+}
+
+fn an_edit_changes_what_it_matters_to(profile: &str) {
+    let before = layouts(&fixture(profile, |case| case.before, "", DEP));
+    let noisy = layouts(&fixture(profile, |case| case.before, NOISE, DEP));
+    let mut after = fixture(profile, |case| case.after, "", &after_in_dep());
     after.add_argument("--cfg after");
     let after = layouts(&after);
 
@@ -107,7 +162,7 @@ fn an_edit_changes_the_fingerprints_of_the_states_it_matters_to_and_no_others() 
 
 #[test]
 fn what_has_no_visible_type_is_called_opaque() {
-    let layouts = layouts(&fixture(|case| case.before, "", DEP));
+    let layouts = layouts(&fixture(DEV, |case| case.before, "", DEP));
     let mut opaque: Vec<&str> = layouts
         .iter()
         .filter(|(_, layout)| !layout.opaque.is_empty())

@@ -14,7 +14,7 @@ mod transfer;
 
 use std::{
     alloc::{self, Layout},
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     ptr::{self, NonNull},
     sync::{
         Arc,
@@ -67,6 +67,8 @@ pub(super) struct Registry {
     held: HashMap<&'static str, Held>,
     /// The initial value of every descriptor that was ever seen, by the descriptor's address.
     initial: HashMap<usize, Initial>,
+    /// Names of the crate objects of all generations.
+    pub(super) served: HashSet<String>,
     /// What is being migrated.
     pub(super) progress: Arc<Progress>,
 }

@@ -188,6 +188,8 @@ impl fmt::Display for Refused {
                 text::bytes(*limit),
                 match deed {
                     Deed::Get => "\nhelp: `cargo kt state save` writes values of any size",
+                    Deed::Set =>
+                        "\nhelp: a remote function can make a value of any size, and `cargo kt state load` loads one",
                     _ => "",
                 }
             ),

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     command::{CommandError, watch::watched},
-    place::{self, Connected, Dirs, PlaceError, State, local, service},
+    place::{self, Connected, Dirs, PlaceError, Service, State, local, service},
     plan::{self, CargoOptions, Surroundings},
     terminal::Terminal,
 };
@@ -77,40 +77,93 @@ pub(super) async fn choose(named: Option<&str>) -> Result<Connected, CommandErro
 
 async fn guess(dirs: &Dirs) -> Result<String, CommandError> {
     let services = place::list(dirs).await?;
+    let of = |service: &Service| match &service.state {
+        State::Live(status) => (service.name.clone(), Some(status.workspace.clone())),
+        State::Unreachable(_) => (service.name.clone(), None),
+    };
+    let services: Vec<_> = services.iter().map(of).collect();
     let here = std::env::current_dir().unwrap_or_default();
-    let workspaces = services.iter().filter_map(|it| match &it.state {
-        State::Live(status) if here.starts_with(&status.workspace) => Some(&status.workspace),
-        _ => None,
-    });
+    pick(&services, &here, of_the_program)
+        .map_err(|names| StateError::WhichService { names }.into())
+}
+
+/// The one that is meant of these, each with its workspace. `program` tells which of several of one workspace it is, if it
+/// can. An error has those that it could be.
+fn pick(
+    services: &[(String, Option<String>)],
+    here: &Path,
+    program: impl FnOnce(&str, &[&str]) -> Option<String>,
+) -> Result<String, Vec<String>> {
+    let workspaces = services.iter().filter_map(|(_, it)| it.as_deref());
+    let around = workspaces.filter(|workspace| here.starts_with(workspace));
     // One workspace may lie in another.
-    let innermost = workspaces.max_by_key(|workspace| Path::new(workspace).components().count());
-    let own = services.iter().filter(|it| match &it.state {
-        State::Live(status) => Some(&status.workspace) == innermost,
-        State::Unreachable(_) => false,
-    });
-    let own: Vec<&String> = own.map(|service| &service.name).collect();
-    let names: Vec<String> = services.iter().map(|it| it.name.clone()).collect();
-    match (&own[..], &names[..]) {
-        ([only], _) => Ok((*only).clone()),
-        ([], [only]) => Ok(only.clone()),
-        ([], _) => Err(StateError::WhichService { names }.into()),
-        (several, _) => match innermost.and_then(|workspace| of_the_program(workspace, several)) {
-            Some(name) => Ok(name),
-            None => {
-                let names = several.iter().map(|name| (*name).clone()).collect();
-                Err(StateError::WhichService { names }.into())
-            }
-        },
+    let innermost = around.max_by_key(|workspace| Path::new(workspace).components().count());
+    let in_it = |(_, workspace): &&(String, Option<String>)| {
+        innermost.is_some() && workspace.as_deref() == innermost
+    };
+    let own: Vec<&str> = services
+        .iter()
+        .filter(in_it)
+        .map(|(name, _)| &**name)
+        .collect();
+    let names = |of: &[&str]| of.iter().map(|name| (*name).to_owned()).collect();
+    match (&own[..], services) {
+        ([only], _) => Ok((*only).to_owned()),
+        ([], [(only, _)]) => Ok(only.clone()),
+        ([], all) => Err(all.iter().map(|(name, _)| name.clone()).collect()),
+        (several, _) => innermost
+            .and_then(|workspace| program(workspace, several))
+            .ok_or_else(|| names(several)),
     }
 }
 
 /// The service of the program that `cargo kt run` would run here, if it is one of these.
-fn of_the_program(workspace: &str, services: &[&String]) -> Option<String> {
+fn of_the_program(workspace: &str, services: &[&str]) -> Option<String> {
     let surroundings = Surroundings::current().ok()?;
     let plan = plan::plan(&CargoOptions::default(), &surroundings).ok()?;
     let plain = service::name(&service::user(), &plan.program.name);
     let own = service::name_in(&plain, workspace);
     [own, plain]
         .into_iter()
-        .find(|name| services.contains(&name))
+        .find(|name| services.contains(&name.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn services(all: &[(&str, &str)]) -> Vec<(String, Option<String>)> {
+        let workspace = |path: &str| (!path.is_empty()).then(|| path.to_owned());
+        let own = |(name, path): &(&str, &str)| ((*name).to_owned(), workspace(path));
+        all.iter().map(own).collect()
+    }
+
+    fn nobody(_: &str, _: &[&str]) -> Option<String> {
+        None
+    }
+
+    #[test]
+    fn the_service_of_the_workspace_around_is_meant_or_the_only_one() {
+        let all = services(&[("app", "/src/app"), ("inner", "/src/app/inner"), ("x", "")]);
+        let here = |path: &str| pick(&all, Path::new(path), nobody);
+        assert_eq!(here("/src/app/src").as_deref(), Ok("app"));
+        assert_eq!(here("/src/app/inner").as_deref(), Ok("inner"));
+        // A name that begins alike is another directory.
+        assert_eq!(here("/src/apple").unwrap_err(), ["app", "inner", "x"]);
+        let one = services(&[("app", "/src/app")]);
+        assert_eq!(pick(&one, Path::new("/"), nobody).as_deref(), Ok("app"));
+        assert_eq!(pick(&[], Path::new("/"), nobody), Err(Vec::new()));
+    }
+
+    #[test]
+    fn of_several_programs_that_which_would_run_here_is_meant() {
+        let all = services(&[("one", "/src"), ("two", "/src"), ("other", "/elsewhere")]);
+        let asked = pick(&all, Path::new("/src/x"), |workspace, names| {
+            assert_eq!((workspace, names), ("/src", &["one", "two"][..]));
+            Some("two".to_owned())
+        });
+        assert_eq!(asked.as_deref(), Ok("two"));
+        let unknown = pick(&all, Path::new("/src"), nobody);
+        assert_eq!(unknown.unwrap_err(), ["one", "two"]);
+    }
 }

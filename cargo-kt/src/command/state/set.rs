@@ -2,10 +2,16 @@
 
 use std::io::Read;
 
-use kt::wire::state::StateRequest;
+use kt::wire::{
+    limits,
+    state::{StateRefused, StateRequest},
+};
 
 use super::{StateError, error::Deed, json, names, service::Asked};
 use crate::command::CommandError;
+
+/// Of a value's encoding, bytes: it travels in one message, together with its state's name.
+const LIMIT: usize = limits::CONTROL - (64 << 10);
 
 pub(super) async fn set(asked: &Asked<'_>, name: &str, value: &str) -> Result<(), CommandError> {
     let mut text = String::new();
@@ -19,6 +25,12 @@ pub(super) async fn set(asked: &Asked<'_>, name: &str, value: &str) -> Result<()
         value => value,
     };
     let value = json::to_encoded(value).map_err(|source| StateError::NotJson { source })?;
+    if value.len() > LIMIT {
+        let limit = LIMIT as u64;
+        return Err(asked
+            .refused(Deed::Set, StateRefused::TooLarge { limit })
+            .into());
+    }
     let request = StateRequest::Set {
         key: name.to_owned(),
         value,

@@ -1,6 +1,9 @@
 //! What `cargo kt state` asks for. All of it happens under the registry's lock, so never during a swap.
 
-use std::{sync::mpsc, time::Duration};
+use std::{
+    sync::mpsc,
+    time::{Duration, Instant},
+};
 
 use super::{
     Held, Registry,
@@ -23,8 +26,8 @@ use crate::{
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a list waits for a lock.
 const MOMENT: Duration = Duration::from_millis(100);
-/// Up to which size a list tells a value's encoded size, bytes: it is encoded for that.
-const MEASURED: usize = 64 << 20;
+/// How long a list encodes a value to tell how much it holds: calls may wait for its lock meanwhile.
+const MEASURED: Duration = Duration::from_millis(500);
 /// Limit of a value that travels in a message.
 const VALUE: usize = limits::WORKER_MESSAGE - 4096;
 
@@ -186,8 +189,14 @@ impl Registry {
 impl Held {
     fn info(&self) -> StateInfo {
         let size = |source| {
-            let encoded = transfer::encoded(source, Reader::Program, MOMENT, MEASURED);
-            encoded.ok().flatten().map(|bytes| bytes.len() as u64)
+            let (begin, mut bytes) = (Instant::now(), 0);
+            for piece in transfer::pieces(source, Reader::Program, MOMENT) {
+                bytes += piece.ok()?.len() as u64;
+                if begin.elapsed() > MEASURED {
+                    return None;
+                }
+            }
+            Some(bytes)
         };
         StateInfo {
             key: self.descriptor.key.to_owned(),

@@ -7,6 +7,7 @@ use http::{HeaderName, StatusCode, request::Parts};
 
 use super::{
     InFlight, Worker,
+    gate::Inside,
     generation::Loaded,
     outbox::{Finished, Outbox},
 };
@@ -46,13 +47,13 @@ impl Worker {
                 .collect(limit)
                 .await
                 .map_err(|error| (refused(error), None))?;
-            let _inside = self.gate.enter().await;
+            let inside = self.gate.enter().await;
             if self.draining.load(Ordering::Acquire) {
                 return Err((Fault::Draining, None));
             }
             // From here on the call belongs to one generation, whatever is published while it runs.
             let loaded = self.current().ok_or((Fault::Draining, None))?;
-            let result = invoke(&loaded, &head, &args, limit).await;
+            let result = invoke(&loaded, &head, &args, limit, inside).await;
             result
                 .map(|result| (result, loaded.generation))
                 .map_err(|fault| (fault, Some(loaded.generation)))
@@ -87,13 +88,14 @@ async fn invoke(
     head: &Parts,
     args: &Bytes,
     limit: usize,
+    inside: Inside,
 ) -> Result<Vec<u8>, Fault> {
     let key = key_of(&head.headers).unwrap_or_default();
     let function = loaded.function(key).ok_or_else(|| Fault::UnknownFunction {
         nearest: loaded.nearest(key),
     })?;
     agree(loaded, function, head)?;
-    let _running = loaded.run(function.key);
+    let running = (inside, loaded.run(function.key));
     let coded = |what, error| match error {
         CodecError::TooLarge { limit } => Fault::TooLarge {
             what,
@@ -106,7 +108,8 @@ async fn invoke(
     let started = started.map_err(|error| coded(Part::Arguments, error))?;
     let done: Result<Encoded, _> = match started {
         Started::Async(work) => catch_async(work).await,
-        Started::Plain(work) => match runtime::blocking(move || catch(work)).await {
+        // It runs to its end though nobody may wait for it any more, and is in the way of a migration until then.
+        Started::Plain(work) => match runtime::blocking(move || (catch(work), running).0).await {
             Ok(done) => done,
             Err(_) => return Err(Fault::Draining),
         },

@@ -28,8 +28,8 @@ pub(super) struct Gate {
     generations: Mutex<Vec<Weak<Loaded>>>,
 }
 
-/// A call that has passed the gate.
-pub(super) struct Inside<'a>(&'a Gate);
+/// A call that has passed the gate: for as long as its function runs, which may be longer than anybody waits for it.
+pub(super) struct Inside(Arc<Gate>);
 
 /// Nobody passes while it is there.
 pub(super) struct Closed<'a> {
@@ -43,14 +43,14 @@ pub(super) struct Running(pub(super) Vec<String>);
 
 impl Gate {
     /// Passes, waiting for as long as the gate is closed.
-    pub(super) async fn enter(&self) -> Inside<'_> {
+    pub(super) async fn enter(self: &Arc<Self>) -> Inside {
         loop {
             let mut opened = pin!(self.opened.notified());
             // From here on an opening is not missed.
             opened.as_mut().enable();
             // Counted first: whoever closes either sees this call or is seen by it.
             self.inside.fetch_add(1, Ordering::SeqCst);
-            let inside = Inside(self);
+            let inside = Inside(Arc::clone(self));
             if !self.closed.load(Ordering::SeqCst) {
                 return inside;
             }
@@ -106,7 +106,7 @@ impl Gate {
     }
 }
 
-impl Drop for Inside<'_> {
+impl Drop for Inside {
     fn drop(&mut self) {
         let last = self.0.inside.fetch_sub(1, Ordering::SeqCst) == 1;
         if last && self.0.closed.load(Ordering::SeqCst) {
@@ -185,7 +185,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_that_does_not_end_keeps_it_open() {
-        let gate = Gate::default();
+        let gate = Arc::new(Gate::default());
         let inside = gate.enter().await;
         assert!(gate.close(Duration::ZERO).is_err());
         let _another = gate.enter().await;
@@ -194,7 +194,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_that_gives_up_waiting_is_not_counted() {
-        let gate = Gate::default();
+        let gate = Arc::new(Gate::default());
         let closed = gate
             .close(Duration::ZERO)
             .map_err(|_| ())

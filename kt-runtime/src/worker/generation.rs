@@ -49,11 +49,16 @@ impl Entry {
 }
 
 /// A call that is counted for as long as it runs.
-pub(super) struct Running<'a>(&'a AtomicU64);
+pub(super) struct Running {
+    loaded: Arc<Loaded>,
+    key: &'static str,
+}
 
-impl Drop for Running<'_> {
+impl Drop for Running {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        if let Some(entry) = self.loaded.functions.get(self.key) {
+            entry.running.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -76,10 +81,13 @@ impl Loaded {
     }
 
     /// Counts a call of this function.
-    pub(super) fn run(&self, key: &str) -> Option<Running<'_>> {
+    pub(super) fn run(self: &Arc<Self>, key: &'static str) -> Option<Running> {
         let running = &self.functions.get(key)?.running;
         running.fetch_add(1, Ordering::Relaxed);
-        Some(Running(running))
+        Some(Running {
+            loaded: Arc::clone(self),
+            key,
+        })
     }
 
     /// Keys of the functions that run now.

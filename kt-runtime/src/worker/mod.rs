@@ -55,7 +55,7 @@ struct Worker {
     config: WorkerConfig,
     /// What new calls enter. A call keeps its own alive for as long as it runs.
     current: RwLock<Option<Arc<Loaded>>>,
-    gate: Gate,
+    gate: Arc<Gate>,
     registry: Mutex<Registry>,
     /// The registry's own, to be read while that is locked.
     progress: Arc<Progress>,
@@ -178,7 +178,7 @@ fn run() -> io::Result<()> {
             },
             config,
             current: RwLock::default(),
-            gate: Gate::default(),
+            gate: Arc::default(),
             progress: registry.progress.clone(),
             registry: Mutex::new(registry),
             output,

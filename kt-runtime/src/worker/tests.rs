@@ -68,6 +68,8 @@ macro_rules! remote {
 
 static DROPPED: Notify = Notify::const_new();
 static STARTED: Notify = Notify::const_new();
+static ENTERED: std::sync::Barrier = std::sync::Barrier::new(2);
+static LEAVES: std::sync::Barrier = std::sync::Barrier::new(2);
 
 struct TellDrop;
 
@@ -84,6 +86,10 @@ remote!(FOREVER, Forever, () => (), |()| Started::Async(Box::pin(async {
     let _told = TellDrop;
     STARTED.notify_one();
     std::future::pending().await
+})));
+remote!(STAYS, Stays, () => (), |()| Started::Plain(Box::new(|| {
+    ENTERED.wait();
+    LEAVES.wait();
 })));
 // The same key as PLAIN's, as if an edit had changed its type.
 static CHANGED: Function =
@@ -129,7 +135,7 @@ fn pair(functions: &[&'static Function]) -> Pair {
             body_limit: LIMIT,
         },
         current: RwLock::new(Some(Arc::new(Loaded::new(Generation(1), functions)))),
-        gate: super::gate::Gate::default(),
+        gate: Arc::default(),
         registry: Mutex::default(),
         progress: Arc::default(),
         output: Output::start(&folder.0, stdout.into(), stderr.into()).unwrap(),
@@ -260,6 +266,29 @@ async fn dropping_a_call_drops_the_remote_future() {
     tokio::time::timeout(Duration::from_secs(10), DROPPED.notified())
         .await
         .expect("the remote future is dropped");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plain_function_that_nobody_waits_for_is_in_a_migrations_way_until_it_ends() {
+    let pair = pair(&[&STAYS]);
+    let wait = |barrier: &'static std::sync::Barrier| {
+        tokio::task::spawn_blocking(|| {
+            barrier.wait();
+        })
+    };
+    tokio::select! {
+        _ = pair.call::<_, ()>(&STAYS, ()) => unreachable!("it stays"),
+        entered = wait(&ENTERED) => entered.unwrap(),
+    }
+    let calls = &pair.worker.activity.calls;
+    while calls.load(Ordering::Acquire) > 0 {
+        tokio::task::yield_now().await;
+    }
+    let gate = pair.worker.gate.clone();
+    assert!(gate.close(Duration::ZERO).is_err(), "it still runs");
+    wait(&LEAVES).await.unwrap();
+    let closed = tokio::task::spawn_blocking(move || gate.close(Duration::from_secs(60)).is_ok());
+    assert!(closed.await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,8 @@
 //! The symbols that `cargo kt` finds in an object: their names, and the program's entry point.
 //!
 //! They are exported only when `cargo kt` builds, which it says with `KT_BUILD`: in any other build (`cargo run`,
-//! `cargo test`, production) an expansion adds no symbol to the user's binary.
+//! `cargo test`, production) an expansion adds no symbol to the user's binary. `KT_BUILD=layout`: it only looks at the types
+//! of states, so that rustc is to make code for nothing else.
 
 use std::env;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -61,7 +62,7 @@ impl Key {
     /// rustc does not report that lint in the expansion of another crate's macro, and two exports with one name are
     /// still a hard error.
     pub fn export(&self, kind: Kind) -> TokenStream {
-        if !exporting() {
+        if !exporting() || only_layouts() && !matches!(kind, Kind::Init) {
             return TokenStream::new();
         }
         let name = self.concat(kind.prefix());
@@ -81,12 +82,17 @@ pub fn exporting() -> bool {
     env::var_os("KT_BUILD").is_some()
 }
 
+/// Whether nothing but the initial values of states is to be in the object.
+fn only_layouts() -> bool {
+    env::var_os("KT_BUILD").is_some_and(|build| build == "layout")
+}
+
 /// The program's entry point `kt:main`, once per crate and only when `cargo kt` compiles a program as a library.
 ///
 /// The first expansion in a rustc process gets it; a process compiles one crate.
 pub fn main_once() -> Option<TokenStream> {
     static EMITTED: AtomicBool = AtomicBool::new(false);
-    if env::var_os("KT_MAIN").is_none() || EMITTED.swap(true, Ordering::Relaxed) {
+    if env::var_os("KT_MAIN").is_none() || only_layouts() || EMITTED.swap(true, Ordering::Relaxed) {
         return None;
     }
     // Mixed-site, as everything of ours that holds none of the user's tokens.

@@ -3,7 +3,7 @@
 //! It has the arguments of the real run, apart from what decides which files come out and how much is said in them:
 //! - `-C debuginfo=2`, which the real run is spared because it nearly doubles its time;
 //! - `--crate-type cdylib`, of which only exported items are roots: code is made for what the states need and for
-//!   nothing else. The layout of a type does not depend on the kind of crate, and neither does its `TypeId`: the
+//!   nothing else, as our macros see to with `KT_BUILD=layout`. The layout of a type does not depend on the kind of crate, and neither does its `TypeId`: the
 //!   crate's identity in rustc (`StableCrateId`) asks only whether it is an executable;
 //! - one codegen unit, so that each type is described once, and no link-time optimisation, so that the object is ELF.
 
@@ -168,7 +168,7 @@ fn compile_as(
                 .iter()
                 .map(|(name, value)| (name, value)),
         )
-        .env("KT_BUILD", "1")
+        .env("KT_BUILD", "layout")
         .current_dir(&invocation.directory)
         .stdin(Stdio::null());
     for name in STALE_ENVIRONMENT {

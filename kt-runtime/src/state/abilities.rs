@@ -101,8 +101,11 @@ impl Made {
 impl Drop for Made {
     fn drop(&mut self) {
         if let Some(value) = self.value.take() {
-            // SAFETY: `drop` belongs to the type that `value` was made of.
-            unsafe { (self.drop)(value) };
+            // A destructor of the user's that panics is not to take others' values with it, nor the worker.
+            let _ = crate::call::catch(|| {
+                // SAFETY: `drop` belongs to the type that `value` was made of.
+                unsafe { (self.drop)(value) };
+            });
         }
     }
 }

@@ -1,6 +1,12 @@
 //! What can be done with a state's value besides keeping it, found out by the compiler for each type by itself.
 
-use std::{fmt, marker::PhantomData, ptr::NonNull, time::Instant};
+use std::{
+    fmt,
+    marker::PhantomData,
+    panic::{self, AssertUnwindSafe},
+    ptr::NonNull,
+    time::Instant,
+};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -237,10 +243,16 @@ unsafe fn encode_cell<T: Cell<Value: Serialize>>(
         } else {
             POISONED
         };
-        done = Some(to.mark(mark).and_then(|()| to.put(value)));
+        // A panic that went through the lock's guard would poison it, though the value is as it was.
+        let put = AssertUnwindSafe(|| to.mark(mark).and_then(|()| to.put(value)));
+        done = Some(panic::catch_unwind(put));
     });
     looked.map_err(|Held| NotEncoded::Held)?;
-    Ok(done.unwrap_or_else(|| to.mark(EMPTY))?)
+    match done {
+        Some(Ok(put)) => Ok(put?),
+        Some(Err(panicked)) => panic::resume_unwind(panicked),
+        None => Ok(to.mark(EMPTY)?),
+    }
 }
 
 fn decode_cell<T: Cell<Value: DeserializeOwned>>(

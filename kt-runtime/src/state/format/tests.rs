@@ -337,7 +337,13 @@ fn numbers_for_keys_are_no_positions_of_fields() {
     let pair = become_::<Pair>(&BTreeMap::from([("b", 2), ("a", 1)]));
     let (a, b) = (Some(1), Some(2));
     assert_eq!(pair, Ok(Pair { a, b }));
-    assert!(become_::<Flat>(&Flat { own: 1, more: [(2, 3)].into() }).is_ok());
+    assert!(
+        become_::<Flat>(&Flat {
+            own: 1,
+            more: [(2, 3)].into()
+        })
+        .is_ok()
+    );
 }
 
 #[test]

@@ -13,28 +13,40 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-#[kt::state]
-static STORE: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+use serde::{Deserialize, Serialize};
 
-fn store() -> MutexGuard<'static, BTreeMap<String, String>> {
+/// Add a field with `#[serde(default)]` and go on: what is there is migrated.
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    value: String,
+}
+
+#[kt::state]
+static STORE: Mutex<BTreeMap<String, Entry>> = Mutex::new(BTreeMap::new());
+
+fn store() -> MutexGuard<'static, BTreeMap<String, Entry>> {
     STORE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[kt::remote]
 fn set(key: String, value: String) -> usize {
     let mut store = store();
-    store.insert(key, value);
+    store.insert(key, Entry { value });
     store.len()
 }
 
 #[kt::remote]
 fn get(key: String) -> Option<String> {
-    store().get(&key).cloned()
+    store().get(&key).map(|entry| entry.value.clone())
 }
 
 #[kt::remote]
 fn list() -> Vec<(String, String)> {
-    store().clone().into_iter().collect()
+    let store = store();
+    let entries = store
+        .iter()
+        .map(|(key, entry)| (key.clone(), entry.value.clone()));
+    entries.collect()
 }
 
 #[kt::remote]

@@ -64,6 +64,25 @@ impl Fixture {
         build: &["build", "--release"],
         ..Self::TEN
     };
+    /// A program for the suite of mutations, which writes most of it.
+    pub const MUTATIONS: Self = Self {
+        name: "mutations",
+        slot: "mutations",
+        build: &["build"],
+        packages: &["app", "elsewhere"],
+    };
+    /// The same, compiled with `--release`.
+    pub const MUTATIONS_RELEASE: Self = Self {
+        slot: "mutations-release",
+        build: &["build", "--release"],
+        ..Self::MUTATIONS
+    };
+    /// A program whose states each test writes.
+    pub const HARDSHIPS: Self = Self {
+        name: "hardships",
+        packages: &["hardships", "below"],
+        ..Self::ONE
+    };
     /// The demos in `examples/`, in a workspace of their own.
     pub const DEMOS: Self = Self {
         name: "examples",

@@ -63,7 +63,8 @@ fn hot_reload_answers_with_the_new_message_from_the_same_process() {
 }
 
 #[test]
-fn state_persistence_keeps_its_entries_through_edits_and_a_new_dependency_in_one_process() {
+fn state_persistence_keeps_its_entries_through_edits_a_new_field_and_a_new_dependency_in_one_process()
+ {
     let project = Project::of(Fixture::DEMOS);
     let demo = |arguments: &str| demo(&project, "state_persistence", arguments).stdout;
     assert_eq!(demo("set name Alice"), "1 entries\n");
@@ -73,8 +74,8 @@ fn state_persistence_keeps_its_entries_through_edits_and_a_new_dependency_in_one
     // The function itself.
     project.edit(
         "examples/state_persistence.rs",
-        "store().get(&key).cloned()",
-        "store().get(&key).map(|value| value.to_uppercase())",
+        "entry.value.clone())\n",
+        "entry.value.to_uppercase())\n",
     );
     assert_eq!(demo("get name"), "ALICE\n");
     assert_eq!(worker(&project), pid);
@@ -88,14 +89,30 @@ fn state_persistence_keeps_its_entries_through_edits_and_a_new_dependency_in_one
     assert_eq!(demo("list"), "city = Berlin\nname = Alice\n");
     assert_eq!(worker(&project), pid);
 
+    // The values' type.
+    project.edit(
+        "examples/state_persistence.rs",
+        "    value: String,\n}",
+        "    #[serde(default)]\n    reads: u32,\n    value: String,\n}",
+    );
+    project.edit(
+        "examples/state_persistence.rs",
+        "Entry { value }",
+        "Entry { value, reads: 0 }",
+    );
+    let migrated = self::demo(&project, "state_persistence", "list").says("Migrated STORE");
+    assert_eq!(migrated.stdout, "city = Berlin\nname = Alice\n");
+    assert_eq!(worker(&project), pid);
+
     // A dependency: a layer of the base, beside the old one.
     project
         .plain_cargo(["add", "--package", "examples", DEPENDENCY])
         .success();
-    let with_dependency = "format!(\"{value} {}\", strsim::levenshtein(value, \"Alan\"))";
+    let with_dependency =
+        "format!(\"{} {}\", entry.value, strsim::levenshtein(&entry.value, \"Alan\"))";
     project.edit(
         "examples/state_persistence.rs",
-        "value.to_uppercase()",
+        "entry.value.to_uppercase()",
         with_dependency,
     );
     assert_eq!(demo("get name"), "Alice 3\n");
@@ -121,6 +138,20 @@ fn timing_demo_is_cold_once() {
     demo(&project, "timing_demo", "")
         .prints("Warm: the table was still there.")
         .prints("the prime with the number");
+}
+
+#[test]
+fn similar_texts_builds_its_index_once() {
+    let project = Project::of(Fixture::DEMOS);
+    let found = "the painter sings at the river";
+    demo(&project, "similar_texts", "")
+        .prints(found)
+        .prints("Cold: the index was built");
+    project.edit("examples/similar_texts.rs", "{like:.2}", "{like:.3}");
+    demo(&project, "similar_texts", "")
+        .prints(found)
+        .prints("Warm: the index was there")
+        .says("kept INDEX");
 }
 
 #[test]

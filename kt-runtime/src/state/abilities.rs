@@ -1,6 +1,12 @@
 //! What can be done with a state's value besides keeping it, found out by the compiler for each type by itself.
 
-use std::{fmt, marker::PhantomData, ptr::NonNull, time::Instant};
+use std::{
+    fmt,
+    marker::PhantomData,
+    panic::{self, AssertUnwindSafe},
+    ptr::NonNull,
+    time::Instant,
+};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -103,8 +109,11 @@ impl Made {
 impl Drop for Made {
     fn drop(&mut self) {
         if let Some(value) = self.value.take() {
-            // SAFETY: `drop` belongs to the type that `value` was made of.
-            unsafe { (self.drop)(value) };
+            // A destructor of the user's that panics is not to take others' values with it, nor the worker.
+            let _ = crate::call::catch(|| {
+                // SAFETY: `drop` belongs to the type that `value` was made of.
+                unsafe { (self.drop)(value) };
+            });
         }
     }
 }
@@ -236,10 +245,16 @@ unsafe fn encode_cell<T: Cell<Value: Serialize>>(
         } else {
             POISONED
         };
-        done = Some(to.mark(mark).and_then(|()| to.put(value)));
+        // A panic that went through the lock's guard would poison it, though the value is as it was.
+        let put = AssertUnwindSafe(|| to.mark(mark).and_then(|()| to.put(value)));
+        done = Some(panic::catch_unwind(put));
     });
     looked.map_err(|Held| NotEncoded::Held)?;
-    Ok(done.unwrap_or_else(|| to.mark(EMPTY))?)
+    match done {
+        Some(Ok(put)) => Ok(put?),
+        Some(Err(panicked)) => panic::resume_unwind(panicked),
+        None => Ok(to.mark(EMPTY)?),
+    }
 }
 
 fn decode_cell<T: Cell<Value: DeserializeOwned>>(

@@ -248,6 +248,7 @@ impl<'a> Decoder<'a> {
                     decoder: self,
                     index: 0,
                     key: None,
+                    fields: false,
                 })?;
                 self.close()?;
                 Ok(value)
@@ -296,6 +297,73 @@ impl<'a> Decoder<'a> {
         }
     }
 
+    /// Fields by their names. A derived `Deserialize` takes a number for a field's position, and a map that has numbers for
+    /// keys would be read so.
+    fn fields<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, FormatError> {
+        self.named()?;
+        if self.peek()? != Tag::Map {
+            return self.plain(visitor);
+        }
+        self.at += 1;
+        self.enter()?;
+        let value = visitor.visit_map(Entries {
+            decoder: self,
+            index: 0,
+            key: None,
+            fields: true,
+        })?;
+        self.close()?;
+        Ok(value)
+    }
+
+    /// A floating point number. Serde's own would round an integer, and make infinity of what is too large.
+    fn real_for<'de, V: Visitor<'de>>(
+        &mut self,
+        visitor: V,
+        exact: fn(i128) -> bool,
+        fits: fn(f64) -> bool,
+    ) -> Result<V::Value, FormatError> {
+        while self.peek()? == Tag::Some {
+            self.at += 1;
+        }
+        match self.peek()? {
+            Tag::Unsigned => {
+                self.at += 1;
+                match self.number()? {
+                    value if exact(value.into()) => visitor.visit_u64(value),
+                    value => Err(de::Error::invalid_value(
+                        Unexpected::Unsigned(value),
+                        &visitor,
+                    )),
+                }
+            }
+            Tag::Negative => {
+                self.at += 1;
+                let value = i64::try_from(self.number()?).map(|value| -1 - value);
+                match value {
+                    Ok(value) if exact(value.into()) => visitor.visit_i64(value),
+                    Ok(value) => Err(de::Error::invalid_value(
+                        Unexpected::Signed(value),
+                        &visitor,
+                    )),
+                    Err(_) => Err(FormatError::new(
+                        "its encoding has a number of too many bits",
+                    )),
+                }
+            }
+            Tag::F64 => {
+                self.at += 1;
+                let value = f64::from_bits(u64::from_le_bytes(self.fixed()?));
+                if fits(value) {
+                    visitor.visit_f64(value)
+                } else {
+                    Err(de::Error::invalid_value(Unexpected::Float(value), &visitor))
+                }
+            }
+            _ => self.number_for(visitor),
+        }
+    }
+
     /// A number; a person's may be a text.
     fn number_for<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, FormatError> {
         if self.reader == Reader::Program || self.peek()? != Tag::Str {
@@ -332,8 +400,7 @@ impl<'de> de::Deserializer<'de> for &mut Decoder<'_> {
 
     through!(any: deserialize_any deserialize_ignored_any);
     through!(number_for: deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
-        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
-        deserialize_f32 deserialize_f64);
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128);
     through!(plain: deserialize_char deserialize_str deserialize_string deserialize_bytes
         deserialize_byte_buf deserialize_unit deserialize_seq deserialize_identifier);
 
@@ -349,6 +416,18 @@ impl<'de> de::Deserializer<'de> for &mut Decoder<'_> {
         })?;
         self.close()?;
         Ok(value)
+    }
+
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FormatError> {
+        self.real_for(
+            visitor,
+            |value| (value as f32) as i128 == value,
+            |value| !value.is_finite() || (value as f32).is_finite(),
+        )
+    }
+
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FormatError> {
+        self.real_for(visitor, |value| (value as f64) as i128 == value, |_| true)
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FormatError> {
@@ -418,8 +497,7 @@ impl<'de> de::Deserializer<'de> for &mut Decoder<'_> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, FormatError> {
-        self.named()?;
-        self.plain(visitor)
+        self.fields(visitor)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -488,6 +566,8 @@ struct Entries<'d, 'a> {
     index: usize,
     /// Of the entry that is read, where it has a name.
     key: Option<Key>,
+    /// The keys are to be names of fields.
+    fields: bool,
 }
 
 enum Key {
@@ -519,6 +599,9 @@ impl<'de> MapAccess<'de> for Entries<'_, '_> {
                 let key = seed.deserialize(&mut *self.decoder);
                 key.map(Some).map_err(|error| self.located(error))
             }
+            Tag::Unsigned if self.fields => Err(FormatError::new(
+                "it had numbers for keys, and has fields with names now",
+            )),
             _ => seed.deserialize(&mut *self.decoder).map(Some),
         }
     }
@@ -719,10 +802,6 @@ impl<'de> VariantAccess<'de> for Content<'_, '_> {
         visitor: V,
     ) -> Result<V::Value, FormatError> {
         self.has_content()?;
-        let value = self
-            .decoder
-            .named()
-            .and_then(|()| self.decoder.any(visitor));
-        Self::located(&self.name, value)
+        Self::located(&self.name, self.decoder.fields(visitor))
     }
 }

@@ -307,6 +307,46 @@ fn what_does_not_fit_is_refused_where_it_lies() {
 }
 
 #[test]
+fn a_float_takes_a_number_only_if_it_can_hold_it() {
+    assert_eq!(become_::<f64>(&(1_u64 << 53)), Ok(9_007_199_254_740_992.0));
+    assert_eq!(become_::<f32>(&-16_777_216_i64), Ok(-16_777_216.0));
+    assert_eq!(become_::<f32>(&0.1_f64), Ok(0.1));
+    assert_eq!(become_::<f32>(&f64::INFINITY), Ok(f32::INFINITY));
+    become_::<f64>(&((1_u64 << 53) + 1)).expect_err("it would be rounded");
+    become_::<f64>(&u64::MAX).expect_err("it would be rounded");
+    become_::<f32>(&Some(16_777_217)).expect_err("it would be rounded");
+    become_::<f32>(&-16_777_217).expect_err("it would be rounded");
+    become_::<f32>(&1e300_f64).expect_err("it would be infinite");
+}
+
+#[test]
+fn numbers_for_keys_are_no_positions_of_fields() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Pair {
+        a: Option<u64>,
+        b: Option<u64>,
+    }
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Flat {
+        own: u64,
+        #[serde(flatten)]
+        more: BTreeMap<u64, u64>,
+    }
+    let error = become_::<Pair>(&BTreeMap::from([(0, 1), (1, 2)])).expect_err("no fields");
+    assert!(error.reason().contains("numbers for keys"), "{error:?}");
+    let pair = become_::<Pair>(&BTreeMap::from([("b", 2), ("a", 1)]));
+    let (a, b) = (Some(1), Some(2));
+    assert_eq!(pair, Ok(Pair { a, b }));
+    assert!(
+        become_::<Flat>(&Flat {
+            own: 1,
+            more: [(2, 3)].into()
+        })
+        .is_ok()
+    );
+}
+
+#[test]
 fn nesting_without_end_is_refused_and_no_stack_overflows() {
     #[derive(Serialize, Deserialize)]
     struct List(Option<Box<List>>);

@@ -1,0 +1,172 @@
+//! Mutations of states' types on the real worker, in dev and release: each is a type before, a type after, a value, and
+//! what must become of it. All are in one program, one state each, so that a generation carries out every one of them.
+//!
+//! Every field is filled with a pattern that no other field has, and looked at afterwards by code of the new generation:
+//! whatever is read as something else shows.
+
+mod case;
+mod container;
+mod generate;
+mod outcome;
+mod table;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tests::{Fixture, Project, Running};
+
+use case::{Case, Expected};
+use generate::Side;
+use outcome::{Outcomes, Tally};
+
+/// What the driver says of a state: the address of its value, and what is wrong with it.
+type Seen = BTreeMap<String, (usize, Vec<String>)>;
+
+fn look(driver: &mut Running) -> Seen {
+    let all: Vec<(String, usize, Vec<String>)> =
+        serde_json::from_str(&driver.ask("look")).expect("the driver writes JSON");
+    all.into_iter()
+        .map(|(name, address, wrong)| (name, (address, wrong)))
+        .collect()
+}
+
+/// What is wrong with any but these.
+fn misread<'a>(seen: &'a Seen, but: &BTreeSet<&str>) -> Vec<(&'a str, &'a [String])> {
+    let wrong = seen
+        .iter()
+        .filter(|(name, (_, wrong))| !wrong.is_empty() && !but.contains(name.as_str()));
+    wrong
+        .map(|(name, (_, wrong))| (&**name, &**wrong))
+        .collect()
+}
+
+fn mutations_are_kept_migrated_reset_or_refused(fixture: Fixture, profile: &[&str]) -> Tally {
+    let project = Project::of(fixture);
+    let cases = table::cases();
+    let command = |name: &'static str| {
+        [name, "--message-format", "json"]
+            .into_iter()
+            .chain(profile.iter().copied())
+    };
+    let refused: Vec<&Case> = cases
+        .iter()
+        .filter(|case| case.expected == Expected::Refused)
+        .collect();
+    let refusing: BTreeSet<&str> = refused.iter().map(|case| &*case.name).collect();
+    let fill = |names: &mut dyn Iterator<Item = &str>| {
+        format!("fill {}", names.collect::<Vec<_>>().join(" "))
+    };
+    let mut wrong: Vec<String> = Vec::new();
+
+    // Every state has its value and the types that it starts with.
+    generate::write(&project, &cases, Side::Before);
+    project.kt(command("build")).success();
+    let mut first = project.spawn_kt(command("run"));
+    first.wait_for("ready");
+    let names = cases.iter().map(|case| &*case.name);
+    let filled = first.ask(&fill(&mut names.filter(|name| !refusing.contains(name))));
+    assert_eq!(filled, (cases.len() - refused.len()).to_string());
+    let start = look(&mut first);
+    assert_eq!(misread(&start, &refusing), [], "the suite's own values");
+
+    // Other code over the same types: nothing moves.
+    generate::write(&project, &cases, Side::Edited);
+    let outcomes = Outcomes::of(&project.kt(command("build")).success());
+    for case in &cases {
+        let outcome = outcomes.get(&case.name);
+        if outcome.is_none_or(|outcome| outcome.kind != Expected::Kept) {
+            wrong.push(format!(
+                "{}: not kept over an unrelated edit: {outcome:?}",
+                case.name
+            ));
+        }
+    }
+    let mut second = project.spawn_kt(command("run"));
+    second.wait_for("ready");
+    assert_eq!(look(&mut second), start, "after an unrelated edit");
+
+    // Each refusing one alone has its value: the swap fails and says why, and nothing has changed.
+    generate::write(&project, &cases, Side::After);
+    for case in &refused {
+        let name = &*case.name;
+        assert_eq!(second.ask(&format!("fill {name}")), "1");
+        let output = project.kt(command("build"));
+        let state = name.to_uppercase();
+        let told = output
+            .stderr
+            .contains(&format!("{name}::{state}` could not be migrated"));
+        if output.status.success() || !told {
+            wrong.push(format!("{name}: not refused by its name: {output:?}"));
+            if output.status.success() {
+                // Nothing is left to be refused.
+                break;
+            }
+        }
+        assert_eq!(second.ask(&format!("empty {name}")), "1");
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+    assert_eq!(
+        misread(&look(&mut second), &refusing),
+        [],
+        "after refused swaps"
+    );
+
+    // All others at once.
+    let output = project.kt(command("build")).success();
+    let outcomes = Outcomes::of(&output);
+    let mut third = project.spawn_kt(command("run"));
+    third.wait_for("ready");
+    let seen = look(&mut third);
+    let mut tally = Tally::default();
+    for case in &cases {
+        let name = &*case.name;
+        let outcome = outcomes.get(name);
+        let (address, misreads) = &seen[name];
+        let kind = outcome.map(|outcome| outcome.kind);
+        let right = match case.expected {
+            Expected::Survives => matches!(kind, Some(Expected::Kept | Expected::Migrated)),
+            // Empty by now, as nothing else goes through.
+            Expected::Refused => true,
+            expected => kind == Some(expected),
+        };
+        let moved = kind == Some(Expected::Kept) && *address != start[name].0;
+        let said = kind != Some(Expected::Reset)
+            || output
+                .stderr
+                .contains(&format!("{name}::{}` was reset", name.to_uppercase()));
+        if !right || moved || !said || !misreads.is_empty() {
+            wrong.push(format!(
+                "{name}: {:?} expected, {outcome:?}; moved: {moved}, announced: {said}, misread: {misreads:?}",
+                case.expected
+            ));
+        }
+        let counted = match case.expected {
+            Expected::Refused => Some(Expected::Refused),
+            _ => kind,
+        };
+        tally.count(counted, misreads.len());
+    }
+    for driver in [first, second, third] {
+        driver.finish().success();
+    }
+    assert!(
+        wrong.is_empty(),
+        "{}\n{} of {}",
+        wrong.join("\n"),
+        wrong.len(),
+        cases.len()
+    );
+    tally
+}
+
+#[test]
+fn no_mutation_is_misread_in_dev() {
+    let tally = mutations_are_kept_migrated_reset_or_refused(Fixture::MUTATIONS, &[]);
+    tally.report("dev");
+}
+
+#[test]
+fn no_mutation_is_misread_in_release() {
+    let tally =
+        mutations_are_kept_migrated_reset_or_refused(Fixture::MUTATIONS_RELEASE, &["--release"]);
+    tally.report("release");
+}

@@ -1,0 +1,66 @@
+//! The table of mutations: types before and after, and the containers that they lie in.
+
+mod collections;
+mod enums;
+mod fields;
+mod numbers;
+mod opaque;
+mod statics;
+mod unchanged;
+mod wrappers;
+
+use crate::{
+    case::{Case, Expected, Shape},
+    container::Container,
+};
+
+/// How many containers a shape is put into, taken by turns.
+const CONTAINERS: usize = 1;
+
+pub fn cases() -> Vec<Case> {
+    let shapes = [
+        fields::shapes(),
+        numbers::shapes(),
+        enums::shapes(),
+        collections::shapes(),
+        wrappers::shapes(),
+        unchanged::shapes(),
+        opaque::shapes(),
+    ]
+    .concat();
+    let mut cases = Vec::new();
+    let mut turns = Container::ALL.into_iter().cycle();
+    for shape in &shapes {
+        let mut put = 0;
+        while put < CONTAINERS {
+            let container = turns.next().expect("it goes round");
+            if container.takes(shape) {
+                cases.push(Case::of(shape, container));
+                put += 1;
+            }
+        }
+    }
+    cases.extend(statics::cases());
+    cases
+}
+
+fn kept(name: &str, before: &str, value: &str, after: &str) -> Shape {
+    Shape::new(Expected::Kept, name, before, value, after, &[])
+}
+
+/// The same value in a type that says the same in other words, or may.
+fn survives(name: &str, before: &str, value: &str, after: &str, checks: &[&str]) -> Shape {
+    Shape::new(Expected::Survives, name, before, value, after, checks)
+}
+
+fn migrated(name: &str, before: &str, value: &str, after: &str, checks: &[&str]) -> Shape {
+    Shape::new(Expected::Migrated, name, before, value, after, checks)
+}
+
+fn reset(name: &str, before: &str, value: &str, after: &str) -> Shape {
+    Shape::new(Expected::Reset, name, before, value, after, &["true"])
+}
+
+fn refused(name: &str, before: &str, value: &str, after: &str) -> Shape {
+    Shape::new(Expected::Refused, name, before, value, after, &["true"])
+}

@@ -20,12 +20,15 @@ use super::{
 pub struct Abilities {
     pub(crate) codec: Option<Codec>,
     /// For values that have no codec.
-    pub(crate) debug: Option<unsafe fn(NonNull<()>, &mut dyn fmt::Write) -> fmt::Result>,
+    pub(crate) debug: Option<Show>,
     pub(crate) replace: Option<Replace>,
     /// A second value of these very bits, which are those of an initial value that was never used: what evaluating its
     /// constant initialiser once more would give.
     pub(crate) again: unsafe fn(NonNull<()>) -> Made,
 }
+
+/// Writes what the value is.
+pub(crate) type Show = unsafe fn(NonNull<()>, &mut dyn fmt::Write) -> fmt::Result;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Codec {

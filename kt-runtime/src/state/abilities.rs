@@ -33,6 +33,7 @@ pub(crate) struct Codec {
     pub(crate) decode: fn(&mut Decoder<'_>) -> Result<Made, FormatError>,
 }
 
+/// Writes what the value is.
 pub(crate) type Show = unsafe fn(NonNull<()>, &mut dyn fmt::Write) -> fmt::Result;
 
 /// Has the two change their values if, with the first's lock held, it is told to.

@@ -30,7 +30,7 @@ pub enum StateRequest {
     Get {
         key: String,
     },
-    /// Gives a state a value that a person wrote, in the [format] of states.
+    /// Gives a state a value that a person wrote, in the [format](mod@format) of states.
     Set {
         key: String,
         value: Vec<u8>,

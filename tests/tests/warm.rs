@@ -100,7 +100,8 @@ fn state_persistence_keeps_its_entries_through_edits_a_new_field_and_a_new_depen
         "Entry { value }",
         "Entry { value, reads: 0 }",
     );
-    let migrated = self::demo(&project, "state_persistence", "list").says("Migrated STORE");
+    let migrated =
+        self::demo(&project, "state_persistence", "list").says("Migrated state_persistence::STORE");
     assert_eq!(migrated.stdout, "city = Berlin\nname = Alice\n");
     assert_eq!(worker(&project), pid);
 
@@ -151,7 +152,7 @@ fn similar_texts_builds_its_index_once() {
     demo(&project, "similar_texts", "")
         .prints(found)
         .prints("Warm: the index was there")
-        .says("kept INDEX");
+        .says("kept similar_texts::INDEX");
 }
 
 #[test]

@@ -216,3 +216,57 @@ fn fnv(sum: u64, bytes: &[u8]) -> u64 {
         (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn saved(folder: &Path) -> PathBuf {
+        let path = folder.join("states");
+        let mut writer = Writer::create(&path).expect("a new file");
+        for (key, pieces) in [("one", vec![vec![1, 2], vec![3]]), ("two", vec![vec![4]])] {
+            writer
+                .begin(&Saved::new(key, "u8", 0, None))
+                .expect("a header is written");
+            for piece in pieces {
+                writer.piece(&piece).expect("a piece is written");
+            }
+            writer.end().expect("an end is written");
+        }
+        writer.finish().expect("a checksum is written");
+        path
+    }
+
+    #[test]
+    fn a_states_pieces_end_with_it_however_often_one_asks() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = SavedFile::open(&saved(folder.path())).expect("a whole file");
+        let one = file.entry("one").expect("a state");
+        assert_eq!(one.bytes, 3);
+        let mut pieces = file.pieces(one).expect("the file is there");
+        let read: Vec<_> = std::iter::from_fn(&mut pieces).collect();
+        assert_eq!(read, [vec![1, 2], vec![3]]);
+        assert_eq!((pieces(), pieces()), (None, None));
+    }
+
+    #[test]
+    fn a_file_that_was_cut_or_changed_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = saved(folder.path());
+        let whole = fs::read(&path).expect("the file");
+        let mut refused = 0;
+        for length in 0..whole.len() {
+            fs::write(&path, &whole[..length]).expect("a shorter file");
+            refused += usize::from(SavedFile::open(&path).is_err());
+        }
+        for at in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1;
+            fs::write(&path, &bytes).expect("another file");
+            refused += usize::from(SavedFile::open(&path).is_err());
+        }
+        assert_eq!(refused, 2 * whole.len());
+    }
+}

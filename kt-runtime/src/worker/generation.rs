@@ -147,12 +147,12 @@ impl Worker {
         // The registry's lock makes swaps one after another, and covers the publication too.
         let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         let mut plan = registry.decide(states).map_err(SwapRefused::Load)?;
+        if let Some(file) = restore {
+            registry.restore(&mut plan, file)?;
+        }
         let resets = plan.resets();
         if options.keep && !resets.is_empty() {
             return Err(SwapRefused::WouldReset(resets));
-        }
-        if let Some(file) = restore {
-            registry.restore(&mut plan, file)?;
         }
         // Nothing may change a value while it is moved, and nothing written to the old one may be lost.
         let patience = Duration::from_millis(options.patience_ms);

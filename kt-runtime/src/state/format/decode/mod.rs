@@ -1,0 +1,391 @@
+//! From bytes to a value.
+
+mod compound;
+mod deserializer;
+mod variant;
+
+use std::fmt;
+
+use serde::de::{self, Unexpected, Visitor};
+
+use compound::{Elements, Entries, OneEntry};
+
+use super::{DEPTH, FormatError, Reader, Tag};
+
+/// Gives the next bytes; `None` at their end.
+pub type Chunks<'a> = &'a mut dyn FnMut() -> Option<Vec<u8>>;
+
+/// Decodes values one behind the other. Nothing is taken for another thing than it was written as: where the type wants
+/// something else, its own `Deserialize` says whether that will do.
+pub struct Decoder<'a> {
+    chunk: Vec<u8>,
+    at: usize,
+    more: Chunks<'a>,
+    reader: Reader,
+    names: Vec<Box<str>>,
+    depth: usize,
+}
+
+impl fmt::Debug for Decoder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder").finish_non_exhaustive()
+    }
+}
+
+impl<'a> Decoder<'a> {
+    pub fn new(reader: Reader, more: Chunks<'a>) -> Self {
+        Self {
+            chunk: Vec::new(),
+            at: 0,
+            more,
+            reader,
+            names: Vec::new(),
+            depth: 0,
+        }
+    }
+
+    /// # Errors
+    /// If the bytes are none of this format, or are refused by the type.
+    pub fn take<T: de::DeserializeOwned>(&mut self) -> Result<T, FormatError> {
+        T::deserialize(self)
+    }
+
+    /// A byte that is no value.
+    ///
+    /// # Errors
+    /// At the end of the bytes.
+    pub fn mark(&mut self) -> Result<u8, FormatError> {
+        self.byte()
+    }
+
+    /// # Errors
+    /// If anything is left: then the type does not read what it writes.
+    pub fn end(&mut self) -> Result<(), FormatError> {
+        match self.peek_byte() {
+            Err(_) => Ok(()),
+            Ok(_) => Err(FormatError::new(
+                "its `Deserialize` leaves some of what its `Serialize` wrote",
+            )),
+        }
+    }
+
+    fn refill(&mut self) -> Result<(), FormatError> {
+        while self.at == self.chunk.len() {
+            self.chunk =
+                (self.more)().ok_or_else(|| FormatError::new("its encoding ends early"))?;
+            self.at = 0;
+        }
+        Ok(())
+    }
+
+    fn peek_byte(&mut self) -> Result<u8, FormatError> {
+        if self.at == self.chunk.len() {
+            self.refill()?;
+        }
+        Ok(self.chunk[self.at])
+    }
+
+    fn byte(&mut self) -> Result<u8, FormatError> {
+        let byte = self.peek_byte()?;
+        self.at += 1;
+        Ok(byte)
+    }
+
+    fn peek(&mut self) -> Result<Tag, FormatError> {
+        let byte = self.peek_byte()?;
+        Tag::of(byte).ok_or_else(|| FormatError::new(format!("its encoding has no tag {byte}")))
+    }
+
+    fn tag(&mut self) -> Result<Tag, FormatError> {
+        let tag = self.peek()?;
+        self.at += 1;
+        Ok(tag)
+    }
+
+    fn number(&mut self) -> Result<u64, FormatError> {
+        let (mut value, mut shift) = (0_u64, 0);
+        loop {
+            let byte = self.byte()?;
+            let bits = u64::from(byte & 0x7f);
+            if shift >= 64 || (shift == 63 && bits > 1) {
+                return Err(FormatError::new(
+                    "its encoding has a number of too many bits",
+                ));
+            }
+            value |= bits << shift;
+            if byte < 0x80 {
+                return Ok(value);
+            }
+            shift += 7;
+        }
+    }
+
+    fn fixed<const N: usize>(&mut self) -> Result<[u8; N], FormatError> {
+        let mut bytes = [0; N];
+        for byte in &mut bytes {
+            *byte = self.byte()?;
+        }
+        Ok(bytes)
+    }
+
+    fn bytes(&mut self) -> Result<Vec<u8>, FormatError> {
+        let mut left = self.number()? as usize;
+        // No more than is there: a wrong length must not take memory.
+        let mut bytes = Vec::with_capacity(left.min(self.chunk.len()));
+        while left > 0 {
+            self.refill()?;
+            let length = left.min(self.chunk.len() - self.at);
+            bytes.extend_from_slice(&self.chunk[self.at..self.at + length]);
+            self.at += length;
+            left -= length;
+        }
+        Ok(bytes)
+    }
+
+    fn text(&mut self) -> Result<String, FormatError> {
+        String::from_utf8(self.bytes()?)
+            .map_err(|_| FormatError::new("its encoding has a text that is no UTF-8"))
+    }
+
+    /// The text that comes, without taking it: as far as it is there.
+    fn peek_text(&self) -> Option<Box<str>> {
+        let (mut at, mut length, mut shift) = (self.at + 1, 0_usize, 0);
+        loop {
+            let byte = *self.chunk.get(at)?;
+            at += 1;
+            length |= usize::from(byte & 0x7f).checked_shl(shift)?;
+            if byte < 0x80 {
+                break;
+            }
+            shift += 7;
+        }
+        let bytes = self.chunk.get(at..at.checked_add(length)?)?;
+        Some(std::str::from_utf8(bytes).ok()?.into())
+    }
+
+    /// Index of the name that comes.
+    fn name(&mut self, tag: Tag) -> Result<usize, FormatError> {
+        if tag == Tag::Name {
+            let name = self.text()?;
+            self.names.push(name.into());
+            return Ok(self.names.len() - 1);
+        }
+        let index = self.number()? as usize;
+        if index < self.names.len() {
+            return Ok(index);
+        }
+        Err(FormatError::new("its encoding names what it has not named"))
+    }
+
+    fn enter(&mut self) -> Result<(), FormatError> {
+        self.depth += 1;
+        if self.depth > DEPTH {
+            return Err(FormatError::new(format!(
+                "it is nested more than {DEPTH} levels deep"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Checks that a visitor has read to the end of what it visited.
+    fn close(&mut self) -> Result<(), FormatError> {
+        self.depth -= 1;
+        if self.tag()? == Tag::End {
+            Ok(())
+        } else {
+            Err(FormatError::new(
+                "its `Deserialize` reads fewer elements than its `Serialize` wrote",
+            ))
+        }
+    }
+
+    /// A value as it was written.
+    fn any<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, FormatError> {
+        match self.tag()? {
+            Tag::Unit => visitor.visit_unit(),
+            Tag::False => visitor.visit_bool(false),
+            Tag::True => visitor.visit_bool(true),
+            Tag::Unsigned => visitor.visit_u64(self.number()?),
+            Tag::Negative => {
+                let value = self.number()?;
+                let value = i64::try_from(value)
+                    .map_err(|_| FormatError::new("its encoding has a number of too many bits"))?;
+                visitor.visit_i64(-1 - value)
+            }
+            Tag::Unsigned128 => visitor.visit_u128(u128::from_le_bytes(self.fixed()?)),
+            Tag::Signed128 => visitor.visit_i128(i128::from_le_bytes(self.fixed()?)),
+            Tag::F32 => visitor.visit_f32(f32::from_bits(u32::from_le_bytes(self.fixed()?))),
+            Tag::F64 => visitor.visit_f64(f64::from_bits(u64::from_le_bytes(self.fixed()?))),
+            Tag::Char => {
+                let value = self.number()?;
+                let value = u32::try_from(value).ok().and_then(char::from_u32);
+                visitor.visit_char(
+                    value.ok_or_else(|| FormatError::new("its encoding has no such character"))?,
+                )
+            }
+            Tag::Str => visitor.visit_string(self.text()?),
+            Tag::Bytes => visitor.visit_byte_buf(self.bytes()?),
+            tag @ (Tag::Name | Tag::Known) => {
+                let name = self.name(tag)?;
+                visitor.visit_str(&self.names[name])
+            }
+            Tag::None => visitor.visit_none(),
+            Tag::Some => {
+                self.enter()?;
+                let value = visitor.visit_some(&mut *self)?;
+                self.depth -= 1;
+                Ok(value)
+            }
+            Tag::Seq => {
+                self.enter()?;
+                let value = visitor.visit_seq(Elements {
+                    decoder: self,
+                    index: 0,
+                })?;
+                self.close()?;
+                Ok(value)
+            }
+            Tag::Map => {
+                self.enter()?;
+                let value = visitor.visit_map(Entries {
+                    decoder: self,
+                    index: 0,
+                    key: None,
+                    fields: false,
+                })?;
+                self.close()?;
+                Ok(value)
+            }
+            // For who does not ask for an enum, such as `serde_json::Value`: as JSON would have it.
+            Tag::Variant => {
+                let tag = self.tag()?;
+                let name = self.name(tag)?;
+                if self.peek()? == Tag::End {
+                    self.at += 1;
+                    return visitor.visit_str(&self.names[name]);
+                }
+                self.enter()?;
+                let value = visitor.visit_map(OneEntry {
+                    decoder: self,
+                    name,
+                    left: 2,
+                })?;
+                self.depth -= 1;
+                Ok(value)
+            }
+            Tag::End => Err(FormatError::new(
+                "its `Deserialize` reads more elements than its `Serialize` wrote",
+            )),
+        }
+    }
+
+    /// A value where an `Option` was written and none is wanted any more.
+    fn plain<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, FormatError> {
+        while self.peek()? == Tag::Some {
+            self.at += 1;
+        }
+        self.any(visitor)
+    }
+
+    /// Refuses to give names to what had none: a derived `Deserialize` would take them in any order.
+    fn named(&mut self) -> Result<(), FormatError> {
+        while self.peek()? == Tag::Some {
+            self.at += 1;
+        }
+        match self.peek()? {
+            Tag::Seq => Err(FormatError::new(
+                "it had fields without names, and has named ones now",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Fields by their names. A derived `Deserialize` takes a number for a field's position, and a map that has numbers for
+    /// keys would be read so.
+    fn fields<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, FormatError> {
+        self.named()?;
+        if self.peek()? != Tag::Map {
+            return self.plain(visitor);
+        }
+        self.at += 1;
+        self.enter()?;
+        let value = visitor.visit_map(Entries {
+            decoder: self,
+            index: 0,
+            key: None,
+            fields: true,
+        })?;
+        self.close()?;
+        Ok(value)
+    }
+
+    /// A floating point number. Serde's own would round an integer, and make infinity of what is too large.
+    fn real_for<'de, V: Visitor<'de>>(
+        &mut self,
+        visitor: V,
+        exact: fn(i128) -> bool,
+        fits: fn(f64) -> bool,
+    ) -> Result<V::Value, FormatError> {
+        while self.peek()? == Tag::Some {
+            self.at += 1;
+        }
+        match self.peek()? {
+            Tag::Unsigned => {
+                self.at += 1;
+                match self.number()? {
+                    value if exact(value.into()) => visitor.visit_u64(value),
+                    value => Err(de::Error::invalid_value(
+                        Unexpected::Unsigned(value),
+                        &visitor,
+                    )),
+                }
+            }
+            Tag::Negative => {
+                self.at += 1;
+                let value = i64::try_from(self.number()?).map(|value| -1 - value);
+                match value {
+                    Ok(value) if exact(value.into()) => visitor.visit_i64(value),
+                    Ok(value) => Err(de::Error::invalid_value(
+                        Unexpected::Signed(value),
+                        &visitor,
+                    )),
+                    Err(_) => Err(FormatError::new(
+                        "its encoding has a number of too many bits",
+                    )),
+                }
+            }
+            Tag::F64 => {
+                self.at += 1;
+                let value = f64::from_bits(u64::from_le_bytes(self.fixed()?));
+                if fits(value) {
+                    visitor.visit_f64(value)
+                } else {
+                    Err(de::Error::invalid_value(Unexpected::Float(value), &visitor))
+                }
+            }
+            _ => self.number_for(visitor),
+        }
+    }
+
+    /// A number; a person's may be a text.
+    fn number_for<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, FormatError> {
+        if self.reader == Reader::Program || self.peek()? != Tag::Str {
+            return self.plain(visitor);
+        }
+        self.at += 1;
+        let text = self.text()?;
+        if let Ok(value) = text.parse() {
+            visitor.visit_u64(value)
+        } else if let Ok(value) = text.parse() {
+            visitor.visit_i64(value)
+        } else if let Ok(value) = text.parse() {
+            visitor.visit_u128(value)
+        } else if let Ok(value) = text.parse() {
+            visitor.visit_i128(value)
+        } else if let Ok(value) = text.parse() {
+            visitor.visit_f64(value)
+        } else {
+            Err(de::Error::invalid_type(Unexpected::Str(&text), &visitor))
+        }
+    }
+}

@@ -368,49 +368,41 @@ impl Compound<'_, '_> {
     }
 }
 
-impl SerializeSeq for Compound<'_, '_> {
-    type Ok = ();
-    type Error = FormatError;
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
-        self.element(value)
-    }
-    fn end(self) -> Done {
-        self.close()
-    }
+/// What has parts in their order, and what has them by name: serde's traits for them differ in names alone.
+macro_rules! parts {
+    ($($of:ident: $method:ident)*) => {
+        $(impl $of for Compound<'_, '_> {
+            type Ok = ();
+            type Error = FormatError;
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
+                self.element(value)
+            }
+            fn end(self) -> Done {
+                self.close()
+            }
+        })*
+    };
+    (named $($of:ident)*) => {
+        $(impl $of for Compound<'_, '_> {
+            type Ok = ();
+            type Error = FormatError;
+            fn serialize_field<T: Serialize + ?Sized>(
+                &mut self,
+                name: &'static str,
+                value: &T,
+            ) -> Done {
+                self.field(name, value)
+            }
+            fn end(self) -> Done {
+                self.close()
+            }
+        })*
+    };
 }
 
-impl SerializeTuple for Compound<'_, '_> {
-    type Ok = ();
-    type Error = FormatError;
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
-        self.element(value)
-    }
-    fn end(self) -> Done {
-        self.close()
-    }
-}
-
-impl SerializeTupleStruct for Compound<'_, '_> {
-    type Ok = ();
-    type Error = FormatError;
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
-        self.element(value)
-    }
-    fn end(self) -> Done {
-        self.close()
-    }
-}
-
-impl SerializeTupleVariant for Compound<'_, '_> {
-    type Ok = ();
-    type Error = FormatError;
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
-        self.element(value)
-    }
-    fn end(self) -> Done {
-        self.close()
-    }
-}
+parts!(SerializeSeq: serialize_element SerializeTuple: serialize_element SerializeTupleStruct: serialize_field
+    SerializeTupleVariant: serialize_field);
+parts!(named SerializeStruct SerializeStructVariant);
 
 impl SerializeMap for Compound<'_, '_> {
     type Ok = ();
@@ -420,28 +412,6 @@ impl SerializeMap for Compound<'_, '_> {
     }
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
         self.element(value)
-    }
-    fn end(self) -> Done {
-        self.close()
-    }
-}
-
-impl SerializeStruct for Compound<'_, '_> {
-    type Ok = ();
-    type Error = FormatError;
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Done {
-        self.field(name, value)
-    }
-    fn end(self) -> Done {
-        self.close()
-    }
-}
-
-impl SerializeStructVariant for Compound<'_, '_> {
-    type Ok = ();
-    type Error = FormatError;
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Done {
-        self.field(name, value)
     }
     fn end(self) -> Done {
         self.close()

@@ -97,6 +97,34 @@ fn a_person_who_agrees_or_has_agreed_is_not_held_up() {
     assert_eq!(value(&project, "ITEMS"), json!({"apple": {"price": 3}}));
 }
 
+#[test]
+fn a_state_that_loses_its_serde_in_the_same_edit_is_kept_from_a_new_worker_that_would_reset_it() {
+    let project = Project::of(Fixture::ONE);
+    project.run().success();
+    let former = worker(&project);
+    project.append("Cargo.toml", "\n[profile.dev.package.fnv]\nopt-level = 1\n");
+    for (old, new) in [
+        (
+            "static VISITS: AtomicU64 = AtomicU64::new(0)",
+            "static VISITS: Visits = Visits(AtomicU64::new(0))",
+        ),
+        ("VISITS.fetch_add", "VISITS.0.fetch_add"),
+        (
+            "#[kt::remote]",
+            "struct Visits(AtomicU64);\n\n#[kt::remote]",
+        ),
+    ] {
+        project.edit("src/main.rs", old, new);
+    }
+    project
+        .kt(["run", "--keep-state"])
+        .code(101)
+        .says("it would reset what `--keep-state` keeps")
+        .says("one::VISITS");
+    assert_eq!(worker(&project), former);
+    assert_eq!(value(&project, "VISITS"), 1);
+}
+
 /// Answers the question that comes.
 fn on_terminal(project: &Project, arguments: &[&str], answer: &str) -> Output {
     let mut asked = project.spawn_kt_on_terminal(arguments.iter().copied());

@@ -18,8 +18,8 @@ use crate::{
     layout::{self, LayoutRequest, StateLayout},
     link::{self, Linked},
     place::{
-        Dirs,
-        local::{self, Connected, ServiceSpec},
+        Connected, Dirs,
+        local::{self, ServiceSpec},
         service,
     },
     plan::{CargoOptions, Surroundings},

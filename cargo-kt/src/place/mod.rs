@@ -1,6 +1,8 @@
 //! Where services live. *place* finds or starts a service and gives a control connection to it; it knows nothing of what is
 //! loaded there. Places differ in how a service is reached, never in what is said to it.
 
+mod alive;
+mod connected;
 pub mod dirs;
 mod error;
 pub mod local;
@@ -10,9 +12,10 @@ use std::time::Duration;
 
 use kt::wire::control::{LogFrom, Status};
 
+pub use connected::Connected;
 pub use dirs::{Dirs, Environment, Notice};
 pub use error::PlaceError;
-pub use local::{Connected, ServiceSpec, connect_or_start};
+pub use local::{ServiceSpec, connect_or_start};
 
 /// A service as `cargo kt ls` shows it.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use kt::wire::{
 };
 use serde::Serialize;
 
-use crate::{place::local::Connected, terminal::Terminal};
+use crate::{place::Connected, terminal::Terminal};
 
 /// How many are named, unless more is asked for.
 const NAMED: usize = 8;

@@ -16,7 +16,7 @@ pub(super) use states::{Differences, refusal};
 
 use crate::{
     link::{BaseChange, LinkEvent, Replacement},
-    place::local::Connected,
+    place::Connected,
     terminal::{Terminal, text},
 };
 

@@ -6,7 +6,7 @@ use kt::wire::{
 };
 use rustix::process::Signal;
 
-use super::{clean, connect, names, process::HostProcess};
+use super::{clean, names, process::HostProcess, reach};
 use crate::place::{Dirs, PlaceError, service};
 
 /// What a host needs to end beyond its calls' time.
@@ -20,7 +20,7 @@ pub async fn down(dirs: &Dirs, name: &str, grace: Duration) -> Result<(), PlaceE
     service::check(name)?;
     let process = HostProcess::holding(&dirs.lock(name));
     // Whatever keeps it from answering, being another version above all, must not keep it from being ended.
-    let connected = connect::connect(dirs, name).await;
+    let connected = reach(dirs, name).await;
     let asked = match &connected {
         Ok(Some(connected)) => {
             let grace_ms = grace.as_millis().try_into().unwrap_or(u64::MAX);

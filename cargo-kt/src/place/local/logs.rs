@@ -9,8 +9,8 @@ use kt::{
     },
 };
 
-use super::{alive::Alive, connect, end::no_service};
-use crate::place::{Dirs, PlaceError, service};
+use super::{end::no_service, reach};
+use crate::place::{Dirs, PlaceError, alive::Alive, service};
 
 const PIECE: usize = 64 << 10;
 
@@ -39,7 +39,7 @@ pub async fn logs(
 ) -> Result<Logs, PlaceError> {
     service::check(name)?;
     let service = name.to_owned();
-    let Some(connected) = connect::connect(dirs, name).await? else {
+    let Some(connected) = reach(dirs, name).await? else {
         let directory = dirs.service(name).join("logs");
         if !directory.is_dir() {
             return Err(no_service(dirs, name));

@@ -1,7 +1,5 @@
 //! Services on this machine: a host process in the background for each, reached through a Unix socket.
 
-mod alive;
-mod connect;
 mod end;
 mod logs;
 mod process;
@@ -21,11 +19,10 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-pub use connect::Connected;
 pub use end::down;
 pub use logs::{Logs, logs};
 
-use super::{Dirs, PlaceError, Service, State, service};
+use super::{Connected, Dirs, PlaceError, Service, State, connected, service};
 
 /// First argument of this executable when it is to be a host.
 pub const HOST_COMMAND: &str = "host";
@@ -98,7 +95,7 @@ pub async fn connect_or_start(dirs: &Dirs, spec: &ServiceSpec) -> Result<Connect
     service::check(&spec.name)?;
     let own = service::name_in(&spec.name, &spec.workspace);
     // The longer name first: it is taken for as long as that service lives, also once the shorter one is free.
-    let mut connected = match connect::connect(dirs, &own).await? {
+    let mut connected = match reach(dirs, &own).await? {
         Some(connected) => connected,
         None => match find_or_start(dirs, spec, &spec.name).await? {
             Some(connected) => connected,
@@ -129,7 +126,7 @@ pub async fn connect_or_start(dirs: &Dirs, spec: &ServiceSpec) -> Result<Connect
 /// If there is none, it cannot be reached, or its host is another version's.
 pub async fn connect(dirs: &Dirs, name: &str) -> Result<Connected, PlaceError> {
     service::check(name)?;
-    match connect::connect(dirs, name).await? {
+    match reach(dirs, name).await? {
         Some(connected) => connected.check_version().map(|()| connected),
         None => Err(end::no_service(dirs, name)),
     }
@@ -145,13 +142,18 @@ pub async fn find(dirs: &Dirs, spec: &ServiceSpec) -> Result<Option<Connected>, 
         service::name_in(&spec.name, &spec.workspace),
         spec.name.clone(),
     ] {
-        let connected = connect::connect(dirs, &name).await?;
+        let connected = reach(dirs, &name).await?;
         if let Some(connected) = connected.filter(|it| it.status.workspace == spec.workspace) {
             connected.check_version()?;
             return Ok(Some(connected));
         }
     }
     Ok(None)
+}
+
+/// The service of this name, if it runs.
+async fn reach(dirs: &Dirs, name: &str) -> Result<Option<Connected>, PlaceError> {
+    connected::at(name, &dirs.socket(name)?, limits::HANDSHAKE).await
 }
 
 /// `None` if the name belongs to another workspace.
@@ -164,7 +166,7 @@ async fn find_or_start(
     let deadline = Instant::now() + PATIENCE;
     let mut started = false;
     loop {
-        if let Some(mut connected) = connect::connect(dirs, name).await? {
+        if let Some(mut connected) = reach(dirs, name).await? {
             connected.started = started;
             let ours = connected.status.workspace == spec.workspace;
             return Ok(ours.then_some(connected));
@@ -199,7 +201,7 @@ pub async fn list(dirs: &Dirs) -> Result<Vec<Service>, PlaceError> {
 }
 
 async fn look(dirs: &Dirs, name: String) -> Option<Service> {
-    let connected = timeout(PATIENCE, connect::connect(dirs, &name)).await;
+    let connected = timeout(PATIENCE, reach(dirs, &name)).await;
     let state = match connected {
         Ok(Ok(Some(connected))) => State::Live(Box::new(connected.status)),
         Ok(Ok(None)) if clean(dirs, &name) => return None,

@@ -1,4 +1,10 @@
-use std::{io, path::PathBuf, time::Duration};
+//! A control connection to a service: how it is made over a socket or any other stream, and what is asked of it.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use kt::wire::{
     VERSION,
@@ -8,10 +14,13 @@ use kt::wire::{
     preamble::{self, Purpose, Verdict},
 };
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::{net::UnixStream, time::timeout};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::UnixStream,
+    time::timeout,
+};
 
-use super::alive::Alive;
-use crate::place::{Dirs, PlaceError};
+use super::{PlaceError, alive::Alive};
 
 /// How long a host may take to answer a question that needs no work: it asks its worker first.
 const ANSWER: Duration = limits::HANDSHAKE.saturating_add(limits::STATUS);
@@ -20,6 +29,7 @@ const ANSWER: Duration = limits::HANDSHAKE.saturating_add(limits::STATUS);
 #[derive(Debug, Clone)]
 pub struct Connected {
     pub service: String,
+    /// Where others connect to it; empty for a connection that is not a socket's.
     pub socket: PathBuf,
     pub client: Client,
     /// How the service was when the connection was made.
@@ -66,28 +76,69 @@ impl Connected {
     }
 }
 
-/// Connects to a service; `None` if nobody listens, or who did is just ending.
-pub async fn connect(dirs: &Dirs, service: &str) -> Result<Option<Connected>, PlaceError> {
-    let socket = dirs.socket(service)?;
-    let failed = |source| PlaceError::Connection {
-        service: service.to_owned(),
-        source,
-    };
-    let silent = || PlaceError::Silent {
-        service: service.to_owned(),
-        after: limits::HANDSHAKE,
-    };
+/// Connects to the service behind a socket; `None` if nobody listens, or who did is just ending.
+///
+/// # Errors
+/// If it does not answer within `patience` or refuses.
+pub async fn at(
+    service: &str,
+    socket: &Path,
+    patience: Duration,
+) -> Result<Option<Connected>, PlaceError> {
     let connecting = async {
-        let mut stream = UnixStream::connect(&socket).await?;
-        let verdict = preamble::call_on(&mut stream, Purpose::Control, b"").await?;
-        Ok((stream, verdict))
+        let stream = UnixStream::connect(socket).await?;
+        Ok(greet(stream, b"").await?)
     };
-    let (stream, verdict) = match timeout(limits::HANDSHAKE, connecting).await {
+    let (stream, verdict) = match timeout(patience, connecting).await {
         Ok(Ok(answered)) => answered,
         Ok(Err(error)) if nobody(&error) => return Ok(None),
-        Ok(Err(error)) => return Err(failed(error)),
-        Err(_) => return Err(silent()),
+        Ok(Err(source)) => return Err(failed(service, source)),
+        Err(_) => return Err(silent(service, patience)),
     };
+    let connected = welcomed(service, stream, verdict).await?;
+    Ok(connected.map(|connected| Connected {
+        socket: socket.to_owned(),
+        ..connected
+    }))
+}
+
+/// Connects to the host at the other end of a stream; `None` if it is just ending.
+///
+/// # Errors
+/// If it does not answer or refuses.
+pub async fn over<S>(
+    service: &str,
+    stream: S,
+    token: &[u8],
+) -> Result<Option<Connected>, PlaceError>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let (stream, verdict) = match timeout(limits::HANDSHAKE, greet(stream, token)).await {
+        Ok(Ok(answered)) => answered,
+        Ok(Err(error)) if nobody(&error) => return Ok(None),
+        Ok(Err(source)) => return Err(failed(service, source)),
+        Err(_) => return Err(silent(service, limits::HANDSHAKE)),
+    };
+    welcomed(service, stream, verdict).await
+}
+
+async fn greet<S>(mut stream: S, token: &[u8]) -> io::Result<(S, Verdict)>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let verdict = preamble::call_on(&mut stream, Purpose::Control, token).await?;
+    Ok((stream, verdict))
+}
+
+async fn welcomed<S>(
+    service: &str,
+    stream: S,
+    verdict: Verdict,
+) -> Result<Option<Connected>, PlaceError>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let service = service.to_owned();
     match verdict {
         Verdict::Welcome => {}
@@ -99,16 +150,16 @@ pub async fn connect(dirs: &Dirs, service: &str) -> Result<Option<Connected>, Pl
             });
         }
         Verdict::Forbidden => return Err(PlaceError::Forbidden { service }),
-        Verdict::NoWorker(why) => return Err(failed(io::Error::other(why))),
+        Verdict::NoWorker(why) => return Err(failed(&service, io::Error::other(why))),
     }
     let (client, connection) = Client::start(stream)
         .await
-        .map_err(|error| failed(io::Error::other(error)))?;
+        .map_err(|error| failed(&service, io::Error::other(error)))?;
     let alive = Alive::watch(&service, connection);
     match ask(&client, &service, path::STATUS, &()).await {
         Ok(status) => Ok(Some(Connected {
             service,
-            socket,
+            socket: PathBuf::new(),
             client,
             status,
             started: false,
@@ -120,6 +171,20 @@ pub async fn connect(dirs: &Dirs, service: &str) -> Result<Option<Connected>, Pl
             ..
         }) => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+fn failed(service: &str, source: io::Error) -> PlaceError {
+    PlaceError::Connection {
+        service: service.to_owned(),
+        source,
+    }
+}
+
+fn silent(service: &str, after: Duration) -> PlaceError {
+    PlaceError::Silent {
+        service: service.to_owned(),
+        after,
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::place::PlaceError;
+use super::PlaceError;
 
 /// Pause between a ping's answer and the next ping.
 const PAUSE: Duration = Duration::from_secs(1);

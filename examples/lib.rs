@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-/// The value in the middle of the sorted ones; the upper one of two.
-pub fn median(mut durations: Vec<Duration>) -> Duration {
+/// The duration that so many of a hundred are not longer than.
+pub fn percentile(durations: &mut [Duration], percent: usize) -> Duration {
     durations.sort();
-    durations
-        .get(durations.len() / 2)
-        .copied()
-        .unwrap_or_default()
+    let last = durations.len().saturating_sub(1);
+    durations.get(last * percent / 100).copied().unwrap_or_default()
 }
 
 /// One line of a table: a name and how long it took.

@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod build;
 pub mod command;
+pub mod config;
 pub mod layout;
 pub mod link;
 pub mod place;
@@ -30,6 +31,12 @@ pub fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         };
+    }
+    if arguments
+        .next_if(|first| first == place::kubernetes::tunnel::COMMAND)
+        .is_some()
+    {
+        return place::kubernetes::tunnel::main();
     }
     command::main()
 }

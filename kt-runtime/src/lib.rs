@@ -9,6 +9,7 @@ mod function;
 mod generation;
 #[cfg(not(any(kt, feature = "host")))]
 mod in_place_only;
+mod run;
 mod runtime;
 mod state;
 
@@ -37,4 +38,5 @@ pub use call::{Call, CallFuture};
 pub use error::{Death, Error, Frame, Panic, Part};
 pub use generation::Generation;
 pub use kt_macros::{remote, state};
+pub use run::{Phase, Run};
 pub use state::State;

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "host")]
 mod read;
+mod times;
 mod write;
 
 use std::{fs, io, path::Path};

@@ -32,6 +32,12 @@ impl Fixture {
         packages: &["calls"],
         ..Self::ONE
     };
+    /// A driver that asks what its pod is like.
+    pub const POD: Self = Self {
+        name: "pod",
+        packages: &["pod"],
+        ..Self::ONE
+    };
     /// States of all kinds.
     pub const STATE: Self = Self {
         name: "state",

@@ -4,6 +4,7 @@
 //! run. Nothing here knows how kt works inside: it sees commands, files, processes and their output, as a developer does.
 
 mod cargo_kt;
+pub mod cluster;
 mod copy;
 mod fixture;
 mod leftovers;

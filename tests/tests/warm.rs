@@ -132,7 +132,7 @@ fn timing_demo_is_cold_once() {
     demo(&project, "timing_demo", "").prints("That was cold.");
     demo(&project, "timing_demo", "").prints("Warm: the table was still there.");
     project.edit(
-        "examples/timing_demo.rs",
+        "examples/timing_demo/main.rs",
         "the prime number",
         "the prime with the number",
     );

@@ -4,19 +4,34 @@ use super::inputs::Inputs;
 use super::memory::{Memory, Remembered};
 use super::phases::Stopwatch;
 use super::record::Records;
+use super::through_cargo::Known;
 use super::{BuildError, BuildLock, Built, Compiled, Console, How, replay, through_cargo};
 use crate::plan::{self, CargoOptions, Plan, Surroundings};
 
-/// Plans and compiles what was typed: without any process if nothing changed, with rustc alone if only sources did, and
-/// through cargo in every other case and whenever in doubt.
+/// What is about to be compiled, and how.
+pub struct Prepared<'a> {
+    build: Build<'a>,
+    plan: Box<Plan>,
+    lock: BuildLock,
+    way: Way,
+}
+
+enum Way {
+    /// With rustc alone, if at all.
+    Replay(Memory, Box<Known>),
+    /// Through cargo; why.
+    Cargo(String),
+}
+
+/// Plans what was typed, with what is remembered if that holds.
 ///
 /// # Errors
 /// All of [`BuildError`].
-pub fn build(
-    options: &CargoOptions,
-    surroundings: &Surroundings,
-    console: &dyn Console,
-) -> Result<Built, BuildError> {
+pub fn prepare<'a>(
+    options: &'a CargoOptions,
+    surroundings: &'a Surroundings,
+    console: &'a dyn Console,
+) -> Result<Prepared<'a>, BuildError> {
     let build = Build {
         options,
         surroundings,
@@ -31,34 +46,64 @@ pub fn build(
         Memory::find(options, surroundings)
     };
     let Some((target_directory, memory)) = found else {
-        let plan = build.plan()?;
+        let plan = Box::new(build.plan()?);
         let lock = BuildLock::take(&plan.warm_directory(), console)?;
-        return build.through_cargo(plan, lock, "nothing is known of this program".to_owned());
+        let way = Way::Cargo("nothing is known of this program".to_owned());
+        return Ok(Prepared { build, plan, lock, way });
     };
     let lock = BuildLock::take(&plan::warm_directory(&target_directory), console)?;
-    let (plan, reason) = match build.without_cargo(&memory)? {
-        Outcome::Done(plan, compiled, how) => return Ok(build.done(*plan, *compiled, how, lock)),
-        Outcome::Cargo(plan, reason) => (plan, reason),
+    let reason = match build.recall(&memory) {
+        Ok(remembered) => {
+            let plan = Box::new(Plan {
+                options: options.clone(),
+                ..remembered.plan
+            });
+            let way = Way::Replay(memory, Box::new(remembered.known));
+            return Ok(Prepared { build, plan, lock, way });
+        }
+        Err(reason) => reason,
     };
-    console.verbose(&format!("calling cargo: {reason}"));
-    if let Some(plan) = plan {
-        return build.through_cargo(*plan, lock, reason);
-    }
-    let plan = build.plan()?;
+    let plan = Box::new(build.plan()?);
     let same = plan.target_directory == target_directory;
     let lock = if same {
         lock
     } else {
         BuildLock::take(&plan.warm_directory(), console)?
     };
-    build.through_cargo(plan, lock, reason)
+    let way = Way::Cargo(reason);
+    Ok(Prepared { build, plan, lock, way })
+}
+
+impl Prepared<'_> {
+    /// What will be compiled.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Compiles it: without any process if nothing changed, with rustc alone if only sources did, and through cargo in every
+    /// other case and whenever in doubt.
+    ///
+    /// # Errors
+    /// All of [`BuildError`].
+    pub fn compile(self) -> Result<Built, BuildError> {
+        let Self { build, plan, lock, way } = self;
+        let reason = match way {
+            Way::Cargo(reason) => reason,
+            Way::Replay(memory, known) => match build.replay(&memory, &plan, &known)? {
+                Outcome::Done(compiled, how) => return Ok(build.done(*plan, *compiled, how, lock)),
+                Outcome::Cargo(reason) => reason,
+            },
+        };
+        build.console.verbose(&format!("calling cargo: {reason}"));
+        build.through_cargo(*plan, lock, reason)
+    }
 }
 
 /// What came of building without cargo.
 enum Outcome {
-    Done(Box<Plan>, Box<Compiled>, How),
-    /// cargo is needed; the plan still holds if there is one.
-    Cargo(Option<Box<Plan>>, String),
+    Done(Box<Compiled>, How),
+    /// cargo is needed; why.
+    Cargo(String),
 }
 
 /// One build under way.
@@ -88,29 +133,24 @@ impl Build<'_> {
         }
     }
 
-    fn without_cargo(&self, memory: &Memory) -> Result<Outcome, BuildError> {
-        let unusable = |reason: String| Ok(Outcome::Cargo(None, reason));
-        let Some(remembered) = self.stopwatch.measure("read", || memory.read()) else {
-            return unusable("what is known of this program cannot be read".to_owned());
-        };
+    /// What is remembered of this program, or why it does not hold.
+    fn recall(&self, memory: &Memory) -> Result<Remembered, String> {
+        let remembered = self.stopwatch.measure("read", || memory.read());
+        let remembered =
+            remembered.ok_or("what is known of this program cannot be read".to_owned())?;
         let changed = self
             .stopwatch
             .measure("inputs", || remembered.inputs.changed(self.surroundings));
         match changed {
-            Some(reason) => unusable(reason),
-            None => self.replay(memory, remembered),
+            Some(reason) => Err(reason),
+            None => Ok(remembered),
         }
     }
 
     /// Compiles what has changed until nothing has.
-    fn replay(&self, memory: &Memory, remembered: Remembered) -> Result<Outcome, BuildError> {
+    fn replay(&self, memory: &Memory, plan: &Plan, known: &Known) -> Result<Outcome, BuildError> {
         /// Editors save while rustc runs; who saves more often than this is left to cargo.
         const ROUNDS: usize = 3;
-        let Remembered { plan, known, .. } = remembered;
-        let plan = Box::new(Plan {
-            options: self.options.clone(),
-            ..plan
-        });
         let records = Records::below(&plan.warm_directory());
         let mut crates: Vec<String> = Vec::new();
         for _ in 0..ROUNDS {
@@ -119,27 +159,27 @@ impl Build<'_> {
                 let stale = through_cargo::judge(&known.sorted, &read, self.surroundings);
                 (read, stale)
             });
-            let dirty = match replay::dirty(&plan, &known.sorted, &read, &stale) {
+            let dirty = match replay::dirty(plan, &known.sorted, &read, &stale) {
                 Ok(dirty) => dirty,
-                Err(reason) => return Ok(Outcome::Cargo(Some(plan), reason)),
+                Err(reason) => return Ok(Outcome::Cargo(reason)),
             };
             if dirty.is_empty() {
-                let compiled = through_cargo::assemble(&plan, &known, &read)?;
+                let compiled = through_cargo::assemble(plan, known, &read)?;
                 let how = if crates.is_empty() {
                     How::Unchanged
                 } else {
                     How::Replayed { crates }
                 };
-                return Ok(Outcome::Done(plan, Box::new(compiled), how));
+                return Ok(Outcome::Done(Box::new(compiled), how));
             }
             let sources = replay::sources_digest(&read);
             if memory.refused().as_ref() == Some(&sources) {
                 memory.set_refused(None);
                 let reason = "these sources did not compile when replayed";
-                return Ok(Outcome::Cargo(Some(plan), reason.to_owned()));
+                return Ok(Outcome::Cargo(reason.to_owned()));
             }
             let replayed = replay::replay(
-                &plan,
+                plan,
                 &known.sorted,
                 &read,
                 &dirty,
@@ -153,7 +193,7 @@ impl Build<'_> {
                     memory.set_refused(Some(&sources));
                     return Err(BuildError::Compile { code });
                 }
-                Err(error) => return Ok(Outcome::Cargo(Some(plan), error.to_string())),
+                Err(error) => return Ok(Outcome::Cargo(error.to_string())),
             }
             for index in dirty {
                 let name = &known.sorted.hot[index].crate_name;
@@ -163,7 +203,6 @@ impl Build<'_> {
             }
         }
         Ok(Outcome::Cargo(
-            Some(plan),
             "sources change faster than they compile".to_owned(),
         ))
     }

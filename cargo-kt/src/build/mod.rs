@@ -36,7 +36,7 @@ mod wrapper;
 
 use camino::Utf8PathBuf;
 
-pub use choose::build;
+pub use choose::{Prepared, prepare};
 pub use compiled::{BaseCrate, Compiled, CompiledProgram, HotCrate, NativeLibraries, Toolchain};
 pub use console::Console;
 pub use error::BuildError;

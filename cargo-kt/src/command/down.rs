@@ -2,11 +2,8 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use super::{CommandError, Speech, duration, start};
-use crate::{
-    place::{self, Dirs},
-    terminal::Terminal,
-};
+use super::{CommandError, Speech, duration, places::PlaceArgs, start};
+use crate::terminal::Terminal;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DownArgs {
@@ -20,6 +17,8 @@ pub(super) struct DownArgs {
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration::parse)]
     grace: Duration,
     #[command(flatten)]
+    places: PlaceArgs,
+    #[command(flatten)]
     speech: Speech,
 }
 
@@ -30,10 +29,11 @@ pub(super) fn down(args: DownArgs) -> ExitCode {
 
 /// Ends each, also if one before it could not be ended.
 async fn end(args: &DownArgs, terminal: &Terminal) -> Result<ExitCode, CommandError> {
-    let dirs = Dirs::current()?;
+    let places = args.places.places()?;
     let names = match args.all {
         false => args.names.clone(),
-        true => place::list(&dirs)
+        true => places
+            .list(false)
             .await?
             .into_iter()
             .map(|service| service.name)
@@ -44,7 +44,7 @@ async fn end(args: &DownArgs, terminal: &Terminal) -> Result<ExitCode, CommandEr
     }
     let mut code = ExitCode::SUCCESS;
     for name in names {
-        match place::down(&dirs, &name, args.grace).await {
+        match places.down(&name, args.grace).await {
             Ok(()) => terminal.status("Ended", format_args!("{name}, its state is gone")),
             Err(error) => {
                 terminal.error(&error);

@@ -3,12 +3,13 @@
 use std::{
     io::{self, Write},
     process::ExitCode,
+    time::Duration,
 };
 
 use kt::wire::control::LogFrom;
 
-use super::{CommandError, Speech, start};
-use crate::place::{self, Dirs, PlaceError};
+use super::{CommandError, Speech, duration, places::PlaceArgs, start};
+use crate::place::{PlaceError, Places};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct LogsArgs {
@@ -18,6 +19,11 @@ pub(super) struct LogsArgs {
     /// Go on with what comes
     #[arg(short, long)]
     follow: bool,
+    /// Only what was printed in the last while, such as 30s or 10m
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    since: Option<Duration>,
+    #[command(flatten)]
+    places: PlaceArgs,
     #[command(flatten)]
     speech: Speech,
 }
@@ -29,12 +35,15 @@ pub(super) fn logs(args: LogsArgs) -> ExitCode {
 
 /// Prints the log as it is, to its end or the service's.
 async fn print(args: &LogsArgs) -> Result<ExitCode, CommandError> {
-    let dirs = Dirs::current()?;
+    let places = args.places.places()?;
     let name = match &args.name {
         Some(name) => name.clone(),
-        None => only(&dirs).await?,
+        None => only(&places).await?,
     };
-    let mut logs = place::logs(&dirs, &name, LogFrom::Start, args.follow).await?;
+    let from = args.since.map_or(LogFrom::Start, |since| LogFrom::Last {
+        ms: since.as_millis().try_into().unwrap_or(u64::MAX),
+    });
+    let mut logs = places.logs(&name, from, args.follow).await?;
     let mut out = io::stdout();
     while let Some(piece) = logs.next().await {
         match out.write_all(&piece?).and_then(|()| out.flush()) {
@@ -53,8 +62,9 @@ async fn print(args: &LogsArgs) -> Result<ExitCode, CommandError> {
 }
 
 /// The one service that is up.
-async fn only(dirs: &Dirs) -> Result<String, CommandError> {
-    let mut names: Vec<String> = place::list(dirs)
+async fn only(places: &Places) -> Result<String, CommandError> {
+    let mut names: Vec<String> = places
+        .list(false)
         .await?
         .into_iter()
         .map(|service| service.name)

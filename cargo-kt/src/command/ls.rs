@@ -8,9 +8,9 @@ use std::{
 
 use kt::wire::control::Status;
 
-use super::{CommandError, Speech, start};
+use super::{CommandError, Speech, places::PlaceArgs, start};
 use crate::{
-    place::{self, Dirs, Service, State},
+    place::{Service, State},
     terminal::text::{bytes, duration, table},
 };
 
@@ -26,6 +26,11 @@ const HEADER: [&str; 7] = [
 
 #[derive(Debug, clap::Args)]
 pub(super) struct LsArgs {
+    /// Also show other users' services in the cluster
+    #[arg(long)]
+    all_users: bool,
+    #[command(flatten)]
+    places: PlaceArgs,
     #[command(flatten)]
     speech: Speech,
 }
@@ -34,7 +39,7 @@ pub(super) struct LsArgs {
 pub(super) fn ls(args: LsArgs) -> ExitCode {
     let terminal = args.speech.terminal();
     start(&terminal, async {
-        let services = place::list(&Dirs::current()?).await?;
+        let services = args.places.places()?.list(args.all_users).await?;
         if args.speech.is_json() {
             services
                 .iter()
@@ -54,7 +59,7 @@ pub(super) fn ls(args: LsArgs) -> ExitCode {
 
 /// A service for programs: what the columns show, in plain units.
 fn json(service: &Service) -> serde_json::Value {
-    let mut fields = serde_json::json!({"name": service.name, "place": "local"});
+    let mut fields = serde_json::json!({"name": service.name, "place": service.place.to_string()});
     let more = match &service.state {
         State::Unreachable(why) => serde_json::json!({"unreachable": why}),
         State::Live(status) => serde_json::json!({
@@ -99,7 +104,7 @@ fn row(service: &Service) -> [String; HEADER.len()] {
         State::Live(status) => cells(status),
         State::Unreachable(_) => ["?"; 5].map(str::to_owned),
     };
-    let (name, place) = (service.name.clone(), "local".to_owned());
+    let (name, place) = (service.name.clone(), service.place.to_string());
     [name, place, generation, uptime, left, calls, rss]
 }
 
@@ -124,6 +129,7 @@ mod tests {
     use kt::wire::{WorkerId, control::WorkerStatus};
 
     use super::*;
+    use crate::place::PlaceName;
 
     #[test]
     fn columns_are_aligned_and_what_cannot_be_asked_says_why() {
@@ -151,10 +157,17 @@ mod tests {
         let services = [
             Service {
                 name: "alice-app".into(),
+                place: PlaceName::Local,
+                user: String::new(),
                 state: State::Live(Box::new(status)),
             },
             Service {
                 name: "b".into(),
+                place: PlaceName::Kubernetes {
+                    context: "dev".into(),
+                    namespace: "web".into(),
+                },
+                user: String::new(),
                 state: State::Unreachable("it does not answer".into()),
             },
         ];
@@ -163,9 +176,9 @@ mod tests {
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "\
-NAME       PLACE  GENERATION  UPTIME  TTL LEFT  CALLS  RSS
-alice-app  local  -           1h 02m  9m 59s    3      25.0 MB
-b          local  ?           ?       ?         ?      ?
+NAME       PLACE    GENERATION  UPTIME  TTL LEFT  CALLS  RSS
+alice-app  local    -           1h 02m  9m 59s    3      25.0 MB
+b          dev/web  ?           ?       ?         ?      ?
 
 b: it does not answer
 "

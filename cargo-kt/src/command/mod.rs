@@ -2,12 +2,15 @@
 //! reads about a command as a whole are here.
 
 mod build;
+mod clock;
 mod down;
 mod driver;
 mod duration;
 mod error;
+mod keeper;
 mod logs;
 mod ls;
+mod places;
 mod replacement;
 mod report;
 mod run;

@@ -88,6 +88,7 @@ async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCo
         linked,
         connected,
         swapped,
+        run,
     } = warm;
     let program = built.plan.program.name.clone();
     let folder = connected.socket.parent().unwrap_or(Path::new("/"));
@@ -123,6 +124,7 @@ async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCo
         symbolizer: Some(symbolizer.clone()),
         objects,
         body_limit: args.service.body_limit,
+        run,
     };
     let config =
         ConfigFile::write(folder, &config).map_err(io("leave the program its configuration"))?;

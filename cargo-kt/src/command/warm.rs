@@ -5,24 +5,28 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kt::wire::{control::Swapped, manifest::Manifest, state::StateOptions};
+use kt::{
+    Run,
+    wire::{control::Swapped, manifest::Manifest, state::StateOptions},
+};
 
 use super::{
-    CommandError, replacement,
-    report::{self, Differences},
+    CommandError,
+    clock::Clock,
+    replacement,
+    report::{self, Differences, LaunchReport},
     run::ServiceArgs,
     watch::watched,
 };
 use crate::{
     build::{self, Built, How},
+    config,
     layout::{self, LayoutRequest, StateLayout},
     link::{self, Linked},
     place::{
-        Connected, Dirs,
-        local::{self, ServiceSpec},
-        service,
+        self, Connected, Dirs, Opening, kubernetes, local::ServiceSpec, service,
     },
-    plan::{CargoOptions, Surroundings},
+    plan::{CargoOptions, Plan, Surroundings},
     ship,
     terminal::{Terminal, text},
 };
@@ -35,6 +39,8 @@ pub(super) struct Warm {
     pub(super) linked: Linked,
     pub(super) connected: Connected,
     pub(super) swapped: Swapped,
+    /// What the driver is told of this run.
+    pub(super) run: Run,
 }
 
 /// What was asked for.
@@ -46,8 +52,20 @@ pub(super) struct Wanted<'a> {
 
 /// Builds, links, ships and swaps.
 pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<Warm, CommandError> {
+    let clock = Clock::start();
     let surroundings = Surroundings::current().map_err(build::BuildError::from)?;
-    let built = build::build(wanted.options, &surroundings, terminal)?;
+    let prepared = build::prepare(wanted.options, &surroundings, terminal)?;
+    let dirs = Dirs::current()?;
+    for notice in &dirs.notices {
+        terminal.warning(notice);
+    }
+    let place = service(wanted, &surroundings, prepared.plan())?;
+    let launch = LaunchReport::new(terminal.clone(), clock.clone());
+    let told = Box::new(move |step| launch.step(step));
+    let mut opening = Opening::begin(dirs.clone(), place.clone(), told);
+    let compiling = clock.elapsed();
+    let built = prepared.compile()?;
+    clock.phase("compile", compiling);
     // Said when something is planned anew, not at every run.
     if let How::Cargo { reason } = &built.how {
         terminal.detail("Planning", format_args!("through cargo: {reason}"));
@@ -57,19 +75,15 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
             .iter()
             .for_each(|notice| terminal.warning(notice));
     }
-    let dirs = Dirs::current()?;
-    for notice in &dirs.notices {
-        terminal.warning(notice);
-    }
-    let spec = spec(wanted, &surroundings, &built)?;
     // What runs already decides which layers the base has.
-    let running = local::find(&dirs, &spec).await?;
+    let running = opening.running().await?;
     let existing = running
         .as_ref()
         .and_then(|running| running.status.current.as_ref());
     let existing = existing
         .map(|(_, manifest)| ship::layers_of(manifest))
         .unwrap_or_default();
+    let linking = clock.elapsed();
     let linked = link::link(
         &built.compiled,
         &built.plan.warm_directory(),
@@ -104,7 +118,8 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
     let manifest = ship::manifest(program, &built.compiled, &linked, &layouts)
         .map_err(CommandError::Manifest)?;
 
-    let connected = local::connect_or_start(&dirs, &spec).await?;
+    clock.phase("link", linking);
+    let connected = opening.connected().await?;
     let replaces = connected.status.worker.is_some()
         && connected
             .status
@@ -125,26 +140,50 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
         &layouts,
     );
     let states = (wanted.service.states(), &differences);
+    let swapping = clock.elapsed();
     let swapped = swap(terminal, &connected, &manifest, &linked, states).await?;
+    clock.phase("ship and swap", swapping);
     report::swapped(terminal, &connected, &swapped, &differences, &lost);
     report::lost(terminal, &connected, &manifest, &swapped);
     Ok(Warm {
         surroundings,
         built,
         linked,
+        run: run(&clock, &connected, &swapped),
         connected,
         swapped,
     })
 }
 
+fn run(clock: &Clock, connected: &Connected, swapped: &Swapped) -> Run {
+    let (service, place) = (connected.service.clone(), connected.place.to_string());
+    let mut run = Run::new(service, place, clock.began);
+    run.generation = swapped.generation;
+    run.cold = connected.started;
+    run.changed = swapped.changed;
+    for phase in clock.phases() {
+        run.phase(phase.name, phase.started, phase.took);
+    }
+    run
+}
+
 /// The service that this program has.
-fn spec(
+fn service(
     wanted: &Wanted<'_>,
     surroundings: &Surroundings,
-    built: &Built,
-) -> Result<ServiceSpec, CommandError> {
-    let name = service::name(&service::user(), &built.plan.program.name);
-    let workspace = built.plan.workspace_root.to_string();
+    plan: &Plan,
+) -> Result<place::Wanted, CommandError> {
+    let name = service::name(&service::user(), &plan.program.name);
+    let workspace = plan.workspace_root.to_string();
+    if let Some(options) = config::Service::from_env() {
+        return Ok(place::Wanted::Kubernetes(Box::new(kubernetes::ServiceSpec {
+            name,
+            user: service::user(),
+            workspace,
+            options,
+            toolchain: plan.toolchain.clone(),
+        })));
+    }
     let directory = surroundings.directory.clone().into();
     let mut spec =
         ServiceSpec::new(name, workspace, directory).map_err(|source| CommandError::Io {
@@ -154,7 +193,7 @@ fn spec(
     spec.inactivity_ttl = wanted.service.inactivity_ttl;
     spec.body_limit = wanted.service.body_limit;
     spec.environment = surroundings.environment.clone();
-    Ok(spec)
+    Ok(place::Wanted::Local(spec))
 }
 
 /// The layout of every state in the program.

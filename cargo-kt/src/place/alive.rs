@@ -37,6 +37,13 @@ impl Alive {
         Self { service, silent }
     }
 
+    /// Resolves when the connection is over, in whatever way.
+    pub async fn ended(&self) {
+        let mut silent = self.silent.clone();
+        // The sender goes with the connection.
+        let _ = silent.wait_for(|silent| *silent).await;
+    }
+
     /// Waits for what the host does, for as long as it answers pings.
     ///
     /// # Errors

@@ -20,7 +20,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{PlaceError, alive::Alive};
+use super::{PlaceError, PlaceName, alive::Alive};
 
 /// How long a host may take to answer a question that needs no work: it asks its worker first.
 const ANSWER: Duration = limits::HANDSHAKE.saturating_add(limits::STATUS);
@@ -29,6 +29,7 @@ const ANSWER: Duration = limits::HANDSHAKE.saturating_add(limits::STATUS);
 #[derive(Debug, Clone)]
 pub struct Connected {
     pub service: String,
+    pub place: PlaceName,
     /// Where others connect to it; empty for a connection that is not a socket's.
     pub socket: PathBuf,
     pub client: Client,
@@ -58,6 +59,11 @@ impl Connected {
     /// If it does.
     pub async fn unless_silent<T>(&self, work: impl Future<Output = T>) -> Result<T, PlaceError> {
         self.alive.unless_silent(work).await
+    }
+
+    /// Resolves when the connection is over, in whatever way.
+    pub async fn ended(&self) {
+        self.alive.ended().await;
     }
 
     /// Whether the host is of this version of kt.
@@ -150,7 +156,7 @@ where
             });
         }
         Verdict::Forbidden => return Err(PlaceError::Forbidden { service }),
-        Verdict::NoWorker(why) => return Err(failed(&service, io::Error::other(why))),
+        Verdict::NoWorker(why) | Verdict::Stage(why) => return Err(failed(&service, io::Error::other(why))),
     }
     let (client, connection) = Client::start(stream)
         .await
@@ -159,6 +165,7 @@ where
     match ask(&client, &service, path::STATUS, &()).await {
         Ok(status) => Ok(Some(Connected {
             service,
+            place: PlaceName::Local,
             socket: PathBuf::new(),
             client,
             status,

@@ -2,6 +2,8 @@ use std::{io, path::PathBuf, time::Duration};
 
 use kt::wire::client::RequestError;
 
+use super::kubernetes::KubernetesError;
+
 /// Why a service cannot be reached, started or ended.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -60,8 +62,18 @@ pub enum PlaceError {
         service: String,
         source: RequestError,
     },
+    #[error("service `{service}` is not up yet")]
+    NotUp { service: String },
+    #[error(transparent)]
+    Kubernetes(Box<KubernetesError>),
     #[error("failed to read {}: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
+}
+
+impl From<KubernetesError> for PlaceError {
+    fn from(error: KubernetesError) -> Self {
+        Self::Kubernetes(Box::new(error))
+    }
 }
 
 fn which(names: &[String]) -> String {

@@ -5,23 +5,46 @@ mod alive;
 mod connected;
 pub mod dirs;
 mod error;
+pub mod kubernetes;
 pub mod local;
+mod logs;
+mod opening;
+mod places;
 pub mod service;
 
-use std::time::Duration;
-
-use kt::wire::control::{LogFrom, Status};
+use kt::wire::control::Status;
 
 pub use connected::Connected;
 pub use dirs::{Dirs, Environment, Notice};
 pub use error::PlaceError;
-pub use local::{ServiceSpec, connect_or_start};
+pub use logs::Logs;
+pub use opening::{Opening, Wanted};
+pub use places::Places;
 
 /// A service as `cargo kt ls` shows it.
 #[derive(Debug, Clone)]
 pub struct Service {
     pub name: String,
+    pub place: PlaceName,
+    /// Whose it is; empty for this user's own on this machine.
+    pub user: String,
     pub state: State,
+}
+
+/// Where a service lives.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PlaceName {
+    Local,
+    Kubernetes { context: String, namespace: String },
+}
+
+impl std::fmt::Display for PlaceName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Local => f.write_str("local"),
+            Self::Kubernetes { context, namespace } => write!(f, "{context}/{namespace}"),
+        }
+    }
 }
 
 /// What is known of a service.
@@ -30,33 +53,4 @@ pub enum State {
     Live(Box<Status>),
     /// It is there and cannot be asked; why.
     Unreachable(String),
-}
-
-/// Everything that lives in the places known here, by name.
-///
-/// # Errors
-/// If the place itself cannot be looked at; a single service that does not answer is part of the list.
-pub async fn list(dirs: &Dirs) -> Result<Vec<Service>, PlaceError> {
-    local::list(dirs).await
-}
-
-/// Ends a service; its calls may go on for `grace`. Returns once nothing of it runs any more.
-///
-/// # Errors
-/// If there is none of this name, or it cannot be ended.
-pub async fn down(dirs: &Dirs, name: &str, grace: Duration) -> Result<(), PlaceError> {
-    local::down(dirs, name, grace).await
-}
-
-/// The log of a service, also of one that has ended.
-///
-/// # Errors
-/// If there was none of this name.
-pub async fn logs(
-    dirs: &Dirs,
-    name: &str,
-    from: LogFrom,
-    follow: bool,
-) -> Result<local::Logs, PlaceError> {
-    local::logs(dirs, name, from, follow).await
 }

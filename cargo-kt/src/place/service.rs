@@ -52,7 +52,7 @@ pub fn user() -> String {
 }
 
 /// Lower case letters, digits and single `-` between them.
-fn label(text: &str) -> String {
+pub fn label(text: &str) -> String {
     let mut label = String::new();
     for c in text.chars().flat_map(char::to_lowercase) {
         match c {

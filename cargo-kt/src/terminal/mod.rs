@@ -7,7 +7,7 @@ pub mod text;
 use std::{
     fmt::Display,
     io::{self, IsTerminal, Write},
-    sync::Mutex,
+    sync::{Arc, Mutex},
 };
 
 use anstream::{AutoStream, ColorChoice};
@@ -39,12 +39,12 @@ pub enum Format {
     Json,
 }
 
-/// The terminal of one command.
-#[derive(Debug)]
+/// The terminal of one command. Clones are the same terminal.
+#[derive(Debug, Clone)]
 pub struct Terminal {
     verbosity: Verbosity,
     format: Format,
-    stderr: Mutex<AutoStream<io::Stderr>>,
+    stderr: Arc<Mutex<AutoStream<io::Stderr>>>,
 }
 
 impl Terminal {
@@ -52,7 +52,7 @@ impl Terminal {
         Self {
             verbosity,
             format,
-            stderr: Mutex::new(AutoStream::new(io::stderr(), color)),
+            stderr: Arc::new(Mutex::new(AutoStream::new(io::stderr(), color))),
         }
     }
 

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::sync::Mutex;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use cargo_kt::build::{BuildError, Compiled, Console, How, build};
+use cargo_kt::build::{BuildError, Compiled, Console, How, Prepared, prepare};
 use cargo_kt::plan::{CargoOptions, Surroundings};
 
 /// Exported as the macros of kt will once per bin.
@@ -148,7 +148,7 @@ impl Workspace {
 
     pub fn try_build(&self) -> (Result<Built, BuildError>, Heard) {
         let heard = Heard::default();
-        let built = build(&self.options, &self.surroundings, &heard);
+        let built = prepare(&self.options, &self.surroundings, &heard).and_then(Prepared::compile);
         (
             built.map(|built| Built {
                 compiled: built.compiled,

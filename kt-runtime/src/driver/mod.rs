@@ -23,6 +23,7 @@ use connection::{Connection, Failure, Heads};
 use output::Output;
 
 use crate::{
+    Run,
     error::Error,
     function::Function,
     wire::{
@@ -62,6 +63,10 @@ impl Driver {
             output: Arc::default(),
             worker,
         }
+    }
+
+    pub(crate) fn run(&self) -> &Run {
+        &self.config.run
     }
 
     pub(crate) fn body_limit(&self) -> usize {

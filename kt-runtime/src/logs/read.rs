@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{name, segments};
+use super::{name, segments, times};
 use crate::wire::control::LogFrom;
 
 /// Reads the log from a position to its end, again and again.
@@ -27,6 +27,8 @@ impl LogReader {
             position: match from {
                 LogFrom::Start => 0,
                 LogFrom::Position(position) => position,
+                // Nothing was printed since: what comes.
+                LogFrom::Last { ms } => times::since(directory, ms).unwrap_or(u64::MAX),
             },
         }
     }

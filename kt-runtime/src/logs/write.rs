@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use super::{KEPT, SEGMENT, name, segments};
+use super::{
+    KEPT, SEGMENT, name, segments,
+    times::{self, Marker},
+};
 
 /// How often a writer looks whether the lock is free, and how long it pauses in between. A process that is stopped in a
 /// debugger while it holds the lock must not stop everybody's output: after this the others write without it.
@@ -23,6 +26,7 @@ pub struct LogWriter {
     segment: Option<Segment>,
     position: u64,
     lost: Option<Lost>,
+    times: Marker,
 }
 
 #[derive(Debug)]
@@ -49,6 +53,7 @@ impl LogWriter {
             segment: None,
             position: 0,
             lost: None,
+            times: Marker::default(),
         };
         match writer.prepare() {
             Err(error) if error.kind() != io::ErrorKind::StorageFull => Err(error),
@@ -108,6 +113,10 @@ impl LogWriter {
                 return Err(error);
             }
             self.lost = None;
+        }
+        if self.times.is_due() {
+            let start = segment.base + segment.file.metadata()?.len();
+            self.times.mark(&self.directory, start);
         }
         let mut result = Ok(());
         while !left.is_empty() && result.is_ok() {
@@ -171,7 +180,8 @@ impl LogWriter {
         for old in &all[..all.len().saturating_sub(KEPT)] {
             fs::remove_file(self.directory.join(name(*old)))?;
         }
-        Ok(())
+        let kept = all.len().saturating_sub(KEPT);
+        times::prune(&self.directory, all.get(kept).copied().unwrap_or(0))
     }
 }
 

@@ -224,6 +224,8 @@ pub enum LogFrom {
     Start,
     /// A position, counted in bytes from the service's first.
     Position(u64),
+    /// What was printed in the last so many milliseconds by the service's clock, and at most a second more.
+    Last { ms: u64 },
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

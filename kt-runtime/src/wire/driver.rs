@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{Generation, WorkerId};
+use crate::Run;
 
 /// Environment variable that names the file with the [`DriverConfig`].
 pub const ENV: &str = "KT_DRIVER";
@@ -30,6 +31,8 @@ pub struct DriverConfig {
     pub objects: Vec<PathBuf>,
     /// Limit of a call's arguments or result, bytes.
     pub body_limit: usize,
+    /// How this run came about.
+    pub run: Run,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

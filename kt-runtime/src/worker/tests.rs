@@ -170,6 +170,7 @@ fn pair(functions: &[&'static Function]) -> Pair {
         symbolizer: None,
         objects: Vec::new(),
         body_limit: LIMIT,
+        run: crate::Run::new(String::new(), String::new(), std::time::UNIX_EPOCH),
     });
     Pair {
         worker,

@@ -1,5 +1,6 @@
 //! What `run` and `build` say about a link and a swap.
 
+mod launch;
 mod lost;
 mod states;
 
@@ -11,6 +12,7 @@ use kt::wire::{
 };
 use serde::Serialize;
 
+pub(super) use launch::LaunchReport;
 pub(super) use lost::lost;
 pub(super) use states::{Differences, refusal};
 

@@ -16,7 +16,7 @@ use std::{path::PathBuf, process::ExitCode};
 pub use error::StateError;
 
 use self::service::Asked;
-use super::{CommandError, Speech, start};
+use super::{CommandError, Speech, places::PlaceArgs, start};
 use crate::terminal::Terminal;
 
 #[derive(Debug, clap::Args)]
@@ -101,6 +101,8 @@ struct Common {
     #[arg(long, value_name = "NAME")]
     service: Option<String>,
     #[command(flatten)]
+    places: PlaceArgs,
+    #[command(flatten)]
     speech: Speech,
 }
 
@@ -130,7 +132,7 @@ async fn work(
     common: &Common,
     terminal: &Terminal,
 ) -> Result<ExitCode, CommandError> {
-    let chosen = service::choose(common.service.as_deref()).await?;
+    let chosen = service::choose(&common.places.places()?, common.service.as_deref()).await?;
     let asked = Asked {
         connected: &chosen,
         terminal,

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     command::{CommandError, watch::watched},
-    place::{self, Connected, Dirs, PlaceError, Service, State, local, service},
+    place::{Connected, PlaceError, Places, Service, State, service},
     plan::{self, CargoOptions, Surroundings},
     terminal::Terminal,
 };
@@ -66,17 +66,19 @@ impl Asked<'_> {
 }
 
 /// The service that was named, else the one of the workspace around this directory, else the only one.
-pub(super) async fn choose(named: Option<&str>) -> Result<Connected, CommandError> {
-    let dirs = Dirs::current()?;
+pub(super) async fn choose(
+    places: &Places,
+    named: Option<&str>,
+) -> Result<Connected, CommandError> {
     let name = match named {
         Some(name) => name.to_owned(),
-        None => guess(&dirs).await?,
+        None => guess(places).await?,
     };
-    Ok(local::connect(&dirs, &name).await?)
+    Ok(places.connect(&name).await?)
 }
 
-async fn guess(dirs: &Dirs) -> Result<String, CommandError> {
-    let services = place::list(dirs).await?;
+async fn guess(places: &Places) -> Result<String, CommandError> {
+    let services = places.list(false).await?;
     let of = |service: &Service| match &service.state {
         State::Live(status) => (service.name.clone(), Some(status.workspace.clone())),
         State::Unreachable(_) => (service.name.clone(), None),

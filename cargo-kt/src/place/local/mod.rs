@@ -20,9 +20,9 @@ use tokio::{
 };
 
 pub use end::down;
-pub use logs::{Logs, logs};
+pub use logs::logs;
 
-use super::{Connected, Dirs, PlaceError, Service, State, connected, service};
+use super::{Connected, Dirs, PlaceError, PlaceName, Service, State, connected, service};
 
 /// First argument of this executable when it is to be a host.
 pub const HOST_COMMAND: &str = "host";
@@ -209,7 +209,17 @@ async fn look(dirs: &Dirs, name: String) -> Option<Service> {
         Ok(Err(error)) => State::Unreachable(error.to_string()),
         Err(_) => State::Unreachable("it does not answer".to_owned()),
     };
-    Some(Service { name, state })
+    Some(Service {
+        name,
+        place: PlaceName::Local,
+        user: String::new(),
+        state,
+    })
+}
+
+/// Whether a service of this name lives here, or has left something that says so.
+pub fn is_there(dirs: &Dirs, name: &str) -> bool {
+    service::check(name).is_ok() && dirs.runtime.join(name).exists()
 }
 
 /// Folders of services, dead or alive.

@@ -2,14 +2,20 @@
 //!
 //! ```text
 //! cargo kt run --example timing_demo
+//! cargo kt run --example timing_demo --place kubernetes
 //! ```
+//!
+//! It prints a table, and keeps a page with the last cold start, warm run and edit in `target/timing_demo.html`.
+
+mod page;
 
 use std::{
     sync::OnceLock,
     time::{Duration, Instant},
 };
 
-use examples::{median, row};
+use examples::{percentile, row};
+use page::{Kind, Record};
 
 const LIMIT: usize = 40_000_000;
 
@@ -44,6 +50,8 @@ async fn main() -> Result<(), kt::Error> {
     let started = Instant::now();
     let (answer, loading) = prime(2_000_000).await?;
     let first = started.elapsed();
+    let run = kt::Run::current();
+    let since_began = run.as_ref().and_then(|run| run.began.elapsed().ok());
 
     let mut calls = Vec::new();
     for n in 0..1000 {
@@ -51,19 +59,36 @@ async fn main() -> Result<(), kt::Error> {
         prime(n).await?;
         calls.push(started.elapsed());
     }
+    let calling = first.saturating_sub(loading);
+    let (p50, p99) = (percentile(&mut calls, 50), percentile(&mut calls, 99));
     println!("the prime number {} is {answer}", 2_000_000);
     println!("{}", row("loading the table", loading));
-    println!(
-        "{}",
-        row(
-            "connecting and the first call",
-            first.saturating_sub(loading)
-        )
-    );
-    println!(
-        "{}",
-        row("each call after it (median of 1000)", median(calls))
-    );
+    println!("{}", row("connecting and the first call", calling));
+    println!("{}", row("each call after it (median of 1000)", p50));
+    println!("{}", row("99 of 100 calls are not slower than", p99));
+    if let (Some(run), Some(total)) = (run, since_began) {
+        let kind = match (run.cold, run.changed) {
+            (true, _) => Kind::Cold,
+            (false, true) => Kind::Edit,
+            (false, false) => Kind::Warm,
+        };
+        println!("{}", row(kind.name(), total.saturating_sub(loading)));
+        for phase in &run.phases {
+            println!("{}", row(&format!("  {}", phase.name), phase.took));
+        }
+        let mut phases: Vec<_> = run
+            .phases
+            .into_iter()
+            .map(|phase| (phase.name, phase.started, phase.took))
+            .collect();
+        phases.push(("first call".into(), total.saturating_sub(first), calling));
+        phases.push(("loading the table".into(), total.saturating_sub(loading), loading));
+        let record = Record { place: run.place, total, p50, p99, phases };
+        match page::keep(kind, &record) {
+            Ok(path) => println!("see {}", path.display()),
+            Err(error) => println!("the page was not written: {error}"),
+        }
+    }
     match loading > Duration::from_millis(10) {
         true => println!(
             "That was cold. Run it again, or edit this file and run it again: now it is warm."

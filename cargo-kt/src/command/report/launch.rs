@@ -1,0 +1,94 @@
+//! What `run` and `build` say while a pod comes up: a line for each phase that took its time.
+
+use std::{
+    fmt::Display,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use crate::{
+    command::clock::Clock,
+    place::kubernetes::{Step, launch, tunnel::Report},
+    terminal::{Progress, Terminal, text},
+};
+
+/// Tells the phases of one launch.
+#[derive(Debug)]
+pub(in crate::command) struct LaunchReport {
+    terminal: Terminal,
+    clock: Clock,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// When the last phase ended, since the run's begin.
+    last: Duration,
+    upload: Option<Progress>,
+}
+
+impl LaunchReport {
+    pub(in crate::command) fn new(terminal: Terminal, clock: Clock) -> Self {
+        Self {
+            terminal,
+            clock,
+            state: Mutex::default(),
+        }
+    }
+
+    pub(in crate::command) fn step(&self, step: Step) {
+        match step {
+            Step::Began { service, place } => {
+                let mut state = self.state();
+                state.last = self.clock.elapsed();
+                drop(state);
+                self.terminal.status("Launching", format_args!("{service} in {place}"));
+            }
+            Step::Created { objects } => {
+                self.phase("Created", "created", text::count(objects, "object"));
+            }
+            Step::Launch(launch::Step::Scheduled { node, .. }) => {
+                self.phase("Scheduled", "scheduled", format_args!("to {node}"));
+            }
+            Step::Launch(launch::Step::Started { .. }) => {
+                self.phase("Started", "started", "the pod's container");
+            }
+            Step::Tunnel(Report::Connected { pod, .. }) => {
+                self.phase("Connected", "connected", format_args!("to {pod}"));
+            }
+            Step::Tunnel(Report::Uploading { sent, total }) => {
+                let mut state = self.state();
+                let bar = state
+                    .upload
+                    .get_or_insert_with(|| self.terminal.progress("Uploading", total));
+                bar.set(sent);
+            }
+            Step::Tunnel(Report::Entered { uploaded, .. }) => {
+                self.state().upload = None;
+                match uploaded {
+                    0 => self.phase("Entered", "entered", "the host was there"),
+                    _ => self.phase("Uploaded", "uploaded", format_args!("the host ({})", text::bytes(uploaded))),
+                }
+            }
+            Step::Ready => self.phase("Ready", "ready", "the host answers"),
+            Step::Tunnel(_) => {}
+        }
+    }
+
+    /// A phase that has just ended; it began with the end of the one before.
+    fn phase(&self, verb: &str, phase: &str, what: impl Display) {
+        let mut state = self.state();
+        let started = std::mem::replace(&mut state.last, self.clock.elapsed());
+        let took = state.last.saturating_sub(started);
+        drop(state);
+        self.clock.phase(&format!("pod {phase}"), started);
+        self.terminal
+            .status(verb, format_args!("{what} in {}", text::duration(took)));
+        let message = serde_json::json!({"phase": phase, "seconds": took.as_secs_f64()});
+        self.terminal.json("kt-launch", &message);
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,103 @@
+//! Objects into the cluster.
+//!
+//! The workload comes first and inert, because the others are owned by it: whatever happens from there on, one deletion
+//! takes everything along. Once all are there it is let go.
+
+use futures_util::future::{try_join_all};
+use kube::{
+    Api,
+    api::{DynamicObject, Patch, PatchParams},
+};
+use serde_json::Value;
+
+use super::{
+    Cluster, KubernetesError, Workload,
+    kinds::{self, Controller, MANAGED_BY, MANAGER},
+    objects::Objects,
+};
+
+/// Creates a service's objects, or brings those that are there up to date, and lets its pod go.
+///
+/// # Errors
+/// If an object of one of the names is not ours, or the cluster refuses one. What was created by then is deleted again if
+/// the workload was not there before.
+pub async fn apply(
+    cluster: &Cluster,
+    objects: &Objects,
+    controller: Controller,
+) -> Result<Workload, KubernetesError> {
+    let all: Vec<&Value> = std::iter::once(&objects.workload)
+        .chain(&objects.dependents)
+        .collect();
+    let there = try_join_all(all.iter().map(|object| is_there(cluster, object))).await?;
+    let existed = there.first().copied().unwrap_or_default();
+
+    let inert = match existed {
+        // It runs already: what is changed of it is changed at once.
+        true => objects.workload.clone(),
+        false => objects.inert_workload(),
+    };
+    let applied = server_side(cluster, &inert).await?;
+    let workload = Workload {
+        controller,
+        name: applied.metadata.name.unwrap_or_default(),
+        uid: applied.metadata.uid.unwrap_or_default(),
+    };
+    let rest = async {
+        let dependents = objects.dependents_of(&workload.uid);
+        try_join_all(dependents.iter().map(|object| server_side(cluster, object))).await?;
+        if !existed {
+            server_side(cluster, &objects.workload).await?;
+        }
+        Ok(())
+    };
+    match rest.await {
+        Ok(()) => Ok(workload),
+        Err(error) if existed => Err(error),
+        Err(error) => {
+            // The first error is the one to tell; `cargo kt ls` shows what could not be deleted.
+            let _ = super::remove::remove(cluster, &workload).await;
+            Err(error)
+        }
+    }
+}
+
+/// Whether an object of this name and kind is there.
+async fn is_there(cluster: &Cluster, object: &Value) -> Result<bool, KubernetesError> {
+    let (api, name) = address(cluster, object)?;
+    let found = api.get_metadata_opt(&name).await;
+    let Some(found) = found.map_err(|error| cluster.refused("get", object, error))? else {
+        return Ok(false);
+    };
+    let labels = found.metadata.labels.unwrap_or_default();
+    match labels.get(MANAGED_BY).map(String::as_str) {
+        Some(MANAGER) => Ok(true),
+        _ => Err(KubernetesError::NotOurs {
+            kind: kind(object).to_lowercase(),
+            name,
+            namespace: cluster.namespace.clone(),
+        }),
+    }
+}
+
+async fn server_side(cluster: &Cluster, object: &Value) -> Result<DynamicObject, KubernetesError> {
+    let (api, name) = address(cluster, object)?;
+    let mut parameters = PatchParams::apply(MANAGER);
+    // A field that this cluster does not know is an error, and not left out in silence.
+    parameters.field_validation = Some(kube::api::ValidationDirective::Strict);
+    let applied = api.patch(&name, &parameters, &Patch::Apply(object)).await;
+    applied.map_err(|error| cluster.refused("apply", object, error))
+}
+
+fn address(cluster: &Cluster, object: &Value) -> Result<(Api<DynamicObject>, String), KubernetesError> {
+    let resource = kinds::of(object).ok_or_else(|| KubernetesError::UnknownKind {
+        kind: kind(object).to_owned(),
+    })?;
+    let api = Api::namespaced_with(cluster.client.clone(), &cluster.namespace, &resource);
+    let name = object["metadata"]["name"].as_str().unwrap_or_default();
+    Ok((api, name.to_owned()))
+}
+
+fn kind(object: &Value) -> &str {
+    object["kind"].as_str().unwrap_or("object")
+}

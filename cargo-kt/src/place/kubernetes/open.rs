@@ -1,0 +1,435 @@
+//! From what a program wants to a connection with its service: through a tunnel that is there, to a pod that is there, or to
+//! one that is made.
+
+use std::{path::Path, time::Duration};
+
+use futures_util::future::{try_join, try_join_all};
+use kt::host::{HostOptions, Pod};
+use tokio::{
+    sync::oneshot,
+    time::{sleep, timeout},
+};
+
+use super::{
+    Cluster, DATA, KubernetesError, READY_PORT, Selection, TOKEN, Workload,
+    apply::apply,
+    kinds::{Controller, MANAGED_BY, MANAGER, OPTIONS, WORKSPACE},
+    launch::{self, Launch},
+    objects::{self, Identity, Objects},
+    remove::remove,
+    stage, token,
+    tunnel::{self, Directory, Record, Report, TunnelOptions},
+};
+use crate::{
+    build::Toolchain,
+    config,
+    place::{Connected, Dirs, PlaceError, connected, service},
+};
+
+/// How long a tunnel that just makes its connection anew may take to let us through.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Pause between two attempts to start a tunnel.
+const PAUSE: Duration = Duration::from_millis(20);
+/// What the tunnel may take beyond the launch, which is bounded itself: it says better what went wrong.
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// The service that a program wants.
+#[derive(Debug, Clone)]
+pub struct ServiceSpec {
+    /// As [`service::name`] makes it.
+    pub name: String,
+    /// Whose it is, for `cargo kt ls`.
+    pub user: String,
+    /// Root of the program's workspace.
+    pub workspace: String,
+    pub options: config::Service,
+    /// For the first stage, which is compiled for the pod's CPU.
+    pub toolchain: Toolchain,
+}
+
+/// What happens until the service answers, for the person who waits.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Step {
+    /// It is not up: a pod is made for it.
+    Began { service: String, place: String },
+    /// Its objects are there; how many.
+    Created { objects: usize },
+    Launch(launch::Step),
+    Tunnel(Report),
+    /// The host answers.
+    Ready,
+}
+
+/// Who hears of steps.
+pub type Told<'a> = &'a (dyn Fn(Step) + Send + Sync);
+
+/// Connects to the program's service, and makes it if it is not there. `found` gets to know as early as possible which
+/// service was there before.
+///
+/// # Errors
+/// If the cluster cannot be reached or refuses, or the launch fails: then nothing of it is left, unless the options say so.
+pub async fn open(
+    dirs: &Dirs,
+    spec: &ServiceSpec,
+    found: oneshot::Sender<Option<Connected>>,
+    told: Told<'_>,
+) -> Result<Connected, PlaceError> {
+    service::check(&spec.name)?;
+    let opening = Opening { dirs, spec, told };
+    let selection = spec.selection();
+    let identity = selection.identify().map_err(KubernetesError::from)?;
+    let key = identity.key();
+    if let Some(connected) = opening.through_tunnel(&key, &identity.namespace).await? {
+        let _ = found.send(Some(connected.clone()));
+        return Ok(connected);
+    }
+    let cluster = Cluster::open(&selection).await.map_err(KubernetesError::from)?;
+    let (name, existing) = opening.look(&cluster).await?;
+    match existing {
+        Some(existing) => {
+            let connected = opening.attach(&cluster, &key, &existing).await?;
+            let _ = found.send(Some(connected.clone()));
+            Ok(connected)
+        }
+        None => {
+            // What is linked need not wait for the pod.
+            let _ = found.send(None);
+            opening.launch(&cluster, &key, name).await
+        }
+    }
+}
+
+/// Connects to the program's service if it is there.
+///
+/// # Errors
+/// If the cluster cannot be reached or refuses, or its pod cannot be reached in time.
+pub async fn find(
+    dirs: &Dirs,
+    spec: &ServiceSpec,
+    told: Told<'_>,
+) -> Result<Option<Connected>, PlaceError> {
+    let opening = Opening { dirs, spec, told };
+    let selection = spec.selection();
+    let key = selection.identify().map_err(KubernetesError::from)?;
+    if let Some(connected) = opening.through_tunnel(&key.key(), &key.namespace).await? {
+        return Ok(Some(connected));
+    }
+    let cluster = Cluster::open(&selection).await.map_err(KubernetesError::from)?;
+    match opening.look(&cluster).await? {
+        (_, Some(existing)) => opening.attach(&cluster, &key.key(), &existing).await.map(Some),
+        (_, None) => Ok(None),
+    }
+}
+
+impl ServiceSpec {
+    fn selection(&self) -> Selection {
+        Selection {
+            context: self.options.context.clone(),
+            namespace: self.options.namespace.clone(),
+        }
+    }
+
+    /// What tells pods apart that are made of other options.
+    fn options_hash(&self) -> Result<String, KubernetesError> {
+        let nobody = Identity {
+            name: "",
+            user: "",
+            workspace: "",
+            controller: Controller::Deployment,
+            stage: b"",
+            token: "",
+            host_arguments: Vec::new(),
+            options: "",
+        };
+        let objects = objects::render(&self.options, &nobody)?;
+        let template = objects.workload["spec"]["template"].to_string();
+        Ok(blake3::hash(template.as_bytes()).to_hex()[..16].to_owned())
+    }
+
+    /// Its names: the longer one is taken for as long as that service lives, also once the shorter one is free.
+    fn names(&self) -> [String; 2] {
+        let own = service::name_in(&self.name, &self.workspace);
+        [own, self.name.clone()]
+    }
+}
+
+/// A service that is in the cluster.
+struct Existing {
+    workload: Workload,
+    workspace: String,
+    options: String,
+}
+
+struct Opening<'a> {
+    dirs: &'a Dirs,
+    spec: &'a ServiceSpec,
+    told: Told<'a>,
+}
+
+impl Opening<'_> {
+    async fn through_tunnel(
+        &self,
+        key: &str,
+        namespace: &str,
+    ) -> Result<Option<Connected>, PlaceError> {
+        for name in self.spec.names() {
+            let directory = Directory::of(self.dirs, key, namespace, &name);
+            let Some(record) = directory.record() else {
+                continue;
+            };
+            if record.workspace != self.spec.workspace {
+                continue;
+            }
+            let connected = connected::at(&name, &directory.socket(), PATIENCE).await?;
+            if let Some(connected) = connected {
+                self.same_options(&name, &record.options)?;
+                connected.check_version()?;
+                return Ok(Some(record.place(connected)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The name that the service has or gets, and what of it is there.
+    async fn look(&self, cluster: &Cluster) -> Result<(String, Option<Existing>), PlaceError> {
+        let [own, plain] = self.spec.names();
+        let (in_own, in_plain) =
+            try_join(existing(cluster, &own), existing(cluster, &plain)).await?;
+        let ours = |it: &Existing| it.workspace == self.spec.workspace;
+        if let Some(existing) = in_own.filter(ours) {
+            return Ok((own, Some(existing)));
+        }
+        match in_plain {
+            None => Ok((plain, None)),
+            Some(existing) if ours(&existing) => Ok((plain, Some(existing))),
+            Some(_) => Ok((own, None)),
+        }
+    }
+
+    async fn attach(
+        &self,
+        cluster: &Cluster,
+        key: &str,
+        existing: &Existing,
+    ) -> Result<Connected, PlaceError> {
+        self.same_options(&existing.workload.name, &existing.options)?;
+        let token = token::read(cluster, &existing.workload.name).await?;
+        let created = false;
+        self.connect(cluster, key, &existing.workload, token, created)
+            .await
+    }
+
+    async fn launch(
+        &self,
+        cluster: &Cluster,
+        key: &str,
+        name: String,
+    ) -> Result<Connected, PlaceError> {
+        let write = |path: &str| {
+            let path = path.to_owned();
+            move |source| KubernetesError::Write { path, source }
+        };
+        (self.told)(Step::Began {
+            service: name.clone(),
+            place: format!("{}/{}", cluster.context, cluster.namespace),
+        });
+        let may = cluster.may_make_roles().await;
+        let controller = match may.map_err(KubernetesError::from)? {
+            true => Controller::Deployment,
+            false => Controller::Job,
+        };
+        let token = token::new().map_err(write("a token"))?;
+        let stage = stage::executable(self.dirs, &self.spec.toolchain).map_err(KubernetesError::from)?;
+        let objects = self.objects(&name, controller, &stage, &token)?;
+        let workload = apply(cluster, &objects, controller).await?;
+        (self.told)(Step::Created {
+            objects: 1 + objects.dependents.len(),
+        });
+        let launched = self.connect(cluster, key, &workload, token, true).await;
+        if launched.is_err() && !self.spec.options.keep {
+            // The launch's own error is the one to tell.
+            let _ = remove(cluster, &workload).await;
+        }
+        launched
+    }
+
+    /// Starts the tunnel, and watches the pod meanwhile.
+    async fn connect(
+        &self,
+        cluster: &Cluster,
+        key: &str,
+        workload: &Workload,
+        token: String,
+        created: bool,
+    ) -> Result<Connected, PlaceError> {
+        let service = &workload.name;
+        let directory = Directory::of(self.dirs, key, &cluster.namespace, service);
+        let record = Record {
+            service: service.clone(),
+            context: cluster.context.clone(),
+            namespace: cluster.namespace.clone(),
+            workspace: self.spec.workspace.clone(),
+            options: self.spec.options_hash()?,
+        };
+        let path = directory.path().display().to_string();
+        directory
+            .create(&record)
+            .map_err(|source| KubernetesError::Write { path, source })?;
+        let patience = self.spec.options.launch_timeout;
+        let options = TunnelOptions {
+            directory: directory.path().to_owned(),
+            context: Some(record.context.clone()),
+            namespace: record.namespace.clone(),
+            workload: workload.clone(),
+            token,
+            patience,
+            created: created && !self.spec.options.keep,
+        };
+        let told = |report| (self.told)(Step::Tunnel(report));
+        let starting = async {
+            loop {
+                if tunnel::start(&options, &told).await? {
+                    break Ok::<_, PlaceError>(());
+                }
+                // Another process starts one at this moment, or the former one is just ending.
+                if connected::at(service, &directory.socket(), PATIENCE).await?.is_some() {
+                    break Ok(());
+                }
+                sleep(PAUSE).await;
+            }
+        };
+        let watching = async {
+            let mut launch = Launch::watch(cluster, workload, patience);
+            loop {
+                match launch.next().await {
+                    Ok(Some(step)) => (self.told)(Step::Launch(step)),
+                    // The pod runs; it may still fail before its host answers.
+                    Ok(None) => break launch.failed().await,
+                    Err(error) => break error,
+                }
+            }
+        };
+        tokio::select! {
+            started = timeout(patience + MARGIN, starting) => match started {
+                Ok(started) => started?,
+                Err(_) => return Err(silent(service, patience)),
+            },
+            error = watching => return Err(KubernetesError::from(error).into()),
+        };
+        let connected = connected::at(service, &directory.socket(), PATIENCE).await?;
+        let connected = record.place(connected.ok_or_else(|| silent(service, PATIENCE))?);
+        (self.told)(Step::Ready);
+        connected.check_version()?;
+        Ok(Connected {
+            started: created,
+            ..connected
+        })
+    }
+}
+
+/// A workload of this name that is ours, whoever's workspace it is for.
+async fn existing(cluster: &Cluster, name: &str) -> Result<Option<Existing>, KubernetesError> {
+    let looks = Controller::ALL.map(|controller| async move {
+        let what = serde_json::json!({"kind": controller.kind().kind, "metadata": {"name": name}});
+        let api = controller.api(&cluster.client, &cluster.namespace);
+        let found = api.get_metadata_opt(name).await;
+        let found = found.map_err(|error| cluster.refused("get", &what, error))?;
+        Ok::<_, KubernetesError>(found.map(|found| (controller, found.metadata)))
+    });
+    for (controller, metadata) in try_join_all(looks).await?.into_iter().flatten() {
+        let labels = metadata.labels.unwrap_or_default();
+        if labels.get(MANAGED_BY).map(String::as_str) != Some(MANAGER) {
+            return Err(KubernetesError::NotOurs {
+                kind: controller.resource().to_owned(),
+                name: name.to_owned(),
+                namespace: cluster.namespace.clone(),
+            });
+        }
+        // It is on its way out: the names of what it owns are not free yet.
+        if metadata.deletion_timestamp.is_some() {
+            let workload = Workload { controller, name: name.to_owned(), uid: metadata.uid.unwrap_or_default() };
+            remove(cluster, &workload).await?;
+            continue;
+        }
+        let mut annotations = metadata.annotations.unwrap_or_default();
+        return Ok(Some(Existing {
+            workload: Workload { controller, name: name.to_owned(), uid: metadata.uid.unwrap_or_default() },
+            workspace: annotations.remove(WORKSPACE).unwrap_or_default(),
+            options: annotations.remove(OPTIONS).unwrap_or_default(),
+        }));
+    }
+    Ok(None)
+}
+
+impl Opening<'_> {
+    fn objects(
+        &self,
+        name: &str,
+        controller: Controller,
+        stage: &[u8],
+        token: &str,
+    ) -> Result<Objects, KubernetesError> {
+        let options = self.spec.options_hash()?;
+        Ok(objects::render(
+            &self.spec.options,
+            &Identity {
+                name,
+                user: &service::label(&self.spec.user),
+                workspace: &self.spec.workspace,
+                controller,
+                stage,
+                token,
+                host_arguments: self.host_arguments(name, controller),
+                options: &options,
+            },
+        )?)
+    }
+
+    /// What the host is told, behind its `host`.
+    fn host_arguments(&self, name: &str, controller: Controller) -> Vec<String> {
+        let data = Path::new(DATA);
+        let options = HostOptions {
+            service: name.to_owned(),
+            directory: data.join("service"),
+            socket: data.join("run/socket"),
+            workspace: self.spec.workspace.clone(),
+            // The container's, which the image or the options say.
+            working_directory: ".".into(),
+            inactivity_ttl: self.spec.options.inactivity_ttl,
+            token_file: Some(TOKEN.into()),
+            body_limit: self.spec.options.body_limit,
+            pod: Some(Pod {
+                ready_port: Some(READY_PORT),
+                ..Pod::default()
+            }),
+        };
+        let mut arguments: Vec<String> = options
+            .arguments()
+            .into_iter()
+            // All of it was text before.
+            .filter_map(|argument| argument.into_string().ok())
+            .collect();
+        if controller == Controller::Deployment {
+            arguments.extend(["--release".to_owned(), format!("deployment/{name}")]);
+        }
+        arguments
+    }
+
+    /// Whether the pod that is there was made with the options that are wanted.
+    fn same_options(&self, name: &str, options: &str) -> Result<(), KubernetesError> {
+        if self.spec.options_hash()? == options {
+            return Ok(());
+        }
+        Err(KubernetesError::OtherOptions {
+            service: name.to_owned(),
+        })
+    }
+}
+
+fn silent(service: &str, after: Duration) -> PlaceError {
+    PlaceError::Silent {
+        service: service.to_owned(),
+        after,
+    }
+}

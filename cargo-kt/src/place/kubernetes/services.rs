@@ -1,0 +1,171 @@
+//! The services that are in a cluster: listed, and ended.
+
+use std::time::Duration;
+
+use futures_util::future::{join_all, try_join_all};
+use kt::wire::control::{Down, path};
+use kube::{ResourceExt, api::ListParams};
+use tokio::time::{sleep, timeout};
+
+use super::{
+    Cluster, HOST_PORT, KubernetesError, Workload,
+    forward::forward,
+    kinds::{Controller, MANAGED_BY, MANAGER, USER},
+    launch,
+    remove::remove,
+    token,
+    tunnel::Directory,
+};
+use crate::place::{
+    Connected, Dirs, PlaceError, PlaceName, Service, State, connected, service,
+};
+
+/// How long a service may take to answer before it is shown as one that does not.
+const ANSWER: Duration = Duration::from_secs(5);
+/// What a host needs to end and to free what it is made of, beyond its calls' time.
+const MARGIN: Duration = Duration::from_secs(5);
+/// Pause between two looks at whether it has.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// A service in the cluster.
+struct Found {
+    workload: Workload,
+    user: String,
+}
+
+/// The services of a namespace: this user's, or everybody's.
+///
+/// # Errors
+/// If they cannot be listed. One that does not answer is part of the list.
+pub async fn list(
+    dirs: &Dirs,
+    cluster: &Cluster,
+    all_users: bool,
+) -> Result<Vec<Service>, PlaceError> {
+    let user = service::label(&service::user());
+    let found = find(cluster, (!all_users).then_some(&user)).await?;
+    let looks = found.into_iter().map(|found| async {
+        // Others' tokens are not ours to read, even where the cluster lets us.
+        let state = match found.user == user {
+            true => look(dirs, cluster, &found.workload).await,
+            false => State::Unreachable(format!("it belongs to {}", found.user)),
+        };
+        Service {
+            name: found.workload.name,
+            place: PlaceName::Kubernetes {
+                context: cluster.context.clone(),
+                namespace: cluster.namespace.clone(),
+            },
+            user: found.user,
+            state,
+        }
+    });
+    Ok(join_all(looks).await)
+}
+
+async fn find(cluster: &Cluster, user: Option<&String>) -> Result<Vec<Found>, KubernetesError> {
+    let mut selector = format!("{MANAGED_BY}={MANAGER}");
+    if let Some(user) = user {
+        selector += &format!(",{USER}={user}");
+    }
+    let parameters = ListParams::default().labels(&selector);
+    let lists = Controller::ALL.map(|controller| {
+        let (parameters, what) = (&parameters, serde_json::json!({"kind": controller.kind().kind}));
+        async move {
+            let api = controller.api(&cluster.client, &cluster.namespace);
+            let list = api.list_metadata(parameters).await;
+            let list = list.map_err(|error| cluster.refused("list", &what, error))?;
+            let found = list.items.into_iter().map(move |object| Found {
+                user: object.labels().get(USER).cloned().unwrap_or_default(),
+                workload: Workload {
+                    controller,
+                    name: object.name_any(),
+                    uid: object.uid().unwrap_or_default(),
+                },
+            });
+            Ok::<_, KubernetesError>(found.collect::<Vec<_>>())
+        }
+    });
+    let mut found: Vec<Found> = try_join_all(lists).await?.into_iter().flatten().collect();
+    found.sort_by(|one, other| one.workload.name.cmp(&other.workload.name));
+    Ok(found)
+}
+
+async fn look(dirs: &Dirs, cluster: &Cluster, workload: &Workload) -> State {
+    match timeout(ANSWER, connect(dirs, cluster, workload)).await {
+        Ok(Ok(connected)) => State::Live(Box::new(connected.status)),
+        Ok(Err(error)) => State::Unreachable(error.to_string()),
+        Err(_) => State::Unreachable(format!("it does not answer within {} s", ANSWER.as_secs())),
+    }
+}
+
+/// Through its tunnel if there is one, else by a connection of our own.
+async fn connect(
+    dirs: &Dirs,
+    cluster: &Cluster,
+    workload: &Workload,
+) -> Result<Connected, PlaceError> {
+    let name = &workload.name;
+    let directory = Directory::of(dirs, &cluster.key(), &cluster.namespace, name);
+    if let Some(connected) = connected::at(name, &directory.socket(), ANSWER).await? {
+        return Ok(connected);
+    }
+    let pod = launch::pod_of(cluster, workload).await.map_err(KubernetesError::from)?;
+    let pod = pod.ok_or_else(|| PlaceError::NotUp { service: name.clone() })?;
+    let token = token::read(cluster, name).await?;
+    let stream = forward(&cluster.client, &cluster.namespace, &pod.name, HOST_PORT).await;
+    let stream = stream.map_err(KubernetesError::from)?;
+    connected::over(name, stream, token.as_bytes())
+        .await?
+        .ok_or_else(|| PlaceError::NotUp { service: name.clone() })
+}
+
+/// A connection to the service of this name, if there is one in the cluster.
+///
+/// # Errors
+/// If it does not answer.
+pub async fn reach(
+    dirs: &Dirs,
+    cluster: &Cluster,
+    name: &str,
+) -> Result<Option<Connected>, PlaceError> {
+    let found = find(cluster, None).await?;
+    match found.into_iter().find(|found| found.workload.name == name) {
+        Some(found) => connect(dirs, cluster, &found.workload).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Ends a service; its calls may go on for `grace`. False if there is none of this name. Returns once nothing of it is left.
+///
+/// # Errors
+/// If the cluster refuses, or something of it does not go.
+pub async fn down(
+    dirs: &Dirs,
+    cluster: &Cluster,
+    name: &str,
+    grace: Duration,
+) -> Result<bool, PlaceError> {
+    let found = find(cluster, None).await?;
+    let Some(Found { workload, .. }) = found.into_iter().find(|it| it.workload.name == name) else {
+        return Ok(false);
+    };
+    // The host ends its calls and then deletes its own workload; whatever keeps it from that, we do not need it.
+    if let Ok(Ok(connected)) = timeout(ANSWER, connect(dirs, cluster, &workload)).await {
+        let grace_ms = grace.as_millis().try_into().unwrap_or(u64::MAX);
+        let asked = connected.ask::<_, ()>(path::DOWN, &Down { grace_ms }).await;
+        drop(connected);
+        if asked.is_ok() {
+            let _ = timeout(grace + MARGIN, gone(cluster, &workload)).await;
+        }
+    }
+    remove(cluster, &workload).await?;
+    Ok(true)
+}
+
+async fn gone(cluster: &Cluster, workload: &Workload) {
+    let api = workload.controller.api(&cluster.client, &cluster.namespace);
+    while let Ok(Some(_)) = api.get_metadata_opt(&workload.name).await {
+        sleep(LOOK).await;
+    }
+}

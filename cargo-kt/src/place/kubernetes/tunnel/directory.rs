@@ -1,0 +1,99 @@
+//! The directory of a tunnel: its socket, its lock, and what it leads to.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::place::{Connected, Dirs, PlaceName};
+
+/// What a tunnel leads to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    pub service: String,
+    pub context: String,
+    pub namespace: String,
+    pub workspace: String,
+    /// Hash of the options that the pod was made with.
+    pub options: String,
+}
+
+impl Record {
+    /// A connection through the tunnel, which knows where it leads to.
+    pub fn place(&self, connected: Connected) -> Connected {
+        let place = PlaceName::Kubernetes {
+            context: self.context.clone(),
+            namespace: self.namespace.clone(),
+        };
+        Connected { place, ..connected }
+    }
+}
+
+/// The directory of one tunnel.
+#[derive(Debug, Clone)]
+pub struct Directory(PathBuf);
+
+impl Directory {
+    /// That of a service in a cluster. `cluster` tells clusters and the users of one apart.
+    pub fn of(dirs: &Dirs, cluster: &str, namespace: &str, service: &str) -> Self {
+        let hash = blake3::hash(format!("{cluster}\n{namespace}\n{service}").as_bytes());
+        // Short, for a socket's path has 107 bytes at most.
+        Self(Self::all(dirs).join(&hash.to_hex()[..16]))
+    }
+
+    /// Of every tunnel that lives or has lived, with what it leads to.
+    pub fn list(dirs: &Dirs) -> Vec<(Self, Record)> {
+        let Ok(entries) = fs::read_dir(Self::all(dirs)) else {
+            return Vec::new();
+        };
+        let found = entries.flatten().filter_map(|entry| {
+            let directory = Self(entry.path());
+            let record = directory.record()?;
+            Some((directory, record))
+        });
+        found.collect()
+    }
+
+    /// No service has this name, since it is no label.
+    fn all(dirs: &Dirs) -> PathBuf {
+        dirs.runtime.join(".tunnels")
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        socket(&self.0)
+    }
+
+    pub fn record(&self) -> Option<Record> {
+        let bytes = fs::read(self.0.join("service.json")).ok()?;
+        serde_json::from_slice(&bytes).ok()
+    }
+
+    /// Makes the directory, for this user alone, and says in it what the tunnel leads to.
+    ///
+    /// # Errors
+    /// If it cannot be written to.
+    pub fn create(&self, record: &Record) -> io::Result<()> {
+        use std::os::unix::fs::DirBuilderExt;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.0)?;
+        let (file, temporary) = (self.0.join("service.json"), self.0.join("service.new"));
+        fs::write(&temporary, serde_json::to_vec(record)?)?;
+        fs::rename(temporary, file)
+    }
+}
+
+pub(super) fn socket(directory: &Path) -> PathBuf {
+    directory.join("socket")
+}
+
+pub(super) fn lock(directory: &Path) -> PathBuf {
+    directory.join("lock")
+}

@@ -1,0 +1,113 @@
+//! The tunnel's own process: who connects to its socket is let through to the host.
+
+use std::{
+    fs,
+    io::{self, Write},
+    sync::Arc,
+    time::Duration,
+};
+
+use kt::{
+    host::{ServiceLock, TryLock},
+    wire::tunnel,
+};
+use tokio::{
+    net::{UnixListener, UnixStream},
+    signal::unix::{SignalKind, signal},
+    time::sleep,
+};
+
+use super::{Report, TunnelOptions, directory, link::Link};
+use crate::place::{
+    Dirs,
+    kubernetes::{Cluster, Selection, remove::remove, stage::HostImage},
+};
+
+/// How long a tunnel whose connection was lost waits for somebody who wants it.
+const UNUSED: Duration = Duration::from_secs(60);
+/// Pause after a failed accept.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves until the service is gone or nobody wants it.
+pub async fn run(options: TunnelOptions) -> io::Result<()> {
+    let _lock = match ServiceLock::try_acquire(&directory::lock(&options.directory))? {
+        TryLock::Held(mut lock) => {
+            lock.claim()?;
+            lock
+        }
+        TryLock::Taken(_) => {
+            report(&Report::Taken);
+            return Ok(());
+        }
+    };
+    let selection = Selection {
+        context: options.context.clone(),
+        namespace: Some(options.namespace.clone()),
+    };
+    let dirs = Dirs::current().map_err(io::Error::other)?;
+    let cluster = Cluster::open(&selection).await.map_err(io::Error::other)?;
+    let image = HostImage::prepare(&dirs).map_err(io::Error::other)?;
+    let link = Arc::new(Link::new(cluster.clone(), options.clone(), image));
+    if let Err(error) = link.client(&|it| report(&it)).await {
+        // Whoever started us tells why and cleans up, unless it is gone.
+        if options.created && orphaned() {
+            let _ = remove(&cluster, &options.workload).await;
+        }
+        return Err(io::Error::other(error));
+    }
+    let socket = directory::socket(&options.directory);
+    let _ = fs::remove_file(&socket);
+    let listener = UnixListener::bind(&socket)?;
+    report(&Report::Ready);
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        () = accept(&listener, &link) => {}
+        () = link.unused(UNUSED) => {}
+        _ = terminated.recv() => {}
+    }
+    let _ = fs::remove_file(&socket);
+    Ok(())
+}
+
+async fn accept(listener: &UnixListener, link: &Arc<Link>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let link = Arc::clone(link);
+                tokio::spawn(async move {
+                    if let Err(error) = through(stream, &link).await {
+                        eprintln!("a connection failed: {error}");
+                    }
+                });
+            }
+            Err(error) => {
+                eprintln!("failed to accept a connection: {error}");
+                sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn through(stream: UnixStream, link: &Link) -> io::Result<()> {
+    // The directory lets nobody else in; this is for the case that somebody changes its mode.
+    if stream.peer_cred()?.uid() != rustix::process::geteuid().as_raw() {
+        return Err(io::Error::from(io::ErrorKind::PermissionDenied));
+    }
+    let client = link.client(&|_| {}).await.map_err(io::Error::other)?;
+    tunnel::open(&client, stream).await.map_err(io::Error::other)
+}
+
+/// A line for whoever started us, if it still listens.
+pub fn report(report: &Report) {
+    if let Ok(line) = serde_json::to_string(report) {
+        let mut stdout = io::stdout().lock();
+        let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+    }
+}
+
+/// Whether the process that started us is gone: then nobody reads what we report.
+fn orphaned() -> bool {
+    let mut stdout = io::stdout().lock();
+    // An empty line says nothing, and its failure all.
+    writeln!(stdout).and_then(|()| stdout.flush()).is_err()
+}

@@ -1,0 +1,87 @@
+//! The way to a program's service, begun as soon as it is known which one that is, while the program compiles.
+
+use tokio::{sync::oneshot, task::JoinHandle};
+
+use super::{Connected, Dirs, PlaceError, kubernetes, local};
+
+/// The service that a program wants, wherever it lives.
+#[derive(Debug, Clone)]
+pub enum Wanted {
+    Local(local::ServiceSpec),
+    Kubernetes(Box<kubernetes::ServiceSpec>),
+}
+
+/// Who hears what happens meanwhile.
+pub type Told = Box<dyn Fn(kubernetes::Step) + Send + Sync>;
+
+/// A service that is being found or made.
+#[derive(Debug)]
+pub struct Opening(Way);
+
+#[derive(Debug)]
+enum Way {
+    /// Takes milliseconds: nothing is gained by a start before it is needed, and nothing started in vain.
+    Local(Dirs, local::ServiceSpec),
+    Kubernetes {
+        found: Option<oneshot::Receiver<Option<Connected>>>,
+        task: JoinHandle<Result<Connected, PlaceError>>,
+    },
+}
+
+impl Opening {
+    /// Begins. To be called on a runtime of more than one thread if the caller does not wait at once.
+    pub fn begin(dirs: Dirs, wanted: Wanted, told: Told) -> Self {
+        Self(match wanted {
+            Wanted::Local(spec) => Way::Local(dirs, spec),
+            Wanted::Kubernetes(spec) => {
+                let (sender, found) = oneshot::channel();
+                let task = tokio::spawn(async move {
+                    kubernetes::open(&dirs, &spec, sender, &*told).await
+                });
+                let found = Some(found);
+                Way::Kubernetes { found, task }
+            }
+        })
+    }
+
+    /// The service if it was up before: what runs decides how what is new is linked. One that is just made is not waited for.
+    ///
+    /// # Errors
+    /// If it cannot be told, for which this is the end.
+    pub async fn running(&mut self) -> Result<Option<Connected>, PlaceError> {
+        match &mut self.0 {
+            Way::Local(dirs, spec) => local::find(dirs, spec).await,
+            Way::Kubernetes { found, task } => {
+                let answer = match found.take() {
+                    Some(found) => found.await.ok(),
+                    None => None,
+                };
+                match answer {
+                    Some(running) => Ok(running),
+                    // It has failed before it knew.
+                    None => joined(task.await).map(Some),
+                }
+            }
+        }
+    }
+
+    /// The service, once it answers.
+    ///
+    /// # Errors
+    /// If it cannot be found or made.
+    pub async fn connected(self) -> Result<Connected, PlaceError> {
+        match self.0 {
+            Way::Local(dirs, spec) => local::connect_or_start(&dirs, &spec).await,
+            Way::Kubernetes { task, .. } => joined(task.await),
+        }
+    }
+}
+
+fn joined(
+    ended: Result<Result<Connected, PlaceError>, tokio::task::JoinError>,
+) -> Result<Connected, PlaceError> {
+    match ended {
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}

@@ -1,0 +1,145 @@
+//! All places in which a command looks for services that are there: this machine, the clusters that it has tunnels to, and
+//! the cluster that it was told.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use kt::wire::{control::LogFrom, limits};
+
+use super::{
+    Connected, Dirs, Logs, PlaceError, PlaceName, Service, State, connected, kubernetes,
+    kubernetes::{
+        Cluster, KubernetesError, Selection,
+        tunnel::{Directory, Record},
+    },
+    local, logs,
+};
+
+/// Where a command looks.
+#[derive(Debug, Clone)]
+pub struct Places {
+    dirs: Dirs,
+    /// The cluster that was asked for; one that there is a tunnel to is looked at in any case.
+    cluster: Option<Selection>,
+}
+
+impl Places {
+    pub fn new(dirs: Dirs, cluster: Option<Selection>) -> Self {
+        Self { dirs, cluster }
+    }
+
+    /// Every service, by name. `all_users` also has others' in the cluster.
+    ///
+    /// # Errors
+    /// If a place itself cannot be looked at; a single service that does not answer is part of the list.
+    pub async fn list(&self, all_users: bool) -> Result<Vec<Service>, PlaceError> {
+        let mut services = local::list(&self.dirs).await?;
+        let tunnels = Directory::list(&self.dirs);
+        let live = join_all(tunnels.into_iter().map(|(directory, record)| through(directory, record)));
+        services.extend(live.await.into_iter().flatten());
+        if let Some(selection) = &self.cluster {
+            let cluster = open(selection).await?;
+            let there = kubernetes::list(&self.dirs, &cluster, all_users).await?;
+            for service in there {
+                let known = |it: &Service| it.name == service.name && it.place == service.place;
+                if !services.iter().any(known) {
+                    services.push(service);
+                }
+            }
+        }
+        services.sort_by(|one, other| (&one.name, &one.place).cmp(&(&other.name, &other.place)));
+        Ok(services)
+    }
+
+    /// A control connection to the service of this name.
+    ///
+    /// # Errors
+    /// If there is none, it cannot be reached, or its host is another version's.
+    pub async fn connect(&self, name: &str) -> Result<Connected, PlaceError> {
+        let connected = match self.find(name).await? {
+            Some(connected) => connected,
+            None => return local::connect(&self.dirs, name).await,
+        };
+        connected.check_version()?;
+        Ok(connected)
+    }
+
+    /// The service of this name in a cluster.
+    async fn find(&self, name: &str) -> Result<Option<Connected>, PlaceError> {
+        if local::is_there(&self.dirs, name) {
+            return Ok(None);
+        }
+        for (directory, record) in self.tunnels(name) {
+            let socket = directory.socket();
+            if let Some(connected) = connected::at(&record.service, &socket, limits::HANDSHAKE).await? {
+                return Ok(Some(connected));
+            }
+        }
+        match &self.cluster {
+            Some(selection) => {
+                let cluster = open(selection).await?;
+                kubernetes::reach(&self.dirs, &cluster, name).await
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Ends the service of this name; its calls may go on for `grace`. Returns once nothing of it is left.
+    ///
+    /// # Errors
+    /// If there is none of this name, or it cannot be ended.
+    pub async fn down(&self, name: &str, grace: Duration) -> Result<(), PlaceError> {
+        if !local::is_there(&self.dirs, name) {
+            let told = self.cluster.iter().cloned();
+            let tunnels = self.tunnels(name).map(|(_, record)| Selection {
+                context: Some(record.context),
+                namespace: Some(record.namespace),
+            });
+            for selection in tunnels.chain(told) {
+                let cluster = open(&selection).await?;
+                if kubernetes::down(&self.dirs, &cluster, name, grace).await? {
+                    return Ok(());
+                }
+            }
+        }
+        local::down(&self.dirs, name, grace).await
+    }
+
+    /// The log of the service of this name; on this machine also of one that has ended.
+    ///
+    /// # Errors
+    /// If there was none of this name.
+    pub async fn logs(&self, name: &str, from: LogFrom, follow: bool) -> Result<Logs, PlaceError> {
+        match self.find(name).await? {
+            Some(connected) => logs::of(connected, from, follow).await,
+            None => local::logs(&self.dirs, name, from, follow).await,
+        }
+    }
+
+    fn tunnels(&self, name: &str) -> impl Iterator<Item = (Directory, Record)> {
+        let tunnels = Directory::list(&self.dirs).into_iter();
+        tunnels.filter(move |(_, record)| record.service == name)
+    }
+}
+
+async fn through(directory: Directory, record: Record) -> Option<Service> {
+    let connected = connected::at(&record.service, &directory.socket(), limits::HANDSHAKE).await;
+    let state = match connected {
+        Ok(Some(connected)) => State::Live(Box::new(connected.status)),
+        Ok(None) => return None,
+        Err(error) => State::Unreachable(error.to_string()),
+    };
+    Some(Service {
+        name: record.service,
+        place: PlaceName::Kubernetes {
+            context: record.context,
+            namespace: record.namespace,
+        },
+        user: String::new(),
+        state,
+    })
+}
+
+async fn open(selection: &Selection) -> Result<Cluster, KubernetesError> {
+    Ok(Cluster::open(selection).await?)
+}

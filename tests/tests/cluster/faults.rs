@@ -1,0 +1,52 @@
+//! Pods that go away under a program.
+
+use tests::{
+    Fixture, Project, Running,
+    cluster::{Namespace, image},
+};
+
+fn pod(namespace: &Namespace) -> String {
+    let name = namespace.kubectl(&["get", "pods", "--output", "name"]);
+    let [pod] = &name.lines().collect::<Vec<_>>()[..] else {
+        panic!("not one pod: {name}");
+    };
+    (*pod).to_owned()
+}
+
+fn started(project: &Project) -> Running {
+    let driver = project.spawn_kt(["run"]);
+    driver.wait_for("ready");
+    driver
+}
+
+#[test]
+#[ignore = "needs a cluster: see the module's documentation"]
+fn after_a_pod_was_deleted_the_next_call_works_and_the_loss_is_said() {
+    let namespace = Namespace::new();
+    let project = namespace.project(Fixture::POD, &image::debian());
+    let mut driver = started(&project);
+    assert_eq!(driver.ask("count"), "1");
+    assert_eq!(driver.ask("count"), "2");
+    namespace.kubectl(&["delete", &pod(&namespace), "--grace-period=0", "--force"]);
+    // Nothing that was called before may be taken for the new pod's.
+    assert_eq!(driver.ask("count"), "1");
+    driver.finish().says("its worker and state are gone");
+}
+
+#[test]
+#[ignore = "needs a cluster: see the module's documentation"]
+fn after_a_restart_of_the_container_the_host_finds_its_store_and_serves_again() {
+    let namespace = Namespace::new();
+    let project = namespace.project(Fixture::POD, &image::debian());
+    let mut driver = started(&project);
+    assert_eq!(driver.ask("count"), "1");
+    let restarts = || {
+        let pods = namespace.get(&["pods"]);
+        pods[0]["status"]["containerStatuses"][0]["restartCount"].as_u64()
+    };
+    assert_eq!(restarts(), Some(0));
+    // The host is the container's first process: nobody in it can kill it, but its worker may use all memory.
+    namespace.kubectl(&["exec", &pod(&namespace), "--", "/bin/sh", "-c", "kill -TERM 1"]);
+    namespace.wait_for("restart", || (restarts() == Some(1)).then_some(()));
+    assert_eq!(driver.ask("count"), "1");
+}

@@ -3,6 +3,7 @@
 
 pub mod dirs;
 mod error;
+pub mod kubernetes;
 pub mod local;
 pub mod service;
 

@@ -99,7 +99,9 @@ pub async fn connect(dirs: &Dirs, service: &str) -> Result<Option<Connected>, Pl
             });
         }
         Verdict::Forbidden => return Err(PlaceError::Forbidden { service }),
-        Verdict::NoWorker(why) => return Err(failed(io::Error::other(why))),
+        Verdict::NoWorker(why) | Verdict::Stage(why) => {
+            return Err(failed(io::Error::other(why)));
+        }
     }
     let (client, connection) = Client::start(stream)
         .await

@@ -1,0 +1,4 @@
+//! Services in pods of a Kubernetes cluster.
+
+pub mod release;
+pub mod stage;

@@ -11,7 +11,11 @@ pub mod plan;
 pub mod ship;
 pub mod terminal;
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
+
+use kt::host::{self, Ended, HostOptions};
+
+use place::kubernetes::release::Release;
 
 /// What this one executable is depends on how it is called: rustc's wrapper or linker under cargo, the host of a service, or
 /// the subcommand that a person types.
@@ -24,13 +28,7 @@ pub fn main() -> ExitCode {
         .next_if(|first| first == place::local::HOST_COMMAND)
         .is_some()
     {
-        return match kt::host::HostOptions::parse(arguments) {
-            Ok(options) => kt::host::main(options),
-            Err(error) => {
-                eprintln!("error: {error}; the host is started by `cargo kt`, not by hand");
-                ExitCode::FAILURE
-            }
-        };
+        return host(arguments);
     }
     if arguments
         .next_if(|first| first == place::kubernetes::tunnel::COMMAND)
@@ -39,4 +37,24 @@ pub fn main() -> ExitCode {
         return place::kubernetes::tunnel::main();
     }
     command::main()
+}
+
+fn host(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let parsed = Release::take(arguments)
+        .and_then(|(release, rest)| Ok((release, HostOptions::parse(rest)?)));
+    let (release, options) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            eprintln!("error: {error}; the host is started by `cargo kt`, not by hand");
+            return ExitCode::FAILURE;
+        }
+    };
+    match (host::run(options), release) {
+        (Ok(Ended::Expired | Ended::Asked), Some(release)) => release.carry_out(),
+        (Ok(_), _) => ExitCode::SUCCESS,
+        (Err(error), _) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -68,6 +68,7 @@ pub async fn swap(
         manifest: manifest.clone(),
         replace_worker,
         states,
+        at_least: None,
     };
     let mut shipped = ship(client, manifest, files, progress).await?;
     loop {

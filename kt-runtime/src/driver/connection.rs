@@ -112,6 +112,7 @@ pub(super) async fn dial(driver: &Driver, purpose: Purpose) -> Result<UnixStream
         }
         Ok(Verdict::Forbidden) => Err(driver.unavailable("it refuses this program's credentials")),
         Ok(Verdict::NoWorker(why)) => Err(driver.unavailable(why)),
+        Ok(Verdict::Stage(_)) => Err(driver.unavailable("its pod has no host yet")),
         Err(error) => {
             Err(driver.unavailable(format!("its host broke the connection off: {error}")))
         }

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::{
-    Host,
+    Ended, Host,
     lease::Use,
     saved,
     store::{StoreError, Upload},
@@ -88,7 +88,7 @@ pub async fn handle(host: Arc<Host>, exchange: Exchange) {
         (&Method::POST, path::DOWN) => {
             let host = &host;
             answered(body, answer, |down: Down| async move {
-                host.stop("asked to", Duration::from_millis(down.grace_ms));
+                host.stop(Ended::Asked, Duration::from_millis(down.grace_ms));
             })
             .await
         }

@@ -7,16 +7,16 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use crate::wire::Generation;
+use crate::wire::{Generation, control::Numbers};
 
 #[derive(Debug)]
 pub struct Counters {
     path: PathBuf,
-    last: Mutex<Numbers>,
+    last: Mutex<Given>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Numbers {
+struct Given {
     generation: u64,
     instance: u64,
 }
@@ -36,7 +36,7 @@ impl Counters {
         let mut numbers = text
             .split_whitespace()
             .map(|word| word.parse().unwrap_or(0));
-        let last = Numbers {
+        let last = Given {
             generation: numbers.next().unwrap_or(0),
             instance: numbers.next().unwrap_or(0),
         };
@@ -44,6 +44,13 @@ impl Counters {
             path,
             last: Mutex::new(last),
         })
+    }
+
+    /// No number that is given from here on is lower.
+    pub fn raise(&self, least: Numbers) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.generation = last.generation.max(least.generation.0.saturating_sub(1));
+        last.instance = last.instance.max(least.instance.saturating_sub(1));
     }
 
     pub fn next_generation(&self) -> Generation {
@@ -54,7 +61,7 @@ impl Counters {
         self.advance(|last| &mut last.instance)
     }
 
-    fn advance(&self, field: impl Fn(&mut Numbers) -> &mut u64) -> u64 {
+    fn advance(&self, field: impl Fn(&mut Given) -> &mut u64) -> u64 {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         *field(&mut last) += 1;
         // On a full disk the numbers still rise for as long as this host lives, which is what calls depend on.
@@ -81,5 +88,21 @@ mod tests {
             assert_eq!(counters.next_generation(), Generation(2 * round + 1));
             assert_eq!(counters.next_generation(), Generation(2 * round + 2));
         }
+    }
+
+    #[test]
+    fn numbers_are_raised_and_never_lowered() {
+        let directory = Scratch::new("counters-raised");
+        let counters = Counters::open(directory.path()).unwrap();
+        let numbers = |generation, instance| Numbers {
+            generation: Generation(generation),
+            instance,
+        };
+        counters.raise(numbers(7, 3));
+        counters.raise(numbers(2, 1));
+        assert_eq!(counters.next_generation(), Generation(7));
+        assert_eq!(counters.next_instance(), 3);
+        let again = Counters::open(directory.path()).unwrap();
+        assert_eq!(again.next_generation(), Generation(8));
     }
 }

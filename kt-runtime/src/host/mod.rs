@@ -6,22 +6,27 @@
 
 mod control;
 mod counters;
+mod echo;
 mod journal;
 mod lease;
 mod listen;
 mod lock;
 mod marker;
 mod options;
+mod orphans;
 mod process;
+mod ready;
 mod saved;
 mod store;
 mod supervise;
+mod tunnel;
 mod worker;
 
 use std::{
-    fs, io,
+    fmt, fs, io,
     io::Write,
-    os::unix::net::UnixListener,
+    net::{TcpListener, TcpStream},
+    os::{fd::RawFd, unix::net::UnixListener},
     process::{Command, ExitCode},
     sync::Arc,
     time::Duration,
@@ -31,19 +36,23 @@ use tokio::{
     runtime,
     signal::unix,
     sync::{mpsc, watch},
+    task::JoinHandle,
     time::{Instant, timeout},
 };
 
 use self::{
-    counters::Counters, journal::Journal, lease::Lease, lease::Use, store::Store,
+    counters::Counters, echo::Echo, journal::Journal, lease::Lease, lease::Use, store::Store,
     supervise::Supervisor,
 };
 pub use self::{
     lock::{ServiceLock, TryLock, holds_open},
-    options::{DEFAULT_TTL, HostOptions},
+    options::{DEFAULT_TTL, HostOptions, Pod},
 };
 pub use crate::logs::LogReader;
-use crate::{sys, wire::limits};
+use crate::{
+    sys::{self, fd},
+    wire::limits,
+};
 
 /// The line on stdout that says that the host answers on its socket.
 pub const READY: &str = "kt-host: ready";
@@ -72,11 +81,35 @@ struct Host {
 enum Phase {
     Serving,
     Asked {
-        why: String,
+        why: Ended,
         grace: Duration,
     },
     /// The workers are gone.
     Ended,
+}
+
+/// Why a host ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Another host has the service.
+    Taken,
+    /// Nothing happened for its time to live.
+    Expired,
+    /// Somebody asked for it over a control connection.
+    Asked,
+    /// SIGTERM, SIGINT or SIGHUP: somebody else ends the process, and whatever else there is to end.
+    Signal,
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Taken => "another host has the service",
+            Self::Expired => "nothing happened for its time to live",
+            Self::Asked => "asked to",
+            Self::Signal => "a signal",
+        })
+    }
 }
 
 /// Tells when the host ends, and makes it wait for its holder then.
@@ -98,11 +131,10 @@ impl Stopping {
 
 impl Host {
     /// Ends the host; calls in flight may go on for `grace`.
-    fn stop(&self, why: &str, grace: Duration) {
+    fn stop(&self, why: Ended, grace: Duration) {
         self.phase.send_if_modified(|phase| {
             let first = *phase == Phase::Serving;
             if first {
-                let why = why.to_owned();
                 *phase = Phase::Asked { why, grace };
             }
             first
@@ -135,14 +167,10 @@ pub fn detach(command: &mut Command) {
     sys::process::detach(command);
 }
 
-/// Runs a host until the end of its service. Says on stdout when it is [`READY`] or that the service is [`TAKEN`], and on
-/// stderr why it could not start.
-///
-/// To be called by the process's first thread, outside any runtime: workers are killed when their starter ends, and the
-/// socket's mode is set through the process's umask.
+/// Runs a host until the end of its service, as [`run`] does.
 pub fn main(options: HostOptions) -> ExitCode {
-    match start(options) {
-        Ok(code) => code,
+    match run(options) {
+        Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE
@@ -150,8 +178,21 @@ pub fn main(options: HostOptions) -> ExitCode {
     }
 }
 
-/// What has to be done before there is more than one thread.
-fn start(options: HostOptions) -> Result<ExitCode, String> {
+/// Runs a host until the end of its service, and returns why that came. Outside of pods it says on stdout when it is [`READY`]
+/// or that the service is [`TAKEN`].
+///
+/// To be called by the process's first thread, outside any runtime: workers are killed when their starter ends, and the
+/// socket's mode is set through the process's umask.
+///
+/// # Errors
+/// Why it could not start, in words.
+pub fn run(options: HostOptions) -> Result<Ended, String> {
+    let in_pod = options.pod.is_some();
+    // First of all: who gets these numbers otherwise would be handed to workers.
+    let inherited = match &options.pod {
+        None => Inherited::default(),
+        Some(pod) => inherit(pod)?,
+    };
     // Kept to the end: see there.
     let _low = sys::process::reserve_low(6).map_err(|error| error.to_string())?;
     let runtime_directory = options
@@ -172,8 +213,10 @@ fn start(options: HostOptions) -> Result<ExitCode, String> {
                 locks.push(lock);
             }
             Ok(TryLock::Taken(_)) if locks.is_empty() => {
-                println!("{TAKEN}");
-                return Ok(ExitCode::SUCCESS);
+                if !in_pod {
+                    println!("{TAKEN}");
+                }
+                return Ok(Ended::Taken);
             }
             Ok(TryLock::Taken(pid)) => {
                 return Err(format!(
@@ -189,7 +232,11 @@ fn start(options: HostOptions) -> Result<ExitCode, String> {
     let token = match &options.token_file {
         None => Vec::new(),
         Some(path) => {
-            fs::read(path).map_err(|error| format!("failed to read {}: {error}", path.display()))?
+            let token = fs::read(path);
+            let token =
+                token.map_err(|error| format!("failed to read {}: {error}", path.display()))?;
+            // The line's end that an editor leaves is none of it.
+            token.trim_ascii_end().to_owned()
         }
     };
     let journal = Arc::new(Journal::open(&options.directory));
@@ -223,7 +270,14 @@ fn start(options: HostOptions) -> Result<ExitCode, String> {
         connections,
         options,
     });
-    let served = runtime.block_on(serve(host, listener, farewell));
+    let echo = match in_pod {
+        true => Some(Echo::start(&host.supervisor.logs()).map_err(|error| error.to_string())?),
+        false => None,
+    };
+    let served = runtime.block_on(serve(host, listener, inherited, farewell));
+    if let Some(echo) = echo {
+        echo.finish();
+    }
     // Blocking tasks that are left write to files that are gone.
     runtime.shutdown_background();
     for lock in locks.into_iter().rev() {
@@ -231,14 +285,15 @@ fn start(options: HostOptions) -> Result<ExitCode, String> {
     }
     // Not if another host has begun to use it.
     let _ = fs::remove_dir(&runtime_directory);
-    served.map(|()| ExitCode::SUCCESS)
+    served
 }
 
 async fn serve(
     host: Arc<Host>,
     listener: UnixListener,
+    inherited: Inherited,
     mut farewell: mpsc::Receiver<()>,
-) -> Result<(), String> {
+) -> Result<Ended, String> {
     let listener = tokio::net::UnixListener::from_std(listener)
         .map_err(|error| format!("failed to listen: {error}"))?;
     let mut tasks = Vec::new();
@@ -252,30 +307,37 @@ async fn serve(
         let host = Arc::clone(&host);
         tasks.push(tokio::spawn(async move {
             signals.recv().await;
-            host.stop("a signal", limits::DRAIN);
+            host.stop(Ended::Signal, limits::DRAIN);
         }));
     }
     let lease = Arc::clone(&host);
     tasks.push(tokio::spawn(async move {
         lease.lease.expired(|| lease.usage()).await;
-        lease.stop("nothing happened for its time to live", limits::DRAIN);
+        lease.stop(Ended::Expired, limits::DRAIN);
     }));
     tasks.push(tokio::spawn(listen::accept(listener, Arc::clone(&host))));
+    if host.options.pod.is_some() {
+        tasks.extend(
+            serve_pod(inherited, &host).map_err(|error| format!("failed to listen: {error}"))?,
+        );
+    }
     host.journal
         .say(format_args!("serving {}", host.options.service));
-    announce().map_err(|error| format!("failed to say that it is ready: {error}"))?;
+    if host.options.pod.is_none() {
+        announce().map_err(|error| format!("failed to say that it is ready: {error}"))?;
+    }
 
     let mut phase = host.phase.subscribe();
     let asked = phase.wait_for(|phase| *phase != Phase::Serving).await;
     let (why, grace) = match asked.as_deref() {
-        Ok(Phase::Asked { why, grace }) => (why.clone(), *grace),
-        _ => (String::new(), limits::DRAIN),
+        Ok(Phase::Asked { why, grace }) => (*why, *grace),
+        _ => (Ended::Asked, limits::DRAIN),
     };
     drop(asked);
     host.journal.say(format_args!("ending: {why}"));
     // First the socket: whoever comes from here on starts another host, which waits for our lock.
     let _ = fs::remove_file(&host.options.socket);
-    tasks.iter().for_each(tokio::task::JoinHandle::abort);
+    tasks.iter().for_each(JoinHandle::abort);
     host.supervisor.end(grace).await;
     host.phase.send_replace(Phase::Ended);
     host.store.remove();
@@ -285,7 +347,65 @@ async fn serve(
     // Resolves once every control connection is gone, and with it its sender.
     let _ = timeout(FAREWELL, farewell.recv()).await;
     journal.say("ended");
-    Ok(())
+    Ok(why)
+}
+
+/// What the first stage hands over.
+#[derive(Debug, Default)]
+struct Inherited {
+    listener: Option<TcpListener>,
+    connection: Option<TcpStream>,
+    ready: Option<TcpListener>,
+}
+
+fn inherit(pod: &Pod) -> Result<Inherited, String> {
+    let take = |number: RawFd| {
+        // SAFETY: this runs before anything else in this process opens a file, and the first stage gives each number once.
+        unsafe { fd::inherit(number) }.map_err(|error| format!("descriptor {number}: {error}"))
+    };
+    let nonblocking = |error: io::Error| format!("failed to prepare a socket: {error}");
+    let inherited =
+        Inherited {
+            listener: pod.listener.map(take).transpose()?.map(TcpListener::from),
+            connection: pod.connection.map(take).transpose()?.map(TcpStream::from),
+            ready: match pod.ready_port {
+                None => None,
+                Some(port) => Some(ready::bind(port).map_err(|error| {
+                    format!("failed to listen on port {port} for probes: {error}")
+                })?),
+            },
+        };
+    if let Some(listener) = &inherited.listener {
+        listener.set_nonblocking(true).map_err(nonblocking)?;
+    }
+    if let Some(connection) = &inherited.connection {
+        connection.set_nonblocking(true).map_err(nonblocking)?;
+    }
+    Ok(inherited)
+}
+
+/// Starts what only a pod has.
+fn serve_pod(inherited: Inherited, host: &Arc<Host>) -> io::Result<Vec<JoinHandle<()>>> {
+    // Where containers share the pod's processes, another's first process would get them.
+    sys::process::adopt_orphans()?;
+    let mut tasks = vec![tokio::spawn(orphans::reap())];
+    if let Some(listener) = inherited.listener {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        tasks.push(tokio::spawn(listen::accept_forwarded(
+            listener,
+            Arc::clone(host),
+        )));
+    }
+    if let Some(listener) = inherited.ready {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        tasks.push(tokio::spawn(ready::serve(listener, Arc::clone(host))));
+    }
+    if let Some(connection) = inherited.connection {
+        let connection = tokio::net::TcpStream::from_std(connection)?;
+        // Not among the tasks: it outlives the workers, as accepted connections do.
+        tokio::spawn(listen::converse_forwarded(connection, Arc::clone(host)));
+    }
+    Ok(tasks)
 }
 
 /// Tells whoever started us, and lets go of their pipe.

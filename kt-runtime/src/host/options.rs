@@ -2,6 +2,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
+    os::fd::RawFd,
     path::PathBuf,
     time::Duration,
 };
@@ -24,10 +25,25 @@ pub struct HostOptions {
     /// The workers' directory; `/` if it does not exist.
     pub working_directory: PathBuf,
     pub inactivity_ttl: Duration,
-    /// File with the token that every connection must bring; without one the socket's mode and the peer's uid decide.
+    /// File with the token that every connection must bring; without one the socket's mode and the peer's uid decide. In a
+    /// pod it is for TCP alone.
     pub token_file: Option<PathBuf>,
     /// Limit of a call's arguments or result, bytes.
     pub body_limit: usize,
+    /// Set if the host is the first process of a container.
+    pub pod: Option<Pod>,
+}
+
+/// What is different in a container. There the host waits for a first generation, starts the last good one again after a
+/// restart, repeats what workers print on its own standard output, and reaps the processes that others leave.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pod {
+    /// A TCP socket that listens, inherited from the first stage.
+    pub listener: Option<RawFd>,
+    /// A connection whose client is about to say its preamble, inherited from the first stage.
+    pub connection: Option<RawFd>,
+    /// Where the kubelet asks by `GET /ready` whether a worker serves, on all addresses.
+    pub ready_port: Option<u16>,
 }
 
 impl HostOptions {
@@ -48,6 +64,19 @@ impl HostOptions {
         if let Some(file) = &self.token_file {
             put("--token-file", file.as_ref());
         }
+        if let Some(pod) = &self.pod {
+            arguments.push("--pod".into());
+            let mut put = |name: &str, value: Option<String>| {
+                arguments.extend(
+                    value
+                        .into_iter()
+                        .flat_map(|value| [name.into(), value.into()]),
+                );
+            };
+            put("--listener-fd", pod.listener.map(|fd| fd.to_string()));
+            put("--connection-fd", pod.connection.map(|fd| fd.to_string()));
+            put("--ready-port", pod.ready_port.map(|port| port.to_string()));
+        }
         arguments
     }
 
@@ -63,8 +92,13 @@ impl HostOptions {
         let mut inactivity_ttl = DEFAULT_TTL;
         let mut token_file = None;
         let mut body_limit = limits::BODY;
+        let mut pod: Option<Pod> = None;
         while let Some(name) = arguments.next() {
             let name = name.to_string_lossy().into_owned();
+            if name == "--pod" {
+                pod.get_or_insert_default();
+                continue;
+            }
             let value = arguments
                 .next()
                 .ok_or_else(|| format!("{name} needs a value"))?;
@@ -84,6 +118,15 @@ impl HostOptions {
                     body_limit = usize::try_from(number()?).map_err(|error| error.to_string())?;
                 }
                 "--token-file" => token_file = Some(value.into()),
+                "--listener-fd" => {
+                    pod.get_or_insert_default().listener = Some(small(number()?)?);
+                }
+                "--connection-fd" => {
+                    pod.get_or_insert_default().connection = Some(small(number()?)?);
+                }
+                "--ready-port" => {
+                    pod.get_or_insert_default().ready_port = Some(small(number()?)?);
+                }
                 _ => return Err(format!("unknown argument {name}")),
             }
         }
@@ -97,8 +140,13 @@ impl HostOptions {
             inactivity_ttl,
             token_file,
             body_limit,
+            pod,
         })
     }
+}
+
+fn small<T: TryFrom<u64, Error: ToString>>(number: u64) -> Result<T, String> {
+    T::try_from(number).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -116,8 +164,23 @@ mod tests {
             inactivity_ttl: Duration::from_millis(1500),
             token_file: Some("/run/token".into()),
             body_limit: 5,
+            pod: None,
         };
-        assert_eq!(HostOptions::parse(options.arguments()), Ok(options));
+        let in_pod = HostOptions {
+            pod: Some(Pod {
+                listener: Some(4),
+                connection: None,
+                ready_port: Some(9462),
+            }),
+            ..options.clone()
+        };
+        let in_bare_pod = HostOptions {
+            pod: Some(Pod::default()),
+            ..options.clone()
+        };
+        for options in [options, in_pod, in_bare_pod] {
+            assert_eq!(HostOptions::parse(options.arguments()), Ok(options));
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::{
 
 use tokio::{net::UnixStream, sync::oneshot};
 
+use super::orphans;
 use crate::{
     logs::LogWriter,
     sys::{
@@ -77,6 +78,7 @@ impl Process {
         let inherited: [&dyn AsFd; 3] = [&far, &stdout_reader, &stderr_reader];
         process::bind_to_parent(&mut command, &inherited)?;
         let pid = command.spawn()?.id();
+        orphans::keep_off(pid);
 
         let reaped = Arc::new(Mutex::new(false));
         let process = Self {
@@ -90,7 +92,9 @@ impl Process {
             .name(format!("kt-reap-{pid}"))
             .stack_size(64 << 10)
             .spawn(move || {
-                let _ = sender.send(wait(pid, &reaped));
+                let ended = wait(pid, &reaped);
+                orphans::release(pid);
+                let _ = sender.send(ended);
             });
         if let Err(error) = reaper {
             process.kill();

@@ -118,6 +118,45 @@ pub fn hung_up(socket: BorrowedFd<'_>) -> bool {
     ready == 1 && poll.revents & libc::POLLHUP != 0
 }
 
+/// Has a TCP socket take no more bytes while it holds so many unsent ones: TCP_NOTSENT_LOWAT, tcp(7).
+///
+/// # Errors
+/// As `setsockopt(2)`.
+#[cfg(feature = "host")]
+pub fn limit_unsent(socket: BorrowedFd<'_>, bytes: u32) -> io::Result<()> {
+    // SAFETY: the option takes an `int`, which outlives the call.
+    let done = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_NOTSENT_LOWAT,
+            (&raw const bytes).cast(),
+            mem::size_of_val(&bytes) as libc::socklen_t,
+        )
+    };
+    match done {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// Takes over a descriptor that this process inherited, and keeps it from the programs that it starts.
+///
+/// # Errors
+/// If there is none of this number.
+///
+/// # Safety
+/// Nobody else in this process may own it.
+#[cfg(feature = "host")]
+pub unsafe fn inherit(number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: F_SETFD touches no memory.
+    if unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: it is open, and the caller vouches that it is nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
 /// A copy of a descriptor (close-on-exec) whose number is at least `lowest`.
 ///
 /// # Errors

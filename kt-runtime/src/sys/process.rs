@@ -149,6 +149,18 @@ pub fn reap(pid: u32) -> io::Result<Ended> {
     }
 }
 
+/// Makes this process the parent of its descendants' orphans, as the first process of a container is anyway: `prctl(2)`.
+///
+/// # Errors
+/// As `prctl(2)`.
+pub fn adopt_orphans() -> io::Result<()> {
+    // SAFETY: PR_SET_CHILD_SUBREAPER touches no memory.
+    match unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
 /// Sends a signal to a process, or to its whole group.
 pub fn signal(pid: u32, group: bool, number: i32) {
     let target = pid as libc::pid_t;

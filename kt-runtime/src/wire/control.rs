@@ -66,6 +66,26 @@ pub struct SwapRequest {
     /// Whether a running worker that cannot load the manifest may be replaced, its state lost.
     pub replace_worker: bool,
     pub states: StateOptions,
+    /// What the numbers that this swap gives out must be at least. A pod that lost its directory would count from 1 again,
+    /// and a driver that knew its former life would take the new one's answers for it.
+    pub at_least: Option<Numbers>,
+}
+
+/// The next generation's number and the next worker's instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Numbers {
+    pub generation: Generation,
+    pub instance: u64,
+}
+
+impl Numbers {
+    /// Those behind everything that a swap gave out.
+    pub fn after(swapped: &Swapped) -> Self {
+        Self {
+            generation: Generation(swapped.generation.0 + 1),
+            instance: swapped.worker.instance + 1,
+        }
+    }
 }
 
 /// What the worker really has, told by itself after loading.

@@ -25,6 +25,13 @@ pub const LOAD: Duration = Duration::from_secs(60);
 pub const STATUS: Duration = Duration::from_secs(1);
 /// How long calls in flight or a lock may hold a migration up, by default.
 pub const MIGRATION: Duration = Duration::from_secs(5);
+/// How long a connection waits for the first generation in a pod that has just started: who deleted the one before is most
+/// likely about to send it.
+pub const FIRST_GENERATION: Duration = Duration::from_secs(30);
+/// Pause between a ping's answer and the next ping through a tunnel.
+pub const PING_PAUSE: Duration = Duration::from_secs(2);
+/// How long the other end of a tunnel may take to answer one before it counts as gone.
+pub const PING: Duration = Duration::from_secs(8);
 /// How long the host waits for a worker's calls at a shutdown.
 pub const DRAIN: Duration = Duration::from_secs(5);
 /// How long a caller waits for the output printed before its answer, once the answer is there.

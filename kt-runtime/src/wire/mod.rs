@@ -12,9 +12,11 @@ pub mod http;
 mod ids;
 pub mod limits;
 pub mod manifest;
+pub mod pings;
 pub mod preamble;
 pub mod server;
 pub mod state;
+pub mod tunnel;
 pub mod worker;
 
 pub use crate::generation::Generation;

@@ -22,6 +22,8 @@ pub enum Purpose {
     Control,
     /// The worker answers it: [`data`](super::data).
     Data,
+    /// It carries any number of the other two: [`tunnel`](super::tunnel).
+    Tunnel,
 }
 
 /// What a client said.
@@ -42,6 +44,8 @@ pub enum Verdict {
     Forbidden,
     /// No worker can answer; why.
     NoWorker(String),
+    /// A pod's first stage answers: there is no host yet, and it takes one. What it says of the image, a line each.
+    Stage(String),
 }
 
 /// Says hello and waits for the verdict.
@@ -60,6 +64,7 @@ pub async fn call_on(
     hello.push(match purpose {
         Purpose::Control => b'c',
         Purpose::Data => b'd',
+        Purpose::Tunnel => b't',
     });
     hello.extend(length.to_le_bytes());
     hello.extend(token);
@@ -75,6 +80,7 @@ pub async fn call_on(
         1 => Ok(Verdict::OtherVersion(text)),
         2 => Ok(Verdict::Forbidden),
         3 => Ok(Verdict::NoWorker(text)),
+        4 => Ok(Verdict::Stage(text)),
         other => Err(io::Error::new(
             io::ErrorKind::InvalidData,
             format!("unknown verdict {other} in the answer to a preamble"),
@@ -94,6 +100,7 @@ pub async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Hello>
     let purpose = match stream.read_u8().await? {
         b'c' => Purpose::Control,
         b'd' => Purpose::Data,
+        b't' => Purpose::Tunnel,
         _ => return Err(invalid("unknown purpose in a preamble")),
     };
     let length = stream.read_u16_le().await?;
@@ -116,6 +123,7 @@ pub async fn answer(stream: &mut (impl AsyncWrite + Unpin), verdict: &Verdict) -
         Verdict::OtherVersion(_) => (1, VERSION),
         Verdict::Forbidden => (2, ""),
         Verdict::NoWorker(why) => (3, why.as_str()),
+        Verdict::Stage(facts) => (4, facts.as_str()),
     };
     let mut end = text.len().min(u16::MAX.into());
     while !text.is_char_boundary(end) {
@@ -139,6 +147,7 @@ mod tests {
             Verdict::OtherVersion(VERSION.into()),
             Verdict::Forbidden,
             Verdict::NoWorker("it died".into()),
+            Verdict::Stage("stage=1\n".into()),
         ] {
             let (mut client, mut host) = tokio::io::duplex(64);
             let said =

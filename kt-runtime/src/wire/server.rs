@@ -1,10 +1,6 @@
 //! The answering end of an HTTP/2 connection.
 
-use std::{
-    future::poll_fn,
-    pin::pin,
-    task::{Poll, ready},
-};
+use std::{future::poll_fn, pin::pin, task::Poll};
 
 use bytes::Bytes;
 use h2::server::{self, SendResponse};
@@ -15,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::{
     codec,
     http::{Body, BodySender, CHUNK, CONNECTION_WINDOW, STREAM_WINDOW, STREAMS},
-    limits,
+    limits, pings,
 };
 
 /// One request, with the means to answer it.
@@ -163,6 +159,37 @@ where
     F: Fn(Exchange) -> W,
     W: Future<Output = ()> + Send + 'static,
 {
+    run(stream, stop, false, handle).await
+}
+
+/// As [`serve_until`], and ends if the peer does not answer pings.
+///
+/// # Errors
+/// If the connection breaks or the peer is silent.
+pub async fn serve_while_alive<S, F, W>(
+    stream: S,
+    stop: impl Future<Output = ()>,
+    handle: F,
+) -> Result<(), h2::Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: Fn(Exchange) -> W,
+    W: Future<Output = ()> + Send + 'static,
+{
+    run(stream, stop, true, handle).await
+}
+
+async fn run<S, F, W>(
+    stream: S,
+    stop: impl Future<Output = ()>,
+    pinged: bool,
+    handle: F,
+) -> Result<(), h2::Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: Fn(Exchange) -> W,
+    W: Future<Output = ()> + Send + 'static,
+{
     let mut connection = server::Builder::new()
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
@@ -170,6 +197,8 @@ where
         .max_frame_size(1 << 16)
         .handshake(stream)
         .await?;
+    let pings = pinged.then(|| connection.ping_pong()).flatten();
+    let mut silence = pin!(pings::silence(pings, limits::PING_PAUSE, limits::PING));
     let (mut stop, mut stopping) = (pin!(stop), false);
     poll_fn(|context| {
         if !stopping && stop.as_mut().poll(context).is_ready() {
@@ -177,7 +206,10 @@ where
             connection.graceful_shutdown();
         }
         // All requests that are there, before `stop` is asked again: what it sends then goes out together.
-        while let Some(request) = ready!(connection.poll_accept(context)) {
+        while let Poll::Ready(request) = connection.poll_accept(context) {
+            let Some(request) = request else {
+                return Poll::Ready(Ok(()));
+            };
             let (request, respond) = request?;
             let (head, body) = request.into_parts();
             tokio::spawn(handle(Exchange {
@@ -186,7 +218,9 @@ where
                 answer: Answer(respond),
             }));
         }
-        Poll::Ready(Ok(()))
+        // Behind the connection: an answer that came while this process was stopped is read before it is missed.
+        let silent = silence.as_mut().poll(context);
+        silent.map(|()| Err(h2::Reason::SETTINGS_TIMEOUT.into()))
     })
     .await
 }

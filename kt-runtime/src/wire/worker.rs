@@ -97,7 +97,7 @@ pub enum FromWorker {
 }
 
 /// The worker's part of [`control::Swapped`].
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Loaded {
     pub objects: Vec<control::LoadedObject>,
     pub states: Vec<control::StateOutcome>,

@@ -78,6 +78,7 @@ impl Service {
             inactivity_ttl: Duration::from_secs(60),
             token_file: None,
             body_limit: 1 << 20,
+            pod: None,
         };
         change(&mut options);
         let (host, said, stdout) = start_host(&options);
@@ -170,6 +171,7 @@ impl Service {
             manifest: build.manifest.clone(),
             replace_worker,
             states: StateOptions::default(),
+            at_least: None,
         };
         soon(control.ask(path::SWAP, &request)).await.unwrap()
     }

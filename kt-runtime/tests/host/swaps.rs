@@ -35,6 +35,7 @@ async fn objects_that_are_missing_are_named() {
         manifest: Build::new("app", "one").manifest,
         replace_worker: false,
         states: StateOptions::default(),
+        at_least: None,
     };
     let control = service.control().await;
     let refused: Result<kt::wire::control::Swapped, SwapRefused> =

@@ -82,6 +82,7 @@ impl ServiceSpec {
             inactivity_ttl: self.inactivity_ttl.unwrap_or(DEFAULT_TTL),
             token_file: None,
             body_limit: self.body_limit,
+            pod: None,
         })
     }
 }

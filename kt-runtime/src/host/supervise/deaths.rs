@@ -65,6 +65,14 @@ impl Supervisor {
                 .take_if(|serving| serving.id == worker.id)
                 .is_some();
             if served && end.death.how != Exit::Stopped {
+                if self.options.pod.is_some() {
+                    // In the container's log, beside what the worker printed itself.
+                    eprintln!(
+                        "kt: {}; it served generation {}, and its state is gone",
+                        end.how(),
+                        end.death.generation
+                    );
+                }
                 state.untold = Some(Replaced::Died(end.death.clone()));
             }
         }

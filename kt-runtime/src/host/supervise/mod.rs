@@ -1,6 +1,7 @@
 //! Which worker serves which generation: swaps, restarts after a death, replacements.
 
 mod deaths;
+mod kept;
 mod start;
 mod states;
 mod swap;
@@ -16,8 +17,10 @@ use std::{
 
 use tokio::{
     sync::{OwnedMutexGuard, watch},
-    time::timeout,
+    time::{Instant, timeout, timeout_at},
 };
+
+use self::kept::Kept;
 
 use super::{
     counters::Counters, journal::Journal, marker::Marker, options::HostOptions, store::Store,
@@ -42,10 +45,14 @@ pub struct Supervisor {
     journal: Arc<Journal>,
     counters: Counters,
     marker: Marker,
+    kept: Kept,
+    started: Instant,
     /// Held while a generation is loaded or a worker started: one at a time.
     swapping: Arc<tokio::sync::Mutex<()>>,
     state: Mutex<State>,
     deaths: watch::Sender<VecDeque<Death>>,
+    /// Whether any generation has been loaded.
+    any: watch::Sender<bool>,
     /// Numbers of files with states.
     saved: AtomicU64,
 }
@@ -71,6 +78,13 @@ pub struct Good {
     pub loaded: Loaded,
 }
 
+impl Good {
+    /// Whether it is what a swap to `manifest` asks for.
+    fn is(&self, manifest: &Manifest, least: Option<Generation>) -> bool {
+        self.manifest == *manifest && least.is_none_or(|least| self.generation >= least)
+    }
+}
+
 impl Supervisor {
     pub fn new(
         options: Arc<HostOptions>,
@@ -80,18 +94,47 @@ impl Supervisor {
     ) -> Arc<Self> {
         let marker = Marker::new(&options.directory);
         let untold = marker.is_set().then_some(Replaced::HostDied);
+        let kept = Kept::new(&options.directory);
+        // On a developer's machine whoever finds the host dead starts the next one for a swap. A container's starts by
+        // itself, and drivers come back to it.
+        let good = options
+            .pod
+            .as_ref()
+            .and_then(|_| kept.read())
+            .filter(|(_, manifest)| {
+                let ids = manifest.objects().map(|object| object.id);
+                store.missing(ids).is_empty()
+            })
+            .map(|(generation, manifest)| Good {
+                generation,
+                manifest,
+                loaded: Loaded::default(),
+            });
+        if let Some(good) = &good {
+            journal.say(format_args!(
+                "found generation {}, which the host before served",
+                good.generation
+            ));
+        }
+        let any = watch::Sender::new(good.is_some());
+        let history = good.iter().map(|good| good.manifest.clone()).collect();
         Arc::new(Self {
             options,
             store,
             journal,
             counters,
             marker,
+            kept,
+            started: Instant::now(),
             swapping: Arc::default(),
             state: Mutex::new(State {
                 untold,
+                good,
+                history,
                 ..State::default()
             }),
             deaths: watch::Sender::new(VecDeque::new()),
+            any,
             saved: AtomicU64::new(0),
         })
     }
@@ -104,6 +147,30 @@ impl Supervisor {
 
     pub fn good(&self) -> Option<Good> {
         self.state().good.clone()
+    }
+
+    /// Whether a worker serves a generation, or why none does.
+    ///
+    /// # Errors
+    /// The reason, for a person who looks at a probe.
+    pub fn readiness(&self) -> Result<(), &'static str> {
+        let state = self.state();
+        match &state.worker {
+            _ if state.ending => Err("the service is ending"),
+            Some(worker) if worker.is_alive() => Ok(()),
+            Some(_) => Err("the worker died; the next call starts another"),
+            None if state.good.is_some() => Err("no worker runs; the next call starts one"),
+            None => Err("nothing has been loaded yet"),
+        }
+    }
+
+    /// In a pod that has just started, waits for its first generation.
+    async fn first_generation(&self) {
+        if self.options.pod.is_some() {
+            let deadline = self.started + limits::FIRST_GENERATION;
+            let mut any = self.any.subscribe();
+            let _ = timeout_at(deadline, any.wait_for(|any| *any)).await;
+        }
     }
 
     pub fn draining(&self) -> bool {
@@ -132,11 +199,13 @@ impl Supervisor {
                 state.history.pop_front();
             }
             state.worker = Some(Arc::clone(worker));
+            self.kept.write(good.generation, &good.manifest);
             state.good = Some(good);
             let objects = state.history.iter().flat_map(Manifest::objects);
             objects.map(|object| object.id).collect::<HashSet<_>>()
         };
         self.marker.set();
+        self.any.send_replace(true);
         self.store.prune(&keep);
         Ok(())
     }
@@ -158,6 +227,7 @@ impl Supervisor {
             old.ended().await;
         }
         self.marker.clear();
+        self.kept.clear();
     }
 
     pub fn logs(&self) -> PathBuf {

@@ -25,6 +25,9 @@ impl Supervisor {
         if let Some(worker) = self.live() {
             return Ok(worker);
         }
+        if self.good().is_none() {
+            self.first_generation().await;
+        }
         let _guard = self
             .swap_lock()
             .await

@@ -10,6 +10,7 @@ use super::{
     states::patiently,
 };
 use crate::wire::{
+    Generation,
     control::{Changed, Outcome, Replaced, StateOutcome, SwapRefused, SwapRequest, Swapped},
     limits,
     manifest::Manifest,
@@ -30,6 +31,7 @@ impl Supervisor {
     /// Why it was not taken.
     pub async fn swap(self: &Arc<Self>, request: SwapRequest) -> Result<Swapped, SwapRefused> {
         let manifest = request.manifest;
+        let least = request.at_least.map(|least| least.generation);
         let guard = self.swap_lock().await.ok_or(SwapRefused::TimedOut {
             after_ms: millis(limits::LOAD),
         })?;
@@ -39,14 +41,20 @@ impl Supervisor {
         if !missing.is_empty() {
             return Err(SwapRefused::Missing(missing));
         }
+        if let Some(least) = request.at_least {
+            self.counters.raise(least);
+        }
         let live = self.settled().await;
-        match self.plan(live, &manifest, request.replace_worker)? {
+        match self.plan(live, &manifest, request.replace_worker, least)? {
             Step::Nothing(worker, good) => Ok(self.report(&worker, *good, false, None)),
             Step::Beside(worker) => {
                 self.load_beside(worker, manifest, request.states, guard)
                     .await
             }
-            Step::NewWorker(former) => self.load_anew(former, manifest, request.states).await,
+            Step::NewWorker(former) => {
+                self.load_anew(former, manifest, request.states, least)
+                    .await
+            }
         }
     }
 
@@ -55,11 +63,12 @@ impl Supervisor {
         live: Option<Arc<Worker>>,
         manifest: &Manifest,
         replace: bool,
+        least: Option<Generation>,
     ) -> Result<Step, SwapRefused> {
         let (Some(worker), Some(good)) = (live, self.good()) else {
             return Ok(Step::NewWorker(None));
         };
-        if good.manifest == *manifest {
+        if good.is(manifest, least) {
             Ok(Step::Nothing(worker, Box::new(good)))
         } else if manifest.same_worker(&good.manifest) {
             Ok(Step::Beside(worker))
@@ -124,10 +133,11 @@ impl Supervisor {
         former: Option<Arc<Worker>>,
         manifest: Manifest,
         options: StateOptions,
+        least: Option<Generation>,
     ) -> Result<Swapped, SwapRefused> {
         // The same set of objects is the same generation, in whatever worker.
         let generation = match self.good() {
-            Some(good) if good.manifest == manifest => good.generation,
+            Some(good) if good.is(&manifest, least) => good.generation,
             _ => self.counters.next_generation(),
         };
         // What can be written down goes over to the new worker; the old one takes no call from here on.

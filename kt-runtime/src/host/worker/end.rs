@@ -72,16 +72,23 @@ impl Worker {
     }
 }
 
+impl End {
+    /// How it ended, in words.
+    pub fn how(&self) -> String {
+        match self.death.how {
+            Exit::Code(code) => format!("the worker exited with code {code}"),
+            Exit::Signal { number, core: true } => {
+                format!("the worker was ended by signal {number} and dumped core")
+            }
+            Exit::Signal { number, .. } => format!("the worker was ended by signal {number}"),
+            Exit::Stopped => "the worker was stopped".to_owned(),
+        }
+    }
+}
+
 impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.death.how {
-            Exit::Code(code) => write!(f, "the worker exited with code {code}")?,
-            Exit::Signal { number, core: true } => {
-                write!(f, "the worker was ended by signal {number} and dumped core")?;
-            }
-            Exit::Signal { number, .. } => write!(f, "the worker was ended by signal {number}")?,
-            Exit::Stopped => f.write_str("the worker was stopped")?,
-        }
+        f.write_str(&self.how())?;
         if self.last_words.is_empty() {
             return Ok(());
         }

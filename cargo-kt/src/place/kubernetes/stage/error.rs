@@ -1,0 +1,96 @@
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::Glibc;
+
+/// Why the host did not get into a pod.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StageError {
+    #[error(
+        "kt has no first stage for the target `{target}`\npods can be of x86_64 or aarch64 Linux with glibc"
+    )]
+    Target { target: String },
+    #[error(
+        "the first stage for a pod could not be compiled for `{target}`:\n{words}\nis the target installed? `rustup target add {target}`"
+    )]
+    Compile { target: String, words: String },
+    #[error("failed to {doing} {}: {source}", path.display())]
+    Io {
+        doing: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+    #[error(
+        "{} cannot be sent to a pod: {why}", path.display()
+    )]
+    NoHost { path: PathBuf, why: String },
+    #[error(
+        "the connection to the pod broke {doing}: {source}\nrun again: what has arrived is kept"
+    )]
+    Connection {
+        doing: &'static str,
+        source: io::Error,
+    },
+    #[error("the pod did not answer within {} s {doing}", after.as_secs())]
+    Silent {
+        doing: &'static str,
+        after: Duration,
+    },
+    #[error(
+        "the pod does not take our token: it is another service's, or its Secret was changed since it started\n`cargo kt down` ends it, and the next run starts anew"
+    )]
+    Forbidden,
+    #[error(
+        "the pod's host is kt {theirs} and this is kt {ours}\nend it with `cargo kt down`; its state is lost"
+    )]
+    OtherVersion { theirs: String, ours: &'static str },
+    #[error("the pod says what this version of kt does not understand: {what}")]
+    Unexpected { what: String },
+    #[error(
+        "the node is of the architecture {theirs} and this kt's host of {ours}\nchoose nodes of {ours} with `kubernetes.io/arch`, or run kt on a machine of {theirs}"
+    )]
+    OtherMachine { theirs: String, ours: String },
+    #[error("the image is made for {theirs} and its node is {ours}\nuse an image for {ours}")]
+    OtherImage { theirs: String, ours: String },
+    #[error(
+        "the image has no glibc{}, and Rust programs for `-linux-gnu` need one\nuse an image with glibc, such as debian:12-slim, ubuntu, or gcr.io/distroless/cc-debian12", if *.musl { " but musl" } else { "" }
+    )]
+    NoGlibc { musl: bool },
+    #[error(
+        "the image has glibc {found} and {what} needs {needed}\nuse an image with glibc {needed} or newer, or link {what} against an older glibc"
+    )]
+    OldGlibc {
+        found: Glibc,
+        needed: Glibc,
+        what: String,
+    },
+    #[error(
+        "files in the pod's data volume cannot be executed: it is mounted noexec\nuse another kind of volume for it than this cluster's emptyDir"
+    )]
+    NotExecutable,
+    #[error(
+        "the pod's data volume has {free} bytes left and the host alone needs {needed}\nraise its size limit, or the pod's ephemeral-storage limit"
+    )]
+    NoSpace { free: u64, needed: u64 },
+    #[error("the pod did not take the host: {words}")]
+    Refused { words: String },
+    #[error(
+        "the host did not start in the pod: {words}\nits container's log may tell more: `kubectl logs`"
+    )]
+    HostStart { words: String },
+}
+
+impl StageError {
+    pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io {
+            doing,
+            path,
+            source,
+        }
+    }
+}

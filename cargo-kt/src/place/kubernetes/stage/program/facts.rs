@@ -1,0 +1,139 @@
+//! What the image, the node and the volume are like, a line each, for a client that decides whether a host can live there.
+//!
+//! | line | meaning |
+//! |---|---|
+//! | `stage=1` | version of these lines |
+//! | `arch=x86_64` | of this program, and so of the node |
+//! | `glibc=2.36` | version in the image; `none` if there is no dynamic linker of glibc for this architecture |
+//! | `loader=musl` | further dynamic linkers that are there instead, of musl or of other architectures |
+//! | `kernel=`, `uid=`, `page=` | release, effective user, bytes in a page |
+//! | `free=`, `exec=yes` | of the data volume: bytes, and whether files in it may be executed |
+//! | `problem=` | why the host that was there could not be started |
+
+use core::ffi::CStr;
+
+use crate::{
+    files::Files,
+    sys::{self, Map, Open},
+    text::Text,
+};
+
+pub type Facts = Text<2048>;
+
+/// glibc's dynamic linker, as programs of this architecture name it.
+#[cfg(target_arch = "x86_64")]
+const LOADER: &CStr = c"/lib64/ld-linux-x86-64.so.2";
+#[cfg(target_arch = "aarch64")]
+const LOADER: &CStr = c"/lib/ld-linux-aarch64.so.1";
+
+/// Where distributions have their C library; the dynamic linker itself knows most versions too.
+#[cfg(target_arch = "x86_64")]
+const LIBRARIES: [&CStr; 6] = [
+    c"/lib/x86_64-linux-gnu/libc.so.6",
+    c"/usr/lib/x86_64-linux-gnu/libc.so.6",
+    c"/lib64/libc.so.6",
+    c"/usr/lib64/libc.so.6",
+    c"/usr/lib/libc.so.6",
+    LOADER,
+];
+#[cfg(target_arch = "aarch64")]
+const LIBRARIES: [&CStr; 6] = [
+    c"/lib/aarch64-linux-gnu/libc.so.6",
+    c"/usr/lib/aarch64-linux-gnu/libc.so.6",
+    c"/lib64/libc.so.6",
+    c"/usr/lib64/libc.so.6",
+    c"/usr/lib/libc.so.6",
+    LOADER,
+];
+
+/// Dynamic linkers that tell what kind of image it is, if it is not ours.
+const OTHERS: [(&CStr, &str); 6] = [
+    (c"/lib/ld-musl-x86_64.so.1", "musl"),
+    (c"/lib/ld-musl-aarch64.so.1", "musl"),
+    (c"/lib64/ld-linux-x86-64.so.2", "x86_64"),
+    (c"/lib/ld-linux-aarch64.so.1", "aarch64"),
+    (c"/lib/ld-linux-armhf.so.3", "arm"),
+    (c"/lib/ld-linux.so.2", "i386"),
+];
+
+pub fn gather(files: &Files, problem: &[u8]) -> Facts {
+    let mut facts = Facts::of("stage=1\narch=");
+    facts.add(sys::ARCHITECTURE);
+    facts.add("\nglibc=");
+    match glibc() {
+        None => facts.add("none"),
+        Some(minor) => {
+            facts.add("2.");
+            facts.add_number(minor);
+        }
+    }
+    for (path, name) in OTHERS {
+        if path != LOADER && sys::exists(path) {
+            facts.add("\nloader=");
+            facts.add(name);
+        }
+    }
+    let mut release = [0; 65];
+    sys::kernel_release(&mut release);
+    facts.add("\nkernel=");
+    let end = release.iter().position(|&byte| byte == 0).unwrap_or(0);
+    facts.add_bytes(&release[..end]);
+    facts.add("\nuid=");
+    facts.add_number(sys::effective_user());
+    facts.add("\npage=");
+    facts.add_number(sys::page_size());
+    if let Ok(volume) = sys::file_system(files.directory()) {
+        facts.add("\nfree=");
+        facts.add_number(volume.free);
+        facts.add("\nexec=");
+        facts.add(if volume.executable { "yes" } else { "no" });
+    }
+    if !problem.is_empty() {
+        facts.add("\nproblem=");
+        facts.add_bytes(problem);
+    }
+    facts.add("\n");
+    facts
+}
+
+/// Minor version of the glibc in the image, the newest that the files found speak of.
+fn glibc() -> Option<u64> {
+    if !sys::exists(LOADER) {
+        return None;
+    }
+    let library = LIBRARIES.iter().find_map(|path| {
+        let file = sys::open(path, Open::Read).ok()?;
+        newest(&Map::of(&file).ok()?)
+    });
+    // There is a loader, so there is a glibc: an old one, as far as can be told.
+    Some(library.unwrap_or(0))
+}
+
+/// The highest `2.x` in the names of symbol versions and in glibc's own greeting.
+fn newest(data: &[u8]) -> Option<u64> {
+    const PREFIXES: [&[u8]; 2] = [b"GLIBC_2.", b"release version 2."];
+    let mut newest = None;
+    for at in 0..data.len() {
+        // The first letters are looked at by themselves: this runs over megabytes.
+        if data[at] != b'G' && data[at] != b'r' {
+            continue;
+        }
+        let rest = &data[at..];
+        for prefix in PREFIXES {
+            if let Some(digits) = rest.strip_prefix(prefix) {
+                newest = newest.max(number(digits));
+            }
+        }
+    }
+    newest
+}
+
+fn number(digits: &[u8]) -> Option<u64> {
+    let count = digits
+        .iter()
+        .take(3)
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let value = digits[..count].iter();
+    (count > 0).then(|| value.fold(0, |value, digit| value * 10 + u64::from(digit - b'0')))
+}

@@ -1,0 +1,193 @@
+//! The first stage: what runs first in a pod, in any Linux image of its CPU architecture. It says what it finds there, takes
+//! the host from a client that knows the token, and makes way for it. Needs no C library, no allocator, no file of the image.
+//!
+//! ```text
+//! stage --port 9461 --data /kt/data --token /kt/secret/token -- <arguments of the host>
+//! ```
+//! It becomes `<data>/host host <arguments> --listener-fd N [--connection-fd M]`. A restarted container finds the host in
+//! its data directory. Nothing is printed but what ends it.
+
+#![no_std]
+#![no_main]
+
+mod blake3;
+mod conversation;
+mod facts;
+mod files;
+mod sys;
+mod text;
+mod zstd;
+
+use core::ffi::CStr;
+
+use conversation::Outcome;
+use files::Files;
+use sys::{Arguments, Fd, Signals, Woken};
+use text::Text;
+
+/// Longest token, as in the preamble.
+const TOKEN: usize = 1024;
+
+/// What it was told.
+struct Options {
+    port: u16,
+    data: &'static CStr,
+    token: &'static CStr,
+    /// Index of the host's first argument.
+    rest: usize,
+}
+
+impl Options {
+    fn parse(arguments: &Arguments) -> Option<Self> {
+        let (mut port, mut data, mut token) = (None, None, None);
+        let mut at = 1;
+        loop {
+            let name = arguments.get(at)?.to_bytes();
+            if name == b"--" {
+                break;
+            }
+            let value = arguments.get(at + 1)?;
+            match name {
+                b"--port" => port = core::str::from_utf8(value.to_bytes()).ok()?.parse().ok(),
+                b"--data" => data = Some(value),
+                b"--token" => token = Some(value),
+                _ => return None,
+            }
+            at += 2;
+        }
+        Some(Self {
+            port: port?,
+            data: data?,
+            token: token?,
+            rest: at + 1,
+        })
+    }
+}
+
+/// Everything that the conversation needs.
+struct Stage<'a> {
+    signals: Signals,
+    listener: Fd,
+    token: &'a [u8],
+    files: Files,
+    /// Why the last host could not be started, in words.
+    problem: Text<512>,
+}
+
+fn main(arguments: &Arguments) -> i32 {
+    match run(arguments) {
+        Ok(()) => 0,
+        Err(why) => {
+            let mut line = Text::<1024>::new();
+            line.add("kt: the first stage cannot go on: ");
+            line.add_bytes(why.bytes());
+            line.add("\n");
+            sys::complain(line.bytes());
+            1
+        }
+    }
+}
+
+/// Returns when it was asked to end.
+fn run(arguments: &Arguments) -> Result<(), Text<512>> {
+    let options = Options::parse(arguments)
+        .ok_or_else(|| Text::of("its arguments are not those that cargo kt gives"))?;
+    let mut token = [0; TOKEN + 1];
+    let token = read_token(options.token, &mut token)?;
+    let signals =
+        Signals::take().map_err(|error| Text::of("failed to handle signals: ").and(error))?;
+    let listener = sys::listen(options.port).map_err(|error| {
+        let mut why = Text::of("failed to listen on 127.0.0.1:");
+        why.add_number(options.port.into());
+        why.add(": ");
+        why.and(error)
+    })?;
+    let files = Files::new(options.data)
+        .ok_or_else(|| Text::of("the data directory's path is too long"))?;
+    let mut stage = Stage {
+        signals,
+        listener,
+        token,
+        files,
+        problem: Text::new(),
+    };
+    if stage.files.is_host_whole() {
+        stage.become_host(arguments, options.rest, None);
+    }
+    loop {
+        match sys::wait(&stage.listener, &stage.signals, None) {
+            Woken::Signal => return Ok(()),
+            Woken::TimedOut => continue,
+            Woken::Readable => {}
+        }
+        // Whoever came may be gone again.
+        let Ok(connection) = sys::accept(&stage.listener) else {
+            continue;
+        };
+        loop {
+            match stage.converse(&connection) {
+                Outcome::Closed => break,
+                Outcome::Asked => return Ok(()),
+                // If it comes back the same client is told why.
+                Outcome::HostIsHere => {
+                    stage.become_host(arguments, options.rest, Some(&connection));
+                }
+            }
+        }
+    }
+}
+
+impl Stage<'_> {
+    /// Makes way for the host. Returns only if that fails: then there is none any more, and `problem` says why.
+    fn become_host(&mut self, arguments: &Arguments, rest: usize, connection: Option<&Fd>) {
+        let mut numbers = [Text::<16>::new(), Text::new()];
+        let mut last: [&CStr; 4] = [c""; 4];
+        numbers[0].add_number(self.listener.number() as u64);
+        if let Some(connection) = connection {
+            numbers[1].add_number(connection.number() as u64);
+            let _ = sys::keep_open(connection, true);
+        }
+        last[0] = c"--listener-fd";
+        last[1] = numbers[0].c_str();
+        last[2] = c"--connection-fd";
+        last[3] = numbers[1].c_str();
+        let handed = if connection.is_some() { 4 } else { 2 };
+        let host = self.files.host();
+        let given = (rest..).map_while(|at| arguments.get(at));
+        let all = [host.c_str(), c"host"]
+            .into_iter()
+            .chain(given)
+            .chain(last.into_iter().take(handed));
+        self.signals.give_back();
+        let error = sys::execute(host.c_str(), all, arguments);
+        if let Ok(signals) = Signals::take() {
+            self.signals = signals;
+        }
+        if let Some(connection) = connection {
+            let _ = sys::keep_open(connection, false);
+        }
+        self.files.remove_host();
+        self.problem = Text::of("failed to execute the host: ").and(error);
+        if error == sys::Errno::NOT_FOUND {
+            self.problem
+                .add(" (the image has no dynamic linker for it)");
+        }
+    }
+}
+
+/// The file's content without the line's end that an editor leaves.
+fn read_token<'a>(path: &CStr, into: &'a mut [u8; TOKEN + 1]) -> Result<&'a [u8], Text<512>> {
+    let failed = |error| {
+        let mut why = Text::of("failed to read the token from ");
+        why.add_bytes(path.to_bytes());
+        why.add(": ");
+        why.and(error)
+    };
+    let file = sys::open(path, sys::Open::Read).map_err(failed)?;
+    let length = sys::read_full(&file, into).map_err(failed)?;
+    let token = into[..length].trim_ascii_end();
+    if token.is_empty() || token.len() > TOKEN {
+        return Err(Text::of("the token is empty or too long"));
+    }
+    Ok(token)
+}

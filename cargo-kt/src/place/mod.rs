@@ -8,6 +8,7 @@ mod error;
 pub mod kubernetes;
 pub mod local;
 mod logs;
+mod nearest;
 mod opening;
 mod places;
 pub mod service;
@@ -18,6 +19,7 @@ pub use connected::Connected;
 pub use dirs::{Dirs, Environment, Notice};
 pub use error::PlaceError;
 pub use logs::Logs;
+use nearest::nearest;
 pub use opening::{Opening, Wanted};
 pub use places::Places;
 

@@ -65,8 +65,8 @@ pub async fn apply(
 /// Whether an object of this name and kind is there.
 async fn is_there(cluster: &Cluster, object: &Value) -> Result<bool, KubernetesError> {
     let (api, name) = address(cluster, object)?;
-    let found = api.get_metadata_opt(&name).await;
-    let Some(found) = found.map_err(|error| cluster.refused("get", object, error))? else {
+    let found = cluster.ask("get", object, api.get_metadata_opt(&name)).await?;
+    let Some(found) = found else {
         return Ok(false);
     };
     let labels = found.metadata.labels.unwrap_or_default();
@@ -85,8 +85,9 @@ async fn server_side(cluster: &Cluster, object: &Value) -> Result<DynamicObject,
     let mut parameters = PatchParams::apply(MANAGER);
     // A field that this cluster does not know is an error, and not left out in silence.
     parameters.field_validation = Some(kube::api::ValidationDirective::Strict);
-    let applied = api.patch(&name, &parameters, &Patch::Apply(object)).await;
-    applied.map_err(|error| cluster.refused("apply", object, error))
+    let patch = Patch::Apply(object);
+    let applying = api.patch(&name, &parameters, &patch);
+    Ok(cluster.ask("patch", object, applying).await?)
 }
 
 fn address(cluster: &Cluster, object: &Value) -> Result<(Api<DynamicObject>, String), KubernetesError> {

@@ -333,8 +333,7 @@ async fn existing(cluster: &Cluster, name: &str) -> Result<Option<Existing>, Kub
     let looks = Controller::ALL.map(|controller| async move {
         let what = serde_json::json!({"kind": controller.kind().kind, "metadata": {"name": name}});
         let api = controller.api(&cluster.client, &cluster.namespace);
-        let found = api.get_metadata_opt(name).await;
-        let found = found.map_err(|error| cluster.refused("get", &what, error))?;
+        let found = cluster.ask("get", &what, api.get_metadata_opt(name)).await?;
         Ok::<_, KubernetesError>(found.map(|found| (controller, found.metadata)))
     });
     for (controller, metadata) in try_join_all(looks).await?.into_iter().flatten() {

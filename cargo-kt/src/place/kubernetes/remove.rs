@@ -32,11 +32,13 @@ pub async fn remove(cluster: &Cluster, workload: &Workload) -> Result<(), Kubern
         uid: Some(workload.uid.clone()),
         resource_version: None,
     });
-    match api.delete(&workload.name, &parameters).await {
-        Ok(_) => {}
-        Err(error) if is_gone(&error) => {}
-        Err(error) => return Err(cluster.refused("delete", &what, error)),
-    }
+    let deleting = async {
+        match api.delete(&workload.name, &parameters).await {
+            Err(error) if !is_gone(&error) => Err(error),
+            _ => Ok(()),
+        }
+    };
+    cluster.ask("delete", &what, deleting).await?;
     // The garbage collector would get to them too, in its own time.
     join_all(kinds::dependents().map(|kind| {
         let api: Api<DynamicObject> =

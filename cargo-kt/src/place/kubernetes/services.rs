@@ -73,8 +73,7 @@ async fn find(cluster: &Cluster, user: Option<&String>) -> Result<Vec<Found>, Ku
         let (parameters, what) = (&parameters, serde_json::json!({"kind": controller.kind().kind}));
         async move {
             let api = controller.api(&cluster.client, &cluster.namespace);
-            let list = api.list_metadata(parameters).await;
-            let list = list.map_err(|error| cluster.refused("list", &what, error))?;
+            let list = cluster.ask("list", &what, api.list_metadata(parameters)).await?;
             let found = list.items.into_iter().map(move |object| Found {
                 user: object.labels().get(USER).cloned().unwrap_or_default(),
                 workload: Workload {

@@ -29,8 +29,7 @@ pub fn new() -> std::io::Result<String> {
 pub async fn read(cluster: &Cluster, service: &str) -> Result<String, KubernetesError> {
     let secrets: Api<Secret> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
     let what = serde_json::json!({"kind": "Secret", "metadata": {"name": service}});
-    let secret = secrets.get(service).await;
-    let secret = secret.map_err(|error| cluster.refused("get", &what, error))?;
+    let secret = cluster.ask("get", &what, secrets.get(service)).await?;
     let token = secret.data.unwrap_or_default().remove(KEY);
     let token = token.and_then(|bytes| String::from_utf8(bytes.0).ok());
     token.ok_or_else(|| KubernetesError::Token {

@@ -7,7 +7,7 @@ use kt::wire::{
 use rustix::process::Signal;
 
 use super::{clean, names, process::HostProcess, reach};
-use crate::place::{Dirs, PlaceError, service};
+use crate::place::{Dirs, PlaceError, nearest, service};
 
 /// What a host needs to end beyond its calls' time.
 const MARGIN: Duration = Duration::from_secs(5);
@@ -62,41 +62,8 @@ pub async fn down(dirs: &Dirs, name: &str, grace: Duration) -> Result<(), PlaceE
 
 /// The error for a name that is none, with the most similar one that is.
 pub fn no_service(dirs: &Dirs, name: &str) -> PlaceError {
-    let others = names(dirs).unwrap_or_default().into_iter();
-    let nearest = others
-        .map(|other| (distance(name, &other), other))
-        .min()
-        .filter(|(distance, _)| *distance <= name.len() / 2);
     PlaceError::NoService {
         name: name.to_owned(),
-        nearest: nearest.map(|(_, name)| name),
-    }
-}
-
-/// How many letters must be inserted, removed or replaced to make one name of the other (Levenshtein).
-fn distance(one: &str, other: &str) -> usize {
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, a) in one.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in other.bytes().enumerate() {
-            let replaced = diagonal + usize::from(a != b);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[other.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_distance_of_names_counts_edits() {
-        assert_eq!(distance("alice-app", "alice-app"), 0);
-        assert_eq!(distance("alice-app", "alice-apps"), 1);
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("", "abc"), 3);
+        nearest: nearest(name, names(dirs).unwrap_or_default()),
     }
 }

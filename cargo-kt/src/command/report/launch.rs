@@ -47,11 +47,17 @@ impl LaunchReport {
             Step::Created { objects } => {
                 self.phase("Created", "created", text::count(objects, "object"));
             }
-            Step::Launch(launch::Step::Scheduled { node, .. }) => {
+            Step::Launch(launch::Step::Scheduled { node }) => {
                 self.phase("Scheduled", "scheduled", format_args!("to {node}"));
             }
-            Step::Launch(launch::Step::Started { .. }) => {
-                self.phase("Started", "started", "the pod's container");
+            Step::Launch(launch::Step::Pulled { words }) => {
+                // The kubelet's sentence, shorter: `… already present on machine …`, or how long it took.
+                let here = words.contains("already present");
+                let what = if here { "the image was there" } else { "the image" };
+                self.phase("Pulled", "pulled", what);
+            }
+            Step::Launch(launch::Step::Started { pod }) => {
+                self.phase("Started", "started", pod);
             }
             Step::Tunnel(Report::Connected { pod, .. }) => {
                 self.phase("Connected", "connected", format_args!("to {pod}"));

@@ -35,8 +35,6 @@ pub enum KubernetesError {
     OtherOptions { service: String },
     #[error("a service is not made of a {kind}")]
     UnknownKind { kind: String },
-    #[error("service `{service}` is not in the cluster any more")]
-    Gone { service: String },
     #[error("the token of service `{service}` cannot be used: {why}")]
     Token { service: String, why: String },
     #[error("no connection to service `{service}`: {why}")]

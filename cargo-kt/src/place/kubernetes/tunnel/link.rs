@@ -13,7 +13,7 @@ use super::{Report, TunnelOptions};
 use crate::place::kubernetes::{
     Cluster, HOST_PORT, KubernetesError, Workload,
     forward::forward,
-    launch,
+    launch::{self, LaunchError},
     stage::{self, HostImage, Uploading},
 };
 
@@ -73,7 +73,7 @@ impl Link {
                 Ok(opened)
             }
             Err(error) => {
-                let gone = matches!(error, KubernetesError::Gone { .. });
+                let gone = matches!(error, KubernetesError::Launch(LaunchError::Gone { .. }));
                 self.state.send_replace(if gone { LinkState::Gone } else { LinkState::Down });
                 Err(error)
             }

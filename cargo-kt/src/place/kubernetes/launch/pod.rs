@@ -1,0 +1,108 @@
+//! The pod of a workload, as it is now.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use k8s_openapi::api::core::v1::Pod;
+use kube::{Api, ResourceExt, api::ListParams};
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    LaunchError,
+    seen::{Change, Seen, container},
+    watch,
+};
+use crate::place::kubernetes::{Cluster, Workload};
+
+/// A pod whose container runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningPod {
+    pub name: String,
+    pub uid: String,
+    /// How often its container was started again.
+    pub restarts: i32,
+}
+
+impl RunningPod {
+    pub(super) fn of(pod: &Pod) -> Option<Self> {
+        let status = container(pod)?;
+        status.state.as_ref()?.running.as_ref()?;
+        Some(Self {
+            name: pod.name_any(),
+            uid: pod.uid().unwrap_or_default(),
+            restarts: status.restart_count,
+        })
+    }
+}
+
+/// The pod of a workload, if it runs.
+///
+/// # Errors
+/// If the pods cannot be listed.
+pub async fn pod_of(
+    cluster: &Cluster,
+    workload: &Workload,
+) -> Result<Option<RunningPod>, LaunchError> {
+    let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+    let parameters = ListParams::default().labels(&watch::selector(workload));
+    let what = serde_json::json!({"kind": "Pod"});
+    let list = cluster.ask("list", &what, pods.list(&parameters)).await?;
+    let mut seen = Seen::new(workload);
+    for pod in list.items {
+        seen.take(Change::Pod(Box::new(pod)));
+    }
+    Ok(seen.pod().and_then(RunningPod::of))
+}
+
+/// The pod of a workload, once it runs.
+///
+/// # Errors
+/// If that takes longer than `patience`, or the workload is gone.
+pub async fn wait_for_pod(
+    cluster: &Cluster,
+    workload: &Workload,
+    patience: Duration,
+) -> Result<RunningPod, LaunchError> {
+    let deadline = Instant::now() + patience;
+    exists(cluster, workload).await?;
+    let mut changes = watch::changes(cluster, workload);
+    let mut seen = Seen::new(workload);
+    loop {
+        if let Some(pod) = seen.pod().and_then(RunningPod::of) {
+            return Ok(pod);
+        }
+        match timeout_at(deadline, changes.next()).await {
+            Ok(Some(change)) => {
+                let gone = matches!(change, Change::PodGone(_));
+                seen.take(change);
+                if gone {
+                    exists(cluster, workload).await?;
+                }
+            }
+            Ok(None) | Err(_) => {
+                exists(cluster, workload).await?;
+                return Err(LaunchError::TimedOut {
+                    service: workload.name.clone(),
+                    after: patience,
+                    waiting_for: "for its container to run".to_owned(),
+                    last: seen.last_words(),
+                });
+            }
+        }
+    }
+}
+
+async fn exists(cluster: &Cluster, workload: &Workload) -> Result<(), LaunchError> {
+    let what = serde_json::json!({"kind": workload.controller.kind().kind, "metadata": {"name": workload.name}});
+    let api = workload.controller.api(&cluster.client, &cluster.namespace);
+    let found = cluster.ask("get", &what, api.get_metadata_opt(&workload.name)).await?;
+    let is_it = found.is_some_and(|found| {
+        found.metadata.uid.as_ref() == Some(&workload.uid) && found.metadata.deletion_timestamp.is_none()
+    });
+    match is_it {
+        true => Ok(()),
+        false => Err(LaunchError::Gone {
+            service: workload.name.clone(),
+        }),
+    }
+}

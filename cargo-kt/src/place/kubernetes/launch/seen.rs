@@ -1,0 +1,145 @@
+//! All that the cluster has said of one launch.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use k8s_openapi::api::core::v1::{ContainerStatus, Event, Pod};
+use tokio::time::Instant;
+
+use super::{CONTAINER, RunningPod, Step};
+use crate::place::kubernetes::Workload;
+
+/// News.
+#[derive(Debug, Clone)]
+pub enum Change {
+    Pod(Box<Pod>),
+    PodGone(String),
+    Event(Box<Event>),
+}
+
+/// An event about the workload, its ReplicaSet or its pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Of the object that it is about.
+    pub uid: String,
+    pub reason: String,
+    pub message: String,
+    pub warning: bool,
+}
+
+#[derive(Debug)]
+pub struct Seen {
+    workload: String,
+    pods: BTreeMap<String, Pod>,
+    events: Vec<Said>,
+    changed: Instant,
+}
+
+impl Seen {
+    pub fn new(workload: &Workload) -> Self {
+        Self {
+            workload: workload.name.clone(),
+            pods: BTreeMap::new(),
+            events: Vec::new(),
+            changed: Instant::now(),
+        }
+    }
+
+    pub fn take(&mut self, change: Change) {
+        match change {
+            Change::Pod(pod) => {
+                let uid = pod.metadata.uid.clone().unwrap_or_default();
+                let before = self.pods.insert(uid, *pod);
+                // A condition's heartbeat is no news.
+                let after = self.pod();
+                let status = |pod: &Pod| pod.status.clone().map(|it| (it.conditions, it.container_statuses));
+                if before.as_ref().map(status) != after.map(status) {
+                    self.changed = Instant::now();
+                }
+            }
+            Change::PodGone(uid) => {
+                self.pods.remove(&uid);
+                self.changed = Instant::now();
+            }
+            Change::Event(event) => self.hear(*event),
+        }
+    }
+
+    fn hear(&mut self, event: Event) {
+        let about = event.involved_object;
+        let name = about.name.unwrap_or_default();
+        // The workload itself, its ReplicaSet `NAME-HASH`, its pod `NAME-HASH-HASH`.
+        let rest = name.strip_prefix(&self.workload);
+        if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-')) {
+            return;
+        }
+        let said = Said {
+            uid: about.uid.unwrap_or_default(),
+            reason: event.reason.unwrap_or_default(),
+            message: event.message.unwrap_or_default(),
+            warning: event.type_.as_deref() == Some("Warning"),
+        };
+        if !self.events.contains(&said) {
+            self.events.push(said);
+        }
+    }
+
+    /// The pod that counts: the newest one that is not on its way out.
+    pub fn pod(&self) -> Option<&Pod> {
+        let staying = self
+            .pods
+            .values()
+            .filter(|pod| pod.metadata.deletion_timestamp.is_none());
+        staying.max_by_key(|pod| pod.metadata.creation_timestamp.as_ref().map(|time| time.0))
+    }
+
+    /// Events about what the pod comes from, and about the pod itself.
+    pub fn events(&self) -> impl DoubleEndedIterator<Item = &Said> {
+        let pod = self.pod().and_then(|pod| pod.metadata.uid.as_deref());
+        let others: Vec<&str> = self.pods.keys().map(String::as_str).filter(|uid| Some(*uid) != pod).collect();
+        // What was said of a former pod is over.
+        self.events.iter().filter(move |said| !others.contains(&&*said.uid))
+    }
+
+    pub fn container(&self) -> Option<&ContainerStatus> {
+        container(self.pod()?)
+    }
+
+    pub fn unchanged_for(&self) -> Duration {
+        self.changed.elapsed()
+    }
+
+    pub fn changed_at(&self) -> Instant {
+        self.changed
+    }
+
+    /// The last that was said at all, warnings first.
+    pub fn last_words(&self) -> Option<String> {
+        let mut events: Vec<&Said> = self.events().collect();
+        events.sort_by_key(|said| said.warning);
+        events.pop().map(|said| said.message.clone())
+    }
+
+    /// The phases that are over.
+    pub fn steps(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        let Some(pod) = self.pod() else {
+            return steps;
+        };
+        if let Some(node) = pod.spec.as_ref().and_then(|spec| spec.node_name.clone()) {
+            steps.push(Step::Scheduled { node });
+        }
+        if let Some(pulled) = self.events().find(|said| said.reason == "Pulled") {
+            let words = pulled.message.clone();
+            steps.push(Step::Pulled { words });
+        }
+        if let Some(pod) = RunningPod::of(pod) {
+            steps.push(Step::Started { pod: pod.name });
+        }
+        steps
+    }
+}
+
+pub fn container(pod: &Pod) -> Option<&ContainerStatus> {
+    let containers = pod.status.as_ref()?.container_statuses.as_ref()?;
+    containers.iter().find(|status| status.name == CONTAINER)
+}

@@ -1,0 +1,41 @@
+//! What the cluster says of a workload, as it says it.
+
+use futures_util::{StreamExt, stream, stream::BoxStream};
+use k8s_openapi::api::core::v1::{Event, Pod};
+use kube::{
+    Api, ResourceExt,
+    runtime::{WatchStreamExt, watcher},
+};
+
+use super::seen::Change;
+use crate::place::kubernetes::{
+    Cluster, Workload,
+    kinds::{MANAGED_BY, MANAGER, NAME},
+};
+
+/// The label selector of a workload's pods.
+pub fn selector(workload: &Workload) -> String {
+    format!("{MANAGED_BY}={MANAGER},{NAME}={}", workload.name)
+}
+
+/// News of the workload's pods, and the namespace's events. Connections that are lost are made again; a right that is missing
+/// only means fewer news.
+pub fn changes(cluster: &Cluster, workload: &Workload) -> BoxStream<'static, Change> {
+    let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+    let config = watcher::Config::default().labels(&selector(workload));
+    let pods = watcher(pods, config).default_backoff().filter_map(async |news| match news.ok()? {
+        watcher::Event::Apply(pod) | watcher::Event::InitApply(pod) => Some(Change::Pod(Box::new(pod))),
+        watcher::Event::Delete(pod) => Some(Change::PodGone(pod.uid().unwrap_or_default())),
+        watcher::Event::Init | watcher::Event::InitDone => None,
+    });
+    let events: Api<Event> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+    let events = watcher(events, watcher::Config::default()).default_backoff().filter_map(async |news| {
+        match news.ok()? {
+            watcher::Event::Apply(event) | watcher::Event::InitApply(event) => {
+                Some(Change::Event(Box::new(event)))
+            }
+            _ => None,
+        }
+    });
+    stream::select(pods, events).boxed()
+}

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use k8s_openapi::api::core::v1::{ContainerStatus, Event, Pod};
+use k8s_openapi::api::{
+    apps::v1::ReplicaSet,
+    core::v1::{ContainerStatus, Event, Pod},
+};
 use tokio::time::Instant;
 
 use super::{CONTAINER, RunningPod, Step};
@@ -13,6 +16,8 @@ use crate::place::kubernetes::Workload;
 pub enum Change {
     Pod(Box<Pod>),
     PodGone(String),
+    /// Something that makes pods for the workload, or for a former one of its name.
+    ReplicaSet(Box<ReplicaSet>),
     Event(Box<Event>),
 }
 
@@ -28,7 +33,8 @@ pub struct Said {
 
 #[derive(Debug)]
 pub struct Seen {
-    workload: String,
+    /// The ids of the workload and of what makes pods for it.
+    makers: Vec<String>,
     pods: BTreeMap<String, Pod>,
     events: Vec<Said>,
     changed: Instant,
@@ -37,7 +43,7 @@ pub struct Seen {
 impl Seen {
     pub fn new(workload: &Workload) -> Self {
         Self {
-            workload: workload.name.clone(),
+            makers: vec![workload.uid.clone()],
             pods: BTreeMap::new(),
             events: Vec::new(),
             changed: Instant::now(),
@@ -60,20 +66,19 @@ impl Seen {
                 self.pods.remove(&uid);
                 self.changed = Instant::now();
             }
+            Change::ReplicaSet(set) => {
+                let owners = set.metadata.owner_references.into_iter().flatten();
+                let ours = owners.into_iter().any(|owner| self.makers.contains(&owner.uid));
+                self.makers.extend(set.metadata.uid.filter(|_| ours));
+            }
             Change::Event(event) => self.hear(*event),
         }
     }
 
     fn hear(&mut self, event: Event) {
-        let about = event.involved_object;
-        let name = about.name.unwrap_or_default();
-        // The workload itself, its ReplicaSet `NAME-HASH`, its pod `NAME-HASH-HASH`.
-        let rest = name.strip_prefix(&self.workload);
-        if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-')) {
-            return;
-        }
+        // Kept for whatever it is about: an object may be heard of before it is seen.
         let said = Said {
-            uid: about.uid.unwrap_or_default(),
+            uid: event.involved_object.uid.unwrap_or_default(),
             reason: event.reason.unwrap_or_default(),
             message: event.message.unwrap_or_default(),
             warning: event.type_.as_deref() == Some("Warning"),
@@ -94,10 +99,10 @@ impl Seen {
 
     /// Events about what the pod comes from, and about the pod itself.
     pub fn events(&self) -> impl DoubleEndedIterator<Item = &Said> {
+        // By their ids: what was said of a former one of the same name is over.
         let pod = self.pod().and_then(|pod| pod.metadata.uid.as_deref());
-        let others: Vec<&str> = self.pods.keys().map(String::as_str).filter(|uid| Some(*uid) != pod).collect();
-        // What was said of a former pod is over.
-        self.events.iter().filter(move |said| !others.contains(&&*said.uid))
+        let about = move |said: &&Said| pod == Some(&*said.uid) || self.makers.contains(&said.uid);
+        self.events.iter().filter(about)
     }
 
     pub fn container(&self) -> Option<&ContainerStatus> {

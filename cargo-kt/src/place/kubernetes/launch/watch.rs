@@ -1,7 +1,10 @@
 //! What the cluster says of a workload, as it says it.
 
 use futures_util::{StreamExt, stream, stream::BoxStream};
-use k8s_openapi::api::core::v1::{Event, Pod};
+use k8s_openapi::api::{
+    apps::v1::ReplicaSet,
+    core::v1::{Event, Pod},
+};
 use kube::{
     Api, ResourceExt,
     runtime::{WatchStreamExt, watcher},
@@ -37,5 +40,11 @@ pub fn changes(cluster: &Cluster, workload: &Workload) -> BoxStream<'static, Cha
             _ => None,
         }
     });
-    stream::select(pods, events).boxed()
+    let sets: Api<ReplicaSet> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+    let config = watcher::Config::default().labels(&selector(workload));
+    let sets = watcher(sets, config).default_backoff().filter_map(async |news| match news.ok()? {
+        watcher::Event::Apply(set) | watcher::Event::InitApply(set) => Some(Change::ReplicaSet(Box::new(set))),
+        _ => None,
+    });
+    stream::select(pods, stream::select(events, sets)).boxed()
 }

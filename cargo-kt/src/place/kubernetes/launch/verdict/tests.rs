@@ -25,8 +25,10 @@ fn nothing(events: &[(&str, &str)]) -> Seen {
         uid: "workload".into(),
     });
     for (reason, message) in events {
+        // What is said before there is a pod is said of the workload.
+        let uid = if *reason == "FailedCreate" { "workload" } else { "pod" };
         let event: Event = serde_json::from_value(json!({
-            "metadata": {}, "involvedObject": {"name": "app-5d-x", "uid": "pod"},
+            "metadata": {}, "involvedObject": {"uid": uid},
             "reason": reason, "message": message, "type": "Warning",
         }))
         .unwrap();
@@ -105,6 +107,18 @@ fn what_the_cluster_does_not_let_be_made_is_refused_by_somebody() {
     assert_eq!(refused("Error creating: pods \"a\" is forbidden: error looking up service account web/x: serviceaccount \"x\" not found"), Refusal::ServiceAccount);
     assert_eq!(refused("Error creating: pods \"a\" is forbidden: maximum cpu usage per Container is 1, but limit is 2"), Refusal::LimitRange);
     assert_eq!(refused("Error creating: admission webhook \"x\" denied the request: no"), Refusal::Admission);
+}
+
+#[test]
+fn what_was_said_of_a_former_workload_of_the_same_name_is_over() {
+    let mut seen = nothing(&[]);
+    let event = json!({"metadata": {}, "involvedObject": {"name": "app", "uid": "former"}, "reason": "FailedCreate", "message": "exceeded quota"});
+    seen.take(Change::Event(Box::new(serde_json::from_value(event).unwrap())));
+    assert!(matches!(verdict(&seen), Verdict::Waiting(_)));
+    // A ReplicaSet that is the workload's may be heard of before it is seen.
+    let set = json!({"metadata": {"uid": "former", "ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "app", "uid": "workload"}]}});
+    seen.take(Change::ReplicaSet(Box::new(serde_json::from_value(set).unwrap())));
+    assert!(matches!(verdict(&seen), Verdict::Failed(Cause::Refused { .. })));
 }
 
 #[test]

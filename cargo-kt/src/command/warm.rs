@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kt::wire::{control::Swapped, manifest::Manifest, state::StateOptions};
+use kt::wire::{control::Swapped, state::StateOptions};
 
 use super::{
     CommandError, replacement,
@@ -23,8 +23,8 @@ use crate::{
         service,
     },
     plan::{CargoOptions, Surroundings},
-    ship,
-    terminal::{Terminal, text},
+    ship::{self, Link, Shipment},
+    terminal::Terminal,
 };
 
 /// A pod that serves exactly what lies here.
@@ -125,7 +125,17 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
         &layouts,
     );
     let states = (wanted.service.states(), &differences);
-    let swapped = swap(terminal, &connected, &manifest, &linked, states).await?;
+    let files = ship::files(&linked).map_err(CommandError::Manifest)?;
+    let former = connected.status.current.as_ref().map(|(_, former)| former);
+    let references = ship::references(former, &manifest, &built.plan.warm_directory());
+    let shipment = Shipment {
+        manifest: &manifest,
+        files: &files,
+        references: &references,
+        // The one place that there is.
+        link: Link::SameMachine,
+    };
+    let swapped = swap(terminal, &connected, &shipment, states).await?;
     report::swapped(terminal, &connected, &swapped, &differences, &lost);
     report::lost(terminal, &connected, &manifest, &swapped);
     Ok(Warm {
@@ -188,8 +198,7 @@ fn layouts(built: &Built, linked: &Linked) -> Result<Vec<StateLayout>, CommandEr
 async fn swap(
     terminal: &Terminal,
     connected: &Connected,
-    manifest: &Manifest,
-    linked: &Linked,
+    shipment: &Shipment<'_>,
     (states, differences): (StateOptions, &Differences),
 ) -> Result<Swapped, CommandError> {
     let started = Instant::now();
@@ -210,38 +219,22 @@ async fn swap(
             source,
         },
     };
-    let files = ship::files(linked).map_err(CommandError::Manifest)?;
+    let manifest = shipment.manifest;
     let (mut bar, mut elapsed) = (None, Duration::ZERO);
     let mut progress = |progress: ship::Progress| {
         bar.get_or_insert_with(|| terminal.progress("Shipping", progress.total))
-            .set(progress.sent);
-        if progress.sent == progress.total {
+            .set(progress.done, progress.sent);
+        if progress.done == progress.total {
             bar = None;
         }
         elapsed = started.elapsed();
     };
-    let swapping = ship::swap(
-        &connected.client,
-        manifest,
-        &files,
-        true,
-        states,
-        &mut progress,
-    );
+    let swapping = ship::swap(&connected.client, shipment, true, states, &mut progress);
     let swapping = watched(connected, terminal, "Migrating", swapping);
     let swapped = connected.unless_silent(swapping).await;
     let (shipped, swapped) = swapped?.map_err(failed)?;
     if shipped.objects > 0 {
-        let objects = text::count(shipped.objects, "object");
-        let all = manifest.objects().count();
-        let (bytes, took) = (text::bytes(shipped.bytes), text::duration(elapsed));
-        terminal.status(
-            "Shipping",
-            format_args!("{objects} of {all} ({bytes}) in {took}"),
-        );
-        let seconds = elapsed.as_secs_f64();
-        let message = serde_json::json!({"objects": shipped.objects, "bytes": shipped.bytes, "seconds": seconds});
-        terminal.json("kt-shipped", &message);
+        report::shipped(terminal, &shipped, manifest.objects().count(), elapsed);
     }
     // The worker says what it found in its own memory; anything else than what was linked would be old code.
     let sent: Vec<_> = manifest

@@ -1,6 +1,12 @@
 //! *ship*: from objects on this machine to a generation that serves there. Sends what the service lacks, and swaps.
+//!
+//! [`upload`] asks what is missing and sends it, [`encode`] finds the shortest form of each object, of which [`send`] sends what
+//! is not there yet. It may not know how the service is reached, but for whether bytes on the way cost more than encoding them.
 
+mod encode;
 mod manifest;
+mod reference;
+mod send;
 mod upload;
 
 use std::{collections::HashMap, time::Duration};
@@ -16,11 +22,31 @@ use kt::wire::{
 
 use crate::terminal::text;
 
+pub use encode::{compress, patch};
 pub use manifest::{files, layers_of, manifest};
+pub use reference::{Reference, References, references};
 pub use upload::{Progress, Shipped, ship};
 
 /// Where each object's file lies here.
 pub type Files = HashMap<ObjectId, Utf8PathBuf>;
+
+/// What lies between here and the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    /// A socket of this machine: it takes the bytes faster than they can be compressed, so they go as they are.
+    SameMachine,
+    /// Anything slower: objects go compressed, as patches where that is shorter.
+    Network,
+}
+
+/// What is to be there.
+#[derive(Debug, Clone, Copy)]
+pub struct Shipment<'a> {
+    pub manifest: &'a Manifest,
+    pub files: &'a Files,
+    pub references: &'a References,
+    pub link: Link,
+}
 
 /// Why a generation did not get there or was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -58,18 +84,17 @@ pub enum ShipError {
 /// If a file cannot be read or sent, or the generation is refused.
 pub async fn swap(
     client: &Client,
-    manifest: &Manifest,
-    files: &Files,
+    shipment: &Shipment<'_>,
     replace_worker: bool,
     states: StateOptions,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<(Shipped, Swapped), ShipError> {
     let request = SwapRequest {
-        manifest: manifest.clone(),
+        manifest: shipment.manifest.clone(),
         replace_worker,
         states,
     };
-    let mut shipped = ship(client, manifest, files, progress).await?;
+    let mut shipped = ship(client, shipment, progress).await?;
     loop {
         let swapped: Result<Swapped, SwapRefused> = client
             .ask(path::SWAP, &request)
@@ -79,7 +104,7 @@ pub async fn swap(
             Ok(swapped) => return Ok((shipped, swapped)),
             // Another `cargo kt` was faster with a generation that did not need them. Once: then something else is wrong.
             Err(SwapRefused::Missing(_)) if !shipped.again => {
-                let more = ship(client, manifest, files, progress).await?;
+                let more = ship(client, shipment, progress).await?;
                 shipped = shipped.and(more);
             }
             Err(refused) => return Err(ShipError::Refused(refused)),

@@ -15,6 +15,8 @@ pub mod manifest;
 pub mod preamble;
 pub mod server;
 pub mod state;
+#[cfg(feature = "host")]
+pub mod upload;
 pub mod worker;
 
 pub use crate::generation::Generation;

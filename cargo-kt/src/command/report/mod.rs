@@ -1,6 +1,7 @@
 //! What `run` and `build` say about a link and a swap.
 
 mod lost;
+mod shipped;
 mod states;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ use kt::wire::{
 use serde::Serialize;
 
 pub(super) use lost::lost;
+pub(super) use shipped::shipped;
 pub(super) use states::{Differences, refusal};
 
 use crate::{

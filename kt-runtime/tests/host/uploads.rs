@@ -1,13 +1,15 @@
+use std::{fs, time::Instant};
+
 use bytes::Bytes;
 use http::Method;
 use kt::wire::{
     ObjectId,
     client::{self, Client, RequestError},
     control::{SwapRefused, path},
-    upload::{Encoding, Head, Missing, Partial, UploadRefused, Wanted},
+    upload::{Encoding, Head, Missing, UploadRefused, Wanted},
 };
 
-use crate::service::{Build, Service, id, soon, upload};
+use crate::service::{Build, PATIENCE, Service, eventually, id, soon, upload};
 
 async fn lacks(control: &Client, objects: &[ObjectId], references: &[ObjectId]) -> Missing {
     let wanted = Wanted {
@@ -175,24 +177,27 @@ async fn what_is_there_of_an_interrupted_upload_is_told() {
     };
     let mut request = client::request(Method::PUT, &format!("{}{}", path::OBJECT, id(&object)));
     head.write(request.headers_mut());
-    let (_answer, mut body) = control.begin(request, false).await.unwrap();
+    let (answer, mut body) = control.begin(request, false).await.unwrap();
     let first = Bytes::copy_from_slice(&object[..300_000]);
     soon(body.send(first, false)).await.unwrap();
+    let objects = service.options.directory.join("objects");
+    let arrived = || {
+        let files = fs::read_dir(&objects).unwrap();
+        let lengths = files.map(|file| file.unwrap().metadata().map_or(0, |data| data.len()));
+        lengths.sum::<u64>() == 300_000
+    };
+    eventually(arrived).await;
     // The stream is reset.
-    drop(body);
-    let partial = |partials: &[Partial]| partials.first().cloned();
-    let found = soon(async {
-        loop {
-            let missing = lacks(&control, &[id(&object)], &[]).await;
-            if let Some(partial) = partial(&missing.objects[0].partials) {
-                break partial;
-            }
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    drop((body, answer));
+    let mut found = None;
+    let deadline = Instant::now() + PATIENCE;
+    while found.is_none() && Instant::now() < deadline {
+        let missing = lacks(&control, &[id(&object)], &[]).await;
+        found = missing.objects[0].partials.first().cloned();
+    }
+    let found = found.expect("it is not told");
     assert_eq!(found.tag, head.tag());
-    assert!((1..=300_000).contains(&found.bytes), "{found:?}");
+    assert_eq!(found.bytes, 300_000);
     let rest = Head {
         offset: found.bytes,
         ..head

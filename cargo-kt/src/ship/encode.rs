@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use camino::{Utf8Path, Utf8PathBuf};
-use kt::wire::{ObjectId, limits, upload::Encoding};
+use kt::wire::{ObjectId, addresses, limits, upload::Encoding};
 use zstd::{
     stream::read,
     zstd_safe::{self, CCtx, CParameter},
@@ -66,9 +66,10 @@ pub(super) fn choose(
         return Ok(encoded);
     };
     let object = std::fs::read(path)?;
-    let patch = patch(&former, &object)?;
-    if patch.len() > object.len() / CLEARLY_SMALLER {
-        let compressed = compress(&object)?;
+    let clearly_smaller = object.len() / CLEARLY_SMALLER;
+    let patch = patch(former, object)?;
+    if patch.len() > clearly_smaller {
+        let compressed = compress(&std::fs::read(path)?)?;
         if compressed.len() <= patch.len() {
             encoded.ready = Some(compressed);
             return Ok(encoded);
@@ -109,11 +110,14 @@ fn read_reference(reference: &Reference) -> Option<Vec<u8>> {
     (ObjectId(*blake3::hash(&former).as_bytes()) == reference.id).then_some(former)
 }
 
-/// What makes `object` of `reference`: a zstd frame, as `zstd --patch-from` writes it.
+/// What makes `object` of `reference`: a zstd frame, as `zstd --patch-from` writes it of files whose
+/// [addresses are settled](addresses).
 ///
 /// # Errors
 /// If zstd has no memory.
-pub fn patch(reference: &[u8], object: &[u8]) -> io::Result<Vec<u8>> {
+pub fn patch(mut reference: Vec<u8>, mut object: Vec<u8>) -> io::Result<Vec<u8>> {
+    addresses::settle(&mut reference);
+    addresses::settle(&mut object);
     let mut context = context(PATCH_LEVEL)?;
     // The window must reach from the object's end to the reference's beginning.
     let both = (reference.len() + object.len()).max(1 << 17) as u64;
@@ -124,9 +128,9 @@ pub fn patch(reference: &[u8], object: &[u8]) -> io::Result<Vec<u8>> {
         let entries = (reference.len() as u64).clamp(1 << 17, 1 << 20);
         set(&mut context, CParameter::HashLog(log2(entries)))?;
     }
-    context.ref_prefix(reference).map_err(error)?;
+    context.ref_prefix(&reference).map_err(error)?;
     let mut patch = Vec::with_capacity(zstd_safe::compress_bound(object.len()));
-    context.compress2(&mut patch, object).map_err(error)?;
+    context.compress2(&mut patch, &object).map_err(error)?;
     Ok(patch)
 }
 

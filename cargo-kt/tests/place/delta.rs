@@ -123,6 +123,26 @@ async fn an_edit_costs_what_differs_and_serves() {
 }
 
 #[tokio::test]
+async fn a_patch_of_an_elf_file_whose_addresses_moved_is_that_file() {
+    let user = User::new();
+    let connected = user.start("alice-app").await;
+    // Small, and with symbols, relocations, unwind tables and code.
+    let old = fs::read("/bin/sh").unwrap();
+    let mut new = old.clone();
+    for at in (5000..new.len()).step_by(20_000) {
+        new[at] ^= 0xff;
+    }
+    let (first, second) = (program(&user, "one", &old), program(&user, "two", &new));
+    ship(&connected.client, &first, &References::new())
+        .await
+        .unwrap();
+    let references = reference(&new, id(&old), &first.1);
+    let shipped = ship(&connected.client, &second, &references).await.unwrap();
+    assert_eq!((shipped.objects, shipped.patched), (1, 1));
+    assert_eq!(stored(&user, &new), Some(new));
+}
+
+#[tokio::test]
 async fn without_what_a_patch_refers_to_the_object_goes_whole() {
     let user = User::new();
     let connected = user.start("alice-app").await;
@@ -307,4 +327,39 @@ async fn many_who_send_the_same_at_once_all_succeed() {
         shipped.unwrap().unwrap();
     }
     assert_eq!(stored(&user, &bytes), Some(bytes));
+}
+
+#[tokio::test]
+#[ignore = "measures, for docs/design/delta.md: run it alone, with --nocapture"]
+async fn what_encoding_costs_where_bytes_cost_nothing() {
+    const MEBI: usize = 1 << 20;
+    for (name, length) in [("an edit", 2 * MEBI), ("a first upload", 24 * MEBI)] {
+        for link in [Link::SameMachine, Link::Network] {
+            let user = User::new();
+            let connected = user.start("alice-app").await;
+            let old = object(1, length);
+            let first = program(&user, "one", &old);
+            let mut references = References::new();
+            let mut new = old.clone();
+            new.splice(400_000..400_010, *b"another string");
+            if name == "an edit" {
+                ship(&connected.client, &first, &references).await.unwrap();
+                references = reference(&new, id(&old), &first.1);
+            }
+            let (build, files) = program(&user, "two", &new);
+            let shipment = Shipment {
+                manifest: &build.manifest,
+                files: &files,
+                references: &references,
+                link,
+            };
+            let begun = std::time::Instant::now();
+            let shipped = ship::ship(&connected.client, &shipment, &mut |_| {}).await;
+            let took = begun.elapsed();
+            println!(
+                "{name} of {length} bytes, {link:?}: {} bytes in {took:.1?}",
+                shipped.unwrap().sent
+            );
+        }
+    }
 }

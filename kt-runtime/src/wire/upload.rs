@@ -29,7 +29,8 @@ pub enum Encoding {
     Identity,
     /// A zstd frame (RFC 8878).
     Zstd { recipe: String },
-    /// A zstd frame that copies from another object of the store, as `zstd --patch-from` makes it.
+    /// A zstd frame that copies from another object of the store, as `zstd --patch-from` makes it, of both with their
+    /// [addresses settled](super::addresses).
     Patch { reference: ObjectId, recipe: String },
 }
 

@@ -16,7 +16,7 @@ use super::{
     StoreError,
     error::{failed, written},
 };
-use crate::wire::{ObjectId, limits};
+use crate::wire::{ObjectId, addresses, limits};
 
 /// Bytes that are decoded at once.
 const PIECE: usize = 128 << 10;
@@ -175,7 +175,8 @@ pub(super) fn patch(
             .map(|_| bytes)
             .map_err(|error| failed("read", path, error))
     };
-    let former = read(&mut reference)?;
+    let mut former = read(&mut reference)?;
+    addresses::settle(&mut former);
     encoded
         .rewind()
         .map_err(|error| failed("read", path, error))?;
@@ -192,6 +193,7 @@ pub(super) fn patch(
     decoded.map_err(|code| {
         StoreError::Undecodable(zstd_safe::get_error_name(code).to_ascii_lowercase())
     })?;
+    addresses::unsettle(&mut object);
     sink.write(&object)
 }
 

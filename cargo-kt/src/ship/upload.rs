@@ -40,7 +40,7 @@ pub struct Shipped {
     pub resumed: usize,
     /// Objects that were there already.
     pub present: usize,
-    pub(super) again: bool,
+    pub(crate) again: bool,
 }
 
 impl Shipped {

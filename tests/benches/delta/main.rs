@@ -49,8 +49,11 @@ const CRATES: [(&str, &str); 3] = [
     ("records", "records/src/lib.rs"),
 ];
 
+/// A line of a run that has this number.
+type Line = fn(u32) -> String;
+
 /// One after the other in each crate: what stands in the place of `let edition = 0;`.
-const EDITS: [(&str, fn(u32) -> String); 4] = [
+const EDITS: [(&str, Line); 4] = [
     ("before", |edition| format!("let edition = {edition};")),
     ("a number", |edition| {
         format!("let edition = {};", edition + 1)
@@ -221,5 +224,5 @@ fn timed(encode: impl Fn() -> std::io::Result<Vec<u8>>) -> (usize, f64) {
         length = encode().expect("zstd encodes").len();
         times.push(begun.elapsed().as_secs_f64() * 1e3);
     }
-    (length, median(times.into_iter()))
+    (length, median(times))
 }

@@ -5,12 +5,13 @@
 
 use std::time::Duration;
 
-use kt::wire::{Generation, manifest::Manifest};
+use kt::wire::{control::Numbers, manifest::Manifest};
 use tokio::time::sleep;
 
+use super::{CommandError, warm::Warm};
 use crate::{
-    place::{Connected, Dirs, PlaceError, kubernetes},
-    ship::Files,
+    place::{self, Connected, Dirs, kubernetes},
+    ship::{self, Files, Order, References, Shipment},
     terminal::Terminal,
 };
 
@@ -19,44 +20,84 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// What the service served when the program started.
 pub(super) struct Keeper {
-    pub(super) dirs: Dirs,
-    pub(super) spec: kubernetes::ServiceSpec,
-    pub(super) manifest: Manifest,
-    pub(super) files: Files,
-    pub(super) generation: Generation,
-    pub(super) terminal: Terminal,
+    dirs: Dirs,
+    spec: kubernetes::ServiceSpec,
+    connected: Connected,
+    manifest: Manifest,
+    files: Files,
+    at_least: Numbers,
+    terminal: Terminal,
 }
 
 impl Keeper {
+    /// One for a service that may be replaced; a host on this machine is not.
+    pub(super) fn of(warm: &Warm, terminal: &Terminal) -> Option<Self> {
+        let place::Wanted::Kubernetes(spec) = &warm.place else {
+            return None;
+        };
+        Some(Self {
+            dirs: warm.dirs.clone(),
+            spec: (**spec).clone(),
+            connected: warm.connected.clone(),
+            manifest: warm.manifest.clone(),
+            files: warm.files.clone(),
+            at_least: Numbers::after(&warm.swapped),
+            terminal: terminal.clone(),
+        })
+    }
+
     /// Goes on until the service has ended. To be dropped with the program.
-    pub(super) async fn keep(self, mut connected: Connected) {
+    pub(super) async fn keep(mut self) {
         loop {
-            connected.ended().await;
-            connected = loop {
+            self.connected.ended().await;
+            loop {
                 match self.again().await {
-                    Ok(Some(connected)) => break connected,
+                    Ok(true) => break,
                     // Ended on purpose, or its time was up: calls say so themselves.
-                    Ok(None) => return,
+                    Ok(false) => return,
                     Err(error) => {
-                        self.terminal.detail("Waiting", format_args!("for {}: {error}", connected.service));
+                        let service = &self.connected.service;
+                        self.terminal
+                            .detail("Waiting", format_args!("for {service}: {error}"));
                         sleep(PAUSE).await;
                     }
                 }
-            };
+            }
         }
     }
 
-    async fn again(&self) -> Result<Option<Connected>, PlaceError> {
-        let Some(connected) = kubernetes::find(&self.dirs, &self.spec, &|_| {}).await? else {
-            return Ok(None);
+    /// Connects again and brings what is missing. False if the service is gone.
+    async fn again(&mut self) -> Result<bool, CommandError> {
+        let found = kubernetes::find(&self.dirs, &self.spec, &|_| {}).await?;
+        let Some(connected) = found else {
+            return Ok(false);
         };
-        if connected.status.current.is_some() {
-            return Ok(Some(connected));
+        if connected.status.current.is_none() {
+            let service = &connected.service;
+            self.terminal.warning(format_args!(
+                "the pod of {service} was replaced: its worker and state are gone; bringing the program to the new one"
+            ));
+            let shipment = Shipment {
+                manifest: &self.manifest,
+                files: &self.files,
+                references: &References::default(),
+                link: connected.link(),
+            };
+            let order = Order {
+                replace_worker: true,
+                at_least: Some(self.at_least),
+                ..Order::default()
+            };
+            let mut nobody_looks = |_| {};
+            let shipping = ship::swap(&connected.client, &shipment, order, &mut nobody_looks);
+            let shipped = connected.unless_silent(shipping).await?;
+            let (_, swapped) = shipped.map_err(|source| CommandError::Ship {
+                service: service.clone(),
+                source,
+            })?;
+            self.at_least = Numbers::after(&swapped);
         }
-        self.terminal.warning(format_args!(
-            "the pod of {} was replaced: its worker and state are gone",
-            connected.service
-        ));
-        Ok(Some(connected))
+        self.connected = connected;
+        Ok(true)
     }
 }

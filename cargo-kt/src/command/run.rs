@@ -12,6 +12,7 @@ use kt::wire::{
 use super::{
     CommandError,
     driver::{self, ConfigFile, Invocation},
+    keeper::Keeper,
     start, terminal,
     warm::{Wanted, Warm, warm},
 };
@@ -82,6 +83,7 @@ pub(super) fn run(args: RunArgs) -> ExitCode {
 
 /// Runs the program against the pod.
 async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCode, CommandError> {
+    let keeper = Keeper::of(&warm, terminal);
     let Warm {
         surroundings,
         built,
@@ -89,6 +91,7 @@ async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCo
         connected,
         swapped,
         run,
+        ..
     } = warm;
     let program = built.plan.program.name.clone();
     let folder = connected.socket.parent().unwrap_or(Path::new("/"));
@@ -150,8 +153,12 @@ async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCo
         config: &config,
         environment: &environment,
     };
-    let status = driver::run(invocation)
-        .await
+    let keeping = keeper.map(|keeper| tokio::spawn(keeper.keep()));
+    let status = driver::run(invocation).await;
+    if let Some(keeping) = keeping {
+        keeping.abort();
+    }
+    let status = status
         .map_err(|source| CommandError::Start { program, source })?;
     answering.abort();
     let _ = std::fs::remove_file(&symbolizer);

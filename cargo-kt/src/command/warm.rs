@@ -27,8 +27,8 @@ use crate::{
         self, Connected, Dirs, Opening, kubernetes, local::ServiceSpec, service,
     },
     plan::{CargoOptions, Plan, Surroundings},
-    ship,
-    terminal::{Terminal, text},
+    ship::{self, Files, Order, Shipment},
+    terminal::Terminal,
 };
 
 /// A pod that serves exactly what lies here.
@@ -39,6 +39,10 @@ pub(super) struct Warm {
     pub(super) linked: Linked,
     pub(super) connected: Connected,
     pub(super) swapped: Swapped,
+    pub(super) manifest: Manifest,
+    pub(super) files: Files,
+    pub(super) dirs: Dirs,
+    pub(super) place: place::Wanted,
     /// What the driver is told of this run.
     pub(super) run: Run,
 }
@@ -141,7 +145,16 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
     );
     let states = (wanted.service.states(), &differences);
     let swapping = clock.elapsed();
-    let swapped = swap(terminal, &connected, &manifest, &linked, states).await?;
+    let files = ship::files(&linked).map_err(CommandError::Manifest)?;
+    let former = connected.status.current.as_ref().map(|(_, former)| former);
+    let references = ship::references(former, &manifest, &built.plan.warm_directory());
+    let shipment = Shipment {
+        manifest: &manifest,
+        files: &files,
+        references: &references,
+        link: connected.link(),
+    };
+    let swapped = swap(terminal, &connected, &shipment, states).await?;
     clock.phase("ship and swap", swapping);
     report::swapped(terminal, &connected, &swapped, &differences, &lost);
     report::lost(terminal, &connected, &manifest, &swapped);
@@ -150,6 +163,10 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
         built,
         linked,
         run: run(&clock, &connected, &swapped),
+        manifest,
+        files,
+        dirs,
+        place,
         connected,
         swapped,
     })
@@ -227,8 +244,7 @@ fn layouts(built: &Built, linked: &Linked) -> Result<Vec<StateLayout>, CommandEr
 async fn swap(
     terminal: &Terminal,
     connected: &Connected,
-    manifest: &Manifest,
-    linked: &Linked,
+    shipment: &Shipment<'_>,
     (states, differences): (StateOptions, &Differences),
 ) -> Result<Swapped, CommandError> {
     let started = Instant::now();
@@ -249,38 +265,27 @@ async fn swap(
             source,
         },
     };
-    let files = ship::files(linked).map_err(CommandError::Manifest)?;
+    let manifest = shipment.manifest;
     let (mut bar, mut elapsed) = (None, Duration::ZERO);
     let mut progress = |progress: ship::Progress| {
         bar.get_or_insert_with(|| terminal.progress("Shipping", progress.total))
-            .set(progress.sent);
-        if progress.sent == progress.total {
+            .set(progress.done, progress.sent);
+        if progress.done == progress.total {
             bar = None;
         }
         elapsed = started.elapsed();
     };
-    let swapping = ship::swap(
-        &connected.client,
-        manifest,
-        &files,
-        true,
+    let order = Order {
+        replace_worker: true,
         states,
-        &mut progress,
-    );
+        at_least: None,
+    };
+    let swapping = ship::swap(&connected.client, shipment, order, &mut progress);
     let swapping = watched(connected, terminal, "Migrating", swapping);
     let swapped = connected.unless_silent(swapping).await;
     let (shipped, swapped) = swapped?.map_err(failed)?;
     if shipped.objects > 0 {
-        let objects = text::count(shipped.objects, "object");
-        let all = manifest.objects().count();
-        let (bytes, took) = (text::bytes(shipped.bytes), text::duration(elapsed));
-        terminal.status(
-            "Shipping",
-            format_args!("{objects} of {all} ({bytes}) in {took}"),
-        );
-        let seconds = elapsed.as_secs_f64();
-        let message = serde_json::json!({"objects": shipped.objects, "bytes": shipped.bytes, "seconds": seconds});
-        terminal.json("kt-shipped", &message);
+        report::shipped(terminal, &shipped, manifest.objects().count(), elapsed);
     }
     // The worker says what it found in its own memory; anything else than what was linked would be old code.
     let sent: Vec<_> = manifest

@@ -139,16 +139,17 @@ fn record_path(layer: &Utf8Path) -> Utf8PathBuf {
 
 /// Where a layer lies: layer 0 beside its launcher.
 fn layer_path(linker: &Linker<'_>, soname: &str, is_first: bool) -> Utf8PathBuf {
-    let hash = soname
-        .trim_end_matches(".so")
-        .rsplit('-')
-        .next()
-        .unwrap_or(soname);
     if is_first {
-        linker.warm.bases().join(hash).join(soname)
+        first_layer(&linker.warm, soname)
     } else {
         linker.warm.layers().join(soname)
     }
+}
+
+pub(super) fn first_layer(warm: &warm::Warm, soname: &str) -> Utf8PathBuf {
+    let stem = soname.trim_end_matches(".so");
+    let hash = stem.rsplit('-').next().unwrap_or(soname);
+    warm.bases().join(hash).join(soname)
 }
 
 fn known_layer(linker: &Linker<'_>, wanted: &ExistingLayer) -> Option<LinkedLayer> {

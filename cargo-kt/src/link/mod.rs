@@ -101,6 +101,21 @@ pub fn link(
     Ok(linked)
 }
 
+/// Where the crate object or layer of this soname lies, if it is still kept from this link or an earlier one.
+pub fn kept(warm: &Utf8Path, soname: &str) -> Option<Utf8PathBuf> {
+    let folders = warm::Warm::new(warm);
+    // The name may come from another machine.
+    if Utf8Path::new(soname).file_name() != Some(soname) {
+        return None;
+    }
+    let places = [
+        folders.objects().join(soname),
+        base::first_layer(&folders, soname),
+        folders.layers().join(soname),
+    ];
+    places.into_iter().find(|path| path.is_file())
+}
+
 /// A hash over everything that `link` looks at, by the files' stamps: cheap, and the same only for unchanged input.
 fn key(compiled: &Compiled, existing: &[ExistingLayer]) -> Result<String, LinkError> {
     let mut name = Name::new("link");

@@ -21,6 +21,7 @@ use tokio::{
 };
 
 use super::{PlaceError, PlaceName, alive::Alive};
+use crate::ship::Link;
 
 /// How long a host may take to answer a question that needs no work: it asks its worker first.
 const ANSWER: Duration = limits::HANDSHAKE.saturating_add(limits::STATUS);
@@ -59,6 +60,14 @@ impl Connected {
     /// If it does.
     pub async fn unless_silent<T>(&self, work: impl Future<Output = T>) -> Result<T, PlaceError> {
         self.alive.unless_silent(work).await
+    }
+
+    /// What lies between here and the service.
+    pub fn link(&self) -> Link {
+        match self.place {
+            PlaceName::Local => Link::SameMachine,
+            PlaceName::Kubernetes { .. } => Link::Network,
+        }
     }
 
     /// Resolves when the connection is over, in whatever way.

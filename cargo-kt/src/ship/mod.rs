@@ -1,6 +1,12 @@
 //! *ship*: from objects on this machine to a generation that serves there. Sends what the service lacks, and swaps.
+//!
+//! [`upload`] asks what is missing and sends it, [`encode`] finds the shortest form of each object, of which [`send`] sends what
+//! is not there yet. It may not know how the service is reached, but for whether bytes on the way cost more than encoding them.
 
+mod encode;
 mod manifest;
+mod reference;
+mod send;
 mod upload;
 
 use std::{collections::HashMap, time::Duration};
@@ -9,18 +15,48 @@ use camino::Utf8PathBuf;
 use kt::wire::{
     ObjectId,
     client::{Client, RequestError},
-    control::{SwapRefused, SwapRequest, Swapped, path},
+    control::{Numbers, SwapRefused, SwapRequest, Swapped, path},
     manifest::Manifest,
     state::StateOptions,
 };
 
 use crate::terminal::text;
 
+pub use encode::{compress, patch};
 pub use manifest::{files, layers_of, manifest};
+pub use reference::{Reference, References, references};
 pub use upload::{Progress, Shipped, ship};
 
 /// Where each object's file lies here.
 pub type Files = HashMap<ObjectId, Utf8PathBuf>;
+
+/// What lies between here and the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    /// A socket of this machine: it takes the bytes faster than they can be compressed, so they go as they are.
+    SameMachine,
+    /// Anything slower: objects go compressed, as patches where that is shorter.
+    Network,
+}
+
+/// What is to be there.
+#[derive(Debug, Clone, Copy)]
+pub struct Shipment<'a> {
+    pub manifest: &'a Manifest,
+    pub files: &'a Files,
+    pub references: &'a References,
+    pub link: Link,
+}
+
+/// How it is to become what serves.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Order {
+    /// A running worker that cannot load it may be replaced, its state lost.
+    pub replace_worker: bool,
+    pub states: StateOptions,
+    /// The least numbers to be given out, where the service may have forgotten those it gave out before.
+    pub at_least: Option<Numbers>,
+}
 
 /// Why a generation did not get there or was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -58,19 +94,17 @@ pub enum ShipError {
 /// If a file cannot be read or sent, or the generation is refused.
 pub async fn swap(
     client: &Client,
-    manifest: &Manifest,
-    files: &Files,
-    replace_worker: bool,
-    states: StateOptions,
+    shipment: &Shipment<'_>,
+    order: Order,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<(Shipped, Swapped), ShipError> {
     let request = SwapRequest {
-        manifest: manifest.clone(),
-        replace_worker,
-        states,
-        at_least: None,
+        manifest: shipment.manifest.clone(),
+        replace_worker: order.replace_worker,
+        states: order.states,
+        at_least: order.at_least,
     };
-    let mut shipped = ship(client, manifest, files, progress).await?;
+    let mut shipped = ship(client, shipment, progress).await?;
     loop {
         let swapped: Result<Swapped, SwapRefused> = client
             .ask(path::SWAP, &request)
@@ -80,7 +114,7 @@ pub async fn swap(
             Ok(swapped) => return Ok((shipped, swapped)),
             // Another `cargo kt` was faster with a generation that did not need them. Once: then something else is wrong.
             Err(SwapRefused::Missing(_)) if !shipped.again => {
-                let more = ship(client, manifest, files, progress).await?;
+                let more = ship(client, shipment, progress).await?;
                 shipped = shipped.and(more);
             }
             Err(refused) => return Err(ShipError::Refused(refused)),

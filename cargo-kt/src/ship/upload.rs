@@ -1,38 +1,46 @@
-use std::{fs::File, io::Read};
+//! All objects that the service lacks, a few at a time.
 
-use bytes::Bytes;
-use camino::Utf8PathBuf;
-use http::{Method, header::CONTENT_LENGTH};
 use kt::wire::{
     ObjectId,
-    client::{self, Client, RequestError},
+    client::Client,
     control::path,
-    manifest::Manifest,
+    upload::{Missing, MissingObject, Wanted},
 };
 use tokio::{sync::mpsc, task::JoinSet};
 
-use super::{Files, ShipError};
+use super::{
+    ShipError, Shipment,
+    send::{Sending, Sent, Step},
+};
 
-/// Objects that are sent at once: enough to hide reading and hashing behind sending.
+/// Objects that are sent at once: enough to hide reading, encoding and hashing behind sending.
 const STREAMS: usize = 3;
-/// Bytes that are read at once.
-const PIECE: usize = 256 << 10;
 
 /// How far the sending is, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
-    pub sent: u64,
+    /// Of the objects, as they are.
+    pub done: u64,
     pub total: u64,
+    /// Over the connection, encoded.
+    pub sent: u64,
 }
 
 /// What was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Shipped {
     pub objects: usize,
+    /// Of the objects, as they are.
     pub bytes: u64,
+    /// Over the connection, encoded; without what was there of interrupted uploads.
+    pub sent: u64,
+    /// Objects that were sent as patches.
+    pub patched: usize,
+    /// Objects of which something was there already.
+    pub resumed: usize,
     /// Objects that were there already.
     pub present: usize,
-    pub(super) again: bool,
+    pub(crate) again: bool,
 }
 
 impl Shipped {
@@ -40,6 +48,9 @@ impl Shipped {
         Self {
             objects: self.objects + more.objects,
             bytes: self.bytes + more.bytes,
+            sent: self.sent + more.sent,
+            patched: self.patched + more.patched,
+            resumed: self.resumed + more.resumed,
             present: self.present,
             again: true,
         }
@@ -52,121 +63,90 @@ impl Shipped {
 /// If a file cannot be read, or the service does not take it.
 pub async fn ship(
     client: &Client,
-    manifest: &Manifest,
-    files: &Files,
+    shipment: &Shipment<'_>,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Shipped, ShipError> {
-    let mut wanted: Vec<ObjectId> = manifest.objects().map(|object| object.id).collect();
-    wanted.sort_unstable();
-    wanted.dedup();
-    let missing: Vec<ObjectId> = client
+    let manifest = shipment.manifest;
+    let mut objects: Vec<ObjectId> = manifest.objects().map(|object| object.id).collect();
+    objects.sort_unstable();
+    objects.dedup();
+    let all = objects.len();
+    let references = shipment.references.values();
+    let wanted = Wanted {
+        objects,
+        references: references.map(|reference| reference.id).collect(),
+    };
+    let missing: Missing = client
         .ask(path::MISSING, &wanted)
         .await
         .map_err(ShipError::Request)?;
     let mut waiting = Vec::new();
-    for id in &missing {
-        let Some(object) = manifest.objects().find(|object| object.id == *id) else {
+    let (steps, mut made) = mpsc::unbounded_channel();
+    for MissingObject { id, partials } in missing.objects {
+        let Some(object) = manifest.objects().find(|object| object.id == id) else {
             continue;
         };
-        let path = files.get(id).ok_or_else(|| ShipError::NoFile {
+        let path = shipment.files.get(&id).ok_or_else(|| ShipError::NoFile {
             name: object.name.clone(),
         })?;
-        waiting.push((object.size, *id, path.clone()));
+        let reference = shipment.references.get(&id);
+        let sending = Sending {
+            client: client.clone(),
+            id,
+            path: path.clone(),
+            link: shipment.link,
+            reference: reference
+                .filter(|reference| missing.references.contains(&reference.id))
+                .cloned(),
+            partials,
+            steps: steps.clone(),
+        };
+        waiting.push((object.size, sending));
     }
+    drop(steps);
     // Largest last, where it is taken from first: the others fit beside it.
-    waiting.sort_unstable();
-    let total = waiting.iter().map(|(size, ..)| size).sum();
-    let shipped = Shipped {
+    waiting.sort_unstable_by_key(|(size, sending)| (*size, sending.id));
+    let bytes = waiting.iter().map(|(size, _)| size).sum();
+    let mut shipped = Shipped {
         objects: waiting.len(),
-        bytes: total,
-        present: wanted.len() - waiting.len(),
-        again: false,
+        bytes,
+        present: all - waiting.len(),
+        ..Shipped::default()
+    };
+    let mut counted = Progress {
+        total: bytes,
+        ..Progress::default()
+    };
+    let mut count = |step: Step| {
+        counted.done += step.covered;
+        counted.sent += step.sent;
+        progress(counted);
+        counted.sent
     };
 
-    let (pieces, mut sent_pieces) = mpsc::unbounded_channel();
     // Dropped on an error, it ends the others.
     let mut sending = JoinSet::new();
-    let mut sent = 0;
     loop {
         while sending.len() < STREAMS
-            && let Some((_, id, path)) = waiting.pop()
+            && let Some((_, object)) = waiting.pop()
         {
-            sending.spawn(upload(client.clone(), id, path, pieces.clone()));
+            sending.spawn(object.run());
         }
         tokio::select! {
-            Some(length) = sent_pieces.recv() => {
-                sent += length;
-                progress(Progress { sent, total });
-            }
+            Some(step) = made.recv() => shipped.sent = count(step),
             done = sending.join_next() => match done {
                 None => break,
-                Some(Ok(done)) => done?,
+                Some(Ok(done)) => {
+                    let Sent { patched, resumed } = done?;
+                    shipped.patched += usize::from(patched);
+                    shipped.resumed += usize::from(resumed);
+                }
                 Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
             },
         }
     }
-    while let Ok(length) = sent_pieces.try_recv() {
-        sent += length;
-        progress(Progress { sent, total });
+    while let Ok(step) = made.try_recv() {
+        shipped.sent = count(step);
     }
     Ok(shipped)
-}
-
-async fn upload(
-    client: Client,
-    id: ObjectId,
-    path: Utf8PathBuf,
-    pieces: mpsc::UnboundedSender<u64>,
-) -> Result<(), ShipError> {
-    let read = |source| ShipError::Read {
-        path: path.clone(),
-        source,
-    };
-    let refused = |source| ShipError::Upload {
-        path: path.clone(),
-        source,
-    };
-    let mut file = File::open(&path).map_err(read)?;
-    let length = file.metadata().map_err(read)?.len();
-    let mut request = client::request(Method::PUT, &format!("{}{id}", path::OBJECT));
-    request.headers_mut().insert(CONTENT_LENGTH, length.into());
-    let (head, mut body) = client
-        .begin(request, false)
-        .await
-        .map_err(|error| refused(RequestError::Http(error)))?;
-    let sending = async {
-        loop {
-            let mut piece = vec![0; PIECE];
-            let read_piece = tokio::task::spawn_blocking(move || {
-                let length = file.read(&mut piece)?;
-                piece.truncate(length);
-                std::io::Result::Ok((file, piece))
-            });
-            let (back, piece) = read_piece
-                .await
-                .map_err(std::io::Error::other)
-                .flatten()
-                .map_err(read)?;
-            file = back;
-            let length = piece.len();
-            // A failure here is the answer's business: a service that refuses stops reading.
-            if body.send(Bytes::from(piece), length == 0).await.is_err() || length == 0 {
-                return Ok(());
-            }
-            // Nobody counts any more if another upload failed.
-            let _ = pieces.send(length as u64);
-        }
-    };
-    let answering = async {
-        let response = head.await.map_err(RequestError::Http)?;
-        Client::answer(response).await.map(drop)
-    };
-    tokio::pin!(sending, answering);
-    // A refusal may come long before the end of the body.
-    tokio::select! {
-        biased;
-        answer = &mut answering => return answer.map_err(refused),
-        sent = &mut sending => sent?,
-    }
-    answering.await.map_err(refused)
 }

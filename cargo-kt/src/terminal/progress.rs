@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::text;
+
 /// What is over sooner needs no bar.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -20,7 +22,7 @@ impl Progress {
     pub(super) fn new(verb: &'static str, total: u64, allowed: bool) -> Self {
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
         let style = ProgressStyle::with_template(
-            "{prefix:>12.green.bold} [{bar:25}] {bytes}/{total_bytes}",
+            "{prefix:>12.green.bold} [{bar:25}] {bytes}/{total_bytes}{msg}",
         );
         bar.set_style(
             style
@@ -36,13 +38,17 @@ impl Progress {
         }
     }
 
-    /// So many bytes are done.
-    pub fn set(&self, done: u64) {
+    /// So many bytes are done, by sending so many; the bar says how many those are if they are fewer.
+    pub fn set(&self, done: u64, sent: u64) {
         let due = self.allowed && self.started.elapsed() >= PATIENCE;
         if due && !self.shown.swap(true, std::sync::atomic::Ordering::Relaxed) {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
         self.bar.set_position(done);
+        if sent < done {
+            self.bar
+                .set_message(format!(", {} sent", text::bytes(sent)));
+        }
     }
 }
 

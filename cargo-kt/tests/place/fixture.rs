@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cargo_kt::place::{self, Connected, Dirs, Environment, ServiceSpec, connect_or_start};
+use cargo_kt::place::{
+    self, Connected, Dirs, Environment, Places,
+    local::{ServiceSpec, connect_or_start},
+};
 use kt::host::{self, HostOptions};
 use tempfile::TempDir;
 
@@ -73,12 +76,13 @@ impl User {
 
     /// Names of the services that live.
     pub async fn names(&self) -> Vec<String> {
-        let services = place::list(&self.dirs).await.unwrap();
+        let services = Places::new(self.dirs.clone(), None).list(false).await.unwrap();
         services.into_iter().map(|service| service.name).collect()
     }
 
     pub async fn down(&self, name: &str) -> Result<(), place::PlaceError> {
-        place::down(&self.dirs, name, Duration::from_millis(100)).await
+        Places::new(self.dirs.clone(), None)
+            .down(name, Duration::from_millis(100)).await
     }
 }
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use cargo_kt::place::{self, PlaceError, connect_or_start, service};
+use cargo_kt::place::{PlaceError, Places, local::connect_or_start, service};
 use kt::wire::{VERSION, control::LogFrom};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -125,7 +125,7 @@ async fn a_host_of_another_version_is_named_with_the_way_out() {
     for expected in ["9.8.7", VERSION, "cargo kt down alice-app"] {
         assert!(text.contains(expected), "{text}");
     }
-    let listed = place::list(&user.dirs).await.unwrap();
+    let listed = Places::new(user.dirs.clone(), None).list(false).await.unwrap();
     assert_eq!(listed.len(), 1);
     host.abort();
 }
@@ -170,7 +170,8 @@ async fn the_log_outlives_its_service() {
     std::fs::create_dir_all(&logs).unwrap();
     std::fs::write(logs.join(format!("{:020}", 0)), "printed\n").unwrap();
     let show = async || {
-        let mut logs = place::logs(&user.dirs, "alice-app", LogFrom::Start, false)
+        let mut logs = Places::new(user.dirs.clone(), None)
+            .logs("alice-app", LogFrom::Start, false)
             .await
             .unwrap();
         let mut text = Vec::new();

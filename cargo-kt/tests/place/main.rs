@@ -3,6 +3,7 @@
 
 #[path = "../../../kt-runtime/tests/host/build.rs"]
 mod build;
+mod delta;
 mod fixture;
 mod local;
 mod ship;

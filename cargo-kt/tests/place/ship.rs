@@ -1,8 +1,12 @@
 use std::fs::File;
 
 use camino::Utf8PathBuf;
-use cargo_kt::ship::{self, Files, Progress, ShipError};
-use kt::wire::{Generation, client::RequestError, control::SwapRefused, state::StateOptions};
+use cargo_kt::ship::{self, Order, Files, Link, Progress, References, ShipError, Shipment, Shipped};
+use kt::wire::{
+    Generation,
+    client::{Client, RequestError},
+    control::{SwapRefused, Swapped},
+};
 
 use crate::{
     build::{Build, id},
@@ -20,6 +24,37 @@ fn files(user: &User, build: &Build) -> Files {
     build.files.iter().map(put).collect()
 }
 
+/// Sends as it is sent on one machine.
+async fn ship_here(
+    client: &Client,
+    build: &Build,
+    files: &Files,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Shipped, ShipError> {
+    let references = References::new();
+    ship::ship(client, &here(build, files, &references), progress).await
+}
+
+async fn swap_here(
+    client: &Client,
+    build: &Build,
+    files: &Files,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<(Shipped, Swapped), ShipError> {
+    let references = References::new();
+    let shipment = here(build, files, &references);
+    ship::swap(client, &shipment, Order::default(), progress).await
+}
+
+fn here<'a>(build: &'a Build, files: &'a Files, references: &'a References) -> Shipment<'a> {
+    Shipment {
+        manifest: &build.manifest,
+        files,
+        references,
+        link: Link::SameMachine,
+    }
+}
+
 fn large(code: &str) -> Build {
     let mut build = Build::new("app", code);
     let bytes = vec![7; 5 << 20];
@@ -35,12 +70,10 @@ async fn only_what_is_missing_is_sent_and_the_generation_serves() {
     let connected = user.start("alice-app").await;
     let build = large("one");
     let mut seen: Vec<Progress> = Vec::new();
-    let (shipped, swapped) = ship::swap(
+    let (shipped, swapped) = swap_here(
         &connected.client,
-        &build.manifest,
+        &build,
         &files(&user, &build),
-        false,
-        StateOptions::default(),
         &mut |progress| seen.push(progress),
     )
     .await
@@ -48,21 +81,16 @@ async fn only_what_is_missing_is_sent_and_the_generation_serves() {
     assert_eq!((shipped.objects, shipped.present), (4, 0));
     assert!(shipped.bytes > 5 << 20);
     assert_eq!(swapped.generation, Generation(1));
-    assert!(seen.is_sorted_by_key(|progress| progress.sent));
+    assert!(seen.is_sorted_by_key(|progress| (progress.done, progress.sent)));
     let last = seen.last().unwrap();
-    assert_eq!((last.sent, last.total), (shipped.bytes, shipped.bytes));
+    assert_eq!((last.done, last.total), (shipped.bytes, shipped.bytes));
+    // On one machine nothing is encoded.
+    assert_eq!((last.sent, shipped.sent), (shipped.bytes, shipped.bytes));
 
     let edit = large("two");
-    let (shipped, swapped) = ship::swap(
-        &connected.client,
-        &edit.manifest,
-        &files(&user, &edit),
-        false,
-        StateOptions::default(),
-        &mut |_| {},
-    )
-    .await
-    .unwrap();
+    let (shipped, swapped) = swap_here(&connected.client, &edit, &files(&user, &edit), &mut |_| {})
+        .await
+        .unwrap();
     assert_eq!((shipped.objects, shipped.present, shipped.bytes), (1, 3, 3));
     assert_eq!(swapped.generation, Generation(2));
 }
@@ -74,7 +102,7 @@ async fn a_file_that_changed_since_it_was_hashed_is_not_taken() {
     let build = Build::new("app", "one");
     let files = files(&user, &build);
     std::fs::write(&files[&id(b"one")], "changed").unwrap();
-    let refused = ship::ship(&connected.client, &build.manifest, &files, &mut |_| {}).await;
+    let refused = ship_here(&connected.client, &build, &files, &mut |_| {}).await;
     match refused.unwrap_err() {
         ShipError::Upload {
             path,
@@ -97,14 +125,9 @@ async fn a_refusal_stops_the_sending_and_its_words_arrive() {
     let huge = File::create(&files[&id(b"one")]).unwrap();
     huge.set_len(kt::wire::limits::OBJECT + 1).unwrap();
     let mut sent = 0;
-    let refused = ship::ship(
-        &connected.client,
-        &build.manifest,
-        &files,
-        &mut |progress| {
-            sent = progress.sent;
-        },
-    )
+    let refused = ship_here(&connected.client, &build, &files, &mut |progress| {
+        sent = progress.sent;
+    })
     .await;
     match refused.unwrap_err() {
         ShipError::Upload {
@@ -125,40 +148,16 @@ async fn what_the_service_refuses_and_files_that_are_gone_are_told_apart() {
     let connected = user.start("alice-app").await;
     let build = Build::new(worker::REFUSE, "one");
     let mut files = files(&user, &build);
-    let swap = ship::swap(
-        &connected.client,
-        &build.manifest,
-        &files,
-        false,
-        StateOptions::default(),
-        &mut |_| {},
-    )
-    .await;
+    let swap = swap_here(&connected.client, &build, &files, &mut |_| {}).await;
     assert!(matches!(
         swap.unwrap_err(),
         ShipError::Refused(SwapRefused::Load(_))
     ));
 
     let build = Build::new("app", "two");
-    let swap = ship::swap(
-        &connected.client,
-        &build.manifest,
-        &files,
-        false,
-        StateOptions::default(),
-        &mut |_| {},
-    )
-    .await;
+    let swap = swap_here(&connected.client, &build, &files, &mut |_| {}).await;
     assert!(matches!(swap.unwrap_err(), ShipError::NoFile { .. }));
     files.insert(id(b"two"), "/not/there".into());
-    let swap = ship::swap(
-        &connected.client,
-        &build.manifest,
-        &files,
-        false,
-        StateOptions::default(),
-        &mut |_| {},
-    )
-    .await;
+    let swap = swap_here(&connected.client, &build, &files, &mut |_| {}).await;
     assert!(matches!(swap.unwrap_err(), ShipError::Read { .. }));
 }

@@ -3,17 +3,11 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, header::CONTENT_LENGTH};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use super::{
-    Ended, Host,
-    lease::Use,
-    saved,
-    store::{StoreError, Upload},
-    worker::millis,
-};
+use super::{Ended, Host, lease::Use, saved, store::StoreError, worker::millis};
 use crate::{
     logs::LogReader,
     wire::{
@@ -23,6 +17,7 @@ use crate::{
         limits,
         server::{Answer, Exchange},
         state::StateRequest,
+        upload::{Head, REFUSED, UploadRefused, Wanted},
     },
 };
 
@@ -42,9 +37,9 @@ pub async fn handle(host: Arc<Host>, exchange: Exchange) {
     let _ = match (&head.method, path) {
         (&Method::POST, path::STATUS) => answer.value(&status(&host).await).await,
         (&Method::POST, path::MISSING) => {
-            answered(body, answer, |ids: Vec<ObjectId>| async {
+            answered(body, answer, |wanted: Wanted| async {
                 host.lease.touch();
-                host.store.missing(ids)
+                host.store.lacks(wanted)
             })
             .await
         }
@@ -98,7 +93,14 @@ pub async fn handle(host: Arc<Host>, exchange: Exchange) {
             host.lease.touch();
             match done {
                 Ok(status) => answer.send(status, HeaderMap::new(), Bytes::new()).await,
-                Err((status, words)) => answer.refuse(status, words).await,
+                Err(Unstored { refusal, refused }) => {
+                    let mut headers = HeaderMap::new();
+                    if let Some(refused) = refused {
+                        headers.insert(REFUSED, HeaderValue::from_static(refused.name()));
+                    }
+                    let (status, words) = refusal;
+                    answer.send(status, headers, words.into()).await
+                }
             }
         }
         _ => {
@@ -173,59 +175,79 @@ pub async fn status(host: &Host) -> Status {
     }
 }
 
+/// Why an object was not stored.
+struct Unstored {
+    refusal: Refusal,
+    /// Set if it may be taken when it is sent in another way.
+    refused: Option<UploadRefused>,
+}
+
+impl From<Refusal> for Unstored {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            refusal,
+            refused: None,
+        }
+    }
+}
+
+impl From<StoreError> for Unstored {
+    fn from(error: StoreError) -> Self {
+        let status = match &error {
+            StoreError::WrongHash { .. }
+            | StoreError::WrongLength { .. }
+            | StoreError::Undecodable(_)
+            | StoreError::BadName(_) => StatusCode::BAD_REQUEST,
+            StoreError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            StoreError::Full { .. } => StatusCode::INSUFFICIENT_STORAGE,
+            StoreError::NameTaken(_)
+            | StoreError::NoReference(_)
+            | StoreError::NoPartial { .. } => StatusCode::CONFLICT,
+            StoreError::Io { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self {
+            refused: error.refused(),
+            refusal: (status, error.to_string()),
+        }
+    }
+}
+
 async fn upload(
     host: &Host,
     id: &str,
     headers: &HeaderMap,
     mut body: Body,
-) -> Result<StatusCode, Refusal> {
-    let id: ObjectId = id
-        .parse()
-        .map_err(|error| (StatusCode::BAD_REQUEST, format!("{error}")))?;
+) -> Result<StatusCode, Unstored> {
+    let bad = |words: String| (StatusCode::BAD_REQUEST, words);
+    let id: ObjectId = id.parse().map_err(|error| bad(format!("{error}")))?;
+    let head = Head::read(headers).map_err(|error| bad(error.to_string()))?;
     if host.store.missing([id]).is_empty() {
         return Ok(StatusCode::OK);
     }
-    let announced = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse().ok());
-    let mut upload = host.store.upload(id, announced).map_err(refuse)?;
+    let store = Arc::clone(&host.store);
+    let mut upload = blocking(move || store.upload(id, &head)).await?;
     loop {
         let chunk = timeout(limits::STALLED, body.chunk()).await.map_err(|_| {
             let words = format!("no byte came for {} s", limits::STALLED.as_secs());
             (StatusCode::REQUEST_TIMEOUT, words)
         })?;
         let Some(chunk) = chunk else { break };
-        let chunk = chunk.map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
-        upload = blocking(upload, move |upload| upload.write(&chunk)).await?;
+        let chunk = chunk.map_err(|error| bad(error.to_string()))?;
+        upload = blocking(move || upload.write(&chunk).map(|()| upload)).await?;
         host.lease.touch();
     }
-    tokio::task::spawn_blocking(move || upload.finish())
-        .await
-        .map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?
-        .map_err(refuse)?;
+    blocking(move || upload.finish()).await?;
     Ok(StatusCode::CREATED)
 }
 
-/// Works on an upload where waiting for the disk holds nobody up.
-async fn blocking(
-    mut upload: Upload,
-    work: impl FnOnce(&mut Upload) -> Result<(), StoreError> + Send + 'static,
-) -> Result<Upload, Refusal> {
-    tokio::task::spawn_blocking(move || work(&mut upload).map(|()| upload))
-        .await
-        .map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?
-        .map_err(refuse)
-}
-
-fn refuse(error: StoreError) -> Refusal {
-    let status = match &error {
-        StoreError::WrongHash { .. } | StoreError::BadName(_) => StatusCode::BAD_REQUEST,
-        StoreError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-        StoreError::Full { .. } => StatusCode::INSUFFICIENT_STORAGE,
-        StoreError::NameTaken(_) => StatusCode::CONFLICT,
-        StoreError::Io { .. } => StatusCode::INTERNAL_SERVER_ERROR,
-    };
-    (status, error.to_string())
+/// Works on the store where waiting for the disk holds nobody up.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, Unstored> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => Ok(done?),
+        Err(error) => Err((StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into()),
+    }
 }
 
 async fn logs(host: &Host, body: Body, answer: Answer) -> Result<(), h2::Error> {

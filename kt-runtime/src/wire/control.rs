@@ -8,9 +8,9 @@ use super::{Generation, ObjectId, WorkerId, manifest::Manifest, state::StateOpti
 pub mod path {
     /// `()` → [`Status`](super::Status).
     pub const STATUS: &str = "/v1/status";
-    /// `Vec<ObjectId>` → `Vec<ObjectId>`: those that the store lacks.
+    /// `upload::Wanted` → `upload::Missing`: what of it the store lacks.
     pub const MISSING: &str = "/v1/missing";
-    /// `PUT`, followed by an object's id; the body is its bytes.
+    /// `PUT`, followed by an object's id; `upload::Head` says what the body is.
     pub const OBJECT: &str = "/v1/objects/";
     /// [`SwapRequest`](super::SwapRequest) → `Result<`[`Swapped`](super::Swapped)`, `[`SwapRefused`](super::SwapRefused)`>`.
     pub const SWAP: &str = "/v1/swap";

@@ -8,6 +8,10 @@ pub const BODY: usize = 256 << 20;
 pub const CONTROL: usize = 16 << 20;
 /// Limit of a stored object: a base of some hundred crates has 100 MB.
 pub const OBJECT: u64 = 4 << 30;
+/// Limit of an object that is sent as a patch, and of the one that it refers to: both are in memory while it is decoded.
+pub const PATCHED: u64 = 64 << 20;
+/// Limit of the window of an object that is sent compressed, a power of two: the decoder's memory.
+pub const WINDOW_LOG: u32 = 23;
 /// Limit of a file of saved states.
 pub const SAVED: u64 = 16 << 30;
 /// Limit of a message between host and worker.

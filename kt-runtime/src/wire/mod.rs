@@ -1,6 +1,8 @@
 //! What both ends of a connection agree on, and nothing that either end does with it: names, messages, limits, the codec
 //! and the frames. Knows neither processes nor objects. `docs/design/wire.md` tells the whole.
 
+#[cfg(feature = "host")]
+pub mod addresses;
 pub mod channel;
 pub mod client;
 pub mod codec;
@@ -17,6 +19,8 @@ pub mod preamble;
 pub mod server;
 pub mod state;
 pub mod tunnel;
+#[cfg(feature = "host")]
+pub mod upload;
 pub mod worker;
 
 pub use crate::generation::Generation;

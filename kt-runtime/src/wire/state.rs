@@ -6,7 +6,7 @@ use super::{Generation, control::Outcome};
 pub use crate::state::format;
 
 /// How a swap is to treat states.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateOptions {
     /// Refuse a generation that would reset a state.
     pub keep: bool,

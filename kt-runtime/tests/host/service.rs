@@ -31,7 +31,7 @@ use tokio::{
 pub use crate::build::{Build, id};
 
 /// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 const ARGUMENTS: &str = "TEST_HOST";
 
 /// Fails the test when something does not come.
@@ -262,6 +262,15 @@ pub fn signal(pid: u32, name: &str) {
         .args([&format!("-{name}"), &pid.to_string()])
         .status();
     assert!(kill.unwrap().success());
+}
+
+/// Waits until something is so.
+pub async fn eventually(is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "waited too long");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
 }
 
 /// Waits until a process is gone; a zombie without other threads is.

@@ -1,6 +1,28 @@
-use kt::wire::{ObjectId, client::RequestError, control::SwapRefused, control::path};
+use std::{fs, time::Instant};
 
-use crate::service::{Build, Service, id, soon, upload};
+use bytes::Bytes;
+use http::Method;
+use kt::wire::{
+    ObjectId,
+    client::{self, Client, RequestError},
+    control::{SwapRefused, path},
+    upload::{Encoding, Head, Missing, UploadRefused, Wanted},
+};
+
+use crate::service::{Build, PATIENCE, Service, eventually, id, soon, upload};
+
+async fn lacks(control: &Client, objects: &[ObjectId], references: &[ObjectId]) -> Missing {
+    let wanted = Wanted {
+        objects: objects.to_vec(),
+        references: references.to_vec(),
+    };
+    soon(control.ask(path::MISSING, &wanted)).await.unwrap()
+}
+
+async fn missing(control: &Client, wanted: &[ObjectId]) -> Vec<ObjectId> {
+    let missing = lacks(control, wanted, &[]).await;
+    missing.objects.iter().map(|object| object.id).collect()
+}
 
 #[tokio::test]
 async fn an_object_is_missing_until_it_is_uploaded() {
@@ -8,13 +30,11 @@ async fn an_object_is_missing_until_it_is_uploaded() {
     let control = service.control().await;
     let (one, two) = (vec![1; 3 << 20], b"two".to_vec());
     let wanted = vec![id(&one), id(&two)];
-    let missing: Vec<ObjectId> = soon(control.ask(path::MISSING, &wanted)).await.unwrap();
-    assert_eq!(missing, wanted);
+    assert_eq!(missing(&control, &wanted).await, wanted);
     upload(&control, &wanted[0].to_string(), one.clone())
         .await
         .unwrap();
-    let missing: Vec<ObjectId> = soon(control.ask(path::MISSING, &wanted)).await.unwrap();
-    assert_eq!(missing, wanted[1..]);
+    assert_eq!(missing(&control, &wanted).await, wanted[1..]);
     assert_eq!(service.files("objects"), [wanted[0].to_string()]);
 }
 
@@ -70,8 +90,7 @@ async fn objects_survive_a_crash_of_the_host() {
     service.crash_and_restart();
     let control = service.control().await;
     let ids: Vec<ObjectId> = build.files.iter().map(|bytes| id(bytes)).collect();
-    let missing: Vec<ObjectId> = soon(control.ask(path::MISSING, &ids)).await.unwrap();
-    assert_eq!(missing, []);
+    assert_eq!(missing(&control, &ids).await, []);
 }
 
 #[tokio::test]
@@ -87,4 +106,121 @@ async fn objects_of_old_generations_are_removed() {
     for kept in ["code4", "code5", "code6", "code7", "std", "base"] {
         assert!(there(kept), "{kept}");
     }
+}
+
+/// A `PUT` with this head; what it is refused with.
+async fn put(
+    control: &Client,
+    object: ObjectId,
+    head: &Head,
+    bytes: &[u8],
+) -> Result<(), (Option<UploadRefused>, RequestError)> {
+    let mut request = client::request(Method::PUT, &format!("{}{object}", path::OBJECT));
+    head.write(request.headers_mut());
+    let body = Bytes::copy_from_slice(bytes);
+    let response = soon(control.request(request, body)).await.unwrap();
+    let refused = UploadRefused::read(response.headers());
+    let answer = Client::answer(response).await;
+    answer.map(drop).map_err(|error| (refused, error))
+}
+
+#[tokio::test]
+async fn refusals_that_another_form_may_mend_say_so() {
+    let service = Service::start();
+    let control = service.control().await;
+    let recipe = "test".to_owned();
+    let compressed = Head {
+        encoding: Encoding::Zstd {
+            recipe: recipe.clone(),
+        },
+        length: Some(3),
+        offset: 0,
+    };
+    let patch = Head {
+        encoding: Encoding::Patch {
+            reference: id(b"old"),
+            recipe,
+        },
+        ..compressed.clone()
+    };
+    let resumed = Head {
+        offset: 7,
+        ..compressed.clone()
+    };
+    let whole = Head {
+        encoding: Encoding::Identity,
+        ..compressed.clone()
+    };
+    for (head, expected, status) in [
+        (compressed, UploadRefused::Undecodable, 400),
+        (patch, UploadRefused::NoReference, 409),
+        (resumed, UploadRefused::NoPartial, 409),
+        (whole.clone(), UploadRefused::WrongHash, 400),
+    ] {
+        let (refused, error) = put(&control, id(b"new"), &head, b"bad").await.unwrap_err();
+        assert_eq!(refused, Some(expected), "{error}");
+        assert!(matches!(error, RequestError::Refused(is, _) if is == status));
+    }
+    put(&control, id(b"new"), &whole, b"new").await.unwrap();
+    assert_eq!(service.files("objects"), [id(b"new").to_string()]);
+}
+
+#[tokio::test]
+async fn what_is_there_of_an_interrupted_upload_is_told() {
+    let service = Service::start();
+    let control = service.control().await;
+    let object = vec![9; 1 << 20];
+    let head = Head {
+        encoding: Encoding::Identity,
+        length: Some(object.len() as u64),
+        offset: 0,
+    };
+    let mut request = client::request(Method::PUT, &format!("{}{}", path::OBJECT, id(&object)));
+    head.write(request.headers_mut());
+    let (answer, mut body) = control.begin(request, false).await.unwrap();
+    let first = Bytes::copy_from_slice(&object[..300_000]);
+    soon(body.send(first, false)).await.unwrap();
+    let objects = service.options.directory.join("objects");
+    let arrived = || {
+        let files = fs::read_dir(&objects).unwrap();
+        let lengths = files.map(|file| file.unwrap().metadata().map_or(0, |data| data.len()));
+        lengths.sum::<u64>() == 300_000
+    };
+    eventually(arrived).await;
+    // The stream is reset.
+    drop((body, answer));
+    let mut found = None;
+    let deadline = Instant::now() + PATIENCE;
+    while found.is_none() && Instant::now() < deadline {
+        let missing = lacks(&control, &[id(&object)], &[]).await;
+        found = missing.objects[0].partials.first().cloned();
+    }
+    let found = found.expect("it is not told");
+    assert_eq!(found.tag, head.tag());
+    assert_eq!(found.bytes, 300_000);
+    let rest = Head {
+        offset: found.bytes,
+        ..head
+    };
+    put(
+        &control,
+        id(&object),
+        &rest,
+        &object[found.bytes as usize..],
+    )
+    .await
+    .unwrap();
+    assert_eq!(missing(&control, &[id(&object)]).await, []);
+}
+
+#[tokio::test]
+async fn references_that_are_there_are_told_apart() {
+    let service = Service::start();
+    let control = service.control().await;
+    upload(&control, &id(b"old").to_string(), b"old".to_vec())
+        .await
+        .unwrap();
+    let missing = lacks(&control, &[], &[id(b"older"), id(b"old")]).await;
+    assert_eq!(missing.references, [id(b"old")]);
+    assert_eq!(missing.objects, []);
 }

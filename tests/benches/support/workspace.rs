@@ -100,13 +100,19 @@ impl Tool {
             assert!(built.success(), "cargo-kt does not build");
             super::directory().join("cargo-kt/release")
         });
+        Self::at(directory)
+    }
+
+    /// The `cargo-kt` in this directory.
+    pub fn at(directory: &Path) -> Self {
         // Short, since a socket's path has little room.
         let private = tempfile::Builder::new()
             .prefix("kt-")
             .tempdir_in("/tmp")
             .expect("/tmp can be written");
         Self {
-            directory: directory.clone(),
+            // The commands do not run where this was typed.
+            directory: directory.canonicalize().expect("the folder is there"),
             private,
         }
     }

@@ -67,7 +67,7 @@ impl LaunchReport {
                 let bar = state
                     .upload
                     .get_or_insert_with(|| self.terminal.progress("Uploading", total));
-                bar.set(sent);
+                bar.set(sent, sent);
             }
             Step::Tunnel(Report::Entered { uploaded, .. }) => {
                 self.state().upload = None;

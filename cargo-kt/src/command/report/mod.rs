@@ -2,6 +2,7 @@
 
 mod launch;
 mod lost;
+mod shipped;
 mod states;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ use serde::Serialize;
 
 pub(super) use launch::LaunchReport;
 pub(super) use lost::lost;
+pub(super) use shipped::shipped;
 pub(super) use states::{Differences, refusal};
 
 use crate::{

@@ -3,7 +3,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::wire::ObjectId;
+use crate::wire::{ObjectId, upload::UploadRefused};
 
 /// Why the store does not take an object or cannot give one.
 #[derive(Debug)]
@@ -19,6 +19,21 @@ pub enum StoreError {
     Full {
         path: PathBuf,
         needed: Option<u64>,
+    },
+    /// A patch refers to an object that is not there.
+    NoReference(ObjectId),
+    /// An upload goes on behind more bytes than are there.
+    NoPartial {
+        offset: u64,
+        there: u64,
+    },
+    /// What comes is not encoded as it says; the decoder's words.
+    Undecodable(String),
+    /// What is decoded is not as long as announced.
+    WrongLength {
+        announced: u64,
+        /// Or the first that is too many.
+        found: u64,
     },
     BadName(String),
     /// One worker already has another object of this name.
@@ -45,6 +60,18 @@ impl fmt::Display for StoreError {
                     None => Ok(()),
                 }
             }
+            Self::NoReference(id) => {
+                write!(f, "the patch refers to object {id}, which is not there")
+            }
+            Self::NoPartial { offset, there } => write!(
+                f,
+                "the upload goes on at byte {offset}, of what came before {there} bytes are there"
+            ),
+            Self::Undecodable(why) => write!(f, "what came cannot be decoded: {why}"),
+            Self::WrongLength { announced, found } => write!(
+                f,
+                "{announced} bytes were announced, and {found} came out: the file changed while it was sent"
+            ),
             Self::BadName(name) => write!(f, "{name:?} is no name for an object"),
             Self::NameTaken(name) => write!(
                 f,
@@ -58,6 +85,20 @@ impl fmt::Display for StoreError {
 }
 
 impl std::error::Error for StoreError {}
+
+impl StoreError {
+    /// How a client is told that may do without what failed.
+    pub fn refused(&self) -> Option<UploadRefused> {
+        Some(match self {
+            Self::NoReference(_) => UploadRefused::NoReference,
+            Self::NoPartial { .. } => UploadRefused::NoPartial,
+            Self::Undecodable(_) => UploadRefused::Undecodable,
+            Self::WrongLength { .. } => UploadRefused::WrongLength,
+            Self::WrongHash { .. } => UploadRefused::WrongHash,
+            _ => return None,
+        })
+    }
+}
 
 /// The error of a file that could not be written; `needed`: bytes that were still to come.
 pub(super) fn written(path: &Path, needed: Option<u64>, error: io::Error) -> StoreError {

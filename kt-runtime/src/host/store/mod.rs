@@ -1,6 +1,11 @@
 //! Objects by the hash of their content, and the directories in which a worker finds a generation's under their names.
+//!
+//! An object comes as it is, compressed, or as a patch of another; what is stored is always the object. An upload that breaks
+//! off leaves what came of it, for a while.
 
+mod decode;
 mod error;
+mod partial;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -11,14 +16,17 @@ use std::{
     collections::HashMap,
     fs,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
 };
 
 use tokio::time::Instant;
 
-use self::error::failed;
-pub use self::{error::StoreError, upload::Upload, view::View};
-use crate::wire::ObjectId;
+pub use self::{error::StoreError, view::View};
+use self::{error::failed, partial::Busy};
+use crate::wire::{
+    ObjectId,
+    upload::{Missing, Wanted},
+};
 
 /// The store of one service.
 #[derive(Debug)]
@@ -26,6 +34,10 @@ pub struct Store {
     objects: PathBuf,
     loaded: PathBuf,
     uploads: AtomicU64,
+    /// Files of partial uploads that somebody writes to.
+    busy: Busy,
+    /// Held while a patch is decoded: one at a time, since each takes memory for two objects.
+    patching: Arc<Mutex<()>>,
     /// Asked for or uploaded, and when: somebody is about to swap to them.
     wanted: Mutex<HashMap<ObjectId, Instant>>,
 }
@@ -52,9 +64,11 @@ impl Store {
             objects,
             loaded,
             uploads: AtomicU64::new(0),
+            busy: Busy::default(),
+            patching: Arc::default(),
             wanted: Mutex::default(),
         };
-        store.sweep(|id| id.is_none());
+        store.sweep();
         Ok(store)
     }
 
@@ -69,6 +83,22 @@ impl Store {
             }
         }
         missing
+    }
+
+    /// What of it is not there, and how far interrupted uploads of that are. Patches may refer for a while to what is there.
+    pub fn lacks(&self, wanted: Wanted) -> Missing {
+        let missing = self.missing(wanted.objects);
+        let references = wanted.references.into_iter().filter(|&id| {
+            let there = self.path(id).exists();
+            if there {
+                self.wanted().insert(id, Instant::now());
+            }
+            there
+        });
+        Missing {
+            references: references.collect(),
+            objects: self.with_partials(missing),
+        }
     }
 
     /// Removes all of it.

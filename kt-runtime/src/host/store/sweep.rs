@@ -2,31 +2,43 @@
 
 use std::{collections::HashSet, fs, time::Duration};
 
-use super::Store;
+use super::{Store, partial};
 use crate::wire::ObjectId;
 
-/// How long an object waits for the swap that it was uploaded for. A larger base over a slow line takes minutes.
+/// How long an object waits for the swap that it was uploaded for, and an interrupted upload for its rest. A larger base over a
+/// slow line takes minutes.
 pub(super) const WANTED: Duration = Duration::from_secs(600);
 
 impl Store {
-    /// Removes every object that is neither in `keep` nor wanted by somebody whose swap is still to come.
+    /// Removes every object that is neither in `keep` nor wanted by somebody whose swap is still to come, and interrupted
+    /// uploads that nobody went on with.
     pub fn prune(&self, keep: &HashSet<ObjectId>) {
         let mut wanted = self.wanted();
         wanted.retain(|id, since| !keep.contains(id) && since.elapsed() < WANTED);
-        self.sweep(|id| id.is_some_and(|id| !keep.contains(&id) && !wanted.contains_key(&id)));
+        self.remove_objects(|id| !keep.contains(&id) && !wanted.contains_key(&id));
+        self.sweep_partials();
     }
 
-    /// Removes the files that `unwanted` says; `None` is one that is no object, as interrupted uploads leave.
-    pub(super) fn sweep(&self, unwanted: impl Fn(Option<ObjectId>) -> bool) {
+    /// Removes the objects that `unwanted` says.
+    fn remove_objects(&self, unwanted: impl Fn(ObjectId) -> bool) {
+        self.remove_files(|name| name.parse().is_ok_and(&unwanted));
+    }
+
+    /// Removes what uploads leave that a host's end interrupted, but for what their clients can go on with.
+    pub(super) fn sweep(&self) {
+        self.remove_files(|name| {
+            name.parse::<ObjectId>().is_err() && partial::parse(name).is_none()
+        });
+        self.sweep_partials();
+    }
+
+    fn remove_files(&self, unwanted: impl Fn(&str) -> bool) {
         let Ok(entries) = fs::read_dir(&self.objects) else {
             return;
         };
         for entry in entries.flatten() {
-            let id = entry
-                .file_name()
-                .to_str()
-                .and_then(|name| name.parse().ok());
-            if unwanted(id) {
+            // A name that is no text is none of ours.
+            if entry.file_name().to_str().is_none_or(&unwanted) {
                 let _ = fs::remove_file(entry.path());
             }
         }

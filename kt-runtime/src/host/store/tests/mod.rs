@@ -1,3 +1,6 @@
+mod encoded;
+mod partials;
+
 use std::{
     collections::HashSet,
     fs::{self, File},
@@ -10,15 +13,26 @@ use super::{
 };
 use crate::{
     sys::scratch::Scratch,
-    wire::{ObjectId, limits},
+    wire::{
+        ObjectId, limits,
+        upload::{Encoding, Head},
+    },
 };
 
 fn id(bytes: &[u8]) -> ObjectId {
     ObjectId(*blake3::hash(bytes).as_bytes())
 }
 
+fn as_it_is(length: Option<u64>) -> Head {
+    Head {
+        encoding: Encoding::Identity,
+        length,
+        offset: 0,
+    }
+}
+
 fn put(store: &Store, bytes: &[u8]) -> ObjectId {
-    let mut upload = store.upload(id(bytes), None).unwrap();
+    let mut upload = store.upload(id(bytes), &as_it_is(None)).unwrap();
     upload.write(bytes).unwrap();
     upload.finish().unwrap();
     id(bytes)
@@ -32,10 +46,10 @@ fn files(store: &Store) -> usize {
 fn what_is_not_what_it_says_leaves_nothing() {
     let directory = Scratch::new("store-hash");
     let store = Store::open(directory.path()).unwrap();
-    let mut upload = store.upload(id(b"right"), None).unwrap();
+    let mut upload = store.upload(id(b"right"), &as_it_is(None)).unwrap();
     upload.write(b"wrong").unwrap();
     assert!(matches!(upload.finish(), Err(StoreError::WrongHash { .. })));
-    drop(store.upload(id(b"cut off"), None).unwrap());
+    drop(store.upload(id(b"cut off"), &as_it_is(None)).unwrap());
     assert_eq!(store.missing([id(b"right")]), [id(b"right")]);
     assert_eq!(files(&store), 0);
 }
@@ -44,7 +58,7 @@ fn what_is_not_what_it_says_leaves_nothing() {
 fn a_full_disk_is_said_with_the_path_and_what_was_missing() {
     let directory = Scratch::new("store-full");
     let store = Store::open(directory.path()).unwrap();
-    let mut upload = store.upload(id(b"x"), Some(1000)).unwrap();
+    let mut upload = store.upload(id(b"x"), &as_it_is(Some(1000))).unwrap();
     upload.write(&[0; 400]).unwrap();
     upload.file = File::options().write(true).open("/dev/full").unwrap();
     let error = upload.write(&[0; 600]).unwrap_err().to_string();
@@ -59,7 +73,7 @@ fn objects_over_the_limit_are_refused_before_they_are_sent() {
     let directory = Scratch::new("store-large");
     let store = Store::open(directory.path()).unwrap();
     assert!(matches!(
-        store.upload(id(b"x"), Some(limits::OBJECT + 1)),
+        store.upload(id(b"x"), &as_it_is(Some(limits::OBJECT + 1))),
         Err(StoreError::TooLarge { .. })
     ));
 }
@@ -87,7 +101,7 @@ fn objects_survive_a_host_and_half_uploads_do_not() {
     let directory = Scratch::new("store-reopen");
     let store = Store::open(directory.path()).unwrap();
     let whole = put(&store, b"whole");
-    std::mem::forget(store.upload(id(b"half"), None).unwrap());
+    std::mem::forget(store.upload(id(b"half"), &as_it_is(None)).unwrap());
     drop(store);
     let store = Store::open(directory.path()).unwrap();
     assert_eq!(store.missing([whole]), []);

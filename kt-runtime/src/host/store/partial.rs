@@ -1,0 +1,131 @@
+//! What came of uploads that broke off, in encoded form, for whoever goes on with them.
+
+use std::{
+    collections::HashSet,
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::SystemTime,
+};
+
+use super::{Store, sweep::WANTED};
+use crate::wire::{
+    ObjectId,
+    upload::{MissingObject, Partial},
+};
+
+/// How many are kept.
+pub(super) const KEPT: usize = 4;
+/// Below this many bytes it is quicker to send them again.
+pub(super) const WORTH: u64 = 64 << 10;
+
+const PREFIX: &str = "partial-";
+
+/// Files that somebody writes to.
+pub(super) type Busy = Arc<Mutex<HashSet<PathBuf>>>;
+
+/// The right to write to one partial upload's file, given back when dropped. There is one: who comes second writes elsewhere.
+#[derive(Debug)]
+pub(super) struct Claim {
+    path: PathBuf,
+    busy: Busy,
+}
+
+impl Claim {
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        busy.remove(&self.path);
+    }
+}
+
+/// The object and tag that a file's name says, if it is a partial upload's.
+pub(super) fn parse(name: &str) -> Option<(ObjectId, &str)> {
+    let (id, tag) = name.strip_prefix(PREFIX)?.split_once('-')?;
+    Some((id.parse().ok()?, tag))
+}
+
+impl Store {
+    /// The file of one upload, unless somebody has it.
+    pub(super) fn claim(&self, id: ObjectId, tag: &str) -> Option<Claim> {
+        let path = self.objects.join(format!("{PREFIX}{id}-{tag}"));
+        let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        busy.insert(path.clone()).then(|| Claim {
+            path,
+            busy: Arc::clone(&self.busy),
+        })
+    }
+
+    /// Adds to missing objects what is there of them and nobody writes to.
+    pub(super) fn with_partials(&self, missing: Vec<ObjectId>) -> Vec<MissingObject> {
+        let mut objects: Vec<MissingObject> = missing
+            .into_iter()
+            .map(|id| MissingObject {
+                id,
+                partials: Vec::new(),
+            })
+            .collect();
+        if objects.is_empty() {
+            return objects;
+        }
+        self.sweep_partials();
+        for Found { id, tag, bytes, .. } in self.idle() {
+            if let Some(object) = objects.iter_mut().find(|object| object.id == id) {
+                object.partials.push(Partial { tag, bytes });
+            }
+        }
+        objects
+    }
+
+    /// Removes those that nobody went on with in time, and the oldest of too many.
+    pub(super) fn sweep_partials(&self) {
+        let mut idle = self.idle();
+        idle.sort_by_key(|found| std::cmp::Reverse(found.modified));
+        let now = SystemTime::now();
+        for (index, found) in idle.into_iter().enumerate() {
+            // A clock that was set back makes it young: then the number bounds them.
+            let old = now
+                .duration_since(found.modified)
+                .is_ok_and(|age| age >= WANTED);
+            // A host that was killed may leave little ones.
+            if (old || index >= KEPT || found.bytes < WORTH)
+                && let Some(claim) = self.claim(found.id, &found.tag)
+            {
+                let _ = fs::remove_file(claim.path());
+            }
+        }
+    }
+
+    fn idle(&self) -> Vec<Found> {
+        let busy = self
+            .busy
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let entries = fs::read_dir(&self.objects).into_iter().flatten().flatten();
+        let found = entries.filter_map(|entry| {
+            let name = entry.file_name();
+            let (id, tag) = parse(name.to_str()?)?;
+            let data = entry.metadata().ok()?;
+            (!busy.contains(&entry.path())).then(|| Found {
+                id,
+                tag: tag.to_owned(),
+                bytes: data.len(),
+                modified: data.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+            })
+        });
+        found.collect()
+    }
+}
+
+struct Found {
+    id: ObjectId,
+    tag: String,
+    bytes: u64,
+    modified: SystemTime,
+}

@@ -68,7 +68,14 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
     let told = Box::new(move |step| launch.step(step));
     let mut opening = Opening::begin(dirs.clone(), place.clone(), told);
     let compiling = clock.elapsed();
-    let built = prepared.compile()?;
+    let built = match prepared.compile() {
+        Ok(built) => built,
+        Err(error) => {
+            // The pod is warm for the next attempt.
+            opening.settle().await;
+            return Err(error.into());
+        }
+    };
     clock.phase("compile", compiling);
     // Said when something is planned anew, not at every run.
     if let How::Cargo { reason } = &built.how {

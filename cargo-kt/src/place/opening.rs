@@ -1,6 +1,9 @@
 //! The way to a program's service, begun as soon as it is known which one that is, while the program compiles.
 
-use tokio::{sync::oneshot, task::JoinHandle};
+use tokio::{
+    sync::{oneshot, watch},
+    task::JoinHandle,
+};
 
 use super::{Connected, Dirs, PlaceError, kubernetes, local};
 
@@ -24,6 +27,8 @@ enum Way {
     Local(Dirs, local::ServiceSpec),
     Kubernetes {
         found: Option<oneshot::Receiver<Option<Connected>>>,
+        /// Whether it goes on without us.
+        handed_over: watch::Receiver<bool>,
         task: JoinHandle<Result<Connected, PlaceError>>,
     },
 }
@@ -35,11 +40,22 @@ impl Opening {
             Wanted::Local(spec) => Way::Local(dirs, spec),
             Wanted::Kubernetes(spec) => {
                 let (sender, found) = oneshot::channel();
+                let (over, handed_over) = watch::channel(false);
                 let task = tokio::spawn(async move {
-                    kubernetes::open(&dirs, &spec, sender, &*told).await
+                    let told = |step| {
+                        if matches!(step, kubernetes::Step::Tunnel(_)) {
+                            over.send_replace(true);
+                        }
+                        told(step);
+                    };
+                    kubernetes::open(&dirs, &spec, sender, &told).await
                 });
                 let found = Some(found);
-                Way::Kubernetes { found, task }
+                Way::Kubernetes {
+                    found,
+                    handed_over,
+                    task,
+                }
             }
         })
     }
@@ -51,7 +67,7 @@ impl Opening {
     pub async fn running(&mut self) -> Result<Option<Connected>, PlaceError> {
         match &mut self.0 {
             Way::Local(dirs, spec) => local::find(dirs, spec).await,
-            Way::Kubernetes { found, task } => {
+            Way::Kubernetes { found, task, .. } => {
                 let answer = match found.take() {
                     Some(found) => found.await.ok(),
                     None => None,
@@ -62,6 +78,14 @@ impl Opening {
                     None => joined(task.await).map(Some),
                 }
             }
+        }
+    }
+
+    /// Waits until nothing is left half done: for those who do not need it after all.
+    pub async fn settle(self) {
+        if let Way::Kubernetes { mut handed_over, .. } = self.0 {
+            // Its sender goes with the task.
+            let _ = handed_over.wait_for(|over| *over).await;
         }
     }
 

@@ -86,18 +86,17 @@ pub async fn open(
     }
     let cluster = Cluster::open(&selection).await.map_err(KubernetesError::from)?;
     let (name, existing) = opening.look(&cluster).await?;
-    match existing {
-        Some(existing) => {
-            let connected = opening.attach(&cluster, &key, &existing).await?;
+    if let Some(existing) = existing {
+        if let Some(connected) = opening.attach(&cluster, &key, &existing).await? {
             let _ = found.send(Some(connected.clone()));
-            Ok(connected)
+            return Ok(connected);
         }
-        None => {
-            // What is linked need not wait for the pod.
-            let _ = found.send(None);
-            opening.launch(&cluster, &key, name).await
-        }
+        // Whoever made it was interrupted: none of it is of use.
+        remove(&cluster, &existing.workload).await?;
     }
+    // What is linked need not wait for the pod.
+    let _ = found.send(None);
+    opening.launch(&cluster, &key, name).await
 }
 
 /// Connects to the program's service if it is there.
@@ -117,7 +116,7 @@ pub async fn find(
     }
     let cluster = Cluster::open(&selection).await.map_err(KubernetesError::from)?;
     match opening.look(&cluster).await? {
-        (_, Some(existing)) => opening.attach(&cluster, &key.key(), &existing).await.map(Some),
+        (_, Some(existing)) => opening.attach(&cluster, &key.key(), &existing).await,
         (_, None) => Ok(None),
     }
 }
@@ -212,12 +211,14 @@ impl Opening<'_> {
         cluster: &Cluster,
         key: &str,
         existing: &Existing,
-    ) -> Result<Connected, PlaceError> {
+    ) -> Result<Option<Connected>, PlaceError> {
+        let Some(token) = token::read(cluster, &existing.workload.name).await? else {
+            return Ok(None);
+        };
         self.same_options(&existing.workload.name, &existing.options)?;
-        let token = token::read(cluster, &existing.workload.name).await?;
         let created = false;
-        self.connect(cluster, key, &existing.workload, token, created)
-            .await
+        let connecting = self.connect(cluster, key, &existing.workload, token, created);
+        connecting.await.map(Some)
     }
 
     async fn launch(

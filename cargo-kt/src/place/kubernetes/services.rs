@@ -109,14 +109,17 @@ async fn connect(
     if let Some(connected) = connected::at(name, &directory.socket(), ANSWER).await? {
         return Ok(connected);
     }
+    let not_up = || PlaceError::NotUp {
+        service: name.clone(),
+    };
     let pod = launch::pod_of(cluster, workload).await.map_err(KubernetesError::from)?;
-    let pod = pod.ok_or_else(|| PlaceError::NotUp { service: name.clone() })?;
-    let token = token::read(cluster, name).await?;
+    let pod = pod.ok_or_else(not_up)?;
+    let token = token::read(cluster, name).await?.ok_or_else(not_up)?;
     let stream = forward(&cluster.client, &cluster.namespace, &pod.name, HOST_PORT).await;
     let stream = stream.map_err(KubernetesError::from)?;
     connected::over(name, stream, token.as_bytes())
         .await?
-        .ok_or_else(|| PlaceError::NotUp { service: name.clone() })
+        .ok_or_else(not_up)
 }
 
 /// A connection to the service of this name, if there is one in the cluster.

@@ -22,17 +22,20 @@ pub fn new() -> std::io::Result<String> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// The token of a service that is there.
+/// The token of a service that is there; `None` if it was left unfinished.
 ///
 /// # Errors
 /// If its Secret cannot be read or holds none.
-pub async fn read(cluster: &Cluster, service: &str) -> Result<String, KubernetesError> {
+pub async fn read(cluster: &Cluster, service: &str) -> Result<Option<String>, KubernetesError> {
     let secrets: Api<Secret> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
     let what = serde_json::json!({"kind": "Secret", "metadata": {"name": service}});
-    let secret = cluster.ask("get", &what, secrets.get(service)).await?;
+    let secret = cluster.ask("get", &what, secrets.get_opt(service)).await?;
+    let Some(secret) = secret else {
+        return Ok(None);
+    };
     let token = secret.data.unwrap_or_default().remove(KEY);
     let token = token.and_then(|bytes| String::from_utf8(bytes.0).ok());
-    token.ok_or_else(|| KubernetesError::Token {
+    token.map(Some).ok_or_else(|| KubernetesError::Token {
         service: service.to_owned(),
         why: format!("its Secret has no key `{KEY}`"),
     })

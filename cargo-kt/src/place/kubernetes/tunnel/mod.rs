@@ -42,6 +42,8 @@ pub struct TunnelOptions {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Report {
+    /// It goes on by itself from here on.
+    Begun,
     /// The pod answers.
     Connected { pod: String, took: Duration },
     /// The host's executable is on its way, bytes.

@@ -40,6 +40,7 @@ pub async fn run(options: TunnelOptions) -> io::Result<()> {
             return Ok(());
         }
     };
+    report(&Report::Begun);
     let selection = Selection {
         context: options.context.clone(),
         namespace: Some(options.namespace.clone()),

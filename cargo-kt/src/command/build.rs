@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use super::{
+    dry_run,
     run::ServiceArgs,
     start, terminal,
     warm::{Wanted, warm},
@@ -20,6 +21,10 @@ pub(super) struct BuildArgs {
 pub(super) fn build(args: BuildArgs) -> ExitCode {
     let terminal = &terminal(&args.cargo);
     start(terminal, async {
+        if let Some(form) = args.service.dry_run {
+            dry_run::print(form, &args.cargo, &args.service)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let wanted = Wanted {
             options: &args.cargo,
             service: &args.service,

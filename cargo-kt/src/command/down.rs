@@ -2,8 +2,8 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use super::{CommandError, Speech, duration, places::PlaceArgs, start};
-use crate::terminal::Terminal;
+use super::{CommandError, Speech, places::PlaceArgs, start};
+use crate::{config::duration, terminal::Terminal};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DownArgs {

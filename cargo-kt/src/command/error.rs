@@ -16,6 +16,8 @@ pub enum CommandError {
     #[error("failed to find out how states are laid out")]
     Layout(#[from] LayoutError),
     #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
+    #[error(transparent)]
     Place(#[from] place::PlaceError),
     #[error("failed to list what was linked")]
     Manifest(#[source] ship::ShipError),
@@ -41,6 +43,8 @@ pub enum CommandError {
         sent: String,
         found: String,
     },
+    #[error("nothing is made for a service on this machine\nhelp: `--place kubernetes` has something to show")]
+    NothingToShow,
     #[error("failed to start `{program}`")]
     Start { program: String, source: io::Error },
     #[error("failed to {what}")]

@@ -8,7 +8,8 @@ use std::{
 
 use kt::wire::control::LogFrom;
 
-use super::{CommandError, Speech, duration, places::PlaceArgs, start};
+use super::{CommandError, Speech, places::PlaceArgs, start};
+use crate::config::duration;
 use crate::place::{PlaceError, Places};
 
 #[derive(Debug, clap::Args)]

@@ -3,13 +3,15 @@
 
 mod build;
 mod clock;
+mod config;
 mod down;
 mod driver;
-mod duration;
+mod dry_run;
 mod error;
 mod keeper;
 mod logs;
 mod ls;
+mod options;
 mod places;
 mod replacement;
 mod report;
@@ -53,6 +55,8 @@ enum Command {
     /// Build, link, ship and swap, all that `run` does but the run
     #[command(visible_alias = "b")]
     Build(build::BuildArgs),
+    /// Show every option of the program's service, and where its value comes from
+    Config(config::ConfigArgs),
     /// List the services that are up
     Ls(ls::LsArgs),
     /// End services and free what they hold
@@ -69,6 +73,7 @@ pub fn main() -> ExitCode {
     match command {
         Command::Run(args) => run::run(args),
         Command::Build(args) => build::build(args),
+        Command::Config(args) => config::config(args),
         Command::Ls(args) => ls::ls(args),
         Command::Down(args) => down::down(args),
         Command::State(args) => state::state(args),

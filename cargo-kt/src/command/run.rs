@@ -12,6 +12,7 @@ use kt::wire::{
 use super::{
     CommandError,
     driver::{self, ConfigFile, Invocation},
+    dry_run::{self, DryRun},
     keeper::Keeper,
     start, terminal,
     warm::{Wanted, Warm, warm},
@@ -19,6 +20,7 @@ use super::{
 use crate::{
     agent::{self, Symbolizer},
     build::Built,
+    config,
     link,
     plan::{CargoOptions, Surroundings},
     terminal::Terminal,
@@ -40,20 +42,19 @@ pub(super) struct RunArgs {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Service Options")]
+#[command(next_help_heading = "State Options")]
 pub(super) struct ServiceArgs {
-    /// How long the service stays up without a call, such as 10m or 2h
-    #[arg(long, value_name = "DURATION", env = "KT_INACTIVITY_TTL", value_parser = super::duration::parse)]
-    pub(super) inactivity_ttl: Option<Duration>,
-    /// Largest arguments or result of a call, bytes
-    #[arg(long, value_name = "BYTES", env = "KT_BODY_LIMIT", default_value_t = limits::BODY, hide_default_value = true)]
-    pub(super) body_limit: usize,
+    #[command(flatten)]
+    pub(super) options: config::Flags,
     /// Refuse new code that would reset a state
     #[arg(long, env = "KT_KEEP_STATE")]
     keep_state: bool,
     /// How long running calls and locks may hold the migration of a state up
-    #[arg(long, value_name = "DURATION", env = "KT_STATE_TIMEOUT", value_parser = super::duration::parse)]
+    #[arg(long, value_name = "DURATION", env = "KT_STATE_TIMEOUT", value_parser = config::duration::parse)]
     state_timeout: Option<Duration>,
+    /// Print what would be made in the cluster, and do nothing
+    #[arg(long, value_name = "FORM", value_enum)]
+    pub(super) dry_run: Option<DryRun>,
     /// Do not ask before state is lost
     #[arg(short, long)]
     pub(super) yes: bool,
@@ -72,6 +73,10 @@ impl ServiceArgs {
 pub(super) fn run(args: RunArgs) -> ExitCode {
     let terminal = &terminal(&args.cargo);
     start(terminal, async {
+        if let Some(form) = args.service.dry_run {
+            dry_run::print(form, &args.cargo, &args.service)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let wanted = Wanted {
             options: &args.cargo,
             service: &args.service,
@@ -91,6 +96,7 @@ async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCo
         connected,
         swapped,
         run,
+        options,
         ..
     } = warm;
     let program = built.plan.program.name.clone();
@@ -126,7 +132,7 @@ async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCo
         worker: swapped.worker,
         symbolizer: Some(symbolizer.clone()),
         objects,
-        body_limit: args.service.body_limit,
+        body_limit: options.service.body_limit,
         run,
     };
     let config =

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     build::{self, Built, How},
-    config,
+    config::{Config, PlaceKind},
     layout::{self, LayoutRequest, StateLayout},
     link::{self, Linked},
     place::{
@@ -39,6 +39,7 @@ pub(super) struct Warm {
     pub(super) linked: Linked,
     pub(super) connected: Connected,
     pub(super) swapped: Swapped,
+    pub(super) options: Config,
     pub(super) manifest: Manifest,
     pub(super) files: Files,
     pub(super) dirs: Dirs,
@@ -63,7 +64,8 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
     for notice in &dirs.notices {
         terminal.warning(notice);
     }
-    let place = service(wanted, &surroundings, prepared.plan())?;
+    let options = super::options::resolve(&wanted.service.options, prepared.plan(), &surroundings)?;
+    let place = service(&options, &surroundings, prepared.plan())?;
     let launch = LaunchReport::new(terminal.clone(), clock.clone());
     let told = Box::new(move |step| launch.step(step));
     let mut opening = Opening::begin(dirs.clone(), place.clone(), told);
@@ -170,6 +172,7 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
         built,
         linked,
         run: run(&clock, &connected, &swapped),
+        options,
         manifest,
         files,
         dirs,
@@ -192,19 +195,20 @@ fn run(clock: &Clock, connected: &Connected, swapped: &Swapped) -> Run {
 }
 
 /// The service that this program has.
-fn service(
-    wanted: &Wanted<'_>,
+pub(super) fn service(
+    options: &Config,
     surroundings: &Surroundings,
     plan: &Plan,
 ) -> Result<place::Wanted, CommandError> {
-    let name = service::name(&service::user(), &plan.program.name);
+    let named = options.service.name.clone();
+    let name = named.unwrap_or_else(|| service::name(&service::user(), &plan.program.name));
     let workspace = plan.workspace_root.to_string();
-    if let Some(options) = config::Service::from_env() {
+    if options.service.place == PlaceKind::Kubernetes {
         return Ok(place::Wanted::Kubernetes(Box::new(kubernetes::ServiceSpec {
             name,
             user: service::user(),
             workspace,
-            options,
+            options: options.service.clone(),
             toolchain: plan.toolchain.clone(),
         })));
     }
@@ -214,8 +218,10 @@ fn service(
             what: "find this executable".into(),
             source,
         })?;
-    spec.inactivity_ttl = wanted.service.inactivity_ttl;
-    spec.body_limit = wanted.service.body_limit;
+    // Nobody's wish is no reason to change what a running service has.
+    let ttl = options.is_set("inactivity_ttl");
+    spec.inactivity_ttl = ttl.then_some(options.service.inactivity_ttl);
+    spec.body_limit = options.service.body_limit;
     spec.environment = surroundings.environment.clone();
     Ok(place::Wanted::Local(spec))
 }

@@ -1,18 +1,95 @@
-//! MINIMAL STAND-IN
-use std::time::Duration;
-#[derive(Debug, Clone)]
-pub struct Service {
-    pub context: Option<String>, pub namespace: Option<String>, pub image: String, pub cpu: String, pub memory: String,
-    pub launch_timeout: Duration, pub keep: bool, pub inactivity_ttl: Duration, pub body_limit: usize,
+//! What a service shall be: as written in several places, and resolved to one value for each option, with where it came from.
+//!
+//! Knows the options and their checks; not what becomes of them.
+
+pub mod duration;
+mod error;
+mod flags;
+mod layer;
+mod option;
+mod quantity;
+mod service;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+pub use error::ConfigError;
+pub use flags::Flags;
+pub use layer::{Layer, Written, environment, manifest};
+pub use option::{Kind, OPTIONS, ServiceOption};
+pub use service::{PlaceKind, Secret, Service, Volume, VolumeSource};
+
+/// One option, resolved.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resolved {
+    /// `Null` if it is set nowhere and has no default.
+    pub value: Value,
+    /// Where it was written; `default` if nowhere.
+    pub origin: String,
 }
-impl Service {
-    pub fn from_env() -> Option<Self> {
-        let var = |name: &str| std::env::var(name).ok();
-        if var("KT_PLACE").as_deref() != Some("kubernetes") { return None; }
-        Some(Self {
-            context: var("KT_CONTEXT"), namespace: var("KT_NAMESPACE"), image: var("KT_IMAGE").unwrap_or("kt.test/debian:12".into()),
-            cpu: var("KT_CPU").unwrap_or("500m".into()), memory: var("KT_MEMORY").unwrap_or("1Gi".into()),
-            launch_timeout: Duration::from_secs(60), keep: false, inactivity_ttl: Duration::from_secs(600), body_limit: kt::wire::limits::BODY,
-        })
+
+/// Every option, resolved.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// In the order of [`OPTIONS`].
+    pub options: Vec<(&'static ServiceOption, Resolved)>,
+    pub service: Service,
+}
+
+impl Config {
+    /// Puts layers over each other, the lowest first: a later one's value stands, and maps are merged key by key.
+    ///
+    /// # Errors
+    /// If an option is unknown, a value is not what the option takes, or two do not go together.
+    pub fn resolve(layers: impl IntoIterator<Item = Layer>) -> Result<Self, ConfigError> {
+        let mut values: BTreeMap<&str, Resolved> = BTreeMap::new();
+        for Written { name, value, origin } in layers.into_iter().flatten() {
+            let option = option::find(&name, &origin)?;
+            value::check(option, &value, &origin)?;
+            match values.get_mut(option.name) {
+                Some(before) => before.put(value, origin),
+                None => {
+                    values.insert(option.name, Resolved { value, origin });
+                }
+            }
+        }
+        let options: Vec<_> = OPTIONS
+            .iter()
+            .map(|option| {
+                let resolved = values.remove(option.name);
+                let default = || Resolved {
+                    value: option.default_value(),
+                    origin: "default".to_owned(),
+                };
+                (option, resolved.unwrap_or_else(default))
+            })
+            .collect();
+        let service = Service::of(&options)?;
+        Ok(Self { options, service })
+    }
+
+    /// Whether somebody has set the option.
+    pub fn is_set(&self, name: &str) -> bool {
+        let found = self.options.iter().find(|(option, _)| option.name == name);
+        found.is_some_and(|(_, resolved)| resolved.origin != "default")
+    }
+}
+
+impl Resolved {
+    fn put(&mut self, value: Value, origin: String) {
+        match (&mut self.value, value) {
+            (Value::Object(before), Value::Object(after)) => {
+                before.extend(after);
+                self.origin = format!("{}, {origin}", self.origin);
+            }
+            (before, after) => {
+                *before = after;
+                self.origin = origin;
+            }
+        }
     }
 }

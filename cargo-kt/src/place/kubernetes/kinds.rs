@@ -15,6 +15,8 @@ pub const NAME: &str = "app.kubernetes.io/name";
 pub const USER: &str = "cargo-kt/user";
 /// Annotation with the root of the workspace that the service is for.
 pub const WORKSPACE: &str = "cargo-kt/workspace";
+/// Annotation with the version of kt that made the object.
+pub const VERSION: &str = "cargo-kt/version";
 /// Annotation with a hash of what the service was asked to be.
 pub const OPTIONS: &str = "cargo-kt/options";
 

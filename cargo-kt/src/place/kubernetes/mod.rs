@@ -22,7 +22,7 @@ pub mod tunnel;
 pub use access::{Cluster, Selection};
 pub use error::KubernetesError;
 pub use kinds::Controller;
-pub use open::{ServiceSpec, Step, find, open};
+pub use open::{ServiceSpec, Step, find, open, shown};
 pub use services::{down, list, reach};
 
 /// Port on the pod's loopback on which its first stage and then its host listen.

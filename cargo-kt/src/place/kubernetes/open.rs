@@ -121,6 +121,29 @@ pub async fn find(
     }
 }
 
+/// The objects that would be made, with their secrets left out. Asks no cluster, and so shows a Deployment.
+///
+/// # Errors
+/// If the options make none.
+pub fn shown(spec: &ServiceSpec) -> Result<Vec<serde_json::Value>, KubernetesError> {
+    let (controller, options) = (Controller::Deployment, spec.options_hash()?);
+    let objects = objects::render(
+        &spec.options,
+        &Identity {
+            name: &spec.name,
+            user: &service::label(&spec.user),
+            workspace: &spec.workspace,
+            controller,
+            stage: b"",
+            token: "",
+            architecture: spec.architecture(),
+            host_arguments: spec.host_arguments(&spec.name, controller),
+            options: &options,
+        },
+    )?;
+    Ok(objects.shown())
+}
+
 impl ServiceSpec {
     fn selection(&self) -> Selection {
         Selection {
@@ -138,12 +161,51 @@ impl ServiceSpec {
             controller: Controller::Deployment,
             stage: b"",
             token: "",
+            architecture: self.architecture(),
             host_arguments: Vec::new(),
             options: "",
         };
         let objects = objects::render(&self.options, &nobody)?;
         let template = objects.workload["spec"]["template"].to_string();
         Ok(blake3::hash(template.as_bytes()).to_hex()[..16].to_owned())
+    }
+
+    /// What the host is told, behind its `host`.
+    fn host_arguments(&self, name: &str, controller: Controller) -> Vec<String> {
+        let data = Path::new(DATA);
+        let options = HostOptions {
+            service: name.to_owned(),
+            directory: data.join("service"),
+            socket: data.join("run/socket"),
+            workspace: self.workspace.clone(),
+            // The container's, which the image or the options say.
+            working_directory: ".".into(),
+            inactivity_ttl: self.options.inactivity_ttl,
+            token_file: Some(TOKEN.into()),
+            body_limit: self.options.body_limit,
+            pod: Some(Pod {
+                ready_port: Some(READY_PORT),
+                ..Pod::default()
+            }),
+        };
+        let mut arguments: Vec<String> = options
+            .arguments()
+            .into_iter()
+            // All of it was text before.
+            .filter_map(|argument| argument.into_string().ok())
+            .collect();
+        if controller == Controller::Deployment {
+            arguments.extend(["--release".to_owned(), format!("deployment/{name}")]);
+        }
+        arguments
+    }
+
+    /// That of its nodes, as Kubernetes names it.
+    fn architecture(&self) -> &'static str {
+        match self.toolchain.target.split('-').next() {
+            Some("aarch64") => "arm64",
+            _ => "amd64",
+        }
     }
 
     /// Its names: the longer one is taken for as long as that service lives, also once the shorter one is free.
@@ -380,40 +442,11 @@ impl Opening<'_> {
                 controller,
                 stage,
                 token,
-                host_arguments: self.host_arguments(name, controller),
+                architecture: self.spec.architecture(),
+                host_arguments: self.spec.host_arguments(name, controller),
                 options: &options,
             },
         )?)
-    }
-
-    /// What the host is told, behind its `host`.
-    fn host_arguments(&self, name: &str, controller: Controller) -> Vec<String> {
-        let data = Path::new(DATA);
-        let options = HostOptions {
-            service: name.to_owned(),
-            directory: data.join("service"),
-            socket: data.join("run/socket"),
-            workspace: self.spec.workspace.clone(),
-            // The container's, which the image or the options say.
-            working_directory: ".".into(),
-            inactivity_ttl: self.spec.options.inactivity_ttl,
-            token_file: Some(TOKEN.into()),
-            body_limit: self.spec.options.body_limit,
-            pod: Some(Pod {
-                ready_port: Some(READY_PORT),
-                ..Pod::default()
-            }),
-        };
-        let mut arguments: Vec<String> = options
-            .arguments()
-            .into_iter()
-            // All of it was text before.
-            .filter_map(|argument| argument.into_string().ok())
-            .collect();
-        if controller == Controller::Deployment {
-            arguments.extend(["--release".to_owned(), format!("deployment/{name}")]);
-        }
-        arguments
     }
 
     /// Whether the pod that is there was made with the options that are wanted.

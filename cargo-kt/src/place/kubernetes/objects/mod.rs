@@ -1,69 +1,176 @@
-//! MINIMAL STAND-IN
+//! What a service is made of in a cluster: from resolved options to objects, as values that nobody has applied yet. Knows no
+//! cluster.
+
+mod check;
+mod merge;
+mod pod;
+#[cfg(test)]
+mod tests;
+
+use k8s_openapi::ByteString;
 use serde_json::{Value, json};
-use super::{Controller, kinds::{self, MANAGED_BY, MANAGER, NAME, USER, WORKSPACE, OPTIONS}};
+
+use super::{
+    Controller,
+    kinds::{MANAGED_BY, MANAGER, NAME, OPTIONS, USER, VERSION, WORKSPACE},
+};
 use crate::config::Service;
 
+/// How long a Deployment may take before the cluster calls it stuck: longer than anybody waits here.
+const PROGRESS: u32 = 3600;
+/// How often a Job's pod may fail before the Job does: its host is started again as a Deployment's would be.
+const BACKOFF: u32 = 1_000_000;
+
+/// Why options do not make objects.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct ObjectsError(pub String);
-
-pub struct Identity<'a> {
-    pub name: &'a str, pub user: &'a str, pub workspace: &'a str, pub controller: Controller,
-    pub stage: &'a [u8], pub token: &'a str, pub host_arguments: Vec<String>, pub options: &'a str,
+#[non_exhaustive]
+pub enum ObjectsError {
+    #[error("`pod_template` changes {path}, which kt itself needs as it is\nhelp: leave that part out")]
+    Ours { path: String },
+    #[error("`pod_template` makes no pod: {why}")]
+    Template { why: String },
+    #[error("an object could not be written: {0}")]
+    Json(#[from] serde_json::Error),
 }
-pub struct Objects { pub workload: Value, pub dependents: Vec<Value> }
 
-pub fn render(service: &Service, id: &Identity<'_>) -> Result<Objects, ObjectsError> {
-    let name = id.name;
-    let labels = json!({MANAGED_BY: MANAGER, NAME: name, USER: id.user});
-    let meta = |name: &str| json!({"name": name, "labels": labels, "annotations": {WORKSPACE: id.workspace, OPTIONS: id.options}});
-    let mut args = vec!["--port".to_owned(), "9461".into(), "--data".into(), "/kt/data".into(), "--token".into(), "/kt/secret/token".into(), "--".into()];
-    args.extend(id.host_arguments.clone());
-    let resources = json!({"cpu": service.cpu, "memory": service.memory});
-    let pod = json!({
-        "metadata": {"labels": labels},
-        "spec": {
-            "serviceAccountName": name, "enableServiceLinks": false, "terminationGracePeriodSeconds": 10,
-            "securityContext": {"runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
-            "containers": [{
-                "name": "kt", "image": service.image, "command": ["/kt/stage/stage"], "args": args,
-                "resources": {"requests": resources, "limits": resources},
-                "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}},
-                "readinessProbe": {"httpGet": {"path": "/ready", "port": 9462}, "periodSeconds": 2},
-                "volumeMounts": [{"name": "kt-stage", "mountPath": "/kt/stage", "readOnly": true}, {"name": "kt-secret", "mountPath": "/kt/secret", "readOnly": true}, {"name": "kt-data", "mountPath": "/kt/data"}],
-            }],
-            "volumes": [
-                {"name": "kt-stage", "configMap": {"name": format!("{name}-stage"), "defaultMode": 0o555}},
-                {"name": "kt-secret", "secret": {"secretName": name, "defaultMode": 0o444}},
-                {"name": "kt-data", "emptyDir": {}},
-            ],
-        },
-    });
-    let workload = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta(name), "spec": {
-        "replicas": 1, "paused": false, "strategy": {"type": "Recreate"}, "revisionHistoryLimit": 0, "selector": {"matchLabels": {NAME: name, MANAGED_BY: MANAGER}}, "template": pod}});
-    let hex: String = { use std::fmt::Write; let mut s = String::new(); let _ = write!(s, "{}", base64(id.stage)); s };
-    let dependents = vec![
-        json!({"apiVersion": "v1", "kind": "Secret", "metadata": meta(name), "stringData": {"token": id.token}}),
-        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta(&format!("{name}-stage")), "binaryData": {"stage": hex}}),
-        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta(name)}),
-        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": meta(name), "rules": [{"apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": [name], "verbs": ["get", "delete"]}]}),
-        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": meta(name), "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name}, "subjects": [{"kind": "ServiceAccount", "name": name}]}),
-        json!({"apiVersion": "v1", "kind": "Service", "metadata": meta(name), "spec": {"clusterIP": "None", "selector": {NAME: name}}}),
+/// What objects have beside a service's options.
+#[derive(Debug)]
+pub struct Identity<'a> {
+    pub name: &'a str,
+    /// A label.
+    pub user: &'a str,
+    pub workspace: &'a str,
+    pub controller: Controller,
+    /// The first stage's executable.
+    pub stage: &'a [u8],
+    pub token: &'a str,
+    /// Of the nodes, as Kubernetes names it: `amd64`.
+    pub architecture: &'a str,
+    /// What the host is told, behind its `host`.
+    pub host_arguments: Vec<String>,
+    /// Tells services of other options apart.
+    pub options: &'a str,
+}
+
+/// The objects of one service.
+#[derive(Debug, Clone)]
+pub struct Objects {
+    pub workload: Value,
+    /// All that the workload owns.
+    pub dependents: Vec<Value>,
+}
+
+/// Writes down what a service is made of.
+///
+/// # Errors
+/// If `pod_template` takes away what the pod needs, or makes none.
+pub fn render(service: &Service, identity: &Identity<'_>) -> Result<Objects, ObjectsError> {
+    let name = identity.name;
+    let own_account = identity.controller == Controller::Deployment;
+    let account = service.service_account.as_deref().unwrap_or(name);
+    let mut dependents = vec![
+        object("v1", "Secret", identity, name, json!({"stringData": {"token": identity.token}})),
+        object("v1", "ConfigMap", identity, &stage_name(name), json!({
+            "binaryData": {"stage": ByteString(identity.stage.to_vec())},
+        })),
+        object("v1", "Service", identity, name, json!({
+            "spec": {"clusterIP": "None", "selector": selector(identity)},
+        })),
     ];
-    let _ = kinds::dependents();
+    if own_account {
+        let rbac = "rbac.authorization.k8s.io/v1";
+        if service.service_account.is_none() {
+            dependents.push(object("v1", "ServiceAccount", identity, name, json!({})));
+        }
+        dependents.extend([
+            object(rbac, "Role", identity, name, json!({"rules": [{
+                "apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": [name], "verbs": ["get", "delete"],
+            }]})),
+            object(rbac, "RoleBinding", identity, name, json!({
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+                "subjects": [{"kind": "ServiceAccount", "name": account}],
+            })),
+        ]);
+    }
+    let template = pod::template(service, identity)?;
+    let workload = match identity.controller {
+        Controller::Deployment => object("apps/v1", "Deployment", identity, name, json!({"spec": {
+            "replicas": 1, "paused": false, "revisionHistoryLimit": 0, "progressDeadlineSeconds": PROGRESS,
+            "strategy": {"type": "Recreate"}, "selector": {"matchLabels": selector(identity)}, "template": template,
+        }})),
+        Controller::Job => object("batch/v1", "Job", identity, name, json!({"spec": {
+            "suspend": false, "backoffLimit": BACKOFF, "ttlSecondsAfterFinished": 0, "template": template,
+        }})),
+    };
     Ok(Objects { workload, dependents })
 }
-fn base64(bytes: &[u8]) -> String {
-    const T: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    bytes.chunks(3).flat_map(|c| {
-        let n = u32::from(c[0]) << 16 | u32::from(*c.get(1).unwrap_or(&0)) << 8 | u32::from(*c.get(2).unwrap_or(&0));
-        (0..4).map(move |i| if i <= c.len() { T[(n >> (18 - 6 * i) & 63) as usize] as char } else { '=' }).collect::<Vec<_>>()
-    }).collect()
+
+fn object(version: &str, kind: &str, identity: &Identity<'_>, name: &str, rest: Value) -> Value {
+    let mut object = json!({"apiVersion": version, "kind": kind, "metadata": {
+        "name": name,
+        "labels": labels(identity),
+        "annotations": {
+            WORKSPACE: identity.workspace,
+            OPTIONS: identity.options,
+            VERSION: kt::wire::VERSION,
+        },
+    }});
+    if let (Some(object), Value::Object(rest)) = (object.as_object_mut(), rest) {
+        object.extend(rest);
+    }
+    object
 }
+
+fn labels(identity: &Identity<'_>) -> Value {
+    json!({MANAGED_BY: MANAGER, NAME: identity.name, USER: identity.user})
+}
+
+fn selector(identity: &Identity<'_>) -> Value {
+    json!({MANAGED_BY: MANAGER, NAME: identity.name})
+}
+
+fn stage_name(name: &str) -> String {
+    format!("{name}-stage")
+}
+
 impl Objects {
-    pub fn inert_workload(&self) -> Value { let mut w = self.workload.clone(); w["spec"]["paused"] = true.into(); w }
+    /// The workload, so that it makes no pod yet.
+    pub fn inert_workload(&self) -> Value {
+        let mut workload = self.workload.clone();
+        for halt in ["paused", "suspend"] {
+            if let Some(halt) = workload["spec"].get_mut(halt) {
+                *halt = Value::Bool(true);
+            }
+        }
+        workload
+    }
+
+    /// The others, owned by the workload, which has this id.
     pub fn dependents_of(&self, uid: &str) -> Vec<Value> {
-        let owner = json!([{"apiVersion": self.workload["apiVersion"], "kind": self.workload["kind"], "name": self.workload["metadata"]["name"], "uid": uid}]);
-        self.dependents.iter().cloned().map(|mut it| { it["metadata"]["ownerReferences"] = owner.clone(); it }).collect()
+        let owner = json!([{
+            "apiVersion": self.workload["apiVersion"], "kind": self.workload["kind"],
+            "name": self.workload["metadata"]["name"], "uid": uid,
+        }]);
+        let owned = |mut object: Value| {
+            object["metadata"]["ownerReferences"] = owner.clone();
+            object
+        };
+        self.dependents.iter().cloned().map(owned).collect()
+    }
+
+    /// All of them for a person to read: what is secret is left out, and what nobody can read.
+    pub fn shown(&self) -> Vec<Value> {
+        let mut all: Vec<Value> = std::iter::once(&self.workload).chain(&self.dependents).cloned().collect();
+        for object in &mut all {
+            for (data, key, instead) in [
+                ("stringData", "token", "(made at the launch)"),
+                ("binaryData", "stage", "(the first stage's executable)"),
+            ] {
+                if let Some(value) = object.get_mut(data).and_then(|it| it.get_mut(key)) {
+                    *value = Value::from(instead);
+                }
+            }
+        }
+        all
     }
 }

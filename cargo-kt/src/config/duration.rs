@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// `90s`, `10m`, `1h30m`, `500ms`.
-pub(super) fn parse(text: &str) -> Result<Duration, String> {
+pub fn parse(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no duration; write it as `90s`, `10m` or `1h30m`");
     let (mut rest, mut total) = (text, Duration::ZERO);
     if rest.is_empty() {

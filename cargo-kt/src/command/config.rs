@@ -1,0 +1,72 @@
+//! `cargo kt config`: every option of the program's service, and where its value comes from.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use serde_json::Value;
+
+use super::{CommandError, options, start, terminal};
+use crate::{
+    build::BuildError,
+    config::{Config, Flags},
+    plan::{self, CargoOptions, Surroundings},
+    terminal::{Terminal, text::table},
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ConfigArgs {
+    #[command(flatten)]
+    cargo: CargoOptions,
+    #[command(flatten)]
+    options: Flags,
+}
+
+pub(super) fn config(args: ConfigArgs) -> ExitCode {
+    let terminal = &terminal(&args.cargo);
+    start(terminal, async {
+        let surroundings = Surroundings::current().map_err(BuildError::from)?;
+        let plan = plan::plan(&args.cargo, &surroundings).map_err(BuildError::from)?;
+        let config = options::resolve(&args.options, &plan, &surroundings)?;
+        if args.cargo.wants_json() {
+            return Ok(json(&config, terminal));
+        }
+        match io::stdout().lock().write_all(human(&config).as_bytes()) {
+            // A reader that has seen enough.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CommandError::Io {
+                what: "print the options".into(),
+                source: error,
+            }),
+            _ => Ok(ExitCode::SUCCESS),
+        }
+    })
+}
+
+fn json(config: &Config, terminal: &Terminal) -> ExitCode {
+    for (option, resolved) in &config.options {
+        let fields = serde_json::json!({
+            "name": option.name, "value": resolved.value, "from": resolved.origin, "help": option.help,
+        });
+        terminal.json("kt-option", &fields);
+    }
+    ExitCode::SUCCESS
+}
+
+fn human(config: &Config) -> String {
+    let mut rows = vec![["OPTION", "VALUE", "FROM"].map(str::to_owned)];
+    for (option, resolved) in &config.options {
+        let value = match &resolved.value {
+            Value::Null => "-".to_owned(),
+            Value::String(text) => text.clone(),
+            other if is_empty(other) => "-".to_owned(),
+            other => other.to_string(),
+        };
+        rows.push([option.name.to_owned(), value, resolved.origin.clone()]);
+    }
+    table(&rows)
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(serde_json::Map::is_empty)
+}

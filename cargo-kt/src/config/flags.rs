@@ -1,0 +1,96 @@
+//! The options on a command line: `--inactivity-ttl 10m`.
+
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use serde_json::Value;
+
+use super::{ConfigError, Kind, Layer, OPTIONS, Written, value};
+
+/// What was typed, by option.
+#[derive(Debug, Clone, Default)]
+pub struct Flags(Vec<(&'static str, Vec<String>)>);
+
+impl Flags {
+    /// The layer that they make.
+    ///
+    /// # Errors
+    /// If a text is not what its option takes.
+    pub fn layer(&self) -> Result<Layer, ConfigError> {
+        let mut layer = Layer::new();
+        for (name, texts) in &self.0 {
+            let Some(option) = OPTIONS.iter().find(|option| option.name == *name) else {
+                continue;
+            };
+            let origin = format!("--{}", option.flag());
+            let mut merged = Value::Null;
+            for text in texts {
+                let value = value::parse(option, text, &origin)?;
+                match (&mut merged, value) {
+                    (Value::Object(all), Value::Object(more)) => all.extend(more),
+                    (Value::Array(all), Value::Array(more)) => all.extend(more),
+                    (merged, value) => *merged = value,
+                }
+            }
+            layer.push(Written {
+                name: option.name.to_owned(),
+                value: merged,
+                origin,
+            });
+        }
+        Ok(layer)
+    }
+}
+
+impl Args for Flags {
+    fn augment_args(command: Command) -> Command {
+        command.args(OPTIONS.iter().map(|option| {
+            let many = matches!(option.kind, Kind::Map | Kind::List | Kind::Objects | Kind::Object);
+            let argument = Arg::new(option.name)
+                .long(option.flag())
+                .help(option.help)
+                .help_heading("Service Options");
+            match option.kind {
+                Kind::Switch => argument
+                    .num_args(0..=1)
+                    .require_equals(true)
+                    .default_missing_value("true")
+                    .value_name("BOOL"),
+                kind => argument.value_name(placeholder(kind)).action(match many {
+                    true => ArgAction::Append,
+                    false => ArgAction::Set,
+                }),
+            }
+        }))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Flags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let typed = OPTIONS.iter().filter_map(|option| {
+            let texts = matches.get_many::<String>(option.name)?;
+            Some((option.name, texts.cloned().collect()))
+        });
+        Ok(Self(typed.collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+fn placeholder(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text | Kind::Choice(_) | Kind::Label => "NAME",
+        Kind::Quantity => "AMOUNT",
+        Kind::Number(..) | Kind::Switch => "N",
+        Kind::Duration => "DURATION",
+        Kind::User => "UID",
+        Kind::Map => "NAME=TEXT",
+        Kind::List => "NAME,…",
+        Kind::Objects | Kind::Object => "YAML|@FILE",
+    }
+}

@@ -1,0 +1,69 @@
+//! The places where options are written.
+
+use std::{collections::BTreeMap, ffi::OsString, fs, path::Path};
+
+use serde_json::Value;
+
+use super::{ConfigError, OPTIONS, value};
+
+/// One option as it is written somewhere.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Written {
+    pub name: String,
+    pub value: Value,
+    /// A file and a table or line, a variable, or a flag.
+    pub origin: String,
+}
+
+/// What is written in one place.
+pub type Layer = Vec<Written>;
+
+/// `[package.metadata.kt]` or `[workspace.metadata.kt]` of a Cargo.toml. A file that does not have the words is not parsed.
+///
+/// # Errors
+/// If the file cannot be read or is no TOML.
+pub fn manifest(path: &Path, table: &str) -> Result<Layer, ConfigError> {
+    let text = fs::read_to_string(path).map_err(|source| ConfigError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    if !text.contains("metadata.kt") && !(text.contains("metadata]") && text.contains("kt")) {
+        return Ok(Layer::new());
+    }
+    let document: toml::Table = toml::from_str(&text).map_err(|source| ConfigError::Toml {
+        path: path.to_owned(),
+        source: source.into(),
+    })?;
+    let found = document
+        .get(table)
+        .and_then(|it| it.get("metadata")?.get("kt")?.as_table());
+    let origin = format!("{} [{table}.metadata.kt]", path.display());
+    let written = found.into_iter().flatten().map(|(name, value)| Written {
+        name: name.clone(),
+        value: serde_json::to_value(value).unwrap_or_default(),
+        origin: origin.clone(),
+    });
+    Ok(written.collect())
+}
+
+/// `KT_CPU` and so on.
+///
+/// # Errors
+/// If a variable's text is not what its option takes.
+pub fn environment(variables: &BTreeMap<OsString, OsString>) -> Result<Layer, ConfigError> {
+    let mut layer = Layer::new();
+    for option in OPTIONS {
+        let variable = option.variable();
+        let text = variables.get(std::ffi::OsStr::new(&variable));
+        let Some(text) = text.filter(|text| !text.is_empty()) else {
+            continue;
+        };
+        let value = value::parse(option, &text.to_string_lossy(), &variable)?;
+        layer.push(Written {
+            name: option.name.to_owned(),
+            value,
+            origin: variable,
+        });
+    }
+    Ok(layer)
+}

@@ -1,0 +1,268 @@
+//! The options of a service, each with the type that it has.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+
+use super::{ConfigError, Resolved, ServiceOption, duration};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlaceKind {
+    Local,
+    Kubernetes,
+}
+
+/// What a service shall be.
+#[derive(Debug, Clone)]
+pub struct Service {
+    pub place: PlaceKind,
+    pub context: Option<String>,
+    pub namespace: Option<String>,
+    pub name: Option<String>,
+    pub inactivity_ttl: Duration,
+    pub body_limit: usize,
+    pub launch_timeout: Duration,
+    pub keep: bool,
+    pub image: String,
+    pub image_pull_policy: Option<String>,
+    pub image_pull_secrets: Vec<String>,
+    pub cpu: String,
+    pub memory: String,
+    pub ephemeral_storage: Option<String>,
+    pub gpus: u64,
+    pub gpu_resource: String,
+    pub env: BTreeMap<String, String>,
+    pub secrets: Vec<Secret>,
+    pub volumes: Vec<Volume>,
+    pub working_dir: Option<String>,
+    /// `None`: the image's own.
+    pub user: Option<u64>,
+    pub node_selector: BTreeMap<String, String>,
+    pub tolerations: Vec<Value>,
+    pub affinity: Value,
+    pub priority_class: Option<String>,
+    pub runtime_class: Option<String>,
+    pub service_account: Option<String>,
+    pub labels: BTreeMap<String, String>,
+    pub annotations: BTreeMap<String, String>,
+    pub pod_template: Value,
+}
+
+/// A Secret of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Secret {
+    pub name: String,
+    /// Its keys are variables.
+    #[serde(default)]
+    pub env: bool,
+    /// Its keys are files here.
+    pub mount: Option<String>,
+}
+
+/// A volume of the pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Volume {
+    pub name: String,
+    pub mount: String,
+    pub source: VolumeSource,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VolumeSource {
+    /// A PersistentVolumeClaim's name.
+    Claim(String),
+    /// Size, if it is limited.
+    EmptyDir(Option<String>),
+    HostPath(String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenVolume {
+    name: String,
+    mount: String,
+    claim: Option<String>,
+    empty_dir: Option<String>,
+    host_path: Option<String>,
+}
+
+/// The resolved options, to be taken by name.
+struct Options<'a>(&'a [(&'static ServiceOption, Resolved)]);
+
+impl Options<'_> {
+    fn find(&self, name: &'static str) -> Option<&(&'static ServiceOption, Resolved)> {
+        self.0.iter().find(|(option, _)| option.name == name)
+    }
+
+    fn value(&self, name: &'static str) -> &Value {
+        self.find(name).map_or(&Value::Null, |(_, it)| &it.value)
+    }
+
+    fn text(&self, name: &'static str) -> Option<String> {
+        match self.value(name) {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        }
+    }
+
+    fn duration(&self, name: &'static str) -> Duration {
+        let text = self.text(name).unwrap_or_default();
+        duration::parse(&text).unwrap_or_default()
+    }
+
+    fn map(&self, name: &'static str) -> BTreeMap<String, String> {
+        let empty = Map::new();
+        let map = self.value(name).as_object().unwrap_or(&empty);
+        let text = |value: &Value| match value {
+            Value::String(text) => text.clone(),
+            Value::Null => String::new(),
+            other => other.to_string(),
+        };
+        map.iter().map(|(name, value)| (name.clone(), text(value))).collect()
+    }
+
+    fn objects<T: DeserializeOwned>(&self, name: &'static str) -> Result<Vec<T>, ConfigError> {
+        let objects = self.value(name).as_array().cloned().unwrap_or_default();
+        let read = |object: Value| {
+            serde_json::from_value(object).map_err(|error| self.together(name, format!("cannot be read: {error}")))
+        };
+        objects.into_iter().map(read).collect()
+    }
+
+    fn together(&self, name: &'static str, why: String) -> ConfigError {
+        let origin = self.find(name).map(|(_, it)| it.origin.clone());
+        ConfigError::Together {
+            name,
+            why,
+            origin: origin.unwrap_or_default(),
+        }
+    }
+}
+
+impl Service {
+    /// # Errors
+    /// If something in a list is not as it should be, or two options do not go together.
+    pub(super) fn of(options: &[(&'static ServiceOption, Resolved)]) -> Result<Self, ConfigError> {
+        let options = Options(options);
+        let number = |name| options.value(name).as_u64().unwrap_or_default();
+        let text = |name| options.text(name).unwrap_or_default();
+        let list = |name| -> Vec<String> {
+            let list = options.value(name).as_array().into_iter().flatten();
+            list.filter_map(|it| it.as_str().map(str::to_owned)).collect()
+        };
+        let service = Self {
+            place: match &*text("place") {
+                "kubernetes" => PlaceKind::Kubernetes,
+                _ => PlaceKind::Local,
+            },
+            context: options.text("context"),
+            namespace: options.text("namespace"),
+            name: options.text("name"),
+            inactivity_ttl: options.duration("inactivity_ttl"),
+            body_limit: usize::try_from(number("body_limit")).unwrap_or(usize::MAX),
+            launch_timeout: options.duration("launch_timeout"),
+            keep: options.value("keep").as_bool().unwrap_or_default(),
+            image: text("image"),
+            image_pull_policy: options.text("image_pull_policy"),
+            image_pull_secrets: list("image_pull_secrets"),
+            cpu: text("cpu"),
+            memory: text("memory"),
+            ephemeral_storage: options.text("ephemeral_storage"),
+            gpus: number("gpus"),
+            gpu_resource: text("gpu_resource"),
+            env: options.map("env"),
+            secrets: options.objects("secrets")?,
+            volumes: volumes(&options)?,
+            working_dir: options.text("working_dir"),
+            user: options.value("user").as_u64(),
+            node_selector: options.map("node_selector"),
+            tolerations: options.objects("tolerations")?,
+            affinity: options.value("affinity").clone(),
+            priority_class: options.text("priority_class"),
+            runtime_class: options.text("runtime_class"),
+            service_account: options.text("service_account"),
+            labels: options.map("labels"),
+            annotations: options.map("annotations"),
+            pod_template: options.value("pod_template").clone(),
+        };
+        service.check(&options)?;
+        Ok(service)
+    }
+
+    fn check(&self, options: &Options<'_>) -> Result<(), ConfigError> {
+        if self.launch_timeout.is_zero() {
+            return Err(options.together("launch_timeout", "must be more than nothing".into()));
+        }
+        if self.inactivity_ttl.is_zero() {
+            return Err(options.together("inactivity_ttl", "must be more than nothing".into()));
+        }
+        if let Some(name) = self.name.as_ref().filter(|name| name.len() > NAME) {
+            let why = format!("`{name}` has {} letters, and names of other objects are made of it: {NAME} at most", name.len());
+            return Err(options.together("name", why));
+        }
+        for secret in &self.secrets {
+            match &secret.mount {
+                None if !secret.env => {
+                    let why = format!("says nothing of what `{}` is for: `env: true`, or `mount: /path`", secret.name);
+                    return Err(options.together("secrets", why));
+                }
+                Some(mount) => check_mount(options, "secrets", mount)?,
+                None => {}
+            }
+        }
+        let mut mounts: Vec<&str> = Vec::new();
+        for volume in &self.volumes {
+            check_mount(options, "volumes", &volume.mount)?;
+            if mounts.contains(&&*volume.mount) {
+                let why = format!("mounts two volumes at {}", volume.mount);
+                return Err(options.together("volumes", why));
+            }
+            mounts.push(&volume.mount);
+        }
+        Ok(())
+    }
+}
+
+/// Longest name: `-stage` is put behind it, and a label has 63 bytes.
+const NAME: usize = 57;
+
+/// Where nothing of the user's may be mounted.
+const OURS: &str = "/kt";
+
+fn check_mount(options: &Options<'_>, name: &'static str, mount: &str) -> Result<(), ConfigError> {
+    if !mount.starts_with('/') || mount == "/" || mount.split('/').any(|part| part == "..") {
+        let why = format!("mounts something at `{mount}`, which is no absolute path");
+        return Err(options.together(name, why));
+    }
+    if mount == OURS || mount.starts_with("/kt/") {
+        return Err(options.together(name, format!("mounts something at `{mount}`: {OURS} is ours")));
+    }
+    Ok(())
+}
+
+fn volumes(options: &Options<'_>) -> Result<Vec<Volume>, ConfigError> {
+    let written: Vec<WrittenVolume> = options.objects("volumes")?;
+    let read = |volume: WrittenVolume| {
+        let WrittenVolume { name, mount, claim, empty_dir, host_path } = volume;
+        let source = match (claim, empty_dir, host_path) {
+            (Some(claim), None, None) => VolumeSource::Claim(claim),
+            (None, Some(size), None) if size.is_empty() => VolumeSource::EmptyDir(None),
+            (None, Some(size), None) => {
+                if !super::quantity::is_positive(&size) {
+                    return Err(options.together("volumes", format!("gives `{name}` the size `{size}`, which is no amount such as `2Gi`")));
+                }
+                VolumeSource::EmptyDir(Some(size))
+            }
+            (None, None, Some(path)) => VolumeSource::HostPath(path),
+            _ => {
+                let why = format!("must say one of `claim`, `empty_dir` and `host_path` for `{name}`");
+                return Err(options.together("volumes", why));
+            }
+        };
+        Ok(Volume { name, mount, source })
+    };
+    written.into_iter().map(read).collect()
+}

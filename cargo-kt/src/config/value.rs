@@ -1,0 +1,119 @@
+//! Values: from text, and whether they are what an option takes.
+
+use std::fs;
+
+use serde_json::{Map, Value};
+
+use super::{ConfigError, Kind, ServiceOption, duration, quantity};
+
+/// A value as it is typed on a command line or in a variable.
+pub(super) fn parse(
+    option: &'static ServiceOption,
+    text: &str,
+    origin: &str,
+) -> Result<Value, ConfigError> {
+    let value = match option.kind {
+        Kind::Number(..) | Kind::Switch => serde_json::from_str(text).ok(),
+        Kind::User => Some(serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))),
+        Kind::Map => pairs(text).or_else(|| document(text)),
+        Kind::List => match text.starts_with('[') {
+            true => document(text),
+            false => Some(text.split(',').map(|it| Value::from(it.trim())).collect()),
+        },
+        Kind::Objects | Kind::Object => match text.strip_prefix('@') {
+            Some(path) => {
+                let read = fs::read_to_string(path).map_err(|source| ConfigError::Read {
+                    path: path.into(),
+                    source,
+                });
+                document(&read?)
+            }
+            None => document(text),
+        },
+        _ => Some(Value::from(text)),
+    };
+    value.ok_or_else(|| wrong(option, &Value::from(text), origin))
+}
+
+/// `A=b,C=d`.
+fn pairs(text: &str) -> Option<Value> {
+    if text.starts_with('{') {
+        return None;
+    }
+    let pairs = text.split(',').map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        Some((name.trim().to_owned(), Value::from(value)))
+    });
+    pairs.collect::<Option<Map<_, _>>>().map(Value::Object)
+}
+
+/// YAML, of which JSON is a part.
+fn document(text: &str) -> Option<Value> {
+    serde_saphyr::from_str(text).ok()
+}
+
+/// Whether an option takes a value.
+pub(super) fn check(
+    option: &'static ServiceOption,
+    value: &Value,
+    origin: &str,
+) -> Result<(), ConfigError> {
+    let text = value.as_str();
+    let fits = match option.kind {
+        Kind::Text => text.is_some_and(|text| !text.trim().is_empty()),
+        Kind::Label => text.is_some_and(is_label),
+        Kind::Choice(all) => text.is_some_and(|text| all.contains(&text)),
+        Kind::Quantity => match value {
+            Value::String(text) => quantity::is_positive(text),
+            Value::Number(number) => quantity::is_positive(&number.to_string()),
+            _ => false,
+        },
+        Kind::Number(from, to) => value.as_u64().is_some_and(|it| (from..=to).contains(&it)),
+        Kind::Switch => value.is_boolean(),
+        Kind::Duration => text.is_some_and(|text| duration::parse(text).is_ok()),
+        Kind::User => text == Some("image") || value.as_u64().is_some_and(|user| user < 1 << 31),
+        Kind::Map => value.as_object().is_some_and(|map| {
+            map.iter().all(|(name, value)| !name.is_empty() && !value.is_object() && !value.is_array())
+        }),
+        Kind::List => value.as_array().is_some_and(|list| list.iter().all(Value::is_string)),
+        Kind::Objects => value.as_array().is_some_and(|list| list.iter().all(Value::is_object)),
+        Kind::Object => value.is_object(),
+    };
+    match fits {
+        true => Ok(()),
+        false => Err(wrong(option, value, origin)),
+    }
+}
+
+pub(super) fn wrong(option: &'static ServiceOption, value: &Value, origin: &str) -> ConfigError {
+    let takes = match option.kind {
+        Kind::Text => "a text".to_owned(),
+        Kind::Label => "up to 63 of the letters a-z, digits and `-`, with a letter or digit at both ends".to_owned(),
+        Kind::Choice(all) => all.join(", or "),
+        Kind::Quantity => "an amount above zero, such as `500m`, `2` or `4Gi`".to_owned(),
+        Kind::Number(from, to) if from == to => format!("nothing but {from} for now"),
+        Kind::Number(from, to) => format!("a whole number from {from} to {to}"),
+        Kind::Switch => "true or false".to_owned(),
+        Kind::Duration => "a time such as `90s`, `10m` or `2h`".to_owned(),
+        Kind::User => "a user's number, or `image` for the image's own user".to_owned(),
+        Kind::Map => "names with texts, such as `{ NAME = \"text\" }`, or `NAME=text` on the command line".to_owned(),
+        Kind::List => "a list of texts".to_owned(),
+        Kind::Objects => "a list of objects, as YAML or JSON or `@FILE` on the command line".to_owned(),
+        Kind::Object => "an object, as YAML or JSON or `@FILE` on the command line".to_owned(),
+    };
+    ConfigError::Value {
+        name: option.name,
+        value: value.to_string(),
+        origin: origin.to_owned(),
+        takes,
+    }
+}
+
+/// A DNS label: RFC 1123, section 2.1.
+fn is_label(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=63).contains(&text.len())
+        && text.bytes().all(inner)
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}

@@ -1,0 +1,159 @@
+use serde_json::json;
+
+use super::*;
+use crate::config::{Config, Written};
+
+fn service(options: Value) -> Service {
+    let written = options.as_object().unwrap().iter().map(|(name, value)| Written {
+        name: name.clone(),
+        value: value.clone(),
+        origin: "test".into(),
+    });
+    Config::resolve([written.collect()]).unwrap().service
+}
+
+fn render(options: Value, controller: Controller) -> Result<Objects, ObjectsError> {
+    super::render(
+        &service(options),
+        &Identity {
+            name: "alice-app",
+            user: "alice",
+            workspace: "/src/app",
+            controller,
+            stage: b"stage",
+            token: "0123abcd",
+            architecture: "amd64",
+            host_arguments: vec!["--service".into(), "alice-app".into()],
+            options: "hash",
+        },
+    )
+}
+
+fn pod(options: Value) -> Value {
+    let objects = render(options, Controller::Deployment).unwrap();
+    objects.workload["spec"]["template"]["spec"].clone()
+}
+
+fn kinds(objects: &Objects) -> Vec<&str> {
+    objects.dependents.iter().map(|it| it["kind"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_deployment_may_delete_itself_and_nothing_else() {
+    let objects = render(json!({}), Controller::Deployment).unwrap();
+    let role = objects.dependents.iter().find(|it| it["kind"] == "Role").unwrap();
+    assert_eq!(
+        role["rules"],
+        json!([{"apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": ["alice-app"], "verbs": ["get", "delete"]}])
+    );
+    assert_eq!(objects.inert_workload()["spec"]["paused"], true);
+    assert_eq!(objects.workload["spec"]["paused"], false);
+}
+
+#[test]
+fn a_job_has_no_rights_at_all() {
+    let objects = render(json!({}), Controller::Job).unwrap();
+    assert_eq!(kinds(&objects), ["Secret", "ConfigMap", "Service"]);
+    let spec = &objects.workload["spec"]["template"]["spec"];
+    assert_eq!(spec["automountServiceAccountToken"], false);
+    assert_eq!(spec["restartPolicy"], "OnFailure");
+    assert_eq!(objects.inert_workload()["spec"]["suspend"], true);
+}
+
+#[test]
+fn everything_is_ours_and_owned_by_the_workload() {
+    let objects = render(json!({}), Controller::Deployment).unwrap();
+    for object in objects.dependents_of("uid") {
+        assert_eq!(object["metadata"]["ownerReferences"][0]["uid"], "uid", "{object}");
+        assert_eq!(object["metadata"]["labels"]["app.kubernetes.io/managed-by"], "cargo-kt", "{object}");
+    }
+}
+
+#[test]
+fn every_container_says_its_requests_and_limits_and_gives_up_every_right() {
+    let pod = pod(json!({"cpu": "500m", "memory": "1Gi", "gpus": 2}));
+    let container = &pod["containers"][0];
+    let wanted = json!({"cpu": "500m", "memory": "1Gi", "nvidia.com/gpu": "2"});
+    assert_eq!(container["resources"], json!({"requests": wanted, "limits": wanted}));
+    assert_eq!(container["securityContext"]["capabilities"]["drop"], json!(["ALL"]));
+    assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+    assert_eq!(pod["nodeSelector"]["kubernetes.io/arch"], "amd64");
+}
+
+#[test]
+fn the_images_own_user_and_root_are_possible() {
+    let own = pod(json!({"user": "image"}));
+    assert_eq!(own["securityContext"].get("runAsUser"), None);
+    assert_eq!(own["securityContext"]["runAsNonRoot"], true);
+    let root = pod(json!({"user": 0}));
+    assert_eq!(root["securityContext"]["runAsUser"], 0);
+    assert_eq!(root["securityContext"].get("runAsNonRoot"), None);
+}
+
+#[test]
+fn secrets_and_volumes_are_variables_files_and_mounts() {
+    let pod = pod(json!({
+        "secrets": [{"name": "db", "env": true}, {"name": "tls", "mount": "/etc/tls"}],
+        "volumes": [{"name": "models", "mount": "/models", "claim": "models"}, {"name": "tmp", "mount": "/tmp", "empty_dir": "1Gi"}],
+        "env": {"A": "b"},
+    }));
+    let container = &pod["containers"][0];
+    assert_eq!(container["envFrom"], json!([{"secretRef": {"name": "db"}}]));
+    assert_eq!(container["env"], json!([{"name": "A", "value": "b"}]));
+    let volumes = pod["volumes"].as_array().unwrap();
+    assert!(volumes.contains(&json!({"name": "secret-1", "secret": {"secretName": "tls"}})));
+    assert!(volumes.contains(&json!({"name": "models", "persistentVolumeClaim": {"claimName": "models"}})));
+    assert!(volumes.contains(&json!({"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}})));
+}
+
+#[test]
+fn a_patch_adds_to_the_template() {
+    let pod = pod(json!({"tolerations": [{"key": "a"}], "pod_template": {"spec": {
+        "tolerations": [{"key": "b"}],
+        "hostAliases": [{"ip": "10.0.0.1", "hostnames": ["x"]}],
+        "terminationGracePeriodSeconds": null,
+        "containers": [
+            {"name": "kt", "env": [{"name": "B", "value": "c"}], "securityContext": {"readOnlyRootFilesystem": true}},
+            {"name": "sidecar", "image": "x"},
+        ],
+        "aFieldOfTomorrow": 1,
+    }}}));
+    assert_eq!(pod["tolerations"].as_array().unwrap().len(), 2);
+    assert_eq!(pod.get("terminationGracePeriodSeconds"), None);
+    assert_eq!(pod["containers"].as_array().unwrap().len(), 2);
+    let container = &pod["containers"][0];
+    assert_eq!(container["securityContext"]["readOnlyRootFilesystem"], true);
+    assert_eq!(container["securityContext"]["allowPrivilegeEscalation"], false);
+    // The server is to judge what is not known here.
+    assert_eq!(pod["aFieldOfTomorrow"], 1);
+}
+
+#[test]
+fn a_patch_that_breaks_our_own_container_is_refused_with_its_path() {
+    let refused = |spec: Value| match render(json!({"pod_template": {"spec": spec}}), Controller::Deployment) {
+        Err(ObjectsError::Ours { path }) => path,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refused(json!({"containers": [{"name": "kt", "command": ["sh"]}]})), "spec.containers[kt].command");
+    assert_eq!(refused(json!({"containers": [{"name": "kt", "args": null}]})), "spec.containers[kt].args");
+    assert_eq!(refused(json!({"containers": null})), "spec.containers[kt]");
+    assert_eq!(refused(json!({"restartPolicy": "Never"})), "spec.restartPolicy");
+    assert_eq!(refused(json!({"volumes": [{"name": "kt-data", "emptyDir": {"medium": "Memory"}}]})), "spec.volumes[kt-data]");
+    assert_eq!(
+        refused(json!({"containers": [{"name": "kt", "volumeMounts": [{"mountPath": "/kt/data", "name": "other"}]}]})),
+        "spec.containers[kt].volumeMounts[/kt/data]"
+    );
+}
+
+#[test]
+fn a_patch_of_the_wrong_shape_makes_no_pod() {
+    let wrong = render(json!({"pod_template": {"spec": {"hostNetwork": "yes"}}}), Controller::Deployment);
+    assert!(matches!(wrong, Err(ObjectsError::Template { .. })), "{wrong:?}");
+}
+
+#[test]
+fn what_is_shown_has_no_secret() {
+    let objects = render(json!({}), Controller::Deployment).unwrap();
+    let shown = serde_json::to_string(&objects.shown()).unwrap();
+    assert!(!shown.contains("0123abcd") && shown.contains("made at the launch"), "{shown}");
+}

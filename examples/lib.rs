@@ -6,7 +6,10 @@ use std::time::Duration;
 pub fn percentile(durations: &mut [Duration], percent: usize) -> Duration {
     durations.sort();
     let last = durations.len().saturating_sub(1);
-    durations.get(last * percent / 100).copied().unwrap_or_default()
+    durations
+        .get(last * percent / 100)
+        .copied()
+        .unwrap_or_default()
 }
 
 /// One line of a table: a name and how long it took.

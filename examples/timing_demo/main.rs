@@ -82,8 +82,18 @@ async fn main() -> Result<(), kt::Error> {
             .map(|phase| (phase.name, phase.started, phase.took))
             .collect();
         phases.push(("first call".into(), total.saturating_sub(first), calling));
-        phases.push(("loading the table".into(), total.saturating_sub(loading), loading));
-        let record = Record { place: run.place, total, p50, p99, phases };
+        phases.push((
+            "loading the table".into(),
+            total.saturating_sub(loading),
+            loading,
+        ));
+        let record = Record {
+            place: run.place,
+            total,
+            p50,
+            p99,
+            phases,
+        };
         match page::keep(kind, &record) {
             Ok(path) => println!("see {}", path.display()),
             Err(error) => println!("the page was not written: {error}"),

@@ -60,11 +60,15 @@ pub fn keep(kind: Kind, record: &Record) -> io::Result<PathBuf> {
         .filter_map(|kind| fs::read_to_string(kept.join(kind.file())).ok())
         .collect();
     let page = target.join("timing_demo.html");
-    fs::write(&page, format!("{HEAD}{}</body></html>\n", sections.concat()))?;
+    fs::write(
+        &page,
+        format!("{HEAD}{}</body></html>\n", sections.concat()),
+    )?;
     page.canonicalize()
 }
 
-const HEAD: &str = "<!doctype html><html lang=en><head><meta charset=utf-8><title>timing_demo</title><style>
+const HEAD: &str =
+    "<!doctype html><html lang=en><head><meta charset=utf-8><title>timing_demo</title><style>
 body { font: 15px/1.4 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em }
 table { border-collapse: collapse; width: 100% }
 td { padding: .15em .5em; white-space: nowrap }

@@ -106,7 +106,8 @@ impl Namespace {
             .chain(arguments.iter().copied())
             .chain(["--output", "json"])
             .collect();
-        let mut list: Value = serde_json::from_str(&self.kubectl(&all)).expect("kubectl prints JSON");
+        let mut list: Value =
+            serde_json::from_str(&self.kubectl(&all)).expect("kubectl prints JSON");
         match list["items"].take() {
             Value::Array(items) => items,
             _ => vec![list],
@@ -153,7 +154,11 @@ impl Namespace {
                 return found;
             }
             let state = || self.kubectl(&["get", "all,events"]);
-            assert!(begin.elapsed() < PATIENCE, "no {what} in {PATIENCE:?}\n{}", state());
+            assert!(
+                begin.elapsed() < PATIENCE,
+                "no {what} in {PATIENCE:?}\n{}",
+                state()
+            );
             // The cluster tells nobody; this only sets how fine the time is measured.
             thread::sleep(Duration::from_millis(50));
         }

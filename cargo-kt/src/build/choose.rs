@@ -49,7 +49,12 @@ pub fn prepare<'a>(
         let plan = Box::new(build.plan()?);
         let lock = BuildLock::take(&plan.warm_directory(), console)?;
         let way = Way::Cargo("nothing is known of this program".to_owned());
-        return Ok(Prepared { build, plan, lock, way });
+        return Ok(Prepared {
+            build,
+            plan,
+            lock,
+            way,
+        });
     };
     let lock = BuildLock::take(&plan::warm_directory(&target_directory), console)?;
     let reason = match build.recall(&memory) {
@@ -59,7 +64,12 @@ pub fn prepare<'a>(
                 ..remembered.plan
             });
             let way = Way::Replay(memory, Box::new(remembered.known));
-            return Ok(Prepared { build, plan, lock, way });
+            return Ok(Prepared {
+                build,
+                plan,
+                lock,
+                way,
+            });
         }
         Err(reason) => reason,
     };
@@ -71,7 +81,12 @@ pub fn prepare<'a>(
         BuildLock::take(&plan.warm_directory(), console)?
     };
     let way = Way::Cargo(reason);
-    Ok(Prepared { build, plan, lock, way })
+    Ok(Prepared {
+        build,
+        plan,
+        lock,
+        way,
+    })
 }
 
 impl Prepared<'_> {
@@ -86,7 +101,12 @@ impl Prepared<'_> {
     /// # Errors
     /// All of [`BuildError`].
     pub fn compile(self) -> Result<Built, BuildError> {
-        let Self { build, plan, lock, way } = self;
+        let Self {
+            build,
+            plan,
+            lock,
+            way,
+        } = self;
         let reason = match way {
             Way::Cargo(reason) => reason,
             Way::Replay(memory, known) => match build.replay(&memory, &plan, &known)? {

@@ -41,7 +41,11 @@ impl Clock {
         let took = self.elapsed().saturating_sub(started);
         let name = name.to_owned();
         let mut phases = self.phases.lock().unwrap_or_else(PoisonError::into_inner);
-        phases.push(Phase { name, started, took });
+        phases.push(Phase {
+            name,
+            started,
+            took,
+        });
     }
 
     pub(super) fn phases(&self) -> Vec<Phase> {

@@ -43,7 +43,9 @@ pub enum CommandError {
         sent: String,
         found: String,
     },
-    #[error("nothing is made for a service on this machine\nhelp: `--place kubernetes` has something to show")]
+    #[error(
+        "nothing is made for a service on this machine\nhelp: `--place kubernetes` has something to show"
+    )]
     NothingToShow,
     #[error("failed to start `{program}`")]
     Start { program: String, source: io::Error },

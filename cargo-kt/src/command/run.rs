@@ -20,8 +20,7 @@ use super::{
 use crate::{
     agent::{self, Symbolizer},
     build::Built,
-    config,
-    link,
+    config, link,
     plan::{CargoOptions, Surroundings},
     terminal::Terminal,
 };
@@ -164,8 +163,7 @@ async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCo
     if let Some(keeping) = keeping {
         keeping.abort();
     }
-    let status = status
-        .map_err(|source| CommandError::Start { program, source })?;
+    let status = status.map_err(|source| CommandError::Start { program, source })?;
     answering.abort();
     let _ = std::fs::remove_file(&symbolizer);
     drop(config);

@@ -23,9 +23,7 @@ use crate::{
     config::{Config, PlaceKind},
     layout::{self, LayoutRequest, StateLayout},
     link::{self, Linked},
-    place::{
-        self, Connected, Dirs, Opening, kubernetes, local::ServiceSpec, service,
-    },
+    place::{self, Connected, Dirs, Opening, kubernetes, local::ServiceSpec, service},
     plan::{CargoOptions, Plan, Surroundings},
     ship::{self, Files, Order, Shipment},
     terminal::Terminal,
@@ -204,13 +202,15 @@ pub(super) fn service(
     let name = named.unwrap_or_else(|| service::name(&service::user(), &plan.program.name));
     let workspace = plan.workspace_root.to_string();
     if options.service.place == PlaceKind::Kubernetes {
-        return Ok(place::Wanted::Kubernetes(Box::new(kubernetes::ServiceSpec {
-            name,
-            user: service::user(),
-            workspace,
-            options: options.service.clone(),
-            toolchain: plan.toolchain.clone(),
-        })));
+        return Ok(place::Wanted::Kubernetes(Box::new(
+            kubernetes::ServiceSpec {
+                name,
+                user: service::user(),
+                workspace,
+                options: options.service.clone(),
+                toolchain: plan.toolchain.clone(),
+            },
+        )));
     }
     let directory = surroundings.directory.clone().into();
     let mut spec =

@@ -165,7 +165,9 @@ where
             });
         }
         Verdict::Forbidden => return Err(PlaceError::Forbidden { service }),
-        Verdict::NoWorker(why) | Verdict::Stage(why) => return Err(failed(&service, io::Error::other(why))),
+        Verdict::NoWorker(why) | Verdict::Stage(why) => {
+            return Err(failed(&service, io::Error::other(why)));
+        }
     }
     let (client, connection) = Client::start(stream)
         .await

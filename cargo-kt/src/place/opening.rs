@@ -83,7 +83,10 @@ impl Opening {
 
     /// Waits until nothing is left half done: for those who do not need it after all.
     pub async fn settle(self) {
-        if let Way::Kubernetes { mut handed_over, .. } = self.0 {
+        if let Way::Kubernetes {
+            mut handed_over, ..
+        } = self.0
+        {
             // Its sender goes with the task.
             let _ = handed_over.wait_for(|over| *over).await;
         }

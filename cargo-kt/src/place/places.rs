@@ -35,7 +35,11 @@ impl Places {
     pub async fn list(&self, all_users: bool) -> Result<Vec<Service>, PlaceError> {
         let mut services = local::list(&self.dirs).await?;
         let tunnels = Directory::list(&self.dirs);
-        let live = join_all(tunnels.into_iter().map(|(directory, record)| through(directory, record)));
+        let live = join_all(
+            tunnels
+                .into_iter()
+                .map(|(directory, record)| through(directory, record)),
+        );
         services.extend(live.await.into_iter().flatten());
         if let Some(selection) = &self.cluster {
             let cluster = open(selection).await?;
@@ -71,7 +75,9 @@ impl Places {
         }
         for (directory, record) in self.tunnels(name) {
             let socket = directory.socket();
-            if let Some(connected) = connected::at(&record.service, &socket, limits::HANDSHAKE).await? {
+            if let Some(connected) =
+                connected::at(&record.service, &socket, limits::HANDSHAKE).await?
+            {
                 return Ok(Some(connected));
             }
         }

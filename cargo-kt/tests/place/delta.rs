@@ -5,7 +5,9 @@ use std::{fs, io, sync::Arc};
 use camino::Utf8PathBuf;
 use cargo_kt::{
     place::Connected,
-    ship::{self, Order, Files, Link, Progress, Reference, References, ShipError, Shipment, Shipped},
+    ship::{
+        self, Files, Link, Order, Progress, Reference, References, ShipError, Shipment, Shipped,
+    },
 };
 use kt::wire::{
     Generation, ObjectId,

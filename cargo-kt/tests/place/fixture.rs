@@ -76,13 +76,17 @@ impl User {
 
     /// Names of the services that live.
     pub async fn names(&self) -> Vec<String> {
-        let services = Places::new(self.dirs.clone(), None).list(false).await.unwrap();
+        let services = Places::new(self.dirs.clone(), None)
+            .list(false)
+            .await
+            .unwrap();
         services.into_iter().map(|service| service.name).collect()
     }
 
     pub async fn down(&self, name: &str) -> Result<(), place::PlaceError> {
         Places::new(self.dirs.clone(), None)
-            .down(name, Duration::from_millis(100)).await
+            .down(name, Duration::from_millis(100))
+            .await
     }
 }
 

@@ -125,7 +125,10 @@ async fn a_host_of_another_version_is_named_with_the_way_out() {
     for expected in ["9.8.7", VERSION, "cargo kt down alice-app"] {
         assert!(text.contains(expected), "{text}");
     }
-    let listed = Places::new(user.dirs.clone(), None).list(false).await.unwrap();
+    let listed = Places::new(user.dirs.clone(), None)
+        .list(false)
+        .await
+        .unwrap();
     assert_eq!(listed.len(), 1);
     host.abort();
 }

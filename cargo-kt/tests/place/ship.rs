@@ -1,7 +1,9 @@
 use std::fs::File;
 
 use camino::Utf8PathBuf;
-use cargo_kt::ship::{self, Order, Files, Link, Progress, References, ShipError, Shipment, Shipped};
+use cargo_kt::ship::{
+    self, Files, Link, Order, Progress, References, ShipError, Shipment, Shipped,
+};
 use kt::wire::{
     Generation,
     client::{Client, RequestError},

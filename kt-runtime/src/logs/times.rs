@@ -20,7 +20,9 @@ fn path(directory: &Path) -> PathBuf {
 
 fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    since.map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
 }
 
 /// Makes the marks of one writer.
@@ -45,7 +47,10 @@ impl Marker {
         let mut mark = [0; MARK];
         mark[..8].copy_from_slice(&now.to_le_bytes());
         mark[8..].copy_from_slice(&position.to_le_bytes());
-        let file = File::options().create(true).append(true).open(path(directory));
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(path(directory));
         let _ = file.and_then(|mut file| file.write_all(&mark));
     }
 }
@@ -107,7 +112,10 @@ mod tests {
     #[test]
     fn everything_of_the_last_while_lies_behind_the_position() {
         let directory = Scratch::new("log-times");
-        write(directory.path(), &[(60_000, 0), (30_000, 100), (29_000, 200), (5_000, 300)]);
+        write(
+            directory.path(),
+            &[(60_000, 0), (30_000, 100), (29_000, 200), (5_000, 300)],
+        );
         let since = |seconds: u64| since(directory.path(), seconds * 1000);
         assert_eq!(since(3600), Some(0));
         assert_eq!(since(45), Some(100));
@@ -128,14 +136,22 @@ mod tests {
         assert!(marker.is_due());
         marker.mark(directory.path(), 20);
         let bytes = fs::read(path(directory.path())).unwrap();
-        assert_eq!(marks(&bytes).map(|(_, position)| position).collect::<Vec<_>>(), [0, 20]);
+        assert_eq!(
+            marks(&bytes)
+                .map(|(_, position)| position)
+                .collect::<Vec<_>>(),
+            [0, 20]
+        );
     }
 
     #[test]
     fn marks_of_what_is_gone_go_too() {
         let directory = Scratch::new("log-prune");
         prune(directory.path(), 5).unwrap();
-        write(directory.path(), &[(60_000, 0), (30_000, 100), (10_000, 200)]);
+        write(
+            directory.path(),
+            &[(60_000, 0), (30_000, 100), (10_000, 200)],
+        );
         prune(directory.path(), 100).unwrap();
         assert_eq!(since(directory.path(), 3_600_000), Some(100));
     }

@@ -20,7 +20,12 @@ fn hot_reload_answers_from_the_same_pod_with_its_state_kept() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::DEMOS, &image::debian());
     let first = demo(&project, "hot_reload", "");
-    assert!(first.stdout.starts_with("Hello from generation one! Hi Alice, this is call 1"), "{first:?}");
+    assert!(
+        first
+            .stdout
+            .starts_with("Hello from generation one! Hi Alice, this is call 1"),
+        "{first:?}"
+    );
     let pods = namespace.get(&["pods"]);
     assert_eq!(pods.len(), 1, "{pods:#?}");
 
@@ -30,7 +35,12 @@ fn hot_reload_answers_from_the_same_pod_with_its_state_kept() {
         "Hello again!",
     );
     let second = demo(&project, "hot_reload", "");
-    assert!(second.stdout.starts_with("Hello again! Hi Alice, this is call 2"), "{second:?}");
+    assert!(
+        second
+            .stdout
+            .starts_with("Hello again! Hi Alice, this is call 2"),
+        "{second:?}"
+    );
     let after = namespace.get(&["pods"]);
     assert_eq!(after[0]["metadata"]["uid"], pods[0]["metadata"]["uid"]);
 }
@@ -40,7 +50,10 @@ fn hot_reload_answers_from_the_same_pod_with_its_state_kept() {
 fn state_persistence_keeps_its_entries_through_an_edit_of_their_type() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::DEMOS, &image::distroless());
-    assert_eq!(demo(&project, "state_persistence", "set name Alice").stdout, "1 entries\n");
+    assert_eq!(
+        demo(&project, "state_persistence", "set name Alice").stdout,
+        "1 entries\n"
+    );
     project.edit(
         "examples/state_persistence.rs",
         "    value: String,\n}",
@@ -51,8 +64,8 @@ fn state_persistence_keeps_its_entries_through_an_edit_of_their_type() {
         "Entry { value }",
         "Entry { value, reads: 0 }",
     );
-    let migrated = demo(&project, "state_persistence", "list")
-        .says("Migrated state_persistence::STORE");
+    let migrated =
+        demo(&project, "state_persistence", "list").says("Migrated state_persistence::STORE");
     assert_eq!(migrated.stdout, "name = Alice\n");
 }
 
@@ -64,7 +77,10 @@ fn concurrent_calls_and_a_large_index_work_as_they_do_here() {
     demo(&project, "concurrent_calls", "");
     let first = demo(&project, "similar_texts", "");
     let second = demo(&project, "similar_texts", "");
-    assert!(!first.stdout.is_empty() && !second.stdout.is_empty(), "{first:?} {second:?}");
+    assert!(
+        !first.stdout.is_empty() && !second.stdout.is_empty(),
+        "{first:?} {second:?}"
+    );
 }
 
 #[test]
@@ -75,5 +91,8 @@ fn the_timing_demo_is_cold_once() {
     let cold = demo(&project, "timing_demo", "");
     assert!(cold.stdout.contains("That was cold."), "{cold:?}");
     let warm = demo(&project, "timing_demo", "");
-    assert!(warm.stdout.contains("Warm: the table was still there."), "{warm:?}");
+    assert!(
+        warm.stdout.contains("Warm: the table was still there."),
+        "{warm:?}"
+    );
 }

@@ -51,7 +51,14 @@ fn after_a_restart_of_the_container_the_host_finds_its_store_and_serves_again() 
     };
     assert_eq!(restarts(), Some(0));
     // The host is the container's first process: nobody in it can kill it, but its worker may use all memory.
-    namespace.kubectl(&["exec", &pod(&namespace), "--", "/bin/sh", "-c", "kill -TERM 1"]);
+    namespace.kubectl(&[
+        "exec",
+        &pod(&namespace),
+        "--",
+        "/bin/sh",
+        "-c",
+        "kill -TERM 1",
+    ]);
     namespace.wait_for("restart", || (restarts() == Some(1)).then_some(()));
     assert_eq!(driver.ask("count"), "1");
 }

@@ -29,7 +29,9 @@ fn everything_is_owned_by_the_deployment() {
     let services = project.services();
     let name = services[0]["name"].as_str().expect("a service has a name");
     namespace.kubectl(&["delete", "deployment", name]);
-    namespace.wait_for("garbage collection", || namespace.ours().is_empty().then_some(()));
+    namespace.wait_for("garbage collection", || {
+        namespace.ours().is_empty().then_some(())
+    });
 }
 
 #[test]
@@ -47,5 +49,8 @@ fn a_service_ends_a_second_after_its_time_at_most_and_not_before() {
     });
     let lived = ended.elapsed();
     // The last call was over a little before the program was.
-    assert!(lived > TTL - Duration::from_secs(1) && lived < TTL + Duration::from_secs(2), "{lived:?}");
+    assert!(
+        lived > TTL - Duration::from_secs(1) && lived < TTL + Duration::from_secs(2),
+        "{lived:?}"
+    );
 }

@@ -21,7 +21,13 @@ fn dev() -> String {
 fn grant(namespace: &Namespace, file: &str) {
     let role = std::fs::read_to_string(checkout().join("docs").join(file)).expect(file);
     namespace.apply_text(&role);
-    namespace.kubectl(&["create", "rolebinding", "dev", "--role=cargo-kt", "--user=dev"]);
+    namespace.kubectl(&[
+        "create",
+        "rolebinding",
+        "dev",
+        "--role=cargo-kt",
+        "--user=dev",
+    ]);
 }
 
 #[test]
@@ -46,7 +52,9 @@ fn the_documented_role_is_enough_and_its_service_deletes_itself() {
     project.environment("KUBECONFIG", dev());
     project.kt(["run", "--inactivity-ttl", "2s"]).success();
     assert_eq!(namespace.get(&["deployments"]).len(), 1);
-    namespace.wait_for("end of the service", || namespace.ours().is_empty().then_some(()));
+    namespace.wait_for("end of the service", || {
+        namespace.ours().is_empty().then_some(())
+    });
 }
 
 #[test]
@@ -59,5 +67,7 @@ fn without_the_right_to_make_roles_the_service_is_a_job_that_ends_by_itself() {
     project.kt(["run", "--inactivity-ttl", "2s"]).success();
     assert_eq!(namespace.get(&["jobs"]).len(), 1);
     assert_eq!(namespace.get(&["deployments,roles"]).len(), 0);
-    namespace.wait_for("end of the service", || namespace.ours().is_empty().then_some(()));
+    namespace.wait_for("end of the service", || {
+        namespace.ours().is_empty().then_some(())
+    });
 }

@@ -34,7 +34,10 @@ fn an_image_without_glibc_is_named_as_such() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::ONE, &image::without_glibc());
     let output = refused(&namespace, &project, &[]);
-    assert!(output.stderr.contains("the image has no glibc"), "{output:?}");
+    assert!(
+        output.stderr.contains("the image has no glibc"),
+        "{output:?}"
+    );
 }
 
 #[test]

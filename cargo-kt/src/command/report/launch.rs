@@ -42,7 +42,8 @@ impl LaunchReport {
                 let mut state = self.state();
                 state.last = self.clock.elapsed();
                 drop(state);
-                self.terminal.status("Launching", format_args!("{service} in {place}"));
+                self.terminal
+                    .status("Launching", format_args!("{service} in {place}"));
             }
             Step::Created { objects } => {
                 self.phase("Created", "created", text::count(objects, "object"));
@@ -53,7 +54,11 @@ impl LaunchReport {
             Step::Launch(launch::Step::Pulled { words }) => {
                 // The kubelet's sentence, shorter: `… already present on machine …`, or how long it took.
                 let here = words.contains("already present");
-                let what = if here { "the image was there" } else { "the image" };
+                let what = if here {
+                    "the image was there"
+                } else {
+                    "the image"
+                };
                 self.phase("Pulled", "pulled", what);
             }
             Step::Launch(launch::Step::Started { pod }) => {
@@ -73,7 +78,11 @@ impl LaunchReport {
                 self.state().upload = None;
                 match uploaded {
                     0 => self.phase("Entered", "entered", "the host was there"),
-                    _ => self.phase("Uploaded", "uploaded", format_args!("the host ({})", text::bytes(uploaded))),
+                    _ => self.phase(
+                        "Uploaded",
+                        "uploaded",
+                        format_args!("the host ({})", text::bytes(uploaded)),
+                    ),
                 }
             }
             Step::Ready => self.phase("Ready", "ready", "the host answers"),

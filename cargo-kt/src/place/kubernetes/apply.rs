@@ -3,7 +3,7 @@
 //! The workload comes first and inert, because the others are owned by it: whatever happens from there on, one deletion
 //! takes everything along. Once all are there it is let go.
 
-use futures_util::future::{try_join_all};
+use futures_util::future::try_join_all;
 use kube::{
     Api,
     api::{DynamicObject, Patch, PatchParams},
@@ -65,7 +65,9 @@ pub async fn apply(
 /// Whether an object of this name and kind is there.
 async fn is_there(cluster: &Cluster, object: &Value) -> Result<bool, KubernetesError> {
     let (api, name) = address(cluster, object)?;
-    let found = cluster.ask("get", object, api.get_metadata_opt(&name)).await?;
+    let found = cluster
+        .ask("get", object, api.get_metadata_opt(&name))
+        .await?;
     let Some(found) = found else {
         return Ok(false);
     };
@@ -90,7 +92,10 @@ async fn server_side(cluster: &Cluster, object: &Value) -> Result<DynamicObject,
     Ok(cluster.ask("patch", object, applying).await?)
 }
 
-fn address(cluster: &Cluster, object: &Value) -> Result<(Api<DynamicObject>, String), KubernetesError> {
+fn address(
+    cluster: &Cluster,
+    object: &Value,
+) -> Result<(Api<DynamicObject>, String), KubernetesError> {
     let resource = kinds::of(object).ok_or_else(|| KubernetesError::UnknownKind {
         kind: kind(object).to_owned(),
     })?;

@@ -60,7 +60,12 @@ pub fn dependents() -> [ApiResource; 6] {
         kind("", "v1", "ConfigMap", "configmaps"),
         kind("", "v1", "Service", "services"),
         kind("", "v1", "ServiceAccount", "serviceaccounts"),
-        kind("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings"),
+        kind(
+            "rbac.authorization.k8s.io",
+            "v1",
+            "RoleBinding",
+            "rolebindings",
+        ),
         kind("rbac.authorization.k8s.io", "v1", "Role", "roles"),
     ]
 }

@@ -52,9 +52,14 @@ pub struct ServiceSpec {
 #[non_exhaustive]
 pub enum Step {
     /// It is not up: a pod is made for it.
-    Began { service: String, place: String },
+    Began {
+        service: String,
+        place: String,
+    },
     /// Its objects are there; how many.
-    Created { objects: usize },
+    Created {
+        objects: usize,
+    },
     Launch(launch::Step),
     Tunnel(Report),
     /// The host answers.
@@ -84,7 +89,9 @@ pub async fn open(
         let _ = found.send(Some(connected.clone()));
         return Ok(connected);
     }
-    let cluster = Cluster::open(&selection).await.map_err(KubernetesError::from)?;
+    let cluster = Cluster::open(&selection)
+        .await
+        .map_err(KubernetesError::from)?;
     let (name, existing) = opening.look(&cluster).await?;
     if let Some(existing) = existing {
         if let Some(connected) = opening.attach(&cluster, &key, &existing).await? {
@@ -114,7 +121,9 @@ pub async fn find(
     if let Some(connected) = opening.through_tunnel(&key.key(), &key.namespace).await? {
         return Ok(Some(connected));
     }
-    let cluster = Cluster::open(&selection).await.map_err(KubernetesError::from)?;
+    let cluster = Cluster::open(&selection)
+        .await
+        .map_err(KubernetesError::from)?;
     match opening.look(&cluster).await? {
         (_, Some(existing)) => opening.attach(&cluster, &key.key(), &existing).await,
         (_, None) => Ok(None),
@@ -303,7 +312,8 @@ impl Opening<'_> {
             false => Controller::Job,
         };
         let token = token::new().map_err(write("a token"))?;
-        let stage = stage::executable(self.dirs, &self.spec.toolchain).map_err(KubernetesError::from)?;
+        let stage =
+            stage::executable(self.dirs, &self.spec.toolchain).map_err(KubernetesError::from)?;
         let objects = self.objects(&name, controller, &stage, &token)?;
         let workload = apply(cluster, &objects, controller).await?;
         (self.told)(Step::Created {
@@ -356,7 +366,10 @@ impl Opening<'_> {
                     break Ok::<_, PlaceError>(());
                 }
                 // Another process starts one at this moment, or the former one is just ending.
-                if connected::at(service, &directory.socket(), PATIENCE).await?.is_some() {
+                if connected::at(service, &directory.socket(), PATIENCE)
+                    .await?
+                    .is_some()
+                {
                     break Ok(());
                 }
                 sleep(PAUSE).await;
@@ -396,7 +409,9 @@ async fn existing(cluster: &Cluster, name: &str) -> Result<Option<Existing>, Kub
     let looks = Controller::ALL.map(|controller| async move {
         let what = serde_json::json!({"kind": controller.kind().kind, "metadata": {"name": name}});
         let api = controller.api(&cluster.client, &cluster.namespace);
-        let found = cluster.ask("get", &what, api.get_metadata_opt(name)).await?;
+        let found = cluster
+            .ask("get", &what, api.get_metadata_opt(name))
+            .await?;
         Ok::<_, KubernetesError>(found.map(|found| (controller, found.metadata)))
     });
     for (controller, metadata) in try_join_all(looks).await?.into_iter().flatten() {
@@ -410,13 +425,21 @@ async fn existing(cluster: &Cluster, name: &str) -> Result<Option<Existing>, Kub
         }
         // It is on its way out: the names of what it owns are not free yet.
         if metadata.deletion_timestamp.is_some() {
-            let workload = Workload { controller, name: name.to_owned(), uid: metadata.uid.unwrap_or_default() };
+            let workload = Workload {
+                controller,
+                name: name.to_owned(),
+                uid: metadata.uid.unwrap_or_default(),
+            };
             remove(cluster, &workload).await?;
             continue;
         }
         let mut annotations = metadata.annotations.unwrap_or_default();
         return Ok(Some(Existing {
-            workload: Workload { controller, name: name.to_owned(), uid: metadata.uid.unwrap_or_default() },
+            workload: Workload {
+                controller,
+                name: name.to_owned(),
+                uid: metadata.uid.unwrap_or_default(),
+            },
             workspace: annotations.remove(WORKSPACE).unwrap_or_default(),
             options: annotations.remove(OPTIONS).unwrap_or_default(),
         }));

@@ -16,9 +16,7 @@ use super::{
     token,
     tunnel::Directory,
 };
-use crate::place::{
-    Connected, Dirs, PlaceError, PlaceName, Service, State, connected, service,
-};
+use crate::place::{Connected, Dirs, PlaceError, PlaceName, Service, State, connected, service};
 
 /// How long a service may take to answer before it is shown as one that does not.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -70,10 +68,15 @@ async fn find(cluster: &Cluster, user: Option<&String>) -> Result<Vec<Found>, Ku
     }
     let parameters = ListParams::default().labels(&selector);
     let lists = Controller::ALL.map(|controller| {
-        let (parameters, what) = (&parameters, serde_json::json!({"kind": controller.kind().kind}));
+        let (parameters, what) = (
+            &parameters,
+            serde_json::json!({"kind": controller.kind().kind}),
+        );
         async move {
             let api = controller.api(&cluster.client, &cluster.namespace);
-            let list = cluster.ask("list", &what, api.list_metadata(parameters)).await?;
+            let list = cluster
+                .ask("list", &what, api.list_metadata(parameters))
+                .await?;
             let found = list.items.into_iter().map(move |object| Found {
                 user: object.labels().get(USER).cloned().unwrap_or_default(),
                 workload: Workload {
@@ -112,7 +115,9 @@ async fn connect(
     let not_up = || PlaceError::NotUp {
         service: name.clone(),
     };
-    let pod = launch::pod_of(cluster, workload).await.map_err(KubernetesError::from)?;
+    let pod = launch::pod_of(cluster, workload)
+        .await
+        .map_err(KubernetesError::from)?;
     let pod = pod.ok_or_else(not_up)?;
     let token = token::read(cluster, name).await?.ok_or_else(not_up)?;
     let stream = forward(&cluster.client, &cluster.namespace, &pod.name, HOST_PORT).await;

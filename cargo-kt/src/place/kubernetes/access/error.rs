@@ -50,7 +50,10 @@ pub enum AccessError {
         proxy: Option<String>,
         after: Duration,
     },
-    #[error("the connection to {server} is not secure: {why}\nhelp: {}", tls_help(why))]
+    #[error(
+        "the connection to {server} is not secure: {why}\nhelp: {}",
+        tls_help(why)
+    )]
     Tls { server: String, why: String },
     #[error(
         "{server} does not accept the credentials of user `{user}` (context `{context}`): they have expired or are wrong\n\
@@ -69,7 +72,9 @@ pub enum AccessError {
         user: String,
         why: String,
     },
-    #[error("the credential plugin of user `{user}` gave no credentials: {why}\nhelp: log in as it says, and run again")]
+    #[error(
+        "the credential plugin of user `{user}` gave no credentials: {why}\nhelp: log in as it says, and run again"
+    )]
     Plugin { user: String, why: String },
     #[error("the credentials of user `{user}` cannot be used: {why}")]
     Credentials { user: String, why: String },
@@ -96,9 +101,13 @@ pub enum AccessError {
         context: String,
         nearest: Option<String>,
     },
-    #[error("namespace `{namespace}` is being deleted, and nothing can be made in it\nhelp: wait until it is gone, or choose another with `--namespace`")]
+    #[error(
+        "namespace `{namespace}` is being deleted, and nothing can be made in it\nhelp: wait until it is gone, or choose another with `--namespace`"
+    )]
     Terminating { namespace: String },
-    #[error("the cluster does not know the field {field} of a {kind}: it is too old for it, or the name is wrong\nhelp: leave it out of `pod_template`")]
+    #[error(
+        "the cluster does not know the field {field} of a {kind}: it is too old for it, or the name is wrong\nhelp: leave it out of `pod_template`"
+    )]
     UnknownField { field: String, kind: String },
     #[error("the cluster refuses to {verb} the {kind} `{name}`: {why}")]
     Refused {
@@ -125,18 +134,26 @@ fn list(known: &[String]) -> String {
 }
 
 fn through(proxy: &Option<String>) -> String {
-    proxy.as_ref().map(|proxy| format!(" (through the proxy {proxy})")).unwrap_or_default()
+    proxy
+        .as_ref()
+        .map(|proxy| format!(" (through the proxy {proxy})"))
+        .unwrap_or_default()
 }
 
 fn tls_help(why: &str) -> &'static str {
     match why.to_ascii_lowercase() {
-        why if why.contains("expired") || why.contains("notvalidyet") || why.contains("not valid yet") => {
+        why if why.contains("expired")
+            || why.contains("notvalidyet")
+            || why.contains("not valid yet") =>
+        {
             "is this machine's clock right? If it is, the cluster's certificate must be renewed"
         }
         why if why.contains("unknownissuer") => {
             "the kubeconfig's `certificate-authority` is not this server's: get a new kubeconfig"
         }
-        why if why.contains("name") => "the certificate is for another name: set `tls-server-name` in the kubeconfig",
+        why if why.contains("name") => {
+            "the certificate is for another name: set `tls-server-name` in the kubeconfig"
+        }
         _ => "check `certificate-authority` and `server` in the kubeconfig",
     }
 }

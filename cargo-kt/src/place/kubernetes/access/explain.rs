@@ -33,12 +33,21 @@ impl Asked<'_> {
 
     /// The API server answered, and not as wanted.
     fn refusal(&self, status: &Status) -> AccessError {
-        let Cluster { server, context, namespace, user, .. } = self.cluster;
+        let Cluster {
+            server,
+            context,
+            namespace,
+            user,
+            ..
+        } = self.cluster;
         let text = |name: &str| self.object[name].as_str().unwrap_or_default().to_owned();
         let refused = |why: &str| AccessError::Refused {
             verb: self.verb,
             kind: text("kind"),
-            name: self.object["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
+            name: self.object["metadata"]["name"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
             why: why.to_owned(),
         };
         let message = &status.message;
@@ -69,7 +78,10 @@ impl Asked<'_> {
                 None => refused(message),
             },
             _ => match unknown_field(message) {
-                Some(field) => AccessError::UnknownField { field, kind: text("kind") },
+                Some(field) => AccessError::UnknownField {
+                    field,
+                    kind: text("kind"),
+                },
                 None => refused(message),
             },
         }
@@ -122,8 +134,14 @@ fn plugin(error: &AuthError, user: &str) -> AccessError {
                 words => words.to_owned(),
             },
         },
-        AuthError::AuthExec(why) => AccessError::Plugin { user, why: why.clone() },
-        other => AccessError::Credentials { user, why: other.to_string() },
+        AuthError::AuthExec(why) => AccessError::Plugin {
+            user,
+            why: why.clone(),
+        },
+        other => AccessError::Credentials {
+            user,
+            why: other.to_string(),
+        },
     }
 }
 
@@ -186,7 +204,10 @@ mod tests {
     fn the_missing_rule_is_read_from_the_servers_words() {
         let message = "deployments.apps is forbidden: User \"dev\" cannot create resource \"deployments\" in API group \"apps\" in the namespace \"web\"";
         let (user, verb, resource) = missing_rule(message).unwrap();
-        assert_eq!((&*user, &*verb, &*resource), ("dev", "create", "deployments.apps"));
+        assert_eq!(
+            (&*user, &*verb, &*resource),
+            ("dev", "create", "deployments.apps")
+        );
         let message = "pods \"a\" is forbidden: User \"dev\" cannot create resource \"pods/portforward\" in API group \"\" in the namespace \"web\"";
         assert_eq!(missing_rule(message).unwrap().2, "pods/portforward");
         let quota = "pods \"a\" is forbidden: exceeded quota: all, requested: limits.memory=16Gi";
@@ -196,7 +217,10 @@ mod tests {
     #[test]
     fn fields_that_the_server_does_not_know_are_named() {
         let message = "failed to create typed patch object (web/a; apps/v1, Kind=Deployment): .spec.template.spec.foo: field not declared in schema";
-        assert_eq!(unknown_field(message).as_deref(), Some(".spec.template.spec.foo"));
+        assert_eq!(
+            unknown_field(message).as_deref(),
+            Some(".spec.template.spec.foo")
+        );
         let message = "strict decoding error: unknown field \"spec.foo\"";
         assert_eq!(unknown_field(message).as_deref(), Some("spec.foo"));
         assert_eq!(unknown_field("the object has been modified"), None);

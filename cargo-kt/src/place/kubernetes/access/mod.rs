@@ -57,7 +57,8 @@ impl Selection {
     }
 
     fn find(&self, config: &Kubeconfig) -> Result<Identity, AccessError> {
-        let known = || -> Vec<String> { config.contexts.iter().map(|it| it.name.clone()).collect() };
+        let known =
+            || -> Vec<String> { config.contexts.iter().map(|it| it.name.clone()).collect() };
         let wanted = self.context.clone().or(config.current_context.clone());
         let wanted = wanted.filter(|name| !name.is_empty());
         let name = wanted.ok_or_else(|| AccessError::NoContext { known: known() })?;
@@ -65,7 +66,11 @@ impl Selection {
         let Some(context) = found.and_then(|it| it.context.clone()) else {
             let nearest = nearest(&name, known());
             let known = known();
-            return Err(AccessError::UnknownContext { name, nearest, known });
+            return Err(AccessError::UnknownContext {
+                name,
+                nearest,
+                known,
+            });
         };
         let cluster = config.clusters.iter().find(|it| it.name == context.cluster);
         let server = cluster.and_then(|it| it.cluster.as_ref()?.server.clone());
@@ -109,13 +114,20 @@ impl Cluster {
             ..KubeConfigOptions::default()
         };
         let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
-        let mut config = config.map_err(|source| AccessError::Kubeconfig { source: source.into() })?;
+        let mut config = config.map_err(|source| AccessError::Kubeconfig {
+            source: source.into(),
+        })?;
         config.connect_timeout = Some(CONNECT);
         let proxy = config.proxy_url.as_ref().map(ToString::to_string);
         let server = config.cluster_url.to_string();
-        let Identity { context, namespace, user, .. } = identity;
-        let client = Client::try_from(config)
-            .map_err(|error| explain::credentials(&error, &user))?;
+        let Identity {
+            context,
+            namespace,
+            user,
+            ..
+        } = identity;
+        let client =
+            Client::try_from(config).map_err(|error| explain::credentials(&error, &user))?;
         Ok(Self {
             client,
             context,
@@ -128,7 +140,12 @@ impl Cluster {
 
     /// As [`Identity::key`].
     pub fn key(&self) -> String {
-        let Self { context, server, user, .. } = self;
+        let Self {
+            context,
+            server,
+            user,
+            ..
+        } = self;
         let server = server.trim_end_matches('/');
         format!("{context}\n{server}\n{user}")
     }
@@ -161,7 +178,9 @@ fn kubeconfig() -> Result<Kubeconfig, AccessError> {
     if !looked.iter().any(|path| path.exists()) {
         return Err(AccessError::NoKubeconfig { looked });
     }
-    Kubeconfig::read().map_err(|source| AccessError::Kubeconfig { source: source.into() })
+    Kubeconfig::read().map_err(|source| AccessError::Kubeconfig {
+        source: source.into(),
+    })
 }
 
 /// The files that kubectl would read.
@@ -211,12 +230,18 @@ mod tests {
         let chosen = select("", "").unwrap();
         assert_eq!((&*chosen.context, &*chosen.namespace), ("dev", "web"));
         let chosen = select("prod", "db").unwrap();
-        assert_eq!((&*chosen.server, &*chosen.namespace), ("https://two:6443", "db"));
+        assert_eq!(
+            (&*chosen.server, &*chosen.namespace),
+            ("https://two:6443", "db")
+        );
     }
 
     #[test]
     fn the_same_namespace_of_two_contexts_is_not_the_same_place() {
-        assert_ne!(select("dev", "").unwrap().key(), select("prod", "").unwrap().key());
+        assert_ne!(
+            select("dev", "").unwrap().key(),
+            select("prod", "").unwrap().key()
+        );
     }
 
     #[test]

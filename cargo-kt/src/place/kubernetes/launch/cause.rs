@@ -6,7 +6,11 @@ use std::fmt;
 pub enum Cause {
     /// No node takes it, in the scheduler's words.
     Unschedulable { words: String },
-    Image { image: String, words: String, why: ImageCause },
+    Image {
+        image: String,
+        words: String,
+        why: ImageCause,
+    },
     /// The container ended.
     Crashed {
         pod: String,
@@ -70,9 +74,14 @@ impl fmt::Display for End {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unschedulable { words } => write!(f, "no node takes it: {words}\nhelp: {}", room(words)),
+            Self::Unschedulable { words } => {
+                write!(f, "no node takes it: {words}\nhelp: {}", room(words))
+            }
             Self::Image { image, words, why } => match why {
-                ImageCause::NotFound => write!(f, "there is no image `{image}`: {words}\nhelp: check `--image` for its name and tag"),
+                ImageCause::NotFound => write!(
+                    f,
+                    "there is no image `{image}`: {words}\nhelp: check `--image` for its name and tag"
+                ),
                 ImageCause::NotAllowed => write!(
                     f,
                     "the registry does not give out the image `{image}`: {words}\nhelp: name a Secret with credentials by `--image-pull-secrets`, or check the image's name"
@@ -81,8 +90,14 @@ impl fmt::Display for Cause {
                     f,
                     "the image `{image}` is not made for the node's CPU: {words}\nhelp: use an image for it, or choose other nodes with `--node-selector`"
                 ),
-                ImageCause::BadName => write!(f, "`{image}` is no name of an image: {words}\nhelp: it is made of registry/name:tag"),
-                ImageCause::Unreachable => write!(f, "the image `{image}` cannot be pulled: {words}\nhelp: can the nodes reach its registry?"),
+                ImageCause::BadName => write!(
+                    f,
+                    "`{image}` is no name of an image: {words}\nhelp: it is made of registry/name:tag"
+                ),
+                ImageCause::Unreachable => write!(
+                    f,
+                    "the image `{image}` cannot be pulled: {words}\nhelp: can the nodes reach its registry?"
+                ),
             },
             Self::Crashed { end, words, .. } => {
                 write!(f, "its container ended {end}")?;
@@ -94,12 +109,29 @@ impl fmt::Display for Cause {
                     _ => Ok(()),
                 }
             }
-            Self::Config { words } => write!(f, "its container cannot be made: {words}\nhelp: {}", config(words)),
-            Self::Mount { words } => write!(f, "a volume cannot be mounted: {words}\nhelp: are the Secrets, ConfigMaps and claims that are named there?"),
-            Self::Start { words } => write!(f, "the container runtime cannot start it: {words}\nhelp: {}", start(words)),
+            Self::Config { words } => write!(
+                f,
+                "its container cannot be made: {words}\nhelp: {}",
+                config(words)
+            ),
+            Self::Mount { words } => write!(
+                f,
+                "a volume cannot be mounted: {words}\nhelp: are the Secrets, ConfigMaps and claims that are named there?"
+            ),
+            Self::Start { words } => write!(
+                f,
+                "the container runtime cannot start it: {words}\nhelp: {}",
+                start(words)
+            ),
             Self::Refused { why, words } => write!(f, "{words}\nhelp: {}", refusal(*why)),
-            Self::Evicted { words } => write!(f, "it was evicted: {words}\nhelp: ask for what it needs with `--memory` and `--ephemeral-storage`"),
-            Self::NodeLost { words } => write!(f, "its node is lost: {words}\nhelp: run again; another node will take it"),
+            Self::Evicted { words } => write!(
+                f,
+                "it was evicted: {words}\nhelp: ask for what it needs with `--memory` and `--ephemeral-storage`"
+            ),
+            Self::NodeLost { words } => write!(
+                f,
+                "its node is lost: {words}\nhelp: run again; another node will take it"
+            ),
         }
     }
 }
@@ -145,9 +177,15 @@ fn start(words: &str) -> &'static str {
 
 fn refusal(why: Refusal) -> &'static str {
     match why {
-        Refusal::Quota => "ask for less with `--cpu` and `--memory`, or end other services in the namespace",
-        Refusal::LimitRange => "ask for what the namespace's LimitRange allows with `--cpu` and `--memory`",
-        Refusal::PodSecurity => "the namespace's Pod Security level refuses an option or a part of `pod_template`: leave it out, or use another namespace",
+        Refusal::Quota => {
+            "ask for less with `--cpu` and `--memory`, or end other services in the namespace"
+        }
+        Refusal::LimitRange => {
+            "ask for what the namespace's LimitRange allows with `--cpu` and `--memory`"
+        }
+        Refusal::PodSecurity => {
+            "the namespace's Pod Security level refuses an option or a part of `pod_template`: leave it out, or use another namespace"
+        }
         Refusal::ServiceAccount => "make the ServiceAccount, or leave `--service-account` out",
         Refusal::PriorityClass => "make the PriorityClass, or leave `--priority-class` out",
         Refusal::RuntimeClass => "make the RuntimeClass, or leave `--runtime-class` out",

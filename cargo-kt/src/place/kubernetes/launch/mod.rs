@@ -39,10 +39,16 @@ const LINES: i64 = 12;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
-    Scheduled { node: String },
+    Scheduled {
+        node: String,
+    },
     /// In the kubelet's words: from the registry, or present.
-    Pulled { words: String },
-    Started { pod: String },
+    Pulled {
+        words: String,
+    },
+    Started {
+        pod: String,
+    },
 }
 
 /// A launch that is watched.

@@ -95,9 +95,12 @@ pub async fn wait_for_pod(
 async fn exists(cluster: &Cluster, workload: &Workload) -> Result<(), LaunchError> {
     let what = serde_json::json!({"kind": workload.controller.kind().kind, "metadata": {"name": workload.name}});
     let api = workload.controller.api(&cluster.client, &cluster.namespace);
-    let found = cluster.ask("get", &what, api.get_metadata_opt(&workload.name)).await?;
+    let found = cluster
+        .ask("get", &what, api.get_metadata_opt(&workload.name))
+        .await?;
     let is_it = found.is_some_and(|found| {
-        found.metadata.uid.as_ref() == Some(&workload.uid) && found.metadata.deletion_timestamp.is_none()
+        found.metadata.uid.as_ref() == Some(&workload.uid)
+            && found.metadata.deletion_timestamp.is_none()
     });
     match is_it {
         true => Ok(()),

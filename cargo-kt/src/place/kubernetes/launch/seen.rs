@@ -57,7 +57,11 @@ impl Seen {
                 let before = self.pods.insert(uid, *pod);
                 // A condition's heartbeat is no news.
                 let after = self.pod();
-                let status = |pod: &Pod| pod.status.clone().map(|it| (it.conditions, it.container_statuses));
+                let status = |pod: &Pod| {
+                    pod.status
+                        .clone()
+                        .map(|it| (it.conditions, it.container_statuses))
+                };
                 if before.as_ref().map(status) != after.map(status) {
                     self.changed = Instant::now();
                 }
@@ -68,7 +72,9 @@ impl Seen {
             }
             Change::ReplicaSet(set) => {
                 let owners = set.metadata.owner_references.into_iter().flatten();
-                let ours = owners.into_iter().any(|owner| self.makers.contains(&owner.uid));
+                let ours = owners
+                    .into_iter()
+                    .any(|owner| self.makers.contains(&owner.uid));
                 self.makers.extend(set.metadata.uid.filter(|_| ours));
             }
             Change::Event(event) => self.hear(*event),

@@ -77,10 +77,15 @@ fn of_pod(seen: &Seen, pod: &Pod) -> Verdict {
             let words = waiting.message.unwrap_or_default();
             let image = &container.image;
             match waiting.reason.as_deref().unwrap_or_default() {
-                "ErrImagePull" | "ErrImageNeverPull" | "InvalidImageName" | "RegistryUnavailable"
+                "ErrImagePull"
+                | "ErrImageNeverPull"
+                | "InvalidImageName"
+                | "RegistryUnavailable"
                 | "ImageInspectError" => return not_pulled(image, words),
                 "ImagePullBackOff" => {
-                    let failed = seen.events().rev().find(|said| said.reason == "Failed" && said.message.starts_with("Failed to pull"));
+                    let failed = seen.events().rev().find(|said| {
+                        said.reason == "Failed" && said.message.starts_with("Failed to pull")
+                    });
                     return not_pulled(image, failed.map_or(words, |said| said.message.clone()));
                 }
                 "CreateContainerConfigError" => return Verdict::Failed(Cause::Config { words }),
@@ -91,9 +96,10 @@ fn of_pod(seen: &Seen, pod: &Pod) -> Verdict {
             }
         }
     }
-    let mount = seen.events().rev().find(|said| {
-        matches!(&*said.reason, "FailedMount" | "FailedAttachVolume") && said.warning
-    });
+    let mount = seen
+        .events()
+        .rev()
+        .find(|said| matches!(&*said.reason, "FailedMount" | "FailedAttachVolume") && said.warning);
     if let Some(said) = mount {
         let words = said.message.clone();
         let cause = Cause::Mount { words };
@@ -103,7 +109,10 @@ fn of_pod(seen: &Seen, pod: &Pod) -> Verdict {
             false => Verdict::Unless(cause, RETRIES),
         };
     }
-    let scheduled = pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_some());
+    let scheduled = pod
+        .spec
+        .as_ref()
+        .is_some_and(|spec| spec.node_name.is_some());
     let pulling = seen.events().any(|said| said.reason == "Pulling");
     let pulled = seen.events().any(|said| said.reason == "Pulled");
     Verdict::Waiting(match (scheduled, pulling && !pulled) {
@@ -148,11 +157,29 @@ fn not_pulled(image: &str, words: String) -> Verdict {
     let has = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
     let why = if has(&["no match for platform", "no matching manifest"]) {
         ImageCause::NoPlatform
-    } else if has(&["couldn't parse image", "invalid reference format", "InvalidImageName"]) {
+    } else if has(&[
+        "couldn't parse image",
+        "invalid reference format",
+        "InvalidImageName",
+    ]) {
         ImageCause::BadName
-    } else if has(&["unauthorized", "denied", "forbidden", "authentication required", "403", "401"]) {
+    } else if has(&[
+        "unauthorized",
+        "denied",
+        "forbidden",
+        "authentication required",
+        "403",
+        "401",
+    ]) {
         ImageCause::NotAllowed
-    } else if has(&["not found", "manifest unknown", "no such host", "ErrImageNeverPull", "Never", "not present"]) {
+    } else if has(&[
+        "not found",
+        "manifest unknown",
+        "no such host",
+        "ErrImageNeverPull",
+        "Never",
+        "not present",
+    ]) {
         ImageCause::NotFound
     } else {
         let image = image.to_owned();

@@ -26,25 +26,33 @@ pub fn selector(workload: &Workload) -> String {
 pub fn changes(cluster: &Cluster, workload: &Workload) -> BoxStream<'static, Change> {
     let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
     let config = watcher::Config::default().labels(&selector(workload));
-    let pods = watcher(pods, config).default_backoff().filter_map(async |news| match news.ok()? {
-        watcher::Event::Apply(pod) | watcher::Event::InitApply(pod) => Some(Change::Pod(Box::new(pod))),
-        watcher::Event::Delete(pod) => Some(Change::PodGone(pod.uid().unwrap_or_default())),
-        watcher::Event::Init | watcher::Event::InitDone => None,
-    });
+    let pods = watcher(pods, config)
+        .default_backoff()
+        .filter_map(async |news| match news.ok()? {
+            watcher::Event::Apply(pod) | watcher::Event::InitApply(pod) => {
+                Some(Change::Pod(Box::new(pod)))
+            }
+            watcher::Event::Delete(pod) => Some(Change::PodGone(pod.uid().unwrap_or_default())),
+            watcher::Event::Init | watcher::Event::InitDone => None,
+        });
     let events: Api<Event> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
-    let events = watcher(events, watcher::Config::default()).default_backoff().filter_map(async |news| {
-        match news.ok()? {
+    let events = watcher(events, watcher::Config::default())
+        .default_backoff()
+        .filter_map(async |news| match news.ok()? {
             watcher::Event::Apply(event) | watcher::Event::InitApply(event) => {
                 Some(Change::Event(Box::new(event)))
             }
             _ => None,
-        }
-    });
+        });
     let sets: Api<ReplicaSet> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
     let config = watcher::Config::default().labels(&selector(workload));
-    let sets = watcher(sets, config).default_backoff().filter_map(async |news| match news.ok()? {
-        watcher::Event::Apply(set) | watcher::Event::InitApply(set) => Some(Change::ReplicaSet(Box::new(set))),
-        _ => None,
-    });
+    let sets = watcher(sets, config)
+        .default_backoff()
+        .filter_map(async |news| match news.ok()? {
+            watcher::Event::Apply(set) | watcher::Event::InitApply(set) => {
+                Some(Change::ReplicaSet(Box::new(set)))
+            }
+            _ => None,
+        });
     stream::select(pods, stream::select(events, sets)).boxed()
 }

@@ -24,7 +24,10 @@ pub fn check(ours: &Value, merged: &Value) -> Result<(), ObjectsError> {
         return path("spec.restartPolicy".into());
     }
     let at = format!("spec.containers[{CONTAINER}]");
-    let (Some(container), Some(after)) = (named(&ours["containers"], CONTAINER), named(&merged["containers"], CONTAINER)) else {
+    let (Some(container), Some(after)) = (
+        named(&ours["containers"], CONTAINER),
+        named(&merged["containers"], CONTAINER),
+    ) else {
         return path(at);
     };
     for field in FIELDS {
@@ -35,7 +38,10 @@ pub fn check(ours: &Value, merged: &Value) -> Result<(), ObjectsError> {
     for mount in ours_of(&container["volumeMounts"]) {
         let mounts = after["volumeMounts"].as_array();
         if !mounts.is_some_and(|all| all.contains(mount)) {
-            return path(format!("{at}.volumeMounts[{}]", mount["mountPath"].as_str().unwrap_or_default()));
+            return path(format!(
+                "{at}.volumeMounts[{}]",
+                mount["mountPath"].as_str().unwrap_or_default()
+            ));
         }
     }
     for volume in ours_of(&ours["volumes"]) {
@@ -53,5 +59,9 @@ fn named<'a>(list: &'a Value, name: &str) -> Option<&'a Value> {
 
 fn ours_of(list: &Value) -> impl Iterator<Item = &Value> {
     let all = list.as_array().into_iter().flatten();
-    all.filter(|it| it["name"].as_str().is_some_and(|name| name.starts_with("kt-")))
+    all.filter(|it| {
+        it["name"]
+            .as_str()
+            .is_some_and(|name| name.starts_with("kt-"))
+    })
 }

@@ -6,7 +6,11 @@ use serde_json::Value;
 /// By which field the things in a list are told apart.
 fn key(list: &str) -> Option<&'static str> {
     match list {
-        "containers" | "initContainers" | "ephemeralContainers" | "volumes" | "env"
+        "containers"
+        | "initContainers"
+        | "ephemeralContainers"
+        | "volumes"
+        | "env"
         | "imagePullSecrets" => Some("name"),
         "volumeMounts" => Some("mountPath"),
         "volumeDevices" => Some("devicePath"),

@@ -25,7 +25,9 @@ const BACKOFF: u32 = 1_000_000;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ObjectsError {
-    #[error("`pod_template` changes {path}, which kt itself needs as it is\nhelp: leave that part out")]
+    #[error(
+        "`pod_template` changes {path}, which kt itself needs as it is\nhelp: leave that part out"
+    )]
     Ours { path: String },
     #[error("`pod_template` makes no pod: {why}")]
     Template { why: String },
@@ -69,13 +71,31 @@ pub fn render(service: &Service, identity: &Identity<'_>) -> Result<Objects, Obj
     let own_account = identity.controller == Controller::Deployment;
     let account = service.service_account.as_deref().unwrap_or(name);
     let mut dependents = vec![
-        object("v1", "Secret", identity, name, json!({"stringData": {"token": identity.token}})),
-        object("v1", "ConfigMap", identity, &stage_name(name), json!({
-            "binaryData": {"stage": ByteString(identity.stage.to_vec())},
-        })),
-        object("v1", "Service", identity, name, json!({
-            "spec": {"clusterIP": "None", "selector": selector(identity)},
-        })),
+        object(
+            "v1",
+            "Secret",
+            identity,
+            name,
+            json!({"stringData": {"token": identity.token}}),
+        ),
+        object(
+            "v1",
+            "ConfigMap",
+            identity,
+            &stage_name(name),
+            json!({
+                "binaryData": {"stage": ByteString(identity.stage.to_vec())},
+            }),
+        ),
+        object(
+            "v1",
+            "Service",
+            identity,
+            name,
+            json!({
+                "spec": {"clusterIP": "None", "selector": selector(identity)},
+            }),
+        ),
     ];
     if own_account {
         let rbac = "rbac.authorization.k8s.io/v1";
@@ -94,15 +114,30 @@ pub fn render(service: &Service, identity: &Identity<'_>) -> Result<Objects, Obj
     }
     let template = pod::template(service, identity)?;
     let workload = match identity.controller {
-        Controller::Deployment => object("apps/v1", "Deployment", identity, name, json!({"spec": {
-            "replicas": 1, "paused": false, "revisionHistoryLimit": 0, "progressDeadlineSeconds": PROGRESS,
-            "strategy": {"type": "Recreate"}, "selector": {"matchLabels": selector(identity)}, "template": template,
-        }})),
-        Controller::Job => object("batch/v1", "Job", identity, name, json!({"spec": {
-            "suspend": false, "backoffLimit": BACKOFF, "ttlSecondsAfterFinished": 0, "template": template,
-        }})),
+        Controller::Deployment => object(
+            "apps/v1",
+            "Deployment",
+            identity,
+            name,
+            json!({"spec": {
+                "replicas": 1, "paused": false, "revisionHistoryLimit": 0, "progressDeadlineSeconds": PROGRESS,
+                "strategy": {"type": "Recreate"}, "selector": {"matchLabels": selector(identity)}, "template": template,
+            }}),
+        ),
+        Controller::Job => object(
+            "batch/v1",
+            "Job",
+            identity,
+            name,
+            json!({"spec": {
+                "suspend": false, "backoffLimit": BACKOFF, "ttlSecondsAfterFinished": 0, "template": template,
+            }}),
+        ),
     };
-    Ok(Objects { workload, dependents })
+    Ok(Objects {
+        workload,
+        dependents,
+    })
 }
 
 fn object(version: &str, kind: &str, identity: &Identity<'_>, name: &str, rest: Value) -> Value {
@@ -160,7 +195,10 @@ impl Objects {
 
     /// All of them for a person to read: what is secret is left out, and what nobody can read.
     pub fn shown(&self) -> Vec<Value> {
-        let mut all: Vec<Value> = std::iter::once(&self.workload).chain(&self.dependents).cloned().collect();
+        let mut all: Vec<Value> = std::iter::once(&self.workload)
+            .chain(&self.dependents)
+            .cloned()
+            .collect();
         for object in &mut all {
             for (data, key, instead) in [
                 ("stringData", "token", "(made at the launch)"),

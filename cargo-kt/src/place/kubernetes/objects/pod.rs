@@ -21,7 +21,8 @@ pub fn template(service: &Service, identity: &Identity<'_>) -> Result<Value, Obj
     merge::merge(&mut merged, &service.pod_template, "");
     check::check(&ours, &merged)?;
     // What the cluster would refuse with a word about another object than the person wrote.
-    let pod: Result<k8s_openapi::api::core::v1::PodTemplateSpec, _> = serde_json::from_value(merged.clone());
+    let pod: Result<k8s_openapi::api::core::v1::PodTemplateSpec, _> =
+        serde_json::from_value(merged.clone());
     match pod {
         Ok(_) => Ok(merged),
         Err(error) => Err(ObjectsError::Template {
@@ -74,20 +75,44 @@ fn spec(service: &Service, identity: &Identity<'_>) -> Value {
         }
     };
     set("serviceAccountName", account.map(Value::from));
-    set("priorityClassName", service.priority_class.clone().map(Value::from));
-    set("runtimeClassName", service.runtime_class.clone().map(Value::from));
-    set("tolerations", (!service.tolerations.is_empty()).then(|| service.tolerations.clone().into()));
-    let affinity = service.affinity.as_object().is_some_and(|it| !it.is_empty());
+    set(
+        "priorityClassName",
+        service.priority_class.clone().map(Value::from),
+    );
+    set(
+        "runtimeClassName",
+        service.runtime_class.clone().map(Value::from),
+    );
+    set(
+        "tolerations",
+        (!service.tolerations.is_empty()).then(|| service.tolerations.clone().into()),
+    );
+    let affinity = service
+        .affinity
+        .as_object()
+        .is_some_and(|it| !it.is_empty());
     set("affinity", affinity.then(|| service.affinity.clone()));
-    let pull: Vec<Value> = service.image_pull_secrets.iter().map(|name| json!({"name": name})).collect();
+    let pull: Vec<Value> = service
+        .image_pull_secrets
+        .iter()
+        .map(|name| json!({"name": name}))
+        .collect();
     set("imagePullSecrets", (!pull.is_empty()).then(|| pull.into()));
     spec
 }
 
 fn container(service: &Service, identity: &Identity<'_>) -> Value {
-    let mut arguments: Vec<String> = ["--port", &HOST_PORT.to_string(), "--data", DATA, "--token", TOKEN, "--"]
-        .map(str::to_owned)
-        .to_vec();
+    let mut arguments: Vec<String> = [
+        "--port",
+        &HOST_PORT.to_string(),
+        "--data",
+        DATA,
+        "--token",
+        TOKEN,
+        "--",
+    ]
+    .map(str::to_owned)
+    .to_vec();
     arguments.extend(identity.host_arguments.iter().cloned());
     let mut resources = Map::new();
     resources.insert("cpu".into(), Value::from(&*service.cpu));
@@ -96,7 +121,10 @@ fn container(service: &Service, identity: &Identity<'_>) -> Value {
         resources.insert("ephemeral-storage".into(), Value::from(&**storage));
     }
     if service.gpus > 0 {
-        resources.insert(service.gpu_resource.clone(), service.gpus.to_string().into());
+        resources.insert(
+            service.gpu_resource.clone(),
+            service.gpus.to_string().into(),
+        );
     }
     let mut mounts = vec![
         json!({"name": "kt-stage", "mountPath": STAGE, "readOnly": true}),
@@ -105,7 +133,8 @@ fn container(service: &Service, identity: &Identity<'_>) -> Value {
     ];
     for (number, secret) in service.secrets.iter().enumerate() {
         if let Some(mount) = &secret.mount {
-            mounts.push(json!({"name": secret_volume(number), "mountPath": mount, "readOnly": true}));
+            mounts
+                .push(json!({"name": secret_volume(number), "mountPath": mount, "readOnly": true}));
         }
     }
     for volume in &service.volumes {
@@ -158,7 +187,9 @@ fn volumes(service: &Service, identity: &Identity<'_>) -> Vec<Value> {
     ];
     for (number, secret) in service.secrets.iter().enumerate() {
         if secret.mount.is_some() {
-            volumes.push(json!({"name": secret_volume(number), "secret": {"secretName": secret.name}}));
+            volumes.push(
+                json!({"name": secret_volume(number), "secret": {"secretName": secret.name}}),
+            );
         }
     }
     for volume in &service.volumes {
@@ -170,7 +201,9 @@ fn volumes(service: &Service, identity: &Identity<'_>) -> Vec<Value> {
             VolumeSource::EmptyDir(Some(size)) => {
                 json!({"name": volume.name, "emptyDir": {"sizeLimit": size}})
             }
-            VolumeSource::HostPath(path) => json!({"name": volume.name, "hostPath": {"path": path}}),
+            VolumeSource::HostPath(path) => {
+                json!({"name": volume.name, "hostPath": {"path": path}})
+            }
         });
     }
     volumes

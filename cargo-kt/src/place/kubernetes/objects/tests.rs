@@ -4,11 +4,15 @@ use super::*;
 use crate::config::{Config, Written};
 
 fn service(options: Value) -> Service {
-    let written = options.as_object().unwrap().iter().map(|(name, value)| Written {
-        name: name.clone(),
-        value: value.clone(),
-        origin: "test".into(),
-    });
+    let written = options
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(name, value)| Written {
+            name: name.clone(),
+            value: value.clone(),
+            origin: "test".into(),
+        });
     Config::resolve([written.collect()]).unwrap().service
 }
 
@@ -35,13 +39,21 @@ fn pod(options: Value) -> Value {
 }
 
 fn kinds(objects: &Objects) -> Vec<&str> {
-    objects.dependents.iter().map(|it| it["kind"].as_str().unwrap()).collect()
+    objects
+        .dependents
+        .iter()
+        .map(|it| it["kind"].as_str().unwrap())
+        .collect()
 }
 
 #[test]
 fn a_deployment_may_delete_itself_and_nothing_else() {
     let objects = render(json!({}), Controller::Deployment).unwrap();
-    let role = objects.dependents.iter().find(|it| it["kind"] == "Role").unwrap();
+    let role = objects
+        .dependents
+        .iter()
+        .find(|it| it["kind"] == "Role")
+        .unwrap();
     assert_eq!(
         role["rules"],
         json!([{"apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": ["alice-app"], "verbs": ["get", "delete"]}])
@@ -64,8 +76,14 @@ fn a_job_has_no_rights_at_all() {
 fn everything_is_ours_and_owned_by_the_workload() {
     let objects = render(json!({}), Controller::Deployment).unwrap();
     for object in objects.dependents_of("uid") {
-        assert_eq!(object["metadata"]["ownerReferences"][0]["uid"], "uid", "{object}");
-        assert_eq!(object["metadata"]["labels"]["app.kubernetes.io/managed-by"], "cargo-kt", "{object}");
+        assert_eq!(
+            object["metadata"]["ownerReferences"][0]["uid"], "uid",
+            "{object}"
+        );
+        assert_eq!(
+            object["metadata"]["labels"]["app.kubernetes.io/managed-by"], "cargo-kt",
+            "{object}"
+        );
     }
 }
 
@@ -74,8 +92,14 @@ fn every_container_says_its_requests_and_limits_and_gives_up_every_right() {
     let pod = pod(json!({"cpu": "500m", "memory": "1Gi", "gpus": 2}));
     let container = &pod["containers"][0];
     let wanted = json!({"cpu": "500m", "memory": "1Gi", "nvidia.com/gpu": "2"});
-    assert_eq!(container["resources"], json!({"requests": wanted, "limits": wanted}));
-    assert_eq!(container["securityContext"]["capabilities"]["drop"], json!(["ALL"]));
+    assert_eq!(
+        container["resources"],
+        json!({"requests": wanted, "limits": wanted})
+    );
+    assert_eq!(
+        container["securityContext"]["capabilities"]["drop"],
+        json!(["ALL"])
+    );
     assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
     assert_eq!(pod["nodeSelector"]["kubernetes.io/arch"], "amd64");
 }
@@ -102,58 +126,92 @@ fn secrets_and_volumes_are_variables_files_and_mounts() {
     assert_eq!(container["env"], json!([{"name": "A", "value": "b"}]));
     let volumes = pod["volumes"].as_array().unwrap();
     assert!(volumes.contains(&json!({"name": "secret-1", "secret": {"secretName": "tls"}})));
-    assert!(volumes.contains(&json!({"name": "models", "persistentVolumeClaim": {"claimName": "models"}})));
+    assert!(
+        volumes
+            .contains(&json!({"name": "models", "persistentVolumeClaim": {"claimName": "models"}}))
+    );
     assert!(volumes.contains(&json!({"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}})));
 }
 
 #[test]
 fn a_patch_adds_to_the_template() {
-    let pod = pod(json!({"tolerations": [{"key": "a"}], "pod_template": {"spec": {
-        "tolerations": [{"key": "b"}],
-        "hostAliases": [{"ip": "10.0.0.1", "hostnames": ["x"]}],
-        "terminationGracePeriodSeconds": null,
-        "containers": [
-            {"name": "kt", "env": [{"name": "B", "value": "c"}], "securityContext": {"readOnlyRootFilesystem": true}},
-            {"name": "sidecar", "image": "x"},
-        ],
-        "aFieldOfTomorrow": 1,
-    }}}));
+    let pod = pod(
+        json!({"tolerations": [{"key": "a"}], "pod_template": {"spec": {
+            "tolerations": [{"key": "b"}],
+            "hostAliases": [{"ip": "10.0.0.1", "hostnames": ["x"]}],
+            "terminationGracePeriodSeconds": null,
+            "containers": [
+                {"name": "kt", "env": [{"name": "B", "value": "c"}], "securityContext": {"readOnlyRootFilesystem": true}},
+                {"name": "sidecar", "image": "x"},
+            ],
+            "aFieldOfTomorrow": 1,
+        }}}),
+    );
     assert_eq!(pod["tolerations"].as_array().unwrap().len(), 2);
     assert_eq!(pod.get("terminationGracePeriodSeconds"), None);
     assert_eq!(pod["containers"].as_array().unwrap().len(), 2);
     let container = &pod["containers"][0];
     assert_eq!(container["securityContext"]["readOnlyRootFilesystem"], true);
-    assert_eq!(container["securityContext"]["allowPrivilegeEscalation"], false);
+    assert_eq!(
+        container["securityContext"]["allowPrivilegeEscalation"],
+        false
+    );
     // The server is to judge what is not known here.
     assert_eq!(pod["aFieldOfTomorrow"], 1);
 }
 
 #[test]
 fn a_patch_that_breaks_our_own_container_is_refused_with_its_path() {
-    let refused = |spec: Value| match render(json!({"pod_template": {"spec": spec}}), Controller::Deployment) {
+    let refused = |spec: Value| match render(
+        json!({"pod_template": {"spec": spec}}),
+        Controller::Deployment,
+    ) {
         Err(ObjectsError::Ours { path }) => path,
         other => panic!("{other:?}"),
     };
-    assert_eq!(refused(json!({"containers": [{"name": "kt", "command": ["sh"]}]})), "spec.containers[kt].command");
-    assert_eq!(refused(json!({"containers": [{"name": "kt", "args": null}]})), "spec.containers[kt].args");
-    assert_eq!(refused(json!({"containers": null})), "spec.containers[kt]");
-    assert_eq!(refused(json!({"restartPolicy": "Never"})), "spec.restartPolicy");
-    assert_eq!(refused(json!({"volumes": [{"name": "kt-data", "emptyDir": {"medium": "Memory"}}]})), "spec.volumes[kt-data]");
     assert_eq!(
-        refused(json!({"containers": [{"name": "kt", "volumeMounts": [{"mountPath": "/kt/data", "name": "other"}]}]})),
+        refused(json!({"containers": [{"name": "kt", "command": ["sh"]}]})),
+        "spec.containers[kt].command"
+    );
+    assert_eq!(
+        refused(json!({"containers": [{"name": "kt", "args": null}]})),
+        "spec.containers[kt].args"
+    );
+    assert_eq!(refused(json!({"containers": null})), "spec.containers[kt]");
+    assert_eq!(
+        refused(json!({"restartPolicy": "Never"})),
+        "spec.restartPolicy"
+    );
+    assert_eq!(
+        refused(json!({"volumes": [{"name": "kt-data", "emptyDir": {"medium": "Memory"}}]})),
+        "spec.volumes[kt-data]"
+    );
+    assert_eq!(
+        refused(
+            json!({"containers": [{"name": "kt", "volumeMounts": [{"mountPath": "/kt/data", "name": "other"}]}]})
+        ),
         "spec.containers[kt].volumeMounts[/kt/data]"
     );
 }
 
 #[test]
 fn a_patch_of_the_wrong_shape_makes_no_pod() {
-    let wrong = render(json!({"pod_template": {"spec": {"hostNetwork": "yes"}}}), Controller::Deployment);
-    assert!(matches!(wrong, Err(ObjectsError::Template { .. })), "{wrong:?}");
+    let wrong = render(
+        json!({"pod_template": {"spec": {"hostNetwork": "yes"}}}),
+        Controller::Deployment,
+    );
+    assert!(
+        matches!(wrong, Err(ObjectsError::Template { .. })),
+        "{wrong:?}"
+    );
 }
 
 #[test]
 fn what_is_shown_has_no_secret() {
     let objects = render(json!({}), Controller::Deployment).unwrap();
     let shown = serde_json::to_string(&objects.shown()).unwrap();
-    assert!(!shown.contains("0123abcd") && shown.contains("made at the launch"), "{shown}");
+    assert!(
+        !shown.contains("0123abcd") && shown.contains("made at the launch"),
+        "{shown}"
+    );
 }

@@ -60,10 +60,16 @@ impl Link {
     ///
     /// # Errors
     /// If the service is gone, or its pod cannot be reached in time.
-    pub async fn client(&self, report: &(dyn Fn(Report) + Sync)) -> Result<Client, KubernetesError> {
+    pub async fn client(
+        &self,
+        report: &(dyn Fn(Report) + Sync),
+    ) -> Result<Client, KubernetesError> {
         // One makes it, and all others wait for that.
         let mut client = self.client.lock().await;
-        if let Some(client) = client.as_ref().filter(|_| *self.state.borrow() == LinkState::Up) {
+        if let Some(client) = client
+            .as_ref()
+            .filter(|_| *self.state.borrow() == LinkState::Up)
+        {
             return Ok(client.clone());
         }
         self.state.send_replace(LinkState::Opening);
@@ -74,7 +80,11 @@ impl Link {
             }
             Err(error) => {
                 let gone = matches!(error, KubernetesError::Launch(LaunchError::Gone { .. }));
-                self.state.send_replace(if gone { LinkState::Gone } else { LinkState::Down });
+                self.state.send_replace(if gone {
+                    LinkState::Gone
+                } else {
+                    LinkState::Down
+                });
                 Err(error)
             }
         }
@@ -103,8 +113,7 @@ impl Link {
         report: &(dyn Fn(Report) + Sync),
     ) -> Result<Client, KubernetesError> {
         let options = &self.options;
-        let mut stream =
-            forward(&self.cluster.client, &options.namespace, pod, HOST_PORT).await?;
+        let mut stream = forward(&self.cluster.client, &options.namespace, pod, HOST_PORT).await?;
         let connected = || {
             report(Report::Connected {
                 pod: pod.to_owned(),
@@ -127,12 +136,13 @@ impl Link {
             uploaded: entered.sent,
             took: started.elapsed(),
         });
-        let (client, mut connection) = Client::start(stream)
-            .await
-            .map_err(|error| KubernetesError::Tunnel {
-                service: options.workload.name.clone(),
-                why: error.to_string(),
-            })?;
+        let (client, mut connection) =
+            Client::start(stream)
+                .await
+                .map_err(|error| KubernetesError::Tunnel {
+                    service: options.workload.name.clone(),
+                    why: error.to_string(),
+                })?;
         let state = Arc::clone(&self.state);
         state.send_replace(LinkState::Up);
         let pings = connection.ping_pong();
@@ -176,12 +186,17 @@ impl Link {
 
     /// Whether the workload is still there. In doubt it is: who wants the connection will find out.
     async fn exists(&self) -> bool {
-        let Workload { controller, name, uid } = &self.options.workload;
+        let Workload {
+            controller,
+            name,
+            uid,
+        } = &self.options.workload;
         let api = controller.api(&self.cluster.client, &self.cluster.namespace);
         match api.get_metadata_opt(name).await {
             Ok(None) => false,
             Ok(Some(found)) => {
-                found.metadata.uid.as_ref() == Some(uid) && found.metadata.deletion_timestamp.is_none()
+                found.metadata.uid.as_ref() == Some(uid)
+                    && found.metadata.deletion_timestamp.is_none()
             }
             Err(_) => true,
         }

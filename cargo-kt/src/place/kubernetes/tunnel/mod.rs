@@ -45,16 +45,27 @@ pub enum Report {
     /// It goes on by itself from here on.
     Begun,
     /// The pod answers.
-    Connected { pod: String, took: Duration },
+    Connected {
+        pod: String,
+        took: Duration,
+    },
     /// The host's executable is on its way, bytes.
-    Uploading { sent: u64, total: u64 },
+    Uploading {
+        sent: u64,
+        total: u64,
+    },
     /// The host answers; how many bytes it needed, none if it was there.
-    Entered { uploaded: u64, took: Duration },
+    Entered {
+        uploaded: u64,
+        took: Duration,
+    },
     /// The socket is there.
     Ready,
     /// Another process has the tunnel of this service.
     Taken,
-    Failed { why: String },
+    Failed {
+        why: String,
+    },
 }
 
 /// Runs a tunnel to its end. To be called outside any runtime.
@@ -80,6 +91,9 @@ pub fn main() -> ExitCode {
 }
 
 fn read_options() -> io::Result<TunnelOptions> {
-    serde_json::from_reader(io::stdin().lock())
-        .map_err(|error| io::Error::other(format!("{error}; a tunnel is started by `cargo kt`, not by hand")))
+    serde_json::from_reader(io::stdin().lock()).map_err(|error| {
+        io::Error::other(format!(
+            "{error}; a tunnel is started by `cargo kt`, not by hand"
+        ))
+    })
 }

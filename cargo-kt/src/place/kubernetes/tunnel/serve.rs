@@ -95,7 +95,9 @@ async fn through(stream: UnixStream, link: &Link) -> io::Result<()> {
         return Err(io::Error::from(io::ErrorKind::PermissionDenied));
     }
     let client = link.client(&|_| {}).await.map_err(io::Error::other)?;
-    tunnel::open(&client, stream).await.map_err(io::Error::other)
+    tunnel::open(&client, stream)
+        .await
+        .map_err(io::Error::other)
 }
 
 /// A line for whoever started us, if it still listens.

@@ -26,7 +26,11 @@ fn nothing(events: &[(&str, &str)]) -> Seen {
     });
     for (reason, message) in events {
         // What is said before there is a pod is said of the workload.
-        let uid = if *reason == "FailedCreate" { "workload" } else { "pod" };
+        let uid = if *reason == "FailedCreate" {
+            "workload"
+        } else {
+            "pod"
+        };
         let event: Event = serde_json::from_value(json!({
             "metadata": {}, "involvedObject": {"uid": uid},
             "reason": reason, "message": message, "type": "Warning",
@@ -57,11 +61,25 @@ fn a_pod_that_no_node_takes_fails_unless_an_autoscaler_makes_room() {
     let status = json!({"phase": "Pending", "conditions": [
         {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": words},
     ]});
-    let cause = Cause::Unschedulable { words: words.into() };
-    assert_eq!(verdict(&snapshot(status.clone(), &[])), Verdict::Unless(cause.clone(), AUTOSCALER));
-    let adding = snapshot(status.clone(), &[("TriggeredScaleUp", "pod triggered scale-up")]);
+    let cause = Cause::Unschedulable {
+        words: words.into(),
+    };
+    assert_eq!(
+        verdict(&snapshot(status.clone(), &[])),
+        Verdict::Unless(cause.clone(), AUTOSCALER)
+    );
+    let adding = snapshot(
+        status.clone(),
+        &[("TriggeredScaleUp", "pod triggered scale-up")],
+    );
     assert!(matches!(verdict(&adding), Verdict::Waiting(_)));
-    let not = snapshot(status, &[("NotTriggerScaleUp", "pod didn't trigger scale-up: 1 max node group size reached")]);
+    let not = snapshot(
+        status,
+        &[(
+            "NotTriggerScaleUp",
+            "pod didn't trigger scale-up: 1 max node group size reached",
+        )],
+    );
     assert_eq!(verdict(&not), Verdict::Failed(cause.clone()));
     assert!(cause.to_string().contains("ask for less with `--cpu`"));
 }
@@ -70,17 +88,41 @@ fn a_pod_that_no_node_takes_fails_unless_an_autoscaler_makes_room() {
 fn an_image_is_certainly_not_there_or_may_only_be_hard_to_reach() {
     let why = |message: &str| match verdict(&snapshot(waiting("ErrImagePull", message), &[])) {
         Verdict::Failed(Cause::Image { why, .. }) => Some(why),
-        Verdict::Unless(Cause::Image { why: ImageCause::Unreachable, .. }, _) => None,
+        Verdict::Unless(
+            Cause::Image {
+                why: ImageCause::Unreachable,
+                ..
+            },
+            _,
+        ) => None,
         other => panic!("{other:?}"),
     };
-    assert_eq!(why("failed to resolve reference \"r.example/app:1\": r.example/app:1: not found"), Some(ImageCause::NotFound));
-    assert_eq!(why("pull access denied, repository does not exist or may require authorization"), Some(ImageCause::NotAllowed));
-    assert_eq!(why("no match for platform in manifest: not found"), Some(ImageCause::NoPlatform));
+    assert_eq!(
+        why("failed to resolve reference \"r.example/app:1\": r.example/app:1: not found"),
+        Some(ImageCause::NotFound)
+    );
+    assert_eq!(
+        why("pull access denied, repository does not exist or may require authorization"),
+        Some(ImageCause::NotAllowed)
+    );
+    assert_eq!(
+        why("no match for platform in manifest: not found"),
+        Some(ImageCause::NoPlatform)
+    );
     assert_eq!(why("dial tcp 10.0.0.1:443: i/o timeout"), None);
     // While the kubelet pauses its words say nothing; the event before does.
-    let said = [("Failed", "Failed to pull image \"r.example/app:1\": not found")];
+    let said = [(
+        "Failed",
+        "Failed to pull image \"r.example/app:1\": not found",
+    )];
     let backing_off = snapshot(waiting("ImagePullBackOff", "Back-off pulling image"), &said);
-    assert!(matches!(verdict(&backing_off), Verdict::Failed(Cause::Image { why: ImageCause::NotFound, .. })));
+    assert!(matches!(
+        verdict(&backing_off),
+        Verdict::Failed(Cause::Image {
+            why: ImageCause::NotFound,
+            ..
+        })
+    ));
 }
 
 #[test]
@@ -93,7 +135,10 @@ fn a_container_that_ended_says_how() {
     assert_eq!(end(ended("Error", 139)), End::Signal(11));
     assert_eq!(end(ended("OOMKilled", 137)), End::OutOfMemory);
     let started = snapshot(ended("StartError", 128), &[]);
-    assert!(matches!(verdict(&started), Verdict::Failed(Cause::Start { .. })));
+    assert!(matches!(
+        verdict(&started),
+        Verdict::Failed(Cause::Start { .. })
+    ));
 }
 
 #[test]
@@ -102,39 +147,82 @@ fn what_the_cluster_does_not_let_be_made_is_refused_by_somebody() {
         Verdict::Failed(Cause::Refused { why, .. }) => why,
         other => panic!("{other:?}"),
     };
-    assert_eq!(refused("Error creating: pods \"a\" is forbidden: exceeded quota: all, requested: cpu=4"), Refusal::Quota);
-    assert_eq!(refused("Error creating: pods \"a\" is forbidden: violates PodSecurity \"restricted:latest\": hostPath"), Refusal::PodSecurity);
-    assert_eq!(refused("Error creating: pods \"a\" is forbidden: error looking up service account web/x: serviceaccount \"x\" not found"), Refusal::ServiceAccount);
-    assert_eq!(refused("Error creating: pods \"a\" is forbidden: maximum cpu usage per Container is 1, but limit is 2"), Refusal::LimitRange);
-    assert_eq!(refused("Error creating: admission webhook \"x\" denied the request: no"), Refusal::Admission);
+    assert_eq!(
+        refused("Error creating: pods \"a\" is forbidden: exceeded quota: all, requested: cpu=4"),
+        Refusal::Quota
+    );
+    assert_eq!(
+        refused(
+            "Error creating: pods \"a\" is forbidden: violates PodSecurity \"restricted:latest\": hostPath"
+        ),
+        Refusal::PodSecurity
+    );
+    assert_eq!(
+        refused(
+            "Error creating: pods \"a\" is forbidden: error looking up service account web/x: serviceaccount \"x\" not found"
+        ),
+        Refusal::ServiceAccount
+    );
+    assert_eq!(
+        refused(
+            "Error creating: pods \"a\" is forbidden: maximum cpu usage per Container is 1, but limit is 2"
+        ),
+        Refusal::LimitRange
+    );
+    assert_eq!(
+        refused("Error creating: admission webhook \"x\" denied the request: no"),
+        Refusal::Admission
+    );
 }
 
 #[test]
 fn what_was_said_of_a_former_workload_of_the_same_name_is_over() {
     let mut seen = nothing(&[]);
     let event = json!({"metadata": {}, "involvedObject": {"name": "app", "uid": "former"}, "reason": "FailedCreate", "message": "exceeded quota"});
-    seen.take(Change::Event(Box::new(serde_json::from_value(event).unwrap())));
+    seen.take(Change::Event(Box::new(
+        serde_json::from_value(event).unwrap(),
+    )));
     assert!(matches!(verdict(&seen), Verdict::Waiting(_)));
     // A ReplicaSet that is the workload's may be heard of before it is seen.
     let set = json!({"metadata": {"uid": "former", "ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "app", "uid": "workload"}]}});
-    seen.take(Change::ReplicaSet(Box::new(serde_json::from_value(set).unwrap())));
-    assert!(matches!(verdict(&seen), Verdict::Failed(Cause::Refused { .. })));
+    seen.take(Change::ReplicaSet(Box::new(
+        serde_json::from_value(set).unwrap(),
+    )));
+    assert!(matches!(
+        verdict(&seen),
+        Verdict::Failed(Cause::Refused { .. })
+    ));
 }
 
 #[test]
 fn a_secret_that_is_missing_and_a_user_that_is_root_are_the_configuration() {
-    for words in ["secret \"db\" not found", "container has runAsNonRoot and image will run as root"] {
+    for words in [
+        "secret \"db\" not found",
+        "container has runAsNonRoot and image will run as root",
+    ] {
         let seen = snapshot(waiting("CreateContainerConfigError", words), &[]);
-        assert!(matches!(verdict(&seen), Verdict::Failed(Cause::Config { .. })), "{words}");
+        assert!(
+            matches!(verdict(&seen), Verdict::Failed(Cause::Config { .. })),
+            "{words}"
+        );
     }
-    let mount = [("FailedMount", "MountVolume.SetUp failed for volume \"x\": configmap \"x\" not found")];
+    let mount = [(
+        "FailedMount",
+        "MountVolume.SetUp failed for volume \"x\": configmap \"x\" not found",
+    )];
     let seen = snapshot(waiting("ContainerCreating", ""), &mount);
-    assert!(matches!(verdict(&seen), Verdict::Unless(Cause::Mount { .. }, _)));
+    assert!(matches!(
+        verdict(&seen),
+        Verdict::Unless(Cause::Mount { .. }, _)
+    ));
 }
 
 #[test]
 fn a_container_that_runs_is_what_is_waited_for() {
-    let seen = snapshot(container(json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}})), &[]);
+    let seen = snapshot(
+        container(json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}})),
+        &[],
+    );
     assert_eq!(verdict(&seen), Verdict::Running);
     assert!(matches!(verdict(&nothing(&[])), Verdict::Waiting(_)));
 }

@@ -9,6 +9,7 @@ use proc_macro::TokenStream;
 mod attributes;
 mod export;
 mod remote;
+mod service;
 mod state;
 mod tokens;
 
@@ -23,6 +24,21 @@ mod tokens;
 #[proc_macro_attribute]
 pub fn remote(arguments: TokenStream, item: TokenStream) -> TokenStream {
     remote::attribute(arguments.into(), item.into()).into()
+}
+
+/// Options of the service that runs this program's remote functions, on its `main`:
+///
+/// ```ignore
+/// #[kt::service(image = "debian:12-slim", cpu = "2", env = { RUST_LOG = "info" }, inactivity_ttl = "30m")]
+/// #[tokio::main]
+/// async fn main() {}
+/// ```
+///
+/// The item stays as it is. `cargo kt config` shows all options and where their values come from; the environment and the
+/// command line stand above the attribute, Cargo.toml's `[package.metadata.kt]` below it.
+#[proc_macro_attribute]
+pub fn service(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    service::attribute(arguments.into(), item.into()).into()
 }
 
 /// Makes a static's value live in the service and survive reloads: its type `T` becomes `kt::State<T>`, which derefs to

@@ -37,6 +37,6 @@ pub mod __private;
 pub use call::{Call, CallFuture};
 pub use error::{Death, Error, Frame, Panic, Part};
 pub use generation::Generation;
-pub use kt_macros::{remote, state};
+pub use kt_macros::{remote, service, state};
 pub use run::{Phase, Run};
 pub use state::State;

@@ -1,5 +1,5 @@
-//! The layers of a program's options, gathered. The lowest first: the workspace's Cargo.toml, the package's, the environment,
-//! the command line.
+//! The layers of a program's options, gathered. The lowest first: the workspace's Cargo.toml, the package's, the attribute
+//! in the program, the environment, the command line.
 
 use super::CommandError;
 use crate::{
@@ -21,6 +21,7 @@ pub(super) fn resolve(
     let layers = [
         config::manifest(workspace.as_std_path(), "workspace")?,
         config::manifest(package.as_std_path(), "package")?,
+        config::attribute(plan.program.source.as_std_path())?,
         config::environment(&surroundings.environment)?,
         flags.layer()?,
     ];

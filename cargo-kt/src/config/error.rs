@@ -27,6 +27,8 @@ pub enum ConfigError {
         why: String,
         origin: String,
     },
+    #[error("`#[kt::service]` {why} ({origin})")]
+    Attribute { why: String, origin: String },
     #[error("failed to read {}: {source}", path.display())]
     Read {
         path: PathBuf,

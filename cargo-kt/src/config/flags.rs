@@ -43,7 +43,10 @@ impl Flags {
 impl Args for Flags {
     fn augment_args(command: Command) -> Command {
         command.args(OPTIONS.iter().map(|option| {
-            let many = matches!(option.kind, Kind::Map | Kind::List | Kind::Objects | Kind::Object);
+            let many = matches!(
+                option.kind,
+                Kind::Map | Kind::List | Kind::Objects | Kind::Object
+            );
             let argument = Arg::new(option.name)
                 .long(option.flag())
                 .help(option.help)

@@ -2,6 +2,7 @@
 //!
 //! Knows the options and their checks; not what becomes of them.
 
+mod attribute;
 pub mod duration;
 mod error;
 mod flags;
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+pub use attribute::attribute;
 pub use error::ConfigError;
 pub use flags::Flags;
 pub use layer::{Layer, Written, environment, manifest};
@@ -47,7 +49,12 @@ impl Config {
     /// If an option is unknown, a value is not what the option takes, or two do not go together.
     pub fn resolve(layers: impl IntoIterator<Item = Layer>) -> Result<Self, ConfigError> {
         let mut values: BTreeMap<&str, Resolved> = BTreeMap::new();
-        for Written { name, value, origin } in layers.into_iter().flatten() {
+        for Written {
+            name,
+            value,
+            origin,
+        } in layers.into_iter().flatten()
+        {
             let option = option::find(&name, &origin)?;
             value::check(option, &value, &origin)?;
             match values.get_mut(option.name) {

@@ -50,44 +50,166 @@ const fn option(
     default: &'static str,
     help: &'static str,
 ) -> ServiceOption {
-    ServiceOption { name, kind, default, help }
+    ServiceOption {
+        name,
+        kind,
+        default,
+        help,
+    }
 }
 
-use Kind::{Choice, Duration, Label, List, Map, Number, Object, Objects, Quantity, Switch, Text, User};
+use Kind::{
+    Choice, Duration, Label, List, Map, Number, Object, Objects, Quantity, Switch, Text, User,
+};
 
 /// Every option.
 pub const OPTIONS: &[ServiceOption] = &[
-    option("place", Choice(&["local", "kubernetes"]), "local", "Where the service lives: local or kubernetes"),
-    option("context", Text, "", "Context of the kubeconfig; its current one if none is said"),
-    option("namespace", Label, "", "Namespace in the cluster; the context's if none is said"),
-    option("name", Label, "", "Name of the service; the user's and the program's if none is said"),
-    option("inactivity_ttl", Duration, "10m", "How long the service stays up without a call, such as 10m or 2h"),
-    option("body_limit", Number(1, 1 << 40), "268435456", "Largest arguments or result of a call, bytes"),
-    option("launch_timeout", Duration, "60s", "How long the pod may take to run"),
-    option("keep", Switch, "false", "Leave what a failed launch made, to look at"),
-    option("image", Text, "debian:12-slim", "Image of the pod: any with glibc"),
-    option("image_pull_policy", Choice(&["Always", "IfNotPresent", "Never"]), "", "When the image is pulled"),
-    option("image_pull_secrets", List, "", "Secrets with credentials for the registry"),
-    option("replicas", Number(1, 1), "1", "Pods of the service; one, for now"),
+    option(
+        "place",
+        Choice(&["local", "kubernetes"]),
+        "local",
+        "Where the service lives: local or kubernetes",
+    ),
+    option(
+        "context",
+        Text,
+        "",
+        "Context of the kubeconfig; its current one if none is said",
+    ),
+    option(
+        "namespace",
+        Label,
+        "",
+        "Namespace in the cluster; the context's if none is said",
+    ),
+    option(
+        "name",
+        Label,
+        "",
+        "Name of the service; the user's and the program's if none is said",
+    ),
+    option(
+        "inactivity_ttl",
+        Duration,
+        "10m",
+        "How long the service stays up without a call, such as 10m or 2h",
+    ),
+    option(
+        "body_limit",
+        Number(1, 1 << 40),
+        "268435456",
+        "Largest arguments or result of a call, bytes",
+    ),
+    option(
+        "launch_timeout",
+        Duration,
+        "60s",
+        "How long the pod may take to run",
+    ),
+    option(
+        "keep",
+        Switch,
+        "false",
+        "Leave what a failed launch made, to look at",
+    ),
+    option(
+        "image",
+        Text,
+        "debian:12-slim",
+        "Image of the pod: any with glibc",
+    ),
+    option(
+        "image_pull_policy",
+        Choice(&["Always", "IfNotPresent", "Never"]),
+        "",
+        "When the image is pulled",
+    ),
+    option(
+        "image_pull_secrets",
+        List,
+        "",
+        "Secrets with credentials for the registry",
+    ),
+    option(
+        "replicas",
+        Number(1, 1),
+        "1",
+        "Pods of the service; one, for now",
+    ),
     option("cpu", Quantity, "1", "CPUs of the pod: request and limit"),
-    option("memory", Quantity, "2Gi", "Memory of the pod: request and limit"),
-    option("ephemeral_storage", Quantity, "", "Disk of the pod: request and limit"),
+    option(
+        "memory",
+        Quantity,
+        "2Gi",
+        "Memory of the pod: request and limit",
+    ),
+    option(
+        "ephemeral_storage",
+        Quantity,
+        "",
+        "Disk of the pod: request and limit",
+    ),
     option("gpus", Number(0, 1024), "0", "GPUs of the pod"),
-    option("gpu_resource", Text, "nvidia.com/gpu", "The cluster's name for a GPU"),
+    option(
+        "gpu_resource",
+        Text,
+        "nvidia.com/gpu",
+        "The cluster's name for a GPU",
+    ),
     option("env", Map, "", "A variable of the pod's environment"),
-    option("secrets", Objects, "", "Secrets: [{name, env: true}] for variables, [{name, mount: /path}] for files"),
-    option("volumes", Objects, "", "Volumes: [{name, mount, claim}], or empty_dir: SIZE, or host_path: /path"),
-    option("working_dir", Text, "", "The pod's working directory; the image's if none is said"),
-    option("user", User, "65532", "User and group in the pod, a number; `image` for the image's own"),
+    option(
+        "secrets",
+        Objects,
+        "",
+        "Secrets: [{name, env: true}] for variables, [{name, mount: /path}] for files",
+    ),
+    option(
+        "volumes",
+        Objects,
+        "",
+        "Volumes: [{name, mount, claim}], or empty_dir: SIZE, or host_path: /path",
+    ),
+    option(
+        "working_dir",
+        Text,
+        "",
+        "The pod's working directory; the image's if none is said",
+    ),
+    option(
+        "user",
+        User,
+        "65532",
+        "User and group in the pod, a number; `image` for the image's own",
+    ),
     option("node_selector", Map, "", "A label that the node must have"),
-    option("tolerations", Objects, "", "Taints of nodes that the pod bears"),
-    option("affinity", Object, "", "Which nodes and pods the pod likes to be near"),
+    option(
+        "tolerations",
+        Objects,
+        "",
+        "Taints of nodes that the pod bears",
+    ),
+    option(
+        "affinity",
+        Object,
+        "",
+        "Which nodes and pods the pod likes to be near",
+    ),
     option("priority_class", Text, "", "PriorityClass of the pod"),
     option("runtime_class", Text, "", "RuntimeClass of the pod"),
-    option("service_account", Label, "", "ServiceAccount of the pod; one of its own if none is said"),
+    option(
+        "service_account",
+        Label,
+        "",
+        "ServiceAccount of the pod; one of its own if none is said",
+    ),
     option("labels", Map, "", "A label of the pod"),
     option("annotations", Map, "", "An annotation of the pod"),
-    option("pod_template", Object, "", "Whatever else the pod's template shall have"),
+    option(
+        "pod_template",
+        Object,
+        "",
+        "Whatever else the pod's template shall have",
+    ),
 ];
 
 impl ServiceOption {
@@ -106,7 +228,9 @@ impl ServiceOption {
             ("", Kind::Map | Kind::Object) => Value::Object(serde_json::Map::new()),
             ("", Kind::List | Kind::Objects) => Value::Array(Vec::new()),
             ("", _) => Value::Null,
-            (text, Kind::Number(..) | Kind::Switch | Kind::User) => serde_json::from_str(text).unwrap_or_default(),
+            (text, Kind::Number(..) | Kind::Switch | Kind::User) => {
+                serde_json::from_str(text).unwrap_or_default()
+            }
             (text, _) => Value::String(text.to_owned()),
         }
     }

@@ -6,7 +6,9 @@ const SUFFIXES: [&str; 16] = [
 
 /// Whether a text is a quantity, and more than nothing.
 pub(super) fn is_positive(text: &str) -> bool {
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
     let (number, suffix) = text.split_at(end);
     let exponent = |text: &str| {
         let digits = text.strip_prefix(['e', 'E'])?;

@@ -121,13 +121,16 @@ impl Options<'_> {
             Value::Null => String::new(),
             other => other.to_string(),
         };
-        map.iter().map(|(name, value)| (name.clone(), text(value))).collect()
+        map.iter()
+            .map(|(name, value)| (name.clone(), text(value)))
+            .collect()
     }
 
     fn objects<T: DeserializeOwned>(&self, name: &'static str) -> Result<Vec<T>, ConfigError> {
         let objects = self.value(name).as_array().cloned().unwrap_or_default();
         let read = |object: Value| {
-            serde_json::from_value(object).map_err(|error| self.together(name, format!("cannot be read: {error}")))
+            serde_json::from_value(object)
+                .map_err(|error| self.together(name, format!("cannot be read: {error}")))
         };
         objects.into_iter().map(read).collect()
     }
@@ -151,7 +154,8 @@ impl Service {
         let text = |name| options.text(name).unwrap_or_default();
         let list = |name| -> Vec<String> {
             let list = options.value(name).as_array().into_iter().flatten();
-            list.filter_map(|it| it.as_str().map(str::to_owned)).collect()
+            list.filter_map(|it| it.as_str().map(str::to_owned))
+                .collect()
         };
         let service = Self {
             place: match &*text("place") {
@@ -200,13 +204,19 @@ impl Service {
             return Err(options.together("inactivity_ttl", "must be more than nothing".into()));
         }
         if let Some(name) = self.name.as_ref().filter(|name| name.len() > NAME) {
-            let why = format!("`{name}` has {} letters, and names of other objects are made of it: {NAME} at most", name.len());
+            let why = format!(
+                "`{name}` has {} letters, and names of other objects are made of it: {NAME} at most",
+                name.len()
+            );
             return Err(options.together("name", why));
         }
         for secret in &self.secrets {
             match &secret.mount {
                 None if !secret.env => {
-                    let why = format!("says nothing of what `{}` is for: `env: true`, or `mount: /path`", secret.name);
+                    let why = format!(
+                        "says nothing of what `{}` is for: `env: true`, or `mount: /path`",
+                        secret.name
+                    );
                     return Err(options.together("secrets", why));
                 }
                 Some(mount) => check_mount(options, "secrets", mount)?,
@@ -238,7 +248,10 @@ fn check_mount(options: &Options<'_>, name: &'static str, mount: &str) -> Result
         return Err(options.together(name, why));
     }
     if mount == OURS || mount.starts_with("/kt/") {
-        return Err(options.together(name, format!("mounts something at `{mount}`: {OURS} is ours")));
+        return Err(options.together(
+            name,
+            format!("mounts something at `{mount}`: {OURS} is ours"),
+        ));
     }
     Ok(())
 }
@@ -246,23 +259,39 @@ fn check_mount(options: &Options<'_>, name: &'static str, mount: &str) -> Result
 fn volumes(options: &Options<'_>) -> Result<Vec<Volume>, ConfigError> {
     let written: Vec<WrittenVolume> = options.objects("volumes")?;
     let read = |volume: WrittenVolume| {
-        let WrittenVolume { name, mount, claim, empty_dir, host_path } = volume;
+        let WrittenVolume {
+            name,
+            mount,
+            claim,
+            empty_dir,
+            host_path,
+        } = volume;
         let source = match (claim, empty_dir, host_path) {
             (Some(claim), None, None) => VolumeSource::Claim(claim),
             (None, Some(size), None) if size.is_empty() => VolumeSource::EmptyDir(None),
             (None, Some(size), None) => {
                 if !super::quantity::is_positive(&size) {
-                    return Err(options.together("volumes", format!("gives `{name}` the size `{size}`, which is no amount such as `2Gi`")));
+                    return Err(options.together(
+                        "volumes",
+                        format!(
+                            "gives `{name}` the size `{size}`, which is no amount such as `2Gi`"
+                        ),
+                    ));
                 }
                 VolumeSource::EmptyDir(Some(size))
             }
             (None, None, Some(path)) => VolumeSource::HostPath(path),
             _ => {
-                let why = format!("must say one of `claim`, `empty_dir` and `host_path` for `{name}`");
+                let why =
+                    format!("must say one of `claim`, `empty_dir` and `host_path` for `{name}`");
                 return Err(options.together("volumes", why));
             }
         };
-        Ok(Volume { name, mount, source })
+        Ok(Volume {
+            name,
+            mount,
+            source,
+        })
     };
     written.into_iter().map(read).collect()
 }

@@ -11,11 +11,18 @@ fn written(name: &str, value: Value, origin: &str) -> Written {
 }
 
 fn resolve(layers: &[(&str, &str, Value)]) -> Result<Config, ConfigError> {
-    Config::resolve(layers.iter().map(|(origin, name, value)| vec![written(name, value.clone(), origin)]))
+    Config::resolve(
+        layers
+            .iter()
+            .map(|(origin, name, value)| vec![written(name, value.clone(), origin)]),
+    )
 }
 
 fn origin<'a>(config: &'a Config, name: &str) -> &'a str {
-    let found = config.options.iter().find(|(option, _)| option.name == name);
+    let found = config
+        .options
+        .iter()
+        .find(|(option, _)| option.name == name);
     &found.unwrap().1.origin
 }
 
@@ -43,7 +50,10 @@ fn later_layers_stand_and_maps_grow() {
         ("--env", "env", json!({"B": "2"})),
     ])
     .unwrap();
-    assert_eq!((&*config.service.cpu, origin(&config, "cpu")), ("2", "package"));
+    assert_eq!(
+        (&*config.service.cpu, origin(&config, "cpu")),
+        ("2", "package")
+    );
     assert_eq!(config.service.env["A"], "1");
     assert_eq!(config.service.env["B"], "2");
     assert_eq!(origin(&config, "env"), "workspace, --env");
@@ -52,9 +62,16 @@ fn later_layers_stand_and_maps_grow() {
 
 #[test]
 fn what_is_unknown_is_answered_with_the_nearest() {
-    let error = resolve(&[("Cargo.toml", "inactivty_ttl", json!("1m"))]).unwrap_err().to_string();
-    assert!(error.contains("did you mean `inactivity_ttl`?") && error.contains("Cargo.toml"), "{error}");
-    let error = resolve(&[("Cargo.toml", "zzz", json!(1))]).unwrap_err().to_string();
+    let error = resolve(&[("Cargo.toml", "inactivty_ttl", json!("1m"))])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("did you mean `inactivity_ttl`?") && error.contains("Cargo.toml"),
+        "{error}"
+    );
+    let error = resolve(&[("Cargo.toml", "zzz", json!(1))])
+        .unwrap_err()
+        .to_string();
     assert!(!error.contains("did you mean"), "{error}");
 }
 
@@ -74,14 +91,39 @@ fn values_out_of_range_say_what_the_option_takes() {
         ("keep", json!("yes"), "true or false"),
         ("user", json!("bob"), "a user's number"),
         ("secrets", json!([{"name": "db"}]), "what `db` is for"),
-        ("secrets", json!([{"name": "db", "evn": true}]), "unknown field `evn`"),
-        ("volumes", json!([{"name": "a", "mount": "/kt/data", "claim": "c"}]), "/kt is ours"),
-        ("volumes", json!([{"name": "a", "mount": "data", "claim": "c"}]), "no absolute path"),
-        ("volumes", json!([{"name": "a", "mount": "/a"}]), "one of `claim`"),
-        ("volumes", json!([{"name": "a", "mount": "/a", "empty_dir": "much"}]), "no amount"),
+        (
+            "secrets",
+            json!([{"name": "db", "evn": true}]),
+            "unknown field `evn`",
+        ),
+        (
+            "volumes",
+            json!([{"name": "a", "mount": "/kt/data", "claim": "c"}]),
+            "/kt is ours",
+        ),
+        (
+            "volumes",
+            json!([{"name": "a", "mount": "data", "claim": "c"}]),
+            "no absolute path",
+        ),
+        (
+            "volumes",
+            json!([{"name": "a", "mount": "/a"}]),
+            "one of `claim`",
+        ),
+        (
+            "volumes",
+            json!([{"name": "a", "mount": "/a", "empty_dir": "much"}]),
+            "no amount",
+        ),
     ] {
-        let error = resolve(&[("here", name, value.clone())]).unwrap_err().to_string();
-        assert!(error.contains(says) && error.contains("here"), "{name} = {value}: {error}");
+        let error = resolve(&[("here", name, value.clone())])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains(says) && error.contains("here"),
+            "{name} = {value}: {error}"
+        );
     }
 }
 
@@ -91,14 +133,28 @@ fn flags_and_variables_are_read_by_what_their_options_take() {
         let option = option::find(name, "here").unwrap();
         value::parse(option, text, "here")
     };
-    assert_eq!(parse("env", "A=b,C=d=e").unwrap(), json!({"A": "b", "C": "d=e"}));
+    assert_eq!(
+        parse("env", "A=b,C=d=e").unwrap(),
+        json!({"A": "b", "C": "d=e"})
+    );
     assert_eq!(parse("env", "{A: b}").unwrap(), json!({"A": "b"}));
-    assert_eq!(parse("image_pull_secrets", "one, two").unwrap(), json!(["one", "two"]));
-    assert_eq!(parse("tolerations", "[{key: gpu, operator: Exists}]").unwrap(), json!([{"key": "gpu", "operator": "Exists"}]));
+    assert_eq!(
+        parse("image_pull_secrets", "one, two").unwrap(),
+        json!(["one", "two"])
+    );
+    assert_eq!(
+        parse("tolerations", "[{key: gpu, operator: Exists}]").unwrap(),
+        json!([{"key": "gpu", "operator": "Exists"}])
+    );
     assert_eq!(parse("user", "1000").unwrap(), json!(1000));
     assert_eq!(parse("user", "image").unwrap(), json!("image"));
     assert!(parse("gpus", "many").is_err());
-    assert!(parse("affinity", "@/nowhere").unwrap_err().to_string().contains("/nowhere"));
+    assert!(
+        parse("affinity", "@/nowhere")
+            .unwrap_err()
+            .to_string()
+            .contains("/nowhere")
+    );
 }
 
 #[test]
@@ -107,9 +163,17 @@ fn a_manifest_without_the_table_is_an_empty_layer() {
     let path = directory.path().join("Cargo.toml");
     std::fs::write(&path, "[package]\nname = \"kt\"\n").unwrap();
     assert_eq!(manifest(&path, "package").unwrap(), []);
-    std::fs::write(&path, "[package.metadata.kt]\ncpu = 2\nenv = { A = \"b\" }\n").unwrap();
+    std::fs::write(
+        &path,
+        "[package.metadata.kt]\ncpu = 2\nenv = { A = \"b\" }\n",
+    )
+    .unwrap();
     let layer = manifest(&path, "package").unwrap();
     assert_eq!(layer.len(), 2);
-    assert!(layer[0].origin.ends_with("Cargo.toml [package.metadata.kt]"));
+    assert!(
+        layer[0]
+            .origin
+            .ends_with("Cargo.toml [package.metadata.kt]")
+    );
     assert_eq!(manifest(&path, "workspace").unwrap(), []);
 }

@@ -73,10 +73,15 @@ pub(super) fn check(
         Kind::Duration => text.is_some_and(|text| duration::parse(text).is_ok()),
         Kind::User => text == Some("image") || value.as_u64().is_some_and(|user| user < 1 << 31),
         Kind::Map => value.as_object().is_some_and(|map| {
-            map.iter().all(|(name, value)| !name.is_empty() && !value.is_object() && !value.is_array())
+            map.iter()
+                .all(|(name, value)| !name.is_empty() && !value.is_object() && !value.is_array())
         }),
-        Kind::List => value.as_array().is_some_and(|list| list.iter().all(Value::is_string)),
-        Kind::Objects => value.as_array().is_some_and(|list| list.iter().all(Value::is_object)),
+        Kind::List => value
+            .as_array()
+            .is_some_and(|list| list.iter().all(Value::is_string)),
+        Kind::Objects => value
+            .as_array()
+            .is_some_and(|list| list.iter().all(Value::is_object)),
         Kind::Object => value.is_object(),
     };
     match fits {
@@ -88,7 +93,10 @@ pub(super) fn check(
 pub(super) fn wrong(option: &'static ServiceOption, value: &Value, origin: &str) -> ConfigError {
     let takes = match option.kind {
         Kind::Text => "a text".to_owned(),
-        Kind::Label => "up to 63 of the letters a-z, digits and `-`, with a letter or digit at both ends".to_owned(),
+        Kind::Label => {
+            "up to 63 of the letters a-z, digits and `-`, with a letter or digit at both ends"
+                .to_owned()
+        }
         Kind::Choice(all) => all.join(", or "),
         Kind::Quantity => "an amount above zero, such as `500m`, `2` or `4Gi`".to_owned(),
         Kind::Number(from, to) if from == to => format!("nothing but {from} for now"),
@@ -96,9 +104,14 @@ pub(super) fn wrong(option: &'static ServiceOption, value: &Value, origin: &str)
         Kind::Switch => "true or false".to_owned(),
         Kind::Duration => "a time such as `90s`, `10m` or `2h`".to_owned(),
         Kind::User => "a user's number, or `image` for the image's own user".to_owned(),
-        Kind::Map => "names with texts, such as `{ NAME = \"text\" }`, or `NAME=text` on the command line".to_owned(),
+        Kind::Map => {
+            "names with texts, such as `{ NAME = \"text\" }`, or `NAME=text` on the command line"
+                .to_owned()
+        }
         Kind::List => "a list of texts".to_owned(),
-        Kind::Objects => "a list of objects, as YAML or JSON or `@FILE` on the command line".to_owned(),
+        Kind::Objects => {
+            "a list of objects, as YAML or JSON or `@FILE` on the command line".to_owned()
+        }
         Kind::Object => "an object, as YAML or JSON or `@FILE` on the command line".to_owned(),
     };
     ConfigError::Value {

@@ -1,0 +1,137 @@
+//! What stands in the attribute's parentheses: `name = value`, where a value is a literal, a list `[…]` or a map `{ name = value }`.
+
+use syn::{
+    Error, Ident, Lit, LitStr, Result, Token, braced, bracketed,
+    ext::IdentExt,
+    parse::{Parse, ParseStream},
+    token::{Brace, Bracket},
+};
+
+/// The options that there are. `cargo-kt/src/config/option.rs` says what they are, and a test there that these are the same.
+const NAMES: [&str; 31] = [
+    "place",
+    "context",
+    "namespace",
+    "name",
+    "inactivity_ttl",
+    "body_limit",
+    "launch_timeout",
+    "keep",
+    "image",
+    "image_pull_policy",
+    "image_pull_secrets",
+    "replicas",
+    "cpu",
+    "memory",
+    "ephemeral_storage",
+    "gpus",
+    "gpu_resource",
+    "env",
+    "secrets",
+    "volumes",
+    "working_dir",
+    "user",
+    "node_selector",
+    "tolerations",
+    "affinity",
+    "priority_class",
+    "runtime_class",
+    "service_account",
+    "labels",
+    "annotations",
+    "pod_template",
+];
+
+/// The attribute's options, each once and known.
+pub struct Options;
+
+impl Parse for Options {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let mut seen: Vec<Ident> = Vec::new();
+        while !input.is_empty() {
+            let name = input.call(Ident::parse_any)?;
+            if !NAMES.iter().any(|known| name == known) {
+                return Err(Error::new_spanned(&name, unknown(&name.to_string())));
+            }
+            if seen.contains(&name) {
+                return Err(Error::new_spanned(
+                    &name,
+                    format!("`{name}` is given twice"),
+                ));
+            }
+            seen.push(name);
+            input.parse::<Token![=]>()?;
+            value(input)?;
+            comma(input)?;
+        }
+        Ok(Self)
+    }
+}
+
+fn value(input: ParseStream<'_>) -> Result<()> {
+    let inner;
+    if input.peek(Bracket) {
+        bracketed!(inner in input);
+        while !inner.is_empty() {
+            value(&inner)?;
+            comma(&inner)?;
+        }
+        return Ok(());
+    }
+    if input.peek(Brace) {
+        braced!(inner in input);
+        while !inner.is_empty() {
+            match inner.peek(LitStr) {
+                true => drop(inner.parse::<LitStr>()?),
+                false => drop(inner.call(Ident::parse_any)?),
+            }
+            inner.parse::<Token![=]>()?;
+            value(&inner)?;
+            comma(&inner)?;
+        }
+        return Ok(());
+    }
+    match input.parse()? {
+        Lit::Str(_) | Lit::Int(_) | Lit::Float(_) | Lit::Bool(_) => Ok(()),
+        other => Err(Error::new_spanned(
+            other,
+            "a value is a text, a number, `true` or `false`, a list `[…]` or a map `{ name = value }`",
+        )),
+    }
+}
+
+fn comma(input: ParseStream<'_>) -> Result<()> {
+    match input.is_empty() {
+        true => Ok(()),
+        false => input.parse::<Token![,]>().map(drop),
+    }
+}
+
+fn unknown(name: &str) -> String {
+    // A beginning or an end in common, or two letters that changed places, is what a slip of the fingers leaves.
+    let letters = |text: &str| {
+        let mut letters: Vec<char> = text.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    let likeness = |known: &&&str| {
+        let common = known
+            .chars()
+            .zip(name.chars())
+            .take_while(|(one, other)| one == other)
+            .count();
+        let same = usize::from(letters(known) == letters(name)) * 100;
+        common + same
+    };
+    let nearest = NAMES
+        .iter()
+        .max_by_key(likeness)
+        .filter(|it| likeness(it) >= 3);
+    match nearest {
+        Some(nearest) => format!("a service has no option `{name}`: did you mean `{nearest}`?"),
+        None => format!(
+            "a service has no option `{name}`; it has {}",
+            NAMES.join(", ")
+        ),
+    }
+}

@@ -1,0 +1,2 @@
+#[kt::service(cpu = "2", cpu = 4)]
+fn main() {}

@@ -1,0 +1,6 @@
+#[kt::service(cpu = "2")]
+fn helper() {}
+
+fn main() {
+    helper();
+}

@@ -1,0 +1,2 @@
+#[kt::service(env = { RUST_LOG = 'i' })]
+fn main() {}

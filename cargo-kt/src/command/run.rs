@@ -11,6 +11,7 @@ use kt::wire::{
 
 use super::{
     CommandError,
+    clock::Clock,
     driver::{self, ConfigFile, Invocation},
     dry_run::{self, DryRun},
     keeper::Keeper,
@@ -18,11 +19,11 @@ use super::{
     warm::{Wanted, Warm, warm},
 };
 use crate::{
-    agent::{self, Symbolizer},
+    agent::{self, Agent, Symbolizer},
     build::Built,
     config, link,
     plan::{CargoOptions, Surroundings},
-    terminal::Terminal,
+    terminal::{Terminal, text},
 };
 
 #[derive(Debug, clap::Args)]
@@ -96,6 +97,7 @@ async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCo
         swapped,
         run,
         options,
+        clock,
         ..
     } = warm;
     let program = built.plan.program.name.clone();
@@ -107,8 +109,12 @@ async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCo
     let symbolizer = folder.join(format!("agent-{}", std::process::id()));
     // A process of this number that was killed may have left one.
     let _ = std::fs::remove_file(&symbolizer);
-    let answering = agent::serve(&symbolizer, symbols(&built, &linked))
-        .map_err(io("listen for questions about addresses"))?;
+    let agent = Agent {
+        symbolizer: symbols(&built, &linked),
+        answered: answered(terminal, &clock),
+    };
+    let answering =
+        agent::serve(&symbolizer, agent).map_err(io("listen for questions about addresses"))?;
     let answering = tokio::spawn(answering);
     let (executable, objects) = match &linked.driver {
         link::Driver::Executable(file) => (file.path.as_std_path(), Vec::new()),
@@ -168,6 +174,25 @@ async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCo
     let _ = std::fs::remove_file(&symbolizer);
     drop(config);
     Ok(driver::end_like(status))
+}
+
+/// Tells of the first answer, with how long the program took for it and how long it all took.
+fn answered(terminal: &Terminal, clock: &Clock) -> Box<dyn Fn() + Send + Sync> {
+    let (terminal, clock, started) = (terminal.clone(), clock.clone(), clock.elapsed());
+    Box::new(move || {
+        let all = clock.elapsed();
+        let took = all.saturating_sub(started);
+        terminal.status(
+            "Answered",
+            format_args!(
+                "the first call in {}, {} after the start",
+                text::duration(took),
+                text::duration(all)
+            ),
+        );
+        let message = serde_json::json!({"phase": "first answer", "seconds": took.as_secs_f64()});
+        terminal.json("kt-launch", &message);
+    })
 }
 
 /// The caller's environment, and what `cargo run` sets for its program.

@@ -44,6 +44,7 @@ pub(super) struct Warm {
     pub(super) place: place::Wanted,
     /// What the driver is told of this run.
     pub(super) run: Run,
+    pub(super) clock: Clock,
 }
 
 /// What was asked for.
@@ -170,6 +171,7 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
         built,
         linked,
         run: run(&clock, &connected, &swapped),
+        clock,
         options,
         manifest,
         files,

@@ -8,7 +8,7 @@ mod error;
 mod flags;
 mod layer;
 mod option;
-mod quantity;
+pub mod quantity;
 mod service;
 #[cfg(test)]
 mod tests;

@@ -98,7 +98,7 @@ pub async fn open(
             let _ = found.send(Some(connected.clone()));
             return Ok(connected);
         }
-        // Whoever made it was interrupted: none of it is of use.
+        // Whoever made it was interrupted, or its launch has failed: none of it is of use.
         remove(&cluster, &existing.workload).await?;
     }
     // What is linked need not wait for the pod.
@@ -283,7 +283,12 @@ impl Opening<'_> {
         key: &str,
         existing: &Existing,
     ) -> Result<Option<Connected>, PlaceError> {
-        let Some(token) = token::read(cluster, &existing.workload.name).await? else {
+        let failed = launch::has_failed(cluster, &existing.workload);
+        let (token, failed) = tokio::join!(token::read(cluster, &existing.workload.name), failed);
+        if failed.map_err(KubernetesError::from)? {
+            return Ok(None);
+        }
+        let Some(token) = token? else {
             return Ok(None);
         };
         self.same_options(&existing.workload.name, &existing.options)?;

@@ -1,5 +1,6 @@
 //! The cluster that a person means, reached as kubectl would, and why it refuses in words that say what to do.
 
+mod client;
 mod error;
 mod explain;
 mod rights;
@@ -114,10 +115,9 @@ impl Cluster {
             ..KubeConfigOptions::default()
         };
         let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
-        let mut config = config.map_err(|source| AccessError::Kubeconfig {
+        let config = config.map_err(|source| AccessError::Kubeconfig {
             source: source.into(),
         })?;
-        config.connect_timeout = Some(CONNECT);
         let proxy = config.proxy_url.as_ref().map(ToString::to_string);
         let server = config.cluster_url.to_string();
         let Identity {
@@ -127,7 +127,7 @@ impl Cluster {
             ..
         } = identity;
         let client =
-            Client::try_from(config).map_err(|error| explain::credentials(&error, &user))?;
+            client::client(config, CONNECT).map_err(|error| explain::credentials(&error, &user))?;
         Ok(Self {
             client,
             context,

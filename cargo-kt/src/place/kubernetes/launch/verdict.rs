@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod};
 use super::{
     Cause, RunningPod,
     cause::{End, ImageCause, Refusal},
+    room::Nodes,
     seen::Seen,
 };
 
@@ -17,7 +18,7 @@ const AUTOSCALER: Duration = Duration::from_secs(12);
 const RETRIES: Duration = Duration::from_secs(20);
 
 /// What a snapshot means.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
     /// For what.
     Waiting(String),
@@ -35,7 +36,9 @@ pub fn verdict(seen: &Seen) -> Verdict {
     match refused {
         Some(said) => {
             let (why, words) = (refusal(&said.message), said.message.clone());
-            let passing = why == Refusal::Admission && !words.contains("denied the request");
+            // A webhook's refusal, and that of a policy of the cluster's own.
+            let denied = words.contains("denied the request") || words.contains("denied request");
+            let passing = why == Refusal::Admission && !denied;
             let cause = Cause::Refused { why, words };
             match passing {
                 // A webhook that is not up, or an API server that is busy.
@@ -129,7 +132,8 @@ fn unschedulable(seen: &Seen, words: String) -> Verdict {
         return Verdict::Waiting("for a node that an autoscaler adds".to_owned());
     }
     let missing_claim = words.contains("persistentvolumeclaim") && words.contains("not found");
-    let cause = Cause::Unschedulable { words };
+    let nodes = Nodes::default();
+    let cause = Cause::Unschedulable { words, nodes };
     match said(&["NotTriggerScaleUp"]) || missing_claim {
         true => Verdict::Failed(cause),
         false => Verdict::Unless(cause, AUTOSCALER),

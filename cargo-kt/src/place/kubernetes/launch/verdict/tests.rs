@@ -63,6 +63,7 @@ fn a_pod_that_no_node_takes_fails_unless_an_autoscaler_makes_room() {
     ]});
     let cause = Cause::Unschedulable {
         words: words.into(),
+        nodes: Nodes::default(),
     };
     assert_eq!(
         verdict(&snapshot(status.clone(), &[])),

@@ -18,11 +18,12 @@ pub struct Written {
 /// What is written in one place.
 pub type Layer = Vec<Written>;
 
-/// `[package.metadata.kt]` or `[workspace.metadata.kt]` of a Cargo.toml. A file that does not have the words is not parsed.
+/// `[package.metadata.kt]` or `[workspace.metadata.kt]` of a Cargo.toml, which messages call `shown`. A file that does not have
+/// the words is not parsed.
 ///
 /// # Errors
 /// If the file cannot be read or is no TOML.
-pub fn manifest(path: &Path, table: &str) -> Result<Layer, ConfigError> {
+pub fn manifest(path: &Path, shown: &str, table: &str) -> Result<Layer, ConfigError> {
     let text = fs::read_to_string(path).map_err(|source| ConfigError::Read {
         path: path.to_owned(),
         source,
@@ -37,7 +38,7 @@ pub fn manifest(path: &Path, table: &str) -> Result<Layer, ConfigError> {
     let found = document
         .get(table)
         .and_then(|it| it.get("metadata")?.get("kt")?.as_table());
-    let origin = format!("{} [{table}.metadata.kt]", path.display());
+    let origin = format!("{shown} [{table}.metadata.kt]");
     let written = found.into_iter().flatten().map(|(name, value)| Written {
         name: name.clone(),
         value: serde_json::to_value(value).unwrap_or_default(),

@@ -61,6 +61,21 @@ fn later_layers_stand_and_maps_grow() {
 }
 
 #[test]
+fn lists_are_replaced_and_what_is_yaml_in_a_file_is_read() {
+    let config = resolve(&[
+        ("package", "tolerations", json!([{"key": "a"}])),
+        ("attribute", "tolerations", json!("[{key: b}, {key: c}]")),
+        ("attribute", "pod_template", json!("spec: {hostname: x}")),
+    ])
+    .unwrap();
+    assert_eq!(
+        config.service.tolerations,
+        [json!({"key": "b"}), json!({"key": "c"})]
+    );
+    assert_eq!(config.service.pod_template["spec"]["hostname"], "x");
+}
+
+#[test]
 fn what_is_unknown_is_answered_with_the_nearest() {
     let error = resolve(&[("Cargo.toml", "inactivty_ttl", json!("1m"))])
         .unwrap_err()
@@ -99,13 +114,55 @@ fn values_out_of_range_say_what_the_option_takes() {
         (
             "volumes",
             json!([{"name": "a", "mount": "/kt/data", "claim": "c"}]),
-            "/kt is ours",
+            "/kt is where kt itself lives",
         ),
         (
             "volumes",
             json!([{"name": "a", "mount": "data", "claim": "c"}]),
             "no absolute path",
         ),
+        (
+            "volumes",
+            json!([{"name": "a", "mount": "//kt/./data", "claim": "c"}]),
+            "/kt is where kt itself lives",
+        ),
+        (
+            "volumes",
+            json!([{"name": "a", "mount": "/", "claim": "c"}]),
+            "the whole file system",
+        ),
+        (
+            "volumes",
+            json!([{"name": "a", "mount": "/a", "claim": "c"}, {"name": "b", "mount": "/a/", "claim": "c"}]),
+            "mounts `b` at /a/, where `a` is",
+        ),
+        (
+            "volumes",
+            json!([{"name": "a", "mount": "/a", "claim": "c"}, {"name": "a", "mount": "/b", "claim": "c"}]),
+            "calls two of them `a`",
+        ),
+        (
+            "volumes",
+            json!([{"name": "kt-data", "mount": "/a", "claim": "c"}]),
+            "are ours",
+        ),
+        (
+            "volumes",
+            json!([{"name": "A", "mount": "/a", "claim": "c"}]),
+            "calls one `A`",
+        ),
+        (
+            "secrets",
+            json!([{"name": "a", "mount": "/a"}, {"name": "b", "mount": "/a"}]),
+            "mounts `b` at /a, where `a` is",
+        ),
+        (
+            "node_selector",
+            json!({"kubernetes.io/arch": "arm64"}),
+            "--target",
+        ),
+        ("env", json!({"A=B": "c"}), "no variable can have"),
+        ("affinity", json!("nodes"), "as YAML"),
         (
             "volumes",
             json!([{"name": "a", "mount": "/a"}]),
@@ -162,18 +219,18 @@ fn a_manifest_without_the_table_is_an_empty_layer() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("Cargo.toml");
     std::fs::write(&path, "[package]\nname = \"kt\"\n").unwrap();
-    assert_eq!(manifest(&path, "package").unwrap(), []);
+    assert_eq!(manifest(&path, "Cargo.toml", "package").unwrap(), []);
     std::fs::write(
         &path,
         "[package.metadata.kt]\ncpu = 2\nenv = { A = \"b\" }\n",
     )
     .unwrap();
-    let layer = manifest(&path, "package").unwrap();
+    let layer = manifest(&path, "Cargo.toml", "package").unwrap();
     assert_eq!(layer.len(), 2);
     assert!(
         layer[0]
             .origin
             .ends_with("Cargo.toml [package.metadata.kt]")
     );
-    assert_eq!(manifest(&path, "workspace").unwrap(), []);
+    assert_eq!(manifest(&path, "Cargo.toml", "workspace").unwrap(), []);
 }

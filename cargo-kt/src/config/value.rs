@@ -48,8 +48,16 @@ fn pairs(text: &str) -> Option<Value> {
 }
 
 /// YAML, of which JSON is a part.
-fn document(text: &str) -> Option<Value> {
+pub(super) fn document(text: &str) -> Option<Value> {
     serde_saphyr::from_str(text).ok()
+}
+
+/// A value as it is written in a file. What is an object in the cluster's own form may be YAML there too.
+pub(super) fn read(option: &ServiceOption, value: Value) -> Value {
+    match (&value, option.kind) {
+        (Value::String(text), Kind::Objects | Kind::Object) => document(text).unwrap_or(value),
+        _ => value,
+    }
 }
 
 /// Whether an option takes a value.
@@ -123,7 +131,7 @@ pub(super) fn wrong(option: &'static ServiceOption, value: &Value, origin: &str)
 }
 
 /// A DNS label: RFC 1123, section 2.1.
-fn is_label(text: &str) -> bool {
+pub(super) fn is_label(text: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=63).contains(&text.len())
         && text.bytes().all(inner)

@@ -7,6 +7,7 @@ use super::CommandError;
 use crate::{
     config::{self, Config, Flags},
     plan::{Plan, Surroundings},
+    terminal::{Terminal, text::names},
 };
 
 /// The options of a program's service.
@@ -36,4 +37,15 @@ pub(super) fn resolve(
         flags.layer()?,
     ];
     Ok(Config::resolve(layers)?)
+}
+
+/// Says which flags were typed in vain.
+pub(super) fn warn(config: &Config, terminal: &Terminal) {
+    let flags = config.without_effect();
+    if !flags.is_empty() {
+        terminal.warning(format_args!(
+            "without effect on a service on this machine: {}\nhelp: `--place kubernetes` has a pod for them",
+            names(flags)
+        ));
+    }
 }

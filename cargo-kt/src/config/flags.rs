@@ -87,10 +87,13 @@ impl FromArgMatches for Flags {
 
 /// What the option is for, with its default as clap writes one: clap itself must not know it, or a flag would always be set.
 fn help(option: &ServiceOption) -> String {
-    let help = option.help;
+    let mut help = option.help.to_owned();
+    if let Kind::Choice(all) = option.kind {
+        help = format!("{help} [possible values: {}]", all.join(", "));
+    }
     match (option.kind, option.default) {
         (Kind::Map | Kind::List, _) => format!("{help}; may be repeated"),
-        (Kind::Switch, _) | (_, "") => help.to_owned(),
+        (Kind::Switch, _) | (_, "") => help,
         (_, default) => format!("{help} [default: {default}]"),
     }
 }
@@ -99,6 +102,7 @@ fn placeholder(kind: Kind) -> &'static str {
     match kind {
         Kind::Choice(_) => "WORD",
         Kind::Text | Kind::Label => "NAME",
+        Kind::Path => "PATH",
         Kind::Quantity => "AMOUNT",
         Kind::Number(..) | Kind::Switch => "N",
         Kind::Duration => "DURATION",

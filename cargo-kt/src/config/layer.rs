@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ffi::OsString, fs, path::Path};
 
 use serde_json::Value;
 
-use super::{ConfigError, OPTIONS, value};
+use super::{ConfigError, OPTIONS, option, value};
 
 /// One option as it is written somewhere.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,9 +50,12 @@ pub fn manifest(path: &Path, shown: &str, table: &str) -> Result<Layer, ConfigEr
 /// `KT_CPU` and so on.
 ///
 /// # Errors
-/// If a variable's text is not what its option takes.
+/// If a variable's text is not what its option takes, or its name is an option's but for a slip.
 pub fn environment(variables: &BTreeMap<OsString, OsString>) -> Result<Layer, ConfigError> {
     let mut layer = Layer::new();
+    for variable in variables.keys().filter_map(|it| it.to_str()) {
+        option::check_variable(variable)?;
+    }
     for option in OPTIONS {
         let variable = option.variable();
         let text = variables.get(std::ffi::OsStr::new(&variable));

@@ -81,6 +81,23 @@ impl Config {
         Ok(Self { options, service })
     }
 
+    /// The flags that were typed for a pod, if there is none.
+    pub fn without_effect(&self) -> Vec<String> {
+        if self.service.place == PlaceKind::Kubernetes {
+            return Vec::new();
+        }
+        let in_vain = |option: &ServiceOption| match option.group {
+            Group::Service => ["context", "namespace"].contains(&option.name),
+            Group::Pod | Group::Cluster => option.name != "env",
+        };
+        let typed = self.options.iter().filter(|(option, resolved)| {
+            in_vain(option) && resolved.origin.ends_with(&format!("--{}", option.flag()))
+        });
+        typed
+            .map(|(option, _)| format!("--{}", option.flag()))
+            .collect()
+    }
+
     /// Whether somebody has set the option.
     pub fn is_set(&self, name: &str) -> bool {
         let found = self.options.iter().find(|(option, _)| option.name == name);

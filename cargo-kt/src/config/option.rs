@@ -11,6 +11,8 @@ pub enum Kind {
     Text,
     /// A DNS label (RFC 1123).
     Label,
+    /// An absolute path in the pod.
+    Path,
     /// One of these.
     Choice(&'static [&'static str]),
     /// A Kubernetes quantity above zero, such as `500m` or `2Gi`.
@@ -67,7 +69,7 @@ pub struct ServiceOption {
 }
 
 use Kind::{
-    Choice, Duration, Label, List, Map, Number, Object, Objects, Quantity, Switch, Text, User,
+    Choice, Duration, Label, List, Map, Number, Object, Objects, Path, Quantity, Switch, Text, User,
 };
 
 macro_rules! options {
@@ -81,7 +83,7 @@ macro_rules! options {
 /// Every option.
 pub const OPTIONS: &[ServiceOption] = options! {
     Service {
-        "place": Choice(&["local", "kubernetes"]), "local", "Where the service lives: local or kubernetes";
+        "place": Choice(&["local", "kubernetes"]), "local", "Where the service lives: on this machine, or in a cluster";
         "context": Text, "", "Context of the kubeconfig [default: its current one]";
         "namespace": Label, "", "Namespace in the cluster [default: the context's]";
         "name": Label, "", "Name of the service [default: of the user and the program]";
@@ -103,7 +105,7 @@ pub const OPTIONS: &[ServiceOption] = options! {
         "env": Map, "", "A variable of the pod's environment";
         "secrets": Objects, "", "Secrets: [{name, env: true}] for variables, [{name, mount: /path}] for files";
         "volumes": Objects, "", "Volumes: [{name, mount, claim}], or empty_dir: SIZE, or host_path: /path";
-        "working_dir": Text, "", "The pod's working directory [default: the image's]";
+        "working_dir": Path, "", "The pod's working directory [default: the image's]";
         "user": User, "65532", "User and group in the pod, a number; `image` for the image's own";
     }
     Cluster {
@@ -157,4 +159,22 @@ pub(super) fn find(name: &str, origin: &str) -> Result<&'static ServiceOption, C
         origin: origin.to_owned(),
         nearest: nearest.map(|option| option.name.to_owned()),
     })
+}
+
+/// Refuses a variable that was meant for an option. Others that begin with `KT_` may be anybody's: only a long name with at
+/// most two letters wrong is certain.
+pub(super) fn check_variable(name: &str) -> Result<(), ConfigError> {
+    let Some(wanted) = name.strip_prefix("KT_").filter(|it| it.len() > 5) else {
+        return Ok(());
+    };
+    let wanted = wanted.to_lowercase();
+    let distance = |option: &&ServiceOption| strsim::damerau_levenshtein(option.name, &wanted);
+    match OPTIONS.iter().min_by_key(distance) {
+        Some(nearest) if (1..=2).contains(&distance(&nearest)) => Err(ConfigError::Unknown {
+            name: name.to_owned(),
+            origin: "environment".to_owned(),
+            nearest: Some(nearest.variable()),
+        }),
+        _ => Ok(()),
+    }
 }

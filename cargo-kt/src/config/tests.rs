@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::*;
@@ -97,14 +99,15 @@ fn values_out_of_range_say_what_the_option_takes() {
         ("memory", json!("2GB"), "an amount above zero"),
         ("replicas", json!(2), "nothing but 1 for now"),
         ("gpus", json!(-1), "a whole number from 0"),
-        ("place", json!("aws"), "local, or kubernetes"),
+        ("place", json!("aws"), "`local` or `kubernetes`"),
         ("inactivity_ttl", json!("soon"), "a time such as"),
         ("inactivity_ttl", json!("0s"), "more than nothing"),
         ("name", json!("Not a label"), "letters a-z"),
         ("name", json!("x".repeat(58)), "57 at most"),
         ("name", json!("x".repeat(64)), "up to 63"),
-        ("keep", json!("yes"), "true or false"),
+        ("keep", json!("yes"), "`true` or `false`"),
         ("user", json!("bob"), "a user's number"),
+        ("working_dir", json!("src"), "an absolute path"),
         ("secrets", json!([{"name": "db"}]), "what `db` is for"),
         (
             "secrets",
@@ -162,7 +165,7 @@ fn values_out_of_range_say_what_the_option_takes() {
             "--target",
         ),
         ("env", json!({"A=B": "c"}), "no variable can have"),
-        ("affinity", json!("nodes"), "as YAML"),
+        ("affinity", json!("nodes"), "an object; YAML"),
         (
             "volumes",
             json!([{"name": "a", "mount": "/a"}]),
@@ -215,6 +218,17 @@ fn flags_and_variables_are_read_by_what_their_options_take() {
 }
 
 #[test]
+fn flags_for_a_pod_are_in_vain_where_there_is_none() {
+    let cpu = ("--cpu", "cpu", json!("2"));
+    let env = ("--env", "env", json!({"A": "b"}));
+    let package = ("Cargo.toml", "gpus", json!(1));
+    let local = resolve(&[cpu.clone(), env, package]).unwrap();
+    assert_eq!(local.without_effect(), ["--cpu"]);
+    let pod = resolve(&[("KT_PLACE", "place", json!("kubernetes")), cpu]).unwrap();
+    assert_eq!(pod.without_effect(), [""; 0]);
+}
+
+#[test]
 fn a_manifest_without_the_table_is_an_empty_layer() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("Cargo.toml");
@@ -233,4 +247,58 @@ fn a_manifest_without_the_table_is_an_empty_layer() {
             .ends_with("Cargo.toml [package.metadata.kt]")
     );
     assert_eq!(manifest(&path, "Cargo.toml", "workspace").unwrap(), []);
+}
+
+#[test]
+fn a_variable_that_is_nearly_an_options_is_a_slip() {
+    let layer = |name: &str| environment(&BTreeMap::from([(name.into(), "1".into())]));
+    let error = layer("KT_MEMROY").unwrap_err().to_string();
+    assert!(error.contains("did you mean `KT_MEMORY`?"), "{error}");
+    for other in [
+        "KT_HOME",
+        "KT_STATE_TIMEOUT",
+        "KT_GPUZ",
+        "KT_SOMETHING_ELSE",
+    ] {
+        assert_eq!(layer(other).unwrap(), [], "{other}");
+    }
+    assert_eq!(layer("KT_CPU").unwrap()[0].origin, "KT_CPU");
+}
+
+/// The tables of `docs/options.md`. After a change of the options, `KT_WRITE_DOCS=1 cargo test -p cargo-kt --lib options_page`
+/// writes them anew.
+#[test]
+fn the_options_page_says_what_the_options_are() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/options.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let mut written = page.clone();
+    for group in [Group::Service, Group::Pod, Group::Cluster] {
+        let mut table =
+            String::from("| option | takes | default | what it is |\n|---|---|---|---|\n");
+        for option in OPTIONS.iter().filter(|it| it.group == group) {
+            let default = match option.default {
+                "" => String::new(),
+                default => format!("`{default}`"),
+            };
+            let row = format!(
+                "| `{}` | {} | {default} | {} |\n",
+                option.name,
+                value::takes(option),
+                option.help
+            );
+            table.push_str(&row);
+        }
+        let (begin, end) = (
+            format!("<!-- {group:?} -->\n"),
+            format!("<!-- end of {group:?} -->"),
+        );
+        let (before, rest) = written.split_once(&begin).unwrap();
+        let (_, after) = rest.split_once(&end).unwrap();
+        written = format!("{before}{begin}{table}{end}{after}");
+    }
+    if std::env::var_os("KT_WRITE_DOCS").is_some() {
+        std::fs::write(path, &written).unwrap();
+        return;
+    }
+    assert_eq!(page, written, "docs/options.md is not of today");
 }

@@ -23,8 +23,9 @@ const REPEATED: [&str; 11] = [
 /// Checks that the value can be read as it stands.
 ///
 /// # Errors
-/// At the innermost expression that cannot.
+/// At each expression that cannot.
 pub fn check(value: &Expr) -> Result<()> {
+    let mut errors: Vec<Error> = Vec::new();
     let mut later: Vec<&Ident> = Vec::new();
     let mut next = value;
     while let Expr::MethodCall(ExprMethodCall {
@@ -34,30 +35,34 @@ pub fn check(value: &Expr) -> Result<()> {
         ..
     }) = next
     {
+        errors.extend(args.iter().rev().filter_map(not_literal));
         let once = !REPEATED.iter().any(|name| method == name);
         if let Some(again) = later.iter().find(|name| once && **name == method) {
-            let why = format!("`{again}` is set twice");
-            return Err(Error::new_spanned(again, why));
+            errors.push(Error::new_spanned(again, format!("`{again}` is set twice")));
         }
-        args.iter().try_for_each(literal)?;
         later.push(method);
         next = receiver;
     }
-    match next {
-        Expr::Call(call) if is_new(call) => Ok(()),
-        other => Err(Error::new_spanned(
-            other,
+    if !matches!(next, Expr::Call(call) if is_new(call)) {
+        errors.push(Error::new_spanned(
+            next,
             "a service begins with `kt::Service::new()`: `cargo kt` reads it in the source, before anything is compiled",
-        )),
+        ));
     }
+    // The chain was walked from its end.
+    let all = errors.into_iter().rev().reduce(|mut all, error| {
+        all.combine(error);
+        all
+    });
+    all.map_or(Ok(()), Err)
 }
 
-fn literal(argument: &Expr) -> Result<()> {
+fn not_literal(argument: &Expr) -> Option<Error> {
     match argument {
         Expr::Lit(literal) if matches!(literal.lit, Lit::Str(_) | Lit::Int(_) | Lit::Bool(_)) => {
-            Ok(())
+            None
         }
-        other => Err(Error::new_spanned(
+        other => Some(Error::new_spanned(
             other,
             "not a literal: `cargo kt` reads this in the source, before anything is compiled, so that a pod can start meanwhile",
         )),

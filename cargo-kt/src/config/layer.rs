@@ -28,7 +28,7 @@ pub fn manifest(path: &Path, shown: &str, table: &str) -> Result<Layer, ConfigEr
         path: path.to_owned(),
         source,
     })?;
-    if !text.contains("metadata.kt") && !(text.contains("metadata]") && text.contains("kt")) {
+    if !text.contains("metadata") || !text.contains("kt") {
         return Ok(Layer::new());
     }
     let document: toml::Table = toml::from_str(&text).map_err(|source| ConfigError::Toml {

@@ -64,10 +64,10 @@ fn root(name: &Ident) -> Result<TokenStream> {
     })
 }
 
-/// Uses the constant, which nobody else does; two of them in one program are two items of one name.
+/// Uses the constant, which nobody else does and rustc would call dead; two of them in one program are two items of one name.
 fn once(name: &Ident) -> TokenStream {
     quote_spanned! {name.span()=>
-        #[allow(dead_code)]
-        const THE_SERVICE_OF_THIS_PROGRAM: ::kt::Service = #name;
+        const _: ::kt::Service = #name;
+        const _THE_SERVICE_OF_THIS_PROGRAM: () = ();
     }
 }

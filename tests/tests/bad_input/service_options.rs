@@ -42,7 +42,7 @@ fn the_nearer_to_this_run_the_higher_an_option_stands() {
         // Each layer gives its number, and adds its own variable.
         let keys = env.as_object().expect("a map").len() as u64;
         assert_eq!(keys, number - 1, "{output:?}");
-        assert_eq!(env.get("SHARED").map_or(number, |it| text(it)), number);
+        assert_eq!(env.get("SHARED").map_or(number, text), number);
         (number, from)
     };
     assert_eq!(origin(&project, &[]), (1, "default".to_owned()));
@@ -178,6 +178,34 @@ fn variables_hold_on_this_machine_too_and_what_is_for_a_pod_is_said_to_be_in_vai
     output.keeps_quiet_about("gpus");
 }
 
+#[test]
+fn a_service_that_would_pass_unheard_does_not_compile() {
+    const SERVICE: &str =
+        "\n#[kt::service]\nconst SERVICE: kt::Service = kt::Service::new().cpu(\"2\");\n";
+    let project = Project::of(Fixture::ONE);
+    project.write("src/settings.rs", SERVICE);
+    project.edit(
+        "src/main.rs",
+        "#[kt::state]",
+        "mod settings;\n\n#[kt::state]",
+    );
+    project
+        .run()
+        .code(101)
+        .says("only in the file of the program's `main`: put it there")
+        .says("src/settings.rs:3:7");
+    project.write("src/settings.rs", "");
+    project.write("src/lib.rs", SERVICE);
+    project
+        .run()
+        .code(101)
+        .says("is in a library")
+        .says("src/lib.rs:3:7");
+    project.write("src/lib.rs", "");
+    project.append("src/main.rs", SERVICE);
+    project.run().success().prints("hello Alice, visit 1");
+}
+
 /// Puts lines into the package's table.
 fn refused_in_manifest(lines: &str) -> (Project, Output) {
     let project = project();
@@ -221,7 +249,7 @@ fn flags_are_refused_by_value_and_by_name() {
     assert_terminal!(
         "wrong_flag",
         project,
-        project.kt(["run", "--gpu", "1"]).code(1)
+        project.kt(["run", "--gpu", "1"]).code(2)
     );
 }
 

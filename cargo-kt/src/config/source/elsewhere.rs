@@ -31,6 +31,10 @@ fn collect(tokens: TokenStream, found: &mut Vec<Span>) {
 }
 
 fn is_ours(path: TokenStream) -> bool {
-    let start: String = path.into_iter().take(4).map(|it| it.to_string()).collect();
-    start == "kt::service" || start == "kt_runtime::service"
+    let path = path
+        .into_iter()
+        .take_while(|it| !matches!(it, TokenTree::Group(_)));
+    let path: String = path.map(|it| it.to_string()).collect();
+    let path = path.trim_start_matches("::");
+    path == "kt::service" || path == "kt_runtime::service"
 }

@@ -1,6 +1,7 @@
 //! Every setter, with what it takes.
 
 #![deny(warnings)]
+#![forbid(unsafe_code, dead_code)]
 
 #[kt::service]
 const SERVICE: kt::Service = kt::Service::new()

@@ -114,6 +114,11 @@ fn what_would_pass_unheard_is_refused() {
             2,
         ),
         (
+            "#[::kt::service(cpu = 1)] fn helper() {} fn main() {}".to_owned(),
+            "is read only on",
+            1,
+        ),
+        (
             "#[kt::service(cpu = 1)] fn helper() {} fn main() {}".to_owned(),
             "is read only on",
             1,

@@ -32,11 +32,12 @@ pub(super) struct RunArgs {
     pub(super) cargo: CargoOptions,
     #[command(flatten)]
     pub(super) service: ServiceArgs,
+    // As cargo has it: a flag before the first of them is ours, so a slip in one is an error.
     /// Arguments for the program
     #[arg(
         trailing_var_arg = true,
-        allow_hyphen_values = true,
-        value_name = "ARGS"
+        value_name = "ARGS",
+        help_heading = Option::<&'static str>::None
     )]
     args: Vec<OsString>,
 }
@@ -46,15 +47,15 @@ pub(super) struct RunArgs {
 pub(super) struct ServiceArgs {
     #[command(flatten)]
     pub(super) options: config::Flags,
+    /// Print what would be made in the cluster, and do nothing
+    #[arg(long, value_name = "FORM", value_enum, help_heading = config::Group::Service.title())]
+    pub(super) dry_run: Option<DryRun>,
     /// Refuse new code that would reset a state
     #[arg(long, env = "KT_KEEP_STATE")]
     keep_state: bool,
     /// How long running calls and locks may hold the migration of a state up
     #[arg(long, value_name = "DURATION", env = "KT_STATE_TIMEOUT", value_parser = config::duration::parse)]
     state_timeout: Option<Duration>,
-    /// Print what would be made in the cluster, and do nothing
-    #[arg(long, value_name = "FORM", value_enum)]
-    pub(super) dry_run: Option<DryRun>,
     /// Do not ask before state is lost
     #[arg(short, long)]
     pub(super) yes: bool,

@@ -64,6 +64,7 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
         terminal.warning(notice);
     }
     let options = super::options::resolve(&wanted.service.options, prepared.plan(), &surroundings)?;
+    super::options::warn(&options, terminal);
     let place = service(&options, &surroundings, prepared.plan())?;
     let launch = LaunchReport::new(terminal.clone(), clock.clone());
     let told = Box::new(move |step| launch.step(step));
@@ -225,6 +226,9 @@ pub(super) fn service(
     spec.inactivity_ttl = ttl.then_some(options.service.inactivity_ttl);
     spec.body_limit = options.service.body_limit;
     spec.environment = surroundings.environment.clone();
+    let env = options.service.env.iter();
+    spec.environment
+        .extend(env.map(|(name, value)| (name.into(), value.into())));
     Ok(place::Wanted::Local(spec))
 }
 

@@ -90,9 +90,6 @@ pub fn read_kubeconfig(path: &Path) -> Value {
     serde_json::from_str(&text).expect("kubectl prints JSON")
 }
 
-/// A library that shifts a process's clock: Debian's package `libfaketime`.
-pub const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
-
 /// A namespace that is deleted with all that is in it when dropped.
 pub struct Namespace {
     name: String,
@@ -250,10 +247,10 @@ impl Namespace {
             (&*self.name, "[NAMESPACE]"),
             (&*server, "[SERVER]"),
             (
-                r"\b(tester-[a-z]+)-[0-9a-z]{8,10}-([0-9a-z]{5}\b)?",
+                r"\b(tester-[a-z]+)-[0-9a-z]{8,10}-([bcdf-hj-np-tv-xz0-9]{5}\b)?",
                 "$1-[POD]",
             ),
-            (r"\b(tester-[a-z]+)-[0-9a-z]{5}\b", "$1-[POD]"),
+            (r"\b(tester-[a-z]+)-[bcdf-hj-np-tv-xz0-9]{5}\b", "$1-[POD]"),
             (r"\b[0-9a-f]{8}-[0-9a-f-]{27}\b", "[UID]"),
         ];
         redacted_text(project, output.error(), &filters, assert);

@@ -311,8 +311,9 @@ impl Opening<'_> {
             service: name.clone(),
             place: format!("{}/{}", cluster.context, cluster.namespace),
         });
-        let may = cluster.may_make_roles().await;
-        let controller = match may.map_err(KubernetesError::from)? {
+        let may = try_join(cluster.check_way_in(), cluster.may_make_roles()).await;
+        let ((), may_make_roles) = may.map_err(KubernetesError::from)?;
+        let controller = match may_make_roles {
             true => Controller::Deployment,
             false => Controller::Job,
         };

@@ -7,7 +7,7 @@ use super::{AT_ONCE, refused};
 
 /// A sidecar that is there before our container, and takes the port on which the first stage wants to listen.
 const NEIGHBOUR: &str = "spec: {initContainers: [{name: other, image: IMAGE, restartPolicy: Always, \
-     command: [/bin/sh, -c, 'nc -lk -p 9461 -e cat'], resources: {limits: {cpu: 10m, memory: 16Mi}}, \
+     command: [/bin/sh, -c, 'nc -ll -p 9461 -e cat'], resources: {limits: {cpu: 10m, memory: 16Mi}}, \
      startupProbe: {tcpSocket: {port: 9461}, periodSeconds: 1}}]}";
 
 #[test]
@@ -18,10 +18,12 @@ fn a_crashing_container_is_shown_with_its_last_lines() {
     let neighbour = NEIGHBOUR.replace("IMAGE", &image::without_glibc());
     let options = ["--pod-template", &neighbour];
     let output = refused("crash", (&namespace, &project), AT_ONCE, &options);
-    assert!(
-        output.error().contains("the container said last"),
-        "{output:?}"
-    );
+    output.says("the container said last");
+
+    let crashing = neighbour.replace("nc -ll -p 9461 -e cat", "echo no database here; exit 3");
+    let options = ["--pod-template", &crashing];
+    let output = refused("crash_before", (&namespace, &project), AT_ONCE, &options);
+    output.says("no database here");
 }
 
 #[test]

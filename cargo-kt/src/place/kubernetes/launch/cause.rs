@@ -17,9 +17,11 @@ pub enum Cause {
         words: String,
         why: ImageCause,
     },
-    /// The container ended.
+    /// A container ended.
     Crashed {
         pod: String,
+        /// Ours, or one that has to be up before it.
+        container: String,
         end: End,
         /// The kubelet's own message, if it has one.
         words: String,
@@ -110,8 +112,13 @@ impl fmt::Display for Cause {
                     write!(f, "the image `{image}` cannot be pulled: {words}")
                 }
             },
-            Self::Crashed { end, words, .. } => {
-                write!(f, "its container ended {end}")?;
+            Self::Crashed {
+                container,
+                end,
+                words,
+                ..
+            } => {
+                write!(f, "its container `{container}` ended {end}")?;
                 match &**words {
                     "" => Ok(()),
                     words => write!(f, ": {words}"),

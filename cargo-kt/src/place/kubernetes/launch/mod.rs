@@ -165,7 +165,7 @@ async fn failure(
 ) -> LaunchError {
     let mut lines = String::new();
     match &mut cause {
-        Cause::Crashed { pod, .. } => lines = log(&cluster, pod).await,
+        Cause::Crashed { pod, container, .. } => lines = log(&cluster, pod, container).await,
         Cause::Unschedulable { words, nodes } => {
             *nodes = Nodes::look(&cluster, words, cpu.as_deref()).await;
         }
@@ -179,11 +179,11 @@ async fn failure(
     }
 }
 
-async fn log(cluster: &Cluster, pod: &str) -> String {
+async fn log(cluster: &Cluster, pod: &str, container: &str) -> String {
     let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
     for previous in [true, false] {
         let parameters = LogParams {
-            container: Some(CONTAINER.to_owned()),
+            container: Some(container.to_owned()),
             previous,
             tail_lines: Some(LINES),
             ..LogParams::default()

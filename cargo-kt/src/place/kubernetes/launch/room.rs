@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn the_node_with_the_most_left_is_named() {
         let nodes = [node("small", "2", "4Gi"), node("large", "8", "32Gi")];
-        let pods = [pod("large", "6500m"), pod("small", "500m")];
+        let pods = [pod("large", "6900m"), pod("small", "500m")];
         let room = |resource| most(resource, &nodes, &pods).unwrap().to_string();
         assert_eq!(room("cpu"), "cpu 1.4 of 2 on small");
         assert_eq!(room("memory"), "memory 31Gi of 32Gi on large");

@@ -3,7 +3,7 @@
 
 use std::{path::Path, time::Duration};
 
-use futures_util::future::{try_join, try_join_all};
+use futures_util::future::{join_all, try_join};
 use kt::host::{HostOptions, Pod};
 use tokio::{
     sync::oneshot,
@@ -420,7 +420,9 @@ async fn existing(cluster: &Cluster, name: &str) -> Result<Option<Existing>, Kub
             .await?;
         Ok::<_, KubernetesError>(found.map(|found| (controller, found.metadata)))
     });
-    for (controller, metadata) in try_join_all(looks).await?.into_iter().flatten() {
+    // All of them, so that the first one's error is told and not the quickest one's.
+    let looked: Result<Vec<_>, _> = join_all(looks).await.into_iter().collect();
+    for (controller, metadata) in looked?.into_iter().flatten() {
         let labels = metadata.labels.unwrap_or_default();
         if labels.get(MANAGED_BY).map(String::as_str) != Some(MANAGER) {
             return Err(KubernetesError::NotOurs {

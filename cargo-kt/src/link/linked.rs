@@ -3,7 +3,7 @@
 use std::{fs, time::Duration};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use kt::wire::manifest::PlainStatic;
+use kt::wire::{manifest::PlainStatic, platform::Glibc};
 use serde::{Deserialize, Serialize};
 
 use super::{BaseChange, LinkError, LinkedLayer, elf, warm};
@@ -20,8 +20,8 @@ pub struct LinkedFile {
     pub size: u64,
     /// The GNU build id in hex; libstd has none.
     pub build_id: Option<String>,
-    /// The newest glibc (major, minor) of whose symbols it needs one.
-    pub glibc: Option<(u32, u32)>,
+    /// The newest glibc of whose symbols it needs one.
+    pub glibc: Option<Glibc>,
 }
 
 impl LinkedFile {

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::{Facts, Glibc, HostImage, StageError};
+use kt::wire::platform::Glibc;
+
+use super::{Facts, HostImage, StageError};
 
 #[path = "program/blake3.rs"]
 mod stage_blake3;
@@ -117,7 +119,7 @@ fn image() -> HostImage {
     let hash = [0_u8; 32];
     serde_json::from_value(serde_json::json!({
         "format": 1, "path": PathBuf::from("/h"), "hash": hash, "length": 1000, "compressed": 100,
-        "architecture": "x86_64", "needs": [[[2, 34], "kt's host"]],
+        "architecture": "x86_64", "glibc": [2, 34], "executable": "/e",
     }))
     .unwrap()
 }
@@ -139,13 +141,8 @@ fn facts_tell_what_keeps_a_host_from_living_there() {
     assert!(error.to_string().contains("no glibc but musl"), "{error}");
     let error = check("glibc=2.36", "glibc=none\nloader=aarch64");
     assert!(matches!(error, StageError::OtherImage { theirs, .. } if theirs == "aarch64"));
-    let error = check("glibc=2.36", "glibc=2.31");
-    assert!(
-        error
-            .to_string()
-            .contains("glibc 2.31 and kt's host needs 2.34"),
-        "{error}"
-    );
+    let error = check("glibc=2.36", "glibc=2.12").to_string();
+    assert!(error.contains("glibc 2.12") && error.contains("needs 2.17"), "{error}");
     assert!(matches!(
         check("arch=x86_64", "arch=aarch64"),
         StageError::OtherMachine { .. }
@@ -161,8 +158,12 @@ fn facts_tell_what_keeps_a_host_from_living_there() {
             needed: 1100
         }
     ));
+}
 
-    let needy = image().also_needed_by("libkt-app.so", Glibc(2, 38));
-    let error = facts.check(&needy).unwrap_err().to_string();
-    assert!(error.contains("libkt-app.so needs 2.38"), "{error}");
+#[test]
+fn a_host_takes_libraries_along_where_the_images_glibc_is_older_than_its_own() {
+    let too_old = |glibc: &str| Facts::parse(glibc).is_too_old_for(&image());
+    assert!(too_old("glibc=2.31\n"));
+    assert!(!too_old("glibc=2.34\n"));
+    assert!(!too_old("glibc=2.41\n"));
 }

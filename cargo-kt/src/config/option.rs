@@ -23,6 +23,8 @@ pub enum Kind {
     Duration,
     /// A user's number, or `image`.
     User,
+    /// A version of two numbers, such as `2.31`.
+    Version,
     /// Names and texts.
     Map,
     /// Texts.
@@ -60,6 +62,7 @@ const fn option(
 
 use Kind::{
     Choice, Duration, Label, List, Map, Number, Object, Objects, Quantity, Switch, Text, User,
+    Version,
 };
 
 /// Every option.
@@ -117,6 +120,12 @@ pub const OPTIONS: &[ServiceOption] = &[
         Text,
         "debian:12-slim",
         "Image of the pod: any with glibc",
+    ),
+    option(
+        "glibc",
+        Version,
+        "",
+        "Version of glibc to link for, such as 2.31; the image's if none is said",
     ),
     option(
         "image_pull_policy",

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use kt::wire::platform::Glibc;
 use serde_json::{Map, Value};
 
 use super::{ConfigError, Kind, ServiceOption, duration, quantity};
@@ -72,6 +73,7 @@ pub(super) fn check(
         Kind::Switch => value.is_boolean(),
         Kind::Duration => text.is_some_and(|text| duration::parse(text).is_ok()),
         Kind::User => text == Some("image") || value.as_u64().is_some_and(|user| user < 1 << 31),
+        Kind::Version => text.is_some_and(|text| text.parse::<Glibc>().is_ok()),
         Kind::Map => value.as_object().is_some_and(|map| {
             map.iter()
                 .all(|(name, value)| !name.is_empty() && !value.is_object() && !value.is_array())
@@ -104,6 +106,7 @@ pub(super) fn wrong(option: &'static ServiceOption, value: &Value, origin: &str)
         Kind::Switch => "true or false".to_owned(),
         Kind::Duration => "a time such as `90s`, `10m` or `2h`".to_owned(),
         Kind::User => "a user's number, or `image` for the image's own user".to_owned(),
+        Kind::Version => "a version of two numbers, in quotes: \"2.31\"".to_owned(),
         Kind::Map => {
             "names with texts, such as `{ NAME = \"text\" }`, or `NAME=text` on the command line"
                 .to_owned()

@@ -129,6 +129,29 @@ pub enum LinkEvent {
 }
 
 impl Linked {
+    /// What of it needs a newer glibc than `found`, in words, and which: of several the one that needs the newest.
+    pub fn too_new_for(&self, found: Glibc) -> Option<(String, Glibc)> {
+        let named = |name: &str, file: &LinkedFile| (name.to_owned(), file.glibc);
+        let all = [
+            named("the launcher", &self.launcher),
+            named("Rust's standard library", &self.libstd),
+        ];
+        let layers = self
+            .layers
+            .iter()
+            .map(|layer| named("the base of third-party crates", &layer.file));
+        let crates = self
+            .crates
+            .iter()
+            .map(|krate| named(&format!("the crate `{}`", krate.crate_name), &krate.file));
+        let needs = all.into_iter().chain(layers).chain(crates);
+        needs
+            .filter_map(|(name, glibc)| Some((name, glibc?)))
+            .filter(|(_, glibc)| *glibc > found)
+            // Of equal ones the last: the person's own.
+            .max_by_key(|(_, glibc)| *glibc)
+    }
+
     pub(super) fn is_whole(&self) -> bool {
         let driver = match &self.driver {
             Driver::Library => None,

@@ -1,12 +1,15 @@
 //! Where the system's libraries and the toolchain's standard library are.
 
-use std::{env, ffi::OsString, path::Path, process::Command};
+use std::{collections::HashSet, env, ffi::OsString, path::Path, process::Command};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use super::{LinkError, hash::Stamp, warm};
-use crate::build::Toolchain;
+use super::{LinkError, elf, hash::Stamp, warm};
+use crate::{
+    build::Toolchain,
+    glibc::{Glibc, Stubs},
+};
 
 /// What every link takes from the system. Found by asking the C compiler, once per compiler.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -23,6 +26,17 @@ pub(super) struct System {
     pub end: Vec<Utf8PathBuf>,
     /// Where the C compiler looks for libraries.
     pub directories: Vec<Utf8PathBuf>,
+    /// The older glibc that is linked against in place of the system's.
+    #[serde(skip)]
+    pub older: Option<Older>,
+}
+
+/// A glibc in place of the system's.
+#[derive(Debug, Clone)]
+pub(super) struct Older {
+    pub glibc: Glibc,
+    /// The system's own libraries of it.
+    replaced: Vec<Utf8PathBuf>,
 }
 
 /// What every link takes from the sysroot.
@@ -119,7 +133,66 @@ impl System {
                 unique
             }),
             compiler,
+            older: None,
         })
+    }
+
+    /// With another glibc. What comes from the C compiler and not from glibc stays.
+    pub fn with(self, stubs: &Stubs) -> Self {
+        let is_glibcs = |path: &Utf8Path| {
+            !path
+                .file_name()
+                .is_some_and(|name| name.starts_with("libgcc_s"))
+        };
+        let (replaced, kept): (Vec<_>, Vec<_>) =
+            self.libraries.into_iter().partition(|path| is_glibcs(path));
+        let start = self.start.into_iter().map(|path| match path.file_name() {
+            Some("Scrt1.o") => stubs.start.clone(),
+            _ => path,
+        });
+        Self {
+            libraries: stubs.libraries.iter().cloned().chain(kept).collect(),
+            start: start.collect(),
+            // `-lm` of a build script, too.
+            directories: [stubs.directory.clone()]
+                .into_iter()
+                .chain(self.directories)
+                .collect(),
+            older: Some(Older {
+                glibc: stubs.glibc,
+                replaced,
+            }),
+            ..self
+        }
+    }
+
+    /// The system's `libc_nonshared.a` has hidden symbols, zig's has not. Every object has its own copies.
+    pub fn hides(&self) -> Option<String> {
+        let older = self.older.is_some();
+        older.then(|| "--exclude-libs=libc_nonshared.a".to_owned())
+    }
+
+    /// Those of the symbols that the system's own glibc has: what lacks them is the older one that is linked against.
+    pub fn newer_than_linked(&self, undefined: &[String]) -> Result<Vec<String>, LinkError> {
+        let Some(older) = self.older.as_ref().filter(|_| !undefined.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        let mut newer = Vec::new();
+        for path in &older.replaced {
+            if path.extension() == Some("a") {
+                continue;
+            }
+            let data = warm::read(path)?;
+            let exports = elf::exports(&data).map_err(LinkError::object(path))?;
+            let exports: HashSet<&[u8]> = exports.into_iter().collect();
+            let found = undefined
+                .iter()
+                .filter(|name| exports.contains(name.as_bytes()));
+            newer.extend(found.cloned());
+        }
+        newer.sort();
+        newer.dedup();
+        Ok(newer)
     }
 
     /// All files that go into links.

@@ -142,7 +142,10 @@ fn facts_tell_what_keeps_a_host_from_living_there() {
     let error = check("glibc=2.36", "glibc=none\nloader=aarch64");
     assert!(matches!(error, StageError::OtherImage { theirs, .. } if theirs == "aarch64"));
     let error = check("glibc=2.36", "glibc=2.12").to_string();
-    assert!(error.contains("glibc 2.12") && error.contains("needs 2.17"), "{error}");
+    assert!(
+        error.contains("glibc 2.12") && error.contains("needs 2.17"),
+        "{error}"
+    );
     assert!(matches!(
         check("arch=x86_64", "arch=aarch64"),
         StageError::OtherMachine { .. }

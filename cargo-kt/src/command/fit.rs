@@ -1,0 +1,183 @@
+//! Which glibc a program is linked for, and whether what was linked can be loaded in the pod. Nothing that cannot is ever sent.
+//!
+//! Objects are linked for this machine's glibc until a pod says that its image has an older one than they need. Then they are linked for
+//! that one, which is remembered with the image's name. Only if that fails for lack of newer symbols is the C code of build scripts
+//! compiled for it too, which is a build of those crates and of what depends on them.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use kt::host;
+
+use super::{CommandError, report};
+use crate::{
+    build::{self, Built},
+    config::{Config, PlaceKind},
+    glibc::{CCompiler, Glibc, Memory, Stubs},
+    link::{self, ExistingLayer, LinkError, Linked},
+    place::{Connected, Dirs, PlaceName},
+    plan::{CargoOptions, Surroundings},
+    terminal::Terminal,
+};
+
+/// Links one program so that it fits its service.
+#[derive(Debug)]
+pub(super) struct Fitting<'a> {
+    options: &'a CargoOptions,
+    surroundings: &'a Surroundings,
+    terminal: &'a Terminal,
+    warm: Utf8PathBuf,
+    cache: Utf8PathBuf,
+    /// Of the service in a cluster.
+    image: Option<String>,
+    /// Whether a person said it.
+    chosen: Option<Glibc>,
+    /// To link for; `None`: this machine's.
+    glibc: Option<Glibc>,
+}
+
+/// What was linked cannot be loaded in the pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misfit {
+    pub what: String,
+    pub needed: Glibc,
+    pub found: Glibc,
+}
+
+impl<'a> Fitting<'a> {
+    pub(super) fn new(
+        options: &'a CargoOptions,
+        surroundings: &'a Surroundings,
+        terminal: &'a Terminal,
+        (config, warm, dirs): (&Config, Utf8PathBuf, &Dirs),
+    ) -> Self {
+        let service = &config.service;
+        let image = (service.place == PlaceKind::Kubernetes).then(|| service.image.clone());
+        let remembered = image
+            .as_deref()
+            .and_then(|image| Memory::read(&warm).of(image));
+        // Whatever is linked for this machine needs no more than this machine has.
+        let older = |glibc: &Glibc| host::glibc().is_none_or(|ours| *glibc < ours);
+        Self {
+            options,
+            surroundings,
+            terminal,
+            cache: Utf8Path::from_path(&dirs.cache)
+                .map_or_else(|| warm.join("cache"), Utf8Path::to_owned),
+            warm,
+            image,
+            chosen: service.glibc,
+            glibc: service.glibc.or(remembered).filter(older),
+        }
+    }
+
+    /// Links what was built. Where its C code is too new, it is built again for the same glibc.
+    pub(super) fn link(
+        &self,
+        built: Built,
+        existing: &[ExistingLayer],
+    ) -> Result<(Built, Linked), CommandError> {
+        let Some(glibc) = self.glibc else {
+            let linked = self.link_for(&built, existing, None)?;
+            return Ok((built, linked));
+        };
+        let target = built.plan.toolchain.target.clone();
+        let environment = &self.surroundings.environment;
+        let stubs = Stubs::make(&self.cache, &target, glibc, environment)?;
+        let (what, symbols) = match self.link_for(&built, existing, Some(&stubs)) {
+            Err(LinkError::NewerGlibc { what, symbols, .. })
+                if Memory::read(&self.warm).c.is_none_or(|c| c > glibc) =>
+            {
+                (what, symbols)
+            }
+            linked => return Ok((built, linked?)),
+        };
+        self.terminal.status(
+            "Rebuilding",
+            format_args!(
+                "the C code of build scripts, and what depends on it, for glibc {glibc}: {what} needs {} of this machine's",
+                symbols.join(", ")
+            ),
+        );
+        let outputs = built.plan.cargo_directory().join(&target);
+        CCompiler::introduce(
+            &self.warm,
+            (&target, glibc),
+            &outputs,
+            &self.cache,
+            self.surroundings,
+        )?;
+        // Its lock would keep the next one waiting.
+        drop(built);
+        let built = build::prepare(self.options, self.surroundings, self.terminal)?.compile()?;
+        let linked = self.link_for(&built, existing, Some(&stubs))?;
+        Ok((built, linked))
+    }
+
+    fn link_for(
+        &self,
+        built: &Built,
+        existing: &[ExistingLayer],
+        stubs: Option<&Stubs>,
+    ) -> Result<Linked, LinkError> {
+        link::link(&built.compiled, &self.warm, existing, stubs, &|event| {
+            report::linked(self.terminal, event);
+        })
+    }
+
+    /// Whether the pod can load it. If not, the next [`link`](Self::link) is for the pod's glibc.
+    ///
+    /// # Errors
+    /// If that cannot help.
+    pub(super) fn adapt(
+        &mut self,
+        linked: &Linked,
+        target: &str,
+        connected: &Connected,
+    ) -> Result<bool, CommandError> {
+        // The same machine: its host may have been started before an upgrade, workers are not.
+        if connected.place == PlaceName::Local {
+            return Ok(false);
+        }
+        let platform = &connected.status.platform;
+        let ours = target.split('-').next().unwrap_or(target);
+        if platform.architecture != ours {
+            return Err(CommandError::OtherArchitecture {
+                service: connected.service.clone(),
+                theirs: platform.architecture.clone(),
+                ours: ours.to_owned(),
+            });
+        }
+        let Some(found) = platform.glibc else {
+            return Ok(false);
+        };
+        let Some((what, needed)) = linked.too_new_for(found) else {
+            return Ok(false);
+        };
+        let misfit = Misfit {
+            what,
+            needed,
+            found,
+        };
+        if self.chosen.is_some() || self.glibc.is_some_and(|glibc| glibc <= found) {
+            return Err(CommandError::NewerGlibc {
+                service: connected.service.clone(),
+                misfit,
+                chosen: self.chosen,
+            });
+        }
+        self.terminal.status(
+            "Linking",
+            format_args!(
+                "for glibc {found} of {}: {} needs {needed}",
+                self.image.as_deref().unwrap_or(&connected.service),
+                misfit.what
+            ),
+        );
+        self.glibc = Some(found);
+        if let Some(image) = &self.image {
+            let mut memory = Memory::read(&self.warm);
+            memory.set(image, Some(found));
+            memory.write();
+        }
+        Ok(true)
+    }
+}

@@ -20,6 +20,16 @@ const LIBRARIES: [(&str, Option<&str>); 9] = [
     ("libresolv.so.2", Some("libresolv.so")),
     ("libld.so.2", None),
 ];
+/// Since then these are empty, and zig makes none.
+const MERGED: (Glibc, [&str; 4]) = (
+    Glibc(2, 34),
+    [
+        "libpthread.so.0",
+        "libdl.so.2",
+        "librt.so.1",
+        "libutil.so.1",
+    ],
+);
 /// What a position-independent executable starts with.
 const START: &str = "Scrt1.o";
 
@@ -52,8 +62,7 @@ impl Stubs {
         let directory = cache.join("glibc").join(&triple);
         let stubs = Self {
             glibc,
-            libraries: LIBRARIES
-                .iter()
+            libraries: libraries(glibc)
                 .map(|(name, _)| directory.join(name))
                 .collect(),
             start: directory.join(START),
@@ -115,7 +124,7 @@ impl Stubs {
                 words,
             });
         }
-        for (name, alias) in LIBRARIES.into_iter().chain([(START, None)]) {
+        for (name, alias) in libraries(self.glibc).chain([(START, None)]) {
             let file = find(&cache, name).ok_or(GlibcError::NoFile {
                 file: name,
                 glibc: self.glibc,
@@ -129,6 +138,13 @@ impl Stubs {
         }
         Ok(made)
     }
+}
+
+/// Those that a version has.
+fn libraries(glibc: Glibc) -> impl Iterator<Item = (&'static str, Option<&'static str>)> {
+    let (since, merged) = MERGED;
+    let has = move |name: &str| glibc < since || !merged.contains(&name);
+    LIBRARIES.into_iter().filter(move |(name, _)| has(name))
 }
 
 /// `o/<hash>/<name>` in zig's cache.

@@ -5,6 +5,7 @@
 
 mod demos;
 mod faults;
+mod glibc;
 mod lifetime;
 mod policies;
 mod refusals;

@@ -164,3 +164,54 @@ impl Linked {
         files.into_iter().all(LinkedFile::is_whole)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(name: &str, glibc: Option<Glibc>) -> LinkedFile {
+        LinkedFile {
+            path: name.into(),
+            soname: name.into(),
+            blake3: String::new(),
+            size: 0,
+            build_id: None,
+            glibc,
+        }
+    }
+
+    #[test]
+    fn what_needs_the_newest_glibc_is_named_and_of_equals_the_persons_own() {
+        let krate = |name: &str, glibc| LinkedCrate {
+            file: file(name, Some(glibc)),
+            package: name.into(),
+            version: String::new(),
+            crate_name: name.into(),
+            sources_hash: String::new(),
+            functions: Vec::new(),
+            states: Vec::new(),
+            statics: Vec::new(),
+            has_main: false,
+            needed: Vec::new(),
+            rlib: Utf8PathBuf::new(),
+        };
+        let linked = Linked {
+            launcher: file("launcher", Some(Glibc(2, 34))),
+            libstd: file("libstd.so", None),
+            layers: vec![LinkedLayer {
+                file: file("base.so", Some(Glibc(2, 36))),
+                crates: Vec::new(),
+            }],
+            crates: vec![krate("old", Glibc(2, 4)), krate("app", Glibc(2, 36))],
+            driver: Driver::Library,
+            base_change: BaseChange::New,
+            global_allocator: None,
+        };
+        let newest = Some(("the crate `app`".to_owned(), Glibc(2, 36)));
+        assert_eq!(linked.too_new_for(Glibc(2, 31)), newest);
+        assert_eq!(linked.too_new_for(Glibc(2, 35)), newest);
+        assert_eq!(linked.too_new_for(Glibc(2, 36)), None);
+        // 2.4 is older than 2.31, which no comparison of texts would say.
+        assert_eq!(linked.too_new_for(Glibc(2, 41)), None);
+    }
+}

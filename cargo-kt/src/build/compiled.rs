@@ -2,6 +2,8 @@
 
 use camino::Utf8PathBuf;
 
+use crate::plan::PlanError;
+
 /// The toolchain that compiled a program; anything linked with it must come from the same one.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Toolchain {
@@ -18,6 +20,25 @@ pub struct Toolchain {
 }
 
 impl Toolchain {
+    /// Whether what it compiles runs elsewhere only.
+    pub fn is_cross(&self) -> bool {
+        self.target != self.host
+    }
+
+    /// Whether it can compile for its target at all.
+    ///
+    /// # Errors
+    /// If rustup has not been asked for the target.
+    pub fn check_target(&self) -> Result<(), PlanError> {
+        let libraries = self.sysroot.join("lib/rustlib").join(&self.target);
+        match libraries.join("lib").is_dir() {
+            true => Ok(()),
+            false => Err(PlanError::TargetMissing {
+                target: self.target.clone(),
+            }),
+        }
+    }
+
     /// Where rustup's toolchains have `rust-lld`.
     pub fn linker(&self) -> Utf8PathBuf {
         self.sysroot

@@ -6,9 +6,10 @@ use kt::wire::manifest::Manifest;
 
 use super::{CommandError, report};
 use crate::{
-    build::Built,
+    build::{self, Built},
     layout::{self, LayoutRequest, StateLayout},
-    link::Linked,
+    link::{self, Linked},
+    plan::{CargoOptions, Surroundings},
     ship,
     terminal::Terminal,
 };
@@ -51,6 +52,30 @@ impl Code {
             layouts,
             manifest,
         })
+    }
+}
+
+/// A program that runs on this machine while its remote functions run on another kind: built for here, from the same sources.
+#[derive(Debug)]
+pub(super) struct Driver(pub(super) Linked);
+
+impl Driver {
+    /// Builds and links it.
+    pub(super) fn build(
+        options: &CargoOptions,
+        surroundings: &Surroundings,
+        terminal: &Terminal,
+    ) -> Result<Self, CommandError> {
+        let options = CargoOptions {
+            target: None,
+            ..options.clone()
+        };
+        let built = build::prepare(&options, surroundings, terminal)?.compile()?;
+        let warm = built.plan.warm_directory();
+        let linked = link::link(&built.compiled, &warm, &[], None, &|event| {
+            report::linked(terminal, event);
+        })?;
+        Ok(Self(linked))
     }
 }
 

@@ -45,6 +45,10 @@ pub enum CommandError {
         theirs: String,
         ours: String,
     },
+    #[error(
+        "a service on this machine ({host}) cannot run code for `{target}`\nhelp: leave `--target` out, or take a place that can: `--place kubernetes`"
+    )]
+    ForeignTarget { target: String, host: String },
     #[error("failed to list what was linked")]
     Manifest(#[source] ship::ShipError),
     #[error("failed to bring the program to {service}")]

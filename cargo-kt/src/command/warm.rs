@@ -10,7 +10,7 @@ use kt::{
 use super::{
     CommandError,
     clock::Clock,
-    code::Code,
+    code::{Code, Driver},
     fit::Fitting,
     replacement,
     report::{self, Differences, LaunchReport},
@@ -33,6 +33,8 @@ pub(super) struct Warm {
     pub(super) surroundings: Surroundings,
     pub(super) built: Built,
     pub(super) linked: Linked,
+    /// What runs here, where that is not what runs in the pod.
+    pub(super) driver: Option<Driver>,
     pub(super) connected: Connected,
     pub(super) swapped: Swapped,
     pub(super) options: Config,
@@ -55,17 +57,40 @@ pub(super) struct Wanted<'a> {
 pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<Warm, CommandError> {
     let clock = Clock::start();
     let surroundings = Surroundings::current().map_err(build::BuildError::from)?;
-    let prepared = build::prepare(wanted.options, &surroundings, terminal)?;
+    let mut prepared = build::prepare(wanted.options, &surroundings, terminal)?;
     let dirs = Dirs::current()?;
     for notice in &dirs.notices {
         terminal.warning(notice);
     }
     let options = super::options::resolve(&wanted.service.options, prepared.plan(), &surroundings)?;
     let place = service(&options, &surroundings, prepared.plan())?;
+    let toolchain = prepared.plan().toolchain.clone();
+    if toolchain.is_cross() {
+        if options.service.place == PlaceKind::Local {
+            return Err(CommandError::ForeignTarget {
+                target: toolchain.target,
+                host: toolchain.host,
+            });
+        }
+        toolchain.check_target().map_err(build::BuildError::from)?;
+    }
     let launch = LaunchReport::new(terminal.clone(), clock.clone());
     let told = Box::new(move |step| launch.step(step));
     let mut opening = Opening::begin(dirs.clone(), place.clone(), told);
     let compiling = clock.elapsed();
+    let mut driver = None;
+    if toolchain.is_cross() {
+        // Two builds: the program runs here and its remote functions there. Each takes the build's lock.
+        drop(prepared);
+        match Driver::build(wanted.options, &surroundings, terminal) {
+            Ok(built) => driver = Some(built),
+            Err(error) => {
+                opening.settle().await;
+                return Err(error);
+            }
+        }
+        prepared = build::prepare(wanted.options, &surroundings, terminal)?;
+    }
     let built = match prepared.compile() {
         Ok(built) => built,
         Err(error) => {
@@ -160,6 +185,7 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
         surroundings,
         built,
         linked,
+        driver,
         run: run(&clock, &connected, &swapped),
         options,
         manifest,

@@ -36,6 +36,45 @@ const START: &str = "Scrt1.o";
 /// What zig compiles, so that it makes all of them.
 const PROGRAM: &str = "int main(void) { return 0; }\n";
 
+/// What shared objects of C compilers begin with has this, which parts of `libc_nonshared.a` name.
+const HANDLE: &str =
+    "__attribute__((visibility(\"hidden\"))) void *__dso_handle = &__dso_handle;\n";
+const HANDLE_ARCHIVE: &str = "libdso_handle.a";
+
+/// GCC's library for unwinding, which zig does not have: its functions and their versions are the same on all machines
+/// (`libgcc/libgcc-std.ver.in` of GCC).
+const UNWINDER: &str = "libgcc_s.so.1";
+const UNWINDING: [(&str, &[&str]); 3] = [
+    (
+        "GCC_3.0",
+        &[
+            "_Unwind_DeleteException",
+            "_Unwind_Find_FDE",
+            "_Unwind_ForcedUnwind",
+            "_Unwind_GetDataRelBase",
+            "_Unwind_GetGR",
+            "_Unwind_GetIP",
+            "_Unwind_GetLanguageSpecificData",
+            "_Unwind_GetRegionStart",
+            "_Unwind_GetTextRelBase",
+            "_Unwind_RaiseException",
+            "_Unwind_Resume",
+            "_Unwind_SetGR",
+            "_Unwind_SetIP",
+        ],
+    ),
+    (
+        "GCC_3.3",
+        &[
+            "_Unwind_Backtrace",
+            "_Unwind_FindEnclosingFunction",
+            "_Unwind_GetCFA",
+            "_Unwind_Resume_or_Rethrow",
+        ],
+    ),
+    ("GCC_4.2.0", &["_Unwind_GetIPInfo"]),
+];
+
 /// A glibc to link against.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stubs {
@@ -45,6 +84,8 @@ pub struct Stubs {
     /// In the order of a link.
     pub libraries: Vec<Utf8PathBuf>,
     pub start: Utf8PathBuf,
+    /// `libgcc_s`, for a machine whose C compiler has none for the target.
+    pub unwinder: Utf8PathBuf,
 }
 
 impl Stubs {
@@ -63,9 +104,12 @@ impl Stubs {
         let stubs = Self {
             glibc,
             libraries: libraries(glibc)
-                .map(|(name, _)| directory.join(name))
+                .map(|(name, _)| name)
+                .chain([HANDLE_ARCHIVE])
+                .map(|name| directory.join(name))
                 .collect(),
             start: directory.join(START),
+            unwinder: directory.join(UNWINDER),
             directory,
         };
         // It appears whole or not at all.
@@ -103,27 +147,65 @@ impl Stubs {
     ) -> Result<Utf8PathBuf, GlibcError> {
         let (cache, made) = (work.join("cache"), work.join("made"));
         fs::create_dir_all(&made).map_err(GlibcError::io("create", &made))?;
-        let source = work.join("program.c");
-        fs::write(&source, PROGRAM).map_err(GlibcError::io("write", &source))?;
-        let ran = Command::new(&zig.program)
-            .args(["cc", "-target", triple, "-pie", "-fno-sanitize=undefined"])
-            .args(["-o", "program", "program.c"])
-            .args(["-lpthread", "-ldl", "-lrt", "-lutil", "-lresolv", "-lm"])
-            .env_clear()
-            .envs(environment)
-            .env("ZIG_GLOBAL_CACHE_DIR", &cache)
-            .env("ZIG_LOCAL_CACHE_DIR", &cache)
-            .current_dir(work)
-            .output()
-            .map_err(GlibcError::io("run", &zig.program))?;
-        if !ran.status.success() {
-            let words = String::from_utf8_lossy(&ran.stderr).trim().to_owned();
-            return Err(GlibcError::Version {
-                glibc: self.glibc,
-                target: target.to_owned(),
-                words,
-            });
+        let zig = |arguments: &[&str]| {
+            let ran = Command::new(&zig.program)
+                .args(arguments)
+                .env_clear()
+                .envs(environment)
+                .env("ZIG_GLOBAL_CACHE_DIR", &cache)
+                .env("ZIG_LOCAL_CACHE_DIR", &cache)
+                .current_dir(work)
+                .output()
+                .map_err(GlibcError::io("run", &zig.program))?;
+            match ran.status.success() {
+                true => Ok(()),
+                false => Err(GlibcError::Version {
+                    glibc: self.glibc,
+                    target: target.to_owned(),
+                    words: String::from_utf8_lossy(&ran.stderr).trim().to_owned(),
+                }),
+            }
+        };
+        let (functions, versions) = unwinding();
+        for (name, text) in [
+            ("program.c", PROGRAM),
+            ("handle.c", HANDLE),
+            ("unwinding.c", &functions),
+            ("unwinding.map", &versions),
+        ] {
+            let file = work.join(name);
+            fs::write(&file, text).map_err(GlibcError::io("write", &file))?;
         }
+        let cc = ["cc", "-target", triple, "-fno-sanitize=undefined"];
+        let with_cc = |more: &[&str]| zig(&[&cc, more].concat());
+        with_cc(&[
+            "-pie",
+            "-o",
+            "program",
+            "program.c",
+            "-lpthread",
+            "-ldl",
+            "-lrt",
+            "-lutil",
+            "-lresolv",
+            "-lm",
+        ])?;
+        with_cc(&["-fPIC", "-O1", "-c", "-o", "handle.o", "handle.c"])?;
+        let archive = format!("made/{HANDLE_ARCHIVE}");
+        zig(&["ar", "rcs", &archive, "handle.o"])?;
+        let soname = format!("-Wl,-soname,{UNWINDER}");
+        let unwinder = format!("made/{UNWINDER}");
+        with_cc(&[
+            "-shared",
+            "-nostdlib",
+            "-fPIC",
+            "-O1",
+            "-o",
+            &unwinder,
+            "unwinding.c",
+            &soname,
+            "-Wl,--version-script=unwinding.map",
+        ])?;
         for (name, alias) in libraries(self.glibc).chain([(START, None)]) {
             let file = find(&cache, name).ok_or(GlibcError::NoFile {
                 file: name,
@@ -138,6 +220,18 @@ impl Stubs {
         }
         Ok(made)
     }
+}
+
+/// Empty functions in C, and the script for their versions.
+fn unwinding() -> (String, String) {
+    let (mut functions, mut versions) = (String::new(), String::new());
+    for (version, names) in UNWINDING {
+        for name in names {
+            functions += &format!("void {name}(void) {{}}\n");
+        }
+        versions += &format!("{version} {{ {}; }};\n", names.join("; "));
+    }
+    (functions, versions)
 }
 
 /// Those that a version has.

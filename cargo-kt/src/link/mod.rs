@@ -178,13 +178,19 @@ fn link_all(
     events: mpsc::Sender<LinkEvent>,
 ) -> Result<Linked, LinkError> {
     let toolchain = &compiled.toolchain;
-    let (hashes_file, system_file) = (warm.file("archives.json"), warm.file("system.json"));
+    let hashes_file = warm.file("archives.json");
+    let system_file = warm.file(&format!("system-{}.json", toolchain.target));
     let mut hashes = Hashes::load(&hashes_file);
     let lld = lld::Lld::of(toolchain)?;
-    let mut system = system::System::find(toolchain, &system_file)?;
-    if let Some(stubs) = stubs {
-        system = system.with(stubs);
-    }
+    let system = match (system::System::find(toolchain, &system_file), stubs) {
+        (Ok(system), None) => system,
+        (Ok(system), Some(stubs)) => system.with(stubs),
+        // Nothing of it is needed: a machine without compilers for other machines.
+        (Err(LinkError::NoCompiler { .. }), Some(stubs)) => {
+            system::System::without_compiler(toolchain, stubs)?
+        }
+        (Err(error), _) => return Err(error),
+    };
     let std = system::Std::find(toolchain)?;
     let mut identity = Name::new("identity");
     identity

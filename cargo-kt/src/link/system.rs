@@ -75,15 +75,8 @@ impl System {
         compiler: (Utf8PathBuf, Stamp),
         command: &str,
     ) -> Result<Self, LinkError> {
-        let (interpreter, loader) = match toolchain.target.as_str() {
-            "x86_64-unknown-linux-gnu" => ("/lib64/ld-linux-x86-64.so.2", "ld-linux-x86-64.so.2"),
-            "aarch64-unknown-linux-gnu" => ("/lib/ld-linux-aarch64.so.1", "ld-linux-aarch64.so.1"),
-            other => {
-                return Err(LinkError::UnsupportedTarget {
-                    target: other.to_owned(),
-                });
-            }
-        };
+        let interpreter = interpreter(toolchain)?;
+        let loader = interpreter.rsplit('/').next().unwrap_or(interpreter);
         let ask = |question: String| -> Result<String, LinkError> {
             let answer = Command::new(&compiler.0)
                 .arg(question)
@@ -134,6 +127,25 @@ impl System {
             }),
             compiler,
             older: None,
+        })
+    }
+
+    /// With everything from stubs: no file of a C compiler's is needed where thread-locals and constructors are the dynamic
+    /// linker's matter.
+    pub fn without_compiler(toolchain: &Toolchain, stubs: &Stubs) -> Result<Self, LinkError> {
+        let libraries = stubs.libraries.iter().chain([&stubs.unwinder]);
+        Ok(Self {
+            target: toolchain.target.clone(),
+            compiler: (Utf8PathBuf::new(), Stamp::of(&stubs.start)?),
+            interpreter: interpreter(toolchain)?.to_owned(),
+            libraries: libraries.cloned().collect(),
+            start: vec![stubs.start.clone()],
+            end: Vec::new(),
+            directories: vec![stubs.directory.clone()],
+            older: Some(Older {
+                glibc: stubs.glibc,
+                replaced: Vec::new(),
+            }),
         })
     }
 
@@ -244,6 +256,17 @@ impl Std {
                 )?,
             ],
         })
+    }
+}
+
+/// Path of the dynamic linker as programs name it (`PT_INTERP`).
+fn interpreter(toolchain: &Toolchain) -> Result<&'static str, LinkError> {
+    match toolchain.target.as_str() {
+        "x86_64-unknown-linux-gnu" => Ok("/lib64/ld-linux-x86-64.so.2"),
+        "aarch64-unknown-linux-gnu" => Ok("/lib/ld-linux-aarch64.so.1"),
+        other => Err(LinkError::UnsupportedTarget {
+            target: other.to_owned(),
+        }),
     }
 }
 

@@ -77,8 +77,13 @@ where
             });
         }
     };
-    facts.check(host)?;
     let begun = Instant::now();
+    let other = match facts.architecture == host.architecture {
+        true => None,
+        false => Some(host.for_architecture(&facts.architecture)?),
+    };
+    let host = other.as_ref().unwrap_or(host);
+    facts.check(host)?;
     let carrying = match facts.is_too_old_for(host) {
         true => Some(carrying(host).await?),
         false => None,

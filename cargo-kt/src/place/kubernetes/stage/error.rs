@@ -58,6 +58,16 @@ pub enum StageError {
         "the node is of the architecture {theirs} and this kt's host of {ours}\nchoose nodes of {ours} with `kubernetes.io/arch`, or run kt on a machine of {theirs}"
     )]
     OtherMachine { theirs: String, ours: String },
+    #[error(
+        "the pod needs a host for {target}, this kt's own is for {ours}, and {} is not there\n\
+         put a cargo-kt of the same version there that was built for it: in kt's sources, `cargo build --release --package cargo-kt --target {target}` \
+         with a C compiler for it, or `cargo zigbuild` with the same arguments", path.display()
+    )]
+    NoHostFor {
+        path: PathBuf,
+        target: String,
+        ours: String,
+    },
     #[error("the image is made for {theirs} and its node is {ours}\nuse an image for {ours}")]
     OtherImage { theirs: String, ours: String },
     #[error(

@@ -70,6 +70,30 @@ impl HostImage {
         Self::cached(executable, &dirs.cache.join("host"), Carry::Nothing)
     }
 
+    /// The host for another architecture: a cargo-kt that was built for it, beside this one.
+    ///
+    /// # Errors
+    /// If there is none, or as [`prepare`](Self::prepare).
+    pub fn for_architecture(&self, architecture: &str) -> Result<Self, StageError> {
+        let own = std::env::current_exe();
+        let own = own.map_err(StageError::io("find", &self.executable))?;
+        self.beside(&own, architecture)
+    }
+
+    pub(super) fn beside(&self, own: &Path, architecture: &str) -> Result<Self, StageError> {
+        let target = format!("{architecture}-unknown-linux-gnu");
+        let path = own.with_file_name(format!("cargo-kt-{target}"));
+        if !path.is_file() {
+            return Err(StageError::NoHostFor {
+                path,
+                target,
+                ours: self.architecture.clone(),
+            });
+        }
+        let folder = self.path.parent().unwrap_or(&self.path);
+        Self::cached(&path, folder, Carry::Nothing)
+    }
+
     /// The same with the glibc that runs it here, for images with an older one.
     ///
     /// # Errors
@@ -132,6 +156,12 @@ impl HostImage {
         };
         let mut glibc = facts.glibc;
         if carry == Carry::Libraries {
+            if architecture != std::env::consts::ARCH {
+                return Err(no_host(
+                    "the image's glibc is too old for it, and only a host of this machine's architecture can take its own along"
+                        .to_owned(),
+                ));
+            }
             let files = libraries::of(&facts)?;
             libraries::append(&mut content, &files);
             glibc = None;

@@ -170,3 +170,28 @@ fn a_host_takes_libraries_along_where_the_images_glibc_is_older_than_its_own() {
     assert!(!too_old("glibc=2.34\n"));
     assert!(!too_old("glibc=2.41\n"));
 }
+
+#[test]
+fn a_host_for_another_architecture_lies_beside_this_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = folder.path().join("cargo-kt");
+    let error = image().beside(&own, "aarch64").unwrap_err().to_string();
+    let expected = folder.path().join("cargo-kt-aarch64-unknown-linux-gnu");
+    assert!(
+        error.contains(expected.to_str().unwrap()) && error.contains("--target aarch64"),
+        "{error}"
+    );
+    // What lies there has to be what its name says, which the facts of the pod are compared with.
+    std::fs::copy("/proc/self/exe", &expected).unwrap();
+    let image = HostImage {
+        path: folder.path().join("cache/host.zst"),
+        ..image()
+    };
+    let found = image.beside(&own, "aarch64").unwrap();
+    assert_eq!(found.architecture, std::env::consts::ARCH);
+    let facts = Facts::parse("arch=aarch64\nglibc=2.36\nfree=50000000000\n");
+    assert!(matches!(
+        facts.check(&found),
+        Err(StageError::OtherMachine { .. })
+    ));
+}

@@ -148,7 +148,7 @@ struct Build<'a> {
 impl Build<'_> {
     /// The C code of build scripts is compiled for an older glibc, if any was found that needs it.
     fn take_c_compiler(&mut self, warm: &Utf8Path) {
-        if let Some(compiler) = CCompiler::of(warm) {
+        for compiler in CCompiler::all(warm) {
             self.surroundings.environment.extend(compiler.variables());
         }
     }

@@ -106,3 +106,30 @@ pub enum CompiledProgram {
     /// It has none: rustc compiled it as an executable and this is what it asked the linker to do.
     Executable { link_line: super::LinkLine },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_that_rustup_was_not_asked_for_is_named_with_what_to_type() {
+        let folder = tempfile::tempdir().unwrap();
+        let sysroot = camino::Utf8Path::from_path(folder.path()).unwrap();
+        let toolchain = Toolchain {
+            rustc: "rustc".into(),
+            sysroot: sysroot.to_owned(),
+            target: "aarch64-unknown-linux-gnu".into(),
+            host: "x86_64-unknown-linux-gnu".into(),
+            version: String::new(),
+        };
+        assert!(toolchain.is_cross());
+        let error = toolchain.check_target().unwrap_err().to_string();
+        assert!(
+            error.contains("rustup target add aarch64-unknown-linux-gnu"),
+            "{error}"
+        );
+        let libraries = sysroot.join("lib/rustlib/aarch64-unknown-linux-gnu/lib");
+        std::fs::create_dir_all(libraries).unwrap();
+        toolchain.check_target().unwrap();
+    }
+}

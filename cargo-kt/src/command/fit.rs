@@ -14,7 +14,7 @@ use crate::{
     glibc::{CCompiler, Glibc, Memory, Stubs},
     link::{self, ExistingLayer, LinkError, Linked},
     place::{Connected, Dirs, PlaceName},
-    plan::{CargoOptions, Surroundings},
+    plan::{CargoOptions, Plan, Surroundings},
     terminal::Terminal,
 };
 
@@ -42,20 +42,33 @@ pub struct Misfit {
     pub found: Glibc,
 }
 
+/// What is linked for where this machine has neither the target's C compiler nor heard of the image: Debian 11, Ubuntu 20.04 and
+/// all later ones have it.
+const CROSS: Glibc = Glibc(2, 31);
+
 impl<'a> Fitting<'a> {
     pub(super) fn new(
         options: &'a CargoOptions,
         surroundings: &'a Surroundings,
         terminal: &'a Terminal,
-        (config, warm, dirs): (&Config, Utf8PathBuf, &Dirs),
+        (config, plan, dirs): (&Config, &Plan, &Dirs),
     ) -> Self {
+        let warm = plan.warm_directory();
         let service = &config.service;
         let image = (service.place == PlaceKind::Kubernetes).then(|| service.image.clone());
         let remembered = image
             .as_deref()
             .and_then(|image| Memory::read(&warm).of(image));
-        // Whatever is linked for this machine needs no more than this machine has.
-        let older = |glibc: &Glibc| host::glibc().is_none_or(|ours| *glibc < ours);
+        let glibc = service.glibc.or(remembered);
+        let glibc = match (
+            plan.toolchain.is_cross(),
+            link::has_compiler(&plan.toolchain),
+        ) {
+            // Whatever is linked for this machine needs no more than this machine has.
+            (false, true) => glibc.filter(|glibc| host::glibc().is_none_or(|ours| *glibc < ours)),
+            (true, false) => glibc.or(Some(CROSS)),
+            _ => glibc,
+        };
         Self {
             options,
             surroundings,
@@ -65,8 +78,37 @@ impl<'a> Fitting<'a> {
             warm,
             image,
             chosen: service.glibc,
-            glibc: service.glibc.or(remembered).filter(older),
+            glibc,
         }
+    }
+
+    /// Before a build for another kind of machine: without its C compiler, zig is the one of build scripts.
+    pub(super) fn prepare_cross(&self, plan: &Plan) -> Result<(), CommandError> {
+        let toolchain = &plan.toolchain;
+        if !toolchain.is_cross() || link::has_compiler(toolchain) {
+            return Ok(());
+        }
+        let known = Memory::read(&self.warm).c.get(&toolchain.target).copied();
+        match self.glibc {
+            Some(glibc) if known.is_none_or(|known| known > glibc) => {
+                self.introduce_compiler(plan, glibc)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn introduce_compiler(&self, plan: &Plan, glibc: Glibc) -> Result<(), CommandError> {
+        let target = &plan.toolchain.target;
+        let outputs = plan.cargo_directory().join(target);
+        let (warm, cache) = (&self.warm, &self.cache);
+        let target = (target.as_str(), glibc);
+        Ok(CCompiler::introduce(
+            warm,
+            target,
+            &outputs,
+            cache,
+            self.surroundings,
+        )?)
     }
 
     /// Links what was built. Where its C code is too new, it is built again for the same glibc.
@@ -84,7 +126,10 @@ impl<'a> Fitting<'a> {
         let stubs = Stubs::make(&self.cache, &target, glibc, environment)?;
         let (what, symbols) = match self.link_for(&built, existing, Some(&stubs)) {
             Err(LinkError::NewerGlibc { what, symbols, .. })
-                if Memory::read(&self.warm).c.is_none_or(|c| c > glibc) =>
+                if Memory::read(&self.warm)
+                    .c
+                    .get(&target)
+                    .is_none_or(|c| *c > glibc) =>
             {
                 (what, symbols)
             }
@@ -97,14 +142,7 @@ impl<'a> Fitting<'a> {
                 symbols.join(", ")
             ),
         );
-        let outputs = built.plan.cargo_directory().join(&target);
-        CCompiler::introduce(
-            &self.warm,
-            (&target, glibc),
-            &outputs,
-            &self.cache,
-            self.surroundings,
-        )?;
+        self.introduce_compiler(&built.plan, glibc)?;
         // Its lock would keep the next one waiting.
         drop(built);
         let built = build::prepare(self.options, self.surroundings, self.terminal)?.compile()?;

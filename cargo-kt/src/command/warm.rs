@@ -78,11 +78,15 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
     let told = Box::new(move |step| launch.step(step));
     let mut opening = Opening::begin(dirs.clone(), place.clone(), told);
     let compiling = clock.elapsed();
+    let of_service = (&options, prepared.plan(), &dirs);
+    let mut fitting = Fitting::new(wanted.options, &surroundings, terminal, of_service);
     let mut driver = None;
     if toolchain.is_cross() {
+        let introduced = fitting.prepare_cross(prepared.plan());
         // Two builds: the program runs here and its remote functions there. Each takes the build's lock.
         drop(prepared);
-        match Driver::build(wanted.options, &surroundings, terminal) {
+        let own = introduced.and_then(|()| Driver::build(wanted.options, &surroundings, terminal));
+        match own {
             Ok(built) => driver = Some(built),
             Err(error) => {
                 opening.settle().await;
@@ -118,9 +122,6 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
         .map(|(_, manifest)| ship::layers_of(manifest))
         .unwrap_or_default();
     let linking = clock.elapsed();
-    let warm_directory = built.plan.warm_directory();
-    let of_service = (&options, warm_directory, &dirs);
-    let mut fitting = Fitting::new(wanted.options, &surroundings, terminal, of_service);
     let (built, linked) = fitting.link(built, &existing)?;
     if linked.crates.iter().all(|krate| krate.functions.is_empty()) {
         return Err(CommandError::NoRemoteFunction {

@@ -62,7 +62,7 @@ impl CCompiler {
             cache: cache.join("zig"),
             outputs: outputs.to_owned(),
         };
-        let folder = folder(warm, glibc);
+        let folder = folder(warm, target, glibc);
         fs::create_dir_all(&folder).map_err(GlibcError::io("create", &folder))?;
         let file = folder.join(SETTINGS);
         let text = serde_json::to_vec(&settings).map_err(|error| GlibcError::Io {
@@ -76,18 +76,22 @@ impl CCompiler {
         std::os::unix::fs::symlink(&surroundings.executable, &path)
             .map_err(GlibcError::io("write", &path))?;
         let mut memory = Memory::read(warm);
-        memory.c = Some(glibc);
+        memory.c.insert(target.to_owned(), glibc);
         memory.write();
         Ok(())
     }
 
-    /// The one that was introduced, if it still is what it was: without it, this machine's own compiles for this machine.
-    pub fn of(warm: &Utf8Path) -> Option<Self> {
-        let path = folder(warm, Memory::read(warm).c?).join(NAME);
-        let settings = fs::read(path.with_file_name(SETTINGS)).ok()?;
-        let settings: Settings = serde_json::from_slice(&settings).ok()?;
-        // Follows the link.
-        (path.is_file() && settings.zig.is_file()).then_some(Self { path, settings })
+    /// Those that were introduced, one for each target, as far as they still are what they were: without one, this machine's own
+    /// compiles for this machine.
+    pub fn all(warm: &Utf8Path) -> Vec<Self> {
+        let known = |(target, glibc): (String, Glibc)| {
+            let path = folder(warm, &target, glibc).join(NAME);
+            let settings = fs::read(path.with_file_name(SETTINGS)).ok()?;
+            let settings: Settings = serde_json::from_slice(&settings).ok()?;
+            // Follows the link.
+            (path.is_file() && settings.zig.is_file()).then_some(Self { path, settings })
+        };
+        Memory::read(warm).c.into_iter().filter_map(known).collect()
     }
 
     /// The variables that have build scripts use it.
@@ -98,8 +102,8 @@ impl CCompiler {
 }
 
 /// One for each version: the compiler's path is what tells cargo that something has changed.
-fn folder(warm: &Utf8Path, glibc: Glibc) -> Utf8PathBuf {
-    warm.join(format!("zig-{glibc}"))
+fn folder(warm: &Utf8Path, target: &str, glibc: Glibc) -> Utf8PathBuf {
+    warm.join(format!("zig-{target}-{glibc}"))
 }
 
 /// Acts as the C compiler if that is how this process was called. Returns only if it could not.

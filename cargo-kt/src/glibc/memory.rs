@@ -15,10 +15,10 @@ const FILE: &str = "glibc.json";
 pub struct Memory {
     /// By image as it is written in the options.
     images: BTreeMap<String, Glibc>,
-    /// What the C code of build scripts is compiled for, since there was some that needed it. For all services alike: it runs on
-    /// every newer glibc, and would have to be compiled again at each change.
+    /// What the C code of build scripts is compiled for by target, since there was some that needed it. For all services alike: it
+    /// runs on every newer glibc, and would have to be compiled again at each change.
     #[serde(default)]
-    pub c: Option<Glibc>,
+    pub c: BTreeMap<String, Glibc>,
     #[serde(skip)]
     path: Utf8PathBuf,
 }
@@ -74,11 +74,11 @@ mod tests {
         let mut memory = Memory::read(&warm);
         assert_eq!(memory.of("debian:11"), None);
         memory.set("debian:11", Some(Glibc(2, 31)));
-        memory.c = Some(Glibc(2, 31));
+        memory.c.insert("x".into(), Glibc(2, 31));
         memory.write();
         let mut memory = Memory::read(&warm);
         assert_eq!(memory.of("debian:11"), Some(Glibc(2, 31)));
-        assert_eq!(memory.c, Some(Glibc(2, 31)));
+        assert_eq!(memory.c["x"], Glibc(2, 31));
         memory.set("debian:11", None);
         memory.write();
         assert_eq!(Memory::read(&warm).of("debian:11"), None);

@@ -33,6 +33,7 @@ pub use base::LinkedLayer;
 pub use change::{BaseChange, CrateIdentity, ExistingLayer, Replacement};
 pub use error::LinkError;
 pub use linked::{Driver, LinkEvent, Linked, LinkedCrate, LinkedFile};
+pub use system::has_compiler;
 pub use twin::twin;
 
 use crate::{

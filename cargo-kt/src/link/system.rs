@@ -144,7 +144,8 @@ impl System {
             directories: vec![stubs.directory.clone()],
             older: Some(Older {
                 glibc: stubs.glibc,
-                replaced: Vec::new(),
+                // Of this machine and not of the target: the names of functions are the same.
+                replaced: own_libraries(),
             }),
         })
     }
@@ -270,6 +271,19 @@ fn interpreter(toolchain: &Toolchain) -> Result<&'static str, LinkError> {
     }
 }
 
+/// The libraries of this machine's glibc, where distributions have them.
+fn own_libraries() -> Vec<Utf8PathBuf> {
+    let own = format!("/lib/{}-linux-gnu", env::consts::ARCH);
+    let folders = [own.as_str(), "/lib64", "/usr/lib"];
+    let has = |folder: &&str| Utf8Path::new(folder).join("libc.so.6").is_file();
+    let folder = folders.into_iter().find(has);
+    let names = ["libc.so.6", "libm.so.6"];
+    let files = folder
+        .into_iter()
+        .flat_map(|folder| names.map(|name| Utf8Path::new(folder).join(name)));
+    files.filter(|file| file.is_file()).collect()
+}
+
 /// The C compiler that rustc would call as linker for this target.
 fn compiler(toolchain: &Toolchain) -> String {
     if toolchain.target == toolchain.host {
@@ -277,6 +291,11 @@ fn compiler(toolchain: &Toolchain) -> String {
     } else {
         format!("{}-gcc", toolchain.target.replace("-unknown-", "-"))
     }
+}
+
+/// Whether this machine has a C compiler for the target, with a glibc of its own.
+pub fn has_compiler(toolchain: &Toolchain) -> bool {
+    find_program(&compiler(toolchain)).is_some()
 }
 
 fn find_program(name: &str) -> Option<Utf8PathBuf> {

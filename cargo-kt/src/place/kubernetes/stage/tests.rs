@@ -183,10 +183,8 @@ fn a_host_for_another_architecture_lies_beside_this_one() {
     );
     // What lies there has to be what its name says, which the facts of the pod are compared with.
     std::fs::copy("/proc/self/exe", &expected).unwrap();
-    let image = HostImage {
-        path: folder.path().join("cache/host.zst"),
-        ..image()
-    };
+    let mut image = image();
+    image.path = folder.path().join("cache/host.zst");
     let found = image.beside(&own, "aarch64").unwrap();
     assert_eq!(found.architecture, std::env::consts::ARCH);
     let facts = Facts::parse("arch=aarch64\nglibc=2.36\nfree=50000000000\n");

@@ -42,6 +42,27 @@ pub struct Misfit {
     pub found: Glibc,
 }
 
+impl Misfit {
+    /// The one that there is, if any. On this machine there is none: its host may have been started before an upgrade, but workers
+    /// are not.
+    pub(super) fn between(linked: &Linked, connected: &Connected) -> Option<Self> {
+        if connected.place == PlaceName::Local {
+            return None;
+        }
+        Self::of(linked.newest_glibc(), connected.status.platform.glibc)
+    }
+
+    /// What a pod cannot tell is no obstacle.
+    fn of(needs: Option<(String, Glibc)>, found: Option<Glibc>) -> Option<Self> {
+        let ((what, needed), found) = (needs?, found?);
+        (needed > found).then_some(Self {
+            what,
+            needed,
+            found,
+        })
+    }
+}
+
 /// What is linked for where this machine has neither the target's C compiler nor heard of the image: Debian 11, Ubuntu 20.04 and
 /// all later ones have it.
 const CROSS: Glibc = Glibc(2, 31);
@@ -171,10 +192,6 @@ impl<'a> Fitting<'a> {
         target: &str,
         connected: &Connected,
     ) -> Result<bool, CommandError> {
-        // The same machine: its host may have been started before an upgrade, workers are not.
-        if connected.place == PlaceName::Local {
-            return Ok(false);
-        }
         let platform = &connected.status.platform;
         let ours = target.split('-').next().unwrap_or(target);
         if platform.architecture != ours {
@@ -184,17 +201,10 @@ impl<'a> Fitting<'a> {
                 ours: ours.to_owned(),
             });
         }
-        let Some(found) = platform.glibc else {
+        let Some(misfit) = Misfit::between(linked, connected) else {
             return Ok(false);
         };
-        let Some((what, needed)) = linked.too_new_for(found) else {
-            return Ok(false);
-        };
-        let misfit = Misfit {
-            what,
-            needed,
-            found,
-        };
+        let Misfit { needed, found, .. } = misfit;
         if self.chosen.is_some() || self.glibc.is_some_and(|glibc| glibc <= found) {
             return Err(CommandError::NewerGlibc {
                 service: connected.service.clone(),
@@ -213,9 +223,26 @@ impl<'a> Fitting<'a> {
         self.glibc = Some(found);
         if let Some(image) = &self.image {
             let mut memory = Memory::read(&self.warm);
-            memory.set(image, Some(found));
+            memory.set(image, found);
             memory.write();
         }
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_needs_more_than_the_pod_has_does_not_fit() {
+        let needs = |minor| Some(("the crate `app`".to_owned(), Glibc(2, minor)));
+        let misfit = Misfit::of(needs(34), Some(Glibc(2, 31))).unwrap();
+        assert_eq!((misfit.needed, misfit.found), (Glibc(2, 34), Glibc(2, 31)));
+        // 2.4 is older than 2.31, which no comparison of texts would say.
+        assert_eq!(Misfit::of(needs(4), Some(Glibc(2, 31))), None);
+        assert_eq!(Misfit::of(needs(31), Some(Glibc(2, 31))), None);
+        assert_eq!(Misfit::of(needs(34), None), None);
+        assert_eq!(Misfit::of(None, Some(Glibc(2, 31))), None);
     }
 }

@@ -42,11 +42,8 @@ impl Memory {
     }
 
     /// Remembers it.
-    pub fn set(&mut self, image: &str, glibc: Option<Glibc>) {
-        match glibc {
-            Some(glibc) => self.images.insert(image.to_owned(), glibc),
-            None => self.images.remove(image),
-        };
+    pub fn set(&mut self, image: &str, glibc: Glibc) {
+        self.images.insert(image.to_owned(), glibc);
     }
 
     /// Writes it down. That this fails costs the next run a link and no more.
@@ -68,19 +65,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_image_is_remembered_until_it_is_forgotten() {
+    fn an_image_is_remembered_until_the_file_is_lost() {
         let folder = tempfile::tempdir().unwrap();
         let warm = Utf8Path::from_path(folder.path()).unwrap().join("warm");
         let mut memory = Memory::read(&warm);
         assert_eq!(memory.of("debian:11"), None);
-        memory.set("debian:11", Some(Glibc(2, 31)));
+        memory.set("debian:11", Glibc(2, 31));
         memory.c.insert("x".into(), Glibc(2, 31));
         memory.write();
-        let mut memory = Memory::read(&warm);
+        let memory = Memory::read(&warm);
         assert_eq!(memory.of("debian:11"), Some(Glibc(2, 31)));
         assert_eq!(memory.c["x"], Glibc(2, 31));
-        memory.set("debian:11", None);
-        memory.write();
+        fs::write(warm.join(FILE), "{").unwrap();
         assert_eq!(Memory::read(&warm).of("debian:11"), None);
     }
 }

@@ -18,6 +18,7 @@ mod linked;
 mod lld;
 mod native;
 mod object;
+mod older;
 mod shared;
 pub mod statics;
 mod symbols;

@@ -4,6 +4,7 @@ pub mod agent;
 pub mod build;
 pub mod command;
 pub mod config;
+pub mod glibc;
 pub mod layout;
 pub mod link;
 pub mod place;
@@ -20,7 +21,7 @@ use place::kubernetes::release::Release;
 /// What this one executable is depends on how it is called: rustc's wrapper or linker under cargo, the host of a service, or
 /// the subcommand that a person types.
 pub fn main() -> ExitCode {
-    if let Some(code) = build::multi_call() {
+    if let Some(code) = build::multi_call().or_else(glibc::multi_call) {
         return code;
     }
     let mut arguments = std::env::args_os().skip(1).peekable();

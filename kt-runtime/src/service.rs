@@ -69,6 +69,8 @@ setters! {
 
     /// Image of the pod: any with glibc. `"debian:12-slim"` if none is said.
     image(image: &str);
+    /// Version of glibc to link for, `"2.31"`; the image's if none is said.
+    glibc(version: &str);
     /// When the image is pulled: `"Always"`, `"IfNotPresent"` or `"Never"`.
     image_pull_policy(policy: &str);
     /// A Secret with credentials for the registry. May be repeated.

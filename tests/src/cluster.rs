@@ -34,6 +34,11 @@ pub mod image {
         env::var("KT_TEST_IMAGE_DISTROLESS").unwrap_or_else(|_| "kt.test/distroless:12".to_owned())
     }
 
+    /// A glibc older than the tests' own programs need, and no shell.
+    pub fn old_glibc() -> String {
+        env::var("KT_TEST_IMAGE_OLDGLIBC").unwrap_or_else(|_| "kt.test/oldglibc:11".to_owned())
+    }
+
     /// No glibc.
     pub fn without_glibc() -> String {
         env::var("KT_TEST_IMAGE_NOGLIBC").unwrap_or_else(|_| "kt.test/noglibc:1".to_owned())

@@ -1,11 +1,14 @@
 //! Which way a program is built: not at all, by rustc alone, or through cargo.
 
+use camino::Utf8Path;
+
 use super::inputs::Inputs;
 use super::memory::{Memory, Remembered};
 use super::phases::Stopwatch;
 use super::record::Records;
 use super::through_cargo::Known;
 use super::{BuildError, BuildLock, Built, Compiled, Console, How, replay, through_cargo};
+use crate::glibc::CCompiler;
 use crate::plan::{self, CargoOptions, Plan, Surroundings};
 
 /// What is about to be compiled, and how.
@@ -32,9 +35,9 @@ pub fn prepare<'a>(
     surroundings: &'a Surroundings,
     console: &'a dyn Console,
 ) -> Result<Prepared<'a>, BuildError> {
-    let build = Build {
+    let mut build = Build {
         options,
-        surroundings,
+        surroundings: surroundings.clone(),
         console,
         started: now(),
         stopwatch: Stopwatch::start(),
@@ -47,6 +50,7 @@ pub fn prepare<'a>(
     };
     let Some((target_directory, memory)) = found else {
         let plan = Box::new(build.plan()?);
+        build.take_c_compiler(&plan.warm_directory());
         let lock = BuildLock::take(&plan.warm_directory(), console)?;
         let way = Way::Cargo("nothing is known of this program".to_owned());
         return Ok(Prepared {
@@ -56,7 +60,9 @@ pub fn prepare<'a>(
             way,
         });
     };
-    let lock = BuildLock::take(&plan::warm_directory(&target_directory), console)?;
+    let warm = plan::warm_directory(&target_directory);
+    build.take_c_compiler(&warm);
+    let lock = BuildLock::take(&warm, console)?;
     let reason = match build.recall(&memory) {
         Ok(remembered) => {
             let plan = Box::new(Plan {
@@ -78,6 +84,8 @@ pub fn prepare<'a>(
     let lock = if same {
         lock
     } else {
+        build.surroundings = surroundings.clone();
+        build.take_c_compiler(&plan.warm_directory());
         BuildLock::take(&plan.warm_directory(), console)?
     };
     let way = Way::Cargo(reason);
@@ -129,7 +137,8 @@ enum Outcome {
 /// One build under way.
 struct Build<'a> {
     options: &'a CargoOptions,
-    surroundings: &'a Surroundings,
+    /// With the variables of the C compiler that was chosen.
+    surroundings: Surroundings,
     console: &'a dyn Console,
     /// Nanoseconds since the epoch.
     started: i128,
@@ -137,10 +146,17 @@ struct Build<'a> {
 }
 
 impl Build<'_> {
+    /// The C code of build scripts is compiled for an older glibc, if any was found that needs it.
+    fn take_c_compiler(&mut self, warm: &Utf8Path) {
+        for compiler in CCompiler::all(warm) {
+            self.surroundings.environment.extend(compiler.variables());
+        }
+    }
+
     fn plan(&self) -> Result<Plan, BuildError> {
         Ok(self
             .stopwatch
-            .measure("plan", || plan::plan(self.options, self.surroundings))?)
+            .measure("plan", || plan::plan(self.options, &self.surroundings))?)
     }
 
     fn done(self, plan: Plan, compiled: Compiled, how: How, lock: BuildLock) -> Built {
@@ -160,7 +176,7 @@ impl Build<'_> {
             remembered.ok_or("what is known of this program cannot be read".to_owned())?;
         let changed = self
             .stopwatch
-            .measure("inputs", || remembered.inputs.changed(self.surroundings));
+            .measure("inputs", || remembered.inputs.changed(&self.surroundings));
         match changed {
             Some(reason) => Err(reason),
             None => Ok(remembered),
@@ -176,7 +192,7 @@ impl Build<'_> {
         for _ in 0..ROUNDS {
             let (read, stale) = self.stopwatch.measure("check", || {
                 let read = known.read(&records);
-                let stale = through_cargo::judge(&known.sorted, &read, self.surroundings);
+                let stale = through_cargo::judge(&known.sorted, &read, &self.surroundings);
                 (read, stale)
             });
             let dirty = match replay::dirty(plan, &known.sorted, &read, &stale) {
@@ -203,7 +219,7 @@ impl Build<'_> {
                 &known.sorted,
                 &read,
                 &dirty,
-                self.surroundings,
+                &self.surroundings,
                 self.console,
                 &self.stopwatch,
             );
@@ -233,14 +249,14 @@ impl Build<'_> {
         lock: BuildLock,
         reason: String,
     ) -> Result<Built, BuildError> {
-        let memory = Memory::at(&plan.target_directory, &plan.options, self.surroundings);
+        let memory = Memory::at(&plan.target_directory, &plan.options, &self.surroundings);
         // Should cargo fail half-way, nobody knows what it has changed.
         memory.forget();
         let (known, read) =
-            through_cargo::compile(&plan, self.surroundings, self.console, &self.stopwatch)?;
+            through_cargo::compile(&plan, &self.surroundings, self.console, &self.stopwatch)?;
         let compiled = through_cargo::assemble(&plan, &known, &read)?;
         let inputs = self.stopwatch.measure("remember", || {
-            Inputs::collect(&plan, &known, &read, self.surroundings, self.started)
+            Inputs::collect(&plan, &known, &read, &self.surroundings, self.started)
         });
         let remembered = match inputs {
             Some(inputs) => memory

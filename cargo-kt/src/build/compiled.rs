@@ -2,6 +2,8 @@
 
 use camino::Utf8PathBuf;
 
+use crate::plan::PlanError;
+
 /// The toolchain that compiled a program; anything linked with it must come from the same one.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Toolchain {
@@ -18,6 +20,25 @@ pub struct Toolchain {
 }
 
 impl Toolchain {
+    /// Whether what it compiles runs elsewhere only.
+    pub fn is_cross(&self) -> bool {
+        self.target != self.host
+    }
+
+    /// Whether it can compile for its target at all.
+    ///
+    /// # Errors
+    /// If rustup has not been asked for the target.
+    pub fn check_target(&self) -> Result<(), PlanError> {
+        let libraries = self.sysroot.join("lib/rustlib").join(&self.target);
+        match libraries.join("lib").is_dir() {
+            true => Ok(()),
+            false => Err(PlanError::TargetMissing {
+                target: self.target.clone(),
+            }),
+        }
+    }
+
     /// Where rustup's toolchains have `rust-lld`.
     pub fn linker(&self) -> Utf8PathBuf {
         self.sysroot
@@ -84,4 +105,31 @@ pub enum CompiledProgram {
     Library,
     /// It has none: rustc compiled it as an executable and this is what it asked the linker to do.
     Executable { link_line: super::LinkLine },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_that_rustup_was_not_asked_for_is_named_with_what_to_type() {
+        let folder = tempfile::tempdir().unwrap();
+        let sysroot = camino::Utf8Path::from_path(folder.path()).unwrap();
+        let toolchain = Toolchain {
+            rustc: "rustc".into(),
+            sysroot: sysroot.to_owned(),
+            target: "aarch64-unknown-linux-gnu".into(),
+            host: "x86_64-unknown-linux-gnu".into(),
+            version: String::new(),
+        };
+        assert!(toolchain.is_cross());
+        let error = toolchain.check_target().unwrap_err().to_string();
+        assert!(
+            error.contains("rustup target add aarch64-unknown-linux-gnu"),
+            "{error}"
+        );
+        let libraries = sysroot.join("lib/rustlib/aarch64-unknown-linux-gnu/lib");
+        std::fs::create_dir_all(libraries).unwrap();
+        toolchain.check_target().unwrap();
+    }
 }

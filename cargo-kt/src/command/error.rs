@@ -2,8 +2,14 @@
 
 use std::io;
 
-use super::state::StateError;
-use crate::{build::BuildError, layout::LayoutError, link::LinkError, place, ship};
+use super::{fit::Misfit, state::StateError};
+use crate::{
+    build::BuildError,
+    glibc::{Glibc, GlibcError},
+    layout::LayoutError,
+    link::LinkError,
+    place, ship,
+};
 
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +25,30 @@ pub enum CommandError {
     Config(#[from] crate::config::ConfigError),
     #[error(transparent)]
     Place(#[from] place::PlaceError),
+    #[error("failed to link the program for the image's glibc")]
+    Glibc(#[from] GlibcError),
+    #[error(
+        "{what} needs glibc {needed}, and the image of {service} has {found}: nothing was sent to it\nhelp: {help}",
+        what = .misfit.what, needed = .misfit.needed, found = .misfit.found, help = too_new(.misfit, *.chosen)
+    )]
+    NewerGlibc {
+        service: String,
+        misfit: Misfit,
+        chosen: Option<Glibc>,
+    },
+    #[error(
+        "the program was built for {ours}, and {service} runs on {theirs}: nothing was sent to it\n\
+         help: `--target {theirs}-unknown-linux-gnu`, or nodes of {ours} with `--node-selector kubernetes.io/arch=…`"
+    )]
+    OtherArchitecture {
+        service: String,
+        theirs: String,
+        ours: String,
+    },
+    #[error(
+        "a service on this machine ({host}) cannot run code for `{target}`\nhelp: leave `--target` out, or take a place that can: `--place kubernetes`"
+    )]
+    ForeignTarget { target: String, host: String },
     #[error("failed to list what was linked")]
     Manifest(#[source] ship::ShipError),
     #[error("failed to bring the program to {service}")]
@@ -51,6 +81,16 @@ pub enum CommandError {
     Start { program: String, source: io::Error },
     #[error("failed to {what}")]
     Io { what: String, source: io::Error },
+}
+
+fn too_new(misfit: &Misfit, chosen: Option<Glibc>) -> String {
+    let Misfit { needed, found, .. } = misfit;
+    match chosen {
+        Some(chosen) => format!(
+            "leave `glibc = \"{chosen}\"` out, and it is linked for the image's own; or say \"{found}\", or take an image with {needed}"
+        ),
+        None => format!("take an image with glibc {needed} or newer"),
+    }
 }
 
 impl CommandError {

@@ -8,8 +8,9 @@ use std::time::Duration;
 use kt::wire::{control::Numbers, manifest::Manifest};
 use tokio::time::sleep;
 
-use super::{CommandError, warm::Warm};
+use super::{CommandError, Misfit, warm::Warm};
 use crate::{
+    link::Linked,
     place::{self, Connected, Dirs, kubernetes},
     ship::{self, Files, Order, References, Shipment},
     terminal::Terminal,
@@ -23,6 +24,7 @@ pub(super) struct Keeper {
     dirs: Dirs,
     spec: kubernetes::ServiceSpec,
     connected: Connected,
+    linked: Linked,
     manifest: Manifest,
     files: Files,
     at_least: Numbers,
@@ -39,6 +41,7 @@ impl Keeper {
             dirs: warm.dirs.clone(),
             spec: (**spec).clone(),
             connected: warm.connected.clone(),
+            linked: warm.linked.clone(),
             manifest: warm.manifest.clone(),
             files: warm.files.clone(),
             at_least: Numbers::after(&warm.swapped),
@@ -74,6 +77,14 @@ impl Keeper {
         };
         if connected.status.current.is_none() {
             let service = &connected.service;
+            // A tag may name another image by now.
+            if let Some(misfit) = Misfit::between(&self.linked, &connected) {
+                return Err(CommandError::NewerGlibc {
+                    service: service.clone(),
+                    misfit,
+                    chosen: None,
+                });
+            }
             self.terminal.warning(format_args!(
                 "the pod of {service} was replaced: its worker and state are gone; bringing the program to the new one"
             ));

@@ -126,7 +126,7 @@ fn cells(status: &Status) -> [String; 5] {
 
 #[cfg(test)]
 mod tests {
-    use kt::wire::{WorkerId, control::WorkerStatus};
+    use kt::wire::{WorkerId, control::WorkerStatus, platform::Platform};
 
     use super::*;
     use crate::place::PlaceName;
@@ -138,6 +138,10 @@ mod tests {
             kt_version: "0.1.0".into(),
             workspace: "/src/app".into(),
             host_pid: 1,
+            platform: Platform {
+                architecture: "x86_64".into(),
+                glibc: None,
+            },
             uptime_ms: 3_725_000,
             ttl_ms: 600_000,
             ttl_left_ms: 599_999,

@@ -3,11 +3,13 @@
 
 mod build;
 mod clock;
+mod code;
 mod config;
 mod down;
 mod driver;
 mod dry_run;
 mod error;
+mod fit;
 mod keeper;
 mod logs;
 mod ls;
@@ -26,6 +28,7 @@ use anstream::ColorChoice;
 use clap::{Args, Parser, Subcommand};
 
 pub use error::CommandError;
+pub use fit::Misfit;
 
 use crate::{
     plan::CargoOptions,

@@ -94,6 +94,7 @@ async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCo
         surroundings,
         built,
         linked,
+        driver: own,
         connected,
         swapped,
         run,
@@ -117,13 +118,14 @@ async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCo
     let answering =
         agent::serve(&symbolizer, agent).map_err(io("listen for questions about addresses"))?;
     let answering = tokio::spawn(answering);
-    let (executable, objects) = match &linked.driver {
+    let here = own.as_ref().map_or(&linked, |own| &own.0);
+    let (executable, objects) = match &here.driver {
         link::Driver::Executable(file) => (file.path.as_std_path(), Vec::new()),
         link::Driver::Library => {
-            let layers = linked.layers.iter().skip(1).map(|layer| &layer.file);
-            let objects = layers.chain(linked.crates.iter().map(|krate| &krate.file));
+            let layers = here.layers.iter().skip(1).map(|layer| &layer.file);
+            let objects = layers.chain(here.crates.iter().map(|krate| &krate.file));
             (
-                linked.launcher.path.as_std_path(),
+                here.launcher.path.as_std_path(),
                 objects.map(|file| file.path.clone().into()).collect(),
             )
         }

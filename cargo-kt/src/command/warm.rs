@@ -1,9 +1,6 @@
 //! What `run` and `build` have in common: from what was typed to a pod that serves it, checked at the far end.
 
-use std::{
-    error::Error,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use kt::{
     Run,
@@ -13,6 +10,8 @@ use kt::{
 use super::{
     CommandError,
     clock::Clock,
+    code::{Code, Driver},
+    fit::Fitting,
     replacement,
     report::{self, Differences, LaunchReport},
     run::ServiceArgs,
@@ -21,8 +20,7 @@ use super::{
 use crate::{
     build::{self, Built, How},
     config::{Config, PlaceKind},
-    layout::{self, LayoutRequest, StateLayout},
-    link::{self, Linked},
+    link::Linked,
     place::{self, Connected, Dirs, Opening, kubernetes, local::ServiceSpec, service},
     plan::{CargoOptions, Plan, Surroundings},
     ship::{self, Files, Order, Shipment},
@@ -35,6 +33,8 @@ pub(super) struct Warm {
     pub(super) surroundings: Surroundings,
     pub(super) built: Built,
     pub(super) linked: Linked,
+    /// What runs here, where that is not what runs in the pod.
+    pub(super) driver: Option<Driver>,
     pub(super) connected: Connected,
     pub(super) swapped: Swapped,
     pub(super) options: Config,
@@ -58,7 +58,7 @@ pub(super) struct Wanted<'a> {
 pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<Warm, CommandError> {
     let clock = Clock::start();
     let surroundings = Surroundings::current().map_err(build::BuildError::from)?;
-    let prepared = build::prepare(wanted.options, &surroundings, terminal)?;
+    let mut prepared = build::prepare(wanted.options, &surroundings, terminal)?;
     let dirs = Dirs::current()?;
     for notice in &dirs.notices {
         terminal.warning(notice);
@@ -66,10 +66,37 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
     let options = super::options::resolve(&wanted.service.options, prepared.plan(), &surroundings)?;
     super::options::warn(&options, terminal);
     let place = service(&options, &surroundings, prepared.plan())?;
+    let toolchain = prepared.plan().toolchain.clone();
+    if toolchain.is_cross() {
+        if options.service.place == PlaceKind::Local {
+            return Err(CommandError::ForeignTarget {
+                target: toolchain.target,
+                host: toolchain.host,
+            });
+        }
+        toolchain.check_target().map_err(build::BuildError::from)?;
+    }
     let launch = LaunchReport::new(terminal.clone(), clock.clone());
     let told = Box::new(move |step| launch.step(step));
     let mut opening = Opening::begin(dirs.clone(), place.clone(), told);
     let compiling = clock.elapsed();
+    let of_service = (&options, prepared.plan(), &dirs);
+    let mut fitting = Fitting::new(wanted.options, &surroundings, terminal, of_service);
+    let mut driver = None;
+    if toolchain.is_cross() {
+        let introduced = fitting.prepare_cross(prepared.plan());
+        // Two builds: the program runs here and its remote functions there. Each takes the build's lock.
+        drop(prepared);
+        let own = introduced.and_then(|()| Driver::build(wanted.options, &surroundings, terminal));
+        match own {
+            Ok(built) => driver = Some(built),
+            Err(error) => {
+                opening.settle().await;
+                return Err(error);
+            }
+        }
+        prepared = build::prepare(wanted.options, &surroundings, terminal)?;
+    }
     let built = match prepared.compile() {
         Ok(built) => built,
         Err(error) => {
@@ -97,12 +124,7 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
         .map(|(_, manifest)| ship::layers_of(manifest))
         .unwrap_or_default();
     let linking = clock.elapsed();
-    let linked = link::link(
-        &built.compiled,
-        &built.plan.warm_directory(),
-        &existing,
-        &|event| report::linked(terminal, event),
-    )?;
+    let (built, linked) = fitting.link(built, &existing)?;
     if linked.crates.iter().all(|krate| krate.functions.is_empty()) {
         return Err(CommandError::NoRemoteFunction {
             program: built.plan.program.name,
@@ -113,26 +135,21 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
             "the `#[global_allocator]` of `{crate_name}` is not used under cargo kt: the program and the warm process share std's"
         ));
     }
-    let layouts = layouts(&built, &linked)?;
-    for layout in &layouts {
-        if let Err(unknown) = &layout.layout {
-            let (mut why, mut cause) = (unknown.to_string(), unknown.source());
-            while let Some(error) = cause {
-                why += &format!(": {error}");
-                cause = error.source();
-            }
-            terminal.detail(
-                "Layout",
-                format_args!("of `{}` is unknown: {why}", report::name_of(&layout.key)),
-            );
-        }
-    }
-    let program = &built.plan.program.name;
-    let manifest = ship::manifest(program, &built.compiled, &linked, &layouts)
-        .map_err(CommandError::Manifest)?;
-
+    let mut code = Code::of(built, linked, terminal)?;
     clock.phase("link", linking);
     let connected = opening.connected().await?;
+    // Before anything is sent: a worker that could not load it is never started.
+    let target = code.built.plan.toolchain.target.clone();
+    while fitting.adapt(&code.linked, &target, &connected)? {
+        let (built, linked) = fitting.link(code.built, &existing)?;
+        code = Code::of(built, linked, terminal)?;
+    }
+    let Code {
+        built,
+        linked,
+        layouts,
+        manifest,
+    } = code;
     let replaces = connected.status.worker.is_some()
         && connected
             .status
@@ -171,6 +188,7 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
         surroundings,
         built,
         linked,
+        driver,
         run: run(&clock, &connected, &swapped),
         clock,
         options,
@@ -230,33 +248,6 @@ pub(super) fn service(
     spec.environment
         .extend(env.map(|(name, value)| (name.into(), value.into())));
     Ok(place::Wanted::Local(spec))
-}
-
-/// The layout of every state in the program.
-fn layouts(built: &Built, linked: &Linked) -> Result<Vec<StateLayout>, CommandError> {
-    // Both list the same crates in the same order: dependencies first.
-    let states: Vec<(usize, Vec<String>)> = linked
-        .crates
-        .iter()
-        .enumerate()
-        .filter(|(_, krate)| !krate.states.is_empty())
-        .map(|(index, krate)| (index, krate.states.clone()))
-        .collect();
-    if states.is_empty() {
-        return Ok(Vec::new());
-    }
-    let base: String = linked
-        .layers
-        .iter()
-        .map(|layer| layer.file.blake3.as_str())
-        .collect();
-    let warm = built.plan.warm_directory();
-    Ok(layout::fingerprints(LayoutRequest {
-        compiled: &built.compiled,
-        states: &states,
-        base_id: &base,
-        warm: &warm,
-    })?)
 }
 
 /// Sends what the pod lacks, swaps, and checks that what answers is what was linked.

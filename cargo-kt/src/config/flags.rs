@@ -107,6 +107,7 @@ fn placeholder(kind: Kind) -> &'static str {
         Kind::Number(..) | Kind::Switch => "N",
         Kind::Duration => "DURATION",
         Kind::User => "UID",
+        Kind::Version => "VERSION",
         Kind::Map => "NAME=TEXT",
         Kind::List => "NAME,…",
         Kind::Objects | Kind::Object => "YAML|@FILE",

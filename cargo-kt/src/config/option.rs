@@ -25,6 +25,8 @@ pub enum Kind {
     Duration,
     /// A user's number, or `image`.
     User,
+    /// A version of two numbers, such as `2.31`.
+    Version,
     /// Names and texts.
     Map,
     /// Texts.
@@ -69,7 +71,8 @@ pub struct ServiceOption {
 }
 
 use Kind::{
-    Choice, Duration, Label, List, Map, Number, Object, Objects, Path, Quantity, Switch, Text, User,
+    Choice, Duration, Label, List, Map, Number, Object, Objects, Path, Quantity, Switch, Text,
+    User, Version,
 };
 
 macro_rules! options {
@@ -94,6 +97,7 @@ pub const OPTIONS: &[ServiceOption] = options! {
     }
     Pod {
         "image": Text, "debian:12-slim", "Image of the pod: any with glibc";
+        "glibc": Version, "", "Version of glibc to link for, such as 2.31 [default: the image's]";
         "image_pull_policy": Choice(&["Always", "IfNotPresent", "Never"]), "", "When the image is pulled";
         "image_pull_secrets": List, "", "Secrets with credentials for the registry";
         "replicas": Number(1, 1), "1", "Pods of the service; one, for now";

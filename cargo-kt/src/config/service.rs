@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use kt::wire::platform::Glibc;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
@@ -25,6 +26,8 @@ pub struct Service {
     pub launch_timeout: Duration,
     pub keep: bool,
     pub image: String,
+    /// To link for; `None`: the image's.
+    pub glibc: Option<Glibc>,
     pub image_pull_policy: Option<String>,
     pub image_pull_secrets: Vec<String>,
     pub cpu: String,
@@ -170,6 +173,8 @@ impl Service {
             launch_timeout: options.duration("launch_timeout"),
             keep: options.value("keep").as_bool().unwrap_or_default(),
             image: text("image"),
+            // All others were refused.
+            glibc: options.text("glibc").and_then(|it| it.parse().ok()),
             image_pull_policy: options.text("image_pull_policy"),
             image_pull_secrets: list("image_pull_secrets"),
             cpu: text("cpu"),

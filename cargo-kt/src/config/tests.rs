@@ -208,6 +208,13 @@ fn flags_and_variables_are_read_by_what_their_options_take() {
     );
     assert_eq!(parse("user", "1000").unwrap(), json!(1000));
     assert_eq!(parse("user", "image").unwrap(), json!("image"));
+    let version = |text: &str| {
+        let option = option::find("glibc", "here").unwrap();
+        value::check(option, &json!(text), "here")
+    };
+    version("2.31").unwrap();
+    let error = version("2.31.1").unwrap_err().to_string();
+    assert!(error.contains("\"2.31\""), "{error}");
     assert!(parse("gpus", "many").is_err());
     assert!(
         parse("affinity", "@/nowhere")

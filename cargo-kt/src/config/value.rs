@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use kt::wire::platform::Glibc;
 use serde_json::{Map, Value};
 
 use super::{ConfigError, Kind, ServiceOption, duration, quantity};
@@ -81,6 +82,7 @@ pub(super) fn check(
         Kind::Switch => value.is_boolean(),
         Kind::Duration => text.is_some_and(|text| duration::parse(text).is_ok()),
         Kind::User => text == Some("image") || value.as_u64().is_some_and(|user| user < 1 << 31),
+        Kind::Version => text.is_some_and(|text| text.parse::<Glibc>().is_ok()),
         Kind::Map => value.as_object().is_some_and(|map| {
             map.iter()
                 .all(|(name, value)| !name.is_empty() && !value.is_object() && !value.is_array())
@@ -122,6 +124,7 @@ pub(super) fn takes(option: &ServiceOption) -> String {
         Kind::Switch => "`true` or `false`",
         Kind::Duration => "a time such as `90s`, `10m` or `1h30m`",
         Kind::User => "a user's number, or `image` for the image's own user",
+        Kind::Version => "a version of two numbers, in quotes: `\"2.31\"`",
         Kind::Map => "names with texts: `{ NAME = \"text\" }`; `NAME=text` as flag or variable",
         Kind::List => "a list of texts: `[\"one\", \"two\"]`; `one,two` as flag or variable",
         Kind::Objects => "a list of objects; YAML, JSON or `@FILE` as flag or variable",

@@ -1,5 +1,6 @@
 //! Small questions to ELF files: names, needs, symbols. 64-bit little-endian only, as are all targets of kt.
 
+use kt::wire::platform::Glibc;
 use object::{
     LittleEndian as LE,
     elf::{self, FileHeader64},
@@ -17,7 +18,7 @@ pub struct Dynamic {
     /// In hex.
     pub build_id: Option<String>,
     /// The newest `GLIBC_x.y` among its version needs.
-    pub glibc: Option<(u32, u32)>,
+    pub glibc: Option<Glibc>,
     /// Bytes of static TLS that it insists on (`DF_STATIC_TLS`, initial-exec accesses), which is scarce for objects loaded with `dlopen`.
     pub static_tls: u64,
 }
@@ -59,7 +60,7 @@ pub fn dynamic(data: &[u8]) -> Result<Dynamic, object::Error> {
     Ok(facts)
 }
 
-fn glibc(file: &File<'_>, data: &[u8]) -> Result<Option<(u32, u32)>, object::Error> {
+fn glibc(file: &File<'_>, data: &[u8]) -> Result<Option<Glibc>, object::Error> {
     let Some((mut needs, link)) = file.elf_section_table().gnu_verneed(LE, data)? else {
         return Ok(None);
     };
@@ -73,13 +74,15 @@ fn glibc(file: &File<'_>, data: &[u8]) -> Result<Option<(u32, u32)>, object::Err
     Ok(newest)
 }
 
-/// `GLIBC_2.34` → (2, 34); `GLIBC_PRIVATE` and other libraries' versions → nothing.
-fn parse_glibc(version: &[u8]) -> Option<(u32, u32)> {
-    let mut numbers = std::str::from_utf8(version)
-        .ok()?
-        .strip_prefix("GLIBC_")?
-        .split('.');
-    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+/// `GLIBC_2.34` → 2.34; `GLIBC_PRIVATE` and other libraries' versions → nothing.
+fn parse_glibc(version: &[u8]) -> Option<Glibc> {
+    let version = std::str::from_utf8(version).ok()?.strip_prefix("GLIBC_")?;
+    // The very first had three numbers: `GLIBC_2.2.5`.
+    let mut numbers = version.split('.');
+    Some(Glibc(
+        numbers.next()?.parse().ok()?,
+        numbers.next()?.parse().ok()?,
+    ))
 }
 
 /// Names in `.dynsym` that this object itself defines.
@@ -119,7 +122,7 @@ mod tests {
 
     #[test]
     fn glibc_versions_are_compared_as_numbers() {
-        assert_eq!(parse_glibc(b"GLIBC_2.2.5"), Some((2, 2)));
+        assert_eq!(parse_glibc(b"GLIBC_2.2.5"), Some(Glibc(2, 2)));
         assert!(parse_glibc(b"GLIBC_2.34") > parse_glibc(b"GLIBC_2.4"));
         assert_eq!(parse_glibc(b"GLIBC_PRIVATE"), None);
         assert_eq!(parse_glibc(b"GCC_3.0"), None);

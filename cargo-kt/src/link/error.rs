@@ -3,6 +3,7 @@
 use std::io;
 
 use camino::Utf8PathBuf;
+use kt::wire::platform::Glibc;
 
 /// Why a program could not be linked; each message fits after "failed to …" and says what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +63,18 @@ pub enum LinkError {
         symbols = .symbols.join(", ")
     )]
     BaseNeedsHot { hot: String, symbols: Vec<String> },
+
+    /// Code needs symbols that an older glibc does not have.
+    #[error(
+        "link {what}: it needs {symbols} of this machine's glibc, and glibc {glibc}, which it is linked for, has no such thing\n\
+         help: take an image with a newer glibc, or another version of the crate that calls it",
+        symbols = .symbols.join(", ")
+    )]
+    NewerGlibc {
+        what: String,
+        symbols: Vec<String>,
+        glibc: Glibc,
+    },
 
     /// The launcher found no entry in the base.
     #[error(

@@ -133,7 +133,9 @@ pub(super) fn link(
     }
     .arguments(linker);
     linker.say(LinkEvent::Command(linker.lld.command(&arguments, &path)));
-    if linker.lld.link(&arguments, &path)?.is_err() {
+    if let Err(refused) = linker.lld.link(&arguments, &path)? {
+        let names: Vec<_> = refused.undefined().into_iter().map(|it| it.0).collect();
+        linker.check_glibc("the program", &names)?;
         return Err(linker.lld.error("the program", &arguments, &path));
     }
     let linked = LinkedFile::of(&path)?;

@@ -3,7 +3,7 @@
 use std::{fs, time::Duration};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use kt::wire::manifest::PlainStatic;
+use kt::wire::{manifest::PlainStatic, platform::Glibc};
 use serde::{Deserialize, Serialize};
 
 use super::{BaseChange, LinkError, LinkedLayer, elf, warm};
@@ -20,8 +20,8 @@ pub struct LinkedFile {
     pub size: u64,
     /// The GNU build id in hex; libstd has none.
     pub build_id: Option<String>,
-    /// The newest glibc (major, minor) of whose symbols it needs one.
-    pub glibc: Option<(u32, u32)>,
+    /// The newest glibc of whose symbols it needs one.
+    pub glibc: Option<Glibc>,
 }
 
 impl LinkedFile {
@@ -129,6 +129,28 @@ pub enum LinkEvent {
 }
 
 impl Linked {
+    /// What of it needs the newest glibc, in words, and which.
+    pub fn newest_glibc(&self) -> Option<(String, Glibc)> {
+        let named = |name: &str, file: &LinkedFile| (name.to_owned(), file.glibc);
+        let all = [
+            named("the launcher", &self.launcher),
+            named("Rust's standard library", &self.libstd),
+        ];
+        let layers = self
+            .layers
+            .iter()
+            .map(|layer| named("the base of third-party crates", &layer.file));
+        let crates = self
+            .crates
+            .iter()
+            .map(|krate| named(&format!("the crate `{}`", krate.crate_name), &krate.file));
+        let needs = all.into_iter().chain(layers).chain(crates);
+        needs
+            .filter_map(|(name, glibc)| Some((name, glibc?)))
+            // Of equal ones the last: the person's own.
+            .max_by_key(|(_, glibc)| *glibc)
+    }
+
     pub(super) fn is_whole(&self) -> bool {
         let driver = match &self.driver {
             Driver::Library => None,
@@ -139,5 +161,52 @@ impl Linked {
             .chain(self.layers.iter().map(|layer| &layer.file))
             .chain(self.crates.iter().map(|krate| &krate.file));
         files.into_iter().all(LinkedFile::is_whole)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(name: &str, glibc: Option<Glibc>) -> LinkedFile {
+        LinkedFile {
+            path: name.into(),
+            soname: name.into(),
+            blake3: String::new(),
+            size: 0,
+            build_id: None,
+            glibc,
+        }
+    }
+
+    #[test]
+    fn what_needs_the_newest_glibc_is_named_and_of_equals_the_persons_own() {
+        let krate = |name: &str, glibc| LinkedCrate {
+            file: file(name, Some(glibc)),
+            package: name.into(),
+            version: String::new(),
+            crate_name: name.into(),
+            sources_hash: String::new(),
+            functions: Vec::new(),
+            states: Vec::new(),
+            statics: Vec::new(),
+            has_main: false,
+            needed: Vec::new(),
+            rlib: Utf8PathBuf::new(),
+        };
+        let linked = Linked {
+            launcher: file("launcher", Some(Glibc(2, 34))),
+            libstd: file("libstd.so", None),
+            layers: vec![LinkedLayer {
+                file: file("base.so", Some(Glibc(2, 36))),
+                crates: Vec::new(),
+            }],
+            crates: vec![krate("old", Glibc(2, 4)), krate("app", Glibc(2, 36))],
+            driver: Driver::Library,
+            base_change: BaseChange::New,
+            global_allocator: None,
+        };
+        let newest = linked.newest_glibc();
+        assert_eq!(newest, Some(("the crate `app`".to_owned(), Glibc(2, 36))));
     }
 }

@@ -18,6 +18,7 @@ mod linked;
 mod lld;
 mod native;
 mod object;
+mod older;
 mod shared;
 pub mod statics;
 mod symbols;
@@ -33,9 +34,13 @@ pub use base::LinkedLayer;
 pub use change::{BaseChange, CrateIdentity, ExistingLayer, Replacement};
 pub use error::LinkError;
 pub use linked::{Driver, LinkEvent, Linked, LinkedCrate, LinkedFile};
+pub use system::has_compiler;
 pub use twin::twin;
 
-use crate::build::{Compiled, CompiledProgram, Toolchain};
+use crate::{
+    build::{Compiled, CompiledProgram, Toolchain},
+    glibc::Stubs,
+};
 use archive::ArchiveFacts;
 use hash::{Hashes, Name, Stamp, short};
 use symbols::Symbols;
@@ -63,6 +68,20 @@ struct Linker<'a> {
 }
 
 impl Linker<'_> {
+    /// # Errors
+    /// If the linker misses symbols only because the glibc that it links against is older than the system's.
+    fn check_glibc(&self, what: &str, undefined: &[String]) -> Result<(), LinkError> {
+        let symbols = self.system.newer_than_linked(undefined)?;
+        match &self.system.older {
+            Some(older) if !symbols.is_empty() => Err(LinkError::NewerGlibc {
+                what: what.to_owned(),
+                symbols,
+                glibc: older.glibc,
+            }),
+            _ => Ok(()),
+        }
+    }
+
     fn say(&self, event: LinkEvent) {
         // Nobody listens any more only if the caller's `progress` panicked.
         let _ = self.events.send(event);
@@ -72,7 +91,7 @@ impl Linker<'_> {
 /// Links a program. What is there already is not linked again; on unchanged input no process is started.
 ///
 /// `warm` is `<target dir>/kt/warm`. `existing` are the layers of the last link or, better, of the running pod, layer 0 first.
-/// `progress` is called on this thread.
+/// `stubs` are an older glibc to link against than this machine's. `progress` is called on this thread.
 ///
 /// # Errors
 /// See [`LinkError`]. Nothing that existed is touched by a link that fails.
@@ -80,18 +99,19 @@ pub fn link(
     compiled: &Compiled,
     warm: &Utf8Path,
     existing: &[ExistingLayer],
+    stubs: Option<&Stubs>,
     progress: &dyn Fn(LinkEvent),
 ) -> Result<Linked, LinkError> {
     let folders = warm::Warm::new(warm);
     let answer = folders
         .answers()
-        .join(format!("{}.json", short(&key(compiled, existing)?)));
+        .join(format!("{}.json", short(&key(compiled, existing, stubs)?)));
     if let Some(known) = warm::read_json::<Linked>(&answer).filter(Linked::is_whole) {
         return Ok(known);
     }
     let (events, listener) = mpsc::channel();
     let linked = thread::scope(|scope| {
-        let thread = scope.spawn(|| link_all(compiled, folders.clone(), existing, events));
+        let thread = scope.spawn(|| link_all(compiled, folders.clone(), existing, stubs, events));
         listener.into_iter().for_each(progress);
         thread
             .join()
@@ -117,7 +137,11 @@ pub fn kept(warm: &Utf8Path, soname: &str) -> Option<Utf8PathBuf> {
 }
 
 /// A hash over everything that `link` looks at, by the files' stamps: cheap, and the same only for unchanged input.
-fn key(compiled: &Compiled, existing: &[ExistingLayer]) -> Result<String, LinkError> {
+fn key(
+    compiled: &Compiled,
+    existing: &[ExistingLayer],
+    stubs: Option<&Stubs>,
+) -> Result<String, LinkError> {
     let mut name = Name::new("link");
     let file = |name: &mut Name, path: &Utf8Path| -> Result<(), LinkError> {
         name.add(path.as_str())
@@ -125,7 +149,8 @@ fn key(compiled: &Compiled, existing: &[ExistingLayer]) -> Result<String, LinkEr
         Ok(())
     };
     name.add(format!("{:?}", compiled.toolchain))
-        .add(format!("{:?} {existing:?}", compiled.native));
+        .add(format!("{:?} {existing:?}", compiled.native))
+        .add(format!("{stubs:?}"));
     for krate in &compiled.base {
         name.add(&krate.package).add(&krate.version);
         file(&mut name, &krate.rlib)?;
@@ -151,13 +176,23 @@ fn link_all(
     compiled: &Compiled,
     warm: warm::Warm,
     existing: &[ExistingLayer],
+    stubs: Option<&Stubs>,
     events: mpsc::Sender<LinkEvent>,
 ) -> Result<Linked, LinkError> {
     let toolchain = &compiled.toolchain;
-    let (hashes_file, system_file) = (warm.file("archives.json"), warm.file("system.json"));
+    let hashes_file = warm.file("archives.json");
+    let system_file = warm.file(&format!("system-{}.json", toolchain.target));
     let mut hashes = Hashes::load(&hashes_file);
     let lld = lld::Lld::of(toolchain)?;
-    let system = system::System::find(toolchain, &system_file)?;
+    let system = match (system::System::find(toolchain, &system_file), stubs) {
+        (Ok(system), None) => system,
+        (Ok(system), Some(stubs)) => system.with(stubs),
+        // Nothing of it is needed: a machine without compilers for other machines.
+        (Err(LinkError::NoCompiler { .. }), Some(stubs)) => {
+            system::System::without_compiler(toolchain, stubs)?
+        }
+        (Err(error), _) => return Err(error),
+    };
     let std = system::Std::find(toolchain)?;
     let mut identity = Name::new("identity");
     identity

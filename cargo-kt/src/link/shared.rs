@@ -72,6 +72,8 @@ impl SharedLink<'_> {
             if undefined.is_empty() {
                 return Err(fatal());
             }
+            let names: Vec<_> = undefined.iter().map(|(name, _)| name.clone()).collect();
+            linker.check_glibc(&self.what, &names)?;
             if !asked {
                 asked = true;
                 let places: BTreeSet<_> = undefined.iter().flat_map(|(_, places)| places).collect();
@@ -144,6 +146,7 @@ impl SharedLink<'_> {
         arguments.extend_from_slice(natives);
         let rest = linker.std.archives.iter().chain(&linker.system.libraries);
         arguments.extend(rest.map(Utf8PathBuf::to_string));
+        arguments.extend(linker.system.hides());
         arguments
     }
 

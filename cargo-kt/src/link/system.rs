@@ -5,14 +5,14 @@ use std::{env, ffi::OsString, path::Path, process::Command};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use super::{LinkError, hash::Stamp, warm};
+use super::{LinkError, hash::Stamp, older::Older, warm};
 use crate::build::Toolchain;
 
 /// What every link takes from the system. Found by asking the C compiler, once per compiler.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct System {
-    target: String,
-    compiler: (Utf8PathBuf, Stamp),
+    pub(super) target: String,
+    pub(super) compiler: (Utf8PathBuf, Stamp),
     /// Path of the dynamic linker as programs name it (`PT_INTERP`).
     pub interpreter: String,
     /// `libc.so.6`, `libc_nonshared.a`, `libm.so.6`, `libgcc_s.so.1` and the dynamic linker (it has `__tls_get_addr`), in order.
@@ -23,6 +23,9 @@ pub(super) struct System {
     pub end: Vec<Utf8PathBuf>,
     /// Where the C compiler looks for libraries.
     pub directories: Vec<Utf8PathBuf>,
+    /// The older glibc that is linked against in place of the system's.
+    #[serde(skip)]
+    pub older: Option<Older>,
 }
 
 /// What every link takes from the sysroot.
@@ -61,15 +64,8 @@ impl System {
         compiler: (Utf8PathBuf, Stamp),
         command: &str,
     ) -> Result<Self, LinkError> {
-        let (interpreter, loader) = match toolchain.target.as_str() {
-            "x86_64-unknown-linux-gnu" => ("/lib64/ld-linux-x86-64.so.2", "ld-linux-x86-64.so.2"),
-            "aarch64-unknown-linux-gnu" => ("/lib/ld-linux-aarch64.so.1", "ld-linux-aarch64.so.1"),
-            other => {
-                return Err(LinkError::UnsupportedTarget {
-                    target: other.to_owned(),
-                });
-            }
-        };
+        let interpreter = interpreter(toolchain)?;
+        let loader = interpreter.rsplit('/').next().unwrap_or(interpreter);
         let ask = |question: String| -> Result<String, LinkError> {
             let answer = Command::new(&compiler.0)
                 .arg(question)
@@ -119,6 +115,7 @@ impl System {
                 unique
             }),
             compiler,
+            older: None,
         })
     }
 
@@ -174,6 +171,17 @@ impl Std {
     }
 }
 
+/// Path of the dynamic linker as programs name it (`PT_INTERP`).
+pub(super) fn interpreter(toolchain: &Toolchain) -> Result<&'static str, LinkError> {
+    match toolchain.target.as_str() {
+        "x86_64-unknown-linux-gnu" => Ok("/lib64/ld-linux-x86-64.so.2"),
+        "aarch64-unknown-linux-gnu" => Ok("/lib/ld-linux-aarch64.so.1"),
+        other => Err(LinkError::UnsupportedTarget {
+            target: other.to_owned(),
+        }),
+    }
+}
+
 /// The C compiler that rustc would call as linker for this target.
 fn compiler(toolchain: &Toolchain) -> String {
     if toolchain.target == toolchain.host {
@@ -181,6 +189,11 @@ fn compiler(toolchain: &Toolchain) -> String {
     } else {
         format!("{}-gcc", toolchain.target.replace("-unknown-", "-"))
     }
+}
+
+/// Whether this machine has a C compiler for the target, with a glibc of its own.
+pub fn has_compiler(toolchain: &Toolchain) -> bool {
+    find_program(&compiler(toolchain)).is_some()
 }
 
 fn find_program(name: &str) -> Option<Utf8PathBuf> {

@@ -65,9 +65,14 @@ pub enum PlanError {
         ours: &'static str,
     },
     #[error(
-        "target `{target}` cannot run on this machine ({host})\nhelp: leave `--target` out, or use `--target {host}`"
+        "target `{target}` can run neither on this machine ({host}) nor in a pod of kt, which is x86_64 or aarch64 Linux with glibc\n\
+         help: leave `--target` out, or use `--target {host}`"
     )]
     ForeignTarget { target: String, host: String },
+    #[error(
+        "the toolchain has no standard library for `{target}`\nhelp: `rustup target add {target}`"
+    )]
+    TargetMissing { target: String },
     #[error(
         "a Rust toolchain for `{host}` is not supported: kt needs Linux with glibc (`*-unknown-linux-gnu`)"
     )]

@@ -65,7 +65,7 @@ impl fmt::Display for Notice {
             Self::BuildTarget { found, used } => {
                 write!(
                     formatter,
-                    "`build.target = \"{found}\"` is replaced by `{used}`: the program runs on this machine"
+                    "`build.target = \"{found}\"` is replaced by `{used}`: what kt builds for is said by `--target` alone"
                 )
             }
             Self::RustcWrapper { key, found } => {

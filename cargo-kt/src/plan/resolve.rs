@@ -11,6 +11,9 @@ use super::{
 };
 use crate::build::{Toolchain, cfg};
 
+/// What pods can be of, besides what this machine is.
+const POD_TARGETS: [&str; 2] = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"];
+
 /// Resolves what was typed as `cargo run` would.
 ///
 /// # Errors
@@ -18,28 +21,31 @@ use crate::build::{Toolchain, cfg};
 pub fn plan(options: &CargoOptions, surroundings: &Surroundings) -> Result<Plan, PlanError> {
     check_project(options, surroundings)?;
     let configuration = Configuration::read(surroundings)?;
-    let toolchain = toolchain(&configuration, surroundings)?;
+    let mut toolchain = toolchain(&configuration, surroundings)?;
+    if !toolchain.host.ends_with("-linux-gnu") {
+        return Err(PlanError::UnsupportedHost {
+            host: toolchain.host,
+        });
+    }
     if let Some(target) = options
         .target
         .as_ref()
         .filter(|target| **target != toolchain.host)
     {
-        return Err(PlanError::ForeignTarget {
-            target: target.clone(),
-            host: toolchain.host,
-        });
-    }
-    if !toolchain.host.ends_with("-linux-gnu") {
-        return Err(PlanError::UnsupportedHost {
-            host: toolchain.host,
-        });
+        if !POD_TARGETS.contains(&target.as_str()) {
+            return Err(PlanError::ForeignTarget {
+                target: target.clone(),
+                host: toolchain.host,
+            });
+        }
+        toolchain.target.clone_from(target);
     }
     // Before anything is compiled for it: without its linker nothing could be made of the objects.
     let linker = toolchain.linker();
     if !linker.is_file() {
         return Err(PlanError::NoLinker { path: linker });
     }
-    let metadata = metadata(options, surroundings, &toolchain.host)?;
+    let metadata = metadata(options, surroundings, &toolchain.target)?;
     let (package, program) = program::select(&metadata, options)?;
     let packages = Packages::reached_from(&metadata, &package.id);
     let Some(index) = packages.position(&package.id.repr) else {
@@ -59,7 +65,7 @@ pub fn plan(options: &CargoOptions, surroundings: &Surroundings) -> Result<Plan,
     notices.extend(configured_notices(
         &configuration,
         surroundings,
-        &toolchain.host,
+        &toolchain.target,
     ));
     Ok(Plan {
         options: options.clone(),
@@ -120,7 +126,7 @@ fn check_runtime(packages: &Packages, package: &str) -> Result<(), PlanError> {
 fn metadata(
     options: &CargoOptions,
     surroundings: &Surroundings,
-    host: &str,
+    target: &str,
 ) -> Result<Metadata, PlanError> {
     // Dependencies are chosen by the target's cfgs, so cargo must be answered as it will be when it builds.
     let surrounded = |source| PlanError::Surroundings {
@@ -134,7 +140,12 @@ fn metadata(
         let cargo = surroundings.cargo();
         surroundings
             .command(cargo)
-            .args(["metadata", "--format-version=1", "--filter-platform", host])
+            .args([
+                "metadata",
+                "--format-version=1",
+                "--filter-platform",
+                target,
+            ])
             .args(options.common_arguments())
             .args(more)
             .env("RUSTC_WRAPPER", &wrapper)
@@ -255,7 +266,7 @@ fn rustc_says(
 fn configured_notices(
     configuration: &Configuration,
     surroundings: &Surroundings,
-    host: &str,
+    target: &str,
 ) -> Vec<Notice> {
     let configured = |variables: &[&str], keys: &[&str]| {
         let set = variables
@@ -272,11 +283,11 @@ fn configured_notices(
     };
     let mut notices = Vec::new();
     if let Some(found) =
-        configured(&["CARGO_BUILD_TARGET"], &["build", "target"]).filter(|found| found != host)
+        configured(&["CARGO_BUILD_TARGET"], &["build", "target"]).filter(|found| found != target)
     {
         notices.push(Notice::BuildTarget {
             found,
-            used: host.to_owned(),
+            used: target.to_owned(),
         });
     }
     for (key, variables) in [

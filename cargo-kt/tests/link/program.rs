@@ -61,13 +61,19 @@ impl Program {
     /// Links and gives back what was linked, in words.
     pub fn link(&self, compiled: &Compiled, existing: &[ExistingLayer]) -> (Linked, Vec<String>) {
         let said = RefCell::new(Vec::new());
-        let linked = link(compiled, &self.warm(), existing, &|event| match event {
-            LinkEvent::Base { .. } => said.borrow_mut().push("base".to_owned()),
-            LinkEvent::Launcher { .. } => said.borrow_mut().push("launcher".to_owned()),
-            LinkEvent::Executable { .. } => said.borrow_mut().push("executable".to_owned()),
-            LinkEvent::Object { crate_name, .. } => said.borrow_mut().push(crate_name),
-            _ => {}
-        });
+        let linked = link(
+            compiled,
+            &self.warm(),
+            existing,
+            None,
+            &|event| match event {
+                LinkEvent::Base { .. } => said.borrow_mut().push("base".to_owned()),
+                LinkEvent::Launcher { .. } => said.borrow_mut().push("launcher".to_owned()),
+                LinkEvent::Executable { .. } => said.borrow_mut().push("executable".to_owned()),
+                LinkEvent::Object { crate_name, .. } => said.borrow_mut().push(crate_name),
+                _ => {}
+            },
+        );
         (
             linked.unwrap_or_else(|error| panic!("failed to {error}")),
             said.into_inner(),

@@ -8,7 +8,7 @@ use syn::{
 };
 
 /// The options that there are. `cargo-kt/src/config/option.rs` says what they are, and a test there that these are the same.
-const NAMES: [&str; 31] = [
+const NAMES: [&str; 32] = [
     "place",
     "context",
     "namespace",
@@ -18,6 +18,7 @@ const NAMES: [&str; 31] = [
     "keep",
     "body_limit",
     "image",
+    "glibc",
     "image_pull_policy",
     "image_pull_secrets",
     "replicas",

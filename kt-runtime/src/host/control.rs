@@ -7,14 +7,16 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use super::{Ended, Host, lease::Use, saved, store::StoreError, worker::millis};
+use super::{Ended, Host, HostOptions, lease::Use, saved, store::StoreError, worker::millis};
 use crate::{
     logs::LogReader,
+    sys,
     wire::{
         ObjectId, VERSION, codec,
         control::{Down, LogRequest, SetTtl, Status, SwapRequest, WorkerStatus, path},
         http::Body,
         limits,
+        platform::Platform,
         server::{Answer, Exchange},
         state::StateRequest,
         upload::{Head, REFUSED, UploadRefused, Wanted},
@@ -164,6 +166,7 @@ pub async fn status(host: &Host) -> Status {
         kt_version: VERSION.to_owned(),
         workspace: host.options.workspace.clone(),
         host_pid: std::process::id(),
+        platform: platform(&host.options),
         uptime_ms: millis(host.started.elapsed()),
         ttl_ms: millis(host.lease.ttl()),
         ttl_left_ms: millis(host.lease.left(usage)),
@@ -172,6 +175,15 @@ pub async fn status(host: &Host) -> Status {
             .good()
             .map(|good| (good.generation, good.manifest)),
         last_death: supervisor.last_death(),
+    }
+}
+
+/// What workers find here. In a pod the host itself may run on a glibc that it brought along.
+fn platform(options: &HostOptions) -> Platform {
+    let told = options.pod.as_ref().and_then(|pod| pod.glibc);
+    Platform {
+        architecture: std::env::consts::ARCH.to_owned(),
+        glibc: told.or_else(sys::process::glibc),
     }
 }
 

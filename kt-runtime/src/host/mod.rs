@@ -48,7 +48,7 @@ pub use self::{
     lock::{ServiceLock, TryLock, holds_open},
     options::{DEFAULT_TTL, HostOptions, Pod},
 };
-pub use crate::logs::LogReader;
+pub use crate::{logs::LogReader, sys::process::glibc};
 use crate::{
     sys::{self, fd},
     wire::limits,

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use crate::wire::limits;
+use crate::wire::{limits, platform::Glibc};
 
 /// How long a service lives without activity unless it is told otherwise.
 pub const DEFAULT_TTL: Duration = Duration::from_secs(600);
@@ -44,6 +44,8 @@ pub struct Pod {
     pub connection: Option<RawFd>,
     /// Where the kubelet asks by `GET /ready` whether a worker serves, on all addresses.
     pub ready_port: Option<u16>,
+    /// The image's, said where the host itself runs on another one.
+    pub glibc: Option<Glibc>,
 }
 
 impl HostOptions {
@@ -76,6 +78,7 @@ impl HostOptions {
             put("--listener-fd", pod.listener.map(|fd| fd.to_string()));
             put("--connection-fd", pod.connection.map(|fd| fd.to_string()));
             put("--ready-port", pod.ready_port.map(|port| port.to_string()));
+            put("--glibc", pod.glibc.map(|glibc| glibc.to_string()));
         }
         arguments
     }
@@ -127,6 +130,13 @@ impl HostOptions {
                 "--ready-port" => {
                     pod.get_or_insert_default().ready_port = Some(small(number()?)?);
                 }
+                "--glibc" => {
+                    let text = value.to_string_lossy();
+                    let glibc = text.parse().map_err(|()| {
+                        format!("{name} needs a version such as 2.31, not `{text}`")
+                    })?;
+                    pod.get_or_insert_default().glibc = Some(glibc);
+                }
                 _ => return Err(format!("unknown argument {name}")),
             }
         }
@@ -171,6 +181,7 @@ mod tests {
                 listener: Some(4),
                 connection: None,
                 ready_port: Some(9462),
+                glibc: Some(Glibc(2, 31)),
             }),
             ..options.clone()
         };
@@ -192,6 +203,10 @@ mod tests {
         assert_eq!(
             parse("--ttl-ms ten").unwrap_err(),
             "--ttl-ms needs a number, not `ten`"
+        );
+        assert_eq!(
+            parse("--glibc old").unwrap_err(),
+            "--glibc needs a version such as 2.31, not `old`"
         );
     }
 }

@@ -1,6 +1,7 @@
 //! Processes beyond what std offers: sessions, inherited descriptors, deaths of parents and how a child ended.
 
 use std::{
+    ffi::CStr,
     io, mem,
     os::{
         fd::{AsFd, AsRawFd, OwnedFd, RawFd},
@@ -10,6 +11,7 @@ use std::{
 };
 
 use super::fd;
+use crate::wire::platform::Glibc;
 
 /// How a child ended.
 #[derive(Debug)]
@@ -17,6 +19,13 @@ pub struct Ended {
     pub status: ExitStatus,
     /// The largest resident memory it ever had, in bytes.
     pub max_rss: u64,
+}
+
+/// The version of the glibc that this process runs on; `None` if it does not look like one.
+pub fn glibc() -> Option<Glibc> {
+    // SAFETY: it returns a string that is never freed: gnu_get_libc_version(3).
+    let text = unsafe { CStr::from_ptr(libc::gnu_get_libc_version()) };
+    text.to_str().ok()?.parse().ok()
 }
 
 /// The child will lead a session of its own (no terminal's Ctrl-C reaches it) and inherit no descriptor but the standard

@@ -3,7 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Generation, ObjectId, WorkerId, manifest::Manifest, state::StateOptions};
+use super::{
+    Generation, ObjectId, WorkerId, manifest::Manifest, platform::Platform, state::StateOptions,
+};
 
 pub mod path {
     /// `()` → [`Status`](super::Status).
@@ -39,6 +41,8 @@ pub struct Status {
     /// The root of the workspace that the service was made for, on the developer's machine.
     pub workspace: String,
     pub host_pid: u32,
+    /// What workers are started in.
+    pub platform: Platform,
     pub uptime_ms: u64,
     pub ttl_ms: u64,
     /// What is left of the TTL; all of it while a call runs.

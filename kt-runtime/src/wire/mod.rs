@@ -15,6 +15,7 @@ mod ids;
 pub mod limits;
 pub mod manifest;
 pub mod pings;
+pub mod platform;
 pub mod preamble;
 pub mod server;
 pub mod state;

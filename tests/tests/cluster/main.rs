@@ -9,6 +9,7 @@ mod connection;
 mod delta;
 mod demos;
 mod faults;
+mod glibc;
 mod launch;
 mod lifetime;
 mod logs;

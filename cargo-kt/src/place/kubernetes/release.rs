@@ -7,7 +7,7 @@
 //! If the deletion is refused, the container would be started again for ever, and its host with it. What takes least then is
 //! the first stage alone: the host removes itself and exits with 1, and the stage waits for the next `cargo kt run`.
 
-use std::{ffi::OsString, fs, process::ExitCode, time::Duration};
+use std::{ffi::OsString, fs, path::PathBuf, process::ExitCode, time::Duration};
 
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::{Api, Client, Config, api::DeleteParams};
@@ -87,7 +87,8 @@ impl Release {
                     "kt: the service has ended, and its Deployment {} could not be deleted: {why}; `cargo kt down` deletes it",
                     self.deployment
                 );
-                if let Ok(host) = std::env::current_exe() {
+                // The first stage names it so. This process's executable may be a dynamic linker that the host brought along.
+                if let Some(host) = std::env::args_os().next().map(PathBuf::from) {
                     for file in [host.with_extension("id"), host] {
                         let _ = fs::remove_file(file);
                     }

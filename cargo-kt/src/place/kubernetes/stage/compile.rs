@@ -10,7 +10,7 @@ use super::StageError;
 use crate::{build::Toolchain, place::Dirs};
 
 /// The program's files, the crate's root first.
-const SOURCES: [(&str, &str); 16] = {
+const SOURCES: [(&str, &str); 17] = {
     macro_rules! sources {
         ($($file:literal),*) => { [$(($file, include_str!(concat!("program/", $file)))),*] };
     }
@@ -20,6 +20,7 @@ const SOURCES: [(&str, &str); 16] = {
         "conversation.rs",
         "facts.rs",
         "files.rs",
+        "libraries.rs",
         "text.rs",
         "sys/mod.rs",
         "sys/library.rs",

@@ -77,8 +77,20 @@ where
             });
         }
     };
-    facts.check(host)?;
     let begun = Instant::now();
+    let other = match facts.architecture == host.architecture {
+        true => None,
+        false => Some(host.for_architecture(&facts.architecture)?),
+    };
+    let host = other.as_ref().unwrap_or(host);
+    facts.check(host)?;
+    let carrying = match facts.is_too_old_for(host) {
+        true => Some(carrying(host).await?),
+        false => None,
+    };
+    let host = carrying.as_ref().unwrap_or(host);
+    // It is larger now.
+    facts.check(host)?;
     let sent = upload(stream, host, progress).await?;
     let (upload, begun) = (begun.elapsed(), Instant::now());
     let hello = preamble::call_on(stream, Purpose::Tunnel, token);
@@ -103,6 +115,13 @@ where
         upload,
         start: begun.elapsed(),
     })
+}
+
+/// The host with its own glibc. The first time that takes as long as compressing it, and the stage is patient.
+async fn carrying(host: &HostImage) -> Result<HostImage, StageError> {
+    let host = host.clone();
+    let made = tokio::task::spawn_blocking(move || host.with_libraries()).await;
+    made.unwrap_or_else(|ended| std::panic::resume_unwind(ended.into_panic()))
 }
 
 fn welcome(verdict: Verdict) -> Result<(), StageError> {

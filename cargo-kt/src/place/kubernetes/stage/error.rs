@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use super::Glibc;
+use kt::wire::platform::Glibc;
 
 /// Why the host did not get into a pod.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +28,10 @@ pub enum StageError {
         "{} cannot be sent to a pod: {why}", path.display()
     )]
     NoHost { path: PathBuf, why: String },
+    #[error(
+        "the image's glibc is too old for kt's host, and the library {library} of this machine cannot be sent along: {why}\nuse an image with a newer glibc"
+    )]
+    NoLibrary { library: String, why: String },
     #[error(
         "the connection to the pod broke {doing}: {source}\nrun again: what has arrived is kept"
     )]
@@ -54,6 +58,16 @@ pub enum StageError {
         "the node is of the architecture {theirs} and this kt's host of {ours}\nchoose nodes of {ours} with `kubernetes.io/arch`, or run kt on a machine of {theirs}"
     )]
     OtherMachine { theirs: String, ours: String },
+    #[error(
+        "the pod needs a host for {target}, this kt's own is for {ours}, and {} is not there\n\
+         put a cargo-kt of the same version there that was built for it: in kt's sources, `cargo build --release --package cargo-kt --target {target}` \
+         with a C compiler for it, or `cargo zigbuild` with the same arguments", path.display()
+    )]
+    NoHostFor {
+        path: PathBuf,
+        target: String,
+        ours: String,
+    },
     #[error("the image is made for {theirs} and its node is {ours}\nuse an image for {ours}")]
     OtherImage { theirs: String, ours: String },
     #[error(
@@ -61,13 +75,9 @@ pub enum StageError {
     )]
     NoGlibc { musl: bool },
     #[error(
-        "the image has glibc {found} and {what} needs {needed}\nuse an image with glibc {needed} or newer, or link {what} against an older glibc"
+        "the image has glibc {found}, and Rust's standard library needs {needed}\nuse an image with glibc {needed} or newer"
     )]
-    OldGlibc {
-        found: Glibc,
-        needed: Glibc,
-        what: String,
-    },
+    OldGlibc { found: Glibc, needed: Glibc },
     #[error(
         "files in the pod's data volume cannot be executed: it is mounted noexec\nuse another kind of volume for it than this cluster's emptyDir"
     )]

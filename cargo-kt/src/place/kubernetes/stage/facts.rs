@@ -1,20 +1,11 @@
 //! What the first stage says of its image, and whether a host can live there.
 
-use std::fmt;
+use kt::wire::platform::Glibc;
 
 use super::{HostImage, StageError};
 
-/// A version of glibc, such as 2.36.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
-)]
-pub struct Glibc(pub u32, pub u32);
-
-impl fmt::Display for Glibc {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.0, self.1)
-    }
-}
+/// The oldest glibc that libstd runs on: <https://doc.rust-lang.org/rustc/platform-support.html>.
+const OLDEST: Glibc = Glibc(2, 17);
 
 /// The lines that `program/facts.rs` writes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,11 +37,7 @@ impl Facts {
         for (name, value) in text.lines().filter_map(|line| line.split_once('=')) {
             match name {
                 "arch" => facts.architecture = value.to_owned(),
-                "glibc" => {
-                    facts.glibc = value.split_once('.').and_then(|(major, minor)| {
-                        Some(Glibc(major.parse().ok()?, minor.parse().ok()?))
-                    });
-                }
+                "glibc" => facts.glibc = value.parse().ok(),
                 "loader" => facts.loaders.push(value.to_owned()),
                 "kernel" => facts.kernel = value.to_owned(),
                 "uid" => facts.user = value.parse().ok(),
@@ -64,7 +51,12 @@ impl Facts {
         facts
     }
 
-    /// Whether a host and what it is to load can run there.
+    /// Whether a host needs a newer glibc than the image has, and so has to bring one along.
+    pub fn is_too_old_for(&self, host: &HostImage) -> bool {
+        self.glibc < host.glibc
+    }
+
+    /// Whether anything of Rust can run there, and there is room for this host.
     ///
     /// # Errors
     /// What keeps it from it.
@@ -86,11 +78,10 @@ impl Facts {
                 }),
             };
         };
-        if let Some((needed, what)) = host.needs.iter().max().filter(|need| need.0 > found) {
+        if found < OLDEST {
             return Err(StageError::OldGlibc {
                 found,
-                needed: *needed,
-                what: what.clone(),
+                needed: OLDEST,
             });
         }
         if !self.executable {

@@ -7,13 +7,14 @@ use std::{
     time::SystemTime,
 };
 
+use kt::wire::platform::Glibc;
 use object::{
     LittleEndian as LE, elf,
     read::elf::{FileHeader as _, ProgramHeader as _},
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Glibc, StageError};
+use super::{StageError, libraries};
 use crate::{link::elf::dynamic, place::Dirs};
 
 /// 3 sends 7 % more, 12 takes four times as long for 4 % less, measured on cargo-kt itself.
@@ -21,7 +22,15 @@ const LEVEL: i32 = 6;
 /// How many executables' images are kept: cargo-kt is updated, and other versions may still be in use.
 const KEPT: usize = 4;
 /// Of the record; raised whenever images are made in another way.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+
+/// What travels with a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Carry {
+    Nothing,
+    /// The libraries that it runs on here.
+    Libraries,
+}
 
 /// A host that can be sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,8 +46,10 @@ pub struct HostImage {
     pub compressed: u64,
     /// As Rust names it.
     pub architecture: String,
-    /// The glibc that it needs, and what else does: the version and a name for messages.
-    pub needs: Vec<(Glibc, String)>,
+    /// The glibc that it needs; `None` if it brings its own along.
+    pub glibc: Option<Glibc>,
+    /// What it was made of.
+    executable: PathBuf,
 }
 
 impl HostImage {
@@ -56,38 +67,68 @@ impl HostImage {
     /// # Errors
     /// As [`prepare`](Self::prepare).
     pub fn of(executable: &Path, dirs: &Dirs) -> Result<Self, StageError> {
+        Self::cached(executable, &dirs.cache.join("host"), Carry::Nothing)
+    }
+
+    /// The host for another architecture: a cargo-kt that was built for it, beside this one.
+    ///
+    /// # Errors
+    /// If there is none, or as [`prepare`](Self::prepare).
+    pub fn for_architecture(&self, architecture: &str) -> Result<Self, StageError> {
+        let own = std::env::current_exe();
+        let own = own.map_err(StageError::io("find", &self.executable))?;
+        self.beside(&own, architecture)
+    }
+
+    pub(super) fn beside(&self, own: &Path, architecture: &str) -> Result<Self, StageError> {
+        let target = format!("{architecture}-unknown-linux-gnu");
+        let path = own.with_file_name(format!("cargo-kt-{target}"));
+        if !path.is_file() {
+            return Err(StageError::NoHostFor {
+                path,
+                target,
+                ours: self.architecture.clone(),
+            });
+        }
+        let folder = self.path.parent().unwrap_or(&self.path);
+        Self::cached(&path, folder, Carry::Nothing)
+    }
+
+    /// The same with the glibc that runs it here, for images with an older one.
+    ///
+    /// # Errors
+    /// If a library cannot be read, or as [`prepare`](Self::prepare).
+    pub fn with_libraries(&self) -> Result<Self, StageError> {
+        let folder = self.path.parent().unwrap_or(&self.path);
+        Self::cached(&self.executable, folder, Carry::Libraries)
+    }
+
+    fn cached(executable: &Path, folder: &Path, carry: Carry) -> Result<Self, StageError> {
         let data = fs::metadata(executable).map_err(StageError::io("look at", executable))?;
         let stamp = format!(
-            "{} {} {} {}.{}",
+            "{} {} {} {}.{} {carry:?}",
             data.dev(),
             data.ino(),
             data.size(),
             data.mtime(),
             data.mtime_nsec()
         );
-        let folder = dirs.cache.join("host");
         let stamp = blake3::hash(stamp.as_bytes()).to_hex();
         let record = folder.join(format!("{}.json", &stamp[..16]));
         if let Some(known) = Self::known(&record) {
             return Ok(known);
         }
-        fs::create_dir_all(&folder).map_err(StageError::io("create", &folder))?;
+        fs::create_dir_all(folder).map_err(StageError::io("create", folder))?;
         let content = fs::read(executable).map_err(StageError::io("read", executable))?;
-        let made = Self::make(content, &folder, executable)?;
+        let made = Self::make(content, folder, executable, carry)?;
         let text = serde_json::to_vec(&made).map_err(|error| StageError::Io {
             doing: "write",
             path: record.clone(),
             source: error.into(),
         })?;
         put(&record, &text)?;
-        prune(&folder);
+        prune(folder);
         Ok(made)
-    }
-
-    /// Says that something which the host is to load needs a glibc too.
-    pub fn also_needed_by(mut self, what: impl Into<String>, glibc: Glibc) -> Self {
-        self.needs.push((glibc, what.into()));
-        self
     }
 
     fn known(record: &Path) -> Option<Self> {
@@ -96,7 +137,12 @@ impl HostImage {
         (known.format == FORMAT && there.len() == known.compressed).then_some(known)
     }
 
-    fn make(mut content: Vec<u8>, folder: &Path, executable: &Path) -> Result<Self, StageError> {
+    fn make(
+        mut content: Vec<u8>,
+        folder: &Path,
+        executable: &Path,
+        carry: Carry,
+    ) -> Result<Self, StageError> {
         let no_host = |why: String| StageError::NoHost {
             path: executable.to_owned(),
             why,
@@ -108,14 +154,23 @@ impl HostImage {
             Ok(other) => return Err(no_host(format!("its machine is {other:?}"))),
             Err(error) => return Err(no_host(error.to_string())),
         };
+        let mut glibc = facts.glibc;
+        if carry == Carry::Libraries {
+            if architecture != std::env::consts::ARCH {
+                return Err(no_host(
+                    "the image's glibc is too old for it, and only a host of this machine's architecture can take its own along"
+                        .to_owned(),
+                ));
+            }
+            let files = libraries::of(&facts)?;
+            libraries::append(&mut content, &files);
+            glibc = None;
+        }
         let hash = blake3::hash(&content);
         let path = folder.join(format!("{}.zst", hash.to_hex()));
         let compressed = zstd::bulk::compress(&content, LEVEL)
             .map_err(StageError::io("compress", executable))?;
         put(&path, &compressed)?;
-        let needs = facts
-            .glibc
-            .map(|(major, minor)| (Glibc(major, minor), "kt's host".to_owned()));
         Ok(Self {
             format: FORMAT,
             path,
@@ -123,7 +178,8 @@ impl HostImage {
             length: content.len() as u64,
             compressed: compressed.len() as u64,
             architecture: architecture.to_owned(),
-            needs: needs.into_iter().collect(),
+            glibc,
+            executable: executable.to_owned(),
         })
     }
 }

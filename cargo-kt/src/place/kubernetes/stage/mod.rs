@@ -7,11 +7,12 @@ mod enter;
 mod error;
 mod facts;
 mod image;
+mod libraries;
 #[cfg(test)]
 mod tests;
 
 pub use compile::executable;
 pub use enter::{Entered, Uploading, enter};
 pub use error::StageError;
-pub use facts::{Facts, Glibc};
+pub use facts::Facts;
 pub use image::HostImage;

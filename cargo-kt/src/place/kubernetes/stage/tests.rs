@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::{Facts, Glibc, HostImage, StageError};
+use kt::wire::platform::Glibc;
+
+use super::{Facts, HostImage, StageError};
 
 #[path = "program/blake3.rs"]
 mod stage_blake3;
@@ -117,7 +119,7 @@ fn image() -> HostImage {
     let hash = [0_u8; 32];
     serde_json::from_value(serde_json::json!({
         "format": 1, "path": PathBuf::from("/h"), "hash": hash, "length": 1000, "compressed": 100,
-        "architecture": "x86_64", "needs": [[[2, 34], "kt's host"]],
+        "architecture": "x86_64", "glibc": [2, 34], "executable": "/e",
     }))
     .unwrap()
 }
@@ -139,11 +141,9 @@ fn facts_tell_what_keeps_a_host_from_living_there() {
     assert!(error.to_string().contains("no glibc but musl"), "{error}");
     let error = check("glibc=2.36", "glibc=none\nloader=aarch64");
     assert!(matches!(error, StageError::OtherImage { theirs, .. } if theirs == "aarch64"));
-    let error = check("glibc=2.36", "glibc=2.31");
+    let error = check("glibc=2.36", "glibc=2.12").to_string();
     assert!(
-        error
-            .to_string()
-            .contains("glibc 2.31 and kt's host needs 2.34"),
+        error.contains("glibc 2.12") && error.contains("needs 2.17"),
         "{error}"
     );
     assert!(matches!(
@@ -161,8 +161,35 @@ fn facts_tell_what_keeps_a_host_from_living_there() {
             needed: 1100
         }
     ));
+}
 
-    let needy = image().also_needed_by("libkt-app.so", Glibc(2, 38));
-    let error = facts.check(&needy).unwrap_err().to_string();
-    assert!(error.contains("libkt-app.so needs 2.38"), "{error}");
+#[test]
+fn a_host_takes_libraries_along_where_the_images_glibc_is_older_than_its_own() {
+    let too_old = |glibc: &str| Facts::parse(glibc).is_too_old_for(&image());
+    assert!(too_old("glibc=2.31\n"));
+    assert!(!too_old("glibc=2.34\n"));
+    assert!(!too_old("glibc=2.41\n"));
+}
+
+#[test]
+fn a_host_for_another_architecture_lies_beside_this_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = folder.path().join("cargo-kt");
+    let error = image().beside(&own, "aarch64").unwrap_err().to_string();
+    let expected = folder.path().join("cargo-kt-aarch64-unknown-linux-gnu");
+    assert!(
+        error.contains(expected.to_str().unwrap()) && error.contains("--target aarch64"),
+        "{error}"
+    );
+    // What lies there has to be what its name says, which the facts of the pod are compared with.
+    std::fs::copy("/proc/self/exe", &expected).unwrap();
+    let mut image = image();
+    image.path = folder.path().join("cache/host.zst");
+    let found = image.beside(&own, "aarch64").unwrap();
+    assert_eq!(found.architecture, std::env::consts::ARCH);
+    let facts = Facts::parse("arch=aarch64\nglibc=2.36\nfree=50000000000\n");
+    assert!(matches!(
+        facts.check(&found),
+        Err(StageError::OtherMachine { .. })
+    ));
 }

@@ -97,7 +97,7 @@ pub fn gather(files: &Files, problem: &[u8]) -> Facts {
 }
 
 /// Minor version of the glibc in the image, the newest that the files found speak of.
-fn glibc() -> Option<u64> {
+pub fn glibc() -> Option<u64> {
     if !sys::exists(LOADER) {
         return None;
     }

@@ -10,6 +10,8 @@ use crate::{
 
 /// `PATH_MAX`, limits.h.
 const PATH: usize = 4096;
+/// Longest name in the directory: that of a library, with its folder.
+const LONGEST: usize = 40;
 
 pub type Path = Text<PATH>;
 
@@ -23,7 +25,7 @@ impl Files {
         let mut path = Path::new();
         path.add_bytes(directory.to_bytes());
         let files = Self { directory: path };
-        (!files.name("/host.id.new").is_full()).then_some(files)
+        (files.directory.bytes().len() + LONGEST < PATH).then_some(files)
     }
 
     pub fn directory(&self) -> &CStr {
@@ -39,6 +41,13 @@ impl Files {
 
     pub fn host(&self) -> Path {
         self.name("/host")
+    }
+
+    /// Below the directory of the libraries that it brought along.
+    pub fn libraries(&self, name: &str) -> Path {
+        let mut path = self.name("/lib");
+        path.add(name);
+        path
     }
 
     /// Whether a host is there with the hash that its id names.

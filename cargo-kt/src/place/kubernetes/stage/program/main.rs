@@ -4,8 +4,10 @@
 //! ```text
 //! stage --port 9461 --data /kt/data --token /kt/secret/token -- <arguments of the host>
 //! ```
-//! It becomes `<data>/host host <arguments> --listener-fd N [--connection-fd M]`. A restarted container finds the host in
-//! its data directory. Nothing is printed but what ends it.
+//! It becomes `<data>/host host <arguments> --listener-fd N [--connection-fd M]`. Where the image's glibc is too old for it, the
+//! host has brought one along: then that one's dynamic linker is executed, `<data>/lib/ld.so --library-path <data>/lib <data>/host
+//! …`, and the host is told the image's version, `--glibc 2.N`. No variable is set, so workers know nothing of it and get the
+//! image's own libraries. A restarted container finds the host in its data directory. Nothing is printed but what ends it.
 
 #![no_std]
 #![no_main]
@@ -14,6 +16,7 @@ mod blake3;
 mod conversation;
 mod facts;
 mod files;
+mod libraries;
 mod sys;
 mod text;
 mod zstd;
@@ -140,26 +143,54 @@ fn run(arguments: &Arguments) -> Result<(), Text<512>> {
 impl Stage<'_> {
     /// Makes way for the host. Returns only if that fails: then there is none any more, and `problem` says why.
     fn become_host(&mut self, arguments: &Arguments, rest: usize, connection: Option<&Fd>) {
+        let with_libraries = match libraries::unpack(&self.files) {
+            Ok(with_libraries) => with_libraries,
+            Err(error) => {
+                self.files.remove_host();
+                self.problem = Text::of("failed to unpack the host's libraries: ").and(error);
+                return;
+            }
+        };
         let mut numbers = [Text::<16>::new(), Text::new()];
-        let mut last: [&CStr; 4] = [c""; 4];
         numbers[0].add_number(self.listener.number() as u64);
         if let Some(connection) = connection {
             numbers[1].add_number(connection.number() as u64);
             let _ = sys::keep_open(connection, true);
         }
-        last[0] = c"--listener-fd";
-        last[1] = numbers[0].c_str();
-        last[2] = c"--connection-fd";
-        last[3] = numbers[1].c_str();
-        let handed = if connection.is_some() { 4 } else { 2 };
+        let handed = [
+            c"--listener-fd",
+            numbers[0].c_str(),
+            c"--connection-fd",
+            numbers[1].c_str(),
+        ];
+        let handed = &handed[..if connection.is_some() { 4 } else { 2 }];
         let host = self.files.host();
+        let loader = self.files.libraries(libraries::LOADER);
+        let directory = self.files.libraries("");
+        let mut version = Text::<32>::of("2.");
+        version.add_number(facts::glibc().unwrap_or(0));
+        // The image's cache of libraries is of no use to another dynamic linker.
+        let before = [
+            loader.c_str(),
+            c"--inhibit-cache",
+            c"--library-path",
+            directory.c_str(),
+        ];
+        let told = [c"--glibc", version.c_str()];
+        let (program, before, told) = match with_libraries {
+            true => (loader.c_str(), &before[..], &told[..]),
+            false => (host.c_str(), &[][..], &[][..]),
+        };
         let given = (rest..).map_while(|at| arguments.get(at));
-        let all = [host.c_str(), c"host"]
-            .into_iter()
+        let all = before
+            .iter()
+            .copied()
+            .chain([host.c_str(), c"host"])
             .chain(given)
-            .chain(last.into_iter().take(handed));
+            .chain(told.iter().copied())
+            .chain(handed.iter().copied());
         self.signals.give_back();
-        let error = sys::execute(host.c_str(), all, arguments);
+        let error = sys::execute(program, all, arguments);
         if let Ok(signals) = Signals::take() {
             self.signals = signals;
         }

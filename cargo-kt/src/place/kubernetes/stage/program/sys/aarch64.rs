@@ -9,6 +9,7 @@ pub const NAME: &str = "aarch64";
 
 pub mod number {
     pub const FCNTL: usize = 25;
+    pub const MKDIRAT: usize = 34;
     pub const UNLINKAT: usize = 35;
     pub const RENAMEAT: usize = 38;
     pub const STATFS: usize = 43;

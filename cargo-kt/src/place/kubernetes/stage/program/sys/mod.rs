@@ -26,6 +26,7 @@ impl Errno {
     pub const NOT_FOUND: Self = Self(2);
     pub const AGAIN: Self = Self(11);
     pub const INTERRUPTED: Self = Self(4);
+    pub const INVALID: Self = Self(22);
 
     /// What the number means, for those that can be expected here.
     pub fn words(self) -> &'static str {
@@ -155,6 +156,17 @@ pub fn length(fd: &Fd) -> Result<usize> {
 pub fn remove(path: &CStr) -> Result<()> {
     // SAFETY: the path is a C string that outlives the call.
     unsafe { call(number::UNLINKAT, [HERE, path.as_ptr() as usize, 0, 0, 0, 0]) }.map(drop)
+}
+
+/// `mkdirat(2)`, for its owner alone. One that is there already is as good.
+pub fn make_directory(path: &CStr) -> Result<()> {
+    const EXISTS: Errno = Errno(17);
+    let arguments = [HERE, path.as_ptr() as usize, 0o700, 0, 0, 0];
+    // SAFETY: the path is a C string that outlives the call.
+    match unsafe { call(number::MKDIRAT, arguments) } {
+        Ok(_) | Err(EXISTS) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// `renameat(2)`: whoever looks sees the old file or the new one, whole.

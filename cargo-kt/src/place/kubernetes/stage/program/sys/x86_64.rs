@@ -29,6 +29,7 @@ pub mod number {
     pub const CLOCK_GETTIME: usize = 228;
     pub const EXIT_GROUP: usize = 231;
     pub const OPENAT: usize = 257;
+    pub const MKDIRAT: usize = 258;
     pub const UNLINKAT: usize = 263;
     pub const RENAMEAT: usize = 264;
     pub const FACCESSAT: usize = 269;

@@ -1,0 +1,216 @@
+//! zig as the C compiler of build scripts: this executable under another name, which cleans up what clang would be told.
+//!
+//! The variables that name it are the `cc` crate's (<https://docs.rs/cc>, "External configuration via environment variables"),
+//! and cargo runs the build scripts again that have said that they look at them. Only C: zig's C++ has another standard library than
+//! the one that build scripts ask for.
+
+use std::{
+    ffi::OsString,
+    fs,
+    os::unix::process::CommandExt as _,
+    process::{Command, ExitCode},
+};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+
+use super::{Glibc, GlibcError, Memory, Zig, zig::triple};
+use crate::plan::Surroundings;
+
+/// The symbolic link's name.
+const NAME: &str = "kt-zig-cc";
+/// What the compiler is, beside it.
+const SETTINGS: &str = "kt-zig-cc.json";
+
+/// A C compiler for a glibc, at a path of its own.
+#[derive(Debug, Clone)]
+pub struct CCompiler {
+    path: Utf8PathBuf,
+    settings: Settings,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Settings {
+    /// As Rust names it.
+    target: String,
+    zig: Utf8PathBuf,
+    /// As zig names it, with the glibc's version.
+    triple: String,
+    /// zig's own, where headers and objects of glibc are found again.
+    cache: Utf8PathBuf,
+    /// Where build scripts of the target write; what runs while building is compiled for this machine.
+    outputs: Utf8PathBuf,
+}
+
+impl CCompiler {
+    /// Has all C code of build scripts below `warm` compiled for a glibc from now on. `executable` is this one, and cargo's files
+    /// for the target lie below `outputs`; zig's own go below `cache`.
+    ///
+    /// # Errors
+    /// If there is no zig, or something cannot be written.
+    pub fn introduce(
+        warm: &Utf8Path,
+        (target, glibc): (&str, Glibc),
+        outputs: &Utf8Path,
+        cache: &Utf8Path,
+        surroundings: &Surroundings,
+    ) -> Result<(), GlibcError> {
+        let settings = Settings {
+            target: target.to_owned(),
+            zig: Zig::find(&surroundings.environment)?.program,
+            triple: triple(target, glibc)?,
+            cache: cache.join("zig"),
+            outputs: outputs.to_owned(),
+        };
+        let folder = folder(warm, target, glibc);
+        fs::create_dir_all(&folder).map_err(GlibcError::io("create", &folder))?;
+        let file = folder.join(SETTINGS);
+        let text = serde_json::to_vec(&settings).map_err(|error| GlibcError::Io {
+            action: "write",
+            path: file.clone(),
+            source: error.into(),
+        })?;
+        fs::write(&file, text).map_err(GlibcError::io("write", &file))?;
+        let path = folder.join(NAME);
+        let _ = fs::remove_file(&path);
+        std::os::unix::fs::symlink(&surroundings.executable, &path)
+            .map_err(GlibcError::io("write", &path))?;
+        let mut memory = Memory::read(warm);
+        memory.c.insert(target.to_owned(), glibc);
+        memory.write();
+        Ok(())
+    }
+
+    /// Those that were introduced, one for each target, as far as they still are what they were: without one, this machine's own
+    /// compiles for this machine.
+    pub fn all(warm: &Utf8Path) -> Vec<Self> {
+        let known = |(target, glibc): (String, Glibc)| {
+            let path = folder(warm, &target, glibc).join(NAME);
+            let settings = fs::read(path.with_file_name(SETTINGS)).ok()?;
+            let settings: Settings = serde_json::from_slice(&settings).ok()?;
+            // Follows the link.
+            (path.is_file() && settings.zig.is_file()).then_some(Self { path, settings })
+        };
+        Memory::read(warm).c.into_iter().filter_map(known).collect()
+    }
+
+    /// The variables that have build scripts use it.
+    pub fn variables(&self) -> Vec<(OsString, OsString)> {
+        let target = self.settings.target.replace('-', "_");
+        vec![(format!("CC_{target}").into(), self.path.as_str().into())]
+    }
+}
+
+/// One for each version: the compiler's path is what tells cargo that something has changed.
+fn folder(warm: &Utf8Path, target: &str, glibc: Glibc) -> Utf8PathBuf {
+    warm.join(format!("zig-{target}-{glibc}"))
+}
+
+/// Acts as the C compiler if that is how this process was called. Returns only if it could not.
+pub fn multi_call() -> Option<ExitCode> {
+    let mut arguments = std::env::args_os();
+    let name = Utf8PathBuf::from(arguments.next()?.into_string().ok()?);
+    if name.file_name() != Some(NAME) {
+        return None;
+    }
+    let mut command = match command(&name, std::env::var_os("OUT_DIR"), arguments.collect()) {
+        Ok(command) => command,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return Some(ExitCode::FAILURE);
+        }
+    };
+    let error = command.exec();
+    eprintln!("error: failed to run {:?}: {error}", command.get_program());
+    Some(ExitCode::FAILURE)
+}
+
+fn command(
+    name: &Utf8Path,
+    out_dir: Option<OsString>,
+    arguments: Vec<OsString>,
+) -> Result<Command, GlibcError> {
+    let file = name.with_file_name(SETTINGS);
+    let text = fs::read(&file).map_err(GlibcError::io("read", &file))?;
+    let settings: Settings = serde_json::from_slice(&text).map_err(|error| GlibcError::Io {
+        action: "read",
+        path: file,
+        source: error.into(),
+    })?;
+    let for_target =
+        out_dir.is_none_or(|out_dir| std::path::Path::new(&out_dir).starts_with(&settings.outputs));
+    if !for_target {
+        let mut command = Command::new("cc");
+        command.args(arguments);
+        return Ok(command);
+    }
+    let mut command = Command::new(&settings.zig);
+    command
+        // Without optimization zig checks for undefined behaviour, with a library of its own.
+        .args(["cc", "-target", &settings.triple, "-fno-sanitize=undefined"])
+        .args(without_target(arguments))
+        .env("ZIG_GLOBAL_CACHE_DIR", &settings.cache)
+        .env("ZIG_LOCAL_CACHE_DIR", &settings.cache);
+    Ok(command)
+}
+
+/// What is said to clang, without its own name of the target, which zig does not know.
+fn without_target(arguments: Vec<OsString>) -> Vec<OsString> {
+    let mut kept = Vec::new();
+    let mut rest = arguments.into_iter();
+    while let Some(argument) = rest.next() {
+        if argument == "-target" || argument == "--target" {
+            rest.next();
+        } else if !argument.to_string_lossy().starts_with("--target=") {
+            kept.push(argument);
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(command: &Command) -> String {
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        words
+            .map(|word| word.to_string_lossy())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    #[test]
+    fn code_of_the_target_is_compiled_by_zig_and_code_that_runs_while_building_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = Utf8Path::from_path(folder.path()).unwrap().join(NAME);
+        let settings = Settings {
+            target: "x86_64-unknown-linux-gnu".into(),
+            zig: "/opt/zig".into(),
+            triple: "x86_64-linux-gnu.2.31".into(),
+            cache: "/cache".into(),
+            outputs: "/t/kt/x86_64-unknown-linux-gnu".into(),
+        };
+        fs::write(
+            name.with_file_name(SETTINGS),
+            serde_json::to_vec(&settings).unwrap(),
+        )
+        .unwrap();
+        let arguments = || -> Vec<OsString> {
+            ["-O2", "--target=x86_64-unknown-linux-gnu", "-c", "a.c"]
+                .map(OsString::from)
+                .into()
+        };
+        let of = |out_dir: Option<&str>| {
+            told(&command(&name, out_dir.map(OsString::from), arguments()).unwrap())
+        };
+        let zig = "/opt/zig cc -target x86_64-linux-gnu.2.31 -fno-sanitize=undefined -O2 -c a.c";
+        assert_eq!(
+            of(Some("/t/kt/x86_64-unknown-linux-gnu/debug/build/a/out")),
+            zig
+        );
+        assert_eq!(of(None), zig);
+        let plain = "cc -O2 --target=x86_64-unknown-linux-gnu -c a.c";
+        assert_eq!(of(Some("/t/kt/debug/build/a/out")), plain);
+    }
+}

@@ -1,0 +1,118 @@
+//! The libraries that a host takes along to an image whose glibc is too old for it: those that this very process runs on, and so
+//! what the host was linked for. `program/libraries.rs` unpacks them, and says where in the host they lie.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use super::StageError;
+use crate::link::elf::{Dynamic, dynamic};
+
+/// As in `program/libraries.rs`.
+const MAGIC: &[u8; 8] = b"KT-LIBS1";
+const NAME: usize = 32;
+/// The dynamic linker's name there.
+const LOADER: &str = "ld.so";
+
+/// The libraries that `host` needs, and those that they need, each by its name and with its content.
+///
+/// # Errors
+/// If one is not mapped into this process, or cannot be read.
+pub fn of(host: &Dynamic) -> Result<Vec<(String, Vec<u8>)>, StageError> {
+    let maps = Path::new("/proc/self/maps");
+    let text = fs::read_to_string(maps).map_err(StageError::io("read", maps))?;
+    let mapped = mapped(&text);
+    let mut wanted = host.needed.clone();
+    let mut found: Vec<(String, Vec<u8>)> = Vec::new();
+    let mut loader = false;
+    while let Some(soname) = wanted.pop() {
+        let is_loader = soname.starts_with("ld-linux");
+        let name = if is_loader { LOADER } else { &soname };
+        if found.iter().any(|(known, _)| known == name) {
+            continue;
+        }
+        let no_library = |why: &str| StageError::NoLibrary {
+            library: soname.clone(),
+            why: why.to_owned(),
+        };
+        let path = mapped.get(soname.as_str());
+        let path = path.ok_or_else(|| no_library("it is not loaded by this process"))?;
+        if name.len() >= NAME {
+            return Err(no_library("its name is too long"));
+        }
+        let content = fs::read(path).map_err(StageError::io("read", path))?;
+        let facts = dynamic(&content).map_err(|error| no_library(&error.to_string()))?;
+        wanted.extend(facts.needed);
+        loader |= is_loader;
+        found.push((name.to_owned(), content));
+    }
+    // libc needs it, so only a static host comes here.
+    if !loader {
+        return Err(StageError::NoLibrary {
+            library: "ld-linux".to_owned(),
+            why: "nothing that the host needs names it".to_owned(),
+        });
+    }
+    Ok(found)
+}
+
+/// Files by name, of lines such as `7f… r-xp 00000000 08:01 42  /lib/x86_64-linux-gnu/libc.so.6`: `proc_pid_maps(5)`.
+fn mapped(maps: &str) -> BTreeMap<&str, PathBuf> {
+    let paths = maps.lines().filter_map(|line| {
+        let path = &line[line.find('/')?..];
+        Some((path.rsplit('/').next()?, PathBuf::from(path)))
+    });
+    paths.collect()
+}
+
+/// Puts them behind a host.
+pub fn append(host: &mut Vec<u8>, files: &[(String, Vec<u8>)]) {
+    let mut entries = Vec::new();
+    for (name, content) in files {
+        let mut field = [0; NAME];
+        field[..name.len()].copy_from_slice(name.as_bytes());
+        entries.extend(field);
+        entries.extend((host.len() as u64).to_le_bytes());
+        entries.extend((content.len() as u64).to_le_bytes());
+        host.extend(content);
+    }
+    host.extend(entries);
+    host.extend((files.len() as u64).to_le_bytes());
+    host.extend(MAGIC);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_libraries_of_this_process_are_found_with_their_dynamic_linker() {
+        let own = fs::read("/proc/self/exe").unwrap();
+        let files = of(&dynamic(&own).unwrap()).unwrap();
+        let names: Vec<_> = files.iter().map(|(name, _)| name.as_str()).collect();
+        assert!(
+            names.contains(&"libc.so.6") && names.contains(&LOADER),
+            "{names:?}"
+        );
+        for (name, content) in &files {
+            assert!(content.starts_with(b"\x7fELF"), "{name}");
+        }
+    }
+
+    #[test]
+    fn maps_are_read_by_the_names_of_files() {
+        let maps = "\
+7f1 r--p 00000000 08:01 42                         /lib/x86_64-linux-gnu/libc.so.6
+7f2 rw-p 00000000 00:00 0
+7ff r-xp 00000000 00:00 0                          [vdso]
+7f3 r--p 00000000 08:01 43                         /opt/a b/libm.so.6
+";
+        let expected = [
+            ("libc.so.6", "/lib/x86_64-linux-gnu/libc.so.6".into()),
+            ("libm.so.6", "/opt/a b/libm.so.6".into()),
+        ];
+        assert_eq!(mapped(maps), BTreeMap::from(expected));
+    }
+}

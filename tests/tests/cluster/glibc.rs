@@ -1,0 +1,174 @@
+//! Images whose glibc is older than what this machine links for.
+
+use std::env;
+
+use tests::{
+    Fixture, Project,
+    cluster::{Namespace, image},
+};
+
+/// A project in an image with an older glibc. zig is the one that `cluster env` tells, or that of PATH.
+fn project(namespace: &Namespace, fixture: Fixture) -> Project {
+    let mut project = namespace.project(fixture, &image::old_glibc());
+    if let Ok(zig) = env::var("KT_TEST_ZIG") {
+        project.environment("KT_ZIG", zig);
+    }
+    project
+}
+
+/// Has the remote function say which glibc it runs on, and what a dynamic linker was told.
+fn ask_for_glibc(project: &Project) {
+    project.edit(
+        "src/main.rs",
+        "    format!(\"hello {name}, visit {visit}\")",
+        "    format!(\"{name}, visit {visit}, glibc {}, {:?}\", glibc(), std::env::var(\"LD_LIBRARY_PATH\"))",
+    );
+    project.append(
+        "src/main.rs",
+        "
+fn glibc() -> String {
+    unsafe extern \"C\" {
+        fn gnu_get_libc_version() -> *const std::ffi::c_char;
+    }
+    // SAFETY: gnu_get_libc_version(3) returns a string that is never freed.
+    unsafe { std::ffi::CStr::from_ptr(gnu_get_libc_version()) }.to_string_lossy().into_owned()
+}
+",
+    );
+}
+
+#[test]
+#[ignore = "needs a cluster: see the module's documentation"]
+fn objects_are_linked_for_the_images_glibc_and_the_worker_runs_on_it() {
+    let namespace = Namespace::new();
+    let project = project(&namespace, Fixture::ONE);
+    ask_for_glibc(&project);
+    let first = project.run().success();
+    // The host's own libraries, which are newer, are nobody else's.
+    assert_eq!(
+        first.stdout, "Alice, visit 1, glibc 2.31, Err(NotPresent)\n",
+        "{first:?}"
+    );
+    let linked_again = |output: &tests::Output| output.stderr.contains("for glibc 2.31 of");
+    assert!(linked_again(&first), "{first:?}");
+
+    // The next edits and the next service are linked right at once.
+    project.edit("src/main.rs", "{name}, visit", "Bob, {name}, visit");
+    let second = project.run().success();
+    assert!(
+        second.stdout.starts_with("Bob, Alice, visit 2"),
+        "{second:?}"
+    );
+    assert!(!linked_again(&second), "{second:?}");
+    let services = project.services();
+    let name = services[0]["name"].as_str().expect("a service has a name");
+    project.kt(["down", name]).success();
+    let third = project.run().success();
+    assert!(third.stdout.starts_with("Bob, Alice, visit 1"), "{third:?}");
+    assert!(!linked_again(&third), "{third:?}");
+    // On this machine they run too.
+    let here = project.kt(["run", "--place", "local"]).success();
+    assert!(here.stdout.starts_with("Bob, Alice, visit 1"), "{here:?}");
+}
+
+#[test]
+#[ignore = "needs a cluster: see the module's documentation"]
+fn a_version_that_is_said_by_hand_and_too_new_is_refused_before_anything_is_sent() {
+    let namespace = Namespace::new();
+    let project = project(&namespace, Fixture::ONE);
+    let refused = project.kt(["run", "--glibc", "2.35"]);
+    assert!(!refused.status.success(), "{refused:?}");
+    assert!(
+        refused.stderr.contains("2.31: nothing was sent to it"),
+        "{refused:?}"
+    );
+    assert!(!refused.stderr.contains("Shipping"), "{refused:?}");
+    project.kt(["run", "--glibc", "2.31"]).success();
+}
+
+#[test]
+#[ignore = "needs a cluster: see the module's documentation"]
+fn without_zig_the_person_is_told_what_to_install_and_no_worker_is_started() {
+    let namespace = Namespace::new();
+    let mut project = project(&namespace, Fixture::ONE);
+    project.environment("KT_ZIG", "/nowhere/zig");
+    let refused = project.run();
+    assert!(!refused.status.success(), "{refused:?}");
+    assert!(refused.stderr.contains("pip install"), "{refused:?}");
+    assert!(!refused.stderr.contains("Shipping"), "{refused:?}");
+    let services = project.services();
+    assert!(services[0]["worker"].is_null(), "{services:#?}");
+}
+
+#[test]
+#[ignore = "needs a cluster: see the module's documentation"]
+fn c_code_that_calls_what_the_image_lacks_is_compiled_for_it() {
+    let namespace = Namespace::new();
+    let project = project(&namespace, Fixture::TEN);
+    // As headers of every glibc do: what is new is used where it is there. arc4random came with 2.36.
+    project.edit(
+        "checksum/csrc/checksum.c",
+        "uint32_t checksum_version(void) { return CHECKSUM_VERSION; }",
+        "#include <stdlib.h>
+#if __GLIBC_PREREQ(2, 36)
+uint32_t checksum_version(void) { return arc4random() ? 36 : 37; }
+#else
+uint32_t checksum_version(void) { return __GLIBC_MINOR__; }
+#endif",
+    );
+    let output = project.run().success();
+    assert!(
+        output.stdout.contains("C v31, call 1, 11e60398"),
+        "{output:?}"
+    );
+    assert!(
+        output.stderr.contains("the C code of build scripts")
+            && output.stderr.contains("arc4random"),
+        "{output:?}"
+    );
+    // It stays so: neither the next run nor one on this machine compiles it again.
+    let again = project.run().success();
+    assert!(again.stdout.contains("C v31, call 2"), "{again:?}");
+    let here = project.kt(["run", "--place", "local"]).success();
+    assert!(here.stdout.contains("C v31, call 1"), "{here:?}");
+    for output in [again, here] {
+        assert!(!output.stderr.contains("Compiling"), "{output:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs a cluster: see the module's documentation"]
+fn a_host_with_its_own_glibc_ends_its_service_and_comes_back_after_a_restart() {
+    let namespace = Namespace::new();
+    let project = project(&namespace, Fixture::ONE);
+    let before = project.read("src/main.rs");
+    project.run().success();
+    let restarts = || {
+        let pods = namespace.get(&["pods"]);
+        pods[0]["status"]["containerStatuses"][0]["restartCount"].as_u64()
+    };
+    assert_eq!(restarts(), Some(0));
+    // There is no shell in the image: the function itself ends the container's first process, and with it its own.
+    project.edit(
+        "src/main.rs",
+        "    let visit = ",
+        "    unsafe extern \"C\" {
+        safe fn kill(process: i32, signal: i32) -> i32;
+    }
+    kill(1, 15);
+    let visit = ",
+    );
+    let _cut_off = project.run();
+    namespace.wait_for("restart", || (restarts() == Some(1)).then_some(()));
+    project.write("src/main.rs", &before);
+    let again = project.run().success();
+    assert!(again.stdout.starts_with("hello Alice"), "{again:?}");
+    let services = project.services();
+    let name = services[0]["name"].as_str().expect("a service has a name");
+    project.kt(["down", name]).success();
+
+    project.kt(["run", "--inactivity-ttl", "2s"]).success();
+    namespace.wait_for("end of the service", || {
+        namespace.ours().is_empty().then_some(())
+    });
+}

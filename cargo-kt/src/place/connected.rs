@@ -102,7 +102,7 @@ pub async fn at(
 ) -> Result<Option<Connected>, PlaceError> {
     let connecting = async {
         let stream = UnixStream::connect(socket).await?;
-        Ok(greet(stream, b"").await?)
+        greet(stream, b"").await
     };
     let (stream, verdict) = match timeout(patience, connecting).await {
         Ok(Ok(answered)) => answered,

@@ -39,6 +39,8 @@ pub enum KubernetesError {
     Token { service: String, why: String },
     #[error("no connection to service `{service}`: {why}")]
     Tunnel { service: String, why: String },
+    #[error("the pod of {service} cannot take the host: {why}")]
+    Unfit { service: String, why: String },
     #[error("failed to write to {path}: {source}")]
     Write { path: String, source: io::Error },
     #[error("a {what} of service `{name}` was still there after {} s\nhelp: `kubectl describe` it to see what holds it", after.as_secs())]

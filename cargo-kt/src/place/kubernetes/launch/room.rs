@@ -58,10 +58,8 @@ impl Nodes {
             return Self::default();
         };
         let open = |node: &Node| {
-            !node
-                .spec
-                .as_ref()
-                .is_some_and(|it| it.unschedulable == Some(true))
+            let closed = node.spec.as_ref().and_then(|it| it.unschedulable);
+            closed != Some(true)
         };
         let nodes: Vec<Node> = nodes.items.into_iter().filter(open).collect();
         Self {

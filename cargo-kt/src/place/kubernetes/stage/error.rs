@@ -11,11 +11,11 @@ use kt::wire::platform::Glibc;
 #[non_exhaustive]
 pub enum StageError {
     #[error(
-        "kt has no first stage for the target `{target}`\npods can be of x86_64 or aarch64 Linux with glibc"
+        "kt has no first stage for the target `{target}`\nhelp: pods can be of x86_64 or aarch64 Linux with glibc"
     )]
     Target { target: String },
     #[error(
-        "the first stage for a pod could not be compiled for `{target}`:\n{words}\nis the target installed? `rustup target add {target}`"
+        "the first stage for a pod could not be compiled for `{target}`:\n{words}\nhelp: is the target installed? `rustup target add {target}`"
     )]
     Compile { target: String, words: String },
     #[error("failed to {doing} {}: {source}", path.display())]
@@ -33,7 +33,7 @@ pub enum StageError {
     )]
     NoLibrary { library: String, why: String },
     #[error(
-        "the connection to the pod broke {doing}: {source}\nrun again: what has arrived is kept"
+        "the connection to the pod broke {doing}: {source}\nhelp: run again: what has arrived is kept"
     )]
     Connection {
         doing: &'static str,
@@ -45,22 +45,22 @@ pub enum StageError {
         after: Duration,
     },
     #[error(
-        "the pod does not take our token: it is another service's, or its Secret was changed since it started\n`cargo kt down` ends it, and the next run starts anew"
+        "the pod does not take our token: it is another service's, or its Secret was changed since it started\nhelp: `cargo kt down` ends it, and the next run starts anew"
     )]
     Forbidden,
     #[error(
-        "the pod's host is kt {theirs} and this is kt {ours}\nend it with `cargo kt down`; its state is lost"
+        "the pod's host is kt {theirs} and this is kt {ours}\nhelp: end it with `cargo kt down`; its state is lost"
     )]
     OtherVersion { theirs: String, ours: &'static str },
     #[error("the pod says what this version of kt does not understand: {what}")]
     Unexpected { what: String },
     #[error(
-        "the node is of the architecture {theirs} and this kt's host of {ours}\nchoose nodes of {ours} with `kubernetes.io/arch`, or run kt on a machine of {theirs}"
+        "the node is of the architecture {theirs} and this kt's host of {ours}\nhelp: choose nodes of {ours} with `kubernetes.io/arch`, or run kt on a machine of {theirs}"
     )]
     OtherMachine { theirs: String, ours: String },
     #[error(
         "the pod needs a host for {target}, this kt's own is for {ours}, and {} is not there\n\
-         put a cargo-kt of the same version there that was built for it: in kt's sources, `cargo build --release --package cargo-kt --target {target}` \
+         help: put a cargo-kt of the same version there that was built for it: in kt's sources, `cargo build --release --package cargo-kt --target {target}` \
          with a C compiler for it, or `cargo zigbuild` with the same arguments", path.display()
     )]
     NoHostFor {
@@ -68,28 +68,28 @@ pub enum StageError {
         target: String,
         ours: String,
     },
-    #[error("the image is made for {theirs} and its node is {ours}\nuse an image for {ours}")]
+    #[error("the image is made for {theirs} and its node is {ours}\nhelp: use an image for {ours}")]
     OtherImage { theirs: String, ours: String },
     #[error(
-        "the image has no glibc{}, and Rust programs for `-linux-gnu` need one\nuse an image with glibc, such as debian:12-slim, ubuntu, or gcr.io/distroless/cc-debian12", if *.musl { " but musl" } else { "" }
+        "the image has no glibc{}, and Rust programs for `-linux-gnu` need one\nhelp: use an image with glibc, such as debian:12-slim, ubuntu, or gcr.io/distroless/cc-debian12", if *.musl { " but musl" } else { "" }
     )]
     NoGlibc { musl: bool },
     #[error(
-        "the image has glibc {found}, and Rust's standard library needs {needed}\nuse an image with glibc {needed} or newer"
+        "the image has glibc {found}, and Rust's standard library needs {needed}\nhelp: use an image with glibc {needed} or newer"
     )]
     OldGlibc { found: Glibc, needed: Glibc },
     #[error(
-        "files in the pod's data volume cannot be executed: it is mounted noexec\nuse another kind of volume for it than this cluster's emptyDir"
+        "files in the pod's data volume cannot be executed: it is mounted noexec\nhelp: use another kind of volume for it than this cluster's emptyDir"
     )]
     NotExecutable,
     #[error(
-        "the pod's data volume has {free} bytes left and the host alone needs {needed}\nraise its size limit, or the pod's ephemeral-storage limit"
+        "the pod's data volume has {free} bytes left and the host alone needs {needed}\nhelp: raise its size limit, or the pod's ephemeral-storage limit"
     )]
     NoSpace { free: u64, needed: u64 },
     #[error("the pod did not take the host: {words}")]
     Refused { words: String },
     #[error(
-        "the host did not start in the pod: {words}\nits container's log may tell more: `kubectl logs`"
+        "the host did not start in the pod: {words}\nhelp: its container's log may tell more: `kubectl logs`"
     )]
     HostStart { words: String },
 }

@@ -63,6 +63,10 @@ pub enum Report {
     Ready,
     /// Another process has the tunnel of this service.
     Taken,
+    /// The pod is not what a host can live in, and will not be another time.
+    Unfit {
+        why: String,
+    },
     Failed {
         why: String,
     },

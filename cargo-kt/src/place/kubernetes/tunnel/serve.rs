@@ -20,7 +20,7 @@ use tokio::{
 use super::{Report, TunnelOptions, directory, link::Link};
 use crate::place::{
     Dirs,
-    kubernetes::{Cluster, Selection, remove::remove, stage::HostImage},
+    kubernetes::{Cluster, KubernetesError, Selection, remove::remove, stage::HostImage},
 };
 
 /// How long a tunnel whose connection was lost waits for somebody who wants it.
@@ -53,6 +53,13 @@ pub async fn run(options: TunnelOptions) -> io::Result<()> {
         // Whoever started us tells why and cleans up, unless it is gone.
         if options.created && orphaned() {
             let _ = remove(&cluster, &options.workload).await;
+        }
+        if let KubernetesError::Stage(unfit) = &error
+            && !error.may_pass()
+        {
+            let why = unfit.to_string();
+            report(&Report::Unfit { why });
+            return Ok(());
         }
         return Err(io::Error::other(error));
     }

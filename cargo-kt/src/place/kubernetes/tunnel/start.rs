@@ -49,6 +49,10 @@ pub async fn start(
         match serde_json::from_str(&line) {
             Ok(Report::Ready) => return Ok(true),
             Ok(Report::Taken) => return Ok(false),
+            Ok(Report::Unfit { why }) => {
+                let service = options.workload.name.clone();
+                return Err(KubernetesError::Unfit { service, why });
+            }
             Ok(Report::Failed { why }) => return Err(failed(why)),
             Ok(report) => told(report),
             Err(_) => {}

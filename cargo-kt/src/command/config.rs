@@ -10,8 +10,9 @@ use serde_json::Value;
 use super::{CommandError, options, start, terminal};
 use crate::{
     build::BuildError,
-    config::{Config, Flags},
-    plan::{self, CargoOptions, Surroundings},
+    config::{Config, Flags, PlaceKind, Service},
+    place::{kubernetes::Selection, service},
+    plan::{self, CargoOptions, Plan, Surroundings},
     terminal::{Terminal, text::table},
 };
 
@@ -28,7 +29,8 @@ pub(super) fn config(args: ConfigArgs) -> ExitCode {
     start(terminal, async {
         let surroundings = Surroundings::current().map_err(BuildError::from)?;
         let plan = plan::plan(&args.cargo, &surroundings).map_err(BuildError::from)?;
-        let config = options::resolve(&args.options, &plan, &surroundings)?;
+        let mut config = options::resolve(&args.options, &plan, &surroundings)?;
+        fill(&mut config, &plan);
         if args.cargo.wants_json() {
             return Ok(json(&config, terminal));
         }
@@ -41,6 +43,36 @@ pub(super) fn config(args: ConfigArgs) -> ExitCode {
             _ => Ok(ExitCode::SUCCESS),
         }
     })
+}
+
+/// What an option that is set nowhere comes to: it depends on the program and the kubeconfig.
+fn fill(config: &mut Config, plan: &Plan) {
+    let mut known = vec![(
+        "name",
+        service::name(&service::user(), &plan.program.name),
+        "the user and the program",
+    )];
+    let Service {
+        context, namespace, ..
+    } = &config.service;
+    let selection = Selection {
+        context: context.clone(),
+        namespace: namespace.clone(),
+    };
+    // Without a kubeconfig it stays open, as long as nobody wants a pod.
+    if config.service.place == PlaceKind::Kubernetes
+        && let Ok(identity) = selection.identify()
+    {
+        known.push(("context", identity.context, "the kubeconfig"));
+        known.push(("namespace", identity.namespace, "the kubeconfig"));
+    }
+    for (option, resolved) in &mut config.options {
+        let found = known.iter().find(|(name, ..)| *name == option.name);
+        if let (Value::Null, Some((_, value, origin))) = (&resolved.value, found) {
+            resolved.value = Value::from(&**value);
+            resolved.origin = (*origin).to_owned();
+        }
+    }
 }
 
 fn json(config: &Config, terminal: &Terminal) -> ExitCode {

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use tests::{
-    Fixture,
-    cluster::{Namespace, image},
+    Fixture, Project,
+    cluster::{Namespace, dev_kubeconfig, image},
 };
 
 #[test]
@@ -34,25 +34,45 @@ fn everything_is_owned_by_the_deployment() {
     });
 }
 
-#[test]
-#[ignore = "needs a cluster: see the module's documentation"]
-fn a_service_ends_a_second_after_its_time_at_most_and_not_before() {
+/// Runs the program once, and measures how long its service then stays.
+#[track_caller]
+fn assert_lives_for_its_time(namespace: &Namespace, project: &Project, kind: &str) {
     const TTL: Duration = Duration::from_secs(5);
-    let namespace = Namespace::new();
-    let project = namespace.project(Fixture::ONE, &image::debian());
     project.kt(["run", "--inactivity-ttl", "5s"]).success();
     let ended = Instant::now();
+    assert_eq!(namespace.get(&[kind]).len(), 1);
     namespace.wait_for("deletion", || {
-        let deployments = namespace.get(&["deployments"]);
-        let deleted = |it: &serde_json::Value| it["metadata"]["deletionTimestamp"].is_string();
-        deployments.iter().all(deleted).then_some(())
+        let workloads = namespace.get(&[kind]);
+        let over = |it: &serde_json::Value| {
+            it["metadata"]["deletionTimestamp"].is_string() || it["status"]["succeeded"] == 1
+        };
+        workloads.iter().all(over).then_some(())
     });
     let lived = ended.elapsed();
+    println!("{kind}: {lived:.1?}");
     // The last call was over a little before the program was.
     assert!(
         lived > TTL - Duration::from_secs(1) && lived < TTL + Duration::from_secs(2),
         "{lived:?}"
     );
+}
+
+#[test]
+#[ignore = "needs a cluster: see the module's documentation"]
+fn a_deployment_ends_when_its_time_is_over_and_not_before() {
+    let namespace = Namespace::new();
+    let project = namespace.project(Fixture::ONE, &image::debian());
+    assert_lives_for_its_time(&namespace, &project, "deployments");
+}
+
+#[test]
+#[ignore = "needs a cluster: see the module's documentation"]
+fn a_job_ends_when_its_time_is_over_and_not_before() {
+    let namespace = Namespace::new();
+    namespace.grant_dev("rbac-job.yaml");
+    let mut project = namespace.project(Fixture::ONE, &image::debian());
+    project.environment("KUBECONFIG", dev_kubeconfig().display());
+    assert_lives_for_its_time(&namespace, &project, "jobs");
 }
 
 #[test]

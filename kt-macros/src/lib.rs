@@ -26,16 +26,22 @@ pub fn remote(arguments: TokenStream, item: TokenStream) -> TokenStream {
     remote::attribute(arguments.into(), item.into()).into()
 }
 
-/// Options of the service that runs this program's remote functions, on its `main`:
+/// Options of the service that runs this program's remote functions: on its `main`, or on a constant of the type
+/// [`kt::Service`](https://docs.rs/kt-runtime/latest/kt/struct.Service.html) beside it.
 ///
 /// ```ignore
 /// #[kt::service(image = "debian:12-slim", cpu = "2", env = { RUST_LOG = "info" }, inactivity_ttl = "30m")]
 /// #[tokio::main]
 /// async fn main() {}
+///
+/// #[kt::service]
+/// const SERVICE: kt::Service = kt::Service::new().image("debian:12-slim").cpu("2");
 /// ```
 ///
-/// The item stays as it is. `cargo kt config` shows all options and where their values come from; the environment and the
-/// command line stand above the attribute, Cargo.toml's `[package.metadata.kt]` below it.
+/// The item stays as it is: `cargo kt` reads it in the source, before anything is compiled. It reads the file of `main`
+/// alone, and so literals alone. `cargo kt config` shows all options and where their values come from. The environment and
+/// the command line stand above the constant, the constant above the attribute on `main`, and below both are Cargo.toml's
+/// `[package.metadata.kt]` and `[workspace.metadata.kt]`.
 #[proc_macro_attribute]
 pub fn service(arguments: TokenStream, item: TokenStream) -> TokenStream {
     service::attribute(arguments.into(), item.into()).into()

@@ -16,3 +16,16 @@ pub use crate::{
     },
     wire::codec::{CodecError, Decoder, Encoder},
 };
+
+/// Whether a module is a program's root.
+pub const fn is_root(module_path: &str) -> bool {
+    let bytes = module_path.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        if bytes[at] == b':' {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}

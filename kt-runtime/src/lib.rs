@@ -11,6 +11,7 @@ mod generation;
 mod in_place_only;
 mod run;
 mod runtime;
+mod service;
 mod state;
 
 #[cfg(any(kt, feature = "host"))]
@@ -39,4 +40,5 @@ pub use error::{Death, Error, Frame, Panic, Part};
 pub use generation::Generation;
 pub use kt_macros::{remote, service, state};
 pub use run::{Phase, Run};
+pub use service::Service;
 pub use state::State;

@@ -3,15 +3,19 @@
 use std::{
     env,
     io::Write,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicU32, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
 
 use serde_json::Value;
 
-use crate::{Fixture, Project};
+use crate::{Fixture, Output, Project, redacted_text};
 
 /// How long anything in the cluster may take: a pod that ends with its grace period.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -39,22 +43,86 @@ pub mod image {
     pub fn without_glibc() -> String {
         env::var("KT_TEST_IMAGE_NOGLIBC").unwrap_or_else(|_| "kt.test/noglibc:1".to_owned())
     }
+
+    /// glibc, and an ENTRYPOINT that ends at once.
+    pub fn exits() -> String {
+        env::var("KT_TEST_IMAGE_EXITS").unwrap_or_else(|_| "kt.test/exits:12".to_owned())
+    }
+
+    /// An image in a registry that the nodes can reach; see `tests/cluster/registry`.
+    pub fn in_registry(name: &str) -> String {
+        let registry = env::var("KT_TEST_REGISTRY");
+        let registry = registry.unwrap_or_else(|_| "127.0.0.1:5000".to_owned());
+        format!("{registry}/{name}")
+    }
+}
+
+/// Held by every test but one that changes what all others see, such as a node's labels.
+static SHARED: RwLock<()> = RwLock::new(());
+
+/// Until it is dropped, no other test uses the cluster.
+pub fn alone() -> RwLockWriteGuard<'static, ()> {
+    SHARED.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The administrator's kubeconfig.
+pub fn kubeconfig() -> PathBuf {
+    env::var_os("KUBECONFIG")
+        .map(PathBuf::from)
+        .expect("`tests/cluster/cluster env` sets KUBECONFIG")
+}
+
+/// The kubeconfig of the user `dev`, who has no right until a test grants some.
+pub fn dev_kubeconfig() -> PathBuf {
+    let given = env::var_os("KT_TEST_KUBECONFIG_DEV").map(PathBuf::from);
+    given.unwrap_or_else(|| kubeconfig().with_file_name("kubeconfig-dev"))
+}
+
+/// Writes a kubeconfig that is the administrator's but for what `change` does to it.
+#[track_caller]
+pub fn kubeconfig_with(path: &Path, change: impl FnOnce(&mut Value)) {
+    let mut config = read_kubeconfig(&kubeconfig());
+    change(&mut config);
+    std::fs::write(path, config.to_string()).expect("it can be written");
+}
+
+/// A kubeconfig with everything that it refers to in it.
+#[track_caller]
+pub fn read_kubeconfig(path: &Path) -> Value {
+    let path = path.display().to_string();
+    let view = ["config", "view", "--raw", "--flatten", "--output", "json"];
+    let text = kubectl(&[&["--kubeconfig", &path][..], &view].concat());
+    serde_json::from_str(&text).expect("kubectl prints JSON")
 }
 
 /// A namespace that is deleted with all that is in it when dropped.
 pub struct Namespace {
     name: String,
+    /// Others may use the cluster meanwhile, unless this test holds [`alone`].
+    _shared: Option<RwLockReadGuard<'static, ()>>,
 }
 
 impl Namespace {
     /// A new one without any policy.
     #[track_caller]
     pub fn new() -> Self {
+        let shared = SHARED.read().unwrap_or_else(PoisonError::into_inner);
+        let mut namespace = Self::of_one_alone();
+        namespace._shared = Some(shared);
+        namespace
+    }
+
+    /// As [`new`](Self::new), for a test that has the cluster [`alone`].
+    #[track_caller]
+    pub fn of_one_alone() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("kt-test-{}-{number}", std::process::id());
         kubectl(&["create", "namespace", &name]);
-        Self { name }
+        Self {
+            name,
+            _shared: None,
+        }
     }
 
     /// A new one under Pod Security `restricted`, where every container must say its requests and limits.
@@ -128,9 +196,34 @@ impl Namespace {
     /// Applies a file's text.
     #[track_caller]
     pub fn apply_text(&self, text: &str) {
+        assert!(self.feed(&["apply"], text), "{text}");
+    }
+
+    /// Applies an object's status, which no controller keeps.
+    #[track_caller]
+    pub fn apply_status(&self, object: &Value) {
+        let how = [
+            "apply",
+            "--subresource=status",
+            "--server-side",
+            "--force-conflicts",
+        ];
+        assert!(self.feed(&how, &object.to_string()), "{object}");
+    }
+
+    /// Whether the cluster would take an object.
+    #[track_caller]
+    pub fn would_apply(&self, object: &Value) -> bool {
+        self.feed(&["apply", "--dry-run=server"], &object.to_string())
+    }
+
+    /// `kubectl … --filename -` with this text.
+    #[track_caller]
+    fn feed(&self, arguments: &[&str], text: &str) -> bool {
         let mut command = command();
-        command.args(["--namespace", &self.name, "apply", "--filename", "-"]);
+        command.args(["--namespace", &self.name]).args(arguments);
         let mut child = command
+            .args(["--filename", "-"])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()
@@ -138,7 +231,34 @@ impl Namespace {
         let mut stdin = child.stdin.take().expect("it is piped");
         stdin.write_all(text.as_bytes()).expect("kubectl reads");
         drop(stdin);
-        assert!(child.wait().expect("it is our child").success(), "{text}");
+        child.wait().expect("it is our child").success()
+    }
+
+    /// Lets the user `dev` do what a file of the documentation says.
+    #[track_caller]
+    pub fn grant_dev(&self, file: &str) {
+        let path = crate::checkout().join("docs").join(file);
+        let role = std::fs::read_to_string(&path).expect(file);
+        self.apply_text(&role);
+        let binding = ["create", "rolebinding", "dev"];
+        self.kubectl(&[&binding[..], &["--role=cargo-kt", "--user=dev"]].concat());
+    }
+
+    /// Runs `assert` with what a command said from its error on, less what differs from run to run.
+    #[track_caller]
+    pub fn redacted(&self, project: &Project, output: &Output, assert: impl FnOnce(&str)) {
+        let server = server(&kubeconfig());
+        let filters = [
+            (&*self.name, "[NAMESPACE]"),
+            (&*server, "[SERVER]"),
+            (
+                r"\b(tester-[a-z]+)-[0-9a-z]{8,10}-([bcdf-hj-np-tv-xz0-9]{5}\b)?",
+                "$1-[POD]",
+            ),
+            (r"\b(tester-[a-z]+)-[bcdf-hj-np-tv-xz0-9]{5}\b", "$1-[POD]"),
+            (r"\b[0-9a-f]{8}-[0-9a-f-]{27}\b", "[UID]"),
+        ];
+        redacted_text(project, output.error(), &filters, assert);
     }
 
     /// The objects here that are ours, as `kind/name`.
@@ -185,6 +305,18 @@ impl Drop for Namespace {
     }
 }
 
+/// The API server's address in a kubeconfig's current context.
+fn server(kubeconfig: &Path) -> String {
+    let mut command = command();
+    command.arg("--kubeconfig").arg(kubeconfig);
+    command.args(["config", "view", "--minify", "--output"]);
+    let output = command
+        .arg("jsonpath={.clusters[0].cluster.server}")
+        .output();
+    let output = output.expect("kubectl runs");
+    String::from_utf8(output.stdout).expect("kubectl prints text")
+}
+
 /// `kubectl` as administrator; its output.
 #[track_caller]
 pub fn kubectl(arguments: &[&str]) -> String {
@@ -200,4 +332,14 @@ pub fn kubectl(arguments: &[&str]) -> String {
 
 fn command() -> Command {
     Command::new(env::var("KUBECTL").unwrap_or_else(|_| "kubectl".to_owned()))
+}
+
+/// Compares what a command in a cluster said from its error on with a snapshot.
+#[macro_export]
+macro_rules! assert_error {
+    ($name:expr, $namespace:expr, $project:expr, $output:expr) => {
+        $namespace.redacted(&$project, &$output, |text| {
+            ::insta::assert_snapshot!($name, text)
+        })
+    };
 }

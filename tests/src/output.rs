@@ -57,6 +57,13 @@ impl Output {
         self
     }
 
+    /// Stderr from the line of the error on.
+    #[track_caller]
+    pub fn error(&self) -> &str {
+        let start = self.stderr.find("error: ");
+        &self.stderr[start.unwrap_or_else(|| panic!("no error on stderr of {self:?}"))..]
+    }
+
     /// The rest of the first line of stdout that begins with `start`.
     #[track_caller]
     pub fn answer(&self, start: &str) -> &str {

@@ -196,6 +196,17 @@ impl Project {
         self.kt(["ls", "--message-format", "json"]).success().json()
     }
 
+    /// Processes of this project with `word` as an argument, whoever's children they are.
+    #[track_caller]
+    pub fn background_processes(&self, word: &str) -> Vec<ServiceProcess> {
+        let all = leftovers::of(self.private()).into_iter();
+        let wanted = all.filter(|(_, command)| command.split(' ').any(|part| part == word));
+        wanted
+            .filter_map(|(pid, _)| u32::try_from(pid).ok())
+            .map(ServiceProcess::open)
+            .collect()
+    }
+
     /// Host and worker of the one service that is up.
     #[track_caller]
     pub fn processes(&self) -> (ServiceProcess, ServiceProcess) {

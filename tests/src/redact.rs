@@ -4,6 +4,16 @@ use crate::{Output, Project};
 
 /// Runs `assert` with insta's filters for times, sizes, process ids, hashes and paths.
 pub fn redacted(project: &Project, output: &Output, assert: impl FnOnce(&str)) {
+    redacted_text(project, &output.stderr, &[], assert);
+}
+
+/// As [`redacted`], for a part of an output and with more filters.
+pub fn redacted_text(
+    project: &Project,
+    text: &str,
+    filters: &[(&str, &str)],
+    assert: impl FnOnce(&str),
+) {
     let mut settings = insta::Settings::clone_current();
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
@@ -19,9 +29,10 @@ pub fn redacted(project: &Project, output: &Output, assert: impl FnOnce(&str)) {
     ] {
         settings.add_filter(pattern, replacement);
     }
-    let text = output
-        .stderr
-        .replace(&project.root().display().to_string(), "[PROJECT]");
+    for (pattern, replacement) in filters {
+        settings.add_filter(pattern, *replacement);
+    }
+    let text = text.replace(&project.root().display().to_string(), "[PROJECT]");
     let text = text.replace(&project.private().display().to_string(), "[PRIVATE]");
     let text = text.replace(&crate::checkout().display().to_string(), "[CHECKOUT]");
     settings.bind(|| assert(&text));

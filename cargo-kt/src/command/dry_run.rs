@@ -31,7 +31,13 @@ pub(super) fn print(
     let place::Wanted::Kubernetes(spec) = warm::service(&config, &surroundings, &plan)? else {
         return Err(CommandError::NothingToShow);
     };
-    let objects = kubernetes::shown(&spec).map_err(place::PlaceError::from)?;
+    let mut objects = kubernetes::shown(&spec).map_err(place::PlaceError::from)?;
+    // At a launch it is the request that says it.
+    if let Some(namespace) = &config.service.namespace {
+        for object in &mut objects {
+            object["metadata"]["namespace"] = namespace.as_str().into();
+        }
+    }
     let failed = |why: String| CommandError::Io {
         what: "write the objects".into(),
         source: io::Error::other(why),

@@ -1,10 +1,13 @@
 //! The layers of a program's options, gathered. The lowest first: the workspace's Cargo.toml, the package's, the attribute
-//! in the program, the environment, the command line.
+//! on the program's `main`, its constant of the type `kt::Service`, the environment, the command line.
+
+use camino::Utf8Path;
 
 use super::CommandError;
 use crate::{
     config::{self, Config, Flags},
     plan::{Plan, Surroundings},
+    terminal::{Terminal, text::names},
 };
 
 /// The options of a program's service.
@@ -16,14 +19,33 @@ pub(super) fn resolve(
     plan: &Plan,
     surroundings: &Surroundings,
 ) -> Result<Config, CommandError> {
+    // Short where it can be, since tables and messages have many of them; a terminal finds it either way.
+    let shown = |path: &Utf8Path| match path.strip_prefix(&surroundings.directory) {
+        Ok(below) => below.to_string(),
+        Err(_) => path.to_string(),
+    };
     let workspace = plan.workspace_root.join("Cargo.toml");
     let package = &plan.program_package().manifest;
+    let source = &plan.program.source;
+    let [attribute, constant] = config::source(source.as_std_path(), &shown(source))?;
     let layers = [
-        config::manifest(workspace.as_std_path(), "workspace")?,
-        config::manifest(package.as_std_path(), "package")?,
-        config::attribute(plan.program.source.as_std_path())?,
+        config::manifest(workspace.as_std_path(), &shown(&workspace), "workspace")?,
+        config::manifest(package.as_std_path(), &shown(package), "package")?,
+        attribute,
+        constant,
         config::environment(&surroundings.environment)?,
         flags.layer()?,
     ];
     Ok(Config::resolve(layers)?)
+}
+
+/// Says which flags were typed in vain.
+pub(super) fn warn(config: &Config, terminal: &Terminal) {
+    let flags = config.without_effect();
+    if !flags.is_empty() {
+        terminal.warning(format_args!(
+            "without effect on a service on this machine: {}\nhelp: `--place kubernetes` has a pod for them",
+            names(flags)
+        ));
+    }
 }

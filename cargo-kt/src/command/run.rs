@@ -11,6 +11,7 @@ use kt::wire::{
 
 use super::{
     CommandError,
+    clock::Clock,
     driver::{self, ConfigFile, Invocation},
     dry_run::{self, DryRun},
     keeper::Keeper,
@@ -18,11 +19,11 @@ use super::{
     warm::{Wanted, Warm, warm},
 };
 use crate::{
-    agent::{self, Symbolizer},
+    agent::{self, Agent, Symbolizer},
     build::Built,
     config, link,
     plan::{CargoOptions, Surroundings},
-    terminal::Terminal,
+    terminal::{Terminal, text},
 };
 
 #[derive(Debug, clap::Args)]
@@ -31,11 +32,12 @@ pub(super) struct RunArgs {
     pub(super) cargo: CargoOptions,
     #[command(flatten)]
     pub(super) service: ServiceArgs,
+    // As cargo has it: a flag before the first of them is ours, so a slip in one is an error.
     /// Arguments for the program
     #[arg(
         trailing_var_arg = true,
-        allow_hyphen_values = true,
-        value_name = "ARGS"
+        value_name = "ARGS",
+        help_heading = Option::<&'static str>::None
     )]
     args: Vec<OsString>,
 }
@@ -45,15 +47,15 @@ pub(super) struct RunArgs {
 pub(super) struct ServiceArgs {
     #[command(flatten)]
     pub(super) options: config::Flags,
+    /// Print what would be made in the cluster, and do nothing
+    #[arg(long, value_name = "FORM", value_enum, help_heading = config::Group::Service.title())]
+    pub(super) dry_run: Option<DryRun>,
     /// Refuse new code that would reset a state
     #[arg(long, env = "KT_KEEP_STATE")]
     keep_state: bool,
     /// How long running calls and locks may hold the migration of a state up
     #[arg(long, value_name = "DURATION", env = "KT_STATE_TIMEOUT", value_parser = config::duration::parse)]
     state_timeout: Option<Duration>,
-    /// Print what would be made in the cluster, and do nothing
-    #[arg(long, value_name = "FORM", value_enum)]
-    pub(super) dry_run: Option<DryRun>,
     /// Do not ask before state is lost
     #[arg(short, long)]
     pub(super) yes: bool,
@@ -97,6 +99,7 @@ async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCo
         swapped,
         run,
         options,
+        clock,
         ..
     } = warm;
     let program = built.plan.program.name.clone();
@@ -108,8 +111,12 @@ async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCo
     let symbolizer = folder.join(format!("agent-{}", std::process::id()));
     // A process of this number that was killed may have left one.
     let _ = std::fs::remove_file(&symbolizer);
-    let answering = agent::serve(&symbolizer, symbols(&built, &linked))
-        .map_err(io("listen for questions about addresses"))?;
+    let agent = Agent {
+        symbolizer: symbols(&built, &linked),
+        answered: answered(terminal, &clock),
+    };
+    let answering =
+        agent::serve(&symbolizer, agent).map_err(io("listen for questions about addresses"))?;
     let answering = tokio::spawn(answering);
     let here = own.as_ref().map_or(&linked, |own| &own.0);
     let (executable, objects) = match &here.driver {
@@ -170,6 +177,25 @@ async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCo
     let _ = std::fs::remove_file(&symbolizer);
     drop(config);
     Ok(driver::end_like(status))
+}
+
+/// Tells of the first answer, with how long the program took for it and how long it all took.
+fn answered(terminal: &Terminal, clock: &Clock) -> Box<dyn Fn() + Send + Sync> {
+    let (terminal, clock, started) = (terminal.clone(), clock.clone(), clock.elapsed());
+    Box::new(move || {
+        let all = clock.elapsed();
+        let took = all.saturating_sub(started);
+        terminal.status(
+            "Answered",
+            format_args!(
+                "the first call in {}, {} after the start",
+                text::duration(took),
+                text::duration(all)
+            ),
+        );
+        let message = serde_json::json!({"phase": "first answer", "seconds": took.as_secs_f64()});
+        terminal.json("kt-launch", &message);
+    })
 }
 
 /// The caller's environment, and what `cargo run` sets for its program.

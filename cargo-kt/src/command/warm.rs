@@ -44,6 +44,7 @@ pub(super) struct Warm {
     pub(super) place: place::Wanted,
     /// What the driver is told of this run.
     pub(super) run: Run,
+    pub(super) clock: Clock,
 }
 
 /// What was asked for.
@@ -63,6 +64,7 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
         terminal.warning(notice);
     }
     let options = super::options::resolve(&wanted.service.options, prepared.plan(), &surroundings)?;
+    super::options::warn(&options, terminal);
     let place = service(&options, &surroundings, prepared.plan())?;
     let toolchain = prepared.plan().toolchain.clone();
     if toolchain.is_cross() {
@@ -188,6 +190,7 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
         linked,
         driver,
         run: run(&clock, &connected, &swapped),
+        clock,
         options,
         manifest,
         files,
@@ -241,6 +244,9 @@ pub(super) fn service(
     spec.inactivity_ttl = ttl.then_some(options.service.inactivity_ttl);
     spec.body_limit = options.service.body_limit;
     spec.environment = surroundings.environment.clone();
+    let env = options.service.env.iter();
+    spec.environment
+        .extend(env.map(|(name, value)| (name.into(), value.into())));
     Ok(place::Wanted::Local(spec))
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum ConfigError {
     #[error(
-        "there is no option `{name}` ({origin}){}\nhelp: `cargo kt config` lists all of them",
+        "there is no option `{name}` ({origin}){}\nhelp: `cargo kt run --help` lists all of them",
         nearest.as_ref().map(|it| format!(": did you mean `{it}`?")).unwrap_or_default()
     )]
     Unknown {

@@ -3,7 +3,7 @@
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use serde_json::Value;
 
-use super::{ConfigError, Kind, Layer, OPTIONS, Written, value};
+use super::{ConfigError, Kind, Layer, OPTIONS, ServiceOption, Written, value};
 
 /// What was typed, by option.
 #[derive(Debug, Clone, Default)]
@@ -49,8 +49,8 @@ impl Args for Flags {
             );
             let argument = Arg::new(option.name)
                 .long(option.flag())
-                .help(option.help)
-                .help_heading("Service Options");
+                .help(help(option))
+                .help_heading(option.group.title());
             match option.kind {
                 Kind::Switch => argument
                     .num_args(0..=1)
@@ -85,9 +85,24 @@ impl FromArgMatches for Flags {
     }
 }
 
+/// What the option is for, with its default as clap writes one: clap itself must not know it, or a flag would always be set.
+fn help(option: &ServiceOption) -> String {
+    let mut help = option.help.to_owned();
+    if let Kind::Choice(all) = option.kind {
+        help = format!("{help} [possible values: {}]", all.join(", "));
+    }
+    match (option.kind, option.default) {
+        (Kind::Map | Kind::List, _) => format!("{help}; may be repeated"),
+        (Kind::Switch, _) | (_, "") => help,
+        (_, default) => format!("{help} [default: {default}]"),
+    }
+}
+
 fn placeholder(kind: Kind) -> &'static str {
     match kind {
-        Kind::Text | Kind::Choice(_) | Kind::Label => "NAME",
+        Kind::Choice(_) => "WORD",
+        Kind::Text | Kind::Label => "NAME",
+        Kind::Path => "PATH",
         Kind::Quantity => "AMOUNT",
         Kind::Number(..) | Kind::Switch => "N",
         Kind::Duration => "DURATION",

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ffi::OsString, fs, path::Path};
 
 use serde_json::Value;
 
-use super::{ConfigError, OPTIONS, value};
+use super::{ConfigError, OPTIONS, option, value};
 
 /// One option as it is written somewhere.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,16 +18,17 @@ pub struct Written {
 /// What is written in one place.
 pub type Layer = Vec<Written>;
 
-/// `[package.metadata.kt]` or `[workspace.metadata.kt]` of a Cargo.toml. A file that does not have the words is not parsed.
+/// `[package.metadata.kt]` or `[workspace.metadata.kt]` of a Cargo.toml, which messages call `shown`. A file that does not have
+/// the words is not parsed.
 ///
 /// # Errors
 /// If the file cannot be read or is no TOML.
-pub fn manifest(path: &Path, table: &str) -> Result<Layer, ConfigError> {
+pub fn manifest(path: &Path, shown: &str, table: &str) -> Result<Layer, ConfigError> {
     let text = fs::read_to_string(path).map_err(|source| ConfigError::Read {
         path: path.to_owned(),
         source,
     })?;
-    if !text.contains("metadata.kt") && !(text.contains("metadata]") && text.contains("kt")) {
+    if !text.contains("metadata") || !text.contains("kt") {
         return Ok(Layer::new());
     }
     let document: toml::Table = toml::from_str(&text).map_err(|source| ConfigError::Toml {
@@ -37,7 +38,7 @@ pub fn manifest(path: &Path, table: &str) -> Result<Layer, ConfigError> {
     let found = document
         .get(table)
         .and_then(|it| it.get("metadata")?.get("kt")?.as_table());
-    let origin = format!("{} [{table}.metadata.kt]", path.display());
+    let origin = format!("{shown} [{table}.metadata.kt]");
     let written = found.into_iter().flatten().map(|(name, value)| Written {
         name: name.clone(),
         value: serde_json::to_value(value).unwrap_or_default(),
@@ -49,9 +50,12 @@ pub fn manifest(path: &Path, table: &str) -> Result<Layer, ConfigError> {
 /// `KT_CPU` and so on.
 ///
 /// # Errors
-/// If a variable's text is not what its option takes.
+/// If a variable's text is not what its option takes, or its name is an option's but for a slip.
 pub fn environment(variables: &BTreeMap<OsString, OsString>) -> Result<Layer, ConfigError> {
     let mut layer = Layer::new();
+    for variable in variables.keys().filter_map(|it| it.to_str()) {
+        option::check_variable(variable)?;
+    }
     for option in OPTIONS {
         let variable = option.variable();
         let text = variables.get(std::ffi::OsStr::new(&variable));

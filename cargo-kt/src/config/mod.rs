@@ -2,14 +2,15 @@
 //!
 //! Knows the options and their checks; not what becomes of them.
 
-mod attribute;
+mod check;
 pub mod duration;
 mod error;
 mod flags;
 mod layer;
 mod option;
-mod quantity;
+pub mod quantity;
 mod service;
+mod source;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -18,12 +19,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-pub use attribute::attribute;
 pub use error::ConfigError;
 pub use flags::Flags;
 pub use layer::{Layer, Written, environment, manifest};
-pub use option::{Kind, OPTIONS, ServiceOption};
+pub use option::{Group, Kind, OPTIONS, ServiceOption};
 pub use service::{PlaceKind, Secret, Service, Volume, VolumeSource};
+pub use source::source;
 
 /// One option, resolved.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,6 +57,7 @@ impl Config {
         } in layers.into_iter().flatten()
         {
             let option = option::find(&name, &origin)?;
+            let value = value::read(option, value);
             value::check(option, &value, &origin)?;
             match values.get_mut(option.name) {
                 Some(before) => before.put(value, origin),
@@ -77,6 +79,23 @@ impl Config {
             .collect();
         let service = Service::of(&options)?;
         Ok(Self { options, service })
+    }
+
+    /// The flags that were typed for a pod, if there is none.
+    pub fn without_effect(&self) -> Vec<String> {
+        if self.service.place == PlaceKind::Kubernetes {
+            return Vec::new();
+        }
+        let in_vain = |option: &ServiceOption| match option.group {
+            Group::Service => ["context", "namespace"].contains(&option.name),
+            Group::Pod | Group::Cluster => option.name != "env",
+        };
+        let typed = self.options.iter().filter(|(option, resolved)| {
+            in_vain(option) && resolved.origin.ends_with(&format!("--{}", option.flag()))
+        });
+        typed
+            .map(|(option, _)| format!("--{}", option.flag()))
+            .collect()
     }
 
     /// Whether somebody has set the option.

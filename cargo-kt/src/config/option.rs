@@ -11,6 +11,8 @@ pub enum Kind {
     Text,
     /// A DNS label (RFC 1123).
     Label,
+    /// An absolute path in the pod.
+    Path,
     /// One of these.
     Choice(&'static [&'static str]),
     /// A Kubernetes quantity above zero, such as `500m` or `2Gi`.
@@ -35,9 +37,31 @@ pub enum Kind {
     Object,
 }
 
+/// What an option is about, for tables and help texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// Where the service is and how long.
+    Service,
+    /// What is in its pod. Nothing of it holds for the place `local`.
+    Pod,
+    /// Where in the cluster the pod runs, and as what.
+    Cluster,
+}
+
+impl Group {
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Service => "Service Options",
+            Self::Pod => "Pod Options (place kubernetes)",
+            Self::Cluster => "Cluster Options (place kubernetes)",
+        }
+    }
+}
+
 /// One option.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ServiceOption {
+    pub group: Group,
     /// As in Cargo.toml; `--name-so` and `KT_NAME_SO` elsewhere.
     pub name: &'static str,
     pub kind: Kind,
@@ -46,180 +70,60 @@ pub struct ServiceOption {
     pub help: &'static str,
 }
 
-const fn option(
-    name: &'static str,
-    kind: Kind,
-    default: &'static str,
-    help: &'static str,
-) -> ServiceOption {
-    ServiceOption {
-        name,
-        kind,
-        default,
-        help,
-    }
-}
-
 use Kind::{
-    Choice, Duration, Label, List, Map, Number, Object, Objects, Quantity, Switch, Text, User,
-    Version,
+    Choice, Duration, Label, List, Map, Number, Object, Objects, Path, Quantity, Switch, Text,
+    User, Version,
 };
 
+macro_rules! options {
+    ($($group:ident { $($name:literal: $kind:expr, $default:literal, $help:literal;)+ })+) => {
+        &[$($(ServiceOption {
+            group: Group::$group, name: $name, kind: $kind, default: $default, help: $help,
+        },)+)+]
+    };
+}
+
 /// Every option.
-pub const OPTIONS: &[ServiceOption] = &[
-    option(
-        "place",
-        Choice(&["local", "kubernetes"]),
-        "local",
-        "Where the service lives: local or kubernetes",
-    ),
-    option(
-        "context",
-        Text,
-        "",
-        "Context of the kubeconfig; its current one if none is said",
-    ),
-    option(
-        "namespace",
-        Label,
-        "",
-        "Namespace in the cluster; the context's if none is said",
-    ),
-    option(
-        "name",
-        Label,
-        "",
-        "Name of the service; the user's and the program's if none is said",
-    ),
-    option(
-        "inactivity_ttl",
-        Duration,
-        "10m",
-        "How long the service stays up without a call, such as 10m or 2h",
-    ),
-    option(
-        "body_limit",
-        Number(1, 1 << 40),
-        "268435456",
-        "Largest arguments or result of a call, bytes",
-    ),
-    option(
-        "launch_timeout",
-        Duration,
-        "60s",
-        "How long the pod may take to run",
-    ),
-    option(
-        "keep",
-        Switch,
-        "false",
-        "Leave what a failed launch made, to look at",
-    ),
-    option(
-        "image",
-        Text,
-        "debian:12-slim",
-        "Image of the pod: any with glibc",
-    ),
-    option(
-        "glibc",
-        Version,
-        "",
-        "Version of glibc to link for, such as 2.31; the image's if none is said",
-    ),
-    option(
-        "image_pull_policy",
-        Choice(&["Always", "IfNotPresent", "Never"]),
-        "",
-        "When the image is pulled",
-    ),
-    option(
-        "image_pull_secrets",
-        List,
-        "",
-        "Secrets with credentials for the registry",
-    ),
-    option(
-        "replicas",
-        Number(1, 1),
-        "1",
-        "Pods of the service; one, for now",
-    ),
-    option("cpu", Quantity, "1", "CPUs of the pod: request and limit"),
-    option(
-        "memory",
-        Quantity,
-        "2Gi",
-        "Memory of the pod: request and limit",
-    ),
-    option(
-        "ephemeral_storage",
-        Quantity,
-        "",
-        "Disk of the pod: request and limit",
-    ),
-    option("gpus", Number(0, 1024), "0", "GPUs of the pod"),
-    option(
-        "gpu_resource",
-        Text,
-        "nvidia.com/gpu",
-        "The cluster's name for a GPU",
-    ),
-    option("env", Map, "", "A variable of the pod's environment"),
-    option(
-        "secrets",
-        Objects,
-        "",
-        "Secrets: [{name, env: true}] for variables, [{name, mount: /path}] for files",
-    ),
-    option(
-        "volumes",
-        Objects,
-        "",
-        "Volumes: [{name, mount, claim}], or empty_dir: SIZE, or host_path: /path",
-    ),
-    option(
-        "working_dir",
-        Text,
-        "",
-        "The pod's working directory; the image's if none is said",
-    ),
-    option(
-        "user",
-        User,
-        "65532",
-        "User and group in the pod, a number; `image` for the image's own",
-    ),
-    option("node_selector", Map, "", "A label that the node must have"),
-    option(
-        "tolerations",
-        Objects,
-        "",
-        "Taints of nodes that the pod bears",
-    ),
-    option(
-        "affinity",
-        Object,
-        "",
-        "Which nodes and pods the pod likes to be near",
-    ),
-    option("priority_class", Text, "", "PriorityClass of the pod"),
-    option("runtime_class", Text, "", "RuntimeClass of the pod"),
-    option(
-        "service_account",
-        Label,
-        "",
-        "ServiceAccount of the pod; one of its own if none is said",
-    ),
-    option("labels", Map, "", "A label of the pod"),
-    option("annotations", Map, "", "An annotation of the pod"),
-    option(
-        "pod_template",
-        Object,
-        "",
-        "Whatever else the pod's template shall have",
-    ),
-];
+pub const OPTIONS: &[ServiceOption] = options! {
+    Service {
+        "place": Choice(&["local", "kubernetes"]), "local", "Where the service lives: on this machine, or in a cluster";
+        "context": Text, "", "Context of the kubeconfig [default: its current one]";
+        "namespace": Label, "", "Namespace in the cluster [default: the context's]";
+        "name": Label, "", "Name of the service [default: of the user and the program]";
+        "inactivity_ttl": Duration, "10m", "How long the service stays up without a call";
+        "launch_timeout": Duration, "60s", "How long the pod may take to run";
+        "keep": Switch, "false", "Leave what a failed launch made, to look at";
+        "body_limit": Number(1, 1 << 40), "268435456", "Largest arguments or result of a call, bytes";
+    }
+    Pod {
+        "image": Text, "debian:12-slim", "Image of the pod: any with glibc";
+        "glibc": Version, "", "Version of glibc to link for, such as 2.31 [default: the image's]";
+        "image_pull_policy": Choice(&["Always", "IfNotPresent", "Never"]), "", "When the image is pulled";
+        "image_pull_secrets": List, "", "Secrets with credentials for the registry";
+        "replicas": Number(1, 1), "1", "Pods of the service; one, for now";
+        "cpu": Quantity, "1", "CPUs of the pod, request and limit";
+        "memory": Quantity, "2Gi", "Memory of the pod, request and limit";
+        "ephemeral_storage": Quantity, "", "Disk of the pod, request and limit";
+        "gpus": Number(0, 1024), "0", "GPUs of the pod";
+        "gpu_resource": Text, "nvidia.com/gpu", "The cluster's name for a GPU";
+        "env": Map, "", "A variable of the pod's environment";
+        "secrets": Objects, "", "Secrets: [{name, env: true}] for variables, [{name, mount: /path}] for files";
+        "volumes": Objects, "", "Volumes: [{name, mount, claim}], or empty_dir: SIZE, or host_path: /path";
+        "working_dir": Path, "", "The pod's working directory [default: the image's]";
+        "user": User, "65532", "User and group in the pod, a number; `image` for the image's own";
+    }
+    Cluster {
+        "node_selector": Map, "", "A label that the node must have";
+        "tolerations": Objects, "", "Taints of nodes that the pod bears";
+        "affinity": Object, "", "Which nodes and pods the pod likes to be near";
+        "priority_class": Text, "", "PriorityClass of the pod";
+        "runtime_class": Text, "", "RuntimeClass of the pod";
+        "service_account": Label, "", "ServiceAccount of the pod [default: one of its own]";
+        "labels": Map, "", "A label of the pod";
+        "annotations": Map, "", "An annotation of the pod";
+        "pod_template": Object, "", "Whatever else the pod's template shall have";
+    }
+};
 
 impl ServiceOption {
     /// `--inactivity-ttl` without its dashes.
@@ -259,4 +163,22 @@ pub(super) fn find(name: &str, origin: &str) -> Result<&'static ServiceOption, C
         origin: origin.to_owned(),
         nearest: nearest.map(|option| option.name.to_owned()),
     })
+}
+
+/// Refuses a variable that was meant for an option. Others that begin with `KT_` may be anybody's: only a long name with at
+/// most two letters wrong is certain.
+pub(super) fn check_variable(name: &str) -> Result<(), ConfigError> {
+    let Some(wanted) = name.strip_prefix("KT_").filter(|it| it.len() > 5) else {
+        return Ok(());
+    };
+    let wanted = wanted.to_lowercase();
+    let distance = |option: &&ServiceOption| strsim::damerau_levenshtein(option.name, &wanted);
+    match OPTIONS.iter().min_by_key(distance) {
+        Some(nearest) if (1..=2).contains(&distance(&nearest)) => Err(ConfigError::Unknown {
+            name: name.to_owned(),
+            origin: "environment".to_owned(),
+            nearest: Some(nearest.variable()),
+        }),
+        _ => Ok(()),
+    }
 }

@@ -92,7 +92,7 @@ struct WrittenVolume {
 }
 
 /// The resolved options, to be taken by name.
-struct Options<'a>(&'a [(&'static ServiceOption, Resolved)]);
+pub(super) struct Options<'a>(&'a [(&'static ServiceOption, Resolved)]);
 
 impl Options<'_> {
     fn find(&self, name: &'static str) -> Option<&(&'static ServiceOption, Resolved)> {
@@ -138,7 +138,7 @@ impl Options<'_> {
         objects.into_iter().map(read).collect()
     }
 
-    fn together(&self, name: &'static str, why: String) -> ConfigError {
+    pub(super) fn together(&self, name: &'static str, why: String) -> ConfigError {
         let origin = self.find(name).map(|(_, it)| it.origin.clone());
         ConfigError::Together {
             name,
@@ -200,65 +200,6 @@ impl Service {
         service.check(&options)?;
         Ok(service)
     }
-
-    fn check(&self, options: &Options<'_>) -> Result<(), ConfigError> {
-        if self.launch_timeout.is_zero() {
-            return Err(options.together("launch_timeout", "must be more than nothing".into()));
-        }
-        if self.inactivity_ttl.is_zero() {
-            return Err(options.together("inactivity_ttl", "must be more than nothing".into()));
-        }
-        if let Some(name) = self.name.as_ref().filter(|name| name.len() > NAME) {
-            let why = format!(
-                "`{name}` has {} letters, and names of other objects are made of it: {NAME} at most",
-                name.len()
-            );
-            return Err(options.together("name", why));
-        }
-        for secret in &self.secrets {
-            match &secret.mount {
-                None if !secret.env => {
-                    let why = format!(
-                        "says nothing of what `{}` is for: `env: true`, or `mount: /path`",
-                        secret.name
-                    );
-                    return Err(options.together("secrets", why));
-                }
-                Some(mount) => check_mount(options, "secrets", mount)?,
-                None => {}
-            }
-        }
-        let mut mounts: Vec<&str> = Vec::new();
-        for volume in &self.volumes {
-            check_mount(options, "volumes", &volume.mount)?;
-            if mounts.contains(&&*volume.mount) {
-                let why = format!("mounts two volumes at {}", volume.mount);
-                return Err(options.together("volumes", why));
-            }
-            mounts.push(&volume.mount);
-        }
-        Ok(())
-    }
-}
-
-/// Longest name: `-stage` is put behind it, and a label has 63 bytes.
-const NAME: usize = 57;
-
-/// Where nothing of the user's may be mounted.
-const OURS: &str = "/kt";
-
-fn check_mount(options: &Options<'_>, name: &'static str, mount: &str) -> Result<(), ConfigError> {
-    if !mount.starts_with('/') || mount == "/" || mount.split('/').any(|part| part == "..") {
-        let why = format!("mounts something at `{mount}`, which is no absolute path");
-        return Err(options.together(name, why));
-    }
-    if mount == OURS || mount.starts_with("/kt/") {
-        return Err(options.together(
-            name,
-            format!("mounts something at `{mount}`: {OURS} is ours"),
-        ));
-    }
-    Ok(())
 }
 
 fn volumes(options: &Options<'_>) -> Result<Vec<Volume>, ConfigError> {

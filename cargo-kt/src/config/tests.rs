@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::*;
@@ -61,6 +63,21 @@ fn later_layers_stand_and_maps_grow() {
 }
 
 #[test]
+fn lists_are_replaced_and_what_is_yaml_in_a_file_is_read() {
+    let config = resolve(&[
+        ("package", "tolerations", json!([{"key": "a"}])),
+        ("attribute", "tolerations", json!("[{key: b}, {key: c}]")),
+        ("attribute", "pod_template", json!("spec: {hostname: x}")),
+    ])
+    .unwrap();
+    assert_eq!(
+        config.service.tolerations,
+        [json!({"key": "b"}), json!({"key": "c"})]
+    );
+    assert_eq!(config.service.pod_template["spec"]["hostname"], "x");
+}
+
+#[test]
 fn what_is_unknown_is_answered_with_the_nearest() {
     let error = resolve(&[("Cargo.toml", "inactivty_ttl", json!("1m"))])
         .unwrap_err()
@@ -82,14 +99,15 @@ fn values_out_of_range_say_what_the_option_takes() {
         ("memory", json!("2GB"), "an amount above zero"),
         ("replicas", json!(2), "nothing but 1 for now"),
         ("gpus", json!(-1), "a whole number from 0"),
-        ("place", json!("aws"), "local, or kubernetes"),
+        ("place", json!("aws"), "`local` or `kubernetes`"),
         ("inactivity_ttl", json!("soon"), "a time such as"),
         ("inactivity_ttl", json!("0s"), "more than nothing"),
         ("name", json!("Not a label"), "letters a-z"),
         ("name", json!("x".repeat(58)), "57 at most"),
         ("name", json!("x".repeat(64)), "up to 63"),
-        ("keep", json!("yes"), "true or false"),
+        ("keep", json!("yes"), "`true` or `false`"),
         ("user", json!("bob"), "a user's number"),
+        ("working_dir", json!("src"), "an absolute path"),
         ("secrets", json!([{"name": "db"}]), "what `db` is for"),
         (
             "secrets",
@@ -99,13 +117,55 @@ fn values_out_of_range_say_what_the_option_takes() {
         (
             "volumes",
             json!([{"name": "a", "mount": "/kt/data", "claim": "c"}]),
-            "/kt is ours",
+            "/kt is where kt itself lives",
         ),
         (
             "volumes",
             json!([{"name": "a", "mount": "data", "claim": "c"}]),
             "no absolute path",
         ),
+        (
+            "volumes",
+            json!([{"name": "a", "mount": "//kt/./data", "claim": "c"}]),
+            "/kt is where kt itself lives",
+        ),
+        (
+            "volumes",
+            json!([{"name": "a", "mount": "/", "claim": "c"}]),
+            "the whole file system",
+        ),
+        (
+            "volumes",
+            json!([{"name": "a", "mount": "/a", "claim": "c"}, {"name": "b", "mount": "/a/", "claim": "c"}]),
+            "mounts `b` at /a/, where `a` is",
+        ),
+        (
+            "volumes",
+            json!([{"name": "a", "mount": "/a", "claim": "c"}, {"name": "a", "mount": "/b", "claim": "c"}]),
+            "calls two of them `a`",
+        ),
+        (
+            "volumes",
+            json!([{"name": "kt-data", "mount": "/a", "claim": "c"}]),
+            "are ours",
+        ),
+        (
+            "volumes",
+            json!([{"name": "A", "mount": "/a", "claim": "c"}]),
+            "calls one `A`",
+        ),
+        (
+            "secrets",
+            json!([{"name": "a", "mount": "/a"}, {"name": "b", "mount": "/a"}]),
+            "mounts `b` at /a, where `a` is",
+        ),
+        (
+            "node_selector",
+            json!({"kubernetes.io/arch": "arm64"}),
+            "--target",
+        ),
+        ("env", json!({"A=B": "c"}), "no variable can have"),
+        ("affinity", json!("nodes"), "an object; YAML"),
         (
             "volumes",
             json!([{"name": "a", "mount": "/a"}]),
@@ -165,22 +225,87 @@ fn flags_and_variables_are_read_by_what_their_options_take() {
 }
 
 #[test]
+fn flags_for_a_pod_are_in_vain_where_there_is_none() {
+    let cpu = ("--cpu", "cpu", json!("2"));
+    let env = ("--env", "env", json!({"A": "b"}));
+    let package = ("Cargo.toml", "gpus", json!(1));
+    let local = resolve(&[cpu.clone(), env, package]).unwrap();
+    assert_eq!(local.without_effect(), ["--cpu"]);
+    let pod = resolve(&[("KT_PLACE", "place", json!("kubernetes")), cpu]).unwrap();
+    assert_eq!(pod.without_effect(), [""; 0]);
+}
+
+#[test]
 fn a_manifest_without_the_table_is_an_empty_layer() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("Cargo.toml");
     std::fs::write(&path, "[package]\nname = \"kt\"\n").unwrap();
-    assert_eq!(manifest(&path, "package").unwrap(), []);
+    assert_eq!(manifest(&path, "Cargo.toml", "package").unwrap(), []);
     std::fs::write(
         &path,
         "[package.metadata.kt]\ncpu = 2\nenv = { A = \"b\" }\n",
     )
     .unwrap();
-    let layer = manifest(&path, "package").unwrap();
+    let layer = manifest(&path, "Cargo.toml", "package").unwrap();
     assert_eq!(layer.len(), 2);
     assert!(
         layer[0]
             .origin
             .ends_with("Cargo.toml [package.metadata.kt]")
     );
-    assert_eq!(manifest(&path, "workspace").unwrap(), []);
+    assert_eq!(manifest(&path, "Cargo.toml", "workspace").unwrap(), []);
+}
+
+#[test]
+fn a_variable_that_is_nearly_an_options_is_a_slip() {
+    let layer = |name: &str| environment(&BTreeMap::from([(name.into(), "1".into())]));
+    let error = layer("KT_MEMROY").unwrap_err().to_string();
+    assert!(error.contains("did you mean `KT_MEMORY`?"), "{error}");
+    for other in [
+        "KT_HOME",
+        "KT_STATE_TIMEOUT",
+        "KT_GPUZ",
+        "KT_SOMETHING_ELSE",
+    ] {
+        assert_eq!(layer(other).unwrap(), [], "{other}");
+    }
+    assert_eq!(layer("KT_CPU").unwrap()[0].origin, "KT_CPU");
+}
+
+/// The tables of `docs/options.md`. After a change of the options, `KT_WRITE_DOCS=1 cargo test -p cargo-kt --lib options_page`
+/// writes them anew.
+#[test]
+fn the_options_page_says_what_the_options_are() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/options.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let mut written = page.clone();
+    for group in [Group::Service, Group::Pod, Group::Cluster] {
+        let mut table =
+            String::from("| option | takes | default | what it is |\n|---|---|---|---|\n");
+        for option in OPTIONS.iter().filter(|it| it.group == group) {
+            let default = match option.default {
+                "" => String::new(),
+                default => format!("`{default}`"),
+            };
+            let row = format!(
+                "| `{}` | {} | {default} | {} |\n",
+                option.name,
+                value::takes(option),
+                option.help
+            );
+            table.push_str(&row);
+        }
+        let (begin, end) = (
+            format!("<!-- {group:?} -->\n"),
+            format!("<!-- end of {group:?} -->"),
+        );
+        let (before, rest) = written.split_once(&begin).unwrap();
+        let (_, after) = rest.split_once(&end).unwrap();
+        written = format!("{before}{begin}{table}{end}{after}");
+    }
+    if std::env::var_os("KT_WRITE_DOCS").is_some() {
+        std::fs::write(path, &written).unwrap();
+        return;
+    }
+    assert_eq!(page, written, "docs/options.md is not of today");
 }

@@ -49,8 +49,16 @@ fn pairs(text: &str) -> Option<Value> {
 }
 
 /// YAML, of which JSON is a part.
-fn document(text: &str) -> Option<Value> {
+pub(super) fn document(text: &str) -> Option<Value> {
     serde_saphyr::from_str(text).ok()
+}
+
+/// A value as it is written in a file. What is an object in the cluster's own form may be YAML there too.
+pub(super) fn read(option: &ServiceOption, value: Value) -> Value {
+    match (&value, option.kind) {
+        (Value::String(text), Kind::Objects | Kind::Object) => document(text).unwrap_or(value),
+        _ => value,
+    }
 }
 
 /// Whether an option takes a value.
@@ -63,6 +71,7 @@ pub(super) fn check(
     let fits = match option.kind {
         Kind::Text => text.is_some_and(|text| !text.trim().is_empty()),
         Kind::Label => text.is_some_and(is_label),
+        Kind::Path => text.is_some_and(|text| text.starts_with('/')),
         Kind::Choice(all) => text.is_some_and(|text| all.contains(&text)),
         Kind::Quantity => match value {
             Value::String(text) => quantity::is_positive(text),
@@ -92,41 +101,49 @@ pub(super) fn check(
     }
 }
 
-pub(super) fn wrong(option: &'static ServiceOption, value: &Value, origin: &str) -> ConfigError {
-    let takes = match option.kind {
-        Kind::Text => "a text".to_owned(),
+/// What an option takes, in words.
+pub(super) fn takes(option: &ServiceOption) -> String {
+    let words = match option.kind {
+        Kind::Text => "a text",
+        Kind::Path => "an absolute path",
         Kind::Label => {
             "up to 63 of the letters a-z, digits and `-`, with a letter or digit at both ends"
-                .to_owned()
         }
-        Kind::Choice(all) => all.join(", or "),
-        Kind::Quantity => "an amount above zero, such as `500m`, `2` or `4Gi`".to_owned(),
-        Kind::Number(from, to) if from == to => format!("nothing but {from} for now"),
-        Kind::Number(from, to) => format!("a whole number from {from} to {to}"),
-        Kind::Switch => "true or false".to_owned(),
-        Kind::Duration => "a time such as `90s`, `10m` or `2h`".to_owned(),
-        Kind::User => "a user's number, or `image` for the image's own user".to_owned(),
-        Kind::Version => "a version of two numbers, in quotes: \"2.31\"".to_owned(),
-        Kind::Map => {
-            "names with texts, such as `{ NAME = \"text\" }`, or `NAME=text` on the command line"
-                .to_owned()
+        Kind::Choice(all) => {
+            let all: Vec<String> = all.iter().map(|it| format!("`{it}`")).collect();
+            return match &all[..] {
+                [first @ .., last] if !first.is_empty() => {
+                    format!("{} or {last}", first.join(", "))
+                }
+                _ => all.concat(),
+            };
         }
-        Kind::List => "a list of texts".to_owned(),
-        Kind::Objects => {
-            "a list of objects, as YAML or JSON or `@FILE` on the command line".to_owned()
-        }
-        Kind::Object => "an object, as YAML or JSON or `@FILE` on the command line".to_owned(),
+        Kind::Quantity => "an amount above zero, such as `500m`, `2` or `4Gi`",
+        Kind::Number(from, to) if from == to => return format!("nothing but {from} for now"),
+        Kind::Number(from, to) => return format!("a whole number from {from} to {to}"),
+        Kind::Switch => "`true` or `false`",
+        Kind::Duration => "a time such as `90s`, `10m` or `1h30m`",
+        Kind::User => "a user's number, or `image` for the image's own user",
+        Kind::Version => "a version of two numbers, in quotes: `\"2.31\"`",
+        Kind::Map => "names with texts: `{ NAME = \"text\" }`; `NAME=text` as flag or variable",
+        Kind::List => "a list of texts: `[\"one\", \"two\"]`; `one,two` as flag or variable",
+        Kind::Objects => "a list of objects; YAML, JSON or `@FILE` as flag or variable",
+        Kind::Object => "an object; YAML, JSON or `@FILE` as flag or variable",
     };
+    words.to_owned()
+}
+
+pub(super) fn wrong(option: &'static ServiceOption, value: &Value, origin: &str) -> ConfigError {
     ConfigError::Value {
         name: option.name,
         value: value.to_string(),
         origin: origin.to_owned(),
-        takes,
+        takes: takes(option),
     }
 }
 
 /// A DNS label: RFC 1123, section 2.1.
-fn is_label(text: &str) -> bool {
+pub(super) fn is_label(text: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=63).contains(&text.len())
         && text.bytes().all(inner)

@@ -14,9 +14,9 @@ const NAMES: [&str; 32] = [
     "namespace",
     "name",
     "inactivity_ttl",
-    "body_limit",
     "launch_timeout",
     "keep",
+    "body_limit",
     "image",
     "glibc",
     "image_pull_policy",
@@ -92,12 +92,14 @@ fn value(input: ParseStream<'_>) -> Result<()> {
         }
         return Ok(());
     }
+    const VALUE: &str = "a value is a text, a number, `true` or `false`, a list `[…]` or a map `{ name = value }`; \
+                         nothing else can be read before the program is compiled";
+    if !input.peek(Lit) {
+        return Err(input.error(VALUE));
+    }
     match input.parse()? {
         Lit::Str(_) | Lit::Int(_) | Lit::Float(_) | Lit::Bool(_) => Ok(()),
-        other => Err(Error::new_spanned(
-            other,
-            "a value is a text, a number, `true` or `false`, a list `[…]` or a map `{ name = value }`",
-        )),
+        other => Err(Error::new_spanned(other, VALUE)),
     }
 }
 

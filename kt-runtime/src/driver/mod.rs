@@ -4,6 +4,7 @@
 mod answer;
 mod connection;
 mod death;
+mod first;
 mod output;
 mod panic;
 
@@ -20,6 +21,7 @@ use tokio::{runtime, sync::OnceCell};
 
 pub(crate) use answer::codec_error;
 use connection::{Connection, Failure, Heads};
+use first::FirstAnswer;
 use output::Output;
 
 use crate::{
@@ -43,6 +45,7 @@ pub(crate) struct Driver {
     connections: Mutex<HashMap<runtime::Id, Arc<OnceCell<Connection>>>>,
     heads: Heads,
     output: Arc<Output>,
+    first: FirstAnswer,
     /// The worker that answered last.
     worker: Mutex<WorkerId>,
 }
@@ -61,6 +64,7 @@ impl Driver {
             connections: Mutex::default(),
             heads: Heads::default(),
             output: Arc::default(),
+            first: FirstAnswer::default(),
             worker,
         }
     }
@@ -88,7 +92,12 @@ impl Driver {
                 None => Err(Failure::NotSent("it was closed".into())),
             };
             let (sent, reason) = match failure {
-                Ok(result) => return result,
+                Ok(result) => {
+                    if result.is_ok() {
+                        self.answered().await;
+                    }
+                    return result;
+                }
                 Err(Failure::NotSent(reason)) => (false, reason),
                 Err(Failure::Lost(reason)) => (true, reason),
             };

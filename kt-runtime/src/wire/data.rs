@@ -20,6 +20,8 @@ pub const OUTPUT: &str = "/output";
 
 /// What `cargo kt` itself answers while a driver runs: [`Symbolize`] → `Vec<`[`Symbol`]`>`.
 pub const SYMBOLIZE: &str = "/symbolize";
+/// What a driver tells it there once, after a cold start: its first call was answered. `()` → `()`.
+pub const ANSWERED: &str = "/answered";
 
 /// Of requests and answers.
 pub mod header {

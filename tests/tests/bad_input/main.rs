@@ -4,6 +4,7 @@ mod code;
 mod files;
 mod interrupts;
 mod lives;
+mod service_options;
 mod settings;
 mod tools;
 

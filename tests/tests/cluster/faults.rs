@@ -62,3 +62,20 @@ fn after_a_restart_of_the_container_the_host_finds_its_store_and_serves_again() 
     namespace.wait_for("restart", || (restarts() == Some(1)).then_some(()));
     assert_eq!(driver.ask("count"), "1");
 }
+
+#[test]
+#[ignore = "needs a cluster: see the module's documentation"]
+fn a_call_that_takes_more_memory_than_the_pod_has_fails_and_the_next_one_works() {
+    let namespace = Namespace::new();
+    let project = namespace.project(Fixture::POD, &image::debian());
+    let mut driver = started(&project);
+    assert_eq!(driver.ask("count"), "1");
+    // The pod has 1 GiB. The kernel ends its worker, or on some clusters all that is in its container.
+    let failed = driver.ask("take 4000");
+    assert!(
+        failed.contains("it was killed (signal 9") || failed.contains("the connection was lost"),
+        "{failed}"
+    );
+    assert_eq!(driver.ask("count"), "1");
+    driver.finish().success();
+}

@@ -54,3 +54,18 @@ fn a_service_ends_a_second_after_its_time_at_most_and_not_before() {
         "{lived:?}"
     );
 }
+
+#[test]
+#[ignore = "needs a cluster: see the module's documentation"]
+fn a_call_that_lasts_longer_than_the_services_time_is_not_cut() {
+    let namespace = Namespace::new();
+    let project = namespace.project(Fixture::POD, &image::debian());
+    let mut driver = project.spawn_kt(["run", "--inactivity-ttl", "2s"]);
+    driver.wait_for("ready");
+    assert_eq!(driver.ask("sleep 6000"), "slept");
+    assert_eq!(driver.ask("count"), "1");
+    driver.finish().success();
+    namespace.wait_for("end of the service", || {
+        namespace.ours().is_empty().then_some(())
+    });
+}

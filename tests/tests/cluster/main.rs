@@ -3,9 +3,15 @@
 //! Every test has a namespace of its own, and is ignored unless asked for: `tests/cluster/cluster up`, then
 //! `cargo test -p tests --test cluster -- --ignored`, or the same with `KUBECONFIG` of a cluster of yours.
 
+mod access;
+mod commands;
+mod connection;
+mod delta;
 mod demos;
 mod faults;
 mod glibc;
+mod launch;
 mod lifetime;
+mod logs;
 mod policies;
-mod refusals;
+mod services;

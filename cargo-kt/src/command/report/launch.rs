@@ -24,6 +24,7 @@ pub(in crate::command) struct LaunchReport {
 struct State {
     /// When the last phase ended, since the run's begin.
     last: Duration,
+    started: bool,
     upload: Option<Progress>,
 }
 
@@ -61,11 +62,11 @@ impl LaunchReport {
                 };
                 self.phase("Pulled", "pulled", what);
             }
-            Step::Launch(launch::Step::Started { pod }) => {
-                self.phase("Started", "started", pod);
-            }
+            Step::Launch(launch::Step::Started { pod }) => self.started(&pod),
             Step::Tunnel(Report::Connected { pod, .. }) => {
-                self.phase("Connected", "connected", format_args!("to {pod}"));
+                // The tunnel may have heard of it before we have.
+                self.started(&pod);
+                self.phase("Connected", "connected", "through a port-forward");
             }
             Step::Tunnel(Report::Uploading { sent, total }) => {
                 let mut state = self.state();
@@ -87,6 +88,13 @@ impl LaunchReport {
             }
             Step::Ready => self.phase("Ready", "ready", "the host answers"),
             Step::Tunnel(_) => {}
+        }
+    }
+
+    fn started(&self, pod: &str) {
+        let before = std::mem::replace(&mut self.state().started, true);
+        if !before {
+            self.phase("Started", "started", pod);
         }
     }
 

@@ -44,8 +44,14 @@ pub async fn apply(
         uid: applied.metadata.uid.unwrap_or_default(),
     };
     let rest = async {
+        // A binding is refused while the role that it names is not there.
         let dependents = objects.dependents_of(&workload.uid);
-        try_join_all(dependents.iter().map(|object| server_side(cluster, object))).await?;
+        let (bindings, others): (Vec<_>, Vec<_>) = dependents
+            .iter()
+            .partition(|object| kind(object) == "RoleBinding");
+        for wave in [others, bindings] {
+            try_join_all(wave.iter().map(|object| server_side(cluster, object))).await?;
+        }
         if !existed {
             server_side(cluster, &objects.workload).await?;
         }

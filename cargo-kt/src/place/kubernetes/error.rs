@@ -53,6 +53,7 @@ impl KubernetesError {
     /// Whether the same may work in a moment: the pod is just starting, or the connection broke.
     pub fn may_pass(&self) -> bool {
         match self {
+            Self::Forward(ForwardError::Forbidden) => false,
             Self::Forward(_) => true,
             Self::Stage(StageError::Connection { .. } | StageError::Silent { .. }) => true,
             _ => false,

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::{Api, Client};
+use kube::{Api, Client, client::UpgradeConnectionError};
 use tokio::{io::DuplexStream, time::timeout};
 
 /// How long the API server and the kubelet may take to open one.
@@ -20,6 +20,10 @@ pub enum ForwardError {
     Silent,
     #[error("the API server did not open a connection to the pod")]
     Refused(#[source] Box<kube::Error>),
+    #[error(
+        "this user may not open a connection to the pod\nhelp: an administrator grants `create` and `get` on `pods/portforward`: docs/rbac.yaml"
+    )]
+    Forbidden,
     #[error("the API server opened a connection to the pod without the port")]
     NoPort,
 }
@@ -39,7 +43,14 @@ pub async fn forward(
     let opened = timeout(OPEN, pods.portforward(pod, &ports)).await;
     let mut forwarder = opened
         .map_err(|_| ForwardError::Silent)?
-        .map_err(|error| ForwardError::Refused(error.into()))?;
+        .map_err(|error| match error {
+            kube::Error::UpgradeConnection(UpgradeConnectionError::ProtocolSwitch(status))
+                if matches!(status.as_u16(), 401 | 403) =>
+            {
+                ForwardError::Forbidden
+            }
+            error => ForwardError::Refused(error.into()),
+        })?;
     // Its task goes on by itself for as long as the stream is held.
     forwarder.take_stream(port).ok_or(ForwardError::NoPort)
 }

@@ -3,7 +3,7 @@
 
 use std::{path::Path, time::Duration};
 
-use futures_util::future::{try_join, try_join_all};
+use futures_util::future::{join_all, try_join};
 use kt::host::{HostOptions, Pod};
 use tokio::{
     sync::oneshot,
@@ -98,7 +98,7 @@ pub async fn open(
             let _ = found.send(Some(connected.clone()));
             return Ok(connected);
         }
-        // Whoever made it was interrupted: none of it is of use.
+        // Whoever made it was interrupted, or its launch has failed: none of it is of use.
         remove(&cluster, &existing.workload).await?;
     }
     // What is linked need not wait for the pod.
@@ -283,7 +283,12 @@ impl Opening<'_> {
         key: &str,
         existing: &Existing,
     ) -> Result<Option<Connected>, PlaceError> {
-        let Some(token) = token::read(cluster, &existing.workload.name).await? else {
+        let failed = launch::has_failed(cluster, &existing.workload);
+        let (token, failed) = tokio::join!(token::read(cluster, &existing.workload.name), failed);
+        if failed.map_err(KubernetesError::from)? {
+            return Ok(None);
+        }
+        let Some(token) = token? else {
             return Ok(None);
         };
         self.same_options(&existing.workload.name, &existing.options)?;
@@ -306,8 +311,9 @@ impl Opening<'_> {
             service: name.clone(),
             place: format!("{}/{}", cluster.context, cluster.namespace),
         });
-        let may = cluster.may_make_roles().await;
-        let controller = match may.map_err(KubernetesError::from)? {
+        let may = try_join(cluster.check_way_in(), cluster.may_make_roles()).await;
+        let ((), may_make_roles) = may.map_err(KubernetesError::from)?;
+        let controller = match may_make_roles {
             true => Controller::Deployment,
             false => Controller::Job,
         };
@@ -414,7 +420,9 @@ async fn existing(cluster: &Cluster, name: &str) -> Result<Option<Existing>, Kub
             .await?;
         Ok::<_, KubernetesError>(found.map(|found| (controller, found.metadata)))
     });
-    for (controller, metadata) in try_join_all(looks).await?.into_iter().flatten() {
+    // All of them, so that the first one's error is told and not the quickest one's.
+    let looked: Result<Vec<_>, _> = join_all(looks).await.into_iter().collect();
+    for (controller, metadata) in looked?.into_iter().flatten() {
         let labels = metadata.labels.unwrap_or_default();
         if labels.get(MANAGED_BY).map(String::as_str) != Some(MANAGER) {
             return Err(KubernetesError::NotOurs {

@@ -2,6 +2,8 @@ use std::{path::PathBuf, time::Duration};
 
 use kube::config::KubeconfigError;
 
+use crate::terminal::text;
+
 /// Why a cluster cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -14,7 +16,7 @@ pub enum AccessError {
     #[error("the kubeconfig cannot be used: {source}")]
     Kubeconfig { source: Box<KubeconfigError> },
     #[error(
-        "the kubeconfig has no current context\nhelp: choose one with `--context`{}",
+        "the kubeconfig has no current context: choose one with `--context`{}",
         list(known)
     )]
     NoContext { known: Vec<String> },
@@ -83,7 +85,7 @@ pub enum AccessError {
          help: an administrator grants it, and all else that is needed, with docs/rbac.yaml; just this one:\n  \
          kubectl -n {namespace} create role cargo-kt-{verb}-{plural} --verb={verb} --resource={resource} && \
          kubectl -n {namespace} create rolebinding cargo-kt-{verb}-{plural} --role=cargo-kt-{verb}-{plural} --user={user}",
-        plural = resource.split('.').next().unwrap_or(resource)
+        plural = resource.split('.').next().unwrap_or(resource).replace('/', "-")
     )]
     Forbidden {
         user: String,
@@ -129,7 +131,7 @@ fn paths(looked: &[PathBuf]) -> String {
 fn list(known: &[String]) -> String {
     match known.is_empty() {
         true => String::new(),
-        false => format!("\nit has {}", known.join(", ")),
+        false => format!("\nhelp: it has {}", text::names(known)),
     }
 }
 

@@ -4,7 +4,7 @@ use std::{error::Error, time::Duration};
 
 use kube::{client::AuthError, core::Status};
 
-use super::{AccessError, Cluster};
+use super::{AccessError, Cluster, Login};
 
 /// A request that was not answered as hoped.
 pub(super) struct Asked<'a> {
@@ -55,7 +55,7 @@ impl Asked<'_> {
             401 => AccessError::Unauthorized {
                 server: server.clone(),
                 context: context.clone(),
-                user: user.clone(),
+                user: user.name.clone(),
             },
             403 | 404 if message.contains("because it is being terminated") => {
                 AccessError::Terminating {
@@ -109,21 +109,21 @@ impl Asked<'_> {
 }
 
 /// Why no client could be made of a kubeconfig.
-pub(super) fn credentials(error: &kube::Error, user: &str) -> AccessError {
+pub(super) fn credentials(error: &kube::Error, user: &Login) -> AccessError {
     match find::<AuthError>(error) {
         Some(auth) => plugin(auth, user),
         None => AccessError::Credentials {
-            user: user.to_owned(),
+            user: user.name.clone(),
             why: causes(error).pop().unwrap_or_default(),
         },
     }
 }
 
-fn plugin(error: &AuthError, user: &str) -> AccessError {
-    let user = user.to_owned();
+fn plugin(error: &AuthError, login: &Login) -> AccessError {
+    let user = login.name.clone();
     match error {
         AuthError::AuthExecStart(source) => AccessError::PluginMissing {
-            command: "exec".to_owned(),
+            command: login.plugin.clone().unwrap_or_default(),
             user,
             why: source.to_string(),
         },

@@ -1,5 +1,6 @@
 //! The cluster that a person means, reached as kubectl would, and why it refuses in words that say what to do.
 
+mod client;
 mod error;
 mod explain;
 mod rights;
@@ -91,8 +92,28 @@ pub struct Cluster {
     pub context: String,
     pub namespace: String,
     pub server: String,
-    user: String,
+    user: Login,
     proxy: Option<String>,
+}
+
+/// Who a person is to the cluster.
+#[derive(Debug, Clone, Default)]
+struct Login {
+    /// The context's user.
+    name: String,
+    /// The program that gives credentials, if one does.
+    plugin: Option<String>,
+}
+
+impl Login {
+    fn of(name: &str, config: &Kubeconfig) -> Self {
+        let user = config.auth_infos.iter().find(|it| it.name == name);
+        let plugin = user.and_then(|it| it.auth_info.as_ref()?.exec.as_ref()?.command.clone());
+        Self {
+            name: name.to_owned(),
+            plugin,
+        }
+    }
 }
 
 impl std::fmt::Debug for Cluster {
@@ -109,25 +130,22 @@ impl Cluster {
     pub async fn open(selection: &Selection) -> Result<Self, AccessError> {
         let kubeconfig = kubeconfig()?;
         let identity = selection.find(&kubeconfig)?;
+        let user = Login::of(&identity.user, &kubeconfig);
         let options = KubeConfigOptions {
             context: Some(identity.context.clone()),
             ..KubeConfigOptions::default()
         };
         let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
-        let mut config = config.map_err(|source| AccessError::Kubeconfig {
+        let config = config.map_err(|source| AccessError::Kubeconfig {
             source: source.into(),
         })?;
-        config.connect_timeout = Some(CONNECT);
         let proxy = config.proxy_url.as_ref().map(ToString::to_string);
         let server = config.cluster_url.to_string();
         let Identity {
-            context,
-            namespace,
-            user,
-            ..
+            context, namespace, ..
         } = identity;
         let client =
-            Client::try_from(config).map_err(|error| explain::credentials(&error, &user))?;
+            client::client(config, CONNECT).map_err(|error| explain::credentials(&error, &user))?;
         Ok(Self {
             client,
             context,
@@ -147,7 +165,7 @@ impl Cluster {
             ..
         } = self;
         let server = server.trim_end_matches('/');
-        format!("{context}\n{server}\n{user}")
+        format!("{context}\n{server}\n{}", user.name)
     }
 
     /// Waits for a request's answer. `object` says of what kind and name it is about: `kind`, `metadata.name`.

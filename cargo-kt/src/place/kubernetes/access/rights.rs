@@ -8,6 +8,13 @@ use kube::{Api, api::PostParams};
 
 use super::{AccessError, Cluster};
 
+/// The way into a pod, without which it is made in vain: verb, group, resource. kube opens it by a WebSocket, which asks for
+/// `get`; a cluster of 1.35 or newer wants `create` for it too (feature gate `AuthorizePodWebsocketUpgradeCreatePermission`).
+const WAY_IN: [(&str, &str, &str); 2] = [
+    ("get", "", "pods/portforward"),
+    ("create", "", "pods/portforward"),
+];
+
 /// What a Deployment that deletes itself needs beyond a Job: verb, group, resource.
 const SELF_DELETION: [(&str, &str, &str); 5] = [
     ("create", "rbac.authorization.k8s.io", "roles"),
@@ -28,8 +35,32 @@ impl Cluster {
         Ok(try_join_all(reviews).await?.into_iter().all(|may| may))
     }
 
-    /// Whether the user may do this to objects of this kind in the namespace.
+    /// Asks for the rights without which a launch is in vain.
+    ///
+    /// # Errors
+    /// If one is missing, or the cluster does not say.
+    pub async fn check_way_in(&self) -> Result<(), AccessError> {
+        let reviews = WAY_IN.map(|(verb, group, resource)| self.may(verb, group, resource));
+        let allowed = try_join_all(reviews).await?;
+        let missing = WAY_IN.iter().zip(allowed).find(|(_, may)| !may);
+        match missing {
+            None => Ok(()),
+            Some(((verb, _, resource), _)) => Err(AccessError::Forbidden {
+                user: self.user.name.clone(),
+                verb: (*verb).to_owned(),
+                resource: (*resource).to_owned(),
+                namespace: self.namespace.clone(),
+            }),
+        }
+    }
+
+    /// Whether the user may do this to objects of this kind in the namespace; `resource` may be one of their parts,
+    /// `pods/log`.
     async fn may(&self, verb: &str, group: &str, resource: &str) -> Result<bool, AccessError> {
+        let (resource, part) = match resource.split_once('/') {
+            Some((resource, part)) => (resource, Some(part.to_owned())),
+            None => (resource, None),
+        };
         let reviews: Api<SelfSubjectAccessReview> = Api::all(self.client.clone());
         let review = SelfSubjectAccessReview {
             spec: SelfSubjectAccessReviewSpec {
@@ -37,6 +68,7 @@ impl Cluster {
                     group: Some(group.to_owned()),
                     namespace: Some(self.namespace.clone()),
                     resource: Some(resource.to_owned()),
+                    subresource: part,
                     verb: Some(verb.to_owned()),
                     ..ResourceAttributes::default()
                 }),

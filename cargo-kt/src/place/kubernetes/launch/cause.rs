@@ -1,19 +1,27 @@
 use std::fmt;
 
-/// What keeps a pod from running. Its text ends with what can be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use super::room::Nodes;
+
+/// What keeps a pod from running.
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Cause {
     /// No node takes it, in the scheduler's words.
-    Unschedulable { words: String },
+    Unschedulable {
+        words: String,
+        /// What they are like, as far as this user may know.
+        nodes: Nodes,
+    },
     Image {
         image: String,
         words: String,
         why: ImageCause,
     },
-    /// The container ended.
+    /// A container ended.
     Crashed {
         pod: String,
+        /// Ours, or one that has to be up before it.
+        container: String,
         end: End,
         /// The kubelet's own message, if it has one.
         words: String,
@@ -71,72 +79,102 @@ impl fmt::Display for End {
     }
 }
 
+/// What has happened, in the cluster's own words.
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unschedulable { words } => {
-                write!(f, "no node takes it: {words}\nhelp: {}", room(words))
+            Self::Unschedulable { words, nodes } => {
+                write!(f, "no node takes it: {words}")?;
+                if !nodes.other_cpus.is_empty() {
+                    let cpus = nodes.other_cpus.join(" and ");
+                    write!(
+                        f,
+                        "\nthe nodes that take pods are {cpus}, and it is built for another CPU"
+                    )?;
+                }
+                for room in &nodes.room {
+                    write!(f, "\nmost that is free on one node: {room}")?;
+                }
+                Ok(())
             }
             Self::Image { image, words, why } => match why {
-                ImageCause::NotFound => write!(
-                    f,
-                    "there is no image `{image}`: {words}\nhelp: check `--image` for its name and tag"
-                ),
+                ImageCause::NotFound => write!(f, "there is no image `{image}`: {words}"),
                 ImageCause::NotAllowed => write!(
                     f,
-                    "the registry does not give out the image `{image}`: {words}\nhelp: name a Secret with credentials by `--image-pull-secrets`, or check the image's name"
+                    "the registry does not give out the image `{image}`: {words}"
                 ),
                 ImageCause::NoPlatform => write!(
                     f,
-                    "the image `{image}` is not made for the node's CPU: {words}\nhelp: use an image for it, or choose other nodes with `--node-selector`"
+                    "the image `{image}` is not made for the node's CPU: {words}"
                 ),
-                ImageCause::BadName => write!(
-                    f,
-                    "`{image}` is no name of an image: {words}\nhelp: it is made of registry/name:tag"
-                ),
-                ImageCause::Unreachable => write!(
-                    f,
-                    "the image `{image}` cannot be pulled: {words}\nhelp: can the nodes reach its registry?"
-                ),
-            },
-            Self::Crashed { end, words, .. } => {
-                write!(f, "its container ended {end}")?;
-                if !words.is_empty() {
-                    write!(f, ": {words}")?;
+                ImageCause::BadName => write!(f, "`{image}` is no name of an image: {words}"),
+                ImageCause::Unreachable => {
+                    write!(f, "the image `{image}` cannot be pulled: {words}")
                 }
-                match end {
-                    End::OutOfMemory => f.write_str("\nhelp: give it more with `--memory`"),
-                    _ => Ok(()),
+            },
+            Self::Crashed {
+                container,
+                end,
+                words,
+                ..
+            } => {
+                write!(f, "its container `{container}` ended {end}")?;
+                match &**words {
+                    "" => Ok(()),
+                    words => write!(f, ": {words}"),
                 }
             }
-            Self::Config { words } => write!(
-                f,
-                "its container cannot be made: {words}\nhelp: {}",
-                config(words)
-            ),
-            Self::Mount { words } => write!(
-                f,
-                "a volume cannot be mounted: {words}\nhelp: are the Secrets, ConfigMaps and claims that are named there?"
-            ),
-            Self::Start { words } => write!(
-                f,
-                "the container runtime cannot start it: {words}\nhelp: {}",
-                start(words)
-            ),
-            Self::Refused { why, words } => write!(f, "{words}\nhelp: {}", refusal(*why)),
-            Self::Evicted { words } => write!(
-                f,
-                "it was evicted: {words}\nhelp: ask for what it needs with `--memory` and `--ephemeral-storage`"
-            ),
-            Self::NodeLost { words } => write!(
-                f,
-                "its node is lost: {words}\nhelp: run again; another node will take it"
-            ),
+            Self::Config { words } => write!(f, "its container cannot be made: {words}"),
+            Self::Mount { words } => write!(f, "a volume cannot be mounted: {words}"),
+            Self::Start { words } => {
+                write!(f, "the container runtime cannot start it: {words}")
+            }
+            Self::Refused { words, .. } => f.write_str(words),
+            Self::Evicted { words } => write!(f, "it was evicted: {words}"),
+            Self::NodeLost { words } => write!(f, "its node is lost: {words}"),
         }
     }
 }
 
-fn room(words: &str) -> &'static str {
+impl Cause {
+    /// What can be done about it.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::Unschedulable { nodes, .. } if !nodes.other_cpus.is_empty() => {
+                "build for their CPU with `--target`, such as `--target aarch64-unknown-linux-gnu`"
+            }
+            Self::Unschedulable { words, .. } => make_room(words),
+            Self::Image { why, .. } => match why {
+                ImageCause::NotFound => "check `--image` for its name and tag",
+                ImageCause::NotAllowed => {
+                    "name a Secret with credentials by `--image-pull-secrets`, or check the image's name"
+                }
+                ImageCause::NoPlatform => {
+                    "use an image for it, or choose other nodes with `--node-selector`"
+                }
+                ImageCause::BadName => "it is made of registry/name:tag",
+                ImageCause::Unreachable => "can the nodes reach its registry?",
+            },
+            Self::Crashed {
+                end: End::OutOfMemory,
+                ..
+            } => "give it more with `--memory`",
+            Self::Crashed { .. } => {
+                "`--keep` leaves the pod as it is, for `kubectl describe` and `kubectl logs`"
+            }
+            Self::Config { words } => config(words),
+            Self::Mount { .. } => "are the Secrets, ConfigMaps and claims that are named there?",
+            Self::Start { words } => start(words),
+            Self::Refused { why, .. } => refusal(*why),
+            Self::Evicted { .. } => {
+                "ask for what it needs with `--memory` and `--ephemeral-storage`"
+            }
+            Self::NodeLost { .. } => "run again; another node will take it",
+        }
+    }
+}
+
+fn make_room(words: &str) -> &'static str {
     match words {
         _ if words.contains("persistentvolumeclaim") || words.contains("PersistentVolume") => {
             "make the claim, or name another one in `--volumes`"

@@ -1,15 +1,20 @@
 use std::time::Duration;
 
 use super::Cause;
-use crate::place::kubernetes::access::AccessError;
+use crate::{place::kubernetes::access::AccessError, terminal::text};
 
 /// Why a pod is not there.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LaunchError {
-    #[error("the pod of {service} cannot start: {cause}{}", said(lines))]
+    #[error(
+        "the pod of {service} cannot start, which was certain after {}: {cause}{}\nhelp: {}",
+        text::duration(*after), said(lines), cause.help()
+    )]
     Failed {
         service: String,
+        /// Since the launch was let go.
+        after: Duration,
         cause: Box<Cause>,
         /// The last lines of its container's log.
         lines: String,

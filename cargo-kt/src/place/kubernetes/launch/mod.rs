@@ -7,6 +7,7 @@
 mod cause;
 mod error;
 mod pod;
+mod room;
 mod seen;
 mod verdict;
 mod watch;
@@ -20,9 +21,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 pub use cause::Cause;
 pub use error::LaunchError;
-pub use pod::{RunningPod, pod_of, wait_for_pod};
+pub use pod::{RunningPod, has_failed, pod_of, wait_for_pod};
 
 use self::{
+    room::Nodes,
     seen::{Change, Seen},
     verdict::{Verdict, verdict},
 };
@@ -130,7 +132,13 @@ impl Launch {
             Verdict::Unless(..) | Verdict::Waiting(_) => return Ok(None),
         };
         let (cluster, service) = (self.cluster.clone(), self.workload.name.clone());
-        Err(failure(cluster, service, cause).await)
+        Err(failure(
+            cluster,
+            service,
+            (self.begun.elapsed(), self.seen.cpu()),
+            cause,
+        )
+        .await)
     }
 
     /// Waits for news, or for the moment at which no news are some.
@@ -147,24 +155,35 @@ impl Launch {
     }
 }
 
-/// A failure, with what the container said last if it is the one that failed.
-async fn failure(cluster: Cluster, service: String, cause: Cause) -> LaunchError {
-    let lines = match &cause {
-        Cause::Crashed { pod, .. } => log(&cluster, pod).await,
-        _ => String::new(),
-    };
+/// A failure, with what makes its cause plain: what the container said last if it is the one that failed, what the nodes have
+/// left if that is too little.
+async fn failure(
+    cluster: Cluster,
+    service: String,
+    (after, cpu): (Duration, Option<String>),
+    mut cause: Cause,
+) -> LaunchError {
+    let mut lines = String::new();
+    match &mut cause {
+        Cause::Crashed { pod, container, .. } => lines = log(&cluster, pod, container).await,
+        Cause::Unschedulable { words, nodes } => {
+            *nodes = Nodes::look(&cluster, words, cpu.as_deref()).await;
+        }
+        _ => {}
+    }
     LaunchError::Failed {
         service,
+        after,
         cause: Box::new(cause),
         lines,
     }
 }
 
-async fn log(cluster: &Cluster, pod: &str) -> String {
+async fn log(cluster: &Cluster, pod: &str, container: &str) -> String {
     let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
     for previous in [true, false] {
         let parameters = LogParams {
-            container: Some(CONTAINER.to_owned()),
+            container: Some(container.to_owned()),
             previous,
             tail_lines: Some(LINES),
             ..LogParams::default()

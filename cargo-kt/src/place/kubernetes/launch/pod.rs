@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::{Api, ResourceExt, api::ListParams};
+use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
     LaunchError,
     seen::{Change, Seen, container},
+    verdict::{Verdict, verdict},
     watch,
 };
 use crate::place::kubernetes::{Cluster, Workload};
@@ -52,6 +54,28 @@ pub async fn pod_of(
         seen.take(Change::Pod(Box::new(pod)));
     }
     Ok(seen.pod().and_then(RunningPod::of))
+}
+
+/// Whether a workload's pod is in a state from which it does not come up by itself.
+///
+/// # Errors
+/// If pods and events cannot be listed.
+pub async fn has_failed(cluster: &Cluster, workload: &Workload) -> Result<bool, LaunchError> {
+    let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+    let events: Api<Event> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+    let parameters = ListParams::default().labels(&watch::selector(workload));
+    let all = ListParams::default();
+    let (pod, event) = (json!({"kind": "Pod"}), json!({"kind": "Event"}));
+    let (pods, events) = tokio::try_join!(
+        cluster.ask("list", &pod, pods.list(&parameters)),
+        cluster.ask("list", &event, events.list(&all)),
+    )?;
+    let mut seen = Seen::new(workload);
+    let pods = pods.items.into_iter();
+    let events = events.items.into_iter();
+    pods.for_each(|pod| seen.take(Change::Pod(Box::new(pod))));
+    events.for_each(|event| seen.take(Change::Event(Box::new(event))));
+    Ok(matches!(verdict(&seen), Verdict::Failed(_)))
 }
 
 /// The pod of a workload, once it runs.

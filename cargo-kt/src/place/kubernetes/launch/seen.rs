@@ -115,6 +115,12 @@ impl Seen {
         container(self.pod()?)
     }
 
+    /// The CPU architecture that the pod needs, as Kubernetes names it.
+    pub fn cpu(&self) -> Option<String> {
+        let labels = self.pod()?.spec.as_ref()?.node_selector.as_ref()?;
+        labels.get("kubernetes.io/arch").cloned()
+    }
+
     pub fn unchanged_for(&self) -> Duration {
         self.changed.elapsed()
     }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod};
+use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
 
 use super::{
     Cause, RunningPod,
     cause::{End, ImageCause, Refusal},
+    room::Nodes,
     seen::Seen,
 };
 
@@ -15,9 +16,17 @@ use super::{
 const AUTOSCALER: Duration = Duration::from_secs(12);
 /// How long an image that could not be pulled for an unclear reason, or a volume that could not be mounted, may be tried again.
 const RETRIES: Duration = Duration::from_secs(20);
+/// The kubelet's reasons why a container waits whose image it does not have.
+const NOT_PULLED: [&str; 5] = [
+    "ErrImagePull",
+    "ErrImageNeverPull",
+    "InvalidImageName",
+    "RegistryUnavailable",
+    "ImageInspectError",
+];
 
 /// What a snapshot means.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
     /// For what.
     Waiting(String),
@@ -35,7 +44,9 @@ pub fn verdict(seen: &Seen) -> Verdict {
     match refused {
         Some(said) => {
             let (why, words) = (refusal(&said.message), said.message.clone());
-            let passing = why == Refusal::Admission && !words.contains("denied the request");
+            // A webhook's refusal, and that of a policy of the cluster's own.
+            let denied = words.contains("denied the request") || words.contains("denied request");
+            let passing = why == Refusal::Admission && !denied;
             let cause = Cause::Refused { why, words };
             match passing {
                 // A webhook that is not up, or an API server that is busy.
@@ -67,33 +78,19 @@ fn of_pod(seen: &Seen, pod: &Pod) -> Verdict {
     if let Some(condition) = unscheduled {
         return unschedulable(seen, condition.message.clone().unwrap_or_default());
     }
-    if let Some(container) = seen.container() {
+    if let Some(verdict) = seen.container().and_then(|it| of_container(seen, pod, it)) {
+        return verdict;
+    }
+    // Those that run before ours, or have to be up before it. One that ends badly is tried again: the second time counts.
+    let before = status.init_container_statuses.iter().flatten();
+    for container in before {
         let state = container.state.clone().unwrap_or_default();
-        let last = container.last_state.clone().unwrap_or_default();
-        if let Some(ended) = state.terminated.or(last.terminated) {
-            return Verdict::Failed(crashed(pod, ended));
-        }
-        if let Some(waiting) = state.waiting {
-            let words = waiting.message.unwrap_or_default();
-            let image = &container.image;
-            match waiting.reason.as_deref().unwrap_or_default() {
-                "ErrImagePull"
-                | "ErrImageNeverPull"
-                | "InvalidImageName"
-                | "RegistryUnavailable"
-                | "ImageInspectError" => return not_pulled(image, words),
-                "ImagePullBackOff" => {
-                    let failed = seen.events().rev().find(|said| {
-                        said.reason == "Failed" && said.message.starts_with("Failed to pull")
-                    });
-                    return not_pulled(image, failed.map_or(words, |said| said.message.clone()));
-                }
-                "CreateContainerConfigError" => return Verdict::Failed(Cause::Config { words }),
-                "CreateContainerError" | "RunContainerError" => {
-                    return Verdict::Failed(Cause::Start { words });
-                }
-                _ => {}
-            }
+        let reason = state.waiting.and_then(|it| it.reason).unwrap_or_default();
+        let looping = reason == "CrashLoopBackOff";
+        if (looping || NOT_PULLED.contains(&&*reason) || reason == "ImagePullBackOff")
+            && let Some(verdict) = of_container(seen, pod, container)
+        {
+            return verdict;
         }
     }
     let mount = seen
@@ -122,6 +119,34 @@ fn of_pod(seen: &Seen, pod: &Pod) -> Verdict {
     })
 }
 
+/// What a container's status means, if it means anything yet.
+fn of_container(seen: &Seen, pod: &Pod, container: &ContainerStatus) -> Option<Verdict> {
+    let state = container.state.clone().unwrap_or_default();
+    let last = container.last_state.clone().unwrap_or_default();
+    if let Some(ended) = state.terminated.or(last.terminated) {
+        return Some(Verdict::Failed(crashed(pod, container, ended)));
+    }
+    let waiting = state.waiting?;
+    let words = waiting.message.unwrap_or_default();
+    let image = &container.image;
+    match waiting.reason.as_deref().unwrap_or_default() {
+        reason if NOT_PULLED.contains(&reason) => Some(not_pulled(image, words)),
+        "ImagePullBackOff" => {
+            let failed = seen
+                .events()
+                .rev()
+                .find(|said| said.reason == "Failed" && said.message.starts_with("Failed to pull"));
+            let words = failed.map_or(words, |said| said.message.clone());
+            Some(not_pulled(image, words))
+        }
+        "CreateContainerConfigError" => Some(Verdict::Failed(Cause::Config { words })),
+        "CreateContainerError" | "RunContainerError" => {
+            Some(Verdict::Failed(Cause::Start { words }))
+        }
+        _ => None,
+    }
+}
+
 fn unschedulable(seen: &Seen, words: String) -> Verdict {
     let said = |reasons: &[&str]| seen.events().any(|said| reasons.contains(&&*said.reason));
     // An autoscaler makes room: Cluster Autoscaler's word, and Karpenter's.
@@ -129,14 +154,15 @@ fn unschedulable(seen: &Seen, words: String) -> Verdict {
         return Verdict::Waiting("for a node that an autoscaler adds".to_owned());
     }
     let missing_claim = words.contains("persistentvolumeclaim") && words.contains("not found");
-    let cause = Cause::Unschedulable { words };
+    let nodes = Nodes::default();
+    let cause = Cause::Unschedulable { words, nodes };
     match said(&["NotTriggerScaleUp"]) || missing_claim {
         true => Verdict::Failed(cause),
         false => Verdict::Unless(cause, AUTOSCALER),
     }
 }
 
-fn crashed(pod: &Pod, ended: ContainerStateTerminated) -> Cause {
+fn crashed(pod: &Pod, container: &ContainerStatus, ended: ContainerStateTerminated) -> Cause {
     let words = ended.message.unwrap_or_default();
     let end = match (ended.reason.as_deref(), ended.signal) {
         (Some("OOMKilled"), _) => End::OutOfMemory,
@@ -148,6 +174,7 @@ fn crashed(pod: &Pod, ended: ContainerStateTerminated) -> Cause {
     };
     Cause::Crashed {
         pod: pod.metadata.name.clone().unwrap_or_default(),
+        container: container.name.clone(),
         end,
         words,
     }

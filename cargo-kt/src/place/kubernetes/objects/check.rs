@@ -1,67 +1,172 @@
-//! Whether a patched template still has what the pod is entered by.
+//! Whether a patched template still has what the pod is entered by, lives by, and ends by.
+//!
+//! Refused is what certainly breaks that, for every image and in every cluster. The rest is the person's own affair: other
+//! containers, security contexts, host namespaces, hooks, resources.
 
 use serde_json::Value;
 
 use super::ObjectsError;
-use crate::place::kubernetes::launch::CONTAINER;
+use crate::place::kubernetes::{HOST_PORT, READY_PORT, launch::CONTAINER};
 
+/// Fields of the pod that stay as they are: another value would end it early, or not start it again after a crash.
+const POD_FIELDS: [&str; 2] = ["restartPolicy", "activeDeadlineSeconds"];
+/// Fields of a Deployment's pod that stay as they are: its host deletes the Deployment with this account's token.
+const ACCOUNT_FIELDS: [&str; 3] = [
+    "serviceAccountName",
+    "serviceAccount",
+    "automountServiceAccountToken",
+];
 /// Fields of our container that are ours.
-const FIELDS: [&str; 3] = ["command", "args", "readinessProbe"];
+const CONTAINER_FIELDS: [&str; 5] = [
+    "command",
+    "args",
+    "readinessProbe",
+    "restartPolicy",
+    "restartPolicyRules",
+];
+/// Fields of our container with a probe that may be the person's own.
+const PROBES: [&str; 2] = ["livenessProbe", "startupProbe"];
+/// Label of the node that has the CPU for which everything is compiled.
+const ARCHITECTURE: &str = "kubernetes.io/arch";
+/// The directory below which nothing is mounted but what is ours.
+const DIRECTORY: &str = "kt";
 
 /// Compares what kt made with what came of it.
 ///
 /// # Errors
 /// With the path of the first thing that kt needs as it was.
 pub fn check(ours: &Value, merged: &Value) -> Result<(), ObjectsError> {
-    let path = |path: String| Err(ObjectsError::Ours { path });
-    for (name, label) in ours["metadata"]["labels"].as_object().into_iter().flatten() {
-        if merged["metadata"]["labels"][name] != *label {
-            return path(format!("metadata.labels[{name}]"));
-        }
+    if let Some(other) = keys(merged).find(|key| !["metadata", "spec"].contains(key)) {
+        return Err(ObjectsError::Template {
+            why: format!("it has `{other}`, and a template has only `metadata` and `spec`"),
+        });
+    }
+    match changed(ours, merged) {
+        Some(path) => Err(ObjectsError::Ours { path }),
+        None => Ok(()),
+    }
+}
+
+fn changed(ours: &Value, merged: &Value) -> Option<String> {
+    let labels = &ours["metadata"]["labels"];
+    if let Some(name) = keys(labels).find(|name| merged["metadata"]["labels"][name] != labels[name])
+    {
+        return Some(format!("metadata.labels[{name}]"));
     }
     let (ours, merged) = (&ours["spec"], &merged["spec"]);
-    if ours["restartPolicy"] != merged["restartPolicy"] {
-        return path("spec.restartPolicy".into());
+    // A Job's host needs no right at all.
+    let account: &[&str] = match ours["restartPolicy"] == "Always" {
+        true => &ACCOUNT_FIELDS,
+        false => &[],
+    };
+    let mut fields = POD_FIELDS.iter().chain(account);
+    if let Some(field) = fields.find(|field| ours[field] != merged[field]) {
+        return Some(format!("spec.{field}"));
+    }
+    let node = "nodeSelector";
+    if ours[node][ARCHITECTURE] != merged[node][ARCHITECTURE] {
+        return Some(format!("spec.{node}[{ARCHITECTURE}]"));
+    }
+    for volume in ours_of(&ours["volumes"]) {
+        let name = volume["name"].as_str().unwrap_or_default();
+        if named(&merged["volumes"], name) != Some(volume) {
+            return Some(format!("spec.volumes[{name}]"));
+        }
     }
     let at = format!("spec.containers[{CONTAINER}]");
     let (Some(container), Some(after)) = (
         named(&ours["containers"], CONTAINER),
         named(&merged["containers"], CONTAINER),
     ) else {
-        return path(at);
+        return Some(at);
     };
-    for field in FIELDS {
-        if container[field] != after[field] {
-            return path(format!("{at}.{field}"));
-        }
-    }
-    for mount in ours_of(&container["volumeMounts"]) {
-        let mounts = after["volumeMounts"].as_array();
-        if !mounts.is_some_and(|all| all.contains(mount)) {
-            return path(format!(
-                "{at}.volumeMounts[{}]",
-                mount["mountPath"].as_str().unwrap_or_default()
-            ));
-        }
-    }
-    for volume in ours_of(&ours["volumes"]) {
-        let name = volume["name"].as_str().unwrap_or_default();
-        if named(&merged["volumes"], name) != Some(volume) {
-            return path(format!("spec.volumes[{name}]"));
-        }
-    }
-    Ok(())
+    of_container(container, after)
+        .map(|path| format!("{at}.{path}"))
+        .or_else(|| of_others(merged))
 }
 
-fn named<'a>(list: &'a Value, name: &str) -> Option<&'a Value> {
-    list.as_array()?.iter().find(|it| it["name"] == name)
+/// What of our own container is not as it was.
+fn of_container(ours: &Value, merged: &Value) -> Option<String> {
+    let mut fields = CONTAINER_FIELDS.iter();
+    if let Some(field) = fields.find(|field| ours[field] != merged[field]) {
+        return Some((*field).to_owned());
+    }
+    let mounts = "volumeMounts";
+    let path = |mount: &Value| {
+        let path = mount["mountPath"].as_str().unwrap_or_default();
+        format!("{mounts}[{path}]")
+    };
+    let is_there = |mount: &&Value| list(&merged[mounts]).any(|it| it == *mount);
+    if let Some(lost) = ours_of(&ours[mounts]).find(|mount| !is_there(mount)) {
+        return Some(path(lost));
+    }
+    let is_ours = |mount: &Value| list(&ours[mounts]).any(|it| it == mount);
+    let hides = |mount: &&Value| !is_ours(mount) && hides_ours(&mount["mountPath"]);
+    if let Some(over) = list(&merged[mounts]).find(hides) {
+        return Some(path(over));
+    }
+    // The kubelet comes from outside, and the host listens on the pod's loopback: it would be killed for ever.
+    let asks_host = |probe: &Value| {
+        ["tcpSocket", "httpGet", "grpc"]
+            .iter()
+            .any(|kind| probe[kind]["port"] == HOST_PORT)
+    };
+    let probe = PROBES.iter().find(|probe| asks_host(&merged[probe]));
+    probe.map(|probe| (*probe).to_owned())
 }
 
-fn ours_of(list: &Value) -> impl Iterator<Item = &Value> {
-    let all = list.as_array().into_iter().flatten();
-    all.filter(|it| {
+/// Which other container wants to listen where ours does: they share the pod's network.
+fn of_others(merged: &Value) -> Option<String> {
+    for kind in ["containers", "initContainers"] {
+        for container in list(&merged[kind]) {
+            let runs_beside_ours = kind == "containers" || container["restartPolicy"] == "Always";
+            if container["name"] == CONTAINER || !runs_beside_ours {
+                continue;
+            }
+            let taken = |port: &&Value| {
+                let number = &port["containerPort"];
+                let tcp = port["protocol"].is_null() || port["protocol"] == "TCP";
+                tcp && (*number == HOST_PORT || *number == READY_PORT)
+            };
+            if let Some(port) = list(&container["ports"]).find(taken) {
+                let name = container["name"].as_str().unwrap_or_default();
+                return Some(format!(
+                    "spec.{kind}[{name}].ports[{}]",
+                    port["containerPort"]
+                ));
+            }
+        }
+    }
+    None
+}
+
+/// Whether something mounted there would lie over what is ours.
+fn hides_ours(path: &Value) -> bool {
+    let path = path.as_str().unwrap_or_default();
+    let mut parts = path
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != ".");
+    let first = parts.next();
+    first.is_none() || first == Some(DIRECTORY) || parts.any(|part| part == "..")
+}
+
+fn named<'a>(all: &'a Value, name: &str) -> Option<&'a Value> {
+    list(all).find(|it| it["name"] == name)
+}
+
+fn ours_of(all: &Value) -> impl Iterator<Item = &Value> {
+    list(all).filter(|it| {
         it["name"]
             .as_str()
             .is_some_and(|name| name.starts_with("kt-"))
     })
+}
+
+fn list(all: &Value) -> impl Iterator<Item = &Value> {
+    all.as_array().into_iter().flatten()
+}
+
+fn keys(object: &Value) -> impl Iterator<Item = &str> {
+    let keys = object.as_object().into_iter().flatten();
+    keys.map(|(key, _)| key.as_str())
 }

@@ -169,29 +169,119 @@ fn a_patch_that_breaks_our_own_container_is_refused_with_its_path() {
         Err(ObjectsError::Ours { path }) => path,
         other => panic!("{other:?}"),
     };
-    assert_eq!(
-        refused(json!({"containers": [{"name": "kt", "command": ["sh"]}]})),
-        "spec.containers[kt].command"
-    );
-    assert_eq!(
-        refused(json!({"containers": [{"name": "kt", "args": null}]})),
-        "spec.containers[kt].args"
-    );
-    assert_eq!(refused(json!({"containers": null})), "spec.containers[kt]");
-    assert_eq!(
-        refused(json!({"restartPolicy": "Never"})),
-        "spec.restartPolicy"
-    );
-    assert_eq!(
-        refused(json!({"volumes": [{"name": "kt-data", "emptyDir": {"medium": "Memory"}}]})),
-        "spec.volumes[kt-data]"
-    );
-    assert_eq!(
-        refused(
-            json!({"containers": [{"name": "kt", "volumeMounts": [{"mountPath": "/kt/data", "name": "other"}]}]})
+    let ours = |fields: Value| {
+        let mut container = json!({"name": "kt"});
+        container
+            .as_object_mut()
+            .unwrap()
+            .extend(fields.as_object().unwrap().clone());
+        json!({"containers": [container]})
+    };
+    for (patch, path) in [
+        (ours(json!({"command": ["sh"]})), "containers[kt].command"),
+        (ours(json!({"args": null})), "containers[kt].args"),
+        (
+            ours(json!({"readinessProbe": {"periodSeconds": 60}})),
+            "containers[kt].readinessProbe",
         ),
-        "spec.containers[kt].volumeMounts[/kt/data]"
+        (
+            ours(json!({"restartPolicy": "Never"})),
+            "containers[kt].restartPolicy",
+        ),
+        (
+            ours(json!({"livenessProbe": {"tcpSocket": {"port": 9461}}})),
+            "containers[kt].livenessProbe",
+        ),
+        (
+            ours(json!({"volumeMounts": [{"mountPath": "/kt/data", "name": "other"}]})),
+            "containers[kt].volumeMounts[/kt/data]",
+        ),
+        (
+            ours(
+                json!({"volumeMounts": [{"mountPath": "/kt/data", "name": "kt-data", "subPath": "x"}]}),
+            ),
+            "containers[kt].volumeMounts[/kt/data]",
+        ),
+        (
+            ours(json!({"volumeMounts": [{"mountPath": "/kt/data/objects", "name": "other"}]})),
+            "containers[kt].volumeMounts[/kt/data/objects]",
+        ),
+        (
+            ours(json!({"volumeMounts": [{"mountPath": "//kt/", "name": "other"}]})),
+            "containers[kt].volumeMounts[//kt/]",
+        ),
+        (
+            ours(json!({"volumeMounts": [{"mountPath": "/", "name": "other"}]})),
+            "containers[kt].volumeMounts[/]",
+        ),
+        (json!({"containers": null}), "containers[kt]"),
+        (
+            json!({"containers": [{"name": "other", "ports": [{"containerPort": 9462}]}]}),
+            "containers[other].ports[9462]",
+        ),
+        (
+            json!({"initContainers": [{"name": "proxy", "restartPolicy": "Always", "ports": [{"containerPort": 9461}]}]}),
+            "initContainers[proxy].ports[9461]",
+        ),
+        (json!({"restartPolicy": "Never"}), "restartPolicy"),
+        (
+            json!({"activeDeadlineSeconds": 600}),
+            "activeDeadlineSeconds",
+        ),
+        (
+            json!({"serviceAccountName": "default"}),
+            "serviceAccountName",
+        ),
+        (
+            json!({"automountServiceAccountToken": false}),
+            "automountServiceAccountToken",
+        ),
+        (
+            json!({"nodeSelector": {"kubernetes.io/arch": "arm64"}}),
+            "nodeSelector[kubernetes.io/arch]",
+        ),
+        (
+            json!({"volumes": [{"name": "kt-data", "emptyDir": {"medium": "Memory"}}]}),
+            "volumes[kt-data]",
+        ),
+        (json!({"volumes": null}), "volumes[kt-stage]"),
+    ] {
+        assert_eq!(refused(patch), format!("spec.{path}"));
+    }
+}
+
+#[test]
+fn what_may_be_right_is_the_persons_own_affair() {
+    pod(
+        json!({"volumes": [{"name": "x", "mount": "/x", "claim": "x"}], "pod_template": {"spec": {
+            "hostNetwork": true,
+            "shareProcessNamespace": true,
+            "securityContext": {"runAsUser": 1000, "fsGroup": null},
+            "nodeSelector": {"disk": "ssd"},
+            "initContainers": [{"name": "prepare", "image": "x", "ports": [{"containerPort": 9461}]}],
+            "containers": [
+                {
+                    "name": "kt", "lifecycle": {"postStart": {"exec": {"command": ["true"]}}},
+                    "livenessProbe": {"httpGet": {"path": "/ready", "port": 9462}},
+                    "volumeMounts": [{"name": "x", "mountPath": "/kt-models"}],
+                },
+                {"name": "proxy", "image": "x", "ports": [{"containerPort": 9461, "protocol": "UDP"}, {"containerPort": 8080}]},
+            ],
+        }}}),
     );
+}
+
+#[test]
+fn a_jobs_account_may_be_any() {
+    let options = json!({"pod_template": {"spec": {"serviceAccountName": "default"}}});
+    assert!(render(options, Controller::Job).is_ok());
+}
+
+#[test]
+fn a_patch_of_a_pods_spec_alone_makes_no_pod() {
+    let options = json!({"pod_template": {"containers": []}});
+    let error = render(options, Controller::Deployment).unwrap_err();
+    assert!(error.to_string().contains("it has `containers`"), "{error}");
 }
 
 #[test]

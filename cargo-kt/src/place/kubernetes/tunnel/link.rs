@@ -21,6 +21,8 @@ use crate::place::kubernetes::{
 const PAUSE: Duration = Duration::from_millis(30);
 /// Pause between a ping's answer and the next ping.
 const QUIET: Duration = Duration::from_secs(5);
+/// Pause between two looks at whether the service of a lost connection is still there.
+const LOOK: Duration = Duration::from_secs(1);
 /// How long the host may take to answer one.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -172,10 +174,13 @@ impl Link {
             let now = *state.borrow_and_update();
             match now {
                 LinkState::Gone => return,
-                LinkState::Down if !self.exists().await => return,
                 LinkState::Down => {
-                    if timeout(patience, state.changed()).await.is_err() {
-                        return;
+                    let deadline = Instant::now() + patience;
+                    // A host that ends is gone a little before its workload is.
+                    while timeout(LOOK, state.changed()).await.is_err() {
+                        if Instant::now() > deadline || !self.exists().await {
+                            return;
+                        }
                     }
                 }
                 // The sender is ours: there will be a change.

@@ -63,6 +63,7 @@ fn a_pod_that_no_node_takes_fails_unless_an_autoscaler_makes_room() {
     ]});
     let cause = Cause::Unschedulable {
         words: words.into(),
+        nodes: Nodes::default(),
     };
     assert_eq!(
         verdict(&snapshot(status.clone(), &[])),
@@ -81,7 +82,7 @@ fn a_pod_that_no_node_takes_fails_unless_an_autoscaler_makes_room() {
         )],
     );
     assert_eq!(verdict(&not), Verdict::Failed(cause.clone()));
-    assert!(cause.to_string().contains("ask for less with `--cpu`"));
+    assert!(cause.help().contains("ask for less with `--cpu`"));
 }
 
 #[test]

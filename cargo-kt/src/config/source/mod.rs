@@ -1,0 +1,135 @@
+//! What a program says in its source about its service: `#[kt::service(…)]` on its `main`, and `#[kt::service]` on a constant.
+//!
+//! Read as text, since a pod begins to start before anything is compiled. Only the file of `main` is read and nothing in it is
+//! evaluated: what could mean one thing here and another to rustc is refused.
+
+mod attribute;
+mod builder;
+mod elsewhere;
+#[cfg(test)]
+mod tests;
+
+use std::{fs, path::Path};
+
+use proc_macro2::Span;
+use syn::{Attribute, Item, ItemConst, Meta, Type};
+
+use super::{ConfigError, Layer};
+
+/// The options in a program's root file, which messages call `shown`: those of the attribute, and those of the constant,
+/// which stand above them. A source that rustc will not take either has none.
+///
+/// # Errors
+/// If they are there only under a condition, stand in another place of the file, are more than one, or cannot be read.
+pub fn source(path: &Path, shown: &str) -> Result<[Layer; 2], ConfigError> {
+    let none = [Layer::new(), Layer::new()];
+    let text = fs::read_to_string(path).map_err(|source| ConfigError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    // Most programs have none, and are not parsed for it.
+    if !text.contains("service") {
+        return Ok(none);
+    }
+    let Ok(file) = syn::parse_file(&text) else {
+        return Ok(none);
+    };
+    let source = Source { shown };
+    let mut layer = Layer::new();
+    let mut constants: Vec<&ItemConst> = Vec::new();
+    let mut read: Vec<Span> = Vec::new();
+    for item in &file.items {
+        let attributes = match item {
+            Item::Fn(function) if function.sig.ident == "main" => &function.attrs,
+            Item::Const(constant) => &constant.attrs,
+            _ => continue,
+        };
+        for attribute in source.of_service(attributes)? {
+            read.push(attribute.pound_token.span);
+            match item {
+                Item::Const(constant) if is_service(&constant.ty) => constants.push(constant),
+                Item::Const(_) => {}
+                _ => layer.extend(attribute::options(attribute, &source)?),
+            }
+        }
+    }
+    if let Some(span) = elsewhere::find(&text, &read) {
+        let why = "is read only on the program's `fn main` and on a `const` of the type `kt::Service` beside it";
+        return Err(source.refused(why, span));
+    }
+    match constants[..] {
+        [] => Ok([layer, Layer::new()]),
+        [constant] => Ok([layer, builder::options(&constant.expr, &source)?]),
+        [first, second, ..] => {
+            let why = format!(
+                "is on `{}` and on `{}`, and a program has one service",
+                first.ident, second.ident
+            );
+            Err(source.refused(why, second.ident.span()))
+        }
+    }
+}
+
+/// The file that is read.
+struct Source<'a> {
+    /// As messages call it.
+    shown: &'a str,
+}
+
+impl Source<'_> {
+    fn at(&self, span: Span) -> String {
+        format!("{}:{}", self.shown, span.start().line)
+    }
+
+    fn refused(&self, why: impl Into<String>, span: Span) -> ConfigError {
+        ConfigError::Attribute {
+            why: why.into(),
+            origin: self.at(span),
+        }
+    }
+
+    /// The attributes that are ours.
+    fn of_service<'a>(&self, all: &'a [Attribute]) -> Result<Vec<&'a Attribute>, ConfigError> {
+        let conditional = |span| {
+            let why = "is there under a condition, which is not known before the program is compiled\n\
+                       help: use `[package.metadata.kt]` in Cargo.toml, or the environment";
+            self.refused(why, span)
+        };
+        for attribute in all {
+            if let Meta::List(list) = &attribute.meta
+                && list.path.is_ident("cfg_attr")
+            {
+                let inner = list.tokens.to_string().replace(' ', "");
+                if inner.contains("kt::service") || inner.contains(",service") {
+                    return Err(conditional(list.delimiter.span().open()));
+                }
+            }
+        }
+        let ours: Vec<&Attribute> = all.iter().filter(|it| is_ours(it)).collect();
+        let condition = all.iter().find(|it| it.path().is_ident("cfg"));
+        match condition.filter(|_| !ours.is_empty()) {
+            Some(condition) => Err(conditional(condition.pound_token.span)),
+            None => Ok(ours),
+        }
+    }
+}
+
+fn is_ours(attribute: &Attribute) -> bool {
+    let mut names = attribute.path().segments.iter().map(|it| &it.ident);
+    match (names.next(), names.next(), names.next()) {
+        (Some(service), None, None) => service == "service",
+        (Some(krate), Some(service), None) => {
+            (krate == "kt" || krate == "kt_runtime") && service == "service"
+        }
+        _ => false,
+    }
+}
+
+/// Whether a type is called as ours is.
+fn is_service(ty: &Type) -> bool {
+    let Type::Path(path) = ty else {
+        return false;
+    };
+    let last = path.path.segments.last();
+    last.is_some_and(|it| it.ident == "Service")
+}

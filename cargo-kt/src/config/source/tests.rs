@@ -1,0 +1,221 @@
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::{
+    builder::{ADDING, setters},
+    *,
+};
+use crate::config::{Config, OPTIONS};
+
+fn read(text: &str) -> Result<[Layer; 2], ConfigError> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("main.rs");
+    fs::write(&path, text).unwrap();
+    source(&path, "src/main.rs")
+}
+
+fn refused(text: &str) -> String {
+    read(text).unwrap_err().to_string()
+}
+
+fn values(layer: &Layer) -> Vec<(&str, Value)> {
+    layer
+        .iter()
+        .map(|it| (&*it.name, it.value.clone()))
+        .collect()
+}
+
+#[test]
+fn the_attributes_options_are_read_with_their_lines() {
+    let [layer, constant] = read(
+        "use kt::remote;\n\n#[kt::service(\n    image = \"debian:12\",\n    gpus = 1, keep = true,\n    \
+         env = { RUST_LOG = \"info\", \"a.b\" = 2 },\n    image_pull_secrets = [\"one\"],\n)]\n#[tokio::main]\nasync fn main() {}\n",
+    )
+    .unwrap();
+    assert_eq!(
+        values(&layer),
+        [
+            ("image", json!("debian:12")),
+            ("gpus", json!(1)),
+            ("keep", json!(true)),
+            ("env", json!({"RUST_LOG": "info", "a.b": 2})),
+            ("image_pull_secrets", json!(["one"])),
+        ]
+    );
+    assert_eq!(layer[0].origin, "src/main.rs:4");
+    assert_eq!(constant, []);
+}
+
+#[test]
+fn the_constants_options_are_read_with_their_lines() {
+    let [attribute, layer] = read(
+        "fn main() {}\n\n#[kt::service]\npub const SERVICE: kt::Service = kt::Service::new()\n    .image(\"debian:12\").gpus(1)\n    \
+         .env(\"A\", \"1\")\n    .keep(true)\n    .image_user()\n    .env(\"B\", \"2\")\n    .secret_env(\"db\")\n    \
+         .secret_files(\"tls\", \"/etc/tls\")\n    .volume_empty_dir(\"tmp\", \"/tmp\", \"1Gi\")\n    \
+         .toleration(\"{key: gpu, operator: Exists}\")\n    .image_pull_secret(\"one\").image_pull_secret(\"two\");\n",
+    )
+    .unwrap();
+    assert_eq!(attribute, []);
+    assert_eq!(
+        values(&layer),
+        [
+            ("image", json!("debian:12")),
+            ("gpus", json!(1)),
+            ("env", json!({"A": "1", "B": "2"})),
+            ("keep", json!(true)),
+            ("user", json!("image")),
+            (
+                "secrets",
+                json!([{"name": "db", "env": true}, {"name": "tls", "mount": "/etc/tls"}])
+            ),
+            (
+                "volumes",
+                json!([{"name": "tmp", "mount": "/tmp", "empty_dir": "1Gi"}])
+            ),
+            ("tolerations", json!([{"key": "gpu", "operator": "Exists"}])),
+            ("image_pull_secrets", json!(["one", "two"])),
+        ]
+    );
+    let lines: Vec<_> = layer.iter().map(|it| &*it.origin).collect();
+    assert_eq!(lines[0], "src/main.rs:5");
+    assert_eq!(lines[2], "src/main.rs:6");
+    assert!(Config::resolve([layer]).is_ok());
+}
+
+#[test]
+fn other_attributes_and_broken_sources_have_none() {
+    for text in [
+        "fn main() {}",
+        "#[other::service(a = 1)] fn main() {}",
+        "#[kt::service(cpu = 1)] fn main( {",
+        "#[service] fn main() {}",
+        "#[service] trait World {} fn main() {}",
+        "#[service] const A: other::Thing = other::Thing::new(); fn main() {}",
+        "// #[kt::service] would be possible here.\nfn main() {}",
+    ] {
+        assert_eq!(read(text).unwrap(), [vec![], vec![]], "{text}");
+    }
+}
+
+#[test]
+fn what_would_pass_unheard_is_refused() {
+    const SERVICE: &str =
+        "#[kt::service]\nconst SERVICE: kt::Service = kt::Service::new().cpu(\"1\");\n";
+    for (text, says, line) in [
+        (
+            "#[cfg_attr(unix, kt::service(cpu = 1))]\nfn main() {}".to_owned(),
+            "under a condition",
+            1,
+        ),
+        (
+            format!("fn main() {{}}\n#[cfg(unix)]\n{SERVICE}"),
+            "under a condition",
+            2,
+        ),
+        (
+            "#[::kt::service(cpu = 1)] fn helper() {} fn main() {}".to_owned(),
+            "is read only on",
+            1,
+        ),
+        (
+            "#[kt::service(cpu = 1)] fn helper() {} fn main() {}".to_owned(),
+            "is read only on",
+            1,
+        ),
+        (format!("fn main() {{\n{SERVICE}}}"), "is read only on", 2),
+        (
+            format!("mod settings {{\n{SERVICE}}}\nfn main() {{}}"),
+            "is read only on",
+            2,
+        ),
+        (
+            format!("{SERVICE}{}fn main() {{}}", SERVICE.replace("E:", "E2:")),
+            "is on `SERVICE` and on `SERVICE2`",
+            4,
+        ),
+        (
+            SERVICE.replace("\"1\"", "CPUS") + "fn main() {}",
+            "takes literals alone",
+            2,
+        ),
+        (
+            SERVICE.replace("kt::Service::new()", "COMMON") + "fn main() {}",
+            "begins with `kt::Service::new()`",
+            2,
+        ),
+        (
+            SERVICE.replace("cpu(", "cpus(") + "fn main() {}",
+            "did you mean `cpu`?",
+            2,
+        ),
+        (
+            SERVICE.replace("cpu(", "env(") + "fn main() {}",
+            "has no setter `env` that takes this",
+            2,
+        ),
+        (
+            SERVICE.replace("new()", "new().cpu(\"2\")") + "fn main() {}",
+            "sets `cpu` twice",
+            2,
+        ),
+        (
+            SERVICE.replace("cpu(\"1\")", "toleration(\"gpu\")") + "fn main() {}",
+            "`tolerations` cannot be \"gpu\"",
+            2,
+        ),
+        (
+            "#[kt::service(image = IMAGE)]\nfn main() {}".to_owned(),
+            "only literals can be read",
+            1,
+        ),
+    ] {
+        let error = refused(&text);
+        let place = format!("src/main.rs:{line}");
+        assert!(
+            error.contains(says) && error.contains(&place),
+            "{text}\n{error}"
+        );
+    }
+}
+
+/// The texts in quotes behind `name` in a source, up to the end of the list.
+fn list(source: &'static str, name: &str) -> Vec<&'static str> {
+    let (_, list) = source.split_once(name).unwrap();
+    let (list, _) = list.split_once("];").unwrap();
+    list.split('"').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn the_macro_knows_the_same_options() {
+    let source = include_str!("../../../../kt-macros/src/service/options.rs");
+    let ours: Vec<&str> = OPTIONS.iter().map(|option| option.name).collect();
+    assert_eq!(list(source, "const NAMES"), ours);
+}
+
+#[test]
+fn the_macro_knows_the_same_setters_that_may_be_repeated() {
+    let source = include_str!("../../../../kt-macros/src/service/builder.rs");
+    let ours: Vec<&str> = ADDING.iter().map(|(setter, ..)| *setter).collect();
+    assert_eq!(list(source, "const REPEATED"), ours);
+}
+
+#[test]
+fn every_option_has_its_setter_in_kt_service_and_no_other_is_there() {
+    let source = include_str!("../../../../kt-runtime/src/service.rs");
+    let (_, written) = source.split_once("\nsetters! {").unwrap();
+    let written: BTreeSet<&str> = written
+        .lines()
+        .filter(|line| line.ends_with(");"))
+        .filter_map(|line| line.trim().split('(').next())
+        .collect();
+    assert_eq!(written, BTreeSet::from_iter(setters()));
+    for option in OPTIONS {
+        let adding = ADDING.iter().any(|(_, name, _)| *name == option.name);
+        assert!(
+            adding || setters().contains(&option.name),
+            "{}",
+            option.name
+        );
+    }
+}

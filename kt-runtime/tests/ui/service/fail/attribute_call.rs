@@ -1,0 +1,2 @@
+#[kt::service(image = concat!("debian", ":12"))]
+fn main() {}

@@ -1,0 +1,12 @@
+struct Service;
+
+impl Service {
+    const fn new() -> Self {
+        Self
+    }
+}
+
+#[kt::service]
+const SERVICE: Service = Service::new();
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[kt::service]
+static SERVICE: kt::Service = kt::Service::new();
+
+fn main() {}

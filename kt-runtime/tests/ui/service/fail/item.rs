@@ -1,0 +1,4 @@
+#[kt::service(cpu = "2")]
+struct Settings;
+
+fn main() {}

@@ -1,0 +1,47 @@
+//! Launches that cannot succeed: said as soon as it is certain, in the cluster's own words, and nothing is left.
+
+mod containers;
+mod images;
+mod refusals;
+mod room;
+
+use std::time::Duration;
+
+use tests::{Output, Project, assert_error, cluster::Namespace};
+
+/// Far below the launch timeout: nobody waited for it.
+const AT_ONCE: Duration = Duration::from_secs(10);
+/// A pod that does not fit is waited for as long as an autoscaler may need to say what it does about that.
+const AUTOSCALER: Duration = Duration::from_secs(20);
+
+/// A launch that fails for a cause which is certain within `bound`; compared with the snapshot of its name.
+#[track_caller]
+fn refused(
+    name: &str,
+    (namespace, project): (&Namespace, &Project),
+    bound: Duration,
+    options: &[&str],
+) -> Output {
+    let output = project
+        .kt(["run"].into_iter().chain(options.iter().copied()))
+        .code(101);
+    let after = certain_after(&output);
+    println!("{name}: {after:.1?}");
+    assert!(after < bound, "{output:?}");
+    assert_eq!(namespace.ours(), [""; 0], "{output:?}");
+    assert_error!(name, namespace, *project, output);
+    output
+}
+
+/// How long the launch had lasted when it was known that it fails, by the command's own word.
+#[track_caller]
+fn certain_after(output: &Output) -> Duration {
+    let text = output.error().split("certain after ").nth(1);
+    let text = text.unwrap_or_else(|| panic!("no time in {output:?}"));
+    let number = text.split("s:").next().unwrap_or_default();
+    match number.strip_suffix('m') {
+        Some(millis) => millis.parse().map(Duration::from_millis).ok(),
+        None => number.parse().map(Duration::from_secs_f64).ok(),
+    }
+    .unwrap_or_else(|| panic!("{number:?} is no time in {output:?}"))
+}

@@ -1,0 +1,58 @@
+//! What remote functions print, with a driver and without.
+
+use std::time::Duration;
+
+use tests::{
+    Fixture,
+    cluster::{Namespace, image},
+};
+
+#[test]
+#[ignore = "needs a cluster: see the module's documentation"]
+fn the_pods_log_has_the_programs_lines_and_nothing_else() {
+    let namespace = Namespace::new();
+    let project = namespace.project(Fixture::POD, &image::distroless());
+    let mut driver = project.spawn_kt(["run"]);
+    driver.wait_for("ready");
+    for word in ["one", "two"] {
+        assert_eq!(driver.ask(&format!("say {word}")), "said");
+    }
+    let here = driver.finish().success();
+    // The lines come here too, each before its call's answer.
+    let place = |text: &str| here.stdout.find(text).unwrap_or_else(|| panic!("{here:?}"));
+    assert!(place("one\n") < place("say one: said"), "{here:?}");
+
+    let pods = namespace.kubectl(&["get", "pods", "--output", "name"]);
+    let of_pod = namespace.kubectl(&["logs", pods.trim()]);
+    assert_eq!(of_pod, "one\ntwo\n");
+}
+
+#[test]
+#[ignore = "needs a cluster: see the module's documentation"]
+fn logs_are_read_and_followed_with_no_driver_running() {
+    let namespace = Namespace::new();
+    let project = namespace.project(Fixture::POD, &image::debian());
+    let mut driver = project.spawn_kt(["run"]);
+    driver.wait_for("ready");
+    driver.ask("say first");
+    driver.finish().success();
+    assert_eq!(project.kt(["logs"]).success().stdout, "first\n");
+
+    let follower = project.spawn_kt(["logs", "--follow"]);
+    follower.wait_for("first");
+    let mut driver = project.spawn_kt(["run"]);
+    driver.wait_for("ready");
+    driver.ask("say second");
+    follower.wait_for("second");
+    driver.finish().success();
+
+    // What lies more than a second back is left out; the log's own times have that precision.
+    std::thread::sleep(Duration::from_secs(3));
+    let recent = project.kt(["logs", "--since", "1s"]).success();
+    assert_eq!(recent.stdout, "");
+    let all = project.kt(["logs", "--since", "1h"]).success();
+    assert_eq!(all.stdout, "first\nsecond\n");
+    // Its service's end is the end of the log, and of who follows it.
+    project.kt(["down", "--all"]).success();
+    follower.finish().success();
+}

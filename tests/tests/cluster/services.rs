@@ -1,0 +1,111 @@
+//! What a program asks for is what its pod has.
+
+use serde_json::json;
+use tests::{
+    Fixture,
+    cluster::{Namespace, image},
+};
+
+const OPTIONS: &str = r#"
+[package.metadata.kt]
+env = { GREETING = "hello", LEVEL = 3 }
+secrets = [{ name = "login", env = true }, { name = "files", mount = "/secret" }]
+volumes = [{ name = "scratch", mount = "/scratch", empty_dir = "16Mi" }]
+working_dir = "/scratch"
+labels = { team = "web" }
+annotations = { "example.com/owner" = "web" }
+user = 1234
+ephemeral_storage = "256Mi"
+node_selector = { "kubernetes.io/os" = "linux" }
+tolerations = [{ key = "gpu", operator = "Exists" }]
+
+[package.metadata.kt.pod_template.spec]
+hostAliases = [{ ip = "10.0.0.1", hostnames = ["database"] }]
+terminationGracePeriodSeconds = 12
+"#;
+
+#[test]
+#[ignore = "needs a cluster: see the module's documentation"]
+fn every_option_reaches_the_pod() {
+    let namespace = Namespace::restricted();
+    let project = namespace.project(Fixture::POD, &image::distroless());
+    project.append("Cargo.toml", OPTIONS);
+    let secret = |name: &str, key: &str, value: &str| {
+        let literal = format!("--from-literal={key}={value}");
+        namespace.kubectl(&["create", "secret", "generic", name, &literal]);
+    };
+    secret("login", "PASSWORD", "open sesame");
+    secret("files", "certificate", "signed");
+    let mut driver = project.spawn_kt(["run", "--env", "LEVEL=4"]);
+    driver.wait_for("ready");
+    for (question, answer) in [
+        ("variable GREETING", r#"Some("hello")"#),
+        // The command line stands above the manifest, key by key.
+        ("variable LEVEL", r#"Some("4")"#),
+        ("variable PASSWORD", r#"Some("open sesame")"#),
+        ("read /secret/certificate", r#"Ok("signed")"#),
+        ("directory", "/scratch"),
+        ("write /scratch/file", "written"),
+        ("read file", r#"Ok("written by a call")"#),
+    ] {
+        assert_eq!(driver.ask(question), answer, "{question}");
+    }
+    assert!(driver.ask("read /etc/hosts").contains("database"));
+    // A root file system that cannot be written to is no user's of ours.
+    assert!(
+        driver
+            .ask("write /etc/file")
+            .starts_with("Permission denied")
+    );
+    let pods = namespace.get(&["pods"]);
+    let pod = &pods[0];
+    for (path, wanted) in [
+        ("/metadata/labels/team", json!("web")),
+        ("/metadata/annotations/example.com~1owner", json!("web")),
+        ("/spec/securityContext/runAsUser", json!(1234)),
+        ("/spec/terminationGracePeriodSeconds", json!(12)),
+        ("/spec/nodeSelector/kubernetes.io~1os", json!("linux")),
+        (
+            "/spec/containers/0/resources/limits/ephemeral-storage",
+            json!("256Mi"),
+        ),
+        ("/spec/containers/0/resources/limits/cpu", json!("500m")),
+        ("/spec/containers/0/resources/requests/memory", json!("1Gi")),
+    ] {
+        assert_eq!(pod.pointer(path), Some(&wanted), "{path} of {pod:#}");
+    }
+    let tolerations = pod["spec"]["tolerations"].as_array();
+    let tolerations = tolerations.expect("a pod has tolerations");
+    assert!(tolerations.iter().any(|it| it["key"] == "gpu"), "{pod:#}");
+    driver.finish().success();
+}
+
+#[test]
+#[ignore = "needs a cluster: see the module's documentation"]
+fn a_dry_run_is_what_a_run_makes_and_makes_nothing() {
+    let namespace = Namespace::new();
+    let project = namespace.project(Fixture::ONE, &image::debian());
+    let shown = project.kt(["run", "--dry-run=json"]).success().json();
+    assert_eq!(namespace.ours(), [""; 0]);
+    project.run().success();
+    for object in shown {
+        let kind = object["kind"].as_str().expect("it has a kind");
+        let name = object["metadata"]["name"].as_str().expect("it has a name");
+        let made = namespace.get(&[kind, name]);
+        assert_eq!(made[0]["metadata"]["labels"], object["metadata"]["labels"]);
+    }
+}
+
+#[test]
+#[ignore = "needs a cluster: see the module's documentation"]
+fn the_probe_tells_whether_the_pod_serves() {
+    let namespace = Namespace::new();
+    let project = namespace.project(Fixture::ONE, &image::debian());
+    project.run().success();
+    namespace.wait_for("ready pod", || {
+        let pods = namespace.get(&["pods"]);
+        let conditions = pods[0]["status"]["conditions"].as_array()?;
+        let ready = conditions.iter().find(|it| it["type"] == "Ready")?;
+        (ready["status"] == "True").then_some(())
+    });
+}

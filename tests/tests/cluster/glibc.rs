@@ -1,9 +1,9 @@
 //! Images whose glibc is older than what this machine links for.
 
-use std::env;
+use std::{env, path::Path};
 
 use tests::{
-    Fixture, Project,
+    Fixture, Project, cargo_kt,
     cluster::{Namespace, image},
 };
 
@@ -14,6 +14,14 @@ fn project(namespace: &Namespace, fixture: Fixture) -> Project {
         project.environment("KT_ZIG", zig);
     }
     project
+}
+
+/// Ends the one service that is up.
+fn down(project: &Project) {
+    let services = project.services();
+    assert_eq!(services.len(), 1, "{services:#?}");
+    let name = services[0]["name"].as_str().expect("a service has a name");
+    project.kt(["down", name]).success();
 }
 
 /// Has the remote function say which glibc it runs on, and what a dynamic linker was told.
@@ -60,13 +68,12 @@ fn objects_are_linked_for_the_images_glibc_and_the_worker_runs_on_it() {
         "{second:?}"
     );
     assert!(!linked_again(&second), "{second:?}");
-    let services = project.services();
-    let name = services[0]["name"].as_str().expect("a service has a name");
-    project.kt(["down", name]).success();
+    down(&project);
     let third = project.run().success();
     assert!(third.stdout.starts_with("Bob, Alice, visit 1"), "{third:?}");
     assert!(!linked_again(&third), "{third:?}");
     // On this machine they run too.
+    down(&project);
     let here = project.kt(["run", "--place", "local"]).success();
     assert!(here.stdout.starts_with("Bob, Alice, visit 1"), "{here:?}");
 }
@@ -129,6 +136,7 @@ uint32_t checksum_version(void) { return __GLIBC_MINOR__; }
     // It stays so: neither the next run nor one on this machine compiles it again.
     let again = project.run().success();
     assert!(again.stdout.contains("C v31, call 2"), "{again:?}");
+    down(&project);
     let here = project.kt(["run", "--place", "local"]).success();
     assert!(here.stdout.contains("C v31, call 1"), "{here:?}");
     for output in [again, here] {
@@ -163,12 +171,47 @@ fn a_host_with_its_own_glibc_ends_its_service_and_comes_back_after_a_restart() {
     project.write("src/main.rs", &before);
     let again = project.run().success();
     assert!(again.stdout.starts_with("hello Alice"), "{again:?}");
-    let services = project.services();
-    let name = services[0]["name"].as_str().expect("a service has a name");
-    project.kt(["down", name]).success();
+    down(&project);
 
     project.kt(["run", "--inactivity-ttl", "2s"]).success();
     namespace.wait_for("end of the service", || {
         namespace.ours().is_empty().then_some(())
     });
+}
+
+#[test]
+#[ignore = "needs a cluster: see the module's documentation"]
+fn a_machine_without_the_targets_c_compiler_links_with_what_zig_has() {
+    let namespace = Namespace::new();
+    let mut project = project(&namespace, Fixture::ONE);
+    ask_for_glibc(&project);
+    project.kt(["build", "--place", "local"]).success();
+    down(&project);
+    // rustup's folder has cargo and rustc. Nothing that runs while building is compiled any more.
+    let cargo = env::var("CARGO").expect("cargo runs the tests");
+    let toolchain = Path::new(&cargo).parent().expect("it lies in a folder");
+    assert!(
+        !toolchain.join("cc").exists(),
+        "{toolchain:?} has a C compiler"
+    );
+    let path = [cargo_kt(), toolchain].map(|folder| folder.display().to_string());
+    project.environment("PATH", path.join(":"));
+    let output = project.kt(["run", "--glibc", "2.31"]).success();
+    assert!(
+        output.stdout.starts_with("Alice, visit 1, glibc 2.31"),
+        "{output:?}"
+    );
+    // Panics unwind through GCC's library, of which only the names were there when this was linked.
+    project.edit(
+        "src/main.rs",
+        "    let visit = ",
+        "    assert_ne!(name, \"Alice\");\n    let visit = ",
+    );
+    let output = project.kt(["run", "--glibc", "2.31"]);
+    assert!(
+        output
+            .stderr
+            .contains("`one::greet` panicked at src/main.rs"),
+        "{output:?}"
+    );
 }

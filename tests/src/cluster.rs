@@ -252,7 +252,7 @@ impl Namespace {
             (&*self.name, "[NAMESPACE]"),
             (&*server, "[SERVER]"),
             (
-                r"\b(tester-[a-z]+)-[0-9a-z]{8,10}-([bcdf-hj-np-tv-xz0-9]{5}\b)?",
+                r"\b(tester-[a-z]+)-[0-9a-z]{8,10}-([bcdf-hj-np-tv-xz0-9]{5})?",
                 "$1-[POD]",
             ),
             (r"\b(tester-[a-z]+)-[bcdf-hj-np-tv-xz0-9]{5}\b", "$1-[POD]"),

@@ -3,7 +3,7 @@
 use std::{process::ExitCode, time::Duration};
 
 use super::{CommandError, Speech, places::PlaceArgs, start};
-use crate::{config::duration, terminal::Terminal};
+use crate::{config::duration, place::PlaceError, terminal::Terminal};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DownArgs {
@@ -30,27 +30,25 @@ pub(super) fn down(args: DownArgs) -> ExitCode {
 /// Ends each, also if one before it could not be ended.
 async fn end(args: &DownArgs, terminal: &Terminal) -> Result<ExitCode, CommandError> {
     let places = args.places.places()?;
-    let names = match args.all {
-        false => args.names.clone(),
-        true => places
-            .list(false)
-            .await?
-            .into_iter()
-            .map(|service| service.name)
-            .collect(),
-    };
-    if names.is_empty() {
-        terminal.note("no services are up");
-    }
     let mut code = ExitCode::SUCCESS;
-    for name in names {
-        match places.down(&name, args.grace).await {
-            Ok(()) => terminal.status("Ended", format_args!("{name}, its state is gone")),
-            Err(error) => {
-                terminal.error(&error);
-                code = ExitCode::from(101);
-            }
+    let mut tell = |name: &str, ended: Result<(), PlaceError>| match ended {
+        Ok(()) => terminal.status("Ended", format_args!("{name}, its state is gone")),
+        Err(error) => {
+            terminal.error(&error);
+            code = ExitCode::from(101);
         }
+    };
+    if args.all {
+        let services = places.list(false).await?;
+        if services.is_empty() {
+            terminal.note("no services are up");
+        }
+        for service in services {
+            tell(&service.name, places.end(&service, args.grace).await);
+        }
+    }
+    for name in &args.names {
+        tell(name, places.down(name, args.grace).await);
     }
     Ok(code)
 }

@@ -68,9 +68,9 @@ impl Places {
         Ok(connected)
     }
 
-    /// The service of this name in a cluster.
+    /// The service of this name in a cluster. One of the same name on this machine goes before it, unless a cluster was told.
     async fn find(&self, name: &str) -> Result<Option<Connected>, PlaceError> {
-        if local::is_there(&self.dirs, name) {
+        if self.is_here(name) {
             return Ok(None);
         }
         for (directory, record) in self.tunnels(name) {
@@ -95,7 +95,7 @@ impl Places {
     /// # Errors
     /// If there is none of this name, or it cannot be ended.
     pub async fn down(&self, name: &str, grace: Duration) -> Result<(), PlaceError> {
-        if !local::is_there(&self.dirs, name) {
+        if !self.is_here(name) {
             let told = self.cluster.iter().cloned();
             let tunnels = self.tunnels(name).map(|(_, record)| Selection {
                 context: Some(record.context),
@@ -109,6 +109,32 @@ impl Places {
             }
         }
         local::down(&self.dirs, name, grace).await
+    }
+
+    /// Ends a service of the list, as [`down`](Self::down) does.
+    ///
+    /// # Errors
+    /// If it cannot be ended.
+    pub async fn end(&self, service: &Service, grace: Duration) -> Result<(), PlaceError> {
+        let name = &service.name;
+        match &service.place {
+            PlaceName::Local => local::down(&self.dirs, name, grace).await,
+            PlaceName::Kubernetes { context, namespace } => {
+                let selection = Selection {
+                    context: Some(context.clone()),
+                    namespace: Some(namespace.clone()),
+                };
+                let cluster = open(&selection).await?;
+                // That it is gone by now is what was wanted.
+                kubernetes::down(&self.dirs, &cluster, name, grace)
+                    .await
+                    .map(drop)
+            }
+        }
+    }
+
+    fn is_here(&self, name: &str) -> bool {
+        self.cluster.is_none() && local::is_there(&self.dirs, name)
     }
 
     /// The log of the service of this name; on this machine also of one that has ended.

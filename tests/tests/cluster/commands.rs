@@ -79,3 +79,21 @@ fn other_options_need_another_pod_and_nobody_makes_one_unasked() {
     // The one that is there goes on.
     project.run().success().prints("hello Alice, visit 2");
 }
+
+#[test]
+#[ignore = "needs a cluster: see the module's documentation"]
+fn services_of_one_name_here_and_in_the_cluster_are_both_ended() {
+    let namespace = Namespace::new();
+    let project = namespace.project(Fixture::ONE, &image::debian());
+    project.kt(["run", "--place", "local"]).success();
+    project.run().success().prints("hello Alice, visit 1");
+    let places: Vec<String> = project
+        .services()
+        .iter()
+        .map(|service| service["place"].to_string())
+        .collect();
+    assert_eq!(places.len(), 2, "{places:?}");
+    project.kt(["down", "--all"]).success();
+    assert_eq!(project.services().len(), 0);
+    assert_eq!(namespace.ours(), [""; 0]);
+}

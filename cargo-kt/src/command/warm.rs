@@ -137,7 +137,7 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
     }
     let mut code = Code::of(built, linked, terminal)?;
     clock.phase("link", linking);
-    let connected = opening.connected().await?;
+    let (connected, held) = opening.connected().await?;
     // Before anything is sent: a worker that could not load it is never started.
     let target = code.built.plan.toolchain.target.clone();
     while fitting.adapt(&code.linked, &target, &connected)? {
@@ -181,6 +181,8 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
         link: connected.link(),
     };
     let swapped = swap(terminal, &connected, &shipment, states).await?;
+    // From here on its time runs from the last call.
+    drop(held);
     clock.phase("ship and swap", swapping);
     report::swapped(terminal, &connected, &swapped, &differences, &lost);
     report::lost(terminal, &connected, &manifest, &swapped);

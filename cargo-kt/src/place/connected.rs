@@ -17,6 +17,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::UnixStream,
+    task::AbortHandle,
     time::timeout,
 };
 
@@ -41,6 +42,17 @@ pub struct Connected {
     pub(super) alive: Alive,
 }
 
+/// Keeps a service from ending.
+#[derive(Debug)]
+#[must_use = "the service is held only as long as it is there"]
+pub struct Hold(AbortHandle);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 impl Connected {
     /// Asks the host something that it answers at once.
     ///
@@ -60,6 +72,16 @@ impl Connected {
     /// If it does.
     pub async fn unless_silent<T>(&self, work: impl Future<Output = T>) -> Result<T, PlaceError> {
         self.alive.unless_silent(work).await
+    }
+
+    /// Keeps the service from ending for lack of use, until what is returned is dropped or the connection breaks.
+    pub fn hold(&self) -> Hold {
+        let client = self.client.clone();
+        let holding = tokio::spawn(async move {
+            // No answer comes; an end of it is the connection's, and others tell of that.
+            let _ = client.ask::<_, ()>(path::HOLD, &()).await;
+        });
+        Hold(holding.abort_handle())
     }
 
     /// What lies between here and the service.

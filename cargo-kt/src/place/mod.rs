@@ -15,7 +15,7 @@ pub mod service;
 
 use kt::wire::control::Status;
 
-pub use connected::Connected;
+pub use connected::{Connected, Hold};
 pub use dirs::{Dirs, Environment, Notice};
 pub use error::PlaceError;
 pub use logs::Logs;

@@ -5,7 +5,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{Connected, Dirs, PlaceError, kubernetes, local};
+use super::{Connected, Dirs, Hold, PlaceError, kubernetes, local};
 
 /// The service that a program wants, wherever it lives.
 #[derive(Debug, Clone)]
@@ -29,7 +29,7 @@ enum Way {
         found: Option<oneshot::Receiver<Option<Connected>>>,
         /// Whether it goes on without us.
         handed_over: watch::Receiver<bool>,
-        task: JoinHandle<Result<Connected, PlaceError>>,
+        task: JoinHandle<Result<(Connected, Hold), PlaceError>>,
     },
 }
 
@@ -48,7 +48,10 @@ impl Opening {
                         }
                         told(step);
                     };
-                    kubernetes::open(&dirs, &spec, sender, &told).await
+                    let connected = kubernetes::open(&dirs, &spec, sender, &told).await?;
+                    // Compilers may take longer than a service lives without a call.
+                    let held = connected.hold();
+                    Ok((connected, held))
                 });
                 let found = Some(found);
                 Way::Kubernetes {
@@ -75,7 +78,7 @@ impl Opening {
                 match answer {
                     Some(running) => Ok(running),
                     // It has failed before it knew.
-                    None => joined(task.await).map(Some),
+                    None => joined(task.await).map(|(connected, _)| Some(connected)),
                 }
             }
         }
@@ -92,21 +95,25 @@ impl Opening {
         }
     }
 
-    /// The service, once it answers.
+    /// The service, once it answers, and held until it has its program.
     ///
     /// # Errors
     /// If it cannot be found or made.
-    pub async fn connected(self) -> Result<Connected, PlaceError> {
+    pub async fn connected(self) -> Result<(Connected, Hold), PlaceError> {
         match self.0 {
-            Way::Local(dirs, spec) => local::connect_or_start(&dirs, &spec).await,
+            Way::Local(dirs, spec) => {
+                let connected = local::connect_or_start(&dirs, &spec).await?;
+                let held = connected.hold();
+                Ok((connected, held))
+            }
             Way::Kubernetes { task, .. } => joined(task.await),
         }
     }
 }
 
-fn joined(
-    ended: Result<Result<Connected, PlaceError>, tokio::task::JoinError>,
-) -> Result<Connected, PlaceError> {
+fn joined<T>(
+    ended: Result<Result<T, PlaceError>, tokio::task::JoinError>,
+) -> Result<T, PlaceError> {
     match ended {
         Ok(done) => done,
         Err(error) => std::panic::resume_unwind(error.into_panic()),

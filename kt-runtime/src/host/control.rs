@@ -33,7 +33,11 @@ pub type Refusal = (StatusCode, String);
 
 /// Answers one request.
 pub async fn handle(host: Arc<Host>, exchange: Exchange) {
-    let Exchange { head, body, answer } = exchange;
+    let Exchange {
+        head,
+        body,
+        mut answer,
+    } = exchange;
     let path = head.uri.path();
     // Who resets a request does not want the answer; nothing is to be done about it.
     let _ = match (&head.method, path) {
@@ -81,6 +85,12 @@ pub async fn handle(host: Arc<Host>, exchange: Exchange) {
                 host.lease.set_ttl(Duration::from_millis(ttl.ttl_ms));
             })
             .await
+        }
+        (&Method::POST, path::HOLD) => {
+            let held = host.lease.hold();
+            answer.reset().await;
+            drop(held);
+            return;
         }
         (&Method::POST, path::DOWN) => {
             let host = &host;

@@ -1,7 +1,10 @@
 //! How long the service lives on without activity.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -26,6 +29,18 @@ pub enum Use {
 pub struct Lease {
     times: Mutex<Times>,
     changed: Notify,
+    holds: AtomicUsize,
+}
+
+/// As long as it is there, no time runs.
+#[derive(Debug)]
+pub struct Hold<'a>(&'a Lease);
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        self.0.touch();
+        self.0.holds.fetch_sub(1, Ordering::Release);
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +57,14 @@ impl Lease {
                 active: Instant::now(),
             }),
             changed: Notify::new(),
+            holds: AtomicUsize::new(0),
         }
+    }
+
+    /// Stops the time for somebody who is about to use the service.
+    pub fn hold(&self) -> Hold<'_> {
+        self.holds.fetch_add(1, Ordering::Acquire);
+        Hold(self)
     }
 
     /// Something happened that shows that the service is wanted.
@@ -89,7 +111,9 @@ impl Lease {
 
     fn note(&self, usage: Use) {
         let now = Instant::now();
+        let held = self.holds.load(Ordering::Acquire) > 0;
         let seen = match usage {
+            _ if held => now,
             Use::Busy => now,
             Use::Idle(since) => now.checked_sub(since).unwrap_or(now),
             Use::None => return,
@@ -105,8 +129,6 @@ impl Lease {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use super::*;
 
     const MINUTE: Duration = Duration::from_secs(60);
@@ -137,6 +159,18 @@ mod tests {
             .await;
         assert_eq!(start.elapsed().as_secs(), 24 * 60);
         assert_eq!(asked.into_inner(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn its_time_does_not_run_while_it_is_held() {
+        let (lease, start) = (Lease::new(10 * MINUTE), Instant::now());
+        let compiling = async {
+            let _held = lease.hold();
+            tokio::time::sleep(25 * MINUTE).await;
+            assert_eq!(lease.left(Use::None), 10 * MINUTE);
+        };
+        tokio::join!(lease.expired(async || Use::None), compiling);
+        assert_eq!(start.elapsed().as_secs(), 35 * 60);
     }
 
     #[tokio::test(start_paused = true)]

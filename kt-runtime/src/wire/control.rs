@@ -30,6 +30,8 @@ pub mod path {
     pub const DEATH: &str = "/v1/death";
     /// [`SetTtl`](super::SetTtl) → `()`.
     pub const TTL: &str = "/v1/ttl";
+    /// `()`, and no answer: as long as somebody waits for one, the service's time does not run.
+    pub const HOLD: &str = "/v1/hold";
     /// [`Down`](super::Down) → `()`; the host ends after its answer.
     pub const DOWN: &str = "/v1/down";
 }

@@ -89,3 +89,17 @@ fn a_call_that_lasts_longer_than_the_services_time_is_not_cut() {
         namespace.ours().is_empty().then_some(())
     });
 }
+
+#[test]
+#[ignore = "needs a cluster: see the module's documentation"]
+fn a_pod_waits_for_a_program_that_compiles_longer_than_its_time() {
+    let namespace = Namespace::new();
+    let project = namespace.project(Fixture::ONE, &image::debian());
+    // A build script, which cargo runs before the program.
+    project.write(
+        "build.rs",
+        "fn main() { std::thread::sleep(std::time::Duration::from_secs(8)); }\n",
+    );
+    let run = project.kt(["run", "--inactivity-ttl", "2s"]).success();
+    run.prints("hello Alice, visit 1");
+}

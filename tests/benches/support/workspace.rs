@@ -32,6 +32,18 @@ impl Workspace {
         self.root.join("target")
     }
 
+    /// A file of the fixture `bench` whose line `let edition = …;` says this number. Not written yet: that is what is timed.
+    pub fn with_edition(&self, file: &str, edition: u32) -> Edited {
+        let path = self.root.join(file);
+        let text = fs::read_to_string(&path).expect("the fixture has the file");
+        let (before, rest) = text
+            .split_once("let edition = ")
+            .expect("the file has the line");
+        let (_, after) = rest.split_once(';').expect("it is a statement");
+        let text = format!("{before}let edition = {edition};{after}");
+        Edited { path, text }
+    }
+
     /// A cargo command for it, as from a fresh shell. Not in it: this checkout's own alias for `cargo kt` holds below
     /// the checkout, and goes by where a command is started.
     pub fn cargo(&self, arguments: &[&str]) -> Command {
@@ -46,6 +58,19 @@ impl Workspace {
             .arg("--manifest-path")
             .arg(self.root.join("Cargo.toml"));
         command
+    }
+}
+
+/// A file's new text.
+#[derive(Debug)]
+pub struct Edited {
+    path: PathBuf,
+    text: String,
+}
+
+impl Edited {
+    pub fn write(self) {
+        fs::write(&self.path, self.text).expect("the copy can be written");
     }
 }
 

@@ -8,7 +8,7 @@ use crate::support::{
     milestones::{Milestones, follow},
     numbers::{median, range},
     table,
-    workspace::{Tool, Workspace},
+    workspace::{Tool, Workspace, first_edition},
 };
 
 /// One line that a developer changes, in each kind of crate.
@@ -139,7 +139,7 @@ pub fn measure(tool: &Tool, profile: &str, runs: usize) -> Value {
     for subject in &subjects {
         subject.run(tool, profile, Instant::now());
     }
-    let mut edition = 0;
+    let mut edition = first_edition();
     let mut measured: BTreeMap<(usize, With), Vec<Milestones>> = BTreeMap::new();
     // The first round is not counted: incremental compilation starts with it.
     for round in 0..=runs {

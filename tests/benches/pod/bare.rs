@@ -46,13 +46,13 @@ impl<'a> BarePod<'a> {
         let namespace = cluster.namespace();
         // `create` asks less of the API server than `apply`, and without validation here still less.
         namespace.kubectl(&["create", "--validate=false", "--filename", &path]);
-        let pod = Self {
+        let mut pod = Self {
             cluster,
             ready: Duration::ZERO,
         };
         namespace.kubectl(&["wait", "--for=condition=Ready", PATIENCE, "pod/bare"]);
-        let ready = begun.elapsed();
-        Self { ready, ..pod }
+        pod.ready = begun.elapsed();
+        pod
     }
 
     /// Brings a static program into the pod and runs it there; it says `ready` once it listens on the port that it is told.

@@ -45,10 +45,10 @@ pub fn of(run: &Milestones) -> Vec<(String, f64)> {
     lengths.collect()
 }
 
-/// The phases of many runs, in the first one's order. A run without one of them took no time for it.
+/// The phases of many runs, in the order of the one that has most. A run without one of them took no time for it.
 pub fn together(runs: &[Milestones]) -> Vec<Phase> {
     let runs: Vec<_> = runs.iter().map(of).collect();
-    let Some(first) = runs.first() else {
+    let Some(longest) = runs.iter().max_by_key(|run| run.len()) else {
         return Vec::new();
     };
     let phase = |name: &String| {
@@ -61,7 +61,7 @@ pub fn together(runs: &[Milestones]) -> Vec<Phase> {
             seconds: runs.iter().map(length).collect(),
         }
     };
-    first.iter().map(|(name, _)| phase(name)).collect()
+    longest.iter().map(|(name, _)| phase(name)).collect()
 }
 
 /// Prints them as a table.

@@ -12,7 +12,12 @@ pub fn percentile(durations: &mut [Duration], percent: usize) -> Duration {
         .unwrap_or_default()
 }
 
-/// One line of a table: a name and how long it took.
+/// One line of a table: a name and how long it took, in the same unit on every line.
 pub fn row(name: &str, took: Duration) -> String {
-    format!("{name:<36} {took:>12.3?}")
+    format!("{name:<38} {:>12}", millis(took))
+}
+
+/// A duration in milliseconds.
+pub fn millis(duration: Duration) -> String {
+    format!("{:.2} ms", duration.as_secs_f64() * 1e3)
 }

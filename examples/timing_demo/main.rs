@@ -72,21 +72,11 @@ async fn main() -> Result<(), kt::Error> {
             (false, true) => Kind::Edit,
             (false, false) => Kind::Warm,
         };
-        println!("{}", row(kind.name(), total.saturating_sub(loading)));
-        for phase in &run.phases {
+        let phases = page::timeline(&run.phases, total, first, loading);
+        println!("{}", row(kind.name(), total));
+        for phase in &phases {
             println!("{}", row(&format!("  {}", phase.name), phase.took));
         }
-        let mut phases: Vec<_> = run
-            .phases
-            .into_iter()
-            .map(|phase| (phase.name, phase.started, phase.took))
-            .collect();
-        phases.push(("first call".into(), total.saturating_sub(first), calling));
-        phases.push((
-            "loading the table".into(),
-            total.saturating_sub(loading),
-            loading,
-        ));
         let record = Record {
             place: run.place,
             total,

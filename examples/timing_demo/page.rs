@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use examples::millis;
+
 /// What a run was, by what it found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -45,8 +47,63 @@ pub struct Record {
     /// Of a thousand calls.
     pub p50: Duration,
     pub p99: Duration,
-    /// Name, begin since the run's begin, and length.
-    pub phases: Vec<(String, Duration, Duration)>,
+    pub phases: Vec<Phase>,
+}
+
+/// A stretch of a run.
+pub struct Phase {
+    pub name: String,
+    /// Since the run's begin.
+    pub started: Duration,
+    pub took: Duration,
+}
+
+impl Phase {
+    fn between(name: &str, started: Duration, end: Duration) -> Self {
+        Self {
+            name: name.to_owned(),
+            started,
+            took: end.saturating_sub(started),
+        }
+    }
+
+    fn end(&self) -> Duration {
+        self.started + self.took
+    }
+
+    /// Whether it is the pod's, which comes up while the program is compiled here.
+    fn is_of_the_pod(&self) -> bool {
+        self.name.starts_with("pod ")
+    }
+}
+
+/// What takes less is not worth a line.
+const NOTHING: Duration = Duration::from_micros(10);
+
+/// All phases in the order of their begins, with what `cargo kt` does not name: what it does before the first of its own, and what
+/// the program does after its last. `first` is the first call, of which `loading` went into the table.
+pub fn timeline(
+    known: &[kt::Phase],
+    total: Duration,
+    first: Duration,
+    loading: Duration,
+) -> Vec<Phase> {
+    let called = total.saturating_sub(first);
+    let mut phases: Vec<Phase> = known
+        .iter()
+        .map(|phase| Phase::between(&phase.name, phase.started, phase.started + phase.took))
+        .collect();
+    phases.sort_by_key(|phase| phase.started);
+    let begin = phases.first().map_or(called, |phase| phase.started);
+    let end = phases.iter().map(Phase::end).max().unwrap_or_default();
+    let loaded = total.saturating_sub(loading);
+    phases.insert(0, Phase::between("plan", Duration::ZERO, begin));
+    phases.push(Phase::between("start the program", end, called));
+    phases.push(Phase::between("connect and call", called, loaded));
+    phases.push(Phase::between("load the table", loaded, total));
+    // Such as the loading of a table that is there.
+    phases.retain(|phase| phase.took >= NOTHING);
+    phases
 }
 
 /// Keeps this run as the last of its kind, and writes the page.
@@ -74,29 +131,51 @@ table { border-collapse: collapse; width: 100% }
 td { padding: .15em .5em; white-space: nowrap }
 td:nth-child(2) { text-align: right; font-variant-numeric: tabular-nums }
 td:last-child { width: 60% }
-.bar { background: #4a7; height: 1em; min-width: 1px }
+tbody tr:hover { background: #f2f2f2 }
+.here, .pod { height: 1em; min-width: 1px }
+.here { background: #4a7 }
+.pod { background: #58c }
+.key { display: inline-block; width: 1em; margin: 0 .3em 0 1em; vertical-align: -.1em }
+.scale { display: flex; justify-content: space-between; color: #666; font-size: 85%; border-bottom: 1px solid #ccc }
 </style></head><body><h1>timing_demo</h1>
+<p>Where the time of the last run of each kind went. What overlaps goes on at once.<span class='here key'></span>the program,
+from its plan to its answer<span class='pod key'></span>its pod</p>
 ";
 
 fn section(kind: Kind, record: &Record) -> String {
+    let total = record.total;
     let mut html = format!(
-        "<h2>{}: {:.3?}</h2><p>{} · a call takes {:.3?} (median of 1000), 99 of 100 at most {:.3?}</p><table>\n",
+        "<h2>{}: {}</h2><p>{} · a call takes {} (median of 1000), 99 of 100 at most {}</p>
+<table><thead><tr><td><td><td><div class=scale><span>0</span><span>{}</span><span>{}</span></div></thead><tbody>\n",
         kind.name(),
-        record.total,
+        rounded(total),
         escaped(&record.place),
-        record.p50,
-        record.p99
+        millis(record.p50),
+        millis(record.p99),
+        rounded(total / 2),
+        rounded(total),
     );
-    let share = |time: Duration| 100.0 * time.as_secs_f64() / record.total.as_secs_f64().max(1e-9);
-    for (name, started, took) in &record.phases {
-        let (left, width) = (share(*started).min(100.0), share(*took).min(100.0));
+    let share = |time: Duration| 100.0 * time.as_secs_f64() / total.as_secs_f64().max(1e-9);
+    for phase in &record.phases {
+        // No bar leaves the scale.
+        let left = share(phase.started).min(100.0);
+        let width = share(phase.took).min(100.0 - left);
+        let class = match phase.is_of_the_pod() {
+            true => "pod",
+            false => "here",
+        };
         let _ = writeln!(
             html,
-            "<tr><td>{}<td>{took:.1?}<td><div class=bar style=\"margin-left: {left:.2}%; width: {width:.2}%\"></div>",
-            escaped(name)
+            "<tr><td>{}<td>{}<td><div class={class} style=\"margin-left: {left:.2}%; width: {width:.2}%\"></div>",
+            escaped(&phase.name),
+            millis(phase.took),
         );
     }
-    html + "</table>\n"
+    html + "</tbody></table>\n"
+}
+
+fn rounded(duration: Duration) -> String {
+    format!("{:.0} ms", duration.as_secs_f64() * 1e3)
 }
 
 fn escaped(text: &str) -> String {

@@ -9,13 +9,11 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::{
+use crate::support::{
     milestones::follow,
-    support::{
-        numbers::median,
-        table,
-        workspace::{Tool, Workspace},
-    },
+    numbers::median,
+    table,
+    workspace::{Tool, Workspace},
 };
 
 /// The tonic server, ended when dropped.

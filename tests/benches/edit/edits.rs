@@ -1,16 +1,14 @@
 //! From the write of a file to the new code's answer.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, process::Command, time::Instant};
+use std::{collections::BTreeMap, process::Command, time::Instant};
 
 use serde_json::{Value, json};
 
-use crate::{
+use crate::support::{
     milestones::{Milestones, follow},
-    support::{
-        numbers::{median, range},
-        table,
-        workspace::{Tool, Workspace},
-    },
+    numbers::{median, range},
+    table,
+    workspace::{Tool, Workspace, first_edition},
 };
 
 /// One line that a developer changes, in each kind of crate.
@@ -126,16 +124,10 @@ impl Subject {
 
     /// Edits a line and runs it.
     fn edit(&mut self, tool: &Tool, profile: &str, edit: &Edit, edition: u32) -> Milestones {
-        let path: PathBuf = self.workspace.root().join(edit.file);
-        let text = fs::read_to_string(&path).expect("the fixture has the file");
-        let (before, rest) = text
-            .split_once("let edition = ")
-            .expect("the file has the line");
-        let (_, after) = rest.split_once(';').expect("it is a statement");
-        let edited = format!("{before}let edition = {edition};{after}");
+        let edited = self.workspace.with_edition(edit.file, edition);
         self.editions.insert(edit.krate, edition);
         let from = Instant::now();
-        fs::write(&path, edited).expect("the copy can be written");
+        edited.write();
         self.run(tool, profile, from)
     }
 }
@@ -147,7 +139,7 @@ pub fn measure(tool: &Tool, profile: &str, runs: usize) -> Value {
     for subject in &subjects {
         subject.run(tool, profile, Instant::now());
     }
-    let mut edition = 0;
+    let mut edition = first_edition();
     let mut measured: BTreeMap<(usize, With), Vec<Milestones>> = BTreeMap::new();
     // The first round is not counted: incremental compilation starts with it.
     for round in 0..=runs {

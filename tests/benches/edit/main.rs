@@ -8,7 +8,6 @@
 
 mod calls;
 mod edits;
-mod milestones;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each benchmark uses a part of it")]
 
 pub mod machine;
+pub mod milestones;
 pub mod numbers;
 pub mod table;
 pub mod workspace;

@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::OnceLock,
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use tempfile::TempDir;
@@ -32,6 +33,23 @@ impl Workspace {
         self.root.join("target")
     }
 
+    /// A file of the fixture `bench` whose line `let edition = …;` says this number. Not written yet: that is what is timed.
+    pub fn with_edition(&self, file: &str, edition: u32) -> Edited {
+        self.with_line(file, &format!("let edition = {edition};"))
+    }
+
+    /// As [`with_edition`](Self::with_edition), with this for the whole line.
+    pub fn with_line(&self, file: &str, line: &str) -> Edited {
+        let path = self.root.join(file);
+        let text = fs::read_to_string(&path).expect("the fixture has the file");
+        let (before, rest) = text
+            .split_once("let edition = ")
+            .expect("the file has the line");
+        let (_, after) = rest.split_once('\n').expect("the file goes on behind it");
+        let text = format!("{before}{line}\n{after}");
+        Edited { path, text }
+    }
+
     /// A cargo command for it, as from a fresh shell. Not in it: this checkout's own alias for `cargo kt` holds below
     /// the checkout, and goes by where a command is started.
     pub fn cargo(&self, arguments: &[&str]) -> Command {
@@ -47,6 +65,28 @@ impl Workspace {
             .arg(self.root.join("Cargo.toml"));
         command
     }
+}
+
+/// A file's new text.
+#[derive(Debug)]
+pub struct Edited {
+    path: PathBuf,
+    text: String,
+}
+
+impl Edited {
+    pub fn write(self) {
+        fs::write(&self.path, self.text).expect("the copy can be written");
+    }
+}
+
+/// Where a run's editions begin: above all that earlier runs have put into the files. What was linked for one of those is still
+/// there, and would be found again instead of being made.
+pub fn first_edition() -> u32 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    // Tenths of a second from a moment in this project's life on: no run edits ten times a second, and they last for 13 years.
+    let tenths = since.map_or(0, |since| since.as_millis() / 100);
+    u32::try_from(tenths.saturating_sub(17_000_000_000)).unwrap_or_default()
 }
 
 /// Copies the files that differ, bound to this checkout's kt-runtime.

@@ -53,7 +53,7 @@ pub async fn pod_of(
     for pod in list.items {
         seen.take(Change::Pod(Box::new(pod)));
     }
-    Ok(seen.pod().and_then(RunningPod::of))
+    Ok(seen.running())
 }
 
 /// Whether a workload's pod is in a state from which it does not come up by itself.
@@ -78,7 +78,7 @@ pub async fn has_failed(cluster: &Cluster, workload: &Workload) -> Result<bool, 
     Ok(matches!(verdict(&seen), Verdict::Failed(_)))
 }
 
-/// The pod of a workload, once it runs.
+/// The pod of a workload, once it runs. For all that is known its container may have ended by then: who connects finds out.
 ///
 /// # Errors
 /// If that takes longer than `patience`, or the workload is gone.
@@ -92,7 +92,7 @@ pub async fn wait_for_pod(
     let mut changes = watch::changes(cluster, workload);
     let mut seen = Seen::new(workload);
     loop {
-        if let Some(pod) = seen.pod().and_then(RunningPod::of) {
+        if let Some(pod) = seen.running().or_else(|| seen.just_started()) {
             return Ok(pod);
         }
         match timeout_at(deadline, changes.next()).await {

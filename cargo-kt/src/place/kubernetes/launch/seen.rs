@@ -26,6 +26,8 @@ pub enum Change {
 pub struct Said {
     /// Of the object that it is about.
     pub uid: String,
+    /// The part of that object, such as `spec.containers{kt}`.
+    pub part: String,
     pub reason: String,
     pub message: String,
     pub warning: bool,
@@ -85,6 +87,7 @@ impl Seen {
         // Kept for whatever it is about: an object may be heard of before it is seen.
         let said = Said {
             uid: event.involved_object.uid.unwrap_or_default(),
+            part: event.involved_object.field_path.unwrap_or_default(),
             reason: event.reason.unwrap_or_default(),
             message: event.message.unwrap_or_default(),
             warning: event.type_.as_deref() == Some("Warning"),
@@ -149,10 +152,41 @@ impl Seen {
             let words = pulled.message.clone();
             steps.push(Step::Pulled { words });
         }
-        if let Some(pod) = RunningPod::of(pod) {
+        if let Some(pod) = self.running().or_else(|| self.just_started()) {
             steps.push(Step::Started { pod: pod.name });
         }
         steps
+    }
+
+    /// The pod, if its status says that its container runs.
+    pub fn running(&self) -> Option<RunningPod> {
+        RunningPod::of(self.pod()?)
+    }
+
+    /// The pod, if the kubelet has told of its container's first start and its status says nothing of the container yet: the
+    /// kubelet looks at what became of containers once a second (its `PodLifecycleEventGenerator`), and tells of a start at once.
+    pub fn just_started(&self) -> Option<RunningPod> {
+        let pod = self.pod()?;
+        let is_new = self.container().is_none_or(|status| {
+            let waiting = status
+                .state
+                .as_ref()
+                .and_then(|state| state.waiting.as_ref());
+            let reason = waiting.and_then(|waiting| waiting.reason.as_deref());
+            // As it was created: a crash has other words, or a restart behind it.
+            status.restart_count == 0 && reason == Some("ContainerCreating")
+        });
+        let uid = pod.metadata.uid.clone().unwrap_or_default();
+        let part = format!("spec.containers{{{CONTAINER}}}");
+        let told = self
+            .events
+            .iter()
+            .any(|said| said.uid == uid && said.part == part && said.reason == "Started");
+        (is_new && told).then(|| RunningPod {
+            name: pod.metadata.name.clone().unwrap_or_default(),
+            uid,
+            restarts: 0,
+        })
     }
 }
 

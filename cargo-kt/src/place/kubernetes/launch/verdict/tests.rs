@@ -227,3 +227,25 @@ fn a_container_that_runs_is_what_is_waited_for() {
     assert_eq!(verdict(&seen), Verdict::Running);
     assert!(matches!(verdict(&nothing(&[])), Verdict::Waiting(_)));
 }
+
+#[test]
+fn a_start_that_is_told_counts_until_the_status_knows_better() {
+    let told = |status, part: &str| {
+        let mut seen = snapshot(status, &[]);
+        let event: Event = serde_json::from_value(json!({
+            "metadata": {}, "involvedObject": {"uid": "pod", "fieldPath": part},
+            "reason": "Started", "message": "Container started", "type": "Normal",
+        }))
+        .unwrap();
+        seen.take(Change::Event(Box::new(event)));
+        seen.just_started().map(|pod| pod.name)
+    };
+    let ours = "spec.containers{kt}";
+    let new = || waiting("ContainerCreating", "");
+    assert_eq!(told(new(), ours).as_deref(), Some("app-5d-x"));
+    let unknown = json!({"phase": "Pending", "node": "node0"});
+    assert_eq!(told(unknown, ours).as_deref(), Some("app-5d-x"));
+    assert_eq!(told(new(), "spec.initContainers{kt}"), None);
+    assert_eq!(told(waiting("CrashLoopBackOff", ""), ours), None);
+    assert_eq!(told(ended("Error", 1), ours), None);
+}

@@ -12,9 +12,11 @@ use serde_json::Value;
 /// When what was seen, in seconds from the start.
 #[derive(Debug)]
 pub struct Milestones {
-    /// The answer, which is the line of JSON on stdout.
+    /// The answer, which is the one line of the program's own on stdout; as a text where it is no JSON.
     pub answered: f64,
     pub answer: Value,
+    /// What `--message-format json` has printed around it.
+    messages: Vec<(Value, f64)>,
     /// The verb of each line on stderr in cargo's manner, and when it came.
     steps: Vec<(String, f64)>,
 }
@@ -35,12 +37,18 @@ impl Milestones {
             .rfind(|(verb, _)| verbs.contains(&verb.as_str()))
             .map(|(_, at)| *at)
     }
+
+    /// The messages of a reason, with when each came.
+    pub fn messages<'a>(&'a self, reason: &'a str) -> impl Iterator<Item = (&'a Value, f64)> {
+        let messages = self.messages.iter().map(|(message, at)| (message, *at));
+        messages.filter(move |(message, _)| message["reason"] == reason)
+    }
 }
 
 /// Runs the command to its end, its clock started at `from`.
 ///
 /// # Panics
-/// If it fails or does not print exactly one line, of JSON.
+/// If it fails, or its program does not print exactly one line.
 pub fn follow(mut command: Command, from: Instant) -> Milestones {
     let mut child = command
         .stdout(Stdio::piped())
@@ -69,11 +77,15 @@ pub fn follow(mut command: Command, from: Instant) -> Milestones {
             .join("\n")
     };
     assert!(status.success(), "{command:?}: {status}\n{}", said());
-    let [(line, answered)] = &answers[..] else {
+    let parsed = answers.into_iter().map(|(line, at)| {
+        let value = serde_json::from_str(&line).unwrap_or(Value::String(line));
+        (value, at)
+    });
+    let (messages, answers): (Vec<_>, Vec<_>) =
+        parsed.partition(|(value, _)| value.get("reason").is_some());
+    let [(answer, answered)] = &answers[..] else {
         panic!("{command:?} printed {answers:?}\n{}", said())
     };
-    let answer = serde_json::from_str(line)
-        .unwrap_or_else(|error| panic!("{command:?} printed {line:?}: {error}"));
     let verb = |line: &str| {
         line.split_whitespace()
             .next()
@@ -82,7 +94,8 @@ pub fn follow(mut command: Command, from: Instant) -> Milestones {
     };
     Milestones {
         answered: *answered,
-        answer,
+        answer: answer.clone(),
+        messages,
         steps: errors.iter().map(|(line, at)| (verb(line), *at)).collect(),
     }
 }

@@ -1,0 +1,122 @@
+//! From the write of a file to the new code's answer out of the pod, against `cargo run` of the same edit here, and what goes over
+//! the network for it.
+
+use std::time::Instant;
+
+use serde_json::json;
+
+use crate::{
+    cluster::Cluster,
+    finding::{Finding, Goal, Unit},
+    phases,
+    support::{
+        milestones::{Milestones, follow},
+        workspace::{Workspace, first_edition},
+    },
+};
+
+/// Kt's time against that of `cargo run`.
+const GOAL: f64 = 0.5;
+/// Bytes that an edit may send.
+const SMALL: f64 = 32.0 * 1024.0;
+/// Edits of each larger kind.
+const ROUNDS: u32 = 3;
+/// The line that is edited: in the binary.
+const FILE: &str = "app/src/ask.rs";
+
+/// The line after the timed edits, one after another in each round: a statement more, then a longer text in it. They send more than a
+/// number that changes.
+const LINES: [(&str, fn(u32) -> String); 2] = [
+    ("sent for a statement more in it", |edition| {
+        line(edition, "edition {edition} is not asked about")
+    }),
+    ("sent for a longer text in it", |edition| {
+        line(
+            edition,
+            "edition {edition} is not what anybody would ever ask about",
+        )
+    }),
+];
+
+fn line(edition: u32, text: &str) -> String {
+    format!(
+        "let edition = {edition}; if std::hint::black_box(edition) == u32::MAX {{ eprintln!(\"{text}\"); }}"
+    )
+}
+
+/// Edits and runs in turns.
+pub fn measure(cluster: &Cluster, runs: usize) -> Vec<Finding> {
+    // Those of the benchmark of edits, whose dependencies may be compiled already.
+    let (warm, plain) = (
+        Workspace::of("bench", "edit-kt"),
+        Workspace::of("bench", "edit-cargo"),
+    );
+    let over_kt = ["run", "--package", "app", "--message-format", "json"];
+    let over_kt = || cluster.kt(&warm, &over_kt);
+    let over_cargo = || cluster.cargo(&plain, &["run", "--package", "app"]);
+    println!("Warming up (edits)");
+    answer(follow(over_kt(), Instant::now()), 0);
+    answer(follow(over_cargo(), Instant::now()), 0);
+    let (mut kt, mut cargo) = (Vec::new(), Vec::new());
+    // The first round is not counted: incremental compilation starts with it.
+    let first = first_edition();
+    let plain_edits = first..=first + runs as u32;
+    for edition in plain_edits.clone() {
+        let edited = warm.with_edition(FILE, edition);
+        let from = Instant::now();
+        edited.write();
+        kt.push(answer(follow(over_kt(), from), edition));
+        let edited = plain.with_edition(FILE, edition);
+        let from = Instant::now();
+        edited.write();
+        cargo.push(answer(follow(over_cargo(), from), edition));
+    }
+    let (kt, cargo) = (&kt[1..], &cargo[1..]);
+    // Each round from the plain line on, so that the kinds of edits are what their names say.
+    let mut larger = LINES.map(|(name, _)| bytes(name, Vec::new()));
+    for round in 0..ROUNDS {
+        let edition = plain_edits.end() + 1 + round;
+        warm.with_edition(FILE, edition).write();
+        answer(follow(over_kt(), Instant::now()), edition);
+        for ((_, line), finding) in LINES.iter().zip(&mut larger) {
+            warm.with_line(FILE, &line(edition)).write();
+            let run = answer(follow(over_kt(), Instant::now()), edition);
+            finding.kt.push(sent(&run));
+        }
+    }
+    let seconds = |runs: &[Milestones]| runs.iter().map(|run| run.answered).collect();
+    let edit = Finding {
+        name: "edit→answer: a number in the binary",
+        unit: Unit::Seconds,
+        kt: seconds(kt),
+        rival: seconds(cargo),
+        goal: Goal::Ratio(GOAL),
+        phases: phases::together(kt),
+    };
+    let sent = bytes("sent for that edit", kt.iter().map(sent).collect());
+    [edit, sent].into_iter().chain(larger).collect()
+}
+
+fn bytes(name: &'static str, sent: Vec<f64>) -> Finding {
+    Finding {
+        name,
+        unit: Unit::Bytes,
+        kt: sent,
+        rival: Vec::new(),
+        goal: Goal::Most(SMALL),
+        phases: Vec::new(),
+    }
+}
+
+/// The run, if it is the edited line that has answered: a fast answer from old code is no answer.
+fn answer(run: Milestones, edition: u32) -> Milestones {
+    assert_eq!(run.answer["app"], json!(edition), "{}", run.answer);
+    assert_eq!(run.answer["requests"], 50, "{}", run.answer);
+    run
+}
+
+fn sent(run: &Milestones) -> f64 {
+    let mut shipped = run.messages("kt-shipped");
+    let (shipped, _) = shipped.next().expect("an edit is shipped");
+    shipped["sent"].as_f64().expect("a number of bytes")
+}

@@ -19,14 +19,19 @@ use crate::{
 const GOAL: f64 = 0.5;
 /// Bytes that an edit may send.
 const SMALL: f64 = 32.0 * 1024.0;
-/// Edits of each larger kind.
+/// Edits of each kind whose bytes are counted.
 const ROUNDS: u32 = 3;
 /// The line that is edited: in the binary.
 const FILE: &str = "app/src/ask.rs";
 
-/// The line after the timed edits, one after another in each round: a statement more, then a longer text in it. They send more than a
-/// number that changes.
-const LINES: [(&str, fn(u32) -> String); 2] = [
+/// A line of an edition.
+type Line = fn(u32) -> String;
+
+/// The line after the timed edits, one after another in each round.
+const LINES: [(&str, Line); 3] = [
+    ("sent for another number in a line", |edition| {
+        format!("let edition = {edition};")
+    }),
     ("sent for a statement more in it", |edition| {
         line(edition, "edition {edition} is not asked about")
     }),
@@ -51,9 +56,12 @@ pub fn measure(cluster: &Cluster, runs: usize) -> Vec<Finding> {
         Workspace::of("bench", "edit-kt"),
         Workspace::of("bench", "edit-cargo"),
     );
-    let over_kt = ["run", "--package", "app", "--message-format", "json"];
-    let over_kt = || cluster.kt(&warm, &over_kt);
-    let over_cargo = || cluster.cargo(&plain, &["run", "--package", "app"]);
+    let run = ["run", "--package", "app"];
+    let over_kt = || cluster.kt(&warm, &run);
+    // Its messages have the bytes; for the time it takes, it takes another way.
+    let with_messages = [&run[..], &["--message-format", "json"]].concat();
+    let with_messages = || cluster.kt(&warm, &with_messages);
+    let over_cargo = || cluster.cargo(&plain, &run);
     println!("Warming up (edits)");
     answer(follow(over_kt(), Instant::now()), 0);
     answer(follow(over_cargo(), Instant::now()), 0);
@@ -73,14 +81,15 @@ pub fn measure(cluster: &Cluster, runs: usize) -> Vec<Finding> {
     }
     let (kt, cargo) = (&kt[1..], &cargo[1..]);
     // Each round from the plain line on, so that the kinds of edits are what their names say.
-    let mut larger = LINES.map(|(name, _)| bytes(name, Vec::new()));
+    let mut sizes = LINES.map(|(name, _)| bytes(name, Vec::new()));
     for round in 0..ROUNDS {
-        let edition = plain_edits.end() + 1 + round;
+        let edition = plain_edits.end() + 1 + 2 * round;
         warm.with_edition(FILE, edition).write();
-        answer(follow(over_kt(), Instant::now()), edition);
-        for ((_, line), finding) in LINES.iter().zip(&mut larger) {
+        answer(follow(with_messages(), Instant::now()), edition);
+        for ((_, line), finding) in LINES.iter().zip(&mut sizes) {
+            let edition = edition + 1;
             warm.with_line(FILE, &line(edition)).write();
-            let run = answer(follow(over_kt(), Instant::now()), edition);
+            let run = answer(follow(with_messages(), Instant::now()), edition);
             finding.kt.push(sent(&run));
         }
     }
@@ -93,8 +102,7 @@ pub fn measure(cluster: &Cluster, runs: usize) -> Vec<Finding> {
         goal: Goal::Ratio(GOAL),
         phases: phases::together(kt),
     };
-    let sent = bytes("sent for that edit", kt.iter().map(sent).collect());
-    [edit, sent].into_iter().chain(larger).collect()
+    std::iter::once(edit).chain(sizes).collect()
 }
 
 fn bytes(name: &'static str, sent: Vec<f64>) -> Finding {

@@ -44,12 +44,10 @@ impl Program {
     }
 
     fn start(&self, cluster: &Cluster) -> Milestones {
-        let arguments = ["run", "--package", self.package, "--message-format", "json"];
+        let arguments = ["run", "--package", self.package];
         let run = follow(cluster.kt(&self.workspace, &arguments), Instant::now());
         assert!((self.is_right)(&run.answer), "{}", run.answer);
-        let created = run
-            .messages("kt-launch")
-            .any(|(message, _)| message["phase"] == "created");
+        let created = run.last(&["Created"]).is_some();
         assert!(created, "the pod was there before");
         cluster.down();
         run

@@ -38,6 +38,11 @@ impl Milestones {
             .map(|(_, at)| *at)
     }
 
+    /// All of them, in their order.
+    pub fn steps(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.steps.iter().map(|(verb, at)| (verb.as_str(), *at))
+    }
+
     /// The messages of a reason, with when each came.
     pub fn messages<'a>(&'a self, reason: &'a str) -> impl Iterator<Item = (&'a Value, f64)> {
         let messages = self.messages.iter().map(|(message, at)| (message, *at));

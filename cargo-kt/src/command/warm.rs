@@ -231,6 +231,9 @@ pub(super) fn service(
                 user: service::user(),
                 workspace,
                 options: options.service.clone(),
+                new_ttl: options
+                    .is_set("inactivity_ttl")
+                    .then_some(options.service.inactivity_ttl),
                 toolchain: plan.toolchain.clone(),
             },
         )));

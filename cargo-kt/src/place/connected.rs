@@ -9,7 +9,7 @@ use std::{
 use kt::wire::{
     VERSION,
     client::{Client, RequestError},
-    control::{Status, path},
+    control::{SetTtl, Status, path},
     limits,
     preamble::{self, Purpose, Verdict},
 };
@@ -72,6 +72,19 @@ impl Connected {
     /// If it does.
     pub async fn unless_silent<T>(&self, work: impl Future<Output = T>) -> Result<T, PlaceError> {
         self.alive.unless_silent(work).await
+    }
+
+    /// Gives the service another time to live without activity, if it has another one.
+    ///
+    /// # Errors
+    /// If it refuses or does not answer.
+    pub(super) async fn set_ttl(&mut self, ttl: Duration) -> Result<(), PlaceError> {
+        let ttl_ms = ttl.as_millis().try_into().unwrap_or(u64::MAX);
+        if ttl_ms != self.status.ttl_ms {
+            self.ask::<_, ()>(path::TTL, &SetTtl { ttl_ms }).await?;
+            self.status.ttl_ms = ttl_ms;
+        }
+        Ok(())
     }
 
     /// Keeps the service from ending for lack of use, until what is returned is dropped or the connection breaks.

@@ -20,6 +20,12 @@ fn services_are_listed_with_what_is_left_of_their_time() {
     assert_eq!(service["ttl_ms"], 300_000);
     let place = service["place"].as_str().unwrap_or_default();
     assert!(place.ends_with(namespace.name()), "{service:#}");
+    // Another time that is said later holds from then on.
+    project.kt(["run", "--inactivity-ttl", "7m"]).success();
+    assert_eq!(project.services()[0]["ttl_ms"], 420_000);
+    // Nobody's wish changes nothing.
+    project.run().success();
+    assert_eq!(project.services()[0]["ttl_ms"], 420_000);
     let table = project.kt(["ls"]).success();
     table.clone().prints("TTL LEFT").prints("tester-one");
 }

@@ -7,6 +7,7 @@
 pub mod access;
 mod apply;
 mod error;
+mod existing;
 mod forward;
 mod kinds;
 pub mod launch;
@@ -15,6 +16,7 @@ mod open;
 pub mod release;
 mod remove;
 mod services;
+mod spec;
 pub mod stage;
 mod token;
 pub mod tunnel;
@@ -22,8 +24,9 @@ pub mod tunnel;
 pub use access::{Cluster, Selection};
 pub use error::KubernetesError;
 pub use kinds::Controller;
-pub use open::{ServiceSpec, Step, find, open, shown};
+pub use open::{Step, find, open};
 pub use services::{down, list, reach};
+pub use spec::{ServiceSpec, shown};
 
 /// Port on the pod's loopback on which its first stage and then its host listen.
 pub const HOST_PORT: u16 = 9461;

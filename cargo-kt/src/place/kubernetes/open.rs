@@ -1,30 +1,25 @@
 //! From what a program wants to a connection with its service: through a tunnel that is there, to a pod that is there, or to
 //! one that is made.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
-use futures_util::future::{join_all, try_join};
-use kt::host::{HostOptions, Pod};
+use futures_util::future::try_join;
 use tokio::{
     sync::oneshot,
     time::{sleep, timeout},
 };
 
 use super::{
-    Cluster, DATA, KubernetesError, READY_PORT, Selection, TOKEN, Workload,
+    Cluster, KubernetesError, ServiceSpec, Workload,
     apply::apply,
-    kinds::{Controller, MANAGED_BY, MANAGER, OPTIONS, WORKSPACE},
+    existing::{Existing, existing},
+    kinds::Controller,
     launch::{self, Launch},
-    objects::{self, Identity, Objects},
     remove::remove,
     stage, token,
     tunnel::{self, Directory, Record, Report, TunnelOptions},
 };
-use crate::{
-    build::Toolchain,
-    config,
-    place::{Connected, Dirs, PlaceError, connected, service},
-};
+use crate::place::{Connected, Dirs, PlaceError, connected, service};
 
 /// How long a tunnel that just makes its connection anew may take to let us through.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -32,20 +27,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(20);
 /// What the tunnel may take beyond the launch, which is bounded itself: it says better what went wrong.
 const MARGIN: Duration = Duration::from_secs(5);
-
-/// The service that a program wants.
-#[derive(Debug, Clone)]
-pub struct ServiceSpec {
-    /// As [`service::name`] makes it.
-    pub name: String,
-    /// Whose it is, for `cargo kt ls`.
-    pub user: String,
-    /// Root of the program's workspace.
-    pub workspace: String,
-    pub options: config::Service,
-    /// For the first stage, which is compiled for the pod's CPU.
-    pub toolchain: Toolchain,
-}
 
 /// What happens until the service answers, for the person who waits.
 #[derive(Debug, Clone)]
@@ -86,8 +67,7 @@ pub async fn open(
     let identity = selection.identify().map_err(KubernetesError::from)?;
     let key = identity.key();
     if let Some(connected) = opening.through_tunnel(&key, &identity.namespace).await? {
-        let _ = found.send(Some(connected.clone()));
-        return Ok(connected);
+        return opening.found(connected, found).await;
     }
     let cluster = Cluster::open(&selection)
         .await
@@ -95,8 +75,7 @@ pub async fn open(
     let (name, existing) = opening.look(&cluster).await?;
     if let Some(existing) = existing {
         if let Some(connected) = opening.attach(&cluster, &key, &existing).await? {
-            let _ = found.send(Some(connected.clone()));
-            return Ok(connected);
+            return opening.found(connected, found).await;
         }
         // Whoever made it was interrupted, or its launch has failed: none of it is of use.
         remove(&cluster, &existing.workload).await?;
@@ -130,107 +109,6 @@ pub async fn find(
     }
 }
 
-/// The objects that would be made, with their secrets left out. Asks no cluster, and so shows a Deployment.
-///
-/// # Errors
-/// If the options make none.
-pub fn shown(spec: &ServiceSpec) -> Result<Vec<serde_json::Value>, KubernetesError> {
-    let (controller, options) = (Controller::Deployment, spec.options_hash()?);
-    let objects = objects::render(
-        &spec.options,
-        &Identity {
-            name: &spec.name,
-            user: &service::label(&spec.user),
-            workspace: &spec.workspace,
-            controller,
-            stage: b"",
-            token: "",
-            architecture: spec.architecture(),
-            host_arguments: spec.host_arguments(&spec.name, controller),
-            options: &options,
-        },
-    )?;
-    Ok(objects.shown())
-}
-
-impl ServiceSpec {
-    fn selection(&self) -> Selection {
-        Selection {
-            context: self.options.context.clone(),
-            namespace: self.options.namespace.clone(),
-        }
-    }
-
-    /// What tells pods apart that are made of other options.
-    fn options_hash(&self) -> Result<String, KubernetesError> {
-        let nobody = Identity {
-            name: "",
-            user: "",
-            workspace: "",
-            controller: Controller::Deployment,
-            stage: b"",
-            token: "",
-            architecture: self.architecture(),
-            host_arguments: Vec::new(),
-            options: "",
-        };
-        let objects = objects::render(&self.options, &nobody)?;
-        let template = objects.workload["spec"]["template"].to_string();
-        Ok(blake3::hash(template.as_bytes()).to_hex()[..16].to_owned())
-    }
-
-    /// What the host is told, behind its `host`.
-    fn host_arguments(&self, name: &str, controller: Controller) -> Vec<String> {
-        let data = Path::new(DATA);
-        let options = HostOptions {
-            service: name.to_owned(),
-            directory: data.join("service"),
-            socket: data.join("run/socket"),
-            workspace: self.workspace.clone(),
-            // The container's, which the image or the options say.
-            working_directory: ".".into(),
-            inactivity_ttl: self.options.inactivity_ttl,
-            token_file: Some(TOKEN.into()),
-            body_limit: self.options.body_limit,
-            pod: Some(Pod {
-                ready_port: Some(READY_PORT),
-                ..Pod::default()
-            }),
-        };
-        let mut arguments: Vec<String> = options
-            .arguments()
-            .into_iter()
-            // All of it was text before.
-            .filter_map(|argument| argument.into_string().ok())
-            .collect();
-        if controller == Controller::Deployment {
-            arguments.extend(["--release".to_owned(), format!("deployment/{name}")]);
-        }
-        arguments
-    }
-
-    /// That of its nodes, as Kubernetes names it.
-    fn architecture(&self) -> &'static str {
-        match self.toolchain.target.split('-').next() {
-            Some("aarch64") => "arm64",
-            _ => "amd64",
-        }
-    }
-
-    /// Its names: the longer one is taken for as long as that service lives, also once the shorter one is free.
-    fn names(&self) -> [String; 2] {
-        let own = service::name_in(&self.name, &self.workspace);
-        [own, self.name.clone()]
-    }
-}
-
-/// A service that is in the cluster.
-struct Existing {
-    workload: Workload,
-    workspace: String,
-    options: String,
-}
-
 struct Opening<'a> {
     dirs: &'a Dirs,
     spec: &'a ServiceSpec,
@@ -238,6 +116,19 @@ struct Opening<'a> {
 }
 
 impl Opening<'_> {
+    /// Tells of a service that was up, which may be wanted for another time now.
+    async fn found(
+        &self,
+        mut connected: Connected,
+        found: oneshot::Sender<Option<Connected>>,
+    ) -> Result<Connected, PlaceError> {
+        if let Some(ttl) = self.spec.new_ttl {
+            connected.set_ttl(ttl).await?;
+        }
+        let _ = found.send(Some(connected.clone()));
+        Ok(connected)
+    }
+
     async fn through_tunnel(
         &self,
         key: &str,
@@ -320,7 +211,7 @@ impl Opening<'_> {
         let token = token::new().map_err(write("a token"))?;
         let stage =
             stage::executable(self.dirs, &self.spec.toolchain).map_err(KubernetesError::from)?;
-        let objects = self.objects(&name, controller, &stage, &token)?;
+        let objects = self.spec.objects(&name, controller, &stage, &token)?;
         let workload = apply(cluster, &objects, controller).await?;
         (self.told)(Step::Created {
             objects: 1 + objects.dependents.len(),
@@ -331,6 +222,16 @@ impl Opening<'_> {
             let _ = remove(cluster, &workload).await;
         }
         launched
+    }
+
+    /// Whether the pod that is there was made with the options that are wanted.
+    fn same_options(&self, name: &str, options: &str) -> Result<(), KubernetesError> {
+        if self.spec.options_hash()? == options {
+            return Ok(());
+        }
+        Err(KubernetesError::OtherOptions {
+            service: name.to_owned(),
+        })
     }
 
     /// Starts the tunnel, and watches the pod meanwhile.
@@ -406,87 +307,6 @@ impl Opening<'_> {
         Ok(Connected {
             started: created,
             ..connected
-        })
-    }
-}
-
-/// A workload of this name that is ours, whoever's workspace it is for.
-async fn existing(cluster: &Cluster, name: &str) -> Result<Option<Existing>, KubernetesError> {
-    let looks = Controller::ALL.map(|controller| async move {
-        let what = serde_json::json!({"kind": controller.kind().kind, "metadata": {"name": name}});
-        let api = controller.api(&cluster.client, &cluster.namespace);
-        let found = cluster
-            .ask("get", &what, api.get_metadata_opt(name))
-            .await?;
-        Ok::<_, KubernetesError>(found.map(|found| (controller, found.metadata)))
-    });
-    // All of them, so that the first one's error is told and not the quickest one's.
-    let looked: Result<Vec<_>, _> = join_all(looks).await.into_iter().collect();
-    for (controller, metadata) in looked?.into_iter().flatten() {
-        let labels = metadata.labels.unwrap_or_default();
-        if labels.get(MANAGED_BY).map(String::as_str) != Some(MANAGER) {
-            return Err(KubernetesError::NotOurs {
-                kind: controller.resource().to_owned(),
-                name: name.to_owned(),
-                namespace: cluster.namespace.clone(),
-            });
-        }
-        // It is on its way out: the names of what it owns are not free yet.
-        if metadata.deletion_timestamp.is_some() {
-            let workload = Workload {
-                controller,
-                name: name.to_owned(),
-                uid: metadata.uid.unwrap_or_default(),
-            };
-            remove(cluster, &workload).await?;
-            continue;
-        }
-        let mut annotations = metadata.annotations.unwrap_or_default();
-        return Ok(Some(Existing {
-            workload: Workload {
-                controller,
-                name: name.to_owned(),
-                uid: metadata.uid.unwrap_or_default(),
-            },
-            workspace: annotations.remove(WORKSPACE).unwrap_or_default(),
-            options: annotations.remove(OPTIONS).unwrap_or_default(),
-        }));
-    }
-    Ok(None)
-}
-
-impl Opening<'_> {
-    fn objects(
-        &self,
-        name: &str,
-        controller: Controller,
-        stage: &[u8],
-        token: &str,
-    ) -> Result<Objects, KubernetesError> {
-        let options = self.spec.options_hash()?;
-        Ok(objects::render(
-            &self.spec.options,
-            &Identity {
-                name,
-                user: &service::label(&self.spec.user),
-                workspace: &self.spec.workspace,
-                controller,
-                stage,
-                token,
-                architecture: self.spec.architecture(),
-                host_arguments: self.spec.host_arguments(name, controller),
-                options: &options,
-            },
-        )?)
-    }
-
-    /// Whether the pod that is there was made with the options that are wanted.
-    fn same_options(&self, name: &str, options: &str) -> Result<(), KubernetesError> {
-        if self.spec.options_hash()? == options {
-            return Ok(());
-        }
-        Err(KubernetesError::OtherOptions {
-            service: name.to_owned(),
         })
     }
 }

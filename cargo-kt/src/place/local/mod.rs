@@ -9,10 +9,7 @@ use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, time::Duration};
 
 use kt::{
     host::{DEFAULT_TTL, HostOptions, ServiceLock, TryLock},
-    wire::{
-        control::{SetTtl, path},
-        limits,
-    },
+    wire::limits,
 };
 use tokio::{
     task::JoinSet,
@@ -110,13 +107,7 @@ pub async fn connect_or_start(dirs: &Dirs, spec: &ServiceSpec) -> Result<Connect
     };
     connected.check_version()?;
     if let Some(ttl) = spec.inactivity_ttl {
-        let ttl_ms = ttl.as_millis().try_into().unwrap_or(u64::MAX);
-        if ttl_ms != connected.status.ttl_ms {
-            connected
-                .ask::<_, ()>(path::TTL, &SetTtl { ttl_ms })
-                .await?;
-            connected.status.ttl_ms = ttl_ms;
-        }
+        connected.set_ttl(ttl).await?;
     }
     Ok(connected)
 }

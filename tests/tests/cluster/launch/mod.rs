@@ -37,11 +37,14 @@ fn refused(
 #[track_caller]
 fn certain_after(output: &Output) -> Duration {
     let text = output.error().split("certain after ").nth(1);
-    let text = text.unwrap_or_else(|| panic!("no time in {output:?}"));
-    let number = text.split("s:").next().unwrap_or_default();
-    match number.strip_suffix('m') {
-        Some(millis) => millis.parse().map(Duration::from_millis).ok(),
-        None => number.parse().map(Duration::from_secs_f64).ok(),
-    }
-    .unwrap_or_else(|| panic!("{number:?} is no time in {output:?}"))
+    let text = text.and_then(|text| text.split("s:").next());
+    let parsed = text.and_then(|text| {
+        let (number, unit) = match text.strip_suffix('m') {
+            Some(millis) => (millis, 1e-3),
+            None => (text, 1.0),
+        };
+        let number: f64 = number.parse().ok()?;
+        Some(Duration::from_secs_f64(number * unit))
+    });
+    parsed.unwrap_or_else(|| panic!("no time in {output:?}"))
 }

@@ -1,0 +1,135 @@
+//! The service that a program wants, and what of it goes into objects.
+
+use std::{path::Path, time::Duration};
+
+use kt::host::{HostOptions, Pod};
+
+use super::{
+    Controller, DATA, KubernetesError, READY_PORT, Selection, TOKEN,
+    objects::{self, Identity, Objects},
+};
+use crate::{build::Toolchain, config, place::service};
+
+/// The service that a program wants.
+#[derive(Debug, Clone)]
+pub struct ServiceSpec {
+    /// As [`service::name`] makes it.
+    pub name: String,
+    /// Whose it is, for `cargo kt ls`.
+    pub user: String,
+    /// Root of the program's workspace.
+    pub workspace: String,
+    pub options: config::Service,
+    /// What a service that is up shall have from now on. Nobody's wish is no reason to change what it has.
+    pub new_ttl: Option<Duration>,
+    /// For the first stage, which is compiled for the pod's CPU.
+    pub toolchain: Toolchain,
+}
+
+impl ServiceSpec {
+    pub(super) fn selection(&self) -> Selection {
+        Selection {
+            context: self.options.context.clone(),
+            namespace: self.options.namespace.clone(),
+        }
+    }
+
+    /// What tells pods apart that are made of other options.
+    pub(super) fn options_hash(&self) -> Result<String, KubernetesError> {
+        let nobody = Identity {
+            name: "",
+            user: "",
+            workspace: "",
+            controller: Controller::Deployment,
+            stage: b"",
+            token: "",
+            architecture: self.architecture(),
+            host_arguments: Vec::new(),
+            options: "",
+        };
+        let objects = objects::render(&self.options, &nobody)?;
+        let template = objects.workload["spec"]["template"].to_string();
+        Ok(blake3::hash(template.as_bytes()).to_hex()[..16].to_owned())
+    }
+
+    /// What the host is told, behind its `host`.
+    fn host_arguments(&self, name: &str, controller: Controller) -> Vec<String> {
+        let data = Path::new(DATA);
+        let options = HostOptions {
+            service: name.to_owned(),
+            directory: data.join("service"),
+            socket: data.join("run/socket"),
+            workspace: self.workspace.clone(),
+            // The container's, which the image or the options say.
+            working_directory: ".".into(),
+            inactivity_ttl: self.options.inactivity_ttl,
+            token_file: Some(TOKEN.into()),
+            body_limit: self.options.body_limit,
+            pod: Some(Pod {
+                ready_port: Some(READY_PORT),
+                ..Pod::default()
+            }),
+        };
+        let mut arguments: Vec<String> = options
+            .arguments()
+            .into_iter()
+            // All of it was text before.
+            .filter_map(|argument| argument.into_string().ok())
+            .collect();
+        if controller == Controller::Deployment {
+            arguments.extend(["--release".to_owned(), format!("deployment/{name}")]);
+        }
+        arguments
+    }
+
+    /// That of its nodes, as Kubernetes names it.
+    fn architecture(&self) -> &'static str {
+        match self.toolchain.target.split('-').next() {
+            Some("aarch64") => "arm64",
+            _ => "amd64",
+        }
+    }
+
+    /// Its names: the longer one is taken for as long as that service lives, also once the shorter one is free.
+    pub(super) fn names(&self) -> [String; 2] {
+        let own = service::name_in(&self.name, &self.workspace);
+        [own, self.name.clone()]
+    }
+
+    /// What it is made of.
+    ///
+    /// # Errors
+    /// If the options make no pod.
+    pub(super) fn objects(
+        &self,
+        name: &str,
+        controller: Controller,
+        stage: &[u8],
+        token: &str,
+    ) -> Result<Objects, KubernetesError> {
+        let options = self.options_hash()?;
+        Ok(objects::render(
+            &self.options,
+            &Identity {
+                name,
+                user: &service::label(&self.user),
+                workspace: &self.workspace,
+                controller,
+                stage,
+                token,
+                architecture: self.architecture(),
+                host_arguments: self.host_arguments(name, controller),
+                options: &options,
+            },
+        )?)
+    }
+}
+
+/// The objects that would be made, with their secrets left out. Asks no cluster, and so shows a Deployment.
+///
+/// # Errors
+/// If the options make none.
+pub fn shown(spec: &ServiceSpec) -> Result<Vec<serde_json::Value>, KubernetesError> {
+    let objects = spec.objects(&spec.name, Controller::Deployment, b"", "")?;
+    Ok(objects.shown())
+}

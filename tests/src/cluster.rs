@@ -257,6 +257,15 @@ impl Namespace {
             ),
             (r"\b(tester-[a-z]+)-[bcdf-hj-np-tv-xz0-9]{5}\b", "$1-[POD]"),
             (r"\b[0-9a-f]{8}-[0-9a-f-]{27}\b", "[UID]"),
+            // What else runs there meanwhile, and what the cluster has made of a node that is not there.
+            (
+                r"cpu [0-9.]+ of [0-9.]+ on \S+",
+                "cpu [FREE] of [ALL] on [NODE]",
+            ),
+            (
+                r"(had untolerated taint\(s\)|didn't match Pod's node affinity/selector), 1 node\(s\) were unschedulable",
+                "[REASON], 1 node(s) were unschedulable",
+            ),
         ];
         redacted_text(project, output.error(), &filters, assert);
     }

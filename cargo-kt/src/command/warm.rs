@@ -82,61 +82,60 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
     let compiling = clock.elapsed();
     let of_service = (&options, prepared.plan(), &dirs);
     let mut fitting = Fitting::new(wanted.options, &surroundings, terminal, of_service);
-    let mut driver = None;
-    if toolchain.is_cross() {
-        let introduced = fitting.prepare_cross(prepared.plan());
-        // Two builds: the program runs here and its remote functions there. Each takes the build's lock.
-        drop(prepared);
-        let own = introduced.and_then(|()| Driver::build(wanted.options, &surroundings, terminal));
-        match own {
-            Ok(built) => driver = Some(built),
-            Err(error) => {
-                opening.settle().await;
-                return Err(error);
-            }
+    // What fails here leaves no launch half done: the pod is warm for the next attempt.
+    let making = async {
+        let mut driver = None;
+        if toolchain.is_cross() {
+            let introduced = fitting.prepare_cross(prepared.plan());
+            // Two builds: the program runs here and its remote functions there. Each takes the build's lock.
+            drop(prepared);
+            introduced?;
+            driver = Some(Driver::build(wanted.options, &surroundings, terminal)?);
+            prepared = build::prepare(wanted.options, &surroundings, terminal)?;
         }
-        prepared = build::prepare(wanted.options, &surroundings, terminal)?;
-    }
-    let built = match prepared.compile() {
-        Ok(built) => built,
+        let built = prepared.compile()?;
+        clock.phase("compile", compiling);
+        // Said when something is planned anew, not at every run.
+        if let How::Cargo { reason } = &built.how {
+            terminal.detail("Planning", format_args!("through cargo: {reason}"));
+            built
+                .plan
+                .notices
+                .iter()
+                .for_each(|notice| terminal.warning(notice));
+        }
+        // What runs already decides which layers the base has.
+        let running = opening.running().await?;
+        let existing = running
+            .as_ref()
+            .and_then(|running| running.status.current.as_ref());
+        let existing = existing
+            .map(|(_, manifest)| ship::layers_of(manifest))
+            .unwrap_or_default();
+        let linking = clock.elapsed();
+        let (built, linked) = fitting.link(built, &existing)?;
+        if linked.crates.iter().all(|krate| krate.functions.is_empty()) {
+            return Err(CommandError::NoRemoteFunction {
+                program: built.plan.program.name,
+            });
+        }
+        if let Some(crate_name) = &linked.global_allocator {
+            terminal.warning(format_args!(
+                "the `#[global_allocator]` of `{crate_name}` is not used under cargo kt: the program and the warm process share std's"
+            ));
+        }
+        let code = Code::of(built, linked, terminal)?;
+        clock.phase("link", linking);
+        Ok((driver, code, existing))
+    };
+    let made: Result<_, CommandError> = making.await;
+    let (driver, mut code, existing) = match made {
+        Ok(made) => made,
         Err(error) => {
-            // The pod is warm for the next attempt.
             opening.settle().await;
-            return Err(error.into());
+            return Err(error);
         }
     };
-    clock.phase("compile", compiling);
-    // Said when something is planned anew, not at every run.
-    if let How::Cargo { reason } = &built.how {
-        terminal.detail("Planning", format_args!("through cargo: {reason}"));
-        built
-            .plan
-            .notices
-            .iter()
-            .for_each(|notice| terminal.warning(notice));
-    }
-    // What runs already decides which layers the base has.
-    let running = opening.running().await?;
-    let existing = running
-        .as_ref()
-        .and_then(|running| running.status.current.as_ref());
-    let existing = existing
-        .map(|(_, manifest)| ship::layers_of(manifest))
-        .unwrap_or_default();
-    let linking = clock.elapsed();
-    let (built, linked) = fitting.link(built, &existing)?;
-    if linked.crates.iter().all(|krate| krate.functions.is_empty()) {
-        return Err(CommandError::NoRemoteFunction {
-            program: built.plan.program.name,
-        });
-    }
-    if let Some(crate_name) = &linked.global_allocator {
-        terminal.warning(format_args!(
-            "the `#[global_allocator]` of `{crate_name}` is not used under cargo kt: the program and the warm process share std's"
-        ));
-    }
-    let mut code = Code::of(built, linked, terminal)?;
-    clock.phase("link", linking);
     let (connected, held) = opening.connected().await?;
     // Before anything is sent: a worker that could not load it is never started.
     let target = code.built.plan.toolchain.target.clone();

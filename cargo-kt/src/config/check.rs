@@ -12,6 +12,12 @@ const OURS: &str = "kt";
 const OUR_VOLUMES: [&str; 2] = ["kt-", "secret-"];
 /// Label of a node, which the program's target decides. Source: kubernetes.io/docs/reference/labels-annotations-taints.
 const ARCHITECTURE: &str = "kubernetes.io/arch";
+/// Labels of a pod by which kt finds it again.
+const OUR_LABELS: [&str; 3] = [
+    "app.kubernetes.io/managed-by",
+    "app.kubernetes.io/name",
+    "cargo-kt/user",
+];
 
 impl Service {
     pub(super) fn check(&self, options: &Options<'_>) -> Result<(), ConfigError> {
@@ -35,6 +41,10 @@ impl Service {
                 "has `{ARCHITECTURE}`, which the program's target decides\nhelp: use `--target`"
             );
             return Err(options.together("node_selector", why));
+        }
+        if let Some(label) = OUR_LABELS.iter().find(|it| self.labels.contains_key(**it)) {
+            let why = format!("has `{label}`, by which kt finds its pods");
+            return Err(options.together("labels", why));
         }
         if let Some(name) = self.env.keys().find(|name| name.contains(['=', '\0'])) {
             let why = format!("has the name `{name}`, which no variable can have");

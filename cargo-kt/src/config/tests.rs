@@ -110,6 +110,11 @@ fn values_out_of_range_say_what_the_option_takes() {
         ("working_dir", json!("src"), "an absolute path"),
         ("secrets", json!([{"name": "db"}]), "what `db` is for"),
         (
+            "labels",
+            json!({"app.kubernetes.io/name": "web"}),
+            "by which kt finds its pods",
+        ),
+        (
             "secrets",
             json!([{"name": "db", "evn": true}]),
             "unknown field `evn`",

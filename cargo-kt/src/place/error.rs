@@ -9,7 +9,7 @@ use super::kubernetes::KubernetesError;
 #[non_exhaustive]
 pub enum PlaceError {
     #[error(
-        "the path of the service's socket has {length} bytes and Linux allows {limit}: {}\nset {variable} to a shorter directory", path.display()
+        "the path of the service's socket has {length} bytes and Linux allows {limit}: {}\nhelp: set {variable} to a shorter directory", path.display()
     )]
     SocketPathTooLong {
         path: PathBuf,
@@ -18,9 +18,9 @@ pub enum PlaceError {
         /// The environment variable that the path comes from, or the one that overrides it.
         variable: &'static str,
     },
-    #[error("{} cannot be used for sockets: {why}\nset KT_RUNTIME_DIR to a directory of your own", path.display())]
+    #[error("{} cannot be used for sockets: {why}\nhelp: set KT_RUNTIME_DIR to a directory of your own", path.display())]
     RuntimeDirectory { path: PathBuf, why: String },
-    #[error("neither {} nor {} can be written to: {source}\nset KT_HOME to a directory that can", path.display(), fallback.display())]
+    #[error("neither {} nor {} can be written to: {source}\nhelp: set KT_HOME to a directory that can", path.display(), fallback.display())]
     NoCache {
         path: PathBuf,
         fallback: PathBuf,
@@ -36,7 +36,14 @@ pub enum PlaceError {
     #[error("{}", which(names))]
     WhichService { names: Vec<String> },
     #[error(
-        "service `{service}` was started by kt {theirs} and this is kt {ours}\nend it with `cargo kt down {service}`; its state is lost"
+        "there are several services `{service}`: in {}\nhelp: say which with `--context` and `--namespace`", places.join(" and in ")
+    )]
+    WhichPlace {
+        service: String,
+        places: Vec<String>,
+    },
+    #[error(
+        "service `{service}` was started by kt {theirs} and this is kt {ours}\nhelp: end it with `cargo kt down {service}`; its state is lost"
     )]
     OtherVersion {
         service: String,
@@ -48,7 +55,7 @@ pub enum PlaceError {
     #[error("the host of service `{service}` did not come up: {why}")]
     HostStart { service: String, why: String },
     #[error(
-        "service `{service}` did not answer within {} s\n`cargo kt down {service}` ends it", after.as_secs()
+        "service `{service}` did not answer within {} s\nhelp: `cargo kt down {service}` ends it", after.as_secs()
     )]
     Silent { service: String, after: Duration },
     #[error("service `{service}` does not end: process {pid} survived SIGKILL")]

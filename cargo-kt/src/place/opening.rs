@@ -43,7 +43,7 @@ impl Opening {
                 let (over, handed_over) = watch::channel(false);
                 let task = tokio::spawn(async move {
                     let told = |step| {
-                        if matches!(step, kubernetes::Step::Tunnel(_)) {
+                        if matches!(step, kubernetes::Step::LetGo | kubernetes::Step::Ready) {
                             over.send_replace(true);
                         }
                         told(step);

@@ -73,13 +73,8 @@ impl Places {
         if self.is_here(name) {
             return Ok(None);
         }
-        for (directory, record) in self.tunnels(name) {
-            let socket = directory.socket();
-            if let Some(connected) =
-                connected::at(&record.service, &socket, limits::HANDSHAKE).await?
-            {
-                return Ok(Some(connected));
-            }
+        if let Some(connected) = self.live_tunnel(name).await? {
+            return Ok(Some(connected));
         }
         match &self.cluster {
             Some(selection) => {
@@ -96,12 +91,9 @@ impl Places {
     /// If there is none of this name, or it cannot be ended.
     pub async fn down(&self, name: &str, grace: Duration) -> Result<(), PlaceError> {
         if !self.is_here(name) {
-            let told = self.cluster.iter().cloned();
-            let tunnels = self.tunnels(name).map(|(_, record)| Selection {
-                context: Some(record.context),
-                namespace: Some(record.namespace),
-            });
-            for selection in tunnels.chain(told) {
+            let through = self.live_tunnel(name).await?;
+            let found = through.map(|connected| selection(&connected.place));
+            for selection in found.flatten().into_iter().chain(self.cluster.clone()) {
                 let cluster = open(&selection).await?;
                 if kubernetes::down(&self.dirs, &cluster, name, grace).await? {
                     return Ok(());
@@ -117,13 +109,9 @@ impl Places {
     /// If it cannot be ended.
     pub async fn end(&self, service: &Service, grace: Duration) -> Result<(), PlaceError> {
         let name = &service.name;
-        match &service.place {
-            PlaceName::Local => local::down(&self.dirs, name, grace).await,
-            PlaceName::Kubernetes { context, namespace } => {
-                let selection = Selection {
-                    context: Some(context.clone()),
-                    namespace: Some(namespace.clone()),
-                };
+        match selection(&service.place) {
+            None => local::down(&self.dirs, name, grace).await,
+            Some(selection) => {
                 let cluster = open(&selection).await?;
                 // That it is gone by now is what was wanted.
                 kubernetes::down(&self.dirs, &cluster, name, grace)
@@ -148,9 +136,35 @@ impl Places {
         }
     }
 
-    fn tunnels(&self, name: &str) -> impl Iterator<Item = (Directory, Record)> {
-        let tunnels = Directory::list(&self.dirs).into_iter();
-        tunnels.filter(move |(_, record)| record.service == name)
+    /// The tunnels to services of this name, in the cluster that was told if one was.
+    fn tunnels(&self, name: &str) -> Vec<(Directory, Record)> {
+        let told = self.cluster.as_ref().map(Selection::identify);
+        let meant = |record: &Record| match &told {
+            None => true,
+            Some(Ok(it)) => it.context == record.context && it.namespace == record.namespace,
+            // That it cannot be told is an error of whoever looks into it.
+            Some(Err(_)) => false,
+        };
+        let mut tunnels = Directory::list(&self.dirs);
+        tunnels.retain(|(_, record)| record.service == name && meant(record));
+        tunnels
+    }
+
+    /// The one tunnel that lives of those to services of this name.
+    async fn live_tunnel(&self, name: &str) -> Result<Option<Connected>, PlaceError> {
+        let mut live: Vec<Connected> = Vec::new();
+        for (directory, record) in self.tunnels(name) {
+            let socket = directory.socket();
+            let connected = connected::at(&record.service, &socket, limits::HANDSHAKE).await?;
+            live.extend(connected.map(|connected| record.place(connected)));
+        }
+        match live.len() {
+            0 | 1 => Ok(live.pop()),
+            _ => Err(PlaceError::WhichPlace {
+                service: name.to_owned(),
+                places: live.iter().map(|it| it.place.to_string()).collect(),
+            }),
+        }
     }
 }
 
@@ -170,6 +184,17 @@ async fn through(directory: Directory, record: Record) -> Option<Service> {
         user: String::new(),
         state,
     })
+}
+
+/// Where a cluster's service is; `None` for one on this machine.
+fn selection(place: &PlaceName) -> Option<Selection> {
+    match place {
+        PlaceName::Local => None,
+        PlaceName::Kubernetes { context, namespace } => Some(Selection {
+            context: Some(context.clone()),
+            namespace: Some(namespace.clone()),
+        }),
+    }
 }
 
 async fn open(selection: &Selection) -> Result<Cluster, KubernetesError> {

@@ -103,3 +103,43 @@ fn services_of_one_name_here_and_in_the_cluster_are_both_ended() {
     assert_eq!(project.services().len(), 0);
     assert_eq!(namespace.ours(), [""; 0]);
 }
+
+#[test]
+#[ignore = "needs a cluster: see the module's documentation"]
+fn colleagues_with_the_same_path_and_name_have_a_service_each() {
+    let namespace = Namespace::new();
+    let mut project = namespace.project(Fixture::ONE, &image::debian());
+    project.environment("KT_NAME", "model");
+    project.run().success().prints("hello Alice, visit 1");
+    // Another machine: its tunnels are not here.
+    let elsewhere = project.private().join("elsewhere");
+    project.environment("KT_RUNTIME_DIR", elsewhere.display());
+    project.environment("USER", "colleague");
+    project.run().success().prints("hello Alice, visit 1");
+    assert_eq!(namespace.get(&["deployments"]).len(), 2);
+    project.kt(["down", "--all"]).success();
+    assert_eq!(namespace.get(&["deployments"]).len(), 1);
+    let here = project.private().join("run");
+    project.environment("KT_RUNTIME_DIR", here.display());
+    project.environment("USER", "tester");
+    project.run().success().prints("hello Alice, visit 2");
+}
+
+#[test]
+#[ignore = "needs a cluster: see the module's documentation"]
+fn a_cluster_that_is_told_is_the_one_that_is_meant() {
+    let namespace = Namespace::new();
+    let other = Namespace::new();
+    let project = namespace.project(Fixture::ONE, &image::debian());
+    project.run().success();
+    let there = ["--namespace", other.name()];
+    project.kt(["run"].into_iter().chain(there)).success();
+    let ambiguous = project.kt(["down", "tester-one", "--place", "local"]);
+    ambiguous
+        .code(101)
+        .says("there are several services `tester-one`");
+    let down = ["down", "tester-one"].into_iter().chain(there);
+    project.kt(down).success();
+    assert_eq!(other.ours(), [""; 0]);
+    project.run().success().prints("hello Alice, visit 2");
+}

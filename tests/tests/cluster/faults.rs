@@ -2,7 +2,7 @@
 
 use tests::{
     Fixture, Project, Running,
-    cluster::{Namespace, image},
+    cluster::{Namespace, dev_kubeconfig, image},
 };
 
 fn pod(namespace: &Namespace) -> String {
@@ -19,15 +19,28 @@ fn started(project: &Project) -> Running {
     driver
 }
 
+/// The same in both kinds of workload: `rights` says which one the user may make.
+fn with_each_workload(test: impl Fn(&Namespace, &Project)) {
+    for rights in ["rbac.yaml", "rbac-job.yaml"] {
+        let namespace = Namespace::new();
+        namespace.grant_dev(rights);
+        let mut project = namespace.project(Fixture::POD, &image::debian());
+        project.environment("KUBECONFIG", dev_kubeconfig().display());
+        test(&namespace, &project);
+    }
+}
+
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
 fn after_a_pod_was_deleted_the_next_call_works_and_the_loss_is_said() {
-    let namespace = Namespace::new();
-    let project = namespace.project(Fixture::POD, &image::debian());
-    let mut driver = started(&project);
+    with_each_workload(a_pod_is_deleted);
+}
+
+fn a_pod_is_deleted(namespace: &Namespace, project: &Project) {
+    let mut driver = started(project);
     assert_eq!(driver.ask("count"), "1");
     assert_eq!(driver.ask("count"), "2");
-    namespace.kubectl(&["delete", &pod(&namespace)]);
+    namespace.kubectl(&["delete", &pod(namespace)]);
     // A call that the end came upon says so, and no other.
     let mut answer = driver.ask("count");
     if answer.starts_with("error: ") {
@@ -41,9 +54,11 @@ fn after_a_pod_was_deleted_the_next_call_works_and_the_loss_is_said() {
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
 fn after_a_restart_of_the_container_the_host_finds_its_store_and_serves_again() {
-    let namespace = Namespace::new();
-    let project = namespace.project(Fixture::POD, &image::debian());
-    let mut driver = started(&project);
+    with_each_workload(a_container_is_restarted);
+}
+
+fn a_container_is_restarted(namespace: &Namespace, project: &Project) {
+    let mut driver = started(project);
     assert_eq!(driver.ask("count"), "1");
     let restarts = || {
         let pods = namespace.get(&["pods"]);
@@ -53,7 +68,7 @@ fn after_a_restart_of_the_container_the_host_finds_its_store_and_serves_again() 
     // The host is the container's first process: nobody in it can kill it, but its worker may use all memory.
     namespace.kubectl(&[
         "exec",
-        &pod(&namespace),
+        &pod(namespace),
         "--",
         "/bin/sh",
         "-c",

@@ -111,3 +111,17 @@ fn a_pod_waits_for_a_program_that_compiles_longer_than_its_time() {
     let run = project.kt(["run", "--inactivity-ttl", "2s"]).success();
     run.prints("hello Alice, visit 1");
 }
+
+#[test]
+#[ignore = "needs a cluster: see the module's documentation"]
+fn a_program_that_does_not_compile_finds_its_pod_warm_the_next_time() {
+    let namespace = Namespace::new();
+    let project = namespace.project(Fixture::ONE, &image::debian());
+    project.edit("src/main.rs", "#[tokio::main]", "#[tokio::main");
+    project.run().code(101);
+    let pod = namespace.wait_for("pod", || namespace.get(&["pods"]).into_iter().next());
+    project.edit("src/main.rs", "#[tokio::main", "#[tokio::main]");
+    project.run().success().prints("hello Alice, visit 1");
+    let after = namespace.get(&["pods"]);
+    assert_eq!(after[0]["metadata"]["uid"], pod["metadata"]["uid"]);
+}

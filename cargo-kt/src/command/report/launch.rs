@@ -87,7 +87,7 @@ impl LaunchReport {
                 }
             }
             Step::Ready => self.phase("Ready", "ready", "the host answers"),
-            Step::Tunnel(_) => {}
+            Step::LetGo | Step::Tunnel(_) => {}
         }
     }
 

@@ -1,7 +1,7 @@
 //! Objects into the cluster.
 //!
 //! The workload comes first and inert, because the others are owned by it: whatever happens from there on, one deletion
-//! takes everything along. Once all are there it is let go.
+//! takes everything along. Once all are there, and somebody watches who survives this process, it is let go.
 
 use futures_util::future::try_join_all;
 use kube::{
@@ -16,11 +16,10 @@ use super::{
     objects::Objects,
 };
 
-/// Creates a service's objects, or brings those that are there up to date, and lets its pod go.
+/// Creates a service's objects, and no pod yet.
 ///
 /// # Errors
-/// If an object of one of the names is not ours, or the cluster refuses one. What was created by then is deleted again if
-/// the workload was not there before.
+/// If one of the names is taken, or the cluster refuses an object. What was created by then is deleted again.
 pub async fn apply(
     cluster: &Cluster,
     objects: &Objects,
@@ -30,14 +29,13 @@ pub async fn apply(
         .chain(&objects.dependents)
         .collect();
     let there = try_join_all(all.iter().map(|object| is_there(cluster, object))).await?;
-    let existed = there.first().copied().unwrap_or_default();
-
-    let inert = match existed {
-        // It runs already: what is changed of it is changed at once.
-        true => objects.workload.clone(),
-        false => objects.inert_workload(),
-    };
-    let applied = server_side(cluster, &inert).await?;
+    if there.first() == Some(&true) {
+        // There was none a moment ago. What somebody else makes is not changed under them.
+        return Err(KubernetesError::JustMade {
+            service: name(&objects.workload).to_owned(),
+        });
+    }
+    let applied = server_side(cluster, &objects.inert_workload()).await?;
     let workload = Workload {
         controller,
         name: applied.metadata.name.unwrap_or_default(),
@@ -52,20 +50,24 @@ pub async fn apply(
         for wave in [others, bindings] {
             try_join_all(wave.iter().map(|object| server_side(cluster, object))).await?;
         }
-        if !existed {
-            server_side(cluster, &objects.workload).await?;
-        }
         Ok(())
     };
     match rest.await {
         Ok(()) => Ok(workload),
-        Err(error) if existed => Err(error),
         Err(error) => {
             // The first error is the one to tell; `cargo kt ls` shows what could not be deleted.
             let _ = super::remove::remove(cluster, &workload).await;
             Err(error)
         }
     }
+}
+
+/// Lets the workload make its pod.
+///
+/// # Errors
+/// If the cluster refuses.
+pub async fn let_go(cluster: &Cluster, objects: &Objects) -> Result<(), KubernetesError> {
+    server_side(cluster, &objects.workload).await.map(drop)
 }
 
 /// Whether an object of this name and kind is there.
@@ -106,8 +108,11 @@ fn address(
         kind: kind(object).to_owned(),
     })?;
     let api = Api::namespaced_with(cluster.client.clone(), &cluster.namespace, &resource);
-    let name = object["metadata"]["name"].as_str().unwrap_or_default();
-    Ok((api, name.to_owned()))
+    Ok((api, name(object).to_owned()))
+}
+
+fn name(object: &Value) -> &str {
+    object["metadata"]["name"].as_str().unwrap_or_default()
 }
 
 fn kind(object: &Value) -> &str {

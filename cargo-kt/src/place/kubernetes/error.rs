@@ -33,6 +33,10 @@ pub enum KubernetesError {
          again; `cargo kt state save` keeps states that have serde"
     )]
     OtherOptions { service: String },
+    #[error(
+        "service `{service}` was made by somebody else at this very moment\nhelp: run again; give yours another name with `--name` if it is not the same"
+    )]
+    JustMade { service: String },
     #[error("a service is not made of a {kind}")]
     UnknownKind { kind: String },
     #[error("the token of service `{service}` cannot be used: {why}")]

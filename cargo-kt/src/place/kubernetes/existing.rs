@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 
 use super::{
     Cluster, Controller, KubernetesError, Workload,
-    kinds::{MANAGED_BY, MANAGER, OPTIONS, WORKSPACE},
+    kinds::{MANAGED_BY, MANAGER, OPTIONS, USER, WORKSPACE},
     remove::remove,
 };
 
@@ -12,6 +12,10 @@ use super::{
 pub struct Existing {
     pub workload: Workload,
     pub workspace: String,
+    /// The label of whose it is.
+    pub user: String,
+    /// It has never been let go: whoever made it was interrupted.
+    pub unfinished: bool,
     pub options: String,
 }
 
@@ -23,15 +27,17 @@ pub async fn existing(cluster: &Cluster, name: &str) -> Result<Option<Existing>,
     let looks = Controller::ALL.map(|controller| async move {
         let what = serde_json::json!({"kind": controller.kind().kind, "metadata": {"name": name}});
         let api = controller.api(&cluster.client, &cluster.namespace);
-        let found = cluster
-            .ask("get", &what, api.get_metadata_opt(name))
-            .await?;
-        Ok::<_, KubernetesError>(found.map(|found| (controller, found.metadata)))
+        let found = cluster.ask("get", &what, api.get_opt(name)).await?;
+        Ok::<_, KubernetesError>(found.map(|found| {
+            let spec = &found.data["spec"];
+            let unfinished = spec["paused"] == true || spec["suspend"] == true;
+            (controller, found.metadata, unfinished)
+        }))
     });
     // All of them, so that the first one's error is told and not the quickest one's.
     let looked: Result<Vec<_>, _> = join_all(looks).await.into_iter().collect();
-    for (controller, metadata) in looked?.into_iter().flatten() {
-        let labels = metadata.labels.unwrap_or_default();
+    for (controller, metadata, unfinished) in looked?.into_iter().flatten() {
+        let mut labels = metadata.labels.unwrap_or_default();
         if labels.get(MANAGED_BY).map(String::as_str) != Some(MANAGER) {
             return Err(KubernetesError::NotOurs {
                 kind: controller.resource().to_owned(),
@@ -57,6 +63,8 @@ pub async fn existing(cluster: &Cluster, name: &str) -> Result<Option<Existing>,
                 uid: metadata.uid.unwrap_or_default(),
             },
             workspace: annotations.remove(WORKSPACE).unwrap_or_default(),
+            user: labels.remove(USER).unwrap_or_default(),
+            unfinished,
             options: annotations.remove(OPTIONS).unwrap_or_default(),
         }));
     }

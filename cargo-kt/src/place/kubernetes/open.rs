@@ -1,20 +1,21 @@
 //! From what a program wants to a connection with its service: through a tunnel that is there, to a pod that is there, or to
 //! one that is made.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
 use futures_util::future::try_join;
 use tokio::{
-    sync::oneshot,
+    sync::{oneshot, watch},
     time::{sleep, timeout},
 };
 
 use super::{
     Cluster, KubernetesError, ServiceSpec, Workload,
-    apply::apply,
+    apply::{apply, let_go},
     existing::{Existing, existing},
     kinds::Controller,
     launch::{self, Launch},
+    objects::Objects,
     remove::remove,
     stage, token,
     tunnel::{self, Directory, Record, Report, TunnelOptions},
@@ -41,6 +42,8 @@ pub enum Step {
     Created {
         objects: usize,
     },
+    /// Its pod is made from here on, and whoever watches it survives this process.
+    LetGo,
     Launch(launch::Step),
     Tunnel(Report),
     /// The host answers.
@@ -142,7 +145,11 @@ impl Opening<'_> {
             if record.workspace != self.spec.workspace {
                 continue;
             }
-            let connected = connected::at(&name, &directory.socket(), PATIENCE).await?;
+            let connected = match connected::at(&name, &directory.socket(), PATIENCE).await {
+                // It looks for a pod that does not come up: whoever goes by the cluster learns why.
+                Err(PlaceError::Silent { .. }) => continue,
+                connected => connected?,
+            };
             if let Some(connected) = connected {
                 self.same_options(&name, &record.options)?;
                 connected.check_version()?;
@@ -157,7 +164,8 @@ impl Opening<'_> {
         let [own, plain] = self.spec.names();
         let (in_own, in_plain) =
             try_join(existing(cluster, &own), existing(cluster, &plain)).await?;
-        let ours = |it: &Existing| it.workspace == self.spec.workspace;
+        let user = service::label(&self.spec.user);
+        let ours = |it: &Existing| it.workspace == self.spec.workspace && it.user == user;
         if let Some(existing) = in_own.filter(ours) {
             return Ok((own, Some(existing)));
         }
@@ -174,6 +182,9 @@ impl Opening<'_> {
         key: &str,
         existing: &Existing,
     ) -> Result<Option<Connected>, PlaceError> {
+        if existing.unfinished {
+            return Ok(None);
+        }
         let failed = launch::has_failed(cluster, &existing.workload);
         let (token, failed) = tokio::join!(token::read(cluster, &existing.workload.name), failed);
         if failed.map_err(KubernetesError::from)? {
@@ -183,8 +194,7 @@ impl Opening<'_> {
             return Ok(None);
         };
         self.same_options(&existing.workload.name, &existing.options)?;
-        let created = false;
-        let connecting = self.connect(cluster, key, &existing.workload, token, created);
+        let connecting = self.connect(cluster, key, &existing.workload, token, None);
         connecting.await.map(Some)
     }
 
@@ -216,7 +226,9 @@ impl Opening<'_> {
         (self.told)(Step::Created {
             objects: 1 + objects.dependents.len(),
         });
-        let launched = self.connect(cluster, key, &workload, token, true).await;
+        let launched = self
+            .connect(cluster, key, &workload, token, Some(&objects))
+            .await;
         if launched.is_err() && !self.spec.options.keep {
             // The launch's own error is the one to tell.
             let _ = remove(cluster, &workload).await;
@@ -234,14 +246,14 @@ impl Opening<'_> {
         })
     }
 
-    /// Starts the tunnel, and watches the pod meanwhile.
+    /// Starts the tunnel, and watches the pod meanwhile. `made` has not been let go yet.
     async fn connect(
         &self,
         cluster: &Cluster,
         key: &str,
         workload: &Workload,
         token: String,
-        created: bool,
+        made: Option<&Objects>,
     ) -> Result<Connected, PlaceError> {
         let service = &workload.name;
         let directory = Directory::of(self.dirs, key, &cluster.namespace, service);
@@ -264,9 +276,25 @@ impl Opening<'_> {
             workload: workload.clone(),
             token,
             patience,
-            created: created && !self.spec.options.keep,
+            created: made.is_some() && !self.spec.options.keep,
         };
-        let told = |report| (self.told)(Step::Tunnel(report));
+        let (sign, mut signs) = watch::channel(());
+        let told = |report| {
+            sign.send_replace(());
+            (self.told)(Step::Tunnel(report));
+        };
+        // The tunnel bounds its own waits: for the pod, and for each piece of the host on its way there.
+        let silence = async { while timeout(patience + MARGIN, signs.changed()).await.is_ok() {} };
+        // No pod before there is a tunnel: it ends what it cannot reach, also when nobody else is left to.
+        let mut begun = sign.subscribe();
+        let letting_go = async {
+            if let Some(objects) = made {
+                let _ = begun.changed().await;
+                let_go(cluster, objects).await?;
+                (self.told)(Step::LetGo);
+            }
+            std::future::pending::<Result<Infallible, KubernetesError>>().await
+        };
         let starting = async {
             loop {
                 if tunnel::start(&options, &told).await? {
@@ -294,10 +322,9 @@ impl Opening<'_> {
             }
         };
         tokio::select! {
-            started = timeout(patience + MARGIN, starting) => match started {
-                Ok(started) => started?,
-                Err(_) => return Err(silent(service, patience)),
-            },
+            started = starting => started?,
+            Err(error) = letting_go => return Err(error.into()),
+            () = silence => return Err(silent(service, patience)),
             error = watching => return Err(KubernetesError::from(error).into()),
         };
         let connected = connected::at(service, &directory.socket(), PATIENCE).await?;
@@ -305,7 +332,7 @@ impl Opening<'_> {
         (self.told)(Step::Ready);
         connected.check_version()?;
         Ok(Connected {
-            started: created,
+            started: made.is_some(),
             ..connected
         })
     }

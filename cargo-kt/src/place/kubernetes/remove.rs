@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::{api::core::v1::Pod, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use kube::{
     Api,
     api::{DeleteParams, DynamicObject, ListParams, Preconditions},
 };
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
     Cluster, KubernetesError, Workload,
@@ -39,19 +39,20 @@ pub async fn remove(cluster: &Cluster, workload: &Workload) -> Result<(), Kubern
         }
     };
     cluster.ask("delete", &what, deleting).await?;
+    let deadline = Instant::now() + PATIENCE;
     // The garbage collector would get to them too, in its own time.
-    join_all(kinds::dependents().map(|kind| {
+    let owned = kinds::dependents().map(|kind| {
         let api: Api<DynamicObject> =
             Api::namespaced_with(cluster.client.clone(), &cluster.namespace, &kind);
         delete_owned(api, workload)
-    }))
-    .await;
-    let deadline = Instant::now() + PATIENCE;
+    });
+    let _ = timeout_at(deadline, join_all(owned)).await;
     loop {
-        let left = left(cluster, workload).await;
-        match left {
+        // No answer is no sign that it is gone.
+        let looked = timeout_at(deadline, left(cluster, workload)).await;
+        match looked.unwrap_or(Some(workload.controller.resource())) {
             None => return Ok(()),
-            Some(what) if Instant::now() > deadline => {
+            Some(what) if Instant::now() >= deadline => {
                 return Err(KubernetesError::Remains {
                     what,
                     name: workload.name.clone(),
@@ -69,37 +70,63 @@ async fn delete_owned(api: Api<DynamicObject>, workload: &Workload) {
     let Ok(found) = api.list_metadata(&ours(workload)).await else {
         return;
     };
-    let owned = found.items.into_iter().filter(|object| {
-        let owners = object.metadata.owner_references.iter().flatten();
-        owners.into_iter().any(|owner| owner.uid == workload.uid)
+    let owned = found
+        .items
+        .into_iter()
+        .filter(|it| is_owned(&it.metadata, workload));
+    let deletions = owned.filter_map(|object| {
+        let (name, uid) = (object.metadata.name?, object.metadata.uid);
+        let parameters = DeleteParams::background().preconditions(Preconditions {
+            uid,
+            resource_version: None,
+        });
+        let api = &api;
+        Some(async move { api.delete(&name, &parameters).await })
     });
-    let names: Vec<String> = owned.filter_map(|object| object.metadata.name).collect();
-    let parameters = DeleteParams::background();
-    join_all(names.iter().map(|name| api.delete(name, &parameters))).await;
+    join_all(deletions).await;
 }
 
-/// What of the service is still there.
+fn is_owned(object: &ObjectMeta, workload: &Workload) -> bool {
+    let owners = object.owner_references.iter().flatten();
+    owners.into_iter().any(|owner| owner.uid == workload.uid)
+}
+
+/// What of the service is still there, or may be for all that is known.
 async fn left(cluster: &Cluster, workload: &Workload) -> Option<&'static str> {
     let api = workload.controller.api(&cluster.client, &cluster.namespace);
     match api.get_metadata_opt(&workload.name).await {
         Ok(Some(found)) if found.metadata.uid.as_deref() == Some(&workload.uid) => {
             return Some(workload.controller.resource());
         }
-        _ => {}
+        // Somebody has the name again, and what goes by it is theirs.
+        Ok(Some(_)) => return None,
+        Ok(None) => {}
+        Err(_) => return Some(workload.controller.resource()),
     }
     let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
-    match pods.list_metadata(&ours(workload)).await {
-        Ok(list) if !list.items.is_empty() => return Some("pod"),
-        _ => {}
+    if some(pods.list_metadata(&ours(workload)).await, |list| {
+        !list.items.is_empty()
+    }) {
+        return Some("pod");
     }
     let looks = kinds::dependents().map(|kind| async move {
         let api: Api<DynamicObject> =
             Api::namespaced_with(cluster.client.clone(), &cluster.namespace, &kind);
-        let found = api.list_metadata(&ours(workload)).await;
-        found.is_ok_and(|list| !list.items.is_empty())
+        some(api.list_metadata(&ours(workload)).await, |list| {
+            list.items.iter().any(|it| is_owned(&it.metadata, workload))
+        })
     });
     let found = join_all(looks).await;
     found.contains(&true).then_some("object that it owns")
+}
+
+/// Whether there is something in an answer. Who may not ask has made nothing of the kind; no answer may be anything.
+fn some<T>(answer: Result<T, kube::Error>, holds: impl FnOnce(T) -> bool) -> bool {
+    match answer {
+        Ok(answer) => holds(answer),
+        Err(kube::Error::Api(status)) => !matches!(status.code, 403 | 404),
+        Err(_) => true,
+    }
 }
 
 fn ours(workload: &Workload) -> ListParams {

@@ -48,7 +48,9 @@ impl ServiceSpec {
             options: "",
         };
         let objects = objects::render(&self.options, &nobody)?;
-        let template = objects.workload["spec"]["template"].to_string();
+        // What the host is told once: it is not in the template, since its name is told with it.
+        let limit = self.options.body_limit;
+        let template = format!("{} {limit}", objects.workload["spec"]["template"]);
         Ok(blake3::hash(template.as_bytes()).to_hex()[..16].to_owned())
     }
 
@@ -92,7 +94,8 @@ impl ServiceSpec {
 
     /// Its names: the longer one is taken for as long as that service lives, also once the shorter one is free.
     pub(super) fn names(&self) -> [String; 2] {
-        let own = service::name_in(&self.name, &self.workspace);
+        let whose = format!("{}\n{}", self.user, self.workspace);
+        let own = service::name_in(&self.name, &whose);
         [own, self.name.clone()]
     }
 

@@ -3,6 +3,7 @@
 mod client;
 mod error;
 mod explain;
+mod proxy;
 mod rights;
 
 use std::{path::PathBuf, time::Duration};
@@ -135,11 +136,17 @@ impl Cluster {
             context: Some(identity.context.clone()),
             ..KubeConfigOptions::default()
         };
+        let own_proxy = has_proxy(&kubeconfig, &identity.context);
         let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
-        let config = config.map_err(|source| AccessError::Kubeconfig {
+        let mut config = config.map_err(|source| AccessError::Kubeconfig {
             source: source.into(),
         })?;
-        let proxy = config.proxy_url.as_ref().map(ToString::to_string);
+        let variable = |name| std::env::var(name).ok();
+        let no_proxy = variable("NO_PROXY").or_else(|| variable("no_proxy"));
+        if !own_proxy && proxy::is_exempt(&config.cluster_url, &no_proxy.unwrap_or_default()) {
+            config.proxy_url = None;
+        }
+        let proxy = config.proxy_url.as_ref().map(proxy::shown);
         let server = config.cluster_url.to_string();
         let Identity {
             context, namespace, ..
@@ -189,6 +196,18 @@ impl Cluster {
             Err(_) => Err(asked.silent(ANSWER)),
         }
     }
+}
+
+/// Whether the kubeconfig itself names a proxy for a context's cluster.
+fn has_proxy(config: &Kubeconfig, context: &str) -> bool {
+    let context = config.contexts.iter().find(|it| it.name == context);
+    let name = context.and_then(|it| Some(&it.context.as_ref()?.cluster));
+    let cluster = config.clusters.iter().find(|it| Some(&it.name) == name);
+    cluster.is_some_and(|it| {
+        it.cluster
+            .as_ref()
+            .is_some_and(|it| it.proxy_url.as_ref().is_some_and(|url| !url.is_empty()))
+    })
 }
 
 fn kubeconfig() -> Result<Kubeconfig, AccessError> {

@@ -1,8 +1,9 @@
 //! What the user may do, asked before anything is done.
 
 use futures_util::future::try_join_all;
-use k8s_openapi::api::authorization::v1::{
-    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
+use k8s_openapi::api::{
+    authentication::v1::SelfSubjectReview,
+    authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec},
 };
 use kube::{Api, api::PostParams};
 
@@ -46,12 +47,26 @@ impl Cluster {
         match missing {
             None => Ok(()),
             Some(((verb, _, resource), _)) => Err(AccessError::Forbidden {
-                user: self.user.name.clone(),
+                user: self.who_am_i().await,
                 verb: (*verb).to_owned(),
                 resource: (*resource).to_owned(),
                 namespace: self.namespace.clone(),
             }),
         }
+    }
+
+    /// The user's name to the cluster, which need not be that of the kubeconfig's entry. A placeholder if it does not tell.
+    async fn who_am_i(&self) -> String {
+        let reviews: Api<SelfSubjectReview> = Api::all(self.client.clone());
+        let (what, parameters) = (
+            serde_json::json!({"kind": "SelfSubjectReview"}),
+            PostParams::default(),
+        );
+        let review = SelfSubjectReview::default();
+        let asking = reviews.create(&parameters, &review);
+        let answer = self.ask("create", &what, asking).await.ok();
+        let name = answer.and_then(|it| it.status?.user_info?.username);
+        name.unwrap_or_else(|| "YOU".to_owned())
     }
 
     /// Whether the user may do this to objects of this kind in the namespace; `resource` may be one of their parts,

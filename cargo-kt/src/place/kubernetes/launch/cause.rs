@@ -204,7 +204,7 @@ fn config(words: &str) -> &'static str {
 fn start(words: &str) -> &'static str {
     match words {
         _ if words.contains("exec format error") => {
-            "the node has another CPU than this machine: choose nodes with `--node-selector kubernetes.io/arch=…`"
+            "the node has another CPU than the first stage is for: build for it with `--target`"
         }
         _ if words.contains("permission denied") => {
             "the cluster does not let files of a ConfigMap volume be executed, and the host gets in that way"

@@ -16,6 +16,9 @@ use super::{
 };
 use crate::place::kubernetes::{Cluster, Workload};
 
+/// How long a pod may be waited for in vain.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// A pod whose container runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunningPod {
@@ -95,12 +98,19 @@ pub async fn wait_for_pod(
         if let Some(pod) = seen.running().or_else(|| seen.just_started()) {
             return Ok(pod);
         }
-        match timeout_at(deadline, changes.next()).await {
+        let look = deadline.min(Instant::now() + LOOK);
+        match timeout_at(look, changes.next()).await {
             Ok(Some(change)) => {
                 let gone = matches!(change, Change::PodGone(_));
                 seen.take(change);
                 if gone {
                     exists(cluster, workload).await?;
+                }
+            }
+            // A workload that goes before it has made a pod is no news of any pod.
+            Err(_) if Instant::now() < deadline => {
+                if let Err(gone @ LaunchError::Gone { .. }) = exists(cluster, workload).await {
+                    return Err(gone);
                 }
             }
             Ok(None) | Err(_) => {

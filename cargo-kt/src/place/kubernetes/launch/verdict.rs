@@ -181,7 +181,9 @@ fn crashed(pod: &Pod, container: &ContainerStatus, ended: ContainerStateTerminat
 }
 
 fn not_pulled(image: &str, words: String) -> Verdict {
-    let has = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
+    // A digest or a tag may have any digits in it.
+    let said = words.replace(image, "");
+    let has = |parts: &[&str]| parts.iter().any(|part| said.contains(part));
     let why = if has(&["no match for platform", "no matching manifest"]) {
         ImageCause::NoPlatform
     } else if has(&[
@@ -195,14 +197,13 @@ fn not_pulled(image: &str, words: String) -> Verdict {
         "denied",
         "forbidden",
         "authentication required",
-        "403",
-        "401",
+        "403 Forbidden",
+        "401 Unauthorized",
     ]) {
         ImageCause::NotAllowed
     } else if has(&[
         "not found",
         "manifest unknown",
-        "no such host",
         "ErrImageNeverPull",
         "Never",
         "not present",

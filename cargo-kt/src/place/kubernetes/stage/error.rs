@@ -55,7 +55,7 @@ pub enum StageError {
     #[error("the pod says what this version of kt does not understand: {what}")]
     Unexpected { what: String },
     #[error(
-        "the node is of the architecture {theirs} and this kt's host of {ours}\nhelp: choose nodes of {ours} with `kubernetes.io/arch`, or run kt on a machine of {theirs}"
+        "the node is of the architecture {theirs} and this kt's host of {ours}\nhelp: build for the node's with `--target`, or choose other nodes with `--node-selector`"
     )]
     OtherMachine { theirs: String, ours: String },
     #[error(

@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::place::{Connected, Dirs, PlaceName};
+use crate::place::{Connected, Dirs, PlaceName, dirs::SOCKET_PATH};
 
 /// What a tunnel leads to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +80,12 @@ impl Directory {
     /// If it cannot be written to.
     pub fn create(&self, record: &Record) -> io::Result<()> {
         use std::os::unix::fs::DirBuilderExt;
+        let length = self.socket().as_os_str().len();
+        if length > SOCKET_PATH {
+            return Err(io::Error::other(format!(
+                "a socket's path has {SOCKET_PATH} bytes at most, and its would have {length}: set KT_RUNTIME_DIR to a shorter directory"
+            )));
+        }
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)

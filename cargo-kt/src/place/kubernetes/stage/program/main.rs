@@ -79,7 +79,9 @@ struct Stage<'a> {
 
 fn main(arguments: &Arguments) -> i32 {
     match run(arguments) {
-        Ok(()) => 0,
+        Ok(Ended::Asked) => 0,
+        // 128 and SIGTERM, as a shell has it: a Job's pod that somebody ends is made again.
+        Ok(Ended::BySignal) => 143,
         Err(why) => {
             let mut line = Text::<1024>::new();
             line.add("kt: the first stage cannot go on: ");
@@ -91,8 +93,14 @@ fn main(arguments: &Arguments) -> i32 {
     }
 }
 
-/// Returns when it was asked to end.
-fn run(arguments: &Arguments) -> Result<(), Text<512>> {
+/// Why there is nothing left to do.
+enum Ended {
+    Asked,
+    BySignal,
+}
+
+/// Returns when it is to end.
+fn run(arguments: &Arguments) -> Result<Ended, Text<512>> {
     let options = Options::parse(arguments)
         .ok_or_else(|| Text::of("its arguments are not those that cargo kt gives"))?;
     let mut token = [0; TOKEN + 1];
@@ -119,7 +127,7 @@ fn run(arguments: &Arguments) -> Result<(), Text<512>> {
     }
     loop {
         match sys::wait(&stage.listener, &stage.signals, None) {
-            Woken::Signal => return Ok(()),
+            Woken::Signal => return Ok(Ended::BySignal),
             Woken::TimedOut => continue,
             Woken::Readable => {}
         }
@@ -130,7 +138,7 @@ fn run(arguments: &Arguments) -> Result<(), Text<512>> {
         loop {
             match stage.converse(&connection) {
                 Outcome::Closed => break,
-                Outcome::Asked => return Ok(()),
+                Outcome::Asked => return Ok(Ended::Asked),
                 // If it comes back the same client is told why.
                 Outcome::HostIsHere => {
                     stage.become_host(arguments, options.rest, Some(&connection));

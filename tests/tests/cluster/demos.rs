@@ -75,12 +75,8 @@ fn concurrent_calls_and_a_large_index_work_as_they_do_here() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::DEMOS, &image::debian());
     demo(&project, "concurrent_calls", "");
-    let first = demo(&project, "similar_texts", "");
-    let second = demo(&project, "similar_texts", "");
-    assert!(
-        !first.stdout.is_empty() && !second.stdout.is_empty(),
-        "{first:?} {second:?}"
-    );
+    demo(&project, "similar_texts", "").prints("Cold: the index was built");
+    demo(&project, "similar_texts", "").prints("Warm: the index was there");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What a program asks for is what its pod has.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::{
     Fixture,
     cluster::{Namespace, image},
@@ -92,7 +92,37 @@ fn a_dry_run_is_what_a_run_makes_and_makes_nothing() {
         let kind = object["kind"].as_str().expect("it has a kind");
         let name = object["metadata"]["name"].as_str().expect("it has a name");
         let made = namespace.get(&[kind, name]);
+        for part in ["spec", "rules", "subjects", "roleRef"] {
+            assert_made(
+                &made[0][part],
+                &object[part],
+                &format!("{kind} {name} {part}"),
+            );
+        }
         assert_eq!(made[0]["metadata"]["labels"], object["metadata"]["labels"]);
+    }
+}
+
+/// Whether an object is as it was shown; the cluster adds its defaults, and leaves out what is empty.
+#[track_caller]
+fn assert_made(made: &Value, shown: &Value, place: &str) {
+    match (made, shown) {
+        (Value::Object(made), Value::Object(shown)) => {
+            for (name, shown) in shown {
+                let made = made.get(name).unwrap_or(&Value::Null);
+                assert_made(made, shown, &format!("{place}.{name}"));
+            }
+        }
+        (Value::Array(made), Value::Array(shown)) => {
+            assert_eq!(made.len(), shown.len(), "{place}");
+            for (made, shown) in made.iter().zip(shown) {
+                assert_made(made, shown, place);
+            }
+        }
+        (Value::Null, Value::Bool(false)) => {}
+        (Value::Null, Value::Array(list)) if list.is_empty() => {}
+        (Value::Null, Value::Object(map)) if map.is_empty() => {}
+        (made, shown) => assert_eq!(made, shown, "{place}"),
     }
 }
 
@@ -101,11 +131,24 @@ fn a_dry_run_is_what_a_run_makes_and_makes_nothing() {
 fn the_probe_tells_whether_the_pod_serves() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::ONE, &image::debian());
-    project.run().success();
-    namespace.wait_for("ready pod", || {
+    let ready = || {
         let pods = namespace.get(&["pods"]);
-        let conditions = pods[0]["status"]["conditions"].as_array()?;
+        let conditions = pods.first()?["status"]["conditions"].as_array()?;
         let ready = conditions.iter().find(|it| it["type"] == "Ready")?;
-        (ready["status"] == "True").then_some(())
+        Some(ready["status"] == "True")
+    };
+    // A pod without a program serves nothing, however long its host has been up.
+    project.edit("src/main.rs", "#[tokio::main]", "#[tokio::main");
+    project.run().code(101);
+    namespace.wait_for("refusal of the probe", || {
+        let unhealthy = ["events", "--field-selector", "reason=Unhealthy"];
+        let said = namespace.get(&unhealthy);
+        said.iter()
+            .any(|it| it["message"].as_str().is_some_and(|it| it.contains("503")))
+            .then_some(())
     });
+    assert_eq!(ready(), Some(false));
+    project.edit("src/main.rs", "#[tokio::main", "#[tokio::main]");
+    project.run().success();
+    namespace.wait_for("ready pod", || (ready() == Some(true)).then_some(()));
 }

@@ -1,7 +1,7 @@
 //! Whether the proxy of the environment is meant for an API server, as Go's clients, and so kubectl, decide it.
 //!
 //! kube compares `NO_PROXY` with the proxy's own address (`src/config/file_loader.rs` of kube-client 5.0), and so takes the proxy
-//! for every server. Source of the rules: https://pkg.go.dev/golang.org/x/net/http/httpproxy#Config
+//! for every server. Source of the rules: <https://pkg.go.dev/golang.org/x/net/http/httpproxy#Config>
 
 use std::net::IpAddr;
 

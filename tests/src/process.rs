@@ -62,6 +62,14 @@ impl Running {
         let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
         let text = words.join(" ");
         command.stdout(Stdio::piped()).process_group(0);
+        // A suite that was started in the background ignores Ctrl-C, and what it starts would too: signal(7).
+        // SAFETY: signal(2) may be called between fork and exec: signal-safety(7).
+        unsafe {
+            command.pre_exec(|| {
+                libc::signal(libc::SIGINT, libc::SIG_DFL);
+                Ok(())
+            });
+        }
         let begin = Instant::now();
         let mut child = command
             .spawn()

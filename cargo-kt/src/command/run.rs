@@ -22,6 +22,7 @@ use crate::{
     agent::{self, Agent, Symbolizer},
     build::Built,
     config, link,
+    place::PlaceName,
     plan::{CargoOptions, Surroundings},
     terminal::{Terminal, text},
 };
@@ -113,7 +114,11 @@ async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCo
     let _ = std::fs::remove_file(&symbolizer);
     let agent = Agent {
         symbolizer: symbols(&built, &linked),
-        answered: answered(terminal, &clock),
+        answered: match connected.place {
+            // What comes up in milliseconds has no phases to tell.
+            PlaceName::Local => Box::new(|| {}),
+            PlaceName::Kubernetes { .. } => answered(terminal, &clock),
+        },
     };
     let answering =
         agent::serve(&symbolizer, agent).map_err(io("listen for questions about addresses"))?;

@@ -22,6 +22,25 @@ pub fn flush() {
     unsafe { libc::fflush(stdout) };
 }
 
+/// Copies what is at a pipe's head into another one, which is empty, without taking it out: tee(2). As
+/// [`read_available`] else.
+pub fn copy_available(
+    from: BorrowedFd<'_>,
+    to: BorrowedFd<'_>,
+    most: usize,
+) -> io::Result<Option<usize>> {
+    let (from, to) = (from.as_raw_fd(), to.as_raw_fd());
+    // SAFETY: no memory is involved, and both descriptors are open for the borrows' time.
+    let copied = unsafe { libc::tee(from, to, most, libc::SPLICE_F_NONBLOCK) };
+    match usize::try_from(copied) {
+        Ok(copied) => Ok(Some(copied)),
+        Err(_) => match io::Error::last_os_error() {
+            error if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            error => Err(error),
+        },
+    }
+}
+
 /// Reads what is there, without waiting. `Ok(None)`: nothing is there now. `Ok(Some(0))`: no writer is left.
 pub fn read_available(descriptor: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Option<usize>> {
     // SAFETY: the buffer is writable for its length.

@@ -38,6 +38,8 @@ pub(super) struct Output {
 
 struct Shared {
     pipes: [(Stream, OwnedFd); 2],
+    /// An empty pipe: its read end, and the other one.
+    copy: (OwnedFd, OwnedFd),
     /// What is read goes through here; clearing a new one would be a seventh of a call's drain.
     buffer: Box<[u8; 16 << 10]>,
     log: LogWriter,
@@ -62,11 +64,14 @@ impl Output {
         stdio::set_nonblocking(stdout.as_fd())?;
         stdio::set_nonblocking(stderr.as_fd())?;
         let waited = [stdout.try_clone()?, stderr.try_clone()?];
+        let (copied, copy) = io::pipe()?;
+        let copy = (OwnedFd::from(copied), OwnedFd::from(copy));
         let log = LogWriter::open(logs)?;
         let position = log.position();
         let pipes = [(Stream::Stdout, stdout), (Stream::Stderr, stderr)];
         let shared = Arc::new(Mutex::new(Shared {
             pipes,
+            copy,
             buffer: Box::new([0; 16 << 10]),
             log,
             position,
@@ -133,6 +138,7 @@ impl Shared {
         let mut open = [false; 2];
         let Self {
             pipes,
+            copy,
             buffer,
             log,
             position,
@@ -151,8 +157,15 @@ impl Shared {
             // No further than what was there at first: the connections of drivers wait for this, and a call that prints
             // without end must not hold them up.
             while taken < all {
-                let read = match stdio::read_available(pipe.as_fd(), &mut buffer[..]) {
-                    Ok(Some(read @ 1..)) => read,
+                // Taken out of the pipe once the log has it: if this process dies in between, its host finds it there.
+                let copied = stdio::copy_available(pipe.as_fd(), copy.1.as_fd(), buffer.len());
+                let read = match copied {
+                    Ok(Some(copied @ 1..)) => {
+                        match stdio::read_available(copy.0.as_fd(), &mut buffer[..copied]) {
+                            Ok(Some(read)) if read == copied => read,
+                            _ => break,
+                        }
+                    }
                     Ok(Some(_)) | Err(_) => break,
                     Ok(None) => {
                         *open = true;
@@ -161,6 +174,8 @@ impl Shared {
                 };
                 // The log takes care of its own failures; what a driver sees does not depend on it.
                 *position = log.append(&buffer[..read]);
+                // The same bytes: nobody else reads here.
+                let _ = stdio::read_available(pipe.as_fd(), &mut buffer[..read]);
                 let piece = Piece {
                     stream: *stream,
                     position: *position,
@@ -168,7 +183,7 @@ impl Shared {
                 };
                 listeners.retain(|listener| listener.give(&piece));
                 taken += read;
-                if read == buffer.len() && all == usize::MAX {
+                if taken >= buffer.len() && all == usize::MAX {
                     all = stdio::pipe_capacity(pipe.as_fd());
                 }
             }

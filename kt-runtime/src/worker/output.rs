@@ -157,7 +157,8 @@ impl Shared {
             // No further than what was there at first: the connections of drivers wait for this, and a call that prints
             // without end must not hold them up.
             while taken < all {
-                // Taken out of the pipe once the log has it: if this process dies in between, its host finds it there.
+                // Taken out of the pipe once the log has it: if this process dies in between, its host finds it there. Between the two
+                // it stands in the log already, and then twice; better than not at all.
                 let copied = stdio::copy_available(pipe.as_fd(), copy.1.as_fd(), buffer.len());
                 let read = match copied {
                     Ok(Some(copied @ 1..)) => {

@@ -4,19 +4,19 @@
 pub struct String(u8);
 #[derive(serde::Serialize, serde::Deserialize)]
 pub struct Box;
-#[allow(dead_code)]
+#[allow(dead_code, reason = "only its name matters")]
 pub trait Send {}
-#[allow(dead_code)]
+#[allow(dead_code, reason = "only its name matters")]
 pub struct Result;
-#[allow(dead_code)]
+#[allow(dead_code, reason = "only its name matters")]
 pub struct Option;
-#[allow(dead_code)]
+#[allow(dead_code, reason = "only its name matters")]
 mod core {}
-#[allow(dead_code)]
+#[allow(dead_code, reason = "only its name matters")]
 mod std {}
-#[allow(dead_code)]
+#[allow(dead_code, reason = "only its name matters")]
 mod kt {}
-#[allow(dead_code)]
+#[allow(dead_code, reason = "only its name matters")]
 fn call() {}
 #[allow(dead_code, non_camel_case_types)]
 pub struct u8_;

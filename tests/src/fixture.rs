@@ -16,6 +16,8 @@ pub struct Fixture {
     /// What is built beforehand.
     pub(crate) build: &'static [&'static str],
     pub(crate) packages: &'static [&'static str],
+    /// Variables of every command in it.
+    pub(crate) environment: &'static [(&'static str, &'static str)],
 }
 
 impl Fixture {
@@ -25,6 +27,7 @@ impl Fixture {
         slot: "small",
         build: &["build"],
         packages: &["one"],
+        environment: &[],
     };
     /// A driver with a command for every kind of call.
     pub const CALLS: Self = Self {
@@ -63,6 +66,23 @@ impl Fixture {
             "catalog",
             "shop",
         ],
+        environment: &[],
+    };
+    /// The same in cargo's newer layout of the build directory, which cargo before 1.100 has on request only, and on a stable
+    /// toolchain only with the first variable.
+    pub const TEN_BY_UNIT: Self = Self {
+        slot: "ten-by-unit",
+        environment: &[
+            ("RUSTC_BOOTSTRAP", "1"),
+            ("CARGO_UNSTABLE_BUILD_DIR_NEW_LAYOUT", "true"),
+        ],
+        ..Self::TEN
+    };
+    /// The same, compiled with `--release`.
+    pub const TEN_BY_UNIT_RELEASE: Self = Self {
+        slot: "ten-by-unit-release",
+        build: &["build", "--release"],
+        ..Self::TEN_BY_UNIT
     };
     /// The same, compiled with `--release`.
     pub const TEN_RELEASE: Self = Self {
@@ -76,6 +96,7 @@ impl Fixture {
         slot: "mutations",
         build: &["build"],
         packages: &["app", "elsewhere"],
+        environment: &[],
     };
     /// The same, compiled with `--release`.
     pub const MUTATIONS_RELEASE: Self = Self {
@@ -95,6 +116,7 @@ impl Fixture {
         slot: "demos",
         build: &["build", "--example", "hot_reload"],
         packages: &["examples"],
+        environment: &[],
     };
 
     /// Copies the sources to `to`, bound to this checkout's kt-runtime.

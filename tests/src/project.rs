@@ -24,6 +24,9 @@ impl Project {
     pub fn of(fixture: Fixture) -> Self {
         let slot = Slot::acquire(fixture);
         let mut project = Self::empty();
+        for (name, value) in fixture.environment {
+            project.environment(name, value);
+        }
         project.root = slot.project();
         project._slot = Some(slot);
         project

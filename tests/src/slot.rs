@@ -72,6 +72,7 @@ fn compile(fixture: Fixture, project: &Path) {
         .expect("/tmp can be written");
     let kt = |arguments: &[&str]| {
         let mut kt = command(project, private.path());
+        kt.envs(fixture.environment.iter().copied());
         kt.arg("kt").args(arguments).output().expect("cargo runs")
     };
     let build = kt(fixture.build);
@@ -88,6 +89,7 @@ fn clean(fixture: Fixture, project: &Path) {
     let target = project.join("target");
     for (directory, triple) in [(&target, None), (&target.join("kt"), Some(HOST))] {
         let mut clean = command(project, project);
+        clean.envs(fixture.environment.iter().copied());
         clean
             .args(["clean", "--quiet", "--target-dir"])
             .arg(directory);

@@ -293,6 +293,52 @@ fn each_edit_of_a_ten_crate_workspace_is_answered_by_new_code_and_keeps_everythi
 }
 
 #[test]
+fn a_workspace_in_cargos_newer_build_directory_is_edited_and_run_as_in_the_older_one() {
+    let project = Project::of(Fixture::TEN_BY_UNIT);
+    let mut model = every_crate_in_turn(&project, &["run", "--verbose"]);
+    let tour = project
+        .kt(["run", "--package", "shop", "--example", "tour"])
+        .success()
+        .json();
+    assert_eq!(
+        (&tour[1]["crate"], &tour[1]["version"]),
+        (&"shop".into(), &2.into())
+    );
+
+    // A dependency is added, and its user edited once more.
+    project
+        .plain_cargo(["add", "--package", "limits", "--offline", "strsim"])
+        .success();
+    project.edit(
+        "limits/src/lib.rs",
+        "fn version() -> u32 {\n    2\n}",
+        "fn version() -> u32 {\n    2 + strsim::levenshtein(\"new\", \"now\") as u32\n}",
+    );
+    model.edited("limits");
+    let output = project.run().success();
+    model.check("a new dependency", &output);
+    let build = project
+        .root()
+        .join("target/kt/x86_64-unknown-linux-gnu/debug");
+    assert!(build.join("build/limits").is_dir() && !build.join("deps").exists());
+}
+
+#[test]
+fn a_release_build_in_cargos_newer_build_directory_is_edited_and_run_as_in_the_older_one() {
+    let project = Project::of(Fixture::TEN_BY_UNIT_RELEASE);
+    let run = || {
+        let output = project.kt(["run", "--release"]).success();
+        let report = output.json();
+        let shop = report.iter().find(|report| report["crate"] == "shop");
+        (shop.unwrap()["version"].clone(), output)
+    };
+    assert_eq!(run().0, 1);
+    bump(&project, "shop/src/lib.rs");
+    let (version, output) = run();
+    assert_eq!(version, 2, "{output:?}");
+}
+
+#[test]
 fn each_edit_of_a_ten_crate_workspace_is_answered_by_new_code_and_keeps_everything_else_in_release()
 {
     every_crate_in_turn(

@@ -9,7 +9,7 @@ use cargo_metadata::{CrateType, Message, TargetKind};
 use super::environment::Snapshot;
 use super::error::At as _;
 use super::record::{Records, UnitKey};
-use super::{BuildError, Console, NativeLibraries, cfg, file, linker, wrapper};
+use super::{BuildError, Console, NativeLibraries, cfg, directory, file, linker, wrapper};
 use crate::plan::{Plan, Surroundings, overrides};
 
 /// A file that cargo reported.
@@ -37,63 +37,19 @@ pub(super) enum ArtifactKind {
 }
 
 impl Artifact {
-    /// The name of the compilation that made it. A program's path is cargo's second name of the file; see `program_key`.
-    pub(super) fn key(&self) -> Option<UnitKey> {
+    /// The name of the compilation that made it; see [`directory`].
+    pub(super) fn key(&self, plan: &Plan, records: &Records) -> Option<UnitKey> {
         match self.kind {
             ArtifactKind::Library | ArtifactKind::ProcMacro => UnitKey::of_artifact(&self.path),
-            ArtifactKind::BuildScript => {
-                // …/build/app-0123456789abcdef/build-script-build is made as build_script_build-0123456789abcdef there.
-                let out_dir = self.path.parent()?;
-                let (_, hash) = out_dir.file_name()?.rsplit_once('-')?;
-                Some(UnitKey {
-                    out_dir: out_dir.to_owned(),
-                    stem: format!("{}-{hash}", self.crate_name),
-                })
-            }
-            ArtifactKind::Program => program_key(&self.path, &self.crate_name),
+            ArtifactKind::BuildScript => directory::build_script(&self.path, &self.crate_name),
+            ArtifactKind::Program => directory::program(
+                &self.path,
+                &plan.packages[self.package].name,
+                &self.crate_name,
+                records.programs(&self.crate_name, &plan.cargo_directory()),
+            ),
         }
     }
-}
-
-/// Finds under which name rustc made the executable that cargo calls `path`: cargo hard-links `deps/app-0123456789abcdef` to
-/// `app`, and `examples/demo-0123456789abcdef` to `examples/demo`, and reports only the latter.
-fn program_key(path: &Utf8Path, crate_name: &str) -> Option<UnitKey> {
-    let directory = path.parent()?;
-    let out_dir = if directory.file_name() == Some("examples") {
-        directory.to_owned()
-    } else {
-        directory.join("deps")
-    };
-    let wanted = std::fs::metadata(path).ok()?;
-    let prefix = format!("{crate_name}-");
-    let mut copies = Vec::new();
-    for entry in out_dir.read_dir_utf8().ok()?.flatten() {
-        let name = entry.file_name();
-        let is_program = name
-            .strip_prefix(&prefix)
-            .is_some_and(|hash| hash.len() == 16 && !hash.contains('.'));
-        let Some(metadata) = is_program.then(|| entry.metadata().ok()).flatten() else {
-            continue;
-        };
-        let key = || UnitKey {
-            out_dir: out_dir.clone(),
-            stem: name.to_owned(),
-        };
-        use std::os::unix::fs::MetadataExt as _;
-        if (metadata.dev(), metadata.ino()) == (wanted.dev(), wanted.ino()) {
-            return Some(key());
-        }
-        if metadata.len() == wanted.len() {
-            copies.push((metadata.modified().ok(), key()));
-        }
-    }
-    // Without hard links cargo copies: the newest of the same content.
-    let wanted = file::hash(path).ok()?;
-    copies.sort_by_key(|(modified, _)| std::cmp::Reverse(*modified));
-    copies
-        .into_iter()
-        .map(|(_, key)| key)
-        .find(|key| file::hash(&key.out_dir.join(&key.stem)).ok() == Some(wanted.clone()))
 }
 
 /// Everything that one call of cargo reported.

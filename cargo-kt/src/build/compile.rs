@@ -121,10 +121,7 @@ impl Compilation<'_> {
     }
 
     pub(super) fn key(&self) -> UnitKey {
-        UnitKey {
-            out_dir: self.unit.out_dir.clone(),
-            stem: self.unit.stem(),
-        }
+        self.unit.key()
     }
 
     fn library(&self, forward: &mut dyn FnMut(&str)) -> Result<ExitStatus, CompilationError> {

@@ -42,6 +42,11 @@ pub enum BuildError {
     DylibOnly { package: String },
     #[error("cargo did not name the artifact of {what}")]
     MissingArtifact { what: String },
+    #[error(
+        "{what} was not found at `{path}`: this cargo arranges its build directory in a way that this kt does not know\nhelp: \
+         update kt, or use an older toolchain: `cargo +1.95.0 kt run`"
+    )]
+    UnknownLayout { what: String, path: Utf8PathBuf },
     #[error("{what} of `{path}` failed")]
     File {
         what: &'static str,

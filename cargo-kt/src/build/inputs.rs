@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::directory;
 use super::file::{self, Stamp};
 use super::record::Record;
 use super::script::Reruns;
@@ -218,7 +219,7 @@ fn stamped_paths(plan: &Plan, known: &Known) -> BTreeSet<Utf8PathBuf> {
         known
             .script_outputs
             .iter()
-            .map(|(_, out_dir)| out_dir.with_file_name("output")),
+            .filter_map(|(_, out_dir)| directory::script_output(out_dir)),
     );
     paths
 }

@@ -8,7 +8,7 @@ use super::through_cargo::Known;
 use crate::plan::{CargoOptions, Configuration, Plan, Surroundings, warm_directory};
 
 /// Increase when [`Remembered`] changes its meaning: older files are then as good as absent.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The outcome of the last build through cargo.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]

@@ -6,6 +6,7 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::file::{self, Stamp};
+use super::unit::Purpose;
 use super::{Invocation, LinkLine};
 
 /// Increase when [`Record`] changes its meaning: older files are then as good as absent.
@@ -135,6 +136,24 @@ impl Records {
     pub(super) fn read(&self, key: &UnitKey) -> Option<Record> {
         let record: Record = serde_json::from_slice(&std::fs::read(self.path(key)).ok()?).ok()?;
         (record.format == FORMAT).then_some(record)
+    }
+
+    /// The compilations of bins and examples of this crate name, with outputs below `directory`.
+    pub(super) fn programs(&self, crate_name: &str, directory: &Utf8Path) -> Vec<UnitKey> {
+        let entries = self.directory.read_dir_utf8().into_iter().flatten();
+        let is_near = |name: &str| name.starts_with(crate_name) && name.ends_with(".json");
+        entries
+            .flatten()
+            .filter(|entry| is_near(entry.file_name()))
+            .filter_map(|entry| {
+                let bytes = std::fs::read(entry.path()).ok()?;
+                let record: Record = serde_json::from_slice(&bytes).ok()?;
+                record.invocation?.unit()
+            })
+            .filter(|unit| unit.purpose == Purpose::Program && unit.crate_name == crate_name)
+            .filter(|unit| unit.out_dir.starts_with(directory))
+            .map(|unit| unit.key())
+            .collect()
     }
 
     /// # Errors

@@ -14,7 +14,7 @@ use super::record::{Mode, Record, Records};
 use super::schedule::{Progress, Schedule};
 use super::sort::{HotUnit, Sorted};
 use super::unit::{Purpose, Unit};
-use super::{BuildError, Console, Invocation, file, fingerprint};
+use super::{BuildError, Console, Invocation, directory, file};
 use crate::plan::{Plan, ProgramKind, Surroundings};
 
 /// The crates to compile, in order, or why cargo has to be asked.
@@ -134,8 +134,7 @@ pub(super) fn replay(
     for task in &tasks {
         // From here on cargo must not believe that it knows these artifacts.
         let key = &task.hot.key;
-        fingerprint::forget(key, &plan.packages[task.hot.package].name)
-            .at("removing the fingerprint", &key.out_dir)?;
+        directory::forget(key, &plan.packages[task.hot.package].name)?;
         // rustc prefers an old rlib over new metadata beside it (as in cargo's `rustc` function).
         if task.unit.emits_metadata {
             let rlib = task.unit.rlib();
@@ -176,14 +175,7 @@ pub(super) fn replay(
 fn task<'a>(hot: &'a HotUnit, record: &'a Record, sorted: &Sorted) -> Option<Task<'a>> {
     let invocation = record.invocation.as_ref()?;
     let (_, arguments) = invocation.arguments.split_first()?;
-    let variable = |name: &str| {
-        invocation
-            .environment
-            .iter()
-            .find(|(set, _)| set == name)
-            .map(|(_, value)| value.clone())
-    };
-    let unit = Unit::parse(arguments, variable)?;
+    let unit = invocation.unit()?;
     let mut arguments = arguments.to_vec();
     if unit.purpose == Purpose::Program {
         // cargo gives programs rlibs, since it thinks they are linked: metadata is there sooner.

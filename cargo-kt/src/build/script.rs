@@ -3,6 +3,8 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::directory;
+
 /// The `rerun-if` lines of one build script.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Reruns {
@@ -17,7 +19,7 @@ impl Reruns {
     /// # Errors
     /// When cargo's copy of its output cannot be read.
     pub(super) fn read(out_dir: &Utf8Path, directory: &Utf8Path) -> std::io::Result<Self> {
-        let output = out_dir.with_file_name("output");
+        let output = directory::script_output(out_dir).ok_or(std::io::ErrorKind::NotFound)?;
         Ok(Self::parse(
             &String::from_utf8_lossy(&std::fs::read(output)?),
             directory,

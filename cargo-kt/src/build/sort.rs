@@ -60,7 +60,7 @@ pub(super) fn sort(plan: &Plan, report: &Report, records: &Records) -> Result<So
         if !(package.has_path_source || is_hot_library) {
             continue;
         }
-        let Some(key) = artifact.key() else {
+        let Some(key) = artifact.key(plan, records) else {
             let what = format!("`{}` of package `{}`", artifact.crate_name, package.name);
             return Err(BuildError::MissingArtifact { what });
         };

@@ -12,7 +12,7 @@ use super::record::{Mode, Record, Records, UnitKey};
 use super::sort::{self, Sorted};
 use super::{
     BuildError, Compiled, CompiledProgram, Console, HotCrate, NativeLibraries, cargo, compile,
-    file, fingerprint,
+    directory, file,
 };
 use crate::plan::{Plan, Surroundings};
 
@@ -54,6 +54,7 @@ pub(super) fn compile(
             cargo::run(plan, surroundings, &records, console)
         })?;
         let sorted = sort::sort(plan, &report, &records)?;
+        check_layout(plan, &sorted, &report)?;
         observe(plan, &report, &sorted, &records, started)?;
         let known = Known {
             sorted,
@@ -77,10 +78,31 @@ pub(super) fn compile(
         // cargo goes by mtimes; the contents say otherwise.
         for ((key, package), stale) in &stale {
             console.verbose(&format!("{stale}: compiling `{}` again", key.stem));
-            fingerprint::forget(key, &plan.packages[*package].name)
-                .at("removing the fingerprint", &key.out_dir)?;
+            directory::forget(key, &plan.packages[*package].name)?;
         }
     }
+}
+
+/// Finds all that a later build needs of cargo's directories, while cargo has just written it.
+///
+/// # Errors
+/// If one is in no layout that we know.
+fn check_layout(plan: &Plan, sorted: &Sorted, report: &Report) -> Result<(), BuildError> {
+    for (key, package) in units(sorted) {
+        directory::fingerprints(key, &plan.packages[package].name)?;
+    }
+    for (package, out_dir) in &report.script_outputs {
+        if directory::script_output(out_dir).is_none() {
+            return Err(BuildError::UnknownLayout {
+                what: format!(
+                    "the output of the build script of `{}`",
+                    plan.packages[*package].name
+                ),
+                path: out_dir.clone(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Judges the hot units and then the watched ones.
@@ -118,17 +140,18 @@ fn observe(
         .iter()
         .filter(|artifact| !artifact.fresh)
         .collect();
-    for (key, package) in units(sorted) {
-        let package = &plan.packages[package];
-        let Some(artifact) = compiled_now
-            .iter()
-            .find(|artifact| artifact.key().as_ref() == Some(key))
-        else {
-            continue;
-        };
+    for (key, index) in units(sorted) {
+        let package = &plan.packages[index];
         if package.is_member {
             continue;
         }
+        let Some(artifact) = compiled_now
+            .iter()
+            .filter(|artifact| artifact.package == index)
+            .find(|artifact| artifact.key(plan, records).as_ref() == Some(key))
+        else {
+            continue;
+        };
         let path = key.dep_info();
         let text = std::fs::read_to_string(&path).at("reading", &path)?;
         let info = DepInfo::parse(&text, package.directory());

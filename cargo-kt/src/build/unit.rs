@@ -2,6 +2,9 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::Invocation;
+use super::record::UnitKey;
+
 /// What a compilation is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -110,6 +113,14 @@ impl Unit {
         format!("{}{}", self.crate_name, self.extra_filename)
     }
 
+    /// The name of this compilation.
+    pub(super) fn key(&self) -> UnitKey {
+        UnitKey {
+            out_dir: self.out_dir.clone(),
+            stem: self.stem(),
+        }
+    }
+
     /// `lib….rlib`, whether or not this call makes one.
     pub(super) fn rlib(&self) -> Utf8PathBuf {
         self.out_dir.join(format!("lib{}.rlib", self.stem()))
@@ -169,6 +180,18 @@ impl Unit {
             .into_iter()
             .filter(|path| path.as_std_path().exists())
             .collect()
+    }
+}
+
+impl Invocation {
+    /// The compilation that it is; `None` if it is none of cargo's.
+    pub(super) fn unit(&self) -> Option<Unit> {
+        let (_, arguments) = self.arguments.split_first()?;
+        Unit::parse(arguments, |name| {
+            let mut set = self.environment.iter();
+            set.find(|(set, _)| set == name)
+                .map(|(_, value)| value.clone())
+        })
     }
 }
 

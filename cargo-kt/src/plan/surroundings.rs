@@ -7,6 +7,7 @@ use std::process::Command;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::PlanError;
+use crate::build::directory;
 
 /// The directory, the environment and the executable of this call of `cargo kt`.
 #[derive(Debug, Clone)]
@@ -98,13 +99,12 @@ fn without_cargo_run(
         let kept: Vec<_> = path
             .iter()
             .flat_map(std::env::split_paths)
-            .filter(|path| !path.ends_with("deps") && !path.ends_with("build"))
+            .filter(|path| !Utf8Path::from_path(path).is_some_and(directory::is_searched))
             .filter(|path| {
                 !path
                     .components()
                     .any(|part| part.as_os_str() == "toolchains" || part.as_os_str() == "rustlib")
             })
-            .filter(|path| !path.join("deps").is_dir())
             .collect();
         if let Some(joined) = std::env::join_paths(&kept)
             .ok()
@@ -140,6 +140,13 @@ mod tests {
             ("HOME", "/home/a"),
         ]);
         let clean = vars(&[("LD_LIBRARY_PATH", "/opt/cuda/lib"), ("HOME", "/home/a")]);
+        assert_eq!(without_cargo_run(alias.into_iter()), clean);
+        let by_unit = "/src/kt/target/debug/build/ring/0123456789abcdef/out:/opt/cuda/lib";
+        let alias = vars(&[
+            ("CARGO_PKG_NAME", "cargo-kt"),
+            ("LD_LIBRARY_PATH", by_unit),
+            ("HOME", "/home/a"),
+        ]);
         assert_eq!(without_cargo_run(alias.into_iter()), clean);
 
         let installed = vars(&[("LD_LIBRARY_PATH", libraries)]);

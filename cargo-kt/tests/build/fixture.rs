@@ -89,6 +89,10 @@ impl Workspace {
                 surroundings.environment.remove(&name);
             }
         }
+        for (name, value) in crate::ENVIRONMENT {
+            let (name, value) = (OsString::from(name), OsString::from(value));
+            surroundings.environment.insert(name, value);
+        }
         let workspace = Self {
             _directory: directory,
             root,

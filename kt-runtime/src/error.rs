@@ -67,10 +67,6 @@ pub enum Error {
 
 /// Which of a call's two bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(
-    any(kt, feature = "host"),
-    derive(serde::Serialize, serde::Deserialize)
-)]
 pub enum Part {
     Arguments,
     Result,

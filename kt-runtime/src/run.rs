@@ -6,10 +6,6 @@ use crate::Generation;
 
 /// What `cargo kt run` did before it started this program.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(
-    any(kt, feature = "host"),
-    derive(serde::Serialize, serde::Deserialize)
-)]
 #[non_exhaustive]
 pub struct Run {
     /// The service that takes the calls.
@@ -30,10 +26,6 @@ pub struct Run {
 
 /// A stretch of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(
-    any(kt, feature = "host"),
-    derive(serde::Serialize, serde::Deserialize)
-)]
 #[non_exhaustive]
 pub struct Phase {
     /// `compile`, `link`, `pod scheduled` …

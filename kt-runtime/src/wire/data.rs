@@ -60,11 +60,13 @@ pub enum Fault {
     Panicked(RawPanic),
     /// Arguments or result over the limit, bytes.
     TooLarge {
+        #[serde(with = "super::public::Part")]
         what: Part,
         limit: u64,
     },
     /// Arguments that cannot be decoded, or a result that cannot be encoded.
     Codec {
+        #[serde(with = "super::public::Part")]
         what: Part,
         reason: String,
     },

@@ -32,6 +32,7 @@ pub struct DriverConfig {
     /// Limit of a call's arguments or result, bytes.
     pub body_limit: usize,
     /// How this run came about.
+    #[serde(with = "super::public::run")]
     pub run: Run,
 }
 

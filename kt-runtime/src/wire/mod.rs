@@ -17,6 +17,7 @@ pub mod manifest;
 pub mod pings;
 pub mod platform;
 pub mod preamble;
+mod public;
 pub mod server;
 pub mod state;
 pub mod tunnel;

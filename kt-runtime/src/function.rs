@@ -6,9 +6,11 @@ use std::{fmt, pin::Pin};
 use crate::in_place_only::{CodecError, Decoder, Encoder, Shape};
 #[cfg(any(kt, feature = "host"))]
 use crate::{
-    shape::Shape,
-    wire::codec::{CodecError, Decoder, Encoder},
+    shape::{Shape, Signature},
+    wire::codec::{self, Codec, CodecError, Decoder, Encoder, Place, apart, apart_blocking},
 };
+#[cfg(any(kt, feature = "host"))]
+use std::sync::Arc;
 
 /// What `#[kt::remote]` implements for each function: its types, and how they travel. The methods are generated one
 /// argument at a time, so that a missing trait is reported at the argument that lacks it.
@@ -43,15 +45,27 @@ pub struct Function {
     pub(crate) signature: &'static str,
     pub(crate) file: &'static str,
     pub(crate) line: u32,
+    /// Runs the types' `Deserialize`: once is enough.
     #[cfg(any(kt, feature = "host"))]
-    pub(crate) shape: fn() -> Option<u64>,
+    pub(crate) types: fn() -> Signature,
     #[cfg(any(kt, feature = "host"))]
-    pub(crate) invoke: fn(&[u8], usize) -> Result<Started<Encoded>, CodecError>,
+    pub(crate) invoke: fn(&[u8], Place, &Invocation) -> Result<Started<Encoded>, CodecError>,
+}
+
+/// How a function is called from another process.
+#[cfg(any(kt, feature = "host"))]
+#[derive(Debug, Clone)]
+pub(crate) struct Invocation {
+    pub(crate) types: Arc<Signature>,
+    /// Of the arguments.
+    pub(crate) codec: Codec,
+    /// Of the result, bytes.
+    pub(crate) limit: usize,
 }
 
 /// A result on its way back.
 #[cfg(any(kt, feature = "host"))]
-pub(crate) type Encoded = Result<Vec<u8>, CodecError>;
+pub(crate) type Encoded = Result<codec::Encoded, CodecError>;
 
 impl Function {
     pub const fn new<R: Remote>(
@@ -68,7 +82,7 @@ impl Function {
             file,
             line,
             #[cfg(any(kt, feature = "host"))]
-            shape: shape::<R>,
+            types: types::<R>,
             #[cfg(any(kt, feature = "host"))]
             invoke: invoke::<R>,
         }
@@ -92,24 +106,41 @@ pub(crate) fn path_of(key: &str) -> &str {
 }
 
 #[cfg(any(kt, feature = "host"))]
-fn shape<R: Remote>() -> Option<u64> {
+fn types<R: Remote>() -> Signature {
     let mut shape = Shape::default();
     R::shape(&mut shape);
     shape.finish()
 }
 
 #[cfg(any(kt, feature = "host"))]
-fn invoke<R: Remote>(args: &[u8], limit: usize) -> Result<Started<Encoded>, CodecError> {
-    let mut decoder = Decoder::new(args);
-    let args = R::decode_args(&mut decoder)?;
-    decoder.end()?;
-    let encode = move |output: R::Output| {
-        let mut encoder = Encoder::new(limit);
-        R::encode_output(&output, &mut encoder)?;
-        Ok(encoder.finish())
+fn invoke<R: Remote>(
+    args: &[u8],
+    place: Place,
+    how: &Invocation,
+) -> Result<Started<Encoded>, CodecError> {
+    let args = how
+        .types
+        .arguments
+        .decode(args, how.codec, place, R::decode_args)?;
+    let (types, limit) = (Arc::clone(&how.types), how.limit);
+    let encode = move |output: &R::Output, place| {
+        let put = |to: &mut Encoder| R::encode_output(output, to);
+        types.output.encode(limit, place, put)
     };
     Ok(match R::start(args) {
-        Started::Plain(run) => Started::Plain(Box::new(move || encode(run()))),
-        Started::Async(run) => Started::Async(Box::pin(async move { encode(run.await) })),
+        Started::Plain(run) => Started::Plain(Box::new(move || {
+            let output = run();
+            match encode(&output, Place::Blocking) {
+                Err(CodecError::Elsewhere) => apart_blocking(move || encode(&output, Place::Own))?,
+                done => done,
+            }
+        })),
+        Started::Async(run) => Started::Async(Box::pin(async move {
+            let output = run.await;
+            match encode(&output, Place::Task) {
+                Err(CodecError::Elsewhere) => apart(move || encode(&output, Place::Own)).await?,
+                done => done,
+            }
+        })),
     })
 }

@@ -1,11 +1,16 @@
 //! The shape of what a function takes and gives, as serde sees it: two programs whose shapes are equal mean the same by
 //! the same bytes.
 //!
-//! A format without field names, such as ours, turns a changed type into garbage without an error. So where a driver and a
+//! A format without field names, such as bincode, turns a changed type into garbage without an error. So where a driver and a
 //! generation were not built together, their functions' shapes are compared before a call is let through. The shape is
 //! found by running each type's `Deserialize` on a [`Tracer`] that answers every question with some value and writes the
 //! question down: names, fields, variants, lengths. A type whose implementation is not content with that has no shape,
 //! and is only called by the program that was built with it.
+//!
+//! The questions also make a [`Graph`], along which a value is checked when it is encoded without names.
+
+pub(crate) mod graph;
+mod tracer;
 
 use std::{
     any::type_name,
@@ -15,56 +20,126 @@ use std::{
 
 use serde::de::DeserializeOwned;
 
-use tracer::{Tracer, Variants};
-
-mod tracer;
+use crate::{
+    call,
+    wire::{codec::Types, data::Part},
+};
+use graph::{Builder, Graph};
+use tracer::{Found, Tracer, Values, Variants};
 
 /// How often a type is run through; each run explores one variant more of each enum in it.
 const PASSES: usize = 4096;
+/// How often it is run through once more with other values, at most.
+const PROBES: usize = 32;
+/// Questions that one type may ask in all of that.
+const QUESTIONS: usize = 1 << 22;
 
 /// Collects the shape of a signature.
 #[derive(Default)]
 pub struct Shape {
     hasher: DefaultHasher,
     incomplete: bool,
+    arguments: Vec<Option<Graph>>,
+    output: Option<Graph>,
+}
+
+/// What is known of a function's types.
+#[derive(Debug)]
+pub(crate) struct Signature {
+    /// The shape, or nothing if a type did not tell all of its own.
+    pub(crate) shape: Option<u64>,
+    pub(crate) arguments: Types,
+    pub(crate) output: Types,
 }
 
 impl Shape {
     /// Adds the type of the next argument.
     pub fn argument<T: DeserializeOwned>(&mut self) {
-        self.add::<T>("argument");
+        let graph = self.add::<T>("argument");
+        self.arguments.push(graph);
     }
 
     /// Adds the result's type.
     pub fn output<T: DeserializeOwned>(&mut self) {
-        self.add::<T>("output");
+        self.output = self.add::<T>("output");
     }
 
-    /// The shape, or nothing if a type did not tell all of its own.
-    pub(crate) fn finish(self) -> Option<u64> {
-        (!self.incomplete).then(|| self.hasher.finish())
+    pub(crate) fn finish(self) -> Signature {
+        let arguments = self.arguments.into_iter().collect();
+        let output = self.output.map(|graph| vec![graph]);
+        Signature {
+            shape: (!self.incomplete).then(|| self.hasher.finish()),
+            arguments: Types::new(Part::Arguments, arguments),
+            output: Types::new(Part::Result, output),
+        }
     }
 
-    fn add<T: DeserializeOwned>(&mut self, role: &str) {
+    fn add<T: DeserializeOwned>(&mut self, role: &str) -> Option<Graph> {
         (role, type_name::<T>()).hash(&mut self.hasher);
-        let mut enums: HashMap<&'static str, Variants> = HashMap::new();
-        let (mut explored, mut idle) = (0, 0);
-        for _ in 0..PASSES {
-            if T::deserialize(Tracer::new(&mut self.hasher, &mut enums)).is_err() {
-                break;
-            }
-            if enums.values().all(Variants::complete) {
-                return;
-            }
-            let begun = enums.values().map(Variants::begun).sum();
-            // Each pass takes another variant of those that are explored, until one leads to something new.
-            idle = if begun == explored { idle + 1 } else { 0 };
-            explored = begun;
-            if idle > explored {
-                break;
+        let hasher = &mut self.hasher;
+        // It runs on values that nobody made: a panic says no more than an error.
+        let found = call::catch(move || trace::<T>(hasher));
+        match found.ok().flatten() {
+            Some(graph) => graph.finish(),
+            None => {
+                self.incomplete = true;
+                None
             }
         }
-        self.incomplete = true;
+    }
+}
+
+/// Runs through a type until every variant of each enum in it was seen.
+fn trace<T: DeserializeOwned>(log: &mut DefaultHasher) -> Option<Builder> {
+    let mut enums: HashMap<&'static str, Variants> = HashMap::new();
+    let mut graph = Builder::default();
+    let (mut explored, mut idle, mut left) = (0, 0, QUESTIONS);
+    for _ in 0..PASSES {
+        let found = Found {
+            log: &mut *log,
+            enums: &mut enums,
+            graph: &mut graph,
+            left: &mut left,
+        };
+        T::deserialize(Tracer::new(found, Values::First)).ok()?;
+        if enums.values().all(Variants::complete) {
+            probe::<T>(&mut enums, &mut graph, &mut left);
+            return Some(graph);
+        }
+        let begun = enums.values().map(Variants::begun).sum();
+        // Each pass takes another variant of those that are explored, until one leads to something new.
+        idle = if begun == explored { idle + 1 } else { 0 };
+        explored = begun;
+        if idle > explored {
+            break;
+        }
+    }
+    None
+}
+
+/// Looks whether other values lead to other questions. A type may refuse them, which says nothing.
+fn probe<T: DeserializeOwned>(
+    enums: &mut HashMap<&'static str, Variants>,
+    graph: &mut Builder,
+    left: &mut usize,
+) {
+    let most = enums.values().map(Variants::count).max().unwrap_or(1);
+    for _ in 0..most.clamp(1, PROBES) {
+        for values in [Values::Second, Values::Empty] {
+            let found = Found {
+                log: &mut DefaultHasher::new(),
+                enums,
+                graph,
+                left,
+            };
+            let _ = T::deserialize(Tracer::new(found, values));
+        }
+        if graph.contradicted() {
+            return;
+        }
+    }
+    if *left == 0 {
+        graph.contradict();
     }
 }
 
@@ -79,7 +154,7 @@ mod tests {
     fn of<T: DeserializeOwned>() -> Option<u64> {
         let mut shape = Shape::default();
         shape.output::<T>();
-        shape.finish()
+        shape.finish().shape
     }
 
     mod before {
@@ -127,15 +202,8 @@ mod tests {
 
     /// The name of a type contains its module's here; the real ones are compared across builds of one module.
     fn trace<T: DeserializeOwned>() -> Option<u64> {
-        let mut enums = HashMap::new();
         let mut hasher = DefaultHasher::new();
-        for _ in 0..10 {
-            T::deserialize(Tracer::new(&mut hasher, &mut enums)).ok()?;
-        }
-        enums
-            .values()
-            .all(Variants::complete)
-            .then(|| hasher.finish())
+        super::trace::<T>(&mut hasher).map(|_| hasher.finish())
     }
 
     #[test]

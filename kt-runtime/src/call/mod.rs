@@ -25,7 +25,7 @@ pub(crate) use self::panic::{catch, catch_async, install_hook};
 #[cfg(any(kt, feature = "host"))]
 use crate::{
     driver::Driver,
-    wire::codec::{CodecError, Decoder, Encoder},
+    wire::codec::{Codec, CodecError, Encoded, Encoder, Place, Types},
 };
 use crate::{
     error::Error,
@@ -193,10 +193,15 @@ trait Pending: Send {
     fn function(&self) -> &'static Function;
     fn start(self: Box<Self>) -> Started<Value>;
     #[cfg(any(kt, feature = "host"))]
-    fn encode(&self, limit: usize) -> Result<Vec<u8>, CodecError>;
+    fn encode(&self, types: &Types, limit: usize, place: Place) -> Result<Encoded, CodecError>;
+    /// What decodes the result.
     #[cfg(any(kt, feature = "host"))]
-    fn decode(&self, result: &[u8]) -> Result<Value, CodecError>;
+    fn decoder(&self) -> Decode;
 }
+
+/// Makes a value of a body.
+#[cfg(any(kt, feature = "host"))]
+type Decode = fn(&Types, &[u8], Codec, Place) -> Result<Value, CodecError>;
 
 struct Bound<R: Remote> {
     function: &'static Function,
@@ -218,17 +223,16 @@ impl<R: Remote> Pending for Bound<R> {
     }
 
     #[cfg(any(kt, feature = "host"))]
-    fn encode(&self, limit: usize) -> Result<Vec<u8>, CodecError> {
-        let mut encoder = Encoder::new(limit);
-        R::encode_args(&self.args, &mut encoder)?;
-        Ok(encoder.finish())
+    fn encode(&self, types: &Types, limit: usize, place: Place) -> Result<Encoded, CodecError> {
+        let put = |to: &mut Encoder| R::encode_args(&self.args, to);
+        types.encode(limit, place, put)
     }
 
     #[cfg(any(kt, feature = "host"))]
-    fn decode(&self, result: &[u8]) -> Result<Value, CodecError> {
-        let mut decoder = Decoder::new(result);
-        let output = R::decode_output(&mut decoder)?;
-        decoder.end()?;
-        Ok(Box::new(output))
+    fn decoder(&self) -> Decode {
+        |types, result, codec, place| {
+            let output = types.decode(result, codec, place, R::decode_output)?;
+            Ok(Box::new(output))
+        }
     }
 }

@@ -6,6 +6,7 @@ use super::{Pending, Value};
 use crate::{
     driver::{self, Driver},
     error::{Error, Part},
+    wire::codec::{CodecError, Place, apart},
 };
 
 /// Sends the call to the worker. The arguments live on until the answer is decoded, but only their encoding is sent.
@@ -16,11 +17,36 @@ pub(super) async fn make(
 ) -> Result<Value, Error> {
     let function = pending.function();
     let coded = |what, error| driver::codec_error(function.path(), what, error);
-    let args = pending
-        .encode(driver.body_limit())
-        .map_err(|error| coded(Part::Arguments, error))?;
-    let result = driver.call(function, args.into(), timeout).await?;
-    pending
-        .decode(&result)
-        .map_err(|error| coded(Part::Result, error))
+    let limit = driver.body_limit();
+    let types = driver.types(function);
+
+    let encoded = pending.encode(&types.arguments, limit, Place::Task);
+    let (pending, encoded) = match encoded {
+        Err(CodecError::Elsewhere) => {
+            let types = types.clone();
+            let work = move || {
+                let encoded = pending.encode(&types.arguments, limit, Place::Own);
+                (pending, encoded)
+            };
+            apart(work)
+                .await
+                .map_err(|error| coded(Part::Arguments, error))?
+        }
+        encoded => (pending, encoded),
+    };
+    let args = encoded.map_err(|error| coded(Part::Arguments, error))?;
+    let decode = pending.decoder();
+
+    let (result, codec) = driver
+        .call(function, args.bytes.into(), args.codec, timeout)
+        .await?;
+    let decoded = match decode(&types.output, &result, codec, Place::Task) {
+        Err(CodecError::Elsewhere) => {
+            apart(move || decode(&types.output, &result, codec, Place::Own))
+                .await
+                .flatten()
+        }
+        decoded => decoded,
+    };
+    decoded.map_err(|error| coded(Part::Result, error))
 }

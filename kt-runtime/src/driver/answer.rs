@@ -13,7 +13,7 @@ use crate::{
     function::Function,
     wire::{
         Generation,
-        codec::{self, CodecError},
+        codec::{self, Codec, CodecError},
         data::{Fault, Part, header},
         http::{Body, BodyError},
     },
@@ -24,7 +24,7 @@ pub(super) async fn read(
     driver: &Driver,
     function: &'static Function,
     response: Response<Body>,
-) -> Result<Result<Bytes, Error>, Failure> {
+) -> Result<Result<(Bytes, Codec), Error>, Failure> {
     let (head, body) = response.into_parts();
     let name = || function.path().to_owned();
     let too_large = |limit| Error::TooLarge {
@@ -44,7 +44,10 @@ pub(super) async fn read(
         let wanted = driver.config.generation;
         return Ok(
             match number(&head.headers, &header::GENERATION).map(Generation) {
-                Some(serving) if serving >= wanted => Ok(body),
+                Some(serving) if serving >= wanted => match Codec::of(&head.headers) {
+                    Ok(codec) => Ok((body, codec)),
+                    Err(error) => Err(codec_error(function.path(), Part::Result, error)),
+                },
                 serving => Err(Error::OldGeneration {
                     function: name(),
                     wanted,
@@ -104,10 +107,14 @@ pub(crate) fn codec_error(function: &str, what: Part, error: CodecError) -> Erro
             what,
             limit: limit as u64,
         },
-        CodecError::Invalid(reason) => Error::Codec {
+        // This end's own.
+        error => Error::Codec {
             function,
             what,
-            reason,
+            reason: match what {
+                Part::Arguments => format!("this program cannot encode them: {error}"),
+                Part::Result => format!("this program cannot decode it: {error}"),
+            },
         },
     }
 }

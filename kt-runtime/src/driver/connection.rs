@@ -1,14 +1,9 @@
 //! One connection to the worker, and calls over it.
 
-use std::{
-    collections::HashMap,
-    io,
-    sync::{PoisonError, RwLock},
-    time::Duration,
-};
+use std::io;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use http::{HeaderMap, HeaderName, Method, Request};
 use tokio::{net::UnixStream, time};
 
 use super::{Driver, answer};
@@ -18,8 +13,8 @@ use crate::{
     wire::{
         WorkerId,
         client::{self, Client},
-        codec,
-        data::{CALL, OUTPUT, header, key_value},
+        codec::Codec,
+        data::OUTPUT,
         driver::Endpoint,
         http::Body,
         limits,
@@ -77,11 +72,10 @@ impl Connection {
         &self,
         driver: &Driver,
         function: &'static Function,
+        head: Request<()>,
         args: Bytes,
-        timeout: Option<Duration>,
-    ) -> Result<Result<Bytes, Error>, Failure> {
-        let request = driver.heads.of(driver, function, timeout);
-        let (head, mut body) = match self.client.begin(request, args.is_empty()).await {
+    ) -> Result<Result<(Bytes, Codec), Error>, Failure> {
+        let (head, mut body) = match self.client.begin(head, args.is_empty()).await {
             Ok(begun) => begun,
             Err(error) => return Err(Failure::NotSent(error.to_string())),
         };
@@ -117,59 +111,6 @@ pub(super) async fn dial(driver: &Driver, purpose: Purpose) -> Result<UnixStream
             Err(driver.unavailable(format!("its host broke the connection off: {error}")))
         }
     }
-}
-
-/// The heads of calls, made once for each function: to find its shape can take longer than all the rest that
-/// is done here for a call.
-#[derive(Debug, Default)]
-pub(super) struct Heads(RwLock<HashMap<&'static str, Request<()>>>);
-
-impl Heads {
-    fn of(
-        &self,
-        driver: &Driver,
-        function: &'static Function,
-        timeout: Option<Duration>,
-    ) -> Request<()> {
-        let known = self
-            .0
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(function.key)
-            .cloned();
-        let mut request = known.unwrap_or_else(|| {
-            // Not under the lock: the user's own `Deserialize` runs here.
-            let request = head(driver, function);
-            self.0
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(function.key, request.clone());
-            request
-        });
-        if let Some(timeout) = timeout {
-            let timeout = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-            request
-                .headers_mut()
-                .insert(&header::TIMEOUT, timeout.into());
-        }
-        request
-    }
-}
-
-/// All of a call's head but its timeout.
-fn head(driver: &Driver, function: &'static Function) -> Request<()> {
-    let mut request = client::post(CALL);
-    let headers = request.headers_mut();
-    // Without a key the worker says that it has no such function, which is so.
-    if let Some(key) = key_value(function.key) {
-        headers.insert(&header::FUNCTION, key);
-    }
-    headers.insert(&header::CONTENT_TYPE, HeaderValue::from_static(codec::ID));
-    headers.insert(&header::GENERATION, driver.config.generation.0.into());
-    if let Some(shape) = (function.shape)() {
-        headers.insert(&header::SHAPE, shape.into());
-    }
-    request
 }
 
 pub(super) fn failure(error: h2::Error) -> Failure {

@@ -5,6 +5,7 @@ mod answer;
 mod connection;
 mod death;
 mod first;
+mod heads;
 mod output;
 mod panic;
 
@@ -20,16 +21,19 @@ use bytes::Bytes;
 use tokio::{runtime, sync::OnceCell};
 
 pub(crate) use answer::codec_error;
-use connection::{Connection, Failure, Heads};
+use connection::{Connection, Failure};
 use first::FirstAnswer;
+use heads::Heads;
 use output::Output;
 
 use crate::{
     Run,
     error::Error,
     function::Function,
+    shape::Signature,
     wire::{
-        PROTOCOL, VERSION, WorkerId, codec,
+        PROTOCOL, VERSION, WorkerId,
+        codec::{self, Codec},
         driver::{DriverConfig, ENV},
     },
 };
@@ -77,18 +81,27 @@ impl Driver {
         self.config.body_limit
     }
 
+    /// What is known of a function's types.
+    pub(crate) fn types(&self, function: &'static Function) -> Arc<Signature> {
+        self.heads.types(self, function)
+    }
+
     /// Makes a call and returns the encoded result.
     pub(crate) async fn call(
         &self,
         function: &'static Function,
         args: Bytes,
+        codec: Codec,
         timeout: Option<Duration>,
-    ) -> Result<Bytes, Error> {
+    ) -> Result<(Bytes, Codec), Error> {
         let mut attempt = 1;
         loop {
             let (slot, connection) = self.connection().await?;
             let failure = match connection.get() {
-                Some(connection) => connection.call(self, function, args.clone(), timeout).await,
+                Some(connection) => {
+                    let head = self.heads.of(self, function, codec, timeout);
+                    connection.call(self, function, head, args.clone()).await
+                }
                 None => Err(Failure::NotSent("it was closed".into())),
             };
             let (sent, reason) = match failure {

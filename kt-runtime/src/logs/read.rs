@@ -120,7 +120,7 @@ mod tests {
         let mut reader = LogReader::open(directory.path(), LogFrom::Start);
         assert_eq!(read_all(&mut reader), b"");
         let mut writer = LogWriter::open(directory.path()).unwrap();
-        let mut expected = Vec::new();
+        let mut expected = Vec::<u8>::new();
         for round in 0..10_u8 {
             let chunk = vec![round; 900 << 10];
             expected.extend(&chunk);

@@ -15,6 +15,8 @@ use serde::{
     },
 };
 
+use super::graph::{Builder, Form, Id, Key, Kind, Leaf, Slot};
+
 /// Deeper than any type but one that has no finite value.
 const DEPTH: usize = 128;
 
@@ -32,43 +34,116 @@ impl Variants {
         self.begun
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
     pub(super) fn complete(&self) -> bool {
         self.begun == self.count
     }
 }
 
+/// Which values are made up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Values {
+    /// One of each.
+    First,
+    /// Others, and two of what there may be many of.
+    Second,
+    /// None of what there may be none of.
+    Empty,
+}
+
+impl Values {
+    fn length(self) -> usize {
+        match self {
+            Self::First => 1,
+            Self::Second => 2,
+            Self::Empty => 0,
+        }
+    }
+}
+
+/// What is found, over all passes.
+pub(super) struct Found<'a> {
+    pub(super) log: &'a mut DefaultHasher,
+    pub(super) enums: &'a mut HashMap<&'static str, Variants>,
+    pub(super) graph: &'a mut Builder,
+    /// Questions that may still be asked.
+    pub(super) left: &'a mut usize,
+}
+
+impl Found<'_> {
+    fn again(&mut self) -> Found<'_> {
+        Found {
+            log: self.log,
+            enums: self.enums,
+            graph: self.graph,
+            left: self.left,
+        }
+    }
+}
+
 pub(super) struct Tracer<'a> {
-    log: &'a mut DefaultHasher,
-    enums: &'a mut HashMap<&'static str, Variants>,
+    found: Found<'a>,
+    values: Values,
+    /// Where the value lies that is asked for.
+    slot: Slot,
     /// Containers that are being made: inside one, the next of its kind is empty.
     open: HashSet<&'static str>,
     depth: usize,
 }
 
 impl<'a> Tracer<'a> {
-    pub(super) fn new(
-        log: &'a mut DefaultHasher,
-        enums: &'a mut HashMap<&'static str, Variants>,
-    ) -> Self {
+    pub(super) fn new(found: Found<'a>, values: Values) -> Self {
         Self {
-            log,
-            enums,
+            found,
+            values,
+            slot: Slot::Root,
             open: HashSet::new(),
             depth: 0,
         }
     }
 
-    fn deeper(&mut self) -> Result<Tracer<'_>, Refused> {
+    fn deeper(&mut self, slot: Slot) -> Result<Tracer<'_>, Refused> {
         let depth = self.depth + 1;
         if depth > DEPTH {
             return Err(Refused);
         }
         Ok(Tracer {
-            log: self.log,
-            enums: self.enums,
+            found: self.found.again(),
+            values: self.values,
+            slot,
             open: self.open.clone(),
             depth,
         })
+    }
+
+    fn ask<V>(&mut self, kind: Kind, names: &'static [&'static str]) -> Result<Id, Refused> {
+        *self.found.left = self.found.left.checked_sub(1).ok_or(Refused)?;
+        let id = self.found.graph.ask(self.slot, Key::new::<V>(kind, names));
+        Ok(id)
+    }
+
+    /// Parts whose number is known.
+    fn parts<'de, V: Visitor<'de>>(
+        mut self,
+        len: usize,
+        slot: impl Fn(u32) -> Slot,
+        visitor: V,
+    ) -> Result<V::Value, Refused> {
+        let mut index = 0;
+        let value = visitor.visit_seq(Items {
+            tracer: &mut self,
+            next: &mut index,
+            len,
+            slot,
+        })?;
+        if index < len {
+            // It takes fewer than it names, and what the others are nobody knows.
+            self.found.graph.contradict();
+        }
+        Ok(value)
     }
 }
 
@@ -92,10 +167,11 @@ impl Error for Refused {
 
 /// A leaf: its name is written down and some value given.
 macro_rules! leaf {
-    ($($method:ident => $visit:ident($($value:expr)?);)*) => {$(
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
-            stringify!($method).hash(self.log);
-            visitor.$visit($($value)?)
+    ($($method:ident => $leaf:ident $visit:ident($first:expr, $second:expr);)*) => {$(
+        fn $method<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Refused> {
+            stringify!($method).hash(self.found.log);
+            self.ask::<V>(Kind::Leaf(Leaf::$leaf), &[])?;
+            visitor.$visit(if self.values == Values::Second { $second } else { $first })
         }
     )*};
 }
@@ -105,28 +181,33 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
 
     // One rather than zero: NonZero types take it too.
     leaf! {
-        deserialize_bool => visit_bool(false);
-        deserialize_i8 => visit_i8(1);
-        deserialize_i16 => visit_i16(1);
-        deserialize_i32 => visit_i32(1);
-        deserialize_i64 => visit_i64(1);
-        deserialize_i128 => visit_i128(1);
-        deserialize_u8 => visit_u8(1);
-        deserialize_u16 => visit_u16(1);
-        deserialize_u32 => visit_u32(1);
-        deserialize_u64 => visit_u64(1);
-        deserialize_u128 => visit_u128(1);
-        deserialize_f32 => visit_f32(1.0);
-        deserialize_f64 => visit_f64(1.0);
-        deserialize_char => visit_char('1');
-        deserialize_str => visit_str("1");
-        deserialize_string => visit_str("1");
-        deserialize_bytes => visit_bytes(&[]);
-        deserialize_byte_buf => visit_bytes(&[]);
-        deserialize_unit => visit_unit();
+        deserialize_bool => Bool visit_bool(false, true);
+        deserialize_i8 => I8 visit_i8(1, 2);
+        deserialize_i16 => I16 visit_i16(1, 2);
+        deserialize_i32 => I32 visit_i32(1, 2);
+        deserialize_i64 => I64 visit_i64(1, 2);
+        deserialize_i128 => I128 visit_i128(1, 2);
+        deserialize_u8 => U8 visit_u8(1, 2);
+        deserialize_u16 => U16 visit_u16(1, 2);
+        deserialize_u32 => U32 visit_u32(1, 2);
+        deserialize_u64 => U64 visit_u64(1, 2);
+        deserialize_u128 => U128 visit_u128(1, 2);
+        deserialize_f32 => F32 visit_f32(1.0, 2.0);
+        deserialize_f64 => F64 visit_f64(1.0, 2.0);
+        deserialize_char => Char visit_char('1', '2');
+        deserialize_str => Str visit_str("1", "2");
+        deserialize_string => Str visit_str("1", "2");
+        deserialize_bytes => Bytes visit_bytes(&[], &[2]);
+        deserialize_byte_buf => Bytes visit_bytes(&[], &[2]);
     }
 
-    /// The codec cannot do it either: it must be told what comes.
+    fn deserialize_unit<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Refused> {
+        "deserialize_unit".hash(self.found.log);
+        self.ask::<V>(Kind::Leaf(Leaf::Unit), &[])?;
+        visitor.visit_unit()
+    }
+
+    /// bincode cannot do it either: it must be told what comes.
     fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Refused> {
         Err(Refused)
     }
@@ -140,53 +221,67 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Refused> {
-        "option".hash(self.log);
-        if !self.open.insert(type_name::<V::Value>()) {
+        "option".hash(self.found.log);
+        let id = self.ask::<V>(Kind::Option, &[])?;
+        if !self.open.insert(type_name::<V::Value>()) || self.values == Values::Empty {
             return visitor.visit_none();
         }
-        visitor.visit_some(self.deeper()?)
+        visitor.visit_some(self.deeper(Slot::Part(id, 0))?)
     }
 
     fn deserialize_seq<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Refused> {
-        "seq".hash(self.log);
-        let left = usize::from(self.open.insert(type_name::<V::Value>()));
-        visitor.visit_seq(Items { tracer: self, left })
-    }
-
-    fn deserialize_map<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Refused> {
-        "map".hash(self.log);
-        let left = usize::from(self.open.insert(type_name::<V::Value>()));
-        visitor.visit_map(Items { tracer: self, left })
-    }
-
-    fn deserialize_tuple<V: Visitor<'de>>(
-        self,
-        len: usize,
-        visitor: V,
-    ) -> Result<V::Value, Refused> {
-        ("tuple", len).hash(self.log);
+        "seq".hash(self.found.log);
+        let id = self.ask::<V>(Kind::Seq, &[])?;
+        let fresh = self.open.insert(type_name::<V::Value>());
         visitor.visit_seq(Items {
-            tracer: self,
-            left: len,
+            len: if fresh { self.values.length() } else { 0 },
+            tracer: &mut self,
+            next: &mut 0,
+            slot: |_| Slot::Part(id, 0),
         })
     }
 
+    fn deserialize_map<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Refused> {
+        "map".hash(self.found.log);
+        let id = self.ask::<V>(Kind::Map, &[])?;
+        let fresh = self.open.insert(type_name::<V::Value>());
+        visitor.visit_map(Items {
+            len: if fresh { 2 * self.values.length() } else { 0 },
+            tracer: &mut self,
+            next: &mut 0,
+            slot: |index| Slot::Part(id, index % 2),
+        })
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(
+        mut self,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, Refused> {
+        ("tuple", len).hash(self.found.log);
+        let id = self.ask::<V>(Kind::Tuple(len), &[])?;
+        self.parts(len, |index| Slot::Part(id, index), visitor)
+    }
+
     fn deserialize_unit_struct<V: Visitor<'de>>(
-        self,
+        mut self,
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Refused> {
-        ("unit", name).hash(self.log);
+        ("unit", name).hash(self.found.log);
+        self.ask::<V>(Kind::Leaf(Leaf::Unit), &[])?;
         visitor.visit_unit()
     }
 
+    /// What is inside has the bytes, so it has the place as well.
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         mut self,
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Refused> {
-        ("newtype", name).hash(self.log);
-        visitor.visit_newtype_struct(self.deeper()?)
+        ("newtype", name).hash(self.found.log);
+        let slot = self.slot;
+        visitor.visit_newtype_struct(self.deeper(slot)?)
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
@@ -195,18 +290,19 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
         len: usize,
         visitor: V,
     ) -> Result<V::Value, Refused> {
-        name.hash(self.log);
+        name.hash(self.found.log);
         self.deserialize_tuple(len, visitor)
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
-        self,
+        mut self,
         name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Refused> {
-        (name, fields).hash(self.log);
-        self.deserialize_tuple(fields.len(), visitor)
+        (name, fields, "tuple", fields.len()).hash(self.found.log);
+        let id = self.ask::<V>(Kind::Struct, fields)?;
+        self.parts(fields.len(), |index| Slot::Part(id, index), visitor)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -215,9 +311,10 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Refused> {
-        (name, variants).hash(self.log);
+        (name, variants).hash(self.found.log);
+        let id = self.ask::<V>(Kind::Enum, variants)?;
         let key = type_name::<V::Value>();
-        let known = self.enums.entry(key).or_insert_with(|| Variants {
+        let known = self.found.enums.entry(key).or_insert_with(|| Variants {
             count: variants.len(),
             ..Variants::default()
         });
@@ -229,9 +326,12 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
             known.begun += 1;
             known.begun - 1
         };
-        ("variant", index).hash(self.log);
+        ("variant", index).hash(self.found.log);
+        let index = u32::try_from(index).map_err(|_| Refused)?;
+        let slot = self.slot;
         visitor.visit_enum(Variant {
-            tracer: self.deeper()?,
+            tracer: self.deeper(slot)?,
+            id,
             index,
         })
     }
@@ -241,37 +341,40 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
     }
 }
 
-struct Items<'a> {
-    tracer: Tracer<'a>,
-    left: usize,
+struct Items<'t, 'a, S> {
+    tracer: &'t mut Tracer<'a>,
+    next: &'t mut usize,
+    len: usize,
+    slot: S,
 }
 
-impl Items<'_> {
+impl<S: Fn(u32) -> Slot> Items<'_, '_, S> {
     fn next<'de, T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, Refused> {
-        seed.deserialize(self.tracer.deeper()?)
+        let index = u32::try_from(*self.next).map_err(|_| Refused)?;
+        *self.next += 1;
+        seed.deserialize(self.tracer.deeper((self.slot)(index))?)
     }
 }
 
-impl<'de> SeqAccess<'de> for Items<'_> {
+impl<'de, S: Fn(u32) -> Slot> SeqAccess<'de> for Items<'_, '_, S> {
     type Error = Refused;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, Refused> {
-        if self.left == 0 {
+        if *self.next >= self.len {
             return Ok(None);
         }
-        self.left -= 1;
         self.next(seed).map(Some)
     }
 
     fn size_hint(&self) -> Option<usize> {
-        Some(self.left)
+        Some(self.len - *self.next)
     }
 }
 
-impl<'de> MapAccess<'de> for Items<'_> {
+impl<'de, S: Fn(u32) -> Slot> MapAccess<'de> for Items<'_, '_, S> {
     type Error = Refused;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
@@ -288,46 +391,68 @@ impl<'de> MapAccess<'de> for Items<'_> {
 
 struct Variant<'a> {
     tracer: Tracer<'a>,
-    index: usize,
+    id: Id,
+    index: u32,
+}
+
+impl Variant<'_> {
+    fn has(&mut self, form: Form) {
+        self.tracer.found.graph.variant(self.id, self.index, form);
+    }
+
+    fn parts<'de, V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Refused> {
+        let (id, variant) = (self.id, self.index);
+        ("tuple", len).hash(self.tracer.found.log);
+        self.tracer
+            .parts(len, |index| Slot::Variant(id, variant, index), visitor)
+    }
 }
 
 impl<'de, 'a> EnumAccess<'de> for Variant<'a> {
     type Error = Refused;
-    type Variant = Tracer<'a>;
+    type Variant = Self;
 
-    fn variant_seed<V: DeserializeSeed<'de>>(
-        self,
-        seed: V,
-    ) -> Result<(V::Value, Tracer<'a>), Refused> {
-        let index = u32::try_from(self.index).map_err(|_| Refused)?;
-        let index: U32Deserializer<Refused> = index.into_deserializer();
-        Ok((seed.deserialize(index)?, self.tracer))
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Refused> {
+        let index: U32Deserializer<Refused> = self.index.into_deserializer();
+        Ok((seed.deserialize(index)?, self))
     }
 }
 
-impl<'de> VariantAccess<'de> for Tracer<'_> {
+impl<'de> VariantAccess<'de> for Variant<'_> {
     type Error = Refused;
 
-    fn unit_variant(self) -> Result<(), Refused> {
-        "unit".hash(self.log);
+    fn unit_variant(mut self) -> Result<(), Refused> {
+        "unit".hash(self.tracer.found.log);
+        self.has(Form::Unit);
         Ok(())
     }
 
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Refused> {
-        "newtype".hash(self.log);
-        seed.deserialize(self)
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(
+        mut self,
+        seed: T,
+    ) -> Result<T::Value, Refused> {
+        "newtype".hash(self.tracer.found.log);
+        self.has(Form::Newtype);
+        let slot = Slot::Variant(self.id, self.index, 0);
+        seed.deserialize(self.tracer.deeper(slot)?)
     }
 
-    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Refused> {
-        self.deserialize_tuple(len, visitor)
+    fn tuple_variant<V: Visitor<'de>>(
+        mut self,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, Refused> {
+        self.has(Form::Tuple(len));
+        self.parts(len, visitor)
     }
 
     fn struct_variant<V: Visitor<'de>>(
-        self,
+        mut self,
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Refused> {
-        fields.hash(self.log);
-        self.deserialize_tuple(fields.len(), visitor)
+        fields.hash(self.tracer.found.log);
+        self.has(Form::Struct(fields));
+        self.parts(fields.len(), visitor)
     }
 }

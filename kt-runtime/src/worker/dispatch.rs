@@ -13,11 +13,12 @@ use super::{
 };
 use crate::{
     call::{catch, catch_async},
-    function::{Encoded, Function, Started},
+    function::{Function, Invocation, Started},
     runtime,
+    shape::Signature,
     wire::{
         Generation,
-        codec::{self, CodecError},
+        codec::{self, Codec, CodecError, Encoded, Place, apart},
         data::{Fault, Part, header, key_of},
         http::BodyError,
         limits,
@@ -53,7 +54,7 @@ impl Worker {
             }
             // From here on the call belongs to one generation, whatever is published while it runs.
             let loaded = self.current().ok_or((Fault::Draining, None))?;
-            let result = invoke(&loaded, &head, &args, limit, inside).await;
+            let result = invoke(&loaded, &head, args, limit, inside).await;
             result
                 .map(|result| (result, loaded.generation))
                 .map_err(|fault| (fault, Some(loaded.generation)))
@@ -65,18 +66,19 @@ impl Worker {
         let (status, generation, body) = match carried {
             Ok((result, generation)) => (StatusCode::OK, Some(generation), result),
             // A fault's text is bounded, so it always fits.
-            Err((fault, generation)) => (
-                status(&fault),
-                generation,
-                codec::encode(&fault, limits::CONTROL).unwrap_or_default(),
-            ),
+            Err((fault, generation)) => {
+                let bytes = codec::encode(&fault, limits::CONTROL).unwrap_or_default();
+                let codec = Codec::Compact;
+                (status(&fault), generation, Encoded { bytes, codec })
+            }
         };
         outbox
             .send(Finished {
                 answer,
                 status,
                 generation,
-                body: body.into(),
+                body: body.bytes.into(),
+                codec: body.codec,
                 running,
             })
             .await
@@ -86,27 +88,37 @@ impl Worker {
 async fn invoke(
     loaded: &Arc<Loaded>,
     head: &Parts,
-    args: &Bytes,
+    args: Bytes,
     limit: usize,
     inside: Inside,
-) -> Result<Vec<u8>, Fault> {
+) -> Result<Encoded, Fault> {
     let key = key_of(&head.headers).unwrap_or_default();
-    let function = loaded.function(key).ok_or_else(|| Fault::UnknownFunction {
+    let unknown = || Fault::UnknownFunction {
         nearest: loaded.nearest(key),
-    })?;
-    agree(loaded, function, head)?;
+    };
+    let function = loaded.function(key).ok_or_else(unknown)?;
+    let types = loaded.types(key).ok_or_else(unknown)?;
+    agree(loaded, function, &types, head)?;
     let running = (inside, loaded.run(function.key));
-    let coded = |what, error| match error {
-        CodecError::TooLarge { limit } => Fault::TooLarge {
-            what,
-            limit: limit as u64,
-        },
-        CodecError::Invalid(reason) => Fault::Codec { what, reason },
+    let codec = Codec::of(&head.headers).map_err(|error| coded(Part::Arguments, error))?;
+    let how = Invocation {
+        types,
+        codec,
+        limit,
     };
     // The user's own `Deserialize` runs here, and may panic.
-    let started = catch(|| (function.invoke)(args, limit)).map_err(Fault::Panicked)?;
+    let started = match catch(|| (function.invoke)(&args, Place::Task, &how)) {
+        Ok(Err(CodecError::Elsewhere)) => {
+            let work = move || catch(|| (function.invoke)(&args, Place::Own, &how));
+            apart(work)
+                .await
+                .map_err(|error| coded(Part::Arguments, error))?
+        }
+        started => started,
+    };
+    let started = started.map_err(Fault::Panicked)?;
     let started = started.map_err(|error| coded(Part::Arguments, error))?;
-    let done: Result<Encoded, _> = match started {
+    let done = match started {
         Started::Async(work) => catch_async(work).await,
         // It runs to its end though nobody may wait for it any more, and is in the way of a migration until then.
         Started::Plain(work) => match runtime::blocking(move || (catch(work), running).0).await {
@@ -118,8 +130,30 @@ async fn invoke(
         .map_err(|error| coded(Part::Result, error))
 }
 
+/// What this end could not decode or encode.
+fn coded(what: Part, error: CodecError) -> Fault {
+    match error {
+        CodecError::TooLarge { limit } => Fault::TooLarge {
+            what,
+            limit: limit as u64,
+        },
+        error => Fault::Codec {
+            what,
+            reason: match what {
+                Part::Arguments => format!("the worker cannot decode them: {error}"),
+                Part::Result => format!("the worker cannot encode it: {error}"),
+            },
+        },
+    }
+}
+
 /// Whether caller and function mean the same: they do if they were built together, or if their shapes are equal.
-fn agree(loaded: &Loaded, function: &'static Function, head: &Parts) -> Result<(), Fault> {
+fn agree(
+    loaded: &Loaded,
+    function: &'static Function,
+    types: &Signature,
+    head: &Parts,
+) -> Result<(), Fault> {
     let number = |name: &HeaderName| head.headers.get(name)?.to_str().ok()?.parse::<u64>().ok();
     let (wanted, serving) = (
         number(&header::GENERATION).map(Generation),
@@ -131,7 +165,7 @@ fn agree(loaded: &Loaded, function: &'static Function, head: &Parts) -> Result<(
     if wanted > Some(serving) {
         return Err(Fault::OldGeneration { serving });
     }
-    match (number(&header::SHAPE), loaded.shape(function)) {
+    match (number(&header::SHAPE), types.shape) {
         (Some(theirs), Some(ours)) if theirs == ours => Ok(()),
         _ => Err(Fault::ShapeMismatch {
             ours: function.signature.into(),

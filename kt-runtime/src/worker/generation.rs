@@ -5,7 +5,7 @@ use std::{
     fs,
     path::Path,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -14,6 +14,7 @@ use std::{
 use super::{Worker, gate, states::NewState};
 use crate::{
     function::{Function, path_of},
+    shape::Signature,
     state::StateDescriptor,
     sys::dl,
     wire::{
@@ -29,13 +30,13 @@ use crate::{
 pub(super) struct Loaded {
     pub(super) generation: Generation,
     functions: HashMap<&'static str, Entry>,
-    /// Of the functions that a driver of another generation called.
-    shapes: Mutex<HashMap<&'static str, Option<u64>>>,
 }
 
 /// A function, and how many of its calls run.
 struct Entry {
     function: &'static Function,
+    /// Found at the first call.
+    types: OnceLock<Arc<Signature>>,
     running: AtomicU64,
 }
 
@@ -43,6 +44,7 @@ impl Entry {
     fn new(function: &'static Function) -> Self {
         Self {
             function,
+            types: OnceLock::new(),
             running: AtomicU64::new(0),
         }
     }
@@ -72,7 +74,6 @@ impl Loaded {
         Self {
             generation,
             functions,
-            shapes: Mutex::default(),
         }
     }
 
@@ -96,11 +97,15 @@ impl Loaded {
         self.functions.iter().filter(running).map(|(key, _)| *key)
     }
 
-    pub(super) fn shape(&self, function: &'static Function) -> Option<u64> {
-        let mut shapes = self.shapes.lock().unwrap_or_else(PoisonError::into_inner);
-        *shapes
-            .entry(function.key)
-            .or_insert_with(|| (function.shape)())
+    /// What is known of a function's types. Runs their `Deserialize` at the first call.
+    pub(super) fn types(&self, key: &str) -> Option<Arc<Signature>> {
+        let entry = self.functions.get(key)?;
+        if let Some(known) = entry.types.get() {
+            return Some(Arc::clone(known));
+        }
+        // Two first calls at once find the same, and neither waits for code of the user's.
+        let found = Arc::new((entry.function.types)());
+        Some(Arc::clone(entry.types.get_or_init(|| found)))
     }
 
     /// The function whose path differs least, if it is alike at all.
@@ -178,7 +183,6 @@ impl Worker {
                 .into_iter()
                 .map(|(key, function)| (key, Entry::new(function)))
                 .collect(),
-            shapes: Mutex::default(),
         });
         self.gate.serves(&loaded);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(loaded);

@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use super::{InFlight, Worker};
-use crate::wire::{Generation, codec, data::header, server::Answer};
+use crate::wire::{Generation, codec::Codec, data::header, server::Answer};
 
 /// A call that has ended, and with what.
 pub(super) struct Finished {
@@ -20,6 +20,7 @@ pub(super) struct Finished {
     pub(super) status: StatusCode,
     pub(super) generation: Option<Generation>,
     pub(super) body: Bytes,
+    pub(super) codec: Codec,
     pub(super) running: InFlight,
 }
 
@@ -62,7 +63,7 @@ impl Outbox {
             let _ = self.finished.send(finished);
             return Ok(());
         }
-        let headers = head(output.drain().into(), finished.generation);
+        let headers = head(output.drain().into(), &finished);
         let Finished {
             answer,
             status,
@@ -89,7 +90,7 @@ impl Deliveries {
             // Starts when all of the batch have ended, so it finds what any of them has printed.
             let position = HeaderValue::from(self.worker.output.drain());
             for finished in self.batch.drain(..) {
-                let headers = head(position.clone(), finished.generation);
+                let headers = head(position.clone(), &finished);
                 // A peer that is gone needs no answer.
                 let _ = finished
                     .answer
@@ -100,11 +101,11 @@ impl Deliveries {
     }
 }
 
-fn head(position: HeaderValue, generation: Option<Generation>) -> HeaderMap {
+fn head(position: HeaderValue, finished: &Finished) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(3);
     headers.insert(&header::POSITION, position);
-    headers.insert(&header::CONTENT_TYPE, HeaderValue::from_static(codec::ID));
-    if let Some(generation) = generation {
+    headers.insert(&header::CONTENT_TYPE, finished.codec.value());
+    if let Some(generation) = finished.generation {
         headers.insert(&header::GENERATION, generation.0.into());
     }
     headers

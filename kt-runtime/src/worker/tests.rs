@@ -22,7 +22,7 @@ use crate::{
     shape::Shape,
     wire::{
         Generation, PROTOCOL, WorkerId,
-        codec::{self, CodecError, Decoder, Encoder},
+        codec::{self, Codec, CodecError, Decoder, Encoder},
         driver::{DriverConfig, Endpoint},
         preamble::{self, Purpose, Verdict},
         worker::WorkerConfig,
@@ -186,7 +186,11 @@ impl Pair {
         args: A,
     ) -> Result<T, Error> {
         let args = codec::encode(&args, LIMIT).unwrap();
-        let result = self.driver.call(function, args.into(), None).await?;
+        let called = self
+            .driver
+            .call(function, args.into(), Codec::Compact, None);
+        let (result, codec) = called.await?;
+        assert_eq!(codec, Codec::Compact);
         Ok(codec::decode(&result).unwrap())
     }
 
@@ -335,7 +339,7 @@ async fn arguments_over_the_limit_are_refused_and_the_connection_lives() {
     let args = vec![0_u8; LIMIT + (1 << 20)];
     let error = pair
         .driver
-        .call(&ECHO, args.into(), None)
+        .call(&ECHO, args.into(), Codec::Compact, None)
         .await
         .unwrap_err();
     assert!(matches!(error, Error::TooLarge { .. }), "{error}");

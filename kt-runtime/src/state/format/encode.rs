@@ -8,6 +8,7 @@ use serde::ser::{
 };
 
 use super::{CHUNK, DEPTH, FormatError, Reader, Tag};
+use crate::wire::codec::{CodecError, Stack};
 
 /// Takes the bytes away, a piece at a time.
 pub type Sink<'a> = &'a mut dyn FnMut(Vec<u8>) -> Result<(), Gone>;
@@ -19,8 +20,12 @@ pub struct Gone;
 /// Encodes values one behind the other. Its bytes are all with the sink after [`Encoder::finish`].
 pub struct Encoder<'a> {
     buffer: Vec<u8>,
-    sink: Sink<'a>,
+    /// If there is none, the buffer takes all, up to its limit.
+    sink: Option<Sink<'a>>,
+    /// Bytes in the buffer from which on it is sent, or full.
+    most: usize,
     reader: Reader,
+    stack: Stack,
     /// Of the names that were written, by address and length: they are literals of the program's.
     names: HashMap<(usize, usize), u64>,
     depth: usize,
@@ -34,12 +39,30 @@ impl fmt::Debug for Encoder<'_> {
 
 type Done = Result<(), FormatError>;
 
+impl Encoder<'static> {
+    /// Keeps the bytes, up to about `limit` of them.
+    pub(crate) fn collecting(reader: Reader, limit: usize, stack: Stack) -> Self {
+        Self {
+            buffer: Vec::with_capacity(128),
+            sink: None,
+            most: limit,
+            reader,
+            stack,
+            names: HashMap::new(),
+            depth: 0,
+        }
+    }
+}
+
 impl<'a> Encoder<'a> {
     pub fn new(reader: Reader, sink: Sink<'a>) -> Self {
         Self {
             buffer: Vec::with_capacity(CHUNK + 1024),
-            sink,
+            sink: Some(sink),
+            most: CHUNK,
             reader,
+            // Who encodes for a sink is on a thread that was made for it.
+            stack: Stack::own(),
             names: HashMap::new(),
             depth: 0,
         }
@@ -63,17 +86,35 @@ impl<'a> Encoder<'a> {
         self.send()
     }
 
+    /// All the bytes of an encoder without a sink.
+    pub(crate) fn collected(self) -> Vec<u8> {
+        self.buffer
+    }
+
     fn send(&mut self) -> Done {
+        let Some(sink) = &mut self.sink else {
+            return self.room(0);
+        };
         if self.buffer.is_empty() {
             return Ok(());
         }
         let chunk = std::mem::replace(&mut self.buffer, Vec::with_capacity(CHUNK + 1024));
-        (self.sink)(chunk).map_err(|Gone| FormatError::new("nobody wants the rest"))
+        sink(chunk).map_err(|Gone| FormatError::new("nobody wants the rest"))
+    }
+
+    /// Whether so many bytes more are within the limit of what keeps all.
+    fn room(&self, length: usize) -> Done {
+        if self.sink.is_some() || self.buffer.len().saturating_add(length) <= self.most {
+            return Ok(());
+        }
+        Err(FormatError::caused(CodecError::TooLarge {
+            limit: self.most,
+        }))
     }
 
     fn tag(&mut self, tag: Tag) -> Done {
         self.buffer.push(tag as u8);
-        if self.buffer.len() >= CHUNK {
+        if self.buffer.len() >= self.most {
             self.send()?;
         }
         Ok(())
@@ -89,6 +130,7 @@ impl<'a> Encoder<'a> {
 
     fn text(&mut self, tag: Tag, bytes: &[u8]) -> Done {
         self.tag(tag)?;
+        self.room(bytes.len())?;
         self.number(bytes.len() as u64);
         self.buffer.extend_from_slice(bytes);
         Ok(())
@@ -122,7 +164,7 @@ impl<'a> Encoder<'a> {
                 "it is nested more than {DEPTH} levels deep"
             )));
         }
-        Ok(())
+        self.stack.check().map_err(FormatError::caused)
     }
 
     fn begin<'e>(&'e mut self, tag: Tag) -> Result<Compound<'e, 'a>, FormatError> {
@@ -188,6 +230,9 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
     }
 
     fn serialize_i128(self, value: i128) -> Done {
+        if let Ok(value) = u64::try_from(value) {
+            return self.unsigned(value);
+        }
         match i64::try_from(value) {
             Ok(value) => self.signed(value),
             Err(_) => self.fixed(Tag::Signed128, &value.to_le_bytes()),
@@ -226,6 +271,10 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
     }
 
     fn serialize_char(self, value: char) -> Done {
+        // As JSON has it: a type may write a character and read a text, or the other way round.
+        if self.reader == Reader::Peer {
+            return self.serialize_str(value.encode_utf8(&mut [0; 4]));
+        }
         self.tag(Tag::Char)?;
         self.number(u32::from(value).into());
         Ok(())
@@ -333,7 +382,7 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
     }
 
     fn is_human_readable(&self) -> bool {
-        self.reader == Reader::Person
+        self.reader.is_human()
     }
 }
 

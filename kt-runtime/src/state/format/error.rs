@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::wire::codec::CodecError;
+
 /// A value that cannot be encoded or decoded. Boxed: it is rare, and every call on the way returns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FormatError(Box<Inner>);
@@ -11,6 +13,8 @@ struct Inner {
     /// Innermost first.
     path: Vec<String>,
     reason: String,
+    /// Of what is wrong with the place and not with the value.
+    cause: Option<CodecError>,
 }
 
 impl FormatError {
@@ -18,7 +22,24 @@ impl FormatError {
         Self(Box::new(Inner {
             path: Vec::new(),
             reason: reason.to_string(),
+            cause: None,
         }))
+    }
+
+    /// The limit, or the stack.
+    #[cold]
+    pub(super) fn caused(cause: CodecError) -> Self {
+        let mut error = Self::new(&cause);
+        error.0.cause = match cause {
+            CodecError::Invalid(_) => None,
+            cause => Some(cause),
+        };
+        error
+    }
+
+    /// The limit, or the stack, if that is what was reached.
+    pub(crate) fn cause(&self) -> Option<CodecError> {
+        self.0.cause.clone()
     }
 
     /// The same error, seen from one level further out.

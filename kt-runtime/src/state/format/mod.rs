@@ -30,7 +30,7 @@ pub use encode::{Encoder, Gone};
 pub use error::FormatError;
 
 /// Nesting that is followed: deeper values are refused, as they would overflow the stack.
-const DEPTH: usize = 10_000;
+pub(crate) const DEPTH: usize = 10_000;
 /// Stack of a thread that encodes or decodes, bytes; reserved, not used: unoptimised code may need some ten kilobytes a level.
 pub const STACK: usize = 256 << 20;
 
@@ -43,6 +43,17 @@ const CHUNK: usize = 64 << 10;
 pub enum Reader {
     Program,
     Person,
+    /// The other end of a call: a type that `serde_json` carries is carried, in the way that its `Serialize` and
+    /// `Deserialize` have for people, and nothing that JSON makes the same becomes the same.
+    Peer,
+}
+
+impl Reader {
+    /// What serde's `is_human_readable` says. Also for a peer: serde reads flattened and untagged types from a buffer that
+    /// says so whatever the format does.
+    fn is_human(self) -> bool {
+        self != Self::Program
+    }
 }
 
 /// What the next bytes are.

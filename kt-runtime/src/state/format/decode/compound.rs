@@ -61,15 +61,15 @@ impl<'de> MapAccess<'de> for Entries<'_, '_> {
                     (&*self.decoder.names[name]).into_deserializer();
                 seed.deserialize(name).map(Some)
             }
-            Tag::Str if self.decoder.reader == Reader::Person => {
+            Tag::Str if self.decoder.reader != Reader::Program => {
                 self.key = self.decoder.peek_text().map(Key::Text);
-                let key = seed.deserialize(&mut *self.decoder);
+                let key = self.key(seed);
                 key.map(Some).map_err(|error| self.located(error))
             }
             Tag::Unsigned if self.fields => Err(FormatError::new(
                 "it had numbers for keys, and has fields with names now",
             )),
-            _ => seed.deserialize(&mut *self.decoder).map(Some),
+            _ => self.key(seed).map(Some),
         }
     }
 
@@ -84,6 +84,14 @@ impl<'de> MapAccess<'de> for Entries<'_, '_> {
 }
 
 impl Entries<'_, '_> {
+    fn key<'de, K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<K::Value, FormatError> {
+        let before = self.decoder.key;
+        self.decoder.key = self.decoder.reader == Reader::Peer;
+        let key = seed.deserialize(&mut *self.decoder);
+        self.decoder.key = before;
+        key
+    }
+
     fn located(&self, error: FormatError) -> FormatError {
         match &self.key {
             Some(Key::Name(name)) => error.inside(format_args!(".{}", self.decoder.names[*name])),

@@ -5,6 +5,9 @@ use serde::de::{self, IntoDeserializer, Unexpected, Visitor};
 use super::{Decoder, compound::Pairs, variant::Alternative};
 use crate::state::format::{FormatError, Reader, Tag};
 
+/// Of `serde_json::value::RawValue`, see <https://docs.rs/serde_json/1/src/serde_json/raw.rs.html>.
+const RAW_VALUE: &str = "$serde_json::private::RawValue";
+
 macro_rules! through {
     ($way:ident: $($method:ident)*) => {
         $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FormatError> {
@@ -19,11 +22,12 @@ impl<'de> de::Deserializer<'de> for &mut Decoder<'_> {
     through!(any: deserialize_any deserialize_ignored_any);
     through!(number_for: deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
         deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128);
-    through!(plain: deserialize_char deserialize_str deserialize_string deserialize_bytes
-        deserialize_byte_buf deserialize_unit deserialize_seq deserialize_identifier);
+    through!(plain: deserialize_char deserialize_unit deserialize_seq deserialize_identifier);
+    through!(text_for: deserialize_str deserialize_string);
+    through!(bytes_for: deserialize_bytes deserialize_byte_buf);
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FormatError> {
-        if self.reader == Reader::Program || self.peek()? != Tag::Seq {
+        if self.reader != Reader::Person || self.peek()? != Tag::Seq {
             return self.plain(visitor);
         }
         self.at += 1;
@@ -49,7 +53,7 @@ impl<'de> de::Deserializer<'de> for &mut Decoder<'_> {
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FormatError> {
-        if self.reader == Reader::Program || self.peek()? != Tag::Str {
+        if self.reader != Reader::Person && !self.key || self.peek()? != Tag::Str {
             return self.plain(visitor);
         }
         self.at += 1;
@@ -62,9 +66,16 @@ impl<'de> de::Deserializer<'de> for &mut Decoder<'_> {
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FormatError> {
         match self.peek()? {
-            Tag::None | Tag::Some => self.any(visitor),
+            Tag::None => {
+                self.at += 1;
+                visitor.visit_none()
+            }
+            Tag::Some => {
+                self.at += 1;
+                self.some(visitor)
+            }
             // JSON's null.
-            Tag::Unit if self.reader == Reader::Person => {
+            Tag::Unit if self.reader != Reader::Program => {
                 self.at += 1;
                 visitor.visit_none()
             }
@@ -83,9 +94,13 @@ impl<'de> de::Deserializer<'de> for &mut Decoder<'_> {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, FormatError> {
+        // The name by which serde_json's two halves know each other: it is written as a struct.
+        if name == RAW_VALUE && self.peek()? == Tag::Map {
+            return self.any(visitor);
+        }
         self.enter()?;
         let value = visitor.visit_newtype_struct(&mut *self)?;
         self.depth -= 1;
@@ -136,11 +151,11 @@ impl<'de> de::Deserializer<'de> for &mut Decoder<'_> {
                 Ok(value)
             }
             // JSON's ways to write an enum.
-            Tag::Str if self.reader == Reader::Person => {
+            Tag::Str if self.reader != Reader::Program => {
                 self.at += 1;
                 visitor.visit_enum(self.text()?.into_deserializer())
             }
-            Tag::Map if self.reader == Reader::Person => {
+            Tag::Map if self.reader != Reader::Program => {
                 self.at += 1;
                 self.enter()?;
                 let value = visitor.visit_enum(Alternative { decoder: self })?;
@@ -152,6 +167,6 @@ impl<'de> de::Deserializer<'de> for &mut Decoder<'_> {
     }
 
     fn is_human_readable(&self) -> bool {
-        self.reader == Reader::Person
+        self.reader.is_human()
     }
 }

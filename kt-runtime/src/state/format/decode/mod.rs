@@ -6,11 +6,12 @@ mod variant;
 
 use std::fmt;
 
-use serde::de::{self, Unexpected, Visitor};
+use serde::de::{self, Unexpected, Visitor, value::SeqDeserializer};
 
 use compound::{Elements, Entries, OneEntry};
 
 use super::{DEPTH, FormatError, Reader, Tag};
+use crate::wire::codec::Stack;
 
 /// Gives the next bytes; `None` at their end.
 pub type Chunks<'a> = &'a mut dyn FnMut() -> Option<Vec<u8>>;
@@ -20,10 +21,14 @@ pub type Chunks<'a> = &'a mut dyn FnMut() -> Option<Vec<u8>>;
 pub struct Decoder<'a> {
     chunk: Vec<u8>,
     at: usize,
-    more: Chunks<'a>,
+    /// If there is none, the chunk is all.
+    more: Option<Chunks<'a>>,
     reader: Reader,
+    stack: Stack,
     names: Vec<Box<str>>,
     depth: usize,
+    /// What comes is the key of a map, which in JSON is a text whatever it was.
+    key: bool,
 }
 
 impl fmt::Debug for Decoder<'_> {
@@ -32,15 +37,34 @@ impl fmt::Debug for Decoder<'_> {
     }
 }
 
+impl Decoder<'static> {
+    /// Decodes what these bytes are, all of them.
+    pub(crate) fn of(reader: Reader, bytes: Vec<u8>, stack: Stack) -> Self {
+        Self {
+            chunk: bytes,
+            at: 0,
+            more: None,
+            reader,
+            stack,
+            names: Vec::new(),
+            depth: 0,
+            key: false,
+        }
+    }
+}
+
 impl<'a> Decoder<'a> {
     pub fn new(reader: Reader, more: Chunks<'a>) -> Self {
         Self {
             chunk: Vec::new(),
             at: 0,
-            more,
+            more: Some(more),
             reader,
+            // Who decodes what comes in chunks is on a thread that was made for it.
+            stack: Stack::own(),
             names: Vec::new(),
             depth: 0,
+            key: false,
         }
     }
 
@@ -71,8 +95,8 @@ impl<'a> Decoder<'a> {
 
     fn refill(&mut self) -> Result<(), FormatError> {
         while self.at == self.chunk.len() {
-            self.chunk =
-                (self.more)().ok_or_else(|| FormatError::new("its encoding ends early"))?;
+            let next = self.more.as_mut().and_then(|more| more());
+            self.chunk = next.ok_or_else(|| FormatError::new("its encoding ends early"))?;
             self.at = 0;
         }
         Ok(())
@@ -184,7 +208,7 @@ impl<'a> Decoder<'a> {
                 "it is nested more than {DEPTH} levels deep"
             )));
         }
-        Ok(())
+        self.stack.check().map_err(FormatError::caused)
     }
 
     /// Checks that a visitor has read to the end of what it visited.
@@ -224,18 +248,26 @@ impl<'a> Decoder<'a> {
                 )
             }
             Tag::Str => visitor.visit_string(self.text()?),
+            // In JSON they are an array, and so many a `Deserialize` reads no other.
+            Tag::Bytes if self.reader == Reader::Peer => {
+                let bytes = self.bytes()?;
+                visitor.visit_seq(SeqDeserializer::new(bytes.into_iter()))
+            }
             Tag::Bytes => visitor.visit_byte_buf(self.bytes()?),
             tag @ (Tag::Name | Tag::Known) => {
                 let name = self.name(tag)?;
                 visitor.visit_str(&self.names[name])
             }
+            // JSON has no options, and a type that asks what comes may know none. What JSON would lose is still one.
+            Tag::None if self.reader == Reader::Peer => visitor.visit_unit(),
             Tag::None => visitor.visit_none(),
-            Tag::Some => {
-                self.enter()?;
-                let value = visitor.visit_some(&mut *self)?;
-                self.depth -= 1;
-                Ok(value)
+            Tag::Some
+                if self.reader == Reader::Peer
+                    && !matches!(self.peek()?, Tag::None | Tag::Unit | Tag::Some) =>
+            {
+                self.any(visitor)
             }
+            Tag::Some => self.some(visitor),
             Tag::Seq => {
                 self.enter()?;
                 let value = visitor.visit_seq(Elements {
@@ -279,6 +311,35 @@ impl<'a> Decoder<'a> {
         }
     }
 
+    /// What an `Option` holds.
+    fn some<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, FormatError> {
+        self.enter()?;
+        let value = visitor.visit_some(&mut *self)?;
+        self.depth -= 1;
+        Ok(value)
+    }
+
+    /// A text; in a key, also a number, which JSON makes one.
+    fn text_for<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, FormatError> {
+        if !self.key || self.peek()? != Tag::Unsigned {
+            return self.plain(visitor);
+        }
+        self.at += 1;
+        visitor.visit_string(self.number()?.to_string())
+    }
+
+    /// Bytes, which are no sequence here.
+    fn bytes_for<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, FormatError> {
+        while self.peek()? == Tag::Some {
+            self.at += 1;
+        }
+        if self.peek()? != Tag::Bytes {
+            return self.any(visitor);
+        }
+        self.at += 1;
+        visitor.visit_byte_buf(self.bytes()?)
+    }
+
     /// A value where an `Option` was written and none is wanted any more.
     fn plain<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, FormatError> {
         while self.peek()? == Tag::Some {
@@ -293,7 +354,8 @@ impl<'a> Decoder<'a> {
             self.at += 1;
         }
         match self.peek()? {
-            Tag::Seq => Err(FormatError::new(
+            // It has not changed since: its `Serialize` says so.
+            Tag::Seq if self.reader != Reader::Peer => Err(FormatError::new(
                 "it had fields without names, and has named ones now",
             )),
             _ => Ok(()),
@@ -369,7 +431,7 @@ impl<'a> Decoder<'a> {
 
     /// A number; a person's may be a text.
     fn number_for<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, FormatError> {
-        if self.reader == Reader::Program || self.peek()? != Tag::Str {
+        if self.reader != Reader::Person && !self.key || self.peek()? != Tag::Str {
             return self.plain(visitor);
         }
         self.at += 1;

@@ -69,7 +69,7 @@ impl<'de> VariantAccess<'de> for Content<'_, '_> {
 
     fn unit_variant(self) -> Result<(), FormatError> {
         let tag = self.decoder.peek()?;
-        if tag == Tag::End || tag == Tag::Unit && self.decoder.reader == Reader::Person {
+        if tag == Tag::End || tag == Tag::Unit && self.decoder.reader != Reader::Program {
             self.decoder.at += 1;
             return Ok(());
         }

@@ -1,0 +1,95 @@
+//! What is the same for all calls of a function, found once: to run through its types can take longer than all the rest
+//! that is done here for a call.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use http::Request;
+
+use super::Driver;
+use crate::{
+    function::Function,
+    shape::Signature,
+    wire::{
+        client,
+        codec::Codec,
+        data::{CALL, header, key_value},
+    },
+};
+
+#[derive(Debug, Default)]
+pub(super) struct Heads(RwLock<HashMap<&'static str, Known>>);
+
+/// One function.
+#[derive(Debug, Clone)]
+struct Known {
+    types: Arc<Signature>,
+    /// With arguments in [`Codec::Compact`], which most calls have, and without a timeout.
+    request: Request<()>,
+}
+
+impl Heads {
+    pub(super) fn types(&self, driver: &Driver, function: &'static Function) -> Arc<Signature> {
+        self.with(driver, function, |known| Arc::clone(&known.types))
+    }
+
+    pub(super) fn of(
+        &self,
+        driver: &Driver,
+        function: &'static Function,
+        codec: Codec,
+        timeout: Option<Duration>,
+    ) -> Request<()> {
+        let mut request = self.with(driver, function, |known| known.request.clone());
+        if codec != Codec::Compact {
+            request
+                .headers_mut()
+                .insert(&header::CONTENT_TYPE, codec.value());
+        }
+        if let Some(timeout) = timeout {
+            let timeout = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+            request
+                .headers_mut()
+                .insert(&header::TIMEOUT, timeout.into());
+        }
+        request
+    }
+
+    fn with<T>(
+        &self,
+        driver: &Driver,
+        function: &'static Function,
+        look: impl Fn(&Known) -> T,
+    ) -> T {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(function.key) {
+            return look(known);
+        }
+        drop(known);
+        // Not under the lock: the user's own `Deserialize` runs here.
+        let known = Known::new(driver, function);
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        look(all.entry(function.key).or_insert(known))
+    }
+}
+
+impl Known {
+    fn new(driver: &Driver, function: &'static Function) -> Self {
+        let types = Arc::new((function.types)());
+        let mut request = client::post(CALL);
+        let headers = request.headers_mut();
+        // Without a key the worker says that it has no such function, which is so.
+        if let Some(key) = key_value(function.key) {
+            headers.insert(&header::FUNCTION, key);
+        }
+        headers.insert(&header::CONTENT_TYPE, Codec::Compact.value());
+        headers.insert(&header::GENERATION, driver.config.generation.0.into());
+        if let Some(shape) = types.shape {
+            headers.insert(&header::SHAPE, shape.into());
+        }
+        Self { types, request }
+    }
+}

@@ -1,0 +1,64 @@
+//! What goes wrong between values and bytes.
+
+use std::fmt;
+
+/// A value that could not be encoded or decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CodecError {
+    /// The encoding would be longer than this many bytes.
+    TooLarge {
+        limit: usize,
+    },
+    Invalid(String),
+    /// Too long or too deep for this thread, which others wait for. See [`Place`](super::Place).
+    Elsewhere,
+}
+
+impl fmt::Display for CodecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge { limit } => write!(f, "more than {limit} bytes"),
+            Self::Invalid(reason) => f.write_str(reason),
+            Self::Elsewhere => f.write_str("it requires a thread of its own"),
+        }
+    }
+}
+
+impl std::error::Error for CodecError {}
+
+/// A [`CodecError`] on its way through serde: one word, since every value returns it.
+#[derive(Debug)]
+pub struct Fail(pub(super) Box<CodecError>);
+
+impl Fail {
+    #[cold]
+    pub(super) fn new(reason: impl fmt::Display) -> Self {
+        CodecError::Invalid(reason.to_string()).into()
+    }
+}
+
+impl From<CodecError> for Fail {
+    fn from(error: CodecError) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+impl fmt::Display for Fail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Fail {}
+
+impl serde::ser::Error for Fail {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::new(message)
+    }
+}
+
+impl serde::de::Error for Fail {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::new(message)
+    }
+}

@@ -1,0 +1,7 @@
+//! Values through both codecs, compared with what bincode and serde_json make of them.
+
+mod attributes;
+mod bounds;
+mod faithful;
+mod kinds;
+mod same;

@@ -85,6 +85,8 @@ pub struct HotCrate {
     pub sources_hash: String,
     /// The files that rustc read.
     pub sources: Vec<Utf8PathBuf>,
+    /// Variables that the code read with `env!` and `option_env!`, and their values then.
+    pub variables: Vec<(String, Option<String>)>,
     /// How rustc was called, where it is known (members of the workspace).
     pub invocation: Option<super::Invocation>,
 }

@@ -213,6 +213,7 @@ pub(super) fn assemble(
                 .iter()
                 .map(|(path, _)| path.clone())
                 .collect(),
+            variables: record.environment.clone(),
             invocation: record.invocation.clone(),
         });
     }

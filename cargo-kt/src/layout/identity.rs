@@ -4,7 +4,7 @@ use camino::Utf8Path;
 
 use super::tokens::{Digest, SourcesHash};
 use super::twin::{STALE_ENVIRONMENT, path_of_extern, telling_arguments};
-use crate::build::{Compiled, HotCrate, Invocation};
+use crate::build::{Compiled, HotCrate, Invocation, NativeLibraries};
 
 /// Variables that say how rustc is run, not what it makes.
 const MUTE_ENVIRONMENT: [&str; 4] = ["LD_LIBRARY_PATH", "PATH", "RUST_BACKTRACE", "TERM"];
@@ -23,9 +23,18 @@ pub fn of_crates(compiled: &Compiled, sources: &[SourcesHash]) -> Vec<String> {
         if let Some(invocation) = &hot.invocation {
             add_invocation(&mut digest, invocation);
         }
+        digest.add("variables");
+        for (name, value) in &hot.variables {
+            digest.add(name).add(&set(value.as_deref()));
+        }
         digest.finish()
     };
     compiled.hot.iter().zip(sources).map(identity).collect()
+}
+
+/// A variable's value, told from a variable that is not set.
+pub fn set(value: Option<&str>) -> String {
+    value.map_or_else(|| "unset".to_owned(), |value| format!("={value}"))
 }
 
 fn add_invocation(digest: &mut Digest, invocation: &Invocation) {
@@ -34,13 +43,8 @@ fn add_invocation(digest: &mut Digest, invocation: &Invocation) {
         digest.add(argument);
     }
     digest.add("environment");
-    for (name, value) in &invocation.environment {
-        let says_nothing = MUTE_ENVIRONMENT.contains(&name.as_str())
-            || STALE_ENVIRONMENT.contains(&name.as_str())
-            || name.starts_with("KT_");
-        if !says_nothing {
-            digest.add(name).add(value);
-        }
+    for (name, value) in telling_environment(invocation) {
+        digest.add(name).add(value);
     }
     digest.add("macros");
     for argument in &arguments {
@@ -49,6 +53,26 @@ fn add_invocation(digest: &mut Digest, invocation: &Invocation) {
         if path.extension() == Some("so") && !is_from_a_registry(path) {
             digest.add(&content_of_library(path));
         }
+    }
+}
+
+pub fn telling_environment(invocation: &Invocation) -> impl Iterator<Item = (&str, &str)> {
+    let says_something = |name: &str| {
+        !MUTE_ENVIRONMENT.contains(&name)
+            && !STALE_ENVIRONMENT.contains(&name)
+            && !name.starts_with("KT_")
+    };
+    let all = invocation.environment.iter();
+    all.map(|(name, value)| (name.as_str(), value.as_str()))
+        .filter(move |(name, _)| says_something(name))
+}
+
+/// A procedural macro: its file's name, which says version and features, and its content if that can change under the name.
+pub fn of_macro(library: &Utf8Path) -> String {
+    let name = library.file_stem().unwrap_or_default();
+    match is_from_a_registry(library) {
+        true => name.to_owned(),
+        false => content_of_library(library),
     }
 }
 
@@ -82,6 +106,35 @@ fn content_of_library(path: &Utf8Path) -> String {
         Ok(()) => hasher.finalize().to_hex().to_string(),
         Err(_) => String::new(),
     }
+}
+
+/// Hashes what build scripts made for the linker: the static libraries that they name, by content.
+///
+/// Those of the base do not change under one worker.
+pub fn of_native_code(native: &NativeLibraries) -> String {
+    let mut digest = Digest::new("kt native code");
+    let folder = |path: &str| {
+        path.split_once('=')
+            .map_or(path, |(_, path)| path)
+            .to_owned()
+    };
+    for library in &native.libraries {
+        let (kind, name) = library.split_once('=').unwrap_or(("", library));
+        digest.add(library);
+        // `static:+whole-archive=z`; without a kind rustc takes what it finds.
+        if !kind.is_empty() && !kind.starts_with("static") {
+            continue;
+        }
+        let name = name.split(':').next().unwrap_or(name);
+        let candidates = native.search_paths.iter().flat_map(|path| {
+            let folder = folder(path);
+            [format!("{folder}/lib{name}.a"), format!("{folder}/{name}")]
+        });
+        for candidate in candidates {
+            digest.add(&content_of_library(Utf8Path::new(&candidate)));
+        }
+    }
+    digest.finish()
 }
 
 /// Hashes what the types of a crate's states can depend on: the crate, the hot crates below it, and all that stays the

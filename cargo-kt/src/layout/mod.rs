@@ -20,6 +20,7 @@
 //!
 //! It is given what *build* made and knows nothing of workers, pods and generations.
 
+mod definitions;
 mod description;
 mod difference;
 mod dwarf;
@@ -74,8 +75,23 @@ pub struct Layout {
     /// What the fingerprint was made from, to say what changed.
     pub description: Description,
     /// What in it has no type that can be seen (`dyn Trait`, function pointers, erased memory), and where. If there is
-    /// anything, the fingerprint changes with the types of any hot crate.
+    /// anything, the fingerprint changes when a definition of any hot crate that existed before gets another meaning.
     pub opaque: Vec<String>,
+    /// What else the fingerprint takes in.
+    pub context: Context,
+}
+
+/// What a fingerprint takes in beside the types that can be seen, each only where the layout depends on it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Context {
+    /// Names the definitions of hot crates; see `definitions::Lineage`.
+    pub types: Option<String>,
+    /// The same for the crates of others that hot crates name.
+    pub dependencies: Option<String>,
+    /// What `TypeId`s are made from beside the type: the hash of `-C metadata` of all hot crates.
+    pub type_ids: Option<String>,
+    /// The hash of what build scripts compiled.
+    pub native: Option<String>,
 }
 
 /// Equal only for types that lie in memory alike.
@@ -139,6 +155,54 @@ pub fn fingerprints(request: LayoutRequest<'_>) -> Result<Vec<StateLayout>, Layo
 
 /// What a fingerprint was made from, if it was made here and not too long ago.
 pub fn description(warm: &Utf8Path, fingerprint: &str) -> Option<Description> {
+    remembered(warm, fingerprint).map(|it| it.description)
+}
+
+/// What changed between a fingerprint that was made here and a layout, as a person would put it.
+pub fn difference(warm: &Utf8Path, old: &str, new: &Layout) -> Option<Difference> {
+    let old = remembered(warm, old)?;
+    if let Some(seen) = old.description.difference(&new.description) {
+        return Some(Difference::Seen(seen));
+    }
+    let lineage = |name: &Option<String>| {
+        let path = directory(warm).join("lineages").join(name.as_deref()?);
+        definitions::read(path.parent()?, path.file_name()?)
+    };
+    let between = |of: fn(&Context) -> &Option<String>| {
+        lineage(of(&old.context))?.difference(&lineage(of(&new.context))?)
+    };
+    let (old, new_context) = (&old.context, &new.context);
+    let cause = between(|it| &it.types)
+        .or_else(|| between(|it| &it.dependencies))
+        .or_else(|| (old.native != new_context.native).then(|| "code that a build script compiles changed".to_owned()))
+        .or_else(|| {
+            (old.type_ids != new_context.type_ids)
+                .then(|| "the features or dependencies of a crate changed, and with them every `TypeId` in it".to_owned())
+        });
+    match new.opaque.first() {
+        Some(what) => Some(Difference::Erased {
+            what: what.clone(),
+            cause,
+        }),
+        None => cause.map(Difference::Seen),
+    }
+}
+
+/// Why two layouts are not the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Difference {
+    /// "field `x` of `Item`: `u64` → `u32`".
+    Seen(String),
+    /// What can be seen is the same, and something that cannot may be of a type that changed.
+    Erased {
+        /// The first thing that has no type that can be seen.
+        what: String,
+        /// The definition that changed; `None` if that is not remembered, or if it is no definition.
+        cause: Option<String>,
+    },
+}
+
+fn remembered(warm: &Utf8Path, fingerprint: &str) -> Option<pending::Remembered> {
     let bytes = std::fs::read(pending::described(&directory(warm), fingerprint)).ok()?;
     serde_json::from_slice(&bytes).ok()
 }

@@ -2,8 +2,8 @@
 //!
 //! Code finds such memory through a vtable, a function pointer or a cast. Old values bring their old code along, so
 //! calling it is sound as long as both sides agree on the types that pass between them; and a cast back to a concrete
-//! type is checked by `TypeId`, which stays the same when a field changes. A state that reaches such memory is
-//! therefore kept only while the types of *all* hot crates are unchanged.
+//! type is checked by `TypeId`, which stays the same when a field's type changes. A state that reaches such memory is
+//! therefore kept only while no type that existed when the value was made has another meaning (`definitions`).
 
 use std::collections::HashSet;
 
@@ -14,8 +14,10 @@ use super::description::{Description, Form, Part, Role, Type};
 pub struct Crates {
     /// Names of hot crates.
     pub hot: HashSet<String>,
-    /// Names that more than one crate of the program has, such as two versions of `rand`: DWARF tells the name only.
+    /// Names that a hot crate and another have: debug information gives the name only.
     pub ambiguous: HashSet<String>,
+    /// Names that two crates of the base have, such as two versions of `rand`.
+    pub twice: HashSet<String>,
 }
 
 /// libstd's parts. Whatever is erased in there holds values of the type parameters, is behind a `dyn`, or is used by
@@ -55,12 +57,29 @@ const WRAPPERS: [&str; 5] = [
     "MaybeUninit<",
 ];
 
-/// Everything opaque that the first type of `description` reaches, each as "what, at where"; empty if nothing.
-pub fn find(description: &Description, crates: &Crates) -> Vec<String> {
+/// What of a state has no type that can be seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Opaque {
+    /// Everything opaque that the state reaches, each as "what, at where"; empty if nothing.
+    pub what: Vec<String>,
+    /// Code finds some of it by a `TypeId`. Under another, nothing of it is ever found again.
+    pub by_type_id: bool,
+    /// Some of it is behind a pointer that does not say to what, perhaps in C.
+    pub by_pointer: bool,
+    /// Hot code names a type of a crate of which the program has two versions. That is nothing opaque, but which of the
+    /// two it is cannot be seen.
+    pub of_two_versions: bool,
+}
+
+/// Everything opaque that the first type of `description` reaches.
+pub fn find(description: &Description, crates: &Crates) -> Opaque {
     let mut finder = Finder {
         description,
         crates,
         found: Vec::new(),
+        by_type_id: false,
+        by_pointer: false,
+        of_two_versions: false,
         base_erases: None,
         base_holds_hot: None,
     };
@@ -70,14 +89,23 @@ pub fn find(description: &Description, crates: &Crates) -> Vec<String> {
         finder
             .found
             .push(format!("memory without a type in {erases}, beside {holds}"));
+        finder.by_pointer = true;
     }
-    finder.found
+    Opaque {
+        what: finder.found,
+        by_type_id: finder.by_type_id,
+        by_pointer: finder.by_pointer,
+        of_two_versions: finder.of_two_versions,
+    }
 }
 
 struct Finder<'a> {
     description: &'a Description,
     crates: &'a Crates,
     found: Vec<String>,
+    by_type_id: bool,
+    by_pointer: bool,
+    of_two_versions: bool,
     /// A type of a third-party crate that has a pointer to memory without a type …
     base_erases: Option<String>,
     /// … matters when some type of a third-party crate is instantiated with a hot one: the memory may hold what that
@@ -102,8 +130,10 @@ impl<'a> Finder<'a> {
         for of in &self.description.types {
             if of.name.starts_with("dyn ") || of.name.starts_with("(dyn ") {
                 self.found.push(format!("`{}`", of.name));
+                self.by_type_id |= of.name.contains("core::any::Any");
             } else if of.name == "core::any::TypeId" {
                 self.found.push("a map by `TypeId`".to_owned());
+                self.by_type_id = true;
             }
             let third_party = of.home.as_deref().filter(|home| {
                 !STD.contains(home) && !LIKE_STD.contains(home) && !self.crates.hot.contains(*home)
@@ -167,14 +197,14 @@ impl<'a> Finder<'a> {
     fn look_at(&mut self, of: &Type, path: &str) {
         if self.is_erased(of, 0) {
             self.found.push(format!("`{}`{}", of.name, at(path)));
+            self.by_pointer = true;
         }
-        if of
-            .home
-            .as_ref()
-            .is_some_and(|home| self.crates.ambiguous.contains(home))
-        {
+        let is_in =
+            |names: &HashSet<String>| of.home.as_ref().is_some_and(|home| names.contains(home));
+        self.of_two_versions |= is_in(&self.crates.twice);
+        if is_in(&self.crates.ambiguous) {
             self.found.push(format!(
-                "`{}`{}, of a crate whose name another has",
+                "`{}`{}, as two crates have its name",
                 of.name,
                 at(path)
             ));
@@ -267,13 +297,19 @@ impl<'a> Finder<'a> {
     }
 }
 
-/// `LazyLock<T>` is `LazyLock<T, fn() -> T>`. That function runs at most once and all that comes of it is a `T`, which
+/// `LazyLock<T>` is `LazyLock<T, fn() -> T>`, and so is `once_cell`'s `Lazy`. That function runs at most once and all that comes of it is a `T`, which
 /// is described.
 fn is_lazy_initialiser(of: &Type, part: &Part) -> bool {
     let name = last_segment(&of.name);
     part.role == Role::Parameter
-        && of.home.as_deref().is_some_and(|home| STD.contains(&home))
-        && (name.starts_with("LazyLock<") || name.starts_with("LazyCell<"))
+        && match of.home.as_deref() {
+            Some("once_cell") => name.starts_with("Lazy<"),
+            Some(home) => {
+                STD.contains(&home)
+                    && (name.starts_with("LazyLock<") || name.starts_with("LazyCell<"))
+            }
+            None => false,
+        }
 }
 
 fn is_like_std(of: &Type) -> bool {

@@ -7,16 +7,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
+use super::definitions::{Crate, Definitions, Lineage, SourceFacts, settings};
 use super::opaque::{self, Crates};
 use super::tokens::{self, Digest};
 use super::{
-    Description, DwarfError, Fingerprint, Layout, LayoutError, LayoutRequest, StateLayout,
+    Context, Description, DwarfError, Fingerprint, Layout, LayoutError, LayoutRequest, StateLayout,
     TwinError, UnknownLayout, directory, dwarf, identity, store, twin,
 };
-use crate::build::{Compiled, HotCrate};
+use crate::build::{Compiled, HotCrate, NativeLibraries};
 
 /// Raised when descriptions are made otherwise, so that older ones are not compared with newer.
-const FORMAT: &str = "kt layout 1";
+const FORMAT: &str = "kt layout 2";
 
 /// Where the description of a fingerprint is kept.
 pub(super) fn described(directory: &Utf8Path, fingerprint: &str) -> Utf8PathBuf {
@@ -43,9 +44,23 @@ pub struct Pending {
     known: HashMap<(usize, String), Described>,
     running: Option<Receiver<(usize, HashMap<String, Described>)>>,
     crates: Crates,
-    identities: Vec<String>,
+    program: Program,
     /// Which rustc, for which target.
     toolchain: String,
+}
+
+/// What fingerprints of states with erased memory, or of other crates' types, take in beside the types themselves.
+#[derive(Debug)]
+struct Program {
+    /// Where its lineages are remembered, below the directory of them all.
+    name: String,
+    crates: Vec<Crate>,
+    files: Vec<SourceFacts>,
+    /// Crates of others by the names under which hot crates use them.
+    dependencies: Vec<Crate>,
+    /// `-C metadata` of all hot crates.
+    metadata: Vec<String>,
+    native: NativeLibraries,
 }
 
 /// One twin to be made. It owns all it needs, as it outlives the request.
@@ -71,6 +86,7 @@ impl Pending {
         let tokens_cache = directory.join("tokens");
         let sources = tokens::hash(&compiled.hot, &tokens_cache)?;
         let identities = identity::of_crates(compiled, &sources);
+        let program = Program::of(compiled, &sources);
 
         let mut pending = Self {
             directory: directory.clone(),
@@ -78,7 +94,7 @@ impl Pending {
             known: HashMap::new(),
             running: None,
             crates: crates_of(compiled),
-            identities,
+            program,
             toolchain: format!(
                 "{}\n{}",
                 compiled.toolchain.version, compiled.toolchain.target
@@ -92,8 +108,7 @@ impl Pending {
             let Some(hot) = compiled.hot.get(*index).filter(|_| !keys.is_empty()) else {
                 continue;
             };
-            let types =
-                identity::with_dependencies(compiled, &pending.identities, *index, request.base_id);
+            let types = identity::with_dependencies(compiled, &identities, *index, request.base_id);
             let cached = directory.join("types").join(format!("{types}.json"));
             let stored = std::fs::read(&cached).ok();
             let known: KnownStates = stored
@@ -177,12 +192,13 @@ impl Pending {
             );
         }
         let states = std::mem::take(&mut self.states);
+        let mut known = std::mem::take(&mut self.known);
+        let mut lineages = Lineages::new(&self.directory, &self.program);
         let layout = |(hot, key): (usize, String)| {
-            let described = self
-                .known
+            let described = known
                 .remove(&(hot, key.clone()))
                 .unwrap_or_else(|| Err(Arc::new(UnknownLayout::Panicked)));
-            let layout = described.map(|description| self.fingerprint(description));
+            let layout = described.map(|description| self.fingerprint(description, &mut lineages));
             if let Ok(layout) = &layout {
                 self.remember(layout);
             }
@@ -195,39 +211,148 @@ impl Pending {
     fn remember(&self, layout: &Layout) {
         let path = described(&self.directory, layout.fingerprint.as_str());
         if !path.exists() {
-            store::write_json(&path, &layout.description);
+            let remembered = Remembered {
+                context: layout.context.clone(),
+                description: layout.description.clone(),
+            };
+            store::write_json(&path, &remembered);
             path.parent().into_iter().for_each(store::prune);
         }
     }
 
-    fn fingerprint(&self, description: Description) -> Layout {
+    fn fingerprint(&self, description: Description, lineages: &mut Lineages<'_>) -> Layout {
         let opaque = opaque::find(&description, &self.crates);
         let mut digest = Digest::new(FORMAT);
         digest.add(&self.toolchain);
         // The same value is always written as the same text: no maps, no floats.
         digest.add_bytes(&serde_json::to_vec(&description).unwrap_or_default());
-        if !opaque.is_empty() {
-            self.identities.iter().for_each(|identity| {
-                digest.add(identity);
-            });
+        let mut context = Context::default();
+        if opaque.of_two_versions {
+            context.dependencies = Some(lineages.dependencies().to_owned());
         }
+        if !opaque.what.is_empty() {
+            context.types = Some(lineages.types().to_owned());
+        }
+        if opaque.by_type_id {
+            let mut type_ids = Digest::new("type ids");
+            self.program.metadata.iter().for_each(|it| {
+                type_ids.add(it);
+            });
+            context.type_ids = Some(type_ids.finish());
+        }
+        if opaque.by_pointer {
+            context.native = Some(lineages.native().to_owned());
+        }
+        digest.add_bytes(&serde_json::to_vec(&context).unwrap_or_default());
         Layout {
             fingerprint: Fingerprint(digest.finish()),
             description,
-            opaque,
+            opaque: opaque.what,
+            context,
         }
     }
 }
 
-/// Only names that a base crate shares with another crate are ambiguous. Of two hot crates with one name (the library
-/// and the binary of a package) all types are described down to the last field.
+/// What is kept of a layout.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Remembered {
+    pub(super) description: Description,
+    /// As in [`Layout`].
+    pub(super) context: Context,
+}
+
+impl Program {
+    fn of(compiled: &Compiled, sources: &[tokens::SourcesHash]) -> Self {
+        let name = compiled
+            .hot
+            .last()
+            .map_or("none", |it| it.crate_name.as_str());
+        let rlibs: HashSet<&str> = compiled
+            .hot
+            .iter()
+            .filter_map(|it| it.rlib.file_stem())
+            .collect();
+        let is_hot = |path: &Utf8Path| path.file_stem().is_some_and(|stem| rlibs.contains(stem));
+        let hot = &compiled.hot;
+        Self {
+            name: format!("{name}-{}", compiled.profile),
+            crates: hot.iter().map(settings::of).collect(),
+            files: sources
+                .iter()
+                .flat_map(|it| it.files.iter().cloned())
+                .collect(),
+            dependencies: hot
+                .iter()
+                .map(|it| settings::dependencies(it, is_hot))
+                .collect(),
+            metadata: hot.iter().map(settings::metadata).collect(),
+            native: compiled.native.clone(),
+        }
+    }
+}
+
+/// What of a program few states need, found out when the first does.
+struct Lineages<'a> {
+    directory: Utf8PathBuf,
+    program: &'a Program,
+    types: Option<String>,
+    dependencies: Option<String>,
+    native: Option<String>,
+}
+
+impl<'a> Lineages<'a> {
+    fn new(directory: &Utf8Path, program: &'a Program) -> Self {
+        Self {
+            directory: directory.join("lineages"),
+            program,
+            types: None,
+            dependencies: None,
+            native: None,
+        }
+    }
+
+    /// Path and id of the lineage of the hot crates' types.
+    fn types(&mut self) -> &str {
+        let (directory, program) = (&self.directory, self.program);
+        self.types.get_or_insert_with(|| {
+            let name = format!("{}/types", program.name);
+            let definitions = Definitions::of(&program.crates, &program.files);
+            format!(
+                "{name}/{}",
+                Lineage::id_of(&directory.join(&name), &definitions)
+            )
+        })
+    }
+
+    /// The same of what hot crates call the crates of others.
+    fn dependencies(&mut self) -> &str {
+        let (directory, program) = (&self.directory, self.program);
+        self.dependencies.get_or_insert_with(|| {
+            let name = format!("{}/dependencies", program.name);
+            let definitions = Definitions::of(&program.dependencies, &[]);
+            format!(
+                "{name}/{}",
+                Lineage::id_of(&directory.join(&name), &definitions)
+            )
+        })
+    }
+
+    fn native(&mut self) -> &str {
+        let native = &self.program.native;
+        self.native
+            .get_or_insert_with(|| identity::of_native_code(native))
+    }
+}
+
+/// Only names that a base crate shares with a hot one are ambiguous. Of two hot crates with one name (the library and
+/// the binary of a package) all types are described down to the last field. Of two base crates neither can be edited; where
+/// hot code names one, which of them it means is part of the fingerprint.
 fn crates_of(compiled: &Compiled) -> Crates {
     let hot: HashSet<String> = compiled
         .hot
         .iter()
         .map(|it| it.crate_name.clone())
         .collect();
-    let mut names = hot.clone();
     let base = compiled.base.iter().filter_map(|it| {
         let stem = it.rlib.file_stem()?.strip_prefix("lib")?;
         Some(
@@ -236,8 +361,19 @@ fn crates_of(compiled: &Compiled) -> Crates {
                 .to_owned(),
         )
     });
-    let ambiguous = base.filter(|name| !names.insert(name.clone())).collect();
-    Crates { hot, ambiguous }
+    let mut crates = Crates {
+        hot,
+        ..Crates::default()
+    };
+    let mut names = HashSet::new();
+    for name in base {
+        if crates.hot.contains(&name) {
+            crates.ambiguous.insert(name);
+        } else if !names.insert(name.clone()) {
+            crates.twice.insert(name);
+        }
+    }
+    crates
 }
 
 impl Job {

@@ -1,5 +1,7 @@
 //! Files of the cache: written whole or not at all, and never needed.
 
+use std::io::{self, Write as _};
+
 use camino::Utf8Path;
 use serde::Serialize;
 
@@ -8,17 +10,24 @@ const KEPT_FILES: usize = 256;
 
 /// Writes a file of the cache. Failing costs the next run some time and nothing else, so it is not reported.
 pub fn write_json(path: &Utf8Path, value: &impl Serialize) {
-    let Some(directory) = path.parent() else {
-        return;
-    };
-    let write = || -> std::io::Result<()> {
-        std::fs::create_dir_all(directory)?;
-        let mut file = tempfile::NamedTempFile::new_in(directory)?;
-        serde_json::to_writer(std::io::BufWriter::new(&mut file), value)?;
-        file.persist(path)?;
-        Ok(())
-    };
-    let _ = write();
+    let _ = try_write_json(path, value);
+}
+
+/// Writes a file that matters.
+///
+/// # Errors
+/// Those of the file system.
+pub fn try_write_json(path: &Utf8Path, value: &impl Serialize) -> io::Result<()> {
+    let directory = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    std::fs::create_dir_all(directory)?;
+    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    {
+        let mut writer = io::BufWriter::new(&mut file);
+        serde_json::to_writer(&mut writer, value)?;
+        writer.flush()?;
+    }
+    file.persist(path)?;
+    Ok(())
 }
 
 /// Removes the oldest files of a directory that grows with every edit.

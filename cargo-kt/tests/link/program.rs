@@ -215,6 +215,7 @@ impl Program {
                 rlib: rlib.clone(),
                 dependencies: dependencies.to_vec(),
                 sources_hash: String::new(),
+                variables: Vec::new(),
                 sources: Vec::new(),
                 invocation: None,
             }

@@ -10,7 +10,7 @@ use kt::wire::{
 
 use super::name_of;
 use crate::{
-    layout::{self, StateLayout},
+    layout::{self, Difference, StateLayout},
     terminal::{Terminal, text},
 };
 
@@ -38,15 +38,17 @@ impl Differences {
             if now.fingerprint.as_str() == *was {
                 return None;
             }
-            let was = layout::description(warm, was)?;
-            // What has no type that can be seen makes fingerprints differ, though nothing that can be seen does.
-            let difference = was.difference(&now.description).or_else(|| {
-                let opaque = now.opaque.first()?;
-                Some(format!(
-                    "types of the program changed, and what is behind {opaque} may be among them"
-                ))
-            })?;
-            Some((state.key.clone(), difference))
+            let text = match layout::difference(warm, was, now)? {
+                Difference::Seen(difference) => difference,
+                Difference::Erased { what, cause } => {
+                    let cause = cause.unwrap_or_else(|| "crates were compiled anew".to_owned());
+                    format!(
+                        "{cause}, and it holds {what}, whose value may be of a type that changed\n\
+                         help: if it holds no type of the workspace, `#[kt::state(keep)]` keeps it"
+                    )
+                }
+            };
+            Some((state.key.clone(), text))
         };
         Self(new.iter().filter_map(difference).collect())
     }

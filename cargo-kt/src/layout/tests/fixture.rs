@@ -171,6 +171,7 @@ fn crate_at(
             vec![0]
         },
         sources_hash: String::new(),
+        variables: Vec::new(),
         sources: vec![path],
         invocation: Some(Invocation {
             arguments: arguments.split_whitespace().map(str::to_owned).collect(),

@@ -9,6 +9,7 @@ use syn::visit::{self, Visit};
 use syn::{Attribute, File, ImplItem, Item, TraitItem, UseTree};
 
 use super::Digest;
+use super::FileDefinitions;
 use super::functions::{FunctionFacts, leave_out};
 use super::known::{is_expression_macro, is_for_tests, is_harmless_attribute, is_trusted_crate};
 
@@ -25,6 +26,8 @@ pub struct FileFacts {
     pub suspect_macros: BTreeSet<String>,
     /// A constant holds the text of a Rust source, or of a file whose name is not plain to see.
     pub reads_sources: bool,
+    /// What it defines, to compare with what another generation defines.
+    pub definitions: FileDefinitions,
 }
 
 impl FileFacts {
@@ -50,11 +53,13 @@ impl FileFacts {
                 .collect(),
             suspect_macros: BTreeSet::new(),
             reads_sources: text.contains("include_str") || text.contains("include_bytes"),
+            definitions: FileDefinitions::raw(),
         }
     }
 
     /// `None` when the file is better taken byte for byte.
     fn of_file(mut file: File, bytes: &[u8]) -> Option<Self> {
+        let definitions = FileDefinitions::of(&file);
         let mut pruned = Pruner::default();
         pruned.items(&mut file.items);
         let mut kept = KeptVisitor::default();
@@ -79,6 +84,7 @@ impl FileFacts {
             mentioned: kept.mentioned,
             suspect_macros: kept.suspect_macros,
             reads_sources: tokens.reads_sources,
+            definitions,
         })
     }
 }

@@ -21,8 +21,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-pub use facts::FileFacts;
+pub use facts::{FileFacts, hash_tokens};
+pub use known::{
+    expression_macro, is_expression_macro, is_for_tests, is_harmless_attribute, path_text,
+};
 
+use super::definitions::{FileDefinitions, SourceFacts};
 use crate::build::HotCrate;
 
 /// What is known of a crate's sources.
@@ -32,6 +36,8 @@ pub struct SourcesHash {
     pub types: String,
     /// Over paths and contents: equal means that nothing at all changed.
     pub contents: String,
+    /// What each file defines.
+    pub files: Vec<SourceFacts>,
 }
 
 /// Why sources could not be hashed.
@@ -50,7 +56,7 @@ struct KnownFiles {
 }
 
 /// Raised when facts mean something else than before.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 struct SourceFile {
     path: Utf8PathBuf,
@@ -77,7 +83,21 @@ pub fn hash(hot: &[HotCrate], cache: &Utf8Path) -> Result<Vec<SourcesHash>, Read
             .extend(file.facts.suspect_macros.iter().map(String::as_str));
         shared.sources_are_data |= file.facts.reads_sources;
     }
-    Ok(crates.iter().map(|files| combine(files, &shared)).collect())
+    let combined: Vec<_> = crates.iter().map(|files| combine(files, &shared)).collect();
+    let with_files =
+        |((hot, files), (types, contents)): ((usize, Vec<SourceFile>), (String, String))| {
+            SourcesHash {
+                types,
+                contents,
+                files: files.into_iter().map(|file| file.with_crate(hot)).collect(),
+            }
+        };
+    Ok(crates
+        .into_iter()
+        .enumerate()
+        .zip(combined)
+        .map(with_files)
+        .collect())
 }
 
 /// What the files of all hot crates say together.
@@ -140,7 +160,19 @@ fn read(hot: &HotCrate, cache: &Utf8Path) -> Result<Vec<SourceFile>, ReadSource>
     Ok(files)
 }
 
-fn combine(files: &[SourceFile], shared: &Shared<'_>) -> SourcesHash {
+impl SourceFile {
+    fn with_crate(self, hot: usize) -> SourceFacts {
+        SourceFacts {
+            hot,
+            path: self.path,
+            content: self.content,
+            definitions: self.facts.definitions,
+        }
+    }
+}
+
+/// The two hashes of [`SourcesHash`].
+fn combine(files: &[SourceFile], shared: &Shared<'_>) -> (String, String) {
     let mut types = Digest::new("kt types");
     let mut contents = Digest::new("kt sources");
     for file in files {
@@ -165,10 +197,7 @@ fn combine(files: &[SourceFile], shared: &Shared<'_>) -> SourcesHash {
             }
         }
     }
-    SourcesHash {
-        types: types.finish(),
-        contents: contents.finish(),
-    }
+    (types.finish(), contents.finish())
 }
 
 /// A hash over texts, each with its length, so that moving a border between two changes it.

@@ -18,6 +18,7 @@ fn crate_of(root: &Utf8Path, name: &str, files: &[(&str, &str)]) -> HotCrate {
         rlib: root.join(format!("lib{name}.rlib")),
         dependencies: Vec::new(),
         sources_hash: String::new(),
+        variables: Vec::new(),
         sources: files.iter().map(write).collect(),
         invocation: None,
     }

@@ -151,6 +151,7 @@ fn object(directory: &Utf8Path, flags: &[&str]) -> (Vec<u8>, HotCrate) {
         rlib,
         dependencies: Vec::new(),
         sources_hash: String::new(),
+        variables: Vec::new(),
         sources: vec![source],
         invocation: None,
     };
@@ -231,6 +232,7 @@ fn cost() {
         rlib: Utf8PathBuf::new(),
         dependencies: Vec::new(),
         sources_hash: String::new(),
+        variables: Vec::new(),
         sources: sources.split(' ').map(Utf8PathBuf::from).collect(),
         invocation: None,
     };

@@ -1,0 +1,248 @@
+//! A *lineage*: generations of which no two give one definition two meanings.
+//!
+//! A worker compares fingerprints for equality, and "nothing that both have differs" is no equality: it is not
+//! transitive. A lineage makes it one. It remembers every definition that one of its generations had, and takes in
+//! another generation only if that agrees with all of them. Its id is part of the fingerprint, so equal fingerprints mean
+//! that no definition had two meanings from the generation that made a value to the one that looks at it.
+//!
+//! An id is random: two machines, or one that lost its files, cannot continue one lineage in two ways.
+
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+
+use super::program::{Definitions, Entry};
+use crate::layout::store;
+use crate::layout::tokens::Digest;
+
+/// How many are remembered for one program, to find back to one after an edit that was undone.
+const KEPT: usize = 6;
+
+/// Increase when definitions are collected otherwise.
+const FORMAT: u32 = 1;
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Lineage {
+    format: u32,
+    pub id: String,
+    pub definitions: Definitions,
+}
+
+/// The id of the lineage in `directory` that the generation with these definitions continues, of a new one if it
+/// continues none.
+pub fn of(directory: &Utf8Path, definitions: &Definitions) -> String {
+    // What was not written down must not be continued.
+    continued(directory, definitions).unwrap_or_else(|_| new_id())
+}
+
+impl Lineage {
+    /// As [`of`].
+    pub fn id_of(directory: &Utf8Path, definitions: &Definitions) -> String {
+        of(directory, definitions)
+    }
+
+    /// The first thing that has two meanings.
+    pub fn difference(&self, new: &Self) -> Option<String> {
+        self.definitions.difference(&new.definitions)
+    }
+}
+
+/// The lineage of that id.
+pub fn read(directory: &Utf8Path, id: &str) -> Option<Lineage> {
+    let bytes = std::fs::read(directory.join(format!("{id}.json"))).ok()?;
+    let lineage: Lineage = serde_json::from_slice(&bytes).ok()?;
+    (lineage.format == FORMAT && lineage.id == id).then_some(lineage)
+}
+
+fn continued(directory: &Utf8Path, definitions: &Definitions) -> io::Result<String> {
+    std::fs::create_dir_all(directory)?;
+    let lock = std::fs::File::create(directory.join("lock"))?;
+    lock.lock()?;
+    let known = newest_first(directory)?;
+    for path in &known {
+        let Some(mut lineage) = path.file_stem().and_then(|id| read(directory, id)) else {
+            continue;
+        };
+        if lineage.definitions.conflicts(definitions).next().is_some() {
+            continue;
+        }
+        if lineage.definitions.take_in(definitions) {
+            store::try_write_json(path, &lineage)?;
+        } else {
+            std::fs::File::options()
+                .append(true)
+                .open(path)?
+                .set_modified(std::time::SystemTime::now())?;
+        }
+        return Ok(lineage.id);
+    }
+    let lineage = Lineage {
+        format: FORMAT,
+        id: new_id(),
+        definitions: definitions.clone(),
+    };
+    store::try_write_json(&directory.join(format!("{}.json", lineage.id)), &lineage)?;
+    for path in known.iter().skip(KEPT - 1) {
+        std::fs::remove_file(path)?;
+    }
+    Ok(lineage.id)
+}
+
+fn newest_first(directory: &Utf8Path) -> io::Result<Vec<Utf8PathBuf>> {
+    let mut files = Vec::new();
+    for entry in directory.read_dir_utf8()? {
+        let entry = entry?;
+        if entry.path().extension() == Some("json") {
+            files.push((entry.metadata()?.modified()?, entry.into_path()));
+        }
+    }
+    files.sort();
+    Ok(files.into_iter().rev().map(|(_, path)| path).collect())
+}
+
+/// The hasher's keys are random.
+fn new_id() -> String {
+    let random = || {
+        RandomState::new()
+            .hash_one(std::process::id())
+            .to_le_bytes()
+    };
+    let mut digest = Digest::new("kt lineage");
+    digest.add_bytes(&random()).add_bytes(&random());
+    digest.finish()[..32].to_owned()
+}
+
+/// A definition that has two meanings.
+#[derive(Debug)]
+pub struct Conflict<'a> {
+    old: &'a Entry,
+    new: &'a Entry,
+}
+
+impl Definitions {
+    /// What both have and mean otherwise.
+    ///
+    /// One that is gone from its place, and one of its name that is new at another, were moved: they must mean the same.
+    pub fn conflicts<'a>(&'a self, new: &'a Self) -> impl Iterator<Item = Conflict<'a>> {
+        let of_name = |(key, old): (&'a String, &'a std::collections::BTreeMap<String, Entry>)| {
+            let new = new.0.get(key)?;
+            let gone: Vec<&Entry> = old
+                .iter()
+                .filter(|(place, _)| !new.contains_key(*place))
+                .map(|(_, it)| it)
+                .collect();
+            let mut pairs: Vec<(&Entry, &Entry)> = Vec::new();
+            for (place, entry) in new {
+                match old.get(place) {
+                    Some(old) => pairs.push((old, entry)),
+                    None => pairs.extend(gone.iter().map(|old| (*old, entry))),
+                }
+            }
+            Some(pairs)
+        };
+        let pairs = self.0.iter().filter_map(of_name).flatten();
+        pairs
+            .filter(|(old, new)| !old.is_same(new))
+            .map(|(old, new)| Conflict { old, new })
+    }
+
+    /// Adds what is new; whether anything is.
+    fn take_in(&mut self, new: &Self) -> bool {
+        let mut is_more = false;
+        for (key, places) in &new.0 {
+            let known = self.0.entry(key.clone()).or_default();
+            for (place, entry) in places {
+                if !known.contains_key(place) {
+                    is_more = true;
+                    known.insert(place.clone(), entry.clone());
+                }
+            }
+        }
+        is_more
+    }
+
+    /// The conflict that explains most, as a person would put it.
+    pub fn difference(&self, new: &Self) -> Option<String> {
+        let mut all: Vec<Conflict<'_>> = self.conflicts(new).collect();
+        all.sort_by_key(Conflict::rank);
+        let first = all.first()?;
+        let changed: std::collections::BTreeSet<&str> =
+            all.iter().map(|it| it.old.label.as_str()).collect();
+        let others = all.iter().filter(|it| it.rank() == first.rank()).count() - 1;
+        let text = first.text();
+        Some(match others {
+            0 => text,
+            _ => format!("{text}, and {} more", changed.len() - 1),
+        })
+    }
+}
+
+impl Conflict<'_> {
+    /// The lower, the more it says: a field, an item, something that an item depends on.
+    fn rank(&self) -> u8 {
+        match (self.old.own != self.new.own, self.part()) {
+            (true, Some(_)) => 0,
+            (true, None) => 1,
+            (false, _) => 2,
+        }
+    }
+
+    fn text(&self) -> String {
+        if self.old.own != self.new.own {
+            return self
+                .part()
+                .unwrap_or_else(|| format!("{} changed", self.old.label));
+        }
+        let (old, new) = (&self.old.through, &self.new.through);
+        let differs = |label: &&String| old.get(*label) != new.get(*label);
+        let label = old.keys().chain(new.keys()).find(differs);
+        let label = label.map_or("", String::as_str);
+        format!("{} depends on {label}, which changed", self.old.label)
+    }
+
+    /// Which field, variant or method differs.
+    fn part(&self) -> Option<String> {
+        let owner = self.old.label.split_once(' ').map_or("", |(_, name)| name);
+        let find = |parts: &[(String, String)], name: &str| {
+            parts
+                .iter()
+                .find(|(it, _)| it == name)
+                .map(|(_, text)| text.clone())
+        };
+        for (name, old) in &self.old.parts {
+            match find(&self.new.parts, name) {
+                None => return Some(format!("`{name}` of {owner} removed")),
+                Some(new) if new != *old => {
+                    return Some(format!(
+                        "`{name}` of {owner}: `{}` → `{}`",
+                        short(old),
+                        short(&new)
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+        let added = self
+            .new
+            .parts
+            .iter()
+            .find(|(name, _)| find(&self.old.parts, name).is_none());
+        added.map(|(name, _)| format!("`{name}` of {owner} added"))
+    }
+}
+
+/// Tokens as they are written, as far as that is certain.
+fn short(tokens: &str) -> String {
+    let text = tokens
+        .replace(" < ", "<")
+        .replace(" >", ">")
+        .replace(" :: ", "::")
+        .replace(" , ", ", ")
+        .replace("& ", "&");
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}

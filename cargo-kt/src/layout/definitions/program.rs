@@ -1,0 +1,474 @@
+//! What the hot crates of a program define together: each type, trait and so on, with all that its meaning depends on.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use camino::Utf8PathBuf;
+use serde::{Deserialize, Serialize};
+
+use super::facts::{Definition, FUNCTION, FileDefinitions, Import, Kind};
+use super::mentions::Mention;
+use crate::layout::tokens::Digest;
+
+/// A source of a hot crate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFacts {
+    /// Index of its crate in [`Crate`]s.
+    pub hot: usize,
+    pub path: Utf8PathBuf,
+    /// Hash of all of it.
+    pub content: String,
+    pub definitions: FileDefinitions,
+}
+
+/// A hot crate.
+#[derive(Debug, Clone)]
+pub struct Crate {
+    pub package: String,
+    pub name: String,
+    /// How it is compiled, by what is to be said of it: flags, variables, macros.
+    pub settings: Vec<(String, String)>,
+    /// Names of the crates that it is given.
+    pub externs: Vec<String>,
+    /// Paths begin with `crate` where they are not said to (edition 2015).
+    pub is_of_2015: bool,
+}
+
+/// All definitions of a program, by crate, kind and name, and then by where they stand.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Definitions(pub BTreeMap<String, BTreeMap<String, Entry>>);
+
+/// One definition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// As it is called in messages: `` type `Rec` ``.
+    pub label: String,
+    /// Of its own tokens.
+    pub own: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<(String, String)>,
+    /// What its names stand for, by what is to be said of it: constants, imports and the like with their hash, and
+    /// where the types stand that it names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub through: BTreeMap<String, String>,
+}
+
+impl Entry {
+    /// Whether both mean the same.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.own == other.own && self.through == other.through
+    }
+
+    fn setting(label: String, hash: String) -> Self {
+        Self {
+            label,
+            own: hash,
+            parts: Vec::new(),
+            through: BTreeMap::new(),
+        }
+    }
+}
+
+impl Definitions {
+    /// Collects them.
+    pub fn of(crates: &[Crate], files: &[SourceFacts]) -> Self {
+        let program = Program::new(crates, files);
+        let mut all = Self::default();
+        for (file, source) in files.iter().enumerate() {
+            let krate = &crates[source.hot];
+            let crate_key = format!("{} {}", krate.package, krate.name);
+            // Of another file than Rust's nothing counts before a macro reads it.
+            let includes = || {
+                files
+                    .iter()
+                    .any(|it| it.hot == source.hot && it.definitions.includes)
+            };
+            if source.definitions.is_raw && (source.path.extension() == Some("rs") || includes()) {
+                let label = format!("`{}`", source.path);
+                let entry = Entry::setting(label, source.content.clone());
+                all.add(
+                    format!("{crate_key} file {}", source.path),
+                    String::new(),
+                    entry,
+                );
+            }
+            for item in &source.definitions.items {
+                if !item.kind.is_compared() || program.is_harmless_call(item) {
+                    continue;
+                }
+                let mut place = place_of(source, &item.scope);
+                if item.kind == Kind::Expanded && !item.macros.is_empty() {
+                    // Calls have no names of their own. One that goes and one that comes are taken for an edit.
+                    place = format!("{place} {}", item.hash);
+                }
+                let entry = Entry {
+                    label: label_of(item),
+                    own: item.hash.clone(),
+                    parts: item.parts.clone(),
+                    through: program.through(file, item),
+                };
+                all.add(
+                    format!("{crate_key} {} {}", item.kind.word(), item.name),
+                    place,
+                    entry,
+                );
+            }
+        }
+        for krate in crates {
+            for (what, value) in &krate.settings {
+                let entry = Entry::setting(format!("{what} of `{}`", krate.name), value.clone());
+                all.add(
+                    format!("{} {} {what}", krate.package, krate.name),
+                    String::new(),
+                    entry,
+                );
+            }
+        }
+        all
+    }
+
+    /// Two at one place are one for each side of a `cfg`.
+    fn add(&mut self, key: String, place: String, entry: Entry) {
+        match self.0.entry(key).or_default().entry(place) {
+            std::collections::btree_map::Entry::Vacant(vacant) => {
+                vacant.insert(entry);
+            }
+            std::collections::btree_map::Entry::Occupied(mut occupied) => {
+                let both = occupied.get_mut();
+                both.own = Digest::new("both").add(&both.own).add(&entry.own).finish();
+                both.parts.extend(entry.parts);
+                both.through.extend(entry.through);
+            }
+        }
+    }
+}
+
+fn place_of(source: &SourceFacts, scope: &[String]) -> String {
+    format!("{}:{}", source.path, scope.join("::"))
+}
+
+fn label_of(item: &Definition) -> String {
+    format!("{} `{}`", item.kind.word(), item.name)
+}
+
+/// Names to look up in.
+struct Program<'a> {
+    crates: &'a [Crate],
+    files: &'a [SourceFacts],
+    items: HashMap<&'a str, Vec<(usize, &'a Definition)>>,
+    imports: HashMap<&'a str, Vec<(usize, &'a Import)>>,
+    hot_names: HashSet<&'a str>,
+    /// Macros of the program that make no items with names.
+    harmless: HashSet<&'a str>,
+}
+
+struct Open<'a> {
+    file: usize,
+    scope: &'a [String],
+    mention: Mention,
+    /// It is the path of a `use`: rustc accepts none whose first name is a crate and, by a glob, something else.
+    is_import: bool,
+}
+
+/// What was found on the way from one definition.
+#[derive(Default)]
+struct Through<'a> {
+    found: BTreeMap<String, String>,
+    seen: HashSet<(usize, *const ())>,
+    /// Mentions to look up, with the file and scope that they stand in.
+    open: Vec<Open<'a>>,
+}
+
+impl<'a> Program<'a> {
+    fn new(crates: &'a [Crate], files: &'a [SourceFacts]) -> Self {
+        let mut program = Self {
+            crates,
+            files,
+            items: HashMap::new(),
+            imports: HashMap::new(),
+            hot_names: crates.iter().map(|it| it.name.as_str()).collect(),
+            harmless: HashSet::new(),
+        };
+        for (number, file) in files.iter().enumerate() {
+            for item in &file.definitions.items {
+                program
+                    .items
+                    .entry(&item.name)
+                    .or_default()
+                    .push((number, item));
+            }
+            for import in &file.definitions.imports {
+                program
+                    .imports
+                    .entry(&import.name)
+                    .or_default()
+                    .push((number, import));
+            }
+        }
+        program.harmless = program.harmless_macros();
+        program
+    }
+
+    /// A macro is harmless if no rule of it has an item with a name, nor calls a macro that is not harmless itself.
+    fn harmless_macros(&self) -> HashSet<&'a str> {
+        let mut macros: BTreeMap<&str, Vec<&Definition>> = BTreeMap::new();
+        let all = self.files.iter().flat_map(|file| &file.definitions.items);
+        for item in all.filter(|item| item.kind == Kind::Macro) {
+            macros.entry(&item.name).or_default().push(item);
+        }
+        let mut harmless: HashSet<&str> = macros
+            .keys()
+            .copied()
+            .filter(|name| !self.imports.contains_key(name))
+            .collect();
+        loop {
+            let is_bad = |name: &&&str| {
+                macros[**name].iter().any(|item| {
+                    let calls_bad = |called: &String| {
+                        !harmless.contains(called.as_str())
+                            && !crate::layout::tokens::is_expression_macro(called)
+                    };
+                    item.makes_items || item.macros.iter().any(calls_bad)
+                })
+            };
+            let bad: Vec<&str> = harmless.iter().filter(is_bad).copied().collect();
+            if bad.is_empty() {
+                return harmless;
+            }
+            for name in bad {
+                harmless.remove(name);
+            }
+        }
+    }
+
+    fn is_harmless_call(&self, item: &Definition) -> bool {
+        item.kind == Kind::Expanded
+            && !item.makes_items
+            && item
+                .macros
+                .iter()
+                .all(|name| self.harmless.contains(name.as_str()))
+    }
+
+    fn through(&self, file: usize, item: &'a Definition) -> BTreeMap<String, String> {
+        let mut through = Through::default();
+        // Its own name stands in its tokens.
+        through.seen.insert((file, std::ptr::from_ref(item).cast()));
+        self.open(&mut through, file, item);
+        while let Some(open) = through.open.pop() {
+            self.resolve(&mut through, &open);
+        }
+        through.found
+    }
+
+    /// Follows what an item mentions, and adds what it depends on beyond its tokens.
+    fn open(&self, through: &mut Through<'a>, file: usize, item: &'a Definition) {
+        through
+            .open
+            .extend(item.mentions.iter().map(|mention| Open {
+                file,
+                scope: &item.scope,
+                mention: mention.clone(),
+                is_import: false,
+            }));
+        if item.asks_beyond {
+            let hot = self.files[file].hot;
+            let of_crate = self.files.iter().filter(|it| it.hot == hot);
+            for source in of_crate {
+                through.found.insert(
+                    format!("the content of `{}`", source.path),
+                    source.content.clone(),
+                );
+            }
+        }
+    }
+
+    fn resolve(&self, through: &mut Through<'a>, open: &Open<'a>) {
+        let Open {
+            file,
+            scope,
+            ref mention,
+            is_import,
+        } = *open;
+        const FROM_ROOT: [&str; 5] = ["crate", "self", "super", "Self", "$crate"];
+        let Some((first, rest)) = mention.path.split_first() else {
+            return;
+        };
+        let is_rooted = FROM_ROOT.contains(&first.as_str());
+        let mut continues =
+            is_rooted || mention.anywhere || self.hot_names.contains(first.as_str());
+        if mention.anywhere || self.crates[self.files[file].hot].is_of_2015 {
+            continues = true;
+            self.anywhere(through, first);
+        }
+        if !is_rooted {
+            let found = self.nearby(through, file, scope, first);
+            let krate = &self.crates[self.files[file].hot];
+            let is_crate =
+                ["std", "core", "alloc"].contains(&first.as_str()) || krate.externs.contains(first);
+            let globs = match is_import && is_crate {
+                true => Vec::new(),
+                false => self.globs(file, scope),
+            };
+            continues |= found || !globs.is_empty() || self.files[file].definitions.includes;
+            let unclear = !globs.is_empty() || self.files[file].definitions.includes;
+            // What nothing names here may come with a glob.
+            if !found && unclear && !self.anywhere(through, first) {
+                self.add_globs(through, file, &globs, first);
+            }
+        }
+        if continues {
+            for name in rest
+                .iter()
+                .filter(|name| !FROM_ROOT.contains(&name.as_str()))
+            {
+                self.anywhere(through, name);
+            }
+        }
+    }
+
+    /// Looks in the scopes around.
+    fn nearby(&self, through: &mut Through<'a>, file: usize, scope: &[String], name: &str) -> bool {
+        let mut is_found = false;
+        for (at, item) in self.items.get(name).into_iter().flatten() {
+            if *at == file && scope.starts_with(&item.scope) {
+                is_found = true;
+                self.add_item(through, *at, item);
+            }
+        }
+        for (at, import) in self.imports.get(name).into_iter().flatten() {
+            if *at == file && scope.starts_with(&import.scope) {
+                is_found = true;
+                self.add_import(through, *at, import);
+            }
+        }
+        is_found
+    }
+
+    /// Looks in all hot crates: a path leads there, through whatever modules.
+    fn anywhere(&self, through: &mut Through<'a>, name: &str) -> bool {
+        let mut is_found = false;
+        for (at, item) in self.items.get(name).into_iter().flatten() {
+            is_found = true;
+            self.add_item(through, *at, item);
+        }
+        for (at, import) in self.imports.get(name).into_iter().flatten() {
+            let in_function = import.scope.iter().any(|it| it.starts_with(FUNCTION));
+            if in_function {
+                continue;
+            }
+            is_found = true;
+            // One that only makes something of the program known under its own name leads to what was found already.
+            if !self.is_of_program(*at, import)
+                || import.path.last().map(String::as_str) != Some(name)
+            {
+                self.add_import(through, *at, import);
+            }
+        }
+        is_found
+    }
+
+    /// Whether a path begins in a hot crate for certain.
+    fn is_of_program(&self, file: usize, import: &Import) -> bool {
+        let Some(first) = import.path.first() else {
+            return false;
+        };
+        let is_module = |(at, item): &(usize, &Definition)| {
+            *at == file && item.kind == Kind::Module && import.scope.starts_with(&item.scope)
+        };
+        ["crate", "self", "super"].contains(&first.as_str())
+            || self.hot_names.contains(first.as_str())
+            || self
+                .items
+                .get(first.as_str())
+                .into_iter()
+                .flatten()
+                .any(is_module)
+    }
+
+    fn globs(&self, file: usize, scope: &[String]) -> Vec<&'a Import> {
+        let all = self.files[file].definitions.imports.iter();
+        all.filter(|it| it.name == "*" && scope.starts_with(&it.scope))
+            .collect()
+    }
+
+    /// The globs of other crates that may bring a name in: those around, and those that globs around lead to.
+    fn add_globs(&self, through: &mut Through<'a>, file: usize, around: &[&'a Import], name: &str) {
+        let of_program = |import: &&&Import| self.is_of_program(file, import);
+        let reaches_all =
+            around.iter().any(|it| of_program(&it)) || self.files[file].definitions.includes;
+        let mut globs: BTreeSet<String> = BTreeSet::new();
+        let mut add = |at: usize, import: &Import| {
+            if !self.is_of_program(at, import) {
+                globs.insert(format!(
+                    "{} at {}",
+                    import.path.join("::"),
+                    place_of(&self.files[at], &import.scope)
+                ));
+            }
+        };
+        around.iter().for_each(|import| add(file, import));
+        if reaches_all {
+            for (at, import) in self.imports.get("*").into_iter().flatten() {
+                if !import.scope.iter().any(|it| it.starts_with(FUNCTION)) {
+                    add(*at, import);
+                }
+            }
+        }
+        let mut digest = Digest::new("globs");
+        for glob in &globs {
+            digest.add(glob);
+        }
+        through.found.insert(
+            format!("the `use …::*` that may bring `{name}`"),
+            digest.finish(),
+        );
+    }
+
+    fn add_item(&self, through: &mut Through<'a>, file: usize, item: &'a Definition) {
+        if !through.seen.insert((file, std::ptr::from_ref(item).cast())) {
+            return;
+        }
+        let place = place_of(&self.files[file], &item.scope);
+        let label = format!("{} at {place}", label_of(item));
+        // One that a macro is given makes nothing of the macro's name.
+        if item.kind == Kind::Expanded && !item.macros.is_empty() {
+            return;
+        }
+        if item.kind.is_compared() || item.kind == Kind::Module {
+            // What it is, is compared by itself; here it matters that the name leads to it.
+            through.found.insert(label, "here".to_owned());
+            return;
+        }
+        // Of two for the two sides of a `cfg`, both.
+        let known = through.found.entry(label).or_default();
+        *known += &item.hash;
+        self.open(through, file, item);
+    }
+
+    fn add_import(&self, through: &mut Through<'a>, file: usize, import: &'a Import) {
+        if !through
+            .seen
+            .insert((file, std::ptr::from_ref(import).cast()))
+        {
+            return;
+        }
+        let path = import.path.join("::");
+        let label = format!(
+            "`use` of `{}` at {}",
+            import.name,
+            place_of(&self.files[file], &import.scope)
+        );
+        let known = through.found.entry(label).or_default();
+        *known += &path;
+        let mention = Mention {
+            path: import.path.clone(),
+            anywhere: false,
+        };
+        through.open.push(Open {
+            file,
+            scope: &import.scope,
+            mention,
+            is_import: true,
+        });
+    }
+}

@@ -1,0 +1,115 @@
+//! How a hot crate is compiled, as far as that can change what its source means.
+
+use camino::Utf8Path;
+
+use super::program::Crate;
+use crate::build::HotCrate;
+use crate::layout::identity;
+use crate::layout::tokens::Digest;
+use crate::layout::twin::{path_of_extern, telling_arguments};
+
+/// Options that say where other crates are and how this one is told from them. Those of cargo's that change with
+/// each dependency that is added.
+const WHERE: [&str; 3] = ["--extern", "--check-cfg", "-L"];
+
+/// The crate, with what of its invocation counts.
+pub fn of(hot: &HotCrate) -> Crate {
+    let mut settings: Vec<(String, String)> = Vec::new();
+    let mut externs = Vec::new();
+    let mut is_of_2015 = true;
+    if let Some(invocation) = &hot.invocation {
+        let mut flags = Digest::new("flags");
+        let mut arguments = telling_arguments(invocation).into_iter();
+        while let Some(argument) = arguments.next() {
+            is_of_2015 &= !argument.starts_with("--edition=20") || argument == "--edition=2015";
+            if WHERE.contains(&argument.as_str()) {
+                let value = arguments.next().unwrap_or_default();
+                let (name, path) = (
+                    name_of_extern(&value),
+                    Utf8Path::new(path_of_extern(&value)),
+                );
+                if argument == "--extern" {
+                    externs.push(name.to_owned());
+                }
+                if argument == "--extern" && path.extension() == Some("so") {
+                    settings.push((
+                        format!("the procedural macro `{name}`"),
+                        identity::of_macro(path),
+                    ));
+                }
+            } else if !is_of_cargo(&argument) {
+                flags.add(&argument);
+            }
+        }
+        settings.push(("the flags".to_owned(), flags.finish()));
+        for (name, value) in identity::telling_environment(invocation) {
+            settings.push((format!("the variable `{name}`"), identity::set(Some(value))));
+        }
+    }
+    for (name, value) in &hot.variables {
+        settings.push((
+            format!("the variable `{name}`, which is read,"),
+            identity::set(value.as_deref()),
+        ));
+    }
+    // Values may be long, or secret.
+    for (what, value) in &mut settings {
+        *value = Digest::new(what).add(value).finish()[..32].to_owned();
+    }
+    Crate {
+        package: hot.package.clone(),
+        name: hot.crate_name.clone(),
+        settings,
+        externs,
+        is_of_2015,
+    }
+}
+
+fn is_of_cargo(argument: &str) -> bool {
+    [
+        "-Cmetadata=",
+        "-Cextra-filename=",
+        "--extern=",
+        "--check-cfg=",
+        "-L",
+    ]
+    .iter()
+    .any(|it| argument.starts_with(it))
+}
+
+/// The crates of others that a hot crate names, each with its file: one of another version has another.
+pub fn dependencies(hot: &HotCrate, is_hot: impl Fn(&Utf8Path) -> bool) -> Crate {
+    let mut settings = Vec::new();
+    let arguments = hot.invocation.iter().flat_map(telling_arguments);
+    let mut is_extern = false;
+    for argument in arguments {
+        if is_extern {
+            let path = Utf8Path::new(path_of_extern(&argument));
+            if path.extension() != Some("so") && !is_hot(path) {
+                let stem = path.file_stem().unwrap_or_default().to_owned();
+                settings.push((format!("the crate `{}`", name_of_extern(&argument)), stem));
+            }
+        }
+        is_extern = argument == "--extern";
+    }
+    Crate {
+        package: hot.package.clone(),
+        name: hot.crate_name.clone(),
+        settings,
+        externs: Vec::new(),
+        is_of_2015: false,
+    }
+}
+
+/// What `-C metadata` says: part of every `TypeId` of the crate.
+pub fn metadata(hot: &HotCrate) -> String {
+    let arguments = hot.invocation.iter().flat_map(telling_arguments);
+    arguments
+        .filter(|it| it.starts_with("-Cmetadata="))
+        .collect()
+}
+
+fn name_of_extern(value: &str) -> &str {
+    let name = value.split_once('=').map_or(value, |(name, _)| name);
+    name.rsplit_once(':').map_or(name, |(_, name)| name)
+}

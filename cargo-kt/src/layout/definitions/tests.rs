@@ -1,0 +1,490 @@
+//! Which edits give a definition that exists another meaning.
+
+use camino::Utf8Path;
+
+use super::{Crate, Definitions, FileDefinitions, Lineage, SourceFacts, read};
+
+/// A program of `app`, which has these files, and `lib`, which it depends on.
+fn program(app: &[(&str, &str)], lib: &str) -> Definitions {
+    let krate = |name: &str| Crate {
+        package: name.to_owned(),
+        name: name.to_owned(),
+        settings: Vec::new(),
+        externs: vec!["third".to_owned(), "fourth".to_owned()],
+        is_of_2015: false,
+    };
+    let source = |hot: usize, path: &str, text: &str| SourceFacts {
+        hot,
+        path: path.into(),
+        content: blake3::hash(text.as_bytes()).to_hex().to_string(),
+        definitions: match syn::parse_file(text) {
+            Ok(file) if path.ends_with(".rs") => FileDefinitions::of(&file),
+            _ => FileDefinitions::raw(),
+        },
+    };
+    let mut files = vec![source(0, "lib.rs", lib)];
+    files.extend(app.iter().map(|(path, text)| source(1, path, text)));
+    Definitions::of(&[krate("lib"), krate("app")], &files)
+}
+
+fn app(text: &str) -> Definitions {
+    program(&[("main.rs", text)], LIB)
+}
+
+const LIB: &str = "pub struct Shared { pub a: u64 } pub const WIDTH: usize = 4; pub trait Acts { fn act(&self); }";
+
+/// Every item that the edits below are beside.
+const BASE: &str = "
+    use std::collections::HashMap; use std::sync::OnceLock; use lib::Shared;
+    const LR: f64 = 0.05; const N: usize = 3;
+    type Row = [u8; N];
+    struct Rec { a: u64, row: Row, map: HashMap<String, Shared> }
+    struct Unrelated { line: u32 }
+    enum Kind { One(u8), Two }
+    trait Speaks { fn speak(&self, rec: &Rec) -> u8; fn twice(&self) -> u8 { 2 } }
+    impl Iterator for Unrelated { type Item = u8; fn next(&mut self) -> Option<u8> { None } }
+    const fn five() -> usize { 5 }
+    macro_rules! show { ($x:expr) => { println!(\"{}\", $x) }; }
+    macro_rules! id { ($name:ident, $of:ty) => { pub struct $name($of); }; }
+    id!(UserId, u64);
+    static PLAIN: std::sync::Mutex<u8> = std::sync::Mutex::new(0);
+    fn body() -> u8 { show!(1); 1 }
+    fn main() { struct Local { a: u8 } let _ = Local { a: 1 }; }
+";
+
+/// A text in [`BASE`] and what stands there after the edit. Nothing that exists changes its meaning.
+const COMPATIBLE: &[(&str, &str, &str)] = &[
+    (
+        "a use line",
+        "use std::sync::OnceLock;",
+        "use std::sync::{Arc, OnceLock}; use std::collections::BTreeMap;",
+    ),
+    ("a use line less", "use std::sync::OnceLock;", ""),
+    ("a constant's number", "LR: f64 = 0.05", "LR: f64 = 0.04"),
+    ("a new constant", "const LR", "const NEW: u64 = 5; const LR"),
+    (
+        "a new static",
+        "static PLAIN",
+        "static NEW: std::sync::Mutex<Vec<u8>> = std::sync::Mutex::new(Vec::new()); static PLAIN",
+    ),
+    (
+        "a static's type",
+        "std::sync::Mutex<u8> = std::sync::Mutex::new(0)",
+        "std::sync::Mutex<u16> = std::sync::Mutex::new(0)",
+    ),
+    (
+        "a new state",
+        "static PLAIN",
+        "#[kt::state] static NEW: std::sync::Mutex<Vec<u8>> = std::sync::Mutex::new(Vec::new()); static PLAIN",
+    ),
+    (
+        "a new struct",
+        "struct Unrelated",
+        "struct New { a: Rec } struct Unrelated",
+    ),
+    (
+        "a derive",
+        "struct Unrelated",
+        "#[derive(Debug, Clone, serde::Serialize)] struct Unrelated",
+    ),
+    (
+        "a trait implementation",
+        "struct Unrelated",
+        "impl std::fmt::Display for Unrelated { } struct Unrelated",
+    ),
+    (
+        "one with an associated type",
+        "struct Unrelated",
+        "impl std::ops::Deref for Unrelated { type Target = u8; } struct Unrelated",
+    ),
+    ("a type alias", "type Row", "type New = Vec<Rec>; type Row"),
+    (
+        "a module",
+        "struct Unrelated",
+        "mod new { pub struct Other; } mod outside; struct Unrelated",
+    ),
+    (
+        "a macro",
+        "macro_rules! show",
+        "macro_rules! other { () => { struct Made; } } macro_rules! show",
+    ),
+    (
+        "an attribute of a function",
+        "fn body",
+        "#[inline] #[must_use] fn body",
+    ),
+    (
+        "a remote function",
+        "fn body",
+        "#[kt::remote] fn more() {} fn body",
+    ),
+    (
+        "a generic function",
+        "fn body",
+        "fn new<T: Clone>(t: T) -> T { t.clone() } fn body",
+    ),
+    (
+        "a macro of the program in a body",
+        "show!(1); 1",
+        "show!(2 + 2); 1",
+    ),
+    (
+        "another macro of libstd in a body",
+        "show!(1); 1",
+        "println!(\"{:?}\", vec![1]); 1",
+    ),
+    (
+        "a struct in a body",
+        "fn body() -> u8 { ",
+        "fn body() -> u8 { struct New { a: u8 } ",
+    ),
+    (
+        "a use line in a body",
+        "fn body() -> u8 { ",
+        "fn body() -> u8 { use std::rc::Rc as HashMap; ",
+    ),
+    (
+        "a thread-local in a body",
+        "fn body() -> u8 { ",
+        "fn body() -> u8 { thread_local! { static N: u8 = const { 1 }; } ",
+    ),
+    ("a default method's body", "{ 2 }", "{ 3 }"),
+    (
+        "a method",
+        "fn next",
+        "fn size_hint(&self) -> (usize, Option<usize>) { (0, None) } fn next",
+    ),
+    ("an unused function", "{ 5 }", "{ 6 }"),
+    (
+        "a call of a macro that makes items",
+        "id!(UserId",
+        "id!(OrderId, u64); id!(UserId",
+    ),
+    ("a type less", "enum Kind {", "enum Renamed {"),
+    (
+        "a comment in a type",
+        "{ a: u64,",
+        "{ /// The first.\n a: u64,",
+    ),
+];
+
+/// As above, and something that exists does.
+const CONFLICTING: &[(&str, &str, &str, &str)] = &[
+    (
+        "a field's type",
+        "{ a: u64,",
+        "{ a: String,",
+        "`a` of `Rec`: `u64` → `String`",
+    ),
+    (
+        "a field",
+        "{ a: u64,",
+        "{ a: u64, b: u8,",
+        "`b` of `Rec` added",
+    ),
+    ("a variant", "Two", "Two, Three", "`Three` of `Kind` added"),
+    (
+        "a repr",
+        "struct Rec",
+        "#[repr(C)] struct Rec",
+        "type `Rec` changed",
+    ),
+    (
+        "a derive that may make types",
+        "struct Rec",
+        "#[derive(Builder)] struct Rec",
+        "type `Rec` changed",
+    ),
+    ("an alias", "[u8; N]", "[u16; N]", "type `Row`"),
+    (
+        "a constant in an alias",
+        "N: usize = 3",
+        "N: usize = 4",
+        "type `Row` depends on constant `N`",
+    ),
+    (
+        "a constant that a function makes",
+        "N: usize = 3",
+        "N: usize = five()",
+        "constant `N`",
+    ),
+    (
+        "a method's signature",
+        "rec: &Rec) -> u8;",
+        "rec: &Rec) -> u16;",
+        "`speak` of `Speaks`",
+    ),
+    (
+        "a method",
+        "fn twice",
+        "fn thrice(&self); fn twice",
+        "`thrice` of `Speaks` added",
+    ),
+    (
+        "an associated type",
+        "type Item = u8",
+        "type Item = u16",
+        "`Item` of",
+    ),
+    (
+        "an import of a field's type",
+        "use std::collections::HashMap;",
+        "use std::collections::BTreeMap as HashMap;",
+        "`use` of `HashMap`",
+    ),
+    (
+        "a type that hides another",
+        "struct Unrelated",
+        "struct HashMap<K, V>(K, V); struct Unrelated",
+        "type `HashMap`",
+    ),
+    (
+        "a type that hides one of the prelude",
+        "struct Unrelated",
+        "struct String(u8); struct Unrelated",
+        "type `String`",
+    ),
+    (
+        "a type in a body",
+        "Local { a: u8 }",
+        "Local { a: u16 }",
+        "`a` of `Local`: `u8` → `u16`",
+    ),
+    (
+        "what a macro is given",
+        "UserId, u64",
+        "UserId, String",
+        "what a macro makes of `id`",
+    ),
+    (
+        "what such a macro says",
+        "struct $name($of)",
+        "struct $name(u8, $of)",
+        "macro `id`",
+    ),
+];
+
+#[test]
+fn new_definitions_leave_those_that_exist_as_they_are() {
+    let before = app(BASE);
+    let mut wrong = Vec::new();
+    for (name, old, new) in COMPATIBLE {
+        assert!(BASE.contains(old), "{name}: {old}");
+        let after = app(&BASE.replace(old, new));
+        wrong.extend(
+            before
+                .difference(&after)
+                .map(|difference| format!("{name}: {difference}")),
+        );
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_definition_with_another_meaning_is_named() {
+    let before = app(BASE);
+    let mut wrong = Vec::new();
+    for (name, old, new, expected) in CONFLICTING {
+        assert!(BASE.contains(old), "{name}: {old}");
+        let difference = before.difference(&app(&BASE.replace(old, new)));
+        if !difference.as_ref().is_some_and(|it| it.contains(expected)) {
+            wrong.push(format!("{name}: {difference:?} in place of {expected:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[track_caller]
+fn conflict(before: &[(&str, &str)], after: &[(&str, &str)]) {
+    assert!(
+        program(before, LIB)
+            .difference(&program(after, LIB))
+            .is_some()
+    );
+}
+
+#[track_caller]
+fn agreement(before: &[(&str, &str)], after: &[(&str, &str)]) {
+    assert_eq!(program(before, LIB).difference(&program(after, LIB)), None);
+}
+
+#[test]
+fn names_are_followed_through_files_and_crates() {
+    let uses = (
+        "main.rs",
+        "mod a; mod b; use a::Foo; struct S { foo: Foo, other: crate::b::Bar }",
+    );
+    let a = ("a.rs", "pub use third::Foo;");
+    conflict(&[uses, a], &[uses, ("a.rs", "pub use fourth::Foo;")]);
+    let b = ("b.rs", "pub use third::Bar;");
+    conflict(
+        &[uses, a, b],
+        &[uses, a, ("b.rs", "pub use third::Baz as Bar;")],
+    );
+    agreement(
+        &[uses, a, b],
+        &[
+            uses,
+            a,
+            (
+                "b.rs",
+                "pub use third::Bar; use third::More; use crate::a::Foo;",
+            ),
+        ],
+    );
+
+    let main = [("main.rs", "struct S { row: [u8; lib::WIDTH] }")];
+    let old = program(&main, LIB);
+    let new = program(&main, &LIB.replace("usize = 4", "usize = 5"));
+    assert!(
+        old.difference(&new)
+            .is_some_and(|it| it.contains("constant `WIDTH`"))
+    );
+    // Where no type asks for it, a constant is a number.
+    assert_eq!(
+        app("struct S;").difference(&program(
+            &[("main.rs", "struct S;")],
+            &LIB.replace("usize = 4", "usize = 5")
+        )),
+        None
+    );
+}
+
+#[test]
+fn globs_count_where_a_name_may_come_from_one() {
+    let with =
+        |imports: &str, field: &str| [("main.rs", format!("{imports} struct S {{ a: {field} }}"))];
+    let check = |before: (&str, &str), after: (&str, &str)| {
+        let [before, after] = [before, after].map(|(imports, field)| with(imports, field));
+        let of = |files: &[(&str, String); 1]| program(&[(files[0].0, &files[0].1)], LIB);
+        of(&before).difference(&of(&after)).is_some()
+    };
+    assert!(check(
+        ("use third::*;", "Thing"),
+        ("use fourth::*;", "Thing")
+    ));
+    assert!(check(("", "Vec<u8>"), ("use third::*;", "Vec<u8>")));
+    assert!(!check(
+        ("use third::Thing;", "Thing"),
+        ("use third::Thing; use fourth::*;", "Thing")
+    ));
+    assert!(!check(("", "u64"), ("use third::*;", "u64")));
+    assert!(!check(
+        ("", "std::vec::Vec<u8>"),
+        ("use std::collections::BTreeMap;", "std::vec::Vec<u8>")
+    ));
+}
+
+#[test]
+fn two_of_one_name_are_told_apart_by_their_place() {
+    let main = ("main.rs", "mod a; mod b;");
+    let (one, two) = (
+        "pub struct Config { x: u8 }",
+        "pub struct Config { x: String }",
+    );
+    let before = [main, ("a.rs", one), ("b.rs", two)];
+    conflict(&before, &[main, ("a.rs", two), ("b.rs", one)]);
+    agreement(&[main, ("a.rs", one)], &before);
+    // Moved, it is the same type to a cast.
+    agreement(&[main, ("a.rs", one)], &[main, ("b.rs", one)]);
+    conflict(&[main, ("a.rs", one)], &[main, ("b.rs", two)]);
+}
+
+#[test]
+fn what_is_read_from_a_file_counts_where_a_type_depends_on_it() {
+    let text = "const T: &str = include_str!(\"t.txt\"); struct S { a: u8 } struct R { a: u8 }";
+    agreement(
+        &[("main.rs", text), ("t.txt", "one")],
+        &[("main.rs", text), ("t.txt", "two")],
+    );
+    let text = "const T: usize = include_str!(\"t.txt\").len(); struct S { a: [u8; T] }";
+    conflict(
+        &[("main.rs", text), ("t.txt", "one")],
+        &[("main.rs", text), ("t.txt", "four")],
+    );
+    let text = "include!(\"t.in\");";
+    conflict(
+        &[("main.rs", text), ("t.in", "struct A(u8);")],
+        &[("main.rs", text), ("t.in", "struct A(u16);")],
+    );
+    // What cannot be taken apart.
+    conflict(
+        &[("main.rs", "this is no Rust")],
+        &[("main.rs", "this is not Rust")],
+    );
+}
+
+#[test]
+fn a_variable_that_is_read_counts_with_its_value() {
+    let with = |settings: &[(&str, &str)]| {
+        let settings = settings
+            .iter()
+            .map(|(what, value)| ((*what).to_owned(), (*value).to_owned()))
+            .collect();
+        let krate = Crate {
+            package: "app".into(),
+            name: "app".into(),
+            settings,
+            externs: Vec::new(),
+            is_of_2015: false,
+        };
+        Definitions::of(&[krate], &[])
+    };
+    let old = with(&[("the variable `N`", "2")]);
+    assert_eq!(
+        old.difference(&with(&[
+            ("the variable `N`", "2"),
+            ("the variable `M`", "1")
+        ])),
+        None
+    );
+    let difference = old.difference(&with(&[("the variable `N`", "4")]));
+    assert_eq!(
+        difference.as_deref(),
+        Some("the variable `N` of `app` changed")
+    );
+}
+
+fn directory() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary directory")
+}
+
+fn path(directory: &tempfile::TempDir) -> &Utf8Path {
+    Utf8Path::from_path(directory.path()).expect("its path is text")
+}
+
+#[test]
+fn a_lineage_goes_on_while_nothing_has_two_meanings() {
+    let directory = directory();
+    let id = |text: &str| Lineage::id_of(path(&directory), &app(text));
+    let first = id("struct A { a: u8 }");
+    assert_eq!(id("struct A { a: u8 } struct B { b: u8 }"), first);
+    assert_eq!(id("struct A { a: u8 }"), first);
+    // `B` is gone, and an old value may still hold one.
+    let second = id("struct A { a: u8 } struct B { b: u16 }");
+    assert_ne!(second, first);
+    // Undone, the former goes on: what serves may still be of it.
+    assert_eq!(id("struct A { a: u8 } struct B { b: u8 }"), first);
+    assert_eq!(id("struct A { a: u8 } struct B { b: u16 }"), second);
+    let lineages =
+        [&first, &second].map(|id| read(path(&directory), id).expect("it is remembered"));
+    let difference = lineages[0].difference(&lineages[1]);
+    assert_eq!(difference.as_deref(), Some("`b` of `B`: `u8` → `u16`"));
+}
+
+#[test]
+fn a_lineage_is_of_one_directory() {
+    let (one, two) = (directory(), directory());
+    let definitions = app("struct A { a: u8 }");
+    assert_ne!(
+        Lineage::id_of(path(&one), &definitions),
+        Lineage::id_of(path(&two), &definitions)
+    );
+    // What cannot be remembered is continued by nothing.
+    let file = path(&one).join("file");
+    std::fs::write(&file, "").expect("the file can be written");
+    assert_ne!(
+        Lineage::id_of(&file, &definitions),
+        Lineage::id_of(&file, &definitions)
+    );
+}

@@ -29,19 +29,88 @@ fn public_api(build: &str, flags: &str) -> BTreeSet<String> {
         String::from_utf8_lossy(&output.stderr)
     );
     let text = std::fs::read(target.join("doc/kt.json")).expect("rustdoc wrote it");
-    let documentation: Value = serde_json::from_slice(&text).expect("it is JSON");
-    let items = documentation["index"].as_object().expect("it has items");
-    items
-        .values()
-        .filter(|item| item["crate_id"] == 0)
-        // Those of other crates' traits for everything.
-        .filter(|item| item["inner"]["impl"]["blanket_impl"].is_null())
-        .map(|item| {
-            let mut inner = item["inner"].clone();
-            without_ids(&mut inner);
-            format!("{} {inner}", item["name"])
-        })
-        .collect()
+    let documentation = Documentation(serde_json::from_slice(&text).expect("it is JSON"));
+    let reached = documentation.reached();
+    let lines = reached
+        .iter()
+        .filter_map(|id| documentation.line(id, &reached));
+    lines.collect()
+}
+
+/// rustdoc's JSON: items by number.
+struct Documentation(Value);
+
+impl Documentation {
+    fn item(&self, id: &str) -> Option<&Value> {
+        self.0["index"].get(id)
+    }
+
+    /// The items that a path from the crate's root leads to, with their implementations. What is hidden is not among them.
+    fn reached(&self) -> BTreeSet<String> {
+        let mut reached = BTreeSet::new();
+        let mut pending = vec![self.0["root"].to_string()];
+        while let Some(id) = pending.pop() {
+            let Some(item) = self.item(&id).filter(|item| item["crate_id"] == 0) else {
+                continue;
+            };
+            if !reached.insert(id) {
+                continue;
+            }
+            let inner = item["inner"].as_object().into_iter().flatten();
+            for (kind, inner) in inner {
+                if kind == "use" {
+                    pending.push(inner["id"].to_string());
+                }
+                let kinds = [
+                    &inner["kind"],
+                    &inner["kind"]["plain"],
+                    &inner["kind"]["struct"],
+                ];
+                let lists = ["items", "impls", "variants"].map(|list| &inner[list]);
+                let fields = kinds.map(|kind| &kind["fields"]);
+                let tuples = [&inner["kind"]["tuple"]];
+                let lists = lists.into_iter().chain(fields).chain(tuples);
+                pending.extend(
+                    lists
+                        .filter_map(Value::as_array)
+                        .flatten()
+                        .map(Value::to_string),
+                );
+            }
+        }
+        reached
+    }
+
+    /// One item's kind, name and signature. `None` for what other crates implement for everything, and for traits with types
+    /// that nobody can name.
+    fn line(&self, id: &str, reached: &BTreeSet<String>) -> Option<String> {
+        let item = self.item(id)?;
+        let implementation = &item["inner"]["impl"];
+        let mut arguments = Vec::new();
+        ids(&implementation["trait"]["args"], &mut arguments);
+        let is_ours = |id: &String| self.item(id).is_some_and(|item| item["crate_id"] == 0);
+        let is_secret = arguments
+            .iter()
+            .any(|id| is_ours(id) && !reached.contains(id));
+        if !implementation["blanket_impl"].is_null() || is_secret {
+            return None;
+        }
+        let mut inner = item["inner"].clone();
+        without_ids(&mut inner);
+        Some(format!("{} {inner}", item["name"]))
+    }
+}
+
+/// The numbers of all types within.
+fn ids(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Array(values) => values.iter().for_each(|value| ids(value, found)),
+        Value::Object(fields) => {
+            found.extend(fields.get("id").map(Value::to_string));
+            fields.values().for_each(|value| ids(value, found));
+        }
+        _ => {}
+    }
 }
 
 /// Takes out what numbers other items: two builds number differently.

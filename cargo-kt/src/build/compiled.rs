@@ -58,6 +58,8 @@ pub struct Compiled {
     pub base: Vec<BaseCrate>,
     /// Crates that a developer may edit (workspace members and path dependencies), dependencies first.
     pub hot: Vec<HotCrate>,
+    /// What the build script of the program's package sets (`OUT_DIR`, `cargo::rustc-env`).
+    pub script_environment: Vec<(String, String)>,
     /// C libraries that build scripts of the target graph asked for.
     pub native: NativeLibraries,
     pub program: CompiledProgram,

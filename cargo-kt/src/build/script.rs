@@ -50,6 +50,21 @@ impl Reruns {
     }
 }
 
+/// The variables that a script set for its package (`cargo::rustc-env`), given its `OUT_DIR`.
+pub(super) fn environment(out_dir: &Utf8Path) -> Vec<(String, String)> {
+    let output = directory::script_output(out_dir).and_then(|path| std::fs::read(path).ok());
+    let output = output.unwrap_or_default();
+    let lines = String::from_utf8_lossy(&output);
+    let set = lines.lines().filter_map(|line| {
+        let instruction = line
+            .strip_prefix("cargo::")
+            .or(line.strip_prefix("cargo:"))?;
+        let (name, value) = instruction.strip_prefix("rustc-env=")?.split_once('=')?;
+        Some((name.to_owned(), value.to_owned()))
+    });
+    set.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

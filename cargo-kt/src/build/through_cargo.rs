@@ -12,7 +12,7 @@ use super::record::{Mode, Record, Records, UnitKey};
 use super::sort::{self, Sorted};
 use super::{
     BuildError, Compiled, CompiledProgram, Console, HotCrate, NativeLibraries, cargo, compile,
-    directory, file,
+    directory, file, script,
 };
 use crate::plan::{Plan, Surroundings};
 
@@ -222,7 +222,22 @@ pub(super) fn assemble(
         profile: plan.profile.name.clone(),
         base: sorted.base.clone(),
         hot,
+        script_environment: script_environment(plan, known),
         native: known.native.clone(),
         program,
     })
+}
+
+/// What `cargo run` sets from the build script of the program's package.
+fn script_environment(plan: &Plan, known: &Known) -> Vec<(String, String)> {
+    let target = plan.cargo_directory().join(&plan.toolchain.target);
+    let mut outputs = known.script_outputs.iter();
+    let of_program =
+        outputs.find(|(package, out_dir)| *package == plan.package && out_dir.starts_with(&target));
+    let Some((_, out_dir)) = of_program else {
+        return Vec::new();
+    };
+    let mut variables = vec![("OUT_DIR".to_owned(), out_dir.to_string())];
+    variables.extend(script::environment(out_dir));
+    variables
 }

@@ -8,6 +8,7 @@ mod config;
 mod down;
 mod driver;
 mod dry_run;
+mod environment;
 mod error;
 mod fit;
 mod keeper;

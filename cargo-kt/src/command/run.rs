@@ -14,6 +14,7 @@ use super::{
     clock::Clock,
     driver::{self, ConfigFile, Invocation},
     dry_run::{self, DryRun},
+    environment,
     keeper::Keeper,
     start, terminal,
     warm::{Wanted, Warm, warm},
@@ -23,7 +24,7 @@ use crate::{
     build::Built,
     config, link,
     place::PlaceName,
-    plan::{CargoOptions, Surroundings},
+    plan::CargoOptions,
     terminal::{Terminal, text},
 };
 
@@ -162,7 +163,7 @@ async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCo
             connected.service, swapped.generation
         ),
     );
-    let environment = environment(&surroundings, &built);
+    let environment = environment::of_driver(&surroundings, &built);
     // Others may build now: what runs is mapped, and what is mapped is never overwritten.
     drop(built.lock);
     let invocation = Invocation {
@@ -201,18 +202,6 @@ fn answered(terminal: &Terminal, clock: &Clock) -> Box<dyn Fn() + Send + Sync> {
         let message = serde_json::json!({"phase": "first answer", "seconds": took.as_secs_f64()});
         terminal.json("kt-launch", &message);
     })
-}
-
-/// The caller's environment, and what `cargo run` sets for its program.
-fn environment(surroundings: &Surroundings, built: &Built) -> Vec<(OsString, OsString)> {
-    let package = built.plan.program_package();
-    let mut environment: Vec<_> = surroundings.environment.clone().into_iter().collect();
-    let mut set = |name: &str, value: &str| environment.push((name.into(), value.into()));
-    set("CARGO_PKG_NAME", &package.name);
-    set("CARGO_PKG_VERSION", &package.version);
-    set("CARGO_MANIFEST_PATH", package.manifest.as_str());
-    set("CARGO_MANIFEST_DIR", package.directory().as_str());
-    environment
 }
 
 /// Knows the unstripped twin of each crate object of this program.

@@ -11,6 +11,7 @@ use super::{
     CommandError,
     clock::Clock,
     code::{Code, Driver},
+    environment,
     fit::Fitting,
     replacement,
     report::{self, Differences, LaunchReport},
@@ -147,8 +148,9 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
         built,
         linked,
         layouts,
-        manifest,
+        mut manifest,
     } = code;
+    manifest.environment = environment::of_worker(&options, &built, &surroundings);
     let replaces = connected.status.worker.is_some()
         && connected
             .status
@@ -185,6 +187,8 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
     clock.phase("ship and swap", swapping);
     report::swapped(terminal, &connected, &swapped, &differences, &lost);
     report::lost(terminal, &connected, &manifest, &swapped);
+    let asked = &manifest.environment.asked;
+    environment::note(terminal, &dirs, &connected, &surroundings, asked);
     Ok(Warm {
         surroundings,
         built,
@@ -222,7 +226,11 @@ pub(super) fn service(
 ) -> Result<place::Wanted, CommandError> {
     let named = options.service.name.clone();
     let name = named.unwrap_or_else(|| service::name(&service::user(), &plan.program.name));
-    let workspace = plan.workspace_root.to_string();
+    // One place is one workspace, whatever link it is reached by.
+    let workspace = plan.workspace_root.canonicalize_utf8();
+    let workspace = workspace
+        .unwrap_or_else(|_| plan.workspace_root.clone())
+        .to_string();
     if options.service.place == PlaceKind::Kubernetes {
         return Ok(place::Wanted::Kubernetes(Box::new(
             kubernetes::ServiceSpec {
@@ -248,9 +256,6 @@ pub(super) fn service(
     spec.inactivity_ttl = ttl.then_some(options.service.inactivity_ttl);
     spec.body_limit = options.service.body_limit;
     spec.environment = surroundings.environment.clone();
-    let env = options.service.env.iter();
-    spec.environment
-        .extend(env.map(|(name, value)| (name.into(), value.into())));
     Ok(place::Wanted::Local(spec))
 }
 

@@ -80,6 +80,13 @@ impl Configuration {
         self.files.iter().map(|(path, _)| path.as_path())
     }
 
+    /// The files with what they hold, nearest first.
+    pub(super) fn tables(&self) -> impl Iterator<Item = (&Utf8Path, &toml::Table)> {
+        self.files
+            .iter()
+            .map(|(path, table)| (path.as_path(), table))
+    }
+
     /// The value at a dotted key in the nearest file that has it, and that file.
     pub(crate) fn get(&self, keys: &[&str]) -> Option<(&Utf8Path, &toml::Value)> {
         self.files.iter().find_map(|(path, table)| {

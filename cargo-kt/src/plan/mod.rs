@@ -4,6 +4,7 @@
 //! rlibs, linking or places.
 
 mod configuration;
+mod environment;
 mod error;
 mod options;
 mod packages;
@@ -13,6 +14,7 @@ mod resolve;
 mod surroundings;
 
 pub(crate) use configuration::{Configuration, configuration_candidates};
+pub use environment::ProgramEnvironment;
 pub use error::PlanError;
 pub use options::CargoOptions;
 pub use packages::{Package, Packages};
@@ -41,6 +43,8 @@ pub struct Plan {
     pub workspace_root: Utf8PathBuf,
     /// The user's target directory, as `cargo run` would have it.
     pub target_directory: Utf8PathBuf,
+    /// What `cargo run` sets for the program.
+    pub environment: ProgramEnvironment,
     /// What the user should hear once: settings of theirs that cannot apply here.
     pub notices: Vec<Notice>,
 }

@@ -45,6 +45,8 @@ pub enum Notice {
     BuildTarget { found: String, used: String },
     /// The user's wrapper of rustc is left out.
     RustcWrapper { key: String, found: String },
+    /// A program that cargo would start the program with.
+    Runner { key: String, found: String },
 }
 
 impl fmt::Display for Notice {
@@ -72,6 +74,12 @@ impl fmt::Display for Notice {
                 write!(
                     formatter,
                     "`{key} = \"{found}\"` is left out: kt has to see every call of rustc itself"
+                )
+            }
+            Self::Runner { key, found } => {
+                write!(
+                    formatter,
+                    "`{key}` (`{found}`) is not used: kt starts the program itself"
                 )
             }
         }

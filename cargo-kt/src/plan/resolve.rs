@@ -6,8 +6,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::{Metadata, MetadataCommand};
 
 use super::{
-    CargoOptions, Configuration, Notice, Packages, Plan, PlanError, Profile, Surroundings, profile,
-    program,
+    CargoOptions, Configuration, Notice, Packages, Plan, PlanError, Profile, ProgramEnvironment,
+    Surroundings, profile, program,
 };
 use crate::build::{Toolchain, cfg};
 
@@ -67,8 +67,10 @@ pub fn plan(options: &CargoOptions, surroundings: &Surroundings) -> Result<Plan,
         surroundings,
         &toolchain.target,
     ));
+    let environment = ProgramEnvironment::of(package, &configuration, options, surroundings);
     Ok(Plan {
         options: options.clone(),
+        environment,
         cargo: surroundings.cargo().to_owned(),
         packages,
         package: index,
@@ -282,6 +284,7 @@ fn configured_notices(
         .filter(|value| !value.is_empty())
     };
     let mut notices = Vec::new();
+    notices.extend(runner(configuration, surroundings, target));
     if let Some(found) =
         configured(&["CARGO_BUILD_TARGET"], &["build", "target"]).filter(|found| found != target)
     {
@@ -311,4 +314,46 @@ fn configured_notices(
         }
     }
     notices
+}
+
+/// The program that cargo would start the program with, if any: `target.<triple>.runner` or `target.<cfg>.runner`.
+fn runner(
+    configuration: &Configuration,
+    surroundings: &Surroundings,
+    target: &str,
+) -> Option<Notice> {
+    let name = target.to_uppercase().replace('-', "_");
+    let variable = format!("CARGO_TARGET_{name}_RUNNER");
+    if let Some(found) = surroundings
+        .variable(&variable)
+        .filter(|found| !found.is_empty())
+    {
+        return Some(Notice::Runner {
+            key: variable,
+            found: found.to_owned(),
+        });
+    }
+    let shown = |value: &toml::Value| match value {
+        toml::Value::String(runner) => runner.clone(),
+        other => other.to_string(),
+    };
+    let of_triple = configuration.get(&["target", target, "runner"]);
+    if let Some((_, found)) = of_triple {
+        return Some(Notice::Runner {
+            key: format!("target.{target}.runner"),
+            found: shown(found),
+        });
+    }
+    let tables = configuration.tables();
+    let targets = tables.filter_map(|(_, table)| table.get("target")?.as_table());
+    // Whether an expression holds is rustc's to say. The notice names it, and the person knows.
+    targets
+        .flatten()
+        .filter(|(key, _)| key.starts_with("cfg("))
+        .find_map(|(key, table)| {
+            Some(Notice::Runner {
+                key: format!("target.'{key}'.runner"),
+                found: shown(table.get("runner")?),
+            })
+        })
 }

@@ -2,7 +2,9 @@
 
 use kt::wire::{
     ObjectId, VERSION,
-    manifest::{CrateObject, Layer, LayerCrate, Manifest, Object, StateEntry, WorkerFiles},
+    manifest::{
+        CrateObject, Environment, Layer, LayerCrate, Manifest, Object, StateEntry, WorkerFiles,
+    },
 };
 
 use super::{Files, ShipError};
@@ -59,6 +61,8 @@ pub fn manifest(
         rustc: compiled.toolchain.version.clone(),
         target: compiled.toolchain.target.clone(),
         profile: compiled.profile.clone(),
+        // Its asker's business.
+        environment: Environment::default(),
         worker,
         layers,
         crates: crates.collect::<Result<_, ShipError>>()?,

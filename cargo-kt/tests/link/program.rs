@@ -224,6 +224,7 @@ impl Program {
             profile: "dev".to_owned(),
             base: base.collect(),
             hot: hot.iter().map(hot_crate).collect(),
+            script_environment: Vec::new(),
             native,
             program,
             toolchain,

@@ -19,7 +19,7 @@ use crate::{
         process::{self, Ended},
         stdio,
     },
-    wire::worker,
+    wire::{manifest::Environment, worker},
 };
 
 /// What a pipe holds at most, unless its owner enlarged it (`pipe(7)`): a descendant that prints on and on is not read
@@ -43,6 +43,8 @@ pub struct Start<'a> {
     /// The service's directory.
     pub service: &'a Path,
     pub working_directory: &'a Path,
+    /// What it has besides the host's own environment.
+    pub environment: &'a Environment,
 }
 
 impl Process {
@@ -69,6 +71,8 @@ impl Process {
             false => Path::new("/"),
         };
         command
+            .envs(&start.environment.cargo)
+            .envs(&start.environment.asked)
             .env(worker::ENV, start.service)
             .current_dir(directory)
             .stdin(Stdio::null())

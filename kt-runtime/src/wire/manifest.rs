@@ -1,5 +1,7 @@
 //! What one generation consists of, as the developer's machine sends it and the pod checks it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::ObjectId;
@@ -29,6 +31,7 @@ pub struct Manifest {
     /// Cargo's name: `dev`, `release`, or the user's own.
     pub profile: String,
     pub worker: WorkerFiles,
+    pub environment: Environment,
     /// Layers of the base that are loaded beside the first, in order.
     pub layers: Vec<Layer>,
     /// Dependencies before their dependents.
@@ -41,6 +44,15 @@ pub struct WorkerFiles {
     pub launcher: Object,
     pub libstd: Object,
     pub base: Layer,
+}
+
+/// The variables that a worker has besides those of its host.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Environment {
+    /// What options and cargo's configuration ask for: changing any of it means a new worker.
+    pub asked: BTreeMap<String, String>,
+    /// What `cargo run` sets, as it was when the worker was started.
+    pub cargo: BTreeMap<String, String>,
 }
 
 /// A layer of the base, and the crates it is made of.
@@ -118,6 +130,7 @@ impl Manifest {
     /// Whether a worker that runs `other` can load this generation beside it.
     pub fn same_worker(&self, other: &Self) -> bool {
         self.worker == other.worker
+            && self.environment.asked == other.environment.asked
             && self.rustc == other.rustc
             && self.target == other.target
             && self.profile == other.profile

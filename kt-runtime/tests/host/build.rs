@@ -2,7 +2,7 @@
 
 use kt::wire::{
     ObjectId, VERSION,
-    manifest::{CrateObject, Layer, Manifest, Object, WorkerFiles},
+    manifest::{CrateObject, Environment, Layer, Manifest, Object, WorkerFiles},
 };
 
 /// A manifest and the files that it names.
@@ -39,6 +39,7 @@ impl Build {
             }
         };
         let manifest = Manifest {
+            environment: Environment::default(),
             program: program.to_owned(),
             kt_version: VERSION.to_owned(),
             rustc: "rustc 1.95.0".to_owned(),

@@ -18,6 +18,7 @@ pub(super) use lost::lost;
 pub(super) use shipped::shipped;
 pub(super) use states::{Differences, refusal};
 
+use super::environment;
 use crate::{
     link::{BaseChange, LinkEvent, Replacement},
     place::Connected,
@@ -86,6 +87,15 @@ pub(super) fn reason(connected: &Connected, change: &BaseChange, manifest: &Mani
         }
         (_, Some(current)) if current.rustc != manifest.rustc => {
             "the toolchain is another one".into()
+        }
+        (BaseChange::Same | BaseChange::LayerAdded { .. }, Some(current))
+            if current.environment.asked != manifest.environment.asked =>
+        {
+            let (old, new) = (&current.environment.asked, &manifest.environment.asked);
+            format!(
+                "the environment that was asked for is another one: it has {}",
+                environment::changes(old, new).join(", ")
+            )
         }
         (
             BaseChange::Replaced {

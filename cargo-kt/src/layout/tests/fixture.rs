@@ -60,6 +60,7 @@ impl Fixture {
             profile: "dev".to_owned(),
             base: Vec::new(),
             hot,
+            script_environment: Vec::new(),
             native: NativeLibraries::default(),
             program: CompiledProgram::Library,
         };

@@ -1,6 +1,7 @@
 //! Services on this machine: a host process in the background for each, reached through a Unix socket.
 
 mod end;
+mod environment;
 mod logs;
 mod process;
 mod start;
@@ -17,6 +18,7 @@ use tokio::{
 };
 
 pub use end::down;
+pub use environment::environment_of;
 pub use logs::logs;
 
 use super::{Connected, Dirs, PlaceError, PlaceName, Service, State, connected, service};

@@ -50,6 +50,7 @@ impl Worker {
             launcher: &launcher,
             service: plan.service,
             working_directory: plan.working_directory,
+            environment: &plan.manifest.environment,
         };
         let (process, stream, ended) =
             Process::start(&start).map_err(|error| process::explain(&launcher, &error))?;

@@ -1,0 +1,142 @@
+//! The variables that `cargo run` sets for a program besides those that it was started with.
+//!
+//! <https://doc.rust-lang.org/cargo/reference/config.html#env> and
+//! <https://doc.rust-lang.org/cargo/reference/environment-variables.html>.
+
+use std::{collections::BTreeMap, ffi::OsStr};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use cargo_metadata::Package;
+
+use super::{CargoOptions, Configuration, Surroundings};
+
+/// What a program's environment has from its package and from cargo's configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ProgramEnvironment {
+    /// `CARGO_PKG_*` and `CARGO_MANIFEST_*`.
+    pub package: BTreeMap<String, String>,
+    /// `[env]`, by name.
+    configured: BTreeMap<String, Configured>,
+}
+
+/// A variable of `[env]`.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+struct Configured {
+    value: String,
+    /// It replaces what the environment has.
+    force: bool,
+}
+
+impl ProgramEnvironment {
+    pub(super) fn of(
+        package: &Package,
+        configuration: &Configuration,
+        options: &CargoOptions,
+        surroundings: &Surroundings,
+    ) -> Self {
+        Self {
+            package: of_package(package),
+            configured: configured(configuration, &options.config, surroundings),
+        }
+    }
+
+    /// The variables of `[env]` that are in force where a program is started with `surroundings`.
+    pub fn configured(&self, surroundings: &Surroundings) -> BTreeMap<String, String> {
+        let is_set = |name: &str| surroundings.environment.contains_key(OsStr::new(name));
+        self.configured
+            .iter()
+            .filter(|(name, configured)| configured.force || !is_set(name))
+            .filter(|(name, _)| !self.package.contains_key(*name))
+            .map(|(name, configured)| (name.clone(), configured.value.clone()))
+            .collect()
+    }
+}
+
+fn of_package(package: &Package) -> BTreeMap<String, String> {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let path = |value: &Option<Utf8PathBuf>| value.as_ref().map(ToString::to_string);
+    let version = &package.version;
+    let directory = package.manifest_path.parent().map(Utf8Path::to_string);
+    let rust_version = package.rust_version.as_ref().map(ToString::to_string);
+    let variables = [
+        ("CARGO_MANIFEST_DIR", directory.unwrap_or_default()),
+        ("CARGO_MANIFEST_PATH", package.manifest_path.to_string()),
+        ("CARGO_PKG_AUTHORS", package.authors.join(":")),
+        ("CARGO_PKG_DESCRIPTION", text(&package.description)),
+        ("CARGO_PKG_HOMEPAGE", text(&package.homepage)),
+        ("CARGO_PKG_LICENSE", text(&package.license)),
+        ("CARGO_PKG_LICENSE_FILE", text(&path(&package.license_file))),
+        ("CARGO_PKG_NAME", package.name.to_string()),
+        ("CARGO_PKG_README", text(&path(&package.readme))),
+        ("CARGO_PKG_REPOSITORY", text(&package.repository)),
+        ("CARGO_PKG_RUST_VERSION", text(&rust_version)),
+        ("CARGO_PKG_VERSION", version.to_string()),
+        ("CARGO_PKG_VERSION_MAJOR", version.major.to_string()),
+        ("CARGO_PKG_VERSION_MINOR", version.minor.to_string()),
+        ("CARGO_PKG_VERSION_PATCH", version.patch.to_string()),
+        ("CARGO_PKG_VERSION_PRE", version.pre.to_string()),
+    ];
+    let links = package.links.iter();
+    let links = links.map(|links| ("CARGO_MANIFEST_LINKS", links.clone()));
+    variables
+        .into_iter()
+        .chain(links)
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+/// `[env]` of all configuration files and of `--config`, the nearest and the last typed winning.
+fn configured(
+    configuration: &Configuration,
+    typed: &[String],
+    surroundings: &Surroundings,
+) -> BTreeMap<String, Configured> {
+    let mut variables = BTreeMap::new();
+    let mut add = |table: &toml::Table, base: &Utf8Path| {
+        let entries = table.get("env").and_then(toml::Value::as_table);
+        for (name, value) in entries.into_iter().flatten() {
+            if let Some(variable) = Configured::parse(value, base) {
+                variables.insert(name.clone(), variable);
+            }
+        }
+    };
+    // Relative to the directory that has `.cargo`.
+    let base_of = |file: &Utf8Path| {
+        let base = file.parent().and_then(Utf8Path::parent);
+        base.unwrap_or(Utf8Path::new("/")).to_owned()
+    };
+    let files: Vec<_> = configuration.tables().collect();
+    for (path, table) in files.into_iter().rev() {
+        add(table, &base_of(path));
+    }
+    for text in typed {
+        match text.parse::<toml::Table>() {
+            Ok(table) => add(&table, &surroundings.directory),
+            // A file; what cannot be read cargo has refused.
+            Err(_) => {
+                let path = surroundings.directory.join(text);
+                let text = std::fs::read_to_string(&path).unwrap_or_default();
+                add(&text.parse().unwrap_or_default(), &base_of(&path));
+            }
+        }
+    }
+    variables
+}
+
+impl Configured {
+    /// A text, or a table with `value`, `force` and `relative`.
+    fn parse(written: &toml::Value, base: &Utf8Path) -> Option<Self> {
+        let is = |key: &str| written.get(key).and_then(toml::Value::as_bool) == Some(true);
+        let value = match written {
+            toml::Value::String(value) => value,
+            _ => written.get("value")?.as_str()?,
+        };
+        Some(Self {
+            value: match is("relative") {
+                true => base.join(value).to_string(),
+                false => value.to_owned(),
+            },
+            force: is("force"),
+        })
+    }
+}

@@ -1,0 +1,196 @@
+//! Which environment, arguments and working directory the program and its remote functions see.
+
+use std::collections::BTreeMap;
+
+use tests::{Fixture, Output, Project};
+
+const MAIN: &str = r#"
+use std::sync::atomic::{AtomicU64, Ordering};
+
+#[kt::state]
+static CALLS: AtomicU64 = AtomicU64::new(0);
+
+#[kt::remote]
+fn there() -> (Vec<(String, String)>, u64) {
+    (std::env::vars().collect(), CALLS.fetch_add(1, Ordering::Relaxed) + 1)
+}
+
+fn show(place: &str, variables: impl Iterator<Item = (String, String)>) {
+    for (name, value) in variables {
+        println!("{place} {name}={value}");
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), kt::Error> {
+    show("here", std::env::vars());
+    let (variables, calls) = there().await?;
+    show("there", variables.into_iter());
+    println!("call {calls}");
+    Ok(())
+}
+"#;
+
+/// A program that shows both environments; with a build script that sets a variable.
+fn project() -> Project {
+    let project = Project::of(Fixture::ONE);
+    project.write("src/main.rs", MAIN);
+    project
+}
+
+/// The variables that the program saw `here` or `there`.
+fn seen(output: &Output, place: &str) -> BTreeMap<String, String> {
+    let lines = output.stdout.lines();
+    let of_place = lines.filter_map(|line| line.strip_prefix(place)?.strip_prefix(' '));
+    of_place
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+fn is(output: &Output, place: &str, name: &str) -> Option<String> {
+    seen(output, place).remove(name)
+}
+
+#[test]
+fn what_cargo_run_sets_reaches_the_program_and_its_remote_functions() {
+    let project = project();
+    project.write(
+        ".cargo/config.toml",
+        "[env]\nPLAIN = \"p\"\nBELOW = { value = \"a/b\", relative = true }\nFORCED = { value = \"f\", force = true }\nGIVEN = \"no\"\n",
+    );
+    project.write(
+        "build.rs",
+        "fn main() { println!(\"cargo::rerun-if-changed=build.rs\\ncargo::rustc-env=FROM_SCRIPT=a=b\") }",
+    );
+    let with = |command: &str| {
+        let mut cargo = project.cargo();
+        cargo.args(command.split(' '));
+        cargo.env("GIVEN", "yes").env("FORCED", "no");
+        tests::Running::start(cargo).finish().success()
+    };
+    let plain = seen(&with("run"), "here");
+    let warm = with("kt run");
+    let names: Vec<_> = plain
+        .keys()
+        .filter(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+        .map(String::as_str)
+        .chain(["PLAIN", "BELOW", "FORCED", "GIVEN", "FROM_SCRIPT"])
+        .collect();
+    assert!(names.len() > 16, "{names:?}");
+    for place in ["here", "there"] {
+        let warm = seen(&warm, place);
+        for name in &names {
+            assert_eq!(warm.get(*name), plain.get(*name), "{name} {place}");
+        }
+        assert!(
+            warm["OUT_DIR"].contains("/target/kt/"),
+            "{}",
+            warm["OUT_DIR"]
+        );
+    }
+}
+
+#[test]
+fn a_variable_that_is_asked_for_is_applied_and_the_state_carried_over() {
+    let project = project();
+    let run = |arguments: &str| {
+        let run = ["run"].into_iter().chain(arguments.split_whitespace());
+        project.kt(run).success()
+    };
+    let first = run("--env APP_MODE=dev").prints("call 1");
+    assert_eq!(is(&first, "there", "APP_MODE").as_deref(), Some("dev"));
+    // The same again is no change.
+    run("--env APP_MODE=dev").prints("call 2");
+    let changed = run("--env APP_MODE=prod")
+        .says("needs a new worker: the environment that was asked for is another one: it has APP_MODE=dev (here prod)")
+        .prints("call 3");
+    assert_eq!(is(&changed, "there", "APP_MODE").as_deref(), Some("prod"));
+    let none = run("").prints("call 4");
+    assert_eq!(is(&none, "there", "APP_MODE"), None);
+
+    project.write(".cargo/config.toml", "[env]\nAPP_MODE = \"configured\"\n");
+    let configured = run("").prints("call 5");
+    for place in ["here", "there"] {
+        assert_eq!(
+            is(&configured, place, "APP_MODE").as_deref(),
+            Some("configured")
+        );
+    }
+}
+
+#[test]
+fn another_shells_environment_is_told_once_and_never_its_secrets() {
+    let mut project = project();
+    project.environment("APP_MODE", "dev");
+    project.environment("API_TOKEN", "first");
+    project.run().success().prints("call 1");
+    project.environment("APP_MODE", "prod");
+    project.environment("API_TOKEN", "second");
+    project.environment("RUST_LOG", "debug");
+    project.environment("TERM_SESSION_ID", "2");
+    let told = project.run().success().prints("call 2");
+    assert_eq!(is(&told, "there", "APP_MODE").as_deref(), Some("dev"));
+    let note = told
+        .stderr
+        .lines()
+        .find(|line| line.contains("remote functions have the environment"))
+        .unwrap_or_else(|| panic!("nothing is said: {told:?}"));
+    assert!(
+        note.ends_with(
+            "API_TOKEN has another value here, APP_MODE=dev (here prod), no RUST_LOG (here debug)"
+        ),
+        "{note}"
+    );
+    assert!(told.stderr.contains("help: `--env"), "{told:?}");
+    let again = project.run().success().prints("call 3");
+    assert!(!again.stderr.contains("remote functions have"), "{again:?}");
+}
+
+#[test]
+fn another_working_directory_is_told() {
+    let project = project();
+    project.run().success().prints("call 1");
+    let mut cargo = project.cargo();
+    cargo
+        .args(["kt", "run"])
+        .current_dir(project.root().join("src"));
+    let told = tests::Running::start(cargo)
+        .finish()
+        .success()
+        .prints("call 2");
+    let here = format!("(here {}/src)", project.root().display());
+    assert!(told.stderr.contains(&here), "{told:?}");
+}
+
+#[test]
+fn a_package_reached_by_a_link_is_the_same_service() {
+    let project = project();
+    project.run().success().prints("call 1");
+    let link = project.private().join("link");
+    std::os::unix::fs::symlink(project.root(), &link).expect("/tmp can be written");
+    let manifest = link.join("Cargo.toml").display().to_string();
+    project
+        .kt(["run", "--manifest-path", &*manifest])
+        .success()
+        .prints("call 2");
+    assert_eq!(project.services().len(), 1);
+}
+
+#[test]
+fn a_runner_that_is_not_used_is_told() {
+    for (file, key) in [
+        (
+            "[target.x86_64-unknown-linux-gnu]\nrunner = \"valgrind\"\n",
+            "`target.x86_64-unknown-linux-gnu.runner` (`valgrind`) is not used",
+        ),
+        (
+            "[target.'cfg(unix)']\nrunner = [\"valgrind\", \"-q\"]\n",
+            "`target.'cfg(unix)'.runner`",
+        ),
+    ] {
+        let project = project();
+        project.write(".cargo/config.toml", file);
+        project.run().success().says(key).prints("call 1");
+    }
+}

@@ -20,6 +20,9 @@ mod tokens;
 ///
 /// - Within its own body the function's bare name means the function itself, so recursion stays a plain call.
 /// - `#[must_use]` without a message is dropped, since a `kt::Call` is `must_use` already.
+/// - It runs in a process of its own, which serves many runs: `std::env::args()` and `current_exe()` are not the program's, and
+///   the environment is that of the run that started the service, with the variables that `env` asks for. Pass what it needs
+///   as arguments.
 /// - The crate must be known as `kt`, the library name of `kt-runtime`.
 #[proc_macro_attribute]
 pub fn remote(arguments: TokenStream, item: TokenStream) -> TokenStream {

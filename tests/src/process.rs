@@ -46,7 +46,8 @@ impl Running {
         Self::spawn(command, Some(ours), |_| Stream::read(File::from(screen)))
     }
 
-    pub(crate) fn start(mut command: Command) -> Self {
+    /// Starts a command, its output read as it comes.
+    pub fn start(mut command: Command) -> Self {
         command.stdin(Stdio::piped()).stderr(Stdio::piped());
         Self::spawn(command, None, |child| {
             Stream::read(child.stderr.take().expect("it is piped"))

@@ -22,7 +22,7 @@ impl Worker {
             // A connection that breaks has been reported to its calls already.
             let (outbox, deliveries) = Outbox::new(self.clone());
             let handle = |exchange| self.clone().handle(exchange, outbox.clone());
-            let _ = server::serve_until(stream, deliveries.run(), handle).await;
+            let _ = server::serve_calls(stream, deliveries.run(), handle).await;
         });
         Ok(())
     }

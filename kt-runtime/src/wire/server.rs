@@ -16,6 +16,7 @@ use super::{
     http::{Body, BodySender, CALLS, CHUNK, CONNECTION_WINDOW, CONTROL_STREAMS, STREAM_WINDOW},
     limits, pings,
 };
+use crate::quiet::Quiet;
 
 /// One request, with the means to answer it.
 #[derive(Debug)]
@@ -237,11 +238,11 @@ where
             };
             let (request, respond) = request?;
             let (head, body) = request.into_parts();
-            tokio::spawn(handle(Exchange {
+            tokio::spawn(Quiet::new(handle(Exchange {
                 head,
                 body: Body(body),
                 answer: Answer(respond),
-            }));
+            })));
         }
         // Behind the connection: an answer that came while this process was stopped is read before it is missed.
         let silent = silence.as_mut().poll(context);

@@ -6,10 +6,13 @@ use http::{HeaderMap, Method, StatusCode};
 use tokio::net::UnixStream;
 
 use super::{Worker, outbox::Outbox};
-use crate::wire::{
-    data::{CALL, OUTPUT, Output, Stream},
-    frame, limits,
-    server::{self, Answer, Exchange},
+use crate::{
+    quiet::Quiet,
+    wire::{
+        data::{CALL, OUTPUT, Output, Stream},
+        frame, limits,
+        server::{self, Answer, Exchange},
+    },
 };
 
 impl Worker {
@@ -18,12 +21,12 @@ impl Worker {
         let stream = std::os::unix::net::UnixStream::from(descriptor);
         stream.set_nonblocking(true)?;
         let stream = UnixStream::from_std(stream)?;
-        tokio::spawn(async move {
+        tokio::spawn(Quiet::new(async move {
             // A connection that breaks has been reported to its calls already.
             let (outbox, deliveries) = Outbox::new(self.clone());
             let handle = |exchange| self.clone().handle(exchange, outbox.clone());
             let _ = server::serve_calls(stream, deliveries.run(), handle).await;
-        });
+        }));
         Ok(())
     }
 

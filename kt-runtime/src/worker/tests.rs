@@ -14,7 +14,7 @@ use tokio::{
     sync::{Barrier, Notify},
 };
 
-use super::{Activity, Worker, generation::Loaded, output::Output};
+use super::{Activity, Worker, generation::Loaded, output::Output, user_code::UserCode};
 use crate::{
     Error,
     driver::Driver,
@@ -139,6 +139,7 @@ fn pair(functions: &[&'static Function]) -> Pair {
         registry: Mutex::default(),
         progress: Arc::default(),
         output: Output::start(&folder.0, stdout.into(), stderr.into()).unwrap(),
+        user: UserCode::new(tokio::runtime::Handle::current(), 2),
         activity: Activity::new(),
         draining: AtomicBool::new(false),
     });

@@ -116,6 +116,13 @@ pub(crate) fn block_on<T: Send + 'static>(future: impl Future<Output = T> + Send
 /// A task that is aborted when nobody waits for it any more.
 pub(crate) struct Task<T>(JoinHandle<T>);
 
+#[cfg(any(kt, feature = "host"))]
+impl<T> Task<T> {
+    pub(crate) fn of(handle: JoinHandle<T>) -> Self {
+        Self(handle)
+    }
+}
+
 impl<T> Future for Task<T> {
     type Output = Result<T, JoinError>;
 

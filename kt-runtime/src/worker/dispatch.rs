@@ -15,6 +15,7 @@ use super::{
 use crate::{
     call::{RawPanic, catch, catch_async},
     function::{Function, Invocation, Started},
+    quiet::Quiet,
     runtime,
     shape::Signature,
     wire::{
@@ -74,16 +75,16 @@ impl Worker {
                 (status(&fault), generation, Encoded { bytes, codec })
             }
         };
-        outbox
-            .send(Finished {
-                answer,
-                status,
-                generation,
-                body: body.bytes.into(),
-                codec: body.codec,
-                running,
-            })
-            .await
+        // A subscriber may have been set by this very call.
+        Quiet::new(outbox.send(Finished {
+            answer,
+            status,
+            generation,
+            body: body.bytes.into(),
+            codec: body.codec,
+            running,
+        }))
+        .await
     }
 }
 

@@ -42,7 +42,7 @@ use crate::{
     call,
     quiet::Quiet,
     runtime,
-    sys::stdio,
+    sys::{fd, stdio},
     wire::{
         PROTOCOL, VERSION, WorkerId,
         channel::{self, Receiver, Sender},
@@ -163,6 +163,7 @@ fn run() -> io::Result<()> {
     for descriptor in [&channel, &stdout, &stderr] {
         stdio::set_close_on_exec(std::os::fd::AsFd::as_fd(descriptor))?;
     }
+    fd::raise_limit();
     stdio::buffer_lines();
     call::install_hook();
     runtime::start_pool(PLAIN_CALLS)?;
@@ -215,6 +216,17 @@ fn threads(name: &str, threads: usize) -> io::Result<Runtime> {
         .thread_stack_size(runtime::stack_size())
         .enable_all()
         .build()
+}
+
+/// Why a driver is not let in. The calls of the others go on.
+fn no_connection(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(libc::EMFILE | libc::ENFILE) => format!(
+            "the worker has no file descriptor left ({error}): what its functions hold open counts; `cargo kt down` ends it, and \
+             `ulimit -n` at its start is the limit"
+        ),
+        _ => format!("the worker cannot take another connection: {error}"),
+    }
 }
 
 /// Kept for as long as the process: dropped state would run destructors of the user's while its threads still work.
@@ -285,12 +297,15 @@ impl Worker {
                         .send(&self.activity.status(self.progress.now()), None)
                         .await?
                 }
-                Some(ToWorker::Connection) => match receiver.descriptor() {
-                    Some(descriptor) => self.clone().accept(descriptor)?,
-                    None => {
-                        return Err(io::Error::other("a connection came without its descriptor"));
-                    }
-                },
+                Some(ToWorker::Connection) => {
+                    let taken = match receiver.descriptor() {
+                        Some(descriptor) => self.clone().accept(descriptor),
+                        // The kernel drops what it has no number for.
+                        None => Err(io::Error::from_raw_os_error(libc::EMFILE)),
+                    };
+                    let answer = taken.map_err(|error| no_connection(&error));
+                    sender.send(&FromWorker::Connected(answer), None).await?;
+                }
                 Some(ToWorker::Drain { grace_ms }) => {
                     return self.drain(Duration::from_millis(grace_ms)).await;
                 }

@@ -3,7 +3,7 @@
 use std::{io, os::fd::OwnedFd, sync::Arc};
 
 use http::{HeaderMap, Method, StatusCode};
-use tokio::net::UnixStream;
+use tokio::{net::UnixStream, time};
 
 use super::{Worker, outbox::Outbox};
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
     wire::{
         data::{CALL, OUTPUT, Output, Stream},
         frame, limits,
+        preamble::{self, Verdict},
         server::{self, Answer, Exchange},
     },
 };
@@ -20,8 +21,12 @@ impl Worker {
     pub(super) fn accept(self: Arc<Self>, descriptor: OwnedFd) -> io::Result<()> {
         let stream = std::os::unix::net::UnixStream::from(descriptor);
         stream.set_nonblocking(true)?;
-        let stream = UnixStream::from_std(stream)?;
+        let mut stream = UnixStream::from_std(stream)?;
         tokio::spawn(Quiet::new(async move {
+            let welcome = preamble::answer(&mut stream, &Verdict::Welcome);
+            if !matches!(time::timeout(limits::HANDSHAKE, welcome).await, Ok(Ok(()))) {
+                return;
+            }
             // A connection that breaks has been reported to its calls already.
             let (outbox, deliveries) = Outbox::new(self.clone());
             let handle = |exchange| self.clone().handle(exchange, outbox.clone());

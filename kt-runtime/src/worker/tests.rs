@@ -24,7 +24,7 @@ use crate::{
         Generation, PROTOCOL, WorkerId,
         codec::{self, Codec, CodecError, Decoder, Encoder},
         driver::{DriverConfig, Endpoint},
-        preamble::{self, Purpose, Verdict},
+        preamble::{self, Purpose},
         worker::WorkerConfig,
     },
 };
@@ -151,9 +151,6 @@ fn pair(functions: &[&'static Function]) -> Pair {
             let (mut stream, _) = listener.accept().await.unwrap();
             let hello = preamble::receive(&mut stream).await.unwrap();
             assert_eq!(hello.purpose, Purpose::Data);
-            preamble::answer(&mut stream, &Verdict::Welcome)
-                .await
-                .unwrap();
             serving
                 .clone()
                 .accept(stream.into_std().unwrap().into())

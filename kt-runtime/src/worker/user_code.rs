@@ -1,8 +1,9 @@
 //! Where the user's async code runs: on threads that are not the ones which carry connections, however long it computes.
 //!
-//! To hand each call over to another thread would cost more than all the rest that is done for it. So the first poll, which
-//! most short functions end in, happens on the connections' threads after all, as long as that leaves threads which run no
-//! user code. What is not ready then, and what finds no room, goes over to the user's own runtime.
+//! To hand each call over to another thread would cost more than all the rest that is done for it. So the first poll, in which
+//! most short functions end, happens on the connections' threads after all, as long as that leaves threads which run no user
+//! code. Where it does not, a thread of the pool makes it, so that functions which compute do not keep others from beginning.
+//! What is not ready then goes on in the user's own runtime.
 
 use std::{
     pin::Pin,
@@ -10,15 +11,15 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
-use tokio::{
-    runtime::Handle,
-    task::{JoinError, JoinHandle},
-};
+use tokio::{runtime::Handle, task::JoinError};
 
-use crate::quiet;
+use crate::{
+    quiet,
+    runtime::{self, Task},
+};
 
 /// The user's runtime, and how many threads of the other one its code may take at this moment.
 pub(super) struct UserCode {
@@ -51,20 +52,16 @@ impl UserCode {
         }
     }
 
-    /// Makes the first poll here if there is room.
-    fn begin<T: Send + 'static>(
-        self: &Arc<Self>,
-        mut work: Work<T>,
-        context: &mut Context<'_>,
-    ) -> Begun<T> {
+    /// Makes the first poll, on this thread if there is room.
+    fn begin<T: Send + 'static>(self: &Arc<Self>, work: Work<T>) -> Stage<T> {
         if let Some(_room) = self.enter() {
             let _entered = self.runtime.enter();
-            if let Poll::Ready(value) = work.as_mut().poll(context) {
-                drop(work);
-                return Begun::Ended(value);
-            }
+            return poll_first(&self.runtime, work);
         }
-        Begun::Spawned(self.runtime.spawn(work))
+        let runtime = self.runtime.clone();
+        Stage::InPool(runtime::blocking_in(&self.runtime, move || {
+            poll_first(&runtime, work)
+        }))
     }
 
     /// Room on this thread, if there is some.
@@ -93,45 +90,63 @@ pub(super) struct Run<T: 'static> {
 
 type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-enum Begun<T> {
-    Ended(T),
-    Spawned(JoinHandle<T>),
-}
-
 enum Stage<T: 'static> {
     New(Work<T>),
-    Spawned(JoinHandle<T>),
+    InPool(Task<Stage<T>>),
+    Spawned(Task<T>),
+    Ended(T),
     Done,
 }
+
+/// Polls a future once, and gives it to the runtime if it is not ready.
+fn poll_first<T: Send + 'static>(runtime: &Handle, mut work: Work<T>) -> Stage<T> {
+    // Nobody is woken: the runtime polls it at once.
+    let mut context = Context::from_waker(Waker::noop());
+    match work.as_mut().poll(&mut context) {
+        Poll::Ready(value) => Stage::Ended(value),
+        Poll::Pending => Stage::Spawned(Task::of(runtime.spawn(work))),
+    }
+}
+
+// What it holds is boxed, or no future.
+impl<T> Unpin for Run<T> {}
 
 impl<T: Send + 'static> Future for Run<T> {
     /// An error is a panic while the future was dropped, or the end of the process.
     type Output = Result<T, JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut task = match std::mem::replace(&mut self.stage, Stage::Done) {
-            Stage::New(work) => match quiet::aloud(|| self.user.begin(work, context)) {
-                Begun::Ended(value) => return Poll::Ready(Ok(value)),
-                Begun::Spawned(task) => task,
-            },
-            Stage::Spawned(task) => task,
-            Stage::Done => unreachable!("a future is not polled after its end"),
-        };
-        let polled = Pin::new(&mut task).poll(context);
-        if polled.is_pending() {
-            self.stage = Stage::Spawned(task);
+        loop {
+            let next = match std::mem::replace(&mut self.stage, Stage::Done) {
+                Stage::New(work) => quiet::aloud(|| self.user.begin(work)),
+                Stage::InPool(mut task) => match Pin::new(&mut task).poll(context) {
+                    Poll::Ready(Ok(stage)) => stage,
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Pending => {
+                        self.stage = Stage::InPool(task);
+                        return Poll::Pending;
+                    }
+                },
+                Stage::Spawned(mut task) => {
+                    let polled = Pin::new(&mut task).poll(context);
+                    if polled.is_pending() {
+                        self.stage = Stage::Spawned(task);
+                    }
+                    return polled;
+                }
+                Stage::Ended(value) => return Poll::Ready(Ok(value)),
+                Stage::Done => unreachable!("a future is not polled after its end"),
+            };
+            self.stage = next;
         }
-        polled
     }
 }
 
 impl<T: 'static> Drop for Run<T> {
     fn drop(&mut self) {
-        match std::mem::replace(&mut self.stage, Stage::Done) {
-            // Arguments have destructors of the user's too.
-            Stage::New(work) => drop(self.user.runtime.spawn(async { drop(work) })),
-            Stage::Spawned(task) => task.abort(),
-            Stage::Done => {}
+        // Arguments have destructors of the user's too. What has begun is aborted with its task.
+        if let Stage::New(work) = std::mem::replace(&mut self.stage, Stage::Done) {
+            drop(self.user.runtime.spawn(async { drop(work) }));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What one call or one program does to itself costs no other one anything.
 
-use tests::{Fixture, Project, Running};
+use tests::{Fixture, Project, Running, ServiceProcess};
 
 fn driver(project: &Project) -> Running {
     let driver = project.spawn_kt(["run", "--quiet"]);
@@ -86,4 +86,38 @@ fn calls_from_runtimes_without_drivers_are_answered() {
         .plain_cargo(["run", "--quiet", "--", "bare"])
         .success();
     assert_eq!(in_place.answer("bare: "), "true true true true");
+}
+
+#[test]
+fn a_worker_without_descriptors_refuses_a_driver_and_lives() {
+    let project = Project::of(Fixture::CALLS);
+    let mut first = driver(&project);
+    let before = first.ask("pids");
+    assert_eq!(first.ask("exhaust"), "true");
+    let refused = project.run_with("pids");
+    refused.says("the worker has no file descriptor left");
+    // Those who are connected go on, and others come in when there is room.
+    assert_eq!(first.ask("return"), "()");
+    assert_eq!(first.ask("pids"), before);
+    let worker = |pids: &str| pids.split_once("worker ").map(|(_, pid)| pid.to_owned());
+    let after = project.run_with("pids").success();
+    assert_eq!(worker(&before), worker(after.answer("pids: ")));
+    first.finish().success();
+}
+
+#[test]
+fn a_forked_child_that_outlives_the_worker_holds_no_caller_up() {
+    let project = Project::of(Fixture::CALLS);
+    let mut driver = driver(&project);
+    let child: u32 = driver.ask("child").parse().expect("a process id");
+    let child = ServiceProcess::open(child);
+    driver.send("sleep 600000");
+    // Its call is in flight once the worker counts it.
+    while project.services()[0]["calls"] != 1 {}
+    let (_, worker) = project.processes();
+    worker.signal(libc::SIGKILL);
+    let answer = driver.wait_for("sleep 600000: ");
+    assert!(answer.contains("WorkerDied"), "{answer}");
+    child.signal(libc::SIGKILL);
+    child.assert_ends();
 }

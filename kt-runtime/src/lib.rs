@@ -21,6 +21,8 @@ mod launch;
 #[cfg(any(kt, feature = "host"))]
 mod logs;
 #[cfg(any(kt, feature = "host"))]
+mod quiet;
+#[cfg(any(kt, feature = "host"))]
 mod shape;
 #[cfg(any(kt, feature = "host"))]
 mod sys;

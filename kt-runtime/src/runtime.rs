@@ -1,5 +1,7 @@
 //! Which tokio runtime carries what: the user's where there is one, so that nothing hops between threads; else our own.
 
+mod drivers;
+
 use std::{
     pin::Pin,
     sync::{OnceLock, mpsc},
@@ -12,6 +14,8 @@ use tokio::{
     task::{self, JoinError, JoinHandle},
 };
 
+pub(crate) use self::drivers::Needs;
+
 /// The runtime for callers that have none. One thread: it only carries connections and async functions called in place.
 fn own() -> &'static Runtime {
     static OWN: OnceLock<Runtime> = OnceLock::new();
@@ -19,6 +23,7 @@ fn own() -> &'static Runtime {
         let built = Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("kt")
+            .thread_stack_size(stack_size())
             .enable_all()
             .build();
         built.unwrap_or_else(|error| panic!("kt cannot start a thread for its connection: {error}"))
@@ -36,6 +41,7 @@ pub(crate) fn start_pool(threads: usize) -> std::io::Result<()> {
         .worker_threads(1)
         .max_blocking_threads(threads)
         .thread_name("kt-call")
+        .thread_stack_size(stack_size())
         .build()?;
     // A second start finds the first one's pool.
     let _ = POOL.set(pool);
@@ -44,21 +50,40 @@ pub(crate) fn start_pool(threads: usize) -> std::io::Result<()> {
 
 /// Runs `work` on a thread that may block, inside the caller's runtime as far as `Handle::current()` shows.
 pub(crate) fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Task<T> {
+    blocking_in(&Handle::current(), work)
+}
+
+/// As [`blocking`], inside another runtime.
+pub(crate) fn blocking_in<T: Send + 'static>(
+    runtime: &Handle,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Task<T> {
     let Some(pool) = POOL.get() else {
-        return Task(task::spawn_blocking(work));
+        return Task(runtime.spawn_blocking(work));
     };
-    let current = Handle::current();
+    let runtime = runtime.clone();
     Task(pool.spawn_blocking(move || {
-        let _entered = current.enter();
+        let _entered = runtime.enter();
         work()
     }))
 }
 
-/// Runs `future` on the caller's runtime, or on our own if there is none.
+/// What a main thread's stack has by default. Functions run on threads instead, and one that runs in `main` must run there.
+const STACK: usize = 8 << 20;
+
+/// Stack of each thread on which user code may run, bytes: as the user says, in the variable that is std's own for it. It is
+/// only address space until it is used.
+pub(crate) fn stack_size() -> usize {
+    let asked = std::env::var("RUST_MIN_STACK").ok();
+    asked.and_then(|asked| asked.parse().ok()).unwrap_or(STACK)
+}
+
+/// Runs `future` on the caller's runtime, or on our own if there is none or it lacks what `future` needs.
 pub(crate) async fn entered<T: Send + 'static>(
+    needs: Needs,
     future: impl Future<Output = T> + Send + 'static,
 ) -> T {
-    if Handle::try_current().is_ok() {
+    if Handle::try_current().is_ok_and(|current| drivers::has(&current, needs)) {
         return future.await;
     }
     match Task(own().spawn(future)).await {
@@ -90,6 +115,13 @@ pub(crate) fn block_on<T: Send + 'static>(future: impl Future<Output = T> + Send
 
 /// A task that is aborted when nobody waits for it any more.
 pub(crate) struct Task<T>(JoinHandle<T>);
+
+#[cfg(any(kt, feature = "host"))]
+impl<T> Task<T> {
+    pub(crate) fn of(handle: JoinHandle<T>) -> Self {
+        Self(handle)
+    }
+}
 
 impl<T> Future for Task<T> {
     type Output = Result<T, JoinError>;

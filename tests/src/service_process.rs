@@ -19,7 +19,7 @@ pub struct ServiceProcess {
 impl ServiceProcess {
     /// The process of this number, which must live.
     #[track_caller]
-    pub(crate) fn open(pid: u32) -> Self {
+    pub fn open(pid: u32) -> Self {
         // SAFETY: no memory is involved.
         let descriptor = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
         assert!(

@@ -30,7 +30,7 @@ use crate::{
 use crate::{
     error::Error,
     function::{Function, Remote, Started},
-    runtime,
+    runtime::{self, Needs},
 };
 
 /// A call of a remote function that has not been made yet: `.await` it, or see [`blocking`](Self::blocking).
@@ -154,6 +154,12 @@ impl Prepared {
     fn into_future(self) -> Made {
         let function = self.pending.function().path();
         let timeout = self.timeout;
+        let needs = match timeout {
+            #[cfg(any(kt, feature = "host"))]
+            _ if self.leaves() => Needs::All,
+            Some(_) => Needs::Timers,
+            None => Needs::Nothing,
+        };
         let bounded = async move {
             let Some(after) = timeout else {
                 return self.make().await;
@@ -168,7 +174,7 @@ impl Prepared {
                 .await
                 .unwrap_or_else(elapsed)
         };
-        Box::pin(runtime::entered(bounded))
+        Box::pin(runtime::entered(needs, bounded))
     }
 
     async fn make(self) -> Result<Value, Error> {

@@ -50,26 +50,62 @@ thread_local! {
 
 /// Runs `work`, and returns its panic if it does not come to an end.
 pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, RawPanic> {
+    #[cfg(any(kt, feature = "host"))]
+    hook::restore();
     // What `work` leaves broken stays behind in what it shared, as with a thread that panics: locks are poisoned.
-    panic::catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
-        let seen = LAST.with(|last| last.take());
-        seen.unwrap_or_else(|| RawPanic {
-            message: message(&*payload),
-            location: None,
-            frames: Vec::new(),
-        })
-    })
+    panic::catch_unwind(AssertUnwindSafe(work)).map_err(RawPanic::from_payload)
 }
 
-/// [`catch`] for a future: a panic in any poll ends it.
+/// [`catch`] for a future: a panic in any poll, or in its destructor, ends it.
 pub(crate) async fn catch_async<T>(work: impl Future<Output = T>) -> Result<T, RawPanic> {
-    let mut work = pin!(work);
-    poll_fn(|context| match catch(|| work.as_mut().poll(context)) {
-        Ok(Poll::Pending) => Poll::Pending,
-        Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
-        Err(panic) => Poll::Ready(Err(panic)),
+    let mut work = pin!(Some(work));
+    poll_fn(|context| {
+        let polled = catch(|| match work.as_mut().as_pin_mut() {
+            Some(future) => future.poll(context),
+            None => unreachable!("a future is not polled after its end"),
+        });
+        let ended = match polled {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(value)) => Ok(value),
+            Err(panic) => Err(panic),
+        };
+        let dropped = catch(|| work.set(None));
+        Poll::Ready(match (ended, dropped) {
+            (Ok(value), Ok(())) => Ok(value),
+            (Ok(value), Err(panic)) => {
+                // It has a destructor of the user's as well.
+                let _ = catch(|| drop(value));
+                Err(panic)
+            }
+            (Err(first), _) => Err(first),
+        })
     })
     .await
+}
+
+impl RawPanic {
+    /// What is known of a panic that was just caught on this thread.
+    pub(crate) fn from_payload(payload: Box<dyn Any + Send>) -> Self {
+        let message = message(&*payload);
+        // Not what the hook saw of another panic, which the user's code caught itself.
+        let seen = LAST.with(|last| last.take());
+        let seen = seen.filter(|seen| seen.message == message);
+        // A payload may panic when it is dropped, and what that panic carries may do the same.
+        if let Err(another) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            std::mem::forget(another);
+            LAST.with(|last| last.take());
+        }
+        seen.unwrap_or_else(|| Self::from_message(message))
+    }
+
+    /// A panic of which no more is known.
+    pub(crate) fn from_message(message: String) -> Self {
+        Self {
+            message,
+            location: None,
+            frames: Vec::new(),
+        }
+    }
 }
 
 fn message(payload: &(dyn Any + Send)) -> String {
@@ -92,6 +128,7 @@ fn message(payload: &(dyn Any + Send)) -> String {
 mod hook {
     use std::{
         panic::{self, PanicHookInfo},
+        sync::atomic::{AtomicBool, Ordering},
         thread,
     };
 
@@ -101,20 +138,60 @@ mod hook {
         wire::limits,
     };
 
-    /// Makes the panics of this process tell where they came from. They are printed too, in std's manner, but their frames only
-    /// travel with the error: nobody could read addresses here.
+    /// Makes the panics of this process tell where they came from, whatever hook the user's code sets later. They are printed
+    /// too, by the user's hook or in std's manner, but their frames only travel with the error: nobody could read addresses
+    /// here.
     pub(crate) fn install() {
-        panic::set_hook(Box::new(|info| {
+        wrap(None);
+    }
+
+    /// Set while no hook of ours is in place.
+    static LOST: AtomicBool = AtomicBool::new(false);
+
+    /// Part of our hook: `std::panic::set_hook` drops the hook that it replaces.
+    struct InPlace;
+
+    impl Drop for InPlace {
+        fn drop(&mut self) {
+            LOST.store(true, Ordering::Release);
+            restore();
+        }
+    }
+
+    /// Puts our hook in front of the user's if it was replaced.
+    pub(super) fn restore() {
+        // No hook can be set by a thread that panics; the next call does it.
+        if LOST.load(Ordering::Acquire)
+            && !thread::panicking()
+            && LOST.swap(false, Ordering::AcqRel)
+        {
+            wrap(Some(panic::take_hook()));
+        }
+    }
+
+    type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>;
+
+    fn wrap(users: Option<Hook>) {
+        let in_place = InPlace;
+        panic::set_hook(Box::new(move |info| {
+            let _in_place = &in_place;
             let raw = look(info);
-            let location = raw.location.as_deref().unwrap_or("an unknown place");
-            eprintln!(
-                "\nthread '{}' panicked at {location}:\n{}",
-                thread::current().name().unwrap_or("<unnamed>"),
-                raw.message
-            );
+            match &users {
+                Some(hook) => hook(info),
+                None => print(&raw),
+            }
             // Fails while the thread ends: then no call is left that could take it.
             let _ = LAST.try_with(|last| last.replace(Some(raw)));
         }));
+    }
+
+    fn print(raw: &RawPanic) {
+        let location = raw.location.as_deref().unwrap_or("an unknown place");
+        eprintln!(
+            "\nthread '{}' panicked at {location}:\n{}",
+            thread::current().name().unwrap_or("<unnamed>"),
+            raw.message
+        );
     }
 
     fn look(info: &PanicHookInfo<'_>) -> RawPanic {

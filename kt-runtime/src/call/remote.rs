@@ -6,6 +6,7 @@ use super::{Pending, Value};
 use crate::{
     driver::{self, Driver},
     error::{Error, Part},
+    quiet::Quiet,
     wire::codec::{CodecError, Place, apart},
 };
 
@@ -37,9 +38,8 @@ pub(super) async fn make(
     let args = encoded.map_err(|error| coded(Part::Arguments, error))?;
     let decode = pending.decoder();
 
-    let (result, codec) = driver
-        .call(function, args.bytes.into(), args.codec, timeout)
-        .await?;
+    let call = driver.call(function, args.bytes.into(), args.codec, timeout);
+    let (result, codec) = Quiet::new(call).await?;
     let decoded = match decode(&types.output, &result, codec, Place::Task) {
         Err(CodecError::Elsewhere) => {
             apart(move || decode(&types.output, &result, codec, Place::Own))

@@ -5,7 +5,7 @@ use http::{Response, StatusCode};
 
 use super::{
     Driver,
-    connection::{Failure, collect, failure, number},
+    connection::{Failure, collect, number},
     panic::panicked,
 };
 use crate::{
@@ -35,7 +35,8 @@ pub(super) async fn read(
     let body = match collect(driver, body).await {
         Ok(body) => body,
         Err(BodyError::TooLarge(limit)) => return Ok(Err(too_large(limit))),
-        Err(BodyError::Http(error)) => return Err(failure(error)),
+        // The worker has begun to answer: whatever the reason, it has seen the call.
+        Err(BodyError::Http(error)) => return Err(Failure::Lost(error.to_string())),
     };
     if let Some(position) = number(&head.headers, &header::POSITION) {
         driver.output.printed_up_to(position).await;

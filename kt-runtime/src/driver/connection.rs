@@ -4,12 +4,13 @@ use std::io;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, Request};
-use tokio::{net::UnixStream, time};
+use tokio::{net::UnixStream, task::JoinHandle, time};
 
 use super::{Driver, answer};
 use crate::{
     error::Error,
     function::Function,
+    quiet::Quiet,
     wire::{
         WorkerId,
         client::{self, Client},
@@ -27,6 +28,8 @@ use crate::{
 pub(super) struct Connection {
     client: Client,
     pub(super) worker: WorkerId,
+    /// Ends with the connection or with its runtime.
+    carried: JoinHandle<()>,
 }
 
 /// A connection that broke under a call.
@@ -39,6 +42,11 @@ pub(super) enum Failure {
 }
 
 impl Connection {
+    /// Whether no call can be made over it any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.carried.is_finished()
+    }
+
     /// Connects and takes the worker's output, all of it before any call.
     pub(super) async fn open(driver: &Driver) -> Result<Self, Error> {
         // The host may have to start a worker first.
@@ -53,7 +61,9 @@ impl Connection {
             .await
             .map_err(|error| driver.unavailable(error))?;
         // Ends with the connection; what it ended with, its requests tell.
-        tokio::spawn(connection);
+        let carried = tokio::spawn(Quiet::new(async move {
+            let _ = connection.await;
+        }));
         let response = client
             .request(client::request(Method::GET, OUTPUT), Bytes::new())
             .await;
@@ -64,7 +74,11 @@ impl Connection {
             .await
             .map_err(|error| driver.unavailable(error))?;
         driver.met(worker).await;
-        Ok(Self { client, worker })
+        Ok(Self {
+            client,
+            worker,
+            carried,
+        })
     }
 
     /// Makes one call. The outer result is the connection's, the inner one the call's.
@@ -107,13 +121,17 @@ pub(super) async fn dial(driver: &Driver, purpose: Purpose) -> Result<UnixStream
         Ok(Verdict::Forbidden) => Err(driver.unavailable("it refuses this program's credentials")),
         Ok(Verdict::NoWorker(why)) => Err(driver.unavailable(why)),
         Ok(Verdict::Stage(_)) => Err(driver.unavailable("its pod has no host yet")),
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(driver.unavailable(format!(
+            "its host does not answer, {error}: it is stopped or hangs; `cargo kt down {}` ends it",
+            driver.config.service
+        ))),
         Err(error) => {
             Err(driver.unavailable(format!("its host broke the connection off: {error}")))
         }
     }
 }
 
-pub(super) fn failure(error: h2::Error) -> Failure {
+fn failure(error: h2::Error) -> Failure {
     // RFC 9113, 8.7: a refused stream was not processed.
     if error.reason() == Some(h2::Reason::REFUSED_STREAM) {
         Failure::NotSent(error.to_string())

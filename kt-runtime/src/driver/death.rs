@@ -9,6 +9,7 @@ use super::{Driver, connection::dial, output::print};
 use crate::{
     error::{Death, Error},
     function::Function,
+    quiet::Quiet,
     wire::{
         WorkerId,
         client::{self, Client},
@@ -49,7 +50,7 @@ impl Driver {
         let (client, connection) = Client::start(stream)
             .await
             .map_err(|error| self.unavailable(error))?;
-        let connection = tokio::spawn(connection);
+        let connection = tokio::spawn(Quiet::new(connection));
         let death = client
             .ask(path::DEATH, &instance)
             .await

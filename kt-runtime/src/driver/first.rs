@@ -8,7 +8,10 @@ use std::{
 use tokio::{net::UnixStream, time};
 
 use super::Driver;
-use crate::wire::{client::Client, data::ANSWERED};
+use crate::{
+    quiet::Quiet,
+    wire::{client::Client, data::ANSWERED},
+};
 
 /// How long `cargo kt` may take to hear of it: it has nothing to do but to print a line.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -35,7 +38,7 @@ impl Driver {
         let path = self.config.symbolizer.as_ref()?;
         let stream = UnixStream::connect(path).await.ok()?;
         let (client, connection) = Client::start(stream).await.ok()?;
-        let connection = tokio::spawn(connection);
+        let connection = tokio::spawn(Quiet::new(connection));
         let heard = client.ask(ANSWERED, &()).await.ok();
         connection.abort();
         heard

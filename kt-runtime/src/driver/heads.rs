@@ -12,6 +12,7 @@ use http::Request;
 use super::Driver;
 use crate::{
     function::Function,
+    quiet,
     shape::Signature,
     wire::{
         client,
@@ -78,7 +79,7 @@ impl Heads {
 
 impl Known {
     fn new(driver: &Driver, function: &'static Function) -> Self {
-        let types = Arc::new((function.types)());
+        let types = Arc::new(quiet::aloud(function.types));
         let mut request = client::post(CALL);
         let headers = request.headers_mut();
         // Without a key the worker says that it has no such function, which is so.

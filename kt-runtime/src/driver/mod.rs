@@ -140,6 +140,10 @@ impl Driver {
                 .connections
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
+            if !connections.contains_key(&id) {
+                // Runtimes that are gone, and their connections with them.
+                connections.retain(|_, other| !other.get().is_some_and(Connection::has_ended));
+            }
             connections.entry(id).or_default().clone()
         };
         connection

@@ -11,6 +11,7 @@ use std::{
 use bytes::BytesMut;
 use tokio::{sync::watch, time};
 
+use crate::quiet::Quiet;
 use crate::wire::{WorkerId, data, frame, http::Body, limits};
 
 /// Where this process is in the worker's output.
@@ -40,12 +41,12 @@ impl Output {
         if !self.printing.swap(true, Ordering::AcqRel) {
             self.reached(first.position);
             let printing = Printing(self.clone());
-            tokio::spawn(async move {
+            tokio::spawn(Quiet::new(async move {
                 while let Ok(Some(output)) = next(&mut body, &mut buffer).await {
                     print(output.stream, &output.bytes);
                     printing.0.reached(output.position);
                 }
-            });
+            }));
         }
         Ok(first.worker)
     }

@@ -7,6 +7,7 @@ use tokio::{net::UnixStream, time};
 use super::Driver;
 use crate::{
     error::{Error, Frame, Panic},
+    quiet::Quiet,
     wire::{
         client::Client,
         data::{RawFrame, RawPanic, SYMBOLIZE, Symbol, Symbolize},
@@ -51,7 +52,7 @@ async fn symbolize(driver: &Driver, frames: &[RawFrame]) -> Option<Vec<Symbol>> 
     let asked = async {
         let stream = UnixStream::connect(path).await.ok()?;
         let (client, connection) = Client::start(stream).await.ok()?;
-        let connection = tokio::spawn(connection);
+        let connection = tokio::spawn(Quiet::new(connection));
         let answer = client
             .ask(
                 SYMBOLIZE,

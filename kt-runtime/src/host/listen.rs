@@ -201,10 +201,12 @@ async fn admit(mut stream: impl Connection, purpose: Purpose, host: &Arc<Host>) 
         }
         Purpose::Data => {
             host.lease.touch();
+            // A worker may have to be started first.
+            timeout(limits::HANDSHAKE, preamble::hear(&mut stream)).await??;
             match host.supervisor.worker().await {
                 Ok(worker) => {
-                    answer(&mut stream, &Verdict::Welcome).await?;
-                    worker.connect(stream.into_descriptor()?)
+                    worker.connect(stream.into_descriptor()?);
+                    Ok(())
                 }
                 Err(why) => answer(&mut stream, &Verdict::NoWorker(why)).await,
             }

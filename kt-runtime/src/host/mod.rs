@@ -194,6 +194,7 @@ pub fn run(options: HostOptions) -> Result<Ended, String> {
         Some(pod) => inherit(pod)?,
     };
     // Kept to the end: see there.
+    fd::raise_limit();
     let _low = sys::process::reserve_low(6).map_err(|error| error.to_string())?;
     let runtime_directory = options
         .socket

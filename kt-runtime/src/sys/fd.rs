@@ -51,14 +51,15 @@ pub fn send(
     usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
 
-/// Receives bytes to the end of `buffer` and descriptors (close-on-exec) to the end of `descriptors`. 0 is the stream's end.
+/// Receives bytes to the end of `buffer` and descriptors (close-on-exec) to the end of `descriptors`: `None` for those that
+/// the kernel could not give a number, since this process has none left. 0 is the stream's end.
 ///
 /// # Errors
-/// As `recvmsg(2)`; `InvalidData` if more descriptors came than fit.
+/// As `recvmsg(2)`.
 pub fn receive(
     socket: BorrowedFd<'_>,
     buffer: &mut BytesMut,
-    descriptors: &mut VecDeque<OwnedFd>,
+    descriptors: &mut VecDeque<Option<OwnedFd>>,
 ) -> io::Result<usize> {
     buffer.reserve(16 << 10);
     let room = buffer.spare_capacity_mut();
@@ -90,19 +91,47 @@ pub fn receive(
                 for index in 0..length / mem::size_of::<RawFd>() {
                     let descriptor =
                         ptr::read_unaligned(libc::CMSG_DATA(header).cast::<RawFd>().add(index));
-                    descriptors.push_back(OwnedFd::from_raw_fd(descriptor));
+                    descriptors.push_back(Some(OwnedFd::from_raw_fd(descriptor)));
                 }
             }
             header = libc::CMSG_NXTHDR(&raw const message, header);
         }
     }
     if message.msg_flags & libc::MSG_CTRUNC != 0 {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "more descriptors than fit",
-        ));
+        // Messages with a descriptor are received one by one (`unix(7)`), and each has one: this is it.
+        descriptors.push_back(None);
     }
     Ok(read)
+}
+
+/// A limit of descriptors that is enough for any number of connections, and small enough for programs that close all they could
+/// have before they execute another one.
+const ENOUGH: libc::rlim_t = 1 << 16;
+
+/// Raises the limit of open descriptors as far as this process may and needs, for itself and for what it starts. What cannot
+/// be raised stays as it is.
+pub fn raise_limit() {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: getrlimit writes to `limit` alone.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == -1 {
+        return;
+    }
+    let wanted = limit.rlim_max.min(ENOUGH);
+    if limit.rlim_cur < wanted {
+        limit.rlim_cur = wanted;
+        // SAFETY: setrlimit reads `limit` alone.
+        unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
+    }
+}
+
+/// Ends a connection for all who have a copy of it, in both directions. What was sent still arrives.
+#[cfg(feature = "host")]
+pub fn shutdown(socket: BorrowedFd<'_>) {
+    // SAFETY: shutdown touches no memory. It fails if the other end is gone, which is as good.
+    unsafe { libc::shutdown(socket.as_raw_fd(), libc::SHUT_RDWR) };
 }
 
 /// Whether the other end of a socket is closed, at this moment: `poll(2)`.

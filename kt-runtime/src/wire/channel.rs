@@ -22,7 +22,7 @@ pub struct Sender<'a>(&'a UnixStream);
 pub struct Receiver<'a> {
     stream: &'a UnixStream,
     buffer: BytesMut,
-    descriptors: VecDeque<OwnedFd>,
+    descriptors: VecDeque<Option<OwnedFd>>,
 }
 
 /// Both directions of a stream, for use in two tasks.
@@ -88,9 +88,10 @@ impl Receiver<'_> {
         }
     }
 
-    /// The descriptor that came with the message just received. Descriptors arrive in their messages' order.
+    /// The descriptor that came with the message just received; `None` if this process had none left for it. Descriptors
+    /// arrive in their messages' order.
     pub fn descriptor(&mut self) -> Option<OwnedFd> {
-        self.descriptors.pop_front()
+        self.descriptors.pop_front().flatten()
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
     codec::{self, CodecError},
-    http::{Body, BodyError, BodySender, CONNECTION_WINDOW, STREAM_WINDOW},
+    http::{Body, BodyError, BodySender, CONNECTION_WINDOW, CONTROL_STREAMS, STREAM_WINDOW},
     limits,
 };
 
@@ -52,8 +52,10 @@ impl Client {
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_frame_size(1 << 16)
             .enable_push(false)
-            // Before the peer's settings arrive; they allow as many.
-            .initial_max_send_streams(1 << 16)
+            // Answers to requests that were dropped meanwhile count as errors of the peer, and are none.
+            .max_local_error_reset_streams(None)
+            // Before the peer's settings arrive; they allow as many or more.
+            .initial_max_send_streams(CONTROL_STREAMS as usize)
             .handshake(stream)
             .await?;
         Ok((Self { requests }, connection))

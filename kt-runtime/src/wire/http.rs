@@ -8,7 +8,10 @@ use h2::{RecvStream, SendStream};
 /// Windows large enough that a body is not held up by its own acknowledgements.
 pub(super) const STREAM_WINDOW: u32 = 4 << 20;
 pub(super) const CONNECTION_WINDOW: u32 = 64 << 20;
-pub(super) const STREAMS: u32 = 1 << 20;
+/// Calls on one connection at once.
+pub(super) const CALLS: u32 = 1 << 20;
+/// Requests on one connection to a host at once, or connections in one tunnel. A client that has more waits.
+pub(super) const CONTROL_STREAMS: u32 = 512;
 /// What h2 may hold for one stream that the peer does not read.
 pub(super) const CHUNK: usize = 256 << 10;
 

@@ -21,6 +21,8 @@ pub const FRAMES: usize = 256;
 
 /// How long a peer may take to say its preamble and to answer ours.
 pub const HANDSHAKE: Duration = Duration::from_secs(5);
+/// How long a host may take to answer anything at all to a preamble: it does so at once, unless it is stopped.
+pub const HEARD: Duration = Duration::from_secs(10);
 /// How long a new worker may take from its start to its first message.
 pub const WORKER_START: Duration = Duration::from_secs(30);
 /// How long a worker may take to load a generation. Constructors of the user's libraries run in it.

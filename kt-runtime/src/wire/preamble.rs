@@ -5,15 +5,24 @@
 //! client: "KT" | protocol u16 LE | purpose u8 | token length u16 LE | token
 //! host:   verdict u8 | text length u16 LE | text
 //! ```
+//!
+//! A host that needs time for its verdict says [`HEARD`] at once, in the same layout: so a client knows a host that has to
+//! start a worker from one that does not run.
 
-use std::io;
+use std::{io, time::Duration};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    time::timeout,
+};
 
-use super::{PROTOCOL, VERSION};
+use super::{PROTOCOL, VERSION, limits};
 
 const MAGIC: [u8; 2] = *b"KT";
 const MAX_TOKEN: u16 = 1024;
+
+/// No verdict: the verdict follows.
+const HEARD: u8 = 5;
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +58,9 @@ pub enum Verdict {
 }
 
 /// Says hello and waits for the verdict.
+///
+/// # Errors
+/// `TimedOut` if the host does not say anything within [`limits::HEARD`].
 pub async fn call_on(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     purpose: Purpose,
@@ -71,10 +83,11 @@ pub async fn call_on(
     stream.write_all(&hello).await?;
     stream.flush().await?;
 
-    let verdict = stream.read_u8().await?;
-    let mut text = vec![0; stream.read_u16_le().await?.into()];
-    stream.read_exact(&mut text).await?;
-    let text = String::from_utf8_lossy(&text).into_owned();
+    let mut said = heard(limits::HEARD, said(stream)).await?;
+    if said.0 == HEARD {
+        said = self::said(stream).await?;
+    }
+    let (verdict, text) = said;
     match verdict {
         0 => Ok(Verdict::Welcome),
         1 => Ok(Verdict::OtherVersion(text)),
@@ -86,6 +99,20 @@ pub async fn call_on(
             format!("unknown verdict {other} in the answer to a preamble"),
         )),
     }
+}
+
+async fn heard<T>(limit: Duration, said: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    timeout(limit, said).await.unwrap_or_else(|_| {
+        let why = format!("nothing came within {limit:?}");
+        Err(io::Error::new(io::ErrorKind::TimedOut, why))
+    })
+}
+
+async fn said(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<(u8, String)> {
+    let verdict = stream.read_u8().await?;
+    let mut text = vec![0; stream.read_u16_le().await?.into()];
+    stream.read_exact(&mut text).await?;
+    Ok((verdict, String::from_utf8_lossy(&text).into_owned()))
 }
 
 /// Reads a client's hello. One of another protocol is returned too: the host answers it with [`Verdict::OtherVersion`].
@@ -116,8 +143,20 @@ pub async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Hello>
     })
 }
 
+/// Tells a client that its verdict will take a while.
+pub async fn hear(stream: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+    stream.write_all(&[HEARD, 0, 0]).await?;
+    stream.flush().await
+}
+
 /// Answers a client's hello.
 pub async fn answer(stream: &mut (impl AsyncWrite + Unpin), verdict: &Verdict) -> io::Result<()> {
+    stream.write_all(&encode(verdict)).await?;
+    stream.flush().await
+}
+
+/// An answer's bytes.
+pub fn encode(verdict: &Verdict) -> Vec<u8> {
     let (code, text) = match verdict {
         Verdict::Welcome => (0, ""),
         Verdict::OtherVersion(_) => (1, VERSION),
@@ -132,8 +171,7 @@ pub async fn answer(stream: &mut (impl AsyncWrite + Unpin), verdict: &Verdict) -
     let mut bytes = vec![code];
     bytes.extend((end as u16).to_le_bytes());
     bytes.extend(&text.as_bytes()[..end]);
-    stream.write_all(&bytes).await?;
-    stream.flush().await
+    bytes
 }
 
 #[cfg(test)]
@@ -157,9 +195,29 @@ mod tests {
                 (hello.protocol, hello.purpose, &hello.token[..]),
                 (PROTOCOL, Purpose::Data, &b"secret"[..])
             );
+            if matches!(verdict, Verdict::Welcome | Verdict::NoWorker(_)) {
+                hear(&mut host).await.unwrap();
+            }
             answer(&mut host, &verdict).await.unwrap();
             assert_eq!(said.await.unwrap().unwrap(), verdict);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_that_says_nothing_is_not_waited_for_as_one_that_starts_a_worker() {
+        let (mut client, mut host) = tokio::io::duplex(64);
+        let said = tokio::spawn(async move { call_on(&mut client, Purpose::Data, b"").await });
+        receive(&mut host).await.unwrap();
+        let error = said.await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+
+        let (mut client, mut host) = tokio::io::duplex(64);
+        let said = tokio::spawn(async move { call_on(&mut client, Purpose::Data, b"").await });
+        receive(&mut host).await.unwrap();
+        hear(&mut host).await.unwrap();
+        tokio::time::sleep(4 * limits::HEARD).await;
+        answer(&mut host, &Verdict::Welcome).await.unwrap();
+        assert_eq!(said.await.unwrap().unwrap(), Verdict::Welcome);
     }
 
     #[tokio::test]

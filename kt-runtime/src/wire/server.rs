@@ -1,5 +1,8 @@
 //! The answering end of an HTTP/2 connection.
 
+#[cfg(test)]
+mod tests;
+
 use std::{future::poll_fn, pin::pin, task::Poll};
 
 use bytes::Bytes;
@@ -10,9 +13,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
     codec,
-    http::{Body, BodySender, CHUNK, CONNECTION_WINDOW, STREAM_WINDOW, STREAMS},
+    http::{Body, BodySender, CALLS, CHUNK, CONNECTION_WINDOW, CONTROL_STREAMS, STREAM_WINDOW},
     limits, pings,
 };
+use crate::quiet::Quiet;
 
 /// One request, with the means to answer it.
 #[derive(Debug)]
@@ -159,7 +163,24 @@ where
     F: Fn(Exchange) -> W,
     W: Future<Output = ()> + Send + 'static,
 {
-    run(stream, stop, false, handle).await
+    run(stream, stop, CONTROL_STREAMS, false, handle).await
+}
+
+/// As [`serve_until`], for a connection that carries calls: as many at once as a program makes.
+///
+/// # Errors
+/// If the connection breaks.
+pub async fn serve_calls<S, F, W>(
+    stream: S,
+    stop: impl Future<Output = ()>,
+    handle: F,
+) -> Result<(), h2::Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: Fn(Exchange) -> W,
+    W: Future<Output = ()> + Send + 'static,
+{
+    run(stream, stop, CALLS, false, handle).await
 }
 
 /// As [`serve_until`], and ends if the peer does not answer pings.
@@ -176,12 +197,13 @@ where
     F: Fn(Exchange) -> W,
     W: Future<Output = ()> + Send + 'static,
 {
-    run(stream, stop, true, handle).await
+    run(stream, stop, CONTROL_STREAMS, true, handle).await
 }
 
 async fn run<S, F, W>(
     stream: S,
     stop: impl Future<Output = ()>,
+    streams: u32,
     pinged: bool,
     handle: F,
 ) -> Result<(), h2::Error>
@@ -193,7 +215,11 @@ where
     let mut connection = server::Builder::new()
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_concurrent_streams(STREAMS)
+        .max_concurrent_streams(streams)
+        // Calls that are dropped in a burst are reset streams. h2 takes more than 20 of them at once for an attack and ends
+        // the connection, with the calls that nobody dropped. Peers are trusted here, and `streams` bounds the memory.
+        .max_pending_accept_reset_streams(streams as usize)
+        .max_local_error_reset_streams(None)
         .max_frame_size(1 << 16)
         .handshake(stream)
         .await?;
@@ -212,11 +238,11 @@ where
             };
             let (request, respond) = request?;
             let (head, body) = request.into_parts();
-            tokio::spawn(handle(Exchange {
+            tokio::spawn(Quiet::new(handle(Exchange {
                 head,
                 body: Body(body),
                 answer: Answer(respond),
-            }));
+            })));
         }
         // Behind the connection: an answer that came while this process was stopped is read before it is missed.
         let silent = silence.as_mut().poll(context);

@@ -48,7 +48,7 @@ pub enum ToWorker {
     },
     State(StateOrder),
     Status,
-    /// An authenticated connection of a driver comes with this message.
+    /// An authenticated connection of a driver comes with this message. The worker answers its preamble if it takes it.
     Connection,
     /// Finish the calls in flight, then exit with code 0.
     Drain {
@@ -94,6 +94,8 @@ pub enum FromWorker {
     },
     /// Answers `State`, in the order of the requests.
     State(Result<StateAnswer, StateRefused>),
+    /// Answers `Connection`, in the order of those; why it was not taken.
+    Connected(Result<(), String>),
 }
 
 /// The worker's part of [`control::Swapped`].

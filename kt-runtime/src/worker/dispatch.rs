@@ -4,16 +4,18 @@ use std::sync::{Arc, atomic::Ordering};
 
 use bytes::Bytes;
 use http::{HeaderName, StatusCode, request::Parts};
+use tokio::task::JoinError;
 
 use super::{
     InFlight, Worker,
     gate::Inside,
-    generation::Loaded,
+    generation::{Loaded, Running},
     outbox::{Finished, Outbox},
 };
 use crate::{
-    call::{catch, catch_async},
+    call::{RawPanic, catch, catch_async},
     function::{Function, Invocation, Started},
+    quiet::Quiet,
     runtime,
     shape::Signature,
     wire::{
@@ -54,10 +56,11 @@ impl Worker {
             }
             // From here on the call belongs to one generation, whatever is published while it runs.
             let loaded = self.current().ok_or((Fault::Draining, None))?;
-            let result = invoke(&loaded, &head, args, limit, inside).await;
+            let generation = loaded.generation;
+            let result = self.invoke(loaded, head, args, limit, inside).await;
             result
-                .map(|result| (result, loaded.generation))
-                .map_err(|fault| (fault, Some(loaded.generation)))
+                .map(|result| (result, generation))
+                .map_err(|fault| (fault, Some(generation)))
         });
         let Some(carried) = carried.await else {
             return Ok(());
@@ -72,41 +75,81 @@ impl Worker {
                 (status(&fault), generation, Encoded { bytes, codec })
             }
         };
-        outbox
-            .send(Finished {
-                answer,
-                status,
-                generation,
-                body: body.bytes.into(),
-                codec: body.codec,
-                running,
-            })
-            .await
+        // A subscriber may have been set by this very call.
+        Quiet::new(outbox.send(Finished {
+            answer,
+            status,
+            generation,
+            body: body.bytes.into(),
+            codec: body.codec,
+            running,
+        }))
+        .await
     }
 }
 
-async fn invoke(
-    loaded: &Arc<Loaded>,
-    head: &Parts,
+impl Worker {
+    async fn invoke(
+        &self,
+        loaded: Arc<Loaded>,
+        head: Parts,
+        args: Bytes,
+        limit: usize,
+        inside: Inside,
+    ) -> Result<Encoded, Fault> {
+        let key = key_of(&head.headers).unwrap_or_default();
+        let function = loaded.function(key).ok_or_else(|| unknown(&loaded, key))?;
+        // In it for as long as the function runs, which may be longer than anybody waits for it: it is in the way of a
+        // migration until then.
+        let running = (inside, loaded.run(function.key));
+        let begun = self
+            .user
+            .run(begin(loaded, function, head, args, limit, running));
+        let done = match begun.await.map_err(|error| unfinished(error, false))?? {
+            Begun::Ended(done) => done,
+            Begun::Plain(work, running) => {
+                let work = move || (catch(work), running).0;
+                let done = runtime::blocking_in(self.user.runtime(), work).await;
+                done.map_err(|error| unfinished(error, true))?
+            }
+        };
+        done.map_err(Fault::Panicked)?
+            .map_err(|error| coded(Part::Result, error))
+    }
+}
+
+/// A call that is counted for as long as its function runs.
+type Counted = (Inside, Option<Running>);
+
+/// A function's result, encoded.
+type Coded = Result<Encoded, CodecError>;
+
+/// What there is of a call once its arguments are known.
+enum Begun {
+    /// That of an async function, at its end.
+    Ended(Result<Coded, RawPanic>),
+    /// Of a plain function, which runs on a thread that may block.
+    Plain(Box<dyn FnOnce() -> Coded + Send>, Counted),
+}
+
+/// All of a call that runs the user's code and does not block: their `Deserialize` does, too, and may panic or take long.
+async fn begin(
+    loaded: Arc<Loaded>,
+    function: &'static Function,
+    head: Parts,
     args: Bytes,
     limit: usize,
-    inside: Inside,
-) -> Result<Encoded, Fault> {
-    let key = key_of(&head.headers).unwrap_or_default();
-    let unknown = || Fault::UnknownFunction {
-        nearest: loaded.nearest(key),
-    };
-    let function = loaded.function(key).ok_or_else(unknown)?;
-    let types = loaded.types(key).ok_or_else(unknown)?;
-    agree(loaded, function, &types, head)?;
-    let running = (inside, loaded.run(function.key));
+    running: Counted,
+) -> Result<Begun, Fault> {
+    let types = catch(|| loaded.types(function.key)).map_err(Fault::Panicked)?;
+    let types = types.ok_or_else(|| unknown(&loaded, function.key))?;
+    agree(&loaded, function, &types, &head)?;
     let codec = Codec::of(&head.headers).map_err(|error| coded(Part::Arguments, error))?;
     let how = Invocation {
         types,
         codec,
         limit,
     };
-    // The user's own `Deserialize` runs here, and may panic.
     let started = match catch(|| (function.invoke)(&args, Place::Task, &how)) {
         Ok(Err(CodecError::Elsewhere)) => {
             let work = move || catch(|| (function.invoke)(&args, Place::Own, &how));
@@ -117,17 +160,29 @@ async fn invoke(
         started => started,
     };
     let started = started.map_err(Fault::Panicked)?;
-    let started = started.map_err(|error| coded(Part::Arguments, error))?;
-    let done = match started {
-        Started::Async(work) => catch_async(work).await,
-        // It runs to its end though nobody may wait for it any more, and is in the way of a migration until then.
-        Started::Plain(work) => match runtime::blocking(move || (catch(work), running).0).await {
-            Ok(done) => done,
-            Err(_) => return Err(Fault::Draining),
-        },
-    };
-    done.map_err(Fault::Panicked)?
-        .map_err(|error| coded(Part::Result, error))
+    match started.map_err(|error| coded(Part::Arguments, error))? {
+        Started::Async(work) => Ok(Begun::Ended(catch_async(work).await)),
+        Started::Plain(work) => Ok(Begun::Plain(work, running)),
+    }
+}
+
+fn unknown(loaded: &Loaded, key: &str) -> Fault {
+    Fault::UnknownFunction {
+        nearest: loaded.nearest(key),
+    }
+}
+
+/// The end of a task that did not come to its own. Only what was certainly not carried out may be said to be so: the
+/// caller makes that call again.
+fn unfinished(error: JoinError, plain: bool) -> Fault {
+    match error.try_into_panic() {
+        Ok(payload) => Fault::Panicked(RawPanic::from_payload(payload)),
+        // Its runtime has shut down, with the process. A plain function is not cancelled once it has begun.
+        Err(_) if plain => Fault::Draining,
+        Err(_) => Fault::Panicked(RawPanic::from_message(
+            "the worker ended while it ran".to_owned(),
+        )),
+    }
 }
 
 /// What this end could not decode or encode.

@@ -12,6 +12,7 @@ mod serve;
 mod states;
 #[cfg(test)]
 mod tests;
+mod user_code;
 
 use std::{
     io,
@@ -24,17 +25,24 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{net::UnixStream, runtime::Builder, time};
+use tokio::{
+    net::UnixStream,
+    runtime::{Builder, Runtime},
+    time,
+};
 
 use self::{
     gate::Gate,
     generation::Loaded,
     output::Output,
     states::{Progress, Registry},
+    user_code::UserCode,
 };
 use crate::{
-    call, runtime,
-    sys::stdio,
+    call,
+    quiet::Quiet,
+    runtime,
+    sys::{fd, stdio},
     wire::{
         PROTOCOL, VERSION, WorkerId,
         channel::{self, Receiver, Sender},
@@ -48,6 +56,11 @@ use crate::{
 const PLAIN_CALLS: usize = 16 << 10;
 /// At least this many threads carry async functions, so that a few that compute do not keep all others waiting.
 const ASYNC_THREADS: usize = 4;
+/// At least this many threads of those that carry connections may make the first poll of an async function …
+const SHARED_THREADS: usize = 2;
+/// … and this many more never run user code: one waits for the lock on standard output at times, which the user's code may
+/// hold for long.
+const OWN_THREADS: usize = 2;
 
 /// Everything the worker has.
 struct Worker {
@@ -60,6 +73,7 @@ struct Worker {
     /// The registry's own, to be read while that is locked.
     progress: Arc<Progress>,
     output: Output,
+    user: Arc<UserCode>,
     activity: Activity,
     draining: AtomicBool,
 }
@@ -149,17 +163,16 @@ fn run() -> io::Result<()> {
     for descriptor in [&channel, &stdout, &stderr] {
         stdio::set_close_on_exec(std::os::fd::AsFd::as_fd(descriptor))?;
     }
+    fd::raise_limit();
     stdio::buffer_lines();
     call::install_hook();
     runtime::start_pool(PLAIN_CALLS)?;
-    let threads = std::thread::available_parallelism()
-        .map_or(ASYNC_THREADS, |cores| cores.get().max(ASYNC_THREADS));
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(threads)
-        .thread_name("kt-async")
-        .enable_all()
-        .build()?;
-    let done = runtime.block_on(async {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let shared = cores.max(SHARED_THREADS);
+    let runtime = threads("kt-io", shared + OWN_THREADS)?;
+    let users = threads("kt-async", cores.max(ASYNC_THREADS))?;
+    let user = UserCode::new(users.handle().clone(), shared);
+    let done = runtime.block_on(Quiet::new(async {
         let channel = std::os::unix::net::UnixStream::from(channel);
         channel.set_nonblocking(true)?;
         let channel = UnixStream::from_std(channel)?;
@@ -182,15 +195,38 @@ fn run() -> io::Result<()> {
             progress: registry.progress.clone(),
             registry: Mutex::new(registry),
             output,
+            user,
             activity: Activity::new(),
             draining: AtomicBool::new(false),
         });
         WORKER.get_or_init(|| worker.clone());
         worker.obey(sender, receiver).await
-    });
+    }));
     // Calls that a drain did not wait out: their threads must not hold the process.
     runtime.shutdown_background();
+    users.shutdown_background();
     done
+}
+
+/// A runtime of so many threads, on each of which the user's code may run.
+fn threads(name: &str, threads: usize) -> io::Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_name(name)
+        .thread_stack_size(runtime::stack_size())
+        .enable_all()
+        .build()
+}
+
+/// Why a driver is not let in. The calls of the others go on.
+fn no_connection(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(libc::EMFILE | libc::ENFILE) => format!(
+            "the worker has no file descriptor left ({error}): what its functions hold open counts; `cargo kt down` ends it, and \
+             `ulimit -n` at its start is the limit"
+        ),
+        _ => format!("the worker cannot take another connection: {error}"),
+    }
 }
 
 /// Kept for as long as the process: dropped state would run destructors of the user's while its threads still work.
@@ -232,6 +268,7 @@ impl Worker {
                     let (worker, answers) = (self.clone(), answers.clone());
                     // Initialisers of the user's libraries run in it, and they may take their time.
                     tokio::task::spawn_blocking(move || {
+                        let _entered = worker.user.runtime().enter();
                         let load =
                             || worker.load(generation, &manifest, &options, restore.as_deref());
                         let loaded = call::catch(load).unwrap_or_else(|panic| {
@@ -245,6 +282,7 @@ impl Worker {
                 Some(ToWorker::State(order)) => {
                     let (worker, answers) = (self.clone(), answers.clone());
                     tokio::task::spawn_blocking(move || {
+                        let _entered = worker.user.runtime().enter();
                         let answer = call::catch(|| worker.answer(order));
                         let answer = answer.unwrap_or_else(|panic| {
                             Err(StateRefused::Lost {
@@ -259,12 +297,15 @@ impl Worker {
                         .send(&self.activity.status(self.progress.now()), None)
                         .await?
                 }
-                Some(ToWorker::Connection) => match receiver.descriptor() {
-                    Some(descriptor) => self.clone().accept(descriptor)?,
-                    None => {
-                        return Err(io::Error::other("a connection came without its descriptor"));
-                    }
-                },
+                Some(ToWorker::Connection) => {
+                    let taken = match receiver.descriptor() {
+                        Some(descriptor) => self.clone().accept(descriptor),
+                        // The kernel drops what it has no number for.
+                        None => Err(io::Error::from_raw_os_error(libc::EMFILE)),
+                    };
+                    let answer = taken.map_err(|error| no_connection(&error));
+                    sender.send(&FromWorker::Connected(answer), None).await?;
+                }
                 Some(ToWorker::Drain { grace_ms }) => {
                     return self.drain(Duration::from_millis(grace_ms)).await;
                 }

@@ -52,10 +52,11 @@ struct Sink {
     waiting: Arc<AtomicUsize>,
 }
 
-/// One driver's end.
+/// One driver's end. Its drop takes the other end off the list: a worker that prints nothing would keep each for ever.
 pub(super) struct Listener {
     pieces: UnboundedReceiver<Piece>,
     waiting: Arc<AtomicUsize>,
+    shared: Arc<Mutex<Shared>>,
 }
 
 impl Output {
@@ -124,7 +125,12 @@ impl Output {
             pieces: sender,
             waiting: waiting.clone(),
         });
-        (shared.position, Listener { pieces, waiting })
+        let listener = Listener {
+            pieces,
+            waiting,
+            shared: Arc::clone(&self.shared),
+        };
+        (shared.position, listener)
     }
 }
 
@@ -215,6 +221,15 @@ impl Listener {
     }
 }
 
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.pieces.close();
+        lock(&self.shared)
+            .listeners
+            .retain(|sink| !sink.pieces.is_closed());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::{io::pipe, sync::mpsc as std_mpsc};
@@ -232,6 +247,20 @@ mod tests {
             to_err.write_all(b"e").unwrap();
             assert_eq!(output.drain(), round * (full as u64 + 1));
         }
+    }
+
+    #[test]
+    fn a_listener_that_is_gone_is_forgotten_though_nothing_is_printed() {
+        let folder = tempfile::tempdir().unwrap();
+        let ((out, _to_out), (err, _to_err)) = (pipe().unwrap(), pipe().unwrap());
+        let output = Output::start(folder.path(), out.into(), err.into()).unwrap();
+        let kept = output.listen();
+        for _ in 0..100 {
+            output.listen();
+        }
+        assert_eq!(lock(&output.shared).listeners.len(), 1);
+        drop(kept);
+        assert_eq!(lock(&output.shared).listeners.len(), 0);
     }
 
     #[test]

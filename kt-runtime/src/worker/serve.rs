@@ -3,13 +3,17 @@
 use std::{io, os::fd::OwnedFd, sync::Arc};
 
 use http::{HeaderMap, Method, StatusCode};
-use tokio::net::UnixStream;
+use tokio::{net::UnixStream, time};
 
 use super::{Worker, outbox::Outbox};
-use crate::wire::{
-    data::{CALL, OUTPUT, Output, Stream},
-    frame, limits,
-    server::{self, Answer, Exchange},
+use crate::{
+    quiet::Quiet,
+    wire::{
+        data::{CALL, OUTPUT, Output, Stream},
+        frame, limits,
+        preamble::{self, Verdict},
+        server::{self, Answer, Exchange},
+    },
 };
 
 impl Worker {
@@ -17,13 +21,17 @@ impl Worker {
     pub(super) fn accept(self: Arc<Self>, descriptor: OwnedFd) -> io::Result<()> {
         let stream = std::os::unix::net::UnixStream::from(descriptor);
         stream.set_nonblocking(true)?;
-        let stream = UnixStream::from_std(stream)?;
-        tokio::spawn(async move {
+        let mut stream = UnixStream::from_std(stream)?;
+        tokio::spawn(Quiet::new(async move {
+            let welcome = preamble::answer(&mut stream, &Verdict::Welcome);
+            if !matches!(time::timeout(limits::HANDSHAKE, welcome).await, Ok(Ok(()))) {
+                return;
+            }
             // A connection that breaks has been reported to its calls already.
             let (outbox, deliveries) = Outbox::new(self.clone());
             let handle = |exchange| self.clone().handle(exchange, outbox.clone());
-            let _ = server::serve_until(stream, deliveries.run(), handle).await;
-        });
+            let _ = server::serve_calls(stream, deliveries.run(), handle).await;
+        }));
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use tokio::{
     sync::{Barrier, Notify},
 };
 
-use super::{Activity, Worker, generation::Loaded, output::Output};
+use super::{Activity, Worker, generation::Loaded, output::Output, user_code::UserCode};
 use crate::{
     Error,
     driver::Driver,
@@ -24,7 +24,7 @@ use crate::{
         Generation, PROTOCOL, WorkerId,
         codec::{self, Codec, CodecError, Decoder, Encoder},
         driver::{DriverConfig, Endpoint},
-        preamble::{self, Purpose, Verdict},
+        preamble::{self, Purpose},
         worker::WorkerConfig,
     },
 };
@@ -139,6 +139,7 @@ fn pair(functions: &[&'static Function]) -> Pair {
         registry: Mutex::default(),
         progress: Arc::default(),
         output: Output::start(&folder.0, stdout.into(), stderr.into()).unwrap(),
+        user: UserCode::new(tokio::runtime::Handle::current(), 2),
         activity: Activity::new(),
         draining: AtomicBool::new(false),
     });
@@ -150,9 +151,6 @@ fn pair(functions: &[&'static Function]) -> Pair {
             let (mut stream, _) = listener.accept().await.unwrap();
             let hello = preamble::receive(&mut stream).await.unwrap();
             assert_eq!(hello.purpose, Purpose::Data);
-            preamble::answer(&mut stream, &Verdict::Welcome)
-                .await
-                .unwrap();
             serving
                 .clone()
                 .accept(stream.into_std().unwrap().into())

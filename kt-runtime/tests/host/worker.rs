@@ -13,6 +13,7 @@ use std::{
 use kt::wire::{
     PROTOCOL, VERSION, channel,
     control::{LoadedObject, StateOutcome, SwapRefused},
+    preamble::{self, Verdict},
     state::{Moved, StateAnswer, StateRequest},
     worker::{FD, FromWorker, Loaded, StateOrder, ToWorker, WorkerConfig},
 };
@@ -86,7 +87,7 @@ async fn run() {
                 let stream = std::os::unix::net::UnixStream::from(receiver.descriptor().unwrap());
                 let stream = UnixStream::from_std(stream).unwrap();
                 tokio::spawn(converse(stream, Arc::clone(&state)));
-                continue;
+                FromWorker::Connected(Ok(()))
             }
             // It has no states.
             ToWorker::State(StateOrder::Asked(StateRequest::List)) => {
@@ -146,6 +147,10 @@ async fn drain(state: Arc<State>) {
 }
 
 async fn converse(stream: UnixStream, state: Arc<State>) {
+    let mut stream = stream;
+    preamble::answer(&mut stream, &Verdict::Welcome)
+        .await
+        .unwrap();
     let mut lines = BufReader::new(stream).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         let (command, argument) = line.split_once(' ').unwrap_or((&line, ""));

@@ -119,6 +119,8 @@ pub(super) async fn watch(
     };
     let last_words = last_words.unwrap_or_else(|error| format!("(its output is lost: {error})"));
     worker.end.send_replace(Some(End { death, last_words }));
+    // Its callers ask how it ended as soon as they see that it did: that is known by now.
+    worker.connections.end();
     // Those who wait for an answer learn that none comes.
     *worker.waiting() = Waiting::default();
 }

@@ -1,6 +1,7 @@
 //! One worker as the host sees it: questions go to it, answers come back in their order, and its end is known at once.
 
 mod channel;
+mod connections;
 mod end;
 mod requests;
 mod start;
@@ -21,7 +22,7 @@ use tokio::{
 };
 
 pub use self::start::Plan;
-use self::{channel::Outgoing, end::End, requests::Waiting};
+use self::{channel::Outgoing, connections::Connections, end::End, requests::Waiting};
 use super::{process::Process, store::View};
 use crate::{
     sys::fd,
@@ -38,6 +39,7 @@ pub struct Worker {
     channel: Arc<UnixStream>,
     messages: mpsc::Sender<Outgoing>,
     waiting: Mutex<Waiting>,
+    connections: Connections,
     /// The generation it serves, or the first that it is to serve.
     serving: AtomicU64,
     /// Its end is the host's doing.

@@ -107,14 +107,6 @@ impl Worker {
         timeout(limits::STATUS, answer).await.ok()?.ok()
     }
 
-    /// Hands a driver's connection over.
-    ///
-    /// # Errors
-    /// If the worker does not take messages.
-    pub fn connect(&self, connection: OwnedFd) -> io::Result<()> {
-        self.post(ToWorker::Connection, Some(connection))
-    }
-
     pub(super) fn post(&self, message: ToWorker, descriptor: Option<OwnedFd>) -> io::Result<()> {
         self.messages
             .try_send((message, descriptor))
@@ -134,6 +126,10 @@ impl Worker {
     }
 
     pub(super) fn answer(&self, message: FromWorker) {
+        let message = match message {
+            FromWorker::Connected(answer) => return self.connected(answer),
+            message => message,
+        };
         let mut waiting = self.waiting();
         // Who has stopped waiting does not want the answer.
         match message {
@@ -150,6 +146,7 @@ impl Worker {
                     let _ = load.send(result);
                 }
             }
+            FromWorker::Connected(_) => {}
             FromWorker::State(reply) => {
                 if let Some(asker) = waiting.states.pop_front() {
                     let _ = asker.send(reply);

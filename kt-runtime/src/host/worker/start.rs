@@ -18,7 +18,9 @@ use super::{
         process::{self, Process, Start},
         store::View,
     },
-    Worker, channel, end,
+    Worker, channel,
+    connections::Connections,
+    end,
     requests::Waiting,
 };
 use crate::wire::{
@@ -69,6 +71,7 @@ impl Worker {
             channel: Arc::clone(&stream),
             messages,
             waiting: Mutex::new(Waiting::for_start(started)),
+            connections: Connections::default(),
             serving: AtomicU64::new(plan.first.0),
             stopped: AtomicBool::new(false),
             end: watch::Sender::new(None),

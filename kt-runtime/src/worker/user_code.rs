@@ -1,0 +1,152 @@
+//! Where the user's async code runs: on threads that are not the ones which carry connections, however long it computes.
+//!
+//! To hand each call over to another thread would cost more than all the rest that is done for it. So the first poll, in which
+//! most short functions end, happens on the connections' threads after all, as long as that leaves threads which run no user
+//! code. Where it does not, a thread of the pool makes it, so that functions which compute do not keep others from beginning.
+//! What is not ready then goes on in the user's own runtime.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Waker},
+};
+
+use tokio::{runtime::Handle, task::JoinError};
+
+use crate::{
+    quiet,
+    runtime::{self, Task},
+};
+
+/// The user's runtime, and how many threads of the other one its code may take at this moment.
+pub(super) struct UserCode {
+    runtime: Handle,
+    room: AtomicUsize,
+}
+
+impl UserCode {
+    /// `room`: how many threads of the connections' runtime may run user code at once.
+    pub(super) fn new(runtime: Handle, room: usize) -> Arc<Self> {
+        Arc::new(Self {
+            runtime,
+            room: AtomicUsize::new(room),
+        })
+    }
+
+    /// What the user's code finds as `Handle::current()`.
+    pub(super) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    /// Runs a future of the user's. Dropping the result drops that future, on the user's runtime.
+    pub(super) fn run<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Run<T> {
+        Run {
+            user: Arc::clone(self),
+            stage: Stage::New(Box::pin(work)),
+        }
+    }
+
+    /// Makes the first poll, on this thread if there is room.
+    fn begin<T: Send + 'static>(self: &Arc<Self>, work: Work<T>) -> Stage<T> {
+        if let Some(_room) = self.enter() {
+            let _entered = self.runtime.enter();
+            return poll_first(&self.runtime, work);
+        }
+        let runtime = self.runtime.clone();
+        Stage::InPool(runtime::blocking_in(&self.runtime, move || {
+            poll_first(&runtime, work)
+        }))
+    }
+
+    /// Room on this thread, if there is some.
+    fn enter(self: &Arc<Self>) -> Option<Room> {
+        let less = |room: usize| room.checked_sub(1);
+        let taken = self
+            .room
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, less);
+        taken.ok().map(|_| Room(Arc::clone(self)))
+    }
+}
+
+struct Room(Arc<UserCode>);
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.0.room.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+/// A future of the user's under way.
+pub(super) struct Run<T: 'static> {
+    user: Arc<UserCode>,
+    stage: Stage<T>,
+}
+
+type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+enum Stage<T: 'static> {
+    New(Work<T>),
+    InPool(Task<Stage<T>>),
+    Spawned(Task<T>),
+    Ended(T),
+    Done,
+}
+
+/// Polls a future once, and gives it to the runtime if it is not ready.
+fn poll_first<T: Send + 'static>(runtime: &Handle, mut work: Work<T>) -> Stage<T> {
+    // Nobody is woken: the runtime polls it at once.
+    let mut context = Context::from_waker(Waker::noop());
+    match work.as_mut().poll(&mut context) {
+        Poll::Ready(value) => Stage::Ended(value),
+        Poll::Pending => Stage::Spawned(Task::of(runtime.spawn(work))),
+    }
+}
+
+// What it holds is boxed, or no future.
+impl<T> Unpin for Run<T> {}
+
+impl<T: Send + 'static> Future for Run<T> {
+    /// An error is a panic while the future was dropped, or the end of the process.
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let next = match std::mem::replace(&mut self.stage, Stage::Done) {
+                Stage::New(work) => quiet::aloud(|| self.user.begin(work)),
+                Stage::InPool(mut task) => match Pin::new(&mut task).poll(context) {
+                    Poll::Ready(Ok(stage)) => stage,
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Pending => {
+                        self.stage = Stage::InPool(task);
+                        return Poll::Pending;
+                    }
+                },
+                Stage::Spawned(mut task) => {
+                    let polled = Pin::new(&mut task).poll(context);
+                    if polled.is_pending() {
+                        self.stage = Stage::Spawned(task);
+                    }
+                    return polled;
+                }
+                Stage::Ended(value) => return Poll::Ready(Ok(value)),
+                Stage::Done => unreachable!("a future is not polled after its end"),
+            };
+            self.stage = next;
+        }
+    }
+}
+
+impl<T: 'static> Drop for Run<T> {
+    fn drop(&mut self) {
+        // Arguments have destructors of the user's too. What has begun is aborted with its task.
+        if let Stage::New(work) = std::mem::replace(&mut self.stage, Stage::Done) {
+            drop(self.user.runtime.spawn(async { drop(work) }));
+        }
+    }
+}

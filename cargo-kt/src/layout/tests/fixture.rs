@@ -129,6 +129,7 @@ impl Fixture {
         let request = LayoutRequest {
             compiled: &self.compiled,
             states: &states,
+            keeps: &[],
             base_id: "base",
             warm: &warm,
         };

@@ -261,6 +261,8 @@ fn a_type_that_went_away_and_comes_back_otherwise_is_not_read_as_what_it_was() {
         "src/types.rs",
         "\npub struct Gone {\n    pub x: String,\n}\n",
     );
+    // So that the crate's object is another.
+    project.edit("src/main.rs", "0.05", "0.06");
     let output = project.kt(["build", "--message-format", "json"]).success();
     assert_eq!(self::outcomes(&output)["ANY"], "Reset");
     assert!(

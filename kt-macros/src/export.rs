@@ -20,6 +20,8 @@ pub enum Kind {
     State,
     /// The initial value of a state.
     Init,
+    /// Exists for a state that has the argument `keep`.
+    Keep,
 }
 
 impl Kind {
@@ -28,6 +30,7 @@ impl Kind {
             Kind::Function => "kt:fn:",
             Kind::State => "kt:state:",
             Kind::Init => "kt:init:",
+            Kind::Keep => "kt:keep:",
         }
     }
 }

@@ -110,6 +110,13 @@ impl Fixture {
         packages: &["hardships", "below"],
         ..Self::ONE
     };
+    /// States with memory whose type only the code knows that put it there, in crates of others.
+    pub const ERASED: Self = Self {
+        name: "erased",
+        slot: "erased",
+        packages: &["erased"],
+        ..Self::ONE
+    };
     /// The demos in `examples/`, in a workspace of their own.
     pub const DEMOS: Self = Self {
         name: "examples",

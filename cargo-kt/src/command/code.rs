@@ -92,6 +92,11 @@ fn layouts(built: &Built, linked: &Linked) -> Result<Vec<StateLayout>, CommandEr
     if states.is_empty() {
         return Ok(Vec::new());
     }
+    let keeps: Vec<String> = linked
+        .crates
+        .iter()
+        .flat_map(|krate| krate.keeps.iter().cloned())
+        .collect();
     let base: String = linked
         .layers
         .iter()
@@ -101,6 +106,7 @@ fn layouts(built: &Built, linked: &Linked) -> Result<Vec<StateLayout>, CommandEr
     Ok(layout::fingerprints(LayoutRequest {
         compiled: &built.compiled,
         states: &states,
+        keeps: &keeps,
         base_id: &base,
         warm: &warm,
     })?)

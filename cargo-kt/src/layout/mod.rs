@@ -52,6 +52,8 @@ pub struct LayoutRequest<'a> {
     /// Keys of states by the index in [`Compiled::hot`] of the crate that has them: what follows `kt:state:` and
     /// `kt:init:` in their symbols.
     pub states: &'a [(usize, Vec<String>)],
+    /// Keys of those states for which the developer vouches that what has no visible type is of no type of the workspace.
+    pub keeps: &'a [String],
     /// Identity of the base, with all its layers.
     pub base_id: &'a str,
     /// The directory of all that kt writes for this workspace.
@@ -99,7 +101,7 @@ pub struct Context {
 pub struct Fingerprint(String);
 
 impl Fingerprint {
-    /// 64 hex digits of blake3.
+    /// 64 hex digits of blake3 for what can be seen. If something cannot, a `-` follows, and 32 digits for what it may be.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -130,7 +130,6 @@ impl<'a> Finder<'a> {
         for of in &self.description.types {
             if of.name.starts_with("dyn ") || of.name.starts_with("(dyn ") {
                 self.found.push(format!("`{}`", of.name));
-                self.by_type_id |= of.name.contains("core::any::Any");
             } else if of.name == "core::any::TypeId" {
                 self.found.push("a map by `TypeId`".to_owned());
                 self.by_type_id = true;
@@ -195,6 +194,9 @@ impl<'a> Finder<'a> {
     }
 
     fn look_at(&mut self, of: &Type, path: &str) {
+        // Deep in another crate's types it is a panic's payload, or there is a `TypeId` beside it.
+        let is_dyn = of.name.starts_with("dyn ") || of.name.starts_with("(dyn ");
+        self.by_type_id |= is_dyn && of.name.contains("core::any::Any");
         if self.is_erased(of, 0) {
             self.found.push(format!("`{}`{}", of.name, at(path)));
             self.by_pointer = true;

@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::definitions::{Crate, Definitions, Lineage, SourceFacts, settings};
-use super::opaque::{self, Crates};
+use super::opaque::{self, Crates, Opaque};
 use super::tokens::{self, Digest};
 use super::{
     Context, Description, DwarfError, Fingerprint, Layout, LayoutError, LayoutRequest, StateLayout,
@@ -44,6 +44,7 @@ pub struct Pending {
     known: HashMap<(usize, String), Described>,
     running: Option<Receiver<(usize, HashMap<String, Described>)>>,
     crates: Crates,
+    keeps: HashSet<String>,
     program: Program,
     /// Which rustc, for which target.
     toolchain: String,
@@ -94,6 +95,7 @@ impl Pending {
             known: HashMap::new(),
             running: None,
             crates: crates_of(compiled),
+            keeps: request.keeps.iter().cloned().collect(),
             program,
             toolchain: format!(
                 "{}\n{}",
@@ -198,7 +200,9 @@ impl Pending {
             let described = known
                 .remove(&(hot, key.clone()))
                 .unwrap_or_else(|| Err(Arc::new(UnknownLayout::Panicked)));
-            let layout = described.map(|description| self.fingerprint(description, &mut lineages));
+            let keeps = self.keeps.contains(&key);
+            let layout =
+                described.map(|description| self.fingerprint(description, keeps, &mut lineages));
             if let Ok(layout) = &layout {
                 self.remember(layout);
             }
@@ -220,35 +224,49 @@ impl Pending {
         }
     }
 
-    fn fingerprint(&self, description: Description, lineages: &mut Lineages<'_>) -> Layout {
+    fn fingerprint(
+        &self,
+        description: Description,
+        keeps: bool,
+        lineages: &mut Lineages<'_>,
+    ) -> Layout {
         let opaque = opaque::find(&description, &self.crates);
         let mut digest = Digest::new(FORMAT);
         digest.add(&self.toolchain);
         // The same value is always written as the same text: no maps, no floats.
         digest.add_bytes(&serde_json::to_vec(&description).unwrap_or_default());
+        let mut fingerprint = digest.finish();
         let mut context = Context::default();
-        if opaque.of_two_versions {
-            context.dependencies = Some(lineages.dependencies().to_owned());
+        if !keeps {
+            context = self.context(&opaque, lineages);
         }
-        if !opaque.what.is_empty() {
-            context.types = Some(lineages.types().to_owned());
+        if context != Context::default() {
+            let mut digest = Digest::new("context");
+            digest.add_bytes(&serde_json::to_vec(&context).unwrap_or_default());
+            fingerprint = format!("{fingerprint}-{}", &digest.finish()[..32]);
         }
-        if opaque.by_type_id {
-            let mut type_ids = Digest::new("type ids");
-            self.program.metadata.iter().for_each(|it| {
-                type_ids.add(it);
-            });
-            context.type_ids = Some(type_ids.finish());
-        }
-        if opaque.by_pointer {
-            context.native = Some(lineages.native().to_owned());
-        }
-        digest.add_bytes(&serde_json::to_vec(&context).unwrap_or_default());
         Layout {
-            fingerprint: Fingerprint(digest.finish()),
+            fingerprint: Fingerprint(fingerprint),
             description,
             opaque: opaque.what,
             context,
+        }
+    }
+
+    fn context(&self, opaque: &Opaque, lineages: &mut Lineages<'_>) -> Context {
+        Context {
+            dependencies: opaque
+                .of_two_versions
+                .then(|| lineages.dependencies().to_owned()),
+            types: (!opaque.what.is_empty()).then(|| lineages.types().to_owned()),
+            type_ids: opaque.by_type_id.then(|| {
+                let mut type_ids = Digest::new("type ids");
+                for metadata in &self.program.metadata {
+                    type_ids.add(metadata);
+                }
+                type_ids.finish()
+            }),
+            native: opaque.by_pointer.then(|| lineages.native().to_owned()),
         }
     }
 }

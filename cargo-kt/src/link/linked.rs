@@ -60,6 +60,9 @@ pub struct LinkedCrate {
     pub functions: Vec<String>,
     /// Keys of its states: what follows `kt:state:`, sorted.
     pub states: Vec<String>,
+    /// Those of them that have the argument `keep`, sorted.
+    #[serde(default)]
+    pub keeps: Vec<String>,
     /// Statics that can change and are no states, sorted.
     pub statics: Vec<PlainStatic>,
     /// Whether it exports `kt:main`.
@@ -189,6 +192,7 @@ mod tests {
             sources_hash: String::new(),
             functions: Vec::new(),
             states: Vec::new(),
+            keeps: Vec::new(),
             statics: Vec::new(),
             has_main: false,
             needed: Vec::new(),

@@ -43,6 +43,8 @@ pub(super) struct ObjectRecord {
     needed: Vec<String>,
     functions: Vec<String>,
     states: Vec<String>,
+    #[serde(default)]
+    keeps: Vec<String>,
     statics: Vec<PlainStatic>,
     has_main: bool,
     /// The linker and its arguments, so that the twin is the same link.
@@ -123,6 +125,7 @@ fn linked(linker: &Linker<'_>, object: &Planned<'_>, record: ObjectRecord) -> Li
         needed: record.needed,
         functions: record.functions,
         states: record.states,
+        keeps: record.keeps,
         statics: record.statics,
         has_main: record.has_main,
     }
@@ -277,6 +280,7 @@ fn examine(
             .needed,
         functions: strings("kt:fn:")?,
         states,
+        keeps: strings("kt:keep:")?,
         statics,
         has_main: strings("kt:main")?.iter().any(String::is_empty),
         linker: linker.lld.program().to_owned(),

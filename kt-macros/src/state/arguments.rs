@@ -3,13 +3,15 @@
 use syn::parse::{Parse, ParseStream};
 use syn::{Error, Ident, LitInt, Path, Result, Token};
 
-/// `#[kt::state(version = 2, migrate = path::to::fn)]`
+/// `#[kt::state(version = 2, migrate = path::to::fn, keep)]`
 #[derive(Default)]
 pub struct Arguments {
     /// The developer's count of what the value means: another one forces a migration of an unchanged type.
     pub version: Option<LitInt>,
     /// Makes the new value of the former one.
     pub migrate: Option<Path>,
+    /// The developer vouches that what has no visible type in the value is of no type of the workspace.
+    pub keep: bool,
 }
 
 impl Parse for Arguments {
@@ -30,10 +32,14 @@ impl Parse for Arguments {
                 if arguments.migrate.replace(input.parse()?).is_some() {
                     return Err(twice());
                 }
+            } else if name == "keep" {
+                if std::mem::replace(&mut arguments.keep, true) {
+                    return Err(twice());
+                }
             } else {
                 return Err(Error::new_spanned(
                     &name,
-                    "`#[kt::state]` takes `version = NUMBER` and `migrate = FUNCTION`",
+                    "`#[kt::state]` takes `version = NUMBER`, `migrate = FUNCTION` and `keep`",
                 ));
             }
             if !input.is_empty() {

@@ -39,6 +39,7 @@ pub fn state(state: &State, arguments: &Arguments) -> TokenStream {
     };
     let key = Key::new(name);
     let exported = key.export(Kind::State);
+    let marker = key.export(Kind::Keep);
     let key = key.text();
     let type_text = crate::tokens::text(ty.to_token_stream());
     let init_hash = crate::tokens::hash(init.clone());
@@ -51,6 +52,11 @@ pub fn state(state: &State, arguments: &Arguments) -> TokenStream {
             .migrate(|from| ::kt::__private::migrate::<_, _, #ty>(from, #migrate))
         }
     });
+    // `cargo kt` decides over the layout, and the worker tells of it: both are to know.
+    let keep = arguments.keep.then(|| quote! { .keep() });
+    let marker = arguments
+        .keep
+        .then(|| quote_spanned! {Span::mixed_site()=> #marker static __KT_KEEP: u8 = 0; });
     let used = arguments.migrate.as_ref().map(|migrate| {
         // Called from outside the program alone, and not by every build, so rustc would call it dead.
         quote_spanned! {Span::mixed_site()=> const _: () = { let _ = #migrate; }; }
@@ -59,6 +65,7 @@ pub fn state(state: &State, arguments: &Arguments) -> TokenStream {
     let descriptor = (export::build() == Build::Program).then(|| quote_spanned! {Span::mixed_site()=>
         const _: () = {
             #main_inside
+            #marker
             #exported
             static __KT_STATE: ::kt::__private::StateDescriptor = ::kt::__private::StateDescriptor::new(
                 #key, &#name, &__KT_INIT.value, #type_text, #init_hash, ::core::file!(), ::core::line!(),
@@ -67,7 +74,7 @@ pub fn state(state: &State, arguments: &Arguments) -> TokenStream {
                     use ::kt::__private::{AsAnything as _, AsCell as _, AsShown as _, AsShownCell as _, AsValue as _};
                     (&&&&&::kt::__private::Probe::<#ty>::new()).abilities()
                 },
-            )#version #migrate;
+            )#version #migrate #keep;
         };
     });
     let handle = handle(state, descriptor);

@@ -33,6 +33,8 @@ pub struct StateDescriptor {
     pub(crate) version: u64,
     /// The developer's own way from the former value.
     pub(crate) migrate: Option<Migrate>,
+    /// The developer vouches that what has no visible type in the value is of no type of the workspace.
+    pub(crate) keep: bool,
 }
 
 /// Makes a value of what a former generation encoded.
@@ -70,6 +72,7 @@ impl StateDescriptor {
             abilities,
             version: 0,
             migrate: None,
+            keep: false,
         }
     }
 
@@ -82,6 +85,12 @@ impl StateDescriptor {
     #[must_use]
     pub const fn migrate(mut self, migrate: Migrate) -> Self {
         self.migrate = Some(migrate);
+        self
+    }
+
+    #[must_use]
+    pub const fn keep(mut self) -> Self {
+        self.keep = true;
         self
     }
 }

@@ -90,6 +90,7 @@ pub struct StateEntry {
     /// `package/bin:module::NAME`.
     pub key: String,
     /// Names the layout of the state's type and of all that it reaches. `None`: it could not be determined, which equals nothing.
+    /// Where something in it has no visible type, a `-` follows, and what names the types that it may have.
     pub layout: Option<String>,
 }
 

@@ -83,6 +83,8 @@ pub struct StateInfo {
     pub declared: bool,
     /// It can be migrated, shown as JSON, set, saved.
     pub serde: bool,
+    /// It has the argument `keep`: what has no visible type in it is not compared.
+    pub keep: bool,
 }
 
 /// A value in the best form that its type allows.

@@ -57,7 +57,10 @@ fn rows(states: &[StateInfo]) -> String {
             shortened(&state.type_tokens),
             size(state),
             state.generation.to_string(),
-            outcome(state),
+            match state.keep {
+                true => format!("{}; `keep` vouches", outcome(state)),
+                false => outcome(state),
+            },
         ]
     }));
     table(&rows)
@@ -132,9 +135,11 @@ mod tests {
             outcome,
             declared,
             serde: encoded.is_some(),
+            keep: key.ends_with("POOL"),
         };
         let states = [
             state("app:app::INDEX", Some(12_000_000), Outcome::Created, true),
+            state("app:app::POOL", None, Outcome::Created, true),
             state("app:app::OLD", None, Outcome::Removed { size: 32 }, false),
         ];
         assert_eq!(
@@ -142,6 +147,7 @@ mod tests {
             "\
 NAME        TYPE          SIZE            GENERATION  LAST SWAP
 app::INDEX  Mutex<Index>  32 B, ~12.0 MB  2           created
+app::POOL   Mutex<Index>  32 B            2           created; `keep` vouches
 app::OLD    Mutex<Index>  32 B            2           set aside
 "
         );

@@ -240,6 +240,7 @@ fn short(tokens: &str) -> String {
         .replace(" >", ">")
         .replace(" :: ", "::")
         .replace(" , ", ", ")
+        .replace(" ;", ";")
         .replace("& ", "&");
     match text.char_indices().nth(60) {
         Some((end, _)) => format!("{}…", &text[..end]),

@@ -130,6 +130,7 @@ impl Fixture {
         let request = LayoutRequest {
             compiled: &self.compiled,
             states: &states,
+            keeps: &[],
             base_id: "base",
             warm: &warm,
         };

@@ -119,7 +119,10 @@ impl Held {
         }
         let same_size = (old.size, old.align) == (new.size, new.align);
         let (known, equal) = match (self.layout.as_deref(), layout) {
-            (Some(old), Some(new)) => (true, old == new),
+            (Some(old), Some(layout)) => (
+                true,
+                old == layout || new.keep && visible(old) == visible(layout),
+            ),
             _ => (false, false),
         };
         let name = new.type_tokens.to_owned();
@@ -147,4 +150,13 @@ impl Held {
             Some(Changed::Unknown { name })
         }
     }
+}
+
+/// What of a layout is compared also where the developer vouches for the rest: see [`StateEntry`].
+///
+/// [`StateEntry`]: crate::wire::manifest::StateEntry
+fn visible(layout: &str) -> &str {
+    layout
+        .split_once('-')
+        .map_or(layout, |(visible, _)| visible)
 }

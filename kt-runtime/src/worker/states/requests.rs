@@ -201,6 +201,7 @@ impl Held {
         StateInfo {
             key: self.descriptor.key.to_owned(),
             type_tokens: self.descriptor.type_tokens.to_owned(),
+            keep: self.descriptor.keep,
             file: self.descriptor.file.to_owned(),
             line: self.descriptor.line,
             size: self.descriptor.size as u64,

@@ -8,7 +8,7 @@ use std::sync::{LazyLock, Mutex, OnceLock, RwLock};
 static CACHE: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 #[kt::state]
 pub(crate) static COUNT: AtomicU64 = AtomicU64::new(7);
-#[kt::state]
+#[kt::state(keep)]
 static MODEL: OnceLock<Vec<f32>> = OnceLock::new();
 #[kt::state]
 static LAZY: LazyLock<RwLock<Vec<&str>>> = LazyLock::new(|| RwLock::new(vec!["lazy"]));

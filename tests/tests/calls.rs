@@ -217,7 +217,10 @@ fn a_deep_argument_or_result_ends_neither_process() {
     let answer = driver.ask("deep 12000");
     let reason = "it is nested more than 10000 levels deep";
     assert_eq!(answer.matches(reason).count(), 3, "{answer}");
-    assert!(answer.contains("this program cannot encode them"), "{answer}");
+    assert!(
+        answer.contains("this program cannot encode them"),
+        "{answer}"
+    );
     assert!(answer.contains("the worker cannot encode it"), "{answer}");
     assert_eq!(self::worker(&mut driver), worker, "the worker lives on");
     driver.finish().success();

@@ -122,7 +122,14 @@ fn is_of_kt(function: &str) -> bool {
     };
     let of = implementation.trim_start_matches('&');
     let of = of.strip_prefix("mut ").unwrap_or(of);
-    let known = ["kt::", "serde::", "serde_core::", "core::", "std::", "alloc::"];
+    let known = [
+        "kt::",
+        "serde::",
+        "serde_core::",
+        "core::",
+        "std::",
+        "alloc::",
+    ];
     let (_, of_trait) = of.split_once(" as ").unwrap_or((of, "kt::"));
     of.starts_with("kt::") && known.iter().any(|path| of_trait.starts_with(path))
 }
@@ -136,14 +143,24 @@ mod tests {
         for (function, user) in [
             ("kt::wire::codec::Encoder::put", false),
             ("kt::wire::codec::Encoder::put::<app::Job>", false),
-            ("<&mut kt::wire::codec::compact::write::Writer as serde_core::ser::Serializer>::serialize_some", false),
+            (
+                "<&mut kt::wire::codec::compact::write::Writer as serde_core::ser::Serializer>::serialize_some",
+                false,
+            ),
             ("<kt::call::Bound<R> as kt::call::Pending>::encode", false),
-            ("<app::Job as serde_core::ser::Serialize>::serialize::<&mut kt::wire::codec::compact::write::Writer>", true),
+            (
+                "<app::Job as serde_core::ser::Serialize>::serialize::<&mut kt::wire::codec::compact::write::Writer>",
+                true,
+            ),
             ("<kt::state::State<app::Cache> as app::Size>::size", true),
             ("app::kt::work", true),
         ] {
             let file = Some("/home/user/kt/kt-runtime/src/lib.rs".into());
-            assert_eq!(symbol(function, file, Some(1), true).user, user, "{function}");
+            assert_eq!(
+                symbol(function, file, Some(1), true).user,
+                user,
+                "{function}"
+            );
         }
     }
 

@@ -51,7 +51,9 @@ impl From<&Error> for Parts {
     fn from(error: &Error) -> Self {
         let named = |variant, function: &String| Self::new(variant).text(function.clone());
         match error {
-            Error::UnknownFunction { function, nearest } => named(0, function).text(nearest.clone()),
+            Error::UnknownFunction { function, nearest } => {
+                named(0, function).text(nearest.clone())
+            }
             Error::ShapeMismatch {
                 function,
                 here,

@@ -1,5 +1,7 @@
 //! What a call can come back with instead of a result.
 
+mod transfer;
+
 use std::{fmt, time::Duration};
 
 use crate::generation::Generation;
@@ -12,6 +14,7 @@ use crate::wire::{
 /// Why a call has no result.
 ///
 /// `Debug` prints what `Display` does and a panic's frames below, since that is what `fn main() -> Result<(), kt::Error>` shows.
+/// It has serde, so that a remote function that calls others may return it.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Error {

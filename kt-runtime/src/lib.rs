@@ -39,6 +39,9 @@ mod wire;
 #[cfg(any(kt, feature = "host"))]
 mod worker;
 
+#[cfg(all(feature = "host", any(test, fuzzing)))]
+#[doc(hidden)]
+pub mod fuzz;
 #[cfg(feature = "host")]
 pub mod host;
 

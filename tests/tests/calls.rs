@@ -180,3 +180,84 @@ fn a_call_under_plain_cargo_run_is_made_in_place() {
     assert_eq!(words[1], words[3], "driver and worker are one process");
     assert!(project.services().is_empty(), "no service was started");
 }
+
+#[test]
+fn a_value_arrives_as_it_was_sent_whatever_serde_attributes_it_has() {
+    let project = Project::of(Fixture::CALLS);
+    let mut driver = driver(&project);
+    let worker = worker(&mut driver);
+    assert_eq!(driver.ask("values"), "as they were sent");
+    let login = driver.ask("login");
+    assert!(
+        login.starts_with(
+            "Codec: the arguments of `calls::values::count` cannot be sent: the worker cannot decode them: `[0]` of \
+             argument 1 (`"
+        ) && login.ends_with("::Login>`): missing field `password`"),
+        "{login}"
+    );
+    assert_eq!(self::worker(&mut driver), worker, "the worker lives on");
+    assert_eq!(driver.ask("forward 2"), "2");
+    let inner = driver.ask("forward 0");
+    assert!(
+        inner.starts_with("inner `calls::remote::fall` panicked at src/remote.rs:"),
+        "{inner}"
+    );
+    driver.finish();
+}
+
+#[test]
+fn a_deep_argument_or_result_ends_neither_process() {
+    let project = Project::of(Fixture::CALLS);
+    let mut driver = driver(&project);
+    let worker = worker(&mut driver);
+    for depth in [2000, 4900] {
+        let answer = driver.ask(&format!("deep {depth}"));
+        assert_eq!(answer, format!("{depth}, {depth}, {depth}"));
+    }
+    let answer = driver.ask("deep 12000");
+    let reason = "it is nested more than 10000 levels deep";
+    assert_eq!(answer.matches(reason).count(), 3, "{answer}");
+    assert!(
+        answer.contains("this program cannot encode them"),
+        "{answer}"
+    );
+    assert!(answer.contains("the worker cannot encode it"), "{answer}");
+    assert_eq!(self::worker(&mut driver), worker, "the worker lives on");
+    driver.finish().success();
+}
+
+#[test]
+fn a_timeout_bounds_the_encoding_of_a_large_argument() {
+    let project = Project::of(Fixture::CALLS);
+    let answer = project.run_with("large 20");
+    let answer = answer.answer("large 20: ");
+    let numbers = answer
+        .strip_prefix("`calls::values::sum` did not answer within 20ms after ")
+        .unwrap_or_else(|| panic!("{answer}"));
+    let numbers: Vec<u64> = numbers
+        .split(", ")
+        .map(|number| number.trim_end_matches(" ms").parse().expect("a number"))
+        .collect();
+    // To encode it takes far longer in a build without optimisation.
+    assert!(numbers.iter().all(|ms| *ms < 300), "{answer}");
+}
+
+#[test]
+fn the_frames_of_a_panic_in_serialize_are_the_users() {
+    let project = Project::of(Fixture::CALLS);
+    let output = project.run_with("refuse");
+    assert_eq!(output.answer("panic message: "), "no bytes for this");
+    let frames: Vec<&str> = output
+        .stdout
+        .lines()
+        .filter_map(|line| line.strip_prefix("panic frame: "))
+        .collect();
+    assert!(frames[0].contains("Refused"), "{frames:#?}");
+    for frame in &frames {
+        let function = frame.split(" at ").next().unwrap_or(frame);
+        assert!(
+            !function.starts_with("kt::") && !function.contains("codec::Encoder"),
+            "{frames:#?}"
+        );
+    }
+}

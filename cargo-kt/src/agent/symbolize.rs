@@ -102,6 +102,7 @@ fn symbol(name: &str, file: Option<String>, line: Option<u32>, in_user_object: b
     let generated = ["kt::function::", "::__private::", "::__kt_"]
         .iter()
         .any(|ours| function.contains(ours));
+    let generated = generated || is_of_kt(&function);
     let registry = file
         .as_deref()
         .is_some_and(|file| file.contains("/registry/src/") || file.contains("/git/checkouts/"));
@@ -113,9 +114,55 @@ fn symbol(name: &str, file: Option<String>, line: Option<u32>, in_user_object: b
     }
 }
 
+/// Whether a function is kt's own: generic code of it, such as its encoder, is compiled into the crate that uses it. An `impl` for
+/// a type of kt's is the user's if the trait is.
+fn is_of_kt(function: &str) -> bool {
+    let Some(implementation) = function.strip_prefix('<') else {
+        return function.starts_with("kt::");
+    };
+    let of = implementation.trim_start_matches('&');
+    let of = of.strip_prefix("mut ").unwrap_or(of);
+    let known = [
+        "kt::",
+        "serde::",
+        "serde_core::",
+        "core::",
+        "std::",
+        "alloc::",
+    ];
+    let (_, of_trait) = of.split_once(" as ").unwrap_or((of, "kt::"));
+    of.starts_with("kt::") && known.iter().any(|path| of_trait.starts_with(path))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn generic_code_of_kt_is_not_the_users() {
+        for (function, user) in [
+            ("kt::wire::codec::Encoder::put", false),
+            ("kt::wire::codec::Encoder::put::<app::Job>", false),
+            (
+                "<&mut kt::wire::codec::compact::write::Writer as serde_core::ser::Serializer>::serialize_some",
+                false,
+            ),
+            ("<kt::call::Bound<R> as kt::call::Pending>::encode", false),
+            (
+                "<app::Job as serde_core::ser::Serialize>::serialize::<&mut kt::wire::codec::compact::write::Writer>",
+                true,
+            ),
+            ("<kt::state::State<app::Cache> as app::Size>::size", true),
+            ("app::kt::work", true),
+        ] {
+            let file = Some("/home/user/kt/kt-runtime/src/lib.rs".into());
+            assert_eq!(
+                symbol(function, file, Some(1), true).user,
+                user,
+                "{function}"
+            );
+        }
+    }
 
     #[test]
     fn generic_code_of_std_is_not_the_users() {

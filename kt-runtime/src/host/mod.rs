@@ -18,6 +18,10 @@ mod process;
 mod ready;
 mod saved;
 mod store;
+#[cfg(any(test, fuzzing))]
+pub(crate) use store::fuzz_object;
+#[cfg(test)]
+pub(crate) use store::fuzz_seeds;
 mod supervise;
 mod tunnel;
 mod worker;

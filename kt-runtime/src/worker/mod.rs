@@ -145,6 +145,11 @@ impl Drop for InFlight {
     }
 }
 
+#[cfg(all(feature = "host", any(test, fuzzing)))]
+pub(crate) use states::fuzz_saved;
+#[cfg(all(test, feature = "host"))]
+pub(crate) use states::fuzz_seeds;
+
 /// The launcher's `main` in a process that the host started.
 pub(crate) fn main() -> ExitCode {
     match run() {

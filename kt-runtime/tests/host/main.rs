@@ -3,6 +3,7 @@
 mod build;
 mod connections;
 mod deaths;
+mod hostile;
 mod lifetime;
 mod service;
 mod states;

@@ -200,3 +200,45 @@ pub(super) fn patch(
 fn undecodable(error: std::io::Error) -> StoreError {
     StoreError::Undecodable(error.to_string().to_ascii_lowercase())
 }
+
+/// What an upload of up to a megabyte does with its bytes: as a stream, then as a patch of a small object.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz(data: &[u8]) {
+    const LENGTH: u64 = 1 << 20;
+    let path =
+        |name: &str| std::env::temp_dir().join(format!("kt-fuzz-{}-{name}", std::process::id()));
+    if let Ok(mut stream) = Sink::create(path("stream"), LENGTH).and_then(Stream::new) {
+        let written = data.chunks(1000).try_for_each(|piece| stream.write(piece));
+        let _ = written.and_then(|()| stream.finish());
+    }
+    let files = [(path("reference"), &REFERENCE[..]), (path("encoded"), data)];
+    let opened = files.map(|(path, bytes)| {
+        let file = open(&path, true).and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.rewind().map(|()| file)
+        });
+        let _ = fs::remove_file(&path);
+        file
+    });
+    if let [Ok(reference), Ok(mut encoded)] = opened
+        && let Ok(mut sink) = Sink::create(path("object"), LENGTH)
+    {
+        let _ = patch(&reference, &mut encoded, &path("object"), &mut sink);
+    }
+}
+
+#[cfg(any(test, fuzzing))]
+const REFERENCE: [u8; 2000] = *include_bytes!("decode.rs").first_chunk().unwrap();
+
+#[cfg(test)]
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
+    let object = [&REFERENCE[300..], b"more", &REFERENCE[..200]].concat();
+    let whole = zstd::bulk::compress(&object, 3).unwrap();
+    let mut patch = Vec::with_capacity(4000);
+    let mut context = zstd_safe::CCtx::create();
+    context
+        .ref_prefix(&REFERENCE)
+        .and_then(|_| context.compress2(&mut patch, &object))
+        .unwrap();
+    vec![whole, patch]
+}

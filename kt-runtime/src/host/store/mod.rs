@@ -22,11 +22,16 @@ use std::{
 use tokio::time::Instant;
 
 pub use self::{error::StoreError, view::View};
+
 use self::{error::failed, partial::Busy};
 use crate::wire::{
     ObjectId,
     upload::{Missing, Wanted},
 };
+#[cfg(any(test, fuzzing))]
+pub(crate) use decode::fuzz as fuzz_object;
+#[cfg(test)]
+pub(crate) use decode::seeds as fuzz_seeds;
 
 /// The store of one service.
 #[derive(Debug)]

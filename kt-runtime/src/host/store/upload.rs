@@ -37,7 +37,8 @@ impl Store {
             return Err(StoreError::TooLarge { limit });
         }
         self.wanted().insert(id, Instant::now());
-        let announced = head.length.unwrap_or(limits::OBJECT);
+        // Also of one that does not say its length: a patch is decoded in memory.
+        let announced = head.length.unwrap_or(limit);
         let decoding = match &head.encoding {
             Encoding::Identity => Decoding::None(Box::default()),
             Encoding::Zstd { .. } => {

@@ -294,6 +294,9 @@ impl<'a> Decoder<'a> {
     }
 }
 
+/// Bytes of a place in a value that a person still reads.
+const PATH: usize = 200;
+
 #[derive(Clone, Copy, PartialEq)]
 enum Work {
     Encode,
@@ -315,9 +318,11 @@ fn located(part: Part, count: usize, name: &str, work: Work, error: &FormatError
         return cause;
     }
     let (value, path) = (value(part, count, name), error.path());
-    let place = match path.is_empty() {
-        true => value,
-        false => format!("`{path}` of {value}"),
+    let place = match path.len() {
+        0 => value,
+        1..=PATH => format!("`{path}` of {value}"),
+        // A value that is too deep.
+        _ => format!("deep inside {value}"),
     };
     let help = match work {
         Work::Encode => "",

@@ -110,7 +110,8 @@ pub(super) struct SavedFile {
 
 impl SavedFile {
     pub(super) fn open(path: &Path) -> Result<Self, StateRefused> {
-        read_entries(path)
+        File::open(path)
+            .and_then(|file| read_entries(BufReader::new(file)))
             .map(|entries| Self {
                 path: path.to_owned(),
                 entries,
@@ -153,8 +154,7 @@ impl SavedFile {
     }
 }
 
-fn read_entries(path: &Path) -> io::Result<Vec<Saved>> {
-    let mut file = BufReader::new(File::open(path)?);
+fn read_entries(mut file: impl Read + Seek) -> io::Result<Vec<Saved>> {
     let mut sum = FNV;
     let mut magic = [0; MAGIC.len()];
     file.read_exact(&mut magic)?;
@@ -217,6 +217,24 @@ fn fnv(sum: u64, bytes: &[u8]) -> u64 {
     })
 }
 
+/// The blocks of a file, whose start and checksum are right.
+#[cfg(all(feature = "host", any(test, fuzzing)))]
+pub(crate) fn fuzz(blocks: &[u8]) {
+    let mut bytes = [MAGIC, blocks].concat();
+    let sum = fnv(FNV, &bytes);
+    bytes.extend(sum.to_le_bytes());
+    let _ = read_entries(io::Cursor::new(bytes));
+}
+
+#[cfg(all(test, feature = "host"))]
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
+    let block = |bytes: &[u8]| [&(bytes.len() as u64).to_le_bytes()[..], bytes].concat();
+    let header = codec::encode(&Saved::new("app::S", "u8", 1, Some("layout".into())), 1000);
+    let header = block(&header.unwrap_or_default());
+    let state = [header, block(b"value"), block(b"")].concat();
+    vec![[&state[..], &block(b"")].concat()]
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -249,6 +267,22 @@ mod tests {
         let read: Vec<_> = std::iter::from_fn(&mut pieces).collect();
         assert_eq!(read, [vec![1, 2], vec![3]]);
         assert_eq!((pieces(), pieces()), (None, None));
+    }
+
+    #[test]
+    fn a_right_checksum_makes_no_length_right() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("states");
+        // A header whose key has 2^40 bytes, by its own word.
+        let header = [253, 0, 0, 0, 0, 0, 1, 0, 0];
+        let mut bytes = MAGIC.to_vec();
+        for block in [&header[..], &[], &[]] {
+            bytes.extend((block.len() as u64).to_le_bytes());
+            bytes.extend(block);
+        }
+        bytes.extend(fnv(FNV, &bytes).to_le_bytes());
+        fs::write(&path, &bytes).expect("a file");
+        assert!(SavedFile::open(&path).is_err());
     }
 
     #[test]

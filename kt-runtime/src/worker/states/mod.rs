@@ -12,6 +12,11 @@ mod requests;
 mod saved;
 mod transfer;
 
+#[cfg(all(feature = "host", any(test, fuzzing)))]
+pub(crate) use file::fuzz as fuzz_saved;
+#[cfg(all(test, feature = "host"))]
+pub(crate) use file::seeds as fuzz_seeds;
+
 use std::{
     alloc::{self, Layout},
     collections::{HashMap, HashSet},

@@ -193,3 +193,40 @@ fn a_host_for_another_architecture_lies_beside_this_one() {
         Err(StageError::OtherMachine { .. })
     ));
 }
+
+/// For `KT_FUZZ_SECONDS`, or so many `KT_FUZZ_CASES`. The target of cargo-fuzz is in `fuzz/`.
+#[test]
+fn a_stream_of_any_bytes_is_decompressed_or_refused() {
+    let setting = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
+    let seconds = std::time::Duration::from_secs(setting("KT_FUZZ_SECONDS").unwrap_or(3));
+    let cases = setting("KT_FUZZ_CASES");
+    let seeds: Vec<Vec<u8>> = [(300, 1), (5000, 3), (9000, 19), (40_000, 7)]
+        .map(|(length, level)| zstd::bulk::compress(&sample(length, length as u64), level).unwrap())
+        .into();
+    let noise = sample(1 << 20, setting("KT_FUZZ_SEED").unwrap_or(0x006b_7400));
+    let mut at = 0;
+    let mut next = move || {
+        at = (at + 4) % (noise.len() - 4);
+        let bytes = *noise[at..].first_chunk().unwrap();
+        u32::from_le_bytes(bytes) as usize ^ at
+    };
+    let mut decoder = Box::new(stage_zstd::Decoder::new());
+    let mut output = vec![0; 1 << 16];
+    let (begun, mut done) = (std::time::Instant::now(), 0);
+    while cases.map_or(begun.elapsed() < seconds, |cases| done < cases) {
+        let mut bytes = seeds[next() % seeds.len()].clone();
+        for _ in 0..next() % 5 {
+            let place = next() % bytes.len();
+            match next() % 3 {
+                0 => bytes[place] ^= 1 << (next() % 8),
+                1 => bytes[place] = next() as u8,
+                _ => bytes.truncate(place.max(1)),
+            }
+        }
+        *decoder = stage_zstd::Decoder::new();
+        let _ = decoder.advance(&bytes, &mut output);
+        assert!(decoder.produced() <= output.len());
+        done += 1;
+    }
+    println!("{done} cases in {:?}", begun.elapsed());
+}

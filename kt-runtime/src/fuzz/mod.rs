@@ -1,0 +1,198 @@
+//! Everything that reads bytes from a peer or a file, as functions of bytes: for the targets of cargo-fuzz in `fuzz/`, and
+//! for the tests, which drive them with a generator of their own on any toolchain.
+//!
+//! Each must return, whatever the bytes are, and take no more memory than they account for.
+
+#[cfg(test)]
+mod generate;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::BTreeMap,
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::BytesMut;
+use serde::{Deserialize, Serialize, de::DeserializeOwned, de::IgnoredAny};
+
+use crate::{
+    host,
+    shape::Shape,
+    wire::{
+        addresses,
+        codec::{self, Codec, Decoder, Encoder, Place, apart_blocking},
+        control::{Death, Down, LogRequest, SetTtl, Status, SwapRefused, SwapRequest, Swapped},
+        data::{Fault, Output, Symbol, Symbolize},
+        driver::DriverConfig,
+        frame, limits,
+        manifest::Manifest,
+        preamble::{self, Purpose},
+        state::{Moved, StateAnswer, StateRefused, StateRequest},
+        upload::{Missing, Wanted},
+        worker::{FromWorker, ToWorker},
+    },
+    worker,
+};
+
+/// Both sides of a preamble.
+pub fn preamble(data: &[u8]) {
+    let _ = at_once(preamble::receive(&mut { data }));
+    let mut stream = tokio::io::join(data, tokio::io::sink());
+    let _ = at_once(preamble::call_on(&mut stream, Purpose::Control, b"token"));
+}
+
+/// Frames in a stream that comes in pieces.
+pub fn frames(data: &[u8]) {
+    let Some((cut, data)) = data.split_first() else {
+        return;
+    };
+    let (mut to_worker, mut output) = (BytesMut::new(), BytesMut::new());
+    for piece in data.chunks(usize::from(*cut).max(1)) {
+        to_worker.extend_from_slice(piece);
+        output.extend_from_slice(piece);
+        while let Ok(Some(_)) = frame::decode::<ToWorker>(&mut to_worker, limits::WORKER_MESSAGE) {}
+        while let Ok(Some(_)) = frame::decode::<Output>(&mut output, limits::CONTROL) {}
+    }
+}
+
+/// Each kind of message, chosen by the first byte.
+pub fn message(data: &[u8]) {
+    let Some((kind, data)) = data.split_first() else {
+        return;
+    };
+    let kinds: &[fn(&[u8])] = &[
+        one::<Manifest>,
+        one::<SwapRequest>,
+        one::<Result<Swapped, SwapRefused>>,
+        one::<StateRequest>,
+        one::<Result<StateAnswer, StateRefused>>,
+        one::<Result<Moved, StateRefused>>,
+        one::<ToWorker>,
+        one::<FromWorker>,
+        one::<Status>,
+        one::<Option<Death>>,
+        one::<LogRequest>,
+        one::<SetTtl>,
+        one::<Down>,
+        one::<Wanted>,
+        one::<Missing>,
+        one::<Fault>,
+        one::<Output>,
+        one::<Symbolize>,
+        one::<Vec<Symbol>>,
+        one::<DriverConfig>,
+        one::<crate::Error>,
+    ];
+    kinds[usize::from(*kind) % kinds.len()](data);
+}
+
+fn one<T: Serialize + DeserializeOwned>(data: &[u8]) {
+    let Ok(message) = codec::decode::<T>(data) else {
+        return;
+    };
+    // What was understood is something that could have been sent.
+    let again = codec::encode(&message, usize::MAX).expect("a message is encoded");
+    codec::decode::<T>(&again).expect("it is decoded again");
+}
+
+/// Bodies of calls: the first byte chooses the codec and the type.
+pub fn value(data: &[u8]) {
+    let Some((kind, data)) = data.split_first() else {
+        return;
+    };
+    let codec = match kind % 2 {
+        0 => Codec::Compact,
+        _ => Codec::Named,
+    };
+    let kinds: &[fn(&[u8], Codec)] = &[
+        body::<Tree>,
+        body::<Vec<Vec<()>>>,
+        body::<BTreeMap<String, Option<char>>>,
+        body::<(i128, u128, f32, f64, bool, [u16; 3])>,
+        body::<Vec<Loose>>,
+        body::<Result<u8, crate::Error>>,
+    ];
+    if *kind == u8::MAX {
+        return ignored(data);
+    }
+    kinds[usize::from(kind / 2) % kinds.len()](data, codec);
+}
+
+/// What recurs.
+#[derive(Debug, Serialize, Deserialize)]
+enum Tree {
+    Node(Vec<Tree>),
+    Next { value: Option<Box<Tree>> },
+    Leaf(String),
+    Nil,
+}
+
+/// What asks what comes.
+#[derive(Debug, Serialize, Deserialize)]
+struct Loose {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first: Option<u8>,
+    #[serde(flatten)]
+    more: BTreeMap<String, Untagged>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Untagged {
+    Number(i64),
+    Text(String),
+    Many(Vec<Untagged>),
+}
+
+fn body<T: Serialize + DeserializeOwned + 'static>(data: &[u8], codec: Codec) {
+    let data = data.to_vec();
+    // Of a thread with the large stack, as a value that is too deep for others is. Short ones have no need of it.
+    let work = move |place: Place| {
+        let mut shape = Shape::default();
+        shape.output::<T>();
+        let types = shape.finish().output;
+        let take = |from: &mut Decoder<'_>| from.take::<T>();
+        let value = types.decode(&data, codec, place, take)?;
+        let put = |to: &mut Encoder| to.put(&value);
+        let sent = types.encode(usize::MAX, place, put)?;
+        let value = types.decode(&sent.bytes, sent.codec, place, take)?;
+        drop(value);
+        Ok::<_, codec::CodecError>(())
+    };
+    if matches!(work(Place::Blocking), Err(codec::CodecError::Elsewhere)) {
+        let _ = apart_blocking(move || work(Place::Own));
+    }
+}
+
+fn ignored(data: &[u8]) {
+    let types = codec::Types::new(crate::Part::Result, None);
+    let take = |from: &mut Decoder<'_>| from.take::<IgnoredAny>();
+    let _ = types.decode(data, Codec::Named, Place::Blocking, take);
+}
+
+/// A file of saved states with the right start and the right checksum.
+pub fn saved(data: &[u8]) {
+    worker::fuzz_saved(data);
+}
+
+/// An object that is sent compressed, and one that is sent as a patch.
+pub fn object(data: &[u8]) {
+    host::fuzz_object(data);
+}
+
+/// The addresses in an object's tables.
+pub fn tables(data: &[u8]) {
+    let mut object = data.to_vec();
+    addresses::settle(&mut object);
+    addresses::unsettle(&mut object);
+}
+
+/// A future that has all it needs.
+fn at_once<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("it waits for more than there is"),
+    }
+}

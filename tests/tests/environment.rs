@@ -120,7 +120,7 @@ fn a_variable_that_is_asked_for_is_applied_and_the_state_carried_over() {
 }
 
 #[test]
-fn another_shells_environment_is_told_once_and_never_its_secrets() {
+fn another_shells_environment_is_reported_once_and_never_its_secrets() {
     let mut project = project();
     project.environment("APP_MODE", "dev");
     project.environment("API_TOKEN", "first");
@@ -129,38 +129,38 @@ fn another_shells_environment_is_told_once_and_never_its_secrets() {
     project.environment("API_TOKEN", "second");
     project.environment("RUST_LOG", "debug");
     project.environment("TERM_SESSION_ID", "2");
-    let told = project.run().success().prints("call 2");
-    assert_eq!(is(&told, "there", "APP_MODE").as_deref(), Some("dev"));
-    let note = told
+    let output = project.run().success().prints("call 2");
+    assert_eq!(is(&output, "there", "APP_MODE").as_deref(), Some("dev"));
+    let note = output
         .stderr
         .lines()
         .find(|line| line.contains("remote functions have the environment"))
-        .unwrap_or_else(|| panic!("nothing is said: {told:?}"));
+        .unwrap_or_else(|| panic!("nothing is said: {output:?}"));
     assert!(
         note.ends_with(
             "API_TOKEN has another value here, APP_MODE=dev (here prod), no RUST_LOG (here debug)"
         ),
         "{note}"
     );
-    assert!(told.stderr.contains("help: `--env"), "{told:?}");
+    assert!(output.stderr.contains("help: `--env"), "{output:?}");
     let again = project.run().success().prints("call 3");
     assert!(!again.stderr.contains("remote functions have"), "{again:?}");
 }
 
 #[test]
-fn another_working_directory_is_told() {
+fn another_working_directory_is_reported() {
     let project = project();
     project.run().success().prints("call 1");
     let mut cargo = project.cargo();
     cargo
         .args(["kt", "run"])
         .current_dir(project.root().join("src"));
-    let told = tests::Running::start(cargo)
+    let output = tests::Running::start(cargo)
         .finish()
         .success()
         .prints("call 2");
     let here = format!("(here {}/src)", project.root().display());
-    assert!(told.stderr.contains(&here), "{told:?}");
+    assert!(output.stderr.contains(&here), "{output:?}");
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn a_package_reached_by_a_link_is_the_same_service() {
 }
 
 #[test]
-fn a_runner_that_is_not_used_is_told() {
+fn a_runner_that_is_not_used_is_reported() {
     for (file, key) in [
         (
             "[target.x86_64-unknown-linux-gnu]\nrunner = \"valgrind\"\n",

@@ -17,7 +17,7 @@ fn public_api(build: &str, flags: &str) -> BTreeSet<String> {
         .arg(&target)
         .args(["--", "-Zunstable-options", "--output-format", "json"])
         .args(flags.split_whitespace())
-        // The JSON is not stable, which matters to nobody who compares two of it.
+        // The JSON is not stable, which does not matter where both come from one rustdoc.
         .env("RUSTC_BOOTSTRAP", "1")
         .env("RUSTFLAGS", flags)
         .current_dir(checkout())
@@ -82,17 +82,17 @@ impl Documentation {
     }
 
     /// One item's kind, name and signature. `None` for what other crates implement for everything, and for traits with types
-    /// that nobody can name.
+    /// that no other crate can name.
     fn line(&self, id: &str, reached: &BTreeSet<String>) -> Option<String> {
         let item = self.item(id)?;
         let implementation = &item["inner"]["impl"];
         let mut arguments = Vec::new();
         ids(&implementation["trait"]["args"], &mut arguments);
         let is_ours = |id: &String| self.item(id).is_some_and(|item| item["crate_id"] == 0);
-        let is_secret = arguments
+        let is_internal = arguments
             .iter()
             .any(|id| is_ours(id) && !reached.contains(id));
-        if !implementation["blanket_impl"].is_null() || is_secret {
+        if !implementation["blanket_impl"].is_null() || is_internal {
             return None;
         }
         let mut inner = item["inner"].clone();

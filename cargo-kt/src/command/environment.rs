@@ -2,7 +2,7 @@
 //!
 //! A worker is started with the environment of the run that started its service, with what `cargo run` sets, and with what
 //! was asked for (`env` of the options, `[env]` of cargo's configuration). What was asked for is applied: a change of it
-//! needs a new worker. Any other variable and the working directory stay as they were, which a run with others is told once.
+//! needs a new worker. Any other variable and the working directory stay as they were; a run where they differ says so once.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -229,7 +229,7 @@ fn shown(value: &str) -> String {
     }
 }
 
-/// Whether these differences were not told yet, and notes them down. Without a file to note them in they are told again.
+/// Whether these differences were not reported yet; remembers them. Without a file to remember them in they are reported again.
 fn is_new(dirs: &Dirs, service: &str, pid: u32, differences: &[String]) -> bool {
     let path = dirs.service(service).join("differences");
     let text = format!("{pid} {}", differences.join(", "));

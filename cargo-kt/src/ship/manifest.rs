@@ -61,7 +61,7 @@ pub fn manifest(
         rustc: compiled.toolchain.version.clone(),
         target: compiled.toolchain.target.clone(),
         profile: compiled.profile.clone(),
-        // Its asker's business.
+        // The caller sets it: it is not a matter of what was linked.
         environment: Environment::default(),
         worker,
         layers,

@@ -13,7 +13,7 @@ use super::{
 use crate::wire::{
     Generation, ObjectId, WorkerId,
     data::Stream,
-    manifest::{CrateObject, Layer, Object, WorkerFiles},
+    manifest::{CrateObject, Environment, Layer, Object, WorkerFiles},
     worker::Hold,
 };
 
@@ -118,6 +118,10 @@ fn messages_of_any_bytes_are_read_or_refused() {
             launcher: object(),
             libstd: object(),
             base: layer(),
+        },
+        environment: Environment {
+            asked: [("NAME".into(), "value".into())].into(),
+            cargo: Default::default(),
         },
         layers: vec![layer()],
         crates: vec![CrateObject {

@@ -8,7 +8,8 @@ use cargo_metadata::{CrateType, Message, TargetKind};
 
 use super::environment::Snapshot;
 use super::error::At as _;
-use super::record::{Records, UnitKey};
+use super::record::UnitKey;
+use super::records::Records;
 use super::{BuildError, Console, NativeLibraries, cfg, directory, file, linker, wrapper};
 use crate::plan::{Plan, Surroundings, overrides};
 
@@ -61,7 +62,7 @@ pub(super) struct Report {
     pub(super) script_outputs: Vec<(usize, Utf8PathBuf)>,
 }
 
-/// Runs cargo; its standard error is ours.
+/// Runs cargo; its standard error is ours. What it did before it failed is in `report` too.
 ///
 /// # Errors
 /// When it cannot be run or fails.
@@ -70,13 +71,13 @@ pub(super) fn run(
     surroundings: &Surroundings,
     records: &Records,
     console: &dyn Console,
-) -> Result<Report, BuildError> {
+    report: &mut Report,
+) -> Result<(), BuildError> {
     let mut command = command(plan, surroundings, records)?;
     let mut child = command.spawn().map_err(|source| BuildError::Spawn {
         cargo: plan.cargo.clone(),
         source,
     })?;
-    let mut report = Report::default();
     let mut compile_error = false;
     if let Some(stdout) = child.stdout.take() {
         for line in BufReader::new(stdout).lines() {
@@ -101,7 +102,7 @@ pub(super) fn run(
         source,
     })?;
     if status.success() {
-        return Ok(report);
+        return Ok(());
     }
     let code = status
         .code()
@@ -121,7 +122,6 @@ fn command(
 ) -> Result<Command, BuildError> {
     let options = &plan.options;
     let links = records.links();
-    std::fs::create_dir_all(records.directory()).at("creation", records.directory())?;
     for name in [cfg::NAME, wrapper::NAME, linker::NAME] {
         let link = links.join(name);
         file::symlink(&surroundings.executable, &link).at("linking", &link)?;

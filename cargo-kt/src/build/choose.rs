@@ -5,7 +5,7 @@ use camino::Utf8Path;
 use super::inputs::Inputs;
 use super::memory::{Memory, Remembered};
 use super::phases::Stopwatch;
-use super::record::Records;
+use super::records::Records;
 use super::through_cargo::Known;
 use super::{BuildError, BuildLock, Built, Compiled, Console, How, replay, through_cargo};
 use crate::glibc::CCompiler;
@@ -187,7 +187,7 @@ impl Build<'_> {
     fn replay(&self, memory: &Memory, plan: &Plan, known: &Known) -> Result<Outcome, BuildError> {
         /// Editors save while rustc runs; who saves more often than this is left to cargo.
         const ROUNDS: usize = 3;
-        let records = Records::below(&plan.warm_directory());
+        let records = Records::below(&plan.warm_directory(), &plan.workspace_root);
         let mut crates: Vec<String> = Vec::new();
         for _ in 0..ROUNDS {
             let (read, stale) = self.stopwatch.measure("check", || {
@@ -195,6 +195,9 @@ impl Build<'_> {
                 let stale = through_cargo::judge(&known.sorted, &read, &self.surroundings);
                 (read, stale)
             });
+            if let Some(reason) = known.compiled_otherwise(&read) {
+                return Ok(Outcome::Cargo(reason));
+            }
             let dirty = match replay::dirty(plan, &known.sorted, &read, &stale) {
                 Ok(dirty) => dirty,
                 Err(reason) => return Ok(Outcome::Cargo(reason)),

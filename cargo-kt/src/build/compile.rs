@@ -7,7 +7,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::depinfo::DepInfo;
 use super::file::{self, Stamp};
-use super::record::{Mode, Record, Records, UnitKey};
+use super::record::{Mode, Origin, Record, UnitKey};
+use super::records::Records;
 use super::unit::{self, Purpose, Unit};
 use super::{Invocation, LinkLine, linker};
 
@@ -112,12 +113,24 @@ impl Compilation<'_> {
                 .filter_map(|path| Stamp::of(&path).map(|stamp| (path, stamp)))
                 .collect(),
             externs,
-            ..Record::empty()
+            ..Record::empty(key.clone(), self.package())
         };
         self.file("writing the record", self.records.directory(), |_| {
             self.records.write(&key, &record)
         })?;
         Ok(status)
+    }
+
+    fn package(&self) -> Origin {
+        let variable = |wanted: &str| {
+            let mut set = self.invocation.environment.iter();
+            set.find(|(name, _)| name == wanted)
+                .map_or("", |(_, value)| value)
+        };
+        Origin {
+            name: variable("CARGO_PKG_NAME").to_owned(),
+            directory: variable("CARGO_MANIFEST_DIR").into(),
+        }
     }
 
     pub(super) fn key(&self) -> UnitKey {

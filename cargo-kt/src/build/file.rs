@@ -95,6 +95,12 @@ pub(super) fn changed_at(path: &Utf8Path) -> Option<i128> {
     Some(nanoseconds(metadata.ctime(), metadata.ctime_nsec()))
 }
 
+/// A file's mtime, by which cargo goes, in nanoseconds since the epoch.
+pub(super) fn modified_at(path: &Utf8Path) -> Option<i128> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some(nanoseconds(metadata.mtime(), metadata.mtime_nsec()))
+}
+
 /// The time by the file system's clock, read off a file made in `directory`.
 ///
 /// # Errors
@@ -105,7 +111,8 @@ pub(super) fn clock(directory: &Utf8Path) -> io::Result<i128> {
     Ok(nanoseconds(metadata.ctime(), metadata.ctime_nsec()))
 }
 
-fn nanoseconds(seconds: i64, nanoseconds: i64) -> i128 {
+/// Seconds and their fraction as one number.
+pub(super) fn nanoseconds(seconds: i64, nanoseconds: i64) -> i128 {
     i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds)
 }
 

@@ -4,6 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::file::{self, Stamp};
 use super::record::{Record, UnitKey};
+use super::{linker, wrapper};
 use crate::plan::Surroundings;
 
 /// Why an artifact cannot be used.
@@ -53,6 +54,9 @@ impl std::fmt::Display for Stale {
         }
     }
 }
+
+/// The variables that kt itself sets for compilations. Any other that begins with `KT_` is the user's.
+const OURS: &[&str] = &["KT_BUILD", "KT_MAIN", linker::DIRECTORY, wrapper::DIRECTORY];
 
 /// Judges many compilations at once; `None` means fresh.
 pub(super) fn judge(
@@ -116,8 +120,9 @@ fn judge_one<'a>(
         return Some(Stale::Extern(path.clone()));
     }
     let invocation = record.invocation.as_ref()?;
+    // What cargo set is what it would set again: the files, options and variables that decide it are inputs of the build.
     let is_ours = |name: &str| {
-        name.starts_with("KT_") || invocation.environment.iter().any(|(set, _)| set == name)
+        OURS.contains(&name) || invocation.environment.iter().any(|(set, _)| set == name)
     };
     let changed = record
         .environment

@@ -7,10 +7,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::directory;
 use super::file::{self, Stamp};
 use super::record::Record;
-use super::script::Reruns;
 use super::through_cargo::Known;
-use super::tree;
-use crate::plan::{Configuration, Plan, Surroundings, configuration_candidates};
+use super::watch::Watch;
+use super::{settings, tree};
+use crate::plan::{Configuration, Plan, Surroundings};
 
 /// What a build depends on besides the sources of hot crates. A file that must not appear is here too, as absent.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -20,7 +20,7 @@ pub(super) struct Inputs {
     /// The compiler, libstd, cargo, the rlibs of the base, and what build scripts printed the last time they ran.
     stamps: Vec<(Utf8PathBuf, Option<Stamp>)>,
     /// What build scripts want to be run again for.
-    trees: Vec<(Utf8PathBuf, String)>,
+    watches: Vec<Watch>,
     /// Where cargo discovers targets.
     layouts: Vec<(Utf8PathBuf, String)>,
     /// Variables that code or build scripts ask for: blake3 of each.
@@ -39,25 +39,22 @@ impl Inputs {
         surroundings: &Surroundings,
         started: i128,
     ) -> Option<Self> {
-        let scripts = Scripts::read(plan, known)?;
-        let variables = scripts
-            .variables
-            .iter()
-            .cloned()
-            .chain(asked_for(records))
-            .collect::<BTreeSet<_>>();
+        let mut variables = asked_for(plan, records, surroundings);
+        let mut watches = Vec::with_capacity(known.script_outputs.len());
+        for (package, out_dir) in &known.script_outputs {
+            let (watch, asked) = Watch::of(plan, *package, out_dir, surroundings).ok()?;
+            watches.push(watch);
+            variables.extend(asked);
+        }
         let lock_file = plan.workspace_root.join("Cargo.lock");
-        let contents = content_paths(plan, surroundings);
+        let contents = settings::paths(plan, surroundings);
         let in_time = |changed: Option<i128>| changed.is_none_or(|changed| changed < started);
         // cargo itself writes the lock file.
         let unsure = contents
             .iter()
             .filter(|path| **path != lock_file)
             .any(|path| !in_time(file::changed_at(path)))
-            || scripts
-                .paths
-                .iter()
-                .any(|path| !in_time(tree::last_change(path)));
+            || watches.iter().any(|watch| !in_time(watch.last_change()));
         if unsure {
             return None;
         }
@@ -75,11 +72,7 @@ impl Inputs {
                 .into_iter()
                 .map(|path| (path.clone(), Stamp::of(&path)))
                 .collect(),
-            trees: scripts
-                .paths
-                .into_iter()
-                .map(|path| (path.clone(), tree::digest(&path)))
-                .collect(),
+            watches,
             layouts: directories
                 .map(|directory| (directory.to_owned(), tree::layout(directory)))
                 .collect(),
@@ -104,20 +97,17 @@ impl Inputs {
                 .find(|(path, known)| Stamp::of(path) != *known)
                 .map(|(path, _)| path)
         };
-        let tree_of = || {
-            self.trees
-                .iter()
-                .find(|(path, known)| tree::digest(path) != *known)
-                .map(|(path, _)| path)
-        };
         let layout_of = || {
             self.layouts
                 .iter()
                 .find(|(path, known)| tree::layout(path) != *known)
                 .map(|(path, _)| path)
         };
-        if let Some(path) = content_of.or_else(stamp_of).or_else(tree_of) {
+        if let Some(path) = content_of.or_else(stamp_of) {
             return Some(format!("`{path}` has changed"));
+        }
+        if let Some(reason) = self.watches.iter().find_map(Watch::reason) {
+            return Some(reason);
         }
         if let Some(path) = layout_of() {
             return Some(format!("the targets in `{path}` have changed"));
@@ -143,49 +133,6 @@ fn variable(surroundings: &Surroundings, name: &str) -> Option<String> {
         .environment
         .get(std::ffi::OsStr::new(name))
         .map(|value| file::hash_bytes(value.as_encoded_bytes()))
-}
-
-/// Manifests (a package's workspace may be any directory above it), lock file, cargo's and rustup's configuration.
-fn content_paths(plan: &Plan, surroundings: &Surroundings) -> BTreeSet<Utf8PathBuf> {
-    let mut paths: BTreeSet<_> = configuration_candidates(surroundings).into_iter().collect();
-    if let Ok(configuration) = Configuration::read(surroundings) {
-        paths.extend(configuration.paths().map(Utf8Path::to_owned));
-    }
-    // A value after `--config` may be a file.
-    paths.extend(
-        plan.options
-            .config
-            .iter()
-            .map(|config| surroundings.directory.join(config)),
-    );
-    for package in plan
-        .packages
-        .iter()
-        .filter(|package| package.has_path_source)
-    {
-        paths.insert(package.manifest.clone());
-        paths.extend(
-            package
-                .directory()
-                .ancestors()
-                .map(|directory| directory.join("Cargo.toml")),
-        );
-    }
-    for directory in surroundings.directory.ancestors() {
-        paths.extend(
-            ["Cargo.toml", "rust-toolchain", "rust-toolchain.toml"]
-                .map(|name| directory.join(name)),
-        );
-    }
-    paths.insert(plan.workspace_root.join("Cargo.lock"));
-    let home = |variable: &str, name: &str| match surroundings.variable(variable) {
-        Some(home) => Some(Utf8PathBuf::from(home)),
-        None => surroundings
-            .variable("HOME")
-            .map(|home| Utf8Path::new(home).join(name)),
-    };
-    paths.extend(home("RUSTUP_HOME", ".rustup").map(|home| home.join("settings.toml")));
-    paths
 }
 
 fn stamped_paths(plan: &Plan, known: &Known) -> BTreeSet<Utf8PathBuf> {
@@ -224,13 +171,20 @@ fn stamped_paths(plan: &Plan, known: &Known) -> BTreeSet<Utf8PathBuf> {
     paths
 }
 
-/// Variables in `env!` of units whose invocation we do not know, so that we cannot tell cargo's values from the user's.
-fn asked_for(records: &[Option<Record>]) -> impl Iterator<Item = String> {
-    let unknown = records
-        .iter()
-        .flatten()
-        .filter(|record| record.invocation.is_none());
-    unknown.flat_map(|record| record.environment.iter().map(|(name, _)| name.clone()))
+/// Variables that code asks for with `env!`, and those that cargo's configuration sets where the user does not.
+fn asked_for(
+    plan: &Plan,
+    records: &[Option<Record>],
+    surroundings: &Surroundings,
+) -> BTreeSet<String> {
+    let read = records.iter().flatten();
+    let mut names: BTreeSet<_> = read
+        .flat_map(|record| record.environment.iter().map(|(name, _)| name.clone()))
+        .collect();
+    if let Ok(configuration) = Configuration::read_with(&plan.options.config, surroundings) {
+        names.extend(configuration.keys("env").map(str::to_owned));
+    }
+    names
 }
 
 /// Names and values of the variables that every build may depend on.
@@ -270,36 +224,4 @@ fn environment(surroundings: &Surroundings) -> String {
         }
     }
     hasher.finalize().to_hex().to_string()
-}
-
-/// What all build scripts together want to be run again for.
-struct Scripts {
-    paths: BTreeSet<Utf8PathBuf>,
-    variables: BTreeSet<String>,
-}
-
-impl Scripts {
-    /// `None` if the output of one is missing: then nobody knows.
-    fn read(plan: &Plan, known: &Known) -> Option<Self> {
-        let mut scripts = Self {
-            paths: BTreeSet::new(),
-            variables: BTreeSet::new(),
-        };
-        for (package, out_dir) in &known.script_outputs {
-            let package = &plan.packages[*package];
-            let reruns = Reruns::read(out_dir, package.directory()).ok()?;
-            if package.has_path_source && reruns.is_unspecific() {
-                scripts.paths.insert(package.directory().to_owned());
-            }
-            // What lies in cargo's own copy of a package never changes.
-            let outside = |path: &&Utf8PathBuf| {
-                package.has_path_source || !path.starts_with(package.directory())
-            };
-            scripts
-                .paths
-                .extend(reruns.paths.iter().filter(outside).cloned());
-            scripts.variables.extend(reruns.variables);
-        }
-        Some(scripts)
-    }
 }

@@ -2,13 +2,13 @@
 
 use camino::Utf8PathBuf;
 
-use super::file;
 use super::inputs::Inputs;
 use super::through_cargo::Known;
+use super::{file, settings};
 use crate::plan::{CargoOptions, Configuration, Plan, Surroundings, warm_directory};
 
 /// Increase when [`Remembered`] changes its meaning: older files are then as good as absent.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// The outcome of the last build through cargo.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
@@ -120,7 +120,7 @@ fn target_directories(options: &CargoOptions, surroundings: &Surroundings) -> Ve
     {
         return vec![here.join(directory)];
     }
-    let configured = Configuration::read(surroundings)
+    let configured = Configuration::read_with(&options.config, surroundings)
         .ok()
         .and_then(|found| found.get_path(&["build", "target-dir"]));
     if let Some(directory) = configured {
@@ -131,8 +131,15 @@ fn target_directories(options: &CargoOptions, surroundings: &Surroundings) -> Ve
         .as_deref()
         .and_then(camino::Utf8Path::parent)
         .unwrap_or(here);
-    start
-        .ancestors()
+    let above = || start.ancestors();
+    // The package may name a root that is not above it.
+    let named = above()
+        .map(|directory| directory.join("Cargo.toml"))
+        .find(|manifest| manifest.is_file())
+        .and_then(|manifest| settings::named_root(&manifest));
+    let named = named.iter().filter_map(|root| root.parent());
+    named
+        .chain(above())
         .map(|directory| directory.join("target"))
         .collect()
 }

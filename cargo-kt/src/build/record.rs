@@ -1,16 +1,17 @@
 //! What is known of each compilation: how it was called, what it read, what it left. One file each, written by the wrapper
 //! (or, for packages outside the workspace, by us after cargo).
-
-use std::io;
+//!
+//! Two checkouts of one workspace may share a target directory. cargo gives the compilations of both the same names there,
+//! so each workspace has a directory of records of its own: another checkout's sources say nothing about ours.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::file::{self, Stamp};
-use super::unit::Purpose;
+use super::file::Stamp;
 use super::{Invocation, LinkLine};
+use crate::plan::Package;
 
 /// Increase when [`Record`] changes its meaning: older files are then as good as absent.
-const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 /// How a bin or example was compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -26,6 +27,8 @@ pub(super) enum Mode {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Record {
     pub(super) format: u32,
+    pub(super) key: UnitKey,
+    pub(super) package: Origin,
     /// Absent for packages outside the workspace.
     pub(super) invocation: Option<Invocation>,
     /// For bins and examples.
@@ -44,11 +47,30 @@ pub(super) struct Record {
     pub(super) externs: Vec<(Utf8PathBuf, Option<Stamp>)>,
 }
 
+/// The package that something was made of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub(super) struct Origin {
+    pub(super) name: String,
+    /// The directory of its manifest.
+    pub(super) directory: Utf8PathBuf,
+}
+
+impl Origin {
+    pub(super) fn of(package: &Package) -> Self {
+        Self {
+            name: package.name.clone(),
+            directory: package.directory().to_owned(),
+        }
+    }
+}
+
 impl Record {
     /// A record with nothing in it yet.
-    pub(super) fn empty() -> Self {
+    pub(super) fn empty(key: UnitKey, package: Origin) -> Self {
         Self {
             format: FORMAT,
+            key,
+            package,
             invocation: None,
             mode: None,
             link_line: None,
@@ -59,6 +81,45 @@ impl Record {
             artifacts: Vec::new(),
             externs: Vec::new(),
         }
+    }
+
+    /// A digest of how the crate was compiled, sources aside: it differs where other options, another configuration or
+    /// another environment gave cargo another call of rustc.
+    pub(super) fn manner(&self) -> String {
+        /// Flags for the messages alone, which change with the terminal.
+        const DISPLAY: &[&str] = &["--error-format", "--json", "--diagnostic-width", "--color"];
+        let mut hasher = blake3::Hasher::new();
+        let mut add = |text: &str| {
+            hasher.update(text.as_bytes()).update(b"\0");
+        };
+        match &self.invocation {
+            Some(invocation) => {
+                let is_display = |argument: &str| {
+                    let flag = argument.split_once('=').map_or(argument, |(flag, _)| flag);
+                    DISPLAY.contains(&flag)
+                };
+                invocation
+                    .arguments
+                    .iter()
+                    .filter(|argument| !is_display(argument))
+                    .for_each(|argument| add(argument));
+                for (name, value) in &invocation.environment {
+                    // How deep rustup's proxies call each other.
+                    if name != "RUST_RECURSION_COUNT" {
+                        add(name);
+                        add(value);
+                    }
+                }
+            }
+            // Of packages outside the workspace only rustc's own account is known.
+            None => {
+                for (name, value) in &self.environment {
+                    add(name);
+                    add(value.as_deref().unwrap_or("\u{1}"));
+                }
+            }
+        }
+        hasher.finalize().to_hex().to_string()
     }
 
     /// blake3 over the paths and contents of all sources.
@@ -100,80 +161,5 @@ impl UnitKey {
     /// rustc's dep-info.
     pub(super) fn dep_info(&self) -> Utf8PathBuf {
         self.out_dir.join(format!("{}.d", self.stem))
-    }
-}
-
-/// The directory that holds all records of one target directory.
-#[derive(Debug, Clone)]
-pub(super) struct Records {
-    directory: Utf8PathBuf,
-}
-
-impl Records {
-    /// Below the warm directory.
-    pub(super) fn below(warm: &Utf8Path) -> Self {
-        Self {
-            directory: warm.join("records"),
-        }
-    }
-
-    /// The directory itself, as handed to the wrapper.
-    pub(super) fn at(directory: Utf8PathBuf) -> Self {
-        Self { directory }
-    }
-
-    pub(super) fn directory(&self) -> &Utf8Path {
-        &self.directory
-    }
-
-    /// Where the two symbolic links to this executable are. The wrapper's path is hashed into every crate's metadata,
-    /// so it must never change.
-    pub(super) fn links(&self) -> Utf8PathBuf {
-        self.directory.with_file_name("bin")
-    }
-
-    /// The record of a compilation, if there is one and it can be read.
-    pub(super) fn read(&self, key: &UnitKey) -> Option<Record> {
-        let record: Record = serde_json::from_slice(&std::fs::read(self.path(key)).ok()?).ok()?;
-        (record.format == FORMAT).then_some(record)
-    }
-
-    /// The compilations of bins and examples of this crate name, with outputs below `directory`.
-    pub(super) fn programs(&self, crate_name: &str, directory: &Utf8Path) -> Vec<UnitKey> {
-        let entries = self.directory.read_dir_utf8().into_iter().flatten();
-        let is_near = |name: &str| name.starts_with(crate_name) && name.ends_with(".json");
-        entries
-            .flatten()
-            .filter(|entry| is_near(entry.file_name()))
-            .filter_map(|entry| {
-                let bytes = std::fs::read(entry.path()).ok()?;
-                let record: Record = serde_json::from_slice(&bytes).ok()?;
-                record.invocation?.unit()
-            })
-            .filter(|unit| unit.purpose == Purpose::Program && unit.crate_name == crate_name)
-            .filter(|unit| unit.out_dir.starts_with(directory))
-            .map(|unit| unit.key())
-            .collect()
-    }
-
-    /// # Errors
-    /// Those of the file system.
-    pub(super) fn write(&self, key: &UnitKey, record: &Record) -> io::Result<()> {
-        file::write_atomically(&self.path(key), &serde_json::to_vec(record)?)
-    }
-
-    /// Where a program's kept objects and link line lie.
-    pub(super) fn link_directory(&self, key: &UnitKey) -> Utf8PathBuf {
-        self.directory.join(format!("{}.link", Self::name(key)))
-    }
-
-    fn path(&self, key: &UnitKey) -> Utf8PathBuf {
-        self.directory.join(format!("{}.json", Self::name(key)))
-    }
-
-    /// Crates that are also a cdylib have the same stem in every profile: the directory tells them apart.
-    fn name(key: &UnitKey) -> String {
-        let directory = file::hash_bytes(key.out_dir.as_str().as_bytes());
-        format!("{}-{}", key.stem, &directory[..8])
     }
 }

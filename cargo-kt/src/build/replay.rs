@@ -10,7 +10,8 @@ use super::error::At as _;
 use super::fresh::Stale;
 use super::messages::Shown;
 use super::phases::Stopwatch;
-use super::record::{Mode, Record, Records};
+use super::record::{Mode, Record};
+use super::records::Records;
 use super::schedule::{Progress, Schedule};
 use super::sort::{HotUnit, Sorted};
 use super::unit::{Purpose, Unit};
@@ -107,7 +108,7 @@ pub(super) fn replay(
     console: &dyn Console,
     stopwatch: &Stopwatch,
 ) -> Result<(), BuildError> {
-    let records = Records::below(&plan.warm_directory());
+    let records = Records::below(&plan.warm_directory(), &plan.workspace_root);
     let direct = sorted.direct_dependencies(plan, read);
     let mut tasks = Vec::with_capacity(dirty.len());
     let mut needs = Vec::with_capacity(dirty.len());

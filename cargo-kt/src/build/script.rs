@@ -14,30 +14,46 @@ pub(super) struct Reruns {
 }
 
 impl Reruns {
-    /// Of the script whose `OUT_DIR` is `out_dir`, of the package in `directory`.
+    /// Of the script whose `OUT_DIR` is `out_dir`, of the package in the directory `package`.
     ///
     /// # Errors
     /// When cargo's copy of its output cannot be read.
-    pub(super) fn read(out_dir: &Utf8Path, directory: &Utf8Path) -> std::io::Result<Self> {
-        let output = directory::script_output(out_dir).ok_or(std::io::ErrorKind::NotFound)?;
+    pub(super) fn read(out_dir: &Utf8Path, package: &Utf8Path) -> std::io::Result<Self> {
+        let path = directory::script_output(out_dir).ok_or(std::io::ErrorKind::NotFound)?;
+        let output = std::fs::read(&path)?;
+        // In a target directory that was moved since, cargo puts the new `OUT_DIR` for the old one.
+        let moved = std::fs::read_to_string(path.with_file_name("root-output"))
+            .ok()
+            .filter(|old| !old.is_empty() && old != out_dir.as_str());
         Ok(Self::parse(
-            &String::from_utf8_lossy(&std::fs::read(output)?),
-            directory,
+            &output,
+            package,
+            moved.as_deref().map(|old| (old, out_dir.as_str())),
         ))
     }
 
-    fn parse(output: &str, directory: &Utf8Path) -> Self {
+    /// As cargo's `BuildOutput::parse` does: lines that are not UTF-8 count for nothing, space around one neither.
+    fn parse(output: &[u8], directory: &Utf8Path, moved: Option<(&str, &str)>) -> Self {
         let mut reruns = Self::default();
-        for line in output.lines() {
+        let lines = output.split(|byte| *byte == b'\n');
+        for line in lines.filter_map(|line| std::str::from_utf8(line).ok()) {
+            let line = line.trim();
             let Some(instruction) = line
                 .strip_prefix("cargo::")
                 .or_else(|| line.strip_prefix("cargo:"))
             else {
                 continue;
             };
-            match instruction.split_once('=') {
-                Some(("rerun-if-changed", path)) => reruns.paths.push(directory.join(path)),
-                Some(("rerun-if-env-changed", name)) => reruns.variables.push(name.to_owned()),
+            let Some((key, value)) = instruction.split_once('=') else {
+                continue;
+            };
+            let value = match moved {
+                Some((old, new)) => value.replace(old, new),
+                None => value.to_owned(),
+            };
+            match key {
+                "rerun-if-changed" => reruns.paths.push(directory.join(value)),
+                "rerun-if-env-changed" => reruns.variables.push(value),
                 _ => {}
             }
         }
@@ -71,10 +87,19 @@ mod tests {
 
     #[test]
     fn both_spellings_count_and_other_lines_do_not() {
-        let output = "cargo:rerun-if-changed=build.rs\nnoise\ncargo::rerun-if-changed=/abs\ncargo::rerun-if-env-changed=CC\ncargo:rustc-cfg=x\n";
-        let reruns = Reruns::parse(output, Utf8Path::new("/ws/app"));
+        let output = b"cargo:rerun-if-changed=build.rs\nnoise\n\xff\n cargo::rerun-if-changed=/abs \r\ncargo::rerun-if-env-changed=CC\ncargo:rustc-cfg=x\n";
+        let reruns = Reruns::parse(output, Utf8Path::new("/ws/app"), None);
         assert_eq!(reruns.paths, ["/ws/app/build.rs", "/abs"]);
         assert_eq!(reruns.variables, ["CC"]);
-        assert!(Reruns::parse("cargo:rustc-cfg=x\n", Utf8Path::new("/")).is_unspecific());
+        let other = Reruns::parse(b"cargo:rustc-cfg=x\n", Utf8Path::new("/"), None);
+        assert!(other.is_unspecific());
+    }
+
+    #[test]
+    fn a_path_in_a_moved_target_directory_moves_with_it() {
+        let output = b"cargo:rerun-if-changed=/old/out/made\n";
+        let moved = Some(("/old/out", "/new/out"));
+        let reruns = Reruns::parse(output, Utf8Path::new("/ws/app"), moved);
+        assert_eq!(reruns.paths, ["/new/out/made"]);
     }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 
 use super::cargo::{Artifact, ArtifactKind, Report};
-use super::record::{Record, Records, UnitKey};
+use super::record::{Record, UnitKey};
+use super::records::Records;
 use super::{BaseCrate, BuildError};
 use crate::plan::Plan;
 

@@ -8,11 +8,12 @@ use super::error::At as _;
 use super::file::Stamp;
 use super::fresh::{self, Stale};
 use super::phases::Stopwatch;
-use super::record::{Mode, Record, Records, UnitKey};
+use super::record::{Mode, Origin, Record, UnitKey};
+use super::records::Records;
 use super::sort::{self, Sorted};
 use super::{
     BuildError, Compiled, CompiledProgram, Console, HotCrate, NativeLibraries, cargo, compile,
-    directory, file, script,
+    directory, evict, file, script,
 };
 use crate::plan::{Plan, Surroundings};
 
@@ -23,6 +24,8 @@ pub(super) struct Known {
     pub(super) native: NativeLibraries,
     /// `OUT_DIR` of every build script, and the index of its package.
     pub(super) script_outputs: Vec<(usize, Utf8PathBuf)>,
+    /// How each of [`units`] was compiled ([`Record::manner`]).
+    pub(super) manners: Vec<Option<String>>,
 }
 
 impl Known {
@@ -32,6 +35,20 @@ impl Known {
             .iter()
             .map(|(key, _)| records.read(key))
             .collect()
+    }
+
+    /// A unit that another build has compiled since, in another manner: with other options, or from a directory with
+    /// another configuration.
+    pub(super) fn compiled_otherwise(&self, read: &[Option<Record>]) -> Option<String> {
+        let units = units(&self.sorted).into_iter().zip(&self.manners);
+        let mut all = units.zip(read);
+        let other = all.find(|((_, manner), record)| {
+            let now = record.as_ref().map(Record::manner);
+            now.is_some() && **manner != now
+        });
+        other.map(|(((key, _), _), _)| {
+            format!("another build has compiled `{}` otherwise", key.stem)
+        })
     }
 }
 
@@ -45,21 +62,34 @@ pub(super) fn compile(
     console: &dyn Console,
     stopwatch: &Stopwatch,
 ) -> Result<(Known, Vec<Option<Record>>), BuildError> {
-    let records = Records::below(&plan.warm_directory());
-    std::fs::create_dir_all(records.directory()).at("creation", records.directory())?;
+    let records = Records::below(&plan.warm_directory(), &plan.workspace_root);
+    records
+        .create(&plan.workspace_root)
+        .at("creation", records.directory())?;
+    stopwatch.measure("evict", || {
+        evict::before_cargo(plan, surroundings, &records, console)
+    })?;
     let mut again = false;
     loop {
         let started = file::clock(records.directory()).at("making a file", records.directory())?;
-        let report = stopwatch.measure("cargo", || {
-            cargo::run(plan, surroundings, &records, console)
-        })?;
+        let mut report = Report::default();
+        let succeeded = stopwatch.measure("cargo", || {
+            cargo::run(plan, surroundings, &records, console, &mut report)
+        });
+        // A call that failed has done its part too, which the next must find on record.
+        let ran_for_others = evict::observe_runs(plan, surroundings, &records, &report, started)?;
+        if succeeded.is_err() {
+            observe(plan, &report, None, &records, started)?;
+        }
+        succeeded?;
         let sorted = sort::sort(plan, &report, &records)?;
         check_layout(plan, &sorted, &report)?;
-        observe(plan, &report, &sorted, &records, started)?;
-        let known = Known {
+        observe(plan, &report, Some(&sorted), &records, started)?;
+        let mut known = Known {
             sorted,
             native: report.native,
             script_outputs: report.script_outputs,
+            manners: Vec::new(),
         };
         let read = known.read(&records);
         let units = units(&known.sorted);
@@ -69,11 +99,17 @@ pub(super) fn compile(
             .zip(stale)
             .filter_map(|(unit, stale)| Some((unit, stale?)))
             .collect();
-        let Some((_, first)) = stale.first() else {
-            return Ok((known, read));
-        };
-        if std::mem::replace(&mut again, true) {
-            return Err(BuildError::SourcesChanged { path: first.path() });
+        let first = stale.first().map(|(_, stale)| stale.path());
+        match (first, ran_for_others, again) {
+            (None, false, _) | (None, true, true) => {
+                known.manners = read
+                    .iter()
+                    .map(|record| record.as_ref().map(Record::manner))
+                    .collect();
+                return Ok((known, read));
+            }
+            (Some(path), _, true) => return Err(BuildError::SourcesChanged { path }),
+            _ => again = true,
         }
         // cargo goes by mtimes; the contents say otherwise.
         for ((key, package), stale) in &stale {
@@ -128,30 +164,31 @@ pub(super) fn units(sorted: &Sorted) -> Vec<(&UnitKey, usize)> {
 }
 
 /// Packages outside the workspace do not go through the wrapper: what cargo has compiled just now is recorded here.
+/// Without a sorted whole, since cargo failed, it is done for what has a record already or lies in a directory of the user's.
 fn observe(
     plan: &Plan,
     report: &Report,
-    sorted: &Sorted,
+    sorted: Option<&Sorted>,
     records: &Records,
     started: i128,
 ) -> Result<(), BuildError> {
-    let compiled_now: Vec<_> = report
-        .artifacts
-        .iter()
-        .filter(|artifact| !artifact.fresh)
-        .collect();
-    for (key, index) in units(sorted) {
-        let package = &plan.packages[index];
+    let units = sorted.map(units);
+    let compiled_now = report.artifacts.iter().filter(|artifact| !artifact.fresh);
+    for artifact in compiled_now {
+        let package = &plan.packages[artifact.package];
         if package.is_member {
             continue;
         }
-        let Some(artifact) = compiled_now
-            .iter()
-            .filter(|artifact| artifact.package == index)
-            .find(|artifact| artifact.key(plan, records).as_ref() == Some(key))
-        else {
+        let Some(key) = artifact.key(plan, records) else {
             continue;
         };
+        let concerns_us = match &units {
+            Some(units) => units.iter().any(|(unit, _)| **unit == key),
+            None => package.has_path_source || records.read(&key).is_some(),
+        };
+        if !concerns_us {
+            continue;
+        }
         let path = key.dep_info();
         let text = std::fs::read_to_string(&path).at("reading", &path)?;
         let info = DepInfo::parse(&text, package.directory());
@@ -162,10 +199,10 @@ fn observe(
             sources,
             environment: info.environment,
             artifacts: artifacts.into_iter().collect(),
-            ..Record::empty()
+            ..Record::empty(key.clone(), Origin::of(package))
         };
         records
-            .write(key, &record)
+            .write(&key, &record)
             .at("writing", records.directory())?;
     }
     Ok(())

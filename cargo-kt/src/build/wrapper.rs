@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::compile::Compilation;
 use super::environment::Snapshot;
-use super::record::Records;
+use super::records::Records;
 use super::unit::{Unit, expand_response_files};
 use super::{Invocation, cfg, linker};
 

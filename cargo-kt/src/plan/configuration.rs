@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::{PlanError, Surroundings};
 
 /// Every place where cargo looks for configuration, nearest first, whether or not a file is there.
-pub(crate) fn configuration_candidates(surroundings: &Surroundings) -> Vec<Utf8PathBuf> {
+fn configuration_candidates(surroundings: &Surroundings) -> Vec<Utf8PathBuf> {
     let mut candidates: Vec<Utf8PathBuf> = Vec::new();
     let homes = surroundings.cargo_home().into_iter();
     for directory in surroundings
@@ -30,24 +30,55 @@ pub(crate) fn configuration_candidates(surroundings: &Surroundings) -> Vec<Utf8P
 #[derive(Debug, Default)]
 pub(crate) struct Configuration {
     files: Vec<(Utf8PathBuf, toml::Table)>,
+    /// Where one was looked for, whether or not it is there.
+    candidates: Vec<Utf8PathBuf>,
 }
 
 impl Configuration {
     /// # Errors
     /// When a file exists but cannot be read or parsed: cargo would refuse it too.
     pub(crate) fn read(surroundings: &Surroundings) -> Result<Self, PlanError> {
-        let mut files = Vec::new();
-        for path in configuration_candidates(surroundings) {
-            Self::read_into(&mut files, path, 0)?;
-        }
-        Ok(Self { files })
+        Self::read_with(&[], surroundings)
     }
 
-    fn read_into(
-        files: &mut Vec<(Utf8PathBuf, toml::Table)>,
-        path: Utf8PathBuf,
-        depth: u8,
-    ) -> Result<(), PlanError> {
+    /// With what was typed after `--config`, which comes before all files: settings, or a file of them.
+    ///
+    /// # Errors
+    /// Those of [`Configuration::read`].
+    pub(crate) fn read_with(
+        typed: &[String],
+        surroundings: &Surroundings,
+    ) -> Result<Self, PlanError> {
+        let mut configuration = Self::default();
+        // Of two that set the same, cargo takes the later.
+        for typed in typed.iter().rev() {
+            let here = &surroundings.directory;
+            let path = here.join(typed);
+            match typed.parse::<toml::Table>() {
+                Ok(table) if !path.is_file() => {
+                    // Paths are relative to this directory, as if the settings stood in its `.cargo`.
+                    let includes = included(&path, &table);
+                    let nowhere = here.join(".cargo").join("--config");
+                    configuration.files.push((nowhere, table));
+                    for include in includes {
+                        configuration.read_file(include)?;
+                    }
+                }
+                _ => configuration.read_file(path)?,
+            }
+        }
+        for path in configuration_candidates(surroundings) {
+            configuration.read_file(path)?;
+        }
+        Ok(configuration)
+    }
+
+    fn read_file(&mut self, path: Utf8PathBuf) -> Result<(), PlanError> {
+        // cargo refuses a cycle of files that include each other.
+        if self.candidates.contains(&path) {
+            return Ok(());
+        }
+        self.candidates.push(path.clone());
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error)
@@ -65,19 +96,24 @@ impl Configuration {
             source: Box::new(source),
         })?;
         let includes = included(&path, &table);
-        files.push((path, table));
-        // cargo forbids cycles; the depth only keeps us from following one.
-        if depth < 8 {
-            for include in includes {
-                Self::read_into(files, include, depth + 1)?;
-            }
+        self.files.push((path, table));
+        for include in includes {
+            self.read_file(include)?;
         }
         Ok(())
     }
 
-    /// The files that were read.
-    pub(crate) fn paths(&self) -> impl Iterator<Item = &Utf8Path> {
-        self.files.iter().map(|(path, _)| path.as_path())
+    /// Where configuration was looked for, whether or not it is there.
+    pub(crate) fn candidates(&self) -> impl Iterator<Item = &Utf8Path> {
+        self.candidates.iter().map(Utf8PathBuf::as_path)
+    }
+
+    /// The keys of a table, in whichever file.
+    pub(crate) fn keys<'a>(&'a self, table: &'a str) -> impl Iterator<Item = &'a str> {
+        self.files
+            .iter()
+            .filter_map(move |(_, file)| file.get(table)?.as_table())
+            .flat_map(|table| table.keys().map(String::as_str))
     }
 
     /// The files with what they hold, nearest first.

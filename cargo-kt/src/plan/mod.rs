@@ -13,7 +13,7 @@ mod program;
 mod resolve;
 mod surroundings;
 
-pub(crate) use configuration::{Configuration, configuration_candidates};
+pub(crate) use configuration::Configuration;
 pub use environment::ProgramEnvironment;
 pub use error::PlanError;
 pub use options::CargoOptions;

@@ -17,6 +17,8 @@ pub struct Package {
     pub has_path_source: bool,
     /// A member of the workspace, which cargo compiles through RUSTC_WORKSPACE_WRAPPER.
     pub is_member: bool,
+    /// Its build script hands metadata to the scripts of packages that depend on it.
+    pub has_links: bool,
     /// It has a build script.
     pub has_build_script: bool,
     /// Indices of its normal dependencies.
@@ -91,6 +93,7 @@ impl Packages {
                 manifest: package.manifest_path.clone(),
                 has_path_source: package.source.is_none(),
                 is_member: metadata.workspace_members.contains(&package.id),
+                has_links: package.links.is_some(),
                 has_build_script: package
                     .targets
                     .iter()

@@ -1,11 +1,17 @@
 //! *plan* and *build* with real cargo on small workspaces.
 
+mod answers;
+mod checkouts;
+mod dates;
 mod fixture;
 mod graphs;
 mod modes;
 mod programs;
 mod replay;
+mod roots;
+mod scripts;
 mod sources;
+mod variables;
 
 /// cargo's own layout of the build directory. `build_by_unit` is this suite with the other one.
 const ENVIRONMENT: &[(&str, &str)] = &[];

@@ -1,5 +1,11 @@
 //! The suite `build` again, with cargo's newer layout of the build directory: one directory for each compilation.
 
+#[path = "../build/answers.rs"]
+mod answers;
+#[path = "../build/checkouts.rs"]
+mod checkouts;
+#[path = "../build/dates.rs"]
+mod dates;
 #[path = "../build/fixture.rs"]
 mod fixture;
 #[path = "../build/graphs.rs"]
@@ -8,8 +14,14 @@ mod graphs;
 mod modes;
 #[path = "../build/replay.rs"]
 mod replay;
+#[path = "../build/roots.rs"]
+mod roots;
+#[path = "../build/scripts.rs"]
+mod scripts;
 #[path = "../build/sources.rs"]
 mod sources;
+#[path = "../build/variables.rs"]
+mod variables;
 
 /// cargo before 1.100 has this layout on request only, and takes the request from a stable toolchain with the first variable.
 const ENVIRONMENT: &[(&str, &str)] = &[

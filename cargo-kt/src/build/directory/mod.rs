@@ -32,6 +32,36 @@ pub(super) fn forget(key: &UnitKey, package: &str) -> Result<(), BuildError> {
     Ok(())
 }
 
+/// Does the same for a unit that may be gone: then there is nothing to forget. What cargo is called for next, `fingerprints`
+/// is asked about.
+///
+/// # Errors
+/// Those of the file system.
+pub(super) fn forget_if_known(key: &UnitKey, package: &str) -> Result<(), BuildError> {
+    match forget(key, package) {
+        Err(BuildError::UnknownLayout { .. }) => Ok(()),
+        result => result,
+    }
+}
+
+/// Makes cargo forget that it has run the build script whose `OUT_DIR` is `out_dir`, if it knows.
+///
+/// # Errors
+/// Those of the file system.
+pub(super) fn forget_run(out_dir: &Utf8Path) -> io::Result<()> {
+    let by_unit = out_dir.with_file_name("fingerprint");
+    // …/debug/build/app-0123456789abcdef/out: the fingerprint's directory has the name of the run's.
+    let run = out_dir.parent();
+    let profile = run.and_then(Utf8Path::parent).and_then(Utf8Path::parent);
+    let by_kind = profile
+        .zip(run.and_then(Utf8Path::file_name))
+        .map(|(profile, name)| profile.join(".fingerprint").join(name));
+    [Some(by_unit), by_kind]
+        .into_iter()
+        .flatten()
+        .try_for_each(|directory| empty(&directory))
+}
+
 /// Finds the fingerprint of a unit of `package`: one directory, or several where the unit's files bear no hash.
 ///
 /// # Errors

@@ -1,0 +1,107 @@
+//! Workspaces whose root lies elsewhere than above the package.
+
+use cargo_kt::build::How;
+
+use crate::fixture::{KT_MAIN, Workspace};
+
+/// `ws/app`, whose workspace is `ws/root`.
+fn beside() -> Workspace {
+    let mut workspace = Workspace::empty();
+    workspace.write("root/Cargo.toml", &root("1.0.0", ""));
+    workspace.write("app/Cargo.toml", "[package]\nname = \"app\"\nversion.workspace = true\nedition = \"2024\"\nworkspace = \"../root\"\n[dependencies]\nkt-runtime = { path = \"../../kt-runtime\" }\n");
+    workspace.write(
+        "app/src/main.rs",
+        &format!("{KT_MAIN}fn main() {{ println!(\"{{}} {{}}\", env!(\"CARGO_PKG_VERSION\"), cfg!(debug_assertions)) }}\n"),
+    );
+    workspace.surroundings.directory = workspace.path("app");
+    workspace
+}
+
+fn root(version: &str, more: &str) -> String {
+    format!(
+        "[workspace]\nresolver = \"3\"\nmembers = [\"../app\"]\n[workspace.package]\nversion = \"{version}\"\n{more}"
+    )
+}
+
+#[test]
+fn a_root_beside_the_package_is_watched() {
+    let mut workspace = beside();
+    let target = workspace.root.parent().unwrap().join("target");
+    workspace.set("CARGO_TARGET_DIR", target.as_str());
+    assert_eq!(workspace.same(), "1.0.0 true");
+    assert_eq!(workspace.build().how, How::Unchanged);
+    workspace.write("root/Cargo.toml", &root("2.0.0", ""));
+    assert_eq!(workspace.same(), "2.0.0 true");
+    workspace.write(
+        "root/Cargo.toml",
+        &root("2.0.0", "[profile.dev]\ndebug-assertions = false\n"),
+    );
+    assert_eq!(workspace.same(), "2.0.0 false");
+    assert_eq!(workspace.build().how, How::Unchanged);
+    // From a directory above both.
+    workspace.surroundings.directory.clone_from(&workspace.root);
+    workspace.options.manifest_path = Some(workspace.path("app/Cargo.toml"));
+    assert_eq!(workspace.same(), "2.0.0 false");
+    workspace.write("root/Cargo.toml", &root("3.0.0", ""));
+    assert_eq!(workspace.same(), "3.0.0 true");
+}
+
+#[test]
+fn what_is_known_is_found_in_the_target_directory_of_a_root_beside() {
+    let workspace = beside();
+    workspace.build();
+    assert!(workspace.path("root/target/kt").is_dir());
+    assert_eq!(workspace.build().how, How::Unchanged);
+}
+
+#[test]
+fn the_root_of_a_dependency_outside_is_watched() {
+    let workspace = Workspace::app("outside::VERSION");
+    let root = |version: &str| {
+        format!(
+            "[workspace]\nresolver = \"3\"\nmembers = [\"../outside\"]\n[workspace.package]\nversion = \"{version}\"\n"
+        )
+    };
+    workspace.write("../lib/root/Cargo.toml", &root("1.0.0"));
+    workspace.write("../lib/outside/Cargo.toml", "[package]\nname = \"outside\"\nversion.workspace = true\nedition = \"2024\"\nworkspace = \"../root\"\n");
+    workspace.write(
+        "../lib/outside/src/lib.rs",
+        "pub const VERSION: &str = env!(\"CARGO_PKG_VERSION\");\n",
+    );
+    workspace.package("app", "kt-runtime = { path = \"../../kt-runtime\" }\noutside = { path = \"../../lib/outside\" }\n");
+    assert_eq!(workspace.same(), "1.0.0");
+    workspace.write("../lib/root/Cargo.toml", &root("2.0.0"));
+    assert_eq!(workspace.same(), "2.0.0");
+}
+
+#[test]
+fn a_patch_outside_is_watched_with_its_manifest() {
+    let workspace = Workspace::app("patched::LEVEL");
+    let manifest = std::fs::read_to_string(workspace.path("Cargo.toml")).unwrap();
+    workspace.write(
+        "Cargo.toml",
+        &format!("{manifest}[patch.crates-io]\npatched = {{ path = \"../patched\" }}\n"),
+    );
+    workspace.package("../patched", "");
+    workspace.write(
+        "../patched/src/lib.rs",
+        "pub const LEVEL: u32 = if cfg!(feature = \"high\") { 2 } else { 1 };\n",
+    );
+    workspace.package(
+        "app",
+        "kt-runtime = { path = \"../../kt-runtime\" }\npatched = \"0.1\"\n",
+    );
+    assert_eq!(workspace.same(), "1");
+    workspace.write("../patched/Cargo.toml", "[package]\nname = \"patched\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[features]\ndefault = [\"high\"]\nhigh = []\n");
+    assert_eq!(workspace.same(), "2");
+}
+
+#[test]
+fn a_program_that_appears_in_a_directory_of_its_own_calls_cargo() {
+    let workspace = Workspace::app("1");
+    std::fs::create_dir_all(workspace.path("app/src/bin/more")).unwrap();
+    workspace.build();
+    workspace.write("app/src/bin/more/main.rs", "fn main() {}\n");
+    // As `cargo run`: which of the two is not known.
+    workspace.fail();
+}

@@ -113,11 +113,26 @@ fn a_forked_child_that_outlives_the_worker_holds_no_caller_up() {
     let child = ServiceProcess::open(child);
     driver.send("sleep 600000");
     // Its call is in flight once the worker counts it.
-    while project.services()[0]["calls"] != 1 {}
+    let in_flight = (0..200).any(|_| project.services()[0]["calls"] == 1);
+    assert!(in_flight, "the call arrives");
     let (_, worker) = project.processes();
     worker.signal(libc::SIGKILL);
     let answer = driver.wait_for("sleep 600000: ");
     assert!(answer.contains("WorkerDied"), "{answer}");
     child.signal(libc::SIGKILL);
     child.assert_ends();
+}
+
+#[test]
+fn a_swap_that_a_stopped_worker_holds_up_says_what_it_waits_for() {
+    let project = Project::of(Fixture::CALLS);
+    project.run_with("pids").success();
+    let (_, worker) = project.processes();
+    project.edit("src/remote.rs", "fell over a stone", "fell over a root");
+    worker.signal(libc::SIGSTOP);
+    let waiting = project.spawn_kt(["run", "--", "pids"]);
+    let note = waiting.wait_for_error("has not loaded the new code yet");
+    assert!(note.contains("cargo kt down tester-calls"), "{note}");
+    worker.signal(libc::SIGCONT);
+    waiting.finish().success();
 }

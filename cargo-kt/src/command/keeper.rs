@@ -99,8 +99,15 @@ impl Keeper {
                 at_least: Some(self.at_least),
                 ..Order::default()
             };
+            let mut nobody_waits = || {};
             let mut nobody_looks = |_| {};
-            let shipping = ship::swap(&connected.client, &shipment, order, &mut nobody_looks);
+            let shipping = ship::swap(
+                &connected.client,
+                &shipment,
+                order,
+                &mut nobody_looks,
+                &mut nobody_waits,
+            );
             let shipped = connected.unless_silent(shipping).await?;
             let (_, swapped) = shipped.map_err(|source| CommandError::Ship {
                 service: service.clone(),

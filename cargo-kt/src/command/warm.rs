@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use kt::{
     Run,
-    wire::{control::Swapped, manifest::Manifest, state::StateOptions},
+    wire::{control::Swapped, limits, manifest::Manifest, state::StateOptions},
 };
 
 use super::{
@@ -294,12 +294,19 @@ async fn swap(
         }
         elapsed = started.elapsed();
     };
+    let mut slow = || {
+        let (service, limit) = (&connected.service, limits::LOAD);
+        terminal.note(format_args!(
+            "the worker of `{service}` has not loaded the new code yet; it is given {limit:?}, and `cargo kt down {service}` ends it \
+             with its state"
+        ));
+    };
     let order = Order {
         replace_worker: true,
         states,
         at_least: None,
     };
-    let swapping = ship::swap(&connected.client, shipment, order, &mut progress);
+    let swapping = ship::swap(&connected.client, shipment, order, &mut progress, &mut slow);
     let swapping = watched(connected, terminal, "Migrating", swapping);
     let swapped = connected.unless_silent(swapping).await;
     let (shipped, swapped) = swapped?.map_err(failed)?;

@@ -9,7 +9,7 @@ mod reference;
 mod send;
 mod upload;
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, pin::pin, time::Duration};
 
 use camino::Utf8PathBuf;
 use kt::wire::{
@@ -19,6 +19,8 @@ use kt::wire::{
     manifest::Manifest,
     state::StateOptions,
 };
+
+use tokio::time::timeout;
 
 use crate::terminal::text;
 
@@ -88,7 +90,13 @@ pub enum ShipError {
     Refused(SwapRefused),
 }
 
+/// How long a worker may take to load new code before its developer is told: it takes some milliseconds, unless initializers
+/// of libraries compute or the worker hangs.
+const SLOW: Duration = Duration::from_secs(5);
+
 /// Sends what is missing and makes the manifest the generation that serves.
+///
+/// `slow` is called once if the worker takes [`SLOW`] to load it.
 ///
 /// # Errors
 /// If a file cannot be read or sent, or the generation is refused.
@@ -97,6 +105,7 @@ pub async fn swap(
     shipment: &Shipment<'_>,
     order: Order,
     progress: &mut (dyn FnMut(Progress) + Send),
+    slow: &mut (dyn FnMut() + Send),
 ) -> Result<(Shipped, Swapped), ShipError> {
     let request = SwapRequest {
         manifest: shipment.manifest.clone(),
@@ -106,10 +115,15 @@ pub async fn swap(
     };
     let mut shipped = ship(client, shipment, progress).await?;
     loop {
-        let swapped: Result<Swapped, SwapRefused> = client
-            .ask(path::SWAP, &request)
-            .await
-            .map_err(ShipError::Request)?;
+        let mut asking = pin!(client.ask(path::SWAP, &request));
+        let swapped = match timeout(SLOW, asking.as_mut()).await {
+            Ok(swapped) => swapped,
+            Err(_) => {
+                slow();
+                asking.await
+            }
+        };
+        let swapped: Result<Swapped, SwapRefused> = swapped.map_err(ShipError::Request)?;
         match swapped {
             Ok(swapped) => return Ok((shipped, swapped)),
             // Another `cargo kt` was faster with a generation that did not need them. Once: then something else is wrong.
@@ -143,7 +157,9 @@ fn words(refused: &SwapRefused) -> String {
         SwapRefused::NotMigrated { key, reason, .. } => format!("state `{key}`: {reason}"),
         SwapRefused::TimedOut { after_ms } => {
             let after = text::duration(Duration::from_millis(*after_ms));
-            format!("the worker did not finish loading within {after}")
+            format!(
+                "the worker did not finish loading within {after}: it hangs, or an initializer of a library computes; `cargo kt down` ends it with its state"
+            )
         }
     }
 }

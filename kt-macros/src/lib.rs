@@ -54,6 +54,13 @@ pub fn service(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// `T`, so that uses stay as they are.
 ///
 /// `T` must be `Sync`, as for any static: wrap what changes in a `Mutex`, `RwLock`, `OnceLock` or an atomic.
+///
+/// - `#[kt::state(version = 2)]` migrates the value although its type is the same.
+/// - `#[kt::state(migrate = path::to::function)]` makes the new value of the former one.
+/// - `#[kt::state(keep)]` keeps the value although it holds something without a visible type (`dyn Trait`, a pointer to
+///   bytes) and a type of the workspace changed. The author vouches that those parts hold nothing of the workspace's types,
+///   as in a model or a pool of a third-party crate. If they do, new code may read their memory as another type: undefined
+///   behavior. What is visible is compared as ever.
 #[proc_macro_attribute]
 pub fn state(arguments: TokenStream, item: TokenStream) -> TokenStream {
     state::attribute(arguments.into(), item.into()).into()

@@ -67,6 +67,13 @@ pub fn telling_environment(invocation: &Invocation) -> impl Iterator<Item = (&st
         .filter(move |(name, _)| says_something(name))
 }
 
+/// An identity that holds only as long as rustc makes the same of the crate.
+pub fn with_artifact(identity: &str, rlib: &Utf8Path) -> String {
+    let mut digest = Digest::new("made of");
+    digest.add(identity).add(&content_of_library(rlib));
+    digest.finish()
+}
+
 /// A procedural macro: its file's name, which says version and features, and its content if that can change under the name.
 pub fn of_macro(library: &Utf8Path) -> String {
     let name = library.file_stem().unwrap_or_default();

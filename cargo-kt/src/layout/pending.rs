@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use super::definitions::{Crate, Definitions, Lineage, SourceFacts, settings};
+use super::definitions::{self, Crate, Definitions, Lineage, SourceFacts, settings};
 use super::opaque::{self, Crates, Opaque};
 use super::tokens::{self, Digest};
 use super::{
@@ -86,8 +86,18 @@ impl Pending {
         let directory = directory(request.warm);
         let tokens_cache = directory.join("tokens");
         let sources = tokens::hash(&compiled.hot, &tokens_cache)?;
-        let identities = identity::of_crates(compiled, &sources);
         let program = Program::of(compiled, &sources);
+        let mut identities = identity::of_crates(compiled, &sources);
+        // What such a macro made this time only rustc can tell: the tokens in the source are not all that it read.
+        let unknown = definitions::expands_unknown(&program.crates, &program.files);
+        for ((identity, hot), _) in identities
+            .iter_mut()
+            .zip(&compiled.hot)
+            .zip(unknown)
+            .filter(|(_, it)| *it)
+        {
+            *identity = identity::with_artifact(identity, &hot.rlib);
+        }
 
         let mut pending = Self {
             directory: directory.clone(),

@@ -18,4 +18,4 @@ mod tests;
 
 pub use facts::FileDefinitions;
 pub use lineage::{Lineage, read};
-pub use program::{Crate, Definitions, SourceFacts};
+pub use program::{Crate, Definitions, SourceFacts, expands_unknown};

@@ -68,6 +68,37 @@ impl Entry {
     }
 }
 
+/// Whether a crate gives tokens to macros of which nothing is known where these may make types: not attributes that are
+/// known, nor macros that hot crates define. Such a macro may read a file or a database of which rustc is not told.
+pub fn expands_unknown(crates: &[Crate], files: &[SourceFacts]) -> Vec<bool> {
+    let program = Program::new(crates, files);
+    let defined = |name: &String| {
+        let items = program.items.get(name.as_str());
+        items
+            .into_iter()
+            .flatten()
+            .any(|(_, item)| item.kind == Kind::Macro)
+    };
+    let is_unknown = |item: &Definition| {
+        item.kind == Kind::Expanded
+            && !item
+                .macros
+                .iter()
+                .any(|name| defined(name) || is_known(name))
+    };
+    let is_known_of = |hot: usize| {
+        let mut of_crate = files.iter().filter(|file| file.hot == hot);
+        of_crate.any(|file| file.definitions.items.iter().any(is_unknown))
+    };
+    (0..crates.len()).map(is_known_of).collect()
+}
+
+/// Macros of libstd and the like, which read nothing.
+fn is_known(name: &str) -> bool {
+    crate::layout::tokens::is_expression_macro(name)
+        || ["bitflags", "lazy_static", "thread_local"].contains(&name)
+}
+
 impl Definitions {
     /// Collects them.
     pub fn of(crates: &[Crate], files: &[SourceFacts]) -> Self {

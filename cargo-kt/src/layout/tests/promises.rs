@@ -1,6 +1,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
+use camino::Utf8Path;
+
 use super::cases::{CASES, Case};
 use super::fixture::Fixture;
 use crate::layout::Layout;
@@ -368,4 +370,70 @@ fn a_procedural_macro_counts_by_content_unless_it_is_from_a_registry() {
     let (before, _) = fingerprints(&fixture);
     write(&library, "three");
     assert_eq!(fingerprints(&fixture), (before, false));
+}
+
+#[test]
+fn what_a_macro_made_is_not_guessed_from_what_it_was_given() {
+    // As a procedural macro would that reads a file of which rustc is not told.
+    let text = format!("{EDITED} given!{{ UserId }}\n");
+    let text = format!("#[macro_use] extern crate dep as _; {text}");
+    let dep = format!(
+        "{DEP} #[macro_export] macro_rules! given {{ ($n:ident) => {{ pub struct $n(u8); }} }}"
+    );
+    let mut fixture = Fixture::new(&text, &dep, &["plain", "of_dep", "opaque"]);
+    // Hot crates' own macros are read like any source.
+    let (before, _) = fingerprints(&fixture);
+    assert_eq!(fingerprints(&fixture), (before.clone(), false));
+    // The same of a crate that is not.
+    fixture.edit(0, |_| DEP.to_owned());
+    let rlib = fixture.compiled.hot[1].rlib.clone();
+    std::fs::write(&rlib, "made of one file").expect("the file can be written");
+    fixture.compiled.hot[1].dependencies.clear();
+    let begin = |fixture: &Fixture| fixture.layouts().1;
+    assert!(begin(&fixture));
+    assert!(!begin(&fixture));
+    std::fs::write(&rlib, "made of another").expect("the file can be written");
+    assert!(begin(&fixture));
+}
+
+#[test]
+fn a_variable_that_the_code_reads_is_part_of_the_types() {
+    let mut fixture = edited();
+    fixture.compiled.hot[1].variables = vec![("WIDTH".to_owned(), None)];
+    let (before, _) = fingerprints(&fixture);
+    assert_eq!(fingerprints(&fixture), (before.clone(), false));
+    fixture.compiled.hot[1].variables = vec![("WIDTH".to_owned(), Some("2".to_owned()))];
+    let (now, has_twins) = fingerprints(&fixture);
+    // rustc is asked; what it says of the types decides, and of what cannot be seen the variable does.
+    assert!(has_twins);
+    assert_eq!(now[..2], before[..2]);
+    assert_ne!(now[2], before[2]);
+}
+
+#[test]
+fn code_that_a_build_script_compiled_is_part_of_what_a_bare_pointer_means() {
+    let text = format!(
+        "{EDITED} #[unsafe(export_name = \"kt:init:pointer\")] static POINTER: Share<*mut u8> = Share(std::ptr::null_mut());\n"
+    );
+    let mut fixture = Fixture::new(&text, DEP, &["plain", "opaque", "pointer"]);
+    let root = Utf8Path::from_path(fixture.directory.path())
+        .expect("its path is text")
+        .to_owned();
+    let library = root.join("libstore.a");
+    std::fs::write(&library, "one").expect("the file can be written");
+    fixture
+        .compiled
+        .native
+        .libraries
+        .push("static=store".to_owned());
+    fixture
+        .compiled
+        .native
+        .search_paths
+        .push(format!("native={root}"));
+    let (before, _) = fingerprints(&fixture);
+    std::fs::write(&library, "two").expect("the file can be written");
+    let (now, _) = fingerprints(&fixture);
+    assert_eq!(now[..2], before[..2]);
+    assert_ne!(now[2], before[2]);
 }

@@ -43,9 +43,19 @@ struct Place {
     position: u64,
     /// In the service's log: what the worker leaves when it dies lies behind.
     logged: u64,
-    /// This process's own output takes its time.
-    writing: bool,
+    print: Print,
     life: Life,
+}
+
+/// What the thread that prints is at.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Print {
+    #[default]
+    Idle,
+    /// It waits for the lock on standard output or error, which may be held by who waits for the output.
+    Locking,
+    /// This process's own output takes its time.
+    Writing,
 }
 
 /// Of the connection that brings the output.
@@ -114,11 +124,18 @@ impl Printed {
                 }
             }
             let moved = time::timeout(limits::OUTPUT, place.changed()).await;
-            if moved.is_err() && !self.place.borrow().writing {
+            if moved.is_err() && self.place.borrow().print != Print::Writing {
                 break;
             }
         }
-        eprintln!("kt: some output of the worker is missing here; `cargo kt logs` has it");
+        match self.place.borrow().print {
+            Print::Locking => eprintln!(
+                "kt: output of the worker comes later: it waits for a lock on this program's standard output"
+            ),
+            _ => eprintln!(
+                "kt: some output of the worker is missing here; `cargo kt logs` may have it"
+            ),
+        }
         self.place
             .send_modify(|place| place.position = place.position.max(position));
     }
@@ -149,9 +166,24 @@ impl Printed {
     }
 
     fn print(&self, stream: data::Stream, bytes: &[u8]) {
-        self.place.send_modify(|place| place.writing = true);
-        print(stream, bytes);
-        self.place.send_modify(|place| place.writing = false);
+        let at = |print| {
+            self.place.send_modify(|place| place.print = print);
+        };
+        at(Print::Locking);
+        // A closed terminal must not end the program: its calls may matter more than their output.
+        let _ = match stream {
+            data::Stream::Stdout => {
+                let mut stdout = io::stdout().lock();
+                at(Print::Writing);
+                stdout.write_all(bytes).and_then(|()| stdout.flush())
+            }
+            data::Stream::Stderr => {
+                let mut stderr = io::stderr().lock();
+                at(Print::Writing);
+                stderr.write_all(bytes)
+            }
+        };
+        at(Print::Idle);
     }
 
     /// Prints to the end of the stream, and then what the worker left if it is dead.
@@ -162,6 +194,10 @@ impl Printed {
         mut buffer: BytesMut,
     ) {
         while let Ok(Some(output)) = next(&mut body, &mut buffer).await {
+            if Arc::strong_count(&self) == 1 {
+                // Its caller gave up before it had this: the next one attached again.
+                return;
+            }
             self.print(output.stream, &output.bytes);
             self.place.send_modify(|place| {
                 place.position = place.position.max(output.position);
@@ -191,7 +227,7 @@ fn printer(driver: &'static Driver) -> Result<&'static UnboundedSender<Attached>
                 runtime.block_on(async {
                     while let Some(attached) = attaching.recv().await {
                         tokio::spawn(Quiet::new(async move {
-                            // A caller that has given up leaves the connection to the next one's drop.
+                            // A caller that has given up leaves it to end with the next output.
                             let _ = attached.send(attach(driver).await);
                         }));
                     }
@@ -239,15 +275,4 @@ async fn next(body: &mut Body, buffer: &mut BytesMut) -> Result<Option<data::Out
             None => return Ok(None),
         }
     }
-}
-
-fn print(stream: data::Stream, bytes: &[u8]) {
-    // A closed terminal must not end the program: its calls may matter more than their output.
-    let _ = match stream {
-        data::Stream::Stdout => {
-            let mut stdout = io::stdout().lock();
-            stdout.write_all(bytes).and_then(|()| stdout.flush())
-        }
-        data::Stream::Stderr => io::stderr().lock().write_all(bytes),
-    };
 }

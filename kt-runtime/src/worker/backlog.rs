@@ -30,7 +30,7 @@ pub(super) struct Piece {
 pub(super) struct Sink(Arc<Shared>);
 
 /// The end that the driver's connection takes from.
-pub(super) struct Listener {
+pub(super) struct Taker {
     shared: Arc<Shared>,
     /// Waits for room.
     printer: Thread,
@@ -64,7 +64,7 @@ enum Entry {
 }
 
 /// Both ends of an empty backlog. `printer` is woken when there is room again.
-pub(super) fn channel(printer: Thread, stopped: Duration) -> (Sink, Listener) {
+pub(super) fn channel(printer: Thread, stopped: Duration) -> (Sink, Taker) {
     let shared = Arc::new(Shared {
         backlog: Mutex::new(Backlog {
             queue: VecDeque::new(),
@@ -75,7 +75,7 @@ pub(super) fn channel(printer: Thread, stopped: Duration) -> (Sink, Listener) {
         filled: Notify::new(),
         stopped,
     });
-    (Sink(shared.clone()), Listener { shared, printer })
+    (Sink(shared.clone()), Taker { shared, printer })
 }
 
 impl Shared {
@@ -154,7 +154,7 @@ impl Backlog {
     }
 }
 
-impl Listener {
+impl Taker {
     /// The next piece, once there is one. A gap becomes a piece that says how large it is.
     pub(super) async fn next(&mut self) -> Piece {
         loop {
@@ -163,6 +163,15 @@ impl Listener {
             }
             self.shared.filled.notified().await;
         }
+    }
+
+    /// Takes no more: nobody waits for this driver from here on.
+    pub(super) fn close(&self) {
+        let mut backlog = self.shared.lock();
+        backlog.closed = true;
+        backlog.queue.clear();
+        drop(backlog);
+        self.printer.unpark();
     }
 
     fn take(&self) -> Option<Piece> {
@@ -194,13 +203,9 @@ impl Listener {
     }
 }
 
-impl Drop for Listener {
+impl Drop for Taker {
     fn drop(&mut self) {
-        let mut backlog = self.shared.lock();
-        backlog.closed = true;
-        backlog.queue.clear();
-        drop(backlog);
-        self.printer.unpark();
+        self.close();
     }
 }
 
@@ -230,40 +235,40 @@ mod tests {
 
     #[test]
     fn printing_waits_for_a_driver_that_is_behind_until_it_takes_something() {
-        let (sink, listener) = channel(thread::current(), STOPPED);
+        let (sink, taker) = channel(thread::current(), STOPPED);
         assert!(sink.give(piece(Stream::Stdout, 1, BACKLOG)));
         assert_eq!(sink.wait(), None);
         assert!(sink.give(piece(Stream::Stdout, 2, 1)));
         assert!(sink.wait().is_some_and(|wait| wait <= STOPPED));
-        listener.take().unwrap();
+        taker.take().unwrap();
         assert_eq!(sink.wait(), None);
     }
 
     #[test]
     fn printing_does_not_wait_for_a_driver_that_takes_nothing_or_is_gone() {
-        let (sink, listener) = channel(thread::current(), Duration::ZERO);
+        let (sink, taker) = channel(thread::current(), Duration::ZERO);
         assert!(sink.give(piece(Stream::Stdout, 1, BACKLOG + 1)));
         assert_eq!(sink.wait(), None);
-        drop(listener);
+        drop(taker);
         assert!(!sink.give(piece(Stream::Stdout, 2, 1)));
-        let (sink, listener) = channel(thread::current(), STOPPED);
+        let (sink, taker) = channel(thread::current(), STOPPED);
         assert!(sink.give(piece(Stream::Stdout, 1, BACKLOG + 1)));
-        drop(listener);
+        drop(taker);
         assert_eq!(sink.wait(), None);
     }
 
     #[tokio::test]
     async fn what_is_dropped_is_counted_for_each_stream_where_it_is_missing() {
-        let (sink, mut listener) = channel(thread::current(), STOPPED);
+        let (sink, mut taker) = channel(thread::current(), STOPPED);
         assert!(sink.give(piece(Stream::Stdout, 1, BACKLOG + 1)));
         for position in 2..12 {
             let stream = [Stream::Stdout, Stream::Stderr][position as usize % 2];
             assert!(sink.give(piece(stream, position, 100)));
         }
-        assert_eq!(listener.next().await.position, 1);
+        assert_eq!(taker.next().await.position, 1);
         assert!(sink.give(piece(Stream::Stdout, 12, 7)));
         for (stream, position) in [(Stream::Stdout, 10), (Stream::Stderr, 11)] {
-            let gap = listener.next().await;
+            let gap = taker.next().await;
             assert_eq!((gap.stream, gap.position), (stream, position));
             let text = String::from_utf8(gap.bytes.to_vec()).unwrap();
             assert!(
@@ -271,7 +276,7 @@ mod tests {
                 "{text}"
             );
         }
-        assert_eq!(listener.next().await.bytes.len(), 7);
-        assert!(listener.take().is_none());
+        assert_eq!(taker.next().await.bytes.len(), 7);
+        assert!(taker.take().is_none());
     }
 }

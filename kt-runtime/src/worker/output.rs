@@ -15,7 +15,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::backlog::{self, Listener, Piece, Sink};
+use super::backlog::{self, Piece, Sink, Taker};
 use crate::{
     logs::LogWriter,
     sys::stdio,
@@ -41,6 +41,12 @@ struct Shared {
     /// Bytes taken out of the pipes.
     position: u64,
     listeners: Vec<Sink>,
+}
+
+/// One driver's end. Its drop takes the other end off the list: a worker that prints nothing would keep each for ever.
+pub(super) struct Listener {
+    taker: Taker,
+    shared: Arc<Mutex<Shared>>,
 }
 
 impl Output {
@@ -119,12 +125,27 @@ impl Output {
 
     /// Listens from here on. Returns the position that it starts at, here and in the log.
     pub(super) fn listen(&self) -> (u64, u64, Listener) {
-        let (sink, listener) = backlog::channel(self.printer.clone(), limits::STOPPED_DRIVER);
+        let (sink, taker) = backlog::channel(self.printer.clone(), limits::STOPPED_DRIVER);
         let mut shared = lock(&self.shared);
-        // Those that are gone: a worker that prints nothing finds no other occasion.
-        shared.listeners.retain(Sink::is_open);
         shared.listeners.push(sink);
+        let listener = Listener {
+            taker,
+            shared: Arc::clone(&self.shared),
+        };
         (shared.position, shared.log.position(), listener)
+    }
+}
+
+impl Listener {
+    pub(super) async fn next(&mut self) -> Piece {
+        self.taker.next().await
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.taker.close();
+        lock(&self.shared).listeners.retain(Sink::is_open);
     }
 }
 

@@ -149,7 +149,8 @@ pub fn rebase(tokens: TokenStream, path: &TokenStream) -> TokenStream {
                     token
                 }));
             }
-            TokenTree::Group(group) => {
+            // What is the user's stays as it is, to its spans: lints look at them.
+            TokenTree::Group(group) if has_placeholder(&group.stream()) => {
                 let mut inner = Group::new(group.delimiter(), rebase(group.stream(), path));
                 inner.set_span(group.span());
                 out.push(inner.into());
@@ -178,6 +179,14 @@ pub fn with_said(
     };
     let expansion = with(arguments, item, expand);
     quote! { #error #expansion }
+}
+
+fn has_placeholder(tokens: &TokenStream) -> bool {
+    tokens.clone().into_iter().any(|token| match token {
+        TokenTree::Ident(name) => name == PLACEHOLDER,
+        TokenTree::Group(group) => has_placeholder(&group.stream()),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
 }
 
 /// An attribute's expansion with the path that its arguments or the crate's dependencies lead to; `expand` gets the other
@@ -238,6 +247,28 @@ mod tests {
             crate::tokens::text(rebased),
             crate::tokens::text(tokens(expected))
         );
+    }
+
+    /// `::kt` in an expansion would not be found by another name.
+    #[test]
+    fn expansions_name_the_crate_by_its_placeholder() {
+        let mut folders = vec![path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src")];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if !path.ends_with("crate_path.rs") {
+                    let text = fs::read_to_string(&path).unwrap();
+                    let code = text
+                        .lines()
+                        .filter(|line| !line.trim_start().starts_with("//"));
+                    for line in code {
+                        assert!(!line.contains("::kt::"), "{}: {line}", path.display());
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -179,11 +179,11 @@ impl fmt::Display for Error {
             Self::Panicked(panic) => panic.fmt(f),
             Self::WorkerDied { function, death } if death.replaced => write!(
                 f,
-                "`{function}` was cut off: its worker was replaced, and ended {death}; the next call goes to the new one"
+                "the worker was ended while `{function}` ran in it: {death}; the next call goes to the new one"
             ),
             Self::WorkerDied { function, death } if death.was_stopped() => write!(
                 f,
-                "`{function}` was cut off: {death}; its state is gone, run the program again"
+                "the worker was ended while `{function}` ran in it: {death}; its state is gone, run the program again"
             ),
             Self::WorkerDied { function, death } => write!(
                 f,
@@ -294,8 +294,8 @@ impl fmt::Display for Death {
                 "it was ended by signal 9 (SIGKILL), and the kernel ran out of memory and killed a process meanwhile, "
             )?,
             (_, Some(signal)) => write!(f, "it was ended by {}, ", signal_name(signal))?,
-            (None, None) if self.replaced => {}
-            (None, None) => write!(f, "its host ended it, ")?,
+            (None, None) if self.replaced => f.write_str("it was replaced, ")?,
+            (None, None) => f.write_str("it was ended by its host, ")?,
         }
         let megabytes = self.max_rss as f64 / (1 << 20) as f64;
         write!(
@@ -331,5 +331,58 @@ impl fmt::Display for Part {
             Self::Arguments => "arguments",
             Self::Result => "result",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn died(death: Death) -> String {
+        let function = "app::work".into();
+        Error::WorkerDied { function, death }.to_string()
+    }
+
+    const DEATH: Death = Death {
+        code: None,
+        signal: None,
+        generation: Generation(2),
+        max_rss: 13 << 20,
+        out_of_memory: false,
+        replaced: false,
+        uptime: Duration::from_secs(3),
+    };
+
+    #[test]
+    fn only_what_is_known_is_said_of_a_workers_end() {
+        let killed = Death {
+            signal: Some(SIGKILL),
+            ..DEATH
+        };
+        let text = died(killed.clone());
+        assert!(
+            text.contains("ended by signal 9 (SIGKILL), after 3.0s"),
+            "{text}"
+        );
+        assert!(!text.contains("memory and"), "{text}");
+        let text = died(Death {
+            out_of_memory: true,
+            ..killed
+        });
+        assert!(text.contains("the kernel ran out of memory"), "{text}");
+
+        let text = died(Death {
+            replaced: true,
+            ..DEATH
+        });
+        assert!(
+            text.contains("it was replaced, after") && !text.contains("gone"),
+            "{text}"
+        );
+        let text = died(DEATH);
+        assert!(
+            text.contains("ended by its host") && !text.contains("next call"),
+            "{text}"
+        );
     }
 }

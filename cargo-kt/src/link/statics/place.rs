@@ -186,7 +186,7 @@ mod tests {
         let mut places = Places::default();
         let names = paths.iter().map(|path| path::last(path)).collect();
         places.read("app/src/cache.rs".into(), text, &names);
-        let line = |path: &&str| places.of(path, false).map_or(0, |place| place.line);
+        let line = |path: &&str| places.of(path, false).map_or(0, |(_, place)| place.line);
         paths.iter().map(line).collect()
     }
 

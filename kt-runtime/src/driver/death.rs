@@ -14,7 +14,7 @@ use crate::{
         WorkerId,
         client::{self, Client},
         codec,
-        control::{self, LogFrom, LogRequest, path},
+        control::{self, Exit, LogFrom, LogRequest, path},
         limits,
         preamble::Purpose,
     },
@@ -29,7 +29,10 @@ pub(super) async fn inquire(driver: &Driver, printed: &Printed) -> Option<contro
         Some((client, death))
     };
     let (client, death) = time::timeout(limits::HANDSHAKE, asked).await.ok()??;
-    last_words(&client, printed).await;
+    // One that was replaced wrote its output out itself, and what follows in the log is its successor's.
+    if death.how != Exit::Replaced {
+        last_words(&client, printed).await;
+    }
     Some(death)
 }
 

@@ -7,6 +7,7 @@
 use proc_macro::TokenStream;
 
 mod attributes;
+mod crate_path;
 mod export;
 mod remote;
 mod service;
@@ -21,12 +22,13 @@ mod tokens;
 /// - Within its own body the function's bare name means the function itself, so recursion stays a plain call.
 /// - `#[must_use]` without a message is dropped, since a `kt::Call` is `must_use` already.
 /// - It runs in a process of its own, which serves many runs: `std::env::args()` and `current_exe()` are not the program's, and
-///   the environment is that of the run that started the service, with the variables that `env` asks for. Pass what it needs
-///   as arguments.
-/// - The crate must be known as `kt`, the library name of `kt-runtime`.
+///   the environment is that of the run that started the service, with the variables that `env` asks for. Plain statics,
+///   variables and the working directory that `main` sets are not the worker's. Pass what it needs as arguments.
+/// - A renamed dependency on `kt-runtime` is found. Where the crate comes by a re-export only, the attribute says where it is:
+///   `#[kt::remote(crate = prelude::kt)]`; so do `#[kt::state]` and `#[kt::service]`.
 #[proc_macro_attribute]
 pub fn remote(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    remote::attribute(arguments.into(), item.into()).into()
+    crate_path::with(arguments.into(), item.into(), remote::attribute).into()
 }
 
 /// Options of the service that runs this program's remote functions: on its `main`, or on a constant of the type
@@ -47,7 +49,7 @@ pub fn remote(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// `[package.metadata.kt]` and `[workspace.metadata.kt]`.
 #[proc_macro_attribute]
 pub fn service(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    service::attribute(arguments.into(), item.into()).into()
+    crate_path::with_said(arguments.into(), item.into(), service::attribute).into()
 }
 
 /// Makes a static's value live in the service and survive reloads: its type `T` becomes `kt::State<T>`, which derefs to
@@ -63,5 +65,5 @@ pub fn service(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///   behavior. What is visible is compared as ever.
 #[proc_macro_attribute]
 pub fn state(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    state::attribute(arguments.into(), item.into()).into()
+    crate_path::with(arguments.into(), item.into(), state::attribute).into()
 }

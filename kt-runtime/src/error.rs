@@ -108,6 +108,10 @@ pub struct Death {
     pub generation: Generation,
     /// Its largest resident memory in bytes.
     pub max_rss: u64,
+    /// While it ran the kernel's out-of-memory killer ended a process of its machine.
+    pub out_of_memory: bool,
+    /// Another worker has taken its place, with the states that have serde.
+    pub replaced: bool,
     pub uptime: Duration,
 }
 
@@ -117,7 +121,7 @@ impl From<control::Death> for Death {
         let (code, signal) = match death.how {
             Exit::Code(code) => (Some(code), None),
             Exit::Signal { number, .. } => (None, Some(number)),
-            Exit::Stopped => (None, None),
+            Exit::Replaced | Exit::Stopped => (None, None),
         };
         let uptime = Duration::from_millis(death.uptime_ms);
         Self {
@@ -125,6 +129,8 @@ impl From<control::Death> for Death {
             signal,
             generation: death.generation,
             max_rss: death.max_rss,
+            out_of_memory: death.out_of_memory,
+            replaced: death.how == Exit::Replaced,
             uptime,
         }
     }
@@ -171,6 +177,14 @@ impl fmt::Display for Error {
                  program again"
             ),
             Self::Panicked(panic) => panic.fmt(f),
+            Self::WorkerDied { function, death } if death.replaced => write!(
+                f,
+                "the worker was ended while `{function}` ran in it: {death}; the next call goes to the new one"
+            ),
+            Self::WorkerDied { function, death } if death.was_stopped() => write!(
+                f,
+                "the worker was ended while `{function}` ran in it: {death}; its state is gone, run the program again"
+            ),
             Self::WorkerDied { function, death } => write!(
                 f,
                 "the worker died while `{function}` ran in it: {death}; the next call starts a new one, and its state is gone"
@@ -264,21 +278,29 @@ impl fmt::Debug for Frame {
     }
 }
 
+impl Death {
+    /// Whether its host ended it and nothing took its place.
+    fn was_stopped(&self) -> bool {
+        self.code.is_none() && self.signal.is_none() && !self.replaced
+    }
+}
+
 impl fmt::Display for Death {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.code, self.signal) {
-            (Some(code), _) => write!(f, "it exited with code {code}")?,
-            (_, Some(SIGKILL)) => write!(
+            (Some(code), _) => write!(f, "it exited with code {code}, ")?,
+            (_, Some(SIGKILL)) if self.out_of_memory => write!(
                 f,
-                "it was killed (signal 9, most often the kernel out of memory)"
+                "it was ended by signal 9 (SIGKILL), and the kernel ran out of memory and killed a process meanwhile, "
             )?,
-            (_, Some(signal)) => write!(f, "it was ended by {}", signal_name(signal))?,
-            (None, None) => write!(f, "it was stopped")?,
+            (_, Some(signal)) => write!(f, "it was ended by {}, ", signal_name(signal))?,
+            (None, None) if self.replaced => f.write_str("it was replaced, ")?,
+            (None, None) => f.write_str("it was ended by its host, ")?,
         }
         let megabytes = self.max_rss as f64 / (1 << 20) as f64;
         write!(
             f,
-            ", after {:.1?} in generation {}, with {megabytes:.0} MiB at most",
+            "after {:.1?} in generation {}, with {megabytes:.0} MiB at most",
             self.uptime, self.generation
         )
     }
@@ -295,6 +317,7 @@ fn signal_name(signal: i32) -> String {
         6 => "SIGABRT",
         7 => "SIGBUS",
         8 => "SIGFPE",
+        9 => "SIGKILL",
         11 => "SIGSEGV",
         15 => "SIGTERM",
         other => return format!("signal {other}"),
@@ -308,5 +331,58 @@ impl fmt::Display for Part {
             Self::Arguments => "arguments",
             Self::Result => "result",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn died(death: Death) -> String {
+        let function = "app::work".into();
+        Error::WorkerDied { function, death }.to_string()
+    }
+
+    const DEATH: Death = Death {
+        code: None,
+        signal: None,
+        generation: Generation(2),
+        max_rss: 13 << 20,
+        out_of_memory: false,
+        replaced: false,
+        uptime: Duration::from_secs(3),
+    };
+
+    #[test]
+    fn only_what_is_known_is_said_of_a_workers_end() {
+        let killed = Death {
+            signal: Some(SIGKILL),
+            ..DEATH
+        };
+        let text = died(killed.clone());
+        assert!(
+            text.contains("ended by signal 9 (SIGKILL), after 3.0s"),
+            "{text}"
+        );
+        assert!(!text.contains("memory and"), "{text}");
+        let text = died(Death {
+            out_of_memory: true,
+            ..killed
+        });
+        assert!(text.contains("the kernel ran out of memory"), "{text}");
+
+        let text = died(Death {
+            replaced: true,
+            ..DEATH
+        });
+        assert!(
+            text.contains("it was replaced, after") && !text.contains("gone"),
+            "{text}"
+        );
+        let text = died(DEATH);
+        assert!(
+            text.contains("ended by its host") && !text.contains("next call"),
+            "{text}"
+        );
     }
 }

@@ -127,7 +127,7 @@ fn plain_statics_that_start_afresh_are_named_and_no_others() {
 }
 
 #[test]
-fn eight_statics_are_named_and_the_rest_is_counted() {
+fn more_than_four_statics_share_a_line_that_counts_them_and_the_list_is_asked_for() {
     let project = Project::of(Fixture::ONE);
     let many: Vec<String> = ('A'..='L')
         .map(|letter| format!("pub static COUNT_{letter}: AtomicU64 = AtomicU64::new(0);"))

@@ -352,6 +352,7 @@ fn check_slices(
 
 fn prune(linker: &Linker<'_>, layers: &[LinkedLayer], crates: &[LinkedCrate]) {
     object::prune(linker, crates);
+    linker.warm.remove_unfinished();
     let in_use = |name: &str| {
         layers
             .iter()

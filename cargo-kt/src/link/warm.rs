@@ -3,7 +3,7 @@
 use std::{
     fs, io,
     sync::atomic::{AtomicU32, Ordering},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -60,8 +60,36 @@ impl Warm {
         self.0.join("links")
     }
 
+    /// Removes what interrupted runs left half written, here and two levels below.
+    pub fn remove_unfinished(&self) {
+        remove_unfinished(&self.0, 2);
+    }
+
     pub fn file(&self, name: &str) -> Utf8PathBuf {
         self.0.join(name)
+    }
+}
+
+/// How long a file may be written to: a run that is so old has ended.
+const UNFINISHED: Duration = Duration::from_secs(3600);
+
+fn remove_unfinished(folder: &Utf8Path, depth: u32) {
+    for entry in folder.read_dir_utf8().into_iter().flatten().flatten() {
+        let (path, name) = (entry.path(), entry.file_name());
+        let Ok(data) = entry.metadata() else { continue };
+        let is_old = || {
+            let age = data.modified().ok().and_then(|at| at.elapsed().ok());
+            age.is_some_and(|age| age > UNFINISHED)
+        };
+        // As `tempfile` names them, and as `temporary` does.
+        if (name.starts_with(".tmp") || name.ends_with(".tmp")) && is_old() {
+            let _ = match data.is_dir() {
+                true => fs::remove_dir_all(path),
+                false => fs::remove_file(path),
+            };
+        } else if data.is_dir() && depth > 0 {
+            remove_unfinished(path, depth - 1);
+        }
     }
 }
 
@@ -144,5 +172,36 @@ pub(super) fn prune<K: Eq + std::hash::Hash>(
     for mut group in groups.into_values() {
         group.sort_by(|a, b| b.cmp(a));
         group.iter().skip(keep).for_each(|(_, path)| remove(path));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_interrupted_run_left_goes_and_what_is_being_written_stays() {
+        let root = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(root.path()).unwrap();
+        let old = SystemTime::now() - 2 * UNFINISHED;
+        let make = |name: &str, modified| {
+            let path = root.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let file = fs::File::create(&path).unwrap();
+            file.set_modified(modified).unwrap();
+            path
+        };
+        let left = [
+            make("layout/types/.tmpAbc123", old),
+            make("objects/libapp.so.12-0.tmp", old),
+            make(".tmpXyz", old),
+        ];
+        let kept = [
+            make("layout/types/.tmpNow", SystemTime::now()),
+            make("layout/types/0123.json", old),
+        ];
+        Warm::new(root).remove_unfinished();
+        assert!(left.iter().all(|path| !path.exists()));
+        assert!(kept.iter().all(|path| path.exists()));
     }
 }

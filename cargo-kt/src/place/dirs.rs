@@ -1,10 +1,12 @@
 //! Where things lie on this machine: sockets in the user's runtime directory, objects and logs in the cache.
 
 use std::{
-    fmt, fs, io,
+    fmt,
+    fs::{self, Permissions},
+    io,
     os::unix::{
         ffi::OsStrExt,
-        fs::{DirBuilderExt, MetadataExt},
+        fs::{DirBuilderExt, MetadataExt, PermissionsExt},
     },
     path::{Path, PathBuf},
 };
@@ -58,6 +60,12 @@ pub enum Notice {
         taken: PathBuf,
         why: String,
     },
+    /// The cache of another user's home, as `sudo` leaves it.
+    CacheNotOurs {
+        wanted: PathBuf,
+        taken: PathBuf,
+        why: String,
+    },
 }
 
 impl fmt::Display for Notice {
@@ -66,6 +74,12 @@ impl fmt::Display for Notice {
             Self::CacheElsewhere { wanted, taken, why } => write!(
                 f,
                 "{} cannot be written to ({why}): {} is used instead",
+                wanted.display(),
+                taken.display()
+            ),
+            Self::CacheNotOurs { wanted, taken, why } => write!(
+                f,
+                "{} is not safe to use: {why}; {} is used instead",
                 wanted.display(),
                 taken.display()
             ),
@@ -88,7 +102,7 @@ impl Dirs {
     /// Those of this process.
     ///
     /// # Errors
-    /// If there is no directory that can be written to, or the one for sockets is open to others.
+    /// If there is no directory that can be written to, or others could put something into one that was asked for.
     pub fn current() -> Result<Self, PlaceError> {
         Self::resolve(&Environment::current())
     }
@@ -152,31 +166,64 @@ fn runtime(environment: &Environment) -> Result<(PathBuf, &'static str), PlaceEr
     };
     match private(&path, uid) {
         Ok(()) => Ok((path, variable)),
-        Err(why) => Err(PlaceError::RuntimeDirectory { path, why }),
+        Err(Exposed { why, chmod }) => {
+            let help = help(&path, chmod, "KT_RUNTIME_DIR");
+            Err(PlaceError::RuntimeDirectory { path, why, help })
+        }
     }
 }
 
-/// Makes the directory if it is not there, and checks that nobody else can put anything in it.
-fn private(path: &Path, uid: u32) -> Result<(), String> {
-    if !path.is_absolute() {
-        return Err("it is not an absolute path".to_owned());
+/// Why a directory is not safe to use.
+#[derive(Debug, thiserror::Error)]
+#[error("{why}")]
+struct Exposed {
+    why: String,
+    /// The mode with which it would be.
+    chmod: Option<&'static str>,
+}
+
+impl Exposed {
+    fn because(why: impl ToString) -> Self {
+        Self {
+            why: why.to_string(),
+            chmod: None,
+        }
     }
-    create(path).map_err(|error| error.to_string())?;
-    let data = fs::symlink_metadata(path).map_err(|error| error.to_string())?;
+}
+
+/// What a person can do about it.
+fn help(path: &Path, chmod: Option<&str>, variable: &str) -> String {
+    match chmod {
+        Some(mode) => format!("run `chmod {mode} {}`", path.display()),
+        None => format!("set {variable} to a directory of your own"),
+    }
+}
+
+/// Makes the directory if it is not there, and checks that nobody else can look into it or put anything in it.
+fn private(path: &Path, uid: u32) -> Result<(), Exposed> {
+    if !path.is_absolute() {
+        return Err(Exposed::because("it is not an absolute path"));
+    }
+    create(path).map_err(Exposed::because)?;
+    let data = fs::symlink_metadata(path).map_err(Exposed::because)?;
     if data.file_type().is_symlink() {
-        return Err("it is a symbolic link".to_owned());
+        return Err(Exposed::because("it is a symbolic link"));
     }
     if !data.is_dir() {
-        return Err("it is not a directory".to_owned());
+        return Err(Exposed::because("it is not a directory"));
     }
     if data.uid() != uid {
-        return Err(format!("it belongs to user {}", data.uid()));
+        return Err(Exposed::because(format!(
+            "it belongs to user {}",
+            data.uid()
+        )));
     }
     let mode = data.mode() & 0o777;
     if mode & 0o077 != 0 {
-        return Err(format!(
-            "its mode is {mode:04o}, so that others can look into it: `chmod 700` it"
-        ));
+        return Err(Exposed {
+            why: format!("its mode is {mode:04o}, so that others can look into it"),
+            chmod: Some("700"),
+        });
     }
     Ok(())
 }
@@ -198,45 +245,104 @@ fn cache(environment: &Environment) -> Result<(PathBuf, Vec<Notice>), PlaceError
         .or_else(home)
         // The host does not run where we do.
         .map(|path| std::path::absolute(&path).unwrap_or(path));
-    let Some(wanted) = wanted else {
-        return match usable(&fallback).and_then(|()| owned(&fallback, environment.uid)) {
-            Ok(()) => Ok((fallback, Vec::new())),
+    let uid = environment.uid;
+    let fall_back = |path: PathBuf, why: Option<(PathBuf, Unusable)>| {
+        let kept = usable(&fallback)
+            .and_then(|()| private(&fallback, uid).map_err(io::Error::other))
+            .and_then(|()| services(&fallback, uid).map_err(io::Error::other));
+        match kept {
+            Ok(()) => {
+                let taken = fallback.clone();
+                let notice = why.map(|(wanted, why)| why.notice(wanted, taken));
+                Ok((fallback.clone(), notice.into_iter().collect()))
+            }
             Err(source) => Err(PlaceError::NoCache {
-                path: "$HOME (not set)".into(),
-                fallback,
+                path,
+                fallback: fallback.clone(),
                 source,
             }),
-        };
-    };
-    let Err(error) = usable(&wanted) else {
-        return Ok((wanted, Vec::new()));
-    };
-    match usable(&fallback).and_then(|()| owned(&fallback, environment.uid)) {
-        Ok(()) => {
-            let notice = Notice::CacheElsewhere {
-                wanted,
-                taken: fallback.clone(),
-                why: error.to_string(),
-            };
-            Ok((fallback, vec![notice]))
         }
-        Err(source) => Err(PlaceError::NoCache {
-            path: wanted,
-            fallback,
-            source,
-        }),
+    };
+    let Some(wanted) = wanted else {
+        return fall_back("$HOME (not set)".into(), None);
+    };
+    let checked = usable(&wanted)
+        .map_err(Unusable::NotWritable)
+        .and_then(|()| ours(&wanted, uid).map_err(Unusable::NotOurs))
+        .and_then(|()| services(&wanted, uid).map_err(Unusable::NotOurs));
+    match checked {
+        Ok(()) => Ok((wanted, Vec::new())),
+        // It was asked for by name: another one in its place would be a surprise.
+        Err(Unusable::NotOurs(Exposed { why, chmod })) if environment.kt_home.is_some() => {
+            let help = help(&wanted, chmod, "KT_HOME");
+            Err(PlaceError::CacheDirectory {
+                path: wanted,
+                why,
+                help,
+            })
+        }
+        Err(why) => fall_back(wanted.clone(), Some((wanted, why))),
     }
+}
+
+/// Why a directory is not taken for the cache.
+enum Unusable {
+    NotWritable(io::Error),
+    NotOurs(Exposed),
+}
+
+impl Unusable {
+    fn notice(self, wanted: PathBuf, taken: PathBuf) -> Notice {
+        match self {
+            Self::NotWritable(error) => Notice::CacheElsewhere {
+                wanted,
+                taken,
+                why: error.to_string(),
+            },
+            Self::NotOurs(Exposed { why, .. }) => Notice::CacheNotOurs { wanted, taken, why },
+        }
+    }
+}
+
+/// Checks that nobody else can rename or add anything in a directory that may be shown to others.
+fn ours(path: &Path, uid: u32) -> Result<(), Exposed> {
+    let data = fs::metadata(path).map_err(Exposed::because)?;
+    if data.uid() != uid {
+        return Err(Exposed::because(format!(
+            "it belongs to user {}",
+            data.uid()
+        )));
+    }
+    let mode = data.mode() & 0o777;
+    if mode & 0o022 != 0 {
+        return Err(Exposed {
+            why: format!("its mode is {mode:04o}, so that others can put files into it"),
+            chmod: Some("go-w"),
+        });
+    }
+    Ok(())
+}
+
+/// Makes the directory with the code, logs and states of services. Objects in it are executed: others neither read nor write
+/// there. One of ours that others could only read becomes private; what others could write to may hold files of theirs.
+fn services(cache: &Path, uid: u32) -> Result<(), Exposed> {
+    let path = cache.join("services");
+    create(&path).map_err(Exposed::because)?;
+    let data = fs::symlink_metadata(&path).map_err(Exposed::because)?;
+    if data.is_dir() && data.uid() == uid && data.mode() & 0o022 == 0 {
+        fs::set_permissions(&path, Permissions::from_mode(0o700)).map_err(Exposed::because)?;
+    }
+    private(&path, uid).map_err(|Exposed { why, .. }| {
+        Exposed::because(format!(
+            "`services` in it may hold code of other users: {why}"
+        ))
+    })
 }
 
 /// Makes the directory and a file in it: permission bits tell nothing about read-only file systems.
 fn usable(path: &Path) -> io::Result<()> {
     create(path)?;
     tempfile::tempfile_in(path).map(drop)
-}
-
-/// In a directory that all can write to, somebody else may have been first.
-fn owned(path: &Path, uid: u32) -> io::Result<()> {
-    private(path, uid).map_err(io::Error::other)
 }
 
 fn create(path: &Path) -> io::Result<()> {
@@ -248,7 +354,7 @@ fn create(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::symlink;
 
     use super::*;
 
@@ -305,6 +411,9 @@ mod tests {
         fs::create_dir(&kt).unwrap();
         fs::set_permissions(&kt, fs::Permissions::from_mode(0o750)).unwrap();
         assert!(refused().contains("0750"));
+        let error = Dirs::resolve(&environment).unwrap_err().to_string();
+        let help = format!("help: run `chmod 700 {}`", kt.display());
+        assert!(error.ends_with(&help), "{error}");
         fs::set_permissions(&kt, fs::Permissions::from_mode(0o700)).unwrap();
         Dirs::resolve(&environment).unwrap();
     }
@@ -325,6 +434,79 @@ mod tests {
         environment.persistent = "/proc".into();
         let error = Dirs::resolve(&environment).unwrap_err().to_string();
         assert!(error.contains("set KT_HOME"), "{error}");
+    }
+
+    fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn a_cache_that_others_can_write_to_is_refused_where_it_was_asked_for() {
+        let root = tempfile::tempdir().unwrap();
+        let mut environment = environment(root.path());
+        let own = root.path().join("own");
+        environment.kt_home = Some(own.clone());
+        Dirs::resolve(&environment).unwrap();
+        let refused = |environment: &Environment| cache(environment).unwrap_err().to_string();
+
+        set_mode(&own, 0o777);
+        let error = refused(&environment);
+        assert!(
+            error.contains("0777") && error.contains("help: run `chmod go-w /"),
+            "{error}"
+        );
+        set_mode(&own, 0o755);
+        set_mode(&own.join("services"), 0o770);
+        let error = refused(&environment);
+        assert!(
+            error.contains("`services`") && error.contains("0770"),
+            "{error}"
+        );
+
+        // Nobody but its owner.
+        environment.uid += 1;
+        let error = refused(&environment);
+        let owner = environment.uid - 1;
+        assert!(
+            error.contains(&format!("belongs to user {owner}")),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_services_keep_is_private_in_a_cache_that_others_can_read() {
+        let root = tempfile::tempdir().unwrap();
+        let mut environment = environment(root.path());
+        let cache = root.path().join("xdg");
+        environment.xdg_cache_home = Some(cache.clone());
+        let services = cache.join("kt/services");
+        fs::create_dir_all(&services).unwrap();
+        for path in [&cache, &cache.join("kt"), &services] {
+            set_mode(path, 0o755);
+        }
+        let dirs = Dirs::resolve(&environment).unwrap();
+        assert_eq!((dirs.cache, dirs.notices), (cache.join("kt"), Vec::new()));
+        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+        assert_eq!(mode(&services), 0o700);
+    }
+
+    #[test]
+    fn a_default_cache_that_others_can_write_to_is_replaced_with_a_notice() {
+        let root = tempfile::tempdir().unwrap();
+        let environment = environment(root.path());
+        let cache = root.path().join("home/.cache/kt");
+        fs::create_dir_all(&cache).unwrap();
+        set_mode(&cache, 0o777);
+        let dirs = Dirs::resolve(&environment).unwrap();
+        assert_eq!(
+            dirs.cache,
+            root.path().join(format!("var/kt-{}", environment.uid))
+        );
+        let notice = dirs.notices[0].to_string();
+        assert!(
+            notice.contains("0777") && notice.contains("is used instead"),
+            "{notice}"
+        );
     }
 
     #[test]

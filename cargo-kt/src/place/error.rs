@@ -18,8 +18,18 @@ pub enum PlaceError {
         /// The environment variable that the path comes from, or the one that overrides it.
         variable: &'static str,
     },
-    #[error("{} cannot be used for sockets: {why}\nhelp: set KT_RUNTIME_DIR to a directory of your own", path.display())]
-    RuntimeDirectory { path: PathBuf, why: String },
+    #[error("{} cannot be used for sockets: {why}\nhelp: {help}", path.display())]
+    RuntimeDirectory {
+        path: PathBuf,
+        why: String,
+        help: String,
+    },
+    #[error("{} is not safe for the cache: {why}\nhelp: {help}", path.display())]
+    CacheDirectory {
+        path: PathBuf,
+        why: String,
+        help: String,
+    },
     #[error("neither {} nor {} can be written to: {source}\nhelp: set KT_HOME to a directory that can", path.display(), fallback.display())]
     NoCache {
         path: PathBuf,

@@ -24,14 +24,14 @@ impl Problems {
     }
 }
 
-/// `#[kt::remote]` takes no arguments.
+/// `#[kt::remote]` takes `crate = path` only, which is not among these any more.
 pub fn arguments(arguments: TokenStream) -> Option<Error> {
     if arguments.is_empty() {
         return None;
     }
     Some(Error::new_spanned(
         arguments,
-        "`#[kt::remote]` takes no arguments: options are said where it is called, as in `f(..).timeout(d)`",
+        "`#[kt::remote]` takes nothing but `crate = PATH`: options are said where it is called, as in `f(..).timeout(d)`",
     ))
 }
 

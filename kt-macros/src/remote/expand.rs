@@ -66,7 +66,7 @@ pub fn function(function: &Function) -> TokenStream {
         // rustc makes code for every static, used or not, and so for the function and all that it calls.
         return quote_spanned! {Span::mixed_site()=>
             #(#outer)*
-            #visibility fn #name(#(#names: #types),*) -> ::kt::Call<#output> {
+            #visibility fn #name(#(#names: #types),*) -> ::__kt__::Call<#output> {
                 { #user }
                 loop {}
             }
@@ -75,7 +75,7 @@ pub fn function(function: &Function) -> TokenStream {
     quote_spanned! {Span::mixed_site()=>
         #main_beside
         #(#outer)*
-        #visibility fn #name(#(#names: #types),*) -> ::kt::Call<#output> {
+        #visibility fn #name(#(#names: #types),*) -> ::__kt__::Call<#output> {
             let args = (#(#names,)*);
             {
                 #user
@@ -84,12 +84,12 @@ pub fn function(function: &Function) -> TokenStream {
                     struct __KtRemote;
                     #remote
                     #exported
-                    static __KT_FUNCTION: ::kt::__private::Function = ::kt::__private::Function::new::<__KtRemote>(
+                    static __KT_FUNCTION: ::__kt__::__private::Function = ::__kt__::__private::Function::new::<__KtRemote>(
                         #key, #text, ::core::file!(), ::core::line!(),
                     );
                     // Callable from outside the program, hence never dead, nor is what it calls.
-                    const _: &::kt::__private::Function = &__KT_FUNCTION;
-                    ::kt::__private::call::<__KtRemote>(&__KT_FUNCTION, args)
+                    const _: &::__kt__::__private::Function = &__KT_FUNCTION;
+                    ::__kt__::__private::call::<__KtRemote>(&__KT_FUNCTION, args)
                 }
             }
         }
@@ -126,23 +126,24 @@ fn remote(function: &Function, types: &[&Type], output: &Type) -> TokenStream {
     let args = args_type(function, types);
     let indices: Vec<syn::Index> = (0..types.len()).map(syn::Index::from).collect();
     let put_args = types.iter().zip(&indices).map(|(ty, index)| {
-        quote_spanned! {ours_at(first_span(*ty))=> ::kt::__private::Encoder::put::<#ty>(to, &args.#index)?; }
+        quote_spanned! {ours_at(first_span(*ty))=> ::__kt__::__private::Encoder::put::<#ty>(to, &args.#index)?; }
     });
     let take_args = types.iter().map(|ty| {
-        quote_spanned! {ours_at(first_span(*ty))=> ::kt::__private::Decoder::take::<#ty>(from)?, }
+        quote_spanned! {ours_at(first_span(*ty))=> ::__kt__::__private::Decoder::take::<#ty>(from)?, }
     });
     let shape_args = types.iter().map(|ty| {
-        quote_spanned! {ours_at(first_span(*ty))=> ::kt::__private::Shape::argument::<#ty>(shape); }
+        quote_spanned! {ours_at(first_span(*ty))=> ::__kt__::__private::Shape::argument::<#ty>(shape); }
     });
     let at_output = ours_at(first_span(output));
     let put_output =
-        quote_spanned! {at_output=> ::kt::__private::Encoder::put::<#output>(to, output) };
-    let take_output = quote_spanned! {at_output=> ::kt::__private::Decoder::take::<#output>(from) };
+        quote_spanned! {at_output=> ::__kt__::__private::Encoder::put::<#output>(to, output) };
+    let take_output =
+        quote_spanned! {at_output=> ::__kt__::__private::Decoder::take::<#output>(from) };
     let shape_output =
-        quote_spanned! {at_output=> ::kt::__private::Shape::output::<#output>(shape); };
+        quote_spanned! {at_output=> ::__kt__::__private::Shape::output::<#output>(shape); };
     let called = quote_spanned! {at_name=> #name(#(args.#indices),*) };
     let start = if signature.asyncness.is_some() {
-        quote_spanned! {at_name=> ::kt::__private::Started::Async(::std::boxed::Box::pin(#called)) }
+        quote_spanned! {at_name=> ::__kt__::__private::Started::Async(::std::boxed::Box::pin(#called)) }
     } else {
         quote_spanned! {at_name=> __kt_plain::<__KtRemote>(args, |args| #called) }
     };
@@ -150,11 +151,11 @@ fn remote(function: &Function, types: &[&Type], output: &Type) -> TokenStream {
     // at `type Args`.
     let plain = signature.asyncness.is_none().then(|| {
         quote_spanned! {Span::mixed_site()=>
-            fn __kt_plain<R: ::kt::__private::Remote>(
+            fn __kt_plain<R: ::__kt__::__private::Remote>(
                 args: R::Args,
                 run: fn(R::Args) -> R::Output,
-            ) -> ::kt::__private::Started<R::Output> {
-                ::kt::__private::Started::Plain(::std::boxed::Box::new(move || run(args)))
+            ) -> ::__kt__::__private::Started<R::Output> {
+                ::__kt__::__private::Started::Plain(::std::boxed::Box::new(move || run(args)))
             }
         }
     });
@@ -163,11 +164,11 @@ fn remote(function: &Function, types: &[&Type], output: &Type) -> TokenStream {
         // All that needs `DeserializeOwned` stands in one body: rustc reports a missing trait once per body and place.
         #[inline]
         fn __kt_decode() -> (
-            fn(&mut ::kt::__private::Decoder<'_>) -> ::core::result::Result<
-                <__KtRemote as ::kt::__private::Remote>::Args, ::kt::__private::CodecError>,
-            fn(&mut ::kt::__private::Decoder<'_>) -> ::core::result::Result<
-                <__KtRemote as ::kt::__private::Remote>::Output, ::kt::__private::CodecError>,
-            fn(&mut ::kt::__private::Shape),
+            fn(&mut ::__kt__::__private::Decoder<'_>) -> ::core::result::Result<
+                <__KtRemote as ::__kt__::__private::Remote>::Args, ::__kt__::__private::CodecError>,
+            fn(&mut ::__kt__::__private::Decoder<'_>) -> ::core::result::Result<
+                <__KtRemote as ::__kt__::__private::Remote>::Output, ::__kt__::__private::CodecError>,
+            fn(&mut ::__kt__::__private::Shape),
         ) {
             (
                 |from| ::core::result::Result::Ok((#(#take_args)*)),
@@ -175,36 +176,36 @@ fn remote(function: &Function, types: &[&Type], output: &Type) -> TokenStream {
                 |shape| { #(#shape_args)* #shape_output },
             )
         }
-        impl ::kt::__private::Remote for __KtRemote {
+        impl ::__kt__::__private::Remote for __KtRemote {
             type Args = #args;
             type Output = #output;
             fn encode_args(
                 args: &Self::Args,
-                to: &mut ::kt::__private::Encoder,
-            ) -> ::core::result::Result<(), ::kt::__private::CodecError> {
+                to: &mut ::__kt__::__private::Encoder,
+            ) -> ::core::result::Result<(), ::__kt__::__private::CodecError> {
                 #(#put_args)*
                 ::core::result::Result::Ok(())
             }
             fn decode_args(
-                from: &mut ::kt::__private::Decoder<'_>,
-            ) -> ::core::result::Result<Self::Args, ::kt::__private::CodecError> {
+                from: &mut ::__kt__::__private::Decoder<'_>,
+            ) -> ::core::result::Result<Self::Args, ::__kt__::__private::CodecError> {
                 __kt_decode().0(from)
             }
             fn encode_output(
                 output: &Self::Output,
-                to: &mut ::kt::__private::Encoder,
-            ) -> ::core::result::Result<(), ::kt::__private::CodecError> {
+                to: &mut ::__kt__::__private::Encoder,
+            ) -> ::core::result::Result<(), ::__kt__::__private::CodecError> {
                 #put_output
             }
             fn decode_output(
-                from: &mut ::kt::__private::Decoder<'_>,
-            ) -> ::core::result::Result<Self::Output, ::kt::__private::CodecError> {
+                from: &mut ::__kt__::__private::Decoder<'_>,
+            ) -> ::core::result::Result<Self::Output, ::__kt__::__private::CodecError> {
                 __kt_decode().1(from)
             }
-            fn shape(shape: &mut ::kt::__private::Shape) {
+            fn shape(shape: &mut ::__kt__::__private::Shape) {
                 __kt_decode().2(shape)
             }
-            fn start(args: Self::Args) -> ::kt::__private::Started<Self::Output> {
+            fn start(args: Self::Args) -> ::__kt__::__private::Started<Self::Output> {
                 #start
             }
         }

@@ -56,7 +56,7 @@ pub fn function(function: &Function, error: &Error) -> TokenStream {
     };
     quote_spanned! {Span::mixed_site()=>
         #(#outer)*
-        #visibility #unsafety fn #name #generics (#receiver #(#parameters),*) -> ::kt::Call<#output> #where_clause {
+        #visibility #unsafety fn #name #generics (#receiver #(#parameters),*) -> ::__kt__::Call<#output> #where_clause {
             #errors
             let _ = (#(&#names,)*);
             { #user { #result } }
@@ -79,7 +79,7 @@ fn opaque_result(signature: &Signature, names: &[&syn::Ident]) -> TokenStream {
         (quote! { T }, quote! { T })
     };
     quote_spanned! {Span::mixed_site()=>
-        fn __kt_call<#bound>(_: T) -> ::kt::Call<#output> {
+        fn __kt_call<#bound>(_: T) -> ::__kt__::Call<#output> {
             ::core::unreachable!()
         }
         __kt_call(#call)

@@ -60,14 +60,14 @@ fn root(name: &Ident) -> Result<TokenStream> {
         "`cargo kt` reads `#[kt::service]` only in the file of the program's `main`: put it there";
     // The module path is rustc's to say.
     Ok(quote_spanned! {name.span()=>
-        const _: () = ::core::assert!(::kt::__private::is_root(::core::module_path!()), #why);
+        const _: () = ::core::assert!(::__kt__::__private::is_root(::core::module_path!()), #why);
     })
 }
 
 /// Uses the constant, which nobody else does and rustc would call dead; two of them in one program are two items of one name.
 fn once(name: &Ident) -> TokenStream {
     quote_spanned! {name.span()=>
-        const _: ::kt::Service = #name;
+        const _: ::__kt__::Service = #name;
         const _THE_SERVICE_OF_THIS_PROGRAM: () = ();
     }
 }

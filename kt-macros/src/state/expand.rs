@@ -49,7 +49,7 @@ pub fn state(state: &State, arguments: &Arguments) -> TokenStream {
         .map(|version| quote! { .version(#version) });
     let migrate = arguments.migrate.as_ref().map(|migrate| {
         quote_spanned! {Span::mixed_site()=>
-            .migrate(|from| ::kt::__private::migrate::<_, _, #ty>(from, #migrate))
+            .migrate(|from| ::__kt__::__private::migrate::<_, _, #ty>(from, #migrate))
         }
     });
     // `cargo kt` decides over the layout, and the worker tells of it: both are to know.
@@ -67,12 +67,12 @@ pub fn state(state: &State, arguments: &Arguments) -> TokenStream {
             #main_inside
             #marker
             #exported
-            static __KT_STATE: ::kt::__private::StateDescriptor = ::kt::__private::StateDescriptor::new(
+            static __KT_STATE: ::__kt__::__private::StateDescriptor = ::__kt__::__private::StateDescriptor::new(
                 #key, &#name, &__KT_INIT.value, #type_text, #init_hash, ::core::file!(), ::core::line!(),
                 // The first of these traits that the type allows, which only a method call finds out.
                 || {
-                    use ::kt::__private::{AsAnything as _, AsCell as _, AsShown as _, AsShownCell as _, AsValue as _};
-                    (&&&&&::kt::__private::Probe::<#ty>::new()).abilities()
+                    use ::__kt__::__private::{AsAnything as _, AsCell as _, AsShown as _, AsShownCell as _, AsValue as _};
+                    (&&&&&::__kt__::__private::Probe::<#ty>::new()).abilities()
                 },
             )#version #migrate #keep;
         };
@@ -113,7 +113,7 @@ fn handle(state: &State, descriptor: Option<TokenStream>) -> TokenStream {
             #exported
             static __KT_INIT: __KtInit<#ty> = __KtInit { value: #init };
             #descriptor
-            ::kt::State::new(&__KT_INIT.value)
+            ::__kt__::State::new(&__KT_INIT.value)
         };
     }
 }
@@ -126,7 +126,7 @@ fn handle_type(ty: &Type) -> TokenStream {
         let ours = Span::mixed_site();
         token.map_or(ours, |token| ours.located_at(token.span()))
     };
-    let open = quote_spanned! {at(tokens.first())=> ::kt::State< };
+    let open = quote_spanned! {at(tokens.first())=> ::__kt__::State< };
     let close = quote_spanned! {at(tokens.last())=> > };
     quote! { #open #ty #close }
 }

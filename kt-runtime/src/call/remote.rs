@@ -12,7 +12,7 @@ use crate::{
 
 /// Sends the call to the worker. The arguments live on until the answer is decoded, but only their encoding is sent.
 pub(super) async fn make(
-    driver: &Driver,
+    driver: &'static Driver,
     pending: Box<dyn Pending>,
     timeout: Option<Duration>,
 ) -> Result<Value, Error> {

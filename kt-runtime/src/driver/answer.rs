@@ -6,6 +6,7 @@ use http::{Response, StatusCode};
 use super::{
     Driver,
     connection::{Failure, collect, number},
+    output::Printed,
     panic::panicked,
 };
 use crate::{
@@ -22,6 +23,7 @@ use crate::{
 /// Reads an answer, once everything that the call printed is on the terminal.
 pub(super) async fn read(
     driver: &Driver,
+    printed: &Printed,
     function: &'static Function,
     response: Response<Body>,
 ) -> Result<Result<(Bytes, Codec), Error>, Failure> {
@@ -39,7 +41,7 @@ pub(super) async fn read(
         Err(BodyError::Http(error)) => return Err(Failure::Lost(error.to_string())),
     };
     if let Some(position) = number(&head.headers, &header::POSITION) {
-        driver.output.printed_up_to(position).await;
+        printed.up_to(position).await;
     }
     if head.status == StatusCode::OK {
         let wanted = driver.config.generation;

@@ -1,21 +1,21 @@
 //! One connection to the worker, and calls over it.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Method, Request};
+use http::{HeaderMap, HeaderName, Request};
 use tokio::{net::UnixStream, task::JoinHandle, time};
 
-use super::{Driver, answer};
+use super::{Driver, answer, output::Printed};
 use crate::{
     error::Error,
     function::Function,
     quiet::Quiet,
     wire::{
         WorkerId,
-        client::{self, Client},
+        client::Client,
         codec::Codec,
-        data::OUTPUT,
+        data::WORKER,
         driver::Endpoint,
         http::Body,
         limits,
@@ -27,10 +27,14 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Connection {
     client: Client,
-    pub(super) worker: WorkerId,
+    /// What its worker prints.
+    pub(super) printed: Arc<Printed>,
     /// Ends with the connection or with its runtime.
     carried: JoinHandle<()>,
 }
+
+/// How often a connection is made anew because the worker was replaced meanwhile.
+const REPLACED: usize = 3;
 
 /// A connection that broke under a call.
 #[derive(Debug)]
@@ -48,37 +52,30 @@ impl Connection {
     }
 
     /// Connects and takes the worker's output, all of it before any call.
-    pub(super) async fn open(driver: &Driver) -> Result<Self, Error> {
+    pub(super) async fn open(driver: &'static Driver) -> Result<Self, Error> {
         // The host may have to start a worker first.
         let patience = limits::HANDSHAKE + limits::WORKER_START + limits::LOAD;
         let opened = time::timeout(patience, Self::open_unbounded(driver)).await;
         opened.unwrap_or_else(|_| Err(driver.unavailable(format!("no answer within {patience:?}"))))
     }
 
-    async fn open_unbounded(driver: &Driver) -> Result<Self, Error> {
-        let stream = dial(driver, Purpose::Data).await?;
-        let (client, connection) = Client::start(stream)
-            .await
-            .map_err(|error| driver.unavailable(error))?;
-        // Ends with the connection; what it ended with, its requests tell.
-        let carried = tokio::spawn(Quiet::new(async move {
-            let _ = connection.await;
-        }));
-        let response = client
-            .request(client::request(Method::GET, OUTPUT), Bytes::new())
-            .await;
-        let response = response.map_err(|error| driver.unavailable(error))?;
-        let worker = driver
-            .output
-            .attach(response.into_body())
-            .await
-            .map_err(|error| driver.unavailable(error))?;
-        driver.met(worker).await;
-        Ok(Self {
-            client,
-            worker,
-            carried,
-        })
+    async fn open_unbounded(driver: &'static Driver) -> Result<Self, Error> {
+        for _ in 0..REPLACED {
+            let (client, carried) = start(driver).await?;
+            let worker: WorkerId = client
+                .ask(WORKER, &())
+                .await
+                .map_err(|error| driver.unavailable(error))?;
+            if let Some(printed) = driver.output.of(driver, worker).await? {
+                driver.met(worker).await;
+                return Ok(Self {
+                    client,
+                    printed,
+                    carried,
+                });
+            }
+        }
+        Err(driver.unavailable("its worker was replaced again and again"))
     }
 
     /// Makes one call. The outer result is the connection's, the inner one the call's.
@@ -98,8 +95,21 @@ impl Connection {
             let _ = body.send(args, true).await;
         }
         let response = head.await.map_err(failure)?;
-        answer::read(driver, function, response).await
+        answer::read(driver, &self.printed, function, response).await
     }
+}
+
+/// A data connection, which ends with the last of its clients; what it ended with, its requests tell. Also the task that
+/// carries it.
+pub(super) async fn start(driver: &Driver) -> Result<(Client, JoinHandle<()>), Error> {
+    let stream = dial(driver, Purpose::Data).await?;
+    let (client, connection) = Client::start(stream)
+        .await
+        .map_err(|error| driver.unavailable(error))?;
+    let carried = tokio::spawn(Quiet::new(async move {
+        let _ = connection.await;
+    }));
+    Ok((client, carried))
 }
 
 /// Connects and says what for.
@@ -108,8 +118,13 @@ pub(super) async fn dial(driver: &Driver, purpose: Purpose) -> Result<UnixStream
     let mut stream = UnixStream::connect(path)
         .await
         .map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => driver.unavailable(
-                "it has ended (its TTL, or `cargo kt down`); run the program again to start it",
+            io::ErrorKind::NotFound => driver.unavailable(
+                "it has ended (by its inactivity TTL, by `cargo kt down`, or because its host died); run the program again to \
+                 start it",
+            ),
+            // An end in order removes the socket.
+            io::ErrorKind::ConnectionRefused => driver.unavailable(
+                "its host died, and worker and state with it; run the program again to start it",
             ),
             _ => driver.unavailable(format!("{}: {error}", path.display())),
         })?;

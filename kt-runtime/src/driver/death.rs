@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use bytes::Bytes;
 use tokio::time;
 
-use super::{Driver, connection::dial, output::print};
+use super::{Driver, connection::dial, output::Printed};
 use crate::{
     error::{Death, Error},
     function::Function,
@@ -14,73 +14,80 @@ use crate::{
         WorkerId,
         client::{self, Client},
         codec,
-        control::{self, LogFrom, LogRequest, path},
-        data::Stream,
+        control::{self, Exit, LogFrom, LogRequest, path},
         limits,
         preamble::Purpose,
     },
 };
+
+/// How a worker ended whose output has ended; what it left in the log is printed. `None`: it lives on, as far as the host can
+/// tell. Once for each worker: its calls wait for this.
+pub(super) async fn inquire(driver: &Driver, printed: &Printed) -> Option<control::Death> {
+    let asked = async {
+        let client = control(driver).await.ok()?;
+        let death = ask(&client, printed.worker.instance).await?;
+        Some((client, death))
+    };
+    let (client, death) = time::timeout(limits::HANDSHAKE, asked).await.ok()??;
+    // One that was replaced wrote its output out itself, and what follows in the log is its successor's.
+    if death.how != Exit::Replaced {
+        last_words(&client, printed).await;
+    }
+    Some(death)
+}
+
+async fn control(driver: &Driver) -> Result<Client, Error> {
+    let stream = dial(driver, Purpose::Control).await?;
+    let (client, connection) = Client::start(stream)
+        .await
+        .map_err(|error| driver.unavailable(error))?;
+    // Ends with its client.
+    tokio::spawn(Quiet::new(connection));
+    Ok(client)
+}
+
+async fn ask(client: &Client, instance: u64) -> Option<control::Death> {
+    client.ask(path::DEATH, &instance).await.ok()?
+}
+
+/// Prints what lies in the log and has not been printed here. Ends with the log, or with a host that sends nothing.
+async fn last_words(client: &Client, printed: &Printed) {
+    let request = LogRequest {
+        from: LogFrom::Position(printed.logged()),
+        follow: false,
+    };
+    let Ok(request) = codec::encode(&request, limits::CONTROL) else {
+        return;
+    };
+    let asked = client.request(client::post(path::LOGS), Bytes::from(request));
+    let Ok(Ok(response)) = time::timeout(limits::HANDSHAKE, asked).await else {
+        return;
+    };
+    let mut body = response.into_body();
+    while let Ok(Some(Ok(bytes))) = time::timeout(limits::HANDSHAKE, body.chunk()).await {
+        printed.print_logged(&bytes);
+    }
+}
 
 impl Driver {
     /// The error of a call whose connection broke under it.
     pub(super) async fn lost(
         &self,
         function: &'static Function,
-        instance: u64,
+        printed: &Printed,
         reason: String,
     ) -> Error {
         let function = function.path().to_owned();
-        let asked = time::timeout(limits::HANDSHAKE, self.inquire(instance)).await;
-        match asked {
-            Ok(Ok(Some(death))) => Error::WorkerDied {
+        match printed.death().await {
+            Some(death) => Error::WorkerDied {
                 function,
-                death: death.into(),
+                death: (*death).into(),
             },
-            _ => Error::ConnectionLost {
+            None => Error::ConnectionLost {
                 function,
                 sent: true,
                 reason,
             },
-        }
-    }
-
-    /// Asks the host how a worker ended, and prints what the worker left.
-    async fn inquire(&self, instance: u64) -> Result<Option<control::Death>, Error> {
-        let stream = dial(self, Purpose::Control).await?;
-        let (client, connection) = Client::start(stream)
-            .await
-            .map_err(|error| self.unavailable(error))?;
-        let connection = tokio::spawn(Quiet::new(connection));
-        let death = client
-            .ask(path::DEATH, &instance)
-            .await
-            .map_err(|error| self.unavailable(error))?;
-        self.last_words(&client).await;
-        connection.abort();
-        Ok(death)
-    }
-
-    /// Prints what lies in the log and has not been printed here.
-    async fn last_words(&self, client: &Client) {
-        let request = LogRequest {
-            from: LogFrom::Position(self.output.position()),
-            follow: false,
-        };
-        let Ok(request) = codec::encode(&request, limits::CONTROL) else {
-            return;
-        };
-        let Ok(response) = client
-            .request(client::post(path::LOGS), Bytes::from(request))
-            .await
-        else {
-            return;
-        };
-        let mut body = response.into_body();
-        while let Some(Ok(bytes)) = body.chunk().await {
-            // Which stream it was, the log does not tell; a dying process's last words are for stderr.
-            print(Stream::Stderr, &bytes);
-            self.output
-                .reached(self.output.position() + bytes.len() as u64);
         }
     }
 
@@ -93,12 +100,19 @@ impl Driver {
         if former.instance == worker.instance {
             return;
         }
-        let death = time::timeout(limits::HANDSHAKE, self.inquire(former.instance)).await;
-        let how = match death {
-            Ok(Ok(Some(death))) => format!(" ({})", Death::from(death)),
-            _ => String::new(),
-        };
+        let asked = async { ask(&control(self).await.ok()?, former.instance).await };
+        let death = time::timeout(limits::HANDSHAKE, asked).await;
         let service = &self.config.service;
-        eprintln!("kt: the worker of {service} is a new one, the state of the former is gone{how}");
+        match death.ok().flatten().map(Death::from) {
+            Some(death) if death.replaced => eprintln!(
+                "kt: another `cargo kt` replaced the worker of {service}; states with serde were carried over to the new one"
+            ),
+            Some(death) => eprintln!(
+                "kt: the worker of {service} is a new one, the state of the former is gone ({death})"
+            ),
+            None => eprintln!(
+                "kt: the worker of {service} is a new one, and how the former ended is not known; its state may be gone"
+            ),
+        }
     }
 }

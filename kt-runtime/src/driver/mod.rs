@@ -24,7 +24,7 @@ pub(crate) use answer::codec_error;
 use connection::{Connection, Failure};
 use first::FirstAnswer;
 use heads::Heads;
-use output::Output;
+use output::{Output, Printer};
 
 use crate::{
     Run,
@@ -48,7 +48,8 @@ pub(crate) struct Driver {
     /// One connection for each runtime that makes calls: a connection only moves while its own runtime is being run.
     connections: Mutex<HashMap<runtime::Id, Arc<OnceCell<Connection>>>>,
     heads: Heads,
-    output: Arc<Output>,
+    output: Output,
+    printer: Printer,
     first: FirstAnswer,
     /// The worker that answered last.
     worker: Mutex<WorkerId>,
@@ -67,7 +68,8 @@ impl Driver {
             config,
             connections: Mutex::default(),
             heads: Heads::default(),
-            output: Arc::default(),
+            output: Output::default(),
+            printer: Printer::new(),
             first: FirstAnswer::default(),
             worker,
         }
@@ -88,7 +90,7 @@ impl Driver {
 
     /// Makes a call and returns the encoded result.
     pub(crate) async fn call(
-        &self,
+        &'static self,
         function: &'static Function,
         args: Bytes,
         codec: Codec,
@@ -98,6 +100,9 @@ impl Driver {
         loop {
             let (slot, connection) = self.connection().await?;
             let failure = match connection.get() {
+                Some(connection) if !connection.printed.is_open() => {
+                    Err(Failure::NotSent("the worker's output has ended".into()))
+                }
                 Some(connection) => {
                     let head = self.heads.of(self, function, codec, timeout);
                     connection.call(self, function, head, args.clone()).await
@@ -115,11 +120,8 @@ impl Driver {
                 Err(Failure::Lost(reason)) => (true, reason),
             };
             self.forget(slot, &connection);
-            if sent {
-                let instance = connection
-                    .get()
-                    .map_or(0, |connection| connection.worker.instance);
-                return Err(Box::pin(self.lost(function, instance, reason)).await);
+            if let (true, Some(connection)) = (sent, connection.get()) {
+                return Err(Box::pin(self.lost(function, &connection.printed, reason)).await);
             }
             if attempt == ATTEMPTS {
                 return Err(Error::ConnectionLost {
@@ -133,7 +135,7 @@ impl Driver {
     }
 
     /// This runtime's connection, made if there is none.
-    async fn connection(&self) -> Result<(runtime::Id, Arc<OnceCell<Connection>>), Error> {
+    async fn connection(&'static self) -> Result<(runtime::Id, Arc<OnceCell<Connection>>), Error> {
         let id = runtime::Handle::current().id();
         let connection = {
             let mut connections = self

@@ -45,6 +45,10 @@ pub async fn handle(host: Arc<Host>, exchange: Exchange) {
         (&Method::POST, path::MISSING) => {
             answered(body, answer, |wanted: Wanted| async {
                 host.lease.touch();
+                // Without a worker a new one will execute them.
+                if host.supervisor.live().is_none() {
+                    host.store.remove_damaged(wanted.objects.iter().copied());
+                }
                 host.store.lacks(wanted)
             })
             .await
@@ -225,7 +229,7 @@ impl From<StoreError> for Unstored {
             StoreError::NameTaken(_)
             | StoreError::NoReference(_)
             | StoreError::NoPartial { .. } => StatusCode::CONFLICT,
-            StoreError::Io { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+            StoreError::Damaged { .. } | StoreError::Io { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self {
             refused: error.refused(),

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{name, segments, times};
+use super::{KEPT, SEGMENT, name, segments, times};
 use crate::wire::control::LogFrom;
 
 /// Reads the log from a position to its end, again and again.
@@ -16,14 +16,17 @@ pub struct LogReader {
     directory: PathBuf,
     segment: Option<(u64, File)>,
     position: u64,
+    /// Comes before the next byte: how many bytes are missing here.
+    notice: Vec<u8>,
 }
 
 impl LogReader {
-    /// Starts at a position; one that is no longer kept becomes the oldest that is.
+    /// Starts at a position; one that is no longer kept becomes the oldest that is, after a notice.
     pub fn open(directory: &Path, from: LogFrom) -> Self {
         Self {
             directory: directory.to_owned(),
             segment: None,
+            notice: Vec::new(),
             position: match from {
                 LogFrom::Start => 0,
                 LogFrom::Position(position) => position,
@@ -38,12 +41,19 @@ impl LogReader {
         self.position
     }
 
-    /// Reads into `buffer`; 0 if there is nothing more at present.
+    /// Reads into `buffer`; 0 if there is nothing more at present. Where the log no longer has what comes next, because more
+    /// was written meanwhile than it keeps, a notice says how many bytes that is.
     ///
     /// # Errors
     /// If the directory or a file in it cannot be read. A log that has not begun is empty.
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
+            if !self.notice.is_empty() {
+                let length = self.notice.len().min(buffer.len());
+                buffer[..length].copy_from_slice(&self.notice[..length]);
+                self.notice.drain(..length);
+                return Ok(length);
+            }
             let read = self.read_segment(buffer)?;
             if read > 0 {
                 return Ok(read);
@@ -67,7 +77,10 @@ impl LogReader {
                 return Ok(read);
             }
             match File::open(self.directory.join(name(next))) {
-                Ok(file) => self.enter(next, file)?,
+                Ok(file) => {
+                    self.enter(next, file)?;
+                    continue;
+                }
                 // Pruned since: look again.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
@@ -77,6 +90,13 @@ impl LogReader {
 
     fn enter(&mut self, base: u64, file: File) -> io::Result<()> {
         let end = base + file.metadata()?.len();
+        if let Some(missing @ 1..) = base.checked_sub(self.position) {
+            self.notice = format!(
+                "\n[kt: {missing} bytes of output are missing here: the log keeps the last {} MB]\n",
+                (KEPT as u64 * SEGMENT) >> 20
+            )
+            .into_bytes();
+        }
         // Past the end there is nothing: whoever asks for that gets what comes.
         self.position = match self.segment {
             None => self.position.clamp(base, end),
@@ -99,10 +119,7 @@ impl LogReader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        logs::{LogWriter, SEGMENT},
-        sys::scratch::Scratch,
-    };
+    use crate::{logs::LogWriter, sys::scratch::Scratch};
 
     fn read_all(reader: &mut LogReader) -> Vec<u8> {
         let (mut all, mut buffer) = (Vec::new(), vec![0; 100_000]);
@@ -112,6 +129,37 @@ mod tests {
                 read => all.extend(&buffer[..read]),
             }
         }
+    }
+
+    /// What the reader says of missing bytes, which comes first, and the bytes.
+    fn split_notice(mut all: Vec<u8>) -> (String, Vec<u8>) {
+        let end = all.windows(2).position(|pair| pair == b"]\n");
+        let kept = all.split_off(end.expect("a notice comes first") + 2);
+        (String::from_utf8(all).unwrap(), kept)
+    }
+
+    #[test]
+    fn a_reader_that_falls_behind_says_how_many_bytes_it_misses() {
+        let directory = Scratch::new("log-behind");
+        let mut writer = LogWriter::open(directory.path()).unwrap();
+        writer.append(b"first");
+        let mut reader = LogReader::open(directory.path(), LogFrom::Start);
+        assert_eq!(read_all(&mut reader), b"first");
+        for _ in 0..8 {
+            writer.append(&vec![b'.'; SEGMENT as usize]);
+        }
+        let all = read_all(&mut reader);
+        let at = all.windows(5).position(|window| window == b"\n[kt:");
+        // The segment that it reads is there for as long as it has it open.
+        let before = at.expect("it says so");
+        let (notice, kept) = split_notice(all[before..].to_vec());
+        let missing = notice
+            .split(' ')
+            .nth(1)
+            .and_then(|bytes| bytes.parse::<usize>().ok());
+        let written = 8 * SEGMENT as usize;
+        assert_eq!(before + missing.unwrap() + kept.len(), written, "{notice}");
+        assert_eq!(reader.position(), writer.position());
     }
 
     #[test]
@@ -143,7 +191,10 @@ mod tests {
             writer.append(&vec![b'.'; SEGMENT as usize]);
         }
         let mut reader = LogReader::open(directory.path(), LogFrom::Position(7));
-        assert_eq!(read_all(&mut reader).len() as u64, 4 * SEGMENT);
+        let (notice, kept) = split_notice(read_all(&mut reader));
+        assert_eq!(kept.len() as u64, 4 * SEGMENT);
+        let missing = 2 * SEGMENT - 7;
+        assert!(notice.contains(&format!("[kt: {missing} bytes of output are missing here")));
         let mut tail = LogReader::open(directory.path(), LogFrom::Position(6 * SEGMENT - 3));
         assert_eq!(read_all(&mut tail), b"...");
     }

@@ -177,6 +177,13 @@ pub fn signal(pid: u32, group: bool, number: i32) {
     unsafe { libc::kill(if group { -target } else { target }, number) };
 }
 
+/// How many processes the kernel's out-of-memory killer has ended since the machine started. `None`: the kernel does not say.
+pub fn out_of_memory_kills() -> Option<u64> {
+    let counters = std::fs::read_to_string("/proc/vmstat").ok()?;
+    let count = |line: &str| line.strip_prefix("oom_kill ")?.trim().parse().ok();
+    counters.lines().find_map(count)
+}
+
 /// Resident memory of a process in bytes; `None` if it is gone. Source: `/proc/pid/statm`, proc(5).
 pub fn resident(pid: u32) -> Option<u64> {
     let pages: u64 = std::fs::read_to_string(format!("/proc/{pid}/statm"))

@@ -93,6 +93,18 @@ pub fn pipe_capacity(pipe: BorrowedFd<'_>) -> usize {
     usize::try_from(capacity).unwrap_or(usize::MAX)
 }
 
+/// How many bytes are in a pipe now. 0 if the kernel does not say.
+pub fn waiting(pipe: BorrowedFd<'_>) -> usize {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: FIONREAD writes one int: ioctl_pipe(2).
+    let asked = unsafe { libc::ioctl(pipe.as_raw_fd(), libc::FIONREAD, &raw mut bytes) };
+    if asked == -1 {
+        0
+    } else {
+        usize::try_from(bytes).unwrap_or(0)
+    }
+}
+
 /// Waits until one of the descriptors can be read or has no writer left, or a signal comes.
 pub fn wait_readable(descriptors: [Option<BorrowedFd<'_>>; 2]) -> io::Result<()> {
     match poll(descriptors, -1) {

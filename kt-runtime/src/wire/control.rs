@@ -224,6 +224,8 @@ pub struct Death {
     pub generation: Generation,
     /// Its largest resident memory in bytes.
     pub max_rss: u64,
+    /// While it ran the kernel's out-of-memory killer ended a process of this machine.
+    pub out_of_memory: bool,
     pub uptime_ms: u64,
 }
 
@@ -231,9 +233,11 @@ pub struct Death {
 pub enum Exit {
     /// It called `exit`.
     Code(i32),
-    /// A signal ended it; SIGKILL without a request of ours is most often the kernel out of memory.
+    /// A signal ended it that the host did not send.
     Signal { number: i32, core: bool },
-    /// The host ended it: replaced, or at the end of the service.
+    /// The host ended it after another worker had taken over what could be carried over.
+    Replaced,
+    /// The host ended it: at the end of the service, or because it could not talk to it.
     Stopped,
 }
 

@@ -4,6 +4,7 @@
 //! | request | body | answer |
 //! |---|---|---|
 //! | `POST /call` with the headers below | arguments | 200 and the result, or a [`Fault`] with its status |
+//! | `POST /worker` | none | the [`WorkerId`] |
 //! | `GET /output` | none | everything that the worker prints from now on, as [`Output`] frames |
 
 use http::{HeaderMap, HeaderValue};
@@ -16,6 +17,7 @@ pub use crate::{
 };
 
 pub const CALL: &str = "/call";
+pub const WORKER: &str = "/worker";
 pub const OUTPUT: &str = "/output";
 
 /// What `cargo kt` itself answers while a driver runs: [`Symbolize`] → `Vec<`[`Symbol`]`>`.
@@ -79,8 +81,10 @@ pub enum Fault {
 pub struct Output {
     pub worker: WorkerId,
     pub stream: Stream,
-    /// Position after these bytes, counted in bytes of both streams from the service's first.
+    /// Position after these bytes, counted in bytes of both streams from the worker's first.
     pub position: u64,
+    /// The log's position after them: it differs where the log could not be written, or holds other workers' output.
+    pub logged: u64,
     pub bytes: Vec<u8>,
 }
 

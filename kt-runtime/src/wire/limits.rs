@@ -40,7 +40,9 @@ pub const PING_PAUSE: Duration = Duration::from_secs(2);
 pub const PING: Duration = Duration::from_secs(8);
 /// How long the host waits for a worker's calls at a shutdown.
 pub const DRAIN: Duration = Duration::from_secs(5);
-/// How long a caller waits for the output printed before its answer, once the answer is there.
+/// How long a driver that is behind may take none of the output before the worker drops it instead of waiting.
+pub const STOPPED_DRIVER: Duration = Duration::from_secs(10);
+/// How long a caller waits for more of the output printed before its answer, once the answer is there.
 pub const OUTPUT: Duration = Duration::from_secs(2);
 /// How long a caller waits for the host's word on how a worker died.
 pub const DEATH: Duration = Duration::from_secs(2);

@@ -101,8 +101,10 @@ pub struct PlainStatic {
     pub path: String,
     /// Each thread has its own.
     pub thread_local: bool,
-    /// Where the sources have it, if they say so.
+    /// Where the sources have it, or the macro call that it is named in, if they say so.
     pub place: Option<SourcePlace>,
+    /// The crate's sources have no `static` of this name: a macro made it.
+    pub by_macro: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 //! The host starts it, tells it on a socket pair what to load, and hands it the connections of drivers. Knows nothing of
 //! where objects come from, nor of who may connect.
 
+mod backlog;
 mod dispatch;
 mod gate;
 mod generation;

@@ -7,31 +7,26 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
-    thread,
+    thread::{self, Thread},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
-use crate::{logs::LogWriter, sys::stdio, wire::data::Stream};
-
-/// What may wait for one driver that does not read, bytes. The log has it all.
-const BACKLOG: usize = 16 << 20;
-
-/// A piece of output.
-#[derive(Debug, Clone)]
-pub(super) struct Piece {
-    pub(super) stream: Stream,
-    /// Position after it.
-    pub(super) position: u64,
-    pub(super) bytes: Bytes,
-}
+use super::backlog::{self, Piece, Sink, Taker};
+use crate::{
+    logs::LogWriter,
+    sys::stdio,
+    wire::{data::Stream, limits},
+};
 
 /// Both streams, the log, and who listens.
 pub(super) struct Output {
     shared: Arc<Mutex<Shared>>,
+    /// Empties the pipes while nobody asks.
+    printer: Thread,
     /// Set while a thread writes out what Rust and C hold back.
     flushing: AtomicBool,
 }
@@ -43,19 +38,14 @@ struct Shared {
     /// What is read goes through here; clearing a new one would be a seventh of a call's drain.
     buffer: Box<[u8; 16 << 10]>,
     log: LogWriter,
+    /// Bytes taken out of the pipes.
     position: u64,
     listeners: Vec<Sink>,
 }
 
-struct Sink {
-    pieces: UnboundedSender<Piece>,
-    waiting: Arc<AtomicUsize>,
-}
-
 /// One driver's end. Its drop takes the other end off the list: a worker that prints nothing would keep each for ever.
 pub(super) struct Listener {
-    pieces: UnboundedReceiver<Piece>,
-    waiting: Arc<AtomicUsize>,
+    taker: Taker,
     shared: Arc<Mutex<Shared>>,
 }
 
@@ -68,18 +58,17 @@ impl Output {
         let (copied, copy) = io::pipe()?;
         let copy = (OwnedFd::from(copied), OwnedFd::from(copy));
         let log = LogWriter::open(logs)?;
-        let position = log.position();
         let pipes = [(Stream::Stdout, stdout), (Stream::Stderr, stderr)];
         let shared = Arc::new(Mutex::new(Shared {
             pipes,
             copy,
             buffer: Box::new([0; 16 << 10]),
             log,
-            position,
+            position: 0,
             listeners: Vec::new(),
         }));
         let drained = shared.clone();
-        thread::Builder::new()
+        let printer = thread::Builder::new()
             .name("kt-output".into())
             .spawn(move || {
                 let mut open = [true; 2];
@@ -89,11 +78,19 @@ impl Output {
                     if stdio::wait_readable(waiting).is_err() {
                         return;
                     }
-                    open = lock(&drained).drain();
+                    let wait = {
+                        let mut shared = lock(&drained);
+                        open = shared.drain();
+                        shared.wait()
+                    };
+                    if let Some(wait) = wait {
+                        thread::park_timeout(wait);
+                    }
                 }
             })?;
         Ok(Self {
             shared,
+            printer: printer.thread().clone(),
             flushing: AtomicBool::new(false),
         })
     }
@@ -109,28 +106,46 @@ impl Output {
         }
     }
 
-    /// Takes everything that has been written until now, and returns the position after it.
+    /// Takes everything that has been written until now, and returns the position after it. While a driver is too far behind
+    /// nothing is taken: then what is in the pipes only counts.
     pub(super) fn drain(&self) -> u64 {
         let mut shared = lock(&self.shared);
         shared.drain();
-        shared.position
+        let left = || {
+            shared
+                .pipes
+                .iter()
+                .map(|(_, pipe)| stdio::waiting(pipe.as_fd()) as u64)
+        };
+        match shared.wait() {
+            Some(_) => shared.position + left().sum::<u64>(),
+            None => shared.position,
+        }
     }
 
-    /// Listens from here on. Returns the position that it starts at.
-    pub(super) fn listen(&self) -> (u64, Listener) {
-        let (sender, pieces) = mpsc::unbounded_channel();
-        let waiting = Arc::new(AtomicUsize::new(0));
+    /// Listens from here on. Returns the position that it starts at, here and in the log.
+    pub(super) fn listen(&self) -> (u64, u64, Listener) {
+        let (sink, taker) = backlog::channel(self.printer.clone(), limits::STOPPED_DRIVER);
         let mut shared = lock(&self.shared);
-        shared.listeners.push(Sink {
-            pieces: sender,
-            waiting: waiting.clone(),
-        });
+        shared.listeners.push(sink);
         let listener = Listener {
-            pieces,
-            waiting,
+            taker,
             shared: Arc::clone(&self.shared),
         };
-        (shared.position, listener)
+        (shared.position, shared.log.position(), listener)
+    }
+}
+
+impl Listener {
+    pub(super) async fn next(&mut self) -> Piece {
+        self.taker.next().await
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.taker.close();
+        lock(&self.shared).listeners.retain(Sink::is_open);
     }
 }
 
@@ -139,7 +154,12 @@ fn lock(shared: &Mutex<Shared>) -> std::sync::MutexGuard<'_, Shared> {
 }
 
 impl Shared {
-    /// Reads all that is there, and returns which of the pipes may bring more.
+    /// How long to leave the pipes full: until the slowest driver has taken something, but not for ever.
+    fn wait(&self) -> Option<Duration> {
+        self.listeners.iter().filter_map(Sink::wait).max()
+    }
+
+    /// Reads all that is there unless a driver is too far behind, and returns which of the pipes may bring more.
     fn drain(&mut self) -> [bool; 2] {
         let mut open = [false; 2];
         let Self {
@@ -163,6 +183,10 @@ impl Shared {
             // No further than what was there at first: the connections of drivers wait for this, and a call that prints
             // without end must not hold them up.
             while taken < all {
+                if listeners.iter().any(|listener| listener.wait().is_some()) {
+                    *open = true;
+                    break;
+                }
                 // Taken out of the pipe once the log has it: if this process dies in between, its host finds it there. Between the two
                 // it stands in the log already, and then twice; better than not at all.
                 let copied = stdio::copy_available(pipe.as_fd(), copy.1.as_fd(), buffer.len());
@@ -180,15 +204,17 @@ impl Shared {
                     }
                 };
                 // The log takes care of its own failures; what a driver sees does not depend on it.
-                *position = log.append(&buffer[..read]);
+                let logged = log.append(&buffer[..read]);
+                *position += read as u64;
                 // The same bytes: nobody else reads here.
                 let _ = stdio::read_available(pipe.as_fd(), &mut buffer[..read]);
                 let piece = Piece {
                     stream: *stream,
                     position: *position,
+                    logged,
                     bytes: Bytes::copy_from_slice(&buffer[..read]),
                 };
-                listeners.retain(|listener| listener.give(&piece));
+                listeners.retain(|listener| listener.give(piece.clone()));
                 taken += read;
                 if taken >= buffer.len() && all == usize::MAX {
                     all = stdio::pipe_capacity(pipe.as_fd());
@@ -197,36 +223,6 @@ impl Shared {
             *open |= taken >= all;
         }
         open
-    }
-}
-
-impl Sink {
-    /// False if nobody listens any more.
-    fn give(&self, piece: &Piece) -> bool {
-        let mut piece = piece.clone();
-        if self.waiting.load(Ordering::Acquire) > BACKLOG {
-            // Its position still counts, or the driver would wait for bytes that do not come.
-            piece.bytes = Bytes::new();
-        }
-        self.waiting.fetch_add(piece.bytes.len(), Ordering::AcqRel);
-        self.pieces.send(piece).is_ok()
-    }
-}
-
-impl Listener {
-    pub(super) async fn next(&mut self) -> Option<Piece> {
-        let piece = self.pieces.recv().await?;
-        self.waiting.fetch_sub(piece.bytes.len(), Ordering::AcqRel);
-        Some(piece)
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        self.pieces.close();
-        lock(&self.shared)
-            .listeners
-            .retain(|sink| !sink.pieces.is_closed());
     }
 }
 

@@ -2,14 +2,15 @@
 
 use std::{io, os::fd::OwnedFd, sync::Arc};
 
+use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use tokio::{net::UnixStream, time};
 
-use super::{Worker, outbox::Outbox};
+use super::{Worker, backlog::Piece, outbox::Outbox};
 use crate::{
     quiet::Quiet,
     wire::{
-        data::{CALL, OUTPUT, Output, Stream},
+        data::{CALL, OUTPUT, Output, Stream, WORKER},
         frame, limits,
         preamble::{self, Verdict},
         server::{self, Answer, Exchange},
@@ -39,6 +40,7 @@ impl Worker {
         // A peer that is gone needs no answer.
         let _ = match (&exchange.head.method, exchange.head.uri.path()) {
             (&Method::POST, CALL) => self.call(exchange, outbox).await,
+            (&Method::POST, WORKER) => exchange.answer.value(&self.id).await,
             (&Method::GET, OUTPUT) => self.stream_output(exchange.answer).await,
             (method, path) => {
                 let words = format!("a worker has no {method} {path}");
@@ -49,31 +51,28 @@ impl Worker {
 
     /// Sends what is printed from now on, for as long as somebody takes it.
     async fn stream_output(&self, answer: Answer) -> Result<(), h2::Error> {
-        let (position, mut listener) = self.output.listen();
+        let (position, logged, mut listener) = self.output.listen();
         let mut body = answer.begin(StatusCode::OK, HeaderMap::new(), false)?;
-        let output = |stream, position, bytes| Output {
-            worker: self.id,
-            stream,
+        let mut piece = Piece {
+            stream: Stream::Stdout,
             position,
-            bytes,
+            logged,
+            bytes: Bytes::new(),
         };
-        let frame = |output| frame::encode(&output, limits::CONTROL).unwrap_or_default();
-        body.send(
-            frame(output(Stream::Stdout, position, Vec::new())).into(),
-            false,
-        )
-        .await?;
         loop {
-            let piece = tokio::select! {
-                piece = listener.next() => piece,
-                () = body.reset() => None,
+            let output = Output {
+                worker: self.id,
+                stream: piece.stream,
+                position: piece.position,
+                logged: piece.logged,
+                bytes: piece.bytes.to_vec(),
             };
-            let Some(piece) = piece else { return Ok(()) };
-            body.send(
-                frame(output(piece.stream, piece.position, piece.bytes.to_vec())).into(),
-                false,
-            )
-            .await?;
+            let frame = frame::encode(&output, limits::CONTROL).unwrap_or_default();
+            body.send(frame.into(), false).await?;
+            piece = tokio::select! {
+                piece = listener.next() => piece,
+                () = body.reset() => return Ok(()),
+            };
         }
     }
 }

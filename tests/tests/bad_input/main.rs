@@ -2,6 +2,7 @@
 
 mod code;
 mod files;
+mod folders;
 mod interrupts;
 mod lives;
 mod service_options;

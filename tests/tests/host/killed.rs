@@ -55,3 +55,52 @@ fn a_call_under_way_in_a_killed_hosts_worker_ends_with_a_typed_error() {
     );
     driver.finish().success();
 }
+
+#[test]
+fn a_call_after_its_hosts_death_says_that_and_names_no_other_end() {
+    let project = Project::of(Fixture::CALLS);
+    let mut driver = project.spawn_kt(["run", "--quiet"]);
+    driver.wait_for("ready");
+    driver.ask("pids");
+    let (host, worker) = project.processes();
+    host.signal(libc::SIGKILL);
+    host.assert_ends();
+    worker.assert_ends();
+    // The first call finds its connection broken.
+    driver.ask("pids");
+    let answer = driver.ask("pids");
+    assert!(answer.contains("its host died"), "{answer}");
+    assert!(!answer.contains("TTL"), "{answer}");
+    driver.finish().success();
+}
+
+#[test]
+fn a_worker_that_is_killed_with_memory_to_spare_did_not_run_out_of_it() {
+    let project = Project::of(Fixture::CALLS);
+    let mut driver = project.spawn_kt(["run", "--quiet"]);
+    driver.wait_for("ready");
+    driver.ask("pids");
+    let (_, worker) = project.processes();
+    driver.send("timeout 600000");
+    driver.wait_for("waiting for ever");
+    worker.signal(libc::SIGKILL);
+    let answer = driver.wait_for("timeout 600000: ");
+    assert!(answer.contains("signal 9 (SIGKILL)"), "{answer}");
+    assert!(!answer.contains("out of memory"), "{answer}");
+    driver.finish().success();
+}
+
+#[test]
+fn a_driver_hears_that_its_worker_was_replaced_and_not_that_states_are_gone() {
+    let project = Project::of(Fixture::CALLS);
+    let mut driver = project.spawn_kt(["run", "--quiet"]);
+    driver.wait_for("ready");
+    driver.ask("drop 1");
+    project.append("Cargo.toml", "\n[profile.dev.package.fnv]\nopt-level = 1\n");
+    project.kt(["build"]).success();
+    assert_eq!(driver.ask("cancelled"), "1", "the state was carried over");
+    let output = driver.finish().success();
+    output
+        .says("replaced the worker of tester-calls")
+        .keeps_quiet_about("gone");
+}

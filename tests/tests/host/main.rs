@@ -1,5 +1,6 @@
 //! The host's promises, with the real one: whom it lets in, and what its end or its silence means to others.
 
+mod damaged;
 mod killed;
 mod stopped;
 mod strangers;

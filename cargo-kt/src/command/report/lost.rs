@@ -1,5 +1,7 @@
 //! Which plain statics a swap left behind: they live in the memory of their crate's object, which is another one now.
 
+use std::collections::BTreeSet;
+
 use kt::wire::{
     control::Swapped,
     manifest::{CrateObject, Manifest, PlainStatic},
@@ -8,8 +10,10 @@ use serde::Serialize;
 
 use crate::{place::Connected, terminal::Terminal};
 
-/// How many are named, unless more is asked for.
-const NAMED: usize = 8;
+/// So many have a line each; more share one, unless the list is asked for.
+const NAMED: usize = 4;
+/// How many names are in the line that they share.
+const EXAMPLES: usize = 3;
 
 /// A static that both generations have, in objects of their own.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -29,9 +33,12 @@ impl Lost<'_> {
             plain,
             again,
         } = self;
-        let (kind, advice) = match plain.thread_local {
-            false => ("static", "`#[kt::state]` would keep it"),
-            true => ("thread-local", "a `#[kt::state]` would be kept"),
+        let kind = kind(plain);
+        let advice = match (plain.by_macro, plain.thread_local) {
+            // There is no static to put the attribute on.
+            (true, _) => "",
+            (false, false) => "; `#[kt::state]` would keep it",
+            (false, true) => "; a `#[kt::state]` would be kept",
         };
         let place = plain.place.as_ref();
         let place = place.map_or(String::new(), |it| format!(" ({}:{})", it.file, it.line));
@@ -39,7 +46,20 @@ impl Lost<'_> {
             false => format!("starts afresh with the new code of `{krate}`"),
             true => format!("is as it was when this code of `{krate}` served last"),
         };
-        format!("{kind} `{}`{place} {what}; {advice}", plain.path)
+        let origin = if plain.by_macro {
+            " (made by a macro)"
+        } else {
+            ""
+        };
+        format!("{kind} `{}`{place}{origin} {what}{advice}", plain.path)
+    }
+}
+
+fn kind(plain: &PlainStatic) -> &'static str {
+    if plain.thread_local {
+        "thread-local"
+    } else {
+        "static"
     }
 }
 
@@ -63,20 +83,51 @@ pub(in crate::command) fn lost(
         return;
     }
     terminal.json("kt-statics", &serde_json::json!({ "lost": lost }));
-    let named = if terminal.is_verbose() {
-        lost.len()
+    let mut lost = lost;
+    if !terminal.is_verbose() {
+        // Nobody who edits this program wrote its name.
+        lost.retain(|it| !(it.plain.by_macro && it.plain.place.is_none()));
+    }
+    if terminal.is_verbose() || lost.len() <= NAMED {
+        lost.iter().for_each(|it| terminal.note(it.line()));
     } else {
-        NAMED
+        terminal.note(together(&lost));
+    }
+}
+
+/// One line for many.
+fn together(lost: &[Lost<'_>]) -> String {
+    let count = |thread_local: bool, word: &str| {
+        let number = lost
+            .iter()
+            .filter(|it| it.plain.thread_local == thread_local)
+            .count();
+        let plural = if number == 1 { "" } else { "s" };
+        (number > 0).then(|| format!("{number} {word}{plural}"))
     };
-    for it in lost.iter().take(named) {
-        terminal.note(it.line());
-    }
-    if lost.len() > named {
-        terminal.note(format_args!(
-            "and {} more (-v lists them)",
-            lost.len() - named
-        ));
-    }
+    let counts = [count(false, "static"), count(true, "thread-local")];
+    let counts: Vec<String> = counts.into_iter().flatten().collect();
+    let crates: BTreeSet<&str> = lost.iter().map(|it| it.krate).collect();
+    let crates: Vec<String> = crates.iter().map(|name| format!("`{name}`")).collect();
+    let examples: Vec<String> = lost
+        .iter()
+        .take(EXAMPLES)
+        .map(|it| format!("`{}`", it.plain.path))
+        .collect();
+    let again = if lost.iter().all(|it| it.again) {
+        "are as they were when this code served last"
+    } else if lost.iter().any(|it| it.again) {
+        "start afresh or are as they were when this code served last"
+    } else {
+        "start afresh with the new code"
+    };
+    format!(
+        "{} of {} {again}: {} and {} more; `#[kt::state]` keeps a static, -v lists them all",
+        counts.join(" and "),
+        crates.join(", "),
+        examples.join(", "),
+        lost.len() - examples.len()
+    )
 }
 
 fn between<'a>(
@@ -104,5 +155,8 @@ fn between<'a>(
             again: again(object),
         }));
     }
+    // A package's library and binary of one name may both have it.
+    let mut seen = BTreeSet::new();
+    lost.retain(|it| seen.insert(it.plain));
     lost
 }

@@ -3,7 +3,7 @@
 use proc_macro2::Ident;
 use serde_json::{Map, Value};
 use syn::{
-    Attribute, Lit, LitStr, Meta, Token, braced, bracketed,
+    Attribute, Lit, LitStr, Meta, Path, Token, braced, bracketed,
     ext::IdentExt,
     parse::{Parse, ParseStream, Parser},
     token::{Brace, Bracket},
@@ -33,6 +33,12 @@ fn pairs(input: ParseStream<'_>) -> syn::Result<Vec<(Ident, Value)>> {
     while !input.is_empty() {
         let name = input.call(Ident::parse_any)?;
         input.parse::<Token![=]>()?;
+        if name == "crate" {
+            // For the macro: where it finds kt-runtime.
+            input.call(Path::parse_mod_style)?;
+            comma(input)?;
+            continue;
+        }
         pairs.push((name, input.parse::<Literal>()?.0));
         comma(input)?;
     }

@@ -30,11 +30,21 @@ fn collect(tokens: TokenStream, found: &mut Vec<Span>) {
     }
 }
 
-fn is_ours(path: TokenStream) -> bool {
-    let path = path
+fn is_ours(attribute: TokenStream) -> bool {
+    let path = attribute
+        .clone()
         .into_iter()
         .take_while(|it| !matches!(it, TokenTree::Group(_)));
     let path: String = path.map(|it| it.to_string()).collect();
     let path = path.trim_start_matches("::");
-    path == "kt::service" || path == "kt_runtime::service"
+    let says_crate = || {
+        let arguments = attribute.into_iter().find_map(|it| match it {
+            TokenTree::Group(group) => Some(group.stream()),
+            _ => None,
+        });
+        arguments.is_some_and(|arguments| super::says_crate(&arguments))
+    };
+    path == "kt::service"
+        || path == "kt_runtime::service"
+        || path.ends_with("::service") && says_crate()
 }

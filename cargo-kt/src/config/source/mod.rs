@@ -11,7 +11,7 @@ mod tests;
 
 use std::{fs, path::Path};
 
-use proc_macro2::Span;
+use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::{Attribute, Item, ItemConst, Meta, Type};
 
 use super::{ConfigError, Layer};
@@ -115,14 +115,27 @@ impl Source<'_> {
 }
 
 fn is_ours(attribute: &Attribute) -> bool {
-    let mut names = attribute.path().segments.iter().map(|it| &it.ident);
-    match (names.next(), names.next(), names.next()) {
-        (Some(service), None, None) => service == "service",
-        (Some(krate), Some(service), None) => {
-            (krate == "kt" || krate == "kt_runtime") && service == "service"
-        }
-        _ => false,
+    let segments = &attribute.path().segments;
+    if segments.last().is_none_or(|last| last.ident != "service") {
+        return false;
     }
+    match (segments.len(), segments.first()) {
+        (1, _) => true,
+        (2, Some(krate)) if krate.ident == "kt" || krate.ident == "kt_runtime" => true,
+        // By another name, which the macro insists on being told.
+        _ => matches!(&attribute.meta, Meta::List(list) if says_crate(&list.tokens)),
+    }
+}
+
+/// Whether `crate = …` is among an attribute's arguments.
+fn says_crate(arguments: &TokenStream) -> bool {
+    let is_crate = |token: TokenTree| matches!(token, TokenTree::Ident(name) if name == "crate");
+    let tokens: Vec<TokenTree> = arguments.clone().into_iter().collect();
+    let is_assigned = |pair: &[TokenTree]| {
+        is_crate(pair[0].clone())
+            && matches!(&pair[1], TokenTree::Punct(punct) if punct.as_char() == '=')
+    };
+    tokens.windows(2).any(is_assigned)
 }
 
 /// Whether a type is called as ours is.

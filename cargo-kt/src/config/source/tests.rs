@@ -48,6 +48,26 @@ fn the_attributes_options_are_read_with_their_lines() {
 }
 
 #[test]
+fn an_attribute_of_a_renamed_crate_is_ours_if_it_says_so() {
+    let [layer, _] =
+        read("#[prelude::warm::service(crate = prelude::warm, gpus = 1)]\nfn main() {}\n").unwrap();
+    assert_eq!(values(&layer), [("gpus", json!(1))]);
+    let [layer, _] = read("#[tower::service(gpus = 1)]\nfn main() {}\n").unwrap();
+    assert_eq!(layer, []);
+    let [_, constant] = read(
+        "fn main() {}\n#[warm::service(crate = warm)]\nconst S: warm::Service = warm::Service::new().gpus(2);\n",
+    )
+    .unwrap();
+    assert_eq!(values(&constant), [("gpus", json!(2))]);
+    let error =
+        refused("fn main() {}\nmod inner { #[warm::service(crate = warm)] fn main() {} }\n");
+    assert!(
+        error.contains("is read only on the program's `fn main`"),
+        "{error}"
+    );
+}
+
+#[test]
 fn the_constants_options_are_read_with_their_lines() {
     let [attribute, layer] = read(
         "fn main() {}\n\n#[kt::service]\npub const SERVICE: kt::Service = kt::Service::new()\n    .image(\"debian:12\").gpus(1)\n    \

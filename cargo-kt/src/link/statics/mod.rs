@@ -20,7 +20,7 @@ use object::{
 };
 
 use crate::build::HotCrate;
-use place::Places;
+use place::{Mention, Places};
 
 /// Where linkers put what can be written at any time. `.data.rel.ro` cannot, once it is relocated.
 const WRITABLE: [&[u8]; 4] = [b".data", b".bss", b".tdata", b".tbss"];
@@ -54,7 +54,9 @@ pub fn of(
     let names: BTreeSet<&str> = found.iter().map(|(path, ..)| path::last(path)).collect();
     let places = Places::find(krate, &names);
     let statics = found.iter().filter_map(|(path, thread_local, is_plain)| {
-        let place = places.of(path, *is_plain);
+        let found = places.of(path, *is_plain);
+        let by_macro = !matches!(found, Some((Mention::Declared, _)));
+        let place = found.map(|(_, place)| place);
         if place.is_none() && (*is_plain || path::is_of_a_macro(path)) {
             return None;
         }
@@ -62,6 +64,7 @@ pub fn of(
             path: path.clone(),
             thread_local: *thread_local,
             place,
+            by_macro,
         })
     });
     Ok(statics.collect())

@@ -15,6 +15,15 @@ use crate::build::HotCrate;
 #[derive(Debug, Default)]
 pub(super) struct Places(BTreeMap<String, Named>);
 
+/// What the sources say of a static.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mention {
+    /// `static NAME:`, perhaps inside of a macro's call such as `thread_local!`.
+    Declared,
+    /// Its name only, as a macro's argument.
+    Named,
+}
+
 #[derive(Debug, Default)]
 struct Named {
     /// `static NAME:` with the modules and functions around it.
@@ -73,7 +82,7 @@ impl Places {
     }
 
     /// The most likely place of the static at `path`; a symbol that is not mangled has no modules in its path.
-    pub(super) fn of(&self, path: &str, is_plain: bool) -> Option<SourcePlace> {
+    pub(super) fn of(&self, path: &str, is_plain: bool) -> Option<(Mention, SourcePlace)> {
         let named = self.0.get(path::last(path))?;
         let mut around = path::segments(path);
         around.pop();
@@ -87,8 +96,9 @@ impl Places {
             .iter()
             .rev()
             .max_by_key(|(scopes, _)| (alike(scopes), std::cmp::Reverse(scopes.len())));
+        let best = best.map(|(_, place)| (Mention::Declared, place.clone()));
         let mentioned = named.mentioned.as_ref().filter(|_| !is_plain);
-        best.map(|(_, place)| place).or(mentioned).cloned()
+        best.or_else(|| Some((Mention::Named, mentioned?.clone())))
     }
 }
 
@@ -176,7 +186,7 @@ mod tests {
         let mut places = Places::default();
         let names = paths.iter().map(|path| path::last(path)).collect();
         places.read("app/src/cache.rs".into(), text, &names);
-        let line = |path: &&str| places.of(path, false).map_or(0, |place| place.line);
+        let line = |path: &&str| places.of(path, false).map_or(0, |(_, place)| place.line);
         paths.iter().map(line).collect()
     }
 

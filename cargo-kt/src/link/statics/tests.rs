@@ -199,6 +199,7 @@ fn every_kind_of_static_that_can_change_is_named_with_its_line_and_no_other() {
         assert_eq!(paths, EXPECTED, "{flags:?}");
         for it in &found {
             let name = path::last(&it.path);
+            assert_eq!(it.by_macro, name == "BY_A_MACRO", "{it:?}");
             if name == "KEPT" {
                 // There are two of that name.
                 continue;

@@ -31,7 +31,7 @@ pub async fn down(dirs: &Dirs, name: &str, grace: Duration) -> Result<(), PlaceE
     };
     drop(connected);
     let Some(process) = process else {
-        if dirs.runtime.join(name).exists() {
+        if dirs.runtime.join(name).is_dir() {
             return match clean(dirs, name) {
                 // It was dead; whoever wants it gone is content only if it was there at all.
                 true => Err(no_service(dirs, name)),

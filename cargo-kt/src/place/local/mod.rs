@@ -213,7 +213,7 @@ async fn look(dirs: &Dirs, name: String) -> Option<Service> {
 
 /// Whether a service of this name lives here, or has left something that says so.
 pub fn is_there(dirs: &Dirs, name: &str) -> bool {
-    service::check(name).is_ok() && dirs.runtime.join(name).exists()
+    service::check(name).is_ok() && dirs.runtime.join(name).is_dir()
 }
 
 /// Folders of services, dead or alive.
@@ -224,7 +224,12 @@ fn names(dirs: &Dirs) -> Result<Vec<String>, PlaceError> {
     };
     let mut names = Vec::new();
     for entry in std::fs::read_dir(&dirs.runtime).map_err(read)? {
-        let name = entry.map_err(read)?.file_name().into_string();
+        let entry = entry.map_err(read)?;
+        // A file that is not ours, or a link that somebody made, is no service.
+        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        let name = entry.file_name().into_string();
         names.extend(name.ok().filter(|name| service::check(name).is_ok()));
     }
     Ok(names)
@@ -233,7 +238,7 @@ fn names(dirs: &Dirs) -> Result<Vec<String>, PlaceError> {
 /// Removes what a host left that is gone. False if one is there after all.
 fn clean(dirs: &Dirs, name: &str) -> bool {
     let folder = dirs.runtime.join(name);
-    if !folder.exists() {
+    if !folder.is_dir() {
         return true;
     }
     // While we hold the lock no host can start here.

@@ -12,6 +12,11 @@ pub enum StoreError {
         expected: ObjectId,
         found: ObjectId,
     },
+    /// A stored object is no longer what it was.
+    Damaged {
+        id: ObjectId,
+        path: PathBuf,
+    },
     TooLarge {
         limit: u64,
     },
@@ -51,6 +56,11 @@ impl fmt::Display for StoreError {
             Self::WrongHash { expected, found } => write!(
                 f,
                 "the bytes of object {expected} hash to {found}: the file changed while it was sent"
+            ),
+            Self::Damaged { id, path } => write!(
+                f,
+                "object {id} was damaged after it was stored in {}: run `cargo kt run` again, which sends it anew",
+                path.display()
             ),
             Self::TooLarge { limit } => write!(f, "the object has more than {limit} bytes"),
             Self::Full { path, needed } => {

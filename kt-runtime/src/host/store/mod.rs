@@ -10,6 +10,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod upload;
+mod verify;
 mod view;
 
 use std::{
@@ -90,7 +91,7 @@ impl Store {
         missing
     }
 
-    /// What of it is not there, and how far interrupted uploads of that are. Patches may refer for a while to what is there.
+    /// What of it is not there or not what it was, and how far interrupted uploads of that are. Patches may refer for a while to what is there.
     pub fn lacks(&self, wanted: Wanted) -> Missing {
         let missing = self.missing(wanted.objects);
         let references = wanted.references.into_iter().filter(|&id| {

@@ -29,10 +29,22 @@ impl Store {
         })
     }
 
+    /// As [`link`](Self::link) for a new worker, which has nothing mapped yet: everything that it will execute is checked
+    /// first.
+    ///
+    /// # Errors
+    /// As there, or if an object is not what it was.
+    pub fn link_anew(&self, manifest: &Manifest, view: &View) -> Result<(), StoreError> {
+        for object in manifest.objects() {
+            self.verify(object.id)?;
+        }
+        self.link(manifest, view)
+    }
+
     /// Puts the objects of `manifest` into a worker's directory under their names.
     ///
     /// # Errors
-    /// If a name is none, the worker has another object of that name, or an object is not in the store.
+    /// If a name is none, the worker has another object of that name, or an object is not in the store or not what it was.
     pub fn link(&self, manifest: &Manifest, view: &View) -> Result<(), StoreError> {
         let mut names = view.names.lock().unwrap_or_else(PoisonError::into_inner);
         for object in manifest.objects() {
@@ -41,6 +53,9 @@ impl Store {
                 Some(id) if *id == object.id => continue,
                 Some(_) => return Err(StoreError::NameTaken(object.name.clone())),
                 None => {}
+            }
+            if !self.is_fresh(object.id) {
+                self.verify(object.id)?;
             }
             let path = view.path.join(&object.name);
             fs::hard_link(self.path(object.id), &path)

@@ -14,12 +14,12 @@ use crate::wire::{
 const DEATHS: usize = 16;
 
 impl Supervisor {
-    /// How the last worker died that was not stopped.
+    /// How the last worker died that the host did not end.
     pub fn last_death(&self) -> Option<Death> {
         let deaths = self.deaths.borrow();
         deaths
             .iter()
-            .rfind(|death| death.how != Exit::Stopped)
+            .rfind(|death| !matches!(death.how, Exit::Stopped | Exit::Replaced))
             .cloned()
     }
 
@@ -64,7 +64,7 @@ impl Supervisor {
                 .worker
                 .take_if(|serving| serving.id == worker.id)
                 .is_some();
-            if served && end.death.how != Exit::Stopped {
+            if served && !matches!(end.death.how, Exit::Stopped | Exit::Replaced) {
                 if self.options.pod.is_some() {
                     // In the container's log, beside what the worker printed itself.
                     eprintln!(

@@ -70,7 +70,7 @@ impl Supervisor {
         let view = self.store.view(instance);
         let view = view.map_err(|error| SwapRefused::WorkerStart(error.to_string()))?;
         self.store
-            .link(manifest, &view)
+            .link_anew(manifest, &view)
             .map_err(|error| SwapRefused::Load(error.to_string()))?;
         let plan = Plan {
             config: WorkerConfig {

@@ -207,7 +207,7 @@ impl Supervisor {
     /// Lets a replaced worker finish its calls, in the background.
     fn retire(&self, worker: Arc<Worker>) {
         self.state().draining.push(Arc::clone(&worker));
-        tokio::spawn(async move { worker.stop(limits::REPLACED).await });
+        tokio::spawn(async move { worker.retire(limits::REPLACED).await });
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) async fn send(
                     "failed to send to worker {}: {error}",
                     worker.id.pid
                 ));
-                worker.process.kill();
+                worker.kill();
                 return;
             }
         }
@@ -66,7 +66,7 @@ pub(super) async fn receive(stream: Arc<UnixStream>, worker: Arc<Worker>, journa
                     "what worker {} says makes no sense: {error}",
                     worker.id.pid
                 ));
-                worker.process.kill();
+                worker.kill();
                 return;
             }
         }

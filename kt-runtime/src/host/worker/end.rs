@@ -12,7 +12,7 @@ use tokio::{sync::oneshot, time::timeout};
 
 use super::{Worker, millis, requests::Waiting};
 use crate::{
-    sys::process::Ended,
+    sys::{self, process::Ended},
     wire::{
         Generation,
         control::{Death, Exit},
@@ -33,7 +33,17 @@ pub struct End {
 impl Worker {
     /// Ends the worker: its calls may go on for `grace`, then it is killed. Returns once it is gone.
     pub async fn stop(&self, grace: Duration) {
-        self.stopped.store(true, Ordering::Relaxed);
+        self.end_as(Exit::Stopped, grace).await;
+    }
+
+    /// As [`stop`](Self::stop), for one whose place another worker has taken.
+    pub async fn retire(&self, grace: Duration) {
+        self.end_as(Exit::Replaced, grace).await;
+    }
+
+    async fn end_as(&self, why: Exit, grace: Duration) {
+        // The first reason stays.
+        let _ = self.ending.set(why);
         if !grace.is_zero() {
             let grace_ms = grace.as_millis().try_into().unwrap_or(u64::MAX);
             let asked = self.post(ToWorker::Drain { grace_ms }, None);
@@ -54,7 +64,7 @@ impl Worker {
 
     /// Kills it at once; its end comes later.
     pub fn kill(&self) {
-        self.stopped.store(true, Ordering::Relaxed);
+        let _ = self.ending.set(Exit::Stopped);
         self.process.kill();
     }
 
@@ -81,7 +91,8 @@ impl End {
                 format!("the worker was ended by signal {number} and dumped core")
             }
             Exit::Signal { number, .. } => format!("the worker was ended by signal {number}"),
-            Exit::Stopped => "the worker was stopped".to_owned(),
+            Exit::Replaced => "the worker was replaced".to_owned(),
+            Exit::Stopped => "the host ended the worker".to_owned(),
         }
     }
 }
@@ -105,8 +116,10 @@ pub(super) async fn watch(
     let ended = ended.await;
     let last_words = worker.process.drain(&logs);
     let (how, max_rss) = match ended {
-        Ok(Ok(ended)) if worker.stopped.load(Ordering::Relaxed) => (Exit::Stopped, ended.max_rss),
-        Ok(Ok(ended)) => (exit(&ended), ended.max_rss),
+        Ok(Ok(ended)) => {
+            let why = worker.ending.get().cloned();
+            (why.unwrap_or_else(|| exit(&ended)), ended.max_rss)
+        }
         // Nobody else reaps our children; were it so, all we know is that it is gone.
         _ => (Exit::Code(-1), 0),
     };
@@ -115,6 +128,7 @@ pub(super) async fn watch(
         how,
         generation: Generation(worker.serving.load(Ordering::Relaxed)),
         max_rss,
+        out_of_memory: sys::process::out_of_memory_kills() > worker.out_of_memory_kills,
         uptime_ms: millis(worker.uptime()),
     };
     let last_words = last_words.unwrap_or_else(|error| format!("(its output is lost: {error})"));

@@ -9,8 +9,8 @@ mod start;
 use std::{
     os::fd::AsFd,
     sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -26,7 +26,7 @@ use self::{channel::Outgoing, connections::Connections, end::End, requests::Wait
 use super::{process::Process, store::View};
 use crate::{
     sys::fd,
-    wire::{Generation, WorkerId},
+    wire::{Generation, WorkerId, control::Exit},
 };
 
 /// A running worker, or one whose end is known.
@@ -42,8 +42,10 @@ pub struct Worker {
     connections: Connections,
     /// The generation it serves, or the first that it is to serve.
     serving: AtomicU64,
-    /// Its end is the host's doing.
-    stopped: AtomicBool,
+    /// Why the host ends it, if it does.
+    ending: OnceLock<Exit>,
+    /// What [`process::out_of_memory_kills`] was at its start.
+    out_of_memory_kills: Option<u64>,
     end: watch::Sender<Option<End>>,
 }
 

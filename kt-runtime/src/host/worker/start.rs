@@ -1,9 +1,6 @@
 use std::{
     path::Path,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64},
-    },
+    sync::{Arc, Mutex, OnceLock, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -23,10 +20,13 @@ use super::{
     end,
     requests::Waiting,
 };
-use crate::wire::{
-    Generation, PROTOCOL, VERSION, WorkerId, limits,
-    manifest::Manifest,
-    worker::{ToWorker, WorkerConfig},
+use crate::{
+    sys,
+    wire::{
+        Generation, PROTOCOL, VERSION, WorkerId, limits,
+        manifest::Manifest,
+        worker::{ToWorker, WorkerConfig},
+    },
 };
 
 /// Everything that a new worker needs.
@@ -54,6 +54,7 @@ impl Worker {
             working_directory: plan.working_directory,
             environment: &plan.manifest.environment,
         };
+        let out_of_memory_kills = sys::process::out_of_memory_kills();
         let (process, stream, ended) =
             Process::start(&start).map_err(|error| process::explain(&launcher, &error))?;
         let (messages, outgoing) = mpsc::channel(channel::QUEUE);
@@ -73,7 +74,8 @@ impl Worker {
             waiting: Mutex::new(Waiting::for_start(started)),
             connections: Connections::default(),
             serving: AtomicU64::new(plan.first.0),
-            stopped: AtomicBool::new(false),
+            ending: OnceLock::new(),
+            out_of_memory_kills,
             end: watch::Sender::new(None),
         });
         tokio::spawn(channel::send(

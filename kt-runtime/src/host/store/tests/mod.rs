@@ -115,6 +115,24 @@ fn objects_survive_a_host_and_half_uploads_do_not() {
 }
 
 #[test]
+fn a_damaged_object_is_not_linked_for_a_new_worker_and_counts_as_missing() {
+    let directory = Scratch::new("store-damaged");
+    let store = Store::open(directory.path()).unwrap();
+    let (whole, damaged) = (put(&store, b"whole"), put(&store, b"damaged"));
+    fs::write(store.path(damaged), b"demaged").unwrap();
+    assert_eq!(store.missing([whole, damaged]), []);
+    store.remove_damaged([whole, damaged]);
+    assert_eq!(store.missing([whole, damaged]), [damaged]);
+
+    fs::write(store.path(damaged), b"demaged").unwrap();
+    let error = store.verify(damaged).unwrap_err().to_string();
+    assert!(
+        error.contains("was damaged") && error.contains("cargo kt run"),
+        "{error}"
+    );
+}
+
+#[test]
 fn names_that_lead_elsewhere_are_refused() {
     for name in ["", ".", "..", ".hidden", "a/b", "../x", "a\nb", "a\0b"] {
         assert!(check_name(name).is_err(), "{name:?}");

@@ -1,0 +1,39 @@
+//! Objects that were damaged where the host keeps them.
+
+use std::{fs, path::PathBuf};
+
+use tests::{Fixture, Project};
+
+use crate::assert_greets;
+
+/// The stored objects of the project's service.
+fn objects(project: &Project) -> Vec<PathBuf> {
+    let folder = project.private().join("home/services/tester-one/objects");
+    let entries = fs::read_dir(folder).expect("the service has a store");
+    entries
+        .map(|entry| entry.expect("it can be read").path())
+        .collect()
+}
+
+#[test]
+fn a_damaged_object_is_sent_again_before_a_new_worker_loads_it() {
+    let project = Project::of(Fixture::ONE);
+    assert_greets(&project, "hello", 1).says("Shipping");
+    let (_, worker) = project.processes();
+    worker.signal(libc::SIGKILL);
+    worker.assert_ends();
+    assert_greets(&project, "hello", 1).keeps_quiet_about("Shipping");
+
+    let (_, worker) = project.processes();
+    for object in objects(&project) {
+        let mut bytes = fs::read(&object).expect("it can be read");
+        let last = bytes.last_mut().expect("it is not empty");
+        *last ^= 1;
+        // Another file: what the worker has mapped is its own.
+        fs::remove_file(&object).expect("it is ours");
+        fs::write(&object, bytes).expect("it can be written");
+    }
+    worker.signal(libc::SIGKILL);
+    worker.assert_ends();
+    assert_greets(&project, "hello", 1).says("Shipping");
+}

@@ -1,0 +1,59 @@
+//! kt-runtime under other names than its own.
+
+use tests::{Fixture, Project};
+
+/// The program with kt-runtime as the dependency `warm`.
+fn rename(project: &Project) {
+    project.edit(
+        "Cargo.toml",
+        "kt-runtime = { ",
+        "warm = { package = \"kt-runtime\", ",
+    );
+    let source = project.read("src/main.rs");
+    project.write("src/main.rs", &source.replace("kt::", "warm::"));
+}
+
+#[test]
+fn a_renamed_dependency_is_found() {
+    let project = Project::of(Fixture::ONE);
+    rename(&project);
+    project.run().success().prints("hello Alice, visit 1");
+    project.edit("src/main.rs", "\"hello {name}", "\"good day {name}");
+    project.run().success().prints("good day Alice, visit 2");
+    let plain = project.plain_cargo(["run", "--quiet"]).success();
+    assert_eq!(plain.stdout, "good day Alice, visit 1\n");
+}
+
+#[test]
+fn a_re_export_is_used_where_the_attribute_names_it_and_asked_for_where_it_does_not() {
+    let project = Project::of(Fixture::ONE);
+    let manifest = project.read("Cargo.toml");
+    let dependency = manifest
+        .lines()
+        .find(|line| line.starts_with("kt-runtime ="));
+    let dependency = dependency.expect("it depends on kt-runtime");
+    project.write(
+        "prelude/Cargo.toml",
+        &format!(
+            "[package]\nname = \"prelude\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[dependencies]\n{dependency}\n"
+        ),
+    );
+    project.write("prelude/src/lib.rs", "pub use kt;\n");
+    project.edit("Cargo.toml", dependency, "prelude = { path = \"prelude\" }");
+    let source = project.read("src/main.rs");
+    project.write("src/main.rs", &format!("use prelude::kt;\n{source}"));
+    project
+        .plain_cargo(["check"])
+        .code(101)
+        .says("this crate does not depend on kt-runtime")
+        .says("`crate = path::to::kt`");
+
+    let source = source
+        .replace("#[kt::state]", "#[kt::state(crate = prelude::kt)]")
+        .replace("#[kt::remote]", "#[kt::remote(crate = prelude::kt)]");
+    project.write("src/main.rs", &format!("use prelude::kt;\n{source}"));
+    project.run().success().prints("hello Alice, visit 1");
+    project.run().success().prints("hello Alice, visit 2");
+    let plain = project.plain_cargo(["run", "--quiet"]).success();
+    assert_eq!(plain.stdout, "hello Alice, visit 1\n");
+}

@@ -40,18 +40,20 @@ fn a_re_export_is_used_where_the_attribute_names_it_and_asked_for_where_it_does_
     );
     project.write("prelude/src/lib.rs", "pub use kt;\n");
     project.edit("Cargo.toml", dependency, "prelude = { path = \"prelude\" }");
-    let source = project.read("src/main.rs");
-    project.write("src/main.rs", &format!("use prelude::kt;\n{source}"));
+    project.edit("src/main.rs", "use std::", "use prelude::kt;\nuse std::");
     project
         .plain_cargo(["check"])
         .code(101)
         .says("this crate does not depend on kt-runtime")
         .says("`crate = path::to::kt`");
 
-    let source = source
-        .replace("#[kt::state]", "#[kt::state(crate = prelude::kt)]")
-        .replace("#[kt::remote]", "#[kt::remote(crate = prelude::kt)]");
-    project.write("src/main.rs", &format!("use prelude::kt;\n{source}"));
+    for attribute in ["state", "remote"] {
+        let (from, to) = (
+            format!("#[kt::{attribute}]"),
+            format!("#[kt::{attribute}(crate = prelude::kt)]"),
+        );
+        project.edit("src/main.rs", &from, &to);
+    }
     project.run().success().prints("hello Alice, visit 1");
     project.run().success().prints("hello Alice, visit 2");
     let plain = project.plain_cargo(["run", "--quiet"]).success();

@@ -79,6 +79,8 @@ impl From<&Error> for Parts {
                 .number(death.signal.map(|signal| signal as u64))
                 .number(death.generation.0)
                 .number(death.max_rss)
+                .number(u64::from(death.out_of_memory))
+                .number(u64::from(death.replaced))
                 .duration(death.uptime),
             Error::TimedOut { function, after } => named(5, function).duration(*after),
             Error::TooLarge {
@@ -145,6 +147,8 @@ impl TryFrom<Parts> for Error {
                     signal: maybe().map(|signal| signal as i32),
                     generation: Generation(maybe().unwrap_or_default()),
                     max_rss: maybe().unwrap_or_default(),
+                    out_of_memory: maybe() == Some(1),
+                    replaced: maybe() == Some(1),
                     uptime: duration(maybe(), maybe()),
                 },
             },
@@ -242,6 +246,8 @@ mod tests {
             signal,
             generation: Generation(7),
             max_rss: 1 << 40,
+            out_of_memory: signal.is_some(),
+            replaced: code.is_none() && signal.is_none(),
             uptime: Duration::new(5, 999_999_999),
         };
         vec![

@@ -79,7 +79,9 @@ impl From<&Error> for Parts {
                 .number(death.signal.map(|signal| signal as u64))
                 .number(death.generation.0)
                 .number(death.max_rss)
-                .duration(death.uptime),
+                .duration(death.uptime)
+                .number(u64::from(death.out_of_memory))
+                .number(u64::from(death.replaced)),
             Error::TimedOut { function, after } => named(5, function).duration(*after),
             Error::TooLarge {
                 function,
@@ -146,6 +148,8 @@ impl TryFrom<Parts> for Error {
                     generation: Generation(maybe().unwrap_or_default()),
                     max_rss: maybe().unwrap_or_default(),
                     uptime: duration(maybe(), maybe()),
+                    out_of_memory: maybe() == Some(1),
+                    replaced: maybe() == Some(1),
                 },
             },
             5 => Self::TimedOut {
@@ -243,6 +247,8 @@ mod tests {
             generation: Generation(7),
             max_rss: 1 << 40,
             uptime: Duration::new(5, 999_999_999),
+            out_of_memory: true,
+            replaced: code.is_some(),
         };
         vec![
             Error::UnknownFunction {

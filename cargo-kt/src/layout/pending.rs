@@ -184,6 +184,15 @@ impl Pending {
         self.running.is_some()
     }
 
+    /// Another text whenever a type of any hot crate is another.
+    pub fn types(&self) -> String {
+        let mut digest = Digest::new("kt types of a program");
+        self.identities.iter().for_each(|identity| {
+            digest.add(identity);
+        });
+        digest.finish()
+    }
+
     /// Waits for the twins. The layouts are in the order of the request.
     pub fn finish(mut self) -> Vec<StateLayout> {
         for (index, described) in self.running.take().into_iter().flatten() {

@@ -5,6 +5,8 @@ use std::io;
 use camino::Utf8PathBuf;
 use kt::wire::platform::Glibc;
 
+use crate::layout::LayoutError;
+
 /// Why a program could not be linked; each message fits after "failed to …" and says what to do next.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -112,6 +114,10 @@ pub enum LinkError {
         "link {path}: it changed meanwhile; run again when no other build of this workspace is running"
     )]
     Changed { path: Utf8PathBuf },
+
+    /// The states' layouts, which are part of their objects' names, could not be asked for.
+    #[error("find out how states are laid out: {0}")]
+    Layout(#[from] LayoutError),
 
     /// The file system refused.
     #[error("{action} {path}: {source}")]

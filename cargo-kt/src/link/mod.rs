@@ -19,6 +19,7 @@ mod lld;
 mod native;
 mod object;
 mod older;
+mod reload;
 mod shared;
 pub mod statics;
 mod symbols;
@@ -33,6 +34,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 pub use base::LinkedLayer;
 pub use change::{BaseChange, CrateIdentity, ExistingLayer, Replacement};
 pub use error::LinkError;
+pub use reload::{LayoutsOf, StateKeys};
 pub use linked::{Driver, LinkEvent, Linked, LinkedCrate, LinkedFile};
 pub use system::has_compiler;
 pub use twin::twin;
@@ -91,7 +93,8 @@ impl Linker<'_> {
 /// Links a program. What is there already is not linked again; on unchanged input no process is started.
 ///
 /// `warm` is `<target dir>/kt/warm`. `existing` are the layers of the last link or, better, of the running pod, layer 0 first.
-/// `stubs` are an older glibc to link against than this machine's. `progress` is called on this thread.
+/// `stubs` are an older glibc to link against than this machine's. `layouts` answers how the states lie in memory, which is part of their
+/// objects' names. `progress` is called on this thread.
 ///
 /// # Errors
 /// See [`LinkError`]. Nothing that existed is touched by a link that fails.
@@ -100,6 +103,7 @@ pub fn link(
     warm: &Utf8Path,
     existing: &[ExistingLayer],
     stubs: Option<&Stubs>,
+    layouts: &LayoutsOf<'_>,
     progress: &dyn Fn(LinkEvent),
 ) -> Result<Linked, LinkError> {
     let folders = warm::Warm::new(warm);
@@ -110,14 +114,17 @@ pub fn link(
         return Ok(known);
     }
     let (events, listener) = mpsc::channel();
-    let linked = thread::scope(|scope| {
-        let thread = scope.spawn(|| link_all(compiled, folders.clone(), existing, stubs, events));
+    let (linked, lasting) = thread::scope(|scope| {
+        let work = || link_all(compiled, folders.clone(), existing, stubs, layouts, events);
+        let thread = scope.spawn(work);
         listener.into_iter().for_each(progress);
         thread
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })?;
-    warm::write_json(&answer, &linked)?;
+    if lasting {
+        warm::write_json(&answer, &linked)?;
+    }
     Ok(linked)
 }
 
@@ -172,15 +179,17 @@ fn key(
     Ok(name.hex())
 }
 
+/// The program, and whether the same input always gives the same.
 fn link_all(
     compiled: &Compiled,
     warm: warm::Warm,
     existing: &[ExistingLayer],
     stubs: Option<&Stubs>,
+    layouts: &LayoutsOf<'_>,
     events: mpsc::Sender<LinkEvent>,
-) -> Result<Linked, LinkError> {
+) -> Result<(Linked, bool), LinkError> {
     let toolchain = &compiled.toolchain;
-    let hashes_file = warm.file("archives.json");
+    let hashes_file = warm.file("archives-2.json");
     let system_file = warm.file(&format!("system-{}.json", toolchain.target));
     let mut hashes = Hashes::load(&hashes_file);
     let lld = lld::Lld::of(toolchain)?;
@@ -244,7 +253,16 @@ fn link_all(
     // A base is always at least one layer, be it of no crates.
     let first = &layers[0];
     let launcher = launcher::make(&linker, first)?;
-    let crates = object::link(&linker, &compiled.hot, &hot_facts, &symbols, &layers)?;
+    let states = reload::states(&hot_facts, &layers, layouts)?;
+    let keys = reload::ReloadKeys::new(compiled.hot.len(), &states);
+    let crates = object::link(
+        &linker,
+        &compiled.hot,
+        &hot_facts,
+        &symbols,
+        &layers,
+        &keys,
+    )?;
     let mut global_allocator = global_allocator(compiled, &base_facts, &hot_facts);
     let driver = match &compiled.program {
         CompiledProgram::Library => Driver::Library,
@@ -276,7 +294,7 @@ fn link_all(
     };
     hashes.save(&hashes_file)?;
     prune(&linker, &layers, &crates);
-    Ok(Linked {
+    let linked = Linked {
         launcher: launcher.launcher,
         libstd: launcher.libstd,
         layers,
@@ -284,7 +302,8 @@ fn link_all(
         driver,
         base_change,
         global_allocator,
-    })
+    };
+    Ok((linked, states.lasting))
 }
 
 fn hot_symbols(

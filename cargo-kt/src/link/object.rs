@@ -3,6 +3,7 @@
 //! An object's name is a hash of all that can make a difference to it: its object members, the flags, the toolchain, and the names of the
 //! shared objects that define what it leaves undefined. A crate that uses nothing of an edited dependency but types keeps its name,
 //! and with it the values of its statics. The names are known before anything is linked.
+//! A crate that must be loaded again without an edit of its own has a *reload key*, which is part of its name ([`super::reload`]).
 
 use std::{
     fs,
@@ -20,6 +21,7 @@ use super::{
     archive::{self, ArchiveFacts},
     elf,
     hash::{Name, short},
+    reload::ReloadKeys,
     shared::{FLAGS, SharedLink},
     statics,
     symbols::{self, Symbols},
@@ -94,8 +96,9 @@ pub(super) fn link(
     facts: &[ArchiveFacts],
     symbols: &[Symbols],
     layers: &[LinkedLayer],
+    keys: &ReloadKeys,
 ) -> Result<Vec<LinkedCrate>, LinkError> {
-    let planned = plan(linker, hot, facts, symbols, layers)?;
+    let planned = plan(linker, hot, facts, symbols, layers, keys)?;
     let mut records: Vec<_> = planned.iter().map(|object| object.known(linker)).collect();
     for level in 0..=planned.iter().map(|object| object.level).max().unwrap_or(0) {
         let missing: Vec<_> = (0..planned.len())
@@ -137,6 +140,7 @@ fn plan<'a>(
     facts: &'a [ArchiveFacts],
     symbols: &[Symbols],
     layers: &'a [LinkedLayer],
+    keys: &ReloadKeys,
 ) -> Result<Vec<Planned<'a>>, LinkError> {
     let added = layers.get(1..).unwrap_or_default();
     let added: Vec<_> = added
@@ -172,6 +176,7 @@ fn plan<'a>(
             .add_all(layers_used.iter().map(|layer| &layer.file.soname));
         name.add_all(uses.iter().map(|&other| &planned[other].soname))
             .add_all(&natives_used);
+        name.add_all(keys.of(index));
         let hash = name.hex();
         planned.push(Planned {
             krate,

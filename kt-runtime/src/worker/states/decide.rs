@@ -47,7 +47,7 @@ impl Plan {
 
 impl Registry {
     /// # Errors
-    /// If two states have one name.
+    /// If two states have one name, or an object that is loaded already shall show a state in another layout.
     pub(in crate::worker) fn decide(&mut self, states: Vec<NewState>) -> Result<Plan, String> {
         let mut names: HashMap<_, &StateDescriptor> = HashMap::new();
         for new in &states {
@@ -67,6 +67,7 @@ impl Registry {
             self.note(new.descriptor);
             let outcome = match self.held.get(new.descriptor.key) {
                 None => Outcome::Created,
+                Some(held) if held.disagrees(&new) => return Err(one_handle(&new)),
                 Some(held) => held.outcome(&new),
             };
             decisions.push(Decision {
@@ -91,7 +92,22 @@ impl Registry {
     }
 }
 
+/// The object's name should have told the layouts apart, see *link*'s reload keys.
+fn one_handle(new: &NewState) -> String {
+    format!(
+        "state `{}` has another layout than before, and the object that declares it is the same: calls of both generations would share its memory\n\
+         help: run `cargo kt down`, which ends the service with its state, and report this",
+        path_of(new.descriptor.key)
+    )
+}
+
 impl Held {
+    /// Whether one handle would have to show two layouts. The calls of the former generation use the handle too, so it can
+    /// neither be kept nor be pointed elsewhere.
+    fn disagrees(&self, new: &NewState) -> bool {
+        std::ptr::eq(self.descriptor, new.descriptor) && self.layout != new.layout
+    }
+
     fn outcome(&self, new: &NewState) -> Outcome {
         let Some(why) = self.change(new) else {
             return Outcome::Kept {

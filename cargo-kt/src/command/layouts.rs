@@ -1,0 +1,87 @@
+//! How a program's states are laid out, found out once: before the objects are linked if any has to be, since layouts are part of their names.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use camino::Utf8Path;
+
+use crate::{
+    build::Compiled,
+    layout::{self, LayoutError, LayoutRequest, StateLayout},
+    link::{self, ExistingLayer, LinkError, LinkEvent, Linked, LinkedLayer, StateKeys},
+    glibc::Stubs,
+};
+
+/// Links a program, and says how its states are laid out.
+///
+/// # Errors
+/// See [`LinkError`].
+pub(super) fn link(
+    compiled: &Compiled,
+    warm: &Utf8Path,
+    existing: &[ExistingLayer],
+    stubs: Option<&Stubs>,
+    progress: &dyn Fn(LinkEvent),
+) -> Result<(Linked, Vec<StateLayout>), LinkError> {
+    let asked = Mutex::new(None);
+    let answer = |layers: &[LinkedLayer], states: &[(usize, Vec<String>)]| {
+        let (layouts, keys) = find(compiled, warm, layers, states)?;
+        *asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(layouts);
+        Ok(keys)
+    };
+    let linked = link::link(compiled, warm, existing, stubs, &answer, progress)?;
+    if let Some(layouts) = asked.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Ok((linked, layouts));
+    }
+    // Nothing was linked. Both list the same crates in the same order: dependencies first.
+    let crates = linked.crates.iter().enumerate();
+    let states: Vec<_> = crates
+        .filter(|(_, krate)| !krate.states.is_empty())
+        .map(|(index, krate)| (index, krate.states.clone()))
+        .collect();
+    if states.is_empty() {
+        return Ok((linked, Vec::new()));
+    }
+    let (layouts, _) = find(compiled, warm, &linked.layers, &states)?;
+    Ok((linked, layouts))
+}
+
+fn find(
+    compiled: &Compiled,
+    warm: &Utf8Path,
+    layers: &[LinkedLayer],
+    states: &[(usize, Vec<String>)],
+) -> Result<(Vec<StateLayout>, StateKeys), LayoutError> {
+    let base: String = layers
+        .iter()
+        .map(|layer| layer.file.blake3.as_str())
+        .collect();
+    let pending = layout::begin(LayoutRequest {
+        compiled,
+        states,
+        base_id: &base,
+        warm,
+    })?;
+    let types = pending.types();
+    let layouts = pending.finish();
+    let keys = keys(&layouts, &types);
+    Ok((layouts, keys))
+}
+
+/// A layout that is unknown may be any that the program's types allow.
+fn keys(layouts: &[StateLayout], types: &str) -> StateKeys {
+    let mut keys = BTreeMap::<usize, String>::new();
+    let mut lasting = true;
+    for StateLayout { hot, key, layout } in layouts {
+        let known = layout.as_ref().ok();
+        lasting &= known.is_some();
+        let layout = match known {
+            Some(layout) => layout.fingerprint.to_string(),
+            None => format!("unknown among {types}"),
+        };
+        *keys.entry(*hot).or_default() += &format!("{key} {layout}\n");
+    }
+    StateKeys { keys, lasting }
+}

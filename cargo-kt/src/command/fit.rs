@@ -142,6 +142,18 @@ impl<'a> Fitting<'a> {
         built: Built,
         existing: &[ExistingLayer],
     ) -> Result<Fitted, CommandError> {
+        let (mut built, mut linked, layouts) = self.link_as_built(built, existing)?;
+        if let Some(compiled) = linked.promoted.take() {
+            built.compiled = *compiled;
+        }
+        Ok((built, linked, layouts))
+    }
+
+    fn link_as_built(
+        &self,
+        built: Built,
+        existing: &[ExistingLayer],
+    ) -> Result<Fitted, CommandError> {
         let Some(glibc) = self.glibc else {
             let (linked, layouts) = self.link_for(&built, existing, None)?;
             return Ok((built, linked, layouts));

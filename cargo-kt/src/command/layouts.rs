@@ -9,9 +9,9 @@ use camino::Utf8Path;
 
 use crate::{
     build::Compiled,
+    glibc::Stubs,
     layout::{self, LayoutError, LayoutRequest, StateLayout},
     link::{self, ExistingLayer, LinkError, LinkEvent, Linked, LinkedLayer, StateKeys},
-    glibc::Stubs,
 };
 
 /// Links a program, and says how its states are laid out.
@@ -26,7 +26,7 @@ pub(super) fn link(
     progress: &dyn Fn(LinkEvent),
 ) -> Result<(Linked, Vec<StateLayout>), LinkError> {
     let asked = Mutex::new(None);
-    let answer = |layers: &[LinkedLayer], states: &[(usize, Vec<String>)]| {
+    let answer = |compiled: &Compiled, layers: &[LinkedLayer], states: &[(usize, Vec<String>)]| {
         let (layouts, keys) = find(compiled, warm, layers, states)?;
         *asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(layouts);
         Ok(keys)
@@ -35,7 +35,9 @@ pub(super) fn link(
     if let Some(layouts) = asked.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Ok((linked, layouts));
     }
-    // Nothing was linked. Both list the same crates in the same order: dependencies first.
+    // Nothing was linked.
+    let compiled = linked.promoted.as_deref().unwrap_or(compiled);
+    // Both list the same crates in the same order: dependencies first.
     let crates = linked.crates.iter().enumerate();
     let states: Vec<_> = crates
         .filter(|(_, krate)| !krate.states.is_empty())

@@ -189,6 +189,7 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
     report::lost(terminal, &connected, &manifest, &swapped);
     let asked = &manifest.environment.asked;
     environment::note(terminal, &dirs, &connected, &surroundings, asked);
+    report::reran(terminal, &connected, &linked, &swapped);
     Ok(Warm {
         surroundings,
         built,

@@ -129,6 +129,11 @@ pub(super) struct Member<'data> {
 }
 
 impl<'data> Member<'data> {
+    /// The object file.
+    pub fn data(&self) -> &'data [u8] {
+        self.data
+    }
+
     fn is_rust(&self) -> bool {
         self.name.ends_with(b".rcgu.o")
     }

@@ -92,6 +92,14 @@ pub enum LinkError {
     )]
     DistributedSlice { slice: String, objects: Vec<String> },
 
+    /// A registry that code of the workspace fills cannot be loaded anew.
+    #[error(
+        "let `{submitter}` register in `{registry}`: its registry must be loaded anew with each edit of `{submitter}`, and that third-party crate \
+         cannot be loaded apart from the rest, because kt-runtime or a circle of crates needs it\n\
+         help: declare the registry (`inventory::collect!`) in a crate of the workspace"
+    )]
+    RegistryOfBase { registry: String, submitter: String },
+
     /// The user's rustc did not compile the launcher.
     #[error("compile the launcher: rustc says\n{words}")]
     Launcher { words: String },

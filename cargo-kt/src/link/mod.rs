@@ -19,6 +19,8 @@ mod lld;
 mod native;
 mod object;
 mod older;
+mod reach;
+mod registries;
 mod reload;
 mod shared;
 pub mod statics;
@@ -27,15 +29,15 @@ mod system;
 mod twin;
 mod warm;
 
-use std::{fs, sync::mpsc, thread};
+use std::{borrow::Cow, fs, sync::mpsc, thread};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 pub use base::LinkedLayer;
 pub use change::{BaseChange, CrateIdentity, ExistingLayer, Replacement};
 pub use error::LinkError;
-pub use reload::{LayoutsOf, StateKeys};
 pub use linked::{Driver, LinkEvent, Linked, LinkedCrate, LinkedFile};
+pub use reload::{LayoutsOf, StateKeys};
 pub use system::has_compiler;
 pub use twin::twin;
 
@@ -45,7 +47,7 @@ use crate::{
 };
 use archive::ArchiveFacts;
 use hash::{Hashes, Name, Stamp, short};
-use symbols::Symbols;
+use registries::Program;
 
 /// How many answers are remembered: programs and selections that somebody switches between.
 const ANSWERS: usize = 32;
@@ -220,21 +222,9 @@ fn link_all(
         events,
     };
 
-    let base_facts = hashes.archives(
-        &compiled
-            .base
-            .iter()
-            .map(|krate| krate.rlib.as_path())
-            .collect::<Vec<_>>(),
-    )?;
-    let hot_facts = hashes.archives(
-        &compiled
-            .hot
-            .iter()
-            .map(|krate| krate.rlib.as_path())
-            .collect::<Vec<_>>(),
-    )?;
-    let symbols = hot_symbols(&linker, compiled, &hot_facts)?;
+    let program = Program::read(compiled, &mut hashes, &linker)?.settle(&linker.warm)?;
+    let compiled = program.compiled.as_ref();
+    let (base_facts, hot_facts, symbols) = (&program.base, &program.hot, &program.symbols);
     let hot_definer = |name: &str| {
         let hash = symbols::name_hash(name.as_bytes());
         let index = symbols
@@ -242,28 +232,21 @@ fn link_all(
             .position(|symbols| symbols.defined.binary_search(&hash).is_ok())?;
         Some(compiled.hot[index].package.clone())
     };
-    check_slices(compiled, &base_facts, &hot_facts)?;
+    check_slices(compiled, base_facts, hot_facts)?;
 
     let input = base::BaseInput {
         crates: &compiled.base,
-        facts: &base_facts,
+        facts: base_facts,
         hot: &hot_definer,
+        promoted: &program.promoted,
     };
     let (layers, base_change) = base::link(&linker, &input, existing)?;
     // A base is always at least one layer, be it of no crates.
     let first = &layers[0];
     let launcher = launcher::make(&linker, first)?;
-    let states = reload::states(&hot_facts, &layers, layouts)?;
-    let keys = reload::ReloadKeys::new(compiled.hot.len(), &states);
-    let crates = object::link(
-        &linker,
-        &compiled.hot,
-        &hot_facts,
-        &symbols,
-        &layers,
-        &keys,
-    )?;
-    let mut global_allocator = global_allocator(compiled, &base_facts, &hot_facts);
+    let states = reload::states(compiled, hot_facts, &layers, layouts)?;
+    let crates = object::link(&linker, &program, &layers, &states)?;
+    let mut global_allocator = global_allocator(compiled, base_facts, hot_facts);
     let driver = match &compiled.program {
         CompiledProgram::Library => Driver::Library,
         CompiledProgram::Executable { link_line } => {
@@ -302,21 +285,37 @@ fn link_all(
         driver,
         base_change,
         global_allocator,
+        promoted: match &program.compiled {
+            Cow::Owned(compiled) => Some(Box::new(compiled.clone())),
+            Cow::Borrowed(_) => None,
+        },
     };
     Ok((linked, states.lasting))
 }
 
-fn hot_symbols(
-    linker: &Linker<'_>,
-    compiled: &Compiled,
-    facts: &[ArchiveFacts],
-) -> Result<Vec<Symbols>, LinkError> {
-    let find = |(krate, facts): (&crate::build::HotCrate, &ArchiveFacts)| {
-        symbols::cached(&linker.warm.symbols().join(&facts.content[..32]), || {
-            symbols::of_archive(&warm::read(&krate.rlib)?).map_err(LinkError::object(&krate.rlib))
+impl<'a> Program<'a> {
+    fn read(
+        compiled: &'a Compiled,
+        hashes: &mut Hashes,
+        linker: &Linker<'_>,
+    ) -> Result<Self, LinkError> {
+        let base: Vec<_> = compiled.base.iter().map(|it| it.rlib.as_path()).collect();
+        let hot: Vec<_> = compiled.hot.iter().map(|it| it.rlib.as_path()).collect();
+        let (base, facts) = (hashes.archives(&base)?, hashes.archives(&hot)?);
+        let symbols = hot
+            .iter()
+            .zip(&facts)
+            .map(|(rlib, facts)| symbols::of_rlib(&linker.warm, rlib, facts))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            compiled: Cow::Borrowed(compiled),
+            base,
+            hot: facts,
+            symbols,
+            promoted: Vec::new(),
+            registrations: Vec::new(),
         })
-    };
-    compiled.hot.iter().zip(facts).map(find).collect()
+    }
 }
 
 fn global_allocator(
@@ -371,6 +370,7 @@ fn check_slices(
 
 fn prune(linker: &Linker<'_>, layers: &[LinkedLayer], crates: &[LinkedCrate]) {
     object::prune(linker, crates);
+    registries::prune(&linker.warm);
     let in_use = |name: &str| {
         layers
             .iter()

@@ -1,9 +1,6 @@
 //! How a program's states are laid out, found out once: before the objects are linked if any has to be, since layouts are part of their names.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, PoisonError},
-};
+use std::sync::{Mutex, PoisonError};
 
 use camino::Utf8Path;
 
@@ -32,22 +29,9 @@ pub(super) fn link(
         Ok(keys)
     };
     let linked = link::link(compiled, warm, existing, stubs, &answer, progress)?;
-    if let Some(layouts) = asked.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Ok((linked, layouts));
-    }
-    // Nothing was linked.
-    let compiled = linked.promoted.as_deref().unwrap_or(compiled);
-    // Both list the same crates in the same order: dependencies first.
-    let crates = linked.crates.iter().enumerate();
-    let states: Vec<_> = crates
-        .filter(|(_, krate)| !krate.states.is_empty())
-        .map(|(index, krate)| (index, krate.states.clone()))
-        .collect();
-    if states.is_empty() {
-        return Ok((linked, Vec::new()));
-    }
-    let (layouts, _) = find(compiled, warm, &linked.layers, &states)?;
-    Ok((linked, layouts))
+    let layouts = asked.into_inner().unwrap_or_else(PoisonError::into_inner);
+    // Nothing is asked about a program without states.
+    Ok((linked, layouts.unwrap_or_default()))
 }
 
 fn find(
@@ -74,16 +58,13 @@ fn find(
 
 /// A layout that is unknown may be any that the program's types allow.
 fn keys(layouts: &[StateLayout], types: &str) -> StateKeys {
-    let mut keys = BTreeMap::<usize, String>::new();
-    let mut lasting = true;
+    let mut keys = StateKeys::new();
     for StateLayout { hot, key, layout } in layouts {
-        let known = layout.as_ref().ok();
-        lasting &= known.is_some();
-        let layout = match known {
-            Some(layout) => layout.fingerprint.to_string(),
-            None => format!("unknown among {types}"),
+        let layout = match layout {
+            Ok(layout) => layout.fingerprint.to_string(),
+            Err(_) => format!("unknown among {types}"),
         };
         *keys.entry(*hot).or_default() += &format!("{key} {layout}\n");
     }
-    StateKeys { keys, lasting }
+    keys
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::build::Compiled;
 
-use super::{BaseChange, LinkError, LinkedLayer, elf, warm};
+use super::{BaseChange, LinkError, LinkedLayer, StateKeys, elf, warm};
 
 /// A file that *link* made, as it is shipped and checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +102,8 @@ pub struct Linked {
     /// The program as it was linked, where third-party crates had to be linked as hot ones: their registries are filled by crates that
     /// can be edited.
     pub promoted: Option<Box<Compiled>>,
+    /// The layouts of states that the objects are named by.
+    pub states: StateKeys,
 }
 
 /// What happens while linking, for the terminal.
@@ -218,6 +220,7 @@ mod tests {
             base_change: BaseChange::New,
             global_allocator: None,
             promoted: None,
+            states: StateKeys::new(),
         };
         let newest = linked.newest_glibc();
         assert_eq!(newest, Some(("the crate `app`".to_owned(), Glibc(2, 36))));

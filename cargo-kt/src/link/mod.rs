@@ -113,10 +113,15 @@ pub fn link(
         .answers()
         .join(format!("{}.json", short(&key(compiled, existing, stubs)?)));
     if let Some(known) = warm::read_json::<Linked>(&answer).filter(Linked::is_whole) {
-        return Ok(known);
+        // The objects are those that this input gives for as long as it gives these layouts.
+        let program = known.promoted.as_deref().unwrap_or(compiled);
+        let states = known.crates.iter().map(|krate| &krate.states);
+        if reload::states(program, states, &known.layers, layouts)? == known.states {
+            return Ok(known);
+        }
     }
     let (events, listener) = mpsc::channel();
-    let (linked, lasting) = thread::scope(|scope| {
+    let linked = thread::scope(|scope| {
         let work = || link_all(compiled, folders.clone(), existing, stubs, layouts, events);
         let thread = scope.spawn(work);
         listener.into_iter().for_each(progress);
@@ -124,9 +129,7 @@ pub fn link(
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })?;
-    if lasting {
-        warm::write_json(&answer, &linked)?;
-    }
+    warm::write_json(&answer, &linked)?;
     Ok(linked)
 }
 
@@ -181,7 +184,6 @@ fn key(
     Ok(name.hex())
 }
 
-/// The program, and whether the same input always gives the same.
 fn link_all(
     compiled: &Compiled,
     warm: warm::Warm,
@@ -189,7 +191,7 @@ fn link_all(
     stubs: Option<&Stubs>,
     layouts: &LayoutsOf<'_>,
     events: mpsc::Sender<LinkEvent>,
-) -> Result<(Linked, bool), LinkError> {
+) -> Result<Linked, LinkError> {
     let toolchain = &compiled.toolchain;
     let hashes_file = warm.file("archives-2.json");
     let system_file = warm.file(&format!("system-{}.json", toolchain.target));
@@ -244,7 +246,8 @@ fn link_all(
     // A base is always at least one layer, be it of no crates.
     let first = &layers[0];
     let launcher = launcher::make(&linker, first)?;
-    let states = reload::states(compiled, hot_facts, &layers, layouts)?;
+    let states = hot_facts.iter().map(|facts| &facts.states);
+    let states = reload::states(compiled, states, &layers, layouts)?;
     let crates = object::link(&linker, &program, &layers, &states)?;
     let mut global_allocator = global_allocator(compiled, base_facts, hot_facts);
     let driver = match &compiled.program {
@@ -277,7 +280,7 @@ fn link_all(
     };
     hashes.save(&hashes_file)?;
     prune(&linker, &layers, &crates);
-    let linked = Linked {
+    Ok(Linked {
         launcher: launcher.launcher,
         libstd: launcher.libstd,
         layers,
@@ -289,8 +292,8 @@ fn link_all(
             Cow::Owned(compiled) => Some(Box::new(compiled.clone())),
             Cow::Borrowed(_) => None,
         },
-    };
-    Ok((linked, states.lasting))
+        states,
+    })
 }
 
 impl<'a> Program<'a> {

@@ -13,7 +13,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{LinkError, LinkedLayer, archive::ArchiveFacts, registries::Program};
+use super::{LinkError, LinkedLayer, registries::Program};
 use crate::{build::Compiled, layout::LayoutError};
 
 /// Answers how the states of hot crates are laid out: given the program as it is linked, the layers of the base, and the keys of the states by
@@ -22,40 +22,23 @@ pub type LayoutsOf<'a> = dyn Fn(&Compiled, &[LinkedLayer], &[(usize, Vec<String>
     + Sync
     + 'a;
 
-/// The layouts of a program's states, as text for reload keys.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StateKeys {
-    /// By the crate's index in [`Compiled::hot`]: another text for other layouts.
-    pub keys: BTreeMap<usize, String>,
-    /// Every layout is known, so that it will be the same when asked for again.
-    pub lasting: bool,
-}
+/// The layouts of a program's states, as text for reload keys, by the crate's index in [`Compiled::hot`]: another text for other layouts.
+pub type StateKeys = BTreeMap<usize, String>;
 
-impl Default for StateKeys {
-    /// Of a program without states.
-    fn default() -> Self {
-        Self {
-            keys: BTreeMap::new(),
-            lasting: true,
-        }
-    }
-}
-
-/// Asks for the layouts of all states that the rlibs declare.
-pub(super) fn states(
+/// Asks for the layouts of all states; `states` are their keys, crate by crate.
+pub(super) fn states<'a>(
     compiled: &Compiled,
-    facts: &[ArchiveFacts],
+    states: impl Iterator<Item = &'a Vec<String>>,
     layers: &[LinkedLayer],
     layouts: &LayoutsOf<'_>,
 ) -> Result<StateKeys, LinkError> {
-    let asked: Vec<_> = facts
-        .iter()
+    let asked: Vec<_> = states
+        .cloned()
         .enumerate()
-        .filter(|(_, facts)| !facts.states.is_empty())
-        .map(|(index, facts)| (index, facts.states.clone()))
+        .filter(|(_, states)| !states.is_empty())
         .collect();
     match asked.is_empty() {
-        true => Ok(StateKeys::default()),
+        true => Ok(StateKeys::new()),
         false => Ok(layouts(compiled, layers, &asked)?),
     }
 }
@@ -67,7 +50,7 @@ pub(super) struct ReloadKeys(Vec<Vec<String>>);
 impl ReloadKeys {
     /// `uses` are, for each crate, those that its name depends on.
     pub fn new(program: &Program<'_>, uses: &[Vec<usize>], states: &StateKeys) -> Self {
-        let state = |index: usize| states.keys.get(&index);
+        let state = |index: usize| states.get(&index);
         let mut keys: Vec<Vec<String>> = (0..uses.len())
             .map(|index| state(index).cloned().into_iter().collect())
             .collect();

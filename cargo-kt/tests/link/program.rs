@@ -31,7 +31,7 @@ pub fn without_states(
     _: &[LinkedLayer],
     _: &[(usize, Vec<String>)],
 ) -> Result<StateKeys, LayoutError> {
-    Ok(StateKeys::default())
+    Ok(StateKeys::new())
 }
 
 pub struct Program {

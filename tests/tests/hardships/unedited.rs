@@ -108,7 +108,11 @@ fn a_reference_to_a_changed_type_is_reset_though_the_code_of_its_crate_is_the_sa
         "between/src/lib.rs",
         "#[kt::state]\npub static LAST: std::sync::Mutex<Option<&'static below::Item>> = std::sync::Mutex::new(None);\n",
     );
-    project.edit("Cargo.toml", "below = {", "between = { path = \"between\" }\nbelow = {");
+    project.edit(
+        "Cargo.toml",
+        "below = {",
+        "between = { path = \"between\" }\nbelow = {",
+    );
     assert_eq!(ask(&project, "one"), "None");
     assert_eq!(ask(&project, "two"), "Some([7, 8, 9])");
     project.write("below/src/lib.rs", &of("String", "\"text\".into()"));

@@ -176,3 +176,54 @@ fn visible(layout: &str) -> &str {
         .split_once('-')
         .map_or(layout, |(visible, _)| visible)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::{
+        __private::{
+            AsAnything as _, AsCell as _, AsShown as _, AsShownCell as _, AsValue as _, Probe,
+        },
+        state::State,
+        wire::Generation,
+    };
+
+    static VALUE: Mutex<u8> = Mutex::new(0);
+    static HANDLE: State<Mutex<u8>> = State::new(&VALUE);
+    static DESCRIPTOR: StateDescriptor = StateDescriptor::new(
+        "test/:test::VALUE",
+        &HANDLE,
+        &VALUE,
+        "Mutex<u8>",
+        0,
+        file!(),
+        line!(),
+        || (&&&&&Probe::<Mutex<u8>>::new()).abilities(),
+    );
+
+    /// What a generation declares that has the same object, in this layout.
+    fn decide(registry: &mut Registry, layout: Option<&str>) -> Result<Plan, String> {
+        registry.decide(vec![NewState {
+            descriptor: &DESCRIPTOR,
+            layout: layout.map(str::to_owned),
+        }])
+    }
+
+    #[test]
+    fn one_handle_never_shows_two_layouts() {
+        let mut registry = Registry::default();
+        let first = decide(&mut registry, Some("a")).unwrap();
+        registry.apply(first, Generation(1));
+        let again = decide(&mut registry, Some("a")).unwrap();
+        assert!(matches!(again.decisions[0].outcome, Outcome::Kept { .. }));
+        for other in [Some("b"), None] {
+            let refused = decide(&mut registry, other).err().unwrap();
+            assert!(
+                refused.contains("`test::VALUE` has another layout"),
+                "{refused}"
+            );
+        }
+    }
+}

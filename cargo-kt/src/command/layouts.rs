@@ -1,6 +1,10 @@
 //! How a program's states are laid out, found out once: before the objects are linked if any has to be, since layouts are part of their names.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    cell::LazyCell,
+    ops::Deref,
+    sync::{Mutex, PoisonError},
+};
 
 use camino::Utf8Path;
 
@@ -44,25 +48,25 @@ fn find(
         .iter()
         .map(|layer| layer.file.blake3.as_str())
         .collect();
-    let pending = layout::begin(LayoutRequest {
+    let mut pending = layout::begin(LayoutRequest {
         compiled,
         states,
         base_id: &base,
         warm,
     })?;
-    let types = pending.types();
-    let layouts = pending.finish();
-    let keys = keys(&layouts, &types);
+    let layouts = pending.wait();
+    let everything = LazyCell::new(|| pending.everything());
+    let keys = keys(&layouts, &everything);
     Ok((layouts, keys))
 }
 
-/// A layout that is unknown may be any that the program's types allow.
-fn keys(layouts: &[StateLayout], types: &str) -> StateKeys {
+/// A layout that is unknown may be any that the program allows; what that depends on is found out only if there is one.
+fn keys(layouts: &[StateLayout], everything: &impl Deref<Target = String>) -> StateKeys {
     let mut keys = StateKeys::new();
     for StateLayout { hot, key, layout } in layouts {
         let layout = match layout {
             Ok(layout) => layout.fingerprint.to_string(),
-            Err(_) => format!("unknown among {types}"),
+            Err(_) => format!("unknown of {}", everything.as_str()),
         };
         *keys.entry(*hot).or_default() += &format!("{key} {layout}\n");
     }

@@ -275,6 +275,7 @@ fn promoted(krate: &BaseCrate, facts: &ArchiveFacts) -> HotCrate {
         dependencies: Vec::new(),
         sources_hash: facts.content.clone(),
         sources: Vec::new(),
+        variables: Vec::new(),
         invocation: None,
     }
 }

@@ -110,6 +110,7 @@ impl Fixture {
         slot: "registries",
         build: &["build"],
         packages: &["app", "more", "plugs"],
+        environment: &[],
     };
     /// The same, compiled with `--release`.
     pub const REGISTRIES_RELEASE: Self = Self {

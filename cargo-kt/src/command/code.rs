@@ -71,7 +71,7 @@ impl Driver {
         let built = build::prepare(&options, surroundings, terminal)?.compile()?;
         let warm = built.plan.warm_directory();
         // Its objects are never swapped, so their names need not tell layouts apart.
-        let layouts = &|_: &_, _: &[_], _: &[_]| Ok(StateKeys::new());
+        let layouts = &|_: &_, _: &[_], _: &[_], _: &[_]| Ok(StateKeys::new());
         let linked = link::link(&built.compiled, &warm, &[], None, layouts, &|event| {
             report::linked(terminal, event);
         })?;

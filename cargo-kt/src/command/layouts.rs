@@ -27,8 +27,11 @@ pub(super) fn link(
     progress: &dyn Fn(LinkEvent),
 ) -> Result<(Linked, Vec<StateLayout>), LinkError> {
     let asked = Mutex::new(None);
-    let answer = |compiled: &Compiled, layers: &[LinkedLayer], states: &[(usize, Vec<String>)]| {
-        let (layouts, keys) = find(compiled, warm, layers, states)?;
+    let answer = |compiled: &Compiled,
+                  layers: &[LinkedLayer],
+                  states: &[(usize, Vec<String>)],
+                  keeps: &[String]| {
+        let (layouts, keys) = find(compiled, warm, layers, states, keeps)?;
         *asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(layouts);
         Ok(keys)
     };
@@ -43,6 +46,7 @@ fn find(
     warm: &Utf8Path,
     layers: &[LinkedLayer],
     states: &[(usize, Vec<String>)],
+    keeps: &[String],
 ) -> Result<(Vec<StateLayout>, StateKeys), LayoutError> {
     let base: String = layers
         .iter()
@@ -51,6 +55,7 @@ fn find(
     let mut pending = layout::begin(LayoutRequest {
         compiled,
         states,
+        keeps,
         base_id: &base,
         warm,
     })?;

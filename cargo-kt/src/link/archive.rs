@@ -36,6 +36,9 @@ pub struct ArchiveFacts {
     /// Keys of the states that it declares: what follows `kt:state:` in its symbols, sorted.
     #[serde(default)]
     pub states: Vec<String>,
+    /// Those of them that have the argument `keep`: what follows `kt:keep:`, sorted.
+    #[serde(default)]
+    pub keeps: Vec<String>,
     /// It has code that runs when it is loaded.
     #[serde(default)]
     pub constructors: bool,
@@ -43,6 +46,9 @@ pub struct ArchiveFacts {
 
 /// What the symbol of a state's descriptor begins with.
 const STATE: &[u8] = b"kt:state:";
+
+/// What a symbol begins with that says that a state has the argument `keep`.
+const KEEP: &[u8] = b"kt:keep:";
 
 /// Whether a section of this name lists functions to call at load time.
 pub(super) fn is_constructors(section: &[u8]) -> bool {
@@ -215,6 +221,7 @@ pub fn facts(archive: &[u8]) -> Result<ArchiveFacts, object::Error> {
     let mut hasher = blake3::Hasher::new();
     let mut facts = ArchiveFacts::default();
     let (mut slices, mut states) = (BTreeSet::new(), BTreeSet::new());
+    let mut keeps = BTreeSet::new();
     for member in members(archive)? {
         hasher.update(&(member.data.len() as u64).to_le_bytes());
         hasher.update(&[u8::from(member.is_rust())]);
@@ -223,11 +230,16 @@ pub fn facts(archive: &[u8]) -> Result<ArchiveFacts, object::Error> {
         facts.constructors |= member.has_constructors()?;
         let symbols = member.symbols()?;
         let defined = symbols.iter().filter(|symbol| !symbol.is_undefined());
-        states.extend(
-            defined
-                .filter_map(|symbol| symbol.name.strip_prefix(STATE))
-                .map(|key| String::from_utf8_lossy(key).into_owned()),
-        );
+        for symbol in defined {
+            let key = |prefix| {
+                symbol
+                    .name
+                    .strip_prefix(prefix)
+                    .map(String::from_utf8_lossy)
+            };
+            states.extend(key(STATE).map(|key| key.into_owned()));
+            keeps.extend(key(KEEP).map(|key| key.into_owned()));
+        }
         facts.allocator |= member.is_rust()
             && symbols
                 .iter()
@@ -240,6 +252,7 @@ pub fn facts(archive: &[u8]) -> Result<ArchiveFacts, object::Error> {
     facts.content = hasher.finalize().to_hex().to_string();
     facts.slices = slices.into_iter().collect();
     facts.states = states.into_iter().collect();
+    facts.keeps = keeps.into_iter().collect();
     Ok(facts)
 }
 

@@ -115,7 +115,7 @@ pub fn link(
     if let Some(known) = warm::read_json::<Linked>(&answer).filter(Linked::is_whole) {
         // The objects are those that this input gives for as long as it gives these layouts.
         let program = known.promoted.as_deref().unwrap_or(compiled);
-        let states = known.crates.iter().map(|krate| &krate.states);
+        let states = known.crates.iter().map(|it| (&it.states, &it.keeps));
         if reload::states(program, states, &known.layers, layouts)? == known.states {
             return Ok(known);
         }
@@ -246,7 +246,7 @@ fn link_all(
     // A base is always at least one layer, be it of no crates.
     let first = &layers[0];
     let launcher = launcher::make(&linker, first)?;
-    let states = hot_facts.iter().map(|facts| &facts.states);
+    let states = hot_facts.iter().map(|it| (&it.states, &it.keeps));
     let states = reload::states(compiled, states, &layers, layouts)?;
     let crates = object::link(&linker, &program, &layers, &states)?;
     let mut global_allocator = global_allocator(compiled, base_facts, hot_facts);

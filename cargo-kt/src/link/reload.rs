@@ -18,28 +18,36 @@ use crate::{build::Compiled, layout::LayoutError};
 
 /// Answers how the states of hot crates are laid out: given the program as it is linked, the layers of the base, and the keys of the states by
 /// the crate's index in [`Compiled::hot`].
-pub type LayoutsOf<'a> = dyn Fn(&Compiled, &[LinkedLayer], &[(usize, Vec<String>)]) -> Result<StateKeys, LayoutError>
+pub type LayoutsOf<'a> = dyn Fn(
+        &Compiled,
+        &[LinkedLayer],
+        &[(usize, Vec<String>)],
+        &[String],
+    ) -> Result<StateKeys, LayoutError>
     + Sync
     + 'a;
 
 /// The layouts of a program's states, as text for reload keys, by the crate's index in [`Compiled::hot`]: another text for other layouts.
 pub type StateKeys = BTreeMap<usize, String>;
 
-/// Asks for the layouts of all states; `states` are their keys, crate by crate.
+/// Asks for the layouts of all states; `states` are, crate by crate, their keys, and the keys of those with the argument `keep`.
 pub(super) fn states<'a>(
     compiled: &Compiled,
-    states: impl Iterator<Item = &'a Vec<String>>,
+    states: impl Iterator<Item = (&'a Vec<String>, &'a Vec<String>)>,
     layers: &[LinkedLayer],
     layouts: &LayoutsOf<'_>,
 ) -> Result<StateKeys, LinkError> {
+    let (states, keeps): (Vec<_>, Vec<_>) = states.unzip();
+    let keeps: Vec<String> = keeps.into_iter().flatten().cloned().collect();
     let asked: Vec<_> = states
+        .into_iter()
         .cloned()
         .enumerate()
         .filter(|(_, states)| !states.is_empty())
         .collect();
     match asked.is_empty() {
         true => Ok(StateKeys::new()),
-        false => Ok(layouts(compiled, layers, &asked)?),
+        false => Ok(layouts(compiled, layers, &asked, &keeps)?),
     }
 }
 

@@ -30,6 +30,7 @@ pub fn without_states(
     _: &Compiled,
     _: &[LinkedLayer],
     _: &[(usize, Vec<String>)],
+    _: &[String],
 ) -> Result<StateKeys, LayoutError> {
     Ok(StateKeys::new())
 }

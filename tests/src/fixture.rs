@@ -104,6 +104,20 @@ impl Fixture {
         build: &["build", "--release"],
         ..Self::MUTATIONS
     };
+    /// Crates that fill each other's registries when they are loaded.
+    pub const REGISTRIES: Self = Self {
+        name: "registries",
+        slot: "registries",
+        build: &["build"],
+        packages: &["app", "more", "plugs"],
+        environment: &[],
+    };
+    /// The same, compiled with `--release`.
+    pub const REGISTRIES_RELEASE: Self = Self {
+        slot: "registries-release",
+        build: &["build", "--release"],
+        ..Self::REGISTRIES
+    };
     /// A program whose states each test writes.
     pub const HARDSHIPS: Self = Self {
         name: "hardships",

@@ -4,11 +4,11 @@ use std::error::Error;
 
 use kt::wire::manifest::Manifest;
 
-use super::{CommandError, report};
+use super::{CommandError, fit::Fitted, report};
 use crate::{
     build::{self, Built},
-    layout::{self, LayoutRequest, StateLayout},
-    link::{self, Linked},
+    layout::StateLayout,
+    link::{self, Linked, StateKeys},
     plan::{CargoOptions, Surroundings},
     ship,
     terminal::Terminal,
@@ -23,13 +23,11 @@ pub(super) struct Code {
 }
 
 impl Code {
-    /// Finds out how its states are laid out, and lists its objects.
+    /// Says of which states the layout is unknown, and lists its objects.
     pub(super) fn of(
-        built: Built,
-        linked: Linked,
+        (built, linked, layouts): Fitted,
         terminal: &Terminal,
     ) -> Result<Self, CommandError> {
-        let layouts = layouts(&built, &linked)?;
         for layout in &layouts {
             if let Err(unknown) = &layout.layout {
                 let (mut why, mut cause) = (unknown.to_string(), unknown.source());
@@ -72,42 +70,11 @@ impl Driver {
         };
         let built = build::prepare(&options, surroundings, terminal)?.compile()?;
         let warm = built.plan.warm_directory();
-        let linked = link::link(&built.compiled, &warm, &[], None, &|event| {
+        // Its objects are never swapped, so their names need not tell layouts apart.
+        let layouts = &|_: &_, _: &[_], _: &[_], _: &[_]| Ok(StateKeys::new());
+        let linked = link::link(&built.compiled, &warm, &[], None, layouts, &|event| {
             report::linked(terminal, event);
         })?;
         Ok(Self(linked))
     }
-}
-
-/// The layout of every state in the program.
-fn layouts(built: &Built, linked: &Linked) -> Result<Vec<StateLayout>, CommandError> {
-    // Both list the same crates in the same order: dependencies first.
-    let states: Vec<(usize, Vec<String>)> = linked
-        .crates
-        .iter()
-        .enumerate()
-        .filter(|(_, krate)| !krate.states.is_empty())
-        .map(|(index, krate)| (index, krate.states.clone()))
-        .collect();
-    if states.is_empty() {
-        return Ok(Vec::new());
-    }
-    let keeps: Vec<String> = linked
-        .crates
-        .iter()
-        .flat_map(|krate| krate.keeps.iter().cloned())
-        .collect();
-    let base: String = linked
-        .layers
-        .iter()
-        .map(|layer| layer.file.blake3.as_str())
-        .collect();
-    let warm = built.plan.warm_directory();
-    Ok(layout::fingerprints(LayoutRequest {
-        compiled: &built.compiled,
-        states: &states,
-        keeps: &keeps,
-        base_id: &base,
-        warm: &warm,
-    })?)
 }

@@ -7,11 +7,12 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use kt::host;
 
-use super::{CommandError, report};
+use super::{CommandError, layouts, report};
 use crate::{
     build::{self, Built},
     config::{Config, PlaceKind},
     glibc::{CCompiler, Glibc, Memory, Stubs},
+    layout::StateLayout,
     link::{self, ExistingLayer, LinkError, Linked},
     place::{Connected, Dirs, PlaceName},
     plan::{CargoOptions, Plan, Surroundings},
@@ -33,6 +34,9 @@ pub(super) struct Fitting<'a> {
     /// To link for; `None`: this machine's.
     glibc: Option<Glibc>,
 }
+
+/// What was built, what was linked of it, and how its states are laid out.
+pub(super) type Fitted = (Built, Linked, Vec<StateLayout>);
 
 /// What was linked cannot be loaded in the pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,10 +141,22 @@ impl<'a> Fitting<'a> {
         &self,
         built: Built,
         existing: &[ExistingLayer],
-    ) -> Result<(Built, Linked), CommandError> {
+    ) -> Result<Fitted, CommandError> {
+        let (mut built, mut linked, layouts) = self.link_as_built(built, existing)?;
+        if let Some(compiled) = linked.promoted.take() {
+            built.compiled = *compiled;
+        }
+        Ok((built, linked, layouts))
+    }
+
+    fn link_as_built(
+        &self,
+        built: Built,
+        existing: &[ExistingLayer],
+    ) -> Result<Fitted, CommandError> {
         let Some(glibc) = self.glibc else {
-            let linked = self.link_for(&built, existing, None)?;
-            return Ok((built, linked));
+            let (linked, layouts) = self.link_for(&built, existing, None)?;
+            return Ok((built, linked, layouts));
         };
         let target = built.plan.toolchain.target.clone();
         let environment = &self.surroundings.environment;
@@ -154,7 +170,10 @@ impl<'a> Fitting<'a> {
             {
                 (what, symbols)
             }
-            linked => return Ok((built, linked?)),
+            linked => {
+                let (linked, layouts) = linked?;
+                return Ok((built, linked, layouts));
+            }
         };
         self.terminal.status(
             "Rebuilding",
@@ -167,8 +186,8 @@ impl<'a> Fitting<'a> {
         // Its lock would keep the next one waiting.
         drop(built);
         let built = build::prepare(self.options, self.surroundings, self.terminal)?.compile()?;
-        let linked = self.link_for(&built, existing, Some(&stubs))?;
-        Ok((built, linked))
+        let (linked, layouts) = self.link_for(&built, existing, Some(&stubs))?;
+        Ok((built, linked, layouts))
     }
 
     fn link_for(
@@ -176,8 +195,8 @@ impl<'a> Fitting<'a> {
         built: &Built,
         existing: &[ExistingLayer],
         stubs: Option<&Stubs>,
-    ) -> Result<Linked, LinkError> {
-        link::link(&built.compiled, &self.warm, existing, stubs, &|event| {
+    ) -> Result<(Linked, Vec<StateLayout>), LinkError> {
+        layouts::link(&built.compiled, &self.warm, existing, stubs, &|event| {
             report::linked(self.terminal, event);
         })
     }

@@ -12,6 +12,7 @@ mod environment;
 mod error;
 mod fit;
 mod keeper;
+mod layouts;
 mod logs;
 mod ls;
 mod options;

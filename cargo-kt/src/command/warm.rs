@@ -114,10 +114,11 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
             .map(|(_, manifest)| ship::layers_of(manifest))
             .unwrap_or_default();
         let linking = clock.elapsed();
-        let (built, linked) = fitting.link(built, &existing)?;
+        let fitted = fitting.link(built, &existing)?;
+        let (built, linked, _) = &fitted;
         if linked.crates.iter().all(|krate| krate.functions.is_empty()) {
             return Err(CommandError::NoRemoteFunction {
-                program: built.plan.program.name,
+                program: built.plan.program.name.clone(),
             });
         }
         if let Some(crate_name) = &linked.global_allocator {
@@ -125,7 +126,7 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
                 "the `#[global_allocator]` of `{crate_name}` is not used under cargo kt: the program and the warm process share std's"
             ));
         }
-        let code = Code::of(built, linked, terminal)?;
+        let code = Code::of(fitted, terminal)?;
         clock.phase("link", linking);
         Ok((driver, code, existing))
     };
@@ -141,8 +142,7 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
     // Before anything is sent: a worker that could not load it is never started.
     let target = code.built.plan.toolchain.target.clone();
     while fitting.adapt(&code.linked, &target, &connected)? {
-        let (built, linked) = fitting.link(code.built, &existing)?;
-        code = Code::of(built, linked, terminal)?;
+        code = Code::of(fitting.link(code.built, &existing)?, terminal)?;
     }
     let Code {
         built,
@@ -189,6 +189,7 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
     report::lost(terminal, &connected, &manifest, &swapped);
     let asked = &manifest.environment.asked;
     environment::note(terminal, &dirs, &connected, &surroundings, asked);
+    report::reran(terminal, &connected, &linked, &swapped);
     Ok(Warm {
         surroundings,
         built,

@@ -147,14 +147,6 @@ pub fn begin(request: LayoutRequest<'_>) -> Result<Pending, LayoutError> {
     Pending::begin(request)
 }
 
-/// The layouts of all states that were asked for, in that order.
-///
-/// # Errors
-/// When the sources of a hot crate cannot be read.
-pub fn fingerprints(request: LayoutRequest<'_>) -> Result<Vec<StateLayout>, LayoutError> {
-    Ok(begin(request)?.finish())
-}
-
 /// What a fingerprint was made from, if it was made here and not too long ago.
 pub fn description(warm: &Utf8Path, fingerprint: &str) -> Option<Description> {
     remembered(warm, fingerprint).map(|it| it.description)

@@ -194,8 +194,27 @@ impl Pending {
         self.running.is_some()
     }
 
+    /// All that any layout of this program depends on: what is unknown may be any that it allows.
+    pub(crate) fn everything(&self) -> String {
+        let mut lineages = Lineages::new(&self.directory, &self.program);
+        let mut digest = Digest::new("kt layouts of a program");
+        digest
+            .add(lineages.types())
+            .add(lineages.dependencies())
+            .add(lineages.native());
+        self.program.metadata.iter().for_each(|it| {
+            digest.add(it);
+        });
+        digest.finish()
+    }
+
     /// Waits for the twins. The layouts are in the order of the request.
     pub fn finish(mut self) -> Vec<StateLayout> {
+        self.wait()
+    }
+
+    /// The same; what it stands for can still be asked for. A second time there is nothing left.
+    pub(crate) fn wait(&mut self) -> Vec<StateLayout> {
         for (index, described) in self.running.take().into_iter().flatten() {
             self.known.extend(
                 described

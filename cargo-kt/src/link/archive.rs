@@ -33,6 +33,31 @@ pub struct ArchiveFacts {
     /// The distributed slices of linkme that it declares or adds to.
     #[serde(default)]
     pub slices: Vec<String>,
+    /// Keys of the states that it declares: what follows `kt:state:` in its symbols, sorted.
+    #[serde(default)]
+    pub states: Vec<String>,
+    /// Those of them that have the argument `keep`: what follows `kt:keep:`, sorted.
+    #[serde(default)]
+    pub keeps: Vec<String>,
+    /// It has code that runs when it is loaded.
+    #[serde(default)]
+    pub constructors: bool,
+}
+
+/// What the symbol of a state's descriptor begins with.
+const STATE: &[u8] = b"kt:state:";
+
+/// What a symbol begins with that says that a state has the argument `keep`.
+const KEEP: &[u8] = b"kt:keep:";
+
+/// Whether a section of this name lists functions to call at load time.
+pub(super) fn is_constructors(section: &[u8]) -> bool {
+    [&b".init_array"[..], b".preinit_array", b".ctors"]
+        .iter()
+        .any(|prefix| {
+            let rest = section.strip_prefix(*prefix);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"."))
+        })
 }
 
 /// Changes to symbols that let an rlib be linked into a shared object of its own.
@@ -110,6 +135,11 @@ pub(super) struct Member<'data> {
 }
 
 impl<'data> Member<'data> {
+    /// The object file.
+    pub fn data(&self) -> &'data [u8] {
+        self.data
+    }
+
     fn is_rust(&self) -> bool {
         self.name.ends_with(b".rcgu.o")
     }
@@ -136,6 +166,16 @@ impl<'data> Member<'data> {
             .map(symbol)
             .filter(|symbol| !symbol.is_local())
             .collect())
+    }
+
+    /// Whether anything in it is called when it is loaded (gABI, chapter 5, "Initialization and Termination Functions").
+    fn has_constructors(&self) -> Result<bool, object::Error> {
+        let header = FileHeader64::<LE>::parse(self.data)?;
+        let sections = header.sections(LE, self.data)?;
+        let mut names = sections
+            .iter()
+            .filter_map(|section| sections.section_name(LE, section).ok());
+        Ok(names.any(is_constructors))
     }
 
     fn slices(&self) -> Result<Vec<String>, object::Error> {
@@ -180,13 +220,26 @@ pub(super) fn members(archive: &[u8]) -> Result<Vec<Member<'_>>, object::Error> 
 pub fn facts(archive: &[u8]) -> Result<ArchiveFacts, object::Error> {
     let mut hasher = blake3::Hasher::new();
     let mut facts = ArchiveFacts::default();
-    let mut slices = BTreeSet::new();
+    let (mut slices, mut states) = (BTreeSet::new(), BTreeSet::new());
+    let mut keeps = BTreeSet::new();
     for member in members(archive)? {
         hasher.update(&(member.data.len() as u64).to_le_bytes());
         hasher.update(&[u8::from(member.is_rust())]);
         hasher.update(member.data);
         slices.extend(member.slices()?);
+        facts.constructors |= member.has_constructors()?;
         let symbols = member.symbols()?;
+        let defined = symbols.iter().filter(|symbol| !symbol.is_undefined());
+        for symbol in defined {
+            let key = |prefix| {
+                symbol
+                    .name
+                    .strip_prefix(prefix)
+                    .map(String::from_utf8_lossy)
+            };
+            states.extend(key(STATE).map(|key| key.into_owned()));
+            keeps.extend(key(KEEP).map(|key| key.into_owned()));
+        }
         facts.allocator |= member.is_rust()
             && symbols
                 .iter()
@@ -198,6 +251,8 @@ pub fn facts(archive: &[u8]) -> Result<ArchiveFacts, object::Error> {
     }
     facts.content = hasher.finalize().to_hex().to_string();
     facts.slices = slices.into_iter().collect();
+    facts.states = states.into_iter().collect();
+    facts.keeps = keeps.into_iter().collect();
     Ok(facts)
 }
 

@@ -47,6 +47,8 @@ pub(super) struct BaseInput<'a> {
     pub crates: &'a [BaseCrate],
     pub facts: &'a [ArchiveFacts],
     pub hot: &'a (dyn Fn(&str) -> Option<String> + Sync),
+    /// Third-party crates that are linked as hot ones.
+    pub promoted: &'a [CrateIdentity],
 }
 
 impl BaseInput<'_> {
@@ -78,6 +80,21 @@ pub(super) fn link(
     };
     if existing.is_empty() {
         return Ok((vec![whole()?], BaseChange::New));
+    }
+    // The symbols of a crate in the base would win over those of its object.
+    let has_promoted = |layer: &ExistingLayer| {
+        let mut crates = layer.crates.iter();
+        crates
+            .find(|old| {
+                let same =
+                    |it: &CrateIdentity| (&it.package, &it.version) == (&old.package, &old.version);
+                input.promoted.iter().any(same)
+            })
+            .cloned()
+    };
+    if let Some(promoted) = existing.iter().find_map(has_promoted) {
+        let why = Replacement::Registry(promoted);
+        return Ok((vec![whole()?], BaseChange::Replaced { why }));
     }
     let on_disk = |layer: &ExistingLayer| known_layer(linker, layer).is_some();
     let extended = match assign(&identities, existing, on_disk) {

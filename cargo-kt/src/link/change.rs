@@ -40,6 +40,8 @@ pub enum Replacement {
     CratesGone(Vec<CrateIdentity>),
     /// The new crates want more thread-local memory at fixed offsets than a running process can give.
     StaticTls { bytes: u64 },
+    /// The workspace now registers something in this crate, which has to be loaded anew with it.
+    Registry(CrateIdentity),
     /// The toolchain, the system's libraries or kt itself is another one.
     Environment,
 }
@@ -68,6 +70,11 @@ impl std::fmt::Display for Replacement {
             Self::StaticTls { bytes } => write!(
                 f,
                 "a new dependency needs {bytes} bytes of static thread-local storage"
+            ),
+            Self::Registry(krate) => write!(
+                f,
+                "crates of the workspace now register in {} {}",
+                krate.package, krate.version
             ),
             Self::Environment => f.write_str("the toolchain or the system's libraries changed"),
         }

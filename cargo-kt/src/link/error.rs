@@ -5,6 +5,8 @@ use std::io;
 use camino::Utf8PathBuf;
 use kt::wire::platform::Glibc;
 
+use crate::layout::LayoutError;
+
 /// Why a program could not be linked; each message fits after "failed to …" and says what to do next.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -90,6 +92,14 @@ pub enum LinkError {
     )]
     DistributedSlice { slice: String, objects: Vec<String> },
 
+    /// A registry that code of the workspace fills cannot be loaded anew.
+    #[error(
+        "let `{submitter}` register in `{registry}`: its registry must be loaded anew with each edit of `{submitter}`, and that third-party crate \
+         cannot be loaded apart from the rest, because kt-runtime or a circle of crates needs it\n\
+         help: declare the registry (`inventory::collect!`) in a crate of the workspace"
+    )]
+    RegistryOfBase { registry: String, submitter: String },
+
     /// The user's rustc did not compile the launcher.
     #[error("compile the launcher: rustc says\n{words}")]
     Launcher { words: String },
@@ -112,6 +122,10 @@ pub enum LinkError {
         "link {path}: it changed meanwhile; run again when no other build of this workspace is running"
     )]
     Changed { path: Utf8PathBuf },
+
+    /// The states' layouts, which are part of their objects' names, could not be asked for.
+    #[error("find out how states are laid out: {0}")]
+    Layout(#[from] LayoutError),
 
     /// The file system refused.
     #[error("{action} {path}: {source}")]

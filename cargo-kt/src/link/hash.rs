@@ -151,7 +151,7 @@ pub(super) struct Name(blake3::Hasher);
 
 impl Name {
     /// Bumped whenever the way of linking changes, so that no name made by another version of kt means something else.
-    const FORMAT: &str = "kt link 1";
+    const FORMAT: &str = "kt link 2";
 
     pub fn new(kind: &str) -> Self {
         let mut name = Self(blake3::Hasher::new());

@@ -6,7 +6,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use kt::wire::{manifest::PlainStatic, platform::Glibc};
 use serde::{Deserialize, Serialize};
 
-use super::{BaseChange, LinkError, LinkedLayer, elf, warm};
+use crate::build::Compiled;
+
+use super::{BaseChange, LinkError, LinkedLayer, StateKeys, elf, warm};
 
 /// A file that *link* made, as it is shipped and checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +71,8 @@ pub struct LinkedCrate {
     pub has_main: bool,
     /// The sonames in its `DT_NEEDED`.
     pub needed: Vec<String>,
+    /// Statics of the base that its code may write to when it is loaded: crate and path, sorted.
+    pub registers: Vec<(String, String)>,
     /// The rlib that it was linked from, kept under a name that no later build overwrites; it has the debug information.
     pub rlib: Utf8PathBuf,
 }
@@ -95,6 +99,11 @@ pub struct Linked {
     pub base_change: BaseChange,
     /// The crate whose `#[global_allocator]` is not used: libstd's own is, everywhere.
     pub global_allocator: Option<String>,
+    /// The program as it was linked, where third-party crates had to be linked as hot ones: their registries are filled by crates that
+    /// can be edited.
+    pub promoted: Option<Box<Compiled>>,
+    /// The layouts of states that the objects are named by.
+    pub states: StateKeys,
 }
 
 /// What happens while linking, for the terminal.
@@ -196,6 +205,7 @@ mod tests {
             statics: Vec::new(),
             has_main: false,
             needed: Vec::new(),
+            registers: Vec::new(),
             rlib: Utf8PathBuf::new(),
         };
         let linked = Linked {
@@ -209,6 +219,8 @@ mod tests {
             driver: Driver::Library,
             base_change: BaseChange::New,
             global_allocator: None,
+            promoted: None,
+            states: StateKeys::new(),
         };
         let newest = linked.newest_glibc();
         assert_eq!(newest, Some(("the crate `app`".to_owned(), Glibc(2, 36))));

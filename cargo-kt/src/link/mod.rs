@@ -19,6 +19,9 @@ mod lld;
 mod native;
 mod object;
 mod older;
+mod reach;
+mod registries;
+mod reload;
 mod shared;
 pub mod statics;
 mod symbols;
@@ -26,7 +29,7 @@ mod system;
 mod twin;
 mod warm;
 
-use std::{fs, sync::mpsc, thread};
+use std::{borrow::Cow, fs, sync::mpsc, thread};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -34,6 +37,7 @@ pub use base::LinkedLayer;
 pub use change::{BaseChange, CrateIdentity, ExistingLayer, Replacement};
 pub use error::LinkError;
 pub use linked::{Driver, LinkEvent, Linked, LinkedCrate, LinkedFile};
+pub use reload::{LayoutsOf, StateKeys};
 pub use system::has_compiler;
 pub use twin::twin;
 
@@ -43,7 +47,7 @@ use crate::{
 };
 use archive::ArchiveFacts;
 use hash::{Hashes, Name, Stamp, short};
-use symbols::Symbols;
+use registries::Program;
 
 /// How many answers are remembered: programs and selections that somebody switches between.
 const ANSWERS: usize = 32;
@@ -91,7 +95,8 @@ impl Linker<'_> {
 /// Links a program. What is there already is not linked again; on unchanged input no process is started.
 ///
 /// `warm` is `<target dir>/kt/warm`. `existing` are the layers of the last link or, better, of the running pod, layer 0 first.
-/// `stubs` are an older glibc to link against than this machine's. `progress` is called on this thread.
+/// `stubs` are an older glibc to link against than this machine's. `layouts` answers how the states lie in memory, which is part of their
+/// objects' names. `progress` is called on this thread.
 ///
 /// # Errors
 /// See [`LinkError`]. Nothing that existed is touched by a link that fails.
@@ -100,6 +105,7 @@ pub fn link(
     warm: &Utf8Path,
     existing: &[ExistingLayer],
     stubs: Option<&Stubs>,
+    layouts: &LayoutsOf<'_>,
     progress: &dyn Fn(LinkEvent),
 ) -> Result<Linked, LinkError> {
     let folders = warm::Warm::new(warm);
@@ -107,11 +113,17 @@ pub fn link(
         .answers()
         .join(format!("{}.json", short(&key(compiled, existing, stubs)?)));
     if let Some(known) = warm::read_json::<Linked>(&answer).filter(Linked::is_whole) {
-        return Ok(known);
+        // The objects are those that this input gives for as long as it gives these layouts.
+        let program = known.promoted.as_deref().unwrap_or(compiled);
+        let states = known.crates.iter().map(|it| (&it.states, &it.keeps));
+        if reload::states(program, states, &known.layers, layouts)? == known.states {
+            return Ok(known);
+        }
     }
     let (events, listener) = mpsc::channel();
     let linked = thread::scope(|scope| {
-        let thread = scope.spawn(|| link_all(compiled, folders.clone(), existing, stubs, events));
+        let work = || link_all(compiled, folders.clone(), existing, stubs, layouts, events);
+        let thread = scope.spawn(work);
         listener.into_iter().for_each(progress);
         thread
             .join()
@@ -177,10 +189,11 @@ fn link_all(
     warm: warm::Warm,
     existing: &[ExistingLayer],
     stubs: Option<&Stubs>,
+    layouts: &LayoutsOf<'_>,
     events: mpsc::Sender<LinkEvent>,
 ) -> Result<Linked, LinkError> {
     let toolchain = &compiled.toolchain;
-    let hashes_file = warm.file("archives.json");
+    let hashes_file = warm.file("archives-2.json");
     let system_file = warm.file(&format!("system-{}.json", toolchain.target));
     let mut hashes = Hashes::load(&hashes_file);
     let lld = lld::Lld::of(toolchain)?;
@@ -211,21 +224,9 @@ fn link_all(
         events,
     };
 
-    let base_facts = hashes.archives(
-        &compiled
-            .base
-            .iter()
-            .map(|krate| krate.rlib.as_path())
-            .collect::<Vec<_>>(),
-    )?;
-    let hot_facts = hashes.archives(
-        &compiled
-            .hot
-            .iter()
-            .map(|krate| krate.rlib.as_path())
-            .collect::<Vec<_>>(),
-    )?;
-    let symbols = hot_symbols(&linker, compiled, &hot_facts)?;
+    let program = Program::read(compiled, &mut hashes, &linker)?.settle(&linker.warm)?;
+    let compiled = program.compiled.as_ref();
+    let (base_facts, hot_facts, symbols) = (&program.base, &program.hot, &program.symbols);
     let hot_definer = |name: &str| {
         let hash = symbols::name_hash(name.as_bytes());
         let index = symbols
@@ -233,19 +234,22 @@ fn link_all(
             .position(|symbols| symbols.defined.binary_search(&hash).is_ok())?;
         Some(compiled.hot[index].package.clone())
     };
-    check_slices(compiled, &base_facts, &hot_facts)?;
+    check_slices(compiled, base_facts, hot_facts)?;
 
     let input = base::BaseInput {
         crates: &compiled.base,
-        facts: &base_facts,
+        facts: base_facts,
         hot: &hot_definer,
+        promoted: &program.promoted,
     };
     let (layers, base_change) = base::link(&linker, &input, existing)?;
     // A base is always at least one layer, be it of no crates.
     let first = &layers[0];
     let launcher = launcher::make(&linker, first)?;
-    let crates = object::link(&linker, &compiled.hot, &hot_facts, &symbols, &layers)?;
-    let mut global_allocator = global_allocator(compiled, &base_facts, &hot_facts);
+    let states = hot_facts.iter().map(|it| (&it.states, &it.keeps));
+    let states = reload::states(compiled, states, &layers, layouts)?;
+    let crates = object::link(&linker, &program, &layers, &states)?;
+    let mut global_allocator = global_allocator(compiled, base_facts, hot_facts);
     let driver = match &compiled.program {
         CompiledProgram::Library => Driver::Library,
         CompiledProgram::Executable { link_line } => {
@@ -284,20 +288,37 @@ fn link_all(
         driver,
         base_change,
         global_allocator,
+        promoted: match &program.compiled {
+            Cow::Owned(compiled) => Some(Box::new(compiled.clone())),
+            Cow::Borrowed(_) => None,
+        },
+        states,
     })
 }
 
-fn hot_symbols(
-    linker: &Linker<'_>,
-    compiled: &Compiled,
-    facts: &[ArchiveFacts],
-) -> Result<Vec<Symbols>, LinkError> {
-    let find = |(krate, facts): (&crate::build::HotCrate, &ArchiveFacts)| {
-        symbols::cached(&linker.warm.symbols().join(&facts.content[..32]), || {
-            symbols::of_archive(&warm::read(&krate.rlib)?).map_err(LinkError::object(&krate.rlib))
+impl<'a> Program<'a> {
+    fn read(
+        compiled: &'a Compiled,
+        hashes: &mut Hashes,
+        linker: &Linker<'_>,
+    ) -> Result<Self, LinkError> {
+        let base: Vec<_> = compiled.base.iter().map(|it| it.rlib.as_path()).collect();
+        let hot: Vec<_> = compiled.hot.iter().map(|it| it.rlib.as_path()).collect();
+        let (base, facts) = (hashes.archives(&base)?, hashes.archives(&hot)?);
+        let symbols = hot
+            .iter()
+            .zip(&facts)
+            .map(|(rlib, facts)| symbols::of_rlib(&linker.warm, rlib, facts))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            compiled: Cow::Borrowed(compiled),
+            base,
+            hot: facts,
+            symbols,
+            promoted: Vec::new(),
+            registrations: Vec::new(),
         })
-    };
-    compiled.hot.iter().zip(facts).map(find).collect()
+    }
 }
 
 fn global_allocator(
@@ -353,6 +374,7 @@ fn check_slices(
 fn prune(linker: &Linker<'_>, layers: &[LinkedLayer], crates: &[LinkedCrate]) {
     object::prune(linker, crates);
     linker.warm.remove_unfinished();
+    registries::prune(&linker.warm);
     let in_use = |name: &str| {
         layers
             .iter()

@@ -3,6 +3,7 @@
 //! An object's name is a hash of all that can make a difference to it: its object members, the flags, the toolchain, and the names of the
 //! shared objects that define what it leaves undefined. A crate that uses nothing of an edited dependency but types keeps its name,
 //! and with it the values of its statics. The names are known before anything is linked.
+//! A crate that must be loaded again without an edit of its own has a *reload key*, which is part of its name ([`super::reload`]).
 
 use std::{
     fs,
@@ -20,6 +21,8 @@ use super::{
     archive::{self, ArchiveFacts},
     elf,
     hash::{Name, short},
+    registries::Program,
+    reload::{ReloadKeys, StateKeys},
     shared::{FLAGS, SharedLink},
     statics,
     symbols::{self, Symbols},
@@ -90,12 +93,11 @@ pub(super) fn record_path(object: &Utf8Path) -> Utf8PathBuf {
 /// Links what is missing of the crate objects; independent ones at the same time.
 pub(super) fn link(
     linker: &Linker<'_>,
-    hot: &[HotCrate],
-    facts: &[ArchiveFacts],
-    symbols: &[Symbols],
+    program: &Program<'_>,
     layers: &[LinkedLayer],
+    states: &StateKeys,
 ) -> Result<Vec<LinkedCrate>, LinkError> {
-    let planned = plan(linker, hot, facts, symbols, layers)?;
+    let planned = plan(linker, program, layers, states)?;
     let mut records: Vec<_> = planned.iter().map(|object| object.known(linker)).collect();
     for level in 0..=planned.iter().map(|object| object.level).max().unwrap_or(0) {
         let missing: Vec<_> = (0..planned.len())
@@ -111,7 +113,12 @@ pub(super) fn link(
         .iter()
         .zip(records)
         .filter_map(|(object, record)| Some(linked(linker, object, record?)));
-    Ok(linked.collect())
+    let named = linked.zip(&program.registrations);
+    let named = named.map(|(linked, registrations)| LinkedCrate {
+        registers: registrations.named(&program.compiled),
+        ..linked
+    });
+    Ok(named.collect())
 }
 
 fn linked(linker: &Linker<'_>, object: &Planned<'_>, record: ObjectRecord) -> LinkedCrate {
@@ -128,16 +135,31 @@ fn linked(linker: &Linker<'_>, object: &Planned<'_>, record: ObjectRecord) -> Li
         keeps: record.keeps,
         statics: record.statics,
         has_main: record.has_main,
+        registers: Vec::new(),
     }
+}
+
+/// For each hot crate those whose symbols it uses.
+fn uses(program: &Program<'_>) -> Vec<Vec<usize>> {
+    let hot = program.compiled.hot.iter().zip(&program.symbols);
+    hot.map(|(krate, symbols)| {
+        let dependencies = krate.dependencies.iter().copied();
+        dependencies
+            .filter(|&other| symbols.uses(&program.symbols[other]))
+            .collect()
+    })
+    .collect()
 }
 
 fn plan<'a>(
     linker: &Linker<'_>,
-    hot: &'a [HotCrate],
-    facts: &'a [ArchiveFacts],
-    symbols: &[Symbols],
+    program: &'a Program<'_>,
     layers: &'a [LinkedLayer],
+    states: &StateKeys,
 ) -> Result<Vec<Planned<'a>>, LinkError> {
+    let (facts, symbols) = (&program.hot, &program.symbols);
+    let all_uses = uses(program);
+    let keys = ReloadKeys::new(program, &all_uses, states);
     let added = layers.get(1..).unwrap_or_default();
     let added: Vec<_> = added
         .iter()
@@ -145,14 +167,8 @@ fn plan<'a>(
         .collect::<Result<_, LinkError>>()?;
     let natives = linker.natives.symbols(linker);
     let mut planned: Vec<Planned<'a>> = Vec::new();
-    for (index, krate) in hot.iter().enumerate() {
+    for ((index, krate), uses) in program.compiled.hot.iter().enumerate().zip(all_uses) {
         let wants = |other: &Symbols| symbols[index].uses(other);
-        let uses: Vec<_> = krate
-            .dependencies
-            .iter()
-            .copied()
-            .filter(|&other| wants(&symbols[other]))
-            .collect();
         let layers_used: Vec<_> = added
             .iter()
             .filter(|(_, symbols)| wants(symbols))
@@ -172,6 +188,7 @@ fn plan<'a>(
             .add_all(layers_used.iter().map(|layer| &layer.file.soname));
         name.add_all(uses.iter().map(|&other| &planned[other].soname))
             .add_all(&natives_used);
+        name.add_all(keys.of(index));
         let hash = name.hex();
         planned.push(Planned {
             krate,

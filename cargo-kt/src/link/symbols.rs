@@ -4,7 +4,11 @@ use std::{collections::BTreeSet, fs};
 
 use camino::Utf8Path;
 
-use super::{LinkError, archive::members, elf, warm};
+use super::{
+    LinkError,
+    archive::{ArchiveFacts, members},
+    elf, warm,
+};
 
 /// What is defined and needed, by the first 8 bytes of each name's blake3, sorted. A collision only makes one look needed that is not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,6 +34,17 @@ pub fn of_archive(archive: &[u8]) -> Result<Symbols, object::Error> {
     Ok(Symbols {
         defined: defined.into_iter().collect(),
         undefined,
+    })
+}
+
+/// [`of_archive`] of an rlib with these facts, remembered.
+pub(super) fn of_rlib(
+    folders: &warm::Warm,
+    rlib: &Utf8Path,
+    facts: &ArchiveFacts,
+) -> Result<Symbols, LinkError> {
+    cached(&folders.symbols().join(&facts.content[..32]), || {
+        of_archive(&warm::read(rlib)?).map_err(LinkError::object(rlib))
     })
 }
 

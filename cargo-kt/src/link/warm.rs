@@ -50,6 +50,11 @@ impl Warm {
         self.0.join("symbols")
     }
 
+    /// What the constructors of crates reach.
+    pub fn registrations(&self) -> Utf8PathBuf {
+        self.0.join("registrations")
+    }
+
     /// Drivers without items of kt.
     pub fn programs(&self) -> Utf8PathBuf {
         self.0.join("programs")

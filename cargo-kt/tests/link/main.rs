@@ -10,7 +10,7 @@ use cargo_kt::link::{
     link, twin,
 };
 use object::{Object as _, ObjectSection as _};
-use program::{HOST, Program};
+use program::{HOST, Program, without_states};
 
 const APP: &[(&str, &[usize])] = &[("counter", &[]), ("app", &[0])];
 
@@ -110,7 +110,7 @@ fn an_edit_links_what_changed_and_keeps_the_statics_of_the_rest() {
     // The same sources linked elsewhere give the same bytes under the same names.
     let elsewhere = program.warm().with_file_name("elsewhere");
     let compiled = program.compile("app", APP);
-    let other = link(&compiled, &elsewhere, &[], None, &|_| {}).unwrap();
+    let other = link(&compiled, &elsewhere, &[], None, &without_states, &|_| {}).unwrap();
     let hashes = |linked: &Linked| {
         let layers = linked.layers.iter().map(|layer| &layer.file);
         let files = layers
@@ -286,11 +286,18 @@ fn c_symbols_hidden_duplicate_missing_or_shared_do_not_stand_in_the_way() {
     let program = Program::new("c");
     let compiled = program.compile("app", APP);
     let weakened = std::cell::RefCell::new(Vec::new());
-    let linked = link(&compiled, &program.warm(), &[], None, &|event| {
-        if let LinkEvent::Weakened { symbols, .. } = event {
-            weakened.borrow_mut().extend(symbols);
-        }
-    });
+    let linked = link(
+        &compiled,
+        &program.warm(),
+        &[],
+        None,
+        &without_states,
+        &|event| {
+            if let LinkEvent::Weakened { symbols, .. } = event {
+                weakened.borrow_mut().extend(symbols);
+            }
+        },
+    );
     let linked = linked.unwrap();
     assert_eq!(weakened.into_inner(), ["kt_found_nowhere"]);
     let base = std::fs::read(&linked.layers[0].file.path).unwrap();
@@ -324,7 +331,15 @@ fn a_global_allocator_is_replaced_by_libstds_everywhere_and_said() {
 fn a_distributed_slice_over_two_objects_is_refused() {
     let program = Program::new("slices");
     let compiled = program.compile("slices-b", &[("slices-a", &[]), ("slices-b", &[0])]);
-    let error = link(&compiled, &program.warm(), &[], None, &|_| {}).unwrap_err();
+    let error = link(
+        &compiled,
+        &program.warm(),
+        &[],
+        None,
+        &without_states,
+        &|_| {},
+    )
+    .unwrap_err();
     let LinkError::DistributedSlice { slice, objects } = error else {
         panic!("{error}")
     };
@@ -341,7 +356,15 @@ fn a_distributed_slice_over_two_objects_is_refused() {
 fn third_party_code_that_needs_a_hot_crate_is_an_error_that_names_it() {
     let program = Program::new("patched");
     let compiled = program.compile("app", &[("first", &[]), ("app", &[])]);
-    let error = link(&compiled, &program.warm(), &[], None, &|_| {}).unwrap_err();
+    let error = link(
+        &compiled,
+        &program.warm(),
+        &[],
+        None,
+        &without_states,
+        &|_| {},
+    )
+    .unwrap_err();
     let LinkError::BaseNeedsHot { hot, .. } = &error else {
         panic!("{error}")
     };
@@ -384,7 +407,15 @@ fn a_toolchain_without_linker_and_a_machine_without_compiler_are_told_what_to_in
     let program = Program::new("missing");
     let mut compiled = program.compile("allocator", &[("allocator", &[])]);
     let sysroot = std::mem::replace(&mut compiled.toolchain.sysroot, "/nowhere".into());
-    let error = link(&compiled, &program.warm(), &[], None, &|_| {}).unwrap_err();
+    let error = link(
+        &compiled,
+        &program.warm(),
+        &[],
+        None,
+        &without_states,
+        &|_| {},
+    )
+    .unwrap_err();
     assert!(
         matches!(error, LinkError::NoLld { .. }) && error.to_string().contains("rustup"),
         "{error}"
@@ -392,7 +423,15 @@ fn a_toolchain_without_linker_and_a_machine_without_compiler_are_told_what_to_in
 
     compiled.toolchain.sysroot = sysroot;
     compiled.toolchain.target = "riscv64gc-unknown-linux-gnu".to_owned();
-    let error = link(&compiled, &program.warm(), &[], None, &|_| {}).unwrap_err();
+    let error = link(
+        &compiled,
+        &program.warm(),
+        &[],
+        None,
+        &without_states,
+        &|_| {},
+    )
+    .unwrap_err();
     assert!(
         matches!(error, LinkError::NoCompiler { .. }) && error.to_string().contains("gcc"),
         "{error}"

@@ -11,7 +11,8 @@ use std::{
 use camino::{Utf8Path, Utf8PathBuf};
 use cargo_kt::{
     build::{BaseCrate, Compiled, CompiledProgram, HotCrate, LinkLine, NativeLibraries, Toolchain},
-    link::{ExistingLayer, LinkEvent, Linked, link},
+    layout::LayoutError,
+    link::{ExistingLayer, LinkEvent, Linked, LinkedLayer, StateKeys, link},
 };
 use cargo_metadata::{CrateType, Message};
 
@@ -23,6 +24,16 @@ pub const HOST: &str = if cfg!(target_arch = "x86_64") {
 
 /// Copies of one workspace that share a target directory overwrite each other's rlibs: one test at a time.
 static TARGET: Mutex<()> = Mutex::new(());
+
+/// The layouts of no states: the fixture has none.
+pub fn without_states(
+    _: &Compiled,
+    _: &[LinkedLayer],
+    _: &[(usize, Vec<String>)],
+    _: &[String],
+) -> Result<StateKeys, LayoutError> {
+    Ok(StateKeys::new())
+}
 
 pub struct Program {
     root: Utf8PathBuf,
@@ -66,6 +77,7 @@ impl Program {
             &self.warm(),
             existing,
             None,
+            &without_states,
             &|event| match event {
                 LinkEvent::Base { .. } => said.borrow_mut().push("base".to_owned()),
                 LinkEvent::Launcher { .. } => said.borrow_mut().push("launcher".to_owned()),

@@ -6,6 +6,7 @@ mod names;
 mod profiles;
 mod size;
 mod types;
+mod unedited;
 
 use tests::{Fixture, Output, Project, Running};
 

@@ -97,16 +97,23 @@ pub struct Case {
     pub before: Module,
     pub after: Module,
     pub expected: Expected,
+    /// The state is one of a crate that stays as it is.
+    pub is_elsewhere: bool,
 }
 
 impl Case {
     pub fn of(shape: &Shape, container: Container) -> Self {
         Self {
-            name: format!("{}_{}", shape.name, container.name()),
+            name: Self::name(shape, container),
             before: container.module(shape, &shape.before, false),
             after: container.module(shape, &shape.after, true),
-            expected: shape.expected,
+            expected: container.expected(shape),
+            is_elsewhere: container == Container::Elsewhere,
         }
+    }
+
+    pub fn name(shape: &Shape, container: Container) -> String {
+        format!("{}_{}", shape.name, container.name())
     }
 
     /// A state whose static is itself what is mutated.
@@ -131,6 +138,7 @@ impl Case {
             before,
             after,
             expected,
+            is_elsewhere: false,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Where the type that is mutated lies in its state.
 
-use crate::case::{Expected, Module, Shape};
+use crate::case::{Case, Expected, Module, Shape};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Container {
@@ -16,9 +16,12 @@ pub enum Container {
     Boxed,
     /// Fields of a struct in a map in a struct, `T` between two others.
     Nested,
+    /// `Mutex<Option<Box<dyn Any + Send>>>`, a state of a crate that no mutation edits.
+    Elsewhere,
 }
 
 impl Container {
+    /// Those that name `T`.
     pub const ALL: [Self; 6] = [
         Self::List,
         Self::Nested,
@@ -36,6 +39,7 @@ impl Container {
             Self::Map => "map",
             Self::Boxed => "boxed",
             Self::Nested => "nested",
+            Self::Elsewhere => "elsewhere",
         }
     }
 
@@ -43,6 +47,14 @@ impl Container {
     pub fn takes(self, shape: &Shape) -> bool {
         (shape.expected != Expected::Refused || self != Self::Bare)
             && (shape.shared || !matches!(self, Self::Bare | Self::Boxed))
+    }
+
+    /// What must become of the shape's value in it. What is behind `dyn Any` may be of any type that changed.
+    pub fn expected(self, shape: &Shape) -> Expected {
+        match self {
+            Self::Elsewhere => Expected::Reset,
+            _ => shape.expected,
+        }
     }
 
     /// The static, and what fills, empties and looks at it.
@@ -92,6 +104,13 @@ impl Container {
                  for s in 0..3 { match o.rows.get(&p64(s, 91)) { Some(row) => { expect!(wrong, row.before == p32(s, 92)); expect!(wrong, row.after == p8(s, 3)); check(&row.t, s, &mut wrong) } None => wrong.push(\"no such key\".into()) } }",
                 "expect!(wrong, S.lock().unwrap().rows.is_empty());",
             ],
+            Self::Elsewhere => [
+                "use elsewhere::held::LOWER::S;",
+                "*S.lock().unwrap() = Some(Box::new(make(0)));",
+                "*S.lock().unwrap() = None;",
+                "match S.lock().unwrap().as_ref().and_then(|v| v.downcast_ref::<T>()) { Some(v) => check(v, 0, &mut wrong), None => wrong.push(\"empty\".into()) }",
+                "expect!(wrong, S.lock().unwrap().is_none());",
+            ],
         }
     }
 
@@ -128,6 +147,7 @@ impl Container {
             .replace('~', "#[derive(Debug, Clone, PartialEq)] ");
         let state = state
             .replace("OUTER", outer)
+            .replace("LOWER", &Case::name(shape, self))
             .replace("pub static", "#[kt::state] pub static");
         Module {
             items: format!(

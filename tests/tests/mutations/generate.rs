@@ -29,6 +29,20 @@ pub fn write(project: &Project, cases: &[Case], side: Side) {
     project.write("app/src/subjects/mod.rs", &all);
 }
 
+/// Writes the states of the crate that no mutation edits.
+pub fn write_elsewhere(project: &Project, cases: &[Case]) {
+    let mut text = String::from(
+        "//! Written by the suite.\n\nuse std::{any::Any, sync::Mutex};\n\npub type Held = Mutex<Option<Box<dyn Any + Send>>>;\n",
+    );
+    for case in cases.iter().filter(|case| case.is_elsewhere) {
+        let (module, state) = (&case.name, case.name.to_uppercase());
+        text += &format!(
+            "\npub mod {module} {{\n    #[kt::state]\n    pub static {state}: super::Held = super::Held::new(None);\n}}\n"
+        );
+    }
+    project.write("elsewhere/src/held.rs", &text);
+}
+
 fn source(case: &Case, side: Side) -> String {
     let module = match side {
         Side::After => &case.after,

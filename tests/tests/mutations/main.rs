@@ -58,6 +58,7 @@ fn mutations_are_kept_migrated_reset_or_refused(fixture: Fixture, profile: &[&st
     let mut wrong: Vec<String> = Vec::new();
 
     // Every state has its value and the types that it starts with.
+    generate::write_elsewhere(&project, &cases);
     generate::write(&project, &cases, Side::Before);
     project.kt(command("build")).success();
     let mut first = project.spawn_kt(command("run"));

@@ -2,6 +2,7 @@
 
 mod launch;
 mod lost;
+mod reran;
 mod shipped;
 mod states;
 
@@ -15,6 +16,7 @@ use serde::Serialize;
 
 pub(super) use launch::LaunchReport;
 pub(super) use lost::lost;
+pub(super) use reran::reran;
 pub(super) use shipped::shipped;
 pub(super) use states::{Differences, refusal};
 
@@ -131,6 +133,12 @@ pub(super) fn reason(connected: &Connected, change: &BaseChange, manifest: &Mani
                 "the new dependencies need {bytes} bytes of static thread-local memory, more than a running process can give"
             )
         }
+        (
+            BaseChange::Replaced {
+                why: why @ Replacement::Registry(_),
+            },
+            _,
+        ) => why.to_string(),
         _ => "the base is another one".into(),
     }
 }

@@ -19,6 +19,7 @@ use object::{
     read::elf::{ElfFile64, Sym as _},
 };
 
+use super::reach;
 use crate::build::HotCrate;
 use place::{Mention, Places};
 
@@ -37,6 +38,8 @@ pub fn of(
     let mut found = BTreeSet::new();
     for (symbol, thread_local) in symbols(data)? {
         let (path, is_plain) = match path::of(symbol) {
+            // What `inventory::collect!` declares is filled again.
+            path::Known::Path(path) if reach::is_inventory(&path) => continue,
             path::Known::Path(path) => (path, false),
             path::Known::Hidden => continue,
             // `#[no_mangle]`, or C: the sources tell.

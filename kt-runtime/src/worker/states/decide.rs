@@ -47,7 +47,7 @@ impl Plan {
 
 impl Registry {
     /// # Errors
-    /// If two states have one name.
+    /// If two states have one name, or an object that is loaded already shall show a state in another layout.
     pub(in crate::worker) fn decide(&mut self, states: Vec<NewState>) -> Result<Plan, String> {
         let mut names: HashMap<_, &StateDescriptor> = HashMap::new();
         for new in &states {
@@ -67,6 +67,7 @@ impl Registry {
             self.note(new.descriptor);
             let outcome = match self.held.get(new.descriptor.key) {
                 None => Outcome::Created,
+                Some(held) if held.disagrees(&new) => return Err(one_handle(&new)),
                 Some(held) => held.outcome(&new),
             };
             decisions.push(Decision {
@@ -91,7 +92,22 @@ impl Registry {
     }
 }
 
+/// The object's name should have told the layouts apart, see *link*'s reload keys.
+fn one_handle(new: &NewState) -> String {
+    format!(
+        "state `{}` has another layout than before, and the object that declares it is the same: calls of both generations would share its memory\n\
+         help: run `cargo kt down`, which ends the service with its state, and report this",
+        path_of(new.descriptor.key)
+    )
+}
+
 impl Held {
+    /// Whether one handle would have to show two layouts. The calls of the former generation use the handle too, so it can
+    /// neither be kept nor be pointed elsewhere.
+    fn disagrees(&self, new: &NewState) -> bool {
+        std::ptr::eq(self.descriptor, new.descriptor) && self.layout != new.layout
+    }
+
     fn outcome(&self, new: &NewState) -> Outcome {
         let Some(why) = self.change(new) else {
             return Outcome::Kept {
@@ -159,4 +175,55 @@ fn visible(layout: &str) -> &str {
     layout
         .split_once('-')
         .map_or(layout, |(visible, _)| visible)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::{
+        __private::{
+            AsAnything as _, AsCell as _, AsShown as _, AsShownCell as _, AsValue as _, Probe,
+        },
+        state::State,
+        wire::Generation,
+    };
+
+    static VALUE: Mutex<u8> = Mutex::new(0);
+    static HANDLE: State<Mutex<u8>> = State::new(&VALUE);
+    static DESCRIPTOR: StateDescriptor = StateDescriptor::new(
+        "test/:test::VALUE",
+        &HANDLE,
+        &VALUE,
+        "Mutex<u8>",
+        0,
+        file!(),
+        line!(),
+        || (&&&&&Probe::<Mutex<u8>>::new()).abilities(),
+    );
+
+    /// What a generation declares that has the same object, in this layout.
+    fn decide(registry: &mut Registry, layout: Option<&str>) -> Result<Plan, String> {
+        registry.decide(vec![NewState {
+            descriptor: &DESCRIPTOR,
+            layout: layout.map(str::to_owned),
+        }])
+    }
+
+    #[test]
+    fn one_handle_never_shows_two_layouts() {
+        let mut registry = Registry::default();
+        let first = decide(&mut registry, Some("a")).unwrap();
+        registry.apply(first, Generation(1));
+        let again = decide(&mut registry, Some("a")).unwrap();
+        assert!(matches!(again.decisions[0].outcome, Outcome::Kept { .. }));
+        for other in [Some("b"), None] {
+            let refused = decide(&mut registry, other).err().unwrap();
+            assert!(
+                refused.contains("`test::VALUE` has another layout"),
+                "{refused}"
+            );
+        }
+    }
 }

@@ -40,6 +40,9 @@ pub fn cases() -> Vec<Case> {
             }
         }
     }
+    // All of them once more, where the crate that has the state is not the one that is edited.
+    let elsewhere = |shape| Case::of(shape, Container::Elsewhere);
+    cases.extend(shapes.iter().map(elsewhere));
     cases.extend(statics::cases());
     cases
 }

@@ -1,0 +1,140 @@
+//! *Reload keys*: what makes a worker load a crate's object again although the crate was not edited.
+//!
+//! A worker takes an object of the same name for the same object, so another key means another name, and everything that binds to the object
+//! gets another name too. A key is made of what the build holds and of nothing that happens to run: an edit there and back names the
+//! former objects again. There are two reasons for a key:
+//! - **The layouts of the crate's states.** A state's layout can change while its crate's code stays as it is, byte for byte: a
+//!   `Box<dyn Any>` in it holds what another crate puts there, a reference in it leads to a type that another crate declares. The
+//!   crate's handle must not show one piece of memory to calls that disagree on the layout. So a name implies the layouts of the states.
+//! - **Registries that other crates fill** when they are loaded ([`super::registries`]). A registry must be empty whenever one of those that
+//!   fill it is loaded once more; then all of them are, as they bind to the registry's crate, and each registers once. So its key is made
+//!   of all that makes the name of one of those another: its content, and those of what it uses. Of contents, since its name
+//!   follows from the key.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{LinkError, LinkedLayer, registries::Program};
+use crate::{build::Compiled, layout::LayoutError};
+
+/// Answers how the states of hot crates are laid out: given the program as it is linked, the layers of the base, and the keys of the states by
+/// the crate's index in [`Compiled::hot`].
+pub type LayoutsOf<'a> = dyn Fn(
+        &Compiled,
+        &[LinkedLayer],
+        &[(usize, Vec<String>)],
+        &[String],
+    ) -> Result<StateKeys, LayoutError>
+    + Sync
+    + 'a;
+
+/// The layouts of a program's states, as text for reload keys, by the crate's index in [`Compiled::hot`]: another text for other layouts.
+pub type StateKeys = BTreeMap<usize, String>;
+
+/// Asks for the layouts of all states; `states` are, crate by crate, their keys, and the keys of those with the argument `keep`.
+pub(super) fn states<'a>(
+    compiled: &Compiled,
+    states: impl Iterator<Item = (&'a Vec<String>, &'a Vec<String>)>,
+    layers: &[LinkedLayer],
+    layouts: &LayoutsOf<'_>,
+) -> Result<StateKeys, LinkError> {
+    let (states, keeps): (Vec<_>, Vec<_>) = states.unzip();
+    let keeps: Vec<String> = keeps.into_iter().flatten().cloned().collect();
+    let asked: Vec<_> = states
+        .into_iter()
+        .cloned()
+        .enumerate()
+        .filter(|(_, states)| !states.is_empty())
+        .collect();
+    match asked.is_empty() {
+        true => Ok(StateKeys::new()),
+        false => Ok(layouts(compiled, layers, &asked, &keeps)?),
+    }
+}
+
+/// The keys of all hot crates.
+#[derive(Debug, Default)]
+pub(super) struct ReloadKeys(Vec<Vec<String>>);
+
+impl ReloadKeys {
+    /// `uses` are, for each crate, those that its name depends on.
+    pub fn new(program: &Program<'_>, uses: &[Vec<usize>], states: &StateKeys) -> Self {
+        let state = |index: usize| states.get(&index);
+        let mut keys: Vec<Vec<String>> = (0..uses.len())
+            .map(|index| state(index).cloned().into_iter().collect())
+            .collect();
+        let mut fillers = vec![BTreeSet::new(); uses.len()];
+        for (index, registrations) in program.registrations.iter().enumerate() {
+            for &registry in &registrations.hot {
+                fillers[registry].insert(index);
+            }
+        }
+        let inputs = inputs(uses, &fillers);
+        for (registry, _) in fillers.iter().enumerate().filter(|(_, it)| !it.is_empty()) {
+            for &input in inputs[registry].iter().filter(|&&input| input != registry) {
+                let name = &program.compiled.hot[input].crate_name;
+                let content = &program.hot[input].content;
+                keys[registry].push(format!("{name} {content}"));
+                keys[registry].extend(state(input).cloned());
+            }
+        }
+        Self(keys)
+    }
+
+    /// What goes into the name of a crate's object; nothing for most.
+    pub fn of(&self, index: usize) -> &[String] {
+        self.0.get(index).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// For each crate all whose contents or states decide on its name: itself, what it uses, what fills it, and theirs.
+fn inputs(uses: &[Vec<usize>], fillers: &[BTreeSet<usize>]) -> Vec<BTreeSet<usize>> {
+    let mut inputs: Vec<BTreeSet<usize>> = (0..uses.len()).map(|it| [it].into()).collect();
+    loop {
+        let mut grown = false;
+        for index in 0..inputs.len() {
+            let others = uses[index].iter().chain(&fillers[index]);
+            let more: BTreeSet<usize> = others.flat_map(|it| inputs[*it].clone()).collect();
+            let before = inputs[index].len();
+            inputs[index].extend(more);
+            grown |= inputs[index].len() > before;
+        }
+        if !grown {
+            return inputs;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registry_depends_on_all_that_makes_its_fillers_others() {
+        // 0 is a registry; 1 stands alone; 2 uses 0 and 1 and fills 0; 3 fills 0; 4 uses 2.
+        let uses = [vec![], vec![], vec![0, 1], vec![0], vec![2]];
+        let fillers = [
+            BTreeSet::from([2, 3]),
+            BTreeSet::new(),
+            BTreeSet::new(),
+            BTreeSet::new(),
+            BTreeSet::new(),
+        ];
+        let inputs = inputs(&uses, &fillers);
+        assert_eq!(inputs[0], BTreeSet::from([0, 1, 2, 3]));
+        assert_eq!(inputs[1], BTreeSet::from([1]));
+        assert_eq!(inputs[2], inputs[0]);
+    }
+
+    #[test]
+    fn a_registry_depends_on_what_fills_the_registries_that_its_fillers_use() {
+        // 2 fills 0 and uses 1, a registry that 3 fills.
+        let uses = [vec![], vec![], vec![0, 1], vec![1]];
+        let fillers = [
+            BTreeSet::from([2]),
+            BTreeSet::from([3]),
+            BTreeSet::new(),
+            BTreeSet::new(),
+        ];
+        assert_eq!(inputs(&uses, &fillers)[0], BTreeSet::from([0, 1, 2, 3]));
+    }
+}

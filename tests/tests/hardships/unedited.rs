@@ -1,0 +1,121 @@
+//! States of crates that are not edited, while the types of what they hold are.
+
+use tests::Project;
+
+use crate::{ask, with, write};
+
+const ITEM: &str = "#[derive(Debug)] pub struct Item { pub a: TYPE }\npub fn make() -> Item { Item { a: VALUE } }\n";
+
+fn item(ty: &str, value: &str) -> String {
+    ITEM.replace("TYPE", ty).replace("VALUE", value)
+}
+
+/// The program, which adds one to what a state of the crate below it holds.
+fn program(ty: &str, value: &str) -> String {
+    format!(
+        "{}\npub fn answer(words: &[&str]) -> String {{
+    *below::COUNT.lock().unwrap() += 1;
+    let mut all = below::ANY.lock().unwrap();
+    all.push(Box::new(make()));
+    let seen: Vec<String> = all.iter().map(|it| format!(\"{{:?}}\", it.downcast_ref::<Item>().map(|it| &it.a))).collect();
+    format!(\"{{}} {{}}\", below::COUNT.lock().unwrap(), seen.join(\" \"))
+}}\n",
+        item(ty, value)
+    )
+}
+
+fn erased() -> Project {
+    let project = with(&program("[u64; 3]", "[7, 8, 9]"));
+    project.append(
+        "below/src/lib.rs",
+        "\n#[kt::state]\npub static ANY: Mutex<Vec<Box<dyn std::any::Any + Send>>> = Mutex::new(Vec::new());\n",
+    );
+    project
+}
+
+#[test]
+fn what_another_crate_put_into_a_state_is_never_read_as_its_changed_type() {
+    let project = erased();
+    assert_eq!(ask(&project, "one"), "1 Some([7, 8, 9])");
+    assert_eq!(ask(&project, "two"), "2 Some([7, 8, 9]) Some([7, 8, 9])");
+    // A pointer in place of numbers, a float in place of an integer of its size, and back: what was there first is not found again.
+    write(&project, &program("String", "\"text\".into()"));
+    assert_eq!(ask(&project, "three"), "3 Some(\"text\")");
+    write(&project, &program("[u64; 3]", "[1, 2, 3]"));
+    assert_eq!(ask(&project, "four"), "4 Some([1, 2, 3])");
+    write(&project, &program("[f64; 3]", "[0.5, 0.5, 0.5]"));
+    assert_eq!(ask(&project, "five"), "5 Some([0.5, 0.5, 0.5])");
+    // The types stay: so does the value.
+    write(&project, &program("[f64; 3]", "[1.5, 1.5, 1.5]"));
+    assert_eq!(
+        ask(&project, "six"),
+        "6 Some([0.5, 0.5, 0.5]) Some([1.5, 1.5, 1.5])"
+    );
+}
+
+#[test]
+fn a_call_of_the_former_code_keeps_the_value_that_it_knows() {
+    let project = erased();
+    let slow = |ty: &str, value: &str| {
+        program(ty, value).replace(
+            "    *below::COUNT",
+            "    if words == [\"wait\"] {
+        below::ANY.lock().unwrap().push(Box::new(make()));
+        below::WAITS.wait();
+        below::WAITS.wait();
+        return format!(\"{:?}\", below::ANY.lock().unwrap()[0].downcast_ref::<Item>().map(|it| &it.a));
+    }
+    if words == [\"meet\"] {
+        below::WAITS.wait();
+        return \"met\".into();
+    }
+    *below::COUNT",
+        )
+    };
+    project.append(
+        "below/src/lib.rs",
+        "\n#[kt::state]\npub static WAITS: std::sync::LazyLock<std::sync::Barrier> = std::sync::LazyLock::new(|| std::sync::Barrier::new(2));\n",
+    );
+    write(&project, &slow("[u64; 3]", "[7, 8, 9]"));
+    let mut first = crate::driver(&project);
+    first.send("wait");
+    assert_eq!(ask(&project, "meet"), "met");
+    write(&project, &slow("String", "\"text\".into()"));
+    assert_eq!(ask(&project, "one"), "1 Some(\"text\")");
+    assert_eq!(ask(&project, "meet"), "met");
+    assert_eq!(first.wait_for("wait: "), "wait: Some([7, 8, 9])");
+    first.finish().success();
+}
+
+#[test]
+fn a_reference_to_a_changed_type_is_reset_though_the_code_of_its_crate_is_the_same() {
+    let project = with(
+        "pub fn answer(words: &[&str]) -> String {
+    let mut last = between::LAST.lock().unwrap();
+    let seen = format!(\"{:?}\", last.map(|it| &it.a));
+    *last = Some(Box::leak(Box::new(below::make())));
+    seen
+}\n",
+    );
+    let below = project.read("below/src/lib.rs");
+    let of = |ty: &str, value: &str| format!("{below}\n{}", item(ty, value));
+    project.write("below/src/lib.rs", &of("[u64; 3]", "[7, 8, 9]"));
+    project.write(
+        "between/Cargo.toml",
+        "[package]\nname = \"between\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[dependencies]\nbelow = { path = \"../below\" }\nkt-runtime.workspace = true\n",
+    );
+    project.write(
+        "between/src/lib.rs",
+        "#[kt::state]\npub static LAST: std::sync::Mutex<Option<&'static below::Item>> = std::sync::Mutex::new(None);\n",
+    );
+    project.edit(
+        "Cargo.toml",
+        "below = {",
+        "between = { path = \"between\" }\nbelow = {",
+    );
+    assert_eq!(ask(&project, "one"), "None");
+    assert_eq!(ask(&project, "two"), "Some([7, 8, 9])");
+    project.write("below/src/lib.rs", &of("String", "\"text\".into()"));
+    assert_eq!(ask(&project, "three"), "None");
+    assert_eq!(ask(&project, "four"), "Some(\"text\")");
+}

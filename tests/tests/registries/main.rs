@@ -1,0 +1,94 @@
+//! Registries that one crate declares and others fill when they are loaded: after each edit they hold what a new process would hold. Every
+//! answer is compared with plain `cargo run`.
+
+mod outside;
+
+use tests::{Fixture, Project};
+
+const PARTS: &str = "app/src/parts.rs";
+
+/// Runs the program under kt and under plain cargo: both must say the same. Gives it back.
+#[track_caller]
+fn same_answers(project: &Project, profile: &[&str]) -> String {
+    let warm = ["run", "--quiet"]
+        .into_iter()
+        .chain(profile.iter().copied());
+    let warm = project.kt(warm).success().stdout;
+    let plain = ["run", "--quiet"]
+        .into_iter()
+        .chain(profile.iter().copied());
+    let plain = project.plain_cargo(plain).success().stdout;
+    assert_eq!(warm, plain);
+    warm
+}
+
+/// The value of `plugs::CALLS`, which counts the calls of `look`.
+#[track_caller]
+fn calls(project: &Project) -> String {
+    let output = project.kt(["state", "get", "CALLS"]).success();
+    output.stdout.trim().to_owned()
+}
+
+/// Edits of a crate that registers, there and back.
+fn follow_the_edits(project: &Project, profile: &[&str]) {
+    let first = same_answers(project, profile);
+    assert!(first.contains("double=6"), "{first}");
+    let original = project.read(PARTS);
+
+    project.edit(PARTS, "n * 2", "n * 20");
+    project.edit(PARTS, "3.0 * self.r", "30.0 * self.r");
+    project.edit(PARTS, "hook 1 of app", "hook 2 of app");
+    let edited = same_answers(project, profile);
+    assert!(edited.contains("double=60"), "{edited}");
+
+    // A new type in a new module, and one more of each.
+    project.edit(
+        PARTS,
+        "inventory::submit! {",
+        "mod square;\n\ninventory::submit! {",
+    );
+    project.write(
+        "app/src/parts/square.rs",
+        "inventory::submit! { plugs::Plugin { name: \"square\", run: |n| n * n } }\n\n\
+         #[derive(serde::Serialize, serde::Deserialize)]\nstruct Square {\n    r: f64,\n}\n\n\
+         #[typetag::serde]\nimpl plugs::Shape for Square {\n    fn area(&self) -> f64 {\n        self.r * self.r\n    }\n}\n",
+    );
+    let more = same_answers(project, profile);
+    assert!(
+        more.contains("square=9") && !more.contains("unknown variant"),
+        "{more}"
+    );
+
+    // Back: the former objects serve again, with what they had registered.
+    project.write(PARTS, &original);
+    assert_eq!(same_answers(project, profile), first);
+    assert_eq!(calls(project), "4", "the state of the registry's crate");
+}
+
+#[test]
+fn what_an_edited_crate_registers_in_another_is_there_once_and_new() {
+    follow_the_edits(&Project::of(Fixture::REGISTRIES), &[]);
+}
+
+#[test]
+fn what_an_edited_crate_registers_in_another_is_there_once_and_new_in_release() {
+    follow_the_edits(&Project::of(Fixture::REGISTRIES_RELEASE), &["--release"]);
+}
+
+#[test]
+fn a_crate_that_registers_and_is_not_edited_registers_once() {
+    let project = Project::of(Fixture::REGISTRIES);
+    same_answers(&project, &[]);
+    // The one between is edited, and the program is not.
+    project.edit("more/src/lib.rs", "n + 1", "n + 10");
+    project.edit("more/src/lib.rs", "hook of more", "new hook of more");
+    let edited = same_answers(&project, &[]);
+    assert!(edited.contains("more=13"), "{edited}");
+    // Nothing that registers is edited: no object but the program's is loaded.
+    project.edit(
+        "app/src/main.rs",
+        "for kind in",
+        "let _ = 5;\n    for kind in",
+    );
+    same_answers(&project, &[]);
+}

@@ -49,8 +49,12 @@ pub struct Function {
     #[cfg(any(kt, feature = "host"))]
     pub(crate) types: fn() -> Signature,
     #[cfg(any(kt, feature = "host"))]
-    pub(crate) invoke: fn(&[u8], Place, &Invocation) -> Result<Started<Encoded>, CodecError>,
+    pub(crate) invoke: Invoke,
 }
+
+/// Decodes the arguments and begins the call.
+#[cfg(any(kt, feature = "host"))]
+type Invoke = fn(&[u8], Place, &Invocation) -> Result<Started<Encoded>, CodecError>;
 
 /// How a function is called from another process.
 #[cfg(any(kt, feature = "host"))]

@@ -114,7 +114,8 @@ async fn an_edit_costs_what_differs_and_serves() {
         references: &references,
         link: Link::Network,
     };
-    let swapped = ship::swap(&connected.client, &shipment, Order::default(), &mut |_| {}).await;
+    let order = Order::default();
+    let swapped = ship::swap(&connected.client, &shipment, order, &mut |_| {}, &mut || {}).await;
     let (shipped, swapped) = swapped.unwrap();
     assert_eq!((shipped.objects, shipped.patched), (1, 1));
     assert!(shipped.sent < 200, "{shipped:?}");

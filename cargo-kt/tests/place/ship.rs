@@ -45,7 +45,7 @@ async fn swap_here(
 ) -> Result<(Shipped, Swapped), ShipError> {
     let references = References::new();
     let shipment = here(build, files, &references);
-    ship::swap(client, &shipment, Order::default(), progress).await
+    ship::swap(client, &shipment, Order::default(), progress, &mut || {}).await
 }
 
 fn here<'a>(build: &'a Build, files: &'a Files, references: &'a References) -> Shipment<'a> {

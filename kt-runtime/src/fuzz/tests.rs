@@ -48,7 +48,7 @@ fn message_of<T: Serialize>(kind: u8, message: &T) -> Vec<u8> {
 
 fn value_of<T: Serialize>(kind: u8, value: &T) -> Vec<u8> {
     let mut bytes = vec![kind];
-    if kind % 2 == 0 {
+    if kind.is_multiple_of(2) {
         bytes.extend(codec::encode(value, usize::MAX).unwrap());
     } else {
         let put = |to: &mut Encoder| to.put(value);
@@ -66,6 +66,7 @@ fn output() -> Output {
         },
         stream: Stream::Stderr,
         position: 1 << 40,
+        logged: 1 << 20,
         bytes: b"some words".to_vec(),
     }
 }

@@ -138,7 +138,7 @@ impl Check {
                 Ok(())
             }
             Parts::Pairs(key, value) => {
-                self.at = if index % 2 == 0 { key } else { value };
+                self.at = if index.is_multiple_of(2) { key } else { value };
                 Ok(())
             }
             Parts::Of(node, variant) => self.numbered(node, variant, index, None),

@@ -60,10 +60,9 @@ impl Codec {
     /// If it is another or not said.
     pub fn of(headers: &HeaderMap) -> Result<Self, CodecError> {
         let said = headers.get(&header::CONTENT_TYPE);
-        let known = [Self::Compact, Self::Named].into_iter();
+        let mut known = [Self::Compact, Self::Named].into_iter();
         known
-            .filter(|codec| said.is_some_and(|said| said == codec.id()))
-            .next()
+            .find(|codec| said.is_some_and(|said| said == codec.id()))
             .ok_or_else(|| {
                 let said = said.map_or("none", |said| {
                     said.to_str().unwrap_or("one that is no text")

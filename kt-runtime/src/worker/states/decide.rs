@@ -183,9 +183,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        __private::{
-            AsAnything as _, AsCell as _, AsShown as _, AsShownCell as _, AsValue as _, Probe,
-        },
+        __private::{AsCell as _, Probe},
         state::State,
         wire::Generation,
     };

@@ -51,7 +51,7 @@ macro_rules! named {
                 $(
                     let field: $type = $value;
                     let named = Named { before: 7, field: field.clone(), after: 300 };
-                    all_same(&[named.clone()]);
+                    all_same(std::slice::from_ref(&named));
                     all_same(&[vec![named.clone(), Named::default()]]);
                     all_same(&[BTreeMap::from([(Some(1_u8), named.clone())])]);
                     all_same(&[(named.clone(), 1_u64, vec![1_u8, 2])]);

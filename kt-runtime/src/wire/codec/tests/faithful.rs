@@ -46,8 +46,8 @@ struct Skipped {
 fn everything(seed: u128) -> Everything {
     let n = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
     let tree = Tree::Node {
-        left: Box::new(Tree::Leaf((n % 3 != 0).then_some(n as i16))),
-        right: Box::new(if n % 2 == 0 {
+        left: Box::new(Tree::Leaf((!n.is_multiple_of(3)).then_some(n as i16))),
+        right: Box::new(if n.is_multiple_of(2) {
             Tree::Nil
         } else {
             Tree::Pair(n as u8, 'ß')
@@ -65,7 +65,7 @@ fn everything(seed: u128) -> Everything {
             at(5) as i16,
             at(99) as i32,
             at(70) as i64,
-            at(seed as u32) as i128 * if n % 2 == 0 { -1 } else { 1 },
+            at(seed as u32) as i128 * if n.is_multiple_of(2) { -1 } else { 1 },
             at(110) as usize,
         ),
         floats: vec![(n as f32, -(n as f64)); (n % 4) as usize],
@@ -76,7 +76,7 @@ fn everything(seed: u128) -> Everything {
         tree,
         unit: (),
         bytes: n.to_le_bytes().repeat((n % 40) as usize),
-        wrapped: Wrapped([n % 2 == 0, n % 3 == 0]),
+        wrapped: Wrapped([n.is_multiple_of(2), n.is_multiple_of(3)]),
         skipped: Skipped {
             cache: 0,
             kept: n as u8,
@@ -142,7 +142,7 @@ fn a_function_whose_values_were_not_faithful_once_does_not_try_again() {
 
 #[test]
 fn an_error_says_what_failed_and_where() {
-    #[derive(Debug, Serialize, Deserialize)]
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct Login {
         user: String,
         #[serde(skip_serializing)]

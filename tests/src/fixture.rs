@@ -89,6 +89,13 @@ impl Fixture {
         packages: &["hardships", "below"],
         ..Self::ONE
     };
+    /// A workspace over real crates: tensors, an ECS, a database, a web server, registries, caches.
+    pub const CRATES: Self = Self {
+        name: "crates",
+        slot: "crates",
+        build: &["build"],
+        packages: &["models", "world", "store", "web", "shapes", "caches", "app"],
+    };
     /// The demos in `examples/`, in a workspace of their own.
     pub const DEMOS: Self = Self {
         name: "examples",

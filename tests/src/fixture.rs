@@ -131,6 +131,14 @@ impl Fixture {
         packages: &["erased"],
         ..Self::ONE
     };
+    /// A workspace over real crates: tensors, an ECS, a database, a web server, registries, caches.
+    pub const CRATES: Self = Self {
+        name: "crates",
+        slot: "crates",
+        build: &["build"],
+        packages: &["models", "world", "store", "web", "shapes", "caches", "app"],
+        environment: &[],
+    };
     /// The demos in `examples/`, in a workspace of their own.
     pub const DEMOS: Self = Self {
         name: "examples",

@@ -24,7 +24,10 @@ fn functions_that_compute_without_an_await_stop_neither_calls_nor_edits() {
     let mut first = driver(&project);
     assert_eq!(first.ask("occupy 32"), "answered");
     let services = project.services();
-    assert!(services[0]["worker"]["calls"].as_u64() >= Some(4), "{services:?}");
+    assert!(
+        services[0]["worker"]["calls"].as_u64() >= Some(4),
+        "{services:?}"
+    );
 
     project.edit("src/remote.rs", "fell over a stone", "fell over a root");
     let edited = project.run_with("fall 1");

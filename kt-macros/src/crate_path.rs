@@ -3,7 +3,7 @@
 use std::{env, fs, path};
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{
     Error, Path, Token,
     parse::{Parse, ParseStream, Parser},
@@ -201,8 +201,10 @@ pub fn with(
         Ok(Some(path)) => (path.into_token_stream(), None),
         Ok(None) => match find() {
             Ok(name) => {
-                let name = Ident::new(name.as_deref().unwrap_or(LIBRARY), Span::mixed_site());
-                (quote! { ::#name }, None)
+                // With the hygiene of what stands beside it: rustc underlines from the first token to the last only then.
+                let ours = Span::mixed_site();
+                let name = Ident::new(name.as_deref().unwrap_or(LIBRARY), ours);
+                (quote_spanned! {ours=> ::#name }, None)
             }
             // The errors that follow from it would say less.
             Err(why) => {

@@ -24,7 +24,10 @@ fn functions_that_compute_without_an_await_stop_neither_calls_nor_edits() {
     let mut first = driver(&project);
     assert_eq!(first.ask("occupy 32"), "answered");
     let services = project.services();
-    assert!(services[0]["calls"].as_u64() >= Some(4), "{services:?}");
+    assert!(
+        services[0]["worker"]["calls"].as_u64() >= Some(4),
+        "{services:?}"
+    );
 
     project.edit("src/remote.rs", "fell over a stone", "fell over a root");
     let edited = project.run_with("fall 1");
@@ -113,7 +116,7 @@ fn a_forked_child_that_outlives_the_worker_holds_no_caller_up() {
     let child = ServiceProcess::open(child);
     driver.send("sleep 600000");
     // Its call is in flight once the worker counts it.
-    let in_flight = (0..200).any(|_| project.services()[0]["calls"] == 1);
+    let in_flight = (0..200).any(|_| project.services()[0]["worker"]["calls"] == 1);
     assert!(in_flight, "the call arrives");
     let (_, worker) = project.processes();
     worker.signal(libc::SIGKILL);

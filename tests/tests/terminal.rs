@@ -150,7 +150,7 @@ fn more_than_four_statics_share_a_line_that_counts_them_and_the_list_is_asked_fo
     assert_eq!(lost.as_array().map(Vec::len), Some(14), "{lost:#}");
     let first = serde_json::json!({
         "crate": "one", "path": "one::COUNT_A", "thread_local": false,
-        "place": {"file": "src/main.rs", "line": 10}, "again": false,
+        "place": {"file": "src/main.rs", "line": 10}, "again": false, "by_macro": false,
     });
     assert_eq!(lost[0], first);
 }

@@ -126,6 +126,13 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
                 "the `#[global_allocator]` of `{crate_name}` is not used under cargo kt: the program and the warm process share std's"
             ));
         }
+        if linked.registers_here_only {
+            terminal.warning(format_args!(
+                "the warm process lacks what `{0}` registers before `main` (`inventory`, `typetag`, `#[ctor]`): the crate of `main` has no item of kt\n\
+                 help: move it to a library crate, or mark `main` of `{0}` with `#[kt::service]`",
+                built.plan.program.name
+            ));
+        }
         let code = Code::of(fitted, terminal)?;
         clock.phase("link", linking);
         Ok((driver, code, existing))

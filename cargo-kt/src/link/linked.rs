@@ -99,6 +99,9 @@ pub struct Linked {
     pub base_change: BaseChange,
     /// The crate whose `#[global_allocator]` is not used: libstd's own is, everywhere.
     pub global_allocator: Option<String>,
+    /// The program is an executable with code that runs before `main`: the worker has neither it nor what it registers.
+    #[serde(default)]
+    pub registers_here_only: bool,
     /// The program as it was linked, where third-party crates had to be linked as hot ones: their registries are filled by crates that
     /// can be edited.
     pub promoted: Option<Box<Compiled>>,
@@ -219,6 +222,7 @@ mod tests {
             driver: Driver::Library,
             base_change: BaseChange::New,
             global_allocator: None,
+            registers_here_only: false,
             promoted: None,
             states: StateKeys::new(),
         };

@@ -250,6 +250,7 @@ fn link_all(
     let states = reload::states(compiled, states, &layers, layouts)?;
     let crates = object::link(&linker, &program, &layers, &states)?;
     let mut global_allocator = global_allocator(compiled, base_facts, hot_facts);
+    let mut registers_here_only = false;
     let driver = match &compiled.program {
         CompiledProgram::Library => Driver::Library,
         CompiledProgram::Executable { link_line } => {
@@ -266,6 +267,7 @@ fn link_all(
             {
                 global_allocator = Some("the program".to_owned());
             }
+            registers_here_only = objects.iter().any(|facts| facts.constructors);
             let linked = executable::link(
                 &linker,
                 link_line,
@@ -288,6 +290,7 @@ fn link_all(
         driver,
         base_change,
         global_allocator,
+        registers_here_only,
         promoted: match &program.compiled {
             Cow::Owned(compiled) => Some(Box::new(compiled.clone())),
             Cow::Borrowed(_) => None,

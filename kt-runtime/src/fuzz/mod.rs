@@ -11,11 +11,13 @@ mod tests;
 use std::{
     collections::BTreeMap,
     pin::pin,
+    sync::LazyLock,
     task::{Context, Poll, Waker},
 };
 
 use bytes::BytesMut;
 use serde::{Deserialize, Serialize, de::DeserializeOwned, de::IgnoredAny};
+use tokio::runtime::{Builder, Runtime};
 
 use crate::{
     host,
@@ -191,6 +193,12 @@ pub fn tables(data: &[u8]) {
 
 /// A future that has all it needs.
 fn at_once<T>(future: impl Future<Output = T>) -> T {
+    // What has a time limit needs a clock, though its time never comes.
+    static CLOCK: LazyLock<Runtime> = LazyLock::new(|| {
+        let clock = Builder::new_current_thread().enable_time().build();
+        clock.expect("a runtime without I/O takes nothing that can be missing")
+    });
+    let _clock = CLOCK.enter();
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
         Poll::Pending => panic!("it waits for more than there is"),

@@ -76,6 +76,33 @@ fn what_an_edited_crate_registers_in_another_is_there_once_and_new_in_release() 
 }
 
 #[test]
+fn what_only_the_program_registers_is_said_where_the_worker_does_not_load_it() {
+    let project = Project::of(Fixture::REGISTRIES);
+    project.append(
+        "plugs/src/lib.rs",
+        "\n#[kt::remote]\npub fn look() -> Vec<String> {\n    all()\n}\n",
+    );
+    let program = "mod parts;\n\n#[tokio::main]\nasync fn main() -> Result<(), kt::Error> {\n    \
+                   println!(\"{:#?}\", plugs::look().await?);\n    Ok(())\n}\n";
+    project.write("app/src/main.rs", program);
+    project
+        .run()
+        .success()
+        .says("the warm process lacks what `app` registers before `main`")
+        .says("help: ");
+
+    // As the help says.
+    let marked = program.replace("#[tokio::main]", "#[kt::service]\n#[tokio::main]");
+    project.write("app/src/main.rs", &marked);
+    project
+        .run()
+        .success()
+        .keeps_quiet_about("the warm process lacks");
+    let answers = same_answers(&project, &[]);
+    assert!(answers.contains("double=6"), "{answers}");
+}
+
+#[test]
 fn a_crate_that_registers_and_is_not_edited_registers_once() {
     let project = Project::of(Fixture::REGISTRIES);
     same_answers(&project, &[]);

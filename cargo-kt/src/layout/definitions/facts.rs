@@ -296,7 +296,9 @@ impl Collector {
         };
         let name = telling(header.to_token_stream(), true).to_string();
         let name = name.trim_end_matches(['{', '}', ' ']).to_owned();
-        if !block.attrs.iter().all(is_harmless_attribute) {
+        let is_known =
+            |attribute: &Attribute| is_harmless_attribute(attribute) || is_of_impls(attribute);
+        if !block.attrs.iter().all(is_known) {
             self.add_expanded(name.clone(), telling(block.to_token_stream(), false));
         }
         header.attrs.clone_from(&block.attrs);
@@ -500,6 +502,11 @@ fn has_impl(output: &ReturnType) -> bool {
 fn is_helper(attribute: &Attribute) -> bool {
     const HELPERS: [&str; 6] = ["default", "derive", "error", "from", "repr", "serde"];
     HELPERS.contains(&path_text(attribute.path()).as_str())
+}
+
+/// Attributes of implementations that leave the block as it is and register it.
+fn is_of_impls(attribute: &Attribute) -> bool {
+    path_text(attribute.path()) == "typetag::serde"
 }
 
 /// Attributes of statics that make no types which others could name.

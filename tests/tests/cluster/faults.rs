@@ -88,7 +88,8 @@ fn a_call_that_takes_more_memory_than_the_pod_has_fails_and_the_next_one_works()
     // The pod has 1 GiB. The kernel ends its worker, or on some clusters all that is in its container.
     let failed = driver.ask("take 4000");
     assert!(
-        failed.contains("it was killed (signal 9") || failed.contains("the connection was lost"),
+        failed.contains("signal 9 (SIGKILL), and the kernel ran out of memory")
+            || failed.contains("the connection was lost"),
         "{failed}"
     );
     assert_eq!(driver.ask("count"), "1");

@@ -29,7 +29,7 @@ pub const ANSWERED: &str = "/answered";
 pub mod header {
     use http::HeaderName;
 
-    /// The codec of the body: [`codec::ID`](crate::wire::codec::ID).
+    /// The codec of the body: [`Codec::id`](crate::wire::codec::Codec::id).
     pub static CONTENT_TYPE: HeaderName = http::header::CONTENT_TYPE;
     /// Request: the function's key. Not in the path, which HPACK never puts into its table (RFC 7541, 6.2.2 leaves that to
     /// the encoder, and h2 does as nghttp2): there it would travel, and be coded by Huffman, with every call.

@@ -2,7 +2,7 @@
 //!
 //! Messages of kt's own are in bincode 2. So are the arguments and results of calls, where that is proven to give back what was
 //! sent: where each step of the value's `Serialize` is the step that the type's `Deserialize` asks for (see
-//! [`check`]). All others travel in the [format](crate::state::format) that states have, in which everything says what it is. The
+//! [`check`]). All others travel in the [format](mod@format) that states have, in which everything says what it is. The
 //! codec's id travels with each body.
 
 mod check;

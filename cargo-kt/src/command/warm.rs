@@ -129,7 +129,7 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
         if linked.registers_here_only {
             terminal.warning(format_args!(
                 "the warm process lacks what `{0}` registers before `main` (`inventory`, `typetag`, `#[ctor]`): the crate of `main` has no item of kt\n\
-                 help: move it to a library crate, or mark `main` of `{0}` with `#[kt::service]`",
+                 help: move it to a library crate, or give the crate of `main` a function with `#[kt::remote]`",
                 built.plan.program.name
             ));
         }

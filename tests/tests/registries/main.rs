@@ -92,7 +92,8 @@ fn what_only_the_program_registers_is_said_where_the_worker_does_not_load_it() {
         .says("help: ");
 
     // As the help says.
-    let marked = program.replace("#[tokio::main]", "#[kt::service]\n#[tokio::main]");
+    let remote = "#[kt::remote]\npub fn here() {}\n\n#[tokio::main]";
+    let marked = program.replace("#[tokio::main]", remote);
     project.write("app/src/main.rs", &marked);
     project
         .run()

@@ -83,7 +83,7 @@ fn what_only_the_program_registers_is_said_where_the_worker_does_not_load_it() {
         "\n#[kt::remote]\npub fn look() -> Vec<String> {\n    all()\n}\n",
     );
     let program = "mod parts;\n\n#[tokio::main]\nasync fn main() -> Result<(), kt::Error> {\n    \
-                   println!(\"{:#?}\", plugs::look().await?);\n    Ok(())\n}\n";
+                   more::needed();\n    println!(\"{:#?}\", plugs::look().await?);\n    Ok(())\n}\n";
     project.write("app/src/main.rs", program);
     project
         .run()

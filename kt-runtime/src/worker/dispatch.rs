@@ -102,9 +102,10 @@ impl Worker {
         // In it for as long as the function runs, which may be longer than anybody waits for it: it is in the way of a
         // migration until then.
         let running = (inside, loaded.run(function.key));
-        let begun = self
-            .user
-            .run(begin(loaded, function, head, args, limit, running));
+        let begun = self.user.run(
+            args.len(),
+            begin(loaded, function, head, args, limit, running),
+        );
         let done = match begun.await.map_err(|error| unfinished(error, false))?? {
             Begun::Ended(done) => done,
             Begun::Plain(work, running) => {

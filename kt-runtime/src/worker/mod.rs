@@ -14,6 +14,7 @@ mod states;
 #[cfg(test)]
 mod tests;
 mod user_code;
+mod watch;
 
 use std::{
     io,
@@ -177,7 +178,7 @@ fn run() -> io::Result<()> {
     let shared = cores.max(SHARED_THREADS);
     let runtime = threads("kt-io", shared + OWN_THREADS)?;
     let users = threads("kt-async", cores.max(ASYNC_THREADS))?;
-    let user = UserCode::new(users.handle().clone(), shared);
+    let user = UserCode::new(users.handle(), runtime.handle(), shared)?;
     let done = runtime.block_on(Quiet::new(async {
         let channel = std::os::unix::net::UnixStream::from(channel);
         channel.set_nonblocking(true)?;

@@ -125,6 +125,7 @@ fn pair(functions: &[&'static Function]) -> Pair {
         pid: std::process::id(),
         instance: 1,
     };
+    let current = tokio::runtime::Handle::current();
     let worker = Arc::new(Worker {
         id,
         config: WorkerConfig {
@@ -139,7 +140,7 @@ fn pair(functions: &[&'static Function]) -> Pair {
         registry: Mutex::default(),
         progress: Arc::default(),
         output: Output::start(&folder.0, stdout.into(), stderr.into()).unwrap(),
-        user: UserCode::new(tokio::runtime::Handle::current(), 2),
+        user: UserCode::new(&current, &current, 2).unwrap(),
         activity: Activity::new(),
         draining: AtomicBool::new(false),
     });

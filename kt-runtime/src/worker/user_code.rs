@@ -2,10 +2,12 @@
 //!
 //! To hand each call over to another thread would cost more than all the rest that is done for it. So the first poll, in which
 //! most short functions end, happens on the connections' threads after all, as long as that leaves threads which run no user
-//! code. Where it does not, a thread of the pool makes it, so that functions which compute do not keep others from beginning.
+//! code, and with [`Watch`] over the sockets. Where it does not, a thread of the pool makes it, so that functions which compute do
+//! not keep others from beginning.
 //! What is not ready then goes on in the user's own runtime.
 
 use std::{
+    io,
     pin::Pin,
     sync::{
         Arc,
@@ -16,24 +18,38 @@ use std::{
 
 use tokio::{runtime::Handle, task::JoinError};
 
+use super::watch::{Running, Watch};
 use crate::{
     quiet,
     runtime::{self, Task},
 };
 
+/// Requests of more bytes do not run on the thread that read them. To read much opens the peer's window again, which wakes the
+/// connection: it would be the task that tokio keeps for this thread to run next, and no other thread can take that one.
+const SHORT: usize = 64 << 10;
+
 /// The user's runtime, and how many threads of the other one its code may take at this moment.
 pub(super) struct UserCode {
     runtime: Handle,
     room: AtomicUsize,
+    watch: Arc<Watch>,
 }
 
 impl UserCode {
     /// `room`: how many threads of the connections' runtime may run user code at once.
-    pub(super) fn new(runtime: Handle, room: usize) -> Arc<Self> {
-        Arc::new(Self {
-            runtime,
+    ///
+    /// # Errors
+    /// If there is no thread to be had.
+    pub(super) fn new(
+        runtime: &Handle,
+        connections: &Handle,
+        room: usize,
+    ) -> io::Result<Arc<Self>> {
+        Ok(Arc::new(Self {
+            runtime: runtime.clone(),
             room: AtomicUsize::new(room),
-        })
+            watch: Watch::start(connections.clone())?,
+        }))
     }
 
     /// What the user's code finds as `Handle::current()`.
@@ -41,20 +57,23 @@ impl UserCode {
         &self.runtime
     }
 
-    /// Runs a future of the user's. Dropping the result drops that future, on the user's runtime.
+    /// Runs a future of the user's, for which a request of `read` bytes was read. Dropping the result drops that future, on the
+    /// user's runtime.
     pub(super) fn run<T: Send + 'static>(
         self: &Arc<Self>,
+        read: usize,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Run<T> {
         Run {
             user: Arc::clone(self),
+            short: read <= SHORT,
             stage: Stage::New(Box::pin(work)),
         }
     }
 
-    /// Makes the first poll, on this thread if there is room.
-    fn begin<T: Send + 'static>(self: &Arc<Self>, work: Work<T>) -> Stage<T> {
-        if let Some(_room) = self.enter() {
+    /// Makes the first poll, on this thread if it may be and there is room.
+    fn begin<T: Send + 'static>(self: &Arc<Self>, work: Work<T>, short: bool) -> Stage<T> {
+        if short && let Some(_room) = self.enter() {
             let _entered = self.runtime.enter();
             return poll_first(&self.runtime, work);
         }
@@ -70,21 +89,28 @@ impl UserCode {
         let taken = self
             .room
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, less);
-        taken.ok().map(|_| Room(Arc::clone(self)))
+        taken.ok().map(|_| Room {
+            user: Arc::clone(self),
+            _running: self.watch.begin(),
+        })
     }
 }
 
-struct Room(Arc<UserCode>);
+struct Room {
+    user: Arc<UserCode>,
+    _running: Running,
+}
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.0.room.fetch_add(1, Ordering::AcqRel);
+        self.user.room.fetch_add(1, Ordering::AcqRel);
     }
 }
 
 /// A future of the user's under way.
 pub(super) struct Run<T: 'static> {
     user: Arc<UserCode>,
+    short: bool,
     stage: Stage<T>,
 }
 
@@ -118,7 +144,7 @@ impl<T: Send + 'static> Future for Run<T> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
             let next = match std::mem::replace(&mut self.stage, Stage::Done) {
-                Stage::New(work) => quiet::aloud(|| self.user.begin(work)),
+                Stage::New(work) => quiet::aloud(|| self.user.begin(work, self.short)),
                 Stage::InPool(mut task) => match Pin::new(&mut task).poll(context) {
                     Poll::Ready(Ok(stage)) => stage,
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),

@@ -1,0 +1,162 @@
+//! Keeps the sockets served while user code computes on a thread that carries connections.
+//!
+//! Of a tokio runtime's threads one at a time waits for the sockets. When an event comes, that thread goes to work, and another
+//! takes its place only if it is woken, which tokio does when there is more work than for one. A request that arrives alone
+//! and computes without an await would so leave all the other threads asleep and the sockets unwatched. So a thread of its own looks, while
+//! user code runs there, whether any has begun since its last look. If none has, it gives the runtime an empty task: that wakes a
+//! thread, which finds nothing else to do and waits for the sockets.
+
+use std::{
+    io,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    thread::{self, Thread},
+    time::Duration,
+};
+
+use tokio::runtime::Handle;
+
+/// How often it looks: for so long, twice at most, a function that computes keeps the sockets unwatched.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// After so many looks at nothing it waits until user code runs again.
+const IDLE_LOOKS: u32 = 100;
+
+/// What user code on the connections' threads says of itself.
+#[derive(Default)]
+pub(super) struct Watch {
+    /// How many pieces of it have begun.
+    begun: AtomicU64,
+    /// How many run.
+    running: AtomicUsize,
+    asleep: AtomicBool,
+    thread: OnceLock<Thread>,
+}
+
+/// User code that runs.
+pub(super) struct Running(Arc<Watch>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::Release);
+    }
+}
+
+impl Watch {
+    /// Watches the threads of this runtime, as long as somebody has the result.
+    ///
+    /// # Errors
+    /// If there is no thread to be had.
+    pub(super) fn start(connections: Handle) -> io::Result<Arc<Self>> {
+        let watch = Arc::new(Self::default());
+        let watched = Arc::downgrade(&watch);
+        let thread = thread::Builder::new().name("kt-watch".to_owned());
+        let thread = thread.spawn(move || {
+            let mut idle = 0;
+            let mut last = 0;
+            while let Some(watch) = watched.upgrade() {
+                let begun = watch.begun.load(Ordering::SeqCst);
+                let stands = begun == last;
+                last = begun;
+                if stands && watch.running.load(Ordering::Acquire) > 0 {
+                    drop(connections.spawn(async {}));
+                }
+                idle = match stands && watch.running.load(Ordering::Acquire) == 0 {
+                    true => idle + 1,
+                    false => 0,
+                };
+                if idle < IDLE_LOOKS {
+                    drop(watch);
+                    thread::sleep(LOOK);
+                    continue;
+                }
+                idle = 0;
+                watch.asleep.store(true, Ordering::SeqCst);
+                // Code that began before this line was read has not seen that it is asleep.
+                let missed = watch.begun.load(Ordering::SeqCst) != last;
+                if missed {
+                    watch.asleep.store(false, Ordering::SeqCst);
+                } else {
+                    drop(watch);
+                    thread::park();
+                }
+            }
+        })?;
+        let _ = watch.thread.set(thread.thread().clone());
+        Ok(watch)
+    }
+
+    /// User code begins on a thread of the runtime.
+    pub(super) fn begin(self: &Arc<Self>) -> Running {
+        self.running.fetch_add(1, Ordering::AcqRel);
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        if self.asleep.load(Ordering::SeqCst) && self.asleep.swap(false, Ordering::SeqCst) {
+            self.wake();
+        }
+        Running(Arc::clone(self))
+    }
+
+    fn wake(&self) {
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Write as _, os::unix::net::UnixStream, sync::mpsc};
+
+    use tokio::{io::AsyncReadExt as _, runtime::Builder};
+
+    use super::*;
+    use crate::worker::user_code::UserCode;
+
+    fn pair() -> (UnixStream, UnixStream) {
+        let (one, other) = UnixStream::pair().unwrap();
+        other.set_nonblocking(true).unwrap();
+        (one, other)
+    }
+
+    #[test]
+    fn sockets_are_served_while_a_function_computes_on_the_thread_that_read_its_request() {
+        let threads = |count| {
+            let mut builder = Builder::new_multi_thread();
+            builder.worker_threads(count).enable_all().build().unwrap()
+        };
+        let (connections, users) = (threads(3), threads(1));
+        let user = UserCode::new(users.handle(), connections.handle(), 1).unwrap();
+        for _ in 0..20 {
+            let (mut request, requests) = pair();
+            let (mut other, others) = pair();
+            let (arrived, arrival) = mpsc::channel();
+            let (answer, answered) = mpsc::channel();
+            connections.spawn(async move {
+                let mut others = tokio::net::UnixStream::from_std(others).unwrap();
+                others.read_u8().await.unwrap();
+                arrived.send(()).unwrap();
+            });
+            let user = Arc::clone(&user);
+            connections.spawn(async move {
+                let mut requests = tokio::net::UnixStream::from_std(requests).unwrap();
+                requests.read_u8().await.unwrap();
+                // It ends once another socket of the same runtime has been read.
+                let computes = async move {
+                    other.write_all(b"x").unwrap();
+                    arrival.recv_timeout(Duration::from_secs(10)).is_ok()
+                };
+                answer.send(user.run(1, computes).await.unwrap()).unwrap();
+            });
+            request.write_all(b"x").unwrap();
+            assert!(answered.recv().unwrap(), "the other socket was not read");
+        }
+    }
+}

@@ -25,6 +25,8 @@ mod quiet;
 #[cfg(any(kt, feature = "host"))]
 mod shape;
 #[cfg(any(kt, feature = "host"))]
+mod sync;
+#[cfg(any(kt, feature = "host"))]
 mod sys;
 #[cfg(feature = "host")]
 pub mod wire;

@@ -24,7 +24,7 @@ use crate::{
     shape::Shape,
     wire::{
         addresses,
-        codec::{self, Codec, Decoder, Encoder, Place, apart_blocking},
+        codec::{self, Codec, CodecError, Decoder, Encoder, Place, Types, apart_blocking},
         control::{Death, Down, LogRequest, SetTtl, Status, SwapRefused, SwapRequest, Swapped},
         data::{Fault, Output, Symbol, Symbolize},
         driver::DriverConfig,
@@ -108,18 +108,39 @@ pub fn value(data: &[u8]) {
         0 => Codec::Compact,
         _ => Codec::Named,
     };
-    let kinds: &[fn(&[u8], Codec)] = &[
-        body::<Tree>,
-        body::<Vec<Vec<()>>>,
-        body::<BTreeMap<String, Option<char>>>,
-        body::<(i128, u128, f32, f64, bool, [u16; 3])>,
-        body::<Vec<Loose>>,
-        body::<Result<u8, crate::Error>>,
-    ];
     if *kind == u8::MAX {
         return ignored(data);
     }
-    kinds[usize::from(kind / 2) % kinds.len()](data, codec);
+    body(&BODIES[usize::from(kind / 2) % BODIES.len()], data, codec);
+}
+
+/// What is done with a body of one type.
+struct Body {
+    /// Found once: to look at a type takes longer than a case does.
+    types: Types,
+    there_and_back: fn(&Types, &[u8], Codec, Place) -> Result<(), CodecError>,
+}
+
+static BODIES: LazyLock<[Body; 6]> = LazyLock::new(|| {
+    [
+        Body::of::<Tree>(),
+        Body::of::<Vec<Vec<()>>>(),
+        Body::of::<BTreeMap<String, Option<char>>>(),
+        Body::of::<(i128, u128, f32, f64, bool, [u16; 3])>(),
+        Body::of::<Vec<Loose>>(),
+        Body::of::<Result<u8, crate::Error>>(),
+    ]
+});
+
+impl Body {
+    fn of<T: Serialize + DeserializeOwned + 'static>() -> Self {
+        let mut shape = Shape::default();
+        shape.output::<T>();
+        Self {
+            types: shape.finish().output,
+            there_and_back: there_and_back::<T>,
+        }
+    }
 }
 
 /// What recurs.
@@ -148,28 +169,39 @@ enum Untagged {
     Many(Vec<Untagged>),
 }
 
-fn body<T: Serialize + DeserializeOwned + 'static>(data: &[u8], codec: Codec) {
-    let data = data.to_vec();
-    // Of a thread with the large stack, as a value that is too deep for others is. Short ones have no need of it.
-    let work = move |place: Place| {
-        let mut shape = Shape::default();
-        shape.output::<T>();
-        let types = shape.finish().output;
-        let take = |from: &mut Decoder<'_>| from.take::<T>();
-        let value = types.decode(&data, codec, place, take)?;
-        let put = |to: &mut Encoder| to.put(&value);
-        let sent = types.encode(usize::MAX, place, put)?;
-        let value = types.decode(&sent.bytes, sent.codec, place, take)?;
-        drop(value);
-        Ok::<_, codec::CodecError>(())
+fn there_and_back<T: Serialize + DeserializeOwned>(
+    types: &Types,
+    data: &[u8],
+    codec: Codec,
+    place: Place,
+) -> Result<(), CodecError> {
+    let take = |from: &mut Decoder<'_>| from.take::<T>();
+    let value = types.decode(data, codec, place, take)?;
+    let put = |to: &mut Encoder| to.put(&value);
+    let sent = types.encode(usize::MAX, place, put)?;
+    // What was understood can be sent, and arrives as it was.
+    let value = match types.decode(&sent.bytes, sent.codec, place, take) {
+        Err(CodecError::Elsewhere) => return Err(CodecError::Elsewhere),
+        arrived => arrived.expect("what was encoded is decoded"),
     };
-    if matches!(work(Place::Blocking), Err(codec::CodecError::Elsewhere)) {
-        let _ = apart_blocking(move || work(Place::Own));
+    let put = |to: &mut Encoder| to.put(&value);
+    let again = types.encode(usize::MAX, place, put)?;
+    assert_eq!(again, sent);
+    Ok(())
+}
+
+fn body(body: &'static Body, data: &[u8], codec: Codec) {
+    let done = (body.there_and_back)(&body.types, data, codec, Place::Blocking);
+    // On a thread with the large stack, as a value that is too deep for others is.
+    if matches!(done, Err(CodecError::Elsewhere)) {
+        let data = data.to_vec();
+        let _ =
+            apart_blocking(move || (body.there_and_back)(&body.types, &data, codec, Place::Own));
     }
 }
 
 fn ignored(data: &[u8]) {
-    let types = codec::Types::new(crate::Part::Result, None);
+    let types = Types::new(crate::Part::Result, None);
     let take = |from: &mut Decoder<'_>| from.take::<IgnoredAny>();
     let _ = types.decode(data, Codec::Named, Place::Blocking, take);
 }

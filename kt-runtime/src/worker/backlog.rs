@@ -2,15 +2,16 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    thread::Thread,
-    time::{Duration, Instant},
+    sync::{Arc, PoisonError},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use tokio::sync::Notify;
 
-use crate::wire::data::Stream;
+use crate::{
+    sync::{Instant, Mutex, MutexGuard, Notify, Thread},
+    wire::data::Stream,
+};
 
 /// What may wait for one driver before the pipes are left full, bytes: whoever prints then waits, as with any slow reader.
 pub(super) const BACKLOG: usize = 16 << 20;

@@ -3,22 +3,25 @@
 use std::{
     collections::BTreeSet,
     pin::pin,
-    sync::{
-        Arc, Condvar, Mutex, PoisonError, Weak,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
+    sync::{Arc, PoisonError, Weak},
+    time::Duration,
 };
 
-use tokio::sync::Notify;
-
 use super::generation::Loaded;
-use crate::function::path_of;
+use crate::{
+    function::path_of,
+    sync::{
+        Condvar, Instant, Mutex, Notify,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// Set while the gate is closed, in the word that counts.
+const CLOSED: u64 = 1 << 63;
 
 #[derive(Default)]
 pub(super) struct Gate {
-    closed: AtomicBool,
-    /// Calls that have passed it and not ended.
+    /// Calls that have passed it and not ended, and [`CLOSED`]. One word, so no call is counted after it was closed.
     inside: AtomicU64,
     opened: Notify,
     left: Condvar,
@@ -48,13 +51,14 @@ impl Gate {
             let mut opened = pin!(self.opened.notified());
             // From here on an opening is not missed.
             opened.as_mut().enable();
-            // Counted first: whoever closes either sees this call or is seen by it.
-            self.inside.fetch_add(1, Ordering::SeqCst);
-            let inside = Inside(Arc::clone(self));
-            if !self.closed.load(Ordering::SeqCst) {
-                return inside;
+            let enter = |inside| (inside & CLOSED == 0).then_some(inside + 1);
+            if self
+                .inside
+                .fetch_update(Ordering::AcqRel, Ordering::Acquire, enter)
+                .is_ok()
+            {
+                return Inside(Arc::clone(self));
             }
-            drop(inside);
             opened.await;
         }
     }
@@ -62,19 +66,24 @@ impl Gate {
     /// Closes, and waits on this thread until all who are inside have left.
     pub(super) fn close(&self, patience: Duration) -> Result<Closed<'_>, Running> {
         let since = Instant::now();
-        self.closed.store(true, Ordering::SeqCst);
+        self.inside.fetch_or(CLOSED, Ordering::AcqRel);
         let closed = Closed { gate: self, since };
         let leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
-        let still = |_: &mut ()| self.inside.load(Ordering::SeqCst) > 0;
+        let still = |_: &mut ()| !self.is_empty();
         let (leaving, _) = self
             .left
             .wait_timeout_while(leaving, patience, still)
             .unwrap_or_else(PoisonError::into_inner);
         drop(leaving);
-        if self.inside.load(Ordering::SeqCst) > 0 {
-            return Err(Running(self.running()));
+        if self.is_empty() {
+            Ok(closed)
+        } else {
+            Err(Running(self.running()))
         }
-        Ok(closed)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.inside.load(Ordering::Acquire) & !CLOSED == 0
     }
 
     /// Notes a generation whose functions may run from now on.
@@ -108,8 +117,8 @@ impl Gate {
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        let last = self.0.inside.fetch_sub(1, Ordering::SeqCst) == 1;
-        if last && self.0.closed.load(Ordering::SeqCst) {
+        let before = self.0.inside.fetch_sub(1, Ordering::AcqRel);
+        if before == CLOSED | 1 {
             let _leaving = self
                 .0
                 .leaving
@@ -134,7 +143,7 @@ impl Closed<'_> {
 impl Gate {
     /// Opens what [`Closed::keep`] left closed.
     pub(super) fn open(&self) {
-        self.closed.store(false, Ordering::SeqCst);
+        self.inside.fetch_and(!CLOSED, Ordering::AcqRel);
         self.opened.notify_waiters();
     }
 }
@@ -166,7 +175,7 @@ mod tests {
             drop(guard);
         });
         // New calls wait from the moment on at which it begins to close.
-        while !gate.closed.load(Ordering::SeqCst) {
+        while gate.inside.load(Ordering::SeqCst) & CLOSED == 0 {
             thread::yield_now();
         }
         let mut waiting = pin!(gate.enter());

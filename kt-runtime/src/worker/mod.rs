@@ -5,6 +5,7 @@
 
 mod backlog;
 mod dispatch;
+mod flush;
 mod gate;
 mod generation;
 mod outbox;

@@ -5,17 +5,17 @@ use std::{
     io::{self, Write},
     os::fd::{AsFd, OwnedFd},
     path::Path,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     thread::{self, Thread},
     time::Duration,
 };
 
 use bytes::Bytes;
 
-use super::backlog::{self, Piece, Sink, Taker};
+use super::{
+    backlog::{self, Piece, Sink, Taker},
+    flush::Flush,
+};
 use crate::{
     logs::LogWriter,
     sys::stdio,
@@ -27,8 +27,7 @@ pub(super) struct Output {
     shared: Arc<Mutex<Shared>>,
     /// Empties the pipes while nobody asks.
     printer: Thread,
-    /// Set while a thread writes out what Rust and C hold back.
-    flushing: AtomicBool,
+    flush: Flush,
 }
 
 struct Shared {
@@ -91,19 +90,17 @@ impl Output {
         Ok(Self {
             shared,
             printer: printer.thread().clone(),
-            flushing: AtomicBool::new(false),
+            flush: Flush::default(),
         })
     }
 
     /// Writes out what Rust and C hold back, as [`drain`](Self::drain) does not: that waits for the lock on standard output.
     pub(super) fn flush(&self) {
-        // Whoever holds a lock on stdout for long holds up one flush, not every call's end.
-        if !self.flushing.swap(true, Ordering::AcqRel) {
+        self.flush.pass(|| {
             // What cannot be written has no reader either.
             let _ = io::stdout().flush();
             stdio::flush();
-            self.flushing.store(false, Ordering::Release);
-        }
+        });
     }
 
     /// Takes everything that has been written until now, and returns the position after it. While a driver is too far behind

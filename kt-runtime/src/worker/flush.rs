@@ -1,0 +1,96 @@
+//! Writes out what Rust and C hold back of a call's output, before the call is answered. Calls that end at once share a
+//! pass, and one that hangs holds up nobody for long: the program may keep the lock on standard output.
+
+use std::{sync::PoisonError, time::Duration};
+
+use crate::sync::{Condvar, Instant, Mutex, MutexGuard};
+
+/// How long a pass may take before answers no longer wait for it.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+#[derive(Default)]
+pub(super) struct Flush {
+    passes: Mutex<Passes>,
+    ended: Condvar,
+}
+
+#[derive(Default)]
+struct Passes {
+    begun: u64,
+    ended: u64,
+    /// When the one that runs began.
+    since: Option<Instant>,
+}
+
+/// The pass that runs: ends with this, though `write_out` panics.
+struct Pass<'a>(&'a Flush);
+
+impl Flush {
+    /// Returns after a pass of `write_out` that began after this call did, unless a pass hangs.
+    pub(super) fn pass(&self, write_out: impl FnOnce()) {
+        let mut passes = self.lock();
+        // The one that runs may be past what the caller has printed.
+        let wanted = passes.begun + 1;
+        while let Some(since) = passes.since {
+            let left = PATIENCE.saturating_sub(since.elapsed());
+            if left.is_zero() {
+                return;
+            }
+            let waited = self.ended.wait_timeout(passes, left);
+            passes = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if passes.ended >= wanted {
+                return;
+            }
+        }
+        passes.begun += 1;
+        passes.since = Some(Instant::now());
+        drop(passes);
+        let _pass = Pass(self);
+        write_out();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Passes> {
+        self.passes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        let mut passes = self.0.lock();
+        passes.ended = passes.begun;
+        passes.since = None;
+        drop(passes);
+        self.0.ended.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, thread};
+
+    use super::*;
+
+    #[test]
+    fn a_pass_that_hangs_holds_up_nobody_for_long() {
+        let flush = Flush::default();
+        let (begun, has_begun) = mpsc::channel();
+        let (go_on, may_go_on) = mpsc::channel::<()>();
+        thread::scope(|scope| {
+            let hanging = scope.spawn(|| {
+                flush.pass(move || {
+                    begun.send(()).unwrap();
+                    let _ = may_go_on.recv();
+                });
+            });
+            has_begun.recv().unwrap();
+            for _ in 0..100 {
+                flush.pass(|| panic!("two passes at once"));
+            }
+            drop(go_on);
+            hanging.join().unwrap();
+        });
+        let mut written = false;
+        flush.pass(|| written = true);
+        assert!(written);
+    }
+}

@@ -1,0 +1,108 @@
+//! The gate: calls that use a value, and a move of it.
+
+use std::{
+    pin::pin,
+    sync::Arc,
+    task::{Context, Waker},
+    time::Duration,
+};
+
+use loom::{cell::UnsafeCell, thread};
+
+use super::gate::Gate;
+use crate::sync::{block_on, in_every_order};
+
+const LONG: Duration = Duration::from_secs(1);
+
+/// A state's value as old code and new code see it: loom fails where a use and a move are not ordered.
+#[derive(Default)]
+struct Value(UnsafeCell<u32>);
+
+impl Value {
+    fn used(&self) -> u32 {
+        // SAFETY: loom checks that nobody writes meanwhile.
+        self.0.with(|value| unsafe { *value })
+    }
+
+    fn moved(&self) {
+        // SAFETY: loom checks that nobody else looks meanwhile.
+        self.0.with_mut(|value| unsafe { *value += 1 });
+    }
+}
+
+fn call(gate: &Arc<Gate>, value: &Arc<Value>) -> thread::JoinHandle<u32> {
+    let (gate, value) = (gate.clone(), value.clone());
+    thread::spawn(move || {
+        let inside = block_on(gate.enter());
+        let used = value.used();
+        drop(inside);
+        used
+    })
+}
+
+/// No call sees a value while it moves, each gets in at last, and the move waits for no call that has ended.
+pub fn no_call_meets_a_move() {
+    in_every_order(|| {
+        let (gate, value) = (Arc::<Gate>::default(), Arc::<Value>::default());
+        let calls = [call(&gate, &value), call(&gate, &value)];
+        let closed = gate.close(LONG);
+        assert!(closed.is_ok(), "no time passes");
+        value.moved();
+        drop(closed);
+        for call in calls {
+            let _ = call.join().unwrap();
+        }
+    });
+}
+
+/// A move that is given up at once, or made, lets all in again.
+pub fn a_move_that_is_given_up_lets_calls_in() {
+    in_every_order(|| {
+        let (gate, value) = (Arc::<Gate>::default(), Arc::<Value>::default());
+        let calls = [call(&gate, &value), call(&gate, &value)];
+        if gate.close(Duration::ZERO).is_ok_and(|_closed| {
+            value.moved();
+            true
+        }) {
+            assert_eq!(value.used(), 1);
+        }
+        for call in calls {
+            let _ = call.join().unwrap();
+        }
+    });
+}
+
+/// A call that is dropped where it waits is not waited for.
+pub fn a_call_that_is_dropped_at_the_gate_is_not_counted() {
+    in_every_order(|| {
+        let gate = Arc::<Gate>::default();
+        let dropped = thread::spawn({
+            let gate = gate.clone();
+            move || {
+                let mut entering = pin!(gate.enter());
+                let mut context = Context::from_waker(Waker::noop());
+                entering.as_mut().poll(&mut context).is_ready()
+            }
+        });
+        for _ in 0..2 {
+            assert!(gate.close(LONG).is_ok());
+        }
+        dropped.join().unwrap();
+        drop(block_on(gate.enter()));
+    });
+}
+
+/// What stays closed after its guard is opened by hand.
+pub fn what_is_kept_closed_is_opened() {
+    in_every_order(|| {
+        let (gate, value) = (Arc::<Gate>::default(), Arc::<Value>::default());
+        let call = call(&gate, &value);
+        let Ok(closed) = gate.close(LONG) else {
+            unreachable!("no time passes")
+        };
+        closed.keep();
+        value.moved();
+        gate.open();
+        call.join().unwrap();
+    });
+}

@@ -19,8 +19,10 @@ mod options;
 mod places;
 mod replacement;
 mod report;
+mod resets;
 mod run;
 mod state;
+mod swap;
 mod warm;
 mod watch;
 
@@ -31,6 +33,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use error::CommandError;
 pub use fit::Misfit;
+pub use resets::ResetError;
 
 use crate::{
     plan::CargoOptions,

@@ -18,7 +18,7 @@ pub(super) use launch::LaunchReport;
 pub(super) use lost::lost;
 pub(super) use reran::reran;
 pub(super) use shipped::shipped;
-pub(super) use states::{Differences, refusal};
+pub(super) use states::{Differences, cause, not_migrated, refusal};
 
 use super::environment;
 use crate::{

@@ -17,6 +17,7 @@ mod logs;
 mod ls;
 mod options;
 mod places;
+mod profile;
 mod replacement;
 mod report;
 mod resets;

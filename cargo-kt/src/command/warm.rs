@@ -146,6 +146,7 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
         }
     };
     let (connected, held) = opening.connected().await?;
+    report::expired(terminal, &connected);
     // Before anything is sent: a worker that could not load it is never started.
     let target = code.built.plan.toolchain.target.clone();
     while fitting.adapt(&code.linked, &target, &connected)? {
@@ -241,13 +242,8 @@ pub(super) fn service(
     surroundings: &Surroundings,
     plan: &Plan,
 ) -> Result<place::Wanted, CommandError> {
-    let named = options.service.name.clone();
-    let name = named.unwrap_or_else(|| service::name(&service::user(), &plan.program.name));
-    // One place is one workspace, whatever link it is reached by.
-    let workspace = plan.workspace_root.canonicalize_utf8();
-    let workspace = workspace
-        .unwrap_or_else(|_| plan.workspace_root.clone())
-        .to_string();
+    let name = super::options::service_name(options, plan);
+    let workspace = super::options::workspace(plan);
     if options.service.place == PlaceKind::Kubernetes {
         return Ok(place::Wanted::Kubernetes(Box::new(
             kubernetes::ServiceSpec {
@@ -271,6 +267,7 @@ pub(super) fn service(
     // Nobody's wish is no reason to change what a running service has.
     let ttl = options.is_set("inactivity_ttl");
     spec.inactivity_ttl = ttl.then_some(options.service.inactivity_ttl);
+    spec.default_ttl = options.service.inactivity_ttl;
     spec.body_limit = options.service.body_limit;
     spec.environment = surroundings.environment.clone();
     Ok(place::Wanted::Local(spec))

@@ -143,6 +143,21 @@ pub(super) fn reason(connected: &Connected, change: &BaseChange, manifest: &Mani
     }
 }
 
+/// That the service before this one ended because nobody called it.
+pub(super) fn expired(terminal: &Terminal, connected: &Connected) {
+    let Some(expired) = &connected.expired else {
+        return;
+    };
+    let (service, after) = (&connected.service, text::duration(expired.ttl));
+    let ended = format!("{service} ended after {after} without a call");
+    match expired.had_state {
+        true => terminal.warning(format_args!(
+            "{ended}; its state is gone\nhelp: `--inactivity-ttl` sets how long it stays up"
+        )),
+        false => terminal.note(ended),
+    }
+}
+
 /// What the swap did, in one line, and a line for each state that lost or may surprise, but for those that were said to be
 /// `lost` before.
 pub(super) fn swapped(

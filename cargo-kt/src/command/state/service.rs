@@ -15,7 +15,7 @@ use crate::{
     command::{
         CommandError,
         profile::{ProfileArgs, candidates},
-        watch::watched,
+        watch::awaited,
     },
     place::{Connected, PlaceError, Places, Service, State},
     plan::CargoOptions,
@@ -39,7 +39,7 @@ impl Asked<'_> {
         let asking = self.connected.client.ask(path::STATE, &request);
         let asking = self.connected.unless_silent(asking);
         let answered: Result<StateAnswer, StateRefused> =
-            watched(self.connected, self.terminal, deed.verb(), asking)
+            awaited(self.connected, self.terminal, deed.verb(), asking)
                 .await?
                 .map_err(|source| PlaceError::Request {
                     service: self.connected.service.clone(),

@@ -139,3 +139,46 @@ fn a_swap_that_a_stopped_worker_holds_up_says_what_it_waits_for() {
     worker.signal(libc::SIGCONT);
     waiting.finish().success();
 }
+
+#[test]
+fn runtimes_that_come_and_go_leave_nothing_in_the_driver() {
+    /// A connection that is kept has buffers of more than 4 kB.
+    const KEPT: u64 = 1 << 10;
+    let project = Project::of(Fixture::CALLS);
+    let output = project.run_with("coming-and-going 2000").success();
+    let growth = output.answer("coming-and-going 2000: ");
+    let growth: u64 = growth.parse().expect("a number of bytes");
+    assert!(growth < 2000 * KEPT, "{growth} bytes for 2000 runtimes");
+}
+
+#[test]
+fn a_worker_may_open_as_many_files_as_the_system_lets_it() {
+    let project = Project::of(Fixture::ONE);
+    // As a shell has it by default, which a server's connections exceed.
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "ulimit -S -n 256 && exec \"$@\"", "sh"]);
+    let cargo = project.cargo();
+    command.arg(cargo.get_program()).args(["kt", "run"]);
+    for (name, value) in cargo.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    if let Some(directory) = cargo.get_current_dir() {
+        command.current_dir(directory);
+    }
+    Running::start(command).finish().success();
+    let (_host, worker) = project.processes();
+    let limits =
+        std::fs::read_to_string(format!("/proc/{}/limits", worker.pid)).expect("the worker lives");
+    let files = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"));
+    let numbers = files.map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let [soft, hard, ..] = numbers.as_deref().unwrap_or_default() else {
+        panic!("no limit of open files in {limits}");
+    };
+    let hard = hard.parse().unwrap_or(u64::MAX);
+    assert_eq!(soft.parse(), Ok(hard.min(65_536)), "{limits}");
+}

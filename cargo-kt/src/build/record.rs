@@ -83,6 +83,11 @@ impl Record {
         }
     }
 
+    /// Whether anything of what it describes is still there.
+    pub(super) fn is_of_use(&self) -> bool {
+        self.artifacts.is_empty() || self.artifacts.iter().any(|(path, _)| path.exists())
+    }
+
     /// A digest of how the crate was compiled, sources aside: it differs where other options, another configuration or
     /// another environment gave cargo another call of rustc.
     pub(super) fn manner(&self) -> String {

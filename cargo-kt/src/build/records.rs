@@ -42,6 +42,34 @@ impl Records {
         file::write_atomically(&root, workspace_root.as_str().as_bytes())
     }
 
+    /// Deletes what no build can use any more: records of a compilation or a run whose outputs are gone, records of another
+    /// format, and those of a kt that did not tell workspaces apart. Other workspaces' are left alone: they tell whose the
+    /// outputs are that lie there.
+    ///
+    /// The caller holds the lock of this build directory, so nobody is about to write what is looked at here.
+    pub(super) fn sweep(&self) {
+        let all = self.directory.parent().map(Utf8Path::read_dir_utf8);
+        for entry in all.into_iter().flatten().flatten().flatten() {
+            let (path, name) = (entry.path(), entry.file_name());
+            if name == RUNS || matches!(path.extension(), Some("json" | "link")) {
+                remove(path);
+            }
+        }
+        for path in files(&self.directory) {
+            if !Self::read_file(&path).is_some_and(|record| record.is_of_use()) {
+                remove(&path.with_extension("link"));
+                remove(&path);
+            }
+        }
+        for path in files(&self.directory.join(RUNS)) {
+            let run = std::fs::read(&path).ok();
+            let run = run.and_then(|bytes| serde_json::from_slice::<Watch>(&bytes).ok());
+            if !run.is_some_and(|run| run.out_dir.is_dir()) {
+                remove(&path);
+            }
+        }
+    }
+
     /// Those of other workspaces in the same target directory, and the root of each.
     pub(super) fn others(&self) -> Vec<(Utf8PathBuf, Self)> {
         let above = self.directory.parent().map(Utf8Path::read_dir_utf8);
@@ -151,6 +179,14 @@ impl Records {
     }
 }
 
+/// What cannot be removed is tried again at the next build.
+fn remove(path: &Utf8Path) {
+    let _ = match path.is_dir() {
+        true => std::fs::remove_dir_all(path),
+        false => std::fs::remove_file(path),
+    };
+}
+
 fn files(directory: &Utf8Path) -> Vec<Utf8PathBuf> {
     let entries = directory.read_dir_utf8().into_iter();
     entries
@@ -159,4 +195,52 @@ fn files(directory: &Utf8Path) -> Vec<Utf8PathBuf> {
         .map(|entry| entry.into_path())
         .filter(|path| path.extension() == Some("json"))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::build::{file::Stamp, record::Origin};
+
+    #[test]
+    fn records_of_what_is_gone_are_deleted_and_no_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let warm = Utf8Path::from_path(folder.path()).unwrap();
+        let records = Records::below(warm, "/home/alice/app".into());
+        records.create("/home/alice/app".into()).unwrap();
+        let other = Records::below(warm, "/home/alice/other".into());
+        other.create("/home/alice/other".into()).unwrap();
+        let origin = || Origin {
+            name: "app".to_owned(),
+            directory: "/home/alice/app".into(),
+        };
+        let record = |records: &Records, stem: &str, artifact: &str| {
+            let key = UnitKey {
+                out_dir: warm.to_owned(),
+                stem: stem.to_owned(),
+            };
+            let mut record = Record::empty(key.clone(), origin());
+            let stamp = Stamp::of(warm).unwrap();
+            record.artifacts.push((warm.join(artifact), stamp));
+            records.write(&key, &record).unwrap();
+            std::fs::create_dir(records.link_directory(&key)).unwrap();
+            key
+        };
+        std::fs::write(warm.join("there.rlib"), "").unwrap();
+        let used = record(&records, "used", "there.rlib");
+        let gone = record(&records, "gone", "gone.rlib");
+        let theirs = record(&other, "theirs", "gone.rlib");
+        // Of another format, and of the time when all workspaces had one directory.
+        let damaged = records.directory().join("damaged-00000000.json");
+        std::fs::write(&damaged, "{}").unwrap();
+        let old = warm.join("records/app-0123456789abcdef-01234567.json");
+        std::fs::write(&old, "{}").unwrap();
+
+        records.sweep();
+        assert!(records.read(&used).is_some() && records.link_directory(&used).is_dir());
+        assert!(records.read(&gone).is_none() && !records.link_directory(&gone).exists());
+        assert!(other.read(&theirs).is_some());
+        assert!(!damaged.exists() && !old.exists());
+        assert_eq!(records.others().len(), 1);
+    }
 }

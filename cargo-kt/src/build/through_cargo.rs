@@ -66,6 +66,7 @@ pub(super) fn compile(
     records
         .create(&plan.workspace_root)
         .at("creation", records.directory())?;
+    records.sweep();
     stopwatch.measure("evict", || {
         evict::before_cargo(plan, surroundings, &records, console)
     })?;

@@ -49,8 +49,11 @@ pub(super) fn config(args: ConfigArgs) -> ExitCode {
 fn fill(config: &mut Config, plan: &Plan) {
     let mut known = vec![(
         "name",
-        service::name(&service::user(), &plan.program.name),
-        "the user and the program",
+        service::of_program(&plan.program.name, &plan.profile.name),
+        match &*plan.profile.name {
+            service::PLAIN_PROFILE => "the user and the program",
+            _ => "the user, the program and the profile",
+        },
     )];
     let Service {
         context, namespace, ..

@@ -2,17 +2,19 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use super::{CommandError, Speech, places::PlaceArgs, start};
+use super::{CommandError, Speech, places::PlaceArgs, profile::ProfileArgs, start};
 use crate::{config::duration, place::PlaceError, terminal::Terminal};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DownArgs {
     /// Services to end, as `cargo kt ls` names them
-    #[arg(value_name = "NAME", required_unless_present = "all")]
+    #[arg(value_name = "NAME", required_unless_present_any = ["all", "release", "profile"])]
     names: Vec<String>,
     /// End all services
-    #[arg(long, conflicts_with = "names")]
+    #[arg(long, conflicts_with_all = ["names", "ProfileArgs"])]
     all: bool,
+    #[command(flatten)]
+    profile: ProfileArgs,
     /// How long calls in flight may go on
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration::parse)]
     grace: Duration,
@@ -47,7 +49,8 @@ async fn end(args: &DownArgs, terminal: &Terminal) -> Result<ExitCode, CommandEr
             tell(&service.name, places.end(&service, args.grace).await);
         }
     }
-    for name in &args.names {
+    let of_profile = args.profile.service(&places).await?;
+    for name in args.names.iter().chain(&of_profile) {
         tell(name, places.down(name, args.grace).await);
     }
     Ok(code)

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{fit::Misfit, state::StateError};
+use super::{fit::Misfit, resets::ResetError, state::StateError};
 use crate::{
     build::BuildError,
     glibc::{Glibc, GlibcError},
@@ -58,6 +58,8 @@ pub enum CommandError {
     },
     #[error("{service} did not take the new code, the old serves on: {why}")]
     States { service: String, why: String },
+    #[error(transparent)]
+    Reset(#[from] ResetError),
     #[error(transparent)]
     State(#[from] StateError),
     #[error("nothing was changed: the old worker of {service} serves on")]

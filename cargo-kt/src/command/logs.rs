@@ -8,15 +8,17 @@ use std::{
 
 use kt::wire::control::LogFrom;
 
-use super::{CommandError, Speech, places::PlaceArgs, start};
+use super::{CommandError, Speech, places::PlaceArgs, profile::ProfileArgs, start};
 use crate::config::duration;
 use crate::place::{PlaceError, Places};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct LogsArgs {
     /// The service, as `cargo kt ls` names it; may be left out if there is only one
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", conflicts_with = "ProfileArgs")]
     name: Option<String>,
+    #[command(flatten)]
+    profile: ProfileArgs,
     /// Go on with what comes
     #[arg(short, long)]
     follow: bool,
@@ -37,9 +39,10 @@ pub(super) fn logs(args: LogsArgs) -> ExitCode {
 /// Prints the log as it is, to its end or the service's.
 async fn print(args: &LogsArgs) -> Result<ExitCode, CommandError> {
     let places = args.places.places()?;
-    let name = match &args.name {
-        Some(name) => name.clone(),
-        None => only(&places).await?,
+    let name = match (&args.name, args.profile.service(&places).await?) {
+        (Some(name), _) => name.clone(),
+        (None, Some(name)) => name,
+        (None, None) => only(&places).await?,
     };
     let from = args.since.map_or(LogFrom::Start, |since| LogFrom::Last {
         ms: since.as_millis().try_into().unwrap_or(u64::MAX),

@@ -17,10 +17,13 @@ mod logs;
 mod ls;
 mod options;
 mod places;
+mod profile;
 mod replacement;
 mod report;
+mod resets;
 mod run;
 mod state;
+mod swap;
 mod warm;
 mod watch;
 
@@ -31,6 +34,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use error::CommandError;
 pub use fit::Misfit;
+pub use resets::ResetError;
 
 use crate::{
     plan::CargoOptions,

@@ -6,6 +6,7 @@ use camino::Utf8Path;
 use super::CommandError;
 use crate::{
     config::{self, Config, Flags},
+    place::service,
     plan::{Plan, Surroundings},
     terminal::{Terminal, text::names},
 };
@@ -37,6 +38,20 @@ pub(super) fn resolve(
         flags.layer()?,
     ];
     Ok(Config::resolve(layers)?)
+}
+
+/// The name of a program's service: as configured, else of the user, the program and the profile.
+pub(super) fn service_name(config: &Config, plan: &Plan) -> String {
+    let named = config.service.name.clone();
+    named.unwrap_or_else(|| service::of_program(&plan.program.name, &plan.profile.name))
+}
+
+/// The workspace that a service belongs to. One place is one workspace, whatever link it is reached by.
+pub(super) fn workspace(plan: &Plan) -> String {
+    let workspace = plan.workspace_root.canonicalize_utf8();
+    workspace
+        .unwrap_or_else(|_| plan.workspace_root.clone())
+        .to_string()
 }
 
 /// Says which flags were typed in vain.

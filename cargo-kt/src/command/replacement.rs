@@ -63,7 +63,7 @@ pub(super) async fn agree(
     if lost.is_empty() {
         return Ok(Vec::new());
     }
-    if args.states().keep {
+    if args.keeps_state() {
         return Err(CommandError::States {
             service: service.clone(),
             why: "it would lose what `--keep-state` keeps\nhelp: with `Serialize` and `Deserialize` on its type a state is carried \

@@ -6,17 +6,18 @@ use kt::wire::{
     PROTOCOL,
     driver::{DriverConfig, Endpoint},
     limits,
+    manifest::Manifest,
     state::StateOptions,
 };
 
 use super::{
-    CommandError,
+    CommandError, ResetError,
     clock::Clock,
     driver::{self, ConfigFile, Invocation},
     dry_run::{self, DryRun},
     environment,
     keeper::Keeper,
-    start, terminal,
+    resets, start, terminal,
     warm::{Wanted, Warm, warm},
 };
 use crate::{
@@ -55,6 +56,17 @@ pub(super) struct ServiceArgs {
     /// Refuse new code that would reset a state
     #[arg(long, env = "KT_KEEP_STATE")]
     keep_state: bool,
+    /// Reset this state if it cannot be migrated; may be repeated, `all` allows any
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "KT_RESET_STATE",
+        value_delimiter = ',',
+        num_args = 1,
+        action = clap::ArgAction::Append,
+        conflicts_with = "keep_state"
+    )]
+    reset_state: Vec<String>,
     /// How long running calls and locks may hold the migration of a state up
     #[arg(long, value_name = "DURATION", env = "KT_STATE_TIMEOUT", value_parser = config::duration::parse)]
     state_timeout: Option<Duration>,
@@ -64,12 +76,22 @@ pub(super) struct ServiceArgs {
 }
 
 impl ServiceArgs {
-    pub(super) fn states(&self) -> StateOptions {
+    /// Refuse new code that would reset a state.
+    pub(super) fn keeps_state(&self) -> bool {
+        self.keep_state
+    }
+
+    /// How a swap to this program is to treat its states.
+    ///
+    /// # Errors
+    /// If a state is named that it does not have.
+    pub(super) fn states(&self, manifest: &Manifest) -> Result<StateOptions, ResetError> {
         let patience = self.state_timeout.unwrap_or(limits::MIGRATION);
-        StateOptions {
+        Ok(StateOptions {
             keep: self.keep_state,
+            resets: resets::resolve(&self.reset_state, manifest)?,
             patience_ms: u64::try_from(patience.as_millis()).unwrap_or(u64::MAX),
-        }
+        })
     }
 }
 

@@ -1,10 +1,8 @@
 //! What `run` and `build` have in common: from what was typed to a pod that serves it, checked at the far end.
 
-use std::time::{Duration, Instant};
-
 use kt::{
     Run,
-    wire::{control::Swapped, limits, manifest::Manifest, state::StateOptions},
+    wire::{control::Swapped, manifest::Manifest},
 };
 
 use super::{
@@ -15,8 +13,9 @@ use super::{
     fit::Fitting,
     replacement,
     report::{self, Differences, LaunchReport},
+    resets,
     run::ServiceArgs,
-    watch::watched,
+    swap::Swap,
 };
 use crate::{
     build::{self, Built, How},
@@ -24,7 +23,7 @@ use crate::{
     link::Linked,
     place::{self, Connected, Dirs, Opening, kubernetes, local::ServiceSpec, service},
     plan::{CargoOptions, Plan, Surroundings},
-    ship::{self, Files, Order, Shipment},
+    ship::{self, Files, Shipment},
     terminal::Terminal,
 };
 
@@ -134,11 +133,12 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
             ));
         }
         let code = Code::of(fitted, terminal)?;
+        let states = wanted.service.states(&code.manifest)?;
         clock.phase("link", linking);
-        Ok((driver, code, existing))
+        Ok((driver, code, existing, states))
     };
     let made: Result<_, CommandError> = making.await;
-    let (driver, mut code, existing) = match made {
+    let (driver, mut code, existing, states) = match made {
         Ok(made) => made,
         Err(error) => {
             opening.settle().await;
@@ -146,6 +146,7 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
         }
     };
     let (connected, held) = opening.connected().await?;
+    report::expired(terminal, &connected);
     // Before anything is sent: a worker that could not load it is never started.
     let target = code.built.plan.toolchain.target.clone();
     while fitting.adapt(&code.linked, &target, &connected)? {
@@ -177,7 +178,6 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
         current.map(|(_, current)| current),
         &layouts,
     );
-    let states = (wanted.service.states(), &differences);
     let swapping = clock.elapsed();
     let files = ship::files(&linked).map_err(CommandError::Manifest)?;
     let former = connected.status.current.as_ref().map(|(_, former)| former);
@@ -188,11 +188,21 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
         references: &references,
         link: connected.link(),
     };
-    let swapped = swap(terminal, &connected, &shipment, states).await?;
+    let mut swap = Swap {
+        terminal,
+        connected: &connected,
+        shipment: &shipment,
+        differences: &differences,
+        states,
+        asks: !wanted.service.yes,
+    };
+    let swapped = swap.run().await?;
+    let resets = swap.states.resets;
     // From here on its time runs from the last call.
     drop(held);
     clock.phase("ship and swap", swapping);
     report::swapped(terminal, &connected, &swapped, &differences, &lost);
+    resets::unneeded(&resets, &swapped, terminal);
     report::lost(terminal, &connected, &manifest, &swapped);
     let asked = &manifest.environment.asked;
     environment::note(terminal, &dirs, &connected, &surroundings, asked);
@@ -232,13 +242,8 @@ pub(super) fn service(
     surroundings: &Surroundings,
     plan: &Plan,
 ) -> Result<place::Wanted, CommandError> {
-    let named = options.service.name.clone();
-    let name = named.unwrap_or_else(|| service::name(&service::user(), &plan.program.name));
-    // One place is one workspace, whatever link it is reached by.
-    let workspace = plan.workspace_root.canonicalize_utf8();
-    let workspace = workspace
-        .unwrap_or_else(|_| plan.workspace_root.clone())
-        .to_string();
+    let name = super::options::service_name(options, plan);
+    let workspace = super::options::workspace(plan);
     if options.service.place == PlaceKind::Kubernetes {
         return Ok(place::Wanted::Kubernetes(Box::new(
             kubernetes::ServiceSpec {
@@ -262,89 +267,8 @@ pub(super) fn service(
     // Nobody's wish is no reason to change what a running service has.
     let ttl = options.is_set("inactivity_ttl");
     spec.inactivity_ttl = ttl.then_some(options.service.inactivity_ttl);
+    spec.default_ttl = options.service.inactivity_ttl;
     spec.body_limit = options.service.body_limit;
     spec.environment = surroundings.environment.clone();
     Ok(place::Wanted::Local(spec))
-}
-
-/// Sends what the pod lacks, swaps, and checks that what answers is what was linked.
-async fn swap(
-    terminal: &Terminal,
-    connected: &Connected,
-    shipment: &Shipment<'_>,
-    (states, differences): (StateOptions, &Differences),
-) -> Result<Swapped, CommandError> {
-    let started = Instant::now();
-    let service = || connected.service.clone();
-    let failed = |source| match &source {
-        ship::ShipError::Refused(refused) => match report::refusal(refused, differences) {
-            Some(why) => CommandError::States {
-                service: service(),
-                why,
-            },
-            None => CommandError::Ship {
-                service: service(),
-                source,
-            },
-        },
-        _ => CommandError::Ship {
-            service: service(),
-            source,
-        },
-    };
-    let manifest = shipment.manifest;
-    let (mut bar, mut elapsed) = (None, Duration::ZERO);
-    let mut progress = |progress: ship::Progress| {
-        bar.get_or_insert_with(|| terminal.progress("Shipping", progress.total))
-            .set(progress.done, progress.sent);
-        if progress.done == progress.total {
-            bar = None;
-        }
-        elapsed = started.elapsed();
-    };
-    let mut slow = || {
-        let (service, limit) = (&connected.service, limits::LOAD);
-        terminal.note(format_args!(
-            "the worker of `{service}` has not loaded the new code yet; it is given {limit:?}, and `cargo kt down {service}` ends it \
-             with its state"
-        ));
-    };
-    let order = Order {
-        replace_worker: true,
-        states,
-        at_least: None,
-    };
-    let swapping = ship::swap(&connected.client, shipment, order, &mut progress, &mut slow);
-    let swapping = watched(connected, terminal, "Migrating", swapping);
-    let swapped = connected.unless_silent(swapping).await;
-    let (shipped, swapped) = swapped?.map_err(failed)?;
-    if shipped.objects > 0 {
-        report::shipped(terminal, &shipped, manifest.objects().count(), elapsed);
-    }
-    // The worker says what it found in its own memory; anything else than what was linked would be old code.
-    let sent: Vec<_> = manifest
-        .crates
-        .iter()
-        .map(|it| (&it.object.name, &it.object.build_id))
-        .collect();
-    let found: Vec<_> = swapped
-        .loaded
-        .iter()
-        .map(|it| (&it.name, &it.build_id))
-        .collect();
-    if sent != found {
-        let list = |objects: &[(&String, &String)]| {
-            objects
-                .iter()
-                .map(|(name, id)| format!("{name} ({id})"))
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
-        return Err(CommandError::NotWhatWasSent {
-            service: service(),
-            sent: list(&sent),
-            found: list(&found),
-        });
-    }
-    Ok(swapped)
 }

@@ -94,7 +94,12 @@ fn help(option: &ServiceOption) -> String {
     match (option.kind, option.default) {
         (Kind::Map | Kind::List, _) => format!("{help}; may be repeated"),
         (Kind::Switch, _) | (_, "") => help,
-        (_, default) => format!("{help} [default: {default}]"),
+        (_, default) => match option.local_default() {
+            Some(local) => {
+                format!("{help} [default: {local} on this machine, {default} in a cluster]")
+            }
+            None => format!("{help} [default: {default}]"),
+        },
     }
 }
 

@@ -66,12 +66,14 @@ impl Config {
                 }
             }
         }
+        let place = values.get("place").and_then(|place| place.value.as_str());
+        let place = PlaceKind::named(place.unwrap_or_default());
         let options: Vec<_> = OPTIONS
             .iter()
             .map(|option| {
                 let resolved = values.remove(option.name);
                 let default = || Resolved {
-                    value: option.default_value(),
+                    value: option.default_value(place),
                     origin: "default".to_owned(),
                 };
                 (option, resolved.unwrap_or_else(default))

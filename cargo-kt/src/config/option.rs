@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::ConfigError;
+use super::{ConfigError, PlaceKind};
 
 /// What an option takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub struct ServiceOption {
     /// As in Cargo.toml; `--name-so` and `KT_NAME_SO` elsewhere.
     pub name: &'static str,
     pub kind: Kind,
-    /// As written; empty if it has none.
+    /// As written; empty if it has none. In a cluster, where [`LOCAL_DEFAULTS`] has another.
     pub default: &'static str,
     pub help: &'static str,
 }
@@ -89,7 +89,7 @@ pub const OPTIONS: &[ServiceOption] = options! {
         "place": Choice(&["local", "kubernetes"]), "local", "Where the service lives: on this machine, or in a cluster";
         "context": Text, "", "Context of the kubeconfig [default: its current one]";
         "namespace": Label, "", "Namespace in the cluster [default: the context's]";
-        "name": Label, "", "Name of the service [default: of the user and the program]";
+        "name": Label, "", "Name of the service [default: of the user, the program, and the profile unless it is dev]";
         "inactivity_ttl": Duration, "10m", "How long the service stays up without a call";
         "launch_timeout": Duration, "60s", "How long the pod may take to run";
         "keep": Switch, "false", "Leave what a failed launch made, to look at";
@@ -125,7 +125,17 @@ pub const OPTIONS: &[ServiceOption] = options! {
     }
 };
 
+/// Defaults on this machine that differ from those in a cluster. A process that waits here costs nobody else anything, and its
+/// state should outlive a lunch.
+const LOCAL_DEFAULTS: &[(&str, &str)] = &[("inactivity_ttl", "8h")];
+
 impl ServiceOption {
+    /// The default on this machine, if it has one of its own.
+    pub fn local_default(&self) -> Option<&'static str> {
+        let (_, default) = LOCAL_DEFAULTS.iter().find(|(name, _)| *name == self.name)?;
+        Some(default)
+    }
+
     /// `--inactivity-ttl` without its dashes.
     pub fn flag(&self) -> String {
         self.name.replace('_', "-")
@@ -136,8 +146,12 @@ impl ServiceOption {
         format!("KT_{}", self.name.to_uppercase())
     }
 
-    pub(super) fn default_value(&self) -> Value {
-        match (self.default, self.kind) {
+    pub(super) fn default_value(&self, place: PlaceKind) -> Value {
+        let default = match place {
+            PlaceKind::Local => self.local_default().unwrap_or(self.default),
+            PlaceKind::Kubernetes => self.default,
+        };
+        match (default, self.kind) {
             ("", Kind::Map | Kind::Object) => Value::Object(serde_json::Map::new()),
             ("", Kind::List | Kind::Objects) => Value::Array(Vec::new()),
             ("", _) => Value::Null,

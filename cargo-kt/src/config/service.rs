@@ -14,6 +14,16 @@ pub enum PlaceKind {
     Kubernetes,
 }
 
+impl PlaceKind {
+    /// All other words were refused.
+    pub(super) fn named(name: &str) -> Self {
+        match name {
+            "kubernetes" => Self::Kubernetes,
+            _ => Self::Local,
+        }
+    }
+}
+
 /// What a service shall be.
 #[derive(Debug, Clone)]
 pub struct Service {
@@ -161,10 +171,7 @@ impl Service {
                 .collect()
         };
         let service = Self {
-            place: match &*text("place") {
-                "kubernetes" => PlaceKind::Kubernetes,
-                _ => PlaceKind::Local,
-            },
+            place: PlaceKind::named(&text("place")),
             context: options.text("context"),
             namespace: options.text("namespace"),
             name: options.text("name"),

@@ -37,7 +37,7 @@ fn every_default_is_what_its_option_takes() {
         }
     }
     assert_eq!(config.service.place, PlaceKind::Local);
-    assert_eq!(config.service.inactivity_ttl.as_secs(), 600);
+    assert_eq!(config.service.inactivity_ttl.as_secs(), 8 * 3600);
     assert_eq!(config.service.launch_timeout.as_secs(), 60);
     assert_eq!(config.service.user, Some(65532));
     assert!(!config.is_set("cpu"));
@@ -288,9 +288,12 @@ fn the_options_page_says_what_the_options_are() {
         let mut table =
             String::from("| option | takes | default | what it is |\n|---|---|---|---|\n");
         for option in OPTIONS.iter().filter(|it| it.group == group) {
-            let default = match option.default {
-                "" => String::new(),
-                default => format!("`{default}`"),
+            let default = match (option.local_default(), option.default) {
+                (_, "") => String::new(),
+                (None, default) => format!("`{default}`"),
+                (Some(local), default) => {
+                    format!("`{local}` on this machine, `{default}` in a cluster")
+                }
             };
             let row = format!(
                 "| `{}` | {} | {default} | {} |\n",

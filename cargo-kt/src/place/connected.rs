@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use kt::host::Expired;
 use kt::wire::{
     VERSION,
     client::{Client, RequestError},
@@ -39,6 +40,8 @@ pub struct Connected {
     pub status: Status,
     /// Whether this call started it.
     pub started: bool,
+    /// How the service that it takes the place of ended, if nobody called that.
+    pub expired: Option<Expired>,
     pub(super) alive: Alive,
 }
 
@@ -216,6 +219,7 @@ where
             client,
             status,
             started: false,
+            expired: None,
             alive,
         })),
         // It said welcome and ended.

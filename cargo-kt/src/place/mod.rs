@@ -19,7 +19,7 @@ pub use connected::{Connected, Hold};
 pub use dirs::{Dirs, Environment, Notice};
 pub use error::PlaceError;
 pub use logs::Logs;
-use nearest::nearest;
+pub use nearest::nearest;
 pub use opening::{Opening, Wanted};
 pub use places::Places;
 

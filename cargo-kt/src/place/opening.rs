@@ -24,7 +24,7 @@ pub struct Opening(Way);
 #[derive(Debug)]
 enum Way {
     /// Takes milliseconds: nothing is gained by a start before it is needed, and nothing started in vain.
-    Local(Dirs, local::ServiceSpec),
+    Local(Dirs, Box<local::ServiceSpec>),
     Kubernetes {
         found: Option<oneshot::Receiver<Option<Connected>>>,
         /// Whether it goes on without us.
@@ -37,7 +37,7 @@ impl Opening {
     /// Begins. To be called on a runtime of more than one thread if the caller does not wait at once.
     pub fn begin(dirs: Dirs, wanted: Wanted, told: Told) -> Self {
         Self(match wanted {
-            Wanted::Local(spec) => Way::Local(dirs, spec),
+            Wanted::Local(spec) => Way::Local(dirs, Box::new(spec)),
             Wanted::Kubernetes(spec) => {
                 let (sender, found) = oneshot::channel();
                 let (over, handed_over) = watch::channel(false);

@@ -9,6 +9,18 @@ const CUT: usize = 6;
 /// Digits of a hash that keep workspaces apart.
 const WORKSPACE: usize = 4;
 
+/// The profile whose services have the program's name alone.
+pub const PLAIN_PROFILE: &str = "dev";
+
+/// The name of the service that this user's program has by default. Code of two profiles cannot be in one worker: with one
+/// service, each change of the profile would cost the states that have no serde.
+pub fn of_program(program: &str, profile: &str) -> String {
+    match profile {
+        PLAIN_PROFILE => name(&user(), program),
+        _ => name(&user(), &format!("{program}-{profile}")),
+    }
+}
+
 /// The name of a program's service: the user's and the program's names as a DNS label.
 pub fn name(user: &str, program: &str) -> String {
     let label = label(&format!("{user}-{program}"));
@@ -95,6 +107,22 @@ mod tests {
         assert!(one.len() <= LENGTH && other.len() <= LENGTH);
         assert_ne!(one, other);
         check(&one).unwrap();
+    }
+
+    #[test]
+    fn profiles_have_services_of_their_own() {
+        let all = ["dev", "release", "prof"].map(|profile| of_program("app", profile));
+        assert_eq!(all[0], name(&user(), "app"));
+        assert_eq!(all[1], format!("{}-release", all[0]));
+        assert_eq!(all[2], format!("{}-prof", all[0]));
+        // Also where the profile is what is cut off.
+        let long = "x".repeat(100);
+        let all = ["dev", "release", "prof"].map(|profile| of_program(&long, profile));
+        assert!(all.iter().all(|name| name.len() <= LENGTH), "{all:?}");
+        assert!(
+            all[0] != all[1] && all[1] != all[2] && all[0] != all[2],
+            "{all:?}"
+        );
     }
 
     #[test]

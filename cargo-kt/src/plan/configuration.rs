@@ -35,16 +35,10 @@ pub(crate) struct Configuration {
 }
 
 impl Configuration {
-    /// # Errors
-    /// When a file exists but cannot be read or parsed: cargo would refuse it too.
-    pub(crate) fn read(surroundings: &Surroundings) -> Result<Self, PlanError> {
-        Self::read_with(&[], surroundings)
-    }
-
-    /// With what was typed after `--config`, which comes before all files: settings, or a file of them.
+    /// What was typed after `--config`, settings or a file of them, comes before all files.
     ///
     /// # Errors
-    /// Those of [`Configuration::read`].
+    /// When a file exists but cannot be read or parsed: cargo would refuse it too.
     pub(crate) fn read_with(
         typed: &[String],
         surroundings: &Surroundings,

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, ffi::OsStr};
 use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::Package;
 
-use super::{CargoOptions, Configuration, Surroundings};
+use super::{Configuration, Surroundings};
 
 /// What a program's environment has from its package and from cargo's configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -28,15 +28,10 @@ struct Configured {
 }
 
 impl ProgramEnvironment {
-    pub(super) fn of(
-        package: &Package,
-        configuration: &Configuration,
-        options: &CargoOptions,
-        surroundings: &Surroundings,
-    ) -> Self {
+    pub(super) fn of(package: &Package, configuration: &Configuration) -> Self {
         Self {
             package: of_package(package),
-            configured: configured(configuration, &options.config, surroundings),
+            configured: configured(configuration),
         }
     }
 
@@ -85,38 +80,18 @@ fn of_package(package: &Package) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// `[env]` of all configuration files and of `--config`, the nearest and the last typed winning.
-fn configured(
-    configuration: &Configuration,
-    typed: &[String],
-    surroundings: &Surroundings,
-) -> BTreeMap<String, Configured> {
+/// `[env]` of all configuration, the nearest winning.
+fn configured(configuration: &Configuration) -> BTreeMap<String, Configured> {
     let mut variables = BTreeMap::new();
-    let mut add = |table: &toml::Table, base: &Utf8Path| {
+    let files: Vec<_> = configuration.tables().collect();
+    for (path, table) in files.into_iter().rev() {
+        // Relative to the directory that has `.cargo`.
+        let base = path.parent().and_then(Utf8Path::parent);
+        let base = base.unwrap_or(Utf8Path::new("/"));
         let entries = table.get("env").and_then(toml::Value::as_table);
         for (name, value) in entries.into_iter().flatten() {
             if let Some(variable) = Configured::parse(value, base) {
                 variables.insert(name.clone(), variable);
-            }
-        }
-    };
-    // Relative to the directory that has `.cargo`.
-    let base_of = |file: &Utf8Path| {
-        let base = file.parent().and_then(Utf8Path::parent);
-        base.unwrap_or(Utf8Path::new("/")).to_owned()
-    };
-    let files: Vec<_> = configuration.tables().collect();
-    for (path, table) in files.into_iter().rev() {
-        add(table, &base_of(path));
-    }
-    for text in typed {
-        match text.parse::<toml::Table>() {
-            Ok(table) => add(&table, &surroundings.directory),
-            // A file; what cannot be read cargo has refused.
-            Err(_) => {
-                let path = surroundings.directory.join(text);
-                let text = std::fs::read_to_string(&path).unwrap_or_default();
-                add(&text.parse().unwrap_or_default(), &base_of(&path));
             }
         }
     }
@@ -138,5 +113,41 @@ impl Configured {
             },
             force: is("force"),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_typed_counts_before_files_with_all_that_it_includes() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = Utf8Path::from_path(folder.path()).unwrap();
+        let write = |path: &str, text: &str| {
+            let path = here.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write(".cargo/config.toml", "env.A = \"found\"\nenv.F = \"found\"");
+        write(
+            "typed/more.toml",
+            "include = \"deep/most.toml\"\nenv.A = \"file\"\nenv.B = \"file\"\nenv.C = \"file\"",
+        );
+        write(
+            "typed/deep/most.toml",
+            "env.B = \"included\"\nenv.D = { value = \"x\", relative = true }",
+        );
+        let mut surroundings = Surroundings::current().unwrap();
+        surroundings.directory = here.to_owned();
+        let typed = ["typed/more.toml", "env.C = \"text\""].map(str::to_owned);
+        let configuration = Configuration::read_with(&typed, &surroundings).unwrap();
+        let found = configured(&configuration);
+        let value = |name: &str| found[name].value.as_str();
+        assert_eq!(
+            ["A", "B", "C", "F"].map(value),
+            ["file", "file", "text", "found"]
+        );
+        assert_eq!(value("D"), here.join("typed/x"));
     }
 }

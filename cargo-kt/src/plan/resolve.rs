@@ -20,7 +20,7 @@ const POD_TARGETS: [&str; 2] = ["x86_64-unknown-linux-gnu", "aarch64-unknown-lin
 /// All of [`PlanError`]; where cargo itself refuses, it has said why on standard error.
 pub fn plan(options: &CargoOptions, surroundings: &Surroundings) -> Result<Plan, PlanError> {
     check_project(options, surroundings)?;
-    let configuration = Configuration::read(surroundings)?;
+    let configuration = Configuration::read_with(&options.config, surroundings)?;
     let mut toolchain = toolchain(&configuration, surroundings)?;
     if !toolchain.host.ends_with("-linux-gnu") {
         return Err(PlanError::UnsupportedHost {
@@ -67,7 +67,7 @@ pub fn plan(options: &CargoOptions, surroundings: &Surroundings) -> Result<Plan,
         surroundings,
         &toolchain.target,
     ));
-    let environment = ProgramEnvironment::of(package, &configuration, options, surroundings);
+    let environment = ProgramEnvironment::of(package, &configuration);
     Ok(Plan {
         options: options.clone(),
         environment,

@@ -51,7 +51,7 @@ pub struct Shipment<'a> {
 }
 
 /// How it is to become what serves.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Order {
     /// A running worker that cannot load it may be replaced, its state lost.
     pub replace_worker: bool,
@@ -154,7 +154,10 @@ fn words(refused: &SwapRefused) -> String {
             format!("it would reset {}", text::count(states.len(), "state"))
         }
         SwapRefused::Busy { .. } => "its states are in use".to_owned(),
-        SwapRefused::NotMigrated { key, reason, .. } => format!("state `{key}`: {reason}"),
+        SwapRefused::NotMigrated(states) => {
+            let states = text::count(states.len(), "state");
+            format!("{states} could not be migrated")
+        }
         SwapRefused::TimedOut { after_ms } => {
             let after = text::duration(Duration::from_millis(*after_ms));
             format!(

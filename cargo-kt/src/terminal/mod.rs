@@ -142,13 +142,17 @@ impl Terminal {
         shown.then(|| Moving::new(verb))
     }
 
+    /// Whether a person sits there who can answer a question.
+    pub fn can_ask(&self) -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal() && self.format != Format::Json
+    }
+
     /// Asks a person who can answer; `None` if nobody can.
     ///
     /// # Errors
     /// If the answer cannot be read.
     pub fn confirm(&self, question: impl Display) -> io::Result<Option<bool>> {
-        let person = io::stdin().is_terminal() && io::stderr().is_terminal();
-        if !person || self.format == Format::Json {
+        if !self.can_ask() {
             return Ok(None);
         }
         {

@@ -60,6 +60,7 @@ impl User {
             workspace: workspace.to_owned(),
             working_directory: self.root.path().to_owned(),
             inactivity_ttl: None,
+            default_ttl: std::time::Duration::from_secs(600),
             body_limit: 1 << 20,
             environment: std::env::vars_os().collect(),
             host: ["/bin/sh", "-c", &script, "sh"]

@@ -7,6 +7,7 @@
 mod control;
 mod counters;
 mod echo;
+mod expired;
 mod journal;
 mod lease;
 mod listen;
@@ -49,6 +50,7 @@ use self::{
     supervise::Supervisor,
 };
 pub use self::{
+    expired::Expired,
     lock::{ServiceLock, TryLock, holds_open},
     options::{DEFAULT_TTL, HostOptions, Pod},
 };
@@ -343,7 +345,17 @@ async fn serve(
     // First the socket: whoever comes from here on starts another host, which waits for our lock.
     let _ = fs::remove_file(&host.options.socket);
     tasks.iter().for_each(JoinHandle::abort);
+    let had_state = host.supervisor.has_state();
     host.supervisor.end(grace).await;
+    // A pod's directory goes with it.
+    if why == Ended::Expired && host.options.pod.is_none() {
+        let expired = Expired {
+            workspace: host.options.workspace.clone(),
+            ttl: host.lease.ttl(),
+            had_state,
+        };
+        expired.write(&host.options.directory);
+    }
     host.phase.send_replace(Phase::Ended);
     host.store.remove();
     let _ = fs::remove_dir_all(supervise::states_directory(&host.options.directory));

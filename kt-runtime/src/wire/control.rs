@@ -4,7 +4,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Generation, ObjectId, WorkerId, manifest::Manifest, platform::Platform, state::StateOptions,
+    Generation, ObjectId, WorkerId,
+    manifest::Manifest,
+    platform::Platform,
+    state::{NotMigrated, StateOptions},
 };
 
 pub mod path {
@@ -173,6 +176,8 @@ pub enum Changed {
     Version { from: u64, to: u64 },
     /// A new worker has to be started, and its type has no serde to be carried over.
     NewWorker { name: String },
+    /// It could not be migrated, and the request allowed to reset it.
+    NotMigrated { path: String, reason: String },
 }
 
 /// A migration under way.
@@ -203,13 +208,8 @@ pub enum SwapRefused {
         calls: Vec<String>,
         after_ms: u64,
     },
-    /// A migration failed, of all that were to be done: nothing was touched.
-    NotMigrated {
-        key: String,
-        /// Where in the value: `.field[3]`.
-        path: String,
-        reason: String,
-    },
+    /// These states could not be migrated and may not be reset: nothing was touched.
+    NotMigrated(Vec<NotMigrated>),
     /// The worker died while it loaded it.
     Died(Death),
     /// The worker did not answer in time.

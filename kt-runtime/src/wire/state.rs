@@ -6,10 +6,12 @@ use super::{Generation, control::Outcome};
 pub use crate::state::format;
 
 /// How a swap is to treat states.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateOptions {
-    /// Refuse a generation that would reset a state.
+    /// Refuse a generation that would reset a state, whatever `resets` allows.
     pub keep: bool,
+    /// The states that are reset if their migration fails. Without this permission the generation is refused.
+    pub resets: Resets,
     /// How long calls in flight may hold a migration up, milliseconds; also how long it may stand still.
     pub patience_ms: u64,
 }
@@ -18,8 +20,67 @@ impl Default for StateOptions {
     fn default() -> Self {
         Self {
             keep: false,
+            resets: Resets::default(),
             patience_ms: super::limits::MIGRATION.as_millis() as u64,
         }
+    }
+}
+
+/// Which states may be reset because they cannot be migrated.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Resets {
+    #[default]
+    None,
+    /// By their whole keys.
+    Of(Vec<String>),
+    All,
+}
+
+impl Resets {
+    pub fn allow(&self, key: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::Of(keys) => keys.iter().any(|allowed| allowed == key),
+            Self::All => true,
+        }
+    }
+}
+
+impl StateOptions {
+    /// Whether this state may be reset if its migration fails.
+    pub fn allow_reset(&self, key: &str) -> bool {
+        !self.keep && self.resets.allow(key)
+    }
+}
+
+/// A state whose value could not be encoded by the old code or decoded by the new.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotMigrated {
+    pub key: String,
+    /// Where in the value: `.field[3]`.
+    pub path: String,
+    /// In serde's words.
+    pub reason: String,
+}
+
+impl NotMigrated {
+    /// Shortens texts of user code, so that any number of these fits in a message.
+    pub fn new(key: &str, path: &str, reason: &str) -> Self {
+        Self {
+            key: key.to_owned(),
+            path: shortened(path),
+            reason: shortened(reason),
+        }
+    }
+}
+
+/// The longest text of a [`NotMigrated`], in bytes.
+const TEXT: usize = 1024;
+
+fn shortened(text: &str) -> String {
+    match text.len() <= TEXT {
+        true => text.to_owned(),
+        false => format!("{}…", &text[..text.floor_char_boundary(TEXT)]),
     }
 }
 
@@ -60,6 +121,8 @@ pub struct Moved {
     pub keys: Vec<String>,
     /// Those that were left out: states without serde when saving, states that the program does not have when loading.
     pub left: Vec<String>,
+    /// Those that could not be encoded and were allowed to be left out.
+    pub failed: Vec<NotMigrated>,
     pub bytes: u64,
 }
 
@@ -133,6 +196,8 @@ pub enum StateRefused {
         path: String,
         reason: String,
     },
+    /// All states that could not be encoded for a file, or decoded from one.
+    NotMigrated(Vec<NotMigrated>),
     TooLarge {
         limit: u64,
     },

@@ -9,7 +9,7 @@ use super::{
     Generation,
     control::{self, SwapRefused},
     manifest::Manifest,
-    state::{StateAnswer, StateOptions, StateRefused, StateRequest},
+    state::{Resets, StateAnswer, StateOptions, StateRefused, StateRequest},
 };
 
 /// The worker's end of the pair.
@@ -64,6 +64,8 @@ pub enum StateOrder {
     Save {
         file: PathBuf,
         hold: Option<Hold>,
+        /// The states that are left out if they cannot be encoded.
+        leave: Resets,
     },
     /// Gives states the values of such a file, all or none.
     Load {

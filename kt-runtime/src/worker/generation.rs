@@ -153,7 +153,7 @@ impl Worker {
         let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         let mut plan = registry.decide(states).map_err(SwapRefused::Load)?;
         if let Some(file) = restore {
-            registry.restore(&mut plan, file)?;
+            registry.restore(&mut plan, file, options)?;
         }
         let resets = plan.resets();
         if options.keep && !resets.is_empty() {
@@ -172,7 +172,7 @@ impl Worker {
                 }
             })?),
         };
-        registry.migrate(&mut plan, patience)?;
+        registry.migrate(&mut plan, options)?;
         let states = registry.apply(plan, generation);
         for object in &mut objects {
             object.again = !registry.served.insert(object.name.clone());

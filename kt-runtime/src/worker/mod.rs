@@ -329,11 +329,11 @@ impl Worker {
         let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = match order {
             StateOrder::Asked(request) => registry.answer(request),
-            StateOrder::Save { file, hold } => {
+            StateOrder::Save { file, hold, leave } => {
                 // Nothing of what no file takes is worth waiting for.
                 let hold = hold.filter(|_| registry.has_codec());
                 let held = hold.map(|hold| self.hold(hold)).transpose()?;
-                let saved = registry.save(&file);
+                let saved = registry.save(&file, &leave);
                 // Until a release, or for ever if the worker that was saved for takes over.
                 held.filter(|_| saved.is_ok())
                     .into_iter()

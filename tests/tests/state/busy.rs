@@ -8,6 +8,19 @@ use tests::{Fixture, Project, assert_terminal};
 use crate::{state, value};
 
 #[test]
+fn a_command_for_a_worker_that_hangs_says_what_it_waits_for() {
+    let project = Project::of(Fixture::STATE);
+    project.run_with("visit").success();
+    let (_host, worker) = project.processes();
+    worker.signal(libc::SIGSTOP);
+    let waiting = project.spawn_kt(["state", "get", "VISITS"]);
+    waiting.wait_for_error("waiting for tester-state: its worker does not answer");
+    // It goes on once the worker does.
+    worker.signal(libc::SIGCONT);
+    waiting.finish().success().prints("1");
+}
+
+#[test]
 fn commands_and_swaps_wait_for_a_lock_for_a_while_and_name_the_call_that_runs() {
     let project = Project::of(Fixture::STATE);
     project.run_with("put apple 3").success();

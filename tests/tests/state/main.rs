@@ -3,6 +3,7 @@
 mod busy;
 mod commands;
 mod files;
+mod refused;
 mod swaps;
 mod workers;
 
@@ -27,6 +28,15 @@ fn worker(project: &Project) -> u64 {
     services[0]["worker"]["pid"]
         .as_u64()
         .unwrap_or_else(|| panic!("no worker in {services:#?}"))
+}
+
+/// Answers the question that comes.
+fn on_terminal(project: &Project, arguments: &[&str], answer: &str) -> Output {
+    let mut asked = project.spawn_kt_on_terminal(arguments.iter().copied());
+    asked.send(answer);
+    let mut output = asked.finish();
+    output.stderr = output.stderr.replace("\r\n", "\n");
+    output
 }
 
 /// Compares what a command printed, and what it said, with a snapshot.

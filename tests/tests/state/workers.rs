@@ -1,12 +1,12 @@
 //! A new worker: what goes over to it.
 
 use serde_json::json;
-use tests::{Fixture, Output, Project, assert_terminal};
+use tests::{Fixture, Project, assert_terminal};
 
-use crate::{state, value, worker};
+use crate::{on_terminal, state, value, worker};
 
 /// What goes to the end of the manifest for another base.
-const OTHER_BASE: &str = "\n[profile.dev.package.strsim]\nopt-level = 1\n";
+pub const OTHER_BASE: &str = "\n[profile.dev.package.strsim]\nopt-level = 1\n";
 
 #[test]
 fn states_with_serde_go_over_to_a_new_worker_and_others_are_said_to_be_lost_before() {
@@ -123,13 +123,4 @@ fn a_state_that_loses_its_serde_in_the_same_edit_is_kept_from_a_new_worker_that_
         .says("one::VISITS");
     assert_eq!(worker(&project), former);
     assert_eq!(value(&project, "VISITS"), 1);
-}
-
-/// Answers the question that comes.
-fn on_terminal(project: &Project, arguments: &[&str], answer: &str) -> Output {
-    let mut asked = project.spawn_kt_on_terminal(arguments.iter().copied());
-    asked.send(answer);
-    let mut output = asked.finish();
-    output.stderr = output.stderr.replace("\r\n", "\n");
-    output
 }

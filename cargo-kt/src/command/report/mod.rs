@@ -18,7 +18,7 @@ pub(super) use launch::LaunchReport;
 pub(super) use lost::lost;
 pub(super) use reran::reran;
 pub(super) use shipped::shipped;
-pub(super) use states::{Differences, refusal};
+pub(super) use states::{Differences, cause, not_migrated, refusal};
 
 use super::environment;
 use crate::{
@@ -140,6 +140,21 @@ pub(super) fn reason(connected: &Connected, change: &BaseChange, manifest: &Mani
             _,
         ) => why.to_string(),
         _ => "the base is another one".into(),
+    }
+}
+
+/// That the service before this one ended because nobody called it.
+pub(super) fn expired(terminal: &Terminal, connected: &Connected) {
+    let Some(expired) = &connected.expired else {
+        return;
+    };
+    let (service, after) = (&connected.service, text::duration(expired.ttl));
+    let ended = format!("{service} ended after {after} without a call");
+    match expired.had_state {
+        true => terminal.warning(format_args!(
+            "{ended}; its state is gone\nhelp: `--inactivity-ttl` sets how long it stays up"
+        )),
+        false => terminal.note(ended),
     }
 }
 

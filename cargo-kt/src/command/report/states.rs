@@ -6,6 +6,7 @@ use camino::Utf8Path;
 use kt::wire::{
     control::{Changed, Outcome, StateOutcome, SwapRefused},
     manifest::Manifest,
+    state::NotMigrated,
 };
 
 use super::name_of;
@@ -68,6 +69,10 @@ impl Differences {
             Changed::NewWorker { .. } => {
                 "it has no serde to be carried over to a new worker with".to_owned()
             }
+            Changed::NotMigrated { path, reason } => match path.is_empty() {
+                true => format!("it could not be migrated: {reason}"),
+                false => format!("it could not be migrated at `{path}`: {reason}"),
+            },
         }
     }
 }
@@ -141,6 +146,7 @@ pub(super) fn outcomes<'a>(
 pub(in crate::command) fn refusal(
     refused: &SwapRefused,
     differences: &Differences,
+    keep: bool,
 ) -> Option<String> {
     match refused {
         SwapRefused::WouldReset(states) => {
@@ -179,18 +185,45 @@ pub(in crate::command) fn refusal(
                 "{names} could not be migrated: {who} after {after}\nhelp: `--state-timeout` sets how long to wait"
             ))
         }
-        SwapRefused::NotMigrated { key, path, reason } => {
-            let name = name_of(key);
-            let at = match path.is_empty() {
-                true => String::new(),
-                false => format!(" at `{path}`"),
-            };
-            Some(format!(
-                "state `{name}` could not be migrated{at}: {reason}\nhelp: `#[serde(default)]`, `#[serde(alias = …)]` and \
-                 `#[kt::state(migrate = …)]` say what is to become of it; `cargo kt state clear {name}` gives it up"
-            ))
-        }
+        SwapRefused::NotMigrated(failed) => Some(not_migrated(failed, keep)),
         _ => None,
+    }
+}
+
+/// That these states could not be migrated, and what to do: with `keep`, none may be reset.
+pub(in crate::command) fn not_migrated(failed: &[NotMigrated], keep: bool) -> String {
+    let name = |state: &NotMigrated| format!("`{}`", name_of(&state.key));
+    let what = match failed {
+        [only] => format!("state {} could not be migrated{}", name(only), cause(only)),
+        many => {
+            let lines = many.iter();
+            let lines = lines.map(|state| format!("\n  {}{}", name(state), cause(state)));
+            let lines: String = lines.collect();
+            format!("{} states could not be migrated:{lines}", many.len())
+        }
+    };
+    let it = match failed.len() {
+        1 => "it",
+        _ => "them",
+    };
+    let reset = match (failed, keep) {
+        (_, true) => String::new(),
+        ([only], false) => format!("; `--reset-state {}` resets it", name_of(&only.key)),
+        _ => "; `--reset-state NAME` resets one of them, `--reset-state all` resets them all"
+            .to_owned(),
+    };
+    format!(
+        "{what}\nhelp: `#[serde(default)]`, `#[serde(alias = …)]` and `#[kt::state(migrate = …)]` say what is to become of \
+         {it}{reset}"
+    )
+}
+
+/// `` at `.place`: reason``.
+pub(in crate::command) fn cause(failed: &NotMigrated) -> String {
+    let NotMigrated { path, reason, .. } = failed;
+    match path.is_empty() {
+        true => format!(": {reason}"),
+        false => format!(" at `{path}`: {reason}"),
     }
 }
 

@@ -5,7 +5,7 @@ use std::{fmt, io, path::PathBuf, time::Duration};
 use kt::wire::state::StateRefused;
 
 use super::names::{functions, name_of};
-use crate::terminal::text;
+use crate::{command::report::cause, terminal::text};
 
 /// Why a `cargo kt state` command could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +88,10 @@ impl Deed {
         }
     }
 }
+
+/// What to do if values of a file do not fit.
+const FORMER_VALUES: &str = "\nhelp: no state was changed; `#[serde(default)]`, `#[serde(alias = …)]` and \
+                             `#[kt::state(migrate = …)]` say what is to become of former values";
 
 /// A worker's or host's refusal.
 #[derive(Debug)]
@@ -174,11 +178,21 @@ impl fmt::Display for Refused {
                         "\nhelp: `cargo kt state get {}` shows what its values look like",
                         name_of(key)
                     ),
-                    Deed::Load => write!(
-                        f,
-                        "\nhelp: no state was changed; `#[serde(default)]`, `#[serde(alias = …)]` and `#[kt::state(migrate = …)]` \
-                         say what is to become of former values"
-                    ),
+                    Deed::Load => write!(f, "{FORMER_VALUES}"),
+                    _ => Ok(()),
+                }
+            }
+            StateRefused::NotMigrated(failed) => {
+                write!(
+                    f,
+                    "{} could not be {done}:",
+                    text::count(failed.len(), "state")
+                )?;
+                for state in failed {
+                    write!(f, "\n  `{}`{}", name_of(&state.key), cause(state))?;
+                }
+                match deed {
+                    Deed::Load => write!(f, "{FORMER_VALUES}"),
                     _ => Ok(()),
                 }
             }

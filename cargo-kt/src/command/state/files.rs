@@ -23,7 +23,7 @@ use tempfile::{NamedTempFile, TempPath};
 
 use super::{StateError, error::Deed, names, service::Asked};
 use crate::{
-    command::{CommandError, watch::watched},
+    command::{CommandError, watch::awaited},
     place::PlaceError,
     terminal::text,
 };
@@ -49,7 +49,7 @@ pub(super) async fn save(asked: &Asked<'_>, file: &Path, force: bool) -> Result<
     name.push(format!(".{}", std::process::id()));
     let mut temporary = hidden(&file.with_file_name(name)).map_err(write)?;
     let saving = receive(asked, temporary.as_file_mut());
-    let saved = watched(asked.connected, asked.terminal, Deed::Save.verb(), saving).await?;
+    let saved = awaited(asked.connected, asked.terminal, Deed::Save.verb(), saving).await?;
     let moved = match saved {
         Received::Moved(moved) => moved,
         Received::Refused(refused) => return Err(asked.refused(Deed::Save, refused).into()),
@@ -76,7 +76,7 @@ pub(super) async fn save(asked: &Asked<'_>, file: &Path, force: bool) -> Result<
 
 pub(super) async fn load(asked: &Asked<'_>, file: &Path) -> Result<(), CommandError> {
     let loading = send(asked, file);
-    let loaded = watched(asked.connected, asked.terminal, Deed::Load.verb(), loading).await?;
+    let loaded = awaited(asked.connected, asked.terminal, Deed::Load.verb(), loading).await?;
     let moved = loaded.map_err(|refused| asked.refused(Deed::Load, refused))?;
     told(asked, Deed::Load, &moved, file);
     if !moved.left.is_empty() {

@@ -113,6 +113,7 @@ fn changed(why: &Changed) -> &'static str {
         Changed::Unknown { .. } => "unknown layout",
         Changed::Version { .. } => "another version",
         Changed::NewWorker { .. } => "new worker",
+        Changed::NotMigrated { .. } => "not migrated",
     }
 }
 

@@ -16,7 +16,7 @@ use std::{path::PathBuf, process::ExitCode};
 pub use error::StateError;
 
 use self::service::Asked;
-use super::{CommandError, Speech, places::PlaceArgs, start};
+use super::{CommandError, Speech, places::PlaceArgs, profile::ProfileArgs, start};
 use crate::terminal::Terminal;
 
 #[derive(Debug, clap::Args)]
@@ -98,8 +98,10 @@ enum StateCommand {
 #[derive(Debug, clap::Args)]
 struct Common {
     /// The service, as `cargo kt ls` names it [default: this workspace's, or the only one]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "ProfileArgs")]
     service: Option<String>,
+    #[command(flatten)]
+    profile: ProfileArgs,
     #[command(flatten)]
     places: PlaceArgs,
     #[command(flatten)]
@@ -132,7 +134,10 @@ async fn work(
     common: &Common,
     terminal: &Terminal,
 ) -> Result<ExitCode, CommandError> {
-    let chosen = service::choose(&common.places.places()?, common.service.as_deref()).await?;
+    let chosen = {
+        let (named, profile) = (common.service.as_deref(), &common.profile);
+        service::choose(&common.places.places()?, named, profile).await?
+    };
     let asked = Asked {
         connected: &chosen,
         terminal,

@@ -12,9 +12,13 @@ use super::{
     error::{Deed, Refused},
 };
 use crate::{
-    command::{CommandError, watch::watched},
-    place::{Connected, PlaceError, Places, Service, State, service},
-    plan::{self, CargoOptions, Surroundings},
+    command::{
+        CommandError,
+        profile::{ProfileArgs, candidates},
+        watch::awaited,
+    },
+    place::{Connected, PlaceError, Places, Service, State},
+    plan::CargoOptions,
     terminal::Terminal,
 };
 
@@ -35,7 +39,7 @@ impl Asked<'_> {
         let asking = self.connected.client.ask(path::STATE, &request);
         let asking = self.connected.unless_silent(asking);
         let answered: Result<StateAnswer, StateRefused> =
-            watched(self.connected, self.terminal, deed.verb(), asking)
+            awaited(self.connected, self.terminal, deed.verb(), asking)
                 .await?
                 .map_err(|source| PlaceError::Request {
                     service: self.connected.service.clone(),
@@ -65,14 +69,17 @@ impl Asked<'_> {
     }
 }
 
-/// The service that was named, else the one of the workspace around this directory, else the only one.
+/// The service that was named, else that of the profile, else the one of the workspace around this directory, else the only
+/// one.
 pub(super) async fn choose(
     places: &Places,
     named: Option<&str>,
+    profile: &ProfileArgs,
 ) -> Result<Connected, CommandError> {
-    let name = match named {
-        Some(name) => name.to_owned(),
-        None => guess(places).await?,
+    let name = match (named, profile.service(places).await?) {
+        (Some(name), _) => name.to_owned(),
+        (None, Some(name)) => name,
+        (None, None) => guess(places).await?,
     };
     Ok(places.connect(&name).await?)
 }
@@ -85,7 +92,7 @@ async fn guess(places: &Places) -> Result<String, CommandError> {
     };
     let services: Vec<_> = services.iter().map(of).collect();
     let here = std::env::current_dir().unwrap_or_default();
-    pick(&services, &here, of_the_program)
+    pick(&services, &here, |_, services| of_the_program(services))
         .map_err(|names| StateError::WhichService { names }.into())
 }
 
@@ -120,14 +127,10 @@ fn pick(
 }
 
 /// The service of the program that `cargo kt run` would run here, if it is one of these.
-fn of_the_program(workspace: &str, services: &[&str]) -> Option<String> {
-    let surroundings = Surroundings::current().ok()?;
-    let plan = plan::plan(&CargoOptions::default(), &surroundings).ok()?;
-    let plain = service::name(&service::user(), &plan.program.name);
-    let own = service::name_in(&plain, workspace);
-    [own, plain]
-        .into_iter()
-        .find(|name| services.contains(&name.as_str()))
+fn of_the_program(services: &[&str]) -> Option<String> {
+    let names = candidates(&CargoOptions::default()).ok()?;
+    let mut names = names.into_iter();
+    names.find(|name| services.contains(&name.as_str()))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ mod start;
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, time::Duration};
 
 use kt::{
-    host::{DEFAULT_TTL, HostOptions, ServiceLock, TryLock},
+    host::{Expired, HostOptions, ServiceLock, TryLock},
     wire::limits,
 };
 use tokio::{
@@ -26,6 +26,8 @@ use super::{Connected, Dirs, PlaceError, PlaceName, Service, State, connected, s
 /// First argument of this executable when it is to be a host.
 pub const HOST_COMMAND: &str = "host";
 
+/// How long a service here lives without a call by default. The option's default is the same.
+const DEFAULT_TTL: Duration = Duration::from_secs(8 * 3600);
 /// How long a service may take from its start, or another's end, to its first answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Pause between two attempts, while another host starts or ends.
@@ -40,8 +42,10 @@ pub struct ServiceSpec {
     pub workspace: String,
     /// Where remote functions find relative paths.
     pub working_directory: PathBuf,
-    /// `None`: that of a running service, else the default.
+    /// `None`: that of a running service, else `default_ttl`.
     pub inactivity_ttl: Option<Duration>,
+    /// Of a new service, if nobody wished for another.
+    pub default_ttl: Duration,
     /// Limit of a call's arguments or result, bytes; of a new service.
     pub body_limit: usize,
     /// Of the host and its workers.
@@ -65,6 +69,7 @@ impl ServiceSpec {
             workspace,
             working_directory,
             inactivity_ttl: None,
+            default_ttl: DEFAULT_TTL,
             body_limit: limits::BODY,
             environment: std::env::vars_os().collect(),
             host: vec![std::env::current_exe()?.into(), HOST_COMMAND.into()],
@@ -78,7 +83,7 @@ impl ServiceSpec {
             socket: dirs.socket(name)?,
             workspace: self.workspace.clone(),
             working_directory: self.working_directory.clone(),
-            inactivity_ttl: self.inactivity_ttl.unwrap_or(DEFAULT_TTL),
+            inactivity_ttl: self.inactivity_ttl.unwrap_or(self.default_ttl),
             token_file: None,
             body_limit: self.body_limit,
             pod: None,
@@ -162,6 +167,8 @@ async fn find_or_start(
     loop {
         if let Some(mut connected) = reach(dirs, name).await? {
             connected.started = started;
+            let expired = started.then(|| Expired::take(&options.directory)).flatten();
+            connected.expired = expired.filter(|it| it.workspace == spec.workspace);
             let ours = connected.status.workspace == spec.workspace;
             return Ok(ours.then_some(connected));
         }

@@ -145,6 +145,12 @@ impl Supervisor {
         worker.filter(|worker| worker.is_alive())
     }
 
+    /// Whether a worker lives that has states.
+    pub fn has_state(&self) -> bool {
+        let declared = |good: Good| good.manifest.crates.iter().any(|it| !it.states.is_empty());
+        self.live().is_some() && self.good().is_some_and(declared)
+    }
+
     pub fn good(&self) -> Option<Good> {
         self.state().good.clone()
     }

@@ -138,7 +138,10 @@ fn describe(refused: &SwapRefused) -> String {
         SwapRefused::WorkerStart(why) | SwapRefused::Load(why) => why.clone(),
         SwapRefused::Died(death) => format!("it died while it loaded: {:?}", death.how),
         SwapRefused::TimedOut { after_ms } => format!("no answer after {after_ms} ms"),
-        SwapRefused::NotMigrated { key, reason, .. } => format!("state `{key}`: {reason}"),
+        SwapRefused::NotMigrated(states) => match &states[..] {
+            [] => "its states".to_owned(),
+            [first, ..] => format!("state `{}`: {}", first.key, first.reason),
+        },
         // They are about values that a new worker does not have.
         SwapRefused::WouldReset(_) | SwapRefused::Busy { .. } => "its states".to_owned(),
     }

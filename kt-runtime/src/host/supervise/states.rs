@@ -20,7 +20,7 @@ use super::{
 use crate::wire::{
     control::{Changed, SwapRefused},
     limits,
-    state::{Moved, StateAnswer, StateOptions, StateRefused, StateRequest},
+    state::{Moved, NotMigrated, Resets, StateAnswer, StateOptions, StateRefused, StateRequest},
     worker::{Hold, StateOrder},
 };
 
@@ -47,6 +47,7 @@ impl Supervisor {
         let order = StateOrder::Save {
             file: file.path.clone(),
             hold: None,
+            leave: Resets::None,
         };
         let StateAnswer::Moved(moved) = ask(&worker, order).await? else {
             return Err(StateRefused::Lost {
@@ -100,28 +101,38 @@ impl Supervisor {
     }
 
     /// Has a worker that is to be replaced write down what it holds, and take no call from then on. Also gives the states that
-    /// have no serde: they are lost with it.
+    /// are lost with it: those without serde, and those that could not be encoded and may be reset.
     pub(super) async fn carry(
         self: &Arc<Self>,
         former: &Arc<Worker>,
         options: &StateOptions,
-    ) -> Result<(Temporary, Vec<String>), SwapRefused> {
+    ) -> Result<(Temporary, Vec<(String, Changed)>), SwapRefused> {
         let file = self.temporary("carry");
         let order = StateOrder::Save {
             file: file.path.clone(),
             hold: Some(Hold {
                 patience_ms: options.patience_ms,
             }),
+            leave: match options.keep {
+                true => Resets::None,
+                false => options.resets.clone(),
+            },
         };
+        let no_serde = |key: String| (key.clone(), Changed::NewWorker { name: key });
         match ask(former, order).await {
             Ok(StateAnswer::Moved(moved)) if options.keep && !moved.left.is_empty() => {
                 self.release(former).await;
-                let lost = |key: String| (key.clone(), Changed::NewWorker { name: key });
-                Err(SwapRefused::WouldReset(
-                    moved.left.into_iter().map(lost).collect(),
-                ))
+                let lost = moved.left.into_iter().map(no_serde);
+                Err(SwapRefused::WouldReset(lost.collect()))
             }
-            Ok(StateAnswer::Moved(moved)) => Ok((file, moved.left)),
+            Ok(StateAnswer::Moved(moved)) => {
+                let failed = moved.failed.into_iter().map(|failed| {
+                    let NotMigrated { key, path, reason } = failed;
+                    (key, Changed::NotMigrated { path, reason })
+                });
+                let left = moved.left.into_iter().map(no_serde);
+                Ok((file, left.chain(failed).collect()))
+            }
             Ok(_) => Ok((file, Vec::new())),
             Err(refused) => {
                 // Should it have given up waiting only, the worker is still to go on afterwards.
@@ -204,9 +215,7 @@ fn as_swap(refused: StateRefused) -> SwapRefused {
             calls,
             after_ms,
         },
-        StateRefused::Failed { key, path, reason } => {
-            SwapRefused::NotMigrated { key, path, reason }
-        }
+        StateRefused::NotMigrated(states) => SwapRefused::NotMigrated(states),
         other => SwapRefused::Load(format!("the states could not be carried over: {other:?}")),
     }
 }

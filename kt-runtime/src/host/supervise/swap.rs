@@ -11,7 +11,7 @@ use super::{
 };
 use crate::wire::{
     Generation,
-    control::{Changed, Outcome, Replaced, StateOutcome, SwapRefused, SwapRequest, Swapped},
+    control::{Outcome, Replaced, SwapRefused, SwapRequest, Swapped},
     limits,
     manifest::Manifest,
     state::StateOptions,
@@ -150,11 +150,12 @@ impl Supervisor {
         let lost = saved.map(|(_, lost)| lost).unwrap_or_default();
         let published = match started {
             Ok((worker, mut loaded)) => {
-                loaded
-                    .states
-                    .iter_mut()
-                    .filter(|state| lost.contains(&state.key))
-                    .for_each(tell_lost);
+                for (key, why) in lost {
+                    let mut states = loaded.states.iter_mut();
+                    if let Some(state) = states.find(|state| state.key == key) {
+                        state.outcome = Outcome::Reset { why };
+                    }
+                }
                 let good = Good {
                     generation,
                     manifest,
@@ -209,13 +210,6 @@ impl Supervisor {
         self.state().draining.push(Arc::clone(&worker));
         tokio::spawn(async move { worker.retire(limits::REPLACED).await });
     }
-}
-
-/// Its former value could not be written down.
-fn tell_lost(state: &mut StateOutcome) {
-    let name = state.key.clone();
-    let why = Changed::NewWorker { name };
-    state.outcome = Outcome::Reset { why };
 }
 
 /// What keeps a worker that runs `old` from loading `new` beside it.

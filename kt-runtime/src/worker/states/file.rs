@@ -90,6 +90,23 @@ impl Writer {
         self.block(piece)
     }
 
+    /// Where the file ends now, to [take back](Self::take_back) what is written from here on.
+    pub(super) fn mark(&mut self) -> io::Result<Mark> {
+        Ok(Mark {
+            position: self.file.stream_position()?,
+            sum: self.sum,
+            bytes: self.bytes,
+        })
+    }
+
+    pub(super) fn take_back(&mut self, mark: Mark) -> io::Result<()> {
+        // Seeking writes what is buffered, so it cannot come behind the cut later.
+        self.file.seek(SeekFrom::Start(mark.position))?;
+        self.file.get_ref().set_len(mark.position)?;
+        (self.sum, self.bytes) = (mark.sum, mark.bytes);
+        Ok(())
+    }
+
     pub(super) fn end(&mut self) -> io::Result<()> {
         self.block(&[])
     }
@@ -100,6 +117,13 @@ impl Writer {
         self.file.write_all(&sum.to_le_bytes())?;
         self.file.into_inner()?.sync_all()
     }
+}
+
+/// A place in a file that is being written.
+pub(super) struct Mark {
+    position: u64,
+    sum: u64,
+    bytes: u64,
 }
 
 /// A file that was found whole.
@@ -267,6 +291,33 @@ mod tests {
         let read: Vec<_> = std::iter::from_fn(&mut pieces).collect();
         assert_eq!(read, [vec![1, 2], vec![3]]);
         assert_eq!((pieces(), pieces()), (None, None));
+    }
+
+    #[test]
+    fn what_was_taken_back_leaves_no_trace_in_a_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let whole = fs::read(saved(folder.path())).expect("a file");
+        let path = folder.path().join("taken-back");
+        let mut writer = Writer::create(&path).expect("a new file");
+        let write = |writer: &mut Writer, key, pieces: &[&[u8]]| {
+            writer
+                .begin(&Saved::new(key, "u8", 0, None))
+                .expect("a header is written");
+            for piece in pieces {
+                writer.piece(piece).expect("a piece is written");
+            }
+        };
+        write(&mut writer, "one", &[&[1, 2], &[3]]);
+        writer.end().expect("an end is written");
+        let mark = writer.mark().expect("a position");
+        // More than any buffer holds.
+        write(&mut writer, "failed", &[&[7; 100_000], &[8]]);
+        writer.take_back(mark).expect("a shorter file");
+        write(&mut writer, "two", &[&[4]]);
+        writer.end().expect("an end is written");
+        assert_eq!(writer.bytes, 4);
+        writer.finish().expect("a checksum is written");
+        assert_eq!(fs::read(&path).expect("a file"), whole);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::{
     state::{StateDescriptor, abilities::Made, descriptor::Migrate},
     wire::{
         control::{Changed, Migrating, Outcome, SwapRefused},
-        state::StateRefused,
+        state::{NotMigrated, StateOptions, StateRefused},
     },
 };
 
@@ -51,13 +51,14 @@ impl Registry {
     /// Carries out the plan's migrations. Until it is applied nobody sees the new values.
     ///
     /// # Errors
-    /// If one fails: then none has happened.
+    /// All that fail and may not be reset: then none has happened.
     pub(in crate::worker) fn migrate(
         &mut self,
         plan: &mut Plan,
-        patience: Duration,
+        options: &StateOptions,
     ) -> Result<(), SwapRefused> {
-        let mut made: HashMap<&'static str, Made> = HashMap::new();
+        let patience = Duration::from_millis(options.patience_ms);
+        let mut made = Values::new(options);
         for decision in &mut plan.decisions {
             let Outcome::Migrated {
                 bytes, elapsed_us, ..
@@ -74,29 +75,26 @@ impl Registry {
                 *bytes = moved.load(Ordering::Relaxed);
                 value
             });
-            let value = value.map_err(|stopped| refused(decision.key, stopped, patience))?;
             *elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-            made.insert(decision.key, value);
+            made.take(decision.key, value, &mut decision.outcome)?;
         }
-        // From here on nothing can fail, so what was made is there to stay.
-        plan.values
-            .extend(made.into_iter().map(|(key, made)| (key, made.leak())));
-        Ok(())
+        made.give_to(plan)
     }
 
     /// Gives new states the values that a former worker saved.
     ///
     /// # Errors
-    /// If the file cannot be read, or one of them does not fit.
+    /// If the file cannot be read, or all of them that do not fit and may not be reset.
     pub(in crate::worker) fn restore(
         &mut self,
         plan: &mut Plan,
         file: &Path,
+        options: &StateOptions,
     ) -> Result<(), SwapRefused> {
         let unreadable =
             |refused: StateRefused| SwapRefused::Load(format!("the saved states: {refused:?}"));
         let file = SavedFile::open(file).map_err(unreadable)?;
-        let mut made: HashMap<&'static str, Made> = HashMap::new();
+        let mut made = Values::new(options);
         for decision in &mut plan.decisions {
             let (Some(new), Some(saved)) = (&decision.new, file.entry(decision.key)) else {
                 continue;
@@ -116,13 +114,10 @@ impl Registry {
             let value = self.progress.during(decision.key, |count| {
                 transfer::decoded(decode, transfer::counted(pieces, Arc::clone(count)))
             });
-            let value = value.map_err(|stopped| refused(decision.key, stopped, Duration::ZERO))?;
             decision.outcome = Outcome::Carried { bytes: saved.bytes };
-            made.insert(decision.key, value);
+            made.take(decision.key, value, &mut decision.outcome)?;
         }
-        plan.values
-            .extend(made.into_iter().map(|(key, made)| (key, made.leak())));
-        Ok(())
+        made.give_to(plan)
     }
 
     /// Takes the values out of cells that nobody is to find them in any more, as far as the cells let them go.
@@ -139,6 +134,68 @@ impl Registry {
                 });
             }
         }
+    }
+}
+
+/// Values that were made for a plan, and states for which none could be made.
+struct Values<'a> {
+    options: &'a StateOptions,
+    made: HashMap<&'static str, Made>,
+    refused: Vec<NotMigrated>,
+}
+
+impl<'a> Values<'a> {
+    fn new(options: &'a StateOptions) -> Self {
+        Self {
+            options,
+            made: HashMap::new(),
+            refused: Vec::new(),
+        }
+    }
+
+    /// Takes the value, or notes why there is none.
+    ///
+    /// # Errors
+    /// If a lock is held. The others would wait for their locks too, with all calls waiting at the gate.
+    fn take(
+        &mut self,
+        key: &'static str,
+        value: Result<Made, Stopped>,
+        outcome: &mut Outcome,
+    ) -> Result<(), SwapRefused> {
+        match value {
+            Ok(value) => {
+                self.made.insert(key, value);
+            }
+            Err(Stopped::Failed { path, reason }) => {
+                let failed = NotMigrated::new(key, &path, &reason);
+                if self.options.allow_reset(key) {
+                    let NotMigrated { path, reason, .. } = failed;
+                    let why = Changed::NotMigrated { path, reason };
+                    *outcome = Outcome::Reset { why };
+                } else {
+                    self.refused.push(failed);
+                }
+            }
+            Err(Stopped::Stuck) => {
+                return Err(SwapRefused::Busy {
+                    states: vec![key.to_owned()],
+                    calls: Vec::new(),
+                    after_ms: self.options.patience_ms,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// From here on nothing can fail, so what was made is there to stay.
+    fn give_to(self, plan: &mut Plan) -> Result<(), SwapRefused> {
+        if !self.refused.is_empty() {
+            return Err(SwapRefused::NotMigrated(self.refused));
+        }
+        let leaked = self.made.into_iter().map(|(key, made)| (key, made.leak()));
+        plan.values.extend(leaked);
+        Ok(())
     }
 }
 
@@ -168,20 +225,5 @@ impl Held {
             (Some(source), Some(decode)) => transfer::transfer(source, decode, patience, moved),
             _ => unreachable!("only what can be encoded and decoded is to be migrated"),
         }
-    }
-}
-
-fn refused(key: &str, stopped: Stopped, patience: Duration) -> SwapRefused {
-    match stopped {
-        Stopped::Stuck => SwapRefused::Busy {
-            states: vec![key.to_owned()],
-            calls: Vec::new(),
-            after_ms: u64::try_from(patience.as_millis()).unwrap_or(u64::MAX),
-        },
-        Stopped::Failed { path, reason } => SwapRefused::NotMigrated {
-            key: key.to_owned(),
-            path,
-            reason,
-        },
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     state::format::Reader,
     wire::{
         limits,
-        state::{Moved, StateAnswer, StateRefused},
+        state::{Moved, NotMigrated, Resets, StateAnswer, StateRefused},
     },
 };
 
@@ -27,24 +27,39 @@ impl Registry {
         declared.any(|held| held.source().is_some())
     }
 
-    /// Writes all states that have serde to a new file, each as it is when its turn comes.
-    pub(in crate::worker) fn save(&self, path: &Path) -> Answer {
+    /// Writes all states that have serde to a new file, each as it is when its turn comes. Those that cannot be encoded are left
+    /// out if `leave` allows it.
+    pub(in crate::worker) fn save(&self, path: &Path, leave: &Resets) -> Answer {
         let mut writer = Writer::create(path).map_err(unwritable)?;
         let mut moved = Moved::default();
         let mut all: Vec<&Held> = self.held.values().filter(|held| held.declared).collect();
         all.sort_by_key(|held| held.descriptor.key);
+        let mut refused = Vec::new();
         for held in all {
             let key = held.descriptor.key.to_owned();
+            let mark = writer.mark().map_err(unwritable)?;
             let written = self.progress.during(&key, |count| {
                 let before = writer.bytes;
                 self.write(held, &mut writer, &|bytes| {
                     count.store(bytes - before, Ordering::Relaxed);
                 })
-            })?;
+            });
             match written {
-                true => moved.keys.push(key),
-                false => moved.left.push(key),
+                Ok(true) => moved.keys.push(key),
+                Ok(false) => moved.left.push(key),
+                Err(StateRefused::Failed { key, path, reason }) => {
+                    writer.take_back(mark).map_err(unwritable)?;
+                    let failed = NotMigrated::new(&key, &path, &reason);
+                    match leave.allow(&key) {
+                        true => moved.failed.push(failed),
+                        false => refused.push(failed),
+                    }
+                }
+                Err(other) => return Err(other),
             }
+        }
+        if !refused.is_empty() {
+            return Err(StateRefused::NotMigrated(refused));
         }
         moved.bytes = writer.bytes;
         writer.finish().map_err(unwritable)?;
@@ -86,7 +101,7 @@ impl Registry {
     pub(in crate::worker) fn load(&mut self, path: &Path) -> Answer {
         let file = SavedFile::open(path)?;
         let mut moved = Moved::default();
-        let mut made = Vec::new();
+        let (mut made, mut failed) = (Vec::new(), Vec::new());
         for saved in &file.entries {
             let held = self.held.get(&*saved.key).filter(|held| held.declared);
             let decode = held.and_then(|held| {
@@ -101,9 +116,18 @@ impl Registry {
             let value = self.progress.during(key, |count| {
                 transfer::decoded(decode, transfer::counted(pieces, Arc::clone(count)))
             });
-            made.push((key, value.map_err(|stopped| refused(key, stopped))?));
+            match value.map_err(|stopped| refused(key, stopped)) {
+                Ok(value) => made.push((key, value)),
+                Err(StateRefused::Failed { key, path, reason }) => {
+                    failed.push(NotMigrated::new(&key, &path, &reason));
+                }
+                Err(other) => return Err(other),
+            }
             moved.keys.push(key.to_owned());
             moved.bytes += saved.bytes;
+        }
+        if !failed.is_empty() {
+            return Err(StateRefused::NotMigrated(failed));
         }
         self.put(made)?;
         Ok(StateAnswer::Moved(moved))

@@ -1,0 +1,54 @@
+//! The service of a program by the profile that it is built with: each has its own.
+
+use super::{CommandError, options};
+use crate::{
+    build::BuildError,
+    config::Flags,
+    place::{Places, service},
+    plan::{self, CargoOptions, Surroundings},
+};
+
+/// Which service of the program in this directory is meant.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct ProfileArgs {
+    /// The service of this directory's program as `cargo kt run --release` has it
+    #[arg(short, long, conflicts_with = "profile")]
+    release: bool,
+    /// The service of this directory's program as `cargo kt run --profile` has it
+    #[arg(long, value_name = "PROFILE-NAME")]
+    profile: Option<String>,
+}
+
+impl ProfileArgs {
+    /// The name of the service of the profile that was typed, if one was. It may not be up.
+    ///
+    /// # Errors
+    /// If there is no program here, or its options cannot be read, or a place cannot be looked at.
+    pub(super) async fn service(&self, places: &Places) -> Result<Option<String>, CommandError> {
+        if !self.release && self.profile.is_none() {
+            return Ok(None);
+        }
+        let options = CargoOptions {
+            release: self.release,
+            profile: self.profile.clone(),
+            ..CargoOptions::default()
+        };
+        let names = candidates(&options)?;
+        let services = places.list(false).await?;
+        let is_up = |name: &&String| services.iter().any(|service| service.name == **name);
+        let [_, plain] = &names;
+        let name = names.iter().find(is_up).unwrap_or(plain);
+        Ok(Some(name.clone()))
+    }
+}
+
+/// The names that the service of the program has which `cargo kt run` with these options would run here: the longer one if
+/// another workspace took the shorter.
+pub(super) fn candidates(cargo: &CargoOptions) -> Result<[String; 2], CommandError> {
+    let surroundings = Surroundings::current().map_err(BuildError::from)?;
+    let plan = plan::plan(cargo, &surroundings).map_err(BuildError::from)?;
+    let config = options::resolve(&Flags::default(), &plan, &surroundings)?;
+    let plain = options::service_name(&config, &plan);
+    let workspace = options::workspace(&plan);
+    Ok([service::name_in(&plain, &workspace), plain])
+}

@@ -1,0 +1,96 @@
+//! How long a service lives, and which service a program has.
+
+use tests::{Fixture, Project};
+
+fn names(project: &Project) -> Vec<String> {
+    let services = project.services().into_iter();
+    services
+        .filter_map(|service| service["name"].as_str().map(str::to_owned))
+        .collect()
+}
+
+#[test]
+fn a_service_that_ended_because_nobody_called_it_tells_the_next_run_once() {
+    let project = Project::of(Fixture::ONE);
+    project
+        .run()
+        .success()
+        .prints("visit 1")
+        .keeps_quiet_about("without a call");
+    let services = project.services();
+    assert_eq!(services[0]["ttl_ms"], 8 * 3_600_000, "{services:#?}");
+    let (host, _worker) = project.processes();
+    project
+        .kt(["run", "--inactivity-ttl", "5s"])
+        .success()
+        .prints("visit 2");
+    host.assert_ends();
+
+    // Nobody is told by looking.
+    assert!(names(&project).is_empty());
+    project
+        .run()
+        .success()
+        .says("tester-one ended after 5.00s without a call; its state is gone")
+        .prints("visit 1");
+    project
+        .run()
+        .success()
+        .prints("visit 2")
+        .keeps_quiet_about("without a call");
+    // Whoever ends a service knows it.
+    project.kt(["down", "tester-one"]).success();
+    project
+        .run()
+        .success()
+        .prints("visit 1")
+        .keeps_quiet_about("without a call");
+}
+
+#[test]
+fn a_program_has_a_service_for_each_profile_that_it_is_built_with() {
+    let project = Project::of(Fixture::ONE);
+    project.run().success().prints("visit 1");
+    project
+        .kt(["run", "--release"])
+        .success()
+        .prints("visit 1")
+        .keeps_quiet_about("new worker");
+    project
+        .run()
+        .success()
+        .prints("visit 2")
+        .keeps_quiet_about("new worker");
+    assert_eq!(names(&project), ["tester-one", "tester-one-release"]);
+
+    // Commands mean the service of `cargo kt run` unless they are told.
+    let visits = |arguments: &[&str]| {
+        let state = ["state", "get", "VISITS"].iter().chain(arguments);
+        project.kt(state.copied()).success()
+    };
+    visits(&[]).prints("2");
+    visits(&["--release"]).prints("1");
+    visits(&["--profile", "release"]).prints("1");
+    visits(&["--service", "tester-one-release"]).prints("1");
+    project
+        .kt([
+            "state",
+            "get",
+            "VISITS",
+            "--release",
+            "--service",
+            "tester-one",
+        ])
+        .code(2)
+        .says("cannot be used with");
+    project.kt(["logs", "--profile", "dev"]).success();
+    project
+        .kt(["down", "--release"])
+        .success()
+        .says("Ended tester-one-release");
+    assert_eq!(names(&project), ["tester-one"]);
+    project
+        .kt(["down", "--release"])
+        .code(101)
+        .says("tester-one-release");
+}

@@ -1,6 +1,7 @@
 //! What becomes of states: at a swap, with a new worker, and by `cargo kt state`.
 
 mod busy;
+mod cells;
 mod commands;
 mod files;
 mod swaps;

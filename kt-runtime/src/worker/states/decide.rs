@@ -198,7 +198,7 @@ mod tests {
         0,
         file!(),
         line!(),
-        || (&&&&&Probe::<Mutex<u8>>::new()).abilities(),
+        || (&&&&&&&&&&&Probe::<Mutex<u8>>::new()).abilities(),
     );
 
     /// What a generation declares that has the same object, in this layout.

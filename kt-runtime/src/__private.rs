@@ -18,6 +18,7 @@ pub use crate::{
             migrate,
         },
         cell::{Cell, Found, Held, leave, left, until},
+        descriptor::reset,
     },
     wire::codec::{CodecError, Decoder, Encoder},
 };

@@ -54,15 +54,22 @@ pub fn state(state: &State, arguments: &Arguments) -> TokenStream {
             .migrate(|from| ::__kt__::__private::migrate::<_, _, #ty>(from, #migrate))
         }
     });
+    let on_reset = arguments.on_reset.as_ref().map(|hook| {
+        quote_spanned! {Span::mixed_site()=>
+            .on_reset(|value| ::__kt__::__private::reset::<#ty, _>(value, #hook))
+        }
+    });
     // `cargo kt` decides over the layout, and the worker tells of it: both are to know.
     let keep = arguments.keep.then(|| quote! { .keep() });
     let marker = arguments
         .keep
         .then(|| quote_spanned! {Span::mixed_site()=> #marker static __KT_KEEP: u8 = 0; });
-    let used = arguments.migrate.as_ref().map(|migrate| {
+    let named = arguments.migrate.iter().chain(&arguments.on_reset);
+    let used = named.map(|function| {
         // Called from outside the program alone, and not by every build, so rustc would call it dead.
-        quote_spanned! {Span::mixed_site()=> const _: () = { let _ = #migrate; }; }
+        quote_spanned! {Span::mixed_site()=> const _: () = { let _ = #function; }; }
     });
+    let used: TokenStream = used.collect();
     // In other builds nobody would read it, and kt-runtime may not have its type.
     let descriptor = (export::build() == Build::Program).then(|| {
         let foreign = foreign::implementations();
@@ -83,7 +90,7 @@ pub fn state(state: &State, arguments: &Arguments) -> TokenStream {
                     };
                     (&&&&&&&&&&&::__kt__::__private::Probe::<#ty, __KtHere>::new()).abilities()
                 },
-            )#version #migrate #keep;
+            )#version #migrate #on_reset #keep;
         };
         }
     });

@@ -4,6 +4,7 @@ mod busy;
 mod cells;
 mod commands;
 mod files;
+mod former;
 mod swaps;
 mod workers;
 

@@ -215,7 +215,7 @@ impl Supervisor {
 fn tell_lost(state: &mut StateOutcome) {
     let name = state.key.clone();
     let why = Changed::NewWorker { name };
-    state.outcome = Outcome::Reset { why };
+    state.outcome = Outcome::Reset { why, former: None };
 }
 
 /// What keeps a worker that runs `old` from loading `new` beside it.

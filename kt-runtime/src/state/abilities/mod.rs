@@ -26,6 +26,8 @@ pub struct Abilities {
     /// For values that have no codec.
     pub(crate) debug: Option<Show>,
     pub(crate) exchange: Option<Exchange>,
+    /// Whether dropping a value does anything.
+    pub(crate) drops: bool,
     /// A second value of these very bits, which are those of an initial value that was never used: what evaluating its
     /// constant initialiser once more would give.
     pub(crate) again: unsafe fn(NonNull<()>) -> Made,

@@ -39,6 +39,7 @@ fn of_value<T: 'static>(codec: Option<Codec>) -> Abilities {
         codec,
         debug: None,
         exchange: None,
+        drops: std::mem::needs_drop::<T>(),
         again: again::<T>,
     }
 }

@@ -109,7 +109,7 @@ impl Registry {
             let Some(decode) = decoder(descriptor, same) else {
                 let name = descriptor.type_tokens.to_owned();
                 let why = Changed::NewWorker { name };
-                decision.outcome = Outcome::Reset { why };
+                decision.outcome = Outcome::Reset { why, former: None };
                 continue;
             };
             let pieces = file.pieces(saved).map_err(unreadable)?;

@@ -59,6 +59,8 @@ pub fn service(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// - `#[kt::state(version = 2)]` migrates the value although its type is the same.
 /// - `#[kt::state(migrate = path::to::function)]` makes the new value of the former one.
+/// - `#[kt::state(on_reset = path::to::function)]` closes what the former value holds open (connections, threads, ports) when an
+///   edit has reset the state. The function gets a reference to the former value, once, when the calls that use it have ended.
 /// - `#[kt::state(keep)]` keeps the value although it holds something without a visible type (`dyn Trait`, a pointer to
 ///   bytes) and a type of the workspace changed. The author vouches that those parts hold nothing of the workspace's types,
 ///   as in a model or a pool of a third-party crate. If they do, new code may read their memory as another type: undefined

@@ -12,7 +12,13 @@ pub use crate::{
     shape::Shape,
     state::{
         StateDescriptor,
-        abilities::{AsAnything, AsCell, AsShown, AsShownCell, AsValue, Probe, migrate},
+        abilities::{
+            AsAnyCell, AsAnything, AsCell, AsCellInCell, AsEntries, AsEntriesInCell,
+            AsEntriesInTwoCells, AsShown, AsShownCell, AsThreeCells, AsValue, Probe, leaf::Entries,
+            migrate,
+        },
+        cell::{Cell, Found, Held, leave, left, until},
+        descriptor::reset,
     },
     wire::codec::{CodecError, Decoder, Encoder},
 };

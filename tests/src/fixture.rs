@@ -48,6 +48,13 @@ impl Fixture {
         packages: &["state"],
         ..Self::ONE
     };
+    /// States in cells of other crates.
+    pub const CELLS: Self = Self {
+        name: "cells",
+        slot: "cells",
+        packages: &["cells"],
+        ..Self::ONE
+    };
     /// Ten crates and one.
     pub const TEN: Self = Self {
         name: "ten",

@@ -3,13 +3,15 @@
 use syn::parse::{Parse, ParseStream};
 use syn::{Error, Ident, LitInt, Path, Result, Token};
 
-/// `#[kt::state(version = 2, migrate = path::to::fn, keep)]`
+/// `#[kt::state(version = 2, migrate = path::to::fn, on_reset = path::to::fn, keep)]`
 #[derive(Default)]
 pub struct Arguments {
     /// The developer's count of what the value means: another one forces a migration of an unchanged type.
     pub version: Option<LitInt>,
     /// Makes the new value of the former one.
     pub migrate: Option<Path>,
+    /// Lets go of what a value holds that the state had before it was reset.
+    pub on_reset: Option<Path>,
     /// The developer vouches that what has no visible type in the value is of no type of the workspace.
     pub keep: bool,
 }
@@ -32,6 +34,11 @@ impl Parse for Arguments {
                 if arguments.migrate.replace(input.parse()?).is_some() {
                     return Err(twice());
                 }
+            } else if name == "on_reset" {
+                input.parse::<Token![=]>()?;
+                if arguments.on_reset.replace(input.parse()?).is_some() {
+                    return Err(twice());
+                }
             } else if name == "keep" {
                 if std::mem::replace(&mut arguments.keep, true) {
                     return Err(twice());
@@ -39,7 +46,7 @@ impl Parse for Arguments {
             } else {
                 return Err(Error::new_spanned(
                     &name,
-                    "`#[kt::state]` takes `version = NUMBER`, `migrate = FUNCTION` and `keep`",
+                    "`#[kt::state]` takes `version = NUMBER`, `migrate = FUNCTION`, `on_reset = FUNCTION` and `keep`",
                 ));
             }
             if !input.is_empty() {

@@ -4,6 +4,7 @@
 //! static CACHE: ::kt::State<Mutex<u8>> = {
 //!     static __KT_INIT: __KtInit<Mutex<u8>> = __KtInit { value: Mutex::new(0) };
 //!     const _: () = {                          // out of sight of the user's type and initialiser
+//!         enum __KtHere {} …                   // what kt-runtime cannot know of the crates that this one uses
 //!         static __KT_STATE: ::kt::__private::StateDescriptor = …;
 //!     };
 //!     ::kt::State::new(&__KT_INIT.value)
@@ -15,6 +16,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::{Error, Type};
 
 use super::arguments::Arguments;
+use super::foreign;
 use super::parse::State;
 use crate::attributes;
 use crate::export::{self, Build, Key, Kind};
@@ -52,30 +54,45 @@ pub fn state(state: &State, arguments: &Arguments) -> TokenStream {
             .migrate(|from| ::__kt__::__private::migrate::<_, _, #ty>(from, #migrate))
         }
     });
+    let on_reset = arguments.on_reset.as_ref().map(|hook| {
+        quote_spanned! {Span::mixed_site()=>
+            .on_reset(|value| ::__kt__::__private::reset::<#ty, _>(value, #hook))
+        }
+    });
     // `cargo kt` decides over the layout, and the worker tells of it: both are to know.
     let keep = arguments.keep.then(|| quote! { .keep() });
     let marker = arguments
         .keep
         .then(|| quote_spanned! {Span::mixed_site()=> #marker static __KT_KEEP: u8 = 0; });
-    let used = arguments.migrate.as_ref().map(|migrate| {
+    let named = arguments.migrate.iter().chain(&arguments.on_reset);
+    let used = named.map(|function| {
         // Called from outside the program alone, and not by every build, so rustc would call it dead.
-        quote_spanned! {Span::mixed_site()=> const _: () = { let _ = #migrate; }; }
+        quote_spanned! {Span::mixed_site()=> const _: () = { let _ = #function; }; }
     });
+    let used: TokenStream = used.collect();
     // In other builds nobody would read it, and kt-runtime may not have its type.
-    let descriptor = (export::build() == Build::Program).then(|| quote_spanned! {Span::mixed_site()=>
+    let descriptor = (export::build() == Build::Program).then(|| {
+        let foreign = foreign::implementations();
+        quote_spanned! {Span::mixed_site()=>
         const _: () = {
             #main_inside
+            #foreign
             #marker
             #exported
             static __KT_STATE: ::__kt__::__private::StateDescriptor = ::__kt__::__private::StateDescriptor::new(
                 #key, &#name, &__KT_INIT.value, #type_text, #init_hash, ::core::file!(), ::core::line!(),
                 // The first of these traits that the type allows, which only a method call finds out.
                 || {
-                    use ::__kt__::__private::{AsAnything as _, AsCell as _, AsShown as _, AsShownCell as _, AsValue as _};
-                    (&&&&&::__kt__::__private::Probe::<#ty>::new()).abilities()
+                    use ::__kt__::__private::{
+                        AsAnyCell as _, AsAnything as _, AsCell as _, AsCellInCell as _, AsEntries as _,
+                        AsEntriesInCell as _, AsEntriesInTwoCells as _, AsShown as _, AsShownCell as _,
+                        AsThreeCells as _, AsValue as _,
+                    };
+                    (&&&&&&&&&&&::__kt__::__private::Probe::<#ty, __KtHere>::new()).abilities()
                 },
-            )#version #migrate #keep;
+            )#version #migrate #on_reset #keep;
         };
+        }
     });
     let handle = handle(state, descriptor);
     quote! { #main_beside #used #handle }

@@ -3,6 +3,8 @@
 mod arguments;
 mod check;
 mod expand;
+mod externs;
+mod foreign;
 mod parse;
 
 use proc_macro2::TokenStream;

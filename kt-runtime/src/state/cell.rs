@@ -2,7 +2,9 @@
 //! replaced, in whatever state the cell is, without waiting for ever.
 
 use std::{
-    sync::{LazyLock, Mutex, OnceLock, PoisonError, RwLock, TryLockError},
+    any::Any,
+    cell::RefCell,
+    sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, RwLock, TryLockError},
     thread,
     time::{Duration, Instant},
 };
@@ -23,7 +25,9 @@ pub enum Found {
 }
 
 /// A type that holds a value which is what the state is about.
-pub trait Cell: Sized + 'static {
+///
+/// `L` is a type of the crate that implements it for another crate's type: what allows it to. The kinds here hold for all of them.
+pub trait Cell<L = ()>: Sized + 'static {
     type Value;
 
     /// Whether [`exchange`](Self::exchange) can be called: some kinds keep for ever what they were once given.
@@ -35,17 +39,28 @@ pub trait Cell: Sized + 'static {
     /// A cell with this value, poisoned as that of which it was read.
     fn with(value: Self::Value, found: Found) -> Self;
 
-    /// Exchanges the value for another cell's if `go` says so, which is asked while the lock is held.
+    /// A cell without a value, where that can be.
+    fn empty() -> Option<Self> {
+        None
+    }
+
+    /// Exchanges the value for another cell's if `go` says so, which is asked while the lock is held. Only a kind that is not
+    /// replaceable leaves it out.
     fn exchange(
         &self,
-        other: &mut Self,
-        until: Instant,
-        go: &mut dyn FnMut() -> bool,
-    ) -> Result<(), Held>;
+        _other: &mut Self,
+        _until: Instant,
+        _go: &mut dyn FnMut() -> bool,
+    ) -> Result<(), Held> {
+        unreachable!("it is not replaceable")
+    }
 }
 
 /// Tries until it succeeds or the time is over.
-fn until<G>(end: Instant, mut attempt: impl FnMut() -> Option<G>) -> Result<G, Held> {
+///
+/// # Errors
+/// If the time is over.
+pub fn until<G>(end: Instant, mut attempt: impl FnMut() -> Option<G>) -> Result<G, Held> {
     loop {
         if let Some(guard) = attempt() {
             return Ok(guard);
@@ -74,7 +89,26 @@ fn poison<G>(lock: impl FnOnce() -> G) {
     debug_assert!(poisoned.is_err());
 }
 
-impl<V: 'static> Cell for Mutex<V> {
+thread_local! {
+    static LEFT: RefCell<Option<Box<dyn Any>>> = const { RefCell::new(None) };
+}
+
+/// Leaves a value to the next call of [`left`] on this thread.
+pub fn leave<V: 'static>(value: V) {
+    LEFT.set(Some(Box::new(value)));
+}
+
+/// The value that [`leave`] was given: an initializer for a lazy cell, whose type takes a function that captures nothing.
+///
+/// # Panics
+/// If no value of this type was left on this thread.
+pub fn left<V: 'static>() -> V {
+    let value = LEFT.with_borrow_mut(Option::take);
+    let value = value.and_then(|value| value.downcast::<V>().ok());
+    *value.unwrap_or_else(|| unreachable!("a lazy cell is forced where its value was left"))
+}
+
+impl<L, V: 'static> Cell<L> for Mutex<V> {
     type Value = V;
 
     const REPLACEABLE: bool = true;
@@ -109,7 +143,7 @@ impl<V: 'static> Cell for Mutex<V> {
     }
 }
 
-impl<V: 'static> Cell for RwLock<V> {
+impl<L, V: 'static> Cell<L> for RwLock<V> {
     type Value = V;
 
     const REPLACEABLE: bool = true;
@@ -144,7 +178,7 @@ impl<V: 'static> Cell for RwLock<V> {
     }
 }
 
-impl<V: 'static> Cell for OnceLock<V> {
+impl<L, V: 'static> Cell<L> for OnceLock<V> {
     type Value = V;
 
     const REPLACEABLE: bool = false;
@@ -160,13 +194,13 @@ impl<V: 'static> Cell for OnceLock<V> {
         Self::from(value)
     }
 
-    fn exchange(&self, _: &mut Self, _: Instant, _: &mut dyn FnMut() -> bool) -> Result<(), Held> {
-        unreachable!("it is not replaceable")
+    fn empty() -> Option<Self> {
+        Some(Self::new())
     }
 }
 
 /// Only with the function that a static's type has, where it is not written out.
-impl<V: 'static> Cell for LazyLock<V, fn() -> V> {
+impl<L, V: 'static> Cell<L> for LazyLock<V, fn() -> V> {
     type Value = V;
 
     const REPLACEABLE: bool = false;
@@ -179,25 +213,14 @@ impl<V: 'static> Cell for LazyLock<V, fn() -> V> {
     }
 
     fn with(value: V, _: Found) -> Self {
-        thread_local! {
-            static VALUE: std::cell::RefCell<Option<Box<dyn std::any::Any>>> = const { std::cell::RefCell::new(None) };
-        }
-        let lazy: Self = Self::new(|| {
-            let value = VALUE.with_borrow_mut(Option::take);
-            let value = value.and_then(|value| value.downcast::<V>().ok());
-            *value.unwrap_or_else(|| unreachable!("it is forced where its value was left"))
-        });
-        VALUE.set(Some(Box::new(value)));
+        leave(value);
+        let lazy: Self = Self::new(left::<V>);
         Self::force(&lazy);
         lazy
     }
-
-    fn exchange(&self, _: &mut Self, _: Instant, _: &mut dyn FnMut() -> bool) -> Result<(), Held> {
-        unreachable!("it is not replaceable")
-    }
 }
 
-impl<V: 'static> Cell for tokio::sync::Mutex<V> {
+impl<L, V: 'static> Cell<L> for tokio::sync::Mutex<V> {
     type Value = V;
 
     const REPLACEABLE: bool = true;
@@ -226,7 +249,7 @@ impl<V: 'static> Cell for tokio::sync::Mutex<V> {
     }
 }
 
-impl<V: 'static> Cell for tokio::sync::RwLock<V> {
+impl<L, V: 'static> Cell<L> for tokio::sync::RwLock<V> {
     type Value = V;
 
     const REPLACEABLE: bool = true;
@@ -255,7 +278,7 @@ impl<V: 'static> Cell for tokio::sync::RwLock<V> {
     }
 }
 
-impl<V: 'static> Cell for tokio::sync::OnceCell<V> {
+impl<L, V: 'static> Cell<L> for tokio::sync::OnceCell<V> {
     type Value = V;
 
     const REPLACEABLE: bool = false;
@@ -271,8 +294,24 @@ impl<V: 'static> Cell for tokio::sync::OnceCell<V> {
         Self::new_with(Some(value))
     }
 
-    fn exchange(&self, _: &mut Self, _: Instant, _: &mut dyn FnMut() -> bool) -> Result<(), Held> {
-        unreachable!("it is not replaceable")
+    fn empty() -> Option<Self> {
+        Some(Self::new())
+    }
+}
+
+/// What it shares is not shared any more once its value was moved: the new value has an `Arc` of its own.
+impl<L, V: 'static> Cell<L> for Arc<V> {
+    type Value = V;
+
+    const REPLACEABLE: bool = false;
+
+    fn look(&self, _: Instant, see: &mut dyn FnMut(&V, Found)) -> Result<(), Held> {
+        see(self, Found::Sound);
+        Ok(())
+    }
+
+    fn with(value: V, _: Found) -> Self {
+        Self::new(value)
     }
 }
 
@@ -292,6 +331,14 @@ mod tests {
             seen = Some((value.clone(), found))
         })?;
         Ok(seen)
+    }
+
+    fn with<C: Cell>(value: C::Value, found: Found) -> C {
+        C::with(value, found)
+    }
+
+    fn exchange<C: Cell>(cell: &C, other: &mut C, go: bool) -> Result<(), Held> {
+        cell.exchange(other, now(), &mut || go)
     }
 
     fn holds<C: Cell<Value: Clone + PartialEq + Debug>>(value: C::Value) {
@@ -321,7 +368,7 @@ mod tests {
             } else {
                 Found::Sound
             };
-            let (mutex, lock) = (Mutex::with(7, found), RwLock::with(7, found));
+            let (mutex, lock): (Mutex<u8>, RwLock<u8>) = (with(7, found), with(7, found));
             assert_eq!(
                 (mutex.is_poisoned(), lock.is_poisoned()),
                 (poisoned, poisoned)
@@ -329,9 +376,9 @@ mod tests {
             assert_eq!(seen(&mutex), Ok(Some((7, found))));
             assert_eq!(seen(&lock), Ok(Some((7, found))));
             let mut other = Mutex::new(8);
-            assert_eq!(mutex.exchange(&mut other, now(), &mut || false), Ok(()));
+            assert_eq!(exchange(&mutex, &mut other, false), Ok(()));
             assert_eq!(seen(&mutex), Ok(Some((7, found))));
-            assert_eq!(mutex.exchange(&mut other, now(), &mut || true), Ok(()));
+            assert_eq!(exchange(&mutex, &mut other, true), Ok(()));
             assert_eq!(*mutex.lock().expect("no poison is left"), 8);
             assert_eq!(other.into_inner().ok(), Some(7));
         }
@@ -346,6 +393,6 @@ mod tests {
         assert_eq!(seen(&lock), Err(Held));
         assert_eq!(seen(&asynchronous), Err(Held));
         let mut other = Mutex::new(2);
-        assert_eq!(mutex.exchange(&mut other, now(), &mut || true), Err(Held));
+        assert_eq!(exchange(&mutex, &mut other, true), Err(Held));
     }
 }

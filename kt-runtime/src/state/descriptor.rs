@@ -35,10 +35,23 @@ pub struct StateDescriptor {
     pub(crate) migrate: Option<Migrate>,
     /// The developer vouches that what has no visible type in the value is of no type of the workspace.
     pub(crate) keep: bool,
+    /// Lets go of what the value holds, once a swap has reset the state and the calls that use it have ended.
+    pub(crate) on_reset: Option<fn(Old)>,
 }
 
 /// Makes a value of what a former generation encoded.
 pub type Migrate = fn(&mut Decoder<'_>) -> Result<Made, FormatError>;
+
+/// A former value of a state.
+#[derive(Debug)]
+pub struct Old(pub(crate) NonNull<()>);
+
+/// Gives a former value to the state's own `on_reset`. `T` is the state's type, as the macro writes it.
+pub fn reset<T: 'static, R>(value: Old, hook: impl FnOnce(&'static T) -> R) {
+    // SAFETY: the worker gives a descriptor's function values of the descriptor's type only, and they live for ever.
+    let value: &'static T = unsafe { value.0.cast().as_ref() };
+    drop(hook(value));
+}
 
 // SAFETY: all of it is read-only but for the slot, which is atomic; `initial` is only compared, copied while nobody can have
 // used it, and stored in slots.
@@ -73,6 +86,7 @@ impl StateDescriptor {
             version: 0,
             migrate: None,
             keep: false,
+            on_reset: None,
         }
     }
 
@@ -85,6 +99,12 @@ impl StateDescriptor {
     #[must_use]
     pub const fn migrate(mut self, migrate: Migrate) -> Self {
         self.migrate = Some(migrate);
+        self
+    }
+
+    #[must_use]
+    pub const fn on_reset(mut self, hook: fn(Old)) -> Self {
+        self.on_reset = Some(hook);
         self
     }
 

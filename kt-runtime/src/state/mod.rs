@@ -3,7 +3,7 @@
 #[cfg(any(kt, feature = "host"))]
 pub mod abilities;
 #[cfg(any(kt, feature = "host"))]
-pub(crate) mod cell;
+pub mod cell;
 #[cfg(any(kt, feature = "host"))]
 pub(crate) mod descriptor;
 #[cfg(any(kt, feature = "host"))]

@@ -156,9 +156,24 @@ pub enum Outcome {
     /// It comes from another worker, or from a file.
     Carried { bytes: u64 },
     /// Its type changed or may have, and it cannot be migrated: holds its initial value.
-    Reset { why: Changed },
+    Reset {
+        why: Changed,
+        /// What becomes of the former value; `None` if it went with its worker, or holds nothing.
+        former: Option<Former>,
+    },
     /// The static is gone from the program; its value, of a type of so many bytes, is set aside.
     Removed { size: u64 },
+}
+
+/// What becomes of the value that a state had before it was reset, once the calls that use it have ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Former {
+    /// It is dropped: it can be taken out of its lock.
+    Dropped,
+    /// It is given to the state's `on_reset`.
+    Hook,
+    /// It stays in memory, with what it holds.
+    Held,
 }
 
 /// What is different about a state whose value cannot be kept as it is.

@@ -1,5 +1,7 @@
 //! What can be asked about states, besides what a swap does to them: `cargo kt state`.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Generation, control::Outcome};
@@ -100,7 +102,9 @@ pub enum StateRequest {
     Clear {
         keys: Vec<String>,
     },
-    /// Forgets values that were set aside: these, or all.
+    /// Values that swaps reset and that are still held.
+    Former,
+    /// Forgets values that were set aside, and tries again to drop former ones: of these states, or all.
     Drop {
         keys: Vec<String>,
     },
@@ -110,6 +114,7 @@ pub enum StateRequest {
 pub enum StateAnswer {
     List(Vec<StateInfo>),
     Value(Shown),
+    Former(Vec<FormerInfo>),
     /// Of the states that it was done to, keys.
     Done(Vec<String>),
     Moved(Moved),
@@ -150,6 +155,49 @@ pub struct StateInfo {
     pub keep: bool,
 }
 
+/// A value that a state had before it was reset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormerInfo {
+    pub key: String,
+    /// As written in the source.
+    pub type_tokens: String,
+    /// Of the type itself, without what it points at; bytes.
+    pub size: u64,
+    /// The generation that made the value.
+    pub generation: Generation,
+    pub held: StillHeld,
+}
+
+/// Why a former value is still held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StillHeld {
+    /// Calls of former generations run, which may use it.
+    Calls,
+    /// It is in no lock that it could be taken out of.
+    NoLock,
+    /// Work in the background holds its lock.
+    Locked,
+    /// Its `on_reset` has not returned.
+    Hook,
+    /// It is being dropped.
+    Dropping,
+    /// `on_reset` or a destructor panicked, or there was no thread for it.
+    Failed(String),
+}
+
+impl fmt::Display for StillHeld {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Calls => "calls of former generations run",
+            Self::NoLock => "it is in no lock that it could be taken out of",
+            Self::Locked => "work in the background holds its lock",
+            Self::Hook => "its `on_reset` has not returned",
+            Self::Dropping => "it is being dropped",
+            Self::Failed(reason) => reason,
+        })
+    }
+}
+
 /// A value in the best form that its type allows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Shown {
@@ -179,6 +227,11 @@ pub enum StateRefused {
     NoSerde {
         key: String,
         type_tokens: String,
+    },
+    /// Former values of it cannot be dropped now.
+    StillHeld {
+        key: String,
+        held: StillHeld,
     },
     /// It is part of the program: only values that were set aside can be dropped.
     InUse {

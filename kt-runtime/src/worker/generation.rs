@@ -11,7 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Worker, gate, states::NewState};
+use super::{
+    Worker, gate,
+    states::{Formers, NewState},
+};
 use crate::{
     function::{Function, path_of},
     shape::Signature,
@@ -30,6 +33,14 @@ use crate::{
 pub(super) struct Loaded {
     pub(super) generation: Generation,
     functions: HashMap<&'static str, Entry>,
+    /// What waits for the end of its calls.
+    formers: Arc<Formers>,
+}
+
+impl Drop for Loaded {
+    fn drop(&mut self) {
+        self.formers.ended();
+    }
 }
 
 /// A function, and how many of its calls run.
@@ -74,6 +85,7 @@ impl Loaded {
         Self {
             generation,
             functions,
+            formers: Arc::default(),
         }
     }
 
@@ -173,7 +185,7 @@ impl Worker {
             })?),
         };
         registry.migrate(&mut plan, options)?;
-        let states = registry.apply(plan, generation);
+        let states = registry.apply(plan, generation, self.user.runtime());
         for object in &mut objects {
             object.again = !registry.served.insert(object.name.clone());
         }
@@ -183,7 +195,9 @@ impl Worker {
                 .into_iter()
                 .map(|(key, function)| (key, Entry::new(function)))
                 .collect(),
+            formers: Arc::clone(&registry.formers),
         });
+        registry.formers.serves(generation, &loaded);
         self.gate.serves(&loaded);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(loaded);
         let paused = closed.map_or(Duration::ZERO, |closed| closed.elapsed());

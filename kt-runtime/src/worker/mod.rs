@@ -328,7 +328,7 @@ impl Worker {
     fn answer(&self, order: StateOrder) -> Result<StateAnswer, StateRefused> {
         let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = match order {
-            StateOrder::Asked(request) => registry.answer(request),
+            StateOrder::Asked(request) => registry.answer(request, self.user.runtime()),
             StateOrder::Save { file, hold, leave } => {
                 // Nothing of what no file takes is worth waiting for.
                 let hold = hold.filter(|_| registry.has_codec());

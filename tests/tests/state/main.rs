@@ -1,8 +1,10 @@
 //! What becomes of states: at a swap, with a new worker, and by `cargo kt state`.
 
 mod busy;
+mod cells;
 mod commands;
 mod files;
+mod former;
 mod refused;
 mod swaps;
 mod workers;

@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use camino::Utf8Path;
 use kt::wire::{
-    control::{Changed, Outcome, StateOutcome, SwapRefused},
+    control::{Changed, Former, Outcome, StateOutcome, SwapRefused},
     manifest::Manifest,
     state::NotMigrated,
 };
@@ -129,9 +129,9 @@ pub(super) fn outcomes<'a>(
                 "Carried",
                 format_args!("{name} ({}) over to the new worker", text::bytes(*bytes)),
             ),
-            Outcome::Reset { why } => terminal.warning(format_args!(
+            Outcome::Reset { why, former } => terminal.warning(format_args!(
                 "state `{name}` was reset to its initial value: {}",
-                differences.words(key, why)
+                with_former(differences.words(key, why), *former)
             )),
             Outcome::Removed { size } => terminal.note(format_args!(
                 "state `{name}` ({} and what it points at) is gone from the program; its value is set aside until \
@@ -139,6 +139,29 @@ pub(super) fn outcomes<'a>(
                 text::bytes(*size)
             )),
         }
+    }
+}
+
+/// The reason of a reset, and what becomes of the former value. A reason may have lines of help.
+fn with_former(why: String, former: Option<Former>) -> String {
+    let (fate, help) = match former {
+        None => return why,
+        Some(Former::Dropped) => (
+            "its former value is dropped when the calls that use it have ended",
+            "",
+        ),
+        Some(Former::Hook) => (
+            "`on_reset` gets its former value when the calls that use it have ended",
+            "",
+        ),
+        Some(Former::Held) => (
+            "its former value stays in memory",
+            "\nhelp: `#[kt::state(on_reset = function)]` closes what a former value holds open",
+        ),
+    };
+    match why.split_once('\n') {
+        Some((why, lines)) => format!("{why}; {fate}\n{lines}{help}"),
+        None => format!("{why}; {fate}{help}"),
     }
 }
 

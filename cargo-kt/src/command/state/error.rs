@@ -2,7 +2,7 @@
 
 use std::{fmt, io, path::PathBuf, time::Duration};
 
-use kt::wire::state::StateRefused;
+use kt::wire::state::{StateRefused, StillHeld};
 
 use super::names::{functions, name_of};
 use crate::{command::report::cause, terminal::text};
@@ -133,6 +133,16 @@ impl fmt::Display for Refused {
                 "state `{}` could not be {done}: its type `{type_tokens}` has no serde\n\
                  help: derive `Serialize` and `Deserialize` for what is in it",
                 name_of(key)
+            ),
+            StateRefused::StillHeld { key, held } => write!(
+                f,
+                "the former value of state `{}` could not be {done}: {held}\n{}",
+                name_of(key),
+                match held {
+                    StillHeld::NoLock | StillHeld::Failed(_) =>
+                        "help: `#[kt::state(on_reset = function)]` closes what such a value holds open; `cargo kt down` ends the worker",
+                    _ => "help: try again when that has ended; `cargo kt down` ends the worker",
+                }
             ),
             StateRefused::InUse { key } => {
                 let name = name_of(key);

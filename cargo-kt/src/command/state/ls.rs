@@ -4,16 +4,22 @@ use std::io::{self, Write};
 
 use kt::wire::{
     control::{Changed, Outcome},
-    state::{StateAnswer, StateInfo, StateRequest},
+    state::{FormerInfo, StateAnswer, StateInfo, StateRequest},
 };
 
-use super::{StateError, error::Deed, names, service::Asked};
+use super::{
+    StateError,
+    error::Deed,
+    names::{self, name_of},
+    service::Asked,
+};
 use crate::{
     command::CommandError,
     terminal::text::{bytes, table},
 };
 
 const HEADER: [&str; 5] = ["NAME", "TYPE", "SIZE", "GENERATION", "LAST SWAP"];
+const FORMER_HEADER: [&str; 5] = ["NAME", "TYPE", "SIZE", "GENERATION", "HELD BECAUSE"];
 /// Longest type that is shown whole, letters.
 const TYPE: usize = 60;
 
@@ -21,16 +27,29 @@ pub(super) async fn ls(asked: &Asked<'_>) -> Result<(), CommandError> {
     let StateAnswer::List(states) = asked.ask(Deed::List, StateRequest::List).await? else {
         return Err(StateError::Unexpected.into());
     };
+    let former = asked.ask(Deed::List, StateRequest::Former).await?;
+    let StateAnswer::Former(former) = former else {
+        return Err(StateError::Unexpected.into());
+    };
     if asked.is_json {
         states
             .iter()
             .for_each(|state| asked.terminal.json("kt-state", state));
+        former
+            .iter()
+            .for_each(|former| asked.terminal.json("kt-state-former", former));
         return Ok(());
     }
-    let text = match states.is_empty() {
+    let mut text = match states.is_empty() {
         true => "no states; `#[kt::state]` on a static makes one\n".to_owned(),
         false => rows(&states),
     };
+    if !former.is_empty() {
+        text += &format!(
+            "\nFormer values, reset by a swap and still held; `cargo kt state drop NAME` tries to drop them:\n{}",
+            former_rows(&former)
+        );
+    }
     print(&text)
 }
 
@@ -61,6 +80,20 @@ fn rows(states: &[StateInfo]) -> String {
                 true => format!("{}; `keep` vouches", outcome(state)),
                 false => outcome(state),
             },
+        ]
+    }));
+    table(&rows)
+}
+
+fn former_rows(former: &[FormerInfo]) -> String {
+    let mut rows = vec![FORMER_HEADER.map(str::to_owned)];
+    rows.extend(former.iter().map(|former| {
+        [
+            name_of(&former.key).to_owned(),
+            shortened(&former.type_tokens),
+            bytes(former.size),
+            former.generation.to_string(),
+            former.held.to_string(),
         ]
     }));
     table(&rows)
@@ -100,7 +133,7 @@ fn outcome(state: &StateInfo) -> String {
             format!("migrated {}, {}", bytes(*moved), changed(why))
         }
         Outcome::Carried { .. } => "carried over".to_owned(),
-        Outcome::Reset { why } => format!("reset, {}", changed(why)),
+        Outcome::Reset { why, .. } => format!("reset, {}", changed(why)),
         Outcome::Removed { .. } => "removed".to_owned(),
     }
 }

@@ -67,7 +67,7 @@ enum StateCommand {
         #[command(flatten)]
         common: Common,
     },
-    /// Free values that were set aside because their states are gone from the program
+    /// Free values that were set aside because their states are gone from the program, and those that a swap reset
     Drop {
         /// These; all if there is none
         #[arg(value_name = "NAME")]

@@ -153,7 +153,7 @@ impl Supervisor {
                 for (key, why) in lost {
                     let mut states = loaded.states.iter_mut();
                     if let Some(state) = states.find(|state| state.key == key) {
-                        state.outcome = Outcome::Reset { why };
+                        state.outcome = Outcome::Reset { why, former: None };
                     }
                 }
                 let good = Good {

@@ -9,7 +9,7 @@ use super::{Held, NewState, Registry};
 use crate::{
     function::path_of,
     state::StateDescriptor,
-    wire::control::{Changed, Outcome},
+    wire::control::{Changed, Former, Outcome},
 };
 
 /// What is to become of all states.
@@ -31,7 +31,7 @@ impl Plan {
     /// States that would lose their value.
     pub(in crate::worker) fn resets(&self) -> Vec<(String, Changed)> {
         let lost = |decision: &Decision| match &decision.outcome {
-            Outcome::Reset { why } => Some((decision.key.to_owned(), why.clone())),
+            Outcome::Reset { why, .. } => Some((decision.key.to_owned(), why.clone())),
             _ => None,
         };
         self.decisions.iter().filter_map(lost).collect()
@@ -122,7 +122,23 @@ impl Held {
                 elapsed_us: 0,
             }
         } else {
-            Outcome::Reset { why }
+            Outcome::Reset {
+                why,
+                former: self.fate(),
+            }
+        }
+    }
+
+    /// What becomes of the value if another takes its place. `None` if it holds nothing beside its own bytes.
+    pub(super) fn fate(&self) -> Option<Former> {
+        if self.descriptor.on_reset.is_some() {
+            Some(Former::Hook)
+        } else if !self.abilities.drops {
+            None
+        } else if self.abilities.exchange.is_some() {
+            Some(Former::Dropped)
+        } else {
+            Some(Former::Held)
         }
     }
 
@@ -198,7 +214,7 @@ mod tests {
         0,
         file!(),
         line!(),
-        || (&&&&&Probe::<Mutex<u8>>::new()).abilities(),
+        || (&&&&&&&&&&&Probe::<Mutex<u8>>::new()).abilities(),
     );
 
     /// What a generation declares that has the same object, in this layout.
@@ -209,11 +225,11 @@ mod tests {
         }])
     }
 
-    #[test]
-    fn one_handle_never_shows_two_layouts() {
+    #[tokio::test]
+    async fn one_handle_never_shows_two_layouts() {
         let mut registry = Registry::default();
         let first = decide(&mut registry, Some("a")).unwrap();
-        registry.apply(first, Generation(1));
+        registry.apply(first, Generation(1), &tokio::runtime::Handle::current());
         let again = decide(&mut registry, Some("a")).unwrap();
         assert!(matches!(again.decisions[0].outcome, Outcome::Kept { .. }));
         for other in [Some("b"), None] {

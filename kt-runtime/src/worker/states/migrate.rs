@@ -11,14 +11,14 @@ use std::{
 };
 
 use super::{
-    Count, Held, Plan, Registry,
+    Count, Decision, Held, Plan, Registry,
     file::SavedFile,
     transfer::{self, Source, Stopped},
 };
 use crate::{
     state::{StateDescriptor, abilities::Made, descriptor::Migrate},
     wire::{
-        control::{Changed, Migrating, Outcome, SwapRefused},
+        control::{Changed, Former, Migrating, Outcome, SwapRefused},
         state::{NotMigrated, StateOptions, StateRefused},
     },
 };
@@ -76,7 +76,7 @@ impl Registry {
                 value
             });
             *elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-            made.take(decision.key, value, &mut decision.outcome)?;
+            made.take(decision, value, held.fate())?;
         }
         made.give_to(plan)
     }
@@ -107,7 +107,7 @@ impl Registry {
             let Some(decode) = decoder(descriptor, same) else {
                 let name = descriptor.type_tokens.to_owned();
                 let why = Changed::NewWorker { name };
-                decision.outcome = Outcome::Reset { why };
+                decision.outcome = Outcome::Reset { why, former: None };
                 continue;
             };
             let pieces = file.pieces(saved).map_err(unreadable)?;
@@ -115,7 +115,7 @@ impl Registry {
                 transfer::decoded(decode, transfer::counted(pieces, Arc::clone(count)))
             });
             decision.outcome = Outcome::Carried { bytes: saved.bytes };
-            made.take(decision.key, value, &mut decision.outcome)?;
+            made.take(decision, value, None)?;
         }
         made.give_to(plan)
     }
@@ -153,16 +153,17 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// Takes the value, or notes why there is none.
+    /// Takes the value, or notes why there is none. `former`: what becomes of the former value if this state is reset.
     ///
     /// # Errors
     /// If a lock is held. The others would wait for their locks too, with all calls waiting at the gate.
     fn take(
         &mut self,
-        key: &'static str,
+        decision: &mut Decision,
         value: Result<Made, Stopped>,
-        outcome: &mut Outcome,
+        former: Option<Former>,
     ) -> Result<(), SwapRefused> {
+        let key = decision.key;
         match value {
             Ok(value) => {
                 self.made.insert(key, value);
@@ -172,7 +173,7 @@ impl<'a> Values<'a> {
                 if self.options.allow_reset(key) {
                     let NotMigrated { path, reason, .. } = failed;
                     let why = Changed::NotMigrated { path, reason };
-                    *outcome = Outcome::Reset { why };
+                    decision.outcome = Outcome::Reset { why, former };
                 } else {
                     self.refused.push(failed);
                 }

@@ -6,6 +6,7 @@
 
 mod decide;
 mod file;
+mod former;
 mod migrate;
 mod put;
 mod requests;
@@ -28,7 +29,10 @@ use std::{
 };
 
 pub(super) use decide::{Decision, Plan};
+pub(super) use former::Formers;
 pub(super) use migrate::Progress;
+
+use tokio::runtime::Handle;
 
 use crate::{
     state::{
@@ -76,6 +80,10 @@ pub(super) struct Registry {
     pub(super) served: HashSet<String>,
     /// What is being migrated.
     pub(super) progress: Arc<Progress>,
+    /// The generation that was published last.
+    newest: Generation,
+    /// What swaps reset.
+    pub(super) formers: Arc<Formers>,
 }
 
 // SAFETY: the pointers in it are only read through `abilities` and stored in slots, under the registry's lock; what they
@@ -135,8 +143,25 @@ impl Registry {
         unsafe { ((descriptor.abilities)().again)(initial.bits.cast()) }
     }
 
+    /// Has a value let go of that no code sees any more but calls of generations before this one. `users`: where the user's
+    /// code runs that this takes.
+    fn let_go(&self, held: &Held, until: Generation, users: &Handle) {
+        if held.fate().is_none() {
+            return;
+        }
+        let initial = &self.initial[&(ptr::from_ref(held.descriptor) as usize)];
+        let former = former::Former::new(held, until, initial.bits.cast());
+        self.formers.add(former, users);
+    }
+
     /// Points every handle at its value. Calls on the former generation share what is kept, and keep the rest to themselves.
-    pub(super) fn apply(&mut self, plan: Plan, generation: Generation) -> Vec<StateOutcome> {
+    pub(super) fn apply(
+        &mut self,
+        plan: Plan,
+        generation: Generation,
+        users: &Handle,
+    ) -> Vec<StateOutcome> {
+        self.newest = generation;
         for held in self.held.values_mut() {
             held.declared = false;
         }
@@ -163,7 +188,12 @@ impl Registry {
                     emptied.extend(old.clone());
                     (value, generation, descriptor.initialiser)
                 }
-                (_, None) => (self.fresh(descriptor), generation, descriptor.initialiser),
+                (old, None) => {
+                    if let Some(old) = old {
+                        self.let_go(old, generation, users);
+                    }
+                    (self.fresh(descriptor), generation, descriptor.initialiser)
+                }
             };
             let held = Held {
                 descriptor,

@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::runtime::Handle;
+
 use super::{
     Held, Registry,
     transfer::{self, Stopped},
@@ -18,7 +20,7 @@ use crate::{
     },
     wire::{
         limits,
-        state::{Shown, StateAnswer, StateInfo, StateRefused, StateRequest},
+        state::{FormerInfo, Shown, StateAnswer, StateInfo, StateRefused, StateRequest},
     },
 };
 
@@ -34,13 +36,14 @@ const VALUE: usize = limits::WORKER_MESSAGE - 4096;
 pub(super) type Answer = Result<StateAnswer, StateRefused>;
 
 impl Registry {
-    pub(in crate::worker) fn answer(&mut self, request: StateRequest) -> Answer {
+    pub(in crate::worker) fn answer(&mut self, request: StateRequest, users: &Handle) -> Answer {
         match request {
+            StateRequest::Former => Ok(StateAnswer::Former(self.formers.list())),
             StateRequest::List => Ok(StateAnswer::List(self.list())),
             StateRequest::Get { key } => self.find(&key)?.show_value().map(StateAnswer::Value),
             StateRequest::Set { key, value } => self.set(&key, value),
             StateRequest::Clear { keys } => self.clear(&keys),
-            StateRequest::Drop { keys } => self.forget(&keys),
+            StateRequest::Drop { keys } => self.forget(&keys, users),
         }
     }
 
@@ -55,14 +58,8 @@ impl Registry {
         if let Some(held) = self.held.get(key) {
             return Ok(held);
         }
-        let ends = |held: &&Held| {
-            let path = path_of(held.descriptor.key);
-            path == key
-                || path
-                    .strip_suffix(key)
-                    .is_some_and(|rest| rest.ends_with("::"))
-        };
-        let found: Vec<&Held> = self.held.values().filter(ends).collect();
+        let named = |held: &&Held| ends(path_of(held.descriptor.key), key);
+        let found: Vec<&Held> = self.held.values().filter(named).collect();
         match found[..] {
             [only] => Ok(only),
             [] => Err(StateRefused::Unknown {
@@ -160,30 +157,73 @@ impl Registry {
         ))
     }
 
-    fn forget(&mut self, keys: &[String]) -> Answer {
-        let mut chosen = Vec::new();
+    /// Lets go of states that the program does not have any more, and tries so again with what swaps reset.
+    fn forget(&mut self, keys: &[String], users: &Handle) -> Answer {
+        let former = self.formers.list();
+        let (mut aside, mut again) = (Vec::new(), Vec::new());
         for key in keys {
-            let held = self.find(key)?;
-            if held.declared {
-                return Err(StateRefused::InUse {
-                    key: held.descriptor.key.to_owned(),
-                });
+            let held = self.find_former(key, &former)?;
+            let has_former = former.iter().any(|former| former.key == held);
+            match self.held.get(held) {
+                Some(held) if !held.declared => aside.push(held.descriptor.key),
+                _ if has_former => again.push(held.to_owned()),
+                _ => {
+                    let key = held.to_owned();
+                    return Err(StateRefused::InUse { key });
+                }
             }
-            chosen.push(held.descriptor.key);
         }
         if keys.is_empty() {
-            let aside = self.held.values().filter(|held| !held.declared);
-            chosen.extend(aside.map(|held| held.descriptor.key));
+            let all = self.held.values().filter(|held| !held.declared);
+            aside.extend(all.map(|held| held.descriptor.key));
+            again.extend(former.iter().map(|former| former.key.clone()));
         }
-        chosen.sort_unstable();
-        chosen.dedup();
-        let dropped = chosen.iter().filter_map(|key| self.held.remove(key));
-        let dropped: Vec<Held> = dropped.collect();
-        self.empty(dropped);
-        Ok(StateAnswer::Done(
-            chosen.into_iter().map(str::to_owned).collect(),
-        ))
+        aside.sort_unstable();
+        aside.dedup();
+        let set_aside = !aside.is_empty();
+        for key in &aside {
+            if let Some(held) = self.held.remove(key) {
+                // No generation has it, so all that may use it are former ones.
+                self.let_go(&held, self.newest, users);
+            }
+        }
+        again.extend(aside.into_iter().map(str::to_owned));
+        again.sort_unstable();
+        again.dedup();
+        let chosen: Vec<&str> = again.iter().map(|key| &**key).collect();
+        let held = self.formers.retry(&chosen, users);
+        match held.into_iter().next() {
+            // Of several, what can be dropped is. What was set aside is forgotten in any case.
+            Some(former) if keys.len() == 1 && !set_aside => Err(StateRefused::StillHeld {
+                key: former.key,
+                held: former.held,
+            }),
+            _ => Ok(StateAnswer::Done(again)),
+        }
     }
+
+    /// As [`find`](Self::find), of a state that may have former values only.
+    fn find_former<'a>(&self, key: &str, former: &'a [FormerInfo]) -> Result<&'a str, StateRefused>
+    where
+        'static: 'a,
+    {
+        match self.find(key) {
+            Ok(held) => Ok(held.descriptor.key),
+            Err(refused) => {
+                let mut former = former.iter().map(|former| &*former.key);
+                let named = |found: &&str| *found == key || ends(path_of(found), key);
+                former.find(named).ok_or(refused)
+            }
+        }
+    }
+}
+
+/// Whether a path is this, or ends so.
+fn ends(path: &str, end: &str) -> bool {
+    path == end
+        || path
+            .strip_suffix(end)
+            .is_some_and(|rest| rest.ends_with("::"))
 }
 
 impl Held {

@@ -1,0 +1,136 @@
+//! How the value in a state's innermost cell gets into an encoding, and out of it.
+
+use std::{fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{DeserializeOwned, MapAccess, SeqAccess, Visitor},
+    ser::{SerializeMap as _, SerializeSeq as _},
+};
+
+use crate::state::format::{Decoder, Encoder, FormatError};
+
+/// A way to encode a `T`.
+pub trait Leaf<T> {
+    fn put(value: &T, to: &mut Encoder<'_>) -> Result<(), FormatError>;
+    fn take(from: &mut Decoder<'_>) -> Result<T, FormatError>;
+}
+
+/// By the type's own serde.
+pub(super) struct Serde;
+
+impl<T: Serialize + DeserializeOwned> Leaf<T> for Serde {
+    fn put(value: &T, to: &mut Encoder<'_>) -> Result<(), FormatError> {
+        to.put(value)
+    }
+
+    fn take(from: &mut Decoder<'_>) -> Result<T, FormatError> {
+        from.take()
+    }
+}
+
+/// A map or a set that many threads use at once. `L` is a type of the crate that implements it for another crate's type.
+pub trait Entries<L>: Sized + 'static {
+    type Key;
+    /// `()` in a set.
+    type Value;
+    /// Whether it is a map: encoded as serde's own maps are, or as its sets are.
+    const MAP: bool;
+
+    fn new() -> Self;
+    fn add(&self, key: Self::Key, value: Self::Value);
+    fn each(&self, see: &mut dyn FnMut(&Self::Key, &Self::Value));
+}
+
+/// Entry by entry, as such a type's own serde does it.
+pub(super) struct Listed<L>(PhantomData<L>);
+
+impl<L, T> Leaf<T> for Listed<L>
+where
+    T: Entries<L, Key: Serialize + DeserializeOwned, Value: Serialize + DeserializeOwned>,
+{
+    fn put(value: &T, to: &mut Encoder<'_>) -> Result<(), FormatError> {
+        to.put(&Borrowed::<T, L>(value, PhantomData))
+    }
+
+    fn take(from: &mut Decoder<'_>) -> Result<T, FormatError> {
+        let Owned::<T, L>(value, _) = from.take()?;
+        Ok(value)
+    }
+}
+
+struct Borrowed<'a, T, L>(&'a T, PhantomData<L>);
+
+impl<L, T: Entries<L, Key: Serialize, Value: Serialize>> Serialize for Borrowed<'_, T, L> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut done = Ok(());
+        // There is no way to stop it: after an error nothing is encoded any more.
+        if T::MAP {
+            let mut map = to.serialize_map(None)?;
+            self.0.each(&mut |key, value| {
+                if done.is_ok() {
+                    done = map.serialize_entry(key, value);
+                }
+            });
+            done?;
+            map.end()
+        } else {
+            let mut set = to.serialize_seq(None)?;
+            self.0.each(&mut |key, _| {
+                if done.is_ok() {
+                    done = set.serialize_element(key);
+                }
+            });
+            done?;
+            set.end()
+        }
+    }
+}
+
+struct Owned<T, L>(T, PhantomData<L>);
+
+impl<'de, L, T> Deserialize<'de> for Owned<T, L>
+where
+    T: Entries<L, Key: Deserialize<'de>, Value: Deserialize<'de>>,
+{
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let visitor = Fill(PhantomData);
+        let value = if T::MAP {
+            from.deserialize_map(visitor)?
+        } else {
+            from.deserialize_seq(visitor)?
+        };
+        Ok(Self(value, PhantomData))
+    }
+}
+
+struct Fill<T, L>(PhantomData<(T, L)>);
+
+impl<'de, L, T> Visitor<'de> for Fill<T, L>
+where
+    T: Entries<L, Key: Deserialize<'de>, Value: Deserialize<'de>>,
+{
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if T::MAP { "a map" } else { "a set" })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
+        let entries = T::new();
+        while let Some((key, value)) = map.next_entry()? {
+            entries.add(key, value);
+        }
+        Ok(entries)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<T, A::Error> {
+        let entries = T::new();
+        while let Some(key) = seq.next_element()? {
+            // A set's value has no bytes: `()` comes out of any unit.
+            let nothing = T::Value::deserialize(serde::de::value::UnitDeserializer::new())?;
+            entries.add(key, nothing);
+        }
+        Ok(entries)
+    }
+}

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     call::{RawPanic, catch, catch_async},
     function::{Function, Invocation, Started},
-    quiet::Quiet,
+    quiet::{self, Quiet},
     runtime,
     shape::Signature,
     wire::{
@@ -36,6 +36,7 @@ impl Worker {
         outbox: Outbox,
     ) -> Result<(), h2::Error> {
         let running = InFlight::of(self);
+        let traced = exchange.head.headers.contains_key(&header::TRACED);
         let Exchange {
             head,
             body,
@@ -66,6 +67,9 @@ impl Worker {
             return Ok(());
         };
 
+        if traced {
+            self.hint_at_subscriber();
+        }
         let (status, generation, body) = match carried {
             Ok((result, generation)) => (StatusCode::OK, Some(generation), result),
             // A fault's text is bounded, so it always fits.
@@ -89,6 +93,16 @@ impl Worker {
 }
 
 impl Worker {
+    /// Says once, of a program whose own events go to a subscriber, that those of its remote functions do not.
+    fn hint_at_subscriber(&self) {
+        if !quiet::has_subscriber() && !self.hinted.swap(true, Ordering::Relaxed) {
+            eprintln!(
+                "kt: note: this program has a `tracing` subscriber and the process of its remote functions has none: their events go \
+                 nowhere\nhelp: set one in a function with `#[kt::init]`, which runs there at its start"
+            );
+        }
+    }
+
     async fn invoke(
         &self,
         loaded: Arc<Loaded>,

@@ -8,6 +8,7 @@ mod dispatch;
 mod flush;
 mod gate;
 mod generation;
+mod inits;
 mod outbox;
 mod output;
 mod serve;
@@ -37,6 +38,7 @@ use tokio::{
 use self::{
     gate::Gate,
     generation::Loaded,
+    inits::Inits,
     output::Output,
     states::{Progress, Registry},
     user_code::UserCode,
@@ -75,10 +77,13 @@ struct Worker {
     registry: Mutex<Registry>,
     /// The registry's own, to be read while that is locked.
     progress: Arc<Progress>,
+    inits: Inits,
     output: Output,
     user: Arc<UserCode>,
     activity: Activity,
     draining: AtomicBool,
+    /// A program has been told that there is no `tracing` subscriber here.
+    hinted: AtomicBool,
 }
 
 /// What the host's lease wants to know.
@@ -114,7 +119,7 @@ impl Activity {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn status(&self, migrating: Option<Migrating>) -> FromWorker {
+    fn status(&self, migrating: Option<Migrating>, initializing: Option<&str>) -> FromWorker {
         let calls = self.calls.load(Ordering::Acquire);
         let idle = if calls > 0 {
             0
@@ -126,6 +131,7 @@ impl Activity {
             calls,
             idle_ms: idle,
             migrating,
+            initializing: initializing.map(str::to_owned),
         }
     }
 }
@@ -202,10 +208,12 @@ fn run() -> io::Result<()> {
             gate: Arc::default(),
             progress: registry.progress.clone(),
             registry: Mutex::new(registry),
+            inits: Inits::default(),
             output,
             user,
             activity: Activity::new(),
             draining: AtomicBool::new(false),
+            hinted: AtomicBool::new(false),
         });
         WORKER.get_or_init(|| worker.clone());
         worker.obey(sender, receiver).await
@@ -301,8 +309,9 @@ impl Worker {
                     });
                 }
                 Some(ToWorker::Status) => {
+                    let (migrating, init) = (self.progress.now(), self.inits.running());
                     sender
-                        .send(&self.activity.status(self.progress.now()), None)
+                        .send(&self.activity.status(migrating, init), None)
                         .await?
                 }
                 Some(ToWorker::Connection) => {

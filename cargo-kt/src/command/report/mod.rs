@@ -1,5 +1,6 @@
 //! What `run` and `build` say about a link and a swap.
 
+mod inits;
 mod launch;
 mod lost;
 mod reran;
@@ -14,6 +15,7 @@ use kt::wire::{
 };
 use serde::Serialize;
 
+pub(super) use inits::init_refusal;
 pub(super) use launch::LaunchReport;
 pub(super) use lost::lost;
 pub(super) use reran::reran;
@@ -210,6 +212,7 @@ pub(super) fn swapped(
     let told = |key: &str| lost.iter().any(|lost| lost == key);
     let untold = swapped.states.iter().filter(|state| !told(&state.key));
     states::outcomes(terminal, untold, differences);
+    inits::outcomes(terminal, service, &swapped.inits);
 }
 
 /// `package/bin:module::NAME` → `module::NAME`.

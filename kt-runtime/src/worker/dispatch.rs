@@ -10,6 +10,7 @@ use super::{
     InFlight, Worker,
     gate::Inside,
     generation::{Loaded, Running},
+    origin::Origin,
     outbox::{Finished, Outbox},
 };
 use crate::{
@@ -118,12 +119,12 @@ impl Worker {
         let running = (inside, loaded.run(function.key));
         let begun = self.user.run(
             args.len(),
-            begin(loaded, function, head, args, limit, running),
+            Origin::Driver.scoped(begin(loaded, function, head, args, limit, running)),
         );
         let done = match begun.await.map_err(|error| unfinished(error, false))?? {
             Begun::Ended(done) => done,
             Begun::Plain(work, running) => {
-                let work = move || (catch(work), running).0;
+                let work = move || (Origin::Driver.scope(|| catch(work)), running).0;
                 let done = runtime::blocking_in(self.user.runtime(), work).await;
                 done.map_err(|error| unfinished(error, true))?
             }

@@ -9,6 +9,8 @@ mod flush;
 mod gate;
 mod generation;
 mod inits;
+mod nested;
+mod origin;
 mod outbox;
 mod output;
 mod serve;
@@ -39,6 +41,7 @@ use self::{
     gate::Gate,
     generation::Loaded,
     inits::Inits,
+    nested::FormerTypes,
     output::Output,
     states::{Progress, Registry},
     user_code::UserCode,
@@ -68,7 +71,7 @@ const SHARED_THREADS: usize = 2;
 const OWN_THREADS: usize = 2;
 
 /// Everything the worker has.
-struct Worker {
+pub(crate) struct Worker {
     id: WorkerId,
     config: WorkerConfig,
     /// What new calls enter. A call keeps its own alive for as long as it runs.
@@ -78,6 +81,7 @@ struct Worker {
     /// The registry's own, to be read while that is locked.
     progress: Arc<Progress>,
     inits: Inits,
+    former_types: FormerTypes,
     output: Output,
     user: Arc<UserCode>,
     activity: Activity,
@@ -159,6 +163,9 @@ pub(crate) use states::fuzz_saved;
 #[cfg(all(test, feature = "host"))]
 pub(crate) use states::fuzz_seeds;
 
+pub(crate) use nested::{Newest, current};
+pub(crate) use origin::Origin;
+
 /// The launcher's `main` in a process that the host started.
 pub(crate) fn main() -> ExitCode {
     match run() {
@@ -209,6 +216,7 @@ fn run() -> io::Result<()> {
             progress: registry.progress.clone(),
             registry: Mutex::new(registry),
             inits: Inits::default(),
+            former_types: FormerTypes::default(),
             output,
             user,
             activity: Activity::new(),
@@ -287,6 +295,8 @@ impl Worker {
                         let _entered = worker.user.runtime().enter();
                         let load =
                             || worker.load(generation, &manifest, &options, restore.as_deref());
+                        // What the user's code calls in it must not wait at the gate, which it may have closed.
+                        let load = || Origin::Driver.scope(load);
                         let loaded = call::catch(load).unwrap_or_else(|panic| {
                             let words = format!("loading panicked: {}", panic.message);
                             Err(SwapRefused::Load(words))
@@ -299,7 +309,8 @@ impl Worker {
                     let (worker, answers) = (self.clone(), answers.clone());
                     tokio::task::spawn_blocking(move || {
                         let _entered = worker.user.runtime().enter();
-                        let answer = call::catch(|| worker.answer(order));
+                        let answer = || Origin::Driver.scope(|| worker.answer(order));
+                        let answer = call::catch(answer);
                         let answer = answer.unwrap_or_else(|panic| {
                             Err(StateRefused::Lost {
                                 reason: format!("a panic: {}", panic.message),

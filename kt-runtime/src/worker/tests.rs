@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    Activity, Worker, generation::Loaded, inits::Inits, output::Output,
+    Activity, Worker, generation::Loaded, inits::Inits, nested::FormerTypes, output::Output,
     user_code::UserCode,
 };
 use crate::{
@@ -143,6 +143,7 @@ fn pair(functions: &[&'static Function]) -> Pair {
         registry: Mutex::default(),
         progress: Arc::default(),
         inits: Inits::default(),
+        former_types: FormerTypes::default(),
         output: Output::start(&folder.0, stdout.into(), stderr.into()).unwrap(),
         user: UserCode::new(&current, &current, 2).unwrap(),
         activity: Activity::new(),

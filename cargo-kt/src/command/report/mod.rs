@@ -1,6 +1,7 @@
 //! What `run` and `build` say about a link and a swap.
 
 mod inits;
+mod kept_code;
 mod launch;
 mod lost;
 mod reran;
@@ -16,6 +17,7 @@ use kt::wire::{
 use serde::Serialize;
 
 pub(super) use inits::init_refusal;
+pub(super) use kept_code::{Edit, kept_code};
 pub(super) use launch::LaunchReport;
 pub(super) use lost::lost;
 pub(super) use reran::reran;

@@ -20,6 +20,8 @@ pub enum Kind {
     State,
     /// The initial value of a state.
     Init,
+    /// The descriptor of a function that runs at the worker's start.
+    Start,
     /// Exists for a state that has the argument `keep`.
     Keep,
 }
@@ -30,6 +32,7 @@ impl Kind {
             Kind::Function => "kt:fn:",
             Kind::State => "kt:state:",
             Kind::Init => "kt:init:",
+            Kind::Start => "kt:start:",
             Kind::Keep => "kt:keep:",
         }
     }

@@ -1,4 +1,4 @@
-//! The attributes of `kt-runtime`; users write them as `#[kt::remote]` and `#[kt::state]`.
+//! The attributes of `kt-runtime`; users write them as `#[kt::remote]`, `#[kt::state]`, `#[kt::init]` and `#[kt::service]`.
 //!
 //! Each attribute is a folder that reads *parse → check → expand*. What both need (the keys of descriptors, the entry
 //! point of a program compiled as a library) is in [`export`]. Nothing here knows how code is built, shipped or called:
@@ -9,6 +9,9 @@ use proc_macro::TokenStream;
 mod attributes;
 mod crate_path;
 mod export;
+mod function;
+mod init;
+mod problems;
 mod remote;
 mod service;
 mod state;
@@ -29,6 +32,32 @@ mod tokens;
 #[proc_macro_attribute]
 pub fn remote(arguments: TokenStream, item: TokenStream) -> TokenStream {
     crate_path::with(arguments.into(), item.into(), remote::attribute).into()
+}
+
+/// Runs a free function without parameters in each worker process, once, before its first call: the place for a `tracing`
+/// subscriber, rayon's global pool, `dotenv` and whatever else a process has once.
+///
+/// ```ignore
+/// #[kt::init]
+/// fn trace() -> Result<(), tracing::subscriber::SetGlobalDefaultError> {
+///     tracing::subscriber::set_global_default(tracing_subscriber::fmt().finish())
+/// }
+/// ```
+///
+/// It may be `async`, and returns `()` or a `Result<(), E>` with an `E: Debug`. What it spawns runs on the runtime that calls run
+/// on.
+///
+/// - A crate's function runs after those of its dependencies in the workspace. Within a crate they go by their paths, in
+///   alphabetical order. The first that fails or panics ends the start: no call is made, no state is lost, and the next run tries
+///   again. All of them and the loading have a minute together.
+/// - A worker runs it once. If an edit adds or changes the function, the terminal says that it runs at the worker's next start,
+///   which `cargo kt down` brings about. A worker that follows one that died runs it again.
+/// - It finds the states that exist then: their initial values, or what was carried over from another worker.
+/// - Under plain `cargo run` and `cargo test`, and in the program itself, nothing calls it: there remote functions run in the
+///   process of `main`, and `main` sets that process up. It is an ordinary function, which `main` and a test may call.
+#[proc_macro_attribute]
+pub fn init(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    crate_path::with(arguments.into(), item.into(), init::attribute).into()
 }
 
 /// Options of the service that runs this program's remote functions: on its `main`, or on a constant of the type

@@ -5,6 +5,9 @@ pub use crate::in_place_only::{CodecError, Decoder, Encoder, Shape};
 pub use crate::{
     call::call,
     function::{Function, Remote, Started},
+    init::{
+        ByDebug, ByDisplay, BySources, BySourcesOfTarget, InitDescriptor, InitRun, Initialized,
+    },
     state::Shared,
 };
 #[cfg(any(kt, feature = "host"))]

@@ -9,6 +9,7 @@ mod function;
 mod generation;
 #[cfg(not(any(kt, feature = "host")))]
 mod in_place_only;
+mod init;
 mod run;
 mod runtime;
 mod service;
@@ -53,7 +54,7 @@ pub mod __private;
 pub use call::{Call, CallFuture};
 pub use error::{Death, Error, Frame, Panic, Part};
 pub use generation::Generation;
-pub use kt_macros::{remote, service, state};
+pub use kt_macros::{init, remote, service, state};
 pub use run::{Phase, Run};
 pub use service::Service;
 pub use state::State;

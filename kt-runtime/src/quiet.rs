@@ -8,7 +8,10 @@ use std::{
 };
 
 use pin_project_lite::pin_project;
-use tracing_core::dispatcher::{self, DefaultGuard, Dispatch};
+use tracing_core::{
+    dispatcher::{self, DefaultGuard, Dispatch},
+    subscriber::NoSubscriber,
+};
 
 thread_local! {
     /// Holds the empty subscriber in place while kt's own code runs on this thread.
@@ -25,6 +28,12 @@ pub(crate) fn quietly<T>(work: impl FnOnce() -> T) -> T {
 pub(crate) fn aloud<T>(work: impl FnOnce() -> T) -> T {
     let _begin = Undo(end().then_some(Silence::Begin));
     work()
+}
+
+/// Whether what the user's code traces on this thread goes to a subscriber.
+pub(crate) fn has_subscriber() -> bool {
+    dispatcher::has_been_set()
+        && aloud(|| dispatcher::get_default(|current| !current.is::<NoSubscriber>()))
 }
 
 enum Silence {

@@ -9,7 +9,7 @@ use std::process::Command;
 #[test]
 fn attributes_accept_what_they_should_and_say_what_to_do_about_the_rest() {
     let cases = trybuild::TestCases::new();
-    for attribute in ["remote", "service", "state"] {
+    for attribute in ["init", "remote", "service", "state"] {
         cases.pass(format!("tests/ui/{attribute}/pass/*.rs"));
         cases.compile_fail(format!("tests/ui/{attribute}/fail/*.rs"));
     }

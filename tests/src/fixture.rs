@@ -146,6 +146,13 @@ impl Fixture {
         packages: &["models", "world", "store", "web", "shapes", "caches", "app"],
         environment: &[],
     };
+    /// Functions that run at the worker's start, over crates that are set up once in a process.
+    pub const START: Self = Self {
+        name: "start",
+        slot: "start",
+        packages: &["app", "below"],
+        ..Self::ONE
+    };
     /// The demos in `examples/`, in a workspace of their own.
     pub const DEMOS: Self = Self {
         name: "examples",

@@ -58,6 +58,8 @@ pub enum CommandError {
     },
     #[error("{service} did not take the new code, the old serves on: {why}")]
     States { service: String, why: String },
+    #[error("failed to start a worker of {service}: {why}")]
+    Init { service: String, why: String },
     #[error(transparent)]
     Reset(#[from] ResetError),
     #[error(transparent)]

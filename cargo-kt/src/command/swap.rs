@@ -49,10 +49,13 @@ impl Swap<'_> {
                 continue;
             }
             let service = service.clone();
-            let why = report::refusal(&refused, self.differences, self.states.keep);
-            return Err(match why {
-                Some(why) => CommandError::States { service, why },
-                None => CommandError::Ship {
+            let former = self.connected.status.worker.is_some();
+            let init = report::init_refusal(&refused, former);
+            let states = report::refusal(&refused, self.differences, self.states.keep);
+            return Err(match (init, states) {
+                (Some(why), _) => CommandError::Init { service, why },
+                (None, Some(why)) => CommandError::States { service, why },
+                (None, None) => CommandError::Ship {
                     service,
                     source: ship::ShipError::Refused(refused),
                 },

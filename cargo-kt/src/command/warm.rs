@@ -204,6 +204,19 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
     report::swapped(terminal, &connected, &swapped, &differences, &lost);
     resets::unneeded(&resets, &swapped, terminal);
     report::lost(terminal, &connected, &manifest, &swapped);
+    let edit = report::Edit {
+        former: connected.status.current.as_ref(),
+        new: &manifest,
+        hot: &built.compiled.hot,
+        layouts: &layouts,
+        keeps: linked
+            .crates
+            .iter()
+            .flat_map(|krate| &krate.keeps)
+            .map(String::as_str)
+            .collect(),
+    };
+    report::kept_code(terminal, &edit, &swapped);
     let asked = &manifest.environment.asked;
     environment::note(terminal, &dirs, &connected, &surroundings, asked);
     report::reran(terminal, &connected, &linked, &swapped);

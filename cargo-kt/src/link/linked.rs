@@ -60,6 +60,8 @@ pub struct LinkedCrate {
     pub sources_hash: String,
     /// Keys of its remote functions: what follows `kt:fn:` in the exported symbols, sorted.
     pub functions: Vec<String>,
+    /// Keys of its functions with `#[kt::init]`: what follows `kt:start:`, sorted.
+    pub inits: Vec<String>,
     /// Keys of its states: what follows `kt:state:`, sorted.
     pub states: Vec<String>,
     /// Those of them that have the argument `keep`, sorted.
@@ -203,6 +205,7 @@ mod tests {
             crate_name: name.into(),
             sources_hash: String::new(),
             functions: Vec::new(),
+            inits: Vec::new(),
             states: Vec::new(),
             keeps: Vec::new(),
             statics: Vec::new(),

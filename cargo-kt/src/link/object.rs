@@ -45,6 +45,7 @@ pub(super) struct ObjectRecord {
     file: LinkedFile,
     needed: Vec<String>,
     functions: Vec<String>,
+    inits: Vec<String>,
     states: Vec<String>,
     #[serde(default)]
     keeps: Vec<String>,
@@ -131,6 +132,7 @@ fn linked(linker: &Linker<'_>, object: &Planned<'_>, record: ObjectRecord) -> Li
         file: record.file,
         needed: record.needed,
         functions: record.functions,
+        inits: record.inits,
         states: record.states,
         keeps: record.keeps,
         statics: record.statics,
@@ -296,6 +298,7 @@ fn examine(
             .map_err(LinkError::object(output))?
             .needed,
         functions: strings("kt:fn:")?,
+        inits: strings("kt:start:")?,
         states,
         keeps: strings("kt:keep:")?,
         statics,

@@ -51,6 +51,7 @@ pub fn manifest(
             crate_name: krate.crate_name.clone(),
             sources: krate.sources_hash.clone(),
             functions: krate.functions.clone(),
+            inits: krate.inits.clone(),
             states: states.collect(),
             statics: krate.statics.clone(),
         })

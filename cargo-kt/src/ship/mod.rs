@@ -158,7 +158,8 @@ fn words(refused: &SwapRefused) -> String {
             let states = text::count(states.len(), "state");
             format!("{states} could not be migrated")
         }
-        SwapRefused::TimedOut { after_ms } => {
+        SwapRefused::Init { key, why, .. } => format!("init function `{key}` {why}"),
+        SwapRefused::TimedOut { after_ms, .. } => {
             let after = text::duration(Duration::from_millis(*after_ms));
             format!(
                 "the worker did not finish loading within {after}: it hangs, or an initializer of a library computes; `cargo kt down` ends it with its state"

@@ -9,20 +9,7 @@ use syn::{
 
 use super::parse::Function;
 use crate::attributes;
-
-/// What is wrong with a signature, as one error that holds all of them.
-#[derive(Default)]
-struct Problems(Option<Error>);
-
-impl Problems {
-    fn add(&mut self, at: &impl ToTokens, message: impl std::fmt::Display) {
-        let error = Error::new_spanned(at, message);
-        match &mut self.0 {
-            Some(errors) => errors.combine(error),
-            None => self.0 = Some(error),
-        }
-    }
-}
+use crate::problems::Problems;
 
 /// `#[kt::remote]` takes `crate = path` only, which is not among these any more.
 pub fn arguments(arguments: TokenStream) -> Option<Error> {
@@ -81,7 +68,7 @@ pub fn signature(function: &Function) -> Result<(), Error> {
             "a remote function is not generic: remove the `where` clause",
         );
     }
-    problems.0.map_or(Ok(()), Err)
+    problems.into_result()
 }
 
 fn qualifiers(signature: &Signature, problems: &mut Problems) {

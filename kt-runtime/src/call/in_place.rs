@@ -1,19 +1,19 @@
 //! Calls that are carried out in this process.
 
-use super::{
-    Pending, Value,
-    panic::{RawPanic, catch, catch_async},
-};
+use super::panic::{RawPanic, catch, catch_async};
 use crate::{
     error::{Error, Frame, Panic},
-    function::Started,
+    function::{Function, Started},
     runtime,
 };
 
 /// Runs the function without holding up the caller's runtime: a plain one goes to a thread that may block.
-pub(super) async fn run(pending: Box<dyn Pending>) -> Result<Value, Error> {
-    let function = pending.function().path();
-    let done = match pending.start() {
+pub(super) async fn run<T: Send + 'static>(
+    function: &'static Function,
+    started: Started<T>,
+) -> Result<T, Error> {
+    let function = function.path();
+    let done = match started {
         Started::Async(work) => catch_async(work).await,
         Started::Plain(work) => match runtime::blocking(move || catch(work)).await {
             Ok(done) => done,
@@ -28,16 +28,19 @@ pub(super) async fn run(pending: Box<dyn Pending>) -> Result<Value, Error> {
 }
 
 /// Runs the function on this thread.
-pub(super) fn blocking(pending: Box<dyn Pending>) -> Result<Value, Error> {
-    let function = pending.function().path();
-    let done = match pending.start() {
+pub(super) fn blocking<T: Send + 'static>(
+    function: &'static Function,
+    started: Started<T>,
+) -> Result<T, Error> {
+    let function = function.path();
+    let done = match started {
         Started::Plain(work) => catch(work),
         Started::Async(work) => runtime::block_on(Box::pin(catch_async(work))),
     };
     done.map_err(|panic| panicked(function, panic))
 }
 
-fn panicked(function: &str, panic: RawPanic) -> Error {
+pub(super) fn panicked(function: &str, panic: RawPanic) -> Error {
     let frames = panic.frames.into_iter().filter_map(|frame| {
         Some(Frame {
             function: frame.symbol?,

@@ -7,6 +7,8 @@ mod in_place;
 mod panic;
 #[cfg(any(kt, feature = "host"))]
 mod remote;
+#[cfg(any(kt, feature = "host"))]
+mod within;
 
 use std::{
     any::Any,
@@ -26,6 +28,7 @@ pub(crate) use self::panic::{catch, catch_async, install_hook};
 use crate::{
     driver::Driver,
     wire::codec::{Codec, CodecError, Encoded, Encoder, Place, Types},
+    worker,
 };
 use crate::{
     error::Error,
@@ -38,6 +41,11 @@ use crate::{
 /// In a driver that `cargo kt` started, the call goes to the warm worker. Everywhere else (`cargo run`, `cargo test`, in
 /// production, and inside the worker itself) it runs in place. Either way a panic of the function comes back as
 /// [`Error::Panicked`], and dropping the future cancels the call.
+///
+/// Inside the worker a call enters the newest code, also from code that an edit has replaced since: a server, an actor or a callback
+/// that was started before and goes on. What they then pass is encoded and decoded, as between processes; if the function has
+/// other types by now, the call is an [`Error::ShapeMismatch`], and a function that is gone from the program is the caller's own.
+/// [`local`](Self::local) stays in the caller's own code. So does the function's bare name in its own body, which is no call.
 #[must_use = "a call does nothing until it is awaited, or made with `.blocking()`"]
 pub struct Call<T> {
     prepared: Prepared,
@@ -146,7 +154,17 @@ struct Prepared {
 impl Prepared {
     fn blocking(self) -> Result<Value, Error> {
         if self.timeout.is_none() && !self.leaves() {
-            return in_place::blocking(self.pending);
+            let function = self.pending.function();
+            #[cfg(any(kt, feature = "host"))]
+            if let Some(worker) = worker::current().filter(|_| !self.local) {
+                return match worker.try_enter(function) {
+                    Some(nested) if !nested.leaves() => {
+                        in_place::blocking(function, nested.carry(self.pending.start()))
+                    }
+                    _ => runtime::block_on(self.into_future()),
+                };
+            }
+            return in_place::blocking(function, self.pending.start());
         }
         runtime::block_on(self.into_future())
     }
@@ -182,7 +200,11 @@ impl Prepared {
         if let Some(driver) = Driver::current().filter(|_| !self.local) {
             return remote::make(driver, self.pending, self.timeout).await;
         }
-        in_place::run(self.pending).await
+        #[cfg(any(kt, feature = "host"))]
+        if let Some(worker) = worker::current().filter(|_| !self.local) {
+            return within::make(worker, self.pending).await;
+        }
+        in_place::run(self.pending.function(), self.pending.start()).await
     }
 
     /// Whether the call goes to another process.

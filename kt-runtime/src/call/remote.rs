@@ -1,13 +1,16 @@
 //! Calls that are carried out in the worker.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use super::{Pending, Value};
+use bytes::Bytes;
+
+use super::{Decode, Pending, Value};
 use crate::{
     driver::{self, Driver},
     error::{Error, Part},
     quiet::Quiet,
-    wire::codec::{CodecError, Place, apart},
+    shape::Signature,
+    wire::codec::{Codec, CodecError, Encoded, Place, apart},
 };
 
 /// Sends the call to the worker. The arguments live on until the answer is decoded, but only their encoding is sent.
@@ -21,32 +24,48 @@ pub(super) async fn make(
     let limit = driver.body_limit();
     let types = driver.types(function);
 
-    let encoded = pending.encode(&types.arguments, limit, Place::Task);
-    let (pending, encoded) = match encoded {
-        Err(CodecError::Elsewhere) => {
-            let types = types.clone();
-            let work = move || {
-                let encoded = pending.encode(&types.arguments, limit, Place::Own);
-                (pending, encoded)
-            };
-            apart(work)
-                .await
-                .map_err(|error| coded(Part::Arguments, error))?
-        }
-        encoded => (pending, encoded),
-    };
-    let args = encoded.map_err(|error| coded(Part::Arguments, error))?;
+    let (pending, args) = encode(pending, types.clone(), limit)
+        .await
+        .map_err(|error| coded(Part::Arguments, error))?;
     let decode = pending.decoder();
 
     let call = driver.call(function, args.bytes.into(), args.codec, timeout);
     let (result, codec) = Quiet::new(call).await?;
-    let decoded = match decode(&types.output, &result, codec, Place::Task) {
+    let decoded = decoded(decode, types, result, codec).await;
+    decoded.map_err(|error| coded(Part::Result, error))
+}
+
+/// Encodes a call's arguments, elsewhere if that takes long.
+pub(super) async fn encode(
+    pending: Box<dyn Pending>,
+    types: Arc<Signature>,
+    limit: usize,
+) -> Result<(Box<dyn Pending>, Encoded), CodecError> {
+    match pending.encode(&types.arguments, limit, Place::Task) {
+        Err(CodecError::Elsewhere) => {
+            let work = move || {
+                let encoded = pending.encode(&types.arguments, limit, Place::Own)?;
+                Ok((pending, encoded))
+            };
+            apart(work).await.flatten()
+        }
+        encoded => Ok((pending, encoded?)),
+    }
+}
+
+/// Decodes a call's result, elsewhere if that takes long.
+pub(super) async fn decoded(
+    decode: Decode,
+    types: Arc<Signature>,
+    result: Bytes,
+    codec: Codec,
+) -> Result<Value, CodecError> {
+    match decode(&types.output, &result, codec, Place::Task) {
         Err(CodecError::Elsewhere) => {
             apart(move || decode(&types.output, &result, codec, Place::Own))
                 .await
                 .flatten()
         }
         decoded => decoded,
-    };
-    decoded.map_err(|error| coded(Part::Result, error))
+    }
 }

@@ -13,11 +13,15 @@ use std::{
     collections::HashMap,
     env, fs,
     os::unix::process::parent_id,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use bytes::Bytes;
+use http::HeaderValue;
 use tokio::{runtime, sync::OnceCell};
 
 pub(crate) use answer::codec_error;
@@ -30,10 +34,12 @@ use crate::{
     Run,
     error::Error,
     function::Function,
+    quiet,
     shape::Signature,
     wire::{
         PROTOCOL, VERSION, WorkerId,
         codec::{self, Codec},
+        data::header,
         driver::{DriverConfig, ENV},
     },
 };
@@ -51,6 +57,8 @@ pub(crate) struct Driver {
     output: Output,
     printer: Printer,
     first: FirstAnswer,
+    /// A worker has been told that this program has a `tracing` subscriber.
+    traced: AtomicBool,
     /// The worker that answered last.
     worker: Mutex<WorkerId>,
 }
@@ -71,6 +79,7 @@ impl Driver {
             output: Output::default(),
             printer: Printer::new(),
             first: FirstAnswer::default(),
+            traced: AtomicBool::new(false),
             worker,
         }
     }
@@ -96,6 +105,10 @@ impl Driver {
         codec: Codec,
         timeout: Option<Duration>,
     ) -> Result<(Bytes, Codec), Error> {
+        // Once is enough, by whichever call comes first after it was set.
+        let traced = !self.traced.load(Ordering::Relaxed)
+            && quiet::has_subscriber()
+            && !self.traced.swap(true, Ordering::Relaxed);
         let mut attempt = 1;
         loop {
             let (slot, connection) = self.connection().await?;
@@ -104,7 +117,11 @@ impl Driver {
                     Err(Failure::NotSent("the worker's output has ended".into()))
                 }
                 Some(connection) => {
-                    let head = self.heads.of(self, function, codec, timeout);
+                    let mut head = self.heads.of(self, function, codec, timeout);
+                    if traced {
+                        let value = HeaderValue::from_static("1");
+                        head.headers_mut().insert(&header::TRACED, value);
+                    }
                     connection.call(self, function, head, args.clone()).await
                 }
                 None => Err(Failure::NotSent("it was closed".into())),

@@ -131,6 +131,7 @@ fn messages_of_any_bytes_are_read_or_refused() {
             crate_name: "app".into(),
             sources: "s".into(),
             functions: vec!["app/:app::f".into()],
+            inits: Vec::new(),
             states: Vec::new(),
             statics: Vec::new(),
         }],

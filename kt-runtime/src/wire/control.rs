@@ -1,6 +1,8 @@
 //! The host's own interface: what `cargo kt` asks, and what a driver asks that lost its worker. Bodies are encoded with
 //! [`codec`](super::codec), but for an object's bytes.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -109,6 +111,8 @@ pub struct Swapped {
     /// Each crate object as found in the process's memory.
     pub loaded: Vec<LoadedObject>,
     pub states: Vec<StateOutcome>,
+    /// Functions with `#[kt::init]` that ran, or that are not what ran.
+    pub inits: Vec<InitOutcome>,
     /// From the worker's first look at the manifest to the publication, microseconds.
     pub load_us: u64,
     /// How long new calls waited for migrations, microseconds.
@@ -138,6 +142,25 @@ pub struct LoadedObject {
 pub struct StateOutcome {
     pub key: String,
     pub outcome: Outcome,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InitOutcome {
+    pub key: String,
+    pub outcome: Initialized,
+}
+
+/// What a swap means to a function with `#[kt::init]`, which a worker runs once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Initialized {
+    /// The worker is new, and the function has run.
+    Ran { elapsed_us: u64 },
+    /// It was not there when the worker started: it has not run.
+    Added,
+    /// The worker ran what it was before.
+    Edited,
+    /// It is gone; what it set up stays.
+    Removed,
 }
 
 /// What became of one state at a swap.
@@ -228,7 +251,41 @@ pub enum SwapRefused {
     /// The worker died while it loaded it.
     Died(Death),
     /// The worker did not answer in time.
-    TimedOut { after_ms: u64 },
+    TimedOut {
+        after_ms: u64,
+        /// The function with `#[kt::init]` that it ran then, by key.
+        init: Option<String>,
+    },
+    /// A function with `#[kt::init]` failed, and the worker has ended.
+    Init {
+        key: String,
+        /// `src/lib.rs:7`
+        place: String,
+        why: InitFailed,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum InitFailed {
+    /// It returned this error.
+    Returned(String),
+    Panicked {
+        message: String,
+        /// `src/lib.rs:10:5`
+        location: Option<String>,
+    },
+}
+
+impl fmt::Display for InitFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Returned(error) => write!(f, "failed: {error}"),
+            Self::Panicked { message, location } => match location {
+                Some(location) => write!(f, "panicked at {location}: {message}"),
+                None => write!(f, "panicked: {message}"),
+            },
+        }
+    }
 }
 
 /// How a worker ended.

@@ -40,6 +40,8 @@ pub mod header {
     pub static SHAPE: HeaderName = HeaderName::from_static("kt-shape");
     /// Request: milliseconds until the caller gives up.
     pub static TIMEOUT: HeaderName = HeaderName::from_static("kt-timeout");
+    /// Request: the caller has a `tracing` subscriber.
+    pub static TRACED: HeaderName = HeaderName::from_static("kt-traced");
     /// Answer: a position in the output that nothing which the call has printed lies behind.
     pub static POSITION: HeaderName = HeaderName::from_static("kt-position");
 }

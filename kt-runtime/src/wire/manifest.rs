@@ -80,6 +80,8 @@ pub struct CrateObject {
     pub sources: String,
     /// Keys of its remote functions, `package/bin:module::name`.
     pub functions: Vec<String>,
+    /// Keys of its functions with `#[kt::init]`, sorted.
+    pub inits: Vec<String>,
     pub states: Vec<StateEntry>,
     /// What lives in the object's own memory and so starts afresh with each new one, sorted.
     pub statics: Vec<PlainStatic>,

@@ -93,6 +93,8 @@ pub enum FromWorker {
         calls: u64,
         idle_ms: u64,
         migrating: Option<control::Migrating>,
+        /// The function with `#[kt::init]` that runs, by key.
+        initializing: Option<String>,
     },
     /// Answers `State`, in the order of the requests.
     State(Result<StateAnswer, StateRefused>),
@@ -105,6 +107,7 @@ pub enum FromWorker {
 pub struct Loaded {
     pub objects: Vec<control::LoadedObject>,
     pub states: Vec<control::StateOutcome>,
+    pub inits: Vec<control::InitOutcome>,
     pub load_us: u64,
     /// How long new calls waited at the gate, microseconds: not at all where nothing is migrated.
     pub paused_us: u64,

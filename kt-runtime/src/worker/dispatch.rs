@@ -10,12 +10,13 @@ use super::{
     InFlight, Worker,
     gate::Inside,
     generation::{Loaded, Running},
+    origin::Origin,
     outbox::{Finished, Outbox},
 };
 use crate::{
     call::{RawPanic, catch, catch_async},
     function::{Function, Invocation, Started},
-    quiet::Quiet,
+    quiet::{self, Quiet},
     runtime,
     shape::Signature,
     wire::{
@@ -36,6 +37,7 @@ impl Worker {
         outbox: Outbox,
     ) -> Result<(), h2::Error> {
         let running = InFlight::of(self);
+        let traced = exchange.head.headers.contains_key(&header::TRACED);
         let Exchange {
             head,
             body,
@@ -66,6 +68,9 @@ impl Worker {
             return Ok(());
         };
 
+        if traced {
+            self.hint_at_subscriber();
+        }
         let (status, generation, body) = match carried {
             Ok((result, generation)) => (StatusCode::OK, Some(generation), result),
             // A fault's text is bounded, so it always fits.
@@ -89,6 +94,16 @@ impl Worker {
 }
 
 impl Worker {
+    /// Says once, of a program whose own events go to a subscriber, that those of its remote functions do not.
+    fn hint_at_subscriber(&self) {
+        if !quiet::has_subscriber() && !self.hinted.swap(true, Ordering::Relaxed) {
+            eprintln!(
+                "kt: note: this program has a `tracing` subscriber and the process of its remote functions has none: their events go \
+                 nowhere\nhelp: set one in a function with `#[kt::init]`, which runs there at its start"
+            );
+        }
+    }
+
     async fn invoke(
         &self,
         loaded: Arc<Loaded>,
@@ -104,12 +119,12 @@ impl Worker {
         let running = (inside, loaded.run(function.key));
         let begun = self.user.run(
             args.len(),
-            begin(loaded, function, head, args, limit, running),
+            Origin::Driver.scoped(begin(loaded, function, head, args, limit, running)),
         );
         let done = match begun.await.map_err(|error| unfinished(error, false))?? {
             Begun::Ended(done) => done,
             Begun::Plain(work, running) => {
-                let work = move || (catch(work), running).0;
+                let work = move || (Origin::Driver.scope(|| catch(work)), running).0;
                 let done = runtime::blocking_in(self.user.runtime(), work).await;
                 done.map_err(|error| unfinished(error, true))?
             }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::generation::Loaded;
+use super::{generation::Loaded, origin::Origin};
 use crate::{
     function::path_of,
     sync::{
@@ -19,9 +19,22 @@ use crate::{
 /// Set while the gate is closed, in the word that counts.
 const CLOSED: u64 = 1 << 63;
 
+/// The lower half of the word.
+const DRIVERS: u64 = u32::MAX as u64;
+
+/// What a call of this origin counts.
+fn one(origin: Origin) -> u64 {
+    match origin {
+        Origin::Driver => 1,
+        Origin::Background => 1 << 32,
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Gate {
-    /// Calls that have passed it and not ended, and [`CLOSED`]. One word, so no call is counted after it was closed.
+    /// Calls that have passed it and not ended, and [`CLOSED`]. One word, so no call is counted after it was closed. Calls of drivers,
+    /// and the calls that those make, count [`one`] in the lower half; those of code that runs outside of any call (spawned tasks,
+    /// threads, servers) in the upper.
     inside: AtomicU64,
     opened: Notify,
     left: Condvar,
@@ -32,7 +45,10 @@ pub(super) struct Gate {
 }
 
 /// A call that has passed the gate: for as long as its function runs, which may be longer than anybody waits for it.
-pub(super) struct Inside(Arc<Gate>);
+pub(super) struct Inside {
+    gate: Arc<Gate>,
+    origin: Origin,
+}
 
 /// Nobody passes while it is there.
 pub(super) struct Closed<'a> {
@@ -51,16 +67,48 @@ impl Gate {
             let mut opened = pin!(self.opened.notified());
             // From here on an opening is not missed.
             opened.as_mut().enable();
-            let enter = |inside| (inside & CLOSED == 0).then_some(inside + 1);
-            if self
-                .inside
-                .fetch_update(Ordering::AcqRel, Ordering::Acquire, enter)
-                .is_ok()
-            {
-                return Inside(Arc::clone(self));
+            if let Some(inside) = self.pass(Origin::Driver, |inside| inside & CLOSED == 0) {
+                return inside;
             }
             opened.await;
         }
+    }
+
+    /// [`enter`](Self::enter) for a call that this process makes, as part of a call of this origin or outside of any.
+    pub(super) async fn enter_from(self: &Arc<Self>, caller: Option<Origin>) -> Inside {
+        loop {
+            let mut opened = pin!(self.opened.notified());
+            opened.as_mut().enable();
+            if let Some(inside) = self.try_enter_from(caller) {
+                return inside;
+            }
+            opened.await;
+        }
+    }
+
+    /// [`enter_from`](Self::enter_from), or `None` if that has to wait.
+    ///
+    /// Who closes waits for the callers that are inside, and those wait for what they call: that passes. A call of a spawned task
+    /// may be what a call of a driver waits for, so it passes as long as there are any.
+    pub(super) fn try_enter_from(self: &Arc<Self>, caller: Option<Origin>) -> Option<Inside> {
+        match caller {
+            Some(origin) => self.pass(origin, |_| true),
+            None => self.pass(Origin::Background, |inside| {
+                inside & CLOSED == 0 || inside & DRIVERS > 0
+            }),
+        }
+    }
+
+    /// Counts a call, if it passes.
+    fn pass(self: &Arc<Self>, origin: Origin, passes: impl Fn(u64) -> bool) -> Option<Inside> {
+        let enter = |inside| passes(inside).then_some(inside + one(origin));
+        let counted = self
+            .inside
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, enter);
+        counted.ok().map(|_| Inside {
+            gate: Arc::clone(self),
+            origin,
+        })
     }
 
     /// Closes, and waits on this thread until all who are inside have left.
@@ -115,16 +163,19 @@ impl Gate {
     }
 }
 
+impl Inside {
+    pub(super) fn origin(&self) -> Origin {
+        self.origin
+    }
+}
+
 impl Drop for Inside {
     fn drop(&mut self) {
-        let before = self.0.inside.fetch_sub(1, Ordering::AcqRel);
-        if before == CLOSED | 1 {
-            let _leaving = self
-                .0
-                .leaving
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            self.0.left.notify_all();
+        let (gate, one) = (&self.gate, one(self.origin));
+        let before = gate.inside.fetch_sub(one, Ordering::AcqRel);
+        if before == CLOSED | one {
+            let _leaving = gate.leaving.lock().unwrap_or_else(PoisonError::into_inner);
+            gate.left.notify_all();
         }
     }
 }
@@ -199,6 +250,44 @@ mod tests {
         assert!(gate.close(Duration::ZERO).is_err());
         let _another = gate.enter().await;
         drop(inside);
+    }
+
+    /// A call that waits for what it called must not wait for ever, nor the gate for it.
+    #[tokio::test]
+    async fn what_a_call_inside_calls_passes_a_gate_that_closes() {
+        let gate = Arc::new(Gate::default());
+        let call = gate.enter().await;
+        let closer = Arc::clone(&gate);
+        let closing = thread::spawn(move || closer.close(LONG).map(drop).is_ok());
+        while gate.inside.load(Ordering::SeqCst) & CLOSED == 0 {
+            thread::yield_now();
+        }
+        let nested = gate
+            .try_enter_from(Some(Origin::Driver))
+            .expect("its caller is inside");
+        let spawned = gate.try_enter_from(None).expect("a call may wait for it");
+        let deeper = gate
+            .try_enter_from(Some(Origin::Background))
+            .expect("its caller is inside");
+        drop((call, nested));
+        // From here on no call can wait for a task's.
+        assert!(gate.try_enter_from(None).is_none());
+        drop((spawned, deeper));
+        assert!(closing.join().unwrap());
+        assert!(gate.try_enter_from(None).is_some());
+    }
+
+    #[tokio::test]
+    async fn what_a_task_calls_waits_while_values_move() {
+        let gate = Arc::new(Gate::default());
+        let closed = gate.close(Duration::ZERO).map_err(|_| ()).unwrap();
+        let mut waiting = pin!(gate.enter_from(None));
+        let pending = |context: &mut std::task::Context<'_>| {
+            Poll::Ready(waiting.as_mut().poll(context).is_pending())
+        };
+        assert!(std::future::poll_fn(pending).await);
+        drop(closed);
+        waiting.await;
     }
 
     #[tokio::test]

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     function::{Function, path_of},
+    init::InitDescriptor,
     shape::Signature,
     state::StateDescriptor,
     sys::dl,
@@ -151,6 +152,7 @@ impl Worker {
         }
         let mut functions = HashMap::new();
         let mut states = Vec::new();
+        let mut inits = Vec::new();
         for object in &manifest.crates {
             let opened = self.open(&object.object).map_err(SwapRefused::Load)?;
             objects.push(LoadedObject {
@@ -160,6 +162,7 @@ impl Worker {
             });
             functions_of(object, &opened, &mut functions).map_err(SwapRefused::Load)?;
             states_of(object, &opened, &mut states).map_err(SwapRefused::Load)?;
+            inits_of(object, &opened, &mut inits).map_err(SwapRefused::Load)?;
         }
         // The registry's lock makes swaps one after another, and covers the publication too.
         let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
@@ -186,6 +189,8 @@ impl Worker {
         };
         registry.migrate(&mut plan, options)?;
         let states = registry.apply(plan, generation, self.user.runtime());
+        // They find the states' values, and no call comes before they have run. In a later generation none runs.
+        let inits = self.initialize(&inits)?;
         for object in &mut objects {
             object.again = !registry.served.insert(object.name.clone());
         }
@@ -204,6 +209,7 @@ impl Worker {
         Ok(worker::Loaded {
             objects,
             states,
+            inits,
             load_us: micros(started.elapsed()),
             paused_us: micros(paused),
         })
@@ -280,6 +286,21 @@ fn states_of(
             descriptor,
             layout: entry.layout.clone(),
         });
+    }
+    Ok(())
+}
+
+fn inits_of(
+    object: &CrateObject,
+    opened: &dl::Object,
+    inits: &mut Vec<&'static InitDescriptor>,
+) -> Result<(), String> {
+    for key in &object.inits {
+        let address = opened
+            .symbol(&format!("kt:start:{key}"))
+            .ok_or_else(|| format!("{} lacks the function {key}", object.object.name))?;
+        // SAFETY: as for functions, with `#[kt::init]` and `InitDescriptor`.
+        inits.push(unsafe { &*address.cast() });
     }
     Ok(())
 }

@@ -8,6 +8,9 @@ mod dispatch;
 mod flush;
 mod gate;
 mod generation;
+mod inits;
+mod nested;
+mod origin;
 mod outbox;
 mod output;
 mod serve;
@@ -37,6 +40,8 @@ use tokio::{
 use self::{
     gate::Gate,
     generation::Loaded,
+    inits::Inits,
+    nested::FormerTypes,
     output::Output,
     states::{Progress, Registry},
     user_code::UserCode,
@@ -66,7 +71,7 @@ const SHARED_THREADS: usize = 2;
 const OWN_THREADS: usize = 2;
 
 /// Everything the worker has.
-struct Worker {
+pub(crate) struct Worker {
     id: WorkerId,
     config: WorkerConfig,
     /// What new calls enter. A call keeps its own alive for as long as it runs.
@@ -75,10 +80,14 @@ struct Worker {
     registry: Mutex<Registry>,
     /// The registry's own, to be read while that is locked.
     progress: Arc<Progress>,
+    inits: Inits,
+    former_types: FormerTypes,
     output: Output,
     user: Arc<UserCode>,
     activity: Activity,
     draining: AtomicBool,
+    /// A program has been told that there is no `tracing` subscriber here.
+    hinted: AtomicBool,
 }
 
 /// What the host's lease wants to know.
@@ -114,7 +123,7 @@ impl Activity {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn status(&self, migrating: Option<Migrating>) -> FromWorker {
+    fn status(&self, migrating: Option<Migrating>, initializing: Option<&str>) -> FromWorker {
         let calls = self.calls.load(Ordering::Acquire);
         let idle = if calls > 0 {
             0
@@ -126,6 +135,7 @@ impl Activity {
             calls,
             idle_ms: idle,
             migrating,
+            initializing: initializing.map(str::to_owned),
         }
     }
 }
@@ -152,6 +162,9 @@ impl Drop for InFlight {
 pub(crate) use states::fuzz_saved;
 #[cfg(all(test, feature = "host"))]
 pub(crate) use states::fuzz_seeds;
+
+pub(crate) use nested::{Newest, current};
+pub(crate) use origin::Origin;
 
 /// The launcher's `main` in a process that the host started.
 pub(crate) fn main() -> ExitCode {
@@ -202,10 +215,13 @@ fn run() -> io::Result<()> {
             gate: Arc::default(),
             progress: registry.progress.clone(),
             registry: Mutex::new(registry),
+            inits: Inits::default(),
+            former_types: FormerTypes::default(),
             output,
             user,
             activity: Activity::new(),
             draining: AtomicBool::new(false),
+            hinted: AtomicBool::new(false),
         });
         WORKER.get_or_init(|| worker.clone());
         worker.obey(sender, receiver).await
@@ -279,6 +295,8 @@ impl Worker {
                         let _entered = worker.user.runtime().enter();
                         let load =
                             || worker.load(generation, &manifest, &options, restore.as_deref());
+                        // What the user's code calls in it must not wait at the gate, which it may have closed.
+                        let load = || Origin::Driver.scope(load);
                         let loaded = call::catch(load).unwrap_or_else(|panic| {
                             let words = format!("loading panicked: {}", panic.message);
                             Err(SwapRefused::Load(words))
@@ -291,7 +309,8 @@ impl Worker {
                     let (worker, answers) = (self.clone(), answers.clone());
                     tokio::task::spawn_blocking(move || {
                         let _entered = worker.user.runtime().enter();
-                        let answer = call::catch(|| worker.answer(order));
+                        let answer = || Origin::Driver.scope(|| worker.answer(order));
+                        let answer = call::catch(answer);
                         let answer = answer.unwrap_or_else(|panic| {
                             Err(StateRefused::Lost {
                                 reason: format!("a panic: {}", panic.message),
@@ -301,8 +320,9 @@ impl Worker {
                     });
                 }
                 Some(ToWorker::Status) => {
+                    let (migrating, init) = (self.progress.now(), self.inits.running());
                     sender
-                        .send(&self.activity.status(self.progress.now()), None)
+                        .send(&self.activity.status(migrating, init), None)
                         .await?
                 }
                 Some(ToWorker::Connection) => {

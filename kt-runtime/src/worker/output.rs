@@ -40,6 +40,33 @@ struct Shared {
     /// Bytes taken out of the pipes.
     position: u64,
     listeners: Vec<Sink>,
+    recorded: Recorded,
+}
+
+/// What is printed while this process starts, when no driver can listen: kept for the first that does.
+#[derive(Default)]
+struct Recorded {
+    on: bool,
+    /// Before the first piece, here and in the log.
+    start: (u64, u64),
+    pieces: Vec<Piece>,
+    bytes: usize,
+    /// Bytes that had no room, and the positions after them.
+    missed: Option<(u64, u64, u64)>,
+}
+
+/// What is recorded at most, bytes; the log has all of it.
+const RECORDED: usize = 1 << 20;
+
+/// Output is recorded while it is there.
+pub(super) struct Recording<'a>(&'a Output);
+
+impl Drop for Recording<'_> {
+    fn drop(&mut self) {
+        self.0.flush();
+        self.0.drain();
+        lock(&self.0.shared).recorded.on = false;
+    }
 }
 
 /// One driver's end. Its drop takes the other end off the list: a worker that prints nothing would keep each for ever.
@@ -65,6 +92,7 @@ impl Output {
             log,
             position: 0,
             listeners: Vec::new(),
+            recorded: Recorded::default(),
         }));
         let drained = shared.clone();
         let printer = thread::Builder::new()
@@ -120,16 +148,36 @@ impl Output {
         }
     }
 
-    /// Listens from here on. Returns the position that it starts at, here and in the log.
+    /// Keeps what is printed from here on for the first driver that listens.
+    pub(super) fn record(&self) -> Recording<'_> {
+        let mut shared = lock(&self.shared);
+        let start = (shared.position, shared.log.position());
+        shared.recorded = Recorded {
+            on: true,
+            start,
+            ..Recorded::default()
+        };
+        Recording(self)
+    }
+
+    /// Listens from here on, and first to what is recorded. Returns the position that it starts at, here and in the log.
     pub(super) fn listen(&self) -> (u64, u64, Listener) {
         let (sink, taker) = backlog::channel(self.printer.clone(), limits::STOPPED_DRIVER);
         let mut shared = lock(&self.shared);
+        let (mut position, mut logged) = (shared.position, shared.log.position());
+        if !shared.recorded.pieces.is_empty() {
+            let recorded = std::mem::take(&mut shared.recorded);
+            (position, logged) = recorded.start;
+            for piece in recorded.into_pieces() {
+                sink.give(piece);
+            }
+        }
         shared.listeners.push(sink);
         let listener = Listener {
             taker,
             shared: Arc::clone(&self.shared),
         };
-        (shared.position, shared.log.position(), listener)
+        (position, logged, listener)
     }
 }
 
@@ -166,6 +214,7 @@ impl Shared {
             log,
             position,
             listeners,
+            recorded,
         } = self;
         // Most calls print nothing, and one question for both pipes is cheaper than two reads. Of what cannot be asked, the
         // reads tell.
@@ -211,6 +260,7 @@ impl Shared {
                     logged,
                     bytes: Bytes::copy_from_slice(&buffer[..read]),
                 };
+                recorded.take(&piece);
                 listeners.retain(|listener| listener.give(piece.clone()));
                 taken += read;
                 if taken >= buffer.len() && all == usize::MAX {
@@ -220,6 +270,34 @@ impl Shared {
             *open |= taken >= all;
         }
         open
+    }
+}
+
+impl Recorded {
+    fn take(&mut self, piece: &Piece) {
+        if !self.on {
+            return;
+        }
+        if self.bytes < RECORDED {
+            self.bytes += piece.bytes.len();
+            self.pieces.push(piece.clone());
+        } else {
+            let (missed, ..) = self.missed.unwrap_or_default();
+            let missed = missed + piece.bytes.len() as u64;
+            self.missed = Some((missed, piece.position, piece.logged));
+        }
+    }
+
+    /// What the first driver reads. What is missing is counted in its place.
+    fn into_pieces(self) -> impl Iterator<Item = Piece> {
+        let notice = self.missed.map(|(missed, position, logged)| Piece {
+            stream: Stream::Stderr,
+            position,
+            logged,
+            bytes: format!("\n[kt: {missed} more bytes were printed at the worker's start: `cargo kt logs` has them]\n")
+                .into(),
+        });
+        self.pieces.into_iter().chain(notice)
     }
 }
 
@@ -240,6 +318,44 @@ mod tests {
             to_err.write_all(b"e").unwrap();
             assert_eq!(output.drain(), round * (full as u64 + 1));
         }
+    }
+
+    #[tokio::test]
+    async fn the_first_listener_reads_what_was_recorded_and_how_much_was_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let ((out, mut to_out), (err, _to_err)) = (pipe().unwrap(), pipe().unwrap());
+        let output = Output::start(folder.path(), out.into(), err.into()).unwrap();
+        let mut print = |text: &[u8]| {
+            to_out.write_all(text).unwrap();
+            output.drain()
+        };
+        print(b"before");
+        let recording = output.record();
+        print(b"at the start");
+        let chunk = vec![b'.'; 1 << 14];
+        let chunks = RECORDED / chunk.len() + 2;
+        let end = (0..chunks).map(|_| print(&chunk)).max().unwrap();
+        drop(recording);
+        let after = print(b"after");
+
+        let (position, _, mut first) = output.listen();
+        assert_eq!(position, 6);
+        let mut read = Vec::new();
+        while read.last().is_none_or(|piece: &Piece| piece.position < end) {
+            read.push(first.next().await);
+        }
+        assert_eq!(&read[0].bytes[..], b"at the start");
+        let notice = String::from_utf8_lossy(&read[read.len() - 1].bytes).into_owned();
+        let bytes: usize = read[..read.len() - 1]
+            .iter()
+            .map(|piece| piece.bytes.len())
+            .sum();
+        let missed = end as usize - 6 - bytes;
+        assert!(
+            missed > 0 && notice.contains(&format!("kt: {missed} more bytes")),
+            "{notice}"
+        );
+        assert_eq!(output.listen().0, after, "the second listens from here on");
     }
 
     #[test]

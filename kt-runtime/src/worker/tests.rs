@@ -14,7 +14,10 @@ use tokio::{
     sync::{Barrier, Notify},
 };
 
-use super::{Activity, Worker, generation::Loaded, output::Output, user_code::UserCode};
+use super::{
+    Activity, Worker, generation::Loaded, inits::Inits, nested::FormerTypes, output::Output,
+    user_code::UserCode,
+};
 use crate::{
     Error,
     driver::Driver,
@@ -139,10 +142,13 @@ fn pair(functions: &[&'static Function]) -> Pair {
         gate: Arc::default(),
         registry: Mutex::default(),
         progress: Arc::default(),
+        inits: Inits::default(),
+        former_types: FormerTypes::default(),
         output: Output::start(&folder.0, stdout.into(), stderr.into()).unwrap(),
         user: UserCode::new(&current, &current, 2).unwrap(),
         activity: Activity::new(),
         draining: AtomicBool::new(false),
+        hinted: AtomicBool::new(false),
     });
     let endpoint = folder.0.join("s");
     let listener = UnixListener::bind(&endpoint).unwrap();

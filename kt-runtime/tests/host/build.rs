@@ -60,6 +60,7 @@ impl Build {
                 crate_name: "app".into(),
                 sources: code.into(),
                 functions: Vec::new(),
+                inits: Vec::new(),
                 states: Vec::new(),
                 statics: Vec::new(),
             }],

@@ -82,6 +82,7 @@ async fn run() {
                 calls: state.calls.load(Ordering::SeqCst),
                 idle_ms: start.elapsed().as_millis() as u64,
                 migrating: None,
+                initializing: None,
             },
             ToWorker::Connection => {
                 let stream = std::os::unix::net::UnixStream::from(receiver.descriptor().unwrap());
@@ -134,6 +135,7 @@ fn load(manifest: &kt::wire::manifest::Manifest, config: &WorkerConfig) -> Resul
     Ok(Loaded {
         objects: objects.collect(),
         states: Vec::<StateOutcome>::new(),
+        inits: Vec::new(),
         load_us: 1,
         paused_us: 0,
     })

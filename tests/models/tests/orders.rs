@@ -8,6 +8,11 @@ fn no_call_meets_a_move() {
 }
 
 #[test]
+fn what_a_call_waits_for_passes_and_meets_no_move() {
+    calls_and_moves::what_a_call_waits_for_passes_and_meets_no_move();
+}
+
+#[test]
 fn a_move_that_is_given_up_lets_calls_in() {
     calls_and_moves::a_move_that_is_given_up_lets_calls_in();
 }

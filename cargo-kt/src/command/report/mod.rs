@@ -1,5 +1,7 @@
 //! What `run` and `build` say about a link and a swap.
 
+mod inits;
+mod kept_code;
 mod launch;
 mod lost;
 mod reran;
@@ -14,6 +16,8 @@ use kt::wire::{
 };
 use serde::Serialize;
 
+pub(super) use inits::init_refusal;
+pub(super) use kept_code::{Edit, kept_code};
 pub(super) use launch::LaunchReport;
 pub(super) use lost::lost;
 pub(super) use reran::reran;
@@ -210,6 +214,7 @@ pub(super) fn swapped(
     let told = |key: &str| lost.iter().any(|lost| lost == key);
     let untold = swapped.states.iter().filter(|state| !told(&state.key));
     states::outcomes(terminal, untold, differences);
+    inits::outcomes(terminal, service, &swapped.inits);
 }
 
 /// `package/bin:module::NAME` → `module::NAME`.

@@ -7,6 +7,7 @@ use super::{
     Good, Supervisor,
     states::patiently,
 };
+use crate::function::path_of;
 use crate::wire::{
     Generation,
     control::SwapRefused,
@@ -101,6 +102,7 @@ impl Supervisor {
             Some(answered) => self.loaded(&worker, answered).await,
             None => Err(SwapRefused::TimedOut {
                 after_ms: millis(limits::LOAD),
+                init: worker.health().await.and_then(|health| health.initializing),
             }),
         };
         match loaded {
@@ -131,13 +133,21 @@ impl Supervisor {
     }
 }
 
+fn init(key: &str) -> String {
+    format!("`{}` (`#[kt::init]`)", path_of(key))
+}
+
 fn describe(refused: &SwapRefused) -> String {
     match refused {
         SwapRefused::Missing(ids) => format!("the store lacks {} objects", ids.len()),
         SwapRefused::NeedsNewWorker { because } => because.clone(),
         SwapRefused::WorkerStart(why) | SwapRefused::Load(why) => why.clone(),
         SwapRefused::Died(death) => format!("it died while it loaded: {:?}", death.how),
-        SwapRefused::TimedOut { after_ms } => format!("no answer after {after_ms} ms"),
+        SwapRefused::TimedOut {
+            init: Some(key), ..
+        } => format!("{} hangs", init(key)),
+        SwapRefused::TimedOut { after_ms, .. } => format!("no answer after {after_ms} ms"),
+        SwapRefused::Init { key, place, why } => format!("{} at {place} {why}", init(key)),
         SwapRefused::NotMigrated(states) => match &states[..] {
             [] => "its states".to_owned(),
             [first, ..] => format!("state `{}`: {}", first.key, first.reason),

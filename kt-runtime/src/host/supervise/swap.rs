@@ -34,6 +34,7 @@ impl Supervisor {
         let least = request.at_least.map(|least| least.generation);
         let guard = self.swap_lock().await.ok_or(SwapRefused::TimedOut {
             after_ms: millis(limits::LOAD),
+            init: None,
         })?;
         let missing = self
             .store
@@ -115,6 +116,7 @@ impl Supervisor {
             });
             return Err(SwapRefused::TimedOut {
                 after_ms: millis(limits::LOAD),
+                init: None,
             });
         };
         let loaded = self.loaded(&worker, answered).await?;
@@ -200,6 +202,7 @@ impl Supervisor {
             replaced,
             loaded: good.loaded.objects,
             states: good.loaded.states,
+            inits: good.loaded.inits,
             load_us: good.loaded.load_us,
             paused_us: good.loaded.paused_us,
         }

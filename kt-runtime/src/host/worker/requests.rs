@@ -30,6 +30,8 @@ pub struct Health {
     pub calls: u64,
     pub idle: Duration,
     pub migrating: Option<Migrating>,
+    /// The function with `#[kt::init]` that runs, by key.
+    pub initializing: Option<String>,
 }
 
 type Answer = oneshot::Receiver<Result<Loaded, SwapRefused>>;
@@ -156,6 +158,7 @@ impl Worker {
                 calls,
                 idle_ms,
                 migrating,
+                initializing,
             } => {
                 let idle = Duration::from_millis(idle_ms);
                 for asker in waiting.status.drain(..) {
@@ -163,6 +166,7 @@ impl Worker {
                         calls,
                         idle,
                         migrating: migrating.clone(),
+                        initializing: initializing.clone(),
                     });
                 }
             }

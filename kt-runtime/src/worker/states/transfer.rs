@@ -19,6 +19,7 @@ use crate::{
         descriptor::Migrate,
         format::{Decoder, Encoder, FormatError, Gone, Reader, STACK},
     },
+    worker::Origin,
 };
 
 /// Pieces that wait between the two.
@@ -228,7 +229,8 @@ fn on_a_thread(work: impl FnOnce() + Send + 'static) -> Result<(), Stopped> {
     let thread = thread::Builder::new()
         .name("kt-state".into())
         .stack_size(STACK);
-    let started = thread.spawn(work);
+    // What it calls must not wait at the gate, which is closed until it has ended.
+    let started = thread.spawn(|| Origin::Driver.scope(work));
     started
         .map(drop)
         .map_err(|error| failed(&format!("no thread could be started for it: {error}")))

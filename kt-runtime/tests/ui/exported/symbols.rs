@@ -18,6 +18,11 @@ mod inner {
 #[kt::remote]
 fn set() {}
 
+#[kt::init]
+async fn start() -> Result<(), String> {
+    Ok(())
+}
+
 #[kt::state]
 static LIST: Mutex<[u8; 4]> = Mutex::new(*b"kept");
 
@@ -54,6 +59,7 @@ fn main() -> Result<(), Failed> {
     // SAFETY: the symbol is the state's initial value, as just seen.
     assert_eq!(*unsafe { &*init }.lock().unwrap(), *b"kept");
     assert_ne!(symbol!("state", "LIST"), symbol!("fn", "set"));
+    assert_ne!(symbol!("start", "start"), symbol!("fn", "set"));
     // SAFETY: the expansion gives the symbol this type.
     assert_eq!(unsafe { kt_main() }, ExitCode::FAILURE, "the entry point runs `main` and reports its error");
     assert_eq!(MAINS.load(Ordering::Relaxed), 2);

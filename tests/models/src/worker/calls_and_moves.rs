@@ -55,6 +55,37 @@ pub fn no_call_meets_a_move() {
     });
 }
 
+/// A driver's call waits for a task that calls: neither keeps the gate from closing, and the task's later call waits for the move.
+pub fn what_a_call_waits_for_passes_and_meets_no_move() {
+    in_every_order(|| {
+        let (gate, value) = (Arc::<Gate>::default(), Arc::<Value>::default());
+        let inside = block_on(gate.enter());
+        let task = thread::spawn({
+            let (gate, value) = (gate.clone(), value.clone());
+            move || {
+                for _ in 0..2 {
+                    let inside = block_on(gate.enter_from(None));
+                    value.used();
+                    drop(inside);
+                }
+            }
+        });
+        let call = thread::spawn({
+            let value = value.clone();
+            move || {
+                value.used();
+                drop(inside);
+            }
+        });
+        let closed = gate.close(LONG);
+        assert!(closed.is_ok(), "no time passes");
+        value.moved();
+        drop(closed);
+        call.join().unwrap();
+        task.join().unwrap();
+    });
+}
+
 /// A move that is given up at once, or made, lets all in again.
 pub fn a_move_that_is_given_up_lets_calls_in() {
     in_every_order(|| {

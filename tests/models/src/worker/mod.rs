@@ -7,6 +7,7 @@ mod flush;
 #[path = "../../../../kt-runtime/src/worker/gate.rs"]
 mod gate;
 mod generation;
+mod origin;
 
 pub mod calls_and_moves;
 pub mod endings;

@@ -1,0 +1,222 @@
+//! States that kept their values and may hold code that an edit replaced: it goes on as it was, and its author may think that the
+//! edit did not arrive.
+
+use std::collections::{BTreeSet, HashSet, VecDeque};
+
+use kt::{
+    Generation,
+    wire::{
+        control::{Outcome, Swapped},
+        manifest::Manifest,
+    },
+};
+
+use super::name_of;
+use crate::{
+    build::HotCrate,
+    layout::{Description, Form, Role, StateLayout},
+    terminal::Terminal,
+};
+
+/// So many have a line each; more share one, unless the list is asked for.
+const NAMED: usize = 4;
+
+/// What a swap changed, as far as code in states goes.
+pub(in crate::command) struct Edit<'a> {
+    pub(in crate::command) former: Option<&'a (Generation, Manifest)>,
+    pub(in crate::command) new: &'a Manifest,
+    pub(in crate::command) hot: &'a [HotCrate],
+    pub(in crate::command) layouts: &'a [StateLayout],
+    /// Keys of the states with the argument `keep`: they hold nothing of the workspace's.
+    pub(in crate::command) keeps: HashSet<&'a str>,
+}
+
+/// A state, and what in it is code: ``a `dyn app::Handler` ``.
+struct Holder<'a> {
+    name: &'a str,
+    what: String,
+}
+
+/// Names the states. They are named at each edit that may matter to them, and at no other.
+pub(in crate::command) fn kept_code(terminal: &Terminal, edit: &Edit<'_>, swapped: &Swapped) {
+    let (Some((former, old)), true, None) = (edit.former, swapped.changed, &swapped.replaced)
+    else {
+        return;
+    };
+    let edited = edited(old, edit);
+    if edited.is_empty() {
+        return;
+    }
+    let holders: Vec<_> = edit
+        .layouts
+        .iter()
+        .filter(|state| is_kept(swapped, &state.key) && !edit.keeps.contains(&*state.key))
+        .filter_map(|state| holder(state, edit.hot, &edited))
+        .collect();
+    let help = "help: call a `#[kt::remote]` function from it: inside the worker a call enters the newest code";
+    match &holders[..] {
+        [] => {}
+        some if terminal.is_verbose() || some.len() <= NAMED => {
+            for Holder { name, what } in some {
+                terminal.note(format_args!(
+                    "state `{name}` was kept and may hold code of generation {former} or before ({what}), which does not change\n{help}"
+                ));
+            }
+        }
+        [first, more @ ..] => terminal.note(format_args!(
+            "state `{}` and {} more were kept and may hold code of generation {former} or before, which does not change; -v lists \
+             them all\n{help}",
+            first.name,
+            more.len()
+        )),
+    }
+}
+
+fn is_kept(swapped: &Swapped, key: &str) -> bool {
+    let mut states = swapped.states.iter();
+    states.any(|state| state.key == key && matches!(state.outcome, Outcome::Kept { .. }))
+}
+
+/// Indices of the crates whose sources are not what they were.
+fn edited(old: &Manifest, edit: &Edit<'_>) -> BTreeSet<usize> {
+    let sources = |manifest: &Manifest, krate: &HotCrate| {
+        let mut crates = manifest.crates.iter();
+        let same = |it: &&kt::wire::manifest::CrateObject| {
+            (&it.package, &it.crate_name) == (&krate.package, &krate.crate_name)
+        };
+        crates.find(same).map(|it| it.sources.clone())
+    };
+    let differs = |krate: &HotCrate| {
+        let was = sources(old, krate);
+        was.is_some() && was != sources(edit.new, krate)
+    };
+    let hot = edit.hot.iter().enumerate();
+    hot.filter(|(_, krate)| differs(krate))
+        .map(|(index, _)| index)
+        .collect()
+}
+
+/// Only a state of an edited crate, or of one above it, is named: a crate that can only be reached from above seldom gets code
+/// from there.
+fn holder<'a>(
+    state: &'a StateLayout,
+    hot: &[HotCrate],
+    edited: &BTreeSet<usize>,
+) -> Option<Holder<'a>> {
+    let krate = hot.get(state.hot)?;
+    let concerned = edited.contains(&state.hot)
+        || krate
+            .dependencies
+            .iter()
+            .any(|below| edited.contains(below));
+    let layout = state.layout.as_ref().ok().filter(|_| concerned)?;
+    let names: HashSet<&str> = hot.iter().map(|krate| &*krate.crate_name).collect();
+    Some(Holder {
+        name: name_of(&state.key),
+        what: code_in(&layout.description, &names)?,
+    })
+}
+
+/// The first thing in a value that may be code of the workspace's: behind a trait of its own anywhere, or behind any other trait or a
+/// function pointer where no third-party type holds it. What those hold is most often their own.
+fn code_in(description: &Description, hot: &HashSet<&str>) -> Option<String> {
+    const STD: [&str; 3] = ["std", "core", "alloc"];
+    let third_party = |home: &Option<String>| {
+        let home = home.as_deref();
+        home.is_some_and(|home| !STD.contains(&home) && !hot.contains(home))
+    };
+    let mut next = VecDeque::from([(0, false)]);
+    let mut seen = HashSet::new();
+    while let Some((index, inside)) = next.pop_front() {
+        let Some(of) = description
+            .types
+            .get(index)
+            .filter(|_| seen.insert((index, inside)))
+        else {
+            continue;
+        };
+        let object = of.name.trim_start_matches('(').strip_prefix("dyn ");
+        let of_hot = object.is_some_and(|path| {
+            let home = path.split("::").next();
+            home.is_some_and(|home| hot.contains(home))
+        });
+        if of_hot || (object.is_some() && !inside) {
+            return Some(format!("a `{}`", of.name));
+        }
+        if of.form == Form::Subroutine && !inside {
+            return Some("a function pointer".to_owned());
+        }
+        let inside = inside || third_party(&of.home);
+        let held = of.parts.iter().filter(|part| {
+            matches!(
+                part.role,
+                Role::Field | Role::Variant | Role::Pointee | Role::Element | Role::Parameter
+            )
+        });
+        // A value of the user's own type is theirs, whoever holds it.
+        next.extend(held.filter_map(|part| {
+            let target = part.target?;
+            Some((target, inside && part.role != Role::Parameter))
+        }));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::{Part, Type};
+
+    fn part(role: Role, target: usize) -> Part {
+        Part {
+            role,
+            name: String::new(),
+            offset: None,
+            value: None,
+            target: Some(target),
+        }
+    }
+
+    fn of(form: Form, name: &str, home: Option<&str>, parts: Vec<Part>) -> Type {
+        Type {
+            form,
+            name: name.into(),
+            home: home.map(str::to_owned),
+            size: None,
+            align: None,
+            encoding: None,
+            parts,
+        }
+    }
+
+    /// The second type is held by the first, which is of this crate.
+    fn found(home: &str, held: Type) -> Option<String> {
+        let outer = of(
+            Form::Structure,
+            "Outer",
+            Some(home),
+            vec![part(Role::Field, 1)],
+        );
+        let types = vec![outer, held];
+        code_in(&Description { types }, &HashSet::from(["app"]))
+    }
+
+    #[test]
+    fn code_of_the_workspace_is_found_and_what_third_party_crates_hold_of_their_own_is_not() {
+        let object = |name: &str| of(Form::Structure, name, None, Vec::new());
+        assert_eq!(
+            found("alloc", object("dyn app::Handler")).as_deref(),
+            Some("a `dyn app::Handler`")
+        );
+        assert!(found("core", object("(dyn core::any::Any + core::marker::Send)")).is_some());
+        assert!(found("dashmap", object("(dyn app::Handler + core::marker::Send)")).is_some());
+        assert_eq!(found("regex", object("dyn regex_automata::Strategy")), None);
+        let function = || of(Form::Subroutine, "fn()", None, Vec::new());
+        assert_eq!(
+            found("app", function()).as_deref(),
+            Some("a function pointer")
+        );
+        assert_eq!(found("regex", function()), None);
+        assert_eq!(found("app", of(Form::Base, "u8", None, Vec::new())), None);
+    }
+}

@@ -1,0 +1,60 @@
+//! Reads a function that an attribute stands on.
+
+use proc_macro2::TokenTree;
+use syn::parse::ParseStream;
+use syn::{Attribute, Error, Result, Signature, Token, Visibility};
+
+/// A function with its body as plain tokens.
+///
+/// The body is not parsed: it passes through untouched, and an editor can complete code in a body that does not parse.
+#[derive(Clone)]
+pub struct Function {
+    pub attributes: Vec<Attribute>,
+    pub visibility: Visibility,
+    pub signature: Signature,
+    pub body: TokenTree,
+}
+
+/// What an attribute says where no function with a body follows.
+#[derive(Clone, Copy)]
+pub struct Advice {
+    pub no_body: &'static str,
+    /// Of another item, at whose begin the stream stands.
+    pub not_a_function: fn(ParseStream<'_>) -> &'static str,
+}
+
+impl Function {
+    /// Reads a function.
+    ///
+    /// # Errors
+    /// With the advice, if it is something else.
+    pub fn parse(input: ParseStream<'_>, advice: Advice) -> Result<Function> {
+        let attributes = input.call(Attribute::parse_outer)?;
+        let visibility = input.parse()?;
+        if !starts_function(input) {
+            return Err(input.error((advice.not_a_function)(input)));
+        }
+        let signature: Signature = input.parse()?;
+        if input.peek(Token![;]) {
+            return Err(Error::new(input.span(), advice.no_body));
+        }
+        let body = input.parse()?;
+        Ok(Function {
+            attributes,
+            visibility,
+            signature,
+            body,
+        })
+    }
+}
+
+fn starts_function(input: ParseStream<'_>) -> bool {
+    let ahead = input.fork();
+    // Each is optional, and what follows the last tells a function from the other items that start alike
+    // (`const X`, `unsafe impl`, `extern crate`).
+    let _ = ahead.parse::<Option<Token![const]>>();
+    let _ = ahead.parse::<Option<Token![async]>>();
+    let _ = ahead.parse::<Option<Token![unsafe]>>();
+    let _ = ahead.parse::<Option<syn::Abi>>();
+    ahead.peek(Token![fn])
+}

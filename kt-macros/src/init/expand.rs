@@ -1,0 +1,135 @@
+//! Writes the function as it was, around its descriptor.
+//!
+//! ```text
+//! fn trace() -> Result<(), Error> {
+//!     fn trace() -> Result<(), Error> { … }     // the user's, untouched
+//!     const _: () = {                           // out of the user's sight
+//!         fn __kt_run() -> ::kt::__private::InitRun { … }
+//!         static __KT_START: ::kt::__private::InitDescriptor = …;
+//!     };
+//!     trace()
+//! }
+//! ```
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::ReturnType;
+
+use crate::attributes::{self, Divided};
+use crate::export::{self, Build, Key, Kind};
+use crate::function::Function;
+
+/// Expands a function that passed every check.
+pub fn function(function: &Function) -> TokenStream {
+    let Function {
+        attributes,
+        visibility,
+        signature,
+        body,
+    } = function;
+    let Divided {
+        outer,
+        inner,
+        configured,
+    } = attributes::divide(attributes);
+    let name = located(&signature.ident);
+    let (asyncness, output) = (&signature.asyncness, &signature.output);
+    let mut users = signature.clone();
+    users.ident = name.clone();
+    let users = quote! { #(#inner)* #users #body };
+    if export::build() == Build::Types {
+        // As of a remote function: rustc would make code for all that it calls.
+        return quote_spanned! {Span::mixed_site()=>
+            #(#outer)*
+            #visibility #asyncness fn #name() #output {
+                { #users }
+                loop {}
+            }
+        };
+    }
+
+    // A `cfg` that is still to be looked at may remove the function, but never the program's entry point.
+    let (main_inside, main_beside) = if configured {
+        (None, export::main_once())
+    } else {
+        (export::main_once(), None)
+    };
+    let key = Key::new(&signature.ident);
+    let exported = key.export(Kind::Start);
+    let key = key.text();
+    let hash = crate::tokens::hash(users.clone());
+    let run = run(function, &name);
+    let wait = asyncness.map(|_| quote! { .await });
+    quote_spanned! {Span::mixed_site()=>
+        #main_beside
+        #(#outer)*
+        #visibility #asyncness fn #name() #output {
+            #users
+            const _: () = {
+                #main_inside
+                #run
+                #exported
+                static __KT_START: ::__kt__::__private::InitDescriptor = ::__kt__::__private::InitDescriptor::new(
+                    #key, #hash, ::core::file!(), ::core::line!(), __kt_run,
+                );
+                // Called from outside the program, hence never dead, nor is what it calls.
+                const _: &::__kt__::__private::InitDescriptor = &__KT_START;
+            };
+            #name() #wait
+        }
+    }
+}
+
+/// What begins the function, whatever it is. That its result is none that the worker understands is said at its type.
+fn run(function: &Function, name: &Ident) -> TokenStream {
+    let signature = &function.signature;
+    let at_output = match &signature.output {
+        ReturnType::Default => ours_at(signature.ident.span()),
+        ReturnType::Type(_, ty) => {
+            let first = ty.to_token_stream().into_iter().next();
+            first.map_or_else(Span::mixed_site, |token| ours_at(token.span()))
+        }
+    };
+    let failed = quote_spanned! {at_output=> ::__kt__::__private::Initialized::failed(done) };
+    // The first of these traits that the error allows, which only a method call finds out.
+    let end = quote_spanned! {Span::mixed_site()=>
+        match #failed {
+            ::core::option::Option::None => ::core::result::Result::Ok(()),
+            ::core::option::Option::Some(failure) => {
+                use ::__kt__::__private::{ByDebug as _, ByDisplay as _, BySources as _, BySourcesOfTarget as _};
+                ::core::result::Result::Err((&&&&failure).explain())
+            }
+        }
+    };
+    if signature.asyncness.is_some() {
+        quote_spanned! {Span::mixed_site()=>
+            fn __kt_run() -> ::__kt__::__private::InitRun {
+                ::__kt__::__private::InitRun::Async(::std::boxed::Box::pin(async {
+                    let done = #name().await;
+                    #end
+                }))
+            }
+        }
+    } else {
+        quote_spanned! {Span::mixed_site()=>
+            fn __kt_run() -> ::__kt__::__private::InitRun {
+                ::__kt__::__private::InitRun::Plain(|| {
+                    let done = #name();
+                    #end
+                })
+            }
+        }
+    }
+}
+
+/// A span of the expansion's own that errors show at `place`.
+fn ours_at(place: Span) -> Span {
+    Span::mixed_site().located_at(place)
+}
+
+/// A name of the user's as a token of ours, which no lint is about.
+fn located(name: &Ident) -> Ident {
+    let mut name = name.clone();
+    name.set_span(ours_at(name.span()));
+    name
+}

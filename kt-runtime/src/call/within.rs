@@ -1,0 +1,51 @@
+//! Calls that code inside the worker makes.
+
+use std::sync::Arc;
+
+use super::{Pending, RawPanic, Value, catch, in_place, remote};
+use crate::{
+    driver,
+    error::{Error, Part},
+    wire::codec::{CodecError, Place, apart},
+    worker::{Newest, Worker},
+};
+
+/// Runs the newest generation's function. That is most often the caller's own, and nothing is encoded then.
+pub(super) async fn make(worker: &Arc<Worker>, pending: Box<dyn Pending>) -> Result<Value, Error> {
+    let function = pending.function();
+    let nested = worker.enter(function).await;
+    let newest = catch(|| worker.newest(&nested, function));
+    let newest = newest.map_err(|panic| in_place::panicked(function.path(), panic))??;
+    let Some(newest) = newest else {
+        return in_place::run(function, nested.carry(pending.start())).await;
+    };
+    let Newest {
+        function,
+        caller,
+        mut how,
+    } = newest;
+    let coded = |what, error| driver::codec_error(function.path(), what, error);
+    let panicked = |panic: RawPanic| in_place::panicked(function.path(), panic);
+    let (pending, args) = remote::encode(pending, Arc::clone(&caller), how.limit)
+        .await
+        .map_err(|error| coded(Part::Arguments, error))?;
+    let decode = pending.decoder();
+    // Their destructors are the caller's, and run before the function does, as if it had taken them.
+    drop(pending);
+    how.codec = args.codec;
+    let started = match catch(|| (function.invoke)(&args.bytes, Place::Task, &how)) {
+        Ok(Err(CodecError::Elsewhere)) => {
+            let work = move || catch(|| (function.invoke)(&args.bytes, Place::Own, &how));
+            apart(work)
+                .await
+                .map_err(|error| coded(Part::Arguments, error))?
+        }
+        started => started,
+    };
+    let started = started.map_err(panicked)?;
+    let started = started.map_err(|error| coded(Part::Arguments, error))?;
+    let result = in_place::run(function, nested.carry(started)).await?;
+    let result = result.map_err(|error| coded(Part::Result, error))?;
+    let decoded = remote::decoded(decode, caller, result.bytes.into(), result.codec).await;
+    decoded.map_err(|error| coded(Part::Result, error))
+}

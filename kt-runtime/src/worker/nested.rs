@@ -1,0 +1,150 @@
+//! Calls that code in this process makes: they enter the newest generation, whichever the caller belongs to.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use super::{WORKER, Worker, gate::Inside, generation::Running, origin::Origin};
+use crate::{
+    error::Error,
+    function::{Function, Invocation, Started},
+    shape::Signature,
+};
+
+/// The types of functions of former generations, by the functions' addresses: no object is ever unloaded.
+#[derive(Default)]
+pub(super) struct FormerTypes(RwLock<HashMap<usize, Arc<Signature>>>);
+
+impl FormerTypes {
+    fn of(&self, function: &'static Function) -> Arc<Signature> {
+        let address = std::ptr::from_ref(function).addr();
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(&address) {
+            return Arc::clone(known);
+        }
+        drop(known);
+        // Not under the lock: the user's own `Deserialize` runs here.
+        let types = Arc::new((function.types)());
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(all.entry(address).or_insert(types))
+    }
+}
+
+/// A call that may begin. Counted until it is dropped.
+pub(crate) struct Nested {
+    origin: Origin,
+    counted: (Inside, Option<Running>),
+    newest: Option<&'static Function>,
+}
+
+/// The function of another generation that takes a call, and how the two ends' types encode.
+pub(crate) struct Newest {
+    pub(crate) function: &'static Function,
+    pub(crate) caller: Arc<Signature>,
+    pub(crate) how: Invocation,
+}
+
+/// This process, if it is a worker.
+pub(crate) fn current() -> Option<&'static Arc<Worker>> {
+    WORKER.get()
+}
+
+impl Worker {
+    /// Lets a call in.
+    pub(crate) async fn enter(&self, function: &'static Function) -> Nested {
+        let inside = self.gate.enter_from(Origin::current()).await;
+        self.nested(function, inside)
+    }
+
+    /// Lets a call in, unless that has to wait.
+    pub(crate) fn try_enter(&self, function: &'static Function) -> Option<Nested> {
+        let inside = self.gate.try_enter_from(Origin::current())?;
+        Some(self.nested(function, inside))
+    }
+
+    fn nested(&self, function: &'static Function, inside: Inside) -> Nested {
+        let loaded = self.current();
+        let entered = loaded
+            .as_ref()
+            .and_then(|loaded| loaded.function(function.key));
+        // By name it is only looked for if nobody else is: of a driver's call, that one is named.
+        let running = match inside.origin() {
+            Origin::Driver => None,
+            Origin::Background => loaded.and_then(|loaded| loaded.run(function.key)),
+        };
+        Nested {
+            origin: inside.origin(),
+            counted: (inside, running),
+            // A function that is gone from the program stays the caller's own.
+            newest: entered.filter(|newest| !std::ptr::eq(*newest, function)),
+        }
+    }
+
+    /// What it takes to call the newest function in the place of the caller's own.
+    ///
+    /// # Errors
+    /// If its types are others, or may be: as for a driver of a former generation.
+    pub(crate) fn newest(
+        &self,
+        nested: &Nested,
+        function: &'static Function,
+    ) -> Result<Option<Newest>, Error> {
+        let Some(newest) = nested.newest else {
+            return Ok(None);
+        };
+        let caller = self.former_types.of(function);
+        let loaded = self.current();
+        // Of the generation that was entered, unless another was published since: then nothing of it is remembered.
+        let types = loaded
+            .filter(|loaded| {
+                loaded
+                    .function(newest.key)
+                    .is_some_and(|it| std::ptr::eq(it, newest))
+            })
+            .and_then(|loaded| loaded.types(newest.key))
+            .unwrap_or_else(|| self.former_types.of(newest));
+        if caller.shape.is_none() || caller.shape != types.shape {
+            return Err(Error::ShapeMismatch {
+                function: newest.path().into(),
+                here: function.signature.into(),
+                there: newest.signature.into(),
+            });
+        }
+        let limit = self.config.body_limit;
+        let codec = crate::wire::codec::Codec::Compact;
+        Ok(Some(Newest {
+            function: newest,
+            caller,
+            how: Invocation {
+                types,
+                codec,
+                limit,
+            },
+        }))
+    }
+}
+
+impl Nested {
+    /// Whether another generation's function takes the call.
+    pub(crate) fn leaves(&self) -> bool {
+        self.newest.is_some()
+    }
+
+    /// Has the function count as running until its end, however long anybody waits for it.
+    pub(crate) fn carry<T: Send + 'static>(self, started: Started<T>) -> Started<T> {
+        let Self {
+            origin, counted, ..
+        } = self;
+        match started {
+            Started::Plain(work) => Started::Plain(Box::new(move || {
+                let _counted = counted;
+                origin.scope(work)
+            })),
+            Started::Async(work) => Started::Async(Box::pin(origin.scoped(async move {
+                let _counted = counted;
+                work.await
+            }))),
+        }
+    }
+}

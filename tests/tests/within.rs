@@ -1,0 +1,248 @@
+//! Calls of remote functions inside the worker: they enter the newest code, also from a thread that an edit left behind.
+
+use tests::{Fixture, Project};
+
+const FILE: &str = "src/main.rs";
+const MAIN: &str = r#"
+use std::{
+    sync::{
+        Mutex, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc::{Sender, SyncSender, sync_channel},
+    },
+    thread,
+};
+
+#[kt::state]
+static ACTOR: Mutex<Option<SyncSender<Sender<String>>>> = Mutex::new(None);
+
+#[kt::remote]
+fn answer(n: u64) -> u64 {
+    n * 10
+}
+
+/// Goes on with the code that started it.
+fn act() -> SyncSender<Sender<String>> {
+    let (sender, asked) = sync_channel::<Sender<String>>(1);
+    thread::spawn(move || {
+        for asker in asked {
+            let answered = answer(3).blocking();
+            let own = answer(3).local().blocking();
+            let text = match (answered, own) {
+                (Ok(answer), Ok(own)) => format!("{answer}, and by its own code {own}"),
+                (Err(error), _) | (_, Err(error)) => format!("error: {error}"),
+            };
+            let _ = asker.send(text);
+        }
+    });
+    sender
+}
+
+#[kt::remote]
+fn ask() -> String {
+    let (asker, reply) = std::sync::mpsc::channel();
+    let actor = ACTOR.lock().unwrap().get_or_insert_with(act).clone();
+    actor.send(asker).unwrap();
+    reply.recv().unwrap()
+}
+
+#[kt::state]
+static COUNT: Mutex<u64> = Mutex::new(0);
+#[kt::state]
+static BUSY: OnceLock<()> = OnceLock::new();
+#[kt::state]
+static STOP: AtomicBool = AtomicBool::new(false);
+#[kt::state]
+static DONE: AtomicU64 = AtomicU64::new(0);
+
+#[kt::remote]
+fn bump() {
+    *COUNT.lock().unwrap() += 1;
+}
+
+/// Calls without a pause, from a thread that is part of no call.
+#[kt::remote]
+fn keep_busy() {
+    BUSY.get_or_init(|| {
+        thread::spawn(|| {
+            while !STOP.load(Ordering::SeqCst) {
+                bump().blocking().unwrap();
+                DONE.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+    });
+    while DONE.load(Ordering::SeqCst) == 0 {
+        thread::yield_now();
+    }
+}
+
+#[kt::remote]
+fn stop() -> (String, String) {
+    STOP.store(true, Ordering::SeqCst);
+    loop {
+        let (counted, done) = (COUNT.lock().unwrap().to_string(), DONE.load(Ordering::SeqCst).to_string());
+        if counted == done {
+            return (counted, done);
+        }
+        thread::yield_now();
+    }
+}
+
+/// Waits for a task of its own, which calls.
+#[kt::remote]
+async fn through_a_task() -> u64 {
+    tokio::spawn(async { answer(1).await.unwrap() + answer(2).await.unwrap() }).await.unwrap()
+}
+
+#[tokio::main]
+async fn main() -> Result<(), kt::Error> {
+    match std::env::args().nth(1).as_deref() {
+        Some("busy") => keep_busy().await?,
+        Some("stop") => println!("{:?}", stop().timeout(std::time::Duration::from_secs(30)).await?),
+        Some("task") => println!("{}", through_a_task().await?),
+        _ => println!("{}", ask().await?),
+    }
+    Ok(())
+}
+"#;
+
+fn project() -> Project {
+    let project = Project::of(Fixture::ONE);
+    project.write(FILE, MAIN);
+    project
+}
+
+#[test]
+fn a_thread_of_old_code_reaches_the_newest() {
+    let project = project();
+    project.run().success().prints("30, and by its own code 30");
+    project.edit(FILE, "n * 10", "n * 20");
+    project.run().success().prints("60, and by its own code 30");
+    project.edit(FILE, "n * 20", "n * 30");
+    project.run().success().prints("90, and by its own code 30");
+    // Back to the object that the thread itself is of.
+    project.write(FILE, MAIN);
+    project.run().success().prints("30, and by its own code 30");
+    project.edit(FILE, "    n * 10", "    panic!(\"no {n}\")");
+    project.run().success().prints("error: ").prints("no 3");
+}
+
+#[test]
+fn a_call_with_other_types_is_an_error_and_one_of_a_function_that_is_gone_the_callers_own() {
+    let project = project();
+    project.run().success().prints("30, and");
+    project.edit(FILE, "fn answer(n: u64) -> u64", "fn answer(n: i16) -> i16");
+    project.edit(
+        FILE,
+        "async { answer(1).await.unwrap() + answer(2).await.unwrap() }",
+        "async { 0 }",
+    );
+    project
+        .run()
+        .success()
+        .prints("error: ")
+        .prints("fn(u64) -> u64")
+        .prints("fn(i16) -> i16");
+    project.write(FILE, &MAIN.replace("answer(", "reply("));
+    project.run().success().prints("30, and by its own code 30");
+}
+
+#[test]
+fn a_state_is_migrated_while_a_thread_calls_without_a_pause_and_loses_nothing() {
+    let project = project();
+    project.run_with("busy").success();
+    for (from, to) in [("u64", "u128"), ("u128", "u64"), ("u64", "u128")] {
+        project.edit(
+            FILE,
+            &format!("COUNT: Mutex<{from}>"),
+            &format!("COUNT: Mutex<{to}>"),
+        );
+        project
+            .run_with("busy")
+            .success()
+            .says("Migrated one::COUNT");
+    }
+    project.run_with("stop").success();
+}
+
+/// The gate is closed then.
+#[test]
+fn a_migration_may_call() {
+    let project = project();
+    project.run_with("busy").success();
+    project.run_with("stop").success();
+    project.edit(
+        FILE,
+        "#[kt::state]\nstatic COUNT: Mutex<u64>",
+        "fn widen(old: u64) -> u128 {\n    u128::from(answer(old).blocking().unwrap())\n}\n\n\
+         #[kt::state(migrate = widen)]\nstatic COUNT: Mutex<u128>",
+    );
+    project.run().success().says("Migrated one::COUNT");
+}
+
+#[test]
+fn a_call_may_wait_for_a_task_that_calls() {
+    let project = project();
+    project.run_with("task").success().prints("30");
+    project.edit(FILE, "n * 10", "n * 20");
+    project.run_with("task").success().prints("60");
+}
+
+#[test]
+fn a_kept_state_that_may_hold_old_code_is_named_once_an_edit() {
+    let project = Project::of(Fixture::ONE);
+    let main = r#"
+use std::sync::{Mutex, atomic::{AtomicU64, Ordering}};
+
+trait Answers: Send { fn answer(&self) -> u64; }
+struct Ten;
+impl Answers for Ten { fn answer(&self) -> u64 { 10 } }
+
+#[kt::state]
+static HOLDS: Mutex<Option<Box<dyn Answers>>> = Mutex::new(None);
+#[kt::state]
+static PLAIN: AtomicU64 = AtomicU64::new(0);
+
+#[kt::remote]
+fn ask() -> (u64, u64) {
+    let mut holds = HOLDS.lock().unwrap();
+    (holds.get_or_insert_with(|| Box::new(Ten)).answer(), PLAIN.fetch_add(1, Ordering::Relaxed))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), kt::Error> {
+    println!("{:?}", ask().await?);
+    Ok(())
+}
+"#;
+    project.write(FILE, main);
+    let note = "was kept and may hold code of generation";
+    project.run().success().keeps_quiet_about(note);
+    project.edit(FILE, "{ 10 }", "{ 20 }");
+    project
+        .run()
+        .success()
+        .prints("(10, 1)")
+        .says("state `one::HOLDS` was kept and may hold code of generation 1 or before (a `dyn one::Answers")
+        .says("help: call a `#[kt::remote]` function from it")
+        .keeps_quiet_about("state `one::PLAIN`");
+    project
+        .run()
+        .success()
+        .prints("(10, 2)")
+        .keeps_quiet_about(note);
+}
+
+#[test]
+fn the_web_server_of_the_demo_answers_with_new_code_from_the_same_port() {
+    let project = Project::of(Fixture::DEMOS);
+    let run = || project.kt(["run", "--example", "hot_server"]).success();
+    let first = run().prints("<h1>Hello you</h1>");
+    project.edit(
+        "examples/hot_server.rs",
+        "<h1>Hello {name}</h1>",
+        "<h2>Good day {name}</h2>",
+    );
+    let second = run().prints("<h2>Good day you</h2>");
+    assert_eq!(first.answer("http://"), second.answer("http://"));
+}

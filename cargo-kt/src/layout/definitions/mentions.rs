@@ -14,12 +14,12 @@ pub struct Mention {
 }
 
 /// Words that name nothing which an edit could give another meaning.
-const WORDS: [&str; 53] = [
-    "as", "async", "await", "bool", "break", "char", "const", "continue", "default", "dyn", "else",
-    "enum", "extern", "f32", "f64", "false", "fn", "for", "i128", "i16", "i32", "i64", "i8", "if",
-    "impl", "in", "isize", "let", "loop", "match", "mod", "move", "mut", "pub", "ref", "return",
-    "static", "str", "struct", "trait", "true", "type", "u128", "u16", "u32", "u64", "u8", "union",
-    "unsafe", "use", "usize", "where", "while",
+const WORDS: [&str; 54] = [
+    "_", "as", "async", "await", "bool", "break", "char", "const", "continue", "default", "dyn",
+    "else", "enum", "extern", "f32", "f64", "false", "fn", "for", "i128", "i16", "i32", "i64",
+    "i8", "if", "impl", "in", "isize", "let", "loop", "match", "mod", "move", "mut", "pub", "ref",
+    "return", "static", "str", "struct", "trait", "true", "type", "u128", "u16", "u32", "u64",
+    "u8", "union", "unsafe", "use", "usize", "where", "while",
 ];
 
 /// Every path that the tokens mention, once.

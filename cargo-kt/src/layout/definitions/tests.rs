@@ -488,3 +488,10 @@ fn a_lineage_is_of_one_directory() {
         Lineage::id_of(&file, &definitions)
     );
 }
+
+#[test]
+fn an_import_without_a_name_gives_no_name_a_meaning() {
+    let types = "const N: usize = { let _ = 1; 3 }; struct S { a: [u8; N] }";
+    let more = format!("use std::fmt::Write as _; {types}");
+    agreement(&[("main.rs", types)], &[("main.rs", &more)]);
+}

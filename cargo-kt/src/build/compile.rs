@@ -1,7 +1,7 @@
 //! One compilation, run and recorded: the same code under cargo (the wrapper) and without it (replay).
 
 use std::io::{self, BufRead as _, BufReader};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -9,6 +9,7 @@ use super::depinfo::DepInfo;
 use super::file::{self, Stamp};
 use super::record::{Mode, Origin, Record, UnitKey};
 use super::records::Records;
+use super::types::Types;
 use super::unit::{self, Purpose, Unit};
 use super::{Invocation, LinkLine, linker};
 
@@ -78,25 +79,35 @@ impl Compilation<'_> {
         let key = self.key();
         let previous = self.records.read(&key);
         let before = previous.as_ref().map(known_sources).unwrap_or_default();
+        let types = Types::begin(self.records, self.unit, self.invocation, previous.as_ref());
         let started = self.file("making a file", self.records.directory(), file::clock)?;
         let externs = unit::externs(self.arguments)
             .map(|path| (path.clone(), Stamp::of(&path)))
             .collect();
         let (status, made) = match self.unit.purpose {
             Purpose::Library | Purpose::Host => (
-                self.library(forward)?,
+                self.library(&types, forward)?,
                 Made {
                     mode: None,
                     link_line: None,
                 },
             ),
-            Purpose::Program => {
-                self.program(previous.as_ref().and_then(|record| record.mode), forward)?
-            }
+            Purpose::Program => self.program(
+                &types,
+                previous.as_ref().and_then(|record| record.mode),
+                forward,
+            )?,
         };
         if !status.success() {
             return Ok(status);
         }
+        types
+            .remember()
+            .map_err(|(path, source)| CompilationError::File {
+                what: "remembering the types",
+                path,
+                source,
+            })?;
         let (sources, environment, certain) = self.sources_read(&before, started)?;
         let mut artifacts = self.unit.artifacts();
         artifacts.extend(made.link_line.iter().flat_map(|line| line.objects.clone()));
@@ -113,6 +124,7 @@ impl Compilation<'_> {
                 .filter_map(|path| Stamp::of(&path).map(|stamp| (path, stamp)))
                 .collect(),
             externs,
+            types: types.id(),
             ..Record::empty(key.clone(), self.package())
         };
         self.file("writing the record", self.records.directory(), |_| {
@@ -137,11 +149,16 @@ impl Compilation<'_> {
         self.unit.key()
     }
 
-    fn library(&self, forward: &mut dyn FnMut(&str)) -> Result<ExitStatus, CompilationError> {
+    fn library(
+        &self,
+        types: &Types<'_>,
+        forward: &mut dyn FnMut(&str),
+    ) -> Result<ExitStatus, CompilationError> {
         let Some((outputs, crate_types)) = self.unit.unused_outputs() else {
-            return self.rustc(self.arguments, None, forward);
+            return self.rustc(types, self.arguments, None, forward);
         };
         let status = self.rustc(
+            types,
             &unit::with_crate_types(self.arguments, crate_types),
             None,
             forward,
@@ -154,11 +171,12 @@ impl Compilation<'_> {
 
     pub(super) fn attempt(
         &self,
+        types: &Types<'_>,
         arguments: &[String],
         linker: Option<&Utf8Path>,
     ) -> Result<Attempt, CompilationError> {
         let mut messages = Vec::new();
-        let status = self.rustc(arguments, linker, &mut |line| {
+        let status = self.rustc(types, arguments, linker, &mut |line| {
             messages.push(line.to_owned())
         })?;
         Ok(Attempt { status, messages })
@@ -166,27 +184,28 @@ impl Compilation<'_> {
 
     fn rustc(
         &self,
+        types: &Types<'_>,
         arguments: &[String],
         linker: Option<&Utf8Path>,
         line: &mut dyn FnMut(&str),
     ) -> Result<ExitStatus, CompilationError> {
-        let mut command = (self.command)();
-        command.args(arguments).stderr(Stdio::piped());
-        if self.unit.purpose == Purpose::Program {
-            command.env("KT_MAIN", "1");
+        loop {
+            let mut command = (self.command)();
+            command
+                .args(types.arguments(arguments))
+                .stderr(Stdio::piped());
+            if self.unit.purpose == Purpose::Program {
+                command.env("KT_MAIN", "1");
+            }
+            if let Some(directory) = linker {
+                command.env(linker::DIRECTORY, directory);
+            }
+            let child = command.spawn().map_err(CompilationError::Spawn)?;
+            let status = watch(child, types, line).map_err(CompilationError::Spawn)?;
+            if let Some(status) = status {
+                return Ok(status);
+            }
         }
-        if let Some(directory) = linker {
-            command.env(linker::DIRECTORY, directory);
-        }
-        let mut child = command.spawn().map_err(CompilationError::Spawn)?;
-        let read = child.stderr.take().map_or(Ok(()), |stderr| {
-            BufReader::new(stderr)
-                .split(b'\n')
-                .try_for_each(|bytes| bytes.map(|bytes| line(&String::from_utf8_lossy(&bytes))))
-        });
-        let status = child.wait().map_err(CompilationError::Spawn)?;
-        read.map_err(CompilationError::Spawn)?;
-        Ok(status)
     }
 
     /// The sources by rustc's own account, hashed now, and whether that is surely what rustc read.
@@ -226,6 +245,51 @@ impl Compilation<'_> {
             source,
         })
     }
+}
+
+/// Hands on what rustc says, and waits for its end; `None` if it was stopped because the types are not what their identity
+/// says.
+fn watch(
+    mut child: Child,
+    types: &Types<'_>,
+    line: &mut dyn FnMut(&str),
+) -> io::Result<Option<ExitStatus>> {
+    // Of a run that is stopped nothing is shown.
+    let mut held = Vec::new();
+    let mut is_checked = false;
+    for bytes in child
+        .stderr
+        .take()
+        .into_iter()
+        .flat_map(|stderr| BufReader::new(stderr).split(b'\n'))
+    {
+        let text = String::from_utf8_lossy(&bytes?).into_owned();
+        held.push(text);
+        if !is_checked && held.last().is_some_and(|text| is_about_dep_info(text)) {
+            if !types.agrees() {
+                child.kill()?;
+                child.wait()?;
+                return Ok(None);
+            }
+            is_checked = true;
+        }
+        if is_checked {
+            held.drain(..).for_each(|text| line(&text));
+        }
+    }
+    let status = child.wait()?;
+    if !is_checked && status.success() && !types.agrees() {
+        return Ok(None);
+    }
+    held.iter().for_each(|text| line(text));
+    Ok(Some(status))
+}
+
+/// rustc has written which files it has read; nothing else is made yet.
+fn is_about_dep_info(line: &str) -> bool {
+    line.starts_with('{')
+        && line.contains("\"artifact\":")
+        && line.contains("\"emit\":\"dep-info\"")
 }
 
 /// The sources of the last time, as they are now.

@@ -91,6 +91,8 @@ pub struct HotCrate {
     pub variables: Vec<(String, Option<String>)>,
     /// How rustc was called, where it is known (members of the workspace).
     pub invocation: Option<super::Invocation>,
+    /// The identity of its types, part of every `TypeId`; absent where the invocation is.
+    pub types: Option<String>,
 }
 
 /// What build scripts printed for the linker.

@@ -34,6 +34,7 @@ mod sort;
 mod symbols;
 mod through_cargo;
 mod tree;
+mod types;
 mod unit;
 mod watch;
 mod wrapper;

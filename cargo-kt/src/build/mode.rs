@@ -10,6 +10,7 @@ use camino::Utf8PathBuf;
 
 use super::compile::{Attempt, Compilation, CompilationError, Made};
 use super::record::Mode;
+use super::types::Types;
 use super::unit::with_crate_types;
 use super::{LinkLine, file, linker, symbols};
 
@@ -20,12 +21,13 @@ impl Compilation<'_> {
     /// are those of the way that is kept, or of the executable where both were tried.
     pub(super) fn program(
         &self,
+        types: &Types<'_>,
         remembered: Option<Mode>,
         forward: &mut dyn FnMut(&str),
     ) -> Result<(ExitStatus, Made), CompilationError> {
         let mut show = |attempt: &Attempt| attempt.messages.iter().for_each(|line| forward(line));
         if remembered != Some(Mode::Executable) {
-            let library = self.as_library(&[])?;
+            let library = self.as_library(types, &[])?;
             let is_settled = if library.status.success() {
                 self.rlib_has_main()?
             } else {
@@ -37,11 +39,11 @@ impl Compilation<'_> {
                 return Ok((library.status, Made::library()));
             }
         }
-        let (executable, link_line) = self.as_executable()?;
+        let (executable, link_line) = self.as_executable(types)?;
         show(&executable);
         match link_line {
             Some(line) if self.objects_have_main(&line)? => {
-                let library = self.as_library(&["--cap-lints=warn"])?;
+                let library = self.as_library(types, &["--cap-lints=warn"])?;
                 if !library.status.success() {
                     show(&library);
                 }
@@ -57,10 +59,10 @@ impl Compilation<'_> {
         }
     }
 
-    fn as_library(&self, more: &[&str]) -> Result<Attempt, CompilationError> {
+    fn as_library(&self, types: &Types<'_>, more: &[&str]) -> Result<Attempt, CompilationError> {
         let mut arguments = with_crate_types(self.arguments, ["rlib"]);
         arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
-        let mut attempt = self.attempt(&arguments, None)?;
+        let mut attempt = self.attempt(types, &arguments, None)?;
         if attempt.status.success() {
             attempt.messages.retain(|line| !is_about_crate_name(line));
             let executable = self.unit.executable();
@@ -71,7 +73,10 @@ impl Compilation<'_> {
         Ok(attempt)
     }
 
-    fn as_executable(&self) -> Result<(Attempt, Option<LinkLine>), CompilationError> {
+    fn as_executable(
+        &self,
+        types: &Types<'_>,
+    ) -> Result<(Attempt, Option<LinkLine>), CompilationError> {
         let place = self.records.link_directory(&self.key());
         let staging = Utf8PathBuf::from(format!("{place}.new"));
         if !(self.before_linking)() {
@@ -92,7 +97,7 @@ impl Compilation<'_> {
         self.file("removal", &executable, |executable| {
             file::absent_is_fine(std::fs::remove_file(executable))
         })?;
-        let attempt = self.attempt(&arguments, Some(&staging))?;
+        let attempt = self.attempt(types, &arguments, Some(&staging))?;
         if !attempt.status.success() {
             return Ok((attempt, None));
         }

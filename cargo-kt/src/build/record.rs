@@ -11,7 +11,7 @@ use super::{Invocation, LinkLine};
 use crate::plan::Package;
 
 /// Increase when [`Record`] changes its meaning: older files are then as good as absent.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 
 /// How a bin or example was compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -45,6 +45,8 @@ pub(super) struct Record {
     pub(super) artifacts: Vec<(Utf8PathBuf, Stamp)>,
     /// What rustc read of other crates; a file without a stamp was not there, which never counts as fresh.
     pub(super) externs: Vec<(Utf8PathBuf, Option<Stamp>)>,
+    /// The identity of its types; absent for packages outside the workspace and for what runs while building.
+    pub(super) types: Option<String>,
 }
 
 /// The package that something was made of.
@@ -80,6 +82,7 @@ impl Record {
             environment: Vec::new(),
             artifacts: Vec::new(),
             externs: Vec::new(),
+            types: None,
         }
     }
 

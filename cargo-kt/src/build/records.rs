@@ -13,6 +13,8 @@ use super::watch::Watch;
 const ROOT: &str = "workspace";
 /// And what is known of the runs of build scripts.
 const RUNS: &str = "runs";
+/// And what crates say of their types.
+const TYPES: &str = "types";
 
 /// The directory that holds all records of one workspace in one target directory.
 #[derive(Debug, Clone)]
@@ -98,6 +100,19 @@ impl Records {
     pub(super) fn links(&self) -> Utf8PathBuf {
         let records = self.directory.parent().unwrap_or(&self.directory);
         records.with_file_name("bin")
+    }
+
+    /// The directory of all that kt writes in this target directory.
+    pub(super) fn warm(&self) -> &Utf8Path {
+        let warm = self.directory.parent().and_then(Utf8Path::parent);
+        warm.unwrap_or(&self.directory)
+    }
+
+    /// What a crate says of its types before it is compiled whole.
+    pub(super) fn types_path(&self, key: &UnitKey) -> Utf8PathBuf {
+        self.directory
+            .join(TYPES)
+            .join(format!("{}.json", Self::name(key)))
     }
 
     /// The record of a compilation, if there is one and it can be read.

@@ -253,6 +253,7 @@ pub(super) fn assemble(
                 .collect(),
             variables: record.environment.clone(),
             invocation: record.invocation.clone(),
+            types: record.types.clone(),
         });
     }
     Ok(Compiled {

@@ -25,6 +25,7 @@ mod description;
 mod difference;
 mod dwarf;
 mod identity;
+mod identity_of_types;
 mod opaque;
 mod pending;
 mod store;
@@ -34,6 +35,7 @@ mod words;
 
 pub use description::{Description, Form, Part, Role, Type};
 pub use dwarf::DwarfError;
+pub(crate) use identity_of_types::{TypeIdentity, new_identity};
 pub use pending::Pending;
 pub use tokens::ReadSource;
 pub use twin::TwinError;

@@ -265,6 +265,7 @@ fn promoted(krate: &BaseCrate, facts: &ArchiveFacts) -> HotCrate {
     let stem = krate.rlib.file_stem().unwrap_or(&krate.package);
     let stem = stem.strip_prefix("lib").unwrap_or(stem);
     HotCrate {
+        types: None,
         package: krate.package.clone(),
         version: krate.version.clone(),
         crate_name: stem

@@ -5,6 +5,7 @@ mod checkouts;
 mod dates;
 mod fixture;
 mod graphs;
+mod identities;
 mod modes;
 mod programs;
 mod replay;

@@ -221,6 +221,7 @@ impl Program {
                 .find(|((package, ..), _)| package == name)
                 .unwrap();
             HotCrate {
+                types: None,
                 package: package.clone(),
                 version: version.clone(),
                 crate_name: crate_name.clone(),

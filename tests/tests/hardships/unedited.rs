@@ -119,3 +119,88 @@ fn a_reference_to_a_changed_type_is_reset_though_the_code_of_its_crate_is_the_sa
     assert_eq!(ask(&project, "three"), "None");
     assert_eq!(ask(&project, "four"), "Some(\"text\")");
 }
+
+/// A program that puts its type into a map by `TypeId`, which is no state of kt's and whose crate is not edited.
+fn by_type_id(map: &str, ty: &str, value: &str) -> String {
+    format!(
+        "{}\npub fn answer(words: &[&str]) -> String {{\n{map}}}\n",
+        item(ty, value)
+    )
+}
+
+/// What is found under the type, and how much there is. It is put there where nothing is found.
+const IN_A_STATIC: &str = "
+    let mut all = below::REG.lock().unwrap();
+    let found = all.get(&std::any::TypeId::of::<Item>()).and_then(|it| it.downcast_ref::<Item>());
+    let found = found.map(|it| format!(\"{:?}\", it.a));
+    all.entry(std::any::TypeId::of::<Item>()).or_insert_with(|| Box::new(make()));
+    format!(\"{found:?} of {}\", all.len())
+";
+
+/// The same in the extensions of a span, which lie in a subscriber that a static of a third-party crate holds.
+const IN_THE_BASE: &str = "
+    use tracing_subscriber::{Registry, registry::LookupSpan};
+    if tracing::dispatcher::has_been_set() == false {
+        tracing::subscriber::set_global_default(Registry::default()).unwrap();
+    }
+    let id = *below::SPAN.get_or_init(|| {
+        let span = tracing::error_span!(\"kept\");
+        let id = span.id().unwrap().into_u64();
+        std::mem::forget(span);
+        id
+    });
+    tracing::dispatcher::get_default(|dispatch| {
+        let registry = dispatch.downcast_ref::<Registry>().unwrap();
+        let span = registry.span(&tracing::span::Id::from_u64(id)).unwrap();
+        let found = span.extensions().get::<Item>().map(|it| format!(\"{:?}\", it.a));
+        if found.is_none() {
+            span.extensions_mut().insert(make());
+        }
+        format!(\"{found:?}\")
+    })
+";
+
+/// Edits the type and asks what the map has under it: what old code put there is not found by new code, and is by its own.
+#[track_caller]
+fn never_found_as_another_type(below: &str, map: &str, answers: [&str; 5]) {
+    let project = with(&by_type_id(map, "[u64; 3]", "[7, 8, 9]"));
+    project.append("below/src/lib.rs", below);
+    let look = |words: &str, ty: &str, value: &str| {
+        write(&project, &by_type_id(map, ty, value));
+        ask(&project, words)
+    };
+    let seen = [
+        look("one", "[u64; 3]", "[7, 8, 9]"),
+        // Another body is no other type.
+        look("two", "[u64; 3]", "[1, 1, 1]"),
+        // A pointer in place of numbers, and of one size a float in place of an integer.
+        look("three", "String", "\"text\".into()"),
+        look("four", "u32", "1_065_353_216"),
+        look("five", "f32", "0.5"),
+    ];
+    assert_eq!(seen, answers);
+}
+
+#[test]
+fn a_plain_static_of_an_unedited_crate_never_hands_out_a_value_as_its_changed_type() {
+    never_found_as_another_type(
+        "\npub static REG: Mutex<std::collections::BTreeMap<std::any::TypeId, Box<dyn std::any::Any + Send>>> = Mutex::new(std::collections::BTreeMap::new());\n",
+        IN_A_STATIC,
+        [
+            "None of 1",
+            "Some(\"[7, 8, 9]\") of 1",
+            "None of 2",
+            "None of 3",
+            "None of 4",
+        ],
+    );
+}
+
+#[test]
+fn a_type_map_of_a_third_party_crate_never_hands_out_a_value_as_its_changed_type() {
+    never_found_as_another_type(
+        "\n#[kt::state]\npub static SPAN: std::sync::OnceLock<u64> = std::sync::OnceLock::new();\n",
+        IN_THE_BASE,
+        ["None", "Some(\"[7, 8, 9]\")", "None", "None", "None"],
+    );
+}

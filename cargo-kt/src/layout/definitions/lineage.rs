@@ -21,7 +21,7 @@ use crate::layout::tokens::Digest;
 const KEPT: usize = 6;
 
 /// Increase when definitions are collected otherwise.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Lineage {
@@ -33,8 +33,14 @@ pub struct Lineage {
 /// The id of the lineage in `directory` that the generation with these definitions continues, of a new one if it
 /// continues none.
 pub fn of(directory: &Utf8Path, definitions: &Definitions) -> String {
+    let known = continued(directory, definitions);
+    let is_known = known.is_some();
+    let id = known.unwrap_or_else(new_id);
     // What was not written down must not be continued.
-    continued(directory, definitions).unwrap_or_else(|_| new_id())
+    match remember(directory, &id, is_known, definitions) {
+        Ok(()) => id,
+        Err(_) => new_id(),
+    }
 }
 
 impl Lineage {
@@ -56,38 +62,54 @@ pub fn read(directory: &Utf8Path, id: &str) -> Option<Lineage> {
     (lineage.format == FORMAT && lineage.id == id).then_some(lineage)
 }
 
-fn continued(directory: &Utf8Path, definitions: &Definitions) -> io::Result<String> {
+/// The newest lineage that agrees with the definitions. Nothing is written down.
+pub fn continued(directory: &Utf8Path, definitions: &Definitions) -> Option<String> {
+    let known = newest_first(directory).ok()?;
+    let ids = known.iter().filter_map(|path| path.file_stem());
+    let mut lineages = ids.filter_map(|id| read(directory, id));
+    let agrees = |it: &Lineage| it.definitions.conflicts(definitions).next().is_none();
+    lineages.find(agrees).map(|it| it.id)
+}
+
+/// Takes the definitions into the lineage of that id, or makes it if it is not a known one. It is then the newest.
+///
+/// # Errors
+/// Those of the file system, and one if another process changed or removed it meanwhile.
+pub fn remember(
+    directory: &Utf8Path,
+    id: &str,
+    is_known: bool,
+    definitions: &Definitions,
+) -> io::Result<()> {
     std::fs::create_dir_all(directory)?;
     let lock = std::fs::File::create(directory.join("lock"))?;
     lock.lock()?;
-    let known = newest_first(directory)?;
-    for path in &known {
-        let Some(mut lineage) = path.file_stem().and_then(|id| read(directory, id)) else {
-            continue;
+    let path = directory.join(format!("{id}.json"));
+    if !is_known {
+        let known = newest_first(directory)?;
+        let lineage = Lineage {
+            format: FORMAT,
+            id: id.to_owned(),
+            definitions: definitions.clone(),
         };
-        if lineage.definitions.conflicts(definitions).next().is_some() {
-            continue;
+        store::try_write_json(&path, &lineage)?;
+        for path in known.iter().skip(KEPT - 1) {
+            std::fs::remove_file(path)?;
         }
-        if lineage.definitions.take_in(definitions) {
-            store::try_write_json(path, &lineage)?;
-        } else {
-            std::fs::File::options()
-                .append(true)
-                .open(path)?
-                .set_modified(std::time::SystemTime::now())?;
-        }
-        return Ok(lineage.id);
+        return Ok(());
     }
-    let lineage = Lineage {
-        format: FORMAT,
-        id: new_id(),
-        definitions: definitions.clone(),
-    };
-    store::try_write_json(&directory.join(format!("{}.json", lineage.id)), &lineage)?;
-    for path in known.iter().skip(KEPT - 1) {
-        std::fs::remove_file(path)?;
+    // One that is gone is not made anew: what it remembered would be forgotten.
+    let mut lineage = read(directory, id).ok_or(io::ErrorKind::NotFound)?;
+    if lineage.definitions.conflicts(definitions).next().is_some() {
+        return Err(io::ErrorKind::AlreadyExists.into());
     }
-    Ok(lineage.id)
+    if lineage.definitions.take_in(definitions) {
+        return store::try_write_json(&path, &lineage);
+    }
+    std::fs::File::options()
+        .append(true)
+        .open(path)?
+        .set_modified(std::time::SystemTime::now())
 }
 
 fn newest_first(directory: &Utf8Path) -> io::Result<Vec<Utf8PathBuf>> {
@@ -103,7 +125,7 @@ fn newest_first(directory: &Utf8Path) -> io::Result<Vec<Utf8PathBuf>> {
 }
 
 /// The hasher's keys are random.
-fn new_id() -> String {
+pub fn new_id() -> String {
     let random = || {
         RandomState::new()
             .hash_one(std::process::id())

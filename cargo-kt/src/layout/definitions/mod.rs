@@ -17,5 +17,5 @@ pub mod settings;
 mod tests;
 
 pub use facts::FileDefinitions;
-pub use lineage::{Lineage, read};
+pub use lineage::{Lineage, continued, new_id, read, remember};
 pub use program::{Crate, Definitions, SourceFacts, expands_unknown};

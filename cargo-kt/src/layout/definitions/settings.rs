@@ -106,6 +106,7 @@ pub fn metadata(hot: &HotCrate) -> String {
     let arguments = hot.invocation.iter().flat_map(telling_arguments);
     arguments
         .filter(|it| it.starts_with("-Cmetadata="))
+        .chain(hot.types.clone())
         .collect()
 }
 

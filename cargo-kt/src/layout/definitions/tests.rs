@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 
-use super::{Crate, Definitions, FileDefinitions, Lineage, SourceFacts, read};
+use super::{Crate, Definitions, FileDefinitions, Lineage, SourceFacts, read, remember};
 
 /// A program of `app`, which has these files, and `lib`, which it depends on.
 fn program(app: &[(&str, &str)], lib: &str) -> Definitions {
@@ -487,6 +487,42 @@ fn a_lineage_is_of_one_directory() {
         Lineage::id_of(&file, &definitions),
         Lineage::id_of(&file, &definitions)
     );
+}
+
+/// Which types such a macro makes nobody knows, but it makes them of what it is given.
+#[test]
+fn what_an_unknown_macro_is_given_counts() {
+    for (before, after) in [
+        (
+            "#[third::model] struct A { a: u8 }",
+            "#[third::model] struct A { a: u16 }",
+        ),
+        (
+            "#[third::model(1)] struct A { a: u8 }",
+            "#[third::model(2)] struct A { a: u8 }",
+        ),
+        (
+            "#[derive(third::Rows)] struct A { a: u8 }",
+            "#[derive(third::Rows)] struct A { a: u16 }",
+        ),
+        (
+            "third::rows! { A { a: u8 } }",
+            "third::rows! { A { a: u16 } }",
+        ),
+    ] {
+        conflict(&[("main.rs", before)], &[("main.rs", after)]);
+        agreement(&[("main.rs", before)], &[("main.rs", before)]);
+    }
+}
+
+#[test]
+fn a_lineage_that_is_gone_is_not_made_anew() {
+    let directory = directory();
+    let definitions = app("struct A { a: u8 }");
+    let id = Lineage::id_of(path(&directory), &definitions);
+    std::fs::remove_file(path(&directory).join(format!("{id}.json"))).expect("it is there");
+    assert!(remember(path(&directory), &id, true, &definitions).is_err());
+    assert_ne!(Lineage::id_of(path(&directory), &definitions), id);
 }
 
 #[test]

@@ -163,6 +163,7 @@ fn crate_at(
         .expect("a string takes it");
     }
     HotCrate {
+        types: None,
         package: name.to_owned(),
         version: "0.1.0".to_owned(),
         crate_name: name.to_owned(),

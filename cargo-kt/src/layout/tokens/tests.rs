@@ -12,6 +12,7 @@ fn crate_of(root: &Utf8Path, name: &str, files: &[(&str, &str)]) -> HotCrate {
         path
     };
     HotCrate {
+        types: None,
         package: name.to_owned(),
         version: "0.1.0".to_owned(),
         crate_name: name.to_owned(),

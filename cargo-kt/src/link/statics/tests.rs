@@ -145,6 +145,7 @@ fn object(directory: &Utf8Path, flags: &[&str]) -> (Vec<u8>, HotCrate) {
     ]);
     output(link.args(["--whole-archive", rlib.as_str(), "-o", object.as_str()]));
     let krate = HotCrate {
+        types: None,
         package: "app".to_owned(),
         version: "0.1.0".to_owned(),
         crate_name: "app".to_owned(),
@@ -227,6 +228,7 @@ fn cost() {
         std::env::var("KT_SOURCES").expect("KT_SOURCES are its sources, with blanks between");
     let data = std::fs::read(object).expect("it can be read");
     let krate = HotCrate {
+        types: None,
         package: String::new(),
         version: String::new(),
         crate_name: String::new(),

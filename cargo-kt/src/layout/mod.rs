@@ -88,7 +88,8 @@ pub struct Layout {
 /// What a fingerprint takes in beside the types that can be seen, each only where the layout depends on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Context {
-    /// Names the definitions of hot crates; see `definitions::Lineage`.
+    /// Names the definitions of hot crates, where hot types may be in memory without a visible type and new code may read
+    /// them as what they are by now; see `definitions::Lineage`.
     pub types: Option<String>,
     /// The same for the crates of others that hot crates name.
     pub dependencies: Option<String>,
@@ -168,8 +169,17 @@ pub fn difference(warm: &Utf8Path, old: &str, new: &Layout) -> Option<Difference
         lineage(of(&old.context))?.difference(&lineage(of(&new.context))?)
     };
     let (old, new_context) = (&old.context, &new.context);
+    let guards = || {
+        let text = match (&old.types, &new_context.types) {
+            (None, Some(_)) => "the workspace has `unsafe` code now, or a crate outside of it",
+            (Some(_), None) => "the workspace has no `unsafe` code any more",
+            _ => return None,
+        };
+        Some(text.to_owned())
+    };
     let cause = between(|it| &it.types)
         .or_else(|| between(|it| &it.dependencies))
+        .or_else(guards)
         .or_else(|| (old.native != new_context.native).then(|| "code that a build script compiles changed".to_owned()))
         .or_else(|| {
             (old.type_ids != new_context.type_ids)

@@ -66,6 +66,9 @@ pub struct Opaque {
     pub by_type_id: bool,
     /// Some of it is behind a pointer that does not say to what, perhaps in C.
     pub by_pointer: bool,
+    /// Hot code can get at some of it by more than a third-party crate's own functions: it has no crate's private parts
+    /// around it, goes by a `TypeId`, or is beside a hot type by whose traits it may be read.
+    pub is_exposed: bool,
     /// Hot code names a type of a crate of which the program has two versions. That is nothing opaque, but which of the
     /// two it is cannot be seen.
     pub of_two_versions: bool,
@@ -79,6 +82,7 @@ pub fn find(description: &Description, crates: &Crates) -> Opaque {
         found: Vec::new(),
         by_type_id: false,
         by_pointer: false,
+        is_exposed: false,
         of_two_versions: false,
         base_erases: None,
         base_holds_hot: None,
@@ -90,11 +94,13 @@ pub fn find(description: &Description, crates: &Crates) -> Opaque {
             .found
             .push(format!("memory without a type in {erases}, beside {holds}"));
         finder.by_pointer = true;
+        finder.is_exposed = true;
     }
     Opaque {
         what: finder.found,
         by_type_id: finder.by_type_id,
         by_pointer: finder.by_pointer,
+        is_exposed: finder.is_exposed,
         of_two_versions: finder.of_two_versions,
     }
 }
@@ -105,6 +111,7 @@ struct Finder<'a> {
     found: Vec<String>,
     by_type_id: bool,
     by_pointer: bool,
+    is_exposed: bool,
     of_two_versions: bool,
     /// A type of a third-party crate that has a pointer to memory without a type …
     base_erases: Option<String>,
@@ -128,15 +135,21 @@ impl<'a> Finder<'a> {
     /// What matters wherever it is, also deep in types of other crates: there `dyn Any` and `TypeId` lead to hot types.
     fn walk_everything(&mut self) {
         for of in &self.description.types {
-            if of.name.starts_with("dyn ") || of.name.starts_with("(dyn ") {
+            let is_dyn = is_dyn(of);
+            if is_dyn {
                 self.found.push(format!("`{}`", of.name));
+                self.is_exposed |= of.name.contains("core::any::Any");
             } else if of.name == "core::any::TypeId" {
                 self.found.push("a map by `TypeId`".to_owned());
                 self.by_type_id = true;
+                self.is_exposed = true;
             }
             let third_party = of.home.as_deref().filter(|home| {
                 !STD.contains(home) && !LIKE_STD.contains(home) && !self.crates.hot.contains(*home)
             });
+            if third_party.is_some() || is_dyn || self.is_function(of) {
+                self.is_exposed |= self.names_hot(of);
+            }
             if third_party.is_some() && self.base_erases.is_none() {
                 let mut fields = of.parts.iter().filter(|part| part.role == Role::Field);
                 if fields.any(|part| {
@@ -179,6 +192,7 @@ impl<'a> Finder<'a> {
                 }
                 if self.is_function(target) && !is_lazy_initialiser(of, part) {
                     self.found.push(format!("`{}`{}", target.name, at(&path)));
+                    self.is_exposed = true;
                 }
                 if seen.insert(target_index) {
                     let step = match part.role {
@@ -195,11 +209,13 @@ impl<'a> Finder<'a> {
 
     fn look_at(&mut self, of: &Type, path: &str) {
         // Deep in another crate's types it is a panic's payload, or there is a `TypeId` beside it.
-        let is_dyn = of.name.starts_with("dyn ") || of.name.starts_with("(dyn ");
+        let is_dyn = is_dyn(of);
+        self.is_exposed |= is_dyn;
         self.by_type_id |= is_dyn && of.name.contains("core::any::Any");
         if self.is_erased(of, 0) {
             self.found.push(format!("`{}`{}", of.name, at(path)));
             self.by_pointer = true;
+            self.is_exposed = true;
         }
         let is_in =
             |names: &HashSet<String>| of.home.as_ref().is_some_and(|home| names.contains(home));
@@ -210,7 +226,21 @@ impl<'a> Finder<'a> {
                 of.name,
                 at(path)
             ));
+            self.is_exposed = true;
         }
+    }
+
+    /// Whether a hot crate is named in it, as in `Store<app::Key>` or `dyn Fn(&app::Rec) -> u64`.
+    fn names_hot(&self, of: &Type) -> bool {
+        let is_word = |it: char| it.is_alphanumeric() || it == '_';
+        of.name.match_indices("::").any(|(end, _)| {
+            let before = &of.name[..end];
+            let start = before.rfind(|it| !is_word(it)).map_or(0, |at| {
+                at + before[at..].chars().next().map_or(1, char::len_utf8)
+            });
+            let is_first = !before[..start].ends_with("::");
+            is_first && self.crates.hot.contains(&before[start..])
+        })
     }
 
     fn is_function(&self, of: &Type) -> bool {
@@ -312,6 +342,10 @@ fn is_lazy_initialiser(of: &Type, part: &Part) -> bool {
             }
             None => false,
         }
+}
+
+fn is_dyn(of: &Type) -> bool {
+    of.name.starts_with("dyn ") || of.name.starts_with("(dyn ")
 }
 
 fn is_like_std(of: &Type) -> bool {

@@ -61,6 +61,9 @@ struct Program {
     dependencies: Vec<Crate>,
     /// `-C metadata` of all hot crates.
     metadata: Vec<String>,
+    /// No cast that rustc or a third-party crate checks leads from a type to the one that an edit made of it, and hot
+    /// code has no others: each hot crate has a type identity, and no `unsafe` code.
+    tells_types_apart: bool,
     native: NativeLibraries,
 }
 
@@ -283,11 +286,13 @@ impl Pending {
     }
 
     fn context(&self, opaque: &Opaque, lineages: &mut Lineages<'_>) -> Context {
+        let is_opaque = !opaque.what.is_empty();
+        let holds_hot = is_opaque && (opaque.is_exposed || !self.program.tells_types_apart);
         Context {
             dependencies: opaque
                 .of_two_versions
                 .then(|| lineages.dependencies().to_owned()),
-            types: (!opaque.what.is_empty()).then(|| lineages.types().to_owned()),
+            types: holds_hot.then(|| lineages.types().to_owned()),
             type_ids: opaque.by_type_id.then(|| {
                 let mut type_ids = Digest::new("type ids");
                 for metadata in &self.program.metadata {
@@ -333,6 +338,8 @@ impl Program {
                 .map(|it| settings::dependencies(it, is_hot))
                 .collect(),
             metadata: hot.iter().map(settings::metadata).collect(),
+            tells_types_apart: hot.iter().all(|it| it.types.is_some())
+                && sources.iter().all(|it| definitions::is_safe(&it.files)),
             native: compiled.native.clone(),
         }
     }

@@ -75,6 +75,14 @@ pub const EDITS: &[Edit] = &[
         },
     },
     Edit {
+        name: "a field of an unrelated type",
+        apply: |project| {
+            for file in LIBRARIES.map(|library| format!("{library}/src/lib.rs")) {
+                project.edit(&file, "    pub a: String,\n", "    pub a: [u64; 3],\n");
+            }
+        },
+    },
+    Edit {
         name: "a new implementation",
         apply: implementation,
     },

@@ -3,6 +3,7 @@
 
 mod locks;
 mod names;
+mod private;
 mod profiles;
 mod size;
 mod types;

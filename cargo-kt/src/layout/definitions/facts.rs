@@ -9,7 +9,7 @@ use syn::visit::{self, Visit};
 use syn::{Attribute, ImplItem, Item, ReturnType, TraitItem, UseTree};
 
 use super::mentions::{
-    Mention, asks_beyond, macros_called, may_hold_items, mentions, plain, telling,
+    Mention, asks_beyond, has_unsafe, macros_called, may_hold_items, mentions, plain, telling,
 };
 use crate::layout::tokens::{
     expression_macro, hash_tokens, is_for_tests, is_harmless_attribute, path_text,
@@ -24,6 +24,8 @@ pub struct FileDefinitions {
     pub includes: bool,
     /// It is no Rust, or Rust that cannot be taken apart: it counts byte for byte.
     pub is_raw: bool,
+    /// It has `unsafe` code.
+    pub has_unsafe: bool,
 }
 
 /// One item.
@@ -98,6 +100,7 @@ impl FileDefinitions {
     pub fn of(file: &syn::File) -> Self {
         let mut collector = Collector::default();
         collector.visit_file(file);
+        collector.found.has_unsafe = has_unsafe(file.to_token_stream());
         collector.found
     }
 

@@ -216,6 +216,27 @@ pub fn may_hold_items(tokens: TokenStream) -> bool {
     })
 }
 
+/// Whether the tokens have `unsafe` code that may read memory as another type than it was written as: all but the promise
+/// that a type is `Send` or `Sync`, and attributes.
+pub fn has_unsafe(tokens: TokenStream) -> bool {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let word = |at: usize| match tokens.get(at) {
+        Some(TokenTree::Ident(name)) => Some(name.to_string()),
+        _ => None,
+    };
+    let is_promise = |at: usize| {
+        let end = (at..tokens.len()).find(|at| word(*at).as_deref() == Some("for"));
+        let of = end.and_then(|end| word(end.checked_sub(1)?));
+        word(at).as_deref() == Some("impl") && matches!(of.as_deref(), Some("Send" | "Sync"))
+    };
+    let is_attribute = |at: usize| matches!(tokens.get(at), Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis);
+    tokens.iter().enumerate().any(|(at, token)| match token {
+        TokenTree::Group(group) => has_unsafe(group.stream()),
+        TokenTree::Ident(name) => name == "unsafe" && !is_promise(at + 1) && !is_attribute(at + 1),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
+}
+
 /// The names of all macros that are called in the tokens.
 pub fn macros_called(tokens: TokenStream, found: &mut BTreeSet<String>) {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();

@@ -18,4 +18,4 @@ mod tests;
 
 pub use facts::FileDefinitions;
 pub use lineage::{Lineage, continued, new_id, read, remember};
-pub use program::{Crate, Definitions, SourceFacts, expands_unknown};
+pub use program::{Crate, Definitions, SourceFacts, expands_unknown, is_safe};

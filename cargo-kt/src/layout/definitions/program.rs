@@ -93,6 +93,19 @@ pub fn expands_unknown(crates: &[Crate], files: &[SourceFacts]) -> Vec<bool> {
     (0..crates.len()).map(is_known_of).collect()
 }
 
+/// Whether all code of the hot crates is safe, as far as their sources say.
+pub fn is_safe(files: &[SourceFacts]) -> bool {
+    let may_be_unsafe = |file: &SourceFacts| {
+        let of_crate = files.iter().filter(|it| it.hot == file.hot);
+        let is_code = || {
+            file.path.extension() == Some("rs")
+                || of_crate.clone().any(|it| it.definitions.includes)
+        };
+        file.definitions.has_unsafe || file.definitions.is_raw && is_code()
+    };
+    !files.iter().any(may_be_unsafe)
+}
+
 /// Macros of libstd and the like, which read nothing.
 fn is_known(name: &str) -> bool {
     crate::layout::tokens::is_expression_macro(name)

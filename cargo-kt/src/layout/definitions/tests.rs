@@ -489,6 +489,29 @@ fn a_lineage_is_of_one_directory() {
     );
 }
 
+#[test]
+fn unsafe_code_is_told_from_promises_and_attributes() {
+    let has =
+        |text: &str| FileDefinitions::of(&syn::parse_file(text).expect("it is Rust")).has_unsafe;
+    for text in [
+        "fn f() { unsafe { g() } }",
+        "unsafe fn f() {}",
+        "unsafe impl bytemuck::Pod for S {}",
+        "unsafe extern \"C\" { fn f(); }",
+        "macro_rules! m { () => { unsafe { f() } }; }",
+        "m! { unsafe { f() } }",
+    ] {
+        assert!(has(text), "{text}");
+    }
+    for text in [
+        "unsafe impl<T> Send for S<T> {} unsafe impl Sync for S<u8> {}",
+        "#[unsafe(no_mangle)] pub fn f() {}",
+        "/// unsafe { }\nfn f() { g(\"unsafe {}\") }",
+    ] {
+        assert!(!has(text), "{text}");
+    }
+}
+
 /// Which types such a macro makes nobody knows, but it makes them of what it is given.
 #[test]
 fn what_an_unknown_macro_is_given_counts() {

@@ -121,9 +121,18 @@ impl Fixture {
             }));
     }
 
+    /// The other crate is one that nobody edits, and rustc tells the types of generations apart.
+    pub fn with_dep_in_the_base(mut self) -> Self {
+        self.compiled.hot.remove(0);
+        self.compiled.hot[0].dependencies.clear();
+        self.compiled.hot[0].types = Some("first".to_owned());
+        self.add_base(&["dep"]);
+        self
+    }
+
     /// All states, and whether a twin was needed.
     pub fn layouts(&self) -> (Vec<StateLayout>, bool) {
-        let states = [(1, self.keys.clone())];
+        let states = [(self.compiled.hot.len() - 1, self.keys.clone())];
         let warm = Utf8Path::from_path(self.directory.path())
             .expect("its path is text")
             .join("warm");

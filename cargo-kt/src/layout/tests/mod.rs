@@ -3,5 +3,6 @@
 mod cases;
 mod differences;
 mod fixture;
+mod private;
 mod promises;
 mod size;

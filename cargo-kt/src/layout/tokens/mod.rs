@@ -56,7 +56,7 @@ struct KnownFiles {
 }
 
 /// Raised when facts mean something else than before.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 struct SourceFile {
     path: Utf8PathBuf,

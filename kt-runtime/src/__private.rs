@@ -20,6 +20,7 @@ pub use crate::{
             AsEntriesInTwoCells, AsShown, AsShownCell, AsThreeCells, AsValue, Probe, leaf::Entries,
             migrate,
         },
+        absent,
         cell::{Cell, Found, Held, leave, left, until},
         descriptor::reset,
     },

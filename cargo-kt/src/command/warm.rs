@@ -177,6 +177,7 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
         &built.plan.warm_directory(),
         current.map(|(_, current)| current),
         &layouts,
+        &built.plan.packages,
     );
     let swapping = clock.elapsed();
     let files = ship::files(&linked).map_err(CommandError::Manifest)?;

@@ -1,6 +1,6 @@
 //! The packages that a program's resolution reaches: what is needed of `cargo metadata`, small enough to keep.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::{DependencyKind, Metadata, PackageId, TargetKind};
@@ -21,6 +21,8 @@ pub struct Package {
     pub has_links: bool,
     /// It has a build script.
     pub has_build_script: bool,
+    /// It has a feature `serde` that is not enabled.
+    pub lacks_serde: bool,
     /// Indices of its normal dependencies.
     pub normal: Vec<usize>,
     /// Indices of its dev-dependencies, which examples may use.
@@ -98,6 +100,10 @@ impl Packages {
                     .targets
                     .iter()
                     .any(|target| target.kind.contains(&TargetKind::CustomBuild)),
+                lacks_serde: package.features.contains_key("serde")
+                    && nodes
+                        .get(&package.id)
+                        .is_some_and(|node| !node.features.iter().any(|on| **on == "serde")),
                 normal: edges(DependencyKind::Normal),
                 dev: edges(DependencyKind::Development),
                 build: edges(DependencyKind::Build),
@@ -109,6 +115,18 @@ impl Packages {
     /// The index of the package with this id.
     pub fn position(&self, id: &str) -> Option<usize> {
         self.0.iter().position(|package| package.id == id)
+    }
+
+    /// Packages without their feature `serde` that a member of the workspace depends on, and so can enable it.
+    pub fn lacking_serde(&self) -> impl Iterator<Item = &Package> {
+        let members = self.0.iter().filter(|package| package.is_member);
+        let direct: BTreeSet<usize> = members
+            .flat_map(|member| member.normal.iter().copied())
+            .collect();
+        direct
+            .into_iter()
+            .map(|index| &self.0[index])
+            .filter(|package| package.lacks_serde)
     }
 
     /// Every package that `from` needs at run time, itself included.

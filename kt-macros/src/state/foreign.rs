@@ -5,7 +5,8 @@
 //! beside one of parking_lot stays std's. The orphan rule lets a crate implement another's trait for a third's type if the
 //! trait has a parameter that is a type of its own: `__KtHere`.
 //!
-//! Only functions are called that these crates have had for years: what does not compile would stop the user's program.
+//! Only functions are called that these crates have had for years, and a type that a version may lack is found among
+//! kt-runtime's `absent`: what does not compile would stop the user's program.
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
@@ -89,15 +90,32 @@ fn async_lock(krate: &TokenStream) -> TokenStream {
         "try_read",
         "try_write",
     );
-    let once = once(&quote_spanned! {Span::mixed_site()=> #krate::OnceCell<V> });
+    let once = once(&quote_spanned! {Span::mixed_site()=> OnceCell<V> });
+    let once = if_there(krate, &once);
     quote_spanned! {Span::mixed_site()=> #mutex #rwlock #once }
 }
 
-fn once_cell(krate: &TokenStream) -> TokenStream {
-    let once = once(&quote_spanned! {Span::mixed_site()=> #krate::sync::OnceCell<V> });
+/// What is implemented for types that are written without the crate's name: the crate's own, or those of its absence. A name that the
+/// inner block brings in hides the outer one's.
+fn if_there(krate: &TokenStream, implementations: &TokenStream) -> TokenStream {
     quote_spanned! {Span::mixed_site()=>
+        const _: () = {
+            #[allow(unused_imports)]
+            use ::__kt__::__private::absent::*;
+            const _: () = {
+                #[allow(unused_imports)]
+                use #krate::*;
+                #implementations
+            };
+        };
+    }
+}
+
+fn once_cell(krate: &TokenStream) -> TokenStream {
+    let once = once(&quote_spanned! {Span::mixed_site()=> sync::OnceCell<V> });
+    let all = quote_spanned! {Span::mixed_site()=>
         #once
-        impl<V: 'static> ::__kt__::__private::Cell<__KtHere> for #krate::sync::Lazy<V, fn() -> V> {
+        impl<V: 'static> ::__kt__::__private::Cell<__KtHere> for sync::Lazy<V, fn() -> V> {
             type Value = V;
             const REPLACEABLE: bool = false;
             fn look(
@@ -117,7 +135,8 @@ fn once_cell(krate: &TokenStream) -> TokenStream {
                 lazy
             }
         }
-    }
+    };
+    if_there(krate, &all)
 }
 
 /// Two kinds of one type, told apart by what their pointers point at.

@@ -3,6 +3,8 @@
 #[cfg(any(kt, feature = "host"))]
 pub mod abilities;
 #[cfg(any(kt, feature = "host"))]
+pub mod absent;
+#[cfg(any(kt, feature = "host"))]
 pub mod cell;
 #[cfg(any(kt, feature = "host"))]
 pub(crate) mod descriptor;

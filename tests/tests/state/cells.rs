@@ -66,4 +66,7 @@ fn values_in_cells_of_other_crates_migrate() {
     let output = project.kt(["run", "--message-format", "json"]).success();
     assert_eq!(with_outcome(&output, "Migrated"), STATES);
     assert_eq!(output.answer("held "), filled);
+    assert_eq!(with_outcome(&output, "Reset"), ["ORDERED"]);
+    let help = "help: with the feature `serde` of `indexmap`, and with serde on your own types in it, it would be migrated";
+    assert!(output.stderr.contains(help), "{output:?}");
 }

@@ -1,6 +1,9 @@
 //! What became of the states at a swap, and why one was refused for a state's sake.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use camino::Utf8Path;
 use kt::wire::{
@@ -12,6 +15,7 @@ use kt::wire::{
 use super::name_of;
 use crate::{
     layout::{self, Difference, StateLayout},
+    plan::Packages,
     terminal::{Terminal, text},
 };
 
@@ -20,7 +24,11 @@ const NAMED: usize = 4;
 
 /// What differs in the layouts of states between what serves and what is to serve, by key: "field `x` of `Item`: `u64` → `u32`".
 #[derive(Debug, Default)]
-pub(in crate::command) struct Differences(HashMap<String, String>);
+pub(in crate::command) struct Differences {
+    seen: HashMap<String, String>,
+    /// What would give a state's type serde, as a line of help.
+    serde: HashMap<String, String>,
+}
 
 impl Differences {
     /// Of the states that both generations have.
@@ -28,6 +36,7 @@ impl Differences {
         warm: &Utf8Path,
         old: Option<&Manifest>,
         new: &[StateLayout],
+        packages: &Packages,
     ) -> Self {
         let old = old.iter().flat_map(|manifest| &manifest.crates);
         let old: HashMap<&str, &str> = old
@@ -51,11 +60,27 @@ impl Differences {
             };
             Some((state.key.clone(), text))
         };
-        Self(new.iter().filter_map(difference).collect())
+        Self {
+            seen: new.iter().filter_map(difference).collect(),
+            serde: new
+                .iter()
+                .filter_map(|state| Some((state.key.clone(), serde_help(state, packages)?)))
+                .collect(),
+        }
+    }
+
+    /// Why a state was reset, and how it would not have been.
+    fn reset(&self, key: &str, why: &Changed) -> String {
+        let words = self.words(key, why);
+        match (why, self.serde.get(key)) {
+            // It has serde.
+            (Changed::NotMigrated { .. }, _) | (_, None) => words,
+            (_, Some(help)) => format!("{words}\n{help}"),
+        }
     }
 
     fn words(&self, key: &str, why: &Changed) -> String {
-        let told = |fallback: String| self.0.get(key).cloned().unwrap_or(fallback);
+        let told = |fallback: String| self.seen.get(key).cloned().unwrap_or(fallback);
         match why {
             Changed::Type { from, to } => format!("its type changed from `{from}` to `{to}`"),
             Changed::Size { name, from, to } => {
@@ -75,6 +100,26 @@ impl Differences {
             },
         }
     }
+}
+
+/// Which features would let a state's value be encoded, as far as third-party types are what keeps it from that.
+fn serde_help(state: &StateLayout, packages: &Packages) -> Option<String> {
+    let types = &state.layout.as_ref().ok()?.description.types;
+    let homes: HashSet<&str> = types.iter().filter_map(|of| of.home.as_deref()).collect();
+    let lacking = packages
+        .lacking_serde()
+        .filter(|package| homes.contains(&*package.name.replace('-', "_")));
+    let names: Vec<String> = lacking
+        .map(|package| format!("`{}`", package.name))
+        .collect();
+    let features = match &names[..] {
+        [] => return None,
+        [name] => format!("the feature `serde` of {name}"),
+        names => format!("the features `serde` of {}", names.join(" and ")),
+    };
+    Some(format!(
+        "help: with {features}, and with serde on your own types in it, it would be migrated"
+    ))
 }
 
 /// The states that kept their values, to stand in the line of the swap.
@@ -131,7 +176,7 @@ pub(super) fn outcomes<'a>(
             ),
             Outcome::Reset { why, former } => terminal.warning(format_args!(
                 "state `{name}` was reset to its initial value: {}",
-                with_former(differences.words(key, why), *former)
+                with_former(differences.reset(key, why), *former)
             )),
             Outcome::Removed { size } => terminal.note(format_args!(
                 "state `{name}` ({} and what it points at) is gone from the program; its value is set aside until \

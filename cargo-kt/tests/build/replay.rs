@@ -61,9 +61,8 @@ fn what_is_replayed_is_what_cargo_would_have_made() {
     // All but what says under which identities the crates are compiled.
     for entry in workspace.path("target/kt").read_dir_utf8().unwrap() {
         let path = entry.unwrap().into_path();
-        match path.is_dir() && path.file_name() != Some("warm") {
-            true => std::fs::remove_dir_all(path).unwrap(),
-            false => {}
+        if path.is_dir() && path.file_name() != Some("warm") {
+            std::fs::remove_dir_all(path).unwrap();
         }
     }
     let by_cargo = members(&workspace.build());

@@ -18,6 +18,8 @@ pub enum Container {
     Nested,
     /// `Mutex<Option<Box<dyn Any + Send>>>`, a state of a crate that no mutation edits.
     Elsewhere,
+    /// `LazyLock<Mutex<TypeMap>>`: a third-party crate's map, which goes by `TypeId`.
+    TypeMap,
 }
 
 impl Container {
@@ -40,19 +42,20 @@ impl Container {
             Self::Boxed => "boxed",
             Self::Nested => "nested",
             Self::Elsewhere => "elsewhere",
+            Self::TypeMap => "type_map",
         }
     }
 
     /// Whether it can hold the shape. A value that is refused is to be taken out again.
     pub fn takes(self, shape: &Shape) -> bool {
         (shape.expected != Expected::Refused || self != Self::Bare)
-            && (shape.shared || !matches!(self, Self::Bare | Self::Boxed))
+            && (shape.shared || !matches!(self, Self::Bare | Self::Boxed | Self::TypeMap))
     }
 
-    /// What must become of the shape's value in it. What is behind `dyn Any` may be of any type that changed.
+    /// What must become of the shape's value in it. What no type shows may be of any type that changed.
     pub fn expected(self, shape: &Shape) -> Expected {
         match self {
-            Self::Elsewhere => Expected::Reset,
+            Self::Elsewhere | Self::TypeMap => Expected::Reset,
             _ => shape.expected,
         }
     }
@@ -110,6 +113,13 @@ impl Container {
                 "*S.lock().unwrap() = None;",
                 "match S.lock().unwrap().as_ref().and_then(|v| v.downcast_ref::<T>()) { Some(v) => check(v, 0, &mut wrong), None => wrong.push(\"empty\".into()) }",
                 "expect!(wrong, S.lock().unwrap().is_none());",
+            ],
+            Self::TypeMap => [
+                "pub static S: LazyLock<Mutex<type_map::concurrent::TypeMap>> = LazyLock::new(|| Mutex::new(type_map::concurrent::TypeMap::new()));",
+                "S.lock().unwrap().insert(make(0));",
+                "S.lock().unwrap().clear();",
+                "match S.lock().unwrap().get::<T>() { Some(v) => check(v, 0, &mut wrong), None => wrong.push(\"empty\".into()) }",
+                "expect!(wrong, S.lock().unwrap().get::<T>().is_none());",
             ],
         }
     }

@@ -17,6 +17,9 @@ use crate::{
 /// How many containers a shape is put into, taken by turns.
 const CONTAINERS: usize = 1;
 
+/// Each how-manieth shape lies in a third-party type map too: to the map they are alike.
+const MAPPED: usize = 4;
+
 pub fn cases() -> Vec<Case> {
     let shapes = [
         fields::shapes(),
@@ -43,6 +46,11 @@ pub fn cases() -> Vec<Case> {
     // All of them once more, where the crate that has the state is not the one that is edited.
     let elsewhere = |shape| Case::of(shape, Container::Elsewhere);
     cases.extend(shapes.iter().map(elsewhere));
+    let mapped = shapes
+        .iter()
+        .filter(|shape| Container::TypeMap.takes(shape));
+    let mapped = mapped.step_by(MAPPED);
+    cases.extend(mapped.map(|shape| Case::of(shape, Container::TypeMap)));
     cases.extend(statics::cases());
     cases
 }

@@ -102,12 +102,22 @@ impl Differences {
     }
 }
 
+/// Packages whose cells, maps and sets migrate without their serde: see `kt_macros`' *foreign* types.
+const MIGRATED_WITHOUT: [&str; 5] = [
+    "arc-swap",
+    "async-lock",
+    "dashmap",
+    "once_cell",
+    "parking_lot",
+];
+
 /// Which features would let a state's value be encoded, as far as third-party types are what keeps it from that.
 fn serde_help(state: &StateLayout, packages: &Packages) -> Option<String> {
     let types = &state.layout.as_ref().ok()?.description.types;
     let homes: HashSet<&str> = types.iter().filter_map(|of| of.home.as_deref()).collect();
     let lacking = packages
         .lacking_serde()
+        .filter(|package| !MIGRATED_WITHOUT.contains(&&*package.name))
         .filter(|package| homes.contains(&*package.name.replace('-', "_")));
     let names: Vec<String> = lacking
         .map(|package| format!("`{}`", package.name))

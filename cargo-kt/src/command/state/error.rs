@@ -193,13 +193,15 @@ impl fmt::Display for Refused {
                 }
             }
             StateRefused::NotMigrated(failed) => {
-                write!(
-                    f,
-                    "{} could not be {done}:",
-                    text::count(failed.len(), "state")
-                )?;
-                for state in failed {
-                    write!(f, "\n  `{}`{}", name_of(&state.key), cause(state))?;
+                if let [state] = &failed[..] {
+                    let name = name_of(&state.key);
+                    write!(f, "state `{name}` could not be {done}{}", cause(state))?;
+                } else {
+                    let states = text::count(failed.len(), "state");
+                    write!(f, "{states} could not be {done}:")?;
+                    for state in failed {
+                        write!(f, "\n  `{}`{}", name_of(&state.key), cause(state))?;
+                    }
                 }
                 match deed {
                     Deed::Load => write!(f, "{FORMER_VALUES}"),

@@ -16,12 +16,17 @@ use super::externs;
 
 /// `__KtHere`, and what is implemented with it.
 pub fn implementations() -> TokenStream {
+    let mut parking_lots = 0;
     let implementations = externs::all().iter().filter_map(|found| {
         let name = syn::parse_str::<Ident>(&found.name).ok()?;
         let here = Ident::new(&name.to_string(), Span::mixed_site());
         let krate = quote_spanned! {Span::mixed_site()=> ::#here };
         Some(match &*found.real {
-            "parking_lot" => parking_lot(&krate),
+            // Several versions have one lock_api, and one type is implemented once.
+            "parking_lot" => {
+                parking_lots += 1;
+                (parking_lots == 1).then(|| parking_lot(&krate))?
+            }
             "async_lock" => async_lock(&krate),
             "once_cell" => once_cell(&krate),
             "arc_swap" => arc_swap(&krate),

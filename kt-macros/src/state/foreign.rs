@@ -105,6 +105,7 @@ fn async_lock(krate: &TokenStream) -> TokenStream {
 fn if_there(krate: &TokenStream, implementations: &TokenStream) -> TokenStream {
     quote_spanned! {Span::mixed_site()=>
         const _: () = {
+            // One of the two imports is always unused: which one, the crate's version decides.
             #[allow(unused_imports)]
             use ::__kt__::__private::absent::*;
             const _: () = {

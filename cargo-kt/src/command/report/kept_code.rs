@@ -146,17 +146,17 @@ fn code_in(description: &Description, hot: &HashSet<&str>) -> Option<String> {
         if of.form == Form::Subroutine && !inside {
             return Some("a function pointer".to_owned());
         }
-        let inside = inside || third_party(&of.home);
+        let within = inside || third_party(&of.home);
         let held = of.parts.iter().filter(|part| {
             matches!(
                 part.role,
                 Role::Field | Role::Variant | Role::Pointee | Role::Element | Role::Parameter
             )
         });
-        // A value of the user's own type is theirs, whoever holds it.
-        next.extend(held.filter_map(|part| {
-            let target = part.target?;
-            Some((target, inside && part.role != Role::Parameter))
+        // What a type is given as a parameter belongs to who names the type: a third-party field's is third-party too.
+        next.extend(held.filter_map(|part| match part.role {
+            Role::Parameter => Some((part.target?, inside)),
+            _ => Some((part.target?, within)),
         }));
     }
     None
@@ -218,5 +218,32 @@ mod tests {
         );
         assert_eq!(found("regex", function()), None);
         assert_eq!(found("app", of(Form::Base, "u8", None, Vec::new())), None);
+    }
+
+    /// As the wakers in a `tokio::sync::OnceCell<u8>`, and the values in a `DashMap<u8, fn()>`.
+    #[test]
+    fn a_parameter_belongs_to_who_names_the_type() {
+        let named = |first: Role| {
+            let outer = of(
+                Form::Structure,
+                "Outer",
+                Some("tokio"),
+                vec![part(first, 1)],
+            );
+            let cell = of(
+                Form::Structure,
+                "Cell<fn()>",
+                Some("core"),
+                vec![part(Role::Parameter, 2)],
+            );
+            let function = of(Form::Subroutine, "fn()", None, Vec::new());
+            let types = vec![outer, cell, function];
+            code_in(&Description { types }, &HashSet::from(["app"]))
+        };
+        assert_eq!(named(Role::Field), None);
+        assert_eq!(
+            named(Role::Parameter).as_deref(),
+            Some("a function pointer")
+        );
     }
 }

@@ -180,7 +180,7 @@ async fn greet<S>(mut stream: S, token: &[u8]) -> io::Result<(S, Verdict)>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let verdict = preamble::call_on(&mut stream, Purpose::Control, token).await?;
+    let verdict = preamble::call_on(&mut stream, Purpose::Control, token, limits::HEARD).await?;
     Ok((stream, verdict))
 }
 
@@ -232,6 +232,9 @@ where
 }
 
 fn failed(service: &str, source: io::Error) -> PlaceError {
+    if source.kind() == io::ErrorKind::TimedOut {
+        return silent(service, limits::HEARD);
+    }
     PlaceError::Connection {
         service: service.to_owned(),
         source,

@@ -13,6 +13,7 @@ use kt::wire::{
     Generation, ObjectId,
     client::Client,
     control::path,
+    limits,
     preamble::{self, Purpose, Verdict},
     upload::{Missing, Wanted},
 };
@@ -208,7 +209,7 @@ async fn an_object_that_resembles_nothing_is_no_patch() {
 /// A control connection that breaks after so many bytes to the service.
 async fn breaking(connected: &Connected, socket: &std::path::Path, after: usize) -> Client {
     let mut service = UnixStream::connect(socket).await.unwrap();
-    let verdict = preamble::call_on(&mut service, Purpose::Control, b"").await;
+    let verdict = preamble::call_on(&mut service, Purpose::Control, b"", limits::HEARD).await;
     assert!(matches!(verdict, Ok(Verdict::Welcome)), "{connected:?}");
     let (near, far) = UnixStream::pair().unwrap();
     tokio::spawn(relay(far, service, after));

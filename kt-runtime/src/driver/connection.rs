@@ -128,7 +128,8 @@ pub(super) async fn dial(driver: &Driver, purpose: Purpose) -> Result<UnixStream
             ),
             _ => driver.unavailable(format!("{}: {error}", path.display())),
         })?;
-    match preamble::call_on(&mut stream, purpose, &driver.config.token).await {
+    let token = &driver.config.token;
+    match preamble::call_on(&mut stream, purpose, token, limits::HEARD).await {
         Ok(Verdict::Welcome) => Ok(stream),
         Ok(Verdict::OtherVersion(version)) => {
             Err(driver.unavailable(format!("its host is kt {version}")))

@@ -42,7 +42,12 @@ use crate::{
 pub fn preamble(data: &[u8]) {
     let _ = at_once(preamble::receive(&mut { data }));
     let mut stream = tokio::io::join(data, tokio::io::sink());
-    let _ = at_once(preamble::call_on(&mut stream, Purpose::Control, b"token"));
+    let _ = at_once(preamble::call_on(
+        &mut stream,
+        Purpose::Control,
+        b"token",
+        limits::HEARD,
+    ));
 }
 
 /// Frames in a stream that comes in pieces.

@@ -29,7 +29,7 @@ pub use crate::generation::Generation;
 pub use ids::{ObjectId, ParseObjectIdError, WorkerId};
 
 /// The version of everything in this module. Two ends of different versions refuse each other by name and never guess.
-pub const PROTOCOL: u16 = 4;
+pub const PROTOCOL: u16 = 5;
 
 /// The version of the crate that speaks, for messages to people.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -18,6 +18,7 @@ use kt::{
     wire::{
         client::{self, Client, RequestError},
         control::{Status, SwapRefused, SwapRequest, Swapped, path},
+        limits,
         preamble::{self, Purpose, Verdict},
         state::StateOptions,
     },
@@ -135,7 +136,14 @@ impl Service {
 
     pub async fn call_on(&self, purpose: Purpose, token: &[u8]) -> Result<UnixStream, Verdict> {
         let mut stream = UnixStream::connect(&self.options.socket).await.unwrap();
-        match soon(preamble::call_on(&mut stream, purpose, token)).await {
+        match soon(preamble::call_on(
+            &mut stream,
+            purpose,
+            token,
+            limits::HEARD,
+        ))
+        .await
+        {
             Ok(Verdict::Welcome) => Ok(stream),
             Ok(other) => Err(other),
             Err(error) => panic!("no verdict: {error}"),

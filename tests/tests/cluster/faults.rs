@@ -1,5 +1,7 @@
 //! Pods that go away under a program.
 
+use std::{thread, time::Duration};
+
 use tests::{
     Fixture, Project, Running,
     cluster::{Namespace, dev_kubeconfig, image},
@@ -94,4 +96,30 @@ fn a_call_that_takes_more_memory_than_the_pod_has_fails_and_the_next_one_works()
     );
     assert_eq!(driver.ask("count"), "1");
     driver.finish().success();
+}
+
+/// Longer than a host may be silent before it counts as stopped: `limits::HEARD` in kt-runtime.
+const AWAY: Duration = Duration::from_secs(12);
+
+#[test]
+#[ignore = "needs a cluster: see the module's documentation"]
+fn a_call_waits_for_a_pod_that_takes_longer_than_a_host_may_be_silent() {
+    let namespace = Namespace::new();
+    let project = namespace.project(Fixture::POD, &image::debian());
+    let mut driver = started(&project);
+    assert_eq!(driver.ask("count"), "1");
+    let scale = |replicas: &str| {
+        namespace.kubectl(&["scale", "deployment", "--all", "--replicas", replicas]);
+    };
+    scale("0");
+    namespace.kubectl(&["wait", "--for=delete", "pods", "--all", "--timeout=60s"]);
+    let answer = thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(AWAY);
+            scale("1");
+        });
+        driver.ask("count")
+    });
+    assert_eq!(answer, "1");
+    driver.finish().says("its worker and state are gone");
 }

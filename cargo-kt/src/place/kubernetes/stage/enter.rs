@@ -3,6 +3,7 @@
 use std::{
     fs,
     future::Future,
+    io::ErrorKind,
     pin::pin,
     time::{Duration, Instant},
 };
@@ -63,9 +64,7 @@ pub async fn enter<S>(
 where
     S: AsyncRead + AsyncWrite + Send + Unpin,
 {
-    let hello = preamble::call_on(stream, Purpose::Tunnel, token);
-    let doing = "to our greeting";
-    let facts = match bounded(GREETING, doing, hello).await? {
+    let facts = match greet(stream, token, GREETING, "to our greeting").await? {
         Verdict::Stage(facts) => Facts::parse(&facts),
         other => {
             welcome(other)?;
@@ -93,8 +92,7 @@ where
     facts.check(host)?;
     let sent = upload(stream, host, progress).await?;
     let (upload, begun) = (begun.elapsed(), Instant::now());
-    let hello = preamble::call_on(stream, Purpose::Tunnel, token);
-    match bounded(START, "after the host was started", hello).await {
+    match greet(stream, token, START, "after the host was started").await {
         Ok(Verdict::Stage(facts)) => {
             let words = Facts::parse(&facts).problem;
             return Err(StageError::HostStart {
@@ -115,6 +113,17 @@ where
         upload,
         start: begun.elapsed(),
     })
+}
+
+async fn greet(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    token: &[u8],
+    after: Duration,
+    doing: &'static str,
+) -> Result<Verdict, StageError> {
+    // Neither a stage nor a host says of a tunnel that its verdict comes: the silence before it is all of the wait.
+    let hello = preamble::call_on(stream, Purpose::Tunnel, token, after);
+    bounded(after, doing, hello).await
 }
 
 /// The host with its own glibc. The first time that takes as long as compressing it, and the stage is patient.
@@ -221,8 +230,11 @@ async fn bounded<T>(
     work: impl Future<Output = std::io::Result<T>>,
 ) -> Result<T, StageError> {
     match timeout(after, work).await {
-        Ok(done) => connection(doing, done),
         Err(_) => Err(StageError::Silent { doing, after }),
+        Ok(Err(error)) if error.kind() == ErrorKind::TimedOut => {
+            Err(StageError::Silent { doing, after })
+        }
+        Ok(done) => connection(doing, done),
     }
 }
 

@@ -58,6 +58,11 @@ impl Link {
         }
     }
 
+    /// Whether the connection is there, as far as is known.
+    pub fn is_up(&self) -> bool {
+        *self.state.borrow() == LinkState::Up
+    }
+
     /// The connection, made if there is none.
     ///
     /// # Errors
@@ -68,10 +73,7 @@ impl Link {
     ) -> Result<Client, KubernetesError> {
         // One makes it, and all others wait for that.
         let mut client = self.client.lock().await;
-        if let Some(client) = client
-            .as_ref()
-            .filter(|_| *self.state.borrow() == LinkState::Up)
-        {
+        if let Some(client) = client.as_ref().filter(|_| self.is_up()) {
             return Ok(client.clone());
         }
         self.state.send_replace(LinkState::Opening);

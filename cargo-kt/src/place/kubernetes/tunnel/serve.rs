@@ -9,7 +9,7 @@ use std::{
 
 use kt::{
     host::{ServiceLock, TryLock},
-    wire::tunnel,
+    wire::{preamble, tunnel},
 };
 use tokio::{
     net::{UnixListener, UnixStream},
@@ -96,10 +96,14 @@ async fn accept(listener: &UnixListener, link: &Arc<Link>) {
     }
 }
 
-async fn through(stream: UnixStream, link: &Link) -> io::Result<()> {
+async fn through(mut stream: UnixStream, link: &Link) -> io::Result<()> {
     // The directory lets nobody else in; this is for the case that somebody changes its mode.
     if stream.peer_cred()?.uid() != rustix::process::geteuid().as_raw() {
         return Err(io::Error::from(io::ErrorKind::PermissionDenied));
+    }
+    // Who connects knows by that that we run, and that a pod may have to come up first.
+    if !link.is_up() {
+        preamble::hear(&mut stream).await?;
     }
     let client = link.client(&|_| {}).await.map_err(io::Error::other)?;
     tunnel::open(&client, stream)

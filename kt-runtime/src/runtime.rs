@@ -78,18 +78,47 @@ pub(crate) fn stack_size() -> usize {
     asked.and_then(|asked| asked.parse().ok()).unwrap_or(STACK)
 }
 
-/// Runs `future` on the caller's runtime, or on our own if there is none or it lacks what `future` needs.
-pub(crate) async fn entered<T: Send + 'static>(
-    needs: Needs,
-    future: impl Future<Output = T> + Send + 'static,
-) -> T {
-    if Handle::try_current().is_ok_and(|current| drivers::has(&current, needs)) {
-        return future.await;
+/// A future on the caller's runtime, or on our own if there is none or it lacks what the future needs: that is found out at
+/// the first poll.
+pub(crate) struct Entered<T: Send + 'static>(Stage<T>);
+
+type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+enum Stage<T: Send + 'static> {
+    New(Needs, Boxed<T>),
+    Here(Boxed<T>),
+    OnOurOwn(Task<T>),
+    Done,
+}
+
+impl<T: Send + 'static> Entered<T> {
+    pub(crate) fn new(needs: Needs, future: impl Future<Output = T> + Send + 'static) -> Self {
+        Self(Stage::New(needs, Box::pin(future)))
     }
-    match Task(own().spawn(future)).await {
-        Ok(value) => value,
-        // Our own runtime never shuts down, and an abort comes only from this task's drop.
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
+}
+
+impl<T: Send + 'static> Future for Entered<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        if let Stage::New(needs, _) = self.0
+            && let Stage::New(_, future) = std::mem::replace(&mut self.0, Stage::Done)
+        {
+            let here = Handle::try_current().is_ok_and(|current| drivers::has(&current, needs));
+            self.0 = match here {
+                true => Stage::Here(future),
+                false => Stage::OnOurOwn(Task(own().spawn(future))),
+            };
+        }
+        match &mut self.0 {
+            Stage::Here(future) => future.as_mut().poll(context),
+            Stage::OnOurOwn(task) => Pin::new(task).poll(context).map(|ended| match ended {
+                Ok(value) => value,
+                // Our own runtime never shuts down, and an abort comes only from this task's drop.
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            }),
+            Stage::New(..) | Stage::Done => unreachable!("the stage was left above"),
+        }
     }
 }
 

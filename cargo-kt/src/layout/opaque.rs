@@ -90,9 +90,11 @@ pub fn find(description: &Description, crates: &Crates) -> Opaque {
     finder.walk_everything();
     finder.walk_exposed();
     if let (Some(erases), Some(holds)) = (&finder.base_erases, &finder.base_holds_hot) {
-        finder
-            .found
-            .push(format!("memory without a type in {erases}, beside {holds}"));
+        let mut what = format!("memory without a type in {erases}");
+        if holds != erases {
+            what += &format!(", beside {holds}");
+        }
+        finder.found.push(what);
         finder.by_pointer = true;
         finder.is_exposed = true;
     }

@@ -117,7 +117,7 @@ impl Sending {
         head.write(request.headers_mut());
         let (response, mut body) = self
             .client
-            .begin(request, false)
+            .begin(Box::new(request), false)
             .await
             .map_err(|error| refused(RequestError::Http(error)))?;
         let (pieces, mut ahead) = mpsc::channel(AHEAD);

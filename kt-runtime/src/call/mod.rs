@@ -33,7 +33,7 @@ use crate::{
 use crate::{
     error::Error,
     function::{Function, Remote, Started},
-    runtime::{self, Needs},
+    runtime::{self, Entered, Needs},
 };
 
 /// A call of a remote function that has not been made yet: `.await` it, or see [`blocking`](Self::blocking).
@@ -119,10 +119,8 @@ impl<T: 'static> Future for CallFuture<T> {
     type Output = Result<T, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.made.as_mut().poll(context) {
-            Poll::Ready(done) => Poll::Ready(done.map(typed)),
-            Poll::Pending => Poll::Pending,
-        }
+        let made = Pin::new(&mut self.made).poll(context);
+        made.map(|done| done.map(typed))
     }
 }
 
@@ -135,7 +133,7 @@ impl<T> fmt::Debug for CallFuture<T> {
 /// A result whose type only its caller knows.
 type Value = Box<dyn Any + Send>;
 
-type Made = Pin<Box<dyn Future<Output = Result<Value, Error>> + Send>>;
+type Made = Entered<Result<Value, Error>>;
 
 fn typed<T: 'static>(value: Value) -> T {
     match value.downcast() {
@@ -188,11 +186,12 @@ impl Prepared {
                     after,
                 })
             };
-            tokio::time::timeout(after, self.make())
+            // Boxed: a timer would make every call's future larger.
+            Box::pin(tokio::time::timeout(after, self.make()))
                 .await
                 .unwrap_or_else(elapsed)
         };
-        Box::pin(runtime::entered(needs, bounded))
+        Entered::new(needs, bounded)
     }
 
     async fn make(self) -> Result<Value, Error> {
@@ -202,7 +201,8 @@ impl Prepared {
         }
         #[cfg(any(kt, feature = "host"))]
         if let Some(worker) = worker::current().filter(|_| !self.local) {
-            return within::make(worker, self.pending).await;
+            // Boxed: it would make the future of every call to another process larger.
+            return Box::pin(within::make(worker, self.pending)).await;
         }
         in_place::run(self.pending.function(), self.pending.start()).await
     }

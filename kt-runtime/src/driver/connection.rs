@@ -83,7 +83,7 @@ impl Connection {
         &self,
         driver: &Driver,
         function: &'static Function,
-        head: Request<()>,
+        head: Box<Request<()>>,
         args: Bytes,
     ) -> Result<Result<(Bytes, Codec), Error>, Failure> {
         let (head, mut body) = match self.client.begin(head, args.is_empty()).await {

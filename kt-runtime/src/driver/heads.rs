@@ -43,8 +43,8 @@ impl Heads {
         function: &'static Function,
         codec: Codec,
         timeout: Option<Duration>,
-    ) -> Request<()> {
-        let mut request = self.with(driver, function, |known| known.request.clone());
+    ) -> Box<Request<()>> {
+        let mut request = self.with(driver, function, |known| Box::new(known.request.clone()));
         if codec != Codec::Compact {
             request
                 .headers_mut()

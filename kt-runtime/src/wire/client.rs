@@ -70,20 +70,21 @@ impl Client {
         request: Request<()>,
         body: Bytes,
     ) -> Result<Response<Body>, h2::Error> {
-        let (head, mut sender) = self.begin(request, body.is_empty()).await?;
+        let (head, mut sender) = self.begin(Box::new(request), body.is_empty()).await?;
         if !body.is_empty() {
             sender.send(body, true).await?;
         }
         head.await
     }
 
-    /// Sends a request's head; its body, unless `end`, is sent by the caller.
+    /// Sends a request's head; its body, unless `end`, is sent by the caller. The head is boxed because futures hold it in more
+    /// than one place, and each call's future is moved.
     ///
     /// # Errors
     /// If the connection is gone.
     pub async fn begin(
         &self,
-        request: Request<()>,
+        request: Box<Request<()>>,
         end: bool,
     ) -> Result<
         (
@@ -93,7 +94,7 @@ impl Client {
         h2::Error,
     > {
         let mut requests = self.requests.clone().ready().await?;
-        let (response, stream) = requests.send_request(request, end)?;
+        let (response, stream) = requests.send_request(*request, end)?;
         Ok((async { Ok(response.await?.map(Body)) }, BodySender(stream)))
     }
 

@@ -3,7 +3,11 @@
 #[cfg(test)]
 mod tests;
 
-use std::{future::poll_fn, pin::pin, task::Poll};
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    task::Poll,
+};
 
 use bytes::Bytes;
 use h2::server::{self, SendResponse};
@@ -21,7 +25,8 @@ use crate::quiet::Quiet;
 /// One request, with the means to answer it.
 #[derive(Debug)]
 pub struct Exchange {
-    pub head: Parts,
+    /// Boxed because futures hold it in more than one place, and each call's task is moved.
+    pub head: Box<Parts>,
     pub body: Body,
     pub answer: Answer,
 }
@@ -121,9 +126,13 @@ impl Answer {
     }
 }
 
-/// Runs a future until it ends or nobody waits for its answer any more.
-pub async fn unless_reset<T>(answer: &mut Answer, work: impl Future<Output = T>) -> Option<T> {
-    let (mut work, mut reset) = (pin!(work), pin!(answer.reset()));
+/// Runs a future until it ends or nobody waits for its answer any more. It is pinned already: an async function that takes a
+/// future by value has room for it twice, and each call's future is moved.
+pub async fn unless_reset<T>(
+    answer: &mut Answer,
+    mut work: Pin<&mut impl Future<Output = T>>,
+) -> Option<T> {
+    let mut reset = pin!(answer.reset());
     poll_fn(|context| {
         if let Poll::Ready(value) = work.as_mut().poll(context) {
             return Poll::Ready(Some(value));
@@ -239,7 +248,7 @@ where
             let (request, respond) = request?;
             let (head, body) = request.into_parts();
             tokio::spawn(Quiet::new(handle(Exchange {
-                head,
+                head: Box::new(head),
                 body: Body(body),
                 answer: Answer(respond),
             })));

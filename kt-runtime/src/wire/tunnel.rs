@@ -61,7 +61,7 @@ impl From<io::Error> for TunnelError {
 /// # Errors
 /// If the tunnel or the stream breaks, or the host refuses; the other side is closed then.
 pub async fn open(client: &Client, stream: impl AsyncRead + AsyncWrite) -> Result<(), TunnelError> {
-    let (head, sender) = client.begin(client::post(CONNECT), false).await?;
+    let (head, sender) = client.begin(Box::new(client::post(CONNECT)), false).await?;
     let (reader, writer) = split(stream);
     let down = async {
         let response = head.await?;

@@ -1,6 +1,9 @@
 //! One call: from its request to its answer.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    pin::pin,
+    sync::{Arc, atomic::Ordering},
+};
 
 use bytes::Bytes;
 use http::{HeaderName, StatusCode, request::Parts};
@@ -9,7 +12,7 @@ use tokio::task::JoinError;
 use super::{
     InFlight, Worker,
     gate::Inside,
-    generation::{Loaded, Running},
+    generation::{Entry, Loaded, Running},
     origin::Origin,
     outbox::{Finished, Outbox},
 };
@@ -43,28 +46,32 @@ impl Worker {
             body,
             mut answer,
         } = exchange;
-        let carried = unless_reset(&mut answer, async {
-            if self.draining.load(Ordering::Acquire) {
-                return Err((Fault::Draining, None));
-            }
-            let limit = self.config.body_limit;
-            let args = body
-                .collect(limit)
-                .await
-                .map_err(|error| (refused(error), None))?;
-            let inside = self.gate.enter().await;
-            if self.draining.load(Ordering::Acquire) {
-                return Err((Fault::Draining, None));
-            }
-            // From here on the call belongs to one generation, whatever is published while it runs.
-            let loaded = self.current().ok_or((Fault::Draining, None))?;
-            let generation = loaded.generation;
-            let result = self.invoke(loaded, head, args, limit, inside).await;
-            result
-                .map(|result| (result, generation))
-                .map_err(|fault| (fault, Some(generation)))
-        });
-        let Some(carried) = carried.await else {
+        // In a block: what sends the answer needs no room beside it.
+        let carried = {
+            let work = pin!(async {
+                if self.draining.load(Ordering::Acquire) {
+                    return Err((Fault::Draining, None));
+                }
+                let limit = self.config.body_limit;
+                let args = body
+                    .collect(limit)
+                    .await
+                    .map_err(|error| (refused(error), None))?;
+                let inside = self.gate.enter().await;
+                if self.draining.load(Ordering::Acquire) {
+                    return Err((Fault::Draining, None));
+                }
+                // From here on the call belongs to one generation, whatever is published while it runs.
+                let loaded = self.current().ok_or((Fault::Draining, None))?;
+                let generation = loaded.generation;
+                let result = self.invoke(loaded, head, args, limit, inside).await;
+                result
+                    .map(|result| (result, generation))
+                    .map_err(|fault| (fault, Some(generation)))
+            });
+            unless_reset(&mut answer, work).await
+        };
+        let Some(carried) = carried else {
             return Ok(());
         };
 
@@ -107,18 +114,20 @@ impl Worker {
     async fn invoke(
         &self,
         loaded: Arc<Loaded>,
-        head: Parts,
+        head: Box<Parts>,
         args: Bytes,
         limit: usize,
         inside: Inside,
     ) -> Result<Encoded, Fault> {
         let key = key_of(&head.headers).unwrap_or_default();
         let function = loaded.function(key).ok_or_else(|| unknown(&loaded, key))?;
+        let function = Arc::clone(function);
         // In it for as long as the function runs, which may be longer than anybody waits for it: it is in the way of a
         // migration until then.
-        let running = (inside, loaded.run(function.key));
+        let running = (inside, function.run(Arc::clone(&loaded)));
         let begun = self.user.run(
             args.len(),
+            Arc::clone(&function.pace),
             Origin::Driver.scoped(begin(loaded, function, head, args, limit, running)),
         );
         let done = match begun.await.map_err(|error| unfinished(error, false))?? {
@@ -135,7 +144,7 @@ impl Worker {
 }
 
 /// A call that is counted for as long as its function runs.
-type Counted = (Inside, Option<Running>);
+type Counted = (Inside, Running);
 
 /// A function's result, encoded.
 type Coded = Result<Encoded, CodecError>;
@@ -151,14 +160,14 @@ enum Begun {
 /// All of a call that runs the user's code and does not block: their `Deserialize` does, too, and may panic or take long.
 async fn begin(
     loaded: Arc<Loaded>,
-    function: &'static Function,
-    head: Parts,
+    called: Arc<Entry>,
+    head: Box<Parts>,
     args: Bytes,
     limit: usize,
     running: Counted,
 ) -> Result<Begun, Fault> {
-    let types = catch(|| loaded.types(function.key)).map_err(Fault::Panicked)?;
-    let types = types.ok_or_else(|| unknown(&loaded, function.key))?;
+    let function = called.function;
+    let types = catch(|| Arc::clone(called.types())).map_err(Fault::Panicked)?;
     agree(&loaded, function, &types, &head)?;
     let codec = Codec::of(&head.headers).map_err(|error| coded(Part::Arguments, error))?;
     let how = Invocation {

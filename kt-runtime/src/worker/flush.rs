@@ -5,7 +5,7 @@ use std::{sync::PoisonError, time::Duration};
 
 use crate::sync::{Condvar, Instant, Mutex, MutexGuard};
 
-/// How long a pass may take before answers no longer wait for it.
+/// How long answers wait for a pass, from the first of them on.
 const PATIENCE: Duration = Duration::from_millis(50);
 
 #[derive(Default)]
@@ -18,7 +18,10 @@ pub(super) struct Flush {
 struct Passes {
     begun: u64,
     ended: u64,
-    /// When the one that runs began.
+    running: bool,
+    /// How many wait for the one that runs, and since when the first of them does. To tell nobody would cost each call a system
+    /// call.
+    waiting: usize,
     since: Option<Instant>,
 }
 
@@ -31,19 +34,22 @@ impl Flush {
         let mut passes = self.lock();
         // The one that runs may be past what the caller has printed.
         let wanted = passes.begun + 1;
-        while let Some(since) = passes.since {
+        while passes.running {
+            let since = *passes.since.get_or_insert_with(Instant::now);
             let left = PATIENCE.saturating_sub(since.elapsed());
             if left.is_zero() {
                 return;
             }
+            passes.waiting += 1;
             let waited = self.ended.wait_timeout(passes, left);
             passes = waited.unwrap_or_else(PoisonError::into_inner).0;
+            passes.waiting -= 1;
             if passes.ended >= wanted {
                 return;
             }
         }
         passes.begun += 1;
-        passes.since = Some(Instant::now());
+        passes.running = true;
         drop(passes);
         let _pass = Pass(self);
         write_out();
@@ -58,9 +64,13 @@ impl Drop for Pass<'_> {
     fn drop(&mut self) {
         let mut passes = self.0.lock();
         passes.ended = passes.begun;
+        passes.running = false;
         passes.since = None;
+        let waited_for = passes.waiting > 0;
         drop(passes);
-        self.0.ended.notify_all();
+        if waited_for {
+            self.0.ended.notify_all();
+        }
     }
 }
 

@@ -63,23 +63,26 @@ pub(super) struct Running(pub(super) Vec<String>);
 impl Gate {
     /// Passes, waiting for as long as the gate is closed.
     pub(super) async fn enter(self: &Arc<Self>) -> Inside {
-        loop {
-            let mut opened = pin!(self.opened.notified());
-            // From here on an opening is not missed.
-            opened.as_mut().enable();
-            if let Some(inside) = self.pass(Origin::Driver, |inside| inside & CLOSED == 0) {
-                return inside;
-            }
-            opened.await;
-        }
+        self.wait(|| self.pass(Origin::Driver, |inside| inside & CLOSED == 0))
+            .await
     }
 
     /// [`enter`](Self::enter) for a call that this process makes, as part of a call of this origin or outside of any.
     pub(super) async fn enter_from(self: &Arc<Self>, caller: Option<Origin>) -> Inside {
+        self.wait(|| self.try_enter_from(caller)).await
+    }
+
+    /// Tries now, and whenever the gate has been opened.
+    async fn wait(&self, pass: impl Fn() -> Option<Inside>) -> Inside {
+        // It is open most of the time, and to wait for it takes a lock.
+        if let Some(inside) = pass() {
+            return inside;
+        }
         loop {
             let mut opened = pin!(self.opened.notified());
+            // From here on an opening is not missed.
             opened.as_mut().enable();
-            if let Some(inside) = self.try_enter_from(caller) {
+            if let Some(inside) = pass() {
                 return inside;
             }
             opened.await;

@@ -14,6 +14,7 @@ use std::{
 use super::{
     Worker, gate,
     states::{Formers, NewState},
+    user_code::Pace,
 };
 use crate::{
     function::{Function, path_of},
@@ -33,7 +34,7 @@ use crate::{
 /// One generation, ready for calls.
 pub(super) struct Loaded {
     pub(super) generation: Generation,
-    functions: HashMap<&'static str, Entry>,
+    functions: HashMap<&'static str, Arc<Entry>>,
     /// What waits for the end of its calls.
     formers: Arc<Formers>,
 }
@@ -45,34 +46,53 @@ impl Drop for Loaded {
 }
 
 /// A function, and how many of its calls run.
-struct Entry {
-    function: &'static Function,
+pub(super) struct Entry {
+    pub(super) function: &'static Function,
+    pub(super) pace: Arc<Pace>,
     /// Found at the first call.
     types: OnceLock<Arc<Signature>>,
     running: AtomicU64,
 }
 
 impl Entry {
-    fn new(function: &'static Function) -> Self {
-        Self {
+    fn new(function: &'static Function) -> Arc<Self> {
+        Arc::new(Self {
             function,
+            pace: Arc::default(),
             types: OnceLock::new(),
             running: AtomicU64::new(0),
+        })
+    }
+
+    /// Counts a call, of this generation.
+    pub(super) fn run(self: &Arc<Self>, loaded: Arc<Loaded>) -> Running {
+        self.running.fetch_add(1, Ordering::Relaxed);
+        Running {
+            entry: Arc::clone(self),
+            _loaded: loaded,
         }
+    }
+
+    /// What is known of the function's types. Runs their `Deserialize` at the first call.
+    pub(super) fn types(&self) -> &Arc<Signature> {
+        if let Some(known) = self.types.get() {
+            return known;
+        }
+        // Two first calls at once find the same, and neither waits for code of the user's.
+        let found = Arc::new((self.function.types)());
+        self.types.get_or_init(|| found)
     }
 }
 
 /// A call that is counted for as long as it runs.
 pub(super) struct Running {
-    loaded: Arc<Loaded>,
-    key: &'static str,
+    entry: Arc<Entry>,
+    _loaded: Arc<Loaded>,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(entry) = self.loaded.functions.get(self.key) {
-            entry.running.fetch_sub(1, Ordering::Relaxed);
-        }
+        self.entry.running.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -90,35 +110,15 @@ impl Loaded {
         }
     }
 
-    pub(super) fn function(&self, key: &str) -> Option<&'static Function> {
-        self.functions.get(key).map(|entry| entry.function)
-    }
-
-    /// Counts a call of this function.
-    pub(super) fn run(self: &Arc<Self>, key: &'static str) -> Option<Running> {
-        let running = &self.functions.get(key)?.running;
-        running.fetch_add(1, Ordering::Relaxed);
-        Some(Running {
-            loaded: Arc::clone(self),
-            key,
-        })
+    pub(super) fn function(&self, key: &str) -> Option<&Arc<Entry>> {
+        self.functions.get(key)
     }
 
     /// Keys of the functions that run now.
     pub(super) fn running(&self) -> impl Iterator<Item = &'static str> {
-        let running = |(_, entry): &(&&str, &Entry)| entry.running.load(Ordering::Relaxed) > 0;
-        self.functions.iter().filter(running).map(|(key, _)| *key)
-    }
-
-    /// What is known of a function's types. Runs their `Deserialize` at the first call.
-    pub(super) fn types(&self, key: &str) -> Option<Arc<Signature>> {
-        let entry = self.functions.get(key)?;
-        if let Some(known) = entry.types.get() {
-            return Some(Arc::clone(known));
-        }
-        // Two first calls at once find the same, and neither waits for code of the user's.
-        let found = Arc::new((entry.function.types)());
-        Some(Arc::clone(entry.types.get_or_init(|| found)))
+        let entries = self.functions.iter();
+        let running = entries.filter(|(_, entry)| entry.running.load(Ordering::Relaxed) > 0);
+        running.map(|(key, _)| *key)
     }
 
     /// The function whose path differs least, if it is alike at all.

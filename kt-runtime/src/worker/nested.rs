@@ -67,12 +67,13 @@ impl Worker {
         let loaded = self.current();
         let entered = loaded
             .as_ref()
-            .and_then(|loaded| loaded.function(function.key));
+            .and_then(|loaded| Some((loaded, loaded.function(function.key)?)));
         // By name it is only looked for if nobody else is: of a driver's call, that one is named.
         let running = match inside.origin() {
             Origin::Driver => None,
-            Origin::Background => loaded.and_then(|loaded| loaded.run(function.key)),
+            Origin::Background => entered.map(|(loaded, entry)| entry.run(Arc::clone(loaded))),
         };
+        let entered = entered.map(|(_, entry)| entry.function);
         Nested {
             origin: inside.origin(),
             counted: (inside, running),
@@ -97,12 +98,10 @@ impl Worker {
         let loaded = self.current();
         // Of the generation that was entered, unless another was published since: then nothing of it is remembered.
         let types = loaded
-            .filter(|loaded| {
-                loaded
-                    .function(newest.key)
-                    .is_some_and(|it| std::ptr::eq(it, newest))
-            })
-            .and_then(|loaded| loaded.types(newest.key))
+            .as_ref()
+            .and_then(|loaded| loaded.function(newest.key))
+            .filter(|entry| std::ptr::eq(entry.function, newest))
+            .map(|entry| Arc::clone(entry.types()))
             .unwrap_or_else(|| self.former_types.of(newest));
         if caller.shape.is_none() || caller.shape != types.shape {
             return Err(Error::ShapeMismatch {

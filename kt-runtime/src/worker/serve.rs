@@ -40,11 +40,13 @@ impl Worker {
         // A peer that is gone needs no answer.
         let _ = match (&exchange.head.method, exchange.head.uri.path()) {
             (&Method::POST, CALL) => self.call(exchange, outbox).await,
-            (&Method::POST, WORKER) => exchange.answer.value(&self.id).await,
-            (&Method::GET, OUTPUT) => self.stream_output(exchange.answer).await,
+            // Boxed: they would make every call's task larger.
+            (&Method::POST, WORKER) => Box::pin(exchange.answer.value(&self.id)).await,
+            (&Method::GET, OUTPUT) => Box::pin(self.stream_output(exchange.answer)).await,
             (method, path) => {
                 let words = format!("a worker has no {method} {path}");
-                exchange.answer.refuse(StatusCode::NOT_FOUND, words).await
+                let answer = exchange.answer.refuse(StatusCode::NOT_FOUND, words);
+                Box::pin(answer).await
             }
         };
     }

@@ -2,8 +2,8 @@
 //!
 //! To hand each call over to another thread would cost more than all the rest that is done for it. So the first poll, in which
 //! most short functions end, happens on the connections' threads after all, as long as that leaves threads which run no user
-//! code, and with [`Watch`] over the sockets. Where it does not, a thread of the pool makes it, so that functions which compute do
-//! not keep others from beginning.
+//! code, and with [`Watch`] over the sockets. Where it does not, and for a function whose first polls are not known to be short, a
+//! thread of the pool makes it, so that functions which compute do not keep others from beginning.
 //! What is not ready then goes on in the user's own runtime.
 
 use std::{
@@ -11,9 +11,10 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU32, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
+    time::{Duration, Instant},
 };
 
 use tokio::{runtime::Handle, task::JoinError};
@@ -27,6 +28,40 @@ use crate::{
 /// Requests of more bytes do not run on the thread that read them. To read much opens the peer's window again, which wakes the
 /// connection: it would be the task that tokio keeps for this thread to run next, and no other thread can take that one.
 const SHORT: usize = 64 << 10;
+
+/// A first poll that takes longer than this is not worth the risk for others: to hand it over costs a tenth of it.
+const LONG: Duration = Duration::from_micros(200);
+
+/// So many short ones make up for a long one.
+const PROBATION: u32 = 16;
+
+/// How a function's first polls have been: how many short ones are wanted before the next one is taken for short. One at least.
+pub(super) struct Pace(AtomicU32);
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self(AtomicU32::new(1))
+    }
+}
+
+impl Pace {
+    fn is_short(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+
+    fn measure<T>(&self, work: impl FnOnce() -> T) -> T {
+        let begun = Instant::now();
+        let done = work();
+        // Threads that measure at once may count one for two, which is no matter. All read it, so it is written as seldom as can be.
+        let wanted = self.0.load(Ordering::Relaxed);
+        match begun.elapsed() > LONG {
+            true => self.0.store(PROBATION, Ordering::Relaxed),
+            false if wanted > 0 => self.0.store(wanted - 1, Ordering::Relaxed),
+            false => {}
+        }
+        done
+    }
+}
 
 /// The user's runtime, and how many threads of the other one its code may take at this moment.
 pub(super) struct UserCode {
@@ -57,29 +92,39 @@ impl UserCode {
         &self.runtime
     }
 
-    /// Runs a future of the user's, for which a request of `read` bytes was read. Dropping the result drops that future, on the
-    /// user's runtime.
+    /// Runs a future of the user's, for which a request of `read` bytes was read. `pace` is what is known of its function. Dropping
+    /// the result drops that future, on the user's runtime.
     pub(super) fn run<T: Send + 'static>(
         self: &Arc<Self>,
         read: usize,
+        pace: Arc<Pace>,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Run<T> {
         Run {
             user: Arc::clone(self),
             short: read <= SHORT,
+            pace,
             stage: Stage::New(Box::pin(work)),
         }
     }
 
     /// Makes the first poll, on this thread if it may be and there is room.
-    fn begin<T: Send + 'static>(self: &Arc<Self>, work: Work<T>, short: bool) -> Stage<T> {
-        if short && let Some(_room) = self.enter() {
+    fn begin<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: Work<T>,
+        short: bool,
+        pace: &Arc<Pace>,
+    ) -> Stage<T> {
+        if short
+            && pace.is_short()
+            && let Some(_room) = self.enter()
+        {
             let _entered = self.runtime.enter();
-            return poll_first(&self.runtime, work);
+            return pace.measure(|| poll_first(&self.runtime, work));
         }
-        let runtime = self.runtime.clone();
+        let (runtime, pace) = (self.runtime.clone(), Arc::clone(pace));
         Stage::InPool(runtime::blocking_in(&self.runtime, move || {
-            poll_first(&runtime, work)
+            pace.measure(|| poll_first(&runtime, work))
         }))
     }
 
@@ -111,6 +156,7 @@ impl Drop for Room {
 pub(super) struct Run<T: 'static> {
     user: Arc<UserCode>,
     short: bool,
+    pace: Arc<Pace>,
     stage: Stage<T>,
 }
 
@@ -144,7 +190,7 @@ impl<T: Send + 'static> Future for Run<T> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
             let next = match std::mem::replace(&mut self.stage, Stage::Done) {
-                Stage::New(work) => quiet::aloud(|| self.user.begin(work, self.short)),
+                Stage::New(work) => quiet::aloud(|| self.user.begin(work, self.short, &self.pace)),
                 Stage::InPool(mut task) => match Pin::new(&mut task).poll(context) {
                     Poll::Ready(Ok(stage)) => stage,
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
@@ -174,5 +220,54 @@ impl<T: 'static> Drop for Run<T> {
         if let Stage::New(work) = std::mem::replace(&mut self.stage, Stage::Done) {
             drop(self.user.runtime.spawn(async { drop(work) }));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use tokio::runtime::{Builder, Runtime};
+
+    use super::*;
+
+    fn threads(name: &str) -> Runtime {
+        let mut builder = Builder::new_multi_thread();
+        let threads = builder.worker_threads(2).thread_name(name).enable_all();
+        threads.build().unwrap()
+    }
+
+    #[test]
+    fn a_function_begins_on_the_connections_threads_once_it_is_known_to_be_short() {
+        let (connections, users) = (threads("connections"), threads("users"));
+        let user = UserCode::new(users.handle(), connections.handle(), 1).unwrap();
+        let pace = Arc::new(Pace::default());
+        // Whether the call began on the thread that read its request.
+        let call = |computes: Duration| {
+            let (user, pace) = (Arc::clone(&user), Arc::clone(&pace));
+            let called = connections.spawn(async move {
+                let work = async move {
+                    let begun = Instant::now();
+                    while begun.elapsed() < computes {
+                        std::hint::spin_loop();
+                    }
+                    thread::current().name() == Some("connections")
+                };
+                user.run(1, pace, work).await.unwrap()
+            });
+            users.block_on(called).unwrap()
+        };
+        // A machine that is busy may make a short one long: then it takes one more of them.
+        let mut becomes_short = |at_least: u32| {
+            let elsewhere = (0..1000).take_while(|_| !call(Duration::ZERO)).count();
+            assert!(
+                (at_least..1000).contains(&(elsewhere as u32)),
+                "{elsewhere}"
+            );
+        };
+        becomes_short(1);
+        let (long, next) = (call(2 * LONG), call(Duration::ZERO));
+        assert!(!next, "after a long one, which began here: {long}");
+        becomes_short(PROBATION - 1);
     }
 }

@@ -69,7 +69,7 @@ async fn more_than_the_limit_is_refused_before_it_is_sent() {
     request
         .headers_mut()
         .insert(CONTENT_LENGTH, (limits::SAVED + 1).into());
-    let (head, _body) = soon(control.begin(request, false)).await.unwrap();
+    let (head, _body) = soon(control.begin(Box::new(request), false)).await.unwrap();
     let response = soon(head).await.unwrap();
     assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
 }

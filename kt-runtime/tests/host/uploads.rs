@@ -177,7 +177,7 @@ async fn what_is_there_of_an_interrupted_upload_is_told() {
     };
     let mut request = client::request(Method::PUT, &format!("{}{}", path::OBJECT, id(&object)));
     head.write(request.headers_mut());
-    let (answer, mut body) = control.begin(request, false).await.unwrap();
+    let (answer, mut body) = control.begin(Box::new(request), false).await.unwrap();
     let first = Bytes::copy_from_slice(&object[..300_000]);
     soon(body.send(first, false)).await.unwrap();
     let objects = service.options.directory.join("objects");

@@ -188,7 +188,7 @@ async fn send(asked: &Asked<'_>, path: &Path) -> Result<Result<Moved, StateRefus
     let (head, mut body) = asked
         .connected
         .client
-        .begin(request, false)
+        .begin(Box::new(request), false)
         .await
         .map_err(|error| failed(asked, RequestError::Http(error)))?;
     let sending = async {

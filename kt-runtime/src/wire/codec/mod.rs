@@ -77,7 +77,7 @@ impl Codec {
 pub struct Types {
     part: Part,
     /// One for each, if all of them have one.
-    graphs: Option<Box<[Arc<Graph>]>>,
+    graphs: Option<Arc<[Arc<Graph>]>>,
     /// A value was not written as it would be read: the next one most likely is not either.
     named: AtomicBool,
 }
@@ -167,7 +167,7 @@ impl Types {
 pub struct Encoder {
     way: Way<compact::Writer, format::Encoder<'static>>,
     part: Part,
-    graphs: Box<[Arc<Graph>]>,
+    graphs: Option<Arc<[Arc<Graph>]>>,
     count: usize,
 }
 
@@ -186,11 +186,11 @@ enum Way<C, N> {
 }
 
 impl Encoder {
-    fn compact(graphs: &[Arc<Graph>], limit: usize, stack: Stack) -> Self {
+    fn compact(graphs: &Arc<[Arc<Graph>]>, limit: usize, stack: Stack) -> Self {
         Self {
             way: Way::Compact(compact::Writer::new(limit, stack)),
             part: Part::Arguments,
-            graphs: graphs.into(),
+            graphs: Some(Arc::clone(graphs)),
             count: 0,
         }
     }
@@ -203,7 +203,7 @@ impl Encoder {
                 stack,
             )),
             part,
-            graphs: Box::default(),
+            graphs: None,
             count: 0,
         }
     }
@@ -216,7 +216,8 @@ impl Encoder {
         self.count += 1;
         match &mut self.way {
             Way::Compact(writer) => {
-                if let Some(graph) = self.graphs.get(self.count - 1) {
+                let graphs = self.graphs.as_deref().unwrap_or_default();
+                if let Some(graph) = graphs.get(self.count - 1) {
                     writer.check.begin(Arc::clone(graph));
                 }
                 value.serialize(writer).map_err(|error| *error.0)
@@ -235,7 +236,10 @@ impl Encoder {
 
     fn is_faithful(&self) -> bool {
         match &self.way {
-            Way::Compact(writer) => !writer.check.failed() && self.count == self.graphs.len(),
+            Way::Compact(writer) => {
+                let graphs = self.graphs.as_deref().unwrap_or_default();
+                !writer.check.failed() && self.count == graphs.len()
+            }
             Way::Named(_) => true,
         }
     }

@@ -3,5 +3,6 @@
 mod attributes;
 mod bounds;
 mod faithful;
+mod json_types;
 mod kinds;
 mod same;

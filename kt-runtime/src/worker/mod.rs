@@ -327,12 +327,19 @@ impl Worker {
                 }
                 Some(ToWorker::Connection) => {
                     let taken = match receiver.descriptor() {
-                        Some(descriptor) => self.clone().accept(descriptor),
+                        Some(descriptor) => serve::taken(descriptor),
                         // The kernel drops what it has no number for.
                         None => Err(io::Error::from_raw_os_error(libc::EMFILE)),
                     };
-                    let answer = taken.map_err(|error| no_connection(&error));
+                    // The host hears of it before the driver does, whose first call may end this process.
+                    let (stream, answer) = match taken {
+                        Ok(stream) => (Some(stream), Ok(())),
+                        Err(error) => (None, Err(no_connection(&error))),
+                    };
                     sender.send(&FromWorker::Connected(answer), None).await?;
+                    if let Some(stream) = stream {
+                        self.clone().serve(stream);
+                    }
                 }
                 Some(ToWorker::Drain { grace_ms }) => {
                     return self.drain(Duration::from_millis(grace_ms)).await;

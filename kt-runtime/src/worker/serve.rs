@@ -17,12 +17,16 @@ use crate::{
     },
 };
 
+/// A connection that the host hands over.
+pub(super) fn taken(descriptor: OwnedFd) -> io::Result<UnixStream> {
+    let stream = std::os::unix::net::UnixStream::from(descriptor);
+    stream.set_nonblocking(true)?;
+    UnixStream::from_std(stream)
+}
+
 impl Worker {
     /// Serves a connection that the host has let in.
-    pub(super) fn accept(self: Arc<Self>, descriptor: OwnedFd) -> io::Result<()> {
-        let stream = std::os::unix::net::UnixStream::from(descriptor);
-        stream.set_nonblocking(true)?;
-        let mut stream = UnixStream::from_std(stream)?;
+    pub(super) fn serve(self: Arc<Self>, mut stream: UnixStream) {
         tokio::spawn(Quiet::new(async move {
             let welcome = preamble::answer(&mut stream, &Verdict::Welcome);
             if !matches!(time::timeout(limits::HANDSHAKE, welcome).await, Ok(Ok(()))) {
@@ -33,7 +37,6 @@ impl Worker {
             let handle = |exchange| self.clone().handle(exchange, outbox.clone());
             let _ = server::serve_calls(stream, deliveries.run(), handle).await;
         }));
-        Ok(())
     }
 
     async fn handle(self: Arc<Self>, exchange: Exchange, outbox: Outbox) {

@@ -158,10 +158,7 @@ fn pair(functions: &[&'static Function]) -> Pair {
             let (mut stream, _) = listener.accept().await.unwrap();
             let hello = preamble::receive(&mut stream).await.unwrap();
             assert_eq!(hello.purpose, Purpose::Data);
-            serving
-                .clone()
-                .accept(stream.into_std().unwrap().into())
-                .unwrap();
+            serving.clone().serve(stream);
         }
     });
     let driver = Driver::new(DriverConfig {

@@ -258,7 +258,7 @@ mod tests {
             users.block_on(called).unwrap()
         };
         // A machine that is busy may make a short one long: then it takes one more of them.
-        let mut becomes_short = |at_least: u32| {
+        let becomes_short = |at_least: u32| {
             let elsewhere = (0..1000).take_while(|_| !call(Duration::ZERO)).count();
             assert!(
                 (at_least..1000).contains(&(elsewhere as u32)),

@@ -87,8 +87,10 @@ async fn run() {
             ToWorker::Connection => {
                 let stream = std::os::unix::net::UnixStream::from(receiver.descriptor().unwrap());
                 let stream = UnixStream::from_std(stream).unwrap();
+                let taken = FromWorker::Connected(Ok(()));
+                sender.send(&taken, None).await.unwrap();
                 tokio::spawn(converse(stream, Arc::clone(&state)));
-                FromWorker::Connected(Ok(()))
+                continue;
             }
             // It has no states.
             ToWorker::State(StateOrder::Asked(StateRequest::List)) => {

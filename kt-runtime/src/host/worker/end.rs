@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
 
 use super::{Worker, millis, requests::Waiting};
 use crate::{
@@ -107,10 +107,14 @@ impl fmt::Display for End {
     }
 }
 
+/// How long the channel's end is waited for: a child that the worker forked may hold it open.
+const LAST_MESSAGES: Duration = Duration::from_millis(100);
+
 /// Waits for the process's end and says it to all who wait.
 pub(super) async fn watch(
     ended: oneshot::Receiver<io::Result<Ended>>,
     logs: PathBuf,
+    receiving: JoinHandle<()>,
     worker: Arc<Worker>,
 ) {
     let ended = ended.await;
@@ -133,6 +137,8 @@ pub(super) async fn watch(
     };
     let last_words = last_words.unwrap_or_else(|error| format!("(its output is lost: {error})"));
     worker.end.send_replace(Some(End { death, last_words }));
+    // What it said last is in the channel by now, perhaps that it took a connection.
+    let _ = timeout(LAST_MESSAGES, receiving).await;
     // Its callers ask how it ended as soon as they see that it did: that is known by now.
     worker.connections.end();
     // Those who wait for an answer learn that none comes.

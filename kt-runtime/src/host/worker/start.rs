@@ -84,12 +84,12 @@ impl Worker {
             Arc::clone(&worker),
             Arc::clone(journal),
         ));
-        tokio::spawn(channel::receive(
+        let receiving = tokio::spawn(channel::receive(
             stream,
             Arc::clone(&worker),
             Arc::clone(journal),
         ));
-        tokio::spawn(end::watch(ended, logs, Arc::clone(&worker)));
+        tokio::spawn(end::watch(ended, logs, receiving, Arc::clone(&worker)));
 
         let greeted = worker.greet(plan.config, hello, plan.manifest).await;
         if greeted.is_err() {

@@ -60,7 +60,7 @@ pub enum Verdict {
 /// Says hello and waits for the verdict. Once the other end has said that it comes, the wait has no bound of its own.
 ///
 /// # Errors
-/// `TimedOut` if the other end does not say anything within `silence`, which is [`limits::HEARD`] for a host.
+/// `TimedOut` if the other end does not say anything within `silence`, which is [`HEARD`](super::limits::HEARD) for a host.
 pub async fn call_on(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     purpose: Purpose,

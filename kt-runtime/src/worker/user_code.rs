@@ -124,7 +124,8 @@ impl UserCode {
         }
         let (runtime, pace) = (self.runtime.clone(), Arc::clone(pace));
         Stage::InPool(runtime::blocking_in(&self.runtime, move || {
-            pace.measure(|| poll_first(&runtime, work))
+            // As a task of it: what must not be done in one, such as to block on another future, fails here as it does there.
+            runtime.block_on(async { pace.measure(|| poll_first(&runtime, work)) })
         }))
     }
 
@@ -269,5 +270,21 @@ mod tests {
         let (long, next) = (call(2 * LONG), call(Duration::ZERO));
         assert!(!next, "after a long one, which began here: {long}");
         becomes_short(PROBATION - 1);
+    }
+
+    #[test]
+    fn what_fails_in_a_task_fails_wherever_a_function_begins() {
+        let (connections, users) = (threads("connections"), threads("users"));
+        let user = UserCode::new(users.handle(), connections.handle(), 1).unwrap();
+        let pace = Arc::new(Pace::default());
+        for _ in 0..3 {
+            let (user, pace) = (Arc::clone(&user), Arc::clone(&pace));
+            let called = connections.spawn(async move {
+                let nested = || Handle::current().block_on(async {});
+                let work = async move { std::panic::catch_unwind(nested).is_err() };
+                user.run(1, pace, work).await.unwrap()
+            });
+            assert!(users.block_on(called).unwrap());
+        }
     }
 }

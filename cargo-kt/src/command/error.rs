@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{fit::Misfit, resets::ResetError, state::StateError};
+use super::{exec::ExecError, fit::Misfit, resets::ResetError, state::StateError};
 use crate::{
     build::BuildError,
     glibc::{Glibc, GlibcError},
@@ -64,6 +64,8 @@ pub enum CommandError {
     Reset(#[from] ResetError),
     #[error(transparent)]
     State(#[from] StateError),
+    #[error(transparent)]
+    Exec(#[from] ExecError),
     #[error("nothing was changed: the old worker of {service} serves on")]
     Declined { service: String },
     #[error(

@@ -2,6 +2,7 @@
 //! reads about a command as a whole are here.
 
 mod build;
+mod chosen;
 mod clock;
 mod code;
 mod config;
@@ -10,6 +11,7 @@ mod driver;
 mod dry_run;
 mod environment;
 mod error;
+mod exec;
 mod fit;
 mod keeper;
 mod layouts;
@@ -33,6 +35,7 @@ use anstream::ColorChoice;
 use clap::{Args, Parser, Subcommand};
 
 pub use error::CommandError;
+pub use exec::ExecError;
 pub use fit::Misfit;
 pub use resets::ResetError;
 
@@ -74,6 +77,11 @@ enum Command {
     State(state::StateArgs),
     /// Print what a service's remote functions have printed
     Logs(logs::LogsArgs),
+    /// Run a command next to a service's remote functions, in their environment
+    Exec(exec::ExecArgs),
+    /// Open a shell next to a service's remote functions
+    #[command(visible_alias = "shell")]
+    Ssh(exec::SshArgs),
 }
 
 /// Runs the command line of this process.
@@ -87,6 +95,8 @@ pub fn main() -> ExitCode {
         Command::Down(args) => down::down(args),
         Command::State(args) => state::state(args),
         Command::Logs(args) => logs::logs(args),
+        Command::Exec(args) => exec::exec(args),
+        Command::Ssh(args) => exec::ssh(args),
     }
 }
 

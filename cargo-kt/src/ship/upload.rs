@@ -1,5 +1,6 @@
 //! All objects that the service lacks, a few at a time.
 
+use camino::Utf8Path;
 use kt::wire::{
     ObjectId,
     client::Client,
@@ -9,7 +10,7 @@ use kt::wire::{
 use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{
-    ShipError, Shipment,
+    Link, ShipError, Shipment,
     send::{Sending, Sent, Step},
 };
 
@@ -149,4 +150,43 @@ pub async fn ship(
         shipped.sent = count(step);
     }
     Ok(shipped)
+}
+
+/// Sends one file that belongs to no generation, unless the service has it. Returns how many bytes went over the connection.
+///
+/// # Errors
+/// If the file cannot be read, or the service does not take it.
+pub async fn ship_file(
+    client: &Client,
+    link: Link,
+    id: ObjectId,
+    path: &Utf8Path,
+) -> Result<u64, ShipError> {
+    let wanted = Wanted {
+        objects: vec![id],
+        references: Vec::new(),
+    };
+    let missing: Missing = client
+        .ask(path::MISSING, &wanted)
+        .await
+        .map_err(ShipError::Request)?;
+    let (steps, mut made) = mpsc::unbounded_channel();
+    for MissingObject { id, partials } in missing.objects {
+        let sending = Sending {
+            client: client.clone(),
+            id,
+            path: path.to_owned(),
+            link,
+            reference: None,
+            partials,
+            steps: steps.clone(),
+        };
+        sending.run().await?;
+    }
+    drop(steps);
+    let mut sent = 0;
+    while let Some(step) = made.recv().await {
+        sent += step.sent;
+    }
+    Ok(sent)
 }

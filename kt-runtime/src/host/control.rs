@@ -7,12 +7,13 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use super::{Ended, Host, HostOptions, lease::Use, saved, store::StoreError, worker::millis};
+use super::{Ended, Host, HostOptions, command, lease::Use, saved, store::StoreError, worker::millis};
 use crate::{
     logs::LogReader,
     sys,
     wire::{
         ObjectId, VERSION, codec,
+        command::Control,
         control::{Down, LogRequest, SetTtl, Status, SwapRequest, WorkerStatus, path},
         http::Body,
         limits,
@@ -95,6 +96,15 @@ pub async fn handle(host: Arc<Host>, exchange: Exchange) {
             answer.reset().await;
             drop(held);
             return;
+        }
+        (&Method::POST, path::COMMAND) => command::run(Arc::clone(&host), body, answer).await,
+        (&Method::POST, path::COMMAND_CONTROL) => {
+            let host = &host;
+            answered(body, answer, |control: Control| async move {
+                host.lease.touch();
+                host.commands.control(control)
+            })
+            .await
         }
         (&Method::POST, path::DOWN) => {
             let host = &host;

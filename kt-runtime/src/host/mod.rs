@@ -4,6 +4,7 @@
 //! Everything runs on one thread, which is also the one that starts workers: a worker is killed when that thread ends
 //! (`PR_SET_PDEATHSIG`, prctl(2)), and so never outlives its host.
 
+mod command;
 mod control;
 mod counters;
 mod echo;
@@ -46,7 +47,7 @@ use tokio::{
 };
 
 use self::{
-    counters::Counters, echo::Echo, journal::Journal, lease::Lease, lease::Use, store::Store,
+    command::Commands, counters::Counters, echo::Echo, journal::Journal, lease::Lease, lease::Use, store::Store,
     supervise::Supervisor,
 };
 pub use self::{
@@ -77,6 +78,7 @@ struct Host {
     store: Arc<Store>,
     supervisor: Arc<Supervisor>,
     lease: Lease,
+    commands: Arc<Commands>,
     journal: Arc<Journal>,
     phase: watch::Sender<Phase>,
     /// Clones of it are held by control connections.
@@ -272,6 +274,7 @@ pub fn run(options: HostOptions) -> Result<Ended, String> {
         ),
         store,
         lease: Lease::new(options.inactivity_ttl),
+        commands: Arc::default(),
         journal,
         phase: watch::Sender::new(Phase::Serving),
         connections,

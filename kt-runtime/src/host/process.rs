@@ -61,20 +61,9 @@ impl Process {
         let (stdout_reader, stdout) = io::pipe()?;
         let (stderr_reader, stderr) = io::pipe()?;
         let mut command = Command::new(start.launcher);
-        for (name, _) in std::env::vars_os() {
-            if name.as_encoded_bytes().starts_with(b"KT_") {
-                command.env_remove(name);
-            }
-        }
-        let directory = match start.working_directory.is_dir() {
-            true => start.working_directory,
-            false => Path::new("/"),
-        };
+        surround(&mut command, start.environment, start.working_directory);
         command
-            .envs(&start.environment.cargo)
-            .envs(&start.environment.asked)
             .env(worker::ENV, start.service)
-            .current_dir(directory)
             .stdin(Stdio::null())
             .stdout(stdout)
             .stderr(stderr)
@@ -136,6 +125,23 @@ impl Process {
         let tail = &left[left.len().saturating_sub(TAIL)..];
         Ok(String::from_utf8_lossy(tail).trim().to_owned())
     }
+}
+
+/// Gives a command the variables and the directory of a worker.
+pub fn surround(command: &mut Command, environment: &Environment, directory: &Path) {
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"KT_") {
+            command.env_remove(name);
+        }
+    }
+    let directory = match directory.is_dir() {
+        true => directory,
+        false => Path::new("/"),
+    };
+    command
+        .envs(&environment.cargo)
+        .envs(&environment.asked)
+        .current_dir(directory);
 }
 
 fn wait(pid: u32, reaped: &Mutex<bool>) -> io::Result<Ended> {

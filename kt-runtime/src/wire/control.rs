@@ -35,6 +35,10 @@ pub mod path {
     pub const DEATH: &str = "/v1/death";
     /// [`SetTtl`](super::SetTtl) → `()`.
     pub const TTL: &str = "/v1/ttl";
+    /// See [`command`](crate::wire::command).
+    pub const COMMAND: &str = "/v1/command";
+    /// [`command::Control`](crate::wire::command::Control) → `bool`.
+    pub const COMMAND_CONTROL: &str = "/v1/command/control";
     /// `()`, and no answer: as long as somebody waits for one, the service's time does not run.
     pub const HOLD: &str = "/v1/hold";
     /// [`Down`](super::Down) → `()`; the host ends after its answer.

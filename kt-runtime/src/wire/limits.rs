@@ -50,3 +50,7 @@ pub const DEATH: Duration = Duration::from_secs(2);
 pub const STALLED: Duration = Duration::from_secs(60);
 /// How long the calls of a replaced worker may go on: no call is cut by a reload, but none holds memory for ever.
 pub const REPLACED: Duration = Duration::from_secs(600);
+/// Limit of what a command is started with: its arguments and variables. Linux takes about 2 MiB (execve(2)).
+pub const COMMAND: usize = 4 << 20;
+/// How long a command may go on after its terminal is closed.
+pub const HANG_UP: Duration = Duration::from_secs(5);

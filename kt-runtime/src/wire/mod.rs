@@ -6,10 +6,14 @@ pub mod addresses;
 pub mod channel;
 pub mod client;
 pub mod codec;
+#[cfg(feature = "host")]
+pub mod command;
 pub mod control;
 pub mod data;
 pub mod driver;
 pub mod frame;
+#[cfg(feature = "host")]
+pub mod frames;
 pub mod http;
 mod ids;
 pub mod limits;

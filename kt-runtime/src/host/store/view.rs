@@ -64,6 +64,15 @@ impl Store {
         }
         Ok(())
     }
+
+    /// Gives an object another name on the same file system, once it is checked.
+    ///
+    /// # Errors
+    /// If it is not in the store, not what it was, or cannot be linked.
+    pub fn link_to(&self, id: ObjectId, path: &Path) -> Result<(), StoreError> {
+        self.verify(id)?;
+        fs::hard_link(self.path(id), path).map_err(|error| written(path, Some(0), error))
+    }
 }
 
 /// The directory with one worker's objects, removed when it is dropped: what the worker has mapped stays mapped.

@@ -1,0 +1,203 @@
+//! `cargo kt exec` and `cargo kt ssh`: commands and shells next to the worker.
+
+mod error;
+mod raw;
+mod session;
+mod shell;
+
+use std::{
+    ffi::OsString,
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
+
+use kt::wire::command::{End, NotStarted, Program, Shell, Start};
+
+pub use error::ExecError;
+
+use self::{raw::RawTerminal, session::Session};
+use super::{CommandError, Speech, chosen::ServiceArgs, places::PlaceArgs, start};
+use crate::{
+    place::Connected,
+    terminal::{Terminal, text},
+};
+
+#[derive(Debug, clap::Args)]
+#[command(override_usage = "cargo kt exec [OPTIONS] [NAME] -- <COMMAND>...")]
+pub(super) struct ExecArgs {
+    #[command(flatten)]
+    service: ServiceArgs,
+    /// The program and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+    #[command(flatten)]
+    options: ExecOptions,
+    #[command(flatten)]
+    places: PlaceArgs,
+    #[command(flatten)]
+    speech: Speech,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(override_usage = "cargo kt ssh [OPTIONS] [NAME] [-- <COMMAND>...]")]
+pub(super) struct SshArgs {
+    #[command(flatten)]
+    service: ServiceArgs,
+    /// A program to run instead of a shell, and its arguments
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+    /// Let a prompt that waits for input keep the service from ending
+    #[arg(long)]
+    keep_alive: bool,
+    #[command(flatten)]
+    options: ExecOptions,
+    #[command(flatten)]
+    places: PlaceArgs,
+    #[command(flatten)]
+    speech: Speech,
+}
+
+#[derive(Debug, clap::Args)]
+struct ExecOptions {
+    /// Give the command a terminal
+    #[arg(short = 't', long)]
+    tty: bool,
+    /// Give the command no input
+    #[arg(short = 'n', long, conflicts_with = "tty")]
+    no_stdin: bool,
+    /// Directory of the command [default: the worker's]
+    #[arg(short = 'C', long, value_name = "DIRECTORY")]
+    directory: Option<OsString>,
+    /// Set a variable of the command
+    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
+    environment: Vec<(OsString, OsString)>,
+}
+
+pub(super) fn exec(args: ExecArgs) -> ExitCode {
+    let terminal = args.speech.terminal();
+    let program = Program::Arguments(args.command);
+    let asked = Asked {
+        service: &args.service,
+        places: &args.places,
+        options: &args.options,
+        keep_alive: false,
+        terminal: &terminal,
+    };
+    start(&terminal, asked.run(program))
+}
+
+pub(super) fn ssh(args: SshArgs) -> ExitCode {
+    let terminal = args.speech.terminal();
+    let program = match args.command.is_empty() {
+        true => Program::Shell(Shell::Installed),
+        false => Program::Arguments(args.command),
+    };
+    let asked = Asked {
+        service: &args.service,
+        places: &args.places,
+        options: &args.options,
+        keep_alive: args.keep_alive,
+        terminal: &terminal,
+    };
+    start(&terminal, asked.run(program))
+}
+
+fn variable(text: &str) -> Result<(OsString, OsString), &'static str> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.into(), value.into())),
+        _ => Err("it must be NAME=VALUE"),
+    }
+}
+
+/// What was asked for on the command line.
+struct Asked<'a> {
+    service: &'a ServiceArgs,
+    places: &'a PlaceArgs,
+    options: &'a ExecOptions,
+    keep_alive: bool,
+    terminal: &'a Terminal,
+}
+
+impl Asked<'_> {
+    async fn run(&self, program: Program) -> Result<ExitCode, CommandError> {
+        let places = self.places.places()?;
+        let name = self.service.choose(&places).await?;
+        let connected = places.connect(&name).await?;
+        let wants_terminal = self.options.tty || matches!(program, Program::Shell(_));
+        // A script that pipes commands into a shell gets pipes, as from ssh.
+        let on_terminal = wants_terminal && (self.options.tty || io::stdin().is_terminal());
+        let start = Start {
+            program,
+            directory: self.options.directory.clone(),
+            environment: self.environment(on_terminal),
+            terminal: on_terminal.then(raw::size),
+            keep_alive: self.keep_alive,
+        };
+        let session = self.begin(&connected, start).await?;
+        let raw = on_terminal.then(RawTerminal::enter).flatten();
+        let end = session.relay(!self.options.no_stdin, raw.is_some()).await;
+        drop(raw);
+        match end? {
+            End::Code(code) => Ok(ExitCode::from(u8::try_from(code & 0xff).unwrap_or(1))),
+            End::Signal(signal) => Ok(ExitCode::from(u8::try_from(128 + signal).unwrap_or(1))),
+            End::ServiceEnded => Err(ExecError::ServiceEnded { service: name }.into()),
+        }
+    }
+
+    fn environment(&self, on_terminal: bool) -> Vec<(OsString, OsString)> {
+        let mut environment = Vec::new();
+        if on_terminal {
+            // What a terminal understands is a matter of the one here.
+            for name in ["TERM", "COLORTERM"] {
+                environment.extend(std::env::var_os(name).map(|value| (name.into(), value)));
+            }
+        }
+        environment.extend(self.options.environment.iter().cloned());
+        environment
+    }
+
+    /// Starts the command, with a shell that is sent if the image has none.
+    async fn begin<'c>(
+        &self,
+        connected: &'c Connected,
+        mut start: Start,
+    ) -> Result<Session<'c>, CommandError> {
+        let refused = match Session::start(connected, &start).await? {
+            Ok(session) => return Ok(self.announced(session, &start)),
+            Err(refused) => refused,
+        };
+        if refused != NotStarted::NoShell {
+            return Err(ExecError::not_started(connected, refused).into());
+        }
+        let shell = shell::find(&connected.status.platform.architecture)?;
+        let (id, sent) = shell::send(connected, &shell).await?;
+        self.terminal.note(format_args!(
+            "the image has no shell: {} was sent ({})",
+            shell.display(),
+            text::bytes(sent)
+        ));
+        start.program = Program::Shell(Shell::Shipped(id));
+        match Session::start(connected, &start).await? {
+            Ok(session) => Ok(self.announced(session, &start)),
+            Err(refused) => Err(ExecError::not_started(connected, refused).into()),
+        }
+    }
+
+    /// Says where a shell runs, so that nobody takes its prompt for one of this machine.
+    fn announced<'c>(&self, session: Session<'c>, start: &Start) -> Session<'c> {
+        if start.terminal.is_some() && matches!(start.program, Program::Shell(_)) {
+            let connected = session.connected();
+            self.terminal.status(
+                "Opening",
+                format_args!(
+                    "{} at {} ({}), process {}",
+                    session.program().display(),
+                    connected.service,
+                    connected.place,
+                    session.pid()
+                ),
+            );
+        }
+        session
+    }
+}

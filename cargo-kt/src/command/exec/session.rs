@@ -1,0 +1,231 @@
+//! A command that runs next to a worker, with the input and output of this process.
+
+use std::{
+    ffi::OsStr,
+    io::{self, Write},
+};
+
+use bytes::Bytes;
+use kt::wire::{
+    client::{self, Client, RequestError},
+    command::{Action, Control, End, Event, NotStarted, Start, Started},
+    control::path,
+    data::Stream,
+    frame,
+    frames::{Frames, FramesError},
+    http::BodySender,
+    limits,
+};
+use tokio::{
+    io::AsyncReadExt,
+    signal::unix::{Signal, SignalKind, signal},
+};
+
+use super::raw;
+use crate::{
+    command::CommandError,
+    place::{Connected, PlaceError},
+};
+
+/// Bytes that are read at once.
+const PIECE: usize = 64 << 10;
+
+/// A command under way.
+pub(super) struct Session<'a> {
+    connected: &'a Connected,
+    input: BodySender,
+    events: Frames,
+    started: Started,
+}
+
+impl<'a> Session<'a> {
+    /// Starts a command.
+    ///
+    /// # Errors
+    /// If the service does not answer. The inner one is the service's refusal.
+    pub(super) async fn start(
+        connected: &'a Connected,
+        start: &Start,
+    ) -> Result<Result<Self, NotStarted>, CommandError> {
+        let failed = |source| PlaceError::Request {
+            service: connected.service.clone(),
+            source,
+        };
+        let http = |error| failed(RequestError::Http(error));
+        let head = frame::encode(start, limits::COMMAND)
+            .map_err(|error| failed(RequestError::Codec(error)))?;
+        let request = Box::new(client::post(path::COMMAND));
+        let (answer, mut input) = connected.client.begin(request, false).await.map_err(http)?;
+        input.send(head.into(), false).await.map_err(http)?;
+        let answer = connected.unless_silent(answer).await?.map_err(http)?;
+        if !answer.status().is_success() {
+            let status = answer.status();
+            let refusal = Client::answer(answer).await.err();
+            let unknown = || RequestError::Refused(status, String::new());
+            return Err(failed(refusal.unwrap_or_else(unknown)).into());
+        }
+        let mut events = Frames::new(answer.into_body(), limits::COMMAND);
+        let started = connected.unless_silent(events.next()).await?;
+        let started: Option<Result<Started, NotStarted>> =
+            started.map_err(|error| broken(connected, error))?;
+        Ok(match started {
+            Some(Ok(started)) => Ok(Self {
+                connected,
+                input,
+                events,
+                started,
+            }),
+            Some(Err(refused)) => Err(refused),
+            None => return Err(broken(connected, FramesError::Cut).into()),
+        })
+    }
+
+    pub(super) fn connected(&self) -> &'a Connected {
+        self.connected
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.started.pid
+    }
+
+    pub(super) fn program(&self) -> &OsStr {
+        &self.started.program
+    }
+
+    /// Carries input, output, signals and sizes until the command ends. `keys`: the terminal here is raw, so its keys are
+    /// bytes and no signals.
+    ///
+    /// # Errors
+    /// If the connection breaks or the host is silent.
+    pub(super) async fn relay(mut self, stdin: bool, keys: bool) -> Result<End, CommandError> {
+        let feeding = match stdin {
+            true => Some(tokio::spawn(feed(self.input))),
+            false => {
+                // Its end; that the command is gone already is told by the events.
+                let _ = self.input.send(Bytes::new(), true).await;
+                None
+            }
+        };
+        let end = relay(self.connected, &mut self.events, self.started.id, keys).await;
+        if let Some(feeding) = feeding {
+            feeding.abort();
+        }
+        end
+    }
+}
+
+async fn relay(
+    connected: &Connected,
+    events: &mut Frames,
+    id: u64,
+    keys: bool,
+) -> Result<End, CommandError> {
+    let mut signals = Signals::new().map_err(|source| CommandError::Io {
+        what: "handle signals".into(),
+        source,
+    })?;
+    loop {
+        let event = tokio::select! {
+            event = connected.unless_silent(events.next()) => event?,
+            action = signals.next(keys) => {
+                match action {
+                    Some(action) => {
+                        // False: it has ended, which an event is about to say.
+                        let _: bool = connected
+                            .ask(path::COMMAND_CONTROL, &Control { id, action })
+                            .await?;
+                    }
+                    // Dropped, the command's terminal is closed.
+                    None => return Ok(End::Signal(libc::SIGHUP)),
+                }
+                continue;
+            }
+        };
+        match event.map_err(|error| broken(connected, error))? {
+            Some(Event::Output { stream, bytes }) => {
+                if let Err(source) = print(stream, &bytes) {
+                    if source.kind() == io::ErrorKind::BrokenPipe {
+                        return Ok(End::Signal(libc::SIGPIPE));
+                    }
+                    let what = "print what the command printed".into();
+                    return Err(CommandError::Io { what, source });
+                }
+            }
+            Some(Event::Ended(end)) => return Ok(end),
+            None => return Err(broken(connected, FramesError::Cut).into()),
+        }
+    }
+}
+
+fn print(stream: Stream, bytes: &[u8]) -> io::Result<()> {
+    match stream {
+        Stream::Stdout => {
+            let mut stdout = io::stdout().lock();
+            stdout.write_all(bytes)?;
+            stdout.flush()
+        }
+        Stream::Stderr => io::stderr().lock().write_all(bytes),
+    }
+}
+
+/// Sends standard input, and its end.
+async fn feed(mut input: BodySender) {
+    let mut stdin = tokio::io::stdin();
+    let mut piece = vec![0; PIECE];
+    loop {
+        let read = stdin.read(&mut piece).await.unwrap_or(0);
+        let bytes = Bytes::copy_from_slice(&piece[..read]);
+        if input.send(bytes, read == 0).await.is_err() || read == 0 {
+            return;
+        }
+    }
+}
+
+/// What this process is told by its terminal and by others.
+struct Signals {
+    interrupt: Signal,
+    quit: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+    resize: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+            resize: signal(SignalKind::window_change())?,
+        })
+    }
+
+    /// What to do to the command; `None`: to let go of it.
+    async fn next(&mut self, keys: bool) -> Option<Action> {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return Some(Action::Signal(libc::SIGINT)),
+                _ = self.quit.recv() => return Some(Action::Signal(libc::SIGQUIT)),
+                _ = self.terminate.recv() => match keys {
+                    // A shell ignores it.
+                    true => return None,
+                    false => return Some(Action::Signal(libc::SIGTERM)),
+                },
+                _ = self.hang_up.recv() => return None,
+                _ = self.resize.recv() => {
+                    if keys {
+                        return Some(Action::Resize(raw::size()));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn broken(connected: &Connected, error: FramesError) -> PlaceError {
+    PlaceError::Connection {
+        service: connected.service.clone(),
+        source: io::Error::other(error),
+    }
+}

@@ -1,0 +1,280 @@
+//! Carries a command's input and output between its streams and a request.
+
+use std::{
+    future::pending,
+    io,
+    os::unix::process::ExitStatusExt,
+    pin::pin,
+    process::ExitStatus,
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use rustix::process::Signal;
+use serde::Serialize;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::unix::pipe,
+    process::Child,
+    time::{interval, timeout},
+};
+
+use super::{
+    Entry,
+    start::Running,
+};
+use crate::{
+    host::{Host, control::Refusal},
+    wire::{
+        command::{End, Event, NotStarted, Program, Start, Started},
+        data::Stream as Kind,
+        frame,
+        frames::{Frames, FramesError},
+        http::{Body, BodySender},
+        limits,
+        server::Answer,
+    },
+};
+
+/// Bytes that are read from a command at once.
+const PIECE: usize = 64 << 10;
+/// The most that an ended command leaves in a pipe or a terminal: pipe(7) allows 1 MiB without privileges.
+const LEFT: usize = 1 << 20;
+/// How often to look for a command that runs in a shell.
+const LOOK: Duration = Duration::from_secs(5);
+/// The key that ends a terminal's input.
+const END_OF_INPUT: &[u8] = b"\x04";
+
+/// Runs a command for one request, to its end or the request's.
+pub async fn run(host: Arc<Host>, body: Body, answer: Answer) -> Result<(), h2::Error> {
+    host.lease.touch();
+    let (start, first, body) = match request(body).await {
+        Ok(request) => request,
+        Err((status, words)) => return answer.refuse(status, words).await,
+    };
+    let mut sender = answer.begin(StatusCode::OK, HeaderMap::new(), false)?;
+    let running = match Running::start(&host, &start) {
+        Ok(running) => running,
+        Err(refused) => {
+            let refused: Result<Started, NotStarted> = Err(refused);
+            return sender.send(encoded(&refused), true).await;
+        }
+    };
+    let (mut session, input, started) = Session::of(&host, running);
+    sender
+        .send(encoded::<Result<_, NotStarted>>(&Ok(started)), false)
+        .await?;
+    // A shell that waits for a line is no use of the service; whatever else runs is.
+    let prompts = start.terminal.is_some() && matches!(start.program, Program::Shell(_));
+    let _held = (start.keep_alive || !prompts).then(|| host.lease.hold());
+    let ended = {
+        let mut feeding = pin!(feed(&host, input, first, body));
+        let mut serving = pin!(session.serve(&mut sender));
+        tokio::select! {
+            ended = &mut serving => ended,
+            () = &mut feeding => serving.await,
+        }
+    };
+    sender.send(encoded(&Event::Ended(ended?)), true).await
+}
+
+/// Reads what to start, and the first of its input.
+async fn request(body: Body) -> Result<(Start, Bytes, Body), Refusal> {
+    let mut frames = Frames::new(body, limits::COMMAND);
+    let bad = |words: String| (StatusCode::BAD_REQUEST, words);
+    match timeout(limits::STALLED, frames.next()).await {
+        Ok(Ok(Some(start))) => {
+            let (first, body) = frames.into_rest();
+            Ok((start, first, body))
+        }
+        Ok(Ok(None)) => Err(bad(FramesError::Cut.to_string())),
+        Ok(Err(error)) => Err(bad(error.to_string())),
+        Err(_) => {
+            let words = "the command did not arrive".to_owned();
+            Err((StatusCode::REQUEST_TIMEOUT, words))
+        }
+    }
+}
+
+/// Where a command's input goes.
+struct Input {
+    stream: pipe::Sender,
+    is_terminal: bool,
+}
+
+/// Writes the request's bytes to the command as fast as it takes them. A pipe is closed behind the last.
+async fn feed(host: &Host, mut input: Input, first: Bytes, mut body: Body) {
+    let mut chunk = first;
+    loop {
+        host.lease.touch();
+        if input.stream.write_all(&chunk).await.is_err() {
+            break;
+        }
+        chunk = match body.chunk().await {
+            Some(Ok(chunk)) => chunk,
+            Some(Err(_)) => return,
+            None => {
+                if input.is_terminal {
+                    // A command that does not read will not miss it.
+                    let _ = input.stream.write_all(END_OF_INPUT).await;
+                }
+                return;
+            }
+        };
+    }
+    drop(input);
+    // It reads no more, and the peer is not to wait until it does.
+    while let Some(Ok(_)) = body.chunk().await {}
+}
+
+/// A command that runs for a request. Dropped before its end, its terminal is closed.
+struct Session {
+    host: Arc<Host>,
+    /// Both are there until the process has been waited for.
+    process: Option<(Child, Entry)>,
+    output: Pump,
+    errors: Pump,
+}
+
+impl Session {
+    fn of(host: &Arc<Host>, running: Running) -> (Self, Input, Started) {
+        let streams = running.streams;
+        let input = Input {
+            stream: streams.input,
+            is_terminal: streams.terminal.is_some(),
+        };
+        let entry = host.commands.enter(running.pid, streams.terminal);
+        let started = Started {
+            id: entry.id,
+            pid: running.pid,
+            program: running.program,
+        };
+        let session = Self {
+            host: Arc::clone(host),
+            process: Some((running.child, entry)),
+            output: Pump::new(Some(streams.output)),
+            errors: Pump::new(streams.errors),
+        };
+        (session, input, started)
+    }
+
+    /// Sends what the command prints until it ends.
+    async fn serve(&mut self, sender: &mut BodySender) -> Result<End, h2::Error> {
+        let mut stopping = self.host.stopping();
+        let mut look = interval(LOOK);
+        let (child, entry) = match &mut self.process {
+            Some(process) => (&mut process.0, &process.1),
+            None => return Err(h2::Reason::INTERNAL_ERROR.into()),
+        };
+        let status = loop {
+            let (kind, bytes) = tokio::select! {
+                bytes = self.output.next() => (Kind::Stdout, bytes),
+                bytes = self.errors.next() => (Kind::Stderr, bytes),
+                status = child.wait() => break status,
+                () = sender.reset() => return Err(h2::Reason::CANCEL.into()),
+                () = stopping.asked() => return Ok(End::ServiceEnded),
+                _ = look.tick() => {
+                    if entry.handle.runs_a_command() {
+                        self.host.lease.touch();
+                    }
+                    continue;
+                }
+            };
+            self.host.lease.touch();
+            send(sender, kind, bytes).await?;
+        };
+        // The number is free from here on.
+        self.process = None;
+        for (kind, pump) in [(Kind::Stdout, &self.output), (Kind::Stderr, &self.errors)] {
+            // Not to the end: what the command left running may have it open.
+            let mut left = LEFT;
+            while let Some(bytes) = pump.now().filter(|bytes| !bytes.is_empty() && left > 0) {
+                left = left.saturating_sub(bytes.len());
+                send(sender, kind, bytes).await?;
+            }
+        }
+        Ok(end(status))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some((child, entry)) = self.process.take() {
+            tokio::spawn(hang_up(child, entry));
+        }
+    }
+}
+
+/// Ends a command whose terminal is gone.
+async fn hang_up(mut child: Child, entry: Entry) {
+    for signal in [Signal::HUP, Signal::CONT] {
+        entry.handle.signal(signal);
+    }
+    if timeout(limits::HANG_UP, child.wait()).await.is_err() {
+        entry.handle.signal(Signal::KILL);
+        let _ = child.wait().await;
+    }
+}
+
+/// Reads a stream until its end, and then waits.
+struct Pump {
+    stream: Option<pipe::Receiver>,
+    buffer: Vec<u8>,
+}
+
+impl Pump {
+    fn new(stream: Option<pipe::Receiver>) -> Self {
+        Self {
+            stream,
+            buffer: vec![0; PIECE],
+        }
+    }
+
+    async fn next(&mut self) -> Vec<u8> {
+        loop {
+            let Some(stream) = &mut self.stream else {
+                return pending().await;
+            };
+            match stream.read(&mut self.buffer).await {
+                // The error is that no process has the terminal open any more.
+                Ok(0) | Err(_) => self.stream = None,
+                Ok(length) => return self.buffer[..length].to_vec(),
+            }
+        }
+    }
+
+    /// What is there at this moment; `None` if nothing is. Asks the kernel: the runtime may not know yet what has come.
+    fn now(&self) -> Option<Vec<u8>> {
+        let mut buffer = vec![0; PIECE];
+        let length = rustix::io::read(self.stream.as_ref()?, &mut buffer[..]).ok()?;
+        buffer.truncate(length);
+        Some(buffer)
+    }
+}
+
+async fn send(sender: &mut BodySender, stream: Kind, bytes: Vec<u8>) -> Result<(), h2::Error> {
+    sender
+        .send(encoded(&Event::Output { stream, bytes }), false)
+        .await
+}
+
+fn encoded<T: Serialize>(message: &T) -> Bytes {
+    // All of them are small, and nothing in them fails to be encoded.
+    frame::encode(message, limits::COMMAND)
+        .unwrap_or_default()
+        .into()
+}
+
+fn end(status: io::Result<ExitStatus>) -> End {
+    match status {
+        Ok(status) => match (status.code(), status.signal()) {
+            (Some(code), _) => End::Code(code),
+            (None, Some(signal)) => End::Signal(signal),
+            (None, None) => End::Code(1),
+        },
+        // Somebody else has waited for it.
+        Err(_) => End::Code(1),
+    }
+}

@@ -1,0 +1,216 @@
+//! Starts a command with its pipes or its terminal.
+
+use std::{
+    ffi::{OsStr, OsString},
+    io,
+    os::{fd::OwnedFd, unix::process::CommandExt},
+    path::Path,
+    process::Command,
+};
+
+use rustix::{
+    io::ioctl_fionbio,
+    process::{
+        Pid, Signal, getppid, ioctl_tiocsctty, set_parent_process_death_signal, setsid,
+    },
+};
+use tokio::{net::unix::pipe, process::Child};
+
+use super::{
+    shell::{self, SetUpError, Shipped},
+    terminal::Terminal,
+};
+use crate::{
+    host::{Host, orphans, process},
+    wire::{
+        command::{NotStarted, Program, Shell, Start, WindowSize},
+        manifest::Environment,
+    },
+};
+
+/// A command that was started, and our ends of its streams.
+#[derive(Debug)]
+pub struct Running {
+    pub child: Child,
+    pub pid: u32,
+    pub program: OsString,
+    pub streams: Streams,
+}
+
+#[derive(Debug)]
+pub struct Streams {
+    pub input: pipe::Sender,
+    pub output: pipe::Receiver,
+    /// On a terminal both streams are one.
+    pub errors: Option<pipe::Receiver>,
+    pub terminal: Option<Terminal>,
+}
+
+impl Running {
+    /// Starts what a request asks for, in the worker's environment. To be called by the host's thread: the command is killed
+    /// when that ends.
+    ///
+    /// # Errors
+    /// Why it cannot be started.
+    pub fn start(host: &Host, start: &Start) -> Result<Self, NotStarted> {
+        let good = host.supervisor.good();
+        let environment = good.map_or_else(Environment::default, |good| good.manifest.environment);
+        let mut command = command(host, start, &environment)?;
+        process::surround(&mut command, &environment, &host.options.working_directory);
+        if let Some(directory) = &start.directory {
+            if !Path::new(directory).is_dir() {
+                return Err(NotStarted::NoDirectory {
+                    directory: directory.clone(),
+                });
+            }
+            command.current_dir(directory);
+        }
+        command.envs(start.environment.iter().map(|(name, value)| (name, value)));
+        let program = command.get_program().to_owned();
+        let spawned = match start.terminal {
+            Some(size) => on_terminal(&mut command, size),
+            None => on_pipes(&mut command),
+        };
+        let (child, streams) = spawned.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => NotStarted::NotFound {
+                program: program.clone(),
+            },
+            _ => NotStarted::Failed {
+                what: format!("start {}", program.display()),
+                why: error.to_string(),
+            },
+        })?;
+        let pid = child.id().unwrap_or_default();
+        orphans::keep_off(pid);
+        Ok(Self {
+            child,
+            pid,
+            program,
+            streams,
+        })
+    }
+}
+
+fn command(host: &Host, start: &Start, worker: &Environment) -> Result<Command, NotStarted> {
+    let variable = |name: &str| variable(name, start, worker);
+    let (shell, line) = match &start.program {
+        Program::Arguments(arguments) => {
+            let mut arguments = arguments.iter();
+            let program = arguments.next().cloned().unwrap_or_default();
+            let mut command = Command::new(program);
+            command.args(arguments);
+            return Ok(command);
+        }
+        Program::Shell(shell) => (*shell, None),
+        Program::Line(shell, line) => (*shell, Some(line)),
+    };
+    let mut command = match shell {
+        Shell::Installed => {
+            let preferred = variable("SHELL");
+            let path = shell::installed(preferred.as_deref()).ok_or(NotStarted::NoShell)?;
+            Command::new(path)
+        }
+        Shell::Shipped(id) => {
+            let shipped = Shipped::set_up(&host.store, &host.options.directory, id);
+            let shipped = shipped.map_err(|error| match error {
+                SetUpError::NotStored => NotStarted::NotStored,
+                SetUpError::Failed(why) => NotStarted::Failed {
+                    what: "set up the shell".to_owned(),
+                    why,
+                },
+            })?;
+            let mut command = Command::new(shipped.shell());
+            command.env("PATH", shipped.path(variable("PATH").as_deref()));
+            command
+        }
+    };
+    match line {
+        Some(line) => command.arg("-c").arg(line),
+        // Of its own accord a shell is interactive only if its input is a terminal.
+        None if start.terminal.is_none() => &mut command,
+        None => command.arg("-i"),
+    };
+    Ok(command)
+}
+
+/// What the command finds in a variable, in the order in which they are set.
+fn variable(name: &str, start: &Start, worker: &Environment) -> Option<OsString> {
+    let asked = start.environment.iter().rev();
+    let asked = asked
+        .filter(|(other, _)| other == OsStr::new(name))
+        .map(|(_, value)| value.clone());
+    let of_worker = [&worker.asked, &worker.cargo]
+        .into_iter()
+        .filter_map(|variables| variables.get(name).map(OsString::from));
+    asked
+        .chain(of_worker)
+        .next()
+        .or_else(|| std::env::var_os(name))
+}
+
+fn on_terminal(command: &mut Command, size: WindowSize) -> io::Result<(Child, Streams)> {
+    let (terminal, slave) = Terminal::open(size)?;
+    command
+        .stdin(slave.try_clone()?)
+        .stdout(slave.try_clone()?)
+        .stderr(slave);
+    lead_session(command, true);
+    let streams = Streams {
+        input: sender(terminal.descriptor()?)?,
+        output: receiver(terminal.descriptor()?)?,
+        errors: None,
+        terminal: Some(terminal),
+    };
+    Ok((spawn(command)?, streams))
+}
+
+fn on_pipes(command: &mut Command) -> io::Result<(Child, Streams)> {
+    let (stdin, input) = io::pipe()?;
+    let (output, stdout) = io::pipe()?;
+    let (errors, stderr) = io::pipe()?;
+    command.stdin(stdin).stdout(stdout).stderr(stderr);
+    lead_session(command, false);
+    let streams = Streams {
+        input: sender(input.into())?,
+        output: receiver(output.into())?,
+        errors: Some(receiver(errors.into())?),
+        terminal: None,
+    };
+    Ok((spawn(command)?, streams))
+}
+
+fn sender(descriptor: OwnedFd) -> io::Result<pipe::Sender> {
+    ioctl_fionbio(&descriptor, true)?;
+    pipe::Sender::from_owned_fd_unchecked(descriptor)
+}
+
+fn receiver(descriptor: OwnedFd) -> io::Result<pipe::Receiver> {
+    ioctl_fionbio(&descriptor, true)?;
+    pipe::Receiver::from_owned_fd_unchecked(descriptor)
+}
+
+/// Spawns, and closes our copies of what the child got: as long as they are open its streams have no end.
+fn spawn(command: &mut Command) -> io::Result<Child> {
+    let command = std::mem::replace(command, Command::new(""));
+    tokio::process::Command::from(command).spawn()
+}
+
+/// The child will lead a session, which its standard input is the terminal of if `terminal`, and be killed with the host.
+fn lead_session(command: &mut Command, terminal: bool) {
+    let parent = Pid::from_raw(std::process::id().cast_signed());
+    let start = move || {
+        setsid()?;
+        if terminal {
+            // std has put the terminal there just before.
+            ioctl_tiocsctty(rustix::stdio::stdin())?;
+        }
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        // The parent may have died before; then no signal would ever come.
+        match getppid() == parent {
+            true => Ok(()),
+            false => Err(io::Error::from_raw_os_error(libc::ESRCH)),
+        }
+    };
+    // SAFETY: the closure makes system calls only and does not allocate.
+    unsafe { command.pre_exec(start) };
+}

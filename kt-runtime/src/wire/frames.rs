@@ -1,0 +1,72 @@
+//! A body that is made of [frames](super::frame), or begins with one.
+
+use std::fmt;
+
+use bytes::{Bytes, BytesMut};
+use serde::de::DeserializeOwned;
+
+use super::{codec::CodecError, frame, http::Body};
+
+/// Reads frames off a body as they arrive.
+#[derive(Debug)]
+pub struct Frames {
+    body: Body,
+    buffer: BytesMut,
+    /// Of one frame, bytes.
+    limit: usize,
+}
+
+/// Why the next frame cannot be had.
+#[derive(Debug)]
+pub enum FramesError {
+    Http(h2::Error),
+    Codec(CodecError),
+    /// The body ended within a frame.
+    Cut,
+}
+
+impl fmt::Display for FramesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Http(error) => write!(f, "the connection failed: {error}"),
+            Self::Codec(error) => write!(f, "the message cannot be read: {error}"),
+            Self::Cut => f.write_str("the message did not arrive whole"),
+        }
+    }
+}
+
+impl std::error::Error for FramesError {}
+
+impl Frames {
+    pub fn new(body: Body, limit: usize) -> Self {
+        Self {
+            body,
+            buffer: BytesMut::new(),
+            limit,
+        }
+    }
+
+    /// The next message, or `None` at the body's end.
+    ///
+    /// # Errors
+    /// If the connection fails, or what arrives is no such message.
+    pub async fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, FramesError> {
+        loop {
+            let message = frame::decode(&mut self.buffer, self.limit);
+            if let Some(message) = message.map_err(FramesError::Codec)? {
+                return Ok(Some(message));
+            }
+            match self.body.chunk().await {
+                Some(Ok(chunk)) => self.buffer.extend_from_slice(&chunk),
+                Some(Err(error)) => return Err(FramesError::Http(error)),
+                None if self.buffer.is_empty() => return Ok(None),
+                None => return Err(FramesError::Cut),
+            }
+        }
+    }
+
+    /// What has arrived behind the last frame, and the rest of the body.
+    pub fn into_rest(self) -> (Bytes, Body) {
+        (self.buffer.freeze(), self.body)
+    }
+}

@@ -13,6 +13,7 @@ mod process;
 mod project;
 mod proxy;
 mod redact;
+mod screen;
 mod service_process;
 mod slot;
 
@@ -23,4 +24,5 @@ pub use process::Running;
 pub use project::Project;
 pub use proxy::Proxy;
 pub use redact::{redacted, redacted_text};
+pub use screen::Screen;
 pub use service_process::ServiceProcess;

@@ -202,7 +202,7 @@ impl Drop for Running {
 }
 
 /// A new terminal: our side, and that of whoever sits at it.
-fn open_terminal() -> (OwnedFd, OwnedFd) {
+pub(crate) fn open_terminal() -> (OwnedFd, OwnedFd) {
     let (mut ours, mut theirs) = (-1, -1);
     let (name, settings, size) = (ptr::null_mut(), ptr::null(), ptr::null());
     // SAFETY: it writes to the two integers; null pointers stand for defaults: openpty(3).

@@ -9,7 +9,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{Fixture, Output, Running, ServiceProcess, fixture, leftovers, slot::Slot};
+use crate::{Fixture, Output, Running, Screen, ServiceProcess, fixture, leftovers, slot::Slot};
 
 /// A workspace that a test edits and runs. Its services are ended with it, and no process of it may be left then.
 pub struct Project {
@@ -136,6 +136,25 @@ impl Project {
         let mut command = self.cargo();
         command.arg("kt").args(arguments);
         Running::start_on_terminal(command)
+    }
+
+    /// `cargo kt …` before a person, on a terminal of 80 columns and 24 rows.
+    #[track_caller]
+    pub fn screen<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Screen {
+        self.screen_of(80, 24, arguments)
+    }
+
+    /// As [`screen`](Self::screen), on a terminal of another size.
+    #[track_caller]
+    pub fn screen_of<'a>(
+        &self,
+        columns: u16,
+        rows: u16,
+        arguments: impl IntoIterator<Item = &'a str>,
+    ) -> Screen {
+        let mut command = self.cargo();
+        command.arg("kt").args(arguments);
+        Screen::start(command, columns, rows)
     }
 
     /// `cargo …` to its end, for what a developer does besides.

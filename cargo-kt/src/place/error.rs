@@ -95,7 +95,7 @@ impl From<KubernetesError> for PlaceError {
 
 fn which(names: &[String]) -> String {
     match names {
-        [] => "no services are up; name one to see what it printed before it ended".into(),
+        [] => "no services are up\nhelp: `cargo kt run` starts one".into(),
         names => format!("several services are up: name one of {}", names.join(", ")),
     }
 }

@@ -7,7 +7,9 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use super::{Ended, Host, HostOptions, command, lease::Use, saved, store::StoreError, worker::millis};
+use super::{
+    Ended, Host, HostOptions, command, lease::Use, saved, store::StoreError, worker::millis,
+};
 use crate::{
     logs::LogReader,
     sys,

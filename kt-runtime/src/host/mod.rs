@@ -47,8 +47,8 @@ use tokio::{
 };
 
 use self::{
-    command::Commands, counters::Counters, echo::Echo, journal::Journal, lease::Lease, lease::Use, store::Store,
-    supervise::Supervisor,
+    command::Commands, counters::Counters, echo::Echo, journal::Journal, lease::Lease, lease::Use,
+    store::Store, supervise::Supervisor,
 };
 pub use self::{
     expired::Expired,

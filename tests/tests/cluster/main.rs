@@ -15,3 +15,4 @@ mod lifetime;
 mod logs;
 mod policies;
 mod services;
+mod shells;

@@ -52,7 +52,9 @@ fn is_static(path: &Path, architecture: &str) -> bool {
     let headers = file.elf_program_headers();
     machine == architecture
         && file.segments().any(|segment| segment.size() > 0)
-        && !headers.iter().any(|header| header.p_type(endian) == PT_INTERP)
+        && !headers
+            .iter()
+            .any(|header| header.p_type(endian) == PT_INTERP)
 }
 
 /// Sends it, unless it is there. Returns how many bytes that took.

@@ -77,7 +77,8 @@ impl Commands {
 impl Handle {
     /// Whether a shell on a terminal has something else in its foreground.
     fn runs_a_command(&self) -> bool {
-        self.foreground().is_some_and(|group| Some(group) != self.leader())
+        self.foreground()
+            .is_some_and(|group| Some(group) != self.leader())
     }
 
     /// Signals the command's process group, and the one that its terminal's keys go to.
@@ -95,7 +96,9 @@ impl Handle {
     }
 
     fn foreground(&self) -> Option<Pid> {
-        self.terminal.as_ref().and_then(|terminal| terminal.foreground())
+        self.terminal
+            .as_ref()
+            .and_then(|terminal| terminal.foreground())
     }
 }
 

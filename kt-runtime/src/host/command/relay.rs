@@ -1,13 +1,8 @@
 //! Carries a command's input and output between its streams and a request.
 
 use std::{
-    future::pending,
-    io,
-    os::unix::process::ExitStatusExt,
-    pin::pin,
-    process::ExitStatus,
-    sync::Arc,
-    time::Duration,
+    future::pending, io, os::unix::process::ExitStatusExt, pin::pin, process::ExitStatus,
+    sync::Arc, time::Duration,
 };
 
 use bytes::Bytes;
@@ -21,10 +16,7 @@ use tokio::{
     time::{interval, timeout},
 };
 
-use super::{
-    Entry,
-    start::Running,
-};
+use super::{Entry, start::Running};
 use crate::{
     host::{Host, control::Refusal},
     wire::{

@@ -10,9 +10,7 @@ use std::{
 
 use rustix::{
     io::ioctl_fionbio,
-    process::{
-        Pid, Signal, getppid, ioctl_tiocsctty, set_parent_process_death_signal, setsid,
-    },
+    process::{Pid, Signal, getppid, ioctl_tiocsctty, set_parent_process_death_signal, setsid},
 };
 use tokio::{net::unix::pipe, process::Child};
 

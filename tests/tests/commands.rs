@@ -1,0 +1,241 @@
+//! `cargo kt exec` and `cargo kt ssh`: commands and shells next to the worker.
+
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+    thread,
+};
+
+use tests::{Fixture, Project, Screen, ServiceProcess};
+
+/// A shell whose prompt and language no machine changes.
+const SHELL: [&str; 7] = [
+    "ssh",
+    "--env",
+    "SHELL=/bin/sh",
+    "--env",
+    "PS1=kt> ",
+    "--env",
+    "ENV=",
+];
+
+fn up() -> Project {
+    let project = Project::of(Fixture::ONE);
+    project.run().success();
+    project
+}
+
+fn shell(project: &Project) -> Screen {
+    let mut screen = project.screen(SHELL);
+    screen.wait_for("kt> ");
+    screen
+}
+
+/// Asks the shell for its own process.
+fn process(screen: &mut Screen) -> ServiceProcess {
+    screen.keys("echo process=$$.\n");
+    let mut digits = String::new();
+    screen.wait_for("process=$$.");
+    screen.wait_for("process=");
+    loop {
+        match screen.next_byte() {
+            b'.' => break,
+            digit => digits.push(char::from(digit)),
+        }
+    }
+    screen.wait_for("kt> ");
+    ServiceProcess::open(digits.parse().expect("a process has a number"))
+}
+
+/// 10 MB that no line discipline or codec would leave alone.
+fn large() -> Vec<u8> {
+    let mut state = 1_u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    (0..10_000_000).map(|_| next()).collect()
+}
+
+#[test]
+fn a_commands_streams_and_status_stay_apart_and_it_has_the_workers_surroundings() {
+    let project = Project::of(Fixture::ONE);
+    project.kt(["run", "--env", "KEY=worth"]).success();
+    let script = "echo out $KEY $OWN; echo err >&2; pwd; exit 7";
+    let output = project.kt(["exec", "--env", "OWN=mine", "--", "sh", "-c", script]);
+    let output = output.code(7).says("err").keeps_quiet_about("out");
+    let root = project.root().display();
+    assert_eq!(output.stdout, format!("out worth mine\n{root}\n"));
+    project
+        .kt(["exec", "-C", "/", "--", "pwd"])
+        .success()
+        .prints("/");
+    // A signal's status is a shell's.
+    project
+        .kt(["exec", "--", "sh", "-c", "kill -TERM $$"])
+        .code(128 + 15);
+    project
+        .kt(["exec", "--", "no-such-program"])
+        .code(101)
+        .says("error: `no-such-program` was not found at tester-one");
+    project
+        .kt(["exec", "-C", "/no/such", "--", "pwd"])
+        .code(101)
+        .says("error: there is no directory `/no/such` at tester-one");
+    // The worker is none the worse.
+    project.run().success().prints("visit 2");
+}
+
+#[test]
+fn ten_megabytes_go_through_a_command_unharmed() {
+    let project = up();
+    let sent = large();
+    let mut command = project.cargo();
+    command.args(["kt", "exec", "--", "cat"]);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("cargo starts");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    let feeding = thread::spawn(move || {
+        stdin.write_all(&sent).expect("the command takes it");
+        sent
+    });
+    let output = child.wait_with_output().expect("it is our child");
+    let sent = feeding.join().expect("the feeder does not panic");
+    assert!(output.status.success(), "{}", output.status);
+    assert!(output.stdout == sent, "what came back is not what was sent");
+}
+
+#[test]
+fn a_command_whose_reader_has_seen_enough_ends_quietly() {
+    let project = up();
+    let mut command = project.cargo();
+    command.args(["kt", "exec", "--", "yes"]);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("cargo starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it is our child");
+    assert_eq!(output.status.code(), Some(128 + 13), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn a_shell_has_the_terminals_size_keys_and_language_and_its_own_exit_status() {
+    let project = up();
+    let mut screen = shell(&project);
+    screen.keys("stty size\n");
+    screen.wait_for("24 80");
+    screen.resize(101, 33);
+    // The size goes its own way: asked until it is there.
+    screen.keys("until [ \"$(stty size)\" = '33 101' ]; do :; done; echo $((40 + 2)) rows\n");
+    screen.wait_for("42 rows");
+    screen.keys("printf 'gr\\303\\274\\303\\237e %s\\n' äöü\n");
+    screen.wait_for("grüße äöü");
+    // Ctrl-C ends what runs, and not the shell.
+    screen.keys("echo $((100 + 1)) begins; sleep 1000\n");
+    screen.wait_for("101 begins");
+    screen.keys("\x03");
+    screen.wait_for("kt> ");
+    screen.keys("echo status $?.\n");
+    screen.wait_for("status 130.");
+    // Ctrl-Z stops it.
+    screen.keys("echo $((200 + 2)) begins; sleep 1000\n");
+    screen.wait_for("202 begins");
+    screen.keys("\x1a");
+    screen.wait_for("kt> ");
+    screen.keys("jobs; kill -KILL %1\n");
+    screen.wait_for("Stopped");
+    // A shell with a stopped job does not let itself be left.
+    screen.keys("while jobs > jobs; grep -q Stopped jobs; do :; done; echo $((300 + 3)) over\n");
+    screen.wait_for("303 over");
+    screen.keys("exit 7\n");
+    let (status, shown) = screen.finish();
+    assert_eq!(status.code(), Some(7), "{shown}");
+}
+
+#[test]
+fn ten_megabytes_are_pasted_into_a_terminal_and_printed_there_unharmed() {
+    let project = up();
+    let pasted = large();
+    let mut sum = Command::new("sha256sum")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("coreutils are there");
+    let mut stdin = sum.stdin.take().expect("it is piped");
+    stdin.write_all(&pasted).expect("sha256sum takes it");
+    drop(stdin);
+    let sum = sum.wait_with_output().expect("it is our child").stdout;
+    let sum = String::from_utf8_lossy(&sum[..64]).into_owned();
+
+    let mut screen = shell(&project);
+    let length = pasted.len();
+    screen.keys(format!(
+        "stty raw -echo; echo $((40 + 2)) ready; head -c {length} | tee file | sha256sum; cat file; echo $((50 + 5)) done; stty sane\n"
+    ));
+    screen.wait_for("42 ready\n");
+    screen.keys(&pasted);
+    screen.wait_for(&sum);
+    screen.wait_for_bytes(&pasted);
+    screen.wait_for("55 done");
+    screen.keys("exit\n");
+    assert!(screen.finish().0.success());
+}
+
+#[test]
+fn a_closed_terminal_ends_what_runs_in_it_even_if_that_ignores_hanging_up() {
+    let project = up();
+    let mut screen = shell(&project);
+    screen.keys("trap '' HUP\n");
+    screen.wait_for("kt> ");
+    let ignorant = process(&mut screen);
+    screen.close();
+    ignorant.assert_ends();
+    // A client that was killed cannot say anything.
+    let mut screen = shell(&project);
+    let left = process(&mut screen);
+    screen.kill();
+    left.assert_ends();
+    project.run().success().prints("visit 2");
+}
+
+#[test]
+fn a_shell_ends_with_its_service_and_says_so_on_the_narrowest_terminal() {
+    let project = up();
+    let mut screen = project.screen_of(10, 3, SHELL);
+    screen.wait_for("kt> ");
+    project.kt(["down", "--all"]).success();
+    screen.wait_for("ended, and the command with it");
+    let (status, shown) = screen.finish();
+    assert_eq!(status.code(), Some(101), "{shown}");
+}
+
+#[test]
+fn a_running_command_keeps_the_service_and_an_idle_prompt_does_not() {
+    let project = Project::of(Fixture::ONE);
+    project.kt(["run", "--inactivity-ttl", "2s"]).success();
+    // Twice the service's time.
+    project.kt(["exec", "--", "sleep", "4"]).success();
+    let mut screen = shell(&project);
+    screen.wait_for("ended, and the command with it");
+    assert_eq!(screen.finish().0.code(), Some(101));
+}
+
+#[test]
+fn without_a_service_a_command_says_what_starts_one() {
+    let project = Project::of(Fixture::ONE);
+    project
+        .kt(["exec", "--", "true"])
+        .code(101)
+        .says("error: no services are up")
+        .says("cargo kt run");
+    project
+        .kt(["ssh", "no-such-service"])
+        .code(101)
+        .says("error: no service `no-such-service` here");
+}

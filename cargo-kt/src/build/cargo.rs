@@ -21,6 +21,8 @@ pub(super) struct Artifact {
     pub(super) kind: ArtifactKind,
     /// rustc's name of the crate.
     pub(super) crate_name: String,
+    /// The crate's root module.
+    pub(super) source: Utf8PathBuf,
     /// Compiled for the program, not for something that runs while building.
     pub(super) on_target: bool,
     /// The rlib, the proc macro's shared object, or the executable.
@@ -247,6 +249,7 @@ impl Report {
             package,
             kind,
             crate_name: target.name.replace('-', "_"),
+            source: target.src_path.clone(),
             on_target: on_target(&path),
             path,
             fresh: artifact.fresh,

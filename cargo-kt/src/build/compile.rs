@@ -125,7 +125,7 @@ impl Compilation<'_> {
                 .collect(),
             externs,
             types: types.id(),
-            ..Record::empty(key.clone(), self.package())
+            ..Record::empty(key.clone(), self.package(), &self.invocation.directory)
         };
         self.file("writing the record", self.records.directory(), |_| {
             self.records.write(&key, &record)

@@ -11,7 +11,7 @@ use super::{Invocation, LinkLine};
 use crate::plan::Package;
 
 /// Increase when [`Record`] changes its meaning: older files are then as good as absent.
-pub(super) const FORMAT: u32 = 3;
+pub(super) const FORMAT: u32 = 4;
 
 /// How a bin or example was compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -29,6 +29,8 @@ pub(super) struct Record {
     pub(super) format: u32,
     pub(super) key: UnitKey,
     pub(super) package: Origin,
+    /// Where rustc ran: paths in its dep-info are relative to it.
+    pub(super) directory: Utf8PathBuf,
     /// Absent for packages outside the workspace.
     pub(super) invocation: Option<Invocation>,
     /// For bins and examples.
@@ -68,11 +70,12 @@ impl Origin {
 
 impl Record {
     /// A record with nothing in it yet.
-    pub(super) fn empty(key: UnitKey, package: Origin) -> Self {
+    pub(super) fn empty(key: UnitKey, package: Origin, directory: &Utf8Path) -> Self {
         Self {
             format: FORMAT,
             key,
             package,
+            directory: directory.to_owned(),
             invocation: None,
             mode: None,
             link_line: None,

@@ -234,7 +234,7 @@ mod tests {
                 out_dir: warm.to_owned(),
                 stem: stem.to_owned(),
             };
-            let mut record = Record::empty(key.clone(), origin());
+            let mut record = Record::empty(key.clone(), origin(), Utf8Path::new("/"));
             let stamp = Stamp::of(warm).unwrap();
             record.artifacts.push((warm.join(artifact), stamp));
             records.write(&key, &record).unwrap();

@@ -192,7 +192,8 @@ fn observe(
         }
         let path = key.dep_info();
         let text = std::fs::read_to_string(&path).at("reading", &path)?;
-        let info = DepInfo::parse(&text, package.directory());
+        let directory = plan.rustc_directory(package, &artifact.source);
+        let info = DepInfo::parse(&text, directory);
         let (sources, certain) = compile::hash_sources(info.files, &[], started);
         let artifacts = Stamp::of(&artifact.path).map(|stamp| (artifact.path.clone(), stamp));
         let record = Record {
@@ -200,7 +201,7 @@ fn observe(
             sources,
             environment: info.environment,
             artifacts: artifacts.into_iter().collect(),
-            ..Record::empty(key.clone(), Origin::of(package))
+            ..Record::empty(key.clone(), Origin::of(package), directory)
         };
         records
             .write(&key, &record)

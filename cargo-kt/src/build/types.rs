@@ -247,7 +247,7 @@ impl<'a> Types<'a> {
         let Ok(text) = std::fs::read_to_string(key.dep_info()) else {
             return false;
         };
-        let info = DepInfo::parse(&text, &record.package.directory);
+        let info = DepInfo::parse(&text, &record.directory);
         let name = key
             .stem
             .rsplit_once('-')

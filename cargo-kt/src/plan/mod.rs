@@ -24,7 +24,7 @@ pub use program::{Program, ProgramKind};
 pub use resolve::plan;
 pub use surroundings::Surroundings;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 /// One program and all that cargo has to be told to build it as `cargo run` would.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -60,6 +60,19 @@ impl Plan {
         warm_directory(&self.target_directory)
     }
 
+    /// Where cargo runs rustc for a crate of this package, whose root module is `source`: `path_args` in cargo's
+    /// `util/workspace.rs`.
+    pub(crate) fn rustc_directory<'a>(
+        &'a self,
+        package: &'a Package,
+        source: &Utf8Path,
+    ) -> &'a Utf8Path {
+        match package.has_path_source && source.starts_with(&self.workspace_root) {
+            true => &self.workspace_root,
+            false => package.directory(),
+        }
+    }
+
     /// The package that has the program.
     pub fn program_package(&self) -> &Package {
         &self.packages[self.package]
@@ -67,6 +80,6 @@ impl Plan {
 }
 
 /// Where kt keeps its things, given the user's target directory.
-pub(crate) fn warm_directory(target_directory: &camino::Utf8Path) -> Utf8PathBuf {
+pub(crate) fn warm_directory(target_directory: &Utf8Path) -> Utf8PathBuf {
     target_directory.join("kt/warm")
 }

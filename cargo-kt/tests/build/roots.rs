@@ -105,3 +105,81 @@ fn a_program_that_appears_in_a_directory_of_its_own_calls_cargo() {
     // As `cargo run`: which of the two is not known.
     workspace.fail();
 }
+
+/// A crate below the root that is no member answers after edits of it, of a module of it, and of what includes a file.
+fn assert_not_a_member_is_followed(workspace: &Workspace, directory: &str) {
+    let source = |level: u32| {
+        format!(
+            "mod inner;\npub const LEVEL: (u32, u32, &str) = ({level}, inner::LEVEL, include_str!(\"text\"));\n"
+        )
+    };
+    let file = |path: &str| format!("{directory}/src/{path}");
+    workspace.write(&file("lib.rs"), &source(1));
+    workspace.write(&file("inner.rs"), "pub const LEVEL: u32 = 1;\n");
+    workspace.write(&file("text"), "one");
+    assert_eq!(workspace.same(), "(1, 1, \"one\")");
+    assert_eq!(workspace.build().how, How::Unchanged);
+    workspace.write(&file("lib.rs"), &source(2));
+    assert_eq!(workspace.same(), "(2, 1, \"one\")");
+    workspace.write(&file("inner.rs"), "pub const LEVEL: u32 = 2;\n");
+    assert_eq!(workspace.same(), "(2, 2, \"one\")");
+    workspace.write(&file("text"), "two");
+    assert_eq!(workspace.same(), "(2, 2, \"two\")");
+    assert_eq!(workspace.build().how, How::Unchanged);
+}
+
+#[test]
+fn a_dependency_in_a_folder_of_a_package_without_a_workspace_is_followed() {
+    let workspace = Workspace::empty();
+    workspace.write(
+        "Cargo.toml",
+        "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[dependencies]\nkt-runtime = { path = \"../kt-runtime\" }\npart = { path = \"parts/part\" }\n",
+    );
+    workspace.write(
+        "src/main.rs",
+        &format!("{KT_MAIN}fn main() {{ println!(\"{{:?}}\", part::LEVEL) }}\n"),
+    );
+    workspace.package("parts/part", "");
+    assert_not_a_member_is_followed(&workspace, "parts/part");
+}
+
+#[test]
+fn a_dependency_below_the_root_that_is_excluded_from_the_workspace_is_followed() {
+    let workspace = Workspace::app("format!(\"{:?}\", part::LEVEL)");
+    let manifest = std::fs::read_to_string(workspace.path("Cargo.toml")).unwrap();
+    let excluding = manifest.replace("[workspace]\n", "[workspace]\nexclude = [\"parts\"]\n");
+    workspace.write("Cargo.toml", &excluding);
+    workspace.package("parts/part", "");
+    workspace.package(
+        "app",
+        "kt-runtime = { path = \"../../kt-runtime\" }\npart = { path = \"../parts/part\" }\n",
+    );
+    assert_not_a_member_is_followed(&workspace, "parts/part");
+}
+
+#[test]
+fn a_patch_below_the_root_is_followed() {
+    let workspace = Workspace::app("format!(\"{:?}\", patched::LEVEL)");
+    let manifest = std::fs::read_to_string(workspace.path("Cargo.toml")).unwrap();
+    workspace.write(
+        "Cargo.toml",
+        &format!("{manifest}[patch.crates-io]\npatched = {{ path = \"vendored/patched\" }}\n"),
+    );
+    workspace.package("vendored/patched", "");
+    workspace.package(
+        "app",
+        "kt-runtime = { path = \"../../kt-runtime\" }\npatched = \"0.1\"\n",
+    );
+    assert_not_a_member_is_followed(&workspace, "vendored/patched");
+}
+
+#[test]
+fn a_root_module_below_the_workspace_of_a_package_that_is_not_is_followed() {
+    let workspace = Workspace::app("format!(\"{:?}\", outside::LEVEL)");
+    workspace.write("../outside/Cargo.toml", "[package]\nname = \"outside\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[lib]\npath = \"../ws/shared/src/lib.rs\"\n");
+    workspace.package(
+        "app",
+        "kt-runtime = { path = \"../../kt-runtime\" }\noutside = { path = \"../../outside\" }\n",
+    );
+    assert_not_a_member_is_followed(&workspace, "shared");
+}

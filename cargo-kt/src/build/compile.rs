@@ -228,7 +228,7 @@ impl Compilation<'_> {
         let path = self.unit.dep_info();
         let text = self.file("reading", &path, |path| std::fs::read_to_string(path))?;
         let info = DepInfo::parse(&text, &self.invocation.directory);
-        let (sources, certain) = hash_sources(info.files, before, started);
+        let (sources, certain) = hash_sources(info.files, before, started, None);
         Ok((sources, info.environment, certain))
     }
 
@@ -307,11 +307,13 @@ fn known_sources(record: &Record) -> Vec<(Utf8PathBuf, Option<String>)> {
 }
 
 /// Hashes `files` as they are now. They are surely what was read since `started` if those known before have not changed,
-/// and the others were last changed earlier (ctime, which cannot be set back as mtime can).
+/// and the others were last changed earlier (ctime, which cannot be set back as mtime can), or lie in `generated`: there cargo has
+/// a build script write before it compiles, and nobody else writes.
 pub(super) fn hash_sources(
     files: Vec<Utf8PathBuf>,
     before: &[(Utf8PathBuf, Option<String>)],
     started: i128,
+    generated: Option<&Utf8Path>,
 ) -> (Vec<(Utf8PathBuf, String)>, bool) {
     let paths: Vec<_> = files.iter().map(Utf8PathBuf::as_path).collect();
     let hashes = file::hash_all(&paths);
@@ -319,7 +321,9 @@ pub(super) fn hash_sources(
         match before.iter().find(|(known, _)| known == path) {
             Some((_, known)) => hash.is_some() && known == hash,
             None => {
-                hash.is_some() && file::changed_at(path).is_some_and(|changed| changed < started)
+                let earlier = || file::changed_at(path).is_some_and(|changed| changed < started);
+                let is_generated = generated.is_some_and(|generated| path.starts_with(generated));
+                hash.is_some() && (is_generated || earlier())
             }
         }
     });

@@ -194,7 +194,8 @@ fn observe(
         let text = std::fs::read_to_string(&path).at("reading", &path)?;
         let directory = plan.rustc_directory(package, &artifact.source);
         let info = DepInfo::parse(&text, directory);
-        let (sources, certain) = compile::hash_sources(info.files, &[], started);
+        let generated = plan.cargo_directory();
+        let (sources, certain) = compile::hash_sources(info.files, &[], started, Some(&generated));
         let artifacts = Stamp::of(&artifact.path).map(|stamp| (artifact.path.clone(), stamp));
         let record = Record {
             certain,

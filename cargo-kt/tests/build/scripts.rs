@@ -400,3 +400,32 @@ fn a_rule_that_goes_with_an_edit_of_the_script_goes() {
     after(&workspace, "4", || workspace.write("app/two", "4"));
     runs(&workspace, "4");
 }
+
+#[test]
+fn a_script_outside_the_workspace_may_write_code_each_time_it_runs() {
+    let workspace = Workspace::app("outside::STAMP");
+    workspace.package("../outside", "");
+    workspace.write(
+        "../outside/build.rs",
+        "fn main() {
+            println!(\"cargo:rerun-if-changed=never-there\");
+            let stamp = std::fs::read_to_string(\"../ws/revision\").unwrap();
+            let out = std::env::var(\"OUT_DIR\").unwrap();
+            std::fs::write(out + \"/stamp.rs\", format!(\"pub const STAMP: u32 = {stamp};\")).unwrap();
+        }\n",
+    );
+    workspace.write(
+        "../outside/src/lib.rs",
+        "include!(concat!(env!(\"OUT_DIR\"), \"/stamp.rs\"));\n",
+    );
+    workspace.write("revision", "1");
+    workspace.package(
+        "app",
+        "kt-runtime = { path = \"../../kt-runtime\" }\noutside = { path = \"../../outside\" }\n",
+    );
+    runs(&workspace, "1");
+    for revision in ["2", "2", "3"] {
+        after(&workspace, revision, || {});
+        runs(&workspace, revision);
+    }
+}

@@ -4,7 +4,7 @@ use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::definitions::{self, Definitions, settings};
+use super::definitions::{self, Collected, settings};
 use super::{directory, tokens};
 use crate::build::HotCrate;
 
@@ -17,7 +17,7 @@ pub(crate) fn new_identity() -> String {
 pub(crate) struct TypeIdentity {
     /// The name of the newest generations with which no definition disagrees; `None` if there are none.
     pub(crate) known: Option<String>,
-    definitions: Definitions,
+    collected: Collected<'static>,
     lineages: Utf8PathBuf,
 }
 
@@ -36,10 +36,10 @@ impl TypeIdentity {
             rlib.file_stem()?,
             &place[..8]
         ));
-        let definitions = Definitions::of(&settings, &files);
+        let collected = Collected::of(settings, files);
         Some(Self {
-            known: definitions::continued(&lineages, &definitions),
-            definitions,
+            known: definitions::continued(&lineages, &collected),
+            collected,
             lineages,
         })
     }
@@ -50,7 +50,7 @@ impl TypeIdentity {
     /// Those of the file system.
     pub(crate) fn remember(&self, name: &str) -> io::Result<()> {
         let is_known = self.known.as_deref() == Some(name);
-        definitions::remember(&self.lineages, name, is_known, &self.definitions)
+        definitions::remember(&self.lineages, name, is_known, &self.collected)
     }
 
     /// Where it is written down, for messages.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use super::definitions::{self, Crate, Definitions, Lineage, SourceFacts, settings};
+use super::definitions::{self, Collected, Crate, Lineage, SourceFacts, settings};
 use super::opaque::{self, Crates, Opaque};
 use super::tokens::{self, Digest};
 use super::{
@@ -370,10 +370,10 @@ impl<'a> Lineages<'a> {
         let (directory, program) = (&self.directory, self.program);
         self.types.get_or_insert_with(|| {
             let name = format!("{}/types", program.name);
-            let definitions = Definitions::of(&program.crates, &program.files);
+            let collected = Collected::of(&program.crates[..], &program.files[..]);
             format!(
                 "{name}/{}",
-                Lineage::id_of(&directory.join(&name), &definitions)
+                Lineage::id_of(&directory.join(&name), &collected)
             )
         })
     }
@@ -383,10 +383,10 @@ impl<'a> Lineages<'a> {
         let (directory, program) = (&self.directory, self.program);
         self.dependencies.get_or_insert_with(|| {
             let name = format!("{}/dependencies", program.name);
-            let definitions = Definitions::of(&program.dependencies, &[]);
+            let collected = Collected::of(&program.dependencies[..], Vec::new());
             format!(
                 "{name}/{}",
-                Lineage::id_of(&directory.join(&name), &definitions)
+                Lineage::id_of(&directory.join(&name), &collected)
             )
         })
     }

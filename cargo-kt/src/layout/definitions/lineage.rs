@@ -13,7 +13,10 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use super::program::{Definitions, Entry};
+use super::{
+    collected::Collected,
+    program::{Definitions, Entry},
+};
 use crate::layout::store;
 use crate::layout::tokens::Digest;
 
@@ -32,12 +35,12 @@ pub struct Lineage {
 
 /// The id of the lineage in `directory` that the generation with these definitions continues, of a new one if it
 /// continues none.
-pub fn of(directory: &Utf8Path, definitions: &Definitions) -> String {
-    let known = continued(directory, definitions);
+pub fn of(directory: &Utf8Path, collected: &Collected<'_>) -> String {
+    let known = continued(directory, collected);
     let is_known = known.is_some();
     let id = known.unwrap_or_else(new_id);
     // What was not written down must not be continued.
-    match remember(directory, &id, is_known, definitions) {
+    match remember(directory, &id, is_known, collected) {
         Ok(()) => id,
         Err(_) => new_id(),
     }
@@ -45,8 +48,8 @@ pub fn of(directory: &Utf8Path, definitions: &Definitions) -> String {
 
 impl Lineage {
     /// As [`of`].
-    pub fn id_of(directory: &Utf8Path, definitions: &Definitions) -> String {
-        of(directory, definitions)
+    pub fn id_of(directory: &Utf8Path, collected: &Collected<'_>) -> String {
+        of(directory, collected)
     }
 
     /// The first thing that has two meanings.
@@ -57,13 +60,18 @@ impl Lineage {
 
 /// The lineage of that id.
 pub fn read(directory: &Utf8Path, id: &str) -> Option<Lineage> {
-    let bytes = std::fs::read(directory.join(format!("{id}.json"))).ok()?;
+    let bytes = std::fs::read(path_of(directory, id)).ok()?;
     let lineage: Lineage = serde_json::from_slice(&bytes).ok()?;
     (lineage.format == FORMAT && lineage.id == id).then_some(lineage)
 }
 
 /// The newest lineage that agrees with the definitions. Nothing is written down.
-pub fn continued(directory: &Utf8Path, definitions: &Definitions) -> Option<String> {
+pub fn continued(directory: &Utf8Path, collected: &Collected<'_>) -> Option<String> {
+    let taken_in = TakenIn::of(directory, collected);
+    if let Some(id) = taken_in.id() {
+        return Some(id);
+    }
+    let definitions = collected.definitions();
     let known = newest_first(directory).ok()?;
     let ids = known.iter().filter_map(|path| path.file_stem());
     let mut lineages = ids.filter_map(|id| read(directory, id));
@@ -79,12 +87,17 @@ pub fn remember(
     directory: &Utf8Path,
     id: &str,
     is_known: bool,
-    definitions: &Definitions,
+    collected: &Collected<'_>,
 ) -> io::Result<()> {
     std::fs::create_dir_all(directory)?;
     let lock = std::fs::File::create(directory.join("lock"))?;
     lock.lock()?;
-    let path = directory.join(format!("{id}.json"));
+    let path = path_of(directory, id);
+    let taken_in = TakenIn::of(directory, collected);
+    if taken_in.id().as_deref() == Some(id) {
+        return make_newest(&path);
+    }
+    let definitions = collected.definitions();
     if !is_known {
         let known = newest_first(directory)?;
         let lineage = Lineage {
@@ -96,6 +109,7 @@ pub fn remember(
         for path in known.iter().skip(KEPT - 1) {
             std::fs::remove_file(path)?;
         }
+        taken_in.write(id);
         return Ok(());
     }
     // One that is gone is not made anew: what it remembered would be forgotten.
@@ -103,13 +117,60 @@ pub fn remember(
     if lineage.definitions.conflicts(definitions).next().is_some() {
         return Err(io::ErrorKind::AlreadyExists.into());
     }
-    if lineage.definitions.take_in(definitions) {
-        return store::try_write_json(&path, &lineage);
+    match lineage.definitions.take_in(definitions) {
+        true => store::try_write_json(&path, &lineage)?,
+        false => make_newest(&path)?,
     }
+    taken_in.write(id);
+    Ok(())
+}
+
+fn make_newest(path: &Utf8Path) -> io::Result<()> {
     std::fs::File::options()
         .append(true)
         .open(path)?
         .set_modified(std::time::SystemTime::now())
+}
+
+fn path_of(directory: &Utf8Path, id: &str) -> Utf8PathBuf {
+    directory.join(format!("{id}.json"))
+}
+
+/// The note that a lineage has taken certain definitions in, by the digest of what they are collected of. A lineage forgets
+/// nothing, so the note is true as long as the lineage is there.
+struct TakenIn<'a> {
+    directory: &'a Utf8Path,
+    path: Utf8PathBuf,
+}
+
+impl<'a> TakenIn<'a> {
+    fn of(directory: &'a Utf8Path, collected: &Collected<'_>) -> Self {
+        let name = format!("{}-{FORMAT}", &collected.digest()[..32]);
+        let path = directory.join("taken-in").join(name);
+        Self { directory, path }
+    }
+
+    /// The id of that lineage, if it is the newest: a newer one that agrees as well would go before it.
+    fn id(&self) -> Option<String> {
+        let id = std::fs::read_to_string(&self.path).ok()?;
+        let newest = newest_first(self.directory).ok()?.into_iter().next()?;
+        (newest == path_of(self.directory, &id)).then_some(id)
+    }
+
+    /// Without it the definitions are collected again, which costs time and nothing else.
+    fn write(&self, id: &str) {
+        let Some(directory) = self.path.parent() else {
+            return;
+        };
+        let _ = std::fs::create_dir_all(directory);
+        let written = tempfile::NamedTempFile::new_in(directory).and_then(|mut file| {
+            io::Write::write_all(&mut file, id.as_bytes())?;
+            Ok(file.persist(&self.path)?)
+        });
+        if written.is_ok() {
+            store::prune(directory);
+        }
+    }
 }
 
 fn newest_first(directory: &Utf8Path) -> io::Result<Vec<Utf8PathBuf>> {

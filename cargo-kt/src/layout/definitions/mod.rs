@@ -8,6 +8,7 @@
 //! constants call, macros and imports are followed, types are compared on their own. Names are looked up the way rustc
 //! does it, but never more narrowly.
 
+mod collected;
 mod facts;
 mod lineage;
 mod mentions;
@@ -16,6 +17,7 @@ pub mod settings;
 #[cfg(test)]
 mod tests;
 
+pub use collected::Collected;
 pub use facts::FileDefinitions;
 pub use lineage::{Lineage, continued, new_id, read, remember};
-pub use program::{Crate, Definitions, SourceFacts, expands_unknown, is_safe};
+pub use program::{Crate, SourceFacts, expands_unknown, is_safe};

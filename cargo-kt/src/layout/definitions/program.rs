@@ -1,6 +1,9 @@
 //! What the hot crates of a program define together: each type, trait and so on, with all that its meaning depends on.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+};
 
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
@@ -200,6 +203,10 @@ struct Program<'a> {
     files: &'a [SourceFacts],
     items: HashMap<&'a str, Vec<(usize, &'a Definition)>>,
     imports: HashMap<&'a str, Vec<(usize, &'a Import)>>,
+    /// Imports whose paths begin in a hot crate for certain.
+    of_program: HashSet<*const Import>,
+    /// By file and the globs around: what the globs of other crates there are, as a digest.
+    glob_digests: RefCell<HashMap<(usize, Vec<*const Import>), String>>,
     hot_names: HashSet<&'a str>,
     /// Macros of the program that make no items with names.
     harmless: HashSet<&'a str>,
@@ -229,6 +236,8 @@ impl<'a> Program<'a> {
             files,
             items: HashMap::new(),
             imports: HashMap::new(),
+            of_program: HashSet::new(),
+            glob_digests: RefCell::default(),
             hot_names: crates.iter().map(|it| it.name.as_str()).collect(),
             harmless: HashSet::new(),
         };
@@ -249,6 +258,11 @@ impl<'a> Program<'a> {
             }
         }
         program.harmless = program.harmless_macros();
+        let imports = program.imports.values().flatten();
+        program.of_program = imports
+            .filter(|(file, import)| program.begins_in_program(*file, import))
+            .map(|(_, import)| std::ptr::from_ref(*import))
+            .collect();
         program
     }
 
@@ -402,17 +416,19 @@ impl<'a> Program<'a> {
             }
             is_found = true;
             // One that only makes something of the program known under its own name leads to what was found already.
-            if !self.is_of_program(*at, import)
-                || import.path.last().map(String::as_str) != Some(name)
-            {
+            if !self.is_of_program(import) || import.path.last().map(String::as_str) != Some(name) {
                 self.add_import(through, *at, import);
             }
         }
         is_found
     }
 
+    fn is_of_program(&self, import: &Import) -> bool {
+        self.of_program.contains(&std::ptr::from_ref(import))
+    }
+
     /// Whether a path begins in a hot crate for certain.
-    fn is_of_program(&self, file: usize, import: &Import) -> bool {
+    fn begins_in_program(&self, file: usize, import: &Import) -> bool {
         let Some(first) = import.path.first() else {
             return false;
         };
@@ -437,12 +453,29 @@ impl<'a> Program<'a> {
 
     /// The globs of other crates that may bring a name in: those around, and those that globs around lead to.
     fn add_globs(&self, through: &mut Through<'a>, file: usize, around: &[&'a Import], name: &str) {
-        let of_program = |import: &&&Import| self.is_of_program(file, import);
+        let place = (
+            file,
+            around.iter().map(|it| std::ptr::from_ref(*it)).collect(),
+        );
+        let digest = self.glob_digests.borrow().get(&place).cloned();
+        let digest = digest.unwrap_or_else(|| {
+            let digest = self.glob_digest(file, around);
+            let mut digests = self.glob_digests.borrow_mut();
+            digests.insert(place, digest.clone());
+            digest
+        });
+        through
+            .found
+            .insert(format!("the `use …::*` that may bring `{name}`"), digest);
+    }
+
+    fn glob_digest(&self, file: usize, around: &[&'a Import]) -> String {
+        let of_program = |import: &&&Import| self.is_of_program(import);
         let reaches_all =
             around.iter().any(|it| of_program(&it)) || self.files[file].definitions.includes;
         let mut globs: BTreeSet<String> = BTreeSet::new();
         let mut add = |at: usize, import: &Import| {
-            if !self.is_of_program(at, import) {
+            if !self.is_of_program(import) {
                 globs.insert(format!(
                     "{} at {}",
                     import.path.join("::"),
@@ -462,10 +495,7 @@ impl<'a> Program<'a> {
         for glob in &globs {
             digest.add(glob);
         }
-        through.found.insert(
-            format!("the `use …::*` that may bring `{name}`"),
-            digest.finish(),
-        );
+        digest.finish()
     }
 
     fn add_item(&self, through: &mut Through<'a>, file: usize, item: &'a Definition) {

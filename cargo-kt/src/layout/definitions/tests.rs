@@ -2,10 +2,16 @@
 
 use camino::Utf8Path;
 
-use super::{Crate, Definitions, FileDefinitions, Lineage, SourceFacts, read, remember};
+use super::{
+    Collected, Crate, FileDefinitions, Lineage, SourceFacts, program::Definitions, read, remember,
+};
 
 /// A program of `app`, which has these files, and `lib`, which it depends on.
 fn program(app: &[(&str, &str)], lib: &str) -> Definitions {
+    collected(app, lib).definitions().clone()
+}
+
+fn collected(app: &[(&str, &str)], lib: &str) -> Collected<'static> {
     let krate = |name: &str| Crate {
         package: name.to_owned(),
         name: name.to_owned(),
@@ -24,11 +30,15 @@ fn program(app: &[(&str, &str)], lib: &str) -> Definitions {
     };
     let mut files = vec![source(0, "lib.rs", lib)];
     files.extend(app.iter().map(|(path, text)| source(1, path, text)));
-    Definitions::of(&[krate("lib"), krate("app")], &files)
+    Collected::of(vec![krate("lib"), krate("app")], files)
 }
 
 fn app(text: &str) -> Definitions {
     program(&[("main.rs", text)], LIB)
+}
+
+fn collected_app(text: &str) -> Collected<'static> {
+    collected(&[("main.rs", text)], LIB)
 }
 
 const LIB: &str = "pub struct Shared { pub a: u64 } pub const WIDTH: usize = 4; pub trait Acts { fn act(&self); }";
@@ -456,7 +466,7 @@ fn path(directory: &tempfile::TempDir) -> &Utf8Path {
 #[test]
 fn a_lineage_goes_on_while_nothing_has_two_meanings() {
     let directory = directory();
-    let id = |text: &str| Lineage::id_of(path(&directory), &app(text));
+    let id = |text: &str| Lineage::id_of(path(&directory), &collected_app(text));
     let first = id("struct A { a: u8 }");
     assert_eq!(id("struct A { a: u8 } struct B { b: u8 }"), first);
     assert_eq!(id("struct A { a: u8 }"), first);
@@ -473,9 +483,44 @@ fn a_lineage_goes_on_while_nothing_has_two_meanings() {
 }
 
 #[test]
+fn the_newest_lineage_that_agrees_goes_on_also_if_an_older_one_has_the_same() {
+    let directory = directory();
+    let id = |text: &str| Lineage::id_of(path(&directory), &collected_app(text));
+    let first = id("struct A { a: u8 }");
+    assert_eq!(id("struct A { a: u8 } struct B { b: u8 }"), first);
+    let second = id("struct A { a: u8 } struct B { b: u16 }");
+    assert_ne!(second, first);
+    // What the worker holds is of the second.
+    assert_eq!(id("struct A { a: u8 }"), second);
+    assert_eq!(id("struct A { a: u8 } fn body() { 1; }"), second);
+}
+
+#[test]
+fn what_is_collected_of_other_facts_has_another_digest() {
+    let base = collected(&[("main.rs", BASE), ("text", "one")], LIB).digest();
+    let digest = |app: &[(&str, &str)], lib: &str| collected(app, lib).digest();
+    let body = BASE.replace("show!(1); 1", "show!(1); 2");
+    assert_eq!(digest(&[("main.rs", &body), ("text", "one")], LIB), base);
+    let conflicting = CONFLICTING
+        .iter()
+        .map(|(what, from, to, _)| (what, from, to));
+    let compatible = COMPATIBLE.iter().map(|(what, from, to)| (what, from, to));
+    for (what, from, to) in conflicting.chain(compatible) {
+        let edited = BASE.replace(from, to);
+        let differs = collected_app(BASE).digest() != collected_app(&edited).digest();
+        assert!(differs || app(BASE) == app(&edited), "{what}");
+    }
+    // A file that is no Rust counts byte for byte.
+    assert_ne!(digest(&[("main.rs", BASE), ("text", "two")], LIB), base);
+    assert_ne!(digest(&[("main.rs", BASE), ("other", "one")], LIB), base);
+    let lib = LIB.replace("u64", "u32");
+    assert_ne!(digest(&[("main.rs", BASE), ("text", "one")], &lib), base);
+}
+
+#[test]
 fn a_lineage_is_of_one_directory() {
     let (one, two) = (directory(), directory());
-    let definitions = app("struct A { a: u8 }");
+    let definitions = collected_app("struct A { a: u8 }");
     assert_ne!(
         Lineage::id_of(path(&one), &definitions),
         Lineage::id_of(path(&two), &definitions)
@@ -541,7 +586,7 @@ fn what_an_unknown_macro_is_given_counts() {
 #[test]
 fn a_lineage_that_is_gone_is_not_made_anew() {
     let directory = directory();
-    let definitions = app("struct A { a: u8 }");
+    let definitions = collected_app("struct A { a: u8 }");
     let id = Lineage::id_of(path(&directory), &definitions);
     std::fs::remove_file(path(&directory).join(format!("{id}.json"))).expect("it is there");
     assert!(remember(path(&directory), &id, true, &definitions).is_err());

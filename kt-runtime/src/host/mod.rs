@@ -54,7 +54,10 @@ pub use self::{
     lock::{ServiceLock, TryLock, holds_open},
     options::{DEFAULT_TTL, HostOptions, Pod},
 };
-pub use crate::{logs::LogReader, sys::process::glibc};
+pub use crate::{
+    logs::{LogReader, PieceReader},
+    sys::process::glibc,
+};
 use crate::{
     sys::{self, fd},
     wire::limits,

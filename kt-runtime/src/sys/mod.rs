@@ -1,5 +1,6 @@
 //! What needs the C library: beside the state handle and the worker's look at descriptors, the only folder with `unsafe`.
 
+pub mod clock;
 pub mod dl;
 pub mod fd;
 #[cfg(feature = "host")]

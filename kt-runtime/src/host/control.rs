@@ -7,7 +7,9 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use super::{Ended, Host, HostOptions, lease::Use, saved, store::StoreError, worker::millis};
+use super::{
+    Ended, Host, HostOptions, inspect, lease::Use, saved, store::StoreError, worker::millis,
+};
 use crate::{
     logs::LogReader,
     sys,
@@ -15,6 +17,7 @@ use crate::{
         ObjectId, VERSION, codec,
         control::{Down, LogRequest, SetTtl, Status, SwapRequest, WorkerStatus, path},
         http::Body,
+        inspect::path as inspect_path,
         limits,
         platform::Platform,
         server::{Answer, Exchange},
@@ -77,6 +80,13 @@ pub async fn handle(host: Arc<Host>, exchange: Exchange) {
             Err((status, words)) => answer.refuse(status, words).await,
         },
         (&Method::POST, path::LOGS) => logs(&host, body, answer).await,
+        (&Method::POST, inspect_path::INSPECT) => {
+            answer.value(&inspect::inspect(&host).await).await
+        }
+        (&Method::POST, inspect_path::LOG_PIECES) => match question(body).await {
+            Ok(request) => inspect::log_pieces(host, request, answer).await,
+            Err((status, words)) => answer.refuse(status, words).await,
+        },
         (&Method::POST, path::DEATH) => {
             let host = &host;
             answered(body, answer, |instance: u64| async move {

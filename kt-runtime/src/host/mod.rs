@@ -8,6 +8,7 @@ mod control;
 mod counters;
 mod echo;
 mod expired;
+mod inspect;
 mod journal;
 mod lease;
 mod listen;

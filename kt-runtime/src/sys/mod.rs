@@ -4,8 +4,12 @@ pub mod clock;
 pub mod dl;
 pub mod fd;
 #[cfg(feature = "host")]
+pub mod nvml;
+#[cfg(feature = "host")]
 pub mod process;
 #[cfg(test)]
 pub mod scratch;
 pub mod stdio;
 pub mod unwind;
+#[cfg(feature = "host")]
+pub mod usage;

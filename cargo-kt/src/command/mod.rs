@@ -5,6 +5,7 @@ mod build;
 mod clock;
 mod code;
 mod config;
+mod describe;
 mod down;
 mod driver;
 mod dry_run;
@@ -17,11 +18,13 @@ mod logs;
 mod ls;
 mod options;
 mod places;
+mod print;
 mod profile;
 mod replacement;
 mod report;
 mod resets;
 mod run;
+mod service;
 mod state;
 mod swap;
 mod warm;
@@ -68,6 +71,8 @@ enum Command {
     Config(config::ConfigArgs),
     /// List the services that are up
     Ls(ls::LsArgs),
+    /// Show everything that is known about a service
+    Describe(describe::DescribeArgs),
     /// End services and free what they hold
     Down(down::DownArgs),
     /// Show, set, save and load what a service holds in its states
@@ -84,6 +89,7 @@ pub fn main() -> ExitCode {
         Command::Build(args) => build::build(args),
         Command::Config(args) => config::config(args),
         Command::Ls(args) => ls::ls(args),
+        Command::Describe(args) => describe::describe(args),
         Command::Down(args) => down::down(args),
         Command::State(args) => state::state(args),
         Command::Logs(args) => logs::logs(args),

@@ -121,6 +121,20 @@ impl Places {
         }
     }
 
+    /// The image that a service runs in; `None` for one on this machine.
+    ///
+    /// # Errors
+    /// If the cluster does not say.
+    pub async fn image(&self, connected: &Connected) -> Result<Option<String>, PlaceError> {
+        match selection(&connected.place) {
+            None => Ok(None),
+            Some(selection) => {
+                let cluster = open(&selection).await?;
+                Ok(kubernetes::image(&cluster, &connected.service).await?)
+            }
+        }
+    }
+
     fn is_here(&self, name: &str) -> bool {
         self.cluster.is_none() && local::is_there(&self.dirs, name)
     }

@@ -7,12 +7,12 @@ use futures_util::future::join_all;
 use kt::wire::{control::LogFrom, limits};
 
 use super::{
-    Connected, Dirs, Logs, PlaceError, PlaceName, Service, State, connected, kubernetes,
+    Connected, Dirs, Logs, Pieces, PlaceError, PlaceName, Service, State, connected, kubernetes,
     kubernetes::{
         Cluster, KubernetesError, Selection,
         tunnel::{Directory, Record},
     },
-    local, logs,
+    local, logs, pieces,
 };
 
 /// Where a command looks.
@@ -147,6 +147,22 @@ impl Places {
         match self.find(name).await? {
             Some(connected) => logs::of(connected, from, follow).await,
             None => local::logs(&self.dirs, name, from, follow).await,
+        }
+    }
+
+    /// As [`logs`](Self::logs), with who can have printed what.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn log_pieces(
+        &self,
+        name: &str,
+        from: LogFrom,
+        follow: bool,
+    ) -> Result<Pieces, PlaceError> {
+        match self.find(name).await? {
+            Some(connected) => pieces::of(connected, from, follow).await,
+            None => local::log_pieces(&self.dirs, name, from, follow).await,
         }
     }
 

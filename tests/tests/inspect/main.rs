@@ -1,0 +1,5 @@
+//! Looking into a service: its page, its log, what it does at this moment, and what the machine lacks.
+
+mod describe;
+mod logs;
+mod program;

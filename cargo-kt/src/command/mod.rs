@@ -27,6 +27,7 @@ mod run;
 mod service;
 mod state;
 mod swap;
+mod top;
 mod warm;
 mod watch;
 
@@ -79,6 +80,8 @@ enum Command {
     State(state::StateArgs),
     /// Print what a service's remote functions have printed
     Logs(logs::LogsArgs),
+    /// Show what a service does at this moment: processor, memory, calls, states
+    Top(top::TopArgs),
 }
 
 /// Runs the command line of this process.
@@ -93,6 +96,7 @@ pub fn main() -> ExitCode {
         Command::Down(args) => down::down(args),
         Command::State(args) => state::state(args),
         Command::Logs(args) => logs::logs(args),
+        Command::Top(args) => top::top(args),
     }
 }
 

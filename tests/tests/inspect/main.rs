@@ -3,3 +3,4 @@
 mod describe;
 mod logs;
 mod program;
+mod top;

@@ -6,6 +6,7 @@ mod clock;
 mod code;
 mod config;
 mod describe;
+mod doctor;
 mod down;
 mod driver;
 mod dry_run;
@@ -80,6 +81,8 @@ enum Command {
     State(state::StateArgs),
     /// Print what a service's remote functions have printed
     Logs(logs::LogsArgs),
+    /// Check what this machine and its cluster have of what kt needs
+    Doctor(doctor::DoctorArgs),
     /// Show what a service does at this moment: processor, memory, calls, states
     Top(top::TopArgs),
 }
@@ -96,6 +99,7 @@ pub fn main() -> ExitCode {
         Command::Down(args) => down::down(args),
         Command::State(args) => state::state(args),
         Command::Logs(args) => logs::logs(args),
+        Command::Doctor(args) => doctor::doctor(args),
         Command::Top(args) => top::top(args),
     }
 }

@@ -17,15 +17,20 @@ pub(super) struct PlaceArgs {
 }
 
 impl PlaceArgs {
+    /// The cluster that is meant, if one is at all.
+    pub(super) fn selection(&self) -> Selection {
+        Selection {
+            context: self.context.clone(),
+            namespace: self.namespace.clone(),
+        }
+    }
+
     /// # Errors
     /// If there is no directory for sockets.
     pub(super) fn places(&self) -> Result<Places, PlaceError> {
         let told = self.place.as_deref() == Some("kubernetes")
             || self.place.is_none() && (self.context.is_some() || self.namespace.is_some());
-        let cluster = told.then(|| Selection {
-            context: self.context.clone(),
-            namespace: self.namespace.clone(),
-        });
+        let cluster = told.then(|| self.selection());
         Ok(Places::new(Dirs::current()?, cluster))
     }
 }

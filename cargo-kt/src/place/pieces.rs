@@ -85,7 +85,7 @@ impl Pieces {
             source,
         };
         match &mut self.source {
-            Source::Files(reader) => reader.next().map_err(failed),
+            Source::Files(reader) => reader.read().map_err(failed),
             Source::Host {
                 body,
                 buffer,

@@ -204,7 +204,7 @@ mod tests {
             {
                 let end = start + rest[start..].find('m').expect("a sequence of colors ends");
                 assert!(
-                    is_color(rest[start..=end].as_bytes()),
+                    is_color(&rest.as_bytes()[start..=end]),
                     "{bytes:?}: {rest:?}"
                 );
                 rest = &rest[end + 1..];

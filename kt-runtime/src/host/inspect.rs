@@ -63,7 +63,7 @@ pub async fn log_pieces(
     let mut stopping = host.stopping();
     let mut last_round = !request.follow;
     loop {
-        match reader.next() {
+        match reader.read() {
             Ok(None) if last_round => return sender.send(Bytes::new(), true).await,
             Ok(None) => {
                 // At the service's end one more read: the worker's last output.

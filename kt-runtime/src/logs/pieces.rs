@@ -44,7 +44,7 @@ impl PieceReader {
     ///
     /// # Errors
     /// If the log cannot be read. Where only its marks cannot, the source is not known.
-    pub fn next(&mut self) -> io::Result<Option<LogPiece>> {
+    pub fn read(&mut self) -> io::Result<Option<LogPiece>> {
         if let Some(piece) = self.ready.pop_front() {
             return Ok(Some(piece));
         }
@@ -168,7 +168,7 @@ mod tests {
     }
 
     fn all(reader: &mut PieceReader) -> Vec<(String, Source)> {
-        let pieces = std::iter::from_fn(|| reader.next().unwrap());
+        let pieces = std::iter::from_fn(|| reader.read().unwrap());
         pieces
             .map(|piece| (String::from_utf8(piece.bytes).unwrap(), piece.source))
             .collect()

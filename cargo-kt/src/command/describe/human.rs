@@ -162,6 +162,8 @@ fn facts(described: &Described) -> Vec<(&'static str, String)> {
         ("Group limits", limits(&inspection.limits)),
         ("Logs", format!("{}/logs", inspection.directory)),
     ]);
+    let gpus = inspection.gpus.iter();
+    facts.extend(gpus.map(|gpu| ("GPU", format!("{}, {}", gpu.name, bytes(gpu.memory_total)))));
     facts
 }
 

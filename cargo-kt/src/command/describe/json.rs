@@ -67,6 +67,7 @@ pub(super) fn page(described: &Described) -> Value {
                 "left_out": calls.more,
             })),
         })),
+        "gpus": inspection.gpus,
         "states": states.as_ref().ok(),
         "states_error": states.as_ref().err(),
         "deaths": inspection.deaths.iter().map(death).collect::<Vec<_>>(),

@@ -24,9 +24,10 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(super) struct DescribeArgs {
     #[command(flatten)]
-    service: ServiceArgs,
-    #[command(flatten)]
     speech: Speech,
+    // Last: what follows it would stand under its heading.
+    #[command(flatten)]
+    service: ServiceArgs,
 }
 
 /// What a page is about.

@@ -23,9 +23,9 @@ pub(super) struct DoctorArgs {
     #[arg(long, value_name = "FILE")]
     bundle: Option<PathBuf>,
     #[command(flatten)]
-    places: PlaceArgs,
-    #[command(flatten)]
     speech: Speech,
+    #[command(flatten)]
+    places: PlaceArgs,
 }
 
 /// Exit status 1 if something is missing that services on this machine need.

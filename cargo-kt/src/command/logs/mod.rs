@@ -24,8 +24,6 @@ use choice::{CallNumber, Choice};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct LogsArgs {
-    #[command(flatten)]
-    service: ServiceArgs,
     /// Go on with what comes
     #[arg(short, long)]
     follow: bool,
@@ -52,6 +50,9 @@ pub(super) struct LogsArgs {
     raw: bool,
     #[command(flatten)]
     speech: Speech,
+    // Last: what follows it would stand under its heading.
+    #[command(flatten)]
+    service: ServiceArgs,
 }
 
 pub(super) fn logs(args: LogsArgs) -> ExitCode {

@@ -18,7 +18,7 @@ impl Show {
     /// The line as it is printed, with its end.
     pub(super) fn line(self, line: &Line) -> Vec<u8> {
         if self.json {
-            return format!("{}\n", json(line)).into();
+            return format!("{}\n", without_controls(&json(line).to_string())).into();
         }
         let mut bytes = match self.calls && !line.notice {
             true => format!("{:>12} | ", who(line)).into_bytes(),
@@ -31,6 +31,18 @@ impl Show {
         bytes.push(b'\n');
         bytes
     }
+}
+
+/// JSON escapes C0 by itself. DEL and C1 may stand in its strings, and a terminal obeys them.
+fn without_controls(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for letter in json.chars() {
+        match letter.is_control() {
+            true => out.push_str(&format!("\\u{:04x}", letter as u32)),
+            false => out.push(letter),
+        }
+    }
+    out
 }
 
 /// Whose line it is, in a column.
@@ -81,4 +93,29 @@ fn json(line: &Line) -> serde_json::Value {
         "candidates": candidates,
         "unnamed_candidates": source.unnamed,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_has_no_control_characters_and_the_same_text() {
+        let text = "\u{1b}[2J \u{9b}2J \u{7f} größe";
+        let line = Line {
+            text: text.into(),
+            source: kt::wire::inspect::Source::default(),
+            time_ms: None,
+            notice: false,
+        };
+        let show = Show {
+            json: true,
+            calls: false,
+            escapes: false,
+        };
+        let shown = String::from_utf8(show.line(&line)).unwrap();
+        assert!(!shown.trim_end().contains(char::is_control), "{shown:?}");
+        let read: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!(read["text"], text);
+    }
 }

@@ -30,8 +30,6 @@ const REDRAW: &str = "\x1b[H\x1b[J";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct TopArgs {
-    #[command(flatten)]
-    service: ServiceArgs,
     /// Print once and end; also where standard output is no terminal
     #[arg(long)]
     once: bool,
@@ -40,6 +38,9 @@ pub(super) struct TopArgs {
     interval: Duration,
     #[command(flatten)]
     speech: Speech,
+    // Last: what follows it would stand under its heading.
+    #[command(flatten)]
+    service: ServiceArgs,
 }
 
 pub(super) fn top(args: TopArgs) -> ExitCode {

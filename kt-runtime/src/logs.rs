@@ -3,12 +3,17 @@
 //! writes what a dead worker left in its pipes; an old worker that finishes its calls may write beside a new one.
 
 #[cfg(feature = "host")]
+mod pieces;
+#[cfg(feature = "host")]
 mod read;
+mod sources;
 mod times;
 mod write;
 
 use std::{fs, io, path::Path};
 
+#[cfg(feature = "host")]
+pub use pieces::PieceReader;
 #[cfg(feature = "host")]
 pub use read::LogReader;
 pub use write::LogWriter;

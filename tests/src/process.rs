@@ -43,26 +43,44 @@ impl Running {
         command.stdin(handle()).stderr(handle());
         drop(theirs);
         let screen = ours.try_clone().expect("a descriptor can be had");
-        Self::spawn(command, Some(ours), |_| Stream::read(File::from(screen)))
+        command.stdout(Stdio::piped());
+        Self::spawn(command, Some(ours), |child| {
+            (stdout_of(child), Stream::read(File::from(screen)))
+        })
+    }
+
+    /// Starts a command that has a terminal of so many columns and nothing else. All that it shows counts as its stdout.
+    pub(crate) fn start_on_screen(mut command: Command, columns: u16) -> Self {
+        let (ours, theirs) = open_terminal();
+        set_columns(&ours, columns);
+        let handle = || theirs.try_clone().expect("a descriptor can be had");
+        command.stdin(handle()).stdout(handle()).stderr(handle());
+        drop(theirs);
+        let screen = ours.try_clone().expect("a descriptor can be had");
+        Self::spawn(command, Some(ours), |_| {
+            (Stream::read(File::from(screen)), Stream::read(io::empty()))
+        })
     }
 
     /// Starts a command, its output read as it comes.
     pub fn start(mut command: Command) -> Self {
-        command.stdin(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         Self::spawn(command, None, |child| {
-            Stream::read(child.stderr.take().expect("it is piped"))
+            let stderr = child.stderr.take().expect("it is piped");
+            (stdout_of(child), Stream::read(stderr))
         })
     }
 
     fn spawn(
         mut command: Command,
         terminal: Option<OwnedFd>,
-        stderr: impl FnOnce(&mut Child) -> Stream,
+        streams: impl FnOnce(&mut Child) -> (Stream, Stream),
     ) -> Self {
         let words = iter::once(command.get_program()).chain(command.get_args());
         let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
         let text = words.join(" ");
-        command.stdout(Stdio::piped()).process_group(0);
+        command.process_group(0);
         // A suite that was started in the background ignores Ctrl-C, and what it starts would too: signal(7).
         // SAFETY: signal(2) may be called between fork and exec: signal-safety(7).
         unsafe {
@@ -77,8 +95,7 @@ impl Running {
             .unwrap_or_else(|error| panic!("{text} does not start: {error}"));
         // With its descriptors: the terminal closes when the last of them does.
         drop(command);
-        let stdout = Stream::read(child.stdout.take().expect("it is piped"));
-        let stderr = stderr(&mut child);
+        let (stdout, stderr) = streams(&mut child);
         Self {
             command: text,
             child,
@@ -199,6 +216,23 @@ impl Drop for Running {
             let _ = self.child.wait();
         }
     }
+}
+
+fn stdout_of(child: &mut Child) -> Stream {
+    Stream::read(child.stdout.take().expect("it is piped"))
+}
+
+/// Says how wide a terminal is: TIOCSWINSZ(2const).
+fn set_columns(terminal: &OwnedFd, columns: u16) {
+    let size = libc::winsize {
+        ws_row: 24,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    // SAFETY: it reads the one structure that it is given.
+    let set = unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) };
+    assert_eq!(set, 0, "{}", io::Error::last_os_error());
 }
 
 /// A new terminal: our side, and that of whoever sits at it.

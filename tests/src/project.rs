@@ -157,6 +157,18 @@ impl Project {
         Screen::start(command, columns, rows)
     }
 
+    /// `cargo kt …` that has a terminal of so many columns and nothing else.
+    #[track_caller]
+    pub fn spawn_kt_on_screen<'a>(
+        &self,
+        columns: u16,
+        arguments: impl IntoIterator<Item = &'a str>,
+    ) -> Running {
+        let mut command = self.cargo();
+        command.arg("kt").args(arguments);
+        Running::start_on_screen(command, columns)
+    }
+
     /// `cargo …` to its end, for what a developer does besides.
     #[track_caller]
     pub fn plain_cargo<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Output {

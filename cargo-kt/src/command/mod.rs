@@ -2,10 +2,11 @@
 //! reads about a command as a whole are here.
 
 mod build;
-mod chosen;
 mod clock;
 mod code;
 mod config;
+mod describe;
+mod doctor;
 mod down;
 mod driver;
 mod dry_run;
@@ -19,13 +20,16 @@ mod logs;
 mod ls;
 mod options;
 mod places;
+mod print;
 mod profile;
 mod replacement;
 mod report;
 mod resets;
 mod run;
+mod service;
 mod state;
 mod swap;
+mod top;
 mod warm;
 mod watch;
 
@@ -71,6 +75,8 @@ enum Command {
     Config(config::ConfigArgs),
     /// List the services that are up
     Ls(ls::LsArgs),
+    /// Show everything that is known about a service
+    Describe(describe::DescribeArgs),
     /// End services and free what they hold
     Down(down::DownArgs),
     /// Show, set, save and load what a service holds in its states
@@ -82,6 +88,10 @@ enum Command {
     /// Open a shell next to a service's remote functions
     #[command(visible_alias = "shell")]
     Ssh(exec::SshArgs),
+    /// Check what this machine and its cluster have of what kt needs
+    Doctor(doctor::DoctorArgs),
+    /// Show what a service does at this moment: processor, memory, calls, states
+    Top(top::TopArgs),
 }
 
 /// Runs the command line of this process.
@@ -92,11 +102,14 @@ pub fn main() -> ExitCode {
         Command::Build(args) => build::build(args),
         Command::Config(args) => config::config(args),
         Command::Ls(args) => ls::ls(args),
+        Command::Describe(args) => describe::describe(args),
         Command::Down(args) => down::down(args),
         Command::State(args) => state::state(args),
         Command::Logs(args) => logs::logs(args),
         Command::Exec(args) => exec::exec(args),
         Command::Ssh(args) => exec::ssh(args),
+        Command::Doctor(args) => doctor::doctor(args),
+        Command::Top(args) => top::top(args),
     }
 }
 

@@ -2,30 +2,36 @@
 
 use crate::place::{Dirs, PlaceError, Places, kubernetes::Selection};
 
+const HEADING: &str = "Place Options";
+
 #[derive(Debug, Clone, Default, clap::Args)]
-#[command(next_help_heading = "Place Options")]
 pub(super) struct PlaceArgs {
     /// Also look here; clusters with services that this machine is connected to are looked at in any case
-    #[arg(long, value_name = "PLACE", env = "KT_PLACE", value_parser = ["local", "kubernetes"])]
+    #[arg(long, help_heading = HEADING, value_name = "PLACE", env = "KT_PLACE", value_parser = ["local", "kubernetes"])]
     place: Option<String>,
     /// Context of the kubeconfig
-    #[arg(long, value_name = "NAME", env = "KT_CONTEXT")]
+    #[arg(long, help_heading = HEADING, value_name = "NAME", env = "KT_CONTEXT")]
     context: Option<String>,
     /// Namespace in the cluster
-    #[arg(long, value_name = "NAME", env = "KT_NAMESPACE")]
+    #[arg(long, help_heading = HEADING, value_name = "NAME", env = "KT_NAMESPACE")]
     namespace: Option<String>,
 }
 
 impl PlaceArgs {
+    /// The cluster that is meant, if one is at all.
+    pub(super) fn selection(&self) -> Selection {
+        Selection {
+            context: self.context.clone(),
+            namespace: self.namespace.clone(),
+        }
+    }
+
     /// # Errors
     /// If there is no directory for sockets.
     pub(super) fn places(&self) -> Result<Places, PlaceError> {
         let told = self.place.as_deref() == Some("kubernetes")
             || self.place.is_none() && (self.context.is_some() || self.namespace.is_some());
-        let cluster = told.then(|| Selection {
-            context: self.context.clone(),
-            namespace: self.namespace.clone(),
-        });
+        let cluster = told.then(|| self.selection());
         Ok(Places::new(Dirs::current()?, cluster))
     }
 }

@@ -10,6 +10,7 @@ pub mod local;
 mod logs;
 mod nearest;
 mod opening;
+mod pieces;
 mod places;
 pub mod service;
 
@@ -21,6 +22,7 @@ pub use error::PlaceError;
 pub use logs::Logs;
 pub use nearest::nearest;
 pub use opening::{Opening, Wanted};
+pub use pieces::Pieces;
 pub use places::Places;
 
 /// A service as `cargo kt ls` shows it.

@@ -7,12 +7,12 @@ use futures_util::future::join_all;
 use kt::wire::{control::LogFrom, limits};
 
 use super::{
-    Connected, Dirs, Logs, PlaceError, PlaceName, Service, State, connected, kubernetes,
+    Connected, Dirs, Logs, Pieces, PlaceError, PlaceName, Service, State, connected, kubernetes,
     kubernetes::{
         Cluster, KubernetesError, Selection,
         tunnel::{Directory, Record},
     },
-    local, logs,
+    local, logs, pieces,
 };
 
 /// Where a command looks.
@@ -121,6 +121,20 @@ impl Places {
         }
     }
 
+    /// The image that a service runs in; `None` for one on this machine.
+    ///
+    /// # Errors
+    /// If the cluster does not say.
+    pub async fn image(&self, connected: &Connected) -> Result<Option<String>, PlaceError> {
+        match selection(&connected.place) {
+            None => Ok(None),
+            Some(selection) => {
+                let cluster = open(&selection).await?;
+                Ok(kubernetes::image(&cluster, &connected.service).await?)
+            }
+        }
+    }
+
     fn is_here(&self, name: &str) -> bool {
         self.cluster.is_none() && local::is_there(&self.dirs, name)
     }
@@ -133,6 +147,22 @@ impl Places {
         match self.find(name).await? {
             Some(connected) => logs::of(connected, from, follow).await,
             None => local::logs(&self.dirs, name, from, follow).await,
+        }
+    }
+
+    /// As [`logs`](Self::logs), with who can have printed what.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn log_pieces(
+        &self,
+        name: &str,
+        from: LogFrom,
+        follow: bool,
+    ) -> Result<Pieces, PlaceError> {
+        match self.find(name).await? {
+            Some(connected) => pieces::of(connected, from, follow).await,
+            None => local::log_pieces(&self.dirs, name, from, follow).await,
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the person at the terminal sees, in cargo's manner: one line for each step on stderr, a right-aligned verb before
 //! it. With `--message-format json` the same steps are JSON lines on stdout, among cargo's own.
 
+pub mod escape;
 mod progress;
 pub mod text;
 

@@ -28,7 +28,9 @@ use crate::{
         control::{Death, Down, LogRequest, SetTtl, Status, SwapRefused, SwapRequest, Swapped},
         data::{Fault, Output, Symbol, Symbolize},
         driver::DriverConfig,
-        frame, limits,
+        frame,
+        inspect::{Inspection, LogPiece},
+        limits,
         manifest::Manifest,
         preamble::{self, Purpose},
         state::{Moved, StateAnswer, StateRefused, StateRequest},
@@ -56,11 +58,14 @@ pub fn frames(data: &[u8]) {
         return;
     };
     let (mut to_worker, mut output) = (BytesMut::new(), BytesMut::new());
+    let mut pieces = BytesMut::new();
     for piece in data.chunks(usize::from(*cut).max(1)) {
         to_worker.extend_from_slice(piece);
         output.extend_from_slice(piece);
+        pieces.extend_from_slice(piece);
         while let Ok(Some(_)) = frame::decode::<ToWorker>(&mut to_worker, limits::WORKER_MESSAGE) {}
         while let Ok(Some(_)) = frame::decode::<Output>(&mut output, limits::CONTROL) {}
+        while let Ok(Some(_)) = frame::decode::<LogPiece>(&mut pieces, limits::CONTROL) {}
     }
 }
 
@@ -91,6 +96,8 @@ pub fn message(data: &[u8]) {
         one::<Vec<Symbol>>,
         one::<DriverConfig>,
         one::<crate::Error>,
+        one::<Inspection>,
+        one::<LogPiece>,
     ];
     kinds[usize::from(*kind) % kinds.len()](data);
 }

@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::{
-    Ended, Host, HostOptions, command, lease::Use, saved, store::StoreError, worker::millis,
+    Ended, Host, HostOptions, command, inspect, lease::Use, saved, store::StoreError,
+    worker::millis,
 };
 use crate::{
     logs::LogReader,
@@ -18,6 +19,7 @@ use crate::{
         command::Control,
         control::{Down, LogRequest, SetTtl, Status, SwapRequest, WorkerStatus, path},
         http::Body,
+        inspect::path as inspect_path,
         limits,
         platform::Platform,
         server::{Answer, Exchange},
@@ -80,6 +82,13 @@ pub async fn handle(host: Arc<Host>, exchange: Exchange) {
             Err((status, words)) => answer.refuse(status, words).await,
         },
         (&Method::POST, path::LOGS) => logs(&host, body, answer).await,
+        (&Method::POST, inspect_path::INSPECT) => {
+            answer.value(&inspect::inspect(&host).await).await
+        }
+        (&Method::POST, inspect_path::LOG_PIECES) => match question(body).await {
+            Ok(request) => inspect::log_pieces(host, request, answer).await,
+            Err((status, words)) => answer.refuse(status, words).await,
+        },
         (&Method::POST, path::DEATH) => {
             let host = &host;
             answered(body, answer, |instance: u64| async move {

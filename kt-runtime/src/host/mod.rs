@@ -9,6 +9,7 @@ mod control;
 mod counters;
 mod echo;
 mod expired;
+mod inspect;
 mod journal;
 mod lease;
 mod listen;
@@ -55,7 +56,10 @@ pub use self::{
     lock::{ServiceLock, TryLock, holds_open},
     options::{DEFAULT_TTL, HostOptions, Pod},
 };
-pub use crate::{logs::LogReader, sys::process::glibc};
+pub use crate::{
+    logs::{LogReader, PieceReader},
+    sys::process::glibc,
+};
 use crate::{
     sys::{self, fd},
     wire::limits,

@@ -18,6 +18,8 @@ pub struct LogReader {
     position: u64,
     /// Comes before the next byte: how many bytes are missing here.
     notice: Vec<u8>,
+    /// What was read last is part of a notice.
+    said_notice: bool,
 }
 
 impl LogReader {
@@ -27,6 +29,7 @@ impl LogReader {
             directory: directory.to_owned(),
             segment: None,
             notice: Vec::new(),
+            said_notice: false,
             position: match from {
                 LogFrom::Start => 0,
                 LogFrom::Position(position) => position,
@@ -41,6 +44,11 @@ impl LogReader {
         self.position
     }
 
+    /// Whether what was read last stands in the place of bytes that are missing.
+    pub fn said_notice(&self) -> bool {
+        self.said_notice
+    }
+
     /// Reads into `buffer`; 0 if there is nothing more at present. Where the log no longer has what comes next, because more
     /// was written meanwhile than it keeps, a notice says how many bytes that is.
     ///
@@ -48,7 +56,8 @@ impl LogReader {
     /// If the directory or a file in it cannot be read. A log that has not begun is empty.
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            if !self.notice.is_empty() {
+            self.said_notice = !self.notice.is_empty();
+            if self.said_notice {
                 let length = self.notice.len().min(buffer.len());
                 buffer[..length].copy_from_slice(&self.notice[..length]);
                 self.notice.drain(..length);

@@ -11,14 +11,14 @@ use std::{
 };
 
 /// Least time between two marks, milliseconds.
-const INTERVAL: u64 = 1000;
+pub(super) const INTERVAL: u64 = 1000;
 const MARK: usize = 16;
 
 fn path(directory: &Path) -> PathBuf {
     directory.join("times")
 }
 
-fn now() -> u64 {
+pub(super) fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| {
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)

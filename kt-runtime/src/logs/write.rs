@@ -8,8 +8,10 @@ use std::{
     time::Duration,
 };
 
+use crate::wire::calls::Source;
+
 use super::{
-    KEPT, SEGMENT, name, segments,
+    KEPT, SEGMENT, name, segments, sources,
     times::{self, Marker},
 };
 
@@ -27,6 +29,7 @@ pub struct LogWriter {
     position: u64,
     lost: Option<Lost>,
     times: Marker,
+    sources: sources::Marker,
 }
 
 #[derive(Debug)]
@@ -54,6 +57,7 @@ impl LogWriter {
             position: 0,
             lost: None,
             times: Marker::default(),
+            sources: sources::Marker::default(),
         };
         match writer.prepare() {
             Err(error) if error.kind() != io::ErrorKind::StorageFull => Err(error),
@@ -66,11 +70,17 @@ impl LogWriter {
         self.position
     }
 
+    /// [`append_from`](Self::append_from) of bytes whose source is not known.
+    #[cfg(feature = "host")]
+    pub fn append(&mut self, bytes: &[u8]) -> u64 {
+        self.append_from(bytes, &Source::default())
+    }
+
     /// Appends `bytes` and returns the position after them. Bytes that cannot be written are dropped: the position is then
     /// the one after those that could.
-    pub fn append(&mut self, bytes: &[u8]) -> u64 {
+    pub fn append_from(&mut self, bytes: &[u8], source: &Source) -> u64 {
         let mut left = bytes;
-        if let Err(error) = self.try_append(&mut left) {
+        if let Err(error) = self.try_append(&mut left, source) {
             let lost = self.lost.get_or_insert_with(|| Lost {
                 bytes: 0,
                 reason: String::new(),
@@ -82,12 +92,12 @@ impl LogWriter {
     }
 
     /// Takes off `left` what it has written.
-    fn try_append(&mut self, left: &mut &[u8]) -> io::Result<()> {
+    fn try_append(&mut self, left: &mut &[u8], source: &Source) -> io::Result<()> {
         self.prepare()?;
         let lock = self.lock.take();
         let locked = lock.as_ref().is_some_and(acquire);
         let done = self.current().and_then(|mut segment| {
-            let done = self.write_to(&mut segment, left);
+            let done = self.write_to(&mut segment, left, source);
             self.segment = Some(segment);
             done
         });
@@ -100,9 +110,17 @@ impl LogWriter {
         done
     }
 
-    fn write_to(&mut self, segment: &mut Segment, left: &mut &[u8]) -> io::Result<()> {
+    fn write_to(
+        &mut self,
+        segment: &mut Segment,
+        left: &mut &[u8],
+        source: &Source,
+    ) -> io::Result<()> {
         if let Some(lost) = &self.lost {
             let start = segment.file.metadata()?.len();
+            let position = segment.base + start;
+            self.sources
+                .mark(&self.directory, position, &Source::default());
             let notice = format!(
                 "\n[kt: {} bytes of output were lost here: the log could not be written: {}]\n",
                 lost.bytes, lost.reason
@@ -114,10 +132,11 @@ impl LogWriter {
             }
             self.lost = None;
         }
+        let start = segment.base + segment.file.metadata()?.len();
         if self.times.is_due() {
-            let start = segment.base + segment.file.metadata()?.len();
             self.times.mark(&self.directory, start);
         }
+        self.sources.mark(&self.directory, start, source);
         let mut result = Ok(());
         while !left.is_empty() && result.is_ok() {
             match segment.file.write(left) {
@@ -128,6 +147,7 @@ impl LogWriter {
             }
         }
         self.position = segment.base + segment.file.metadata()?.len();
+        self.sources.wrote(self.position);
         result
     }
 
@@ -181,7 +201,9 @@ impl LogWriter {
             fs::remove_file(self.directory.join(name(*old)))?;
         }
         let kept = all.len().saturating_sub(KEPT);
-        times::prune(&self.directory, all.get(kept).copied().unwrap_or(0))
+        let oldest = all.get(kept).copied().unwrap_or(0);
+        sources::prune(&self.directory, oldest)?;
+        times::prune(&self.directory, oldest)
     }
 }
 

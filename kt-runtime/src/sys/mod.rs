@@ -1,10 +1,15 @@
 //! What needs the C library: beside the state handle and the worker's look at descriptors, the only folder with `unsafe`.
 
+pub mod clock;
 pub mod dl;
 pub mod fd;
+#[cfg(feature = "host")]
+pub mod nvml;
 #[cfg(feature = "host")]
 pub mod process;
 #[cfg(test)]
 pub mod scratch;
 pub mod stdio;
 pub mod unwind;
+#[cfg(feature = "host")]
+pub mod usage;

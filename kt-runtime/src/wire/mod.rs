@@ -3,6 +3,7 @@
 
 #[cfg(feature = "host")]
 pub mod addresses;
+pub mod calls;
 pub mod channel;
 pub mod client;
 pub mod codec;
@@ -16,6 +17,8 @@ pub mod frame;
 pub mod frames;
 pub mod http;
 mod ids;
+#[cfg(feature = "host")]
+pub mod inspect;
 pub mod limits;
 pub mod manifest;
 pub mod pings;
@@ -33,7 +36,7 @@ pub use crate::generation::Generation;
 pub use ids::{ObjectId, ParseObjectIdError, WorkerId};
 
 /// The version of everything in this module. Two ends of different versions refuse each other by name and never guess.
-pub const PROTOCOL: u16 = 5;
+pub const PROTOCOL: u16 = 6;
 
 /// The version of the crate that speaks, for messages to people.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

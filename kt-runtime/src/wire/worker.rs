@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Generation,
+    calls::CallsInFlight,
     control::{self, SwapRefused},
     manifest::Manifest,
     state::{Resets, StateAnswer, StateOptions, StateRefused, StateRequest},
@@ -48,6 +49,8 @@ pub enum ToWorker {
     },
     State(StateOrder),
     Status,
+    /// Which calls run.
+    Calls,
     /// An authenticated connection of a driver comes with this message. The worker answers its preamble if it takes it.
     Connection,
     /// Finish the calls in flight, then exit with code 0.
@@ -96,6 +99,8 @@ pub enum FromWorker {
         /// The function with `#[kt::init]` that runs, by key.
         initializing: Option<String>,
     },
+    /// Answers `Calls`.
+    Calls(CallsInFlight),
     /// Answers `State`, in the order of the requests.
     State(Result<StateAnswer, StateRefused>),
     /// Answers `Connection`, in the order of those; why it was not taken.

@@ -124,7 +124,8 @@ impl Worker {
         let function = Arc::clone(function);
         // In it for as long as the function runs, which may be longer than anybody waits for it: it is in the way of a
         // migration until then.
-        let running = (inside, function.run(Arc::clone(&loaded)));
+        let call = self.calls.begin(function.function.key, loaded.generation);
+        let running = (inside, function.run(Arc::clone(&loaded), call));
         let begun = self.user.run(
             args.len(),
             Arc::clone(&function.pace),

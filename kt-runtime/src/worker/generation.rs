@@ -12,7 +12,9 @@ use std::{
 };
 
 use super::{
-    Worker, gate,
+    Worker,
+    calls::Call,
+    gate,
     states::{Formers, NewState},
     user_code::Pace,
 };
@@ -65,11 +67,12 @@ impl Entry {
     }
 
     /// Counts a call, of this generation.
-    pub(super) fn run(self: &Arc<Self>, loaded: Arc<Loaded>) -> Running {
+    pub(super) fn run(self: &Arc<Self>, loaded: Arc<Loaded>, call: Call) -> Running {
         self.running.fetch_add(1, Ordering::Relaxed);
         Running {
             entry: Arc::clone(self),
             _loaded: loaded,
+            _call: call,
         }
     }
 
@@ -88,6 +91,7 @@ impl Entry {
 pub(super) struct Running {
     entry: Arc<Entry>,
     _loaded: Arc<Loaded>,
+    _call: Call,
 }
 
 impl Drop for Running {

@@ -4,6 +4,7 @@
 //! where objects come from, nor of who may connect.
 
 mod backlog;
+mod calls;
 mod dispatch;
 mod flush;
 mod gate;
@@ -38,6 +39,7 @@ use tokio::{
 };
 
 use self::{
+    calls::Calls,
     gate::Gate,
     generation::Loaded,
     inits::Inits,
@@ -83,6 +85,7 @@ pub(crate) struct Worker {
     inits: Inits,
     former_types: FormerTypes,
     output: Output,
+    calls: Arc<Calls>,
     user: Arc<UserCode>,
     activity: Activity,
     draining: AtomicBool,
@@ -203,7 +206,8 @@ fn run() -> io::Result<()> {
                 "the host's first message was not the start",
             ));
         };
-        let output = Output::start(&config.logs, stdout, stderr)?;
+        let calls = Calls::new(config.instance);
+        let output = Output::start(&config.logs, stdout, stderr, Arc::clone(&calls))?;
         let registry = Registry::default();
         let worker = Arc::new(Worker {
             id: WorkerId {
@@ -218,6 +222,7 @@ fn run() -> io::Result<()> {
             inits: Inits::default(),
             former_types: FormerTypes::default(),
             output,
+            calls,
             user,
             activity: Activity::new(),
             draining: AtomicBool::new(false),
@@ -324,6 +329,10 @@ impl Worker {
                     sender
                         .send(&self.activity.status(migrating, init), None)
                         .await?
+                }
+                Some(ToWorker::Calls) => {
+                    let calls = FromWorker::Calls(self.calls.in_flight());
+                    sender.send(&calls, None).await?
                 }
                 Some(ToWorker::Connection) => {
                     let taken = match receiver.descriptor() {

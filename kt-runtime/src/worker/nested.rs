@@ -71,7 +71,10 @@ impl Worker {
         // By name it is only looked for if nobody else is: of a driver's call, that one is named.
         let running = match inside.origin() {
             Origin::Driver => None,
-            Origin::Background => entered.map(|(loaded, entry)| entry.run(Arc::clone(loaded))),
+            Origin::Background => entered.map(|(loaded, entry)| {
+                let call = self.calls.begin(function.key, loaded.generation);
+                entry.run(Arc::clone(loaded), call)
+            }),
         };
         let entered = entered.map(|(_, entry)| entry.function);
         Nested {

@@ -14,6 +14,7 @@ use bytes::Bytes;
 
 use super::{
     backlog::{self, Piece, Sink, Taker},
+    calls::Calls,
     flush::Flush,
 };
 use crate::{
@@ -37,6 +38,7 @@ struct Shared {
     /// What is read goes through here; clearing a new one would be a seventh of a call's drain.
     buffer: Box<[u8; 16 << 10]>,
     log: LogWriter,
+    calls: Arc<Calls>,
     /// Bytes taken out of the pipes.
     position: u64,
     listeners: Vec<Sink>,
@@ -77,7 +79,12 @@ pub(super) struct Listener {
 
 impl Output {
     /// Takes the pipes' read ends, and starts the thread that empties them while nobody asks.
-    pub(super) fn start(logs: &Path, stdout: OwnedFd, stderr: OwnedFd) -> io::Result<Self> {
+    pub(super) fn start(
+        logs: &Path,
+        stdout: OwnedFd,
+        stderr: OwnedFd,
+        calls: Arc<Calls>,
+    ) -> io::Result<Self> {
         stdio::set_nonblocking(stdout.as_fd())?;
         stdio::set_nonblocking(stderr.as_fd())?;
         let waited = [stdout.try_clone()?, stderr.try_clone()?];
@@ -90,6 +97,7 @@ impl Output {
             copy,
             buffer: Box::new([0; 16 << 10]),
             log,
+            calls,
             position: 0,
             listeners: Vec::new(),
             recorded: Recorded::default(),
@@ -207,11 +215,14 @@ impl Shared {
     /// Reads all that is there unless a driver is too far behind, and returns which of the pipes may bring more.
     fn drain(&mut self) -> [bool; 2] {
         let mut open = [false; 2];
+        let ended = self.calls.ended();
+        let mut emptied = true;
         let Self {
             pipes,
             copy,
             buffer,
             log,
+            calls,
             position,
             listeners,
             recorded,
@@ -231,6 +242,7 @@ impl Shared {
             while taken < all {
                 if listeners.iter().any(|listener| listener.wait().is_some()) {
                     *open = true;
+                    emptied = false;
                     break;
                 }
                 // Taken out of the pipe once the log has it: if this process dies in between, its host finds it there. Between the two
@@ -250,7 +262,7 @@ impl Shared {
                     }
                 };
                 // The log takes care of its own failures; what a driver sees does not depend on it.
-                let logged = log.append(&buffer[..read]);
+                let logged = log.append_from(&buffer[..read], &calls.source(*stream));
                 *position += read as u64;
                 // The same bytes: nobody else reads here.
                 let _ = stdio::read_available(pipe.as_fd(), &mut buffer[..read]);
@@ -268,6 +280,10 @@ impl Shared {
                 }
             }
             *open |= taken >= all;
+            emptied &= taken < all;
+        }
+        if emptied {
+            calls.forget(ended);
         }
         open
     }
@@ -312,7 +328,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let ((out, mut to_out), (err, mut to_err)) = (pipe().unwrap(), pipe().unwrap());
         let full = stdio::pipe_capacity(out.as_fd());
-        let output = Output::start(folder.path(), out.into(), err.into()).unwrap();
+        let output = Output::start(folder.path(), out.into(), err.into(), Calls::new(1)).unwrap();
         for round in 1..=20 {
             to_out.write_all(&vec![b'o'; full]).unwrap();
             to_err.write_all(b"e").unwrap();
@@ -324,7 +340,7 @@ mod tests {
     async fn the_first_listener_reads_what_was_recorded_and_how_much_was_not() {
         let folder = tempfile::tempdir().unwrap();
         let ((out, mut to_out), (err, _to_err)) = (pipe().unwrap(), pipe().unwrap());
-        let output = Output::start(folder.path(), out.into(), err.into()).unwrap();
+        let output = Output::start(folder.path(), out.into(), err.into(), Calls::new(1)).unwrap();
         let mut print = |text: &[u8]| {
             to_out.write_all(text).unwrap();
             output.drain()
@@ -362,7 +378,7 @@ mod tests {
     fn a_listener_that_is_gone_is_forgotten_though_nothing_is_printed() {
         let folder = tempfile::tempdir().unwrap();
         let ((out, _to_out), (err, _to_err)) = (pipe().unwrap(), pipe().unwrap());
-        let output = Output::start(folder.path(), out.into(), err.into()).unwrap();
+        let output = Output::start(folder.path(), out.into(), err.into(), Calls::new(1)).unwrap();
         let kept = output.listen();
         for _ in 0..100 {
             output.listen();
@@ -376,7 +392,7 @@ mod tests {
     fn a_drain_ends_though_somebody_prints_without_end() {
         let folder = tempfile::tempdir().unwrap();
         let ((out, mut to_out), (err, _to_err)) = (pipe().unwrap(), pipe().unwrap());
-        let output = Output::start(folder.path(), out.into(), err.into()).unwrap();
+        let output = Output::start(folder.path(), out.into(), err.into(), Calls::new(1)).unwrap();
         let (stop, stopped) = std_mpsc::channel::<()>();
         let printing = thread::spawn(move || {
             let mut printed = 0;

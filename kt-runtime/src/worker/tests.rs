@@ -15,8 +15,8 @@ use tokio::{
 };
 
 use super::{
-    Activity, Worker, generation::Loaded, inits::Inits, nested::FormerTypes, output::Output,
-    user_code::UserCode,
+    Activity, Worker, calls::Calls, generation::Loaded, inits::Inits, nested::FormerTypes,
+    output::Output, user_code::UserCode,
 };
 use crate::{
     Error,
@@ -129,6 +129,7 @@ fn pair(functions: &[&'static Function]) -> Pair {
         instance: 1,
     };
     let current = tokio::runtime::Handle::current();
+    let calls = Calls::new(1);
     let worker = Arc::new(Worker {
         id,
         config: WorkerConfig {
@@ -144,7 +145,8 @@ fn pair(functions: &[&'static Function]) -> Pair {
         progress: Arc::default(),
         inits: Inits::default(),
         former_types: FormerTypes::default(),
-        output: Output::start(&folder.0, stdout.into(), stderr.into()).unwrap(),
+        output: Output::start(&folder.0, stdout.into(), stderr.into(), Arc::clone(&calls)).unwrap(),
+        calls,
         user: UserCode::new(&current, &current, 2).unwrap(),
         activity: Activity::new(),
         draining: AtomicBool::new(false),

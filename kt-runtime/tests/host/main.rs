@@ -4,6 +4,7 @@ mod build;
 mod connections;
 mod deaths;
 mod hostile;
+mod inspection;
 mod lifetime;
 mod service;
 mod states;

@@ -11,7 +11,9 @@ use std::{
 };
 
 use kt::wire::{
-    PROTOCOL, VERSION, channel,
+    PROTOCOL, VERSION,
+    calls::CallsInFlight,
+    channel,
     control::{LoadedObject, StateOutcome, SwapRefused},
     preamble::{self, Verdict},
     state::{Moved, StateAnswer, StateRequest},
@@ -84,6 +86,7 @@ async fn run() {
                 migrating: None,
                 initializing: None,
             },
+            ToWorker::Calls => FromWorker::Calls(CallsInFlight::default()),
             ToWorker::Connection => {
                 let stream = std::os::unix::net::UnixStream::from(receiver.descriptor().unwrap());
                 let stream = UnixStream::from_std(stream).unwrap();

@@ -16,7 +16,7 @@ use kt::wire::command::{End, NotStarted, Program, Shell, Start};
 pub use error::ExecError;
 
 use self::{raw::RawTerminal, session::Session};
-use super::{CommandError, Speech, chosen::ServiceArgs, places::PlaceArgs, start};
+use super::{CommandError, Speech, service::ServiceArgs, start};
 use crate::{
     place::Connected,
     terminal::{Terminal, text},
@@ -32,8 +32,6 @@ pub(super) struct ExecArgs {
     command: Vec<OsString>,
     #[command(flatten)]
     options: ExecOptions,
-    #[command(flatten)]
-    places: PlaceArgs,
     #[command(flatten)]
     speech: Speech,
 }
@@ -51,8 +49,6 @@ pub(super) struct SshArgs {
     keep_alive: bool,
     #[command(flatten)]
     options: ExecOptions,
-    #[command(flatten)]
-    places: PlaceArgs,
     #[command(flatten)]
     speech: Speech,
 }
@@ -78,7 +74,6 @@ pub(super) fn exec(args: ExecArgs) -> ExitCode {
     let program = Program::Arguments(args.command);
     let asked = Asked {
         service: &args.service,
-        places: &args.places,
         options: &args.options,
         keep_alive: false,
         terminal: &terminal,
@@ -94,7 +89,6 @@ pub(super) fn ssh(args: SshArgs) -> ExitCode {
     };
     let asked = Asked {
         service: &args.service,
-        places: &args.places,
         options: &args.options,
         keep_alive: args.keep_alive,
         terminal: &terminal,
@@ -112,7 +106,6 @@ fn variable(text: &str) -> Result<(OsString, OsString), &'static str> {
 /// What was asked for on the command line.
 struct Asked<'a> {
     service: &'a ServiceArgs,
-    places: &'a PlaceArgs,
     options: &'a ExecOptions,
     keep_alive: bool,
     terminal: &'a Terminal,
@@ -120,7 +113,7 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     async fn run(&self, program: Program) -> Result<ExitCode, CommandError> {
-        let places = self.places.places()?;
+        let places = self.service.places()?;
         let name = self.service.choose(&places).await?;
         let connected = places.connect(&name).await?;
         let wants_terminal = self.options.tty || matches!(program, Program::Shell(_));

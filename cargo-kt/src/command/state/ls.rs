@@ -66,7 +66,8 @@ pub(super) fn print(text: &str) -> Result<(), CommandError> {
     }
 }
 
-fn rows(states: &[StateInfo]) -> String {
+/// A line for each state.
+pub(in crate::command) fn rows(states: &[StateInfo]) -> String {
     let keys: Vec<&str> = states.iter().map(|state| &*state.key).collect();
     let names = names::shortest(&keys);
     let mut rows = vec![HEADER.map(str::to_owned)];

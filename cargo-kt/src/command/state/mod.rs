@@ -14,10 +14,13 @@ mod set;
 use std::{path::PathBuf, process::ExitCode};
 
 pub use error::StateError;
+pub(super) use ls::rows;
 
-use self::service::Asked;
+use kt::wire::state::{StateAnswer, StateInfo, StateRequest};
+
+use self::{error::Deed, service::Asked};
 use super::{CommandError, Speech, places::PlaceArgs, profile::ProfileArgs, start};
-use crate::terminal::Terminal;
+use crate::{place::Connected, terminal::Terminal};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct StateArgs {
@@ -120,6 +123,25 @@ impl StateCommand {
             | Self::Save { common, .. }
             | Self::Load { common, .. } => common,
         }
+    }
+}
+
+/// The states of a service, for other commands.
+///
+/// # Errors
+/// If there is no worker that could have any, or it does not answer.
+pub(super) async fn list(
+    connected: &Connected,
+    terminal: &Terminal,
+) -> Result<Vec<StateInfo>, CommandError> {
+    let asked = Asked {
+        connected,
+        terminal,
+        is_json: false,
+    };
+    match asked.ask(Deed::List, StateRequest::List).await? {
+        StateAnswer::List(states) => Ok(states),
+        _ => Err(StateError::Unexpected.into()),
     }
 }
 

@@ -25,7 +25,7 @@ pub use access::{Cluster, Selection};
 pub use error::KubernetesError;
 pub use kinds::Controller;
 pub use open::{Step, find, open};
-pub use services::{down, list, reach};
+pub use services::{down, image, list, reach};
 pub use spec::{ServiceSpec, shown};
 
 /// Port on the pod's loopback on which its first stage and then its host listen.

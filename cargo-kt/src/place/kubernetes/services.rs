@@ -143,6 +143,18 @@ pub async fn reach(
     }
 }
 
+/// The image of the service of this name.
+///
+/// # Errors
+/// If the cluster does not say.
+pub async fn image(cluster: &Cluster, name: &str) -> Result<Option<String>, KubernetesError> {
+    let found = find(cluster, None).await?;
+    match found.into_iter().find(|found| found.workload.name == name) {
+        Some(found) => Ok(launch::image_of(cluster, &found.workload).await?),
+        None => Ok(None),
+    }
+}
+
 /// Ends a service; its calls may go on for `grace`. False if there is none of this name. Returns once nothing of it is left.
 ///
 /// # Errors

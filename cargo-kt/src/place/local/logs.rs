@@ -1,7 +1,12 @@
-use kt::{host::LogReader, wire::control::LogFrom};
+use std::path::PathBuf;
+
+use kt::{
+    host::{LogReader, PieceReader},
+    wire::control::LogFrom,
+};
 
 use super::{end::no_service, reach};
-use crate::place::{Dirs, Logs, PlaceError, logs, service};
+use crate::place::{Dirs, Logs, Pieces, PlaceError, logs, pieces, service};
 
 /// Opens the log of a service, or what one that has ended left.
 ///
@@ -17,9 +22,33 @@ pub async fn logs(
     if let Some(connected) = reach(dirs, name).await? {
         return logs::of(connected, from, follow).await;
     }
-    let directory = dirs.service(name).join("logs");
-    if !directory.is_dir() {
-        return Err(no_service(dirs, name));
-    }
+    let directory = left(dirs, name)?;
     Ok(Logs::in_files(name, LogReader::open(&directory, from)))
+}
+
+/// As [`logs`], with who can have printed what.
+///
+/// # Errors
+/// As there.
+pub async fn log_pieces(
+    dirs: &Dirs,
+    name: &str,
+    from: LogFrom,
+    follow: bool,
+) -> Result<Pieces, PlaceError> {
+    service::check(name)?;
+    if let Some(connected) = reach(dirs, name).await? {
+        return pieces::of(connected, from, follow).await;
+    }
+    let directory = left(dirs, name)?;
+    Ok(Pieces::in_files(name, PieceReader::open(&directory, from)))
+}
+
+/// The log of a service that has ended.
+fn left(dirs: &Dirs, name: &str) -> Result<PathBuf, PlaceError> {
+    let directory = dirs.service(name).join("logs");
+    match directory.is_dir() {
+        true => Ok(directory),
+        false => Err(no_service(dirs, name)),
+    }
 }

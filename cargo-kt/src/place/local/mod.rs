@@ -19,7 +19,7 @@ use tokio::{
 
 pub use end::down;
 pub use environment::environment_of;
-pub use logs::logs;
+pub use logs::{log_pieces, logs};
 
 use super::{Connected, Dirs, PlaceError, PlaceName, Service, State, connected, service};
 

@@ -23,6 +23,11 @@ impl Supervisor {
             .cloned()
     }
 
+    /// The last deaths, newest last; also of workers that the host ended.
+    pub fn deaths(&self) -> Vec<Death> {
+        self.deaths.borrow().iter().cloned().collect()
+    }
+
     /// How the worker of this instance ended, as soon as it is known.
     pub async fn death(&self, instance: u64) -> Option<Death> {
         let of = |deaths: &VecDeque<Death>| {

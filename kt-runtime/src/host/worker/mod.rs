@@ -42,6 +42,8 @@ pub struct Worker {
     connections: Connections,
     /// The generation it serves, or the first that it is to serve.
     serving: AtomicU64,
+    /// How many generations it has taken.
+    taken: AtomicU64,
     /// Why the host ends it, if it does.
     ending: OnceLock<Exit>,
     /// What [`process::out_of_memory_kills`] was at its start.
@@ -53,6 +55,12 @@ impl Worker {
     /// Notes which generation it serves, for the report of its end.
     pub fn serves(&self, generation: Generation) {
         self.serving.store(generation.0, Ordering::Relaxed);
+        self.taken.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Generations that it has taken after its first.
+    pub fn reloads(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed).saturating_sub(1)
     }
 
     /// False from the moment at which it can answer nobody any more. The kernel closes a dying process's descriptors from

@@ -17,6 +17,7 @@ use tokio::{
 use super::Worker;
 use crate::wire::{
     Generation,
+    calls::CallsInFlight,
     control::{Migrating, SwapRefused},
     limits,
     manifest::Manifest,
@@ -44,6 +45,7 @@ pub(super) struct Waiting {
     loads: VecDeque<oneshot::Sender<Result<Loaded, SwapRefused>>>,
     states: VecDeque<oneshot::Sender<StateReply>>,
     status: Vec<oneshot::Sender<Health>>,
+    calls: Vec<oneshot::Sender<CallsInFlight>>,
 }
 
 impl Waiting {
@@ -109,6 +111,22 @@ impl Worker {
         timeout(limits::STATUS, answer).await.ok()?.ok()
     }
 
+    /// The calls that run; `None` if it did not say within [`limits::STATUS`].
+    pub async fn calls(&self) -> Option<CallsInFlight> {
+        let (sender, answer) = oneshot::channel();
+        let first = {
+            let mut waiting = self.waiting();
+            // As for its health: one question at a time.
+            waiting.calls.retain(|other| !other.is_closed());
+            waiting.calls.push(sender);
+            waiting.calls.len() == 1
+        };
+        if first {
+            self.post(ToWorker::Calls, None).ok()?;
+        }
+        timeout(limits::STATUS, answer).await.ok()?.ok()
+    }
+
     pub(super) fn post(&self, message: ToWorker, descriptor: Option<OwnedFd>) -> io::Result<()> {
         self.messages
             .try_send((message, descriptor))
@@ -149,6 +167,11 @@ impl Worker {
                 }
             }
             FromWorker::Connected(_) => {}
+            FromWorker::Calls(calls) => {
+                for asker in waiting.calls.drain(..) {
+                    let _ = asker.send(calls.clone());
+                }
+            }
             FromWorker::State(reply) => {
                 if let Some(asker) = waiting.states.pop_front() {
                     let _ = asker.send(reply);

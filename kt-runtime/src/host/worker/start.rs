@@ -74,6 +74,7 @@ impl Worker {
             waiting: Mutex::new(Waiting::for_start(started)),
             connections: Connections::default(),
             serving: AtomicU64::new(plan.first.0),
+            taken: AtomicU64::new(0),
             ending: OnceLock::new(),
             out_of_memory_kills,
             end: watch::Sender::new(None),

@@ -3,6 +3,7 @@
 mod client;
 mod error;
 mod explain;
+mod facts;
 mod proxy;
 mod rights;
 
@@ -15,6 +16,7 @@ use kube::{
 use tokio::time::timeout;
 
 pub use error::AccessError;
+pub use facts::ServerFacts;
 
 use crate::place::nearest;
 

@@ -21,7 +21,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 pub use cause::Cause;
 pub use error::LaunchError;
-pub use pod::{RunningPod, has_failed, pod_of, wait_for_pod};
+pub use pod::{RunningPod, has_failed, image_of, pod_of, wait_for_pod};
 
 use self::{
     room::Nodes,

@@ -59,6 +59,23 @@ pub async fn pod_of(
     Ok(seen.running())
 }
 
+/// The image of a workload's pod, as the node names it.
+///
+/// # Errors
+/// If the pods cannot be listed.
+pub async fn image_of(
+    cluster: &Cluster,
+    workload: &Workload,
+) -> Result<Option<String>, LaunchError> {
+    let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+    let parameters = ListParams::default().labels(&watch::selector(workload));
+    let list = cluster
+        .ask("list", &json!({"kind": "Pod"}), pods.list(&parameters))
+        .await?;
+    let mut images = list.items.iter().filter_map(container);
+    Ok(images.next().map(|container| container.image.clone()))
+}
+
 /// Whether a workload's pod is in a state from which it does not come up by itself.
 ///
 /// # Errors

@@ -1,21 +1,29 @@
 //! Which service a command is about, as typed.
 
-use super::{CommandError, profile::ProfileArgs};
+use super::{CommandError, places::PlaceArgs, profile::ProfileArgs};
 use crate::place::{PlaceError, Places};
 
-/// A service by its name, by the profile of this directory's program, or the only one.
-#[derive(Debug, Clone, Default, clap::Args)]
+/// One service.
+#[derive(Debug, clap::Args)]
 pub(super) struct ServiceArgs {
     /// The service, as `cargo kt ls` names it; may be left out if there is only one
     #[arg(value_name = "NAME", conflicts_with = "ProfileArgs")]
     name: Option<String>,
     #[command(flatten)]
     profile: ProfileArgs,
+    #[command(flatten)]
+    places: PlaceArgs,
 }
 
 impl ServiceArgs {
+    pub(super) fn places(&self) -> Result<Places, PlaceError> {
+        self.places.places()
+    }
+
+    /// The name that was typed, else that of the profile's service, else that of the only one which is up.
+    ///
     /// # Errors
-    /// If none is named and there is not exactly one, or a place cannot be looked at.
+    /// If nothing was typed and not one service is up.
     pub(super) async fn choose(&self, places: &Places) -> Result<String, CommandError> {
         match (&self.name, self.profile.service(places).await?) {
             (Some(name), _) => Ok(name.clone()),
@@ -27,12 +35,8 @@ impl ServiceArgs {
 
 /// The one service that is up.
 async fn only(places: &Places) -> Result<String, CommandError> {
-    let mut names: Vec<String> = places
-        .list(false)
-        .await?
-        .into_iter()
-        .map(|service| service.name)
-        .collect();
+    let services = places.list(false).await?.into_iter();
+    let mut names: Vec<String> = services.map(|service| service.name).collect();
     match names.len() {
         1 => Ok(names.remove(0)),
         _ => Err(PlaceError::WhichService { names }.into()),

@@ -1,0 +1,224 @@
+//! What a bug report needs to say of a machine, without its secrets.
+//!
+//! Everything in it is chosen: names of variables without their values, contexts of the kubeconfig without users' credentials,
+//! pages of services without their environment, and the hosts' own journals. What functions print and states hold is left
+//! out. At last everything goes through [`Secrets`], for what a journal may quote.
+
+use std::{fs, io, path::Path};
+
+use kube::config::Kubeconfig;
+use serde_json::{Value, json};
+
+use super::{check::Check, redact::Secrets, zip};
+use crate::{
+    command::{describe, places::PlaceArgs},
+    place::{Dirs, Service, State},
+};
+
+/// Of a host's journal, the end; bytes.
+const JOURNAL: usize = 64 << 10;
+/// Files that a host writes about itself.
+const OF_HOST: [&str; 2] = ["host.log.old", "host.log"];
+
+/// Writes the bundle.
+///
+/// # Errors
+/// If the file is there already or cannot be written. What cannot be looked at stands in it as that.
+pub(super) async fn write(file: &Path, checks: &[Check], places: &PlaceArgs) -> io::Result<()> {
+    let variables = || {
+        std::env::vars_os().map(|(name, value)| {
+            (
+                name.to_string_lossy().into(),
+                value.to_string_lossy().into(),
+            )
+        })
+    };
+    let secrets = Secrets::of_environment(variables());
+    let mut texts = vec![
+        ("checks.json".to_owned(), pretty(&json!(checks))),
+        ("versions.json".to_owned(), pretty(&versions())),
+        (
+            "environment.json".to_owned(),
+            pretty(&environment(variables())),
+        ),
+        (
+            "kubeconfig.json".to_owned(),
+            pretty(&kubeconfig(Kubeconfig::read().ok().as_ref())),
+        ),
+        ("services.json".to_owned(), pretty(&services(places).await)),
+    ];
+    texts.extend(Dirs::current().iter().flat_map(journals));
+    for (_, text) in &mut texts {
+        *text = secrets.remove(text);
+    }
+    zip::write(file, &texts)
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default()
+}
+
+fn versions() -> Value {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    json!({
+        "kt": kt::wire::VERSION,
+        "kernel": read("/proc/sys/kernel/osrelease").trim(),
+        "glibc": kt::host::glibc().map(|glibc| glibc.to_string()),
+        "distribution": read("/etc/os-release").lines().find_map(|line| line.strip_prefix("PRETTY_NAME=")),
+        "processors": std::thread::available_parallelism().map_or(0, usize::from),
+    })
+}
+
+/// Names alone, of what builds and kt read.
+fn environment(variables: impl Iterator<Item = (String, String)>) -> Value {
+    let ours = |name: &String| {
+        [
+            "KT_",
+            "CARGO",
+            "RUST",
+            "CC",
+            "CFLAGS",
+            "LD_",
+            "KUBECONFIG",
+            "XDG_",
+        ]
+        .iter()
+        .any(|start| name.starts_with(start))
+    };
+    let mut names: Vec<String> = variables.map(|(name, _)| name).filter(ours).collect();
+    names.sort();
+    json!({"set": names})
+}
+
+/// Which clusters and users there are, and how a user logs in, but not with what.
+fn kubeconfig(config: Option<&Kubeconfig>) -> Value {
+    let Some(config) = config else {
+        return json!("there is none, or it cannot be read");
+    };
+    let contexts = config.contexts.iter().map(|it| {
+        let context = it.context.as_ref();
+        json!({
+            "name": it.name,
+            "cluster": context.map(|context| &context.cluster),
+            "namespace": context.and_then(|context| context.namespace.as_ref()),
+        })
+    });
+    let clusters = config.clusters.iter().map(|it| {
+        let cluster = it.cluster.as_ref();
+        json!({
+            "name": it.name,
+            "server": cluster.and_then(|cluster| cluster.server.as_ref()),
+            "proxy": cluster.is_some_and(|cluster| cluster.proxy_url.is_some()),
+        })
+    });
+    let users = config.auth_infos.iter().filter_map(|it| {
+        let user = it.auth_info.as_ref()?;
+        Some(json!({
+            "token": user.token.is_some() || user.token_file.is_some(),
+            "client_certificate": user.client_certificate.is_some() || user.client_certificate_data.is_some(),
+            "password": user.password.is_some(),
+            "plugin": user.exec.as_ref().and_then(|exec| exec.command.as_ref()),
+        }))
+    });
+    json!({
+        "current_context": config.current_context,
+        "contexts": contexts.collect::<Vec<_>>(),
+        "clusters": clusters.collect::<Vec<_>>(),
+        "users": users.collect::<Vec<_>>(),
+    })
+}
+
+async fn services(places: &PlaceArgs) -> Value {
+    let listed = async {
+        let places = places.places()?;
+        let services = places.list(false).await?;
+        let mut pages = Vec::new();
+        for service in services {
+            pages.push(page(&places, &service).await);
+        }
+        Ok::<_, crate::place::PlaceError>(pages)
+    };
+    match listed.await {
+        Ok(pages) => json!(pages),
+        Err(error) => json!({"error": error.to_string()}),
+    }
+}
+
+async fn page(places: &crate::place::Places, service: &Service) -> Value {
+    let unknown =
+        |why: &str| json!({"name": service.name, "place": service.place.to_string(), "error": why});
+    if let State::Unreachable(why) = &service.state {
+        return unknown(why);
+    }
+    match describe::without_values(places, &service.name).await {
+        Ok(page) => page,
+        Err(error) => unknown(&error.to_string()),
+    }
+}
+
+/// A journal without what a worker printed before it died, which a line of it quotes: the lines below have no time.
+fn own_lines(journal: &str) -> String {
+    let has_time = |line: &&str| line.starts_with(|letter: char| letter.is_ascii_digit());
+    let lines = journal.lines().filter(has_time);
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+/// The ends of what hosts on this machine wrote about themselves.
+fn journals(dirs: &Dirs) -> Vec<(String, String)> {
+    let services = fs::read_dir(dirs.cache.join("services"));
+    let services = services.into_iter().flatten().flatten();
+    services
+        .flat_map(|service| {
+            OF_HOST.iter().filter_map(move |name| {
+                let bytes = fs::read(service.path().join(name)).ok()?;
+                let end = &bytes[bytes.len().saturating_sub(JOURNAL)..];
+                let service = service.file_name();
+                let name = format!("services/{}/{name}", service.to_string_lossy());
+                Some((name, own_lines(&String::from_utf8_lossy(end))))
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kubeconfig_keeps_no_credentials() {
+        let config: Kubeconfig = serde_json::from_value(json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "dev",
+            "clusters": [{"name": "one", "cluster": {"server": "https://one:6443", "certificate-authority-data": "SEKRIT"}}],
+            "contexts": [{"name": "dev", "context": {"cluster": "one", "user": "alice"}}],
+            "users": [{"name": "alice", "user": {
+                "token": "SEKRIT", "password": "SEKRIT", "username": "SEKRIT", "client-key-data": "SEKRIT",
+                "exec": {"command": "login", "args": ["SEKRIT"], "env": [{"name": "A", "value": "SEKRIT"}]},
+            }}],
+        }))
+        .unwrap();
+        let text = pretty(&kubeconfig(Some(&config)));
+        assert!(!text.contains("SEKRIT"), "{text}");
+        assert!(
+            text.contains("https://one:6443") && text.contains("login"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_journal_keeps_nothing_that_a_worker_printed() {
+        let journal = "2026-01-01T00:00:00Z worker 7: it exited with code 1, having printed:\nSEKRIT\n2026-01-01T00:00:01Z ended\n";
+        let kept = own_lines(journal);
+        assert_eq!(kept.lines().count(), 2);
+        assert!(!kept.contains("SEKRIT"), "{kept}");
+    }
+
+    #[test]
+    fn variables_keep_no_values() {
+        let variables = [("KT_ENV", "A=SEKRIT"), ("AWS_SECRET_ACCESS_KEY", "SEKRIT")];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(
+            environment(variables.into_iter()),
+            json!({"set": ["KT_ENV"]})
+        );
+    }
+}

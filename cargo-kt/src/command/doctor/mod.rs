@@ -1,0 +1,69 @@
+//! `cargo kt doctor`: whether this machine has what kt needs, and what to do where it has not.
+
+mod bundle;
+mod check;
+mod cluster;
+mod directories;
+mod machine;
+mod redact;
+mod toolchain;
+mod zip;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use self::check::{Check, Level, Need};
+use super::{CommandError, Speech, places::PlaceArgs, print::print, start};
+
+/// What is wrong with the machine, as opposed to what a command fails with.
+const WANTING: u8 = 1;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct DoctorArgs {
+    /// Also write a zip for a bug report, without tokens, values of environment variables and credentials
+    #[arg(long, value_name = "FILE")]
+    bundle: Option<PathBuf>,
+    #[command(flatten)]
+    speech: Speech,
+    #[command(flatten)]
+    places: PlaceArgs,
+}
+
+/// Exit status 1 if something is missing that services on this machine need.
+pub(super) fn doctor(args: DoctorArgs) -> ExitCode {
+    let terminal = args.speech.terminal();
+    start(&terminal, async {
+        let checks = checks(&args.places).await;
+        match args.speech.is_json() {
+            true => checks
+                .iter()
+                .for_each(|check| terminal.json("kt-check", check)),
+            false => print(&checks.iter().map(Check::line).collect::<String>())?,
+        }
+        if let Some(file) = &args.bundle {
+            bundle::write(file, &checks, &args.places)
+                .await
+                .map_err(|source| CommandError::Io {
+                    what: format!("write {}", file.display()),
+                    source,
+                })?;
+            terminal.status(
+                "Wrote",
+                format_args!("{}: look through it before you send it", file.display()),
+            );
+            terminal.json("kt-bundle", &serde_json::json!({"file": file}));
+        }
+        let wanting = |check: &Check| check.need == Need::Local && check.level == Level::Error;
+        Ok(match checks.iter().any(wanting) {
+            true => ExitCode::from(WANTING),
+            false => ExitCode::SUCCESS,
+        })
+    })
+}
+
+async fn checks(places: &PlaceArgs) -> Vec<Check> {
+    let mut checks = toolchain::checks();
+    checks.extend(directories::checks());
+    checks.extend(machine::checks());
+    checks.extend(cluster::checks(&places.selection()).await);
+    checks
+}

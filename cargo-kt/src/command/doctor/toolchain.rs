@@ -1,0 +1,146 @@
+//! What builds programs: rustc, its linker, and the C compiler.
+
+use std::{
+    io::ErrorKind,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use super::check::{Check, Need};
+
+/// The oldest rustc that kt works with: its own `rust-version`.
+const OLDEST: &str = env!("CARGO_PKG_RUST_VERSION");
+
+pub(super) fn checks() -> Vec<Check> {
+    let rustc = output("rustc", &["-vV"]);
+    let mut checks = vec![rustc_check(&rustc), cargo(&output("cargo", &["-V"]))];
+    let sysroot = output("rustc", &["--print", "sysroot"]);
+    if let (Ok(rustc), Ok(sysroot)) = (&rustc, &sysroot) {
+        let host = field(rustc, "host: ").unwrap_or_default();
+        checks.push(linker(Path::new(sysroot.trim()), host));
+    }
+    checks.push(compiler(&output("cc", &["--version"])));
+    checks
+}
+
+/// What a program says on its standard output, or why it cannot be asked.
+pub(super) fn output(program: &str, arguments: &[&str]) -> Result<String, String> {
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output();
+    match output {
+        Ok(output) if output.status.success() => {
+            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        }
+        Ok(output) => {
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            let first = stderr.lines().next().unwrap_or_default();
+            Err(format!("`{program}` failed ({}): {first}", output.status))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(format!("there is no `{program}` in PATH"))
+        }
+        Err(error) => Err(format!("`{program}` cannot be executed: {error}")),
+    }
+}
+
+fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.lines().find_map(|line| line.strip_prefix(name))
+}
+
+fn rustc_check(said: &Result<String, String>) -> Check {
+    let (need, name) = (Need::Local, "rustc");
+    let said = match said {
+        Ok(said) => said,
+        Err(why) => return Check::error(need, name, why, "install Rust: https://rustup.rs"),
+    };
+    let release = field(said, "release: ").unwrap_or_default();
+    let host = field(said, "host: ").unwrap_or_default();
+    let found = format!("{release} for {host}");
+    if version(release) < version(OLDEST) {
+        let help = format!("kt needs {OLDEST} or newer: `rustup update`");
+        return Check::error(need, name, found, help);
+    }
+    match host {
+        "x86_64-unknown-linux-gnu" => Check::ok(need, name, found),
+        _ => Check::error(
+            need,
+            name,
+            found,
+            "services on this machine need x86-64 Linux with glibc",
+        ),
+    }
+}
+
+/// Major and minor.
+fn version(text: &str) -> (u32, u32) {
+    let mut parts = text.split('.').map(|part| part.parse().unwrap_or(0));
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+}
+
+fn cargo(said: &Result<String, String>) -> Check {
+    match said {
+        Ok(said) => Check::ok(
+            Need::Local,
+            "cargo",
+            said.trim().trim_start_matches("cargo "),
+        ),
+        Err(why) => Check::error(Need::Local, "cargo", why, "install Rust: https://rustup.rs"),
+    }
+}
+
+fn linker(sysroot: &Path, host: &str) -> Check {
+    let path = sysroot.join("lib/rustlib").join(host).join("bin/rust-lld");
+    let (need, name) = (Need::Local, "linker");
+    match output(&path.to_string_lossy(), &["-flavor", "gnu", "--version"]) {
+        Ok(said) => Check::ok(need, name, said.lines().next().unwrap_or_default()),
+        Err(why) => Check::error(
+            need,
+            name,
+            why,
+            "kt links with the toolchain's own linker, which toolchains from rustup have: https://rustup.rs",
+        ),
+    }
+}
+
+fn compiler(said: &Result<String, String>) -> Check {
+    let (need, name) = (Need::Local, "C compiler");
+    match said {
+        Ok(said) => Check::ok(need, name, said.lines().next().unwrap_or_default()),
+        Err(why) => Check::error(
+            need,
+            name,
+            why,
+            "install one: `apt-get install gcc libc6-dev` on Debian and Ubuntu, `dnf install gcc` on Fedora",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::check::Level, *};
+
+    #[test]
+    fn an_old_compiler_and_another_platform_are_errors() {
+        let check = |release: &str, host: &str| {
+            rustc_check(&Ok(format!("rustc\nhost: {host}\nrelease: {release}\n"))).level
+        };
+        let linux = "x86_64-unknown-linux-gnu";
+        assert_eq!(check("1.95.0", linux), Level::Ok);
+        assert_eq!(check("2.0.0-nightly", linux), Level::Ok);
+        assert_eq!(check("1.94.9", linux), Level::Error);
+        assert_eq!(check("1.95.0", "aarch64-apple-darwin"), Level::Error);
+        assert_eq!(
+            rustc_check(&Err("there is none".into())).level,
+            Level::Error
+        );
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_said_to_be_so() {
+        let missing = output("no-such-program-of-kt", &[]).unwrap_err();
+        assert_eq!(missing, "there is no `no-such-program-of-kt` in PATH");
+        assert!(output("false", &[]).unwrap_err().contains("failed"));
+    }
+}

@@ -1,0 +1,129 @@
+//! What a process uses and may use, as the kernel tells in `/proc` and in its control group.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::wire::inspect::{GroupLimits, Usage};
+
+/// What a process uses; `None` if it is gone. Of what the kernel does not let us see there is nothing: open files need the
+/// rights to trace it, proc(5).
+pub fn of(pid: u32) -> Option<Usage> {
+    let directory = PathBuf::from(format!("/proc/{pid}"));
+    let (cpu_ms, threads) = parse_stat(&fs::read_to_string(directory.join("stat")).ok()?)?;
+    let open_files = fs::read_dir(directory.join("fd")).map_or(0, Iterator::count);
+    let limits = fs::read_to_string(directory.join("limits")).unwrap_or_default();
+    Some(Usage {
+        cpu_ms,
+        rss: super::process::resident(pid).unwrap_or(0),
+        threads,
+        open_files: open_files as u64,
+        open_files_limit: parse_open_files(&limits),
+    })
+}
+
+/// Processor time in milliseconds and threads, from `/proc/PID/stat`. The program's name comes in parentheses and may have any
+/// character, so what follows is counted from the last one.
+fn parse_stat(stat: &str) -> Option<(u64, u64)> {
+    let fields: Vec<&str> = stat[stat.rfind(')')? + 1..].split_whitespace().collect();
+    // Counted from 1 in proc(5), where the state that comes first here is the third.
+    let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
+    let ticks = field(14)? + field(15)?;
+    // SAFETY: sysconf touches no memory.
+    let per_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    let per_second = u64::try_from(per_second).ok().filter(|ticks| *ticks > 0)?;
+    Some((ticks * 1000 / per_second, field(20)?))
+}
+
+fn parse_open_files(limits: &str) -> Option<u64> {
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// The limits of this process's control group: the tightest of the group and those that it lies in.
+pub fn group_limits() -> GroupLimits {
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    group_limits_in(Path::new("/sys/fs/cgroup"), &groups)
+}
+
+fn group_limits_in(root: &Path, groups: &str) -> GroupLimits {
+    // Version 2 has one hierarchy, whose number is 0 and which names no controller: cgroups(7).
+    let Some(path) = groups.lines().find_map(|line| line.strip_prefix("0::")) else {
+        return GroupLimits::default();
+    };
+    let group = root.join(path.trim_start_matches('/'));
+    let within = group.ancestors().take_while(|path| path.starts_with(root));
+    let mut limits = GroupLimits::default();
+    let tighten = |limit: &mut Option<u64>, found: Option<u64>| {
+        *limit = match (*limit, found) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+    };
+    for group in within {
+        let read = |name: &str| fs::read_to_string(group.join(name)).unwrap_or_default();
+        let number = |name: &str| read(name).trim().parse().ok();
+        tighten(&mut limits.memory_bytes, number("memory.max"));
+        tighten(&mut limits.processes, number("pids.max"));
+        tighten(&mut limits.cpu_milli, parse_cpu(&read("cpu.max")));
+    }
+    limits
+}
+
+/// `200000 100000`: so many microseconds of each so many.
+fn parse_cpu(text: &str) -> Option<u64> {
+    let (quota, period) = text.trim().split_once(' ')?;
+    let (quota, period): (u64, u64) = (quota.parse().ok()?, period.parse().ok()?);
+    (quota * 1000).checked_div(period)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::scratch::Scratch;
+
+    #[test]
+    fn a_name_with_parentheses_and_spaces_is_no_field() {
+        let stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 1 0 0 0 150 50 0 0 20 0 12 0 1 1 1";
+        assert_eq!(parse_stat(stat), Some((2000, 12)));
+        assert_eq!(parse_stat("7 (a"), None);
+        assert_eq!(parse_stat("7 (a) S 1"), None);
+    }
+
+    #[test]
+    fn this_process_uses_what_it_uses() {
+        let usage = of(std::process::id()).unwrap();
+        assert!(usage.rss > 0 && usage.threads > 0 && usage.open_files > 2);
+        assert!(
+            usage
+                .open_files_limit
+                .is_none_or(|limit| limit >= usage.open_files)
+        );
+        assert_eq!(of(u32::MAX), None);
+    }
+
+    #[test]
+    fn the_tightest_limit_of_a_group_and_those_around_it_counts() {
+        let root = Scratch::new("cgroup");
+        let inner = root.path().join("a/b");
+        fs::create_dir_all(&inner).unwrap();
+        fs::write(root.path().join("a/memory.max"), "1000\n").unwrap();
+        fs::write(inner.join("memory.max"), "max\n").unwrap();
+        fs::write(inner.join("cpu.max"), "150000 100000\n").unwrap();
+        fs::write(root.path().join("a/cpu.max"), "max 100000\n").unwrap();
+        let limits = group_limits_in(root.path(), "1:name=systemd:/x\n0::/a/b\n");
+        let expected = GroupLimits {
+            memory_bytes: Some(1000),
+            cpu_milli: Some(1500),
+            processes: None,
+        };
+        assert_eq!(limits, expected);
+        assert_eq!(
+            group_limits_in(root.path(), "4:memory:/x\n"),
+            GroupLimits::default()
+        );
+    }
+}

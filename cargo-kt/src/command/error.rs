@@ -64,6 +64,8 @@ pub enum CommandError {
     Reset(#[from] ResetError),
     #[error(transparent)]
     State(#[from] StateError),
+    #[error(transparent)]
+    Debug(#[from] crate::debug::DebugError),
     #[error("nothing was changed: the old worker of {service} serves on")]
     Declined { service: String },
     #[error(

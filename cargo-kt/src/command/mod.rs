@@ -1,10 +1,12 @@
 //! The subcommands: each puts the steps of the flow together and says what came of them. All words that a person types or
 //! reads about a command as a whole are here.
 
+mod breakpoints;
 mod build;
 mod clock;
 mod code;
 mod config;
+mod debug;
 mod down;
 mod driver;
 mod dry_run;
@@ -74,11 +76,13 @@ enum Command {
     State(state::StateArgs),
     /// Print what a service's remote functions have printed
     Logs(logs::LogsArgs),
+    /// Attach a debugger to a service's worker
+    Debug(debug::DebugArgs),
 }
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let Cargo::Kt(Kt { command }) = Cargo::parse();
+    let Cargo::Kt(Kt { command }) = Cargo::parse_from(debug::gdb_style(std::env::args_os()));
     match command {
         Command::Run(args) => run::run(args),
         Command::Build(args) => build::build(args),
@@ -87,6 +91,7 @@ pub fn main() -> ExitCode {
         Command::Down(args) => down::down(args),
         Command::State(args) => state::state(args),
         Command::Logs(args) => logs::logs(args),
+        Command::Debug(args) => debug::debug(args),
     }
 }
 

@@ -158,6 +158,10 @@ fn words(refused: &SwapRefused) -> String {
             let states = text::count(states.len(), "state");
             format!("{states} could not be migrated")
         }
+        SwapRefused::Debugged(debugger) => format!(
+            "{}\nhelp: detach it, or attach with `cargo kt debug --reload wait`",
+            crate::debug::attached(debugger)
+        ),
         SwapRefused::Init { key, why, .. } => format!("init function `{key}` {why}"),
         SwapRefused::TimedOut { after_ms, .. } => {
             let after = text::duration(Duration::from_millis(*after_ms));

@@ -1,6 +1,7 @@
 //! What the person at the terminal sees, in cargo's manner: one line for each step on stderr, a right-aligned verb before
 //! it. With `--message-format json` the same steps are JSON lines on stdout, among cargo's own.
 
+mod foreground;
 mod progress;
 pub mod text;
 
@@ -13,6 +14,7 @@ use std::{
 use anstream::{AutoStream, ColorChoice};
 use serde::Serialize;
 
+pub use foreground::Foreground;
 pub use progress::{Moving, Progress};
 
 const GREEN: &str = "\x1b[1m\x1b[32m";

@@ -6,6 +6,7 @@
 
 mod control;
 mod counters;
+mod debug;
 mod echo;
 mod expired;
 mod journal;
@@ -46,8 +47,8 @@ use tokio::{
 };
 
 use self::{
-    counters::Counters, echo::Echo, journal::Journal, lease::Lease, lease::Use, store::Store,
-    supervise::Supervisor,
+    counters::Counters, debug::Debugging, echo::Echo, journal::Journal, lease::Lease, lease::Use,
+    store::Store, supervise::Supervisor,
 };
 pub use self::{
     expired::Expired,
@@ -78,6 +79,7 @@ struct Host {
     supervisor: Arc<Supervisor>,
     lease: Lease,
     journal: Arc<Journal>,
+    debugging: Debugging,
     phase: watch::Sender<Phase>,
     /// Clones of it are held by control connections.
     connections: mpsc::Sender<()>,
@@ -273,6 +275,7 @@ pub fn run(options: HostOptions) -> Result<Ended, String> {
         store,
         lease: Lease::new(options.inactivity_ttl),
         journal,
+        debugging: Debugging::default(),
         phase: watch::Sender::new(Phase::Serving),
         connections,
         options,

@@ -8,6 +8,7 @@ pub mod client;
 pub mod codec;
 pub mod control;
 pub mod data;
+pub mod debug;
 pub mod driver;
 pub mod frame;
 pub mod http;

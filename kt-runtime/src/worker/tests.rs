@@ -15,8 +15,8 @@ use tokio::{
 };
 
 use super::{
-    Activity, Worker, generation::Loaded, inits::Inits, nested::FormerTypes, output::Output,
-    user_code::UserCode,
+    Activity, Worker, breakpoint::Breakpoints, generation::Loaded, inits::Inits,
+    nested::FormerTypes, output::Output, user_code::UserCode,
 };
 use crate::{
     Error,
@@ -137,6 +137,7 @@ fn pair(functions: &[&'static Function]) -> Pair {
             objects: folder.0.clone(),
             logs: folder.0.clone(),
             body_limit: LIMIT,
+            breakpoint_timeout_ms: 1000,
         },
         current: RwLock::new(Some(Arc::new(Loaded::new(Generation(1), functions)))),
         gate: Arc::default(),
@@ -147,6 +148,7 @@ fn pair(functions: &[&'static Function]) -> Pair {
         output: Output::start(&folder.0, stdout.into(), stderr.into()).unwrap(),
         user: UserCode::new(&current, &current, 2).unwrap(),
         activity: Activity::new(),
+        breakpoints: Breakpoints::default(),
         draining: AtomicBool::new(false),
         hinted: AtomicBool::new(false),
     });
@@ -172,6 +174,7 @@ fn pair(functions: &[&'static Function]) -> Pair {
         symbolizer: None,
         objects: Vec::new(),
         body_limit: LIMIT,
+        breakpoint_timeout_ms: 1000,
         run: crate::Run::new(String::new(), String::new(), std::time::UNIX_EPOCH),
     });
     Pair {

@@ -16,6 +16,7 @@ use std::{path::PathBuf, process::ExitCode};
 pub use error::StateError;
 
 use self::service::Asked;
+pub(super) use self::{layout::warm_directory, service::choose};
 use super::{CommandError, Speech, places::PlaceArgs, profile::ProfileArgs, start};
 use crate::terminal::Terminal;
 

@@ -1,6 +1,6 @@
 use std::{
     collections::HashMap,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
@@ -63,6 +63,15 @@ impl Store {
             names.insert(object.name.clone(), object.id);
         }
         Ok(())
+    }
+
+    /// Puts one object somewhere else under a name of its own.
+    ///
+    /// # Errors
+    /// If it is not in the store, not what it was, or something has that name.
+    pub fn link_file(&self, id: ObjectId, path: &Path) -> io::Result<()> {
+        self.verify(id).map_err(io::Error::other)?;
+        fs::hard_link(self.path(id), path)
     }
 }
 

@@ -122,6 +122,8 @@ impl Script<'_> {
             python(&config.display().to_string())
         ));
         lines.push(format!("source {}", session.display()));
+        // In the background: only what the debugger stops is to stop.
+        lines.push(format!("attach {} &", self.pid));
         lines.push(String::new());
         Ok(lines.join("\n"))
     }

@@ -1,6 +1,7 @@
 """What gdb does on its own in a session of `cargo kt debug`. Read by gdb, with `kt_session` set to a dict."""
 
 import gdb
+import os
 import re
 import threading
 import traceback
@@ -60,8 +61,6 @@ class Session:
         gdb.frame_filters[UserCode.name] = UserCode()
         gdb.events.stop.connect(self.on_stop)
         gdb.events.exited.connect(self.on_exit)
-        # In the background: only what the debugger stops is to stop.
-        gdb.execute("attach %d &" % self.config["pid"])
         if self.batch:
             timer = threading.Timer(self.config["timeout_seconds"], lambda: gdb.post_event(self.give_up))
             timer.daemon = True
@@ -166,24 +165,30 @@ class Session:
         # What would run on after the last command does so anyway: the debugger detaches.
         while commands and commands[-1].strip() in ("continue", "c", "detach", "quit", "q"):
             commands.pop()
-        status = 0
-        for command in commands:
-            try:
-                gdb.execute(command)
-            except gdb.error as error:
-                print("error: %s: %s" % (command, error))
-                status = 1
-                break
-        self.finish(status)
+        self.commands = commands
+        # As typed: what runs within an event does not wait for a step to end. The input is a pipe of which gdb has the other end too.
+        with open("/proc/self/fd/0", "w") as typed:
+            for index in range(len(commands)):
+                typed.write("python kt.run(%d)\n" % index)
+            typed.write("python kt.finish(0)\n")
+
+    def run(self, index):
+        command = self.commands[index]
+        try:
+            gdb.execute(command)
+        except gdb.error as error:
+            print("error: %s: %s" % (command, error))
+            self.finish(1)
 
     def finish(self, status):
-        gdb.execute("set confirm off")
         try:
             gdb.execute("detach", to_string=True)
         except gdb.error:
             # The worker has ended.
             pass
-        gdb.execute("quit %d" % status)
+        gdb.flush()
+        # Nothing is left to be done, and gdb 13 crashes where it takes Python down with a handler of events.
+        os._exit(status)
 
     def is_at_marker(self, thread):
         selected = gdb.selected_thread()

@@ -138,12 +138,18 @@ async fn run(args: &DebugArgs, terminal: &Terminal) -> Result<ExitCode, CommandE
     let rustc = manifest.map(|manifest| manifest.rustc.as_str());
     let workspace = Path::new(&connected.status.workspace);
     let toolchain = toolchain(workspace);
+    let names = started.mapped.iter().filter_map(|path| path.rsplit('/').next());
+    let objects: Vec<String> = names
+        .filter(|name| finder.is_crate(name))
+        .map(str::to_owned)
+        .collect();
     let script = Script {
         service: &connected.service,
         pid: started.worker.pid,
         sysroot: &sysroot,
         executable: &started.executable,
         socket: &socket,
+        objects: &objects,
         breakpoints: &args.breakpoints,
         batch: batch.as_ref(),
         toolchain: toolchain.as_deref(),
@@ -235,6 +241,13 @@ struct Finder<'a> {
 }
 
 impl Finder<'_> {
+    /// Whether it is the object of one of the program's own crates: `libkt-app-0123456789abcdef.so`.
+    fn is_crate(&self, name: &str) -> bool {
+        let mut crates = self.manifest.into_iter().flat_map(|it| &it.crates);
+        let stem = name.strip_prefix("libkt-").and_then(|name| name.rsplit_once('-'));
+        stem.is_some_and(|(stem, _)| crates.any(|krate| krate.crate_name == stem))
+    }
+
     fn find(&self, path: &str) -> Origin {
         let name = path.rsplit('/').next().unwrap_or(path);
         let base = self.manifest.map_or("", |it| &it.worker.base.object.name);

@@ -32,6 +32,8 @@ pub struct Script<'a> {
     pub executable: &'a str,
     /// Of the session.
     pub socket: &'a Path,
+    /// Names of the developer's own objects, of all generations that are loaded.
+    pub objects: &'a [String],
     /// `file:line` or functions.
     pub breakpoints: &'a [String],
     pub batch: Option<&'a Batch>,
@@ -62,6 +64,7 @@ impl Script<'_> {
         json!({
             "service": self.service,
             "pid": self.pid,
+            "objects": self.objects,
             "batch": batch.is_some(),
             "commands": batch.map_or(&[][..], |batch| &batch.commands),
             "timeout_seconds": timeout.as_secs_f64(),

@@ -12,22 +12,27 @@ MARKERS = {
     "aarch64": (0, (0xD4200000 | (0x6B74 << 5)).to_bytes(4, "little")),
 }
 
+# Parts of paths of sources that are not the developer's.
+ELSEWHERE = ("/rustc/", "/lib/rustlib/src/", "/registry/src/", "/git/checkouts/")
+
 # Crates whose code is nobody's to debug here, though generic code of theirs is compiled into the user's objects.
 NOT_THE_USERS = re.compile(
-    r"^<?&?(mut )?(dyn )?(kt|kt_runtime|core|std|alloc|tokio|serde|serde_core|__rustc)::|^__?(rust|GI_|libc_)|::__kt_|::__private::"
+    r"^<?&?(mut )?(dyn )?(kt|kt_runtime|core|std|alloc|tokio|serde|serde_core|__rustc)::|^__?rust|::__(kt_|Kt|private::)"
 )
 
 
 def is_user_code(frame):
     """Whether a frame is of the developer's own code."""
     name = frame.name()
-    if not name or NOT_THE_USERS.match(name):
+    if not name or NOT_THE_USERS.search(name):
+        return False
+    shared = gdb.current_progspace().solib_name(frame.pc())
+    if not shared or os.path.basename(shared) not in kt_session["objects"]:
         return False
     symtab = frame.find_sal().symtab
     if symtab is None:
         return False
-    path = symtab.filename
-    return not ("/rustc/" in path or "/lib/rustlib/src/" in path or "/registry/src/" in path or "/git/checkouts/" in path)
+    return not any(part in symtab.filename for part in ELSEWHERE)
 
 
 class UserCode:

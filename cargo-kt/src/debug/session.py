@@ -17,14 +17,15 @@ ELSEWHERE = ("/rustc/", "/lib/rustlib/src/", "/registry/src/", "/git/checkouts/"
 
 # Crates whose code is nobody's to debug here, though generic code of theirs is compiled into the user's objects.
 NOT_THE_USERS = re.compile(
-    r"^<?&?(mut )?(dyn )?(kt|kt_runtime|core|std|alloc|tokio|serde|serde_core|__rustc)::|^__?rust|::__(kt_|Kt|private::)"
+    r"^<?&?(mut )?(dyn )?(kt|kt_runtime|core|std|alloc|tokio|serde|serde_core|__rustc)::|^__?rust|__(kt_|Kt|private::)"
 )
 
 
 def is_user_code(frame):
     """Whether a frame is of the developer's own code."""
-    name = frame.name()
-    if not name or NOT_THE_USERS.search(name):
+    function = frame.function()
+    names = (frame.name(), function and function.linkage_name)
+    if not names[0] or any(name and NOT_THE_USERS.search(name) for name in names):
         return False
     shared = gdb.current_progspace().solib_name(frame.pc())
     if not shared or os.path.basename(shared) not in kt_session["objects"]:
@@ -124,6 +125,7 @@ class Session:
         selected = gdb.selected_thread()
         thread.switch()
         gdb.execute("continue &", to_string=True)
+        print("kt: attached to the worker of %s" % self.config["service"])
         if selected is not None and selected.is_valid():
             selected.switch()
 

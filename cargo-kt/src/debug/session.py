@@ -36,6 +36,12 @@ def is_user_code(frame):
     return not any(part in symtab.filename for part in ELSEWHERE)
 
 
+def say(text):
+    """Prints a line at once: to a pipe gdb would hold it back."""
+    gdb.write(text + "\n")
+    gdb.flush()
+
+
 class UserCode:
     """A backtrace begins and ends with the developer's own code. `bt -no-filters` shows all."""
 
@@ -60,6 +66,7 @@ class Session:
     def __init__(self, config):
         self.config = config
         self.batch = config["batch"]
+        self.attached = False
         self.stopped = False
         self.leader_released = False
 
@@ -67,6 +74,7 @@ class Session:
         gdb.frame_filters[UserCode.name] = UserCode()
         gdb.events.stop.connect(self.on_stop)
         gdb.events.exited.connect(self.on_exit)
+        gdb.events.cont.connect(self.on_continue)
         if self.batch:
             timer = threading.Timer(self.config["timeout_seconds"], lambda: gdb.post_event(self.give_up))
             timer.daemon = True
@@ -96,8 +104,14 @@ class Session:
             self.leader_released = True
             gdb.post_event(lambda: self.release(thread))
 
+    def on_continue(self, _event):
+        """The first thread goes on when gdb has attached, knows all objects and has set its breakpoints."""
+        if not self.attached:
+            self.attached = True
+            say("kt: attached to the worker of %s" % self.config["service"])
+
     def on_exit(self, _event):
-        print("kt: the worker of %s has ended" % self.config["service"])
+        say("kt: the worker of %s has ended" % self.config["service"])
         if self.batch:
             gdb.post_event(lambda: self.finish(1))
 
@@ -116,7 +130,7 @@ class Session:
 
     def give_up(self):
         if not self.stopped:
-            print("error: no call reached a breakpoint within %s" % self.config["timeout"])
+            say("error: no call reached a breakpoint within %s" % self.config["timeout"])
             self.finish(1)
 
     def release(self, thread):
@@ -125,7 +139,6 @@ class Session:
         selected = gdb.selected_thread()
         thread.switch()
         gdb.execute("continue &", to_string=True)
-        print("kt: attached to the worker of %s" % self.config["service"])
         if selected is not None and selected.is_valid():
             selected.switch()
 
@@ -144,7 +157,7 @@ class Session:
         try:
             block = gdb.selected_frame().block()
         except RuntimeError:
-            print(
+            say(
                 "kt: note: this code has no debug information for variables\n"
                 "help: run the program again; `cargo kt run` builds crates with `kt::breakpoint!()` with all of it"
             )
@@ -162,7 +175,7 @@ class Session:
                 break
             block = block.superblock
         if missing:
-            print(
+            say(
                 "kt: note: optimized code keeps no value here of %s\n"
                 "help: a profile with `opt-level = 0` keeps every variable" % ", ".join(sorted(missing))
             )
@@ -184,7 +197,7 @@ class Session:
         try:
             gdb.execute(command)
         except gdb.error as error:
-            print("error: %s: %s" % (command, error))
+            say("error: %s: %s" % (command, error))
             self.finish(1)
 
     def finish(self, status):

@@ -20,7 +20,10 @@ fn driver(project: &Project, arguments: &[&str]) -> Running {
 
 /// Runs gdb's commands at the first stop.
 fn debug(project: &Project, arguments: &[&str]) -> Output {
-    project.kt(["debug", "--timeout", "60s"].iter().chain(arguments).copied())
+    project.kt(["debug", "--timeout", "60s"]
+        .iter()
+        .chain(arguments)
+        .copied())
 }
 
 /// The process of gdb that a command has started.
@@ -41,7 +44,9 @@ fn cargo_kt_of(command: &Running) -> u32 {
 }
 
 fn kill(pid: u32) {
-    let killed = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
+    let killed = Command::new("kill")
+        .args(["-KILL", &pid.to_string()])
+        .status();
     assert!(killed.expect("kill runs").success());
 }
 
@@ -57,7 +62,16 @@ fn the_terminal_shows_where_a_call_waits_and_a_debugger_shows_its_variables() {
     driver.wait_for_error("help: `cargo kt debug debugged` attaches a debugger; without one the call continues after 10 min");
     assert_eq!(driver.ask("echo 1"), "Ok(2)", "other calls are answered");
 
-    let commands = ["-ex", "bt", "-ex", "info locals", "-ex", "next", "-ex", "frame"];
+    let commands = [
+        "-ex",
+        "bt",
+        "-ex",
+        "info locals",
+        "-ex",
+        "next",
+        "-ex",
+        "frame",
+    ];
     let shown = debug(&project, &commands).success();
     shown
         .prints("debugger::greet::greet::{async_fn#0}")
@@ -74,12 +88,16 @@ fn plain_functions_and_libraries_stop_too() {
     let (project, mut driver) = started(&[]);
     driver.send("count word");
     driver.wait_for_error("`debugger::count` at src/main.rs:20");
-    debug(&project, &["-ex", "info locals"]).success().prints("letters = 4");
+    debug(&project, &["-ex", "info locals"])
+        .success()
+        .prints("letters = 4");
     driver.wait_for("count word: 4");
 
     driver.send("double 21");
     driver.wait_for_error("`below::double` at below/src/lib.rs:6");
-    debug(&project, &["-ex", "info locals"]).success().prints("doubled = 42");
+    debug(&project, &["-ex", "info locals"])
+        .success()
+        .prints("doubled = 42");
     driver.wait_for("double 21: 42");
     driver.finish().success();
 }
@@ -90,7 +108,7 @@ fn a_breakpoint_of_the_debuggers_own_stops_a_call_and_is_gone_afterwards() {
     driver.finish().success();
     project.environment("KT_DEBUG_INFO", "full");
     let mut driver = self::driver(&project, &[]);
-    let debugger = project.spawn_kt(["debug", "--break", "src/main.rs:33", "-ex", "info locals"]);
+    let debugger = project.spawn_kt(["debug", "--break", "src/main.rs:32", "-ex", "info locals"]);
     debugger.wait_for("kt: attached");
     driver.send("square 12");
     debugger.finish().success().prints("squared = 144");
@@ -136,7 +154,11 @@ fn a_thousand_calls_wait_behind_one_and_go_on_when_the_debugger_leaves() {
     shown.prints("letters = ");
     driver.wait_for("crowd: 1000 answered");
     let said = driver.finish().success();
-    assert_eq!(said.stderr.matches("breakpoint reached").count(), 1, "{said:?}");
+    assert_eq!(
+        said.stderr.matches("breakpoint reached").count(),
+        1,
+        "{said:?}"
+    );
 }
 
 #[test]
@@ -184,7 +206,10 @@ fn a_killed_debugger_leaves_the_worker_unharmed() {
         driver.send("count word");
         debugger.wait_for("debugger::count");
         match kills_gdb {
-            true => kill(gdb_of(&debugger)),
+            true => {
+                kill(gdb_of(&debugger));
+                debugger.finish();
+            }
             false => kill(cargo_kt_of(&debugger)),
         }
         driver.wait_for("count word: 4");
@@ -200,7 +225,10 @@ fn a_killed_debugger_leaves_the_worker_unharmed() {
 fn new_code_waits_for_the_debugger_or_is_refused() {
     let (project, mut driver) = started(&[]);
     for (reload, says) in [
-        ("wait", "Waiting for the debugger of debugged: a debugger of tester@"),
+        (
+            "wait",
+            "Waiting for the debugger of debugged: a debugger of tester@",
+        ),
         ("refuse", "a debugger of tester@"),
     ] {
         let debugger = project.spawn_kt(["debug", "--reload", reload, "-ex", "info locals"]);
@@ -262,16 +290,25 @@ fn a_gdb_that_cannot_be_used_is_named_with_what_to_install() {
     let python = project.private().join("gdb-without-python");
     for (path, text) in [
         (&old, "#!/bin/sh\necho 'GNU gdb (GDB) 11.2'\n"),
-        (&python, "#!/bin/sh\n[ \"$1\" = --version ] && echo 'GNU gdb (GDB) 13.2'\nexit 0\n"),
+        (
+            &python,
+            "#!/bin/sh\n[ \"$1\" = --version ] && echo 'GNU gdb (GDB) 13.2'\nexit 0\n",
+        ),
     ] {
         fs::write(path, text).expect("it can be written");
         let executable = Command::new("chmod").arg("+x").arg(path).status();
         assert!(executable.expect("chmod runs").success());
     }
     project.environment("RUST_GDB", "no-such-gdb");
-    debug(&project, &[]).code(101).says("help: install the package `gdb`");
+    debug(&project, &[])
+        .code(101)
+        .says("help: install the package `gdb`");
     project.environment("RUST_GDB", old.display());
-    debug(&project, &[]).code(101).says("is gdb 11.2, and kt needs gdb 12 or newer");
+    debug(&project, &[])
+        .code(101)
+        .says("is gdb 11.2, and kt needs gdb 12 or newer");
     project.environment("RUST_GDB", python.display());
-    debug(&project, &[]).code(101).says("was built without Python");
+    debug(&project, &[])
+        .code(101)
+        .says("was built without Python");
 }

@@ -100,10 +100,8 @@ fn stale_units(
     for (record, stale) in all.iter().zip(judged) {
         // What else makes a unit stale, cargo sees without us.
         if let Some(
-            stale @ (Stale::Source(_)
-            | Stale::Uncertain(_)
-            | Stale::Artifact(_)
-            | Stale::DebugInfo),
+            stale
+            @ (Stale::Source(_) | Stale::Uncertain(_) | Stale::Artifact(_) | Stale::DebugInfo),
         ) = stale
         {
             let stem = &record.key.stem;

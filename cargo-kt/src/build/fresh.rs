@@ -131,7 +131,10 @@ fn judge_one<'a>(
     let invocation = record.invocation.as_ref()?;
     let known = record.debug_info;
     // What runs while building has no types here, and no debugger.
-    let wanted = DebugInfo::wanted(surroundings.variable(debug_info::VARIABLE), known.breakpoints);
+    let wanted = DebugInfo::wanted(
+        surroundings.variable(debug_info::VARIABLE),
+        known.breakpoints,
+    );
     if record.types.is_some() && known != wanted {
         return Some(Stale::DebugInfo);
     }

@@ -138,7 +138,10 @@ async fn run(args: &DebugArgs, terminal: &Terminal) -> Result<ExitCode, CommandE
     let rustc = manifest.map(|manifest| manifest.rustc.as_str());
     let workspace = Path::new(&connected.status.workspace);
     let toolchain = toolchain(workspace);
-    let names = started.mapped.iter().filter_map(|path| path.rsplit('/').next());
+    let names = started
+        .mapped
+        .iter()
+        .filter_map(|path| path.rsplit('/').next());
     let objects: Vec<String> = names
         .filter(|name| finder.is_crate(name))
         .map(str::to_owned)
@@ -244,7 +247,9 @@ impl Finder<'_> {
     /// Whether it is the object of one of the program's own crates: `libkt-app-0123456789abcdef.so`.
     fn is_crate(&self, name: &str) -> bool {
         let mut crates = self.manifest.into_iter().flat_map(|it| &it.crates);
-        let stem = name.strip_prefix("libkt-").and_then(|name| name.rsplit_once('-'));
+        let stem = name
+            .strip_prefix("libkt-")
+            .and_then(|name| name.rsplit_once('-'));
         stem.is_some_and(|(stem, _)| crates.any(|krate| krate.crate_name == stem))
     }
 

@@ -78,6 +78,8 @@ impl Script<'_> {
             "set confirm off".to_owned(),
             "set breakpoint pending on".to_owned(),
             "set non-stop on".to_owned(),
+            // gdb's own means to stop a thread, which may arrive late.
+            "handle SIGSTOP nostop noprint nopass".to_owned(),
             // Threads of a pool come and go.
             "set print thread-events off".to_owned(),
             // It would ask, and then fetch symbols of the system's libraries for seconds.

@@ -95,7 +95,9 @@ class Session:
         if thread is None:
             return
         at_marker = self.is_at_marker(thread)
-        if isinstance(event, gdb.BreakpointEvent) or at_marker or isinstance(event, gdb.SignalEvent):
+        # What gdb stops threads with to attach may arrive late.
+        is_signal = isinstance(event, gdb.SignalEvent) and event.stop_signal != "SIGSTOP"
+        if isinstance(event, gdb.BreakpointEvent) or at_marker or is_signal:
             first, self.stopped = not self.stopped, True
             if first or not self.batch:
                 gdb.post_event(lambda: self.show(thread, first))

@@ -108,7 +108,13 @@ fn a_breakpoint_of_the_debuggers_own_stops_a_call_and_is_gone_afterwards() {
     driver.finish().success();
     project.environment("KT_DEBUG_INFO", "full");
     let mut driver = self::driver(&project, &[]);
-    let debugger = project.spawn_kt(["debug", "--break", "src/main.rs:32", "-ex", "info locals"]);
+    let place = "src/main.rs:31";
+    let commands = ["-ex", "next 2", "-ex", "info locals"];
+    let debugger = project.spawn_kt(
+        ["debug", "--timeout", "60s", "--break", place]
+            .into_iter()
+            .chain(commands),
+    );
     debugger.wait_for("kt: attached");
     driver.send("square 12");
     debugger.finish().success().prints("squared = 144");
@@ -180,7 +186,7 @@ fn so_many_calls_pass_before_one_stops() {
 #[test]
 fn a_second_debugger_reads_who_is_first() {
     let (project, mut driver) = started(&[]);
-    let first = project.spawn_kt(["debug", "-ex", "info locals"]);
+    let first = project.spawn_kt(["debug", "--timeout", "60s", "-ex", "info locals"]);
     first.wait_for("kt: attached");
     let second = debug(&project, &["-ex", "bt"]).code(101);
     second
@@ -201,7 +207,15 @@ fn a_killed_debugger_leaves_the_worker_unharmed() {
     let worker = driver.ask("worker");
     for kills_gdb in [true, false] {
         // It never gets to its command: no call reaches the place before the end.
-        let debugger = project.spawn_kt(["debug", "--break", "debugger::square", "-ex", "bt"]);
+        let debugger = project.spawn_kt([
+            "debug",
+            "--timeout",
+            "60s",
+            "--break",
+            "debugger::square",
+            "-ex",
+            "bt",
+        ]);
         debugger.wait_for("kt: attached");
         driver.send("count word");
         debugger.wait_for("debugger::count");

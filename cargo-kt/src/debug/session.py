@@ -74,7 +74,7 @@ class Session:
         gdb.frame_filters[UserCode.name] = UserCode()
         gdb.events.stop.connect(self.on_stop)
         gdb.events.exited.connect(self.on_exit)
-        gdb.events.cont.connect(self.on_continue)
+        gdb.events.new_objfile.connect(self.on_objfile)
         if self.batch:
             timer = threading.Timer(self.config["timeout_seconds"], lambda: gdb.post_event(self.give_up))
             timer.daemon = True
@@ -106,11 +106,12 @@ class Session:
             self.leader_released = True
             gdb.post_event(lambda: self.release(thread))
 
-    def on_continue(self, _event):
-        """The first thread goes on when gdb has attached, knows all objects and has set its breakpoints."""
-        if not self.attached:
+    def on_objfile(self, _event):
+        """gdb has attached once it knows all objects. What is posted runs when it has set its breakpoints in them, too."""
+        names = {os.path.basename(objfile.filename or "") for objfile in gdb.objfiles()}
+        if not self.attached and names.issuperset(self.config["objects"]):
             self.attached = True
-            say("kt: attached to the worker of %s" % self.config["service"])
+            gdb.post_event(lambda: say("kt: attached to the worker of %s" % self.config["service"]))
 
     def on_exit(self, _event):
         say("kt: the worker of %s has ended" % self.config["service"])

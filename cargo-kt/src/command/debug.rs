@@ -27,10 +27,11 @@ use super::{
 };
 use crate::{
     config::duration,
-    debug::{Batch, DebugError, Gdb, Origin, Script, Session, Sysroot, check_gdbserver},
+    debug::{Batch, DebugError, Gdb, Origin, Script, Session, Shipped, Sysroot, check_gdbserver},
     link,
     place::{Connected, PlaceName},
-    terminal::Terminal,
+    ship::ship_objects,
+    terminal::{Terminal, text::bytes},
 };
 
 #[derive(Debug, clap::Args)]
@@ -112,7 +113,7 @@ async fn run(args: &DebugArgs, terminal: &Terminal) -> Result<ExitCode, CommandE
     let batch = batch(args)?;
     let request = DebugRequest {
         who: who(),
-        stub: stub(&connected)?,
+        stub: stub(&connected, terminal).await?,
         ignored_breakpoints: args.ignore,
         reloads: match args.reload {
             Reload::Wait => Reloads::Wait,
@@ -228,11 +229,38 @@ fn batch(args: &DebugArgs) -> Result<Option<Batch>, CommandError> {
 }
 
 /// The program beside the worker.
-fn stub(connected: &Connected) -> Result<Stub, DebugError> {
-    match connected.place {
-        PlaceName::Local => check_gdbserver().map(|()| Stub::Installed),
-        PlaceName::Kubernetes { .. } => Ok(Stub::Installed),
+async fn stub(connected: &Connected, terminal: &Terminal) -> Result<Stub, CommandError> {
+    if connected.place == PlaceName::Local {
+        check_gdbserver()?;
+        return Ok(Stub::Installed);
     }
+    let theirs = &connected.status.platform.architecture;
+    if theirs != std::env::consts::ARCH {
+        return Err(DebugError::OtherArchitecture {
+            service: connected.service.clone(),
+            theirs: theirs.clone(),
+        }
+        .into());
+    }
+    let shipped = Shipped::find()?;
+    let sending = ship_objects(
+        &connected.client,
+        &shipped.objects,
+        &shipped.files,
+        connected.link(),
+    );
+    let sent = connected.unless_silent(sending).await?;
+    let sent = sent.map_err(|source| CommandError::Ship {
+        service: connected.service.clone(),
+        source,
+    })?;
+    if sent.objects > 0 {
+        terminal.status(
+            "Shipping",
+            format_args!("gdbserver ({} sent)", bytes(sent.sent)),
+        );
+    }
+    Ok(shipped.stub)
 }
 
 /// Knows where the files of a worker are here.

@@ -57,6 +57,11 @@ pub enum DebugError {
         "gdb {found} has no DAP server\nhelp: gdb 14 or newer has one; `--print-launch-json` works with this one"
     )]
     NoDap { found: String },
+    #[error(
+        "{service} runs on {theirs}, and gdbserver is here for {} only\nhelp: attach from a machine of {theirs}",
+        std::env::consts::ARCH
+    )]
+    OtherArchitecture { service: String, theirs: String },
 }
 
 impl DebugError {

@@ -8,6 +8,7 @@ mod error;
 mod pipe;
 mod script;
 mod session;
+mod stub;
 mod sysroot;
 mod tools;
 
@@ -15,5 +16,6 @@ pub use error::{DebugError, attached};
 pub use pipe::{COMMAND as PIPE_COMMAND, main as pipe};
 pub use script::{Batch, Script};
 pub use session::Session;
+pub use stub::Shipped;
 pub use sysroot::{Origin, Sysroot};
 pub use tools::{Gdb, check_gdbserver};

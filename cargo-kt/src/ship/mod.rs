@@ -27,7 +27,7 @@ use crate::terminal::text;
 pub use encode::{compress, patch};
 pub use manifest::{files, layers_of, manifest};
 pub use reference::{Reference, References, references};
-pub use upload::{Progress, Shipped, ship};
+pub use upload::{Progress, Shipped, ship, ship_objects};
 
 /// Where each object's file lies here.
 pub type Files = HashMap<ObjectId, Utf8PathBuf>;

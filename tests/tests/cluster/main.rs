@@ -7,6 +7,7 @@ mod access;
 mod commands;
 mod connection;
 mod delta;
+mod debugger;
 mod demos;
 mod faults;
 mod glibc;

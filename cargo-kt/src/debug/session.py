@@ -114,8 +114,9 @@ class Session:
             gdb.post_event(lambda: say("kt: attached to the worker of %s" % self.config["service"]))
 
     def on_exit(self, _event):
-        say("kt: the worker of %s has ended" % self.config["service"])
+        # Also when it is only detached, which a person sees from gdb, and a batch does last of all.
         if self.batch:
+            say("kt: the worker of %s has ended" % self.config["service"])
             gdb.post_event(lambda: self.finish(1))
 
     # What is done about them, outside of the handlers

@@ -174,7 +174,6 @@ fn pair(functions: &[&'static Function]) -> Pair {
         symbolizer: None,
         objects: Vec::new(),
         body_limit: LIMIT,
-        breakpoint_timeout_ms: 1000,
         run: crate::Run::new(String::new(), String::new(), std::time::UNIX_EPOCH),
     });
     Pair {

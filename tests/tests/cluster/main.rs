@@ -6,8 +6,8 @@
 mod access;
 mod commands;
 mod connection;
-mod delta;
 mod debugger;
+mod delta;
 mod demos;
 mod faults;
 mod glibc;

@@ -4,6 +4,7 @@ pub mod agent;
 pub mod build;
 pub mod command;
 pub mod config;
+pub mod debug;
 pub mod glibc;
 pub mod layout;
 pub mod link;
@@ -36,6 +37,12 @@ pub fn main() -> ExitCode {
         .is_some()
     {
         return place::kubernetes::tunnel::main();
+    }
+    if arguments
+        .next_if(|first| first == debug::PIPE_COMMAND)
+        .is_some()
+    {
+        return debug::pipe(arguments);
     }
     command::main()
 }

@@ -27,6 +27,11 @@ pub use crate::{
     wire::codec::{CodecError, Decoder, Encoder},
 };
 
+/// What [`breakpoint!`](crate::breakpoint!) expands to.
+pub mod breakpoint {
+    pub use crate::breakpoint::{passed, reached};
+}
+
 /// Whether a module is a program's root.
 pub const fn is_root(module_path: &str) -> bool {
     let bytes = module_path.as_bytes();

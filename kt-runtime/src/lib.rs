@@ -3,6 +3,7 @@
 // `cargo kt` compiles this crate with `--cfg kt`, and itself holds it with the feature `host`. Any other build makes its
 // calls in place and needs a tenth of the code: no connection, no worker, and none of the crates for them.
 
+mod breakpoint;
 mod call;
 mod error;
 mod function;

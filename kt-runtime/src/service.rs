@@ -64,6 +64,8 @@ setters! {
     launch_timeout(duration: &str);
     /// Largest arguments or result of a call, bytes; 256 MiB if nothing is said.
     body_limit(bytes: u64);
+    /// How long a call at [`breakpoint!`](crate::breakpoint!) waits for a debugger; `"10m"` if nothing is said.
+    breakpoint_timeout(duration: &str);
     /// Whether what a failed launch made is left, to look at.
     keep(keep: bool);
 

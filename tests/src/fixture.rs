@@ -41,6 +41,12 @@ impl Fixture {
         packages: &["pod"],
         ..Self::ONE
     };
+    /// Calls that stop at breakpoints.
+    pub const DEBUGGER: Self = Self {
+        name: "debugger",
+        packages: &["debugger", "below"],
+        ..Self::ONE
+    };
     /// States of all kinds.
     pub const STATE: Self = Self {
         name: "state",

@@ -125,6 +125,7 @@ impl Compilation<'_> {
                 .collect(),
             externs,
             types: types.id(),
+            debug_info: types.debug_info(),
             ..Record::empty(key.clone(), self.package(), &self.invocation.directory)
         };
         self.file("writing the record", self.records.directory(), |_| {

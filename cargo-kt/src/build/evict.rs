@@ -99,7 +99,11 @@ fn stale_units(
     let judged = fresh::judge(&pairs, surroundings);
     for (record, stale) in all.iter().zip(judged) {
         // What else makes a unit stale, cargo sees without us.
-        if let Some(stale @ (Stale::Source(_) | Stale::Uncertain(_) | Stale::Artifact(_))) = stale {
+        if let Some(
+            stale
+            @ (Stale::Source(_) | Stale::Uncertain(_) | Stale::Artifact(_) | Stale::DebugInfo),
+        ) = stale
+        {
             let stem = &record.key.stem;
             console.verbose(&format!("{stale}: `{stem}` is to be compiled again"));
             forget_unit(record)?;

@@ -2,6 +2,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::debug_info::{self, DebugInfo};
 use super::file::{self, Stamp};
 use super::record::{Record, UnitKey};
 use super::{linker, wrapper};
@@ -22,6 +23,8 @@ pub(super) enum Stale {
     Extern(Utf8PathBuf),
     /// A variable that the code asks for has another value.
     Variable(String),
+    /// It has more or less debug information than it is to have.
+    DebugInfo,
 }
 
 impl Stale {
@@ -34,6 +37,7 @@ impl Stale {
             | Self::Artifact(path)
             | Self::Extern(path) => path.clone(),
             Self::Variable(name) => name.into(),
+            Self::DebugInfo => debug_info::VARIABLE.into(),
         }
     }
 }
@@ -51,6 +55,11 @@ impl std::fmt::Display for Stale {
             }
             Self::Extern(path) => write!(formatter, "`{path}` was compiled anew"),
             Self::Variable(name) => write!(formatter, "the variable `{name}` has changed"),
+            Self::DebugInfo => write!(
+                formatter,
+                "the variable `{}` has changed",
+                debug_info::VARIABLE
+            ),
         }
     }
 }
@@ -120,6 +129,15 @@ fn judge_one<'a>(
         return Some(Stale::Extern(path.clone()));
     }
     let invocation = record.invocation.as_ref()?;
+    let known = record.debug_info;
+    // What runs while building has no types here, and no debugger.
+    let wanted = DebugInfo::wanted(
+        surroundings.variable(debug_info::VARIABLE),
+        known.breakpoints,
+    );
+    if record.types.is_some() && known != wanted {
+        return Some(Stale::DebugInfo);
+    }
     // What cargo set is what it would set again: the files, options and variables that decide it are inputs of the build.
     let is_ours = |name: &str| {
         OURS.contains(&name) || invocation.environment.iter().any(|(set, _)| set == name)

@@ -10,6 +10,7 @@ mod choose;
 mod compile;
 mod compiled;
 mod console;
+mod debug_info;
 mod depinfo;
 pub(crate) mod directory;
 mod environment;

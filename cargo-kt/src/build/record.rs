@@ -6,12 +6,13 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::debug_info::DebugInfo;
 use super::file::Stamp;
 use super::{Invocation, LinkLine};
 use crate::plan::Package;
 
 /// Increase when [`Record`] changes its meaning: older files are then as good as absent.
-pub(super) const FORMAT: u32 = 4;
+pub(super) const FORMAT: u32 = 5;
 
 /// How a bin or example was compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -49,6 +50,7 @@ pub(super) struct Record {
     pub(super) externs: Vec<(Utf8PathBuf, Option<Stamp>)>,
     /// The identity of its types; absent for packages outside the workspace and for what runs while building.
     pub(super) types: Option<String>,
+    pub(super) debug_info: DebugInfo,
 }
 
 /// The package that something was made of.
@@ -86,6 +88,7 @@ impl Record {
             artifacts: Vec::new(),
             externs: Vec::new(),
             types: None,
+            debug_info: DebugInfo::default(),
         }
     }
 

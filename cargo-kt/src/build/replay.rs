@@ -34,7 +34,7 @@ pub(super) fn dirty(
         let can_replay = match stale {
             // What a build script generates is cargo's business.
             Stale::Source(path) => unit.is_member && !path.starts_with(plan.cargo_directory()),
-            Stale::Uncertain(_) | Stale::Artifact(_) => unit.is_member,
+            Stale::Uncertain(_) | Stale::Artifact(_) | Stale::DebugInfo => unit.is_member,
             Stale::Extern(path) => {
                 unit.is_member && sorted.hot.iter().any(|other| names(other, path))
             }

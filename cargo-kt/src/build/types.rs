@@ -16,6 +16,7 @@ use std::io;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
+use super::debug_info::{self, DebugInfo};
 use super::depinfo::DepInfo;
 use super::record::{Record, UnitKey};
 use super::records::Records;
@@ -25,6 +26,10 @@ use crate::layout::{self, TypeIdentity};
 
 /// How often rustc starts anew before an identity is taken that nothing else has.
 const ATTEMPTS: u32 = 3;
+
+fn variable() -> Option<String> {
+    std::env::var(debug_info::VARIABLE).ok()
+}
 
 /// Part of the base, wherever it lies.
 const RUNTIME: &str = "kt-runtime";
@@ -39,6 +44,7 @@ pub(super) struct Types<'a> {
 }
 
 struct Current {
+    debug_info: DebugInfo,
     id: String,
     /// Nothing has been compiled under it yet.
     is_new: bool,
@@ -67,6 +73,11 @@ impl<'a> Types<'a> {
         let is_new = id.is_none();
         let current = (unit.purpose != Purpose::Host).then(|| {
             RefCell::new(Current {
+                // What it had last time decides nothing but whether rustc starts twice.
+                debug_info: DebugInfo::wanted(
+                    variable().as_deref(),
+                    previous.is_some_and(|record| record.debug_info.breakpoints),
+                ),
                 id: id.unwrap_or_else(layout::new_identity),
                 is_new,
                 attempts: 0,
@@ -88,6 +99,11 @@ impl<'a> Types<'a> {
             .map(|current| current.borrow().id.clone())
     }
 
+    pub(super) fn debug_info(&self) -> DebugInfo {
+        let current = self.current.as_ref();
+        current.map_or_else(DebugInfo::default, |current| current.borrow().debug_info)
+    }
+
     /// rustc's arguments with the identity in them.
     pub(super) fn arguments(&self, arguments: &[String]) -> Vec<String> {
         let mut arguments = arguments.to_vec();
@@ -95,6 +111,7 @@ impl<'a> Types<'a> {
             return arguments;
         };
         arguments.push(format!("-Cmetadata={id}"));
+        arguments.extend(self.debug_info().flag().map(str::to_owned));
         // rustc names what it keeps for the next time by the identity and never removes that of another.
         if let Some(directory) = self.incremental(&arguments) {
             arguments.push(format!("-Cincremental={directory}"));
@@ -119,6 +136,12 @@ impl<'a> Types<'a> {
         };
         let mut current = current.borrow_mut();
         let announced = self.announced();
+        let sources = announced.as_ref().map_or(&[][..], |it| &it.krate.sources);
+        let debug_info =
+            DebugInfo::wanted(variable().as_deref(), debug_info::have_breakpoints(sources));
+        if debug_info != std::mem::replace(&mut current.debug_info, debug_info) {
+            return false;
+        }
         let identity = announced.as_ref().and_then(|it| {
             let mut crates = self.below(&it.below)?;
             crates.push(it.krate.clone());

@@ -66,6 +66,8 @@ pub enum CommandError {
     State(#[from] StateError),
     #[error(transparent)]
     Exec(#[from] ExecError),
+    #[error(transparent)]
+    Debug(#[from] crate::debug::DebugError),
     #[error("nothing was changed: the old worker of {service} serves on")]
     Declined { service: String },
     #[error(

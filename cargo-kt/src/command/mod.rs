@@ -1,10 +1,12 @@
 //! The subcommands: each puts the steps of the flow together and says what came of them. All words that a person types or
 //! reads about a command as a whole are here.
 
+mod breakpoints;
 mod build;
 mod clock;
 mod code;
 mod config;
+mod debug;
 mod describe;
 mod doctor;
 mod down;
@@ -92,11 +94,13 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Show what a service does at this moment: processor, memory, calls, states
     Top(top::TopArgs),
+    /// Attach a debugger to a service's worker
+    Debug(debug::DebugArgs),
 }
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let Cargo::Kt(Kt { command }) = Cargo::parse();
+    let Cargo::Kt(Kt { command }) = Cargo::parse_from(debug::gdb_style(std::env::args_os()));
     match command {
         Command::Run(args) => run::run(args),
         Command::Build(args) => build::build(args),
@@ -110,6 +114,7 @@ pub fn main() -> ExitCode {
         Command::Ssh(args) => exec::ssh(args),
         Command::Doctor(args) => doctor::doctor(args),
         Command::Top(args) => top::top(args),
+        Command::Debug(args) => debug::debug(args),
     }
 }
 

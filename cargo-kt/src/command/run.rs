@@ -12,6 +12,7 @@ use kt::wire::{
 
 use super::{
     CommandError, ResetError,
+    breakpoints::Breakpoints,
     clock::Clock,
     driver::{self, ConfigFile, Invocation},
     dry_run::{self, DryRun},
@@ -195,10 +196,15 @@ async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCo
         config: &config,
         environment: &environment,
     };
+    let asking = Breakpoints::of(&connected, terminal);
+    let asking = asking.map(|breakpoints| tokio::spawn(breakpoints.ask()));
     let keeping = keeper.map(|keeper| tokio::spawn(keeper.keep()));
     let status = driver::run(invocation).await;
     if let Some(keeping) = keeping {
         keeping.abort();
+    }
+    if let Some(asking) = asking {
+        asking.abort();
     }
     let status = status.map_err(|source| CommandError::Start { program, source })?;
     answering.abort();

@@ -4,10 +4,13 @@ use std::time::{Duration, Instant};
 
 use kt::wire::{
     control::{SwapRefused, Swapped},
+    debug::Reloads,
     limits,
     manifest::Manifest,
     state::StateOptions,
 };
+
+use tokio::time::sleep;
 
 use super::{
     CommandError,
@@ -16,10 +19,14 @@ use super::{
     watch::watched,
 };
 use crate::{
+    debug,
     place::Connected,
     ship::{self, Order, Shipment},
     terminal::Terminal,
 };
+
+/// How often new code is offered again to a worker that is being debugged.
+const DEBUGGED: Duration = Duration::from_millis(300);
 
 /// A swap to what was linked.
 pub(super) struct Swap<'a> {
@@ -36,6 +43,7 @@ impl Swap<'_> {
     /// Sends what the pod lacks, swaps, and checks that what answers is what was linked.
     pub(super) async fn run(&mut self) -> Result<Swapped, CommandError> {
         let service = &self.connected.service;
+        let mut waits = false;
         loop {
             let refused = match self.attempt().await? {
                 Ok(swapped) => return checked(self.shipment.manifest, swapped, service),
@@ -46,6 +54,20 @@ impl Swap<'_> {
                 && let SwapRefused::NotMigrated(failed) = &refused
                 && resets::agree(failed, &mut self.states, self.terminal, service)?
             {
+                continue;
+            }
+            if let SwapRefused::Debugged(debugger) = &refused
+                && debugger.reloads == Reloads::Wait
+            {
+                if !waits {
+                    let attached = debug::attached(debugger);
+                    self.terminal.status(
+                        "Waiting",
+                        format_args!("for the debugger of {service}: {attached}"),
+                    );
+                    waits = true;
+                }
+                sleep(DEBUGGED).await;
                 continue;
             }
             let service = service.clone();

@@ -283,6 +283,7 @@ pub(super) fn service(
     spec.inactivity_ttl = ttl.then_some(options.service.inactivity_ttl);
     spec.default_ttl = options.service.inactivity_ttl;
     spec.body_limit = options.service.body_limit;
+    spec.breakpoint_timeout = options.service.breakpoint_timeout;
     spec.environment = surroundings.environment.clone();
     Ok(place::Wanted::Local(spec))
 }

@@ -94,6 +94,7 @@ pub const OPTIONS: &[ServiceOption] = options! {
         "launch_timeout": Duration, "60s", "How long the pod may take to run";
         "keep": Switch, "false", "Leave what a failed launch made, to look at";
         "body_limit": Number(1, 1 << 40), "268435456", "Largest arguments or result of a call, bytes";
+        "breakpoint_timeout": Duration, "10m", "How long a call at `kt::breakpoint!()` waits for a debugger";
     }
     Pod {
         "image": Text, "debian:12-slim", "Image of the pod: any with glibc";

@@ -39,7 +39,7 @@ pub use error::LinkError;
 pub use linked::{Driver, LinkEvent, Linked, LinkedCrate, LinkedFile};
 pub use reload::{LayoutsOf, StateKeys};
 pub use system::has_compiler;
-pub use twin::twin;
+pub use twin::{counterpart, twin};
 
 use crate::{
     build::{Compiled, CompiledProgram, Toolchain},

@@ -3,7 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{
-    LinkError,
+    LinkError, base,
     lld::Lld,
     object::{ObjectRecord, STRIP_DEBUG, record_path},
     warm,
@@ -42,4 +42,18 @@ pub fn twin(warm: &Utf8Path, soname: &str) -> Result<Utf8PathBuf, LinkError> {
         Ok(()) => Ok(twin),
         Err(_) => Err(lld.error("an unstripped twin", &arguments, &twin)),
     }
+}
+
+/// The file of ours that holds what a debugger wants to know of one that a worker has loaded, by its name: the twin of a crate
+/// object, else the very file. `base` is the soname of the worker's layer 0, beside which the launcher and libstd lie.
+pub fn counterpart(warm: &Utf8Path, base: &str, name: &str) -> Option<Utf8PathBuf> {
+    // The name may come from another machine.
+    if Utf8Path::new(name).file_name() != Some(name) {
+        return None;
+    }
+    if let Ok(twin) = twin(warm, name) {
+        return Some(twin);
+    }
+    let beside = base::first_layer(&warm::Warm::new(warm), base).with_file_name(name);
+    super::kept(warm, name).or_else(|| beside.is_file().then_some(beside))
 }

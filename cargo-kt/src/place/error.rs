@@ -53,7 +53,8 @@ pub enum PlaceError {
         places: Vec<String>,
     },
     #[error(
-        "service `{service}` was started by kt {theirs} and this is kt {ours}\nhelp: end it with `cargo kt down {service}`; its state is lost"
+        "service `{service}` was started by {}kt {theirs} and this is kt {ours}\nhelp: end it with `cargo kt down {service}`; its state is lost",
+        if theirs == ours { "another build of " } else { "" }
     )]
     OtherVersion {
         service: String,

@@ -27,7 +27,7 @@ use crate::terminal::text;
 pub use encode::{compress, patch};
 pub use manifest::{files, layers_of, manifest};
 pub use reference::{Reference, References, references};
-pub use upload::{Progress, Shipped, ship, ship_file};
+pub use upload::{Progress, Shipped, ship, ship_objects};
 
 /// Where each object's file lies here.
 pub type Files = HashMap<ObjectId, Utf8PathBuf>;
@@ -158,6 +158,10 @@ fn words(refused: &SwapRefused) -> String {
             let states = text::count(states.len(), "state");
             format!("{states} could not be migrated")
         }
+        SwapRefused::Debugged(debugger) => format!(
+            "{}\nhelp: detach it, or attach with `cargo kt debug --reload wait`",
+            crate::debug::attached(debugger)
+        ),
         SwapRefused::Init { key, why, .. } => format!("init function `{key}` {why}"),
         SwapRefused::TimedOut { after_ms, .. } => {
             let after = text::duration(Duration::from_millis(*after_ms));

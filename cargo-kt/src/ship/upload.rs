@@ -1,16 +1,16 @@
 //! All objects that the service lacks, a few at a time.
 
-use camino::Utf8Path;
 use kt::wire::{
     ObjectId,
     client::Client,
     control::path,
+    manifest::Object,
     upload::{Missing, MissingObject, Wanted},
 };
 use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{
-    Link, ShipError, Shipment,
+    Files, Link, References, ShipError, Shipment,
     send::{Sending, Sent, Step},
 };
 
@@ -67,12 +67,54 @@ pub async fn ship(
     shipment: &Shipment<'_>,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Shipped, ShipError> {
-    let manifest = shipment.manifest;
-    let mut objects: Vec<ObjectId> = manifest.objects().map(|object| object.id).collect();
+    let objects: Vec<&Object> = shipment.manifest.objects().collect();
+    let cargo = Cargo {
+        objects: &objects,
+        files: shipment.files,
+        references: shipment.references,
+        link: shipment.link,
+    };
+    send_missing(client, cargo, progress).await
+}
+
+/// Sends those of some objects that the service lacks.
+///
+/// # Errors
+/// As [`ship`].
+pub async fn ship_objects(
+    client: &Client,
+    objects: &[Object],
+    files: &Files,
+    link: Link,
+) -> Result<Shipped, ShipError> {
+    let objects: Vec<&Object> = objects.iter().collect();
+    let cargo = Cargo {
+        objects: &objects,
+        files,
+        references: &References::default(),
+        link,
+    };
+    send_missing(client, cargo, &mut |_| {}).await
+}
+
+/// What is sent if it is not there.
+struct Cargo<'a> {
+    objects: &'a [&'a Object],
+    files: &'a Files,
+    references: &'a References,
+    link: Link,
+}
+
+async fn send_missing(
+    client: &Client,
+    cargo: Cargo<'_>,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Shipped, ShipError> {
+    let mut objects: Vec<ObjectId> = cargo.objects.iter().map(|object| object.id).collect();
     objects.sort_unstable();
     objects.dedup();
     let all = objects.len();
-    let references = shipment.references.values();
+    let references = cargo.references.values();
     let wanted = Wanted {
         objects,
         references: references.map(|reference| reference.id).collect(),
@@ -84,18 +126,18 @@ pub async fn ship(
     let mut waiting = Vec::new();
     let (steps, mut made) = mpsc::unbounded_channel();
     for MissingObject { id, partials } in missing.objects {
-        let Some(object) = manifest.objects().find(|object| object.id == id) else {
+        let Some(object) = cargo.objects.iter().find(|object| object.id == id) else {
             continue;
         };
-        let path = shipment.files.get(&id).ok_or_else(|| ShipError::NoFile {
+        let path = cargo.files.get(&id).ok_or_else(|| ShipError::NoFile {
             name: object.name.clone(),
         })?;
-        let reference = shipment.references.get(&id);
+        let reference = cargo.references.get(&id);
         let sending = Sending {
             client: client.clone(),
             id,
             path: path.clone(),
-            link: shipment.link,
+            link: cargo.link,
             reference: reference
                 .filter(|reference| missing.references.contains(&reference.id))
                 .cloned(),
@@ -150,43 +192,4 @@ pub async fn ship(
         shipped.sent = count(step);
     }
     Ok(shipped)
-}
-
-/// Sends one file that belongs to no generation, unless the service has it. Returns how many bytes went over the connection.
-///
-/// # Errors
-/// If the file cannot be read, or the service does not take it.
-pub async fn ship_file(
-    client: &Client,
-    link: Link,
-    id: ObjectId,
-    path: &Utf8Path,
-) -> Result<u64, ShipError> {
-    let wanted = Wanted {
-        objects: vec![id],
-        references: Vec::new(),
-    };
-    let missing: Missing = client
-        .ask(path::MISSING, &wanted)
-        .await
-        .map_err(ShipError::Request)?;
-    let (steps, mut made) = mpsc::unbounded_channel();
-    for MissingObject { id, partials } in missing.objects {
-        let sending = Sending {
-            client: client.clone(),
-            id,
-            path: path.to_owned(),
-            link,
-            reference: None,
-            partials,
-            steps: steps.clone(),
-        };
-        sending.run().await?;
-    }
-    drop(steps);
-    let mut sent = 0;
-    while let Some(step) = made.recv().await {
-        sent += step.sent;
-    }
-    Ok(sent)
 }

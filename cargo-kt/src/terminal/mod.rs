@@ -2,6 +2,7 @@
 //! it. With `--message-format json` the same steps are JSON lines on stdout, among cargo's own.
 
 pub mod escape;
+mod foreground;
 mod progress;
 pub mod text;
 
@@ -14,6 +15,7 @@ use std::{
 use anstream::{AutoStream, ColorChoice};
 use serde::Serialize;
 
+pub use foreground::Foreground;
 pub use progress::{Moving, Progress};
 
 const GREEN: &str = "\x1b[1m\x1b[32m";

@@ -62,6 +62,7 @@ impl User {
             inactivity_ttl: None,
             default_ttl: std::time::Duration::from_secs(600),
             body_limit: 1 << 20,
+            breakpoint_timeout: std::time::Duration::from_secs(600),
             environment: std::env::vars_os().collect(),
             host: ["/bin/sh", "-c", &script, "sh"]
                 .map(OsString::from)

@@ -8,7 +8,7 @@ use syn::{
 };
 
 /// The options that there are. `cargo-kt/src/config/option.rs` says what they are, and a test there that these are the same.
-const NAMES: [&str; 32] = [
+const NAMES: [&str; 33] = [
     "place",
     "context",
     "namespace",
@@ -17,6 +17,7 @@ const NAMES: [&str; 32] = [
     "launch_timeout",
     "keep",
     "body_limit",
+    "breakpoint_timeout",
     "image",
     "glibc",
     "image_pull_policy",

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::{
-    Ended, Host, HostOptions, command, inspect, lease::Use, saved, store::StoreError,
+    Ended, Host, HostOptions, command, debug, inspect, lease::Use, saved, store::StoreError,
     worker::millis,
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     wire::{
         ObjectId, VERSION, codec,
         command::Control,
-        control::{Down, LogRequest, SetTtl, Status, SwapRequest, WorkerStatus, path},
+        control::{Down, LogRequest, SetTtl, Status, SwapRefused, SwapRequest, WorkerStatus, path},
         http::Body,
         inspect::path as inspect_path,
         limits,
@@ -43,7 +43,8 @@ pub async fn handle(host: Arc<Host>, exchange: Exchange) {
         body,
         mut answer,
     } = exchange;
-    let path = head.uri.path();
+    let path = head.uri.path().to_owned();
+    let path = path.as_str();
     // Who resets a request does not want the answer; nothing is to be done about it.
     let _ = match (&head.method, path) {
         (&Method::POST, path::STATUS) => answer.value(&status(&host).await).await,
@@ -61,6 +62,12 @@ pub async fn handle(host: Arc<Host>, exchange: Exchange) {
         (&Method::POST, path::SWAP) => {
             answered(body, answer, |request: SwapRequest| async {
                 host.lease.touch();
+                // A call that is stopped may hold what a swap needs, and a debugger should not see code change under it.
+                if let Some(debugger) = host.debugging.attached()
+                    && !host.supervisor.serves(&request.manifest)
+                {
+                    return Err(SwapRefused::Debugged(debugger));
+                }
                 let swapped = host.supervisor.swap(request).await;
                 host.lease.touch();
                 swapped
@@ -93,6 +100,22 @@ pub async fn handle(host: Arc<Host>, exchange: Exchange) {
             let host = &host;
             answered(body, answer, |instance: u64| async move {
                 host.supervisor.death(instance).await
+            })
+            .await
+        }
+        (&Method::POST, path::DEBUG) => {
+            let held = host.lease.hold();
+            let exchange = Exchange { head, body, answer };
+            let done = debug::serve(&host, exchange).await;
+            drop(held);
+            done
+        }
+        (&Method::POST, path::BREAKPOINT) => {
+            let host = &host;
+            answered(body, answer, |known: u64| async move {
+                let worker = host.supervisor.live()?;
+                let reached = worker.breakpoint_after(known);
+                timeout(limits::BREAKPOINT_QUESTION, reached).await.ok()?
             })
             .await
         }

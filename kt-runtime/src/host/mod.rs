@@ -7,6 +7,7 @@
 mod command;
 mod control;
 mod counters;
+mod debug;
 mod echo;
 mod expired;
 mod inspect;
@@ -48,8 +49,8 @@ use tokio::{
 };
 
 use self::{
-    command::Commands, counters::Counters, echo::Echo, journal::Journal, lease::Lease, lease::Use,
-    store::Store, supervise::Supervisor,
+    command::Commands, counters::Counters, debug::Debugging, echo::Echo, journal::Journal,
+    lease::Lease, lease::Use, store::Store, supervise::Supervisor,
 };
 pub use self::{
     expired::Expired,
@@ -84,6 +85,7 @@ struct Host {
     lease: Lease,
     commands: Arc<Commands>,
     journal: Arc<Journal>,
+    debugging: Debugging,
     phase: watch::Sender<Phase>,
     /// Clones of it are held by control connections.
     connections: mpsc::Sender<()>,
@@ -280,6 +282,7 @@ pub fn run(options: HostOptions) -> Result<Ended, String> {
         lease: Lease::new(options.inactivity_ttl),
         commands: Arc::default(),
         journal,
+        debugging: Debugging::default(),
         phase: watch::Sender::new(Phase::Serving),
         connections,
         options,

@@ -30,6 +30,8 @@ pub struct HostOptions {
     pub token_file: Option<PathBuf>,
     /// Limit of a call's arguments or result, bytes.
     pub body_limit: usize,
+    /// How long a call at a breakpoint waits for a debugger.
+    pub breakpoint_timeout: Duration,
     /// Set if the host is the first process of a container.
     pub pod: Option<Pod>,
 }
@@ -63,6 +65,10 @@ impl HostOptions {
             self.inactivity_ttl.as_millis().to_string().as_ref(),
         );
         put("--body-limit", self.body_limit.to_string().as_ref());
+        put(
+            "--breakpoint-timeout-ms",
+            self.breakpoint_timeout.as_millis().to_string().as_ref(),
+        );
         if let Some(file) = &self.token_file {
             put("--token-file", file.as_ref());
         }
@@ -95,6 +101,7 @@ impl HostOptions {
         let mut inactivity_ttl = DEFAULT_TTL;
         let mut token_file = None;
         let mut body_limit = limits::BODY;
+        let mut breakpoint_timeout = limits::BREAKPOINT;
         let mut pod: Option<Pod> = None;
         while let Some(name) = arguments.next() {
             let name = name.to_string_lossy().into_owned();
@@ -119,6 +126,9 @@ impl HostOptions {
                 "--ttl-ms" => inactivity_ttl = Duration::from_millis(number()?),
                 "--body-limit" => {
                     body_limit = usize::try_from(number()?).map_err(|error| error.to_string())?;
+                }
+                "--breakpoint-timeout-ms" => {
+                    breakpoint_timeout = Duration::from_millis(number()?);
                 }
                 "--token-file" => token_file = Some(value.into()),
                 "--listener-fd" => {
@@ -150,6 +160,7 @@ impl HostOptions {
             inactivity_ttl,
             token_file,
             body_limit,
+            breakpoint_timeout,
             pod,
         })
     }
@@ -174,6 +185,7 @@ mod tests {
             inactivity_ttl: Duration::from_millis(1500),
             token_file: Some("/run/token".into()),
             body_limit: 5,
+            breakpoint_timeout: Duration::from_secs(7),
             pod: None,
         };
         let in_pod = HostOptions {

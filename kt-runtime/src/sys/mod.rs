@@ -10,6 +10,8 @@ pub mod process;
 #[cfg(test)]
 pub mod scratch;
 pub mod stdio;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+pub mod trap;
 pub mod unwind;
 #[cfg(feature = "host")]
 pub mod usage;

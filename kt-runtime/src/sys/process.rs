@@ -170,6 +170,16 @@ pub fn adopt_orphans() -> io::Result<()> {
     }
 }
 
+/// The error of a ptrace(2) of a process that does not exist: `ESRCH`, unless something forbids the call itself.
+pub fn ptrace_error() -> io::Error {
+    /// Above `PID_MAX_LIMIT` of Linux.
+    const NOBODY: libc::pid_t = libc::pid_t::MAX;
+    let nothing = std::ptr::null_mut::<libc::c_void>();
+    // SAFETY: it finds no process, so it touches nothing.
+    unsafe { libc::ptrace(libc::PTRACE_SEIZE, NOBODY, nothing, nothing) };
+    io::Error::last_os_error()
+}
+
 /// Sends a signal to a process, or to its whole group.
 pub fn signal(pid: u32, group: bool, number: i32) {
     let target = pid as libc::pid_t;

@@ -11,6 +11,7 @@ pub mod codec;
 pub mod command;
 pub mod control;
 pub mod data;
+pub mod debug;
 pub mod driver;
 pub mod frame;
 #[cfg(feature = "host")]

@@ -33,6 +33,8 @@ pub struct WorkerConfig {
     pub logs: PathBuf,
     /// Limit of a call's arguments or result, bytes.
     pub body_limit: usize,
+    /// How long a call at a breakpoint waits for a debugger, milliseconds.
+    pub breakpoint_timeout_ms: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -57,6 +59,8 @@ pub enum ToWorker {
     Drain {
         grace_ms: u64,
     },
+    /// Let so many breakpoints pass without a stop.
+    IgnoreBreakpoints(u64),
 }
 
 /// What the host wants of the states. Paths are the host's own: no client can name one.
@@ -105,6 +109,8 @@ pub enum FromWorker {
     State(Result<StateAnswer, StateRefused>),
     /// Answers `Connection`, in the order of those; why it was not taken.
     Connected(Result<(), String>),
+    /// A call waits at a breakpoint for a debugger. Answers nothing.
+    Breakpoint(control::BreakpointReached),
 }
 
 /// The worker's part of [`control::Swapped`].

@@ -11,6 +11,7 @@ use tokio::task::JoinError;
 
 use super::{
     InFlight, Worker,
+    breakpoint::Called,
     gate::Inside,
     generation::{Entry, Loaded, Running},
     origin::Origin,
@@ -126,15 +127,18 @@ impl Worker {
         // migration until then.
         let call = self.calls.begin(function.function.key, loaded.generation);
         let running = (inside, function.run(Arc::clone(&loaded), call));
+        let called = Called(function.function.key);
         let begun = self.user.run(
             args.len(),
             Arc::clone(&function.pace),
-            Origin::Driver.scoped(begin(loaded, function, head, args, limit, running)),
+            called
+                .scoped(Origin::Driver.scoped(begin(loaded, function, head, args, limit, running))),
         );
         let done = match begun.await.map_err(|error| unfinished(error, false))?? {
             Begun::Ended(done) => done,
             Begun::Plain(work, running) => {
-                let work = move || (Origin::Driver.scope(|| catch(work)), running).0;
+                let work = move || called.scope(|| Origin::Driver.scope(|| catch(work)));
+                let work = move || (work(), running).0;
                 let done = runtime::blocking_in(self.user.runtime(), work).await;
                 done.map_err(|error| unfinished(error, true))?
             }

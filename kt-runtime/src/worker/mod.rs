@@ -4,6 +4,7 @@
 //! where objects come from, nor of who may connect.
 
 mod backlog;
+mod breakpoint;
 mod calls;
 mod dispatch;
 mod flush;
@@ -39,6 +40,7 @@ use tokio::{
 };
 
 use self::{
+    breakpoint::Breakpoints,
     calls::Calls,
     gate::Gate,
     generation::Loaded,
@@ -52,7 +54,7 @@ use crate::{
     call,
     quiet::Quiet,
     runtime,
-    sys::{fd, stdio},
+    sys::{fd, stdio, trap},
     wire::{
         PROTOCOL, VERSION, WorkerId,
         channel::{self, Receiver, Sender},
@@ -88,6 +90,7 @@ pub(crate) struct Worker {
     calls: Arc<Calls>,
     user: Arc<UserCode>,
     activity: Activity,
+    breakpoints: Breakpoints,
     draining: AtomicBool,
     /// A program has been told that there is no `tracing` subscriber here.
     hinted: AtomicBool,
@@ -190,6 +193,8 @@ fn run() -> io::Result<()> {
     fd::raise_limit();
     stdio::buffer_lines();
     call::install_hook();
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    trap::install()?;
     runtime::start_pool(PLAIN_CALLS)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let shared = cores.max(SHARED_THREADS);
@@ -225,6 +230,7 @@ fn run() -> io::Result<()> {
             calls,
             user,
             activity: Activity::new(),
+            breakpoints: Breakpoints::default(),
             draining: AtomicBool::new(false),
             hinted: AtomicBool::new(false),
         });
@@ -278,6 +284,7 @@ impl Worker {
             )
             .await?;
         let (answers, mut answered) = tokio::sync::mpsc::unbounded_channel();
+        self.breakpoints.tell(answers.clone());
         loop {
             let message = tokio::select! {
                 // Its buffer holds what was read so far, so nothing is lost when the other branch wins.
@@ -353,6 +360,7 @@ impl Worker {
                 Some(ToWorker::Drain { grace_ms }) => {
                     return self.drain(Duration::from_millis(grace_ms)).await;
                 }
+                Some(ToWorker::IgnoreBreakpoints(count)) => self.breakpoints.ignore(count),
                 Some(ToWorker::Start(_)) => return Err(io::Error::other("a second start")),
                 // The host has ended, however: nobody could reach this process any more.
                 None => return Ok(()),

@@ -168,6 +168,11 @@ impl Output {
         Recording(self)
     }
 
+    /// Whether a program prints this here.
+    pub(super) fn is_listened_to(&self) -> bool {
+        lock(&self.shared).listeners.iter().any(Sink::is_open)
+    }
+
     /// Listens from here on, and first to what is recorded. Returns the position that it starts at, here and in the log.
     pub(super) fn listen(&self) -> (u64, u64, Listener) {
         let (sink, taker) = backlog::channel(self.printer.clone(), limits::STOPPED_DRIVER);

@@ -15,8 +15,8 @@ use tokio::{
 };
 
 use super::{
-    Activity, Worker, calls::Calls, generation::Loaded, inits::Inits, nested::FormerTypes,
-    output::Output, user_code::UserCode,
+    Activity, Worker, breakpoint::Breakpoints, calls::Calls, generation::Loaded, inits::Inits,
+    nested::FormerTypes, output::Output, user_code::UserCode,
 };
 use crate::{
     Error,
@@ -138,6 +138,7 @@ fn pair(functions: &[&'static Function]) -> Pair {
             objects: folder.0.clone(),
             logs: folder.0.clone(),
             body_limit: LIMIT,
+            breakpoint_timeout_ms: 1000,
         },
         current: RwLock::new(Some(Arc::new(Loaded::new(Generation(1), functions)))),
         gate: Arc::default(),
@@ -149,6 +150,7 @@ fn pair(functions: &[&'static Function]) -> Pair {
         calls,
         user: UserCode::new(&current, &current, 2).unwrap(),
         activity: Activity::new(),
+        breakpoints: Breakpoints::default(),
         draining: AtomicBool::new(false),
         hinted: AtomicBool::new(false),
     });

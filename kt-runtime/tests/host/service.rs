@@ -79,6 +79,7 @@ impl Service {
             inactivity_ttl: Duration::from_secs(60),
             token_file: None,
             body_limit: 1 << 20,
+            breakpoint_timeout: kt::wire::limits::BREAKPOINT,
             pod: None,
         };
         change(&mut options);

@@ -61,6 +61,7 @@ async fn run() {
     let mut config = None;
     while let Some(message) = receiver.receive::<ToWorker>().await.unwrap() {
         let answer = match message {
+            ToWorker::IgnoreBreakpoints(_) => continue,
             ToWorker::Start(given) => {
                 config = Some(given);
                 FromWorker::Started {

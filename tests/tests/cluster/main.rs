@@ -6,6 +6,7 @@
 mod access;
 mod commands;
 mod connection;
+mod debugger;
 mod delta;
 mod demos;
 mod faults;

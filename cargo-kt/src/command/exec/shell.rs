@@ -1,16 +1,17 @@
 //! A shell for images that have none: a static busybox of this machine.
 
 use std::{
+    collections::HashMap,
     env, fs,
     path::{Path, PathBuf},
 };
 
 use camino::Utf8PathBuf;
-use kt::wire::ObjectId;
+use kt::wire::{ObjectId, manifest::Object};
 use object::{
-    Object, ObjectSegment,
+    Object as _, ObjectSegment as _,
     elf::PT_INTERP,
-    read::elf::{ElfFile64, ProgramHeader},
+    read::elf::{ElfFile64, ProgramHeader as _},
 };
 
 use super::ExecError;
@@ -73,11 +74,19 @@ pub(super) async fn send(
     let id = ObjectId(*blake3::hash(&bytes).as_bytes());
     let file = Utf8PathBuf::from_path_buf(path.to_owned())
         .map_err(|_| read(std::io::Error::other("its path is not UTF-8")))?;
-    let sending = ship::ship_file(&connected.client, connected.link(), id, &file);
-    let sent = connected.unless_silent(sending).await?;
-    let sent = sent.map_err(|source| CommandError::Ship {
+    let object = Object {
+        name: "busybox".to_owned(),
+        id,
+        size: bytes.len() as u64,
+        build_id: String::new(),
+    };
+    let files = HashMap::from([(id, file)]);
+    let objects = [object];
+    let sending = ship::ship_objects(&connected.client, &objects, &files, connected.link());
+    let shipped = connected.unless_silent(sending).await?;
+    let shipped = shipped.map_err(|source| CommandError::Ship {
         service: connected.service.clone(),
         source,
     })?;
-    Ok((id, sent))
+    Ok((id, shipped.sent))
 }

@@ -26,12 +26,17 @@ fn described(connected: &Connected, state: &StateInfo) -> Option<Description> {
     let mut states = manifest.crates.iter().flat_map(|krate| &krate.states);
     let entry = states.find(|entry| entry.key == state.key)?;
     let fingerprint = entry.layout.as_deref()?;
+    layout::description(&warm_directory(connected), fingerprint)
+}
+
+/// Where kt keeps what it made for the workspace of a service.
+pub(in crate::command) fn warm_directory(connected: &Connected) -> Utf8PathBuf {
     let workspace = Utf8PathBuf::from(&connected.status.workspace);
     let target = match std::env::var("CARGO_TARGET_DIR") {
         Ok(target) if !target.is_empty() => workspace.join(target),
         _ => workspace.join("target"),
     };
-    layout::description(&plan::warm_directory(&target), fingerprint)
+    plan::warm_directory(&target)
 }
 
 /// The type and those that it is made of, each with its parts and where they lie.

@@ -19,6 +19,7 @@ pub(super) use ls::rows;
 use kt::wire::state::{StateAnswer, StateInfo, StateRequest};
 
 use self::{error::Deed, service::Asked};
+pub(super) use self::{layout::warm_directory, service::choose};
 use super::{CommandError, Speech, places::PlaceArgs, profile::ProfileArgs, start};
 use crate::{place::Connected, terminal::Terminal};
 

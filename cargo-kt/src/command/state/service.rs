@@ -71,7 +71,7 @@ impl Asked<'_> {
 
 /// The service that was named, else that of the profile, else the one of the workspace around this directory, else the only
 /// one.
-pub(super) async fn choose(
+pub(in crate::command) async fn choose(
     places: &Places,
     named: Option<&str>,
     profile: &ProfileArgs,

@@ -2,7 +2,10 @@
 
 use std::{path::Path, time::Duration};
 
-use kt::host::{HostOptions, Pod};
+use kt::{
+    host::{HostOptions, Pod},
+    wire::limits,
+};
 
 use super::{
     Controller, DATA, KubernetesError, READY_PORT, Selection, TOKEN,
@@ -50,7 +53,11 @@ impl ServiceSpec {
         let objects = objects::render(&self.options, &nobody)?;
         // What the host is told once: it is not in the template, since its name is told with it.
         let limit = self.options.body_limit;
-        let template = format!("{} {limit}", objects.workload["spec"]["template"]);
+        let mut template = format!("{} {limit}", objects.workload["spec"]["template"]);
+        // A service of before the option was there has its default.
+        if self.options.breakpoint_timeout != limits::BREAKPOINT {
+            template += &format!(" {:?}", self.options.breakpoint_timeout);
+        }
         Ok(blake3::hash(template.as_bytes()).to_hex()[..16].to_owned())
     }
 
@@ -67,6 +74,7 @@ impl ServiceSpec {
             inactivity_ttl: self.options.inactivity_ttl,
             token_file: Some(TOKEN.into()),
             body_limit: self.options.body_limit,
+            breakpoint_timeout: self.options.breakpoint_timeout,
             pod: Some(Pod {
                 ready_port: Some(READY_PORT),
                 ..Pod::default()

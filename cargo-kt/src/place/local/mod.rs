@@ -48,6 +48,8 @@ pub struct ServiceSpec {
     pub default_ttl: Duration,
     /// Limit of a call's arguments or result, bytes; of a new service.
     pub body_limit: usize,
+    /// How long a call at a breakpoint waits for a debugger.
+    pub breakpoint_timeout: Duration,
     /// Of the host and its workers.
     pub environment: BTreeMap<OsString, OsString>,
     /// The command line that runs a host, to which its options are added: `cargo-kt host`.
@@ -71,6 +73,7 @@ impl ServiceSpec {
             inactivity_ttl: None,
             default_ttl: DEFAULT_TTL,
             body_limit: limits::BODY,
+            breakpoint_timeout: limits::BREAKPOINT,
             environment: std::env::vars_os().collect(),
             host: vec![std::env::current_exe()?.into(), HOST_COMMAND.into()],
         })
@@ -86,6 +89,7 @@ impl ServiceSpec {
             inactivity_ttl: self.inactivity_ttl.unwrap_or(self.default_ttl),
             token_file: None,
             body_limit: self.body_limit,
+            breakpoint_timeout: self.breakpoint_timeout,
             pod: None,
         })
     }

@@ -151,6 +151,11 @@ impl Supervisor {
         self.live().is_some() && self.good().is_some_and(declared)
     }
 
+    /// Whether a worker lives that serves this very manifest.
+    pub fn serves(&self, manifest: &Manifest) -> bool {
+        self.live().is_some() && self.good().is_some_and(|good| good.is(manifest, None))
+    }
+
     pub fn good(&self) -> Option<Good> {
         self.state().good.clone()
     }

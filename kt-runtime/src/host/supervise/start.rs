@@ -80,6 +80,7 @@ impl Supervisor {
                 objects: view.path().to_owned(),
                 logs: self.logs(),
                 body_limit: self.options.body_limit,
+                breakpoint_timeout_ms: millis(self.options.breakpoint_timeout),
             },
             service: &self.options.directory,
             working_directory: &self.options.working_directory,
@@ -152,6 +153,7 @@ fn describe(refused: &SwapRefused) -> String {
             [] => "its states".to_owned(),
             [first, ..] => format!("state `{}`: {}", first.key, first.reason),
         },
+        SwapRefused::Debugged(debugger) => format!("{} debugs it", debugger.who),
         // They are about values that a new worker does not have.
         SwapRefused::WouldReset(_) | SwapRefused::Busy { .. } => "its states".to_owned(),
     }

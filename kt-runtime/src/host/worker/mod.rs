@@ -26,7 +26,10 @@ use self::{channel::Outgoing, connections::Connections, end::End, requests::Wait
 use super::{process::Process, store::View};
 use crate::{
     sys::fd,
-    wire::{Generation, WorkerId, control::Exit},
+    wire::{
+        Generation, WorkerId,
+        control::{BreakpointReached, Exit},
+    },
 };
 
 /// A running worker, or one whose end is known.
@@ -49,6 +52,8 @@ pub struct Worker {
     /// What [`process::out_of_memory_kills`] was at its start.
     out_of_memory_kills: Option<u64>,
     end: watch::Sender<Option<End>>,
+    /// The latest call that waited at a breakpoint.
+    breakpoint: watch::Sender<Option<BreakpointReached>>,
 }
 
 impl Worker {

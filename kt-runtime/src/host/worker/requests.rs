@@ -18,7 +18,7 @@ use super::Worker;
 use crate::wire::{
     Generation,
     calls::CallsInFlight,
-    control::{Migrating, SwapRefused},
+    control::{BreakpointReached, Migrating, SwapRefused},
     limits,
     manifest::Manifest,
     state::{StateAnswer, StateOptions, StateRefused},
@@ -127,6 +127,22 @@ impl Worker {
         timeout(limits::STATUS, answer).await.ok()?.ok()
     }
 
+    /// The call that waits at a breakpoint and came after the one of this sequence number, once there is one.
+    pub async fn breakpoint_after(&self, sequence: u64) -> Option<BreakpointReached> {
+        let mut reached = self.breakpoint.subscribe();
+        let newer =
+            |it: &Option<BreakpointReached>| it.as_ref().is_some_and(|it| it.sequence > sequence);
+        reached.wait_for(newer).await.ok()?.clone()
+    }
+
+    /// Lets so many breakpoints pass without a stop.
+    ///
+    /// # Errors
+    /// If the worker does not take messages.
+    pub fn ignore_breakpoints(&self, count: u64) -> io::Result<()> {
+        self.post(ToWorker::IgnoreBreakpoints(count), None)
+    }
+
     pub(super) fn post(&self, message: ToWorker, descriptor: Option<OwnedFd>) -> io::Result<()> {
         self.messages
             .try_send((message, descriptor))
@@ -148,6 +164,10 @@ impl Worker {
     pub(super) fn answer(&self, message: FromWorker) {
         let message = match message {
             FromWorker::Connected(answer) => return self.connected(answer),
+            FromWorker::Breakpoint(reached) => {
+                self.breakpoint.send_replace(Some(reached));
+                return;
+            }
             message => message,
         };
         let mut waiting = self.waiting();
@@ -166,7 +186,7 @@ impl Worker {
                     let _ = load.send(result);
                 }
             }
-            FromWorker::Connected(_) => {}
+            FromWorker::Connected(_) | FromWorker::Breakpoint(_) => {}
             FromWorker::Calls(calls) => {
                 for asker in waiting.calls.drain(..) {
                     let _ = asker.send(calls.clone());

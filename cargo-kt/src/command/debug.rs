@@ -1,0 +1,371 @@
+//! `cargo kt debug`: gdb, attached to a service's worker.
+
+use std::{
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+    process::{ExitCode, Stdio},
+    time::Duration,
+};
+
+use camino::Utf8PathBuf;
+use kt::wire::{
+    debug::{DebugRequest, Reloads, Stub},
+    manifest::Manifest,
+};
+use tokio::{
+    process::{Child, Command},
+    signal::unix::{SignalKind, signal},
+};
+
+use super::{
+    CommandError, Speech, driver,
+    places::PlaceArgs,
+    profile::ProfileArgs,
+    start,
+    state::{choose, warm_directory},
+};
+use crate::{
+    config::duration,
+    debug::{Batch, DebugError, Gdb, Origin, Script, Session, Shipped, Sysroot, check_gdbserver},
+    link,
+    place::{Connected, PlaceName},
+    ship::ship_objects,
+    terminal::{Terminal, text::bytes},
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct DebugArgs {
+    /// The service, as `cargo kt ls` names it; may be left out if there is only one
+    #[arg(value_name = "SERVICE", conflicts_with = "ProfileArgs")]
+    service: Option<String>,
+    #[command(flatten)]
+    profile: ProfileArgs,
+    /// Stop calls here: FILE:LINE or a function's path; may be repeated
+    #[arg(short, long = "break", value_name = "PLACE")]
+    breakpoints: Vec<String>,
+    /// Let so many calls pass `kt::breakpoint!()` before one stops
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    ignore: u64,
+    /// What `cargo kt run` does with new code while the debugger is attached
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Reload::Wait)]
+    reload: Reload,
+    /// Run gdb's commands in this file at the first stop, then detach
+    #[arg(long, value_name = "FILE", help_heading = "Batch Options")]
+    command: Option<PathBuf>,
+    /// Run this command of gdb's at the first stop, then detach; may be repeated, also as `-ex`
+    #[arg(long, value_name = "CMD", help_heading = "Batch Options")]
+    eval_command: Vec<String>,
+    /// How long a batch waits for the first stop
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "10m", help_heading = "Batch Options")]
+    timeout: Duration,
+    /// Print a configuration for VS Code's C++ extension (cppdbg), and attach nothing
+    #[arg(long, help_heading = "Editor Options")]
+    print_launch_json: bool,
+    /// Serve the Debug Adapter Protocol on standard input and output (gdb 14 or newer)
+    #[arg(long, conflicts_with_all = ["command", "eval_command"], help_heading = "Editor Options")]
+    dap: bool,
+    /// As an editor starts gdb.
+    #[arg(long, hide = true)]
+    interpreter: Option<String>,
+    #[command(flatten)]
+    places: PlaceArgs,
+    #[command(flatten)]
+    speech: Speech,
+}
+
+/// What becomes of new code.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Reload {
+    /// It waits until the debugger detaches
+    Wait,
+    /// It is refused
+    Refuse,
+}
+
+pub(super) fn debug(args: DebugArgs) -> ExitCode {
+    let terminal = args.speech.terminal();
+    start(&terminal, run(&args, &terminal))
+}
+
+/// `-ex`, as gdb has it and no other of our commands.
+pub(super) fn gdb_style(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = arguments.collect();
+    if arguments.get(2).is_some_and(|command| command == "debug") {
+        for argument in arguments.iter_mut().filter(|argument| *argument == "-ex") {
+            *argument = "--eval-command".into();
+        }
+    }
+    arguments
+}
+
+async fn run(args: &DebugArgs, terminal: &Terminal) -> Result<ExitCode, CommandError> {
+    let gdb = Gdb::find()?;
+    if args.dap {
+        gdb.check_dap()?;
+    }
+    let places = args.places.places()?;
+    let connected = choose(&places, args.service.as_deref(), &args.profile).await?;
+    if args.print_launch_json {
+        println!("{:#}", launch_json(&connected)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let batch = batch(args)?;
+    let request = DebugRequest {
+        who: who(),
+        stub: stub(&connected, terminal).await?,
+        ignored_breakpoints: args.ignore,
+        reloads: match args.reload {
+            Reload::Wait => Reloads::Wait,
+            Reload::Refuse => Reloads::Refuse,
+        },
+    };
+    let session = Session::begin(&connected.client, &connected.service, &request).await?;
+    let folder = tempfile::Builder::new()
+        .prefix("kt-debug-")
+        .tempdir()
+        .map_err(io("make a directory for gdb"))?;
+    let started = session.started.clone();
+    let manifest = connected.status.current.as_ref().map(|(_, it)| it);
+    let finder = Finder {
+        warm: warm_directory(&connected),
+        manifest,
+        is_here: connected.place == PlaceName::Local,
+    };
+    let sysroot = Sysroot::make(&folder.path().join("sysroot"), &started.mapped, |path| {
+        finder.find(path)
+    })?;
+    let socket = folder.path().join("gdb");
+    let rustc = manifest.map(|manifest| manifest.rustc.as_str());
+    let workspace = Path::new(&connected.status.workspace);
+    let toolchain = toolchain(workspace);
+    let names = started
+        .mapped
+        .iter()
+        .filter_map(|path| path.rsplit('/').next());
+    let objects: Vec<String> = names
+        .filter(|name| finder.is_crate(name))
+        .map(str::to_owned)
+        .collect();
+    let script = Script {
+        service: &connected.service,
+        pid: started.worker.pid,
+        sysroot: &sysroot,
+        executable: &started.executable,
+        socket: &socket,
+        objects: &objects,
+        breakpoints: &args.breakpoints,
+        batch: batch.as_ref(),
+        toolchain: toolchain.as_deref(),
+        commit: rustc.and_then(commit),
+    };
+    let script = script
+        .write(folder.path())
+        .map_err(io("tell gdb what to do"))?;
+    terminal.status(
+        "Attaching",
+        format_args!(
+            "gdb to {} (worker {}, generation {})",
+            connected.service, started.worker.pid, started.generation
+        ),
+    );
+    let carrying = session.carry(&socket)?;
+    let mut command = Command::new(&gdb.program);
+    command
+        .arg("-q")
+        .arg("-x")
+        .arg(&script)
+        .current_dir(workspace_or_here(workspace));
+    if batch.is_some() {
+        // What a person has in their own .gdbinit is no part of a script; and gdb ends at the end of its input.
+        command.arg("-nx").stdin(Stdio::piped());
+    }
+    if args.dap {
+        command.args(["-i", "dap"]);
+    } else if let Some(interpreter) = &args.interpreter {
+        command.arg(format!("--interpreter={interpreter}"));
+    }
+    command.kill_on_drop(true);
+    let child = command.spawn().map_err(io("start gdb"))?;
+    let status = wait(child).await.map_err(io("wait for gdb"))?;
+    carrying.end().await;
+    Ok(driver::end_like(status))
+}
+
+/// Waits for gdb. Ctrl-C is gdb's own, and so is what else a terminal sends to all of its foreground.
+async fn wait(mut child: Child) -> io::Result<std::process::ExitStatus> {
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut quit = signal(SignalKind::quit())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut hung_up = signal(SignalKind::hangup())?;
+    // Held open, or gdb takes its end for a wish to quit.
+    let _input = child.stdin.take();
+    loop {
+        tokio::select! {
+            status = child.wait() => return status,
+            _ = interrupted.recv() => {}
+            _ = quit.recv() => {}
+            // The host lets go of the worker when the connection is gone, which takes nothing of gdb's.
+            _ = terminated.recv() => child.start_kill()?,
+            _ = hung_up.recv() => child.start_kill()?,
+        }
+    }
+}
+
+fn batch(args: &DebugArgs) -> Result<Option<Batch>, CommandError> {
+    let mut commands = Vec::new();
+    if let Some(file) = &args.command {
+        let file = fs::canonicalize(file).map_err(|source| DebugError::Read {
+            path: file.clone(),
+            source,
+        })?;
+        commands.push(format!("source {}", file.display()));
+    }
+    commands.extend(args.eval_command.iter().cloned());
+    Ok((!commands.is_empty()).then_some(Batch {
+        commands,
+        timeout: args.timeout,
+    }))
+}
+
+/// The program beside the worker.
+async fn stub(connected: &Connected, terminal: &Terminal) -> Result<Stub, CommandError> {
+    if connected.place == PlaceName::Local {
+        check_gdbserver()?;
+        return Ok(Stub::Installed);
+    }
+    let theirs = &connected.status.platform.architecture;
+    if theirs != std::env::consts::ARCH {
+        return Err(DebugError::OtherArchitecture {
+            service: connected.service.clone(),
+            theirs: theirs.clone(),
+        }
+        .into());
+    }
+    let shipped = Shipped::find()?;
+    let sending = ship_objects(
+        &connected.client,
+        &shipped.objects,
+        &shipped.files,
+        connected.link(),
+    );
+    let sent = connected.unless_silent(sending).await?;
+    let sent = sent.map_err(|source| CommandError::Ship {
+        service: connected.service.clone(),
+        source,
+    })?;
+    if sent.objects > 0 {
+        terminal.status(
+            "Shipping",
+            format_args!("gdbserver ({} sent)", bytes(sent.sent)),
+        );
+    }
+    Ok(shipped.stub)
+}
+
+/// Knows where the files of a worker are here.
+struct Finder<'a> {
+    warm: Utf8PathBuf,
+    manifest: Option<&'a Manifest>,
+    /// The worker is on this machine.
+    is_here: bool,
+}
+
+impl Finder<'_> {
+    /// Whether it is the object of one of the program's own crates: `libkt-app-0123456789abcdef.so`.
+    fn is_crate(&self, name: &str) -> bool {
+        let mut crates = self.manifest.into_iter().flat_map(|it| &it.crates);
+        let stem = name
+            .strip_prefix("libkt-")
+            .and_then(|name| name.rsplit_once('-'));
+        stem.is_some_and(|(stem, _)| crates.any(|krate| krate.crate_name == stem))
+    }
+
+    fn find(&self, path: &str) -> Origin {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let base = self.manifest.map_or("", |it| &it.worker.base.object.name);
+        match link::counterpart(&self.warm, base, name) {
+            Some(file) => Origin::Here(file.into()),
+            None if self.is_here => Origin::Here(path.into()),
+            None => Origin::There,
+        }
+    }
+}
+
+/// Where rustc keeps its scripts for gdb and the sources of libstd.
+fn toolchain(workspace: &Path) -> Option<PathBuf> {
+    let output = std::process::Command::new("rustc")
+        .args(["--print", "sysroot"])
+        .current_dir(workspace_or_here(workspace))
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    let sysroot = String::from_utf8(output.stdout).ok()?;
+    let sysroot = PathBuf::from(sysroot.trim());
+    sysroot
+        .join("lib/rustlib/etc/gdb_lookup.py")
+        .is_file()
+        .then_some(sysroot)
+}
+
+/// rustc's commit, from what `rustc -vV` says.
+fn commit(rustc: &str) -> Option<&str> {
+    let mut lines = rustc.lines();
+    lines.find_map(|line| line.strip_prefix("commit-hash: "))
+}
+
+fn workspace_or_here(workspace: &Path) -> &Path {
+    match workspace.is_dir() {
+        true => workspace,
+        false => Path::new("."),
+    }
+}
+
+/// For those who are refused meanwhile.
+fn who() -> String {
+    let user = std::env::var("USER").ok().filter(|user| !user.is_empty());
+    let user = user.unwrap_or_else(|| format!("user {}", rustix::process::geteuid().as_raw()));
+    let machine = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match machine.trim() {
+        "" => user,
+        machine => format!("{user}@{machine}"),
+    }
+}
+
+/// A configuration with which cppdbg starts this executable in the place of gdb.
+fn launch_json(connected: &Connected) -> Result<serde_json::Value, CommandError> {
+    let own = std::env::current_exe().map_err(io("find this executable"))?;
+    let service = &connected.service;
+    Ok(serde_json::json!({
+        "name": format!("kt: {service}"),
+        "type": "cppdbg",
+        "request": "launch",
+        "MIMode": "gdb",
+        "miDebuggerPath": own,
+        "miDebuggerArgs": format!("kt debug {service} --quiet"),
+        "program": own,
+        "cwd": connected.status.workspace,
+        "customLaunchSetupCommands": [],
+        "launchCompleteCommand": "None",
+    }))
+}
+
+fn io(what: &str) -> impl FnOnce(io::Error) -> CommandError {
+    let what = what.to_owned();
+    move |source| CommandError::Io { what, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flag_of_gdbs_own_is_understood_by_this_command_alone() {
+        let read = |text: &str| gdb_style(text.split(' ').map(OsString::from));
+        assert_eq!(
+            read("cargo kt debug app -ex bt"),
+            read("cargo kt debug app --eval-command bt")
+        );
+        assert_eq!(read("cargo kt run -ex")[3], "-ex");
+    }
+}

@@ -1,0 +1,236 @@
+"""What gdb does on its own in a session of `cargo kt debug`. Read by gdb, with `kt_session` set to a dict."""
+
+import gdb
+import os
+import re
+import threading
+import traceback
+
+# What `kt::breakpoint!()` compiles to: kt-runtime/src/breakpoint/trap.rs.
+MARKERS = {
+    "i386:x86-64": (-1, b"\xcc\x0f\x1f\x84\x00ktbp"),
+    "aarch64": (0, (0xD4200000 | (0x6B74 << 5)).to_bytes(4, "little")),
+}
+
+# Parts of paths of sources that are not the developer's.
+ELSEWHERE = ("/rustc/", "/lib/rustlib/src/", "/registry/src/", "/git/checkouts/")
+
+# Crates whose code is nobody's to debug here, though generic code of theirs is compiled into the user's objects.
+NOT_THE_USERS = re.compile(
+    r"^<?&?(mut )?(dyn )?(kt|kt_runtime|core|std|alloc|tokio|serde|serde_core|__rustc)::|^__?rust|__(kt_|Kt|private::)"
+)
+
+
+def is_user_code(frame):
+    """Whether a frame is of the developer's own code."""
+    function = frame.function()
+    names = (frame.name(), function and function.linkage_name)
+    if not names[0] or any(name and NOT_THE_USERS.search(name) for name in names):
+        return False
+    shared = gdb.current_progspace().solib_name(frame.pc())
+    if not shared or os.path.basename(shared) not in kt_session["objects"]:
+        return False
+    symtab = frame.find_sal().symtab
+    if symtab is None:
+        return False
+    return not any(part in symtab.filename for part in ELSEWHERE)
+
+
+def say(text):
+    """Prints a line at once: to a pipe gdb would hold it back."""
+    gdb.write(text + "\n")
+    gdb.flush()
+
+
+class UserCode:
+    """A backtrace begins and ends with the developer's own code. `bt -no-filters` shows all."""
+
+    name = "kt-user-code"
+    priority = 100
+    enabled = True
+    LIMIT = 1000
+
+    def filter(self, frames):
+        kept = []
+        for frame in frames:
+            kept.append(frame)
+            if len(kept) >= self.LIMIT:
+                break
+        users = [index for index, frame in enumerate(kept) if is_user_code(frame.inferior_frame())]
+        if not users:
+            return iter(kept)
+        return iter(kept[users[0] : users[-1] + 1])
+
+
+class Session:
+    def __init__(self, config):
+        self.config = config
+        self.batch = config["batch"]
+        self.attached = False
+        self.stopped = False
+        self.leader_released = False
+
+    def start(self):
+        gdb.frame_filters[UserCode.name] = UserCode()
+        gdb.events.stop.connect(self.on_stop)
+        gdb.events.exited.connect(self.on_exit)
+        gdb.events.new_objfile.connect(self.on_objfile)
+        if self.batch:
+            timer = threading.Timer(self.config["timeout_seconds"], lambda: gdb.post_event(self.give_up))
+            timer.daemon = True
+            timer.start()
+
+    # Events
+
+    def on_stop(self, event):
+        try:
+            self.stop(event)
+        except Exception:
+            # gdb drops an exception of a handler, and a batch would wait for ever.
+            traceback.print_exc()
+            self.finish(1)
+
+    def stop(self, event):
+        thread = getattr(event, "inferior_thread", None) or gdb.selected_thread()
+        if thread is None:
+            return
+        at_marker = self.is_at_marker(thread)
+        # What gdb stops threads with to attach may arrive late.
+        is_signal = isinstance(event, gdb.SignalEvent) and event.stop_signal != "SIGSTOP"
+        if isinstance(event, gdb.BreakpointEvent) or at_marker or is_signal:
+            first, self.stopped = not self.stopped, True
+            if first or not self.batch:
+                gdb.post_event(lambda: self.show(thread, first))
+        elif not self.leader_released and not self.stopped:
+            # gdb stops the first thread to attach, and not always lets it go on.
+            self.leader_released = True
+            gdb.post_event(lambda: self.release(thread))
+
+    def on_objfile(self, _event):
+        """gdb has attached once it knows all objects. What is posted runs when it has set its breakpoints in them, too."""
+        names = {os.path.basename(objfile.filename or "") for objfile in gdb.objfiles()}
+        if not self.attached and names.issuperset(self.config["objects"]):
+            self.attached = True
+            gdb.post_event(lambda: say("kt: attached to the worker of %s" % self.config["service"]))
+
+    def on_exit(self, _event):
+        # Also when it is only detached, which a person sees from gdb, and a batch does last of all.
+        if self.batch:
+            say("kt: the worker of %s has ended" % self.config["service"])
+            gdb.post_event(lambda: self.finish(1))
+
+    # What is done about them, outside of the handlers
+
+    def show(self, thread, first):
+        if not thread.is_valid() or not thread.is_stopped():
+            return
+        thread.switch()
+        self.select_user_frame()
+        if not self.batch:
+            gdb.execute("frame")
+        self.say_what_is_missing()
+        if first and self.batch:
+            self.run_batch()
+
+    def give_up(self):
+        if not self.stopped:
+            say("error: no call reached a breakpoint within %s" % self.config["timeout"])
+            self.finish(1)
+
+    def release(self, thread):
+        if not thread.is_valid() or not thread.is_stopped():
+            return
+        selected = gdb.selected_thread()
+        thread.switch()
+        gdb.execute("continue &", to_string=True)
+        if selected is not None and selected.is_valid():
+            selected.switch()
+
+    def select_user_frame(self):
+        frame = gdb.newest_frame()
+        for _ in range(64):
+            if frame is None:
+                return
+            if is_user_code(frame):
+                frame.select()
+                return
+            frame = frame.older()
+
+    def say_what_is_missing(self):
+        """Says so where the compiler has left a variable nowhere."""
+        try:
+            block = gdb.selected_frame().block()
+        except RuntimeError:
+            say(
+                "kt: note: this code has no debug information for variables\n"
+                "help: run the program again; `cargo kt run` builds crates with `kt::breakpoint!()` with all of it"
+            )
+            return
+        missing = set()
+        while block is not None:
+            for symbol in block:
+                if symbol.is_variable or symbol.is_argument:
+                    try:
+                        if symbol.value(gdb.selected_frame()).is_optimized_out:
+                            missing.add(symbol.name)
+                    except gdb.error:
+                        missing.add(symbol.name)
+            if block.function is not None:
+                break
+            block = block.superblock
+        if missing:
+            say(
+                "kt: note: optimized code keeps no value here of %s\n"
+                "help: a profile with `opt-level = 0` keeps every variable" % ", ".join(sorted(missing))
+            )
+
+    def run_batch(self):
+        commands = list(self.config["commands"])
+        # What would run on after the last command does so anyway: the debugger detaches.
+        while commands and commands[-1].strip() in ("continue", "c", "detach", "quit", "q"):
+            commands.pop()
+        self.commands = commands
+        # As typed: what runs within an event does not wait for a step to end. The input is a pipe of which gdb has the other end too.
+        with open("/proc/self/fd/0", "w") as typed:
+            for index in range(len(commands)):
+                typed.write("python kt.run(%d)\n" % index)
+            typed.write("python kt.finish(0)\n")
+
+    def run(self, index):
+        command = self.commands[index]
+        try:
+            gdb.execute(command)
+        except gdb.error as error:
+            say("error: %s: %s" % (command, error))
+            self.finish(1)
+
+    def finish(self, status):
+        try:
+            gdb.execute("detach", to_string=True)
+        except gdb.error:
+            # The worker has ended.
+            pass
+        gdb.flush()
+        # Nothing is left to be done, and gdb 13 crashes where it takes Python down with a handler of events.
+        os._exit(status)
+
+    def is_at_marker(self, thread):
+        selected = gdb.selected_thread()
+        try:
+            thread.switch()
+            frame = gdb.newest_frame()
+            marker = MARKERS.get(frame.architecture().name())
+            if marker is None:
+                return False
+            offset, expected = marker
+            found = gdb.selected_inferior().read_memory(frame.pc() + offset, len(expected))
+            return found.tobytes() == expected
+        except gdb.error:
+            return False
+        finally:
+            if selected is not None and selected.is_valid():
+                selected.switch()
+
+
+kt = Session(kt_session)
+kt.start()

@@ -1,0 +1,109 @@
+//! Carries bytes between a debugger's stream and its stub.
+
+use std::{fmt, io};
+
+use bytes::Bytes;
+use tokio::net::UnixStream;
+
+use crate::wire::http::{Body, BodySender};
+
+/// What is read from a stub at once, bytes.
+const PIECE: usize = 64 << 10;
+
+/// Both ends of a session.
+pub struct Ends<'a> {
+    pub body: Body,
+    /// What came with the question, and is the stub's.
+    pub received: Bytes,
+    pub sender: &'a mut BodySender,
+    pub stub: &'a UnixStream,
+}
+
+/// Which end ended the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The debugger, or the connection to it.
+    Client,
+    Stub,
+    Worker,
+    Host,
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Client => "it ended, or the connection to it did",
+            Self::Stub => "its stub ended",
+            Self::Worker => "the worker ended",
+            Self::Host => "the host ends",
+        })
+    }
+}
+
+/// Carries bytes both ways until one end is gone.
+pub async fn run(ends: Ends<'_>) -> Ended {
+    let Ends {
+        body,
+        received,
+        sender,
+        stub,
+    } = ends;
+    tokio::select! {
+        () = inward(body, received, stub) => Ended::Client,
+        ended = outward(stub, sender) => ended,
+    }
+}
+
+/// From the debugger to the stub. Nothing comes back from a stub that takes nothing any more, so its end shows there.
+async fn inward(mut body: Body, received: Bytes, stub: &UnixStream) {
+    let mut piece = received;
+    loop {
+        if write_all(stub, &piece).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        match body.chunk().await {
+            Some(Ok(chunk)) => piece = chunk,
+            Some(Err(_)) | None => return,
+        }
+    }
+}
+
+async fn outward(stub: &UnixStream, sender: &mut BodySender) -> Ended {
+    let mut piece = vec![0; PIECE];
+    loop {
+        let read = tokio::select! {
+            read = read(stub, &mut piece) => read,
+            () = sender.reset() => return Ended::Client,
+        };
+        let read = match read {
+            Ok(0) | Err(_) => return Ended::Stub,
+            Ok(read) => read,
+        };
+        let sent = sender.send(Bytes::copy_from_slice(&piece[..read]), false);
+        if sent.await.is_err() {
+            return Ended::Client;
+        }
+    }
+}
+
+async fn read(stub: &UnixStream, piece: &mut [u8]) -> io::Result<usize> {
+    loop {
+        stub.readable().await?;
+        match stub.try_read(piece) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            read => return read,
+        }
+    }
+}
+
+async fn write_all(stub: &UnixStream, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        stub.writable().await?;
+        match stub.try_write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+            Ok(written) => bytes = &bytes[written..],
+        }
+    }
+    Ok(())
+}

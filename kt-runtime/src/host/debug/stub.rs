@@ -1,0 +1,196 @@
+//! The process that speaks gdb's remote protocol: gdbserver, started when a debugger comes and ended when it goes.
+
+use std::{
+    fs, io,
+    os::{fd::OwnedFd, unix::process::CommandExt},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use tokio::{io::AsyncWriteExt, net::UnixStream, sync::oneshot, time::timeout};
+
+use crate::{
+    host::{orphans, store::Store},
+    sys::process,
+    wire::{
+        ObjectId,
+        debug::{DebugRefused, Stub},
+    },
+};
+
+/// In stdio mode, waiting for a debugger to say which process it attaches to.
+const ARGUMENTS: [&str; 3] = ["--once", "--multi", "-"];
+
+/// A stub that runs.
+#[derive(Debug)]
+pub struct Process {
+    pub stream: UnixStream,
+    pid: u32,
+    /// Its number may be another's from here on.
+    reaped: Arc<Mutex<bool>>,
+    ended: Option<oneshot::Receiver<()>>,
+    /// What it was unpacked to.
+    _directory: Option<Directory>,
+}
+
+/// Removed at its end.
+#[derive(Debug)]
+struct Directory(PathBuf);
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Starts a stub. The calling thread must be the host's first one: the stub is killed when it ends.
+///
+/// # Errors
+/// If it is not there or cannot be executed.
+pub fn start(stub: &Stub, store: &Store, service: &Path) -> Result<Process, DebugRefused> {
+    let failed = |what: &str, error: io::Error| DebugRefused::Stub(format!("{what}: {error}"));
+    let (mut command, directory) = match stub {
+        Stub::Installed => (Command::new("gdbserver"), None),
+        Stub::Stored {
+            loader,
+            gdbserver,
+            libraries,
+        } => {
+            let missing = store.missing(
+                [*loader, *gdbserver]
+                    .into_iter()
+                    .chain(libraries.iter().map(|(_, id)| *id)),
+            );
+            if !missing.is_empty() {
+                return Err(DebugRefused::Missing(missing));
+            }
+            let directory = unpack(store, service, *loader, *gdbserver, libraries)
+                .map_err(|error| failed("failed to unpack gdbserver", error))?;
+            let mut command = Command::new(directory.0.join("ld.so"));
+            command
+                .arg("--library-path")
+                .arg(&directory.0)
+                .arg(directory.0.join("gdbserver"));
+            (command, Some(directory))
+        }
+    };
+    let (near, far) = std::os::unix::net::UnixStream::pair()
+        .map_err(|error| failed("failed to make a socket pair", error))?;
+    let stream = near
+        .set_nonblocking(true)
+        .and_then(|()| UnixStream::from_std(near))
+        .map_err(|error| failed("failed to prepare a socket", error))?;
+    let output = far
+        .try_clone()
+        .map_err(|error| failed("failed to prepare a socket", error))?;
+    command
+        .args(ARGUMENTS)
+        .stdin(OwnedFd::from(far))
+        .stdout(OwnedFd::from(output))
+        // What it reports there, the debugger hears as well.
+        .stderr(Stdio::null())
+        .process_group(0);
+    process::bind_to_parent(&mut command, &[])
+        .map_err(|error| failed("failed to prepare gdbserver", error))?;
+    let child = command.spawn().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            DebugRefused::Stub("`gdbserver` is not installed there".to_owned())
+        }
+        _ => failed("failed to start gdbserver", error),
+    })?;
+    let pid = child.id();
+    orphans::keep_off(pid);
+    let (sender, ended) = oneshot::channel();
+    let reaped = Arc::new(Mutex::new(false));
+    let done = Arc::clone(&reaped);
+    let reaper = thread::Builder::new()
+        .name(format!("kt-reap-{pid}"))
+        .stack_size(64 << 10)
+        .spawn(move || {
+            let _ = process::wait_for_end(pid);
+            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+            *done = true;
+            let _ = process::reap(pid);
+            orphans::release(pid);
+            let _ = sender.send(());
+        });
+    let stub = Process {
+        stream,
+        pid,
+        reaped,
+        ended: Some(ended),
+        _directory: directory,
+    };
+    match reaper {
+        Ok(_) => Ok(stub),
+        Err(error) => {
+            stub.kill();
+            Err(failed("failed to start a thread", error))
+        }
+    }
+}
+
+impl Process {
+    /// Has it detach from the worker and end, as it does when its debugger is gone.
+    pub async fn close_input(&mut self) {
+        // Its half that sends stays open: what it still says is read by nobody, and is no reason for it to fail.
+        let _ = self.stream.shutdown().await;
+    }
+
+    /// Whether it has ended, waited for so long.
+    pub async fn ends_within(&mut self, longest: Duration) -> bool {
+        let Some(ended) = &mut self.ended else {
+            return true;
+        };
+        let has_ended = timeout(longest, ended).await.is_ok();
+        if has_ended {
+            self.ended = None;
+        }
+        has_ended
+    }
+
+    pub fn kill(&self) {
+        let reaped = self.reaped.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*reaped {
+            process::signal(self.pid, false, libc::SIGKILL);
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Links the objects to a directory of their own, under the names by which they find each other.
+fn unpack(
+    store: &Store,
+    service: &Path,
+    loader: ObjectId,
+    gdbserver: ObjectId,
+    libraries: &[(String, ObjectId)],
+) -> io::Result<Directory> {
+    let path = service.join("debugger");
+    // One debugger at a time: what is there is left of a host that was killed.
+    let _ = fs::remove_dir_all(&path);
+    fs::create_dir_all(&path)?;
+    let directory = Directory(path);
+    let named = libraries.iter().map(|(name, id)| (name.as_str(), *id));
+    for (name, id) in [("ld.so", loader), ("gdbserver", gdbserver)]
+        .into_iter()
+        .chain(named)
+    {
+        let is_name = Path::new(name).file_name().is_some_and(|file| file == name);
+        if !is_name {
+            return Err(io::Error::other(format!("`{name}` is no file name")));
+        }
+        store
+            .link_to(id, &directory.0.join(name))
+            .map_err(io::Error::other)?;
+    }
+    Ok(directory)
+}

@@ -1,0 +1,38 @@
+//! A debugger in a pod: gdbserver and its libraries come from this machine, and the objects with debug information stay here.
+
+use tests::{
+    Fixture,
+    cluster::{Namespace, image},
+};
+
+#[test]
+#[ignore = "needs a cluster: see the module's documentation"]
+fn a_call_in_a_pod_without_a_shell_is_debugged_and_goes_on() {
+    let namespace = Namespace::new();
+    let project = namespace.project(Fixture::DEBUGGER, &image::distroless());
+    let mut driver = project.spawn_kt(["run"]);
+    driver.wait_for("ready");
+    driver.send("greet hello 2");
+    driver.wait_for_error("breakpoint reached");
+    assert_eq!(driver.ask("echo 1"), "Ok(2)", "other calls are answered");
+    for text in ["greet", "count"] {
+        let commands = ["-ex", "bt", "-ex", "info locals"];
+        let shown = project.kt(["debug", "--timeout", "60s"].into_iter().chain(commands));
+        match text {
+            "greet" => {
+                shown
+                    .success()
+                    .prints("words = Vec(size=2) = {\"hello\", \"hello\"}");
+                driver.wait_for("greet hello 2: \"hello hello\"");
+                driver.send("count word");
+                driver.wait_for_error("`debugger::count`");
+            }
+            _ => {
+                shown.success().prints("letters = 4");
+                driver.wait_for("count word: 4");
+            }
+        }
+    }
+    assert_eq!(driver.ask("echo 2"), "Ok(3)");
+    driver.finish().success();
+}

@@ -1,0 +1,328 @@
+//! Breakpoints, and `cargo kt debug` with the real gdb. Needs the Debian packages `gdb` and `gdbserver`, which `.ci/run` installs.
+
+use std::{fs, process::Command};
+
+use tests::{Fixture, Output, Project, Running};
+
+/// A project whose driver waits for commands.
+fn started(arguments: &[&str]) -> (Project, Running) {
+    let mut project = Project::of(Fixture::DEBUGGER);
+    project.environment("KT_NAME", "debugged");
+    let driver = driver(&project, arguments);
+    (project, driver)
+}
+
+fn driver(project: &Project, arguments: &[&str]) -> Running {
+    let driver = project.spawn_kt(["run"].iter().chain(arguments).copied());
+    driver.wait_for("ready");
+    driver
+}
+
+/// Runs gdb's commands at the first stop.
+fn debug(project: &Project, arguments: &[&str]) -> Output {
+    project.kt(["debug", "--timeout", "60s"]
+        .iter()
+        .chain(arguments)
+        .copied())
+}
+
+/// The process of gdb that a command has started.
+fn gdb_of(debugger: &Running) -> u32 {
+    let children = format!("/proc/{0}/task/{0}/children", cargo_kt_of(debugger));
+    let children = fs::read_to_string(children).expect("the command lives");
+    let mut children = children.split_whitespace();
+    let named = |pid: &&str| {
+        fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "gdb")
+    };
+    let gdb = children.find(named).expect("it has started gdb");
+    gdb.parse().expect("a number")
+}
+
+/// cargo runs a subcommand by exec.
+fn cargo_kt_of(command: &Running) -> u32 {
+    command.id()
+}
+
+fn kill(pid: u32) {
+    let killed = Command::new("kill")
+        .args(["-KILL", &pid.to_string()])
+        .status();
+    assert!(killed.expect("kill runs").success());
+}
+
+#[test]
+fn the_terminal_shows_where_a_call_waits_and_a_debugger_shows_its_variables() {
+    let (project, mut driver) = started(&[]);
+    driver.send("greet hello 2");
+    let place = driver.wait_for_error("breakpoint reached");
+    assert_eq!(
+        place,
+        "kt: breakpoint reached: `debugger::greet` at src/main.rs:12 (service debugged, call `debugger::greet`)"
+    );
+    driver.wait_for_error("help: `cargo kt debug debugged` attaches a debugger; without one the call continues after 10 min");
+    assert_eq!(driver.ask("echo 1"), "Ok(2)", "other calls are answered");
+
+    let commands = [
+        "-ex",
+        "bt",
+        "-ex",
+        "info locals",
+        "-ex",
+        "next",
+        "-ex",
+        "frame",
+    ];
+    let shown = debug(&project, &commands).success();
+    shown
+        .prints("debugger::greet::greet::{async_fn#0}")
+        .prints("words = Vec(size=2) = {\"hello\", \"hello\"}")
+        .prints("times = 2")
+        .prints("let joined = words.join(\" \");");
+    driver.wait_for("greet hello 2: \"hello hello\"");
+    assert_eq!(driver.ask("echo 2"), "Ok(3)");
+    driver.finish().success();
+}
+
+#[test]
+fn plain_functions_and_libraries_stop_too() {
+    let (project, mut driver) = started(&[]);
+    driver.send("count word");
+    driver.wait_for_error("`debugger::count` at src/main.rs:20");
+    debug(&project, &["-ex", "info locals"])
+        .success()
+        .prints("letters = 4");
+    driver.wait_for("count word: 4");
+
+    driver.send("double 21");
+    driver.wait_for_error("`below::double` at below/src/lib.rs:6");
+    debug(&project, &["-ex", "info locals"])
+        .success()
+        .prints("doubled = 42");
+    driver.wait_for("double 21: 42");
+    driver.finish().success();
+}
+
+#[test]
+fn a_breakpoint_of_the_debuggers_own_stops_a_call_and_is_gone_afterwards() {
+    let (mut project, driver) = started(&[]);
+    driver.finish().success();
+    project.environment("KT_DEBUG_INFO", "full");
+    let mut driver = self::driver(&project, &[]);
+    let place = "src/main.rs:31";
+    let commands = ["-ex", "next 2", "-ex", "info locals"];
+    let debugger = project.spawn_kt(
+        ["debug", "--timeout", "60s", "--break", place]
+            .into_iter()
+            .chain(commands),
+    );
+    debugger.wait_for("kt: attached");
+    driver.send("square 12");
+    debugger.finish().success().prints("squared = 144");
+    driver.wait_for("square 12: 144");
+    assert_eq!(driver.ask("echo 1"), "Ok(2)");
+    driver.send("square 3");
+    driver.wait_for("square 3: 9");
+    driver.finish().success();
+}
+
+#[test]
+fn a_call_goes_on_when_nobody_attaches_in_time() {
+    let (_project, mut driver) = started(&["--breakpoint-timeout", "1s"]);
+    driver.send("count word");
+    driver.wait_for_error(
+        "kt: warning: no debugger attached within 1 s: `debugger::count` continues at src/main.rs:20",
+    );
+    driver.wait_for("count word: 4");
+    driver.finish().success();
+}
+
+#[test]
+fn a_call_whose_program_has_gone_goes_on() {
+    let (project, mut driver) = started(&[]);
+    driver.send("count word");
+    driver.wait_for_error("breakpoint reached");
+    kill(driver.id());
+    drop(driver);
+    let log = project.spawn_kt(["logs", "--follow"]);
+    log.wait_for("kt: warning: the program that made the call has ended: `debugger::count` continues at src/main.rs:20");
+    drop(log);
+    let mut driver = self::driver(&project, &[]);
+    assert_eq!(driver.ask("echo 1"), "Ok(2)");
+    driver.finish().success();
+}
+
+#[test]
+fn a_thousand_calls_wait_behind_one_and_go_on_when_the_debugger_leaves() {
+    let (project, mut driver) = started(&[]);
+    driver.send("crowd 1000");
+    driver.wait_for_error("breakpoint reached");
+    let shown = debug(&project, &["-ex", "info locals"]).success();
+    shown.prints("letters = ");
+    driver.wait_for("crowd: 1000 answered");
+    let said = driver.finish().success();
+    assert_eq!(
+        said.stderr.matches("breakpoint reached").count(),
+        1,
+        "{said:?}"
+    );
+}
+
+#[test]
+fn so_many_calls_pass_before_one_stops() {
+    let (project, mut driver) = started(&[]);
+    // Attached before any call: nothing is announced.
+    let debugger = project.spawn_kt(["debug", "--ignore", "2", "-ex", "print text"]);
+    debugger.wait_for("kt: attached");
+    for text in ["a", "bb"] {
+        driver.send(&format!("count {text}"));
+        driver.wait_for(&format!("count {text}: {}", text.len()));
+    }
+    driver.send("count ccc");
+    debugger.finish().success().prints("= \"ccc\"");
+    driver.wait_for("count ccc: 3");
+    driver.finish().success();
+}
+
+#[test]
+fn a_second_debugger_reads_who_is_first() {
+    let (project, mut driver) = started(&[]);
+    let first = project.spawn_kt(["debug", "--timeout", "60s", "-ex", "info locals"]);
+    first.wait_for("kt: attached");
+    let second = debug(&project, &["-ex", "bt"]).code(101);
+    second
+        .says("debugged is being debugged already: a debugger of tester@")
+        .says("help: one debugger at a time");
+    driver.send("count word");
+    first.finish().success();
+    driver.wait_for("count word: 4");
+    driver.finish().success();
+}
+
+#[test]
+fn a_killed_debugger_leaves_the_worker_unharmed() {
+    let (mut project, driver) = started(&[]);
+    driver.finish().success();
+    project.environment("KT_DEBUG_INFO", "full");
+    let mut driver = self::driver(&project, &[]);
+    let worker = driver.ask("worker");
+    for kills_gdb in [true, false] {
+        // It never gets to its command: no call reaches the place before the end.
+        let debugger = project.spawn_kt([
+            "debug",
+            "--timeout",
+            "60s",
+            "--break",
+            "debugger::square",
+            "-ex",
+            "bt",
+        ]);
+        debugger.wait_for("kt: attached");
+        driver.send("count word");
+        debugger.wait_for("debugger::count");
+        match kills_gdb {
+            true => {
+                kill(gdb_of(&debugger));
+                debugger.finish();
+            }
+            false => kill(cargo_kt_of(&debugger)),
+        }
+        driver.wait_for("count word: 4");
+        // Where the debugger's own breakpoint was.
+        driver.send("square 12");
+        driver.wait_for("square 12: 144");
+        assert_eq!(driver.ask("worker"), worker);
+    }
+    driver.finish().success();
+}
+
+#[test]
+fn new_code_waits_for_the_debugger_or_is_refused() {
+    let (project, mut driver) = started(&[]);
+    for (reload, says) in [
+        (
+            "wait",
+            "Waiting for the debugger of debugged: a debugger of tester@",
+        ),
+        ("refuse", "a debugger of tester@"),
+    ] {
+        let debugger = project.spawn_kt(["debug", "--reload", reload, "-ex", "info locals"]);
+        debugger.wait_for("kt: attached");
+        project.edit("src/main.rs", "number + 1", "number + 1 + 0");
+        let run = project.spawn_kt(["run"]);
+        run.wait_for_error(says);
+        driver.send("count word");
+        debugger.finish().success();
+        driver.wait_for("count word: 4");
+        match reload {
+            "wait" => {
+                run.wait_for("ready");
+                run.finish().success();
+            }
+            _ => {
+                run.finish().code(101).says("help: detach it");
+            }
+        }
+        project.edit("src/main.rs", "number + 1 + 0", "number + 1");
+        driver.finish().success();
+        driver = self::driver(&project, &[]);
+    }
+    driver.finish().success();
+}
+
+#[test]
+fn a_worker_that_is_killed_while_a_call_is_stopped_ends_the_session_and_the_call() {
+    let (project, mut driver) = started(&[]);
+    let worker: u32 = driver.ask("worker").parse().expect("a number");
+    driver.send("count word");
+    driver.wait_for_error("breakpoint reached");
+    let killing = format!("shell kill -KILL {worker}");
+    let debugger = debug(&project, &["-ex", &killing, "-ex", "next"]);
+    assert!(!debugger.status.success(), "{debugger:?}");
+    debugger.prints("the worker of debugged has ended");
+    driver.wait_for("count word: ");
+    assert_eq!(driver.ask("echo 1"), "Ok(2)", "another worker takes over");
+    driver.finish().success();
+}
+
+#[test]
+fn under_plain_cargo_a_breakpoint_does_nothing() {
+    let project = Project::of(Fixture::DEBUGGER);
+    let mut command = project.cargo();
+    command.args(["run", "--quiet"]);
+    let mut program = Running::start(command);
+    program.wait_for("ready");
+    program.send("count word");
+    program.wait_for("count word: 4");
+    program.finish().success();
+}
+
+#[test]
+fn a_gdb_that_cannot_be_used_is_named_with_what_to_install() {
+    let (mut project, driver) = started(&[]);
+    driver.finish().success();
+    let old = project.private().join("old-gdb");
+    let python = project.private().join("gdb-without-python");
+    for (path, text) in [
+        (&old, "#!/bin/sh\necho 'GNU gdb (GDB) 11.2'\n"),
+        (
+            &python,
+            "#!/bin/sh\n[ \"$1\" = --version ] && echo 'GNU gdb (GDB) 13.2'\nexit 0\n",
+        ),
+    ] {
+        fs::write(path, text).expect("it can be written");
+        let executable = Command::new("chmod").arg("+x").arg(path).status();
+        assert!(executable.expect("chmod runs").success());
+    }
+    project.environment("RUST_GDB", "no-such-gdb");
+    debug(&project, &[])
+        .code(101)
+        .says("help: install the package `gdb`");
+    project.environment("RUST_GDB", old.display());
+    debug(&project, &[])
+        .code(101)
+        .says("is gdb 11.2, and kt needs gdb 12 or newer");
+    project.environment("RUST_GDB", python.display());
+    debug(&project, &[])
+        .code(101)
+        .says("was built without Python");
+}

@@ -81,7 +81,7 @@ pub enum Part {
 pub struct Panic {
     pub function: String,
     pub message: String,
-    /// `src/lib.rs:10:5`
+    /// `src/lib.rs:10:5`. `None` of a call in place: only the process's panic hook learns it, and a program's hook is its own.
     pub location: Option<String>,
     /// The user's frames, innermost first.
     pub frames: Vec<Frame>,

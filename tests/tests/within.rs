@@ -140,9 +140,13 @@ fn a_call_with_other_types_is_an_error_and_one_of_a_function_that_is_gone_the_ca
     project
         .run()
         .success()
-        .prints("error: ")
-        .prints("fn(u64) -> u64")
-        .prints("fn(i16) -> i16");
+        .prints(
+            "error: `one::answer` has other types now (`fn(i16) -> i16`) than in the code that calls it (`fn(u64) -> u64`), which \
+             goes on in the worker since before an edit; `cargo kt state clear STATE` ends it if a state holds it, `cargo kt down SERVICE` \
+             ends all such code",
+        );
+    project.kt(["state", "clear", "ACTOR"]).success();
+    project.run().success().prints("30, and by its own code 30");
     project.write(FILE, &MAIN.replace("answer(", "reply("));
     project.run().success().prints("30, and by its own code 30");
 }

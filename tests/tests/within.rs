@@ -228,13 +228,19 @@ async fn main() -> Result<(), kt::Error> {
         .success()
         .prints("(10, 1)")
         .says("state `one::HOLDS` was kept and may hold code of generation 1 or before (a `dyn one::Answers")
-        .says("help: call a `#[kt::remote]` function from it")
+        .says(
+            "help: call a `#[kt::remote]` function from it, since a call enters the newest code; or make its value anew with \
+             `cargo kt state clear one::HOLDS`",
+        )
         .keeps_quiet_about("state `one::PLAIN`");
     project
         .run()
         .success()
         .prints("(10, 2)")
         .keeps_quiet_about(note);
+    // As the help says.
+    project.kt(["state", "clear", "one::HOLDS"]).success();
+    project.run().success().prints("(20, 3)");
 }
 
 #[test]

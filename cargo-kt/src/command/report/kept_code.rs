@@ -53,23 +53,50 @@ pub(in crate::command) fn kept_code(terminal: &Terminal, edit: &Edit<'_>, swappe
         .filter(|state| is_kept(swapped, &state.key) && !edit.keeps.contains(&*state.key))
         .filter_map(|state| holder(state, edit.hot, &edited))
         .collect();
-    let help = "help: call a `#[kt::remote]` function from it: inside the worker a call enters the newest code";
-    match &holders[..] {
-        [] => {}
-        some if terminal.is_verbose() || some.len() <= NAMED => {
-            for Holder { name, what } in some {
-                terminal.note(format_args!(
-                    "state `{name}` was kept and may hold code of generation {former} or before ({what}), which does not change\n{help}"
-                ));
-            }
-        }
-        [first, more @ ..] => terminal.note(format_args!(
-            "state `{}` and {} more were kept and may hold code of generation {former} or before, which does not change; -v lists \
-             them all\n{help}",
-            first.name,
-            more.len()
-        )),
+    if let Some(note) = note(&holders, *former, terminal.is_verbose()) {
+        terminal.note(note);
     }
+}
+
+/// One line for all, and one of help.
+fn note(holders: &[Holder<'_>], former: Generation, all: bool) -> Option<String> {
+    let kept =
+        format!("kept and may hold code of generation {former} or before, which does not change");
+    let (line, value, names) = match holders {
+        [] => return None,
+        [Holder { name, what }] => (
+            format!(
+                "state `{name}` was kept and may hold code of generation {former} or before ({what}), which does not change"
+            ),
+            "its value",
+            (*name).to_owned(),
+        ),
+        some if all || some.len() <= NAMED => {
+            let list: Vec<_> = some
+                .iter()
+                .map(|Holder { name, what }| format!("`{name}` ({what})"))
+                .collect();
+            let names: Vec<_> = some.iter().map(|holder| holder.name).collect();
+            (
+                format!("{} states were {kept}: {}", some.len(), list.join(", ")),
+                "their values",
+                names.join(" "),
+            )
+        }
+        [first, more @ ..] => (
+            format!(
+                "state `{}` and {} more were {kept}; -v lists them all",
+                first.name,
+                more.len()
+            ),
+            "a value",
+            "NAME".to_owned(),
+        ),
+    };
+    Some(format!(
+        "{line}\nhelp: call a `#[kt::remote]` function from it, since a call enters the newest code; or make {value} anew with \
+         `cargo kt state clear {names}`"
+    ))
 }
 
 fn is_kept(swapped: &Swapped, key: &str) -> bool {
@@ -218,6 +245,38 @@ mod tests {
         );
         assert_eq!(found("regex", function()), None);
         assert_eq!(found("app", of(Form::Base, "u8", None, Vec::new())), None);
+    }
+
+    #[test]
+    fn states_share_a_line_and_its_help() {
+        let holders = |count: usize| -> Vec<_> {
+            ["app::A", "app::B", "app::C", "app::D", "app::E"][..count]
+                .iter()
+                .map(|name| Holder {
+                    name,
+                    what: "a function pointer".into(),
+                })
+                .collect()
+        };
+        let note = |count, all| note(&holders(count), Generation(3), all).unwrap_or_default();
+        assert_eq!(note(0, false), "");
+        assert_eq!(
+            note(1, false),
+            "state `app::A` was kept and may hold code of generation 3 or before (a function pointer), which does not change\n\
+             help: call a `#[kt::remote]` function from it, since a call enters the newest code; or make its value anew with \
+             `cargo kt state clear app::A`"
+        );
+        assert_eq!(
+            note(2, false),
+            "2 states were kept and may hold code of generation 3 or before, which does not change: `app::A` (a function pointer), \
+             `app::B` (a function pointer)\n\
+             help: call a `#[kt::remote]` function from it, since a call enters the newest code; or make their values anew with \
+             `cargo kt state clear app::A app::B`"
+        );
+        assert!(note(5, false).starts_with("state `app::A` and 4 more were kept"));
+        assert!(note(5, false).contains("-v lists them all\nhelp: "));
+        assert_eq!(note(5, true).lines().count(), 2);
+        assert!(note(5, true).ends_with("app::A app::B app::C app::D app::E`"));
     }
 
     /// As the wakers in a `tokio::sync::OnceCell<u8>`, and the values in a `DashMap<u8, fn()>`.

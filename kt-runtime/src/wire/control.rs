@@ -172,8 +172,13 @@ pub enum Initialized {
 pub enum Outcome {
     /// New: holds its initial value.
     Created,
-    /// Same memory, nothing copied. `initialiser_changed`: the initialiser in the source is not the one that it was made by.
-    Kept { initialiser_changed: bool },
+    /// Same memory, nothing copied.
+    Kept {
+        /// The initialiser in the source is not the one that it was made by.
+        initialiser_changed: bool,
+        /// It is a cell without a value: a lazy one will run the initialiser that it was made with.
+        empty: bool,
+    },
     /// Its type or its meaning changed: the value was encoded by the old code and decoded by the new.
     Migrated {
         why: Changed,

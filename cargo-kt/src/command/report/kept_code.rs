@@ -14,7 +14,7 @@ use kt::{
 use super::name_of;
 use crate::{
     build::HotCrate,
-    layout::{Description, Form, Role, StateLayout},
+    layout::{Description, Form, Role, StateLayout, Type},
     terminal::Terminal,
 };
 
@@ -50,8 +50,8 @@ pub(in crate::command) fn kept_code(terminal: &Terminal, edit: &Edit<'_>, swappe
     let holders: Vec<_> = edit
         .layouts
         .iter()
-        .filter(|state| is_kept(swapped, &state.key) && !edit.keeps.contains(&*state.key))
-        .filter_map(|state| holder(state, edit.hot, &edited))
+        .filter(|state| !edit.keeps.contains(&*state.key))
+        .filter_map(|state| holder(state, kept(swapped, &state.key)?, edit.hot, &edited))
         .collect();
     if let Some(note) = note(&holders, *former, terminal.is_verbose()) {
         terminal.note(note);
@@ -99,9 +99,21 @@ fn note(holders: &[Holder<'_>], former: Generation, all: bool) -> Option<String>
     ))
 }
 
-fn is_kept(swapped: &Swapped, key: &str) -> bool {
-    let mut states = swapped.states.iter();
-    states.any(|state| state.key == key && matches!(state.outcome, Outcome::Kept { .. }))
+/// How far the value of a state that was kept is one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// It is a cell that was never used.
+    Empty,
+    Value,
+}
+
+fn kept(swapped: &Swapped, key: &str) -> Option<Kept> {
+    let state = swapped.states.iter().find(|state| state.key == key)?;
+    match state.outcome {
+        Outcome::Kept { empty: true, .. } => Some(Kept::Empty),
+        Outcome::Kept { empty: false, .. } => Some(Kept::Value),
+        _ => None,
+    }
 }
 
 /// Indices of the crates whose sources are not what they were.
@@ -127,6 +139,7 @@ fn edited(old: &Manifest, edit: &Edit<'_>) -> BTreeSet<usize> {
 /// from there.
 fn holder<'a>(
     state: &'a StateLayout,
+    kept: Kept,
     hot: &[HotCrate],
     edited: &BTreeSet<usize>,
 ) -> Option<Holder<'a>> {
@@ -140,8 +153,22 @@ fn holder<'a>(
     let names: HashSet<&str> = hot.iter().map(|krate| &*krate.crate_name).collect();
     Some(Holder {
         name: name_of(&state.key),
-        what: code_in(&layout.description, &names)?,
+        what: match kept {
+            Kept::Empty => initializer_of(&layout.description)?,
+            Kept::Value => code_in(&layout.description, &names)?,
+        },
     })
+}
+
+/// All that a cell without a value holds: what will make one, if it is a lazy one.
+fn initializer_of(description: &Description) -> Option<String> {
+    let first = description.types.first();
+    // What `#[kt::state]` wraps a value in.
+    let inside = first.and_then(|first| description.types.get(first.parts.first()?.target?));
+    let mut outermost = first.into_iter().chain(inside);
+    outermost
+        .any(Type::is_lazy_cell)
+        .then(|| "its initializer".to_owned())
 }
 
 /// The first thing in a value that may be code of the workspace's: behind a trait of its own anywhere, or behind any other trait or a
@@ -180,6 +207,12 @@ fn code_in(description: &Description, hot: &HashSet<&str>) -> Option<String> {
                 Role::Field | Role::Variant | Role::Pointee | Role::Element | Role::Parameter
             )
         });
+        if of.is_lazy_cell() {
+            // Its value is of its first parameter. The second is the initializer, which does not run again.
+            let value = held.clone().find(|part| part.role == Role::Parameter);
+            next.extend(value.and_then(|part| Some((part.target?, inside))));
+            continue;
+        }
         // What a type is given as a parameter belongs to who names the type: a third-party field's is third-party too.
         next.extend(held.filter_map(|part| match part.role {
             Role::Parameter => Some((part.target?, inside)),
@@ -192,7 +225,7 @@ fn code_in(description: &Description, hot: &HashSet<&str>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layout::{Part, Type};
+    use crate::layout::Part;
 
     fn part(role: Role, target: usize) -> Part {
         Part {
@@ -245,6 +278,44 @@ mod tests {
         );
         assert_eq!(found("regex", function()), None);
         assert_eq!(found("app", of(Form::Base, "u8", None, Vec::new())), None);
+    }
+
+    /// `LazyLock<T, fn() -> T>`, which has both in a union too.
+    #[test]
+    fn a_lazy_cells_initializer_is_no_code_that_goes_on_and_what_its_value_holds_is() {
+        let lazy = |home: &str, name: &str, value: Type| {
+            let cell = of(
+                Form::Structure,
+                name,
+                Some(home),
+                vec![
+                    part(Role::Field, 1),
+                    part(Role::Parameter, 2),
+                    part(Role::Parameter, 3),
+                ],
+            );
+            let data = of(
+                Form::Union,
+                "Data",
+                Some(home),
+                vec![part(Role::Field, 2), part(Role::Field, 3)],
+            );
+            let function = of(Form::Subroutine, "fn()", None, Vec::new());
+            let types = vec![cell, data, value, function];
+            code_in(&Description { types }, &HashSet::from(["app"]))
+        };
+        let number = || of(Form::Base, "u8", None, Vec::new());
+        let object = || of(Form::Structure, "dyn app::Handler", None, Vec::new());
+        for (home, name) in [
+            ("std", "std::sync::lazy_lock::LazyLock<u8, fn() -> u8>"),
+            ("core", "core::cell::lazy::LazyCell<u8, fn() -> u8>"),
+            ("once_cell", "once_cell::sync::Lazy<u8, fn() -> u8>"),
+        ] {
+            assert_eq!(lazy(home, name, number()), None, "{name}");
+            assert!(lazy(home, name, object()).is_some(), "{name}");
+        }
+        // A type of the program's own with this name, which runs its function at each use.
+        assert!(lazy("app", "app::LazyLock<u8, fn() -> u8>", number()).is_some());
     }
 
     #[test]

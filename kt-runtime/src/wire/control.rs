@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Generation, ObjectId, WorkerId,
-    manifest::Manifest,
+    manifest::{Environment, Manifest},
     platform::Platform,
     state::{NotMigrated, StateOptions},
 };
@@ -73,6 +73,8 @@ pub struct WorkerStatus {
     /// Calls in flight; `None` if the worker did not say in time: all its threads are busy.
     pub calls: Option<u64>,
     pub migrating: Option<Migrating>,
+    /// What it was started with beside the host's own variables.
+    pub environment: Environment,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

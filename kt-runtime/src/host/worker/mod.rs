@@ -26,7 +26,7 @@ use self::{channel::Outgoing, connections::Connections, end::End, requests::Wait
 use super::{process::Process, store::View};
 use crate::{
     sys::fd,
-    wire::{Generation, WorkerId, control::Exit},
+    wire::{Generation, WorkerId, control::Exit, manifest::Environment},
 };
 
 /// A running worker, or one whose end is known.
@@ -34,6 +34,8 @@ use crate::{
 pub struct Worker {
     pub id: WorkerId,
     pub view: View,
+    /// What it has beside the host's own variables, as long as it lives.
+    pub environment: Environment,
     started: Instant,
     process: Process,
     channel: Arc<UnixStream>,

@@ -415,6 +415,28 @@ fn what_is_read_from_a_file_counts_where_a_type_depends_on_it() {
 }
 
 #[test]
+fn what_changed_with_a_definition_is_counted_by_name() {
+    let difference = |before: &[(&str, &str)], after: &[(&str, &str)]| {
+        let difference = program(before, LIB).difference(&program(after, LIB));
+        difference.expect("they differ")
+    };
+    // Each of the three asks where it stands.
+    let text = "third! { struct A([u8; line!()]); } third! { struct B([u8; line!()]); } fourth! { struct C([u8; line!()]); }";
+    let other = ("types/../error.rs", "fn f() {}");
+    let edited = ("types/../error.rs", "fn f() { 1 }");
+    assert_eq!(
+        difference(&[("main.rs", text), other], &[("main.rs", text), edited],),
+        "what a macro makes of `fourth` and one other definition depend on the content of `error.rs`, which changed"
+    );
+    let both =
+        |width: &str| format!("struct A({width}); struct B({width}); struct C {{ c: {width} }}");
+    assert_eq!(
+        difference(&[("main.rs", &both("u8"))], &[("main.rs", &both("u16"))],),
+        "`0` of `A`: `u8` → `u16`, and 2 other definitions"
+    );
+}
+
+#[test]
 fn a_variable_that_is_read_counts_with_its_value() {
     let with = |settings: &[(&str, &str)]| {
         let settings = settings

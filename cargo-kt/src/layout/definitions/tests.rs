@@ -407,6 +407,26 @@ fn what_is_read_from_a_file_counts_where_a_type_depends_on_it() {
         &[("main.rs", text), ("t.in", "struct A(u8);")],
         &[("main.rs", text), ("t.in", "struct A(u16);")],
     );
+    // Beside an `include!` of another file, which is Rust.
+    let text = "include!(concat!(env!(\"OUT_DIR\"), \"/made.rs\")); fn f() -> &'static str { include_str!(\"t.txt\") } struct S(u8);";
+    agreement(
+        &[
+            ("main.rs", text),
+            ("made.rs", "struct A(u8);"),
+            ("t.txt", "one"),
+        ],
+        &[
+            ("main.rs", text),
+            ("made.rs", "struct A(u8);"),
+            ("t.txt", "two"),
+        ],
+    );
+    // One of which nothing is known but that it is made of words.
+    let text = "include!(concat!(\"t\", stringify!(xt)));";
+    conflict(
+        &[("main.rs", text), ("dir/at.txt", "struct A(u8);")],
+        &[("main.rs", text), ("dir/at.txt", "struct A(u16);")],
+    );
     // What cannot be taken apart.
     conflict(
         &[("main.rs", "this is no Rust")],

@@ -24,13 +24,15 @@ pub enum Error {
         /// The most similar name that it has.
         nearest: Option<String>,
     },
-    /// This program was built with other argument or result types than the function that is served now.
+    /// The caller was built with other argument or result types than the function that is served now.
     ShapeMismatch {
         function: String,
-        /// The signature here.
+        /// The signature that the caller was built with.
         here: String,
-        /// The signature there.
+        /// The signature that is served now.
         there: String,
+        /// The caller is code that an edit replaced and that goes on in the worker: a task, a thread or a kept value.
+        within: bool,
     },
     /// The service holds older code than this program was built with, and old code must not answer.
     OldGeneration {
@@ -81,7 +83,7 @@ pub enum Part {
 pub struct Panic {
     pub function: String,
     pub message: String,
-    /// `src/lib.rs:10:5`
+    /// `src/lib.rs:10:5`. `None` of a call in place: only the process's panic hook learns it, and a program's hook is its own.
     pub location: Option<String>,
     /// The user's frames, innermost first.
     pub frames: Vec<Frame>,
@@ -162,6 +164,23 @@ impl fmt::Display for Error {
                 function,
                 here,
                 there,
+                within: true,
+            } => {
+                match here == there {
+                    true => write!(f, "`{function}` may have other types now (`{there}`) ")?,
+                    false => write!(f, "`{function}` has other types now (`{there}`) ")?,
+                }
+                write!(
+                    f,
+                    "than in the code that calls it (`{here}`), which goes on in the worker since before an edit; `cargo kt state \
+                     clear STATE` ends it if a state holds it, `cargo kt down SERVICE` ends all such code"
+                )
+            }
+            Self::ShapeMismatch {
+                function,
+                here,
+                there,
+                within: false,
             } => write!(
                 f,
                 "`{function}` is served with other types than this program was built with (here `{here}`, there `{there}`); \
@@ -352,6 +371,32 @@ mod tests {
         replaced: false,
         uptime: Duration::from_secs(3),
     };
+
+    #[test]
+    fn old_code_in_the_worker_is_told_from_a_program_that_can_run_again() {
+        let error = |there: &str, within| {
+            let error = Error::ShapeMismatch {
+                function: "app::handle".into(),
+                here: "fn(u64)".into(),
+                there: there.into(),
+                within,
+            };
+            error.to_string()
+        };
+        assert!(error("fn(u8)", false).ends_with("run the program again"));
+        let text = error("fn(u8)", true);
+        assert!(
+            text.starts_with("`app::handle` has other types now (`fn(u8)`)"),
+            "{text}"
+        );
+        assert!(
+            text.contains("`cargo kt state clear STATE`")
+                && text.contains("`cargo kt down SERVICE`")
+        );
+        assert!(!text.contains("run the program again"), "{text}");
+        // Types whose encoding is not known: they may be the same.
+        assert!(error("fn(u64)", true).contains("may have other types"));
+    }
 
     #[test]
     fn only_what_is_known_is_said_of_a_workers_end() {

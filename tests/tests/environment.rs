@@ -147,6 +147,98 @@ fn another_shells_environment_is_reported_once_and_never_its_secrets() {
     assert!(!again.stderr.contains("remote functions have"), "{again:?}");
 }
 
+/// The line about the environment of remote functions, without its beginning.
+fn environment_note(output: &Output) -> Option<&str> {
+    let of_line =
+        |line| str::strip_prefix(line, "note: remote functions have the environment that ");
+    let note = output.stderr.lines().find_map(of_line)?;
+    note.split_once(" was started with: ").map(|(_, note)| note)
+}
+
+#[test]
+fn what_cargo_run_sets_otherwise_since_the_start_is_reported_once_each() {
+    let mut project = project();
+    let script = |prints: &[&str]| {
+        let prints: String = prints
+            .iter()
+            .map(|line| format!("println!(\"cargo::rustc-env={line}\");"))
+            .collect();
+        format!("fn main() {{ println!(\"cargo::rerun-if-changed=build.rs\");{prints} }}")
+    };
+    project.write("build.rs", &script(&["FLAVOUR=none"]));
+    let first = project.run().success().prints("call 1");
+    assert_eq!(environment_note(&first), None);
+
+    project.write("build.rs", &script(&["FLAVOUR=none", "STAMP=s1"]));
+    let added = project.run().success().prints("call 2");
+    assert_eq!(is(&added, "here", "STAMP").as_deref(), Some("s1"));
+    assert_eq!(is(&added, "there", "STAMP"), None);
+    assert_eq!(
+        environment_note(&added),
+        Some("no STAMP (`cargo run` sets s1)")
+    );
+    added.says("help: `env!(\"STAMP\")` is the value that the code was compiled with");
+
+    let version = project.read("Cargo.toml");
+    project.write(
+        "Cargo.toml",
+        &version.replace("version = \"0.1.0\"", "version = \"0.1.1\""),
+    );
+    let raised = project.run().success().prints("call 3");
+    let old = is(&raised, "there", "CARGO_PKG_VERSION");
+    assert_eq!(old.as_deref(), Some("0.1.0"));
+    let note = environment_note(&raised).unwrap_or_default();
+    assert!(
+        note.starts_with(
+            "CARGO_PKG_VERSION=0.1.0 (`cargo run` sets 0.1.1), CARGO_PKG_VERSION_PATCH=0 (`cargo run` sets 1)"
+        ) && !note.contains("STAMP"),
+        "{raised:?}"
+    );
+    let again = project.run().success().prints("call 4");
+    assert_eq!(environment_note(&again), None, "{again:?}");
+
+    // What a build script sets wins over the shell, here and there: nothing differs.
+    project.environment("FLAVOUR", "rose");
+    let shell = project.run().success().prints("call 5");
+    for place in ["here", "there"] {
+        assert_eq!(is(&shell, place, "FLAVOUR").as_deref(), Some("none"));
+    }
+    assert_eq!(environment_note(&shell), None, "{shell:?}");
+    project.write("build.rs", &script(&["FLAVOUR=rose", "STAMP=s1"]));
+    let changed = project.run().success().prints("call 6");
+    assert_eq!(is(&changed, "there", "FLAVOUR").as_deref(), Some("none"));
+    assert_eq!(
+        environment_note(&changed),
+        Some("FLAVOUR=none (`cargo run` sets rose)")
+    );
+
+    project.kt(["down", "--all"]).success();
+    let fresh = project.run().success().prints("call 1");
+    assert_eq!(is(&fresh, "there", "FLAVOUR").as_deref(), Some("rose"));
+    assert_eq!(is(&fresh, "there", "STAMP").as_deref(), Some("s1"));
+    assert_eq!(environment_note(&fresh), None);
+}
+
+/// As cargo has it, whatever `force` says.
+#[test]
+fn a_variable_of_the_build_script_wins_over_one_of_the_configuration() {
+    let project = project();
+    project.write(
+        ".cargo/config.toml",
+        "[env]\nFLAVOUR = { value = \"configured\", force = true }\n",
+    );
+    project.write(
+        "build.rs",
+        "fn main() { println!(\"cargo::rerun-if-changed=build.rs\\ncargo::rustc-env=FLAVOUR=script\") }",
+    );
+    let plain = project.plain_cargo(["run"]).success();
+    assert_eq!(is(&plain, "here", "FLAVOUR").as_deref(), Some("script"));
+    let warm = project.run().success();
+    for place in ["here", "there"] {
+        assert_eq!(is(&warm, place, "FLAVOUR").as_deref(), Some("script"));
+    }
+}
+
 #[test]
 fn another_working_directory_is_reported() {
     let project = project();

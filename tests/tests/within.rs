@@ -140,9 +140,13 @@ fn a_call_with_other_types_is_an_error_and_one_of_a_function_that_is_gone_the_ca
     project
         .run()
         .success()
-        .prints("error: ")
-        .prints("fn(u64) -> u64")
-        .prints("fn(i16) -> i16");
+        .prints(
+            "error: `one::answer` has other types now (`fn(i16) -> i16`) than in the code that calls it (`fn(u64) -> u64`), which \
+             goes on in the worker since before an edit; `cargo kt state clear STATE` ends it if a state holds it, `cargo kt down SERVICE` \
+             ends all such code",
+        );
+    project.kt(["state", "clear", "ACTOR"]).success();
+    project.run().success().prints("30, and by its own code 30");
     project.write(FILE, &MAIN.replace("answer(", "reply("));
     project.run().success().prints("30, and by its own code 30");
 }
@@ -224,13 +228,83 @@ async fn main() -> Result<(), kt::Error> {
         .success()
         .prints("(10, 1)")
         .says("state `one::HOLDS` was kept and may hold code of generation 1 or before (a `dyn one::Answers")
-        .says("help: call a `#[kt::remote]` function from it")
+        .says(
+            "help: call a `#[kt::remote]` function from it, since a call enters the newest code; or make its value anew with \
+             `cargo kt state clear one::HOLDS`",
+        )
         .keeps_quiet_about("state `one::PLAIN`");
     project
         .run()
         .success()
         .prints("(10, 2)")
         .keeps_quiet_about(note);
+    // As the help says.
+    project.kt(["state", "clear", "one::HOLDS"]).success();
+    project.run().success().prints("(20, 3)");
+}
+
+/// An initializer of a lazy cell is code too, but none that runs again once the cell has its value.
+#[test]
+fn states_that_may_hold_old_code_share_a_line_and_its_help_and_a_used_lazy_cell_is_none_of_them() {
+    let project = Project::of(Fixture::ONE);
+    let main = r#"
+use std::sync::{LazyLock, Mutex};
+
+#[kt::state]
+static LAZY: LazyLock<Mutex<Vec<u32>>> = LazyLock::new(Mutex::default);
+#[kt::state]
+static POINTER: Mutex<Option<fn() -> u32>> = Mutex::new(None);
+#[kt::state]
+static LAZY_POINTER: LazyLock<Mutex<Vec<fn() -> u32>>> = LazyLock::new(|| Mutex::new(vec![one]));
+
+#[kt::state]
+static UNUSED: LazyLock<u32> = LazyLock::new(one);
+
+fn one() -> u32 { 1 }
+
+#[kt::remote]
+fn ask_the_unused() -> u32 { **UNUSED }
+
+#[kt::remote]
+fn ask() -> Vec<u32> {
+    LAZY.lock().unwrap().push(7);
+    let held = POINTER.lock().unwrap().get_or_insert(one)();
+    let lazy = LAZY_POINTER.lock().unwrap()[0]();
+    vec![LAZY.lock().unwrap().len() as u32, held, lazy]
+}
+
+#[tokio::main]
+async fn main() -> Result<(), kt::Error> {
+    match std::env::args().nth(1) {
+        Some(_) => println!("{}", ask_the_unused().await?),
+        None => println!("{:?}", ask().await?),
+    }
+    Ok(())
+}
+"#;
+    project.write(FILE, main);
+    project.run().success().prints("[1, 1, 1]");
+    project.edit(FILE, "{ 1 }", "{ 2 }");
+    let output = project.run().success().prints("[2, 1, 1]");
+    let (_, note) = output.stderr.split_once("note: ").expect("a note");
+    let lines: Vec<_> = note.lines().take(3).collect();
+    assert_eq!(
+        lines[..2],
+        [
+            "3 states were kept and may hold code of generation 1 or before, which does not change: `one::LAZY_POINTER` (a function \
+             pointer), `one::POINTER` (a function pointer), `one::UNUSED` (its initializer)",
+            "help: call a `#[kt::remote]` function from it, since a call enters the newest code; or make their values anew with \
+             `cargo kt state clear one::LAZY_POINTER one::POINTER one::UNUSED`",
+        ],
+        "{output:?}"
+    );
+    output.keeps_quiet_about("one::LAZY`");
+    project.run_with("unused").success().prints("1");
+    let named = ["one::LAZY_POINTER", "one::POINTER", "one::UNUSED"];
+    let clear = ["state", "clear"].into_iter().chain(named);
+    project.kt(clear).success();
+    project.run().success().prints("[3, 2, 2]");
+    project.run_with("unused").success().prints("2");
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! A worker is started with the environment of the run that started its service, with what `cargo run` sets, and with what
 //! was asked for (`env` of the options, `[env]` of cargo's configuration). What was asked for is applied: a change of it
-//! needs a new worker. Any other variable and the working directory stay as they were; a run where they differ says so once.
+//! needs a new worker. Any other variable and the working directory stay as they were, since no process can change another's
+//! while its threads may read them; a run where they differ says so once.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,7 +12,7 @@ use std::{
     path::PathBuf,
 };
 
-use kt::wire::manifest::Environment;
+use kt::wire::{control::Swapped, manifest::Environment};
 
 use crate::{
     build::Built,
@@ -110,18 +111,18 @@ pub(super) fn of_worker(
     built: &Built,
     surroundings: &Surroundings,
 ) -> Environment {
+    let cargo = of_cargo(built);
     let mut asked = built.plan.environment.configured(surroundings);
+    // As with cargo, whose build scripts have the last word.
+    asked.retain(|name, _| !cargo.contains_key(name));
     asked.extend(options.service.env.clone());
-    Environment {
-        asked,
-        cargo: of_cargo(built),
-    }
+    Environment { asked, cargo }
 }
 
 /// The caller's environment, and what `cargo run` sets for its program.
 pub(super) fn of_driver(surroundings: &Surroundings, built: &Built) -> Vec<(OsString, OsString)> {
     let configured = built.plan.environment.configured(surroundings);
-    let set = of_cargo(built).into_iter().chain(configured);
+    let set = configured.into_iter().chain(of_cargo(built));
     let set = set.map(|(name, value)| (name.into(), value.into()));
     let mut environment = surroundings.environment.clone();
     environment.extend(set);
@@ -135,48 +136,108 @@ fn of_cargo(built: &Built) -> BTreeMap<String, String> {
 }
 
 /// Says which variables, and which working directory, remote functions do not have as this run has them: once for each
-/// difference, as long as the service lives.
+/// difference, as long as the service or its worker lives.
 pub(super) fn note(
     terminal: &Terminal,
     dirs: &Dirs,
     connected: &Connected,
     surroundings: &Surroundings,
-    asked: &BTreeMap<String, String>,
+    now: (&Environment, &Swapped),
 ) {
-    if connected.place != PlaceName::Local || connected.started {
+    if connected.started {
         return;
     }
-    let pid = connected.status.host_pid;
-    let Some((theirs, directory)) = local::environment_of(pid) else {
-        return;
-    };
-    let theirs = relevant(&theirs, asked);
-    let ours = relevant(&surroundings.environment, asked);
-    let mut differences = changes(&theirs, &ours);
-    let here = PathBuf::from(&surroundings.directory);
-    if let Some(there) = directory.filter(|there| *there != here) {
-        differences.push(format!(
-            "working directory {} (here {})",
-            there.display(),
-            here.display()
-        ));
-    }
+    let (environment, swapped) = now;
     let service = &connected.service;
-    if differences.is_empty() || !is_new(dirs, service, pid, &differences) {
+    // A new worker has what this run gives it.
+    let worker = connected.status.worker.as_ref();
+    let worker = worker.filter(|worker| worker.id == swapped.worker);
+    let worker = worker.map_or(environment, |worker| &worker.environment);
+    let (started_in, directory) = match connected.place {
+        PlaceName::Local => match local::environment_of(connected.status.host_pid) {
+            Some(of_host) => of_host,
+            None => return,
+        },
+        // A pod has none of the developer's variables.
+        PlaceName::Kubernetes { .. } => Default::default(),
+    };
+    let here = match connected.place {
+        PlaceName::Local => &surroundings.environment,
+        PlaceName::Kubernetes { .. } => &BTreeMap::new(),
+    };
+    let cargo: BTreeSet<&str> = names(&worker.cargo)
+        .chain(names(&environment.cargo))
+        .collect();
+    let effective = |shell: &BTreeMap<OsString, OsString>, of: &Environment| {
+        let mut variables = relevant(shell, &cargo);
+        variables.extend(of.cargo.clone());
+        variables.retain(|name, _| !environment.asked.contains_key(name));
+        variables
+    };
+    let all = differences(
+        &effective(&started_in, worker),
+        &effective(here, environment),
+        &environment.cargo,
+    );
+    let (of_cargo, mut of_shell): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|it| cargo.contains(&*it.name));
+    of_shell.extend(other_directory(directory, surroundings));
+
+    let process = format!("worker {}", swapped.worker.instance);
+    let of_cargo = unreported(dirs, service, &process, of_cargo);
+    let process = format!("host {}", connected.status.host_pid);
+    let of_shell = unreported(dirs, service, &process, of_shell);
+    let all: Vec<_> = of_cargo
+        .iter()
+        .chain(&of_shell)
+        .map(|it| &*it.text)
+        .collect();
+    if all.is_empty() {
         return;
     }
-    let first = ours
-        .iter()
-        .find(|(name, value)| theirs.get(*name) != Some(value));
-    let apply = match first {
-        Some((name, _)) => format!("`--env {name}=VALUE` gives a variable to them, "),
-        None => String::new(),
-    };
     terminal.note(format_args!(
-        "remote functions have the environment that {service} was started with: {}\nhelp: {apply}`cargo kt down {service}` ends \
+        "remote functions have the environment that {service} was started with: {}\nhelp: {}`cargo kt down {service}` ends \
          the service, and the next run starts it with its own environment",
-        differences.join(", ")
+        all.join(", "),
+        help(&of_cargo, &of_shell)
     ));
+}
+
+fn names(variables: &BTreeMap<String, String>) -> impl Iterator<Item = &str> {
+    variables.keys().map(String::as_str)
+}
+
+fn other_directory(there: Option<PathBuf>, surroundings: &Surroundings) -> Option<Difference> {
+    let here = PathBuf::from(&surroundings.directory);
+    let there = there.filter(|there| *there != here)?;
+    let (there, here) = (there.display(), here.display());
+    Some(Difference {
+        name: String::new(),
+        has_value: false,
+        text: format!("working directory {there} (here {here})"),
+    })
+}
+
+/// What helps without the end of the service.
+fn help(of_cargo: &[Difference], of_shell: &[Difference]) -> String {
+    let first = |all: &[Difference]| {
+        let mut all = all.iter().filter(|it| it.has_value);
+        all.next().map(|it| it.name.clone())
+    };
+    let compiled = first(of_cargo)
+        .map(|name| format!("`env!(\"{name}\")` is the value that the code was compiled with, "));
+    let given =
+        first(of_shell).map(|name| format!("`--env {name}=VALUE` gives a variable to them, "));
+    compiled.into_iter().chain(given).collect()
+}
+
+/// What is otherwise in another environment.
+struct Difference {
+    /// Of the variable; empty if it is none.
+    name: String,
+    /// Whether the variable is set here.
+    has_value: bool,
+    text: String,
 }
 
 /// What differs from one environment to another, with the values that may be shown.
@@ -184,32 +245,74 @@ pub(super) fn changes(
     old: &BTreeMap<String, String>,
     new: &BTreeMap<String, String>,
 ) -> Vec<String> {
-    let names: BTreeSet<_> = old.keys().chain(new.keys()).collect();
-    let differing = names
+    let all = differences(old, new, &BTreeMap::new()).into_iter();
+    all.map(|difference| difference.text).collect()
+}
+
+/// `cargo`: what `cargo run` sets of the new ones.
+fn differences(
+    old: &BTreeMap<String, String>,
+    new: &BTreeMap<String, String>,
+    cargo: &BTreeMap<String, String>,
+) -> Vec<Difference> {
+    let all: BTreeSet<_> = old.keys().chain(new.keys()).collect();
+    let differing = all
         .into_iter()
         .filter(|name| old.get(*name) != new.get(*name));
     differing
-        .map(|name| match (old.get(name), new.get(name)) {
-            (Some(_), Some(_)) if is_secret(name) => format!("{name} has another value here"),
-            (Some(old), Some(new)) => format!("{name}={} (here {})", shown(old), shown(new)),
-            (None, Some(_)) if is_secret(name) => format!("no {name} (set here)"),
-            (None, Some(new)) => format!("no {name} (here {})", shown(new)),
-            (Some(_), None) if is_secret(name) => format!("{name} (not set here)"),
-            (Some(old), None) => format!("{name}={} (not set here)", shown(old)),
-            (None, None) => String::new(),
+        .map(|name| {
+            let (old, new) = (old.get(name), new.get(name));
+            // kt has a build directory of its own: here it is not what `cargo run` gives.
+            let text = match cargo.contains_key(name) && name != "OUT_DIR" {
+                true => set_by_cargo(name, old, new),
+                false => set_here(name, old, new),
+            };
+            Difference {
+                name: name.clone(),
+                has_value: new.is_some(),
+                text,
+            }
         })
         .collect()
 }
 
+fn set_here(name: &str, old: Option<&String>, new: Option<&String>) -> String {
+    match (old, new) {
+        (Some(_), Some(_)) if is_secret(name) => format!("{name} has another value here"),
+        (Some(old), Some(new)) if shown(old) == shown(new) => {
+            format!("{name} has another value here")
+        }
+        (Some(old), Some(new)) => format!("{name}={} (here {})", shown(old), shown(new)),
+        (None, Some(_)) if is_secret(name) => format!("no {name} (set here)"),
+        (None, Some(new)) => format!("no {name} (here {})", shown(new)),
+        (Some(_), None) if is_secret(name) => format!("{name} (not set here)"),
+        (Some(old), None) => format!("{name}={} (not set here)", shown(old)),
+        (None, None) => String::new(),
+    }
+}
+
+fn set_by_cargo(name: &str, old: Option<&String>, new: Option<&String>) -> String {
+    let sets = match new {
+        Some(new) if !is_secret(name) => shown(new),
+        _ => "another value".to_owned(),
+    };
+    match old {
+        None => format!("no {name} (`cargo run` sets {sets})"),
+        Some(_) if is_secret(name) => format!("{name} (`cargo run` sets {sets})"),
+        Some(old) => format!("{name}={} (`cargo run` sets {sets})", shown(old)),
+    }
+}
+
+/// What tells two terminals apart is left out, unless `cargo run` sets it.
 fn relevant(
     environment: &BTreeMap<OsString, OsString>,
-    asked: &BTreeMap<String, String>,
+    cargo: &BTreeSet<&str>,
 ) -> BTreeMap<String, String> {
     let text = |text: &OsStr| text.to_string_lossy().into_owned();
     environment
         .iter()
         .map(|(name, value)| (text(name), text(value)))
-        .filter(|(name, _)| !is_noise(name) && !asked.contains_key(name))
+        .filter(|(name, _)| !is_noise(name) || cargo.contains(&**name))
         .collect()
 }
 
@@ -229,21 +332,32 @@ fn shown(value: &str) -> String {
     }
 }
 
-/// Whether these differences were not reported yet; remembers them. Without a file to remember them in they are reported again.
-fn is_new(dirs: &Dirs, service: &str, pid: u32, differences: &[String]) -> bool {
-    let path = dirs.service(service).join("differences");
-    let text = format!("{pid} {}", differences.join(", "));
-    let line = blake3::hash(text.as_bytes()).to_hex();
-    let noted = std::fs::read_to_string(&path).unwrap_or_default();
-    if noted.lines().any(|noted| noted == line.as_str()) {
-        return false;
+/// The differences of which this process was not said to have them; remembers them. Without a file to remember them in they are
+/// reported again.
+fn unreported(
+    dirs: &Dirs,
+    service: &str,
+    process: &str,
+    differences: Vec<Difference>,
+) -> Vec<Difference> {
+    if differences.is_empty() {
+        return differences;
     }
+    let path = dirs.service(service).join("differences");
+    let noted = std::fs::read_to_string(&path).unwrap_or_default();
+    let line = |difference: &Difference| {
+        let text = format!("{process} {}", difference.text);
+        blake3::hash(text.as_bytes()).to_hex()
+    };
+    let is_new = |it: &Difference| !noted.lines().any(|noted| noted == line(it).as_str());
+    let new: Vec<_> = differences.into_iter().filter(is_new).collect();
+    let lines: String = new.iter().map(|it| format!("{}\n", line(it))).collect();
     let file = std::fs::File::options()
         .create(true)
         .append(true)
         .open(&path);
-    let _ = file.and_then(|mut file| writeln!(file, "{line}"));
-    true
+    let _ = file.and_then(|mut file| file.write_all(lines.as_bytes()));
+    new
 }
 
 #[cfg(test)]
@@ -282,6 +396,35 @@ mod tests {
     }
 
     #[test]
+    fn what_cargo_run_sets_is_told_from_what_the_shell_has() {
+        let old = variables(&[
+            ("API_KEY", "1"),
+            ("CARGO_PKG_VERSION", "0.1.0"),
+            ("FLAVOUR", "none"),
+            ("GONE", "1"),
+        ]);
+        let cargo = variables(&[
+            ("API_KEY", "2"),
+            ("CARGO_PKG_VERSION", "0.3.0"),
+            ("STAMP", "s1"),
+        ]);
+        let mut new = cargo.clone();
+        new.insert("FLAVOUR".into(), "rose".into());
+        let all = differences(&old, &new, &cargo);
+        let texts: Vec<_> = all.iter().map(|it| &*it.text).collect();
+        assert_eq!(
+            texts,
+            [
+                "API_KEY (`cargo run` sets another value)",
+                "CARGO_PKG_VERSION=0.1.0 (`cargo run` sets 0.3.0)",
+                "FLAVOUR=none (here rose)",
+                "GONE=1 (not set here)",
+                "no STAMP (`cargo run` sets s1)",
+            ]
+        );
+    }
+
+    #[test]
     fn two_terminals_are_alike() {
         let terminal = |number: &str| -> BTreeMap<OsString, OsString> {
             [
@@ -298,7 +441,7 @@ mod tests {
             .chain([("APP_MODE".into(), "dev".into())])
             .collect()
         };
-        let none = BTreeMap::new();
+        let none = BTreeSet::new();
         assert_eq!(
             relevant(&terminal("1"), &none),
             relevant(&terminal("2"), &none)

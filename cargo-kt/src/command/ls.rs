@@ -126,7 +126,7 @@ fn cells(status: &Status) -> [String; 5] {
 
 #[cfg(test)]
 mod tests {
-    use kt::wire::{WorkerId, control::WorkerStatus, platform::Platform};
+    use kt::wire::{WorkerId, control::WorkerStatus, manifest::Environment, platform::Platform};
 
     use super::*;
     use crate::place::PlaceName;
@@ -147,6 +147,7 @@ mod tests {
             ttl_left_ms: 599_999,
             worker: Some(WorkerStatus {
                 migrating: None,
+                environment: Environment::default(),
                 id: WorkerId {
                     pid: 2,
                     instance: 1,

@@ -218,8 +218,8 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
             .collect(),
     };
     report::kept_code(terminal, &edit, &swapped);
-    let asked = &manifest.environment.asked;
-    environment::note(terminal, &dirs, &connected, &surroundings, asked);
+    let now = (&manifest.environment, &swapped);
+    environment::note(terminal, &dirs, &connected, &surroundings, now);
     report::reran(terminal, &connected, &linked, &swapped);
     Ok(Warm {
         surroundings,

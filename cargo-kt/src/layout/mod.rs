@@ -187,7 +187,7 @@ pub fn difference(warm: &Utf8Path, old: &str, new: &Layout) -> Option<Difference
         });
     match new.opaque.first() {
         Some(what) => Some(Difference::Erased {
-            what: what.clone(),
+            what: words::shortened(what),
             cause,
         }),
         None => cause.map(Difference::Seen),

@@ -334,9 +334,14 @@ impl<'a> Finder<'a> {
 /// `LazyLock<T>` is `LazyLock<T, fn() -> T>`, and so is `once_cell`'s `Lazy`. That function runs at most once and all that comes of it is a `T`, which
 /// is described.
 fn is_lazy_initialiser(of: &Type, part: &Part) -> bool {
-    let name = last_segment(&of.name);
-    part.role == Role::Parameter
-        && match of.home.as_deref() {
+    part.role == Role::Parameter && of.is_lazy_cell()
+}
+
+impl Type {
+    /// A cell that keeps its initializer in the place of its value: std's and `once_cell`'s.
+    pub fn is_lazy_cell(&self) -> bool {
+        let name = last_segment(&self.name);
+        match self.home.as_deref() {
             Some("once_cell") => name.starts_with("Lazy<"),
             Some(home) => {
                 STD.contains(&home)
@@ -344,6 +349,7 @@ fn is_lazy_initialiser(of: &Type, part: &Part) -> bool {
             }
             None => false,
         }
+    }
 }
 
 fn is_dyn(of: &Type) -> bool {

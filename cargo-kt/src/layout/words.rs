@@ -19,6 +19,25 @@ pub(super) fn written(name: &str) -> String {
     text
 }
 
+/// How much of a type of which only a part has to be recognized is shown.
+const SHOWN: usize = 60;
+
+/// A text with the names of types between backticks, each written as by a developer, and cut if it is long.
+pub(super) fn shortened(text: &str) -> String {
+    let part = |(position, part): (usize, &str)| match position % 2 {
+        0 => part.to_owned(),
+        _ => {
+            let name = written(part);
+            match name.char_indices().nth(SHOWN) {
+                Some((end, _)) => format!("{}…", &name[..end]),
+                None => name,
+            }
+        }
+    };
+    let parts: Vec<String> = text.split('`').enumerate().map(part).collect();
+    parts.join("`")
+}
+
 /// Both, as short as they can be told apart.
 pub(super) fn both(old: &str, new: &str) -> (String, String) {
     match (written(old), written(new)) {
@@ -110,7 +129,21 @@ fn arguments(inside: &str) -> (Vec<String>, &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::written;
+    use super::{shortened, written};
+
+    #[test]
+    fn a_long_type_in_a_text_is_cut_and_the_rest_stays() {
+        assert_eq!(
+            shortened("`alloc::boxed::Box<dyn app::Rule>` at `.rules`, beside a map"),
+            "`Box<dyn Rule>` at `.rules`, beside a map"
+        );
+        let long = "`(dyn core::ops::function::Fn<(&mut minijinja::output::Output, &minijinja::vm::state::State, \
+                    &minijinja::value::Value), Output=core::result::Result<(), minijinja::error::Error>> + core::marker::Send)`";
+        assert_eq!(
+            shortened(long),
+            "`(dyn Fn<(&mut Output, &State, &Value), Output=Result<(), Err…`"
+        );
+    }
 
     #[test]
     fn types_lose_their_modules_and_what_nobody_writes() {

@@ -81,6 +81,7 @@ async fn error(driver: &Driver, function: &'static Function, fault: Fault) -> Er
             function: name,
             here: function.signature.into(),
             there: ours,
+            within: false,
         },
         Fault::OldGeneration { serving } => Error::OldGeneration {
             function: name,

@@ -58,7 +58,11 @@ impl From<&Error> for Parts {
                 function,
                 here,
                 there,
-            } => named(1, function).text(here.clone()).text(there.clone()),
+                within,
+            } => named(1, function)
+                .text(here.clone())
+                .text(there.clone())
+                .number(u64::from(*within)),
             Error::OldGeneration {
                 function,
                 wanted,
@@ -128,6 +132,7 @@ impl TryFrom<Parts> for Error {
                 function,
                 here: text(),
                 there: text(),
+                within: maybe() == Some(1),
             },
             2 => Self::OldGeneration {
                 function,
@@ -263,6 +268,13 @@ mod tests {
                 function: function(),
                 here: "h".into(),
                 there: "t".into(),
+                within: false,
+            },
+            Error::ShapeMismatch {
+                function: function(),
+                here: "h".into(),
+                there: "t".into(),
+                within: true,
             },
             Error::OldGeneration {
                 function: function(),

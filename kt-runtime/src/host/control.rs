@@ -217,6 +217,7 @@ pub async fn status(host: &Host) -> Status {
             rss: worker.resident(),
             calls: health.as_ref().map(|health| health.calls),
             migrating: health.and_then(|health| health.migrating),
+            environment: worker.environment.clone(),
         });
     }
     Status {

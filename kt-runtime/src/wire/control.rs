@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Generation, ObjectId, WorkerId,
     debug::DebuggerAttached,
-    manifest::Manifest,
+    manifest::{Environment, Manifest},
     platform::Platform,
     state::{NotMigrated, StateOptions},
 };
@@ -79,6 +79,8 @@ pub struct WorkerStatus {
     /// Calls in flight; `None` if the worker did not say in time: all its threads are busy.
     pub calls: Option<u64>,
     pub migrating: Option<Migrating>,
+    /// What it was started with beside the host's own variables.
+    pub environment: Environment,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -178,8 +180,13 @@ pub enum Initialized {
 pub enum Outcome {
     /// New: holds its initial value.
     Created,
-    /// Same memory, nothing copied. `initialiser_changed`: the initialiser in the source is not the one that it was made by.
-    Kept { initialiser_changed: bool },
+    /// Same memory, nothing copied.
+    Kept {
+        /// The initialiser in the source is not the one that it was made by.
+        initialiser_changed: bool,
+        /// It is a cell without a value: a lazy one will run the initialiser that it was made with.
+        empty: bool,
+    },
     /// Its type or its meaning changed: the value was encoded by the old code and decoded by the new.
     Migrated {
         why: Changed,

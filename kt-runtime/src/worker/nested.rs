@@ -111,6 +111,7 @@ impl Worker {
                 function: newest.path().into(),
                 here: function.signature.into(),
                 there: newest.signature.into(),
+                within: true,
             });
         }
         let limit = self.config.body_limit;

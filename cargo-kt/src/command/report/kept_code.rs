@@ -14,7 +14,7 @@ use kt::{
 use super::name_of;
 use crate::{
     build::HotCrate,
-    layout::{Description, Form, Role, StateLayout},
+    layout::{Description, Form, Role, StateLayout, Type},
     terminal::Terminal,
 };
 
@@ -50,31 +50,70 @@ pub(in crate::command) fn kept_code(terminal: &Terminal, edit: &Edit<'_>, swappe
     let holders: Vec<_> = edit
         .layouts
         .iter()
-        .filter(|state| is_kept(swapped, &state.key) && !edit.keeps.contains(&*state.key))
-        .filter_map(|state| holder(state, edit.hot, &edited))
+        .filter(|state| !edit.keeps.contains(&*state.key))
+        .filter_map(|state| holder(state, kept(swapped, &state.key)?, edit.hot, &edited))
         .collect();
-    let help = "help: call a `#[kt::remote]` function from it: inside the worker a call enters the newest code";
-    match &holders[..] {
-        [] => {}
-        some if terminal.is_verbose() || some.len() <= NAMED => {
-            for Holder { name, what } in some {
-                terminal.note(format_args!(
-                    "state `{name}` was kept and may hold code of generation {former} or before ({what}), which does not change\n{help}"
-                ));
-            }
-        }
-        [first, more @ ..] => terminal.note(format_args!(
-            "state `{}` and {} more were kept and may hold code of generation {former} or before, which does not change; -v lists \
-             them all\n{help}",
-            first.name,
-            more.len()
-        )),
+    if let Some(note) = note(&holders, *former, terminal.is_verbose()) {
+        terminal.note(note);
     }
 }
 
-fn is_kept(swapped: &Swapped, key: &str) -> bool {
-    let mut states = swapped.states.iter();
-    states.any(|state| state.key == key && matches!(state.outcome, Outcome::Kept { .. }))
+/// One line for all, and one of help.
+fn note(holders: &[Holder<'_>], former: Generation, all: bool) -> Option<String> {
+    let kept =
+        format!("kept and may hold code of generation {former} or before, which does not change");
+    let (line, value, names) = match holders {
+        [] => return None,
+        [Holder { name, what }] => (
+            format!(
+                "state `{name}` was kept and may hold code of generation {former} or before ({what}), which does not change"
+            ),
+            "its value",
+            (*name).to_owned(),
+        ),
+        some if all || some.len() <= NAMED => {
+            let list: Vec<_> = some
+                .iter()
+                .map(|Holder { name, what }| format!("`{name}` ({what})"))
+                .collect();
+            let names: Vec<_> = some.iter().map(|holder| holder.name).collect();
+            (
+                format!("{} states were {kept}: {}", some.len(), list.join(", ")),
+                "their values",
+                names.join(" "),
+            )
+        }
+        [first, more @ ..] => (
+            format!(
+                "state `{}` and {} more were {kept}; -v lists them all",
+                first.name,
+                more.len()
+            ),
+            "a value",
+            "NAME".to_owned(),
+        ),
+    };
+    Some(format!(
+        "{line}\nhelp: call a `#[kt::remote]` function from it, since a call enters the newest code; or make {value} anew with \
+         `cargo kt state clear {names}`"
+    ))
+}
+
+/// How far the value of a state that was kept is one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// It is a cell that was never used.
+    Empty,
+    Value,
+}
+
+fn kept(swapped: &Swapped, key: &str) -> Option<Kept> {
+    let state = swapped.states.iter().find(|state| state.key == key)?;
+    match state.outcome {
+        Outcome::Kept { empty: true, .. } => Some(Kept::Empty),
+        Outcome::Kept { empty: false, .. } => Some(Kept::Value),
+        _ => None,
+    }
 }
 
 /// Indices of the crates whose sources are not what they were.
@@ -100,6 +139,7 @@ fn edited(old: &Manifest, edit: &Edit<'_>) -> BTreeSet<usize> {
 /// from there.
 fn holder<'a>(
     state: &'a StateLayout,
+    kept: Kept,
     hot: &[HotCrate],
     edited: &BTreeSet<usize>,
 ) -> Option<Holder<'a>> {
@@ -113,8 +153,22 @@ fn holder<'a>(
     let names: HashSet<&str> = hot.iter().map(|krate| &*krate.crate_name).collect();
     Some(Holder {
         name: name_of(&state.key),
-        what: code_in(&layout.description, &names)?,
+        what: match kept {
+            Kept::Empty => initializer_of(&layout.description)?,
+            Kept::Value => code_in(&layout.description, &names)?,
+        },
     })
+}
+
+/// All that a cell without a value holds: what will make one, if it is a lazy one.
+fn initializer_of(description: &Description) -> Option<String> {
+    let first = description.types.first();
+    // What `#[kt::state]` wraps a value in.
+    let inside = first.and_then(|first| description.types.get(first.parts.first()?.target?));
+    let mut outermost = first.into_iter().chain(inside);
+    outermost
+        .any(Type::is_lazy_cell)
+        .then(|| "its initializer".to_owned())
 }
 
 /// The first thing in a value that may be code of the workspace's: behind a trait of its own anywhere, or behind any other trait or a
@@ -153,6 +207,12 @@ fn code_in(description: &Description, hot: &HashSet<&str>) -> Option<String> {
                 Role::Field | Role::Variant | Role::Pointee | Role::Element | Role::Parameter
             )
         });
+        if of.is_lazy_cell() {
+            // Its value is of its first parameter. The second is the initializer, which does not run again.
+            let value = held.clone().find(|part| part.role == Role::Parameter);
+            next.extend(value.and_then(|part| Some((part.target?, inside))));
+            continue;
+        }
         // What a type is given as a parameter belongs to who names the type: a third-party field's is third-party too.
         next.extend(held.filter_map(|part| match part.role {
             Role::Parameter => Some((part.target?, inside)),
@@ -165,7 +225,7 @@ fn code_in(description: &Description, hot: &HashSet<&str>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layout::{Part, Type};
+    use crate::layout::Part;
 
     fn part(role: Role, target: usize) -> Part {
         Part {
@@ -218,6 +278,76 @@ mod tests {
         );
         assert_eq!(found("regex", function()), None);
         assert_eq!(found("app", of(Form::Base, "u8", None, Vec::new())), None);
+    }
+
+    /// `LazyLock<T, fn() -> T>`, which has both in a union too.
+    #[test]
+    fn a_lazy_cells_initializer_is_no_code_that_goes_on_and_what_its_value_holds_is() {
+        let lazy = |home: &str, name: &str, value: Type| {
+            let cell = of(
+                Form::Structure,
+                name,
+                Some(home),
+                vec![
+                    part(Role::Field, 1),
+                    part(Role::Parameter, 2),
+                    part(Role::Parameter, 3),
+                ],
+            );
+            let data = of(
+                Form::Union,
+                "Data",
+                Some(home),
+                vec![part(Role::Field, 2), part(Role::Field, 3)],
+            );
+            let function = of(Form::Subroutine, "fn()", None, Vec::new());
+            let types = vec![cell, data, value, function];
+            code_in(&Description { types }, &HashSet::from(["app"]))
+        };
+        let number = || of(Form::Base, "u8", None, Vec::new());
+        let object = || of(Form::Structure, "dyn app::Handler", None, Vec::new());
+        for (home, name) in [
+            ("std", "std::sync::lazy_lock::LazyLock<u8, fn() -> u8>"),
+            ("core", "core::cell::lazy::LazyCell<u8, fn() -> u8>"),
+            ("once_cell", "once_cell::sync::Lazy<u8, fn() -> u8>"),
+        ] {
+            assert_eq!(lazy(home, name, number()), None, "{name}");
+            assert!(lazy(home, name, object()).is_some(), "{name}");
+        }
+        // A type of the program's own with this name, which runs its function at each use.
+        assert!(lazy("app", "app::LazyLock<u8, fn() -> u8>", number()).is_some());
+    }
+
+    #[test]
+    fn states_share_a_line_and_its_help() {
+        let holders = |count: usize| -> Vec<_> {
+            ["app::A", "app::B", "app::C", "app::D", "app::E"][..count]
+                .iter()
+                .map(|name| Holder {
+                    name,
+                    what: "a function pointer".into(),
+                })
+                .collect()
+        };
+        let note = |count, all| note(&holders(count), Generation(3), all).unwrap_or_default();
+        assert_eq!(note(0, false), "");
+        assert_eq!(
+            note(1, false),
+            "state `app::A` was kept and may hold code of generation 3 or before (a function pointer), which does not change\n\
+             help: call a `#[kt::remote]` function from it, since a call enters the newest code; or make its value anew with \
+             `cargo kt state clear app::A`"
+        );
+        assert_eq!(
+            note(2, false),
+            "2 states were kept and may hold code of generation 3 or before, which does not change: `app::A` (a function pointer), \
+             `app::B` (a function pointer)\n\
+             help: call a `#[kt::remote]` function from it, since a call enters the newest code; or make their values anew with \
+             `cargo kt state clear app::A app::B`"
+        );
+        assert!(note(5, false).starts_with("state `app::A` and 4 more were kept"));
+        assert!(note(5, false).contains("-v lists them all\nhelp: "));
+        assert_eq!(note(5, true).lines().count(), 2);
+        assert!(note(5, true).ends_with("app::A app::B app::C app::D app::E`"));
     }
 
     /// As the wakers in a `tokio::sync::OnceCell<u8>`, and the values in a `DashMap<u8, fn()>`.

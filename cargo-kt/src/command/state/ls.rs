@@ -124,9 +124,11 @@ fn outcome(state: &StateInfo) -> String {
         Outcome::Created => "created".to_owned(),
         Outcome::Kept {
             initialiser_changed: false,
+            ..
         } => "kept".to_owned(),
         Outcome::Kept {
             initialiser_changed: true,
+            ..
         } => "kept, initialiser edited".to_owned(),
         Outcome::Migrated {
             why, bytes: moved, ..

@@ -78,6 +78,7 @@ pub(super) mod tests {
                 ttl_ms: 600_000,
                 ttl_left_ms: 600_000,
                 worker: Some(WorkerStatus {
+                    environment: Default::default(),
                     id: WorkerId {
                         pid: 2,
                         instance: 1,

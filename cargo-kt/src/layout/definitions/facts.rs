@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use serde::{Deserialize, Serialize};
 use syn::visit::{self, Visit};
@@ -20,8 +20,8 @@ use crate::layout::tokens::{
 pub struct FileDefinitions {
     pub items: Vec<Definition>,
     pub imports: Vec<Import>,
-    /// Other files are part of its modules.
-    pub includes: bool,
+    /// Other files are part of its modules: how the paths of these end, for each `include!`.
+    pub includes: Vec<String>,
     /// It is no Rust, or Rust that cannot be taken apart: it counts byte for byte.
     pub is_raw: bool,
     /// It has `unsafe` code.
@@ -104,6 +104,16 @@ impl FileDefinitions {
         collector.found
     }
 
+    /// Whether other files are part of its modules.
+    pub fn has_other_files(&self) -> bool {
+        !self.includes.is_empty()
+    }
+
+    /// Whether an `include!` in it may read the file at this path.
+    pub fn may_include(&self, path: &str) -> bool {
+        self.includes.iter().any(|end| path.ends_with(end.as_str()))
+    }
+
     /// Of any other.
     pub fn raw() -> Self {
         Self {
@@ -111,6 +121,30 @@ impl FileDefinitions {
             ..Self::default()
         }
     }
+}
+
+/// How the path ends that `include!` is given: in a file's name, if it is written out as in `concat!(env!("OUT_DIR"), "/made.rs")`.
+/// Empty, as every path ends, if it is not.
+fn included(tokens: &TokenStream) -> String {
+    let literal = |token: Option<TokenTree>| match token {
+        Some(TokenTree::Literal(literal)) => {
+            let text: syn::LitStr = syn::parse2(TokenTree::from(literal).into()).ok()?;
+            let text = text.value();
+            Some(text.rsplit('/').next().unwrap_or_default().to_owned())
+        }
+        _ => None,
+    };
+    let tokens: Vec<TokenTree> = tokens.clone().into_iter().collect();
+    let end = match &tokens[..] {
+        [only] => literal(Some(only.clone())),
+        [
+            TokenTree::Ident(name),
+            TokenTree::Punct(_),
+            TokenTree::Group(parts),
+        ] if name == "concat" => literal(parts.stream().into_iter().last()),
+        _ => None,
+    };
+    end.unwrap_or_default()
 }
 
 #[derive(Default)]
@@ -147,7 +181,7 @@ impl Collector {
         let known = expression_macro(&call.path).is_some() || is_item_macro(&call.path);
         let given = may_hold_items(call.tokens.clone());
         if call.path.is_ident("include") {
-            self.found.includes = true;
+            self.found.includes.push(included(&call.tokens));
         }
         if !given && (known || !may_stand_alone) {
             return;

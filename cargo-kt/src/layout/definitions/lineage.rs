@@ -7,6 +7,7 @@
 //!
 //! An id is random: two machines, or one that lost its files, cannot continue one lineage in two ways.
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 
@@ -251,14 +252,16 @@ impl Definitions {
         let mut all: Vec<Conflict<'_>> = self.conflicts(new).collect();
         all.sort_by_key(Conflict::rank);
         let first = all.first()?;
-        let changed: std::collections::BTreeSet<&str> =
-            all.iter().map(|it| it.old.label.as_str()).collect();
-        let others = all.iter().filter(|it| it.rank() == first.rank()).count() - 1;
-        let text = first.text();
-        Some(match others {
-            0 => text,
-            _ => format!("{text}, and {} more", changed.len() - 1),
-        })
+        let of_rank = all.iter().filter(|it| it.rank() == first.rank());
+        let is_alike = |it: &&Conflict<'_>| match first.through() {
+            Some(label) => it.differs_through(label),
+            None => true,
+        };
+        let labels: BTreeSet<&str> = of_rank
+            .filter(is_alike)
+            .map(|it| it.old.label.as_str())
+            .collect();
+        Some(first.text(labels.len() - 1))
     }
 }
 
@@ -272,17 +275,49 @@ impl Conflict<'_> {
         }
     }
 
-    fn text(&self) -> String {
-        if self.old.own != self.new.own {
-            return self
-                .part()
-                .unwrap_or_else(|| format!("{} changed", self.old.label));
+    /// `others`: how many differ in the same way.
+    fn text(&self, others: usize) -> String {
+        let what = &self.old.label;
+        if let Some(label) = self.through() {
+            let label = short_path(label);
+            return match others {
+                0 => format!("{what} depends on {label}, which changed"),
+                1 => format!("{what} and one other definition depend on {label}, which changed"),
+                _ => {
+                    format!(
+                        "{what} and {others} other definitions depend on {label}, which changed"
+                    )
+                }
+            };
         }
-        let (old, new) = (&self.old.through, &self.new.through);
-        let differs = |label: &&String| old.get(*label) != new.get(*label);
-        let label = old.keys().chain(new.keys()).find(differs);
-        let label = label.map_or("", String::as_str);
-        format!("{} depends on {label}, which changed", self.old.label)
+        let part = self.part();
+        let (one, several) = match part {
+            Some(_) => ("definition", "definitions"),
+            None => (
+                "definition or build setting",
+                "definitions or build settings",
+            ),
+        };
+        let text = part.unwrap_or_else(|| format!("{} changed", short_path(what)));
+        match others {
+            0 => text,
+            1 => format!("{text}, and one other {one}"),
+            _ => format!("{text}, and {others} other {several}"),
+        }
+    }
+
+    /// What differs that the definition depends on, if it is the same itself.
+    fn through(&self) -> Option<&str> {
+        if self.old.own != self.new.own {
+            return None;
+        }
+        let labels = self.old.through.keys().chain(self.new.through.keys());
+        let mut differing = labels.filter(|label| self.differs_through(label));
+        differing.next().map(String::as_str)
+    }
+
+    fn differs_through(&self, label: &str) -> bool {
+        self.old.through.get(label) != self.new.through.get(label)
     }
 
     /// Which field, variant or method differs.
@@ -314,6 +349,27 @@ impl Conflict<'_> {
             .find(|(name, _)| find(&self.old.parts, name).is_none());
         added.map(|(name, _)| format!("`{name}` of {owner} added"))
     }
+}
+
+/// A text that may have a path between its last backticks, with that path as a person would write it.
+fn short_path(label: &str) -> String {
+    let Some((before, path)) = label.strip_suffix('`').and_then(|it| it.rsplit_once('`')) else {
+        return label.to_owned();
+    };
+    if !path.contains('/') {
+        return label.to_owned();
+    }
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            ".." if parts.last().is_some_and(|last| !["", ".."].contains(last)) => {
+                parts.pop();
+            }
+            "." => {}
+            _ => parts.push(part),
+        }
+    }
+    format!("{before}`{}`", parts.join("/"))
 }
 
 /// Tokens as they are written, as far as that is certain.

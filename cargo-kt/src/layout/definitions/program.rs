@@ -99,14 +99,16 @@ pub fn expands_unknown(crates: &[Crate], files: &[SourceFacts]) -> Vec<bool> {
 /// Whether all code of the hot crates is safe, as far as their sources say.
 pub fn is_safe(files: &[SourceFacts]) -> bool {
     let may_be_unsafe = |file: &SourceFacts| {
-        let of_crate = files.iter().filter(|it| it.hot == file.hot);
-        let is_code = || {
-            file.path.extension() == Some("rs")
-                || of_crate.clone().any(|it| it.definitions.includes)
-        };
-        file.definitions.has_unsafe || file.definitions.is_raw && is_code()
+        file.definitions.has_unsafe || file.definitions.is_raw && may_be_code(file, files)
     };
     !files.iter().any(may_be_unsafe)
+}
+
+/// Whether rustc may take a file for Rust: of another name it does so only where an `include!` reads it.
+fn may_be_code(file: &SourceFacts, files: &[SourceFacts]) -> bool {
+    let path = file.path.as_str();
+    let mut of_crate = files.iter().filter(|it| it.hot == file.hot);
+    file.path.extension() == Some("rs") || of_crate.any(|it| it.definitions.may_include(path))
 }
 
 /// Macros of libstd and the like, which read nothing.
@@ -124,12 +126,7 @@ impl Definitions {
             let krate = &crates[source.hot];
             let crate_key = format!("{} {}", krate.package, krate.name);
             // Of another file than Rust's nothing counts before a macro reads it.
-            let includes = || {
-                files
-                    .iter()
-                    .any(|it| it.hot == source.hot && it.definitions.includes)
-            };
-            if source.definitions.is_raw && (source.path.extension() == Some("rs") || includes()) {
+            if source.definitions.is_raw && may_be_code(source, files) {
                 let label = format!("`{}`", source.path);
                 let entry = Entry::setting(label, source.content.clone());
                 all.add(
@@ -330,14 +327,30 @@ impl<'a> Program<'a> {
             }));
         if item.asks_beyond {
             let hot = self.files[file].hot;
+            let includes = self
+                .is_include(item)
+                .then_some(&self.files[file].definitions);
+            let may_read = |source: &&SourceFacts| {
+                includes.is_none_or(|it| it.may_include(source.path.as_str()))
+            };
             let of_crate = self.files.iter().filter(|it| it.hot == hot);
-            for source in of_crate {
+            for source in of_crate.filter(may_read) {
                 through.found.insert(
                     format!("the content of `{}`", source.path),
                     source.content.clone(),
                 );
             }
         }
+    }
+
+    /// Whether it is a call of the standard library's `include!`, which reads one file.
+    fn is_include(&self, item: &Definition) -> bool {
+        let is_macro = |(_, it): &(usize, &Definition)| it.kind == Kind::Macro;
+        let defined = self.items.get("include");
+        item.kind == Kind::Expanded
+            && item.macros == ["include"]
+            && !defined.is_some_and(|all| all.iter().any(is_macro))
+            && !self.imports.contains_key("include")
     }
 
     fn resolve(&self, through: &mut Through<'a>, open: &Open<'a>) {
@@ -367,8 +380,9 @@ impl<'a> Program<'a> {
                 true => Vec::new(),
                 false => self.globs(file, scope),
             };
-            continues |= found || !globs.is_empty() || self.files[file].definitions.includes;
-            let unclear = !globs.is_empty() || self.files[file].definitions.includes;
+            continues |=
+                found || !globs.is_empty() || self.files[file].definitions.has_other_files();
+            let unclear = !globs.is_empty() || self.files[file].definitions.has_other_files();
             // What nothing names here may come with a glob.
             if !found && unclear && !self.anywhere(through, first) {
                 self.add_globs(through, file, &globs, first);
@@ -471,8 +485,8 @@ impl<'a> Program<'a> {
 
     fn glob_digest(&self, file: usize, around: &[&'a Import]) -> String {
         let of_program = |import: &&&Import| self.is_of_program(import);
-        let reaches_all =
-            around.iter().any(|it| of_program(&it)) || self.files[file].definitions.includes;
+        let reaches_all = around.iter().any(|it| of_program(&it))
+            || self.files[file].definitions.has_other_files();
         let mut globs: BTreeSet<String> = BTreeSet::new();
         let mut add = |at: usize, import: &Import| {
             if !self.is_of_program(import) {

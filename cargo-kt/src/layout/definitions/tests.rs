@@ -417,10 +417,52 @@ fn what_is_read_from_a_file_counts_where_a_type_depends_on_it() {
         &[("main.rs", text), ("t.in", "struct A(u8);")],
         &[("main.rs", text), ("t.in", "struct A(u16);")],
     );
+    // Beside an `include!` of another file, which is Rust.
+    let text = "include!(concat!(env!(\"OUT_DIR\"), \"/made.rs\")); fn f() -> &'static str { include_str!(\"t.txt\") } struct S(u8);";
+    agreement(
+        &[
+            ("main.rs", text),
+            ("made.rs", "struct A(u8);"),
+            ("t.txt", "one"),
+        ],
+        &[
+            ("main.rs", text),
+            ("made.rs", "struct A(u8);"),
+            ("t.txt", "two"),
+        ],
+    );
+    // One of which nothing is known but that it is made of words.
+    let text = "include!(concat!(\"t\", stringify!(xt)));";
+    conflict(
+        &[("main.rs", text), ("dir/at.txt", "struct A(u8);")],
+        &[("main.rs", text), ("dir/at.txt", "struct A(u16);")],
+    );
     // What cannot be taken apart.
     conflict(
         &[("main.rs", "this is no Rust")],
         &[("main.rs", "this is not Rust")],
+    );
+}
+
+#[test]
+fn what_changed_with_a_definition_is_counted_by_name() {
+    let difference = |before: &[(&str, &str)], after: &[(&str, &str)]| {
+        let difference = program(before, LIB).difference(&program(after, LIB));
+        difference.expect("they differ")
+    };
+    // Each of the three asks where it stands.
+    let text = "third! { struct A([u8; line!()]); } third! { struct B([u8; line!()]); } fourth! { struct C([u8; line!()]); }";
+    let other = ("types/../error.rs", "fn f() {}");
+    let edited = ("types/../error.rs", "fn f() { 1 }");
+    assert_eq!(
+        difference(&[("main.rs", text), other], &[("main.rs", text), edited],),
+        "what a macro makes of `fourth` and one other definition depend on the content of `error.rs`, which changed"
+    );
+    let both =
+        |width: &str| format!("struct A({width}); struct B({width}); struct C {{ c: {width} }}");
+    assert_eq!(
+        difference(&[("main.rs", &both("u8"))], &[("main.rs", &both("u16"))],),
+        "`0` of `A`: `u8` → `u16`, and 2 other definitions"
     );
 }
 

@@ -56,7 +56,7 @@ struct KnownFiles {
 }
 
 /// Raised when facts mean something else than before.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 struct SourceFile {
     path: Utf8PathBuf,

@@ -51,8 +51,7 @@ impl Running {
     /// # Errors
     /// Why it cannot be started.
     pub fn start(host: &Host, start: &Start) -> Result<Self, NotStarted> {
-        let good = host.supervisor.good();
-        let environment = good.map_or_else(Environment::default, |good| good.manifest.environment);
+        let environment = environment(host);
         let mut command = command(host, start, &environment)?;
         process::surround(&mut command, &environment, &host.options.working_directory);
         if let Some(directory) = &start.directory {
@@ -87,6 +86,15 @@ impl Running {
             streams,
         })
     }
+}
+
+/// Of the worker that runs; without one, of the one that the next call starts.
+fn environment(host: &Host) -> Environment {
+    if let Some(worker) = host.supervisor.live() {
+        return worker.environment.clone();
+    }
+    let good = host.supervisor.good();
+    good.map_or_else(Environment::default, |good| good.manifest.environment)
 }
 
 fn command(host: &Host, start: &Start, worker: &Environment) -> Result<Command, NotStarted> {

@@ -49,7 +49,11 @@ mod tests {
 
     #[test]
     fn what_lies_beyond_the_end_of_the_file_is_left_alone() {
-        assert_eq!(found(&[0x90, 0xcc, 0xcc], &[0x90, 0x48]), [1..2]);
+        let beyond = found(&[0x90, 0xcc, 0xcc], &[0x90, 0x48]);
+        assert!(
+            matches!(&beyond[..], [range] if *range == (1..2)),
+            "{beyond:?}"
+        );
         assert_eq!(found(&[0xcc], &[]), []);
     }
 }

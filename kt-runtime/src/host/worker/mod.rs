@@ -29,6 +29,7 @@ use crate::{
     wire::{
         Generation, WorkerId,
         control::{BreakpointReached, Exit},
+        manifest::Environment,
     },
 };
 
@@ -37,6 +38,8 @@ use crate::{
 pub struct Worker {
     pub id: WorkerId,
     pub view: View,
+    /// What it has beside the host's own variables, as long as it lives.
+    pub environment: Environment,
     started: Instant,
     process: Process,
     channel: Arc<UnixStream>,

@@ -67,6 +67,7 @@ impl Worker {
                 instance: plan.config.instance,
             },
             view: plan.view,
+            environment: plan.manifest.environment.clone(),
             started: Instant::now(),
             process,
             channel: Arc::clone(&stream),

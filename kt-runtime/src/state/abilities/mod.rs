@@ -26,6 +26,8 @@ pub struct Abilities {
     /// For values that have no codec.
     pub(crate) debug: Option<Show>,
     pub(crate) exchange: Option<Exchange>,
+    /// Whether it is a cell that was not given its value yet, of a kind that keeps what it was once given.
+    pub(crate) is_empty: unsafe fn(NonNull<()>) -> bool,
     /// Whether dropping a value does anything.
     pub(crate) drops: bool,
     /// A second value of these very bits, which are those of an initial value that was never used: what evaluating its
@@ -129,6 +131,18 @@ impl fmt::Debug for Made {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Made").finish_non_exhaustive()
     }
+}
+
+unsafe fn is_empty<L, T: Cell<L>>(cell: NonNull<()>) -> bool {
+    // SAFETY: it points at a `T` that lives for ever, by the contract of `Abilities`.
+    let cell: &T = unsafe { cell.cast().as_ref() };
+    let mut is_empty = !T::REPLACEABLE;
+    // Only of a kind that is no lock, which nobody holds.
+    if is_empty {
+        let looked = cell.look(Instant::now(), &mut |_, _| is_empty = false);
+        is_empty &= looked.is_ok();
+    }
+    is_empty
 }
 
 unsafe fn exchange<L, T: Cell<L>>(

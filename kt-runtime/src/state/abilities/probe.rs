@@ -8,7 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{
     Abilities, Codec, again,
     codec::codec,
-    debug, exchange,
+    debug, exchange, is_empty,
     leaf::{Entries, Listed, Serde},
     reach::{Here, Inside},
 };
@@ -39,6 +39,7 @@ fn of_value<T: 'static>(codec: Option<Codec>) -> Abilities {
         codec,
         debug: None,
         exchange: None,
+        is_empty: |_| false,
         drops: std::mem::needs_drop::<T>(),
         again: again::<T>,
     }
@@ -47,6 +48,7 @@ fn of_value<T: 'static>(codec: Option<Codec>) -> Abilities {
 fn of_cell<L, T: Cell<L>>(codec: Option<Codec>) -> Abilities {
     Abilities {
         exchange: T::REPLACEABLE.then_some(exchange::<L, T>),
+        is_empty: is_empty::<L, T>,
         ..of_value::<T>(codec)
     }
 }

@@ -112,6 +112,8 @@ impl Held {
         let Some(why) = self.change(new) else {
             return Outcome::Kept {
                 initialiser_changed: self.initialiser != new.descriptor.initialiser,
+                // SAFETY: the value is of the type that the abilities are of, and lives for ever.
+                empty: unsafe { (self.abilities.is_empty)(self.value) },
             };
         };
         let into = new.descriptor.migrate.is_some() || (new.descriptor.abilities)().codec.is_some();

@@ -2,7 +2,9 @@
 
 use std::io;
 
-use super::{exec::ExecError, fit::Misfit, resets::ResetError, state::StateError};
+use super::{
+    exec::ExecError, fit::Misfit, forward::ForwardError, resets::ResetError, state::StateError,
+};
 use crate::{
     build::BuildError,
     glibc::{Glibc, GlibcError},
@@ -66,6 +68,8 @@ pub enum CommandError {
     State(#[from] StateError),
     #[error(transparent)]
     Exec(#[from] ExecError),
+    #[error(transparent)]
+    Forward(#[from] ForwardError),
     #[error(transparent)]
     Debug(#[from] crate::debug::DebugError),
     #[error("nothing was changed: the old worker of {service} serves on")]

@@ -16,6 +16,7 @@ mod environment;
 mod error;
 mod exec;
 mod fit;
+mod forward;
 mod keeper;
 mod layouts;
 mod logs;
@@ -43,6 +44,7 @@ use clap::{Args, Parser, Subcommand};
 pub use error::CommandError;
 pub use exec::ExecError;
 pub use fit::Misfit;
+pub use forward::ForwardError;
 pub use resets::ResetError;
 
 use crate::{
@@ -90,6 +92,8 @@ enum Command {
     /// Open a shell next to a service's remote functions
     #[command(visible_alias = "shell")]
     Ssh(exec::SshArgs),
+    /// Let TCP ports here lead to a service, or the other way round
+    Forward(forward::ForwardArgs),
     /// Check what this machine and its cluster have of what kt needs
     Doctor(doctor::DoctorArgs),
     /// Show what a service does at this moment: processor, memory, calls, states
@@ -112,6 +116,7 @@ pub fn main() -> ExitCode {
         Command::Logs(args) => logs::logs(args),
         Command::Exec(args) => exec::exec(args),
         Command::Ssh(args) => exec::ssh(args),
+        Command::Forward(args) => forward::forward(args),
         Command::Doctor(args) => doctor::doctor(args),
         Command::Top(args) => top::top(args),
         Command::Debug(args) => debug::debug(args),

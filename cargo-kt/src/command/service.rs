@@ -25,11 +25,20 @@ impl ServiceArgs {
     /// # Errors
     /// If nothing was typed and not one service is up.
     pub(super) async fn choose(&self, places: &Places) -> Result<String, CommandError> {
-        match (&self.name, self.profile.service(places).await?) {
-            (Some(name), _) => Ok(name.clone()),
-            (None, Some(name)) => Ok(name),
-            (None, None) => only(places).await,
-        }
+        choose(self.name.as_deref(), &self.profile, places).await
+    }
+}
+
+/// As [`ServiceArgs::choose`], for a command whose arguments are something else.
+pub(super) async fn choose(
+    name: Option<&str>,
+    profile: &ProfileArgs,
+    places: &Places,
+) -> Result<String, CommandError> {
+    match (name, profile.service(places).await?) {
+        (Some(name), _) => Ok(name.to_owned()),
+        (None, Some(name)) => Ok(name),
+        (None, None) => only(places).await,
     }
 }
 

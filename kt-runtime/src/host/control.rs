@@ -18,6 +18,7 @@ use crate::{
         ObjectId, VERSION, codec,
         command::Control,
         control::{Down, LogRequest, SetTtl, Status, SwapRefused, SwapRequest, WorkerStatus, path},
+        forward,
         http::Body,
         inspect::path as inspect_path,
         limits,
@@ -140,6 +141,16 @@ pub async fn handle(host: Arc<Host>, exchange: Exchange) {
             })
             .await
         }
+        (&Method::POST, forward::CONNECT) => {
+            super::forward::connect(Arc::clone(&host), body, answer).await
+        }
+        (&Method::POST, forward::ACCEPT) => {
+            super::forward::accept(Arc::clone(&host), body, answer).await
+        }
+        (&Method::POST, forward::LISTEN) => match question(body).await {
+            Ok(listen) => super::forward::listen(Arc::clone(&host), listen, answer).await,
+            Err((status, words)) => answer.refuse(status, words).await,
+        },
         (&Method::POST, path::DOWN) => {
             let host = &host;
             answered(body, answer, |down: Down| async move {

@@ -10,6 +10,7 @@ mod counters;
 mod debug;
 mod echo;
 mod expired;
+mod forward;
 mod inspect;
 mod journal;
 mod lease;
@@ -49,8 +50,8 @@ use tokio::{
 };
 
 use self::{
-    command::Commands, counters::Counters, debug::Debugging, echo::Echo, journal::Journal,
-    lease::Lease, lease::Use, store::Store, supervise::Supervisor,
+    command::Commands, counters::Counters, debug::Debugging, echo::Echo, forward::Forwards,
+    journal::Journal, lease::Lease, lease::Use, store::Store, supervise::Supervisor,
 };
 pub use self::{
     expired::Expired,
@@ -84,6 +85,7 @@ struct Host {
     supervisor: Arc<Supervisor>,
     lease: Lease,
     commands: Arc<Commands>,
+    forwards: Arc<Forwards>,
     journal: Arc<Journal>,
     debugging: Debugging,
     phase: watch::Sender<Phase>,
@@ -281,6 +283,7 @@ pub fn run(options: HostOptions) -> Result<Ended, String> {
         store,
         lease: Lease::new(options.inactivity_ttl),
         commands: Arc::default(),
+        forwards: Arc::default(),
         journal,
         debugging: Debugging::default(),
         phase: watch::Sender::new(Phase::Serving),

@@ -56,5 +56,9 @@ pub const STALLED: Duration = Duration::from_secs(60);
 pub const REPLACED: Duration = Duration::from_secs(600);
 /// Limit of what a command is started with: its arguments and variables. Linux takes about 2 MiB (execve(2)).
 pub const COMMAND: usize = 4 << 20;
+/// How long a connection to a port may take to be made.
+pub const CONNECT: Duration = Duration::from_secs(10);
+/// Pause after a connection that could not be accepted.
+pub const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// How long a command may go on after its terminal is closed.
 pub const HANG_UP: Duration = Duration::from_secs(5);

@@ -13,6 +13,8 @@ pub mod control;
 pub mod data;
 pub mod debug;
 pub mod driver;
+#[cfg(feature = "host")]
+pub mod forward;
 pub mod frame;
 #[cfg(feature = "host")]
 pub mod frames;

@@ -1,0 +1,177 @@
+//! TCP connections from here for somebody elsewhere, and to here from others: [`wire::forward`](crate::wire::forward).
+
+use std::{
+    collections::HashMap,
+    io,
+    net::Ipv4Addr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::{sleep, timeout},
+};
+
+use super::{Host, control::Refusal};
+use crate::wire::{
+    forward::{self, Accepted, Connect, Listen, Listening, NotConnected, NotListening},
+    frame,
+    frames::Frames,
+    http::Body,
+    limits,
+    server::Answer,
+};
+
+/// Accepted connections that nobody has asked for yet.
+const WAITING: usize = 128;
+
+/// Connections that were accepted and that a client is about to take.
+#[derive(Debug, Default)]
+pub struct Forwards {
+    next: AtomicU64,
+    accepted: Mutex<HashMap<u64, TcpStream>>,
+}
+
+impl Forwards {
+    fn accepted(&self) -> MutexGuard<'_, HashMap<u64, TcpStream>> {
+        self.accepted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a connection until it is taken, but not for long; `None` if too many wait.
+    fn keep(self: &Arc<Self>, stream: TcpStream) -> Option<Accepted> {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        {
+            let mut accepted = self.accepted();
+            if accepted.len() >= WAITING {
+                return None;
+            }
+            accepted.insert(id, stream);
+        }
+        let forwards = Arc::clone(self);
+        tokio::spawn(async move {
+            sleep(limits::HANDSHAKE).await;
+            drop(forwards.accepted().remove(&id));
+        });
+        Some(Accepted { id })
+    }
+}
+
+/// Connects to a port here, or one that can be reached from here.
+pub async fn connect(host: Arc<Host>, body: Body, answer: Answer) -> Result<(), h2::Error> {
+    host.lease.touch();
+    let (to, first, body) = match first::<Connect>(body).await {
+        Ok(asked) => asked,
+        Err((status, words)) => return answer.refuse(status, words).await,
+    };
+    let connecting = TcpStream::connect((to.host.as_str(), to.port));
+    let connected = match timeout(limits::CONNECT, connecting).await {
+        Ok(connected) => connected.map_err(|error| NotConnected::Failed(error.to_string())),
+        Err(_) => Err(NotConnected::Failed(format!(
+            "no answer within {} s",
+            limits::CONNECT.as_secs()
+        ))),
+    };
+    carry(&host, connected, first, body, answer).await
+}
+
+/// Takes a connection that was accepted.
+pub async fn accept(host: Arc<Host>, body: Body, answer: Answer) -> Result<(), h2::Error> {
+    let (asked, first, body) = match first::<Accepted>(body).await {
+        Ok(asked) => asked,
+        Err((status, words)) => return answer.refuse(status, words).await,
+    };
+    let taken = host.forwards.accepted().remove(&asked.id);
+    carry(&host, taken.ok_or(NotConnected::Gone), first, body, answer).await
+}
+
+/// Listens until the request is reset or the service ends.
+pub async fn listen(host: Arc<Host>, listen: Listen, answer: Answer) -> Result<(), h2::Error> {
+    host.lease.touch();
+    let mut sender = answer.begin(StatusCode::OK, HeaderMap::new(), false)?;
+    let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, listen.port)).await;
+    let bound = bound.and_then(|listener| Ok((listener.local_addr()?.port(), listener)));
+    let (port, listener) = match bound {
+        Ok(bound) => bound,
+        Err(error) => {
+            let refused: Result<Listening, NotListening> = Err(NotListening {
+                in_use: error.kind() == io::ErrorKind::AddrInUse,
+                why: error.to_string(),
+            });
+            return sender.send(encoded(&refused), true).await;
+        }
+    };
+    let listening: Result<_, NotListening> = Ok(Listening { port });
+    sender.send(encoded(&listening), false).await?;
+    let mut stopping = host.stopping();
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                // Of that one connection, or no descriptors are left for it.
+                Err(_) => {
+                    sleep(limits::ACCEPT_AGAIN).await;
+                    continue;
+                }
+            },
+            () = sender.reset() => return Ok(()),
+            () = stopping.asked() => return sender.send(Bytes::new(), true).await,
+        };
+        host.lease.touch();
+        // One that finds no room is closed.
+        if let Some(accepted) = host.forwards.keep(stream) {
+            sender.send(encoded(&accepted), false).await?;
+        }
+    }
+}
+
+async fn carry(
+    host: &Arc<Host>,
+    connected: Result<TcpStream, NotConnected>,
+    first: Bytes,
+    body: Body,
+    answer: Answer,
+) -> Result<(), h2::Error> {
+    let mut sender = answer.begin(StatusCode::OK, HeaderMap::new(), false)?;
+    match connected {
+        Ok(stream) => {
+            let connected: Result<(), NotConnected> = Ok(());
+            sender.send(encoded(&connected), false).await?;
+            forward::carry(stream, first, body, sender, || host.lease.touch()).await
+        }
+        Err(refused) => {
+            let refused: Result<(), NotConnected> = Err(refused);
+            sender.send(encoded(&refused), true).await
+        }
+    }
+}
+
+/// The message that a body begins with, and what follows it.
+async fn first<T: DeserializeOwned>(body: Body) -> Result<(T, Bytes, Body), Refusal> {
+    let mut frames = Frames::new(body, limits::CONTROL);
+    let bad = |words: String| (StatusCode::BAD_REQUEST, words);
+    match timeout(limits::STALLED, frames.next()).await {
+        Ok(Ok(Some(message))) => {
+            let (first, body) = frames.into_rest();
+            Ok((message, first, body))
+        }
+        Ok(Ok(None)) => Err(bad("the question did not arrive".to_owned())),
+        Ok(Err(error)) => Err(bad(error.to_string())),
+        Err(_) => {
+            let words = "the question did not arrive".to_owned();
+            Err((StatusCode::REQUEST_TIMEOUT, words))
+        }
+    }
+}
+
+fn encoded<T: Serialize>(message: &T) -> Bytes {
+    // All of them are small, and nothing in them fails to be encoded.
+    frame::encode(message, limits::CONTROL)
+        .unwrap_or_default()
+        .into()
+}

@@ -16,6 +16,7 @@ use std::io::Read;
 pub(crate) use trap::marker;
 
 /// Where a breakpoint is.
+#[cfg(any(kt, feature = "host"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Location {
     pub(crate) function: &'static str,

@@ -32,14 +32,14 @@ macro_rules! breakpoint {
 }
 
 /// What follows the instruction in the code: bytes of an instruction that does nothing, which no compiler writes.
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(any(kt, feature = "host"), target_arch = "x86_64"))]
 pub(crate) mod marker {
     /// `nop dword ptr [rax + rax + 0x7062746b]`: the displacement reads `ktbp`.
     pub(crate) const MARKER: [u8; 8] = [0x0f, 0x1f, 0x84, 0x00, b'k', b't', b'b', b'p'];
 }
 
 /// The immediate of the instruction itself is the marker: a debugger's own has 0.
-#[cfg(target_arch = "aarch64")]
+#[cfg(all(any(kt, feature = "host"), target_arch = "aarch64"))]
 pub(crate) mod marker {
     /// `brk #0x6b74`, which reads `kt`.
     pub(crate) const MARKER: u32 = 0xd420_0000 | (0x6b74 << 5);

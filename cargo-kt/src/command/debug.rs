@@ -19,11 +19,8 @@ use tokio::{
 };
 
 use super::{
-    CommandError, Speech, driver,
-    places::PlaceArgs,
-    profile::ProfileArgs,
-    start,
-    state::{choose, warm_directory},
+    CommandError, Speech, driver, places::PlaceArgs, profile::ProfileArgs, service::choose, start,
+    state::warm_directory,
 };
 use crate::{
     config::duration,
@@ -36,7 +33,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DebugArgs {
-    /// The service, as `cargo kt ls` names it; may be left out if there is only one
+    /// The service, as `cargo kt ls` names it [default: this workspace's, or the only one]
     #[arg(value_name = "SERVICE", conflicts_with = "ProfileArgs")]
     service: Option<String>,
     #[command(flatten)]
@@ -105,7 +102,8 @@ async fn run(args: &DebugArgs, terminal: &Terminal) -> Result<ExitCode, CommandE
         gdb.check_dap()?;
     }
     let places = args.places.places()?;
-    let connected = choose(&places, args.service.as_deref(), &args.profile).await?;
+    let name = choose(args.service.as_deref(), &args.profile, &places).await?;
+    let connected = places.connect(&name).await?;
     if args.print_launch_json {
         println!("{:#}", launch_json(&connected)?);
         return Ok(ExitCode::SUCCESS);
@@ -120,7 +118,7 @@ async fn run(args: &DebugArgs, terminal: &Terminal) -> Result<ExitCode, CommandE
             Reload::Refuse => Reloads::Refuse,
         },
     };
-    let session = Session::begin(&connected.client, &connected.service, &request).await?;
+    let session = Session::begin(&connected, &request).await?;
     let folder = tempfile::Builder::new()
         .prefix("kt-debug-")
         .tempdir()

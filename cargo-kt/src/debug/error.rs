@@ -2,12 +2,9 @@
 
 use std::{fmt, io, path::PathBuf, time::Duration};
 
-use kt::wire::{
-    client::RequestError,
-    debug::{DebugRefused, DebuggerAttached, Forbidden},
-};
+use kt::wire::debug::{DebugRefused, DebuggerAttached, Forbidden};
 
-use crate::terminal::text;
+use crate::{place::PlaceError, terminal::text};
 
 /// Why there is no debugger.
 #[derive(Debug, thiserror::Error)]
@@ -42,11 +39,8 @@ pub enum DebugError {
         service: String,
         refusal: Box<DebugRefused>,
     },
-    #[error("failed to talk to {service}")]
-    Request {
-        service: String,
-        source: RequestError,
-    },
+    #[error(transparent)]
+    Place(#[from] PlaceError),
     #[error("failed to {what}")]
     Io { what: String, source: io::Error },
     #[error("failed to read {}", path.display())]

@@ -5,18 +5,17 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use kt::wire::{
-    client::{self, Client, RequestError},
     control::path,
     debug::{DebugRefused, DebugRequest, DebugStarted},
-    frame,
     http::{Body, BodySender},
-    limits, tunnel,
+    tunnel,
 };
-use tokio::{io::AsyncWriteExt, net::UnixListener, task::JoinHandle, time::timeout};
+use tokio::{net::UnixListener, task::JoinHandle, time::timeout};
 
 use super::DebugError;
+use crate::place::{Connected, PlaceError};
 
 /// How long a host may take to say whether a debugger may attach: it starts a process.
 const ANSWER: Duration = Duration::from_secs(20);
@@ -40,34 +39,30 @@ impl Session {
     ///
     /// # Errors
     /// If it refuses, or does not answer.
-    pub async fn begin(
-        client: &Client,
-        service: &str,
-        request: &DebugRequest,
-    ) -> Result<Self, DebugError> {
-        let failed = |source| DebugError::Request {
-            service: service.to_owned(),
-            source,
+    pub async fn begin(connected: &Connected, request: &DebugRequest) -> Result<Self, DebugError> {
+        let service = &connected.service;
+        let asking = async {
+            let (sender, mut answer) = connected.converse(path::DEBUG, request).await?;
+            let started: Result<DebugStarted, DebugRefused> =
+                connected.must_next(&mut answer).await?;
+            Ok::<_, PlaceError>((started, sender, answer))
         };
-        let asking = ask(client, request);
-        let (answer, body, buffer, sender) = timeout(ANSWER, asking)
+        let asked = timeout(ANSWER, asking)
             .await
-            .map_err(|_| DebugError::Io {
-                what: format!(
-                    "attach to {service}: it did not answer within {} s",
-                    ANSWER.as_secs()
-                ),
-                source: std::io::ErrorKind::TimedOut.into(),
-            })?
-            .map_err(failed)?;
-        let started = answer.map_err(|refusal| DebugError::Refused {
-            service: service.to_owned(),
+            .map_err(|_| PlaceError::Silent {
+                service: service.clone(),
+                after: ANSWER,
+            })?;
+        let (started, sender, answer) = asked?;
+        let started = started.map_err(|refusal| DebugError::Refused {
+            service: service.clone(),
             refusal: Box::new(refusal),
         })?;
+        let (received, body) = answer.into_rest();
         Ok(Self {
             started,
             body,
-            received: buffer.freeze(),
+            received,
             sender,
         })
     }
@@ -89,13 +84,11 @@ impl Session {
         Ok(Carrying(tokio::spawn(async move {
             let accepted = listener.accept().await;
             let _ = std::fs::remove_file(&socket);
-            let Ok((mut stream, _)) = accepted else {
+            let Ok((stream, _)) = accepted else {
                 return;
             };
-            if stream.write_all(&received).await.is_ok() {
-                // gdb sees the end of its pipe, and says so.
-                let _ = tunnel::couple(stream, body, sender).await;
-            }
+            // gdb sees the end of its pipe, and says so.
+            let _ = tunnel::couple(stream, received, body, sender, || {}).await;
         })))
     }
 }
@@ -107,41 +100,6 @@ impl Carrying {
         let abort = task.abort_handle();
         if timeout(RELEASE, task).await.is_err() {
             abort.abort();
-        }
-    }
-}
-
-type Answer = Result<DebugStarted, DebugRefused>;
-
-async fn ask(
-    client: &Client,
-    request: &DebugRequest,
-) -> Result<(Answer, Body, BytesMut, BodySender), RequestError> {
-    let question = frame::encode(request, limits::CONTROL).map_err(RequestError::Codec)?;
-    let (head, mut sender) = client
-        .begin(Box::new(client::post(path::DEBUG)), false)
-        .await
-        .map_err(RequestError::Http)?;
-    sender
-        .send(question.into(), false)
-        .await
-        .map_err(RequestError::Http)?;
-    let response = head.await.map_err(RequestError::Http)?;
-    if !response.status().is_success() {
-        let status = response.status();
-        let refusal = Client::answer(response).await.err();
-        return Err(refusal.unwrap_or(RequestError::Refused(status, String::new())));
-    }
-    let (mut body, mut buffer) = (response.into_body(), BytesMut::new());
-    loop {
-        if let Some(answer) =
-            frame::decode(&mut buffer, limits::CONTROL).map_err(RequestError::Codec)?
-        {
-            return Ok((answer, body, buffer, sender));
-        }
-        match body.chunk().await {
-            Some(chunk) => buffer.extend_from_slice(&chunk.map_err(RequestError::Http)?),
-            None => return Err(RequestError::Http(h2::Reason::CANCEL.into())),
         }
     }
 }

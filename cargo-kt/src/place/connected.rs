@@ -6,11 +6,16 @@ use std::{
     time::Duration,
 };
 
+use http::Response;
 use kt::host::Expired;
 use kt::wire::{
     VERSION,
-    client::{Client, RequestError},
+    client::{self, Client, RequestError},
+    codec,
     control::{SetTtl, Status, path},
+    frame,
+    frames::{Frames, FramesError},
+    http::{Body, BodySender},
     limits,
     preamble::{self, Purpose, Verdict},
 };
@@ -67,6 +72,87 @@ impl Connected {
         question: &Q,
     ) -> Result<A, PlaceError> {
         ask(&self.client, &self.service, path, question).await
+    }
+
+    /// Asks something whose answer is a stream.
+    ///
+    /// # Errors
+    /// If it refuses or does not answer.
+    pub async fn stream<Q: Serialize>(&self, path: &str, question: &Q) -> Result<Body, PlaceError> {
+        let body = codec::encode(question, limits::CONTROL)
+            .map_err(|error| self.failed(RequestError::Codec(error)))?;
+        let asking = self.client.request(client::post(path), body.into());
+        let answer = self.unless_silent(asking).await?;
+        self.body_of(answer).await
+    }
+
+    /// Begins a request whose body goes on behind `head`. The answer is a stream too, which begins with a frame.
+    ///
+    /// # Errors
+    /// If it refuses or does not answer.
+    pub async fn converse<Q: Serialize>(
+        &self,
+        path: &str,
+        head: &Q,
+    ) -> Result<(BodySender, Frames), PlaceError> {
+        let http = |error| self.failed(RequestError::Http(error));
+        let head = frame::encode(head, limits::CONTROL)
+            .map_err(|error| self.failed(RequestError::Codec(error)))?;
+        let request = Box::new(client::post(path));
+        let (answer, mut sender) = self.client.begin(request, false).await.map_err(http)?;
+        sender.send(head.into(), false).await.map_err(http)?;
+        let answer = self.unless_silent(answer).await?;
+        let body = self.body_of(answer).await?;
+        Ok((sender, Frames::new(body, limits::CONTROL)))
+    }
+
+    /// The next message of a stream, or `None` at its end.
+    ///
+    /// # Errors
+    /// If the host is silent, the connection breaks, or it is no such message.
+    pub async fn next<T: DeserializeOwned>(
+        &self,
+        frames: &mut Frames,
+    ) -> Result<Option<T>, PlaceError> {
+        let next = self.unless_silent(frames.next()).await?;
+        next.map_err(|error| self.broken(error))
+    }
+
+    /// As [`next`](Self::next), of a stream that has one more.
+    ///
+    /// # Errors
+    /// As there, and if it ends instead.
+    pub async fn must_next<T: DeserializeOwned>(
+        &self,
+        frames: &mut Frames,
+    ) -> Result<T, PlaceError> {
+        let next = self.next(frames).await?;
+        next.ok_or_else(|| self.broken(FramesError::Cut))
+    }
+
+    async fn body_of(&self, answer: Result<Response<Body>, h2::Error>) -> Result<Body, PlaceError> {
+        let answer = answer.map_err(|error| self.failed(RequestError::Http(error)))?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer.into_body());
+        }
+        let refusal = Client::answer(answer).await.err();
+        let unknown = || RequestError::Refused(status, String::new());
+        Err(self.failed(refusal.unwrap_or_else(unknown)))
+    }
+
+    fn failed(&self, source: RequestError) -> PlaceError {
+        PlaceError::Request {
+            service: self.service.clone(),
+            source,
+        }
+    }
+
+    fn broken(&self, error: FramesError) -> PlaceError {
+        PlaceError::Connection {
+            service: self.service.clone(),
+            source: io::Error::other(error),
+        }
     }
 
     /// Waits for something that takes the host as long as it takes, unless the host stops to answer at all.

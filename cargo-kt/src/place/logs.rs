@@ -4,10 +4,8 @@ use bytes::Bytes;
 use kt::{
     host::LogReader,
     wire::{
-        client, codec,
         control::{LogFrom, LogRequest, path},
         http::Body,
-        limits,
     },
 };
 
@@ -34,27 +32,9 @@ enum Source {
 /// If its host refuses.
 pub async fn of(connected: Connected, from: LogFrom, follow: bool) -> Result<Logs, PlaceError> {
     let request = LogRequest { from, follow };
-    let service = connected.service.clone();
-    let refused = |source| PlaceError::Request {
-        service: service.clone(),
-        source,
-    };
-    let body = codec::encode(&request, limits::CONTROL)
-        .map_err(|error| refused(client::RequestError::Codec(error)))?;
-    let asking = connected
-        .client
-        .request(client::post(path::LOGS), body.into());
-    let response = connected
-        .unless_silent(asking)
-        .await?
-        .map_err(|error| refused(client::RequestError::Http(error)))?;
-    if !response.status().is_success() {
-        let status = response.status();
-        let refusal = client::Client::answer(response).await;
-        let unknown = || client::RequestError::Refused(status, String::new());
-        return Err(refused(refusal.err().unwrap_or_else(unknown)));
-    }
-    let source = Source::Host(response.into_body(), connected.alive);
+    let body = connected.stream(path::LOGS, &request).await?;
+    let service = connected.service;
+    let source = Source::Host(body, connected.alive);
     Ok(Logs { service, source })
 }
 

@@ -19,6 +19,7 @@ use crate::{
         command::Control,
         control::{Down, LogRequest, SetTtl, Status, SwapRefused, SwapRequest, WorkerStatus, path},
         forward,
+        frames::{Frames, FramesError},
         http::Body,
         inspect::path as inspect_path,
         limits,
@@ -205,6 +206,24 @@ async fn question<Q: DeserializeOwned>(body: Body) -> Result<Q, Refusal> {
         Ok(Ok(bytes)) => codec::decode(&bytes)
             .map_err(|error| bad(format!("the question cannot be read: {error}"))),
         Ok(Err(_)) => Err(bad("the question did not arrive whole".to_owned())),
+        Err(_) => Err((
+            StatusCode::REQUEST_TIMEOUT,
+            "the question did not arrive".to_owned(),
+        )),
+    }
+}
+
+/// The message that a body begins with; then what has arrived behind it, and the rest.
+pub async fn opening<T: DeserializeOwned>(body: Body) -> Result<(T, Bytes, Body), Refusal> {
+    let mut frames = Frames::new(body, limits::CONTROL);
+    let bad = |words: String| (StatusCode::BAD_REQUEST, words);
+    match timeout(limits::STALLED, frames.next()).await {
+        Ok(Ok(Some(message))) => {
+            let (first, body) = frames.into_rest();
+            Ok((message, first, body))
+        }
+        Ok(Ok(None)) => Err(bad(FramesError::Cut.to_string())),
+        Ok(Err(error)) => Err(bad(error.to_string())),
         Err(_) => Err((
             StatusCode::REQUEST_TIMEOUT,
             "the question did not arrive".to_owned(),

@@ -12,20 +12,20 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 use tokio::{
     net::{TcpListener, TcpStream},
     time::{sleep, timeout},
 };
 
-use super::{Host, control::Refusal};
+use super::{Host, control::opening};
 use crate::wire::{
-    forward::{self, Accepted, Connect, Listen, Listening, NotConnected, NotListening},
+    forward::{Accepted, Connect, Listen, Listening, NotConnected, NotListening},
     frame,
-    frames::Frames,
     http::Body,
     limits,
     server::Answer,
+    tunnel,
 };
 
 /// Accepted connections that nobody has asked for yet.
@@ -65,7 +65,7 @@ impl Forwards {
 /// Connects to a port here, or one that can be reached from here.
 pub async fn connect(host: Arc<Host>, body: Body, answer: Answer) -> Result<(), h2::Error> {
     host.lease.touch();
-    let (to, first, body) = match first::<Connect>(body).await {
+    let (to, first, body) = match opening::<Connect>(body).await {
         Ok(asked) => asked,
         Err((status, words)) => return answer.refuse(status, words).await,
     };
@@ -82,7 +82,7 @@ pub async fn connect(host: Arc<Host>, body: Body, answer: Answer) -> Result<(), 
 
 /// Takes a connection that was accepted.
 pub async fn accept(host: Arc<Host>, body: Body, answer: Answer) -> Result<(), h2::Error> {
-    let (asked, first, body) = match first::<Accepted>(body).await {
+    let (asked, first, body) = match opening::<Accepted>(body).await {
         Ok(asked) => asked,
         Err((status, words)) => return answer.refuse(status, words).await,
     };
@@ -142,29 +142,15 @@ async fn carry(
         Ok(stream) => {
             let connected: Result<(), NotConnected> = Ok(());
             sender.send(encoded(&connected), false).await?;
-            forward::carry(stream, first, body, sender, || host.lease.touch()).await
+            // Small messages are not kept back: who waits for them is far away as it is.
+            let _ = stream.set_nodelay(true);
+            // A connection that breaks is for who uses it to notice.
+            let _ = tunnel::couple(stream, first, body, sender, || host.lease.touch()).await;
+            Ok(())
         }
         Err(refused) => {
             let refused: Result<(), NotConnected> = Err(refused);
             sender.send(encoded(&refused), true).await
-        }
-    }
-}
-
-/// The message that a body begins with, and what follows it.
-async fn first<T: DeserializeOwned>(body: Body) -> Result<(T, Bytes, Body), Refusal> {
-    let mut frames = Frames::new(body, limits::CONTROL);
-    let bad = |words: String| (StatusCode::BAD_REQUEST, words);
-    match timeout(limits::STALLED, frames.next()).await {
-        Ok(Ok(Some(message))) => {
-            let (first, body) = frames.into_rest();
-            Ok((message, first, body))
-        }
-        Ok(Ok(None)) => Err(bad("the question did not arrive".to_owned())),
-        Ok(Err(error)) => Err(bad(error.to_string())),
-        Err(_) => {
-            let words = "the question did not arrive".to_owned();
-            Err((StatusCode::REQUEST_TIMEOUT, words))
         }
     }
 }

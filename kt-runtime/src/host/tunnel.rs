@@ -3,6 +3,7 @@
 
 use std::{io, sync::Arc};
 
+use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -51,6 +52,6 @@ async fn connect(exchange: Exchange, host: Arc<Host>) {
     tokio::spawn(listen::welcome_trusted(near, Arc::clone(&host)));
     if let Ok(sender) = answer.begin(StatusCode::OK, HeaderMap::new(), false) {
         // A connection that breaks is reported to who uses it.
-        let _ = tunnel::couple(far, body, sender).await;
+        let _ = tunnel::couple(far, Bytes::new(), body, sender, || {}).await;
     }
 }

@@ -8,20 +8,7 @@
 //!
 //! The end of a body is the end of that direction alone: a half-closed connection goes on in the other.
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{
-        TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
-};
-
-use super::http::{Body, BodySender};
-
-/// Bytes that are read at once.
-const PIECE: usize = 64 << 10;
 
 pub const CONNECT: &str = "/v1/forward/connect";
 pub const LISTEN: &str = "/v1/forward/listen";
@@ -65,61 +52,4 @@ pub struct NotListening {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accepted {
     pub id: u64,
-}
-
-/// Carries the bytes of one connection, at either end, until both directions have ended or one of them breaks. `first` came
-/// before `body`; `moved` is called whenever bytes move.
-///
-/// # Errors
-/// If the connection or the stream breaks. Both are to be dropped then, which breaks the other end's.
-pub async fn carry(
-    connection: TcpStream,
-    first: Bytes,
-    body: Body,
-    sender: BodySender,
-    moved: impl Fn(),
-) -> Result<(), h2::Error> {
-    // Small messages are not kept back: who waits for them is far away as it is.
-    let _ = connection.set_nodelay(true);
-    let (from, to) = connection.into_split();
-    tokio::try_join!(send(from, sender, &moved), receive(to, first, body, &moved)).map(drop)
-}
-
-async fn send(
-    mut from: OwnedReadHalf,
-    mut sender: BodySender,
-    moved: &impl Fn(),
-) -> Result<(), h2::Error> {
-    let mut piece = vec![0; PIECE];
-    loop {
-        let read = tokio::select! {
-            read = from.read(&mut piece) => read,
-            () = sender.reset() => return Err(h2::Reason::CANCEL.into()),
-        };
-        let read = read.map_err(|_| h2::Error::from(h2::Reason::CONNECT_ERROR))?;
-        moved();
-        sender
-            .send(Bytes::copy_from_slice(&piece[..read]), read == 0)
-            .await?;
-        if read == 0 {
-            return Ok(());
-        }
-    }
-}
-
-async fn receive(
-    mut to: OwnedWriteHalf,
-    first: Bytes,
-    mut body: Body,
-    moved: &impl Fn(),
-) -> Result<(), h2::Error> {
-    let broken = |_| h2::Error::from(h2::Reason::CONNECT_ERROR);
-    to.write_all(&first).await.map_err(broken)?;
-    while let Some(chunk) = body.chunk().await {
-        moved();
-        to.write_all(&chunk?).await.map_err(broken)?;
-    }
-    // One that is closed already has no direction to end.
-    let _ = to.shutdown().await;
-    Ok(())
 }

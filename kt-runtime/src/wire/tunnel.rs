@@ -67,32 +67,40 @@ pub async fn open(client: &Client, stream: impl AsyncRead + AsyncWrite) -> Resul
         let response = head.await?;
         let status = response.status();
         if status.is_success() {
-            return receive(response.into_body(), writer).await;
+            return receive(Bytes::new(), response.into_body(), writer, &|| {}).await;
         }
         let words = response.into_body().collect(limits::CONTROL).await;
         let words = words.map_or_else(|_| String::new(), |words| text(&words));
         Err(TunnelError::Refused(status, words))
     };
-    tokio::try_join!(send(reader, sender), down).map(drop)
+    tokio::try_join!(send(reader, sender, &|| {}), down).map(drop)
 }
 
-/// Couples a stream with a request's body and its answer's, until both directions have ended.
+/// Couples a stream with a request's body and its answer's, until both directions have ended. `first` has been read off the
+/// body already; `moved` is called whenever bytes move.
 ///
 /// # Errors
 /// If either breaks; the other is closed then.
 pub async fn couple(
     stream: impl AsyncRead + AsyncWrite,
+    first: Bytes,
     body: Body,
     sender: BodySender,
+    moved: impl Fn(),
 ) -> Result<(), TunnelError> {
     let (reader, writer) = split(stream);
-    tokio::try_join!(send(reader, sender), receive(body, writer)).map(drop)
+    let both = (
+        send(reader, sender, &moved),
+        receive(first, body, writer, &moved),
+    );
+    tokio::try_join!(both.0, both.1).map(drop)
 }
 
 /// What is read goes on at once: who waits for more would hold up small messages.
 async fn send<S: AsyncRead>(
     mut reader: ReadHalf<S>,
     mut sender: BodySender,
+    moved: &impl Fn(),
 ) -> Result<(), TunnelError> {
     let mut buffer = BytesMut::new();
     loop {
@@ -104,6 +112,7 @@ async fn send<S: AsyncRead>(
             // Nobody wants it any more, and this stream may never have anything to say.
             () = sender.reset() => return Err(h2::Error::from(h2::Reason::CANCEL).into()),
         };
+        moved();
         if read == 0 {
             sender.send(Bytes::new(), true).await?;
             return Ok(());
@@ -113,10 +122,14 @@ async fn send<S: AsyncRead>(
 }
 
 async fn receive<S: AsyncWrite>(
+    first: Bytes,
     mut body: Body,
     mut writer: WriteHalf<S>,
+    moved: &impl Fn(),
 ) -> Result<(), TunnelError> {
+    writer.write_all(&first).await?;
     while let Some(chunk) = body.chunk().await {
+        moved();
         writer.write_all(&chunk?).await?;
     }
     match writer.shutdown().await {

@@ -15,6 +15,7 @@ mod nested;
 mod origin;
 mod outbox;
 mod output;
+mod scoped;
 mod serve;
 mod states;
 #[cfg(test)]

@@ -1,12 +1,8 @@
 //! Whether the code that runs on this thread is part of a call that has passed the gate.
 
-use std::{
-    cell::Cell,
-    pin::Pin,
-    task::{Context, Poll},
-};
+use std::cell::Cell;
 
-use pin_project_lite::pin_project;
+use super::scoped::{self, Scoped};
 
 /// Where a call comes from that code of this process is part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,46 +20,16 @@ thread_local! {
 impl Origin {
     /// Of the code that asks. `None`: it is part of no call, as in a spawned task.
     pub(crate) fn current() -> Option<Self> {
-        CURRENT.try_with(Cell::get).ok().flatten()
+        scoped::current(&CURRENT)
     }
 
     /// Runs code of a call.
     pub(crate) fn scope<T>(self, work: impl FnOnce() -> T) -> T {
-        let _former = Former(CURRENT.try_with(|current| current.replace(Some(self))).ok());
-        work()
+        scoped::scope(&CURRENT, self, work)
     }
 
     /// Each poll is a [`scope`](Self::scope).
-    pub(crate) fn scoped<F: Future>(self, work: F) -> Scoped<F> {
-        Scoped { origin: self, work }
-    }
-}
-
-/// Put back at the end of a scope, also by a panic.
-struct Former(Option<Option<Origin>>);
-
-impl Drop for Former {
-    fn drop(&mut self) {
-        if let Some(former) = self.0 {
-            // A thread that ends has no locals any more.
-            let _ = CURRENT.try_with(|current| current.set(former));
-        }
-    }
-}
-
-pin_project! {
-    pub(crate) struct Scoped<F> {
-        origin: Origin,
-        #[pin]
-        work: F,
-    }
-}
-
-impl<F: Future> Future for Scoped<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        this.origin.scope(|| this.work.poll(context))
+    pub(crate) fn scoped<F: Future>(self, work: F) -> Scoped<Self, F> {
+        Scoped::new(&CURRENT, self, work)
     }
 }

@@ -1,3 +1,5 @@
+use tests::Running;
+
 use super::program::project;
 
 #[test]
@@ -50,15 +52,18 @@ fn a_page_has_all_that_is_known_of_a_service() {
 }
 
 #[test]
-fn of_several_services_one_has_to_be_named() {
+fn of_several_services_that_of_this_directorys_program_is_meant_and_elsewhere_one_has_to_be_named()
+{
     let project = project();
     project.run_with("say hello").success();
     project
         .kt(["run", "--release", "--", "say", "hello"])
         .success();
     for command in ["describe", "top", "logs"] {
-        project
-            .kt([command])
+        let mut elsewhere = project.cargo();
+        elsewhere.args(["kt", command]).current_dir("/");
+        Running::start(elsewhere)
+            .finish()
             .code(101)
             .says("several services are up: name one of tester-one, tester-one-release");
         project
@@ -66,6 +71,11 @@ fn of_several_services_one_has_to_be_named() {
             .code(101)
             .says("no service `nobody`");
     }
+    let of_this = project.kt(["describe"]).success();
+    assert!(
+        !of_this.stdout.contains("tester-one-release"),
+        "{of_this:?}"
+    );
     project
         .kt(["describe", "--release"])
         .success()

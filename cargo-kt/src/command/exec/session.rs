@@ -7,14 +7,11 @@ use std::{
 
 use bytes::Bytes;
 use kt::wire::{
-    client::{self, Client, RequestError},
     command::{Action, Control, End, Event, NotStarted, Start, Started},
     control::path,
     data::Stream,
-    frame,
-    frames::{Frames, FramesError},
+    frames::Frames,
     http::BodySender,
-    limits,
 };
 use tokio::{
     io::AsyncReadExt,
@@ -22,10 +19,7 @@ use tokio::{
 };
 
 use super::raw;
-use crate::{
-    command::CommandError,
-    place::{Connected, PlaceError},
-};
+use crate::{command::CommandError, place::Connected};
 
 /// Bytes that are read at once.
 const PIECE: usize = 64 << 10;
@@ -47,37 +41,14 @@ impl<'a> Session<'a> {
         connected: &'a Connected,
         start: &Start,
     ) -> Result<Result<Self, NotStarted>, CommandError> {
-        let failed = |source| PlaceError::Request {
-            service: connected.service.clone(),
-            source,
-        };
-        let http = |error| failed(RequestError::Http(error));
-        let head = frame::encode(start, limits::COMMAND)
-            .map_err(|error| failed(RequestError::Codec(error)))?;
-        let request = Box::new(client::post(path::COMMAND));
-        let (answer, mut input) = connected.client.begin(request, false).await.map_err(http)?;
-        input.send(head.into(), false).await.map_err(http)?;
-        let answer = connected.unless_silent(answer).await?.map_err(http)?;
-        if !answer.status().is_success() {
-            let status = answer.status();
-            let refusal = Client::answer(answer).await.err();
-            let unknown = || RequestError::Refused(status, String::new());
-            return Err(failed(refusal.unwrap_or_else(unknown)).into());
-        }
-        let mut events = Frames::new(answer.into_body(), limits::COMMAND);
-        let started = connected.unless_silent(events.next()).await?;
-        let started: Option<Result<Started, NotStarted>> =
-            started.map_err(|error| broken(connected, error))?;
-        Ok(match started {
-            Some(Ok(started)) => Ok(Self {
-                connected,
-                input,
-                events,
-                started,
-            }),
-            Some(Err(refused)) => Err(refused),
-            None => return Err(broken(connected, FramesError::Cut).into()),
-        })
+        let (input, mut events) = connected.converse(path::COMMAND, start).await?;
+        let started: Result<Started, NotStarted> = connected.must_next(&mut events).await?;
+        Ok(started.map(|started| Self {
+            connected,
+            input,
+            events,
+            started,
+        }))
     }
 
     pub(super) fn connected(&self) -> &'a Connected {
@@ -126,7 +97,7 @@ async fn relay(
     })?;
     loop {
         let event = tokio::select! {
-            event = connected.unless_silent(events.next()) => event?,
+            event = connected.must_next(events) => event?,
             action = signals.next(keys) => {
                 match action {
                     Some(action) => {
@@ -141,8 +112,8 @@ async fn relay(
                 continue;
             }
         };
-        match event.map_err(|error| broken(connected, error))? {
-            Some(Event::Output { stream, bytes }) => {
+        match event {
+            Event::Output { stream, bytes } => {
                 if let Err(source) = print(stream, &bytes) {
                     if source.kind() == io::ErrorKind::BrokenPipe {
                         return Ok(End::Signal(libc::SIGPIPE));
@@ -151,8 +122,7 @@ async fn relay(
                     return Err(CommandError::Io { what, source });
                 }
             }
-            Some(Event::Ended(end)) => return Ok(end),
-            None => return Err(broken(connected, FramesError::Cut).into()),
+            Event::Ended(end) => return Ok(end),
         }
     }
 }
@@ -220,12 +190,5 @@ impl Signals {
                 }
             }
         }
-    }
-}
-
-fn broken(connected: &Connected, error: FramesError) -> PlaceError {
-    PlaceError::Connection {
-        service: connected.service.clone(),
-        source: io::Error::other(error),
     }
 }

@@ -9,6 +9,7 @@ use std::{net::Ipv4Addr, process::ExitCode, sync::Arc};
 use kt::wire::{
     forward::{self, Accepted, Connect, Listen, Listening, NotListening},
     frames::Frames,
+    limits,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -32,7 +33,7 @@ pub(super) struct ForwardArgs {
     /// Let ports of the service lead here: `THERE[:[HOST:]HERE]`
     #[arg(long)]
     reverse: bool,
-    /// The service, as `cargo kt ls` names it; may be left out if there is only one
+    /// The service, as `cargo kt ls` names it [default: this workspace's, or the only one]
     #[arg(long, value_name = "NAME", conflicts_with = "ProfileArgs")]
     service: Option<String>,
     #[command(flatten)]
@@ -122,7 +123,7 @@ async fn lead_there(
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
                 Err(_) => {
-                    tokio::time::sleep(kt::wire::limits::ACCEPT_AGAIN).await;
+                    tokio::time::sleep(limits::ACCEPT_AGAIN).await;
                     continue;
                 }
             },
@@ -153,20 +154,15 @@ async fn listen_there(
     connected: &Connected,
     port: u16,
 ) -> Result<(Listening, Frames), CommandError> {
-    let mut events = tunnel::listen(connected, &Listen { port }).await?;
-    let listening = connected.unless_silent(events.next()).await?;
-    let listening: Option<Result<Listening, NotListening>> =
-        listening.map_err(|error| tunnel::broken(connected, error))?;
-    match listening {
-        Some(Ok(listening)) => Ok((listening, events)),
-        Some(Err(refused)) => Err(ForwardError::Listen {
-            port,
-            service: connected.service.clone(),
-            why: refused.why,
-        }
-        .into()),
-        None => Err(tunnel::broken(connected, kt::wire::frames::FramesError::Cut).into()),
-    }
+    let body = connected.stream(forward::LISTEN, &Listen { port }).await?;
+    let mut events = Frames::new(body, limits::CONTROL);
+    let listening: Result<Listening, NotListening> = connected.must_next(&mut events).await?;
+    let listening = listening.map_err(|refused| ForwardError::Listen {
+        port,
+        service: connected.service.clone(),
+        why: refused.why,
+    })?;
+    Ok((listening, events))
 }
 
 /// Leads each connection that is made to the service here.

@@ -13,8 +13,6 @@ use crate::{command::report::cause, terminal::text};
 pub enum StateError {
     #[error("{0}")]
     Refused(Box<Refused>),
-    #[error("{}", which(names))]
-    WhichService { names: Vec<String> },
     #[error(
         "the value is no JSON: {source}\nhelp: a text is written in quotes, which a shell wants in quotes of its own: '\"text\"'"
     )]
@@ -37,16 +35,6 @@ pub enum StateError {
     Stdin { source: io::Error },
     #[error("the service answered something else than was asked")]
     Unexpected,
-}
-
-fn which(names: &[String]) -> String {
-    match names {
-        [] => "no services are up\nhelp: `cargo kt run` starts one".to_owned(),
-        names => format!(
-            "several services are up: {}\nhelp: name one with `--service`",
-            names.join(", ")
-        ),
-    }
 }
 
 /// What was to be done.

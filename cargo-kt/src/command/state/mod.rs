@@ -18,9 +18,11 @@ pub(super) use ls::rows;
 
 use kt::wire::state::{StateAnswer, StateInfo, StateRequest};
 
+pub(super) use self::layout::warm_directory;
 use self::{error::Deed, service::Asked};
-pub(super) use self::{layout::warm_directory, service::choose};
-use super::{CommandError, Speech, places::PlaceArgs, profile::ProfileArgs, start};
+use super::{
+    CommandError, Speech, places::PlaceArgs, profile::ProfileArgs, service::choose, start,
+};
 use crate::{place::Connected, terminal::Terminal};
 
 #[derive(Debug, clap::Args)]
@@ -157,10 +159,9 @@ async fn work(
     common: &Common,
     terminal: &Terminal,
 ) -> Result<ExitCode, CommandError> {
-    let chosen = {
-        let (named, profile) = (common.service.as_deref(), &common.profile);
-        service::choose(&common.places.places()?, named, profile).await?
-    };
+    let places = common.places.places()?;
+    let name = choose(common.service.as_deref(), &common.profile, &places).await?;
+    let chosen = places.connect(&name).await?;
     let asked = Asked {
         connected: &chosen,
         terminal,

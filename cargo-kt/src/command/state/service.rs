@@ -1,6 +1,4 @@
-//! Which service is meant, and what is asked of it.
-
-use std::path::Path;
+//! What is asked of a service about its states.
 
 use kt::wire::{
     control::path,
@@ -12,13 +10,8 @@ use super::{
     error::{Deed, Refused},
 };
 use crate::{
-    command::{
-        CommandError,
-        profile::{ProfileArgs, candidates},
-        watch::awaited,
-    },
-    place::{Connected, PlaceError, Places, Service, State},
-    plan::CargoOptions,
+    command::{CommandError, watch::awaited},
+    place::{Connected, PlaceError},
     terminal::Terminal,
 };
 
@@ -66,109 +59,5 @@ impl Asked<'_> {
             StateAnswer::Done(keys) => Ok(keys),
             _ => Err(StateError::Unexpected.into()),
         }
-    }
-}
-
-/// The service that was named, else that of the profile, else the one of the workspace around this directory, else the only
-/// one.
-pub(in crate::command) async fn choose(
-    places: &Places,
-    named: Option<&str>,
-    profile: &ProfileArgs,
-) -> Result<Connected, CommandError> {
-    let name = match (named, profile.service(places).await?) {
-        (Some(name), _) => name.to_owned(),
-        (None, Some(name)) => name,
-        (None, None) => guess(places).await?,
-    };
-    Ok(places.connect(&name).await?)
-}
-
-async fn guess(places: &Places) -> Result<String, CommandError> {
-    let services = places.list(false).await?;
-    let of = |service: &Service| match &service.state {
-        State::Live(status) => (service.name.clone(), Some(status.workspace.clone())),
-        State::Unreachable(_) => (service.name.clone(), None),
-    };
-    let services: Vec<_> = services.iter().map(of).collect();
-    let here = std::env::current_dir().unwrap_or_default();
-    pick(&services, &here, |_, services| of_the_program(services))
-        .map_err(|names| StateError::WhichService { names }.into())
-}
-
-/// The one that is meant of these, each with its workspace. `program` tells which of several of one workspace it is, if it
-/// can. An error has those that it could be.
-fn pick(
-    services: &[(String, Option<String>)],
-    here: &Path,
-    program: impl FnOnce(&str, &[&str]) -> Option<String>,
-) -> Result<String, Vec<String>> {
-    let workspaces = services.iter().filter_map(|(_, it)| it.as_deref());
-    let around = workspaces.filter(|workspace| here.starts_with(workspace));
-    // One workspace may lie in another.
-    let innermost = around.max_by_key(|workspace| Path::new(workspace).components().count());
-    let in_it = |(_, workspace): &&(String, Option<String>)| {
-        innermost.is_some() && workspace.as_deref() == innermost
-    };
-    let own: Vec<&str> = services
-        .iter()
-        .filter(in_it)
-        .map(|(name, _)| &**name)
-        .collect();
-    let names = |of: &[&str]| of.iter().map(|name| (*name).to_owned()).collect();
-    match (&own[..], services) {
-        ([only], _) => Ok((*only).to_owned()),
-        ([], [(only, _)]) => Ok(only.clone()),
-        ([], all) => Err(all.iter().map(|(name, _)| name.clone()).collect()),
-        (several, _) => innermost
-            .and_then(|workspace| program(workspace, several))
-            .ok_or_else(|| names(several)),
-    }
-}
-
-/// The service of the program that `cargo kt run` would run here, if it is one of these.
-fn of_the_program(services: &[&str]) -> Option<String> {
-    let names = candidates(&CargoOptions::default()).ok()?;
-    let mut names = names.into_iter();
-    names.find(|name| services.contains(&name.as_str()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn services(all: &[(&str, &str)]) -> Vec<(String, Option<String>)> {
-        let workspace = |path: &str| (!path.is_empty()).then(|| path.to_owned());
-        let own = |(name, path): &(&str, &str)| ((*name).to_owned(), workspace(path));
-        all.iter().map(own).collect()
-    }
-
-    fn nobody(_: &str, _: &[&str]) -> Option<String> {
-        None
-    }
-
-    #[test]
-    fn the_service_of_the_workspace_around_is_meant_or_the_only_one() {
-        let all = services(&[("app", "/src/app"), ("inner", "/src/app/inner"), ("x", "")]);
-        let here = |path: &str| pick(&all, Path::new(path), nobody);
-        assert_eq!(here("/src/app/src").as_deref(), Ok("app"));
-        assert_eq!(here("/src/app/inner").as_deref(), Ok("inner"));
-        // A name that begins alike is another directory.
-        assert_eq!(here("/src/apple").unwrap_err(), ["app", "inner", "x"]);
-        let one = services(&[("app", "/src/app")]);
-        assert_eq!(pick(&one, Path::new("/"), nobody).as_deref(), Ok("app"));
-        assert_eq!(pick(&[], Path::new("/"), nobody), Err(Vec::new()));
-    }
-
-    #[test]
-    fn of_several_programs_that_which_would_run_here_is_meant() {
-        let all = services(&[("one", "/src"), ("two", "/src"), ("other", "/elsewhere")]);
-        let asked = pick(&all, Path::new("/src/x"), |workspace, names| {
-            assert_eq!((workspace, names), ("/src", &["one", "two"][..]));
-            Some("two".to_owned())
-        });
-        assert_eq!(asked.as_deref(), Ok("two"));
-        let unknown = pick(&all, Path::new("/src"), nobody);
-        assert_eq!(unknown.unwrap_err(), ["one", "two"]);
     }
 }

@@ -18,12 +18,11 @@ use tokio::{
 
 use super::{Entry, start::Running};
 use crate::{
-    host::{Host, control::Refusal},
+    host::{Host, control::opening},
     wire::{
         command::{End, Event, NotStarted, Program, Start, Started},
         data::Stream as Kind,
         frame,
-        frames::{Frames, FramesError},
         http::{Body, BodySender},
         limits,
         server::Answer,
@@ -42,7 +41,7 @@ const END_OF_INPUT: &[u8] = b"\x04";
 /// Runs a command for one request, to its end or the request's.
 pub async fn run(host: Arc<Host>, body: Body, answer: Answer) -> Result<(), h2::Error> {
     host.lease.touch();
-    let (start, first, body) = match request(body).await {
+    let (start, first, body) = match opening::<Start>(body).await {
         Ok(request) => request,
         Err((status, words)) => return answer.refuse(status, words).await,
     };
@@ -70,24 +69,6 @@ pub async fn run(host: Arc<Host>, body: Body, answer: Answer) -> Result<(), h2::
         }
     };
     sender.send(encoded(&Event::Ended(ended?)), true).await
-}
-
-/// Reads what to start, and the first of its input.
-async fn request(body: Body) -> Result<(Start, Bytes, Body), Refusal> {
-    let mut frames = Frames::new(body, limits::COMMAND);
-    let bad = |words: String| (StatusCode::BAD_REQUEST, words);
-    match timeout(limits::STALLED, frames.next()).await {
-        Ok(Ok(Some(start))) => {
-            let (first, body) = frames.into_rest();
-            Ok((start, first, body))
-        }
-        Ok(Ok(None)) => Err(bad(FramesError::Cut.to_string())),
-        Ok(Err(error)) => Err(bad(error.to_string())),
-        Err(_) => {
-            let words = "the command did not arrive".to_owned();
-            Err((StatusCode::REQUEST_TIMEOUT, words))
-        }
-    }
 }
 
 /// Where a command's input goes.

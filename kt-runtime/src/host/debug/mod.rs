@@ -17,13 +17,13 @@ use std::{
     time::Duration,
 };
 
-use bytes::BytesMut;
 use http::{HeaderMap, StatusCode};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use self::stub::Process;
 use super::{
     Host,
+    control::opening,
     worker::{Worker, millis},
 };
 use crate::{
@@ -31,9 +31,7 @@ use crate::{
     sys::process,
     wire::{
         debug::{DebugRefused, DebugRequest, DebugStarted, DebuggerAttached},
-        frame,
-        http::Body,
-        limits,
+        frame, limits,
         server::Exchange,
     },
 };
@@ -90,17 +88,10 @@ impl Debugging {
 
 /// Lets a debugger in and serves it to its end, or says why not.
 pub async fn serve(host: &Arc<Host>, exchange: Exchange) -> Result<(), h2::Error> {
-    let Exchange {
-        mut body, answer, ..
-    } = exchange;
-    let mut buffer = BytesMut::new();
-    let request = match timeout(limits::STALLED, question(&mut body, &mut buffer)).await {
-        Ok(Ok(request)) => request,
-        Ok(Err(words)) => return answer.refuse(StatusCode::BAD_REQUEST, words).await,
-        Err(_) => {
-            let words = "the question did not arrive".to_owned();
-            return answer.refuse(StatusCode::REQUEST_TIMEOUT, words).await;
-        }
+    let Exchange { body, answer, .. } = exchange;
+    let (request, received, body) = match opening::<DebugRequest>(body).await {
+        Ok(opened) => opened,
+        Err((status, words)) => return answer.refuse(status, words).await,
     };
     let started = match host.debugging.take(&request) {
         Ok(seat) => start(host, &request).map(|started| (seat, started)),
@@ -123,7 +114,7 @@ pub async fn serve(host: &Arc<Host>, exchange: Exchange) -> Result<(), h2::Error
                 Ok(()) => {
                     let ends = relay::Ends {
                         body,
-                        received: buffer.freeze(),
+                        received,
                         sender: &mut sender,
                         stub: &stub.stream,
                     };
@@ -141,19 +132,6 @@ pub async fn serve(host: &Arc<Host>, exchange: Exchange) -> Result<(), h2::Error
             sender.send(bytes::Bytes::new(), true).await
         }
         Err(_) => sender.send(told.into(), true).await,
-    }
-}
-
-async fn question(body: &mut Body, buffer: &mut BytesMut) -> Result<DebugRequest, String> {
-    loop {
-        let request = frame::decode(buffer, limits::CONTROL);
-        if let Some(request) = request.map_err(|error| error.to_string())? {
-            return Ok(request);
-        }
-        match body.chunk().await {
-            Some(chunk) => buffer.extend_from_slice(&chunk.map_err(|error| error.to_string())?),
-            None => return Err("the question did not arrive whole".to_owned()),
-        }
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::{
     collections::BTreeSet,
+    ffi::OsStr,
     fs::{self, File, TryLockError},
     hash::{DefaultHasher, Hash, Hasher},
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{LazyLock, Mutex, PoisonError},
 };
 
 use crate::{Fixture, cargo_kt::checkout, fixture::command};
@@ -118,10 +120,36 @@ fn clean(fixture: Fixture, project: &Path) {
 
 /// Where slots lie: outside of the checkout, whose `.cargo/config.toml` is no business of a fixture's, and apart from those
 /// of other checkouts.
-fn slots() -> PathBuf {
-    let mut hasher = DefaultHasher::new();
-    checkout().hash(&mut hasher);
-    // SAFETY: geteuid has no preconditions.
-    let user = unsafe { libc::geteuid() };
-    PathBuf::from(format!("/tmp/kt-fixtures-{user}-{:016x}", hasher.finish()))
+fn slots() -> &'static Path {
+    static SLOTS: LazyLock<PathBuf> = LazyLock::new(|| {
+        let mut hasher = DefaultHasher::new();
+        checkout().hash(&mut hasher);
+        // SAFETY: geteuid has no preconditions.
+        let user = unsafe { libc::geteuid() };
+        let prefix = format!("kt-fixtures-{user}-");
+        remove_abandoned(&prefix);
+        let slots = Path::new("/tmp").join(format!("{prefix}{:016x}", hasher.finish()));
+        fs::create_dir_all(&slots).expect("/tmp can be written");
+        fs::write(slots.join(OWNER), checkout().as_os_str().as_bytes())
+            .expect("/tmp can be written");
+        slots
+    });
+    &SLOTS
+}
+
+/// The file in a directory of slots that names the checkout whose tests made it.
+const OWNER: &str = "checkout";
+
+/// Removes the slots of checkouts that are gone: each checkout's take up to 20 GB.
+fn remove_abandoned(prefix: &str) {
+    for entry in fs::read_dir("/tmp").expect("/tmp can be read").flatten() {
+        let is_ours = entry.file_name().to_string_lossy().starts_with(prefix);
+        let owner = fs::read(entry.path().join(OWNER));
+        if let (true, Ok(owner)) = (is_ours, owner)
+            && !Path::new(OsStr::from_bytes(&owner)).exists()
+        {
+            // Another test process may be at it too.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }

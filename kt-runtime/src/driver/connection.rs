@@ -148,8 +148,11 @@ pub(super) async fn dial(driver: &Driver, purpose: Purpose) -> Result<UnixStream
 }
 
 fn failure(error: h2::Error) -> Failure {
-    // RFC 9113, 8.7: a refused stream was not processed.
-    if error.reason() == Some(h2::Reason::REFUSED_STREAM) {
+    // RFC 9113, 8.7: a refused stream was not processed, nor was one that a GOAWAY leaves out. h2 gives the error of a GOAWAY
+    // to those alone, as long as it names no fault.
+    let left_out =
+        error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR);
+    if left_out || error.reason() == Some(h2::Reason::REFUSED_STREAM) {
         Failure::NotSent(error.to_string())
     } else {
         Failure::Lost(error.to_string())

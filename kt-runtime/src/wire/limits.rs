@@ -50,6 +50,8 @@ pub const STOPPED_DRIVER: Duration = Duration::from_secs(10);
 pub const OUTPUT: Duration = Duration::from_secs(2);
 /// How long a caller waits for the host's word on how a worker died.
 pub const DEATH: Duration = Duration::from_secs(2);
+/// How long a worker that ends waits for its connections to close.
+pub const FAREWELL: Duration = Duration::from_millis(500);
 /// How long an upload may pause.
 pub const STALLED: Duration = Duration::from_secs(60);
 /// How long the calls of a replaced worker may go on: no call is cut by a reload, but none holds memory for ever.

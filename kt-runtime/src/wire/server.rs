@@ -6,7 +6,7 @@ mod tests;
 use std::{
     future::poll_fn,
     pin::{Pin, pin},
-    task::Poll,
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -157,9 +157,6 @@ where
 
 /// As [`serve`]; once `stop` resolves no request is taken any more, and those that were are answered before the end.
 ///
-/// `stop` is polled by the connection's own task, just before the connection: answers that it sends itself leave with the
-/// very next write.
-///
 /// # Errors
 /// If the connection breaks.
 pub async fn serve_until<S, F, W>(
@@ -172,16 +169,31 @@ where
     F: Fn(Exchange) -> W,
     W: Future<Output = ()> + Send + 'static,
 {
-    run(stream, stop, CONTROL_STREAMS, false, handle).await
+    run(stream, ended(stop), CONTROL_STREAMS, false, handle).await
 }
 
-/// As [`serve_until`], for a connection that carries calls: as many at once as a program makes.
+/// Whether a future has ended, however often that is asked.
+fn ended(work: impl Future<Output = ()>) -> impl FnMut(&mut Context<'_>) -> Poll<()> {
+    let mut work = Some(Box::pin(work));
+    move |context| {
+        if let Some(running) = &mut work {
+            ready!(running.as_mut().poll(context));
+            work = None;
+        }
+        Poll::Ready(())
+    }
+}
+
+/// As [`serve`], for a connection that carries calls: as many at once as a program makes.
+///
+/// `turn` is polled by the connection's own task, just before the connection: answers that it sends leave with the very next
+/// write. Once it is ready no request is taken any more, those that were are answered before the end, and it is still polled.
 ///
 /// # Errors
 /// If the connection breaks.
 pub async fn serve_calls<S, F, W>(
     stream: S,
-    stop: impl Future<Output = ()>,
+    turn: impl FnMut(&mut Context<'_>) -> Poll<()>,
     handle: F,
 ) -> Result<(), h2::Error>
 where
@@ -189,7 +201,7 @@ where
     F: Fn(Exchange) -> W,
     W: Future<Output = ()> + Send + 'static,
 {
-    run(stream, stop, CALLS, false, handle).await
+    run(stream, turn, CALLS, false, handle).await
 }
 
 /// As [`serve_until`], and ends if the peer does not answer pings.
@@ -206,12 +218,12 @@ where
     F: Fn(Exchange) -> W,
     W: Future<Output = ()> + Send + 'static,
 {
-    run(stream, stop, CONTROL_STREAMS, true, handle).await
+    run(stream, ended(stop), CONTROL_STREAMS, true, handle).await
 }
 
 async fn run<S, F, W>(
     stream: S,
-    stop: impl Future<Output = ()>,
+    mut turn: impl FnMut(&mut Context<'_>) -> Poll<()>,
     streams: u32,
     pinged: bool,
     handle: F,
@@ -234,13 +246,13 @@ where
         .await?;
     let pings = pinged.then(|| connection.ping_pong()).flatten();
     let mut silence = pin!(pings::silence(pings, limits::PING_PAUSE, limits::PING));
-    let (mut stop, mut stopping) = (pin!(stop), false);
+    let mut stopping = false;
     poll_fn(|context| {
-        if !stopping && stop.as_mut().poll(context).is_ready() {
+        if turn(context).is_ready() && !stopping {
             stopping = true;
             connection.graceful_shutdown();
         }
-        // All requests that are there, before `stop` is asked again: what it sends then goes out together.
+        // All requests that are there, before the next turn: what it sends then goes out together.
         while let Poll::Ready(request) = connection.poll_accept(context) {
             let Some(request) = request else {
                 return Poll::Ready(Ok(()));

@@ -93,6 +93,9 @@ pub(crate) struct Worker {
     activity: Activity,
     breakpoints: Breakpoints,
     draining: AtomicBool,
+    connections: serve::Connections,
+    /// All calls have ended, and no connection is to take another.
+    leaving: tokio::sync::watch::Sender<bool>,
     /// A program has been told that there is no `tracing` subscriber here.
     hinted: AtomicBool,
 }
@@ -233,6 +236,8 @@ fn run() -> io::Result<()> {
             activity: Activity::new(),
             breakpoints: Breakpoints::default(),
             draining: AtomicBool::new(false),
+            connections: serve::Connections::default(),
+            leaving: tokio::sync::watch::Sender::new(false),
             hinted: AtomicBool::new(false),
         });
         WORKER.get_or_init(|| worker.clone());
@@ -432,6 +437,16 @@ impl Worker {
         }
         self.output.flush();
         self.output.drain();
+        // What is answered is not yet written, and a call that is on its way is not yet here. GOAWAY says which calls were taken
+        // (RFC 9113, 6.8); its sender makes the others elsewhere.
+        self.leaving.send_replace(true);
+        let closed = async {
+            while !self.connections.are_closed() {
+                time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        // A program that is stopped does not answer.
+        let _ = time::timeout(crate::wire::limits::FAREWELL, closed).await;
         Ok(())
     }
 

@@ -2,9 +2,9 @@
 //! the answers that are ready when their connection is about to write share one look.
 
 use std::{
-    future::poll_fn,
+    pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -36,15 +36,24 @@ pub(super) struct Deliveries {
     finished: UnboundedReceiver<Finished>,
     /// Those that leave together.
     batch: Vec<Finished>,
+    /// Resolves when the worker is about to end.
+    leaving: Pin<Box<dyn Future<Output = ()> + Send>>,
+    has_left: bool,
 }
 
 impl Outbox {
     pub(super) fn new(worker: Arc<Worker>) -> (Self, Deliveries) {
         let (sender, finished) = mpsc::unbounded_channel();
+        let mut leaving = worker.leaving.subscribe();
         let deliveries = Deliveries {
             worker,
             finished,
             batch: Vec::new(),
+            leaving: Box::pin(async move {
+                // The sender lives as long as the worker.
+                let _ = leaving.wait_for(|leaving| *leaving).await;
+            }),
+            has_left: false,
         };
         (Self { finished: sender }, deliveries)
     }
@@ -76,12 +85,8 @@ impl Outbox {
 }
 
 impl Deliveries {
-    /// Delivers whenever it is polled. Never resolves.
-    pub(super) async fn run(mut self) {
-        poll_fn(|context| self.poll(context)).await
-    }
-
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    /// Delivers whenever it is polled. Ready once the worker is about to end; a call that comes after all is still refused.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         while let Poll::Ready(1..) =
             self.finished
                 .poll_recv_many(context, &mut self.batch, usize::MAX)
@@ -97,7 +102,11 @@ impl Deliveries {
                     .send_at_once(finished.status, headers, finished.body);
             }
         }
-        Poll::Pending
+        if !self.has_left {
+            ready!(self.leaving.as_mut().poll(context));
+            self.has_left = true;
+        }
+        Poll::Ready(())
     }
 }
 

@@ -152,6 +152,8 @@ fn pair(functions: &[&'static Function]) -> Pair {
         activity: Activity::new(),
         breakpoints: Breakpoints::default(),
         draining: AtomicBool::new(false),
+        connections: super::serve::Connections::default(),
+        leaving: tokio::sync::watch::Sender::new(false),
         hinted: AtomicBool::new(false),
     });
     let endpoint = folder.0.join("s");

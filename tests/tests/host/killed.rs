@@ -91,6 +91,43 @@ fn a_worker_that_is_killed_with_memory_to_spare_did_not_run_out_of_it() {
 }
 
 #[test]
+fn each_call_is_carried_out_once_while_its_worker_is_replaced_again_and_again() {
+    let project = Project::of(Fixture::CALLS);
+    let mut driver = project.spawn_kt(["run", "--quiet"]);
+    driver.wait_for("ready");
+    driver.ask("pids");
+    const REPLACEMENTS: usize = 4;
+    let command = format!("count {}", REPLACEMENTS + 1);
+    driver.send(&command);
+    let manifest = project.read("Cargo.toml");
+    for level in 1..=REPLACEMENTS {
+        let other = format!(
+            "{manifest}\n[profile.dev.package.fnv]\nopt-level = {}\n",
+            level % 4
+        );
+        project.write("Cargo.toml", &other);
+        project.kt(["build"]).success();
+    }
+    let answer = driver.wait_for(&format!("{command}: "));
+    assert!(answer.ends_with(": each once"), "{answer}");
+    driver.finish().success();
+}
+
+#[test]
+fn a_call_does_not_meet_a_replaced_worker_that_takes_long_to_end() {
+    let project = Project::of(Fixture::CALLS);
+    let mut driver = project.spawn_kt(["run", "--quiet"]);
+    driver.wait_for("ready");
+    driver.ask("linger");
+    assert_eq!(driver.ask("count 1"), "each once");
+    project.append("Cargo.toml", "\n[profile.dev.package.fnv]\nopt-level = 1\n");
+    project.kt(["build"]).success();
+    let answer = driver.ask("pids");
+    assert!(answer.starts_with("driver "), "{answer}");
+    driver.finish().success();
+}
+
+#[test]
 fn a_driver_hears_that_its_worker_was_replaced_and_not_that_states_are_gone() {
     let project = Project::of(Fixture::CALLS);
     let mut driver = project.spawn_kt(["run", "--quiet"]);

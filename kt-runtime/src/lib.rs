@@ -14,6 +14,7 @@ mod init;
 mod run;
 mod runtime;
 mod service;
+mod shell;
 mod state;
 
 #[cfg(any(kt, feature = "host"))]
@@ -58,4 +59,5 @@ pub use generation::Generation;
 pub use kt_macros::{init, remote, service, state};
 pub use run::{Phase, Run};
 pub use service::Service;
+pub use shell::shell;
 pub use state::State;

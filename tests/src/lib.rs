@@ -6,6 +6,7 @@
 mod cargo_kt;
 pub mod cluster;
 mod copy;
+pub mod demos;
 mod fixture;
 mod leftovers;
 mod output;

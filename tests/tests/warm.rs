@@ -1,6 +1,6 @@
 //! The demos: edit, run, and the warm process has already answered.
 
-use tests::{Fixture, Output, Project};
+use tests::{Fixture, Output, Project, demos};
 
 const DEPENDENCY: &str = "strsim";
 
@@ -124,6 +124,16 @@ fn state_persistence_keeps_its_entries_through_edits_a_new_field_and_a_new_depen
     assert_eq!(demo("get name"), "Alice 1\n");
     assert_eq!(demo("clear"), "2 entries cleared\n");
     assert_eq!(worker(&project), pid);
+}
+
+#[test]
+fn breakpoint_debug_shows_a_call_that_stopped() {
+    demos::debug_a_call(&mut Project::of(Fixture::DEMOS));
+}
+
+#[test]
+fn ssh_into_pod_opens_a_shell_beside_the_functions() {
+    demos::use_a_shell(&mut Project::of(Fixture::DEMOS));
 }
 
 #[test]

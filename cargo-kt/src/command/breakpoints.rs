@@ -1,27 +1,26 @@
 //! While the program runs: calls that wait at a breakpoint, and the question whether to debug them here.
 //!
-//! The worker itself says on the terminal of every program where a call waits, so nothing is said twice here.
+//! The worker itself says where a call waits, and the program prints it. Then it tells us, so the question comes behind it.
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc};
 
-use kt::wire::{
-    control::{BreakpointReached, path},
-    limits,
+use kt::wire::data::BreakpointReached;
+use tokio::{
+    process::Command,
+    sync::{Mutex, watch},
 };
-use tokio::{process::Command, time::timeout};
 
 use crate::{
     place::Connected,
     terminal::{Foreground, Terminal},
 };
 
-/// How much longer than the host keeps a question its answer may take.
-const LATE: Duration = Duration::from_secs(20);
-
 /// Asks a person about calls that wait.
 pub(super) struct Breakpoints {
     connected: Connected,
     terminal: Terminal,
+    /// Held while a debugger has the terminal.
+    debugging: Arc<Mutex<()>>,
 }
 
 impl Breakpoints {
@@ -30,29 +29,29 @@ impl Breakpoints {
         terminal.can_ask().then(|| Self {
             connected: connected.clone(),
             terminal: terminal.clone(),
+            debugging: Arc::default(),
         })
     }
 
-    /// Goes on until the connection ends. To be dropped with the program.
-    pub(super) async fn ask(self) {
-        let mut known = 0;
-        while let Some(reached) = self.next(known).await {
-            if let Some(reached) = reached {
-                known = reached.sequence;
-                if self.agrees(&reached).await
-                    && let Err(error) = self.debug().await
-                {
-                    self.terminal.error(&error);
-                }
-            }
+    /// Waits until no debugger has the terminal.
+    pub(super) fn idle(&self) -> impl Future<Output = ()> + use<> {
+        let debugging = Arc::clone(&self.debugging);
+        async move {
+            drop(debugging.lock().await);
         }
     }
 
-    /// A call that came after the one of this number; `None` within if there is none yet.
-    async fn next(&self, known: u64) -> Option<Option<BreakpointReached>> {
-        let asking = self.connected.client.ask(path::BREAKPOINT, &known);
-        let longest = limits::BREAKPOINT_QUESTION + LATE;
-        timeout(longest, asking).await.ok()?.ok()
+    /// Asks about the latest call that waits, again and again. To be dropped with the program.
+    pub(super) async fn ask(self, mut reached: watch::Receiver<Option<BreakpointReached>>) {
+        while reached.changed().await.is_ok() {
+            let latest = reached.borrow_and_update().clone();
+            if let Some(latest) = latest
+                && self.agrees(&latest).await
+                && let Err(error) = self.debug().await
+            {
+                self.terminal.error(&error);
+            }
+        }
     }
 
     async fn agrees(&self, reached: &BreakpointReached) -> bool {
@@ -71,11 +70,10 @@ impl Breakpoints {
 
     /// Runs the debugger in the program's place on this terminal.
     async fn debug(&self) -> io::Result<()> {
+        let _debugging = self.debugging.lock().await;
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["kt", "debug", &self.connected.service]);
-        if let crate::place::PlaceName::Kubernetes { context, namespace } = &self.connected.place {
-            command.args(["--context", context, "--namespace", namespace]);
-        }
+        command.args(self.connected.place.options());
         // A group of its own, so that Ctrl-C at gdb's prompt does not end the program.
         command.process_group(0);
         let mut child = command.spawn()?;

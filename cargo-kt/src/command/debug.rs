@@ -154,6 +154,7 @@ async fn run(args: &DebugArgs, terminal: &Terminal) -> Result<ExitCode, CommandE
         objects: &objects,
         breakpoints: &args.breakpoints,
         batch: batch.as_ref(),
+        interactive: batch.is_none() && !args.dap && args.interpreter.is_none(),
         toolchain: toolchain.as_deref(),
         commit: rustc.and_then(commit),
     };

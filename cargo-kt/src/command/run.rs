@@ -9,6 +9,7 @@ use kt::wire::{
     manifest::Manifest,
     state::StateOptions,
 };
+use tokio::sync::watch;
 
 use super::{
     CommandError, ResetError,
@@ -25,7 +26,7 @@ use crate::{
     agent::{self, Agent, Symbolizer},
     build::Built,
     config, link,
-    place::PlaceName,
+    place::{Connected, PlaceName},
     plan::CargoOptions,
     terminal::{Terminal, text},
 };
@@ -112,6 +113,14 @@ pub(super) fn run(args: RunArgs) -> ExitCode {
     })
 }
 
+/// The command with which the program opens a shell.
+fn shell(connected: &Connected) -> std::io::Result<Vec<OsString>> {
+    let mut words = vec![std::env::current_exe()?.into_os_string()];
+    words.extend(["kt", "ssh", &connected.service].map(OsString::from));
+    words.extend(connected.place.options().into_iter().map(OsString::from));
+    Ok(words)
+}
+
 /// Runs the program against the pod.
 async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCode, CommandError> {
     let keeper = Keeper::of(&warm, terminal);
@@ -133,19 +142,20 @@ async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCo
         let what = what.to_owned();
         move |source| CommandError::Io { what, source }
     };
-    let symbolizer = folder.join(format!("agent-{}", std::process::id()));
+    let socket = folder.join(format!("agent-{}", std::process::id()));
     // A process of this number that was killed may have left one.
-    let _ = std::fs::remove_file(&symbolizer);
+    let _ = std::fs::remove_file(&socket);
+    let (breakpoint, breakpoints) = watch::channel(None);
     let agent = Agent {
         symbolizer: symbols(&built, &linked),
+        breakpoint,
         answered: match connected.place {
             // What comes up in milliseconds has no phases to tell.
             PlaceName::Local => Box::new(|| {}),
             PlaceName::Kubernetes { .. } => answered(terminal, &clock),
         },
     };
-    let answering =
-        agent::serve(&symbolizer, agent).map_err(io("listen for questions about addresses"))?;
+    let answering = agent::serve(&socket, agent).map_err(io("listen to the program"))?;
     let answering = tokio::spawn(answering);
     let here = own.as_ref().map_or(&linked, |own| &own.0);
     let (executable, objects) = match &here.driver {
@@ -167,9 +177,10 @@ async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCo
         token: Vec::new(),
         generation: swapped.generation,
         worker: swapped.worker,
-        symbolizer: Some(symbolizer.clone()),
+        agent: Some(socket.clone()),
         objects,
         body_limit: options.service.body_limit,
+        shell: shell(&connected).map_err(io("find this executable"))?,
         run,
     };
     let config =
@@ -197,18 +208,20 @@ async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCo
         environment: &environment,
     };
     let asking = Breakpoints::of(&connected, terminal);
-    let asking = asking.map(|breakpoints| tokio::spawn(breakpoints.ask()));
+    let asking = asking.map(|asker| (asker.idle(), tokio::spawn(asker.ask(breakpoints))));
     let keeping = keeper.map(|keeper| tokio::spawn(keeper.keep()));
     let status = driver::run(invocation).await;
     if let Some(keeping) = keeping {
         keeping.abort();
     }
-    if let Some(asking) = asking {
+    if let Some((idle, asking)) = asking {
+        // Who looks at something in the debugger still does when the program has ended.
+        idle.await;
         asking.abort();
     }
     let status = status.map_err(|source| CommandError::Start { program, source })?;
     answering.abort();
-    let _ = std::fs::remove_file(&symbolizer);
+    let _ = std::fs::remove_file(&socket);
     drop(config);
     Ok(driver::end_like(status))
 }

@@ -37,6 +37,8 @@ pub struct Script<'a> {
     /// `file:line` or functions.
     pub breakpoints: &'a [String],
     pub batch: Option<&'a Batch>,
+    /// A person types commands: no script and no editor.
+    pub interactive: bool,
     /// Of the toolchain, where its scripts and sources are.
     pub toolchain: Option<&'a Path>,
     /// rustc's, part of the paths of libstd's sources.
@@ -66,6 +68,7 @@ impl Script<'_> {
             "pid": self.pid,
             "objects": self.objects,
             "batch": batch.is_some(),
+            "interactive": self.interactive,
             "commands": batch.map_or(&[][..], |batch| &batch.commands),
             "timeout_seconds": timeout.as_secs_f64(),
             "timeout": text::duration(timeout),

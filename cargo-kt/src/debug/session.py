@@ -62,6 +62,21 @@ class UserCode:
         return iter(kept[users[0] : users[-1] + 1])
 
 
+class Continue(gdb.Command):
+    """Let the selected thread go on; others are not stopped. The prompt comes back at once."""
+
+    # In the foreground gdb would wait until this thread stops again, and a thread whose call has ended never does.
+
+    def __init__(self):
+        super().__init__("continue", gdb.COMMAND_RUNNING)
+
+    def invoke(self, argument, from_tty):
+        # As `continue` in the background, whose name is taken.
+        gdb.execute("signal 0 &", to_string=True)
+        if from_tty:
+            say("kt: the call goes on; `quit` leaves the debugger")
+
+
 class Session:
     def __init__(self, config):
         self.config = config
@@ -75,6 +90,8 @@ class Session:
         gdb.events.stop.connect(self.on_stop)
         gdb.events.exited.connect(self.on_exit)
         gdb.events.new_objfile.connect(self.on_objfile)
+        if self.config["interactive"]:
+            Continue()
         if self.batch:
             timer = threading.Timer(self.config["timeout_seconds"], lambda: gdb.post_event(self.give_up))
             timer.daemon = True
@@ -125,10 +142,14 @@ class Session:
         if not thread.is_valid() or not thread.is_stopped():
             return
         thread.switch()
-        self.select_user_frame()
-        if not self.batch:
+        # gdb has shown the innermost one.
+        if self.select_user_frame() and not self.batch:
             gdb.execute("frame")
         self.say_what_is_missing()
+        if self.config["interactive"]:
+            # gdb has printed its prompt long before, and does not again for what happens in the background.
+            gdb.write(gdb.parameter("prompt"))
+            gdb.flush()
         if first and self.batch:
             self.run_batch()
 
@@ -142,19 +163,21 @@ class Session:
             return
         selected = gdb.selected_thread()
         thread.switch()
-        gdb.execute("continue &", to_string=True)
+        gdb.execute("signal 0 &", to_string=True)
         if selected is not None and selected.is_valid():
             selected.switch()
 
     def select_user_frame(self):
+        """Selects the innermost frame of the developer's own code. Whether that is another than the innermost."""
         frame = gdb.newest_frame()
-        for _ in range(64):
+        for level in range(64):
             if frame is None:
-                return
+                break
             if is_user_code(frame):
                 frame.select()
-                return
+                return level > 0
             frame = frame.older()
+        return False
 
     def say_what_is_missing(self):
         """Says so where the compiler has left a variable nowhere."""

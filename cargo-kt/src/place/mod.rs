@@ -42,6 +42,22 @@ pub enum PlaceName {
     Kubernetes { context: String, namespace: String },
 }
 
+impl PlaceName {
+    /// The options with which a command of `cargo kt` looks here too.
+    pub fn options(&self) -> Vec<String> {
+        match self {
+            Self::Local => Vec::new(),
+            Self::Kubernetes { context, namespace } => {
+                [["--context", context], ["--namespace", namespace]]
+                    .concat()
+                    .into_iter()
+                    .map(str::to_owned)
+                    .collect()
+            }
+        }
+    }
+}
+
 impl std::fmt::Display for PlaceName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

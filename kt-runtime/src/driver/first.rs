@@ -1,20 +1,9 @@
 //! The end of a cold start: `cargo kt`, which told each of its phases, hears of the first answer.
 
-use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::{net::UnixStream, time};
-
-use super::Driver;
-use crate::{
-    quiet::Quiet,
-    wire::{client::Client, data::ANSWERED},
-};
-
-/// How long `cargo kt` may take to hear of it: it has nothing to do but to print a line.
-const PATIENCE: Duration = Duration::from_secs(1);
+use super::{Driver, agent};
+use crate::wire::data::ANSWERED;
 
 /// Whether the first answer has come.
 #[derive(Debug, Default)]
@@ -28,19 +17,9 @@ impl Driver {
         }
         if !self.first.0.swap(true, Ordering::Relaxed) {
             // Boxed: it happens once, and would make every call's future larger.
-            let told = Box::pin(self.tell());
+            let told = Box::pin(self.ask_agent(ANSWERED, &(), agent::PATIENCE));
             // Nobody listens: then nobody misses it.
-            let _ = time::timeout(PATIENCE, told).await;
+            let _: Option<()> = told.await;
         }
-    }
-
-    async fn tell(&self) -> Option<()> {
-        let path = self.config.symbolizer.as_ref()?;
-        let stream = UnixStream::connect(path).await.ok()?;
-        let (client, connection) = Client::start(stream).await.ok()?;
-        let connection = tokio::spawn(Quiet::new(connection));
-        let heard = client.ask(ANSWERED, &()).await.ok();
-        connection.abort();
-        heard
     }
 }

@@ -1,6 +1,7 @@
 //! The calling side: the user's program on the developer's machine, started by `cargo kt`. Knows where the service is, and
 //! makes calls to it. Knows nothing of builds or objects beyond their paths.
 
+mod agent;
 mod answer;
 mod connection;
 mod death;
@@ -11,7 +12,9 @@ mod panic;
 
 use std::{
     collections::HashMap,
-    env, fs,
+    env,
+    ffi::OsString,
+    fs,
     os::unix::process::parent_id,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
@@ -86,6 +89,10 @@ impl Driver {
 
     pub(crate) fn run(&self) -> &Run {
         &self.config.run
+    }
+
+    pub(crate) fn shell(&self) -> &[OsString] {
+        &self.config.shell
     }
 
     pub(crate) fn body_limit(&self) -> usize {

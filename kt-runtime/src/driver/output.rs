@@ -198,7 +198,12 @@ impl Printed {
                 // Its caller gave up before it had this: the next one attached again.
                 return;
             }
-            self.print(output.stream, &output.bytes);
+            if !output.bytes.is_empty() {
+                self.print(output.stream, &output.bytes);
+            }
+            if let Some(reached) = output.breakpoint {
+                tokio::spawn(Quiet::new(driver.breakpoint_printed(reached)));
+            }
             self.place.send_modify(|place| {
                 place.position = place.position.max(output.position);
                 place.logged = output.logged;

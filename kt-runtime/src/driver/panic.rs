@@ -2,16 +2,10 @@
 
 use std::time::Duration;
 
-use tokio::{net::UnixStream, time};
-
 use super::Driver;
 use crate::{
     error::{Error, Frame, Panic},
-    quiet::Quiet,
-    wire::{
-        client::Client,
-        data::{RawFrame, RawPanic, SYMBOLIZE, Symbol, Symbolize},
-    },
+    wire::data::{RawFrame, RawPanic, SYMBOLIZE, Symbol, Symbolize},
 };
 
 /// Making an unstripped object takes a link, and reading its line tables a moment.
@@ -48,22 +42,8 @@ fn bare(frame: RawFrame) -> Option<Frame> {
 }
 
 async fn symbolize(driver: &Driver, frames: &[RawFrame]) -> Option<Vec<Symbol>> {
-    let path = driver.config.symbolizer.as_ref()?;
-    let asked = async {
-        let stream = UnixStream::connect(path).await.ok()?;
-        let (client, connection) = Client::start(stream).await.ok()?;
-        let connection = tokio::spawn(Quiet::new(connection));
-        let answer = client
-            .ask(
-                SYMBOLIZE,
-                &Symbolize {
-                    frames: frames.to_vec(),
-                },
-            )
-            .await
-            .ok();
-        connection.abort();
-        answer
+    let question = Symbolize {
+        frames: frames.to_vec(),
     };
-    time::timeout(PATIENCE, asked).await.ok()?
+    driver.ask_agent(SYMBOLIZE, &question, PATIENCE).await
 }

@@ -68,6 +68,7 @@ fn output() -> Output {
         position: 1 << 40,
         logged: 1 << 20,
         bytes: b"some words".to_vec(),
+        breakpoint: None,
     }
 }
 

@@ -112,15 +112,6 @@ pub async fn handle(host: Arc<Host>, exchange: Exchange) {
             drop(held);
             done
         }
-        (&Method::POST, path::BREAKPOINT) => {
-            let host = &host;
-            answered(body, answer, |known: u64| async move {
-                let worker = host.supervisor.live()?;
-                let reached = worker.breakpoint_after(known);
-                timeout(limits::BREAKPOINT_QUESTION, reached).await.ok()?
-            })
-            .await
-        }
         (&Method::POST, path::TTL) => {
             answered(body, answer, |ttl: SetTtl| async move {
                 host.lease.set_ttl(Duration::from_millis(ttl.ttl_ms));

@@ -44,9 +44,6 @@ pub mod path {
     pub const HOLD: &str = "/v1/hold";
     /// [`Down`](super::Down) → `()`; the host ends after its answer.
     pub const DOWN: &str = "/v1/down";
-    /// `u64`, the last sequence number that is known → `Option<`[`BreakpointReached`](super::BreakpointReached)`>`, a call that waits
-    /// and has a larger one, once there is one; `None` after [`BREAKPOINT_QUESTION`](crate::wire::limits::BREAKPOINT_QUESTION).
-    pub const BREAKPOINT: &str = "/v1/breakpoint";
     /// A debugger's connection: [`wire::debug`](crate::wire::debug).
     pub const DEBUG: &str = "/v1/debug";
 }
@@ -359,17 +356,4 @@ pub struct Down {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct SetTtl {
     pub ttl_ms: u64,
-}
-
-/// A call that waits at a breakpoint for a debugger.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BreakpointReached {
-    /// Counts those of one worker, from 1.
-    pub sequence: u64,
-    /// The path of the function around the breakpoint.
-    pub function: String,
-    pub file: String,
-    pub line: u32,
-    /// The key of the remote function that a program called; `None` in a task of the worker's own.
-    pub call: Option<String>,
 }

@@ -25,6 +25,9 @@ pub const SYMBOLIZE: &str = "/symbolize";
 /// What a driver tells it there once, after a cold start: its first call was answered. `()` → `()`.
 pub const ANSWERED: &str = "/answered";
 
+/// What a driver tells it there when it has printed where a call waits: [`BreakpointReached`] → `()`.
+pub const BREAKPOINT: &str = "/breakpoint";
+
 /// Of requests and answers.
 pub mod header {
     use http::HeaderName;
@@ -88,6 +91,19 @@ pub struct Output {
     /// The log's position after them: it differs where the log could not be written, or holds other workers' output.
     pub logged: u64,
     pub bytes: Vec<u8>,
+    /// A call waits at a breakpoint, as what was printed before says.
+    pub breakpoint: Option<BreakpointReached>,
+}
+
+/// A call that waits at a breakpoint for a debugger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BreakpointReached {
+    /// The path of the function around the breakpoint.
+    pub function: String,
+    pub file: String,
+    pub line: u32,
+    /// The key of the remote function that a program called; `None` in a task of the worker's own.
+    pub call: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! What `cargo kt` leaves for the driver that it starts.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -25,12 +25,14 @@ pub struct DriverConfig {
     pub generation: Generation,
     /// The worker that took it. Another one later means that state was lost.
     pub worker: WorkerId,
-    /// Where `cargo kt` answers questions about addresses, if it does.
-    pub symbolizer: Option<PathBuf>,
+    /// Where `cargo kt` answers this program, and hears from it, while it runs.
+    pub agent: Option<PathBuf>,
     /// Shared objects to load before `main`, dependencies first; empty if the driver is an executable of its own.
     pub objects: Vec<PathBuf>,
     /// Limit of a call's arguments or result, bytes.
     pub body_limit: usize,
+    /// The command that opens a shell next to the worker.
+    pub shell: Vec<OsString>,
     /// How this run came about.
     #[serde(with = "super::public::run")]
     pub run: Run,

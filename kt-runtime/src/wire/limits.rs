@@ -40,8 +40,6 @@ pub const PING_PAUSE: Duration = Duration::from_secs(2);
 pub const PING: Duration = Duration::from_secs(8);
 /// How long a call at a breakpoint waits for a debugger, by default.
 pub const BREAKPOINT: Duration = Duration::from_secs(600);
-/// How long a host keeps a question for calls at breakpoints unanswered.
-pub const BREAKPOINT_QUESTION: Duration = Duration::from_secs(60);
 /// How long the host waits for a worker's calls at a shutdown.
 pub const DRAIN: Duration = Duration::from_secs(5);
 /// How long a driver that is behind may take none of the output before the worker drops it instead of waiting.

@@ -109,8 +109,6 @@ pub enum FromWorker {
     State(Result<StateAnswer, StateRefused>),
     /// Answers `Connection`, in the order of those; why it was not taken.
     Connected(Result<(), String>),
-    /// A call waits at a breakpoint for a debugger. Answers nothing.
-    Breakpoint(control::BreakpointReached),
 }
 
 /// The worker's part of [`control::Swapped`].

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::{
     sync::{Instant, Mutex, MutexGuard, Notify, Thread},
-    wire::data::Stream,
+    wire::data::{BreakpointReached, Stream},
 };
 
 /// What may wait for one driver before the pipes are left full, bytes: whoever prints then waits, as with any slow reader.
@@ -25,6 +25,8 @@ pub(super) struct Piece {
     /// The log's position after it.
     pub(super) logged: u64,
     pub(super) bytes: Bytes,
+    /// What the bytes before it have announced.
+    pub(super) breakpoint: Option<Arc<BreakpointReached>>,
 }
 
 /// The worker's end of one driver's backlog.
@@ -116,7 +118,7 @@ impl Sink {
             }
             backlog.bytes += piece.bytes.len();
             backlog.queue.push_back(Entry::Piece(piece));
-        } else {
+        } else if !piece.bytes.is_empty() {
             backlog.miss(piece);
         }
         drop(backlog);
@@ -195,6 +197,7 @@ impl Taker {
                 position,
                 logged,
                 bytes: notice(bytes, self.shared.stopped).into(),
+                breakpoint: None,
             },
         };
         if before > BACKLOG && backlog.bytes <= BACKLOG {
@@ -231,6 +234,7 @@ mod tests {
             position,
             logged: position,
             bytes: vec![b'.'; bytes].into(),
+            breakpoint: None,
         }
     }
 

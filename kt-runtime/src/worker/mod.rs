@@ -290,7 +290,6 @@ impl Worker {
             )
             .await?;
         let (answers, mut answered) = tokio::sync::mpsc::unbounded_channel();
-        self.breakpoints.tell(answers.clone());
         loop {
             let message = tokio::select! {
                 // Its buffer holds what was read so far, so nothing is lost when the other branch wins.

@@ -20,7 +20,10 @@ use super::{
 use crate::{
     logs::LogWriter,
     sys::stdio,
-    wire::{data::Stream, limits},
+    wire::{
+        data::{BreakpointReached, Stream},
+        limits,
+    },
 };
 
 /// Both streams, the log, and who listens.
@@ -156,6 +159,23 @@ impl Output {
         }
     }
 
+    /// Prints where a call waits at a breakpoint, and tells every driver once that is behind it.
+    pub(super) fn announce(&self, text: &str, reached: BreakpointReached) {
+        eprintln!("{text}");
+        let mut shared = lock(&self.shared);
+        shared.drain();
+        let piece = Piece {
+            stream: Stream::Stderr,
+            position: shared.position,
+            logged: shared.log.position(),
+            bytes: Bytes::new(),
+            breakpoint: Some(Arc::new(reached)),
+        };
+        shared
+            .listeners
+            .retain(|listener| listener.give(piece.clone()));
+    }
+
     /// Keeps what is printed from here on for the first driver that listens.
     pub(super) fn record(&self) -> Recording<'_> {
         let mut shared = lock(&self.shared);
@@ -276,6 +296,7 @@ impl Shared {
                     position: *position,
                     logged,
                     bytes: Bytes::copy_from_slice(&buffer[..read]),
+                    breakpoint: None,
                 };
                 recorded.take(&piece);
                 listeners.retain(|listener| listener.give(piece.clone()));
@@ -317,6 +338,7 @@ impl Recorded {
             logged,
             bytes: format!("\n[kt: {missed} more bytes were printed at the worker's start: `cargo kt logs` has them]\n")
                 .into(),
+            breakpoint: None,
         });
         self.pieces.into_iter().chain(notice)
     }

@@ -123,6 +123,7 @@ impl Worker {
             position,
             logged,
             bytes: Bytes::new(),
+            breakpoint: None,
         };
         loop {
             let output = Output {
@@ -131,6 +132,7 @@ impl Worker {
                 position: piece.position,
                 logged: piece.logged,
                 bytes: piece.bytes.to_vec(),
+                breakpoint: piece.breakpoint.as_deref().cloned(),
             };
             let frame = frame::encode(&output, limits::CONTROL).unwrap_or_default();
             body.send(frame.into(), false).await?;

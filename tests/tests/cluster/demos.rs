@@ -3,6 +3,7 @@
 use tests::{
     Fixture, Output, Project,
     cluster::{Namespace, image},
+    demos,
 };
 
 fn demo(project: &Project, name: &str, arguments: &str) -> Output {
@@ -91,4 +92,15 @@ fn the_timing_demo_is_cold_once() {
         warm.stdout.contains("Warm: the table was still there."),
         "{warm:?}"
     );
+}
+
+#[test]
+#[ignore = "needs a cluster: see the module's documentation"]
+fn the_interactive_demos_work_in_restricted_pods() {
+    for image in [image::distroless(), image::debian()] {
+        let namespace = Namespace::restricted();
+        let mut project = namespace.project(Fixture::DEMOS, &image);
+        demos::debug_a_call(&mut project);
+        demos::use_a_shell(&mut project);
+    }
 }

@@ -26,11 +26,7 @@ use self::{channel::Outgoing, connections::Connections, end::End, requests::Wait
 use super::{process::Process, store::View};
 use crate::{
     sys::fd,
-    wire::{
-        Generation, WorkerId,
-        control::{BreakpointReached, Exit},
-        manifest::Environment,
-    },
+    wire::{Generation, WorkerId, control::Exit, manifest::Environment},
 };
 
 /// A running worker, or one whose end is known.
@@ -55,8 +51,6 @@ pub struct Worker {
     /// What [`process::out_of_memory_kills`] was at its start.
     out_of_memory_kills: Option<u64>,
     end: watch::Sender<Option<End>>,
-    /// The latest call that waited at a breakpoint.
-    breakpoint: watch::Sender<Option<BreakpointReached>>,
 }
 
 impl Worker {

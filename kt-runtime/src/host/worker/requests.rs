@@ -18,7 +18,7 @@ use super::Worker;
 use crate::wire::{
     Generation,
     calls::CallsInFlight,
-    control::{BreakpointReached, Migrating, SwapRefused},
+    control::{Migrating, SwapRefused},
     limits,
     manifest::Manifest,
     state::{StateAnswer, StateOptions, StateRefused},
@@ -127,14 +127,6 @@ impl Worker {
         timeout(limits::STATUS, answer).await.ok()?.ok()
     }
 
-    /// The call that waits at a breakpoint and came after the one of this sequence number, once there is one.
-    pub async fn breakpoint_after(&self, sequence: u64) -> Option<BreakpointReached> {
-        let mut reached = self.breakpoint.subscribe();
-        let newer =
-            |it: &Option<BreakpointReached>| it.as_ref().is_some_and(|it| it.sequence > sequence);
-        reached.wait_for(newer).await.ok()?.clone()
-    }
-
     /// Lets so many breakpoints pass without a stop.
     ///
     /// # Errors
@@ -162,14 +154,9 @@ impl Worker {
     }
 
     pub(super) fn answer(&self, message: FromWorker) {
-        let message = match message {
-            FromWorker::Connected(answer) => return self.connected(answer),
-            FromWorker::Breakpoint(reached) => {
-                self.breakpoint.send_replace(Some(reached));
-                return;
-            }
-            message => message,
-        };
+        if let FromWorker::Connected(answer) = message {
+            return self.connected(answer);
+        }
         let mut waiting = self.waiting();
         // Who has stopped waiting does not want the answer.
         match message {
@@ -186,7 +173,7 @@ impl Worker {
                     let _ = load.send(result);
                 }
             }
-            FromWorker::Connected(_) | FromWorker::Breakpoint(_) => {}
+            FromWorker::Connected(_) => {}
             FromWorker::Calls(calls) => {
                 for asker in waiting.calls.drain(..) {
                     let _ = asker.send(calls.clone());

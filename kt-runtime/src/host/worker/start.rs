@@ -79,7 +79,6 @@ impl Worker {
             ending: OnceLock::new(),
             out_of_memory_kills,
             end: watch::Sender::new(None),
-            breakpoint: watch::Sender::new(None),
         });
         tokio::spawn(channel::send(
             Arc::clone(&stream),

@@ -5,17 +5,13 @@ mod queue;
 mod text;
 
 use std::{
-    sync::{
-        OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
-    sync::mpsc::UnboundedSender,
     task,
 };
 
@@ -25,10 +21,7 @@ use self::{
     text::{Passed, Stopped},
 };
 use super::Worker;
-use crate::{
-    breakpoint::{Location, is_traced},
-    wire::{control::BreakpointReached, worker::FromWorker},
-};
+use crate::breakpoint::{Location, is_traced};
 
 /// How often a waiting call looks for its debugger. The kernel tells nobody that one attached.
 const LOOK: Duration = Duration::from_millis(20);
@@ -43,18 +36,9 @@ pub(super) struct Breakpoints {
     queue: Queue,
     /// So many more pass without a stop.
     ignored: AtomicU64,
-    /// How many have been announced.
-    announced: AtomicU64,
-    events: OnceLock<UnboundedSender<FromWorker>>,
 }
 
 impl Breakpoints {
-    /// Where the host hears of calls that wait.
-    pub(super) fn tell(&self, events: UnboundedSender<FromWorker>) {
-        // There is one channel to one host for as long as the process lives.
-        let _ = self.events.set(events);
-    }
-
     /// Lets the next breakpoints pass, so many of them.
     pub(super) fn ignore(&self, count: u64) {
         self.ignored.store(count, Ordering::Relaxed);
@@ -112,7 +96,8 @@ impl Worker {
             limit,
             holds_runtime: holds_runtime(),
         };
-        self.announce(&stopped);
+        self.output
+            .announce(&stopped.to_string(), stopped.reached());
         let passed = loop {
             if is_traced() {
                 queue.attached();
@@ -129,22 +114,6 @@ impl Worker {
         let behind = queue.release();
         eprintln!("{}", stopped.passed(passed, behind));
         false
-    }
-
-    /// Says on standard error, and so on the terminal of each program that is connected, and to the host.
-    fn announce(&self, stopped: &Stopped<'_>) {
-        eprintln!("{stopped}");
-        let sequence = self.breakpoints.announced.fetch_add(1, Ordering::Relaxed) + 1;
-        if let Some(events) = self.breakpoints.events.get() {
-            // The host is gone if nobody takes it, and so is this process soon.
-            let _ = events.send(FromWorker::Breakpoint(BreakpointReached {
-                sequence,
-                function: stopped.function().to_owned(),
-                file: stopped.location.file.to_owned(),
-                line: stopped.location.line,
-                call: stopped.call.map(str::to_owned),
-            }));
-        }
     }
 }
 

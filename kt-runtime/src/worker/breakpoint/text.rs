@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::breakpoint::Location;
+use crate::{breakpoint::Location, wire::data::BreakpointReached};
 
 /// A call that waits for a debugger.
 pub(super) struct Stopped<'a> {
@@ -61,6 +61,16 @@ impl Stopped<'_> {
             self.call.map(path_of) == Some(outer) && outer.rsplit("::").next() == Some(name)
         });
         doubled.map_or(function, |(outer, _)| outer)
+    }
+
+    /// What a program is told of it, to ask whether it is to be debugged.
+    pub(super) fn reached(&self) -> BreakpointReached {
+        BreakpointReached {
+            function: self.function().to_owned(),
+            file: self.location.file.to_owned(),
+            line: self.location.line,
+            call: self.call.map(str::to_owned),
+        }
     }
 
     /// Why it went on, and so many behind it.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo kt run --example breakpoint_debug       # asks whether to debug the call here: type `y`
-//! (gdb) bt                                      # then `info locals`, `print totals`, `next`, and `continue`
+//! (gdb) bt                                      # then `info locals`, `print totals`, and `next`
 //! (gdb) quit                                    # the call goes on where you left it, and so does the program
 //! ```
 
@@ -15,8 +15,8 @@ use tokio::time;
 async fn totals(orders: Vec<(String, u64)>) -> HashMap<String, u64> {
     let customers: Vec<String> = orders.iter().map(|(name, _)| name.clone()).collect();
     let mut totals = HashMap::new();
-    for (customer, amount) in orders {
-        *totals.entry(customer).or_default() += amount;
+    for (customer, amount) in &orders {
+        *totals.entry(customer.clone()).or_default() += amount;
     }
     kt::breakpoint!();
     totals.retain(|customer, _| customers.contains(customer));

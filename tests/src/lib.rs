@@ -13,6 +13,7 @@ mod output;
 mod process;
 mod project;
 mod proxy;
+pub mod recorded;
 mod redact;
 mod screen;
 mod service_process;

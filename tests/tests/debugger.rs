@@ -103,6 +103,35 @@ fn plain_functions_and_libraries_stop_too() {
 }
 
 #[test]
+fn a_generation_before_three_reloads_is_shown_with_the_text_that_it_was_made_of() {
+    let (project, mut driver) = started(&[]);
+    driver.send("greet hello 2");
+    driver.wait_for_error("`debugger::greet` at src/main.rs:12");
+    for line in ["//! One.", "//! Two.", "//! Three."] {
+        let source = project.read("src/main.rs");
+        project.write("src/main.rs", &format!("{line}\n{source}"));
+        // A line that moves is other code wherever a panic can name it.
+        project.kt(["build"]).success().says("Swapped");
+    }
+    let shown = debug(&project, &["-ex", "list", "-ex", "print words"]).success();
+    shown
+        .prints("\n12\t    kt::breakpoint!();\n")
+        .prints("= Vec(size=2) = {\"hello\", \"hello\"}");
+    driver.wait_for("greet hello 2: \"hello hello\"");
+
+    // The newest one is where it is now.
+    let mut second = self::driver(&project, &[]);
+    second.send("greet again 1");
+    second.wait_for_error("`debugger::greet` at src/main.rs:15");
+    debug(&project, &["-ex", "list"])
+        .success()
+        .prints("\n15\t    kt::breakpoint!();\n");
+    second.wait_for("greet again 1: \"again\"");
+    second.finish().success();
+    driver.finish().success();
+}
+
+#[test]
 fn a_breakpoint_of_the_debuggers_own_stops_a_call_and_is_gone_afterwards() {
     let (mut project, driver) = started(&[]);
     driver.finish().success();
@@ -124,6 +153,34 @@ fn a_breakpoint_of_the_debuggers_own_stops_a_call_and_is_gone_afterwards() {
     driver.send("square 3");
     driver.wait_for("square 3: 9");
     driver.finish().success();
+}
+
+#[test]
+fn a_crate_that_was_built_with_lines_alone_is_built_with_its_variables_for_a_breakpoint() {
+    let project = Project::of(Fixture::ONE);
+    project.run().prints("visit 1");
+    let commands = [
+        "--break",
+        "src/main.rs:11",
+        "-ex",
+        "info locals",
+        "-ex",
+        "info args",
+    ];
+    let debugger = project.spawn_kt(["debug", "--timeout", "60s"].into_iter().chain(commands));
+    debugger.wait_for("kt: attached");
+    let program = project.spawn_kt(["run", "--quiet"]);
+    debugger
+        .finish()
+        .success()
+        .says("Building one with debug information of variables")
+        .says("Swapped generation 2")
+        .prints("visit = 2")
+        .prints("name = \"Alice\"");
+    program.finish().success().prints("visit 2");
+    // It stays so, and nothing is built again.
+    let again = project.run().prints("visit 3");
+    assert!(!again.stderr.contains("Swapped"), "{again:?}");
 }
 
 #[test]

@@ -133,7 +133,7 @@ fn breakpoint_debug_shows_a_call_that_stopped() {
 
 #[test]
 fn ssh_into_pod_opens_a_shell_beside_the_functions() {
-    demos::use_a_shell(&mut Project::of(Fixture::DEMOS));
+    demos::use_a_shell(&Project::of(Fixture::DEMOS));
 }
 
 #[test]

@@ -192,7 +192,8 @@ impl Build<'_> {
         for _ in 0..ROUNDS {
             let (read, stale) = self.stopwatch.measure("check", || {
                 let read = known.read(&records);
-                let stale = through_cargo::judge(&known.sorted, &read, &self.surroundings);
+                let stale =
+                    through_cargo::judge(&known.sorted, &read, &self.surroundings, records.warm());
                 (read, stale)
             });
             if let Some(reason) = known.compiled_otherwise(&read) {

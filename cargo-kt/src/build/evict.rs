@@ -23,7 +23,7 @@ pub(super) fn before_cargo(
     console: &dyn Console,
 ) -> Result<(), BuildError> {
     let units = records.all();
-    stale_units(&units, surroundings, console)?;
+    stale_units(&units, surroundings, records.warm(), console)?;
     let runs = records.all_runs();
     let mut stale = Vec::new();
     for run in &runs {
@@ -90,13 +90,14 @@ fn forget_runs(
 fn stale_units(
     all: &[Record],
     surroundings: &Surroundings,
+    warm: &Utf8Path,
     console: &dyn Console,
 ) -> Result<(), BuildError> {
     let pairs: Vec<_> = all
         .iter()
         .map(|record| (&record.key, Some(record)))
         .collect();
-    let judged = fresh::judge(&pairs, surroundings);
+    let judged = fresh::judge(&pairs, surroundings, warm);
     for (record, stale) in all.iter().zip(judged) {
         // What else makes a unit stale, cargo sees without us.
         if let Some(

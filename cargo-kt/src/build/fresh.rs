@@ -2,7 +2,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::debug_info::{self, DebugInfo};
+use super::debug_info::{self, DebugInfo, Debugged};
 use super::file::{self, Stamp};
 use super::record::{Record, UnitKey};
 use super::{linker, wrapper};
@@ -37,7 +37,7 @@ impl Stale {
             | Self::Artifact(path)
             | Self::Extern(path) => path.clone(),
             Self::Variable(name) => name.into(),
-            Self::DebugInfo => debug_info::VARIABLE.into(),
+            Self::DebugInfo => "debug information".into(),
         }
     }
 }
@@ -55,11 +55,7 @@ impl std::fmt::Display for Stale {
             }
             Self::Extern(path) => write!(formatter, "`{path}` was compiled anew"),
             Self::Variable(name) => write!(formatter, "the variable `{name}` has changed"),
-            Self::DebugInfo => write!(
-                formatter,
-                "the variable `{}` has changed",
-                debug_info::VARIABLE
-            ),
+            Self::DebugInfo => formatter.write_str("it needs other debug information"),
         }
     }
 }
@@ -71,7 +67,9 @@ const OURS: &[&str] = &["KT_BUILD", "KT_MAIN", linker::DIRECTORY, wrapper::DIREC
 pub(super) fn judge(
     units: &[(&UnitKey, Option<&Record>)],
     surroundings: &Surroundings,
+    warm: &Utf8Path,
 ) -> Vec<Option<Stale>> {
+    let debugged = Debugged::of(warm);
     let mut paths: Vec<&Utf8Path> = units
         .iter()
         .filter_map(|(_, record)| *record)
@@ -89,14 +87,14 @@ pub(super) fn judge(
     };
     units
         .iter()
-        .map(|(key, record)| judge_one(key, *record, surroundings, &now))
+        .map(|(key, record)| judge_one(key, *record, (surroundings, &debugged), &now))
         .collect()
 }
 
 fn judge_one<'a>(
     key: &UnitKey,
     record: Option<&Record>,
-    surroundings: &Surroundings,
+    (surroundings, debugged): (&Surroundings, &Debugged),
     now: &dyn Fn(&Utf8Path) -> Option<&'a str>,
 ) -> Option<Stale> {
     let Some(record) = record else {
@@ -133,6 +131,7 @@ fn judge_one<'a>(
     // What runs while building has no types here, and no debugger.
     let wanted = DebugInfo::wanted(
         surroundings.variable(debug_info::VARIABLE),
+        debugged.has(&record.package.name),
         known.breakpoints,
     );
     if record.types.is_some() && known != wanted {

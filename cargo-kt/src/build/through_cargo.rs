@@ -1,6 +1,6 @@
 //! The sure way: cargo decides what to compile, and we check afterwards that everything is what its sources say.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::cargo::Report;
 use super::depinfo::DepInfo;
@@ -13,7 +13,7 @@ use super::records::Records;
 use super::sort::{self, Sorted};
 use super::{
     BuildError, Compiled, CompiledProgram, Console, HotCrate, NativeLibraries, cargo, compile,
-    directory, evict, file, script,
+    directory, evict, file, script, snapshot,
 };
 use crate::plan::{Plan, Surroundings};
 
@@ -94,7 +94,7 @@ pub(super) fn compile(
         };
         let read = known.read(&records);
         let units = units(&known.sorted);
-        let stale = judge(&known.sorted, &read, surroundings);
+        let stale = judge(&known.sorted, &read, surroundings, records.warm());
         let stale: Vec<_> = units
             .iter()
             .zip(stale)
@@ -147,6 +147,7 @@ pub(super) fn judge(
     sorted: &Sorted,
     read: &[Option<Record>],
     surroundings: &Surroundings,
+    warm: &Utf8Path,
 ) -> Vec<Option<Stale>> {
     let units = units(sorted);
     let pairs: Vec<_> = units
@@ -154,7 +155,7 @@ pub(super) fn judge(
         .zip(read)
         .map(|((key, _), record)| (*key, record.as_ref()))
         .collect();
-    fresh::judge(&pairs, surroundings)
+    fresh::judge(&pairs, surroundings, warm)
 }
 
 /// Every unit whose freshness we answer for: the hot ones first.
@@ -222,6 +223,7 @@ pub(super) fn assemble(
 ) -> Result<Compiled, BuildError> {
     let sorted = &known.sorted;
     let dependencies = sort::closed(&sorted.direct_dependencies(plan, records));
+    let warm = plan.warm_directory();
     let mut hot = Vec::with_capacity(sorted.hot.len());
     let mut program = CompiledProgram::Library;
     for ((unit, record), dependencies) in sorted.hot.iter().zip(records).zip(dependencies) {
@@ -230,6 +232,7 @@ pub(super) fn assemble(
             what: format!("`{}`", unit.crate_name),
         };
         let record = record.as_ref().ok_or_else(missing)?;
+        snapshot::keep(&warm, record);
         if record.aborts_on_panic {
             return Err(BuildError::PanicAbort {
                 package: package.name.clone(),

@@ -16,7 +16,7 @@ use std::io;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
-use super::debug_info::{self, DebugInfo};
+use super::debug_info::{self, DebugInfo, Debugged};
 use super::depinfo::DepInfo;
 use super::record::{Record, UnitKey};
 use super::records::Records;
@@ -29,6 +29,12 @@ const ATTEMPTS: u32 = 3;
 
 fn variable() -> Option<String> {
     std::env::var(debug_info::VARIABLE).ok()
+}
+
+fn is_debugged(records: &Records, invocation: &Invocation) -> bool {
+    let mut set = invocation.environment.iter();
+    let package = set.find(|(name, _)| name == "CARGO_PKG_NAME");
+    package.is_some_and(|(_, package)| Debugged::of(records.warm()).has(package))
 }
 
 /// Part of the base, wherever it lies.
@@ -76,6 +82,7 @@ impl<'a> Types<'a> {
                 // What it had last time decides nothing but whether rustc starts twice.
                 debug_info: DebugInfo::wanted(
                     variable().as_deref(),
+                    is_debugged(records, invocation),
                     previous.is_some_and(|record| record.debug_info.breakpoints),
                 ),
                 id: id.unwrap_or_else(layout::new_identity),
@@ -137,8 +144,11 @@ impl<'a> Types<'a> {
         let mut current = current.borrow_mut();
         let announced = self.announced();
         let sources = announced.as_ref().map_or(&[][..], |it| &it.krate.sources);
-        let debug_info =
-            DebugInfo::wanted(variable().as_deref(), debug_info::have_breakpoints(sources));
+        let debug_info = DebugInfo::wanted(
+            variable().as_deref(),
+            is_debugged(self.records, self.invocation),
+            debug_info::have_breakpoints(sources),
+        );
         if debug_info != std::mem::replace(&mut current.debug_info, debug_info) {
             return false;
         }

@@ -28,6 +28,7 @@ pub(super) fn build(args: BuildArgs) -> ExitCode {
         let wanted = Wanted {
             options: &args.cargo,
             service: &args.service,
+            program_arguments: 0,
         };
         let warm = warm(&wanted, terminal).await?;
         if !warm.swapped.changed {

@@ -18,6 +18,7 @@ mod exec;
 mod fit;
 mod forward;
 mod keeper;
+mod last_build;
 mod layouts;
 mod logs;
 mod ls;

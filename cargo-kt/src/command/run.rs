@@ -107,6 +107,7 @@ pub(super) fn run(args: RunArgs) -> ExitCode {
         let wanted = Wanted {
             options: &args.cargo,
             service: &args.service,
+            program_arguments: args.args.len(),
         };
         let warm = warm(&wanted, terminal).await?;
         drive(warm, &args, terminal).await

@@ -11,6 +11,7 @@ use super::{
     code::{Code, Driver},
     environment,
     fit::Fitting,
+    last_build::LastBuild,
     replacement,
     report::{self, Differences, LaunchReport},
     resets,
@@ -52,6 +53,8 @@ pub(super) struct Warm {
 pub(super) struct Wanted<'a> {
     pub(super) options: &'a CargoOptions,
     pub(super) service: &'a ServiceArgs,
+    /// How many of the words that were typed are the program's.
+    pub(super) program_arguments: usize,
 }
 
 /// Builds, links, ships and swaps.
@@ -199,6 +202,9 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
     };
     let swapped = swap.run().await?;
     let resets = swap.states.resets;
+    if let Some(typed) = LastBuild::current(wanted.program_arguments) {
+        typed.remember(&built.plan.warm_directory(), &connected.service);
+    }
     // From here on its time runs from the last call.
     drop(held);
     clock.phase("ship and swap", swapping);

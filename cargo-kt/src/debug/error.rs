@@ -41,6 +41,10 @@ pub enum DebugError {
     },
     #[error(transparent)]
     Place(#[from] PlaceError),
+    #[error(
+        "the program of {service} could not be built with debug information of variables: see above"
+    )]
+    Build { service: String },
     #[error("failed to {what}")]
     Io { what: String, source: io::Error },
     #[error("failed to read {}", path.display())]

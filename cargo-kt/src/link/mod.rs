@@ -37,6 +37,7 @@ pub use base::LinkedLayer;
 pub use change::{BaseChange, CrateIdentity, ExistingLayer, Replacement};
 pub use error::LinkError;
 pub use linked::{Driver, LinkEvent, Linked, LinkedCrate, LinkedFile};
+pub use object::snapshot;
 pub use reload::{LayoutsOf, StateKeys};
 pub use system::has_compiler;
 pub use twin::{counterpart, twin};

@@ -28,7 +28,7 @@ use super::{
     symbols::{self, Symbols},
     warm,
 };
-use crate::build::HotCrate;
+use crate::build::{HotCrate, Snapshot};
 
 /// Flags beyond [`FLAGS`]. `.symtab` stays: it gives backtraces and debuggers the names of functions that are not exported.
 /// `-z separate-code`: code starts on a page of its own, so that it stays in its place when what lies before it grows a
@@ -51,6 +51,9 @@ pub(super) struct ObjectRecord {
     keeps: Vec<String>,
     statics: Vec<PlainStatic>,
     has_main: bool,
+    /// Of the sources that were compiled.
+    #[serde(default)]
+    sources_hash: String,
     /// The linker and its arguments, so that the twin is the same link.
     pub linker: Utf8PathBuf,
     pub arguments: Vec<String>,
@@ -89,6 +92,17 @@ impl Planned<'_> {
 
 pub(super) fn record_path(object: &Utf8Path) -> Utf8PathBuf {
     object.with_extension("json")
+}
+
+/// What a crate object was compiled from, by its name. `None` if that is not known here.
+pub fn snapshot(warm: &Utf8Path, soname: &str) -> Option<Snapshot> {
+    // The name may come from another machine.
+    if Utf8Path::new(soname).file_name() != Some(soname) {
+        return None;
+    }
+    let object = warm::Warm::new(warm).objects().join(soname);
+    let record: ObjectRecord = warm::read_json(&record_path(&object))?;
+    Snapshot::of(warm, &record.sources_hash)
 }
 
 /// Links what is missing of the crate objects; independent ones at the same time.
@@ -303,6 +317,7 @@ fn examine(
         keeps: strings("kt:keep:")?,
         statics,
         has_main: strings("kt:main")?.iter().any(String::is_empty),
+        sources_hash: krate.sources_hash.clone(),
         linker: linker.lld.program().to_owned(),
         arguments,
     })

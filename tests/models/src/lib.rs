@@ -24,5 +24,8 @@ mod wire {
             Stdout,
             Stderr,
         }
+
+        #[derive(Debug)]
+        pub(crate) struct BreakpointReached;
     }
 }

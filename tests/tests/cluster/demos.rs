@@ -101,6 +101,6 @@ fn the_interactive_demos_work_in_restricted_pods() {
         let namespace = Namespace::restricted();
         let mut project = namespace.project(Fixture::DEMOS, &image);
         demos::debug_a_call(&mut project);
-        demos::use_a_shell(&mut project);
+        demos::use_a_shell(&project);
     }
 }

@@ -27,6 +27,7 @@ fn print(printer: &Thread, sink: &Sink, pieces: u64) -> bool {
             position,
             logged: position,
             bytes: Bytes::from_static(&LARGE),
+            breakpoint: None,
         })
     })
 }

@@ -1,5 +1,8 @@
 //! `cargo kt debug`: gdb, attached to a service's worker.
 
+mod finder;
+mod variables;
+
 use std::{
     ffi::OsString,
     fs, io,
@@ -8,16 +11,13 @@ use std::{
     time::Duration,
 };
 
-use camino::Utf8PathBuf;
-use kt::wire::{
-    debug::{DebugRequest, Reloads, Stub},
-    manifest::Manifest,
-};
+use kt::wire::debug::{DebugRequest, Reloads, Stub};
 use tokio::{
     process::{Child, Command},
     signal::unix::{SignalKind, signal},
 };
 
+use self::{finder::Finder, variables::build_with_variables};
 use super::{
     CommandError, Speech, driver, places::PlaceArgs, profile::ProfileArgs, service::choose, start,
     state::warm_directory,
@@ -25,7 +25,6 @@ use super::{
 use crate::{
     config::duration,
     debug::{Batch, DebugError, Gdb, Origin, Script, Session, Shipped, Sysroot, check_gdbserver},
-    link,
     place::{Connected, PlaceName},
     ship::ship_objects,
     terminal::{Terminal, text::bytes},
@@ -103,12 +102,16 @@ async fn run(args: &DebugArgs, terminal: &Terminal) -> Result<ExitCode, CommandE
     }
     let places = args.places.places()?;
     let name = choose(args.service.as_deref(), &args.profile, &places).await?;
-    let connected = places.connect(&name).await?;
+    let mut connected = places.connect(&name).await?;
     if args.print_launch_json {
         println!("{:#}", launch_json(&connected)?);
         return Ok(ExitCode::SUCCESS);
     }
     let batch = batch(args)?;
+    if build_with_variables(&args.breakpoints, &connected, terminal)? {
+        // Its code and its worker may be others now.
+        connected = places.connect(&name).await?;
+    }
     let request = DebugRequest {
         who: who(),
         stub: stub(&connected, terminal).await?,
@@ -130,9 +133,15 @@ async fn run(args: &DebugArgs, terminal: &Terminal) -> Result<ExitCode, CommandE
         manifest,
         is_here: connected.place == PlaceName::Local,
     };
-    let sysroot = Sysroot::make(&folder.path().join("sysroot"), &started.mapped, |path| {
-        finder.find(path)
-    })?;
+    let sources = folder.path().join("sources");
+    let sysroot = Sysroot::make(
+        &folder.path().join("sysroot"),
+        &started.mapped,
+        |path| match finder.find(path) {
+            Origin::Here(file) => Origin::Here(finder.with_own_sources(file, &sources, terminal)),
+            Origin::There => Origin::There,
+        },
+    )?;
     let socket = folder.path().join("gdb");
     let rustc = manifest.map(|manifest| manifest.rustc.as_str());
     let workspace = Path::new(&connected.status.workspace);
@@ -152,7 +161,7 @@ async fn run(args: &DebugArgs, terminal: &Terminal) -> Result<ExitCode, CommandE
         executable: &started.executable,
         socket: &socket,
         objects: &objects,
-        breakpoints: &args.breakpoints,
+        breakpoints: &places_in(&args.breakpoints, workspace),
         batch: batch.as_ref(),
         interactive: batch.is_none() && !args.dap && args.interpreter.is_none(),
         toolchain: toolchain.as_deref(),
@@ -262,33 +271,13 @@ async fn stub(connected: &Connected, terminal: &Terminal) -> Result<Stub, Comman
     Ok(shipped.stub)
 }
 
-/// Knows where the files of a worker are here.
-struct Finder<'a> {
-    warm: Utf8PathBuf,
-    manifest: Option<&'a Manifest>,
-    /// The worker is on this machine.
-    is_here: bool,
-}
-
-impl Finder<'_> {
-    /// Whether it is the object of one of the program's own crates: `libkt-app-0123456789abcdef.so`.
-    fn is_crate(&self, name: &str) -> bool {
-        let mut crates = self.manifest.into_iter().flat_map(|it| &it.crates);
-        let stem = name
-            .strip_prefix("libkt-")
-            .and_then(|name| name.rsplit_once('-'));
-        stem.is_some_and(|(stem, _)| crates.any(|krate| krate.crate_name == stem))
-    }
-
-    fn find(&self, path: &str) -> Origin {
-        let name = path.rsplit('/').next().unwrap_or(path);
-        let base = self.manifest.map_or("", |it| &it.worker.base.object.name);
-        match link::counterpart(&self.warm, base, name) {
-            Some(file) => Origin::Here(file.into()),
-            None if self.is_here => Origin::Here(path.into()),
-            None => Origin::There,
-        }
-    }
+/// Files of the workspace as debug information names them: relative to its root.
+fn places_in(places: &[String], workspace: &Path) -> Vec<String> {
+    let relative = |place: &String| {
+        let inside = Path::new(place).strip_prefix(workspace);
+        inside.map_or_else(|_| place.clone(), |inside| inside.display().to_string())
+    };
+    places.iter().map(relative).collect()
 }
 
 /// Where rustc keeps its scripts for gdb and the sources of libstd.
@@ -357,6 +346,26 @@ fn io(what: &str) -> impl FnOnce(io::Error) -> CommandError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_of_the_workspace_is_named_as_debug_information_names_it() {
+        let places = [
+            "/w/app/src/main.rs:7",
+            "src/main.rs:7",
+            "app::work",
+            "/other/lib.rs:1",
+        ];
+        let places = places.map(str::to_owned);
+        assert_eq!(
+            places_in(&places, Path::new("/w/app")),
+            [
+                "src/main.rs:7",
+                "src/main.rs:7",
+                "app::work",
+                "/other/lib.rs:1"
+            ]
+        );
+    }
 
     #[test]
     fn the_flag_of_gdbs_own_is_understood_by_this_command_alone() {

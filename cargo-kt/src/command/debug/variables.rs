@@ -1,0 +1,65 @@
+//! Breakpoints of the debugger's own are in crates that were compiled with lines alone: those are built again.
+
+use kt::wire::manifest::CrateObject;
+
+use crate::{
+    build,
+    command::{CommandError, last_build::LastBuild, state::warm_directory},
+    debug::{DebugError, Place, has_variables},
+    link,
+    place::Connected,
+    terminal::Terminal,
+};
+
+/// Builds the program again if a breakpoint is in a crate whose debug information has no variables. Whether it was built.
+///
+/// # Errors
+/// If the program cannot be built.
+pub(super) fn build_with_variables(
+    breakpoints: &[String],
+    connected: &Connected,
+    terminal: &Terminal,
+) -> Result<bool, CommandError> {
+    let Some((_, manifest)) = connected.status.current.as_ref() else {
+        return Ok(false);
+    };
+    let warm = warm_directory(connected);
+    let lacks = |krate: &&CrateObject| {
+        let object = &krate.object.name;
+        let sources = link::snapshot(&warm, object);
+        let mut places = breakpoints.iter().map(|place| Place::parse(place));
+        places.any(|place| place.may_be_in(&krate.crate_name, sources.as_ref()))
+            && link::twin(&warm, object).is_ok_and(|twin| !has_variables(twin.as_std_path()))
+    };
+    let lacking: Vec<_> = manifest.crates.iter().filter(lacks).collect();
+    if lacking.is_empty() {
+        return Ok(false);
+    }
+    let names: Vec<_> = lacking.iter().map(|krate| &*krate.crate_name).collect();
+    let names = names.join(", ");
+    let Some(build) = LastBuild::of(&warm, &connected.service) else {
+        terminal.warning(format_args!(
+            "the debug information of {names} has no variables\n\
+             help: `KT_DEBUG_INFO=full cargo kt run` builds the program with all of it"
+        ));
+        return Ok(false);
+    };
+    terminal.status(
+        "Building",
+        format_args!("{names} with debug information of variables"),
+    );
+    let io = |what: &str| {
+        let what = what.to_owned();
+        |source| CommandError::Io { what, source }
+    };
+    let packages = lacking.iter().map(|krate| krate.package.clone());
+    build::debug_fully(&warm, packages).map_err(io("say which crates are debugged"))?;
+    let status = build.again().map_err(io("build the program"))?;
+    match status.success() {
+        true => Ok(true),
+        false => Err(DebugError::Build {
+            service: connected.service.clone(),
+        }
+        .into()),
+    }
+}

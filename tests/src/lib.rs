@@ -18,6 +18,7 @@ mod redact;
 mod screen;
 mod service_process;
 mod slot;
+pub mod tcp;
 
 pub use cargo_kt::{cargo_kt, checkout, clean_environment};
 pub use fixture::Fixture;

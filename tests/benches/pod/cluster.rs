@@ -62,14 +62,22 @@ impl Cluster {
         self.tool.lend(workspace.cargo(arguments))
     }
 
+    /// `cargo kt …` for the only service.
+    pub fn kt_anywhere(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("cargo");
+        tests::clean_environment(&mut command);
+        command
+            .arg("kt")
+            .args(arguments)
+            .current_dir(std::env::temp_dir());
+        let mut command = self.here(command);
+        command.env("KT_PLACE", "kubernetes");
+        command
+    }
+
     /// Ends every service, here and on this machine, and waits until nothing is left of them.
     pub fn down(&self) {
-        let mut down = Command::new("cargo");
-        tests::clean_environment(&mut down);
-        down.args(["kt", "down", "--all"])
-            .current_dir(std::env::temp_dir());
-        let mut down = self.here(down);
-        let output = down.env("KT_PLACE", "kubernetes").output();
+        let output = self.kt_anywhere(&["down", "--all"]).output();
         let output = output.expect("cargo runs");
         let words = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{words}");

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! eval "$(tests/cluster/cluster env)"
-//! cargo bench -p tests --bench pod -- [--starts N] [--rounds N] [--runs N] [--only starts|calls|edits]
+//! cargo bench -p tests --bench pod -- [--starts N] [--rounds N] [--runs N] [--looks N] [--only starts|calls|edits|looks]
 //! ```
 //! Needs a cluster: `KUBECONFIG`, and `kubectl` in the path or in `KUBECTL`. Everything is made in a namespace of its own, which is
 //! deleted at the end. What is compared takes turns, so that whatever else the machine does falls on both.
@@ -13,6 +13,7 @@ mod calls;
 mod cluster;
 mod edits;
 mod finding;
+mod looks;
 mod phases;
 mod starts;
 #[path = "../support/mod.rs"]
@@ -35,6 +36,9 @@ struct Options {
     /// Runs of the edit with each
     #[arg(long, default_value_t = 9)]
     runs: usize,
+    /// Debuggers and shells of each
+    #[arg(long, default_value_t = 9)]
+    looks: usize,
     /// Leave the others out
     #[arg(long)]
     only: Option<Part>,
@@ -54,6 +58,7 @@ enum Part {
     Starts,
     Calls,
     Edits,
+    Looks,
 }
 
 fn main() {
@@ -74,6 +79,9 @@ fn main() {
     }
     if wanted(Part::Edits) {
         findings.extend(edits::measure(&cluster, options.runs));
+    }
+    if wanted(Part::Looks) {
+        findings.extend(looks::measure(&cluster, options.looks));
     }
     let resources = cluster.resources().clone();
     cluster.end();

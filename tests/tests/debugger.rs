@@ -294,6 +294,18 @@ fn a_killed_debugger_leaves_the_worker_unharmed() {
 }
 
 #[test]
+fn an_idle_debugger_does_not_keep_the_service() {
+    let (project, driver) = started(&["--inactivity-ttl", "3s"]);
+    driver.finish().success();
+    let mut screen = project.screen(["debug"]);
+    screen.wait_for("kt: attached");
+    screen.wait_for("Remote connection closed");
+    screen.keys("quit\n");
+    screen.finish();
+    assert_eq!(project.services(), [""; 0]);
+}
+
+#[test]
 fn new_code_waits_for_the_debugger_or_is_refused() {
     let (project, mut driver) = started(&[]);
     for (reload, says) in [

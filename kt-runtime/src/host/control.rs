@@ -106,11 +106,8 @@ pub async fn handle(host: Arc<Host>, exchange: Exchange) {
             .await
         }
         (&Method::POST, path::DEBUG) => {
-            let held = host.lease.hold();
-            let exchange = Exchange { head, body, answer };
-            let done = debug::serve(&host, exchange).await;
-            drop(held);
-            done
+            host.lease.touch();
+            debug::serve(&host, Exchange { head, body, answer }).await
         }
         (&Method::POST, path::TTL) => {
             answered(body, answer, |ttl: SetTtl| async move {

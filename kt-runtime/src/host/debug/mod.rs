@@ -117,6 +117,8 @@ pub async fn serve(host: &Arc<Host>, exchange: Exchange) -> Result<(), h2::Error
                         received,
                         sender: &mut sender,
                         stub: &stub.stream,
+                        // A prompt at which nobody types keeps no service up.
+                        moved: &|| host.lease.touch(),
                     };
                     tokio::select! {
                         ended = relay::run(ends) => ended,

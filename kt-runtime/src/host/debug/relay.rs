@@ -17,6 +17,8 @@ pub struct Ends<'a> {
     pub received: Bytes,
     pub sender: &'a mut BodySender,
     pub stub: &'a UnixStream,
+    /// Called whenever bytes move.
+    pub moved: &'a (dyn Fn() + Sync),
 }
 
 /// Which end ended the session.
@@ -47,15 +49,16 @@ pub async fn run(ends: Ends<'_>) -> Ended {
         received,
         sender,
         stub,
+        moved,
     } = ends;
     tokio::select! {
-        () = inward(body, received, stub) => Ended::Client,
-        ended = outward(stub, sender) => ended,
+        () = inward(body, received, stub, moved) => Ended::Client,
+        ended = outward(stub, sender, moved) => ended,
     }
 }
 
 /// From the debugger to the stub. Nothing comes back from a stub that takes nothing any more, so its end shows there.
-async fn inward(mut body: Body, received: Bytes, stub: &UnixStream) {
+async fn inward(mut body: Body, received: Bytes, stub: &UnixStream, moved: &(dyn Fn() + Sync)) {
     let mut piece = received;
     loop {
         if write_all(stub, &piece).await.is_err() {
@@ -65,10 +68,11 @@ async fn inward(mut body: Body, received: Bytes, stub: &UnixStream) {
             Some(Ok(chunk)) => piece = chunk,
             Some(Err(_)) | None => return,
         }
+        moved();
     }
 }
 
-async fn outward(stub: &UnixStream, sender: &mut BodySender) -> Ended {
+async fn outward(stub: &UnixStream, sender: &mut BodySender, moved: &(dyn Fn() + Sync)) -> Ended {
     let mut piece = vec![0; PIECE];
     loop {
         let read = tokio::select! {
@@ -79,6 +83,7 @@ async fn outward(stub: &UnixStream, sender: &mut BodySender) -> Ended {
             Ok(0) | Err(_) => return Ended::Stub,
             Ok(read) => read,
         };
+        moved();
         let sent = sender.send(Bytes::copy_from_slice(&piece[..read]), false);
         if sent.await.is_err() {
             return Ended::Client;

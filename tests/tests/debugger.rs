@@ -294,6 +294,25 @@ fn a_killed_debugger_leaves_the_worker_unharmed() {
 }
 
 #[test]
+fn a_program_that_reads_the_terminal_keeps_its_keys() {
+    let mut project = Project::of(Fixture::DEBUGGER);
+    project.environment("KT_NAME", "debugged");
+    let mut screen = project.screen(["run"]);
+    screen.wait_for("ready");
+    screen.keys("greet hello 2\n");
+    screen.wait_for("breakpoint reached");
+    screen.wait_for("help: `cargo kt debug debugged` attaches a debugger");
+    screen.keys("echo 1\n");
+    screen.wait_for("Ok(2)");
+    debug(&project, &["-ex", "bt"]).success();
+    screen.wait_for("greet hello 2: \"hello hello\"");
+    screen.keys("\x04");
+    let (status, shown) = screen.finish();
+    assert!(status.success(), "{shown}");
+    assert!(!shown.contains("[y/N]"), "{shown}");
+}
+
+#[test]
 fn an_idle_debugger_does_not_keep_the_service() {
     let (project, driver) = started(&["--inactivity-ttl", "3s"]);
     driver.finish().success();

@@ -2,18 +2,23 @@
 //!
 //! The worker itself says where a call waits, and the program prints it. Then it tells us, so the question comes behind it.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use kt::wire::data::BreakpointReached;
 use tokio::{
     process::Command,
     sync::{Mutex, watch},
+    time::sleep,
 };
 
 use crate::{
     place::Connected,
-    terminal::{Foreground, Terminal},
+    terminal::{Foreground, Terminal, is_read_by},
 };
+
+/// How often, and in what intervals, is looked whether the program waits for keys: it may be busy with some just now.
+const LOOKS: u32 = 5;
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Asks a person about calls that wait.
 pub(super) struct Breakpoints {
@@ -42,16 +47,33 @@ impl Breakpoints {
     }
 
     /// Asks about the latest call that waits, again and again. To be dropped with the program.
-    pub(super) async fn ask(self, mut reached: watch::Receiver<Option<BreakpointReached>>) {
+    pub(super) async fn ask(
+        self,
+        mut reached: watch::Receiver<Option<BreakpointReached>>,
+        program: watch::Receiver<u32>,
+    ) {
         while reached.changed().await.is_ok() {
             let latest = reached.borrow_and_update().clone();
+            // The answer is for whoever reads first. What was printed says how to attach from another terminal.
             if let Some(latest) = latest
+                && !self.program_reads_keys(&program).await
                 && self.agrees(&latest).await
                 && let Err(error) = self.debug().await
             {
                 self.terminal.error(&error);
             }
         }
+    }
+
+    /// Whether the program waits for keys, or does again in a moment.
+    async fn program_reads_keys(&self, program: &watch::Receiver<u32>) -> bool {
+        for _ in 0..LOOKS {
+            if is_read_by(*program.borrow()) {
+                return true;
+            }
+            sleep(LOOK).await;
+        }
+        false
     }
 
     async fn agrees(&self, reached: &BreakpointReached) -> bool {

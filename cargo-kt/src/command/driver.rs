@@ -17,7 +17,10 @@ use kt::wire::{
     driver::{DriverConfig, ENV},
     limits,
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
 
 /// The file with a driver's configuration; it goes when the driver has ended.
 #[derive(Debug)]
@@ -56,6 +59,8 @@ pub(super) struct Invocation<'a> {
     pub(super) config: &'a ConfigFile,
     /// Of the person who called, plus what `cargo run` would set.
     pub(super) environment: &'a [(OsString, OsString)],
+    /// Told its process.
+    pub(super) started: &'a watch::Sender<u32>,
 }
 
 /// Runs the driver on this terminal until it ends.
@@ -77,6 +82,9 @@ pub(super) async fn run(invocation: Invocation<'_>) -> io::Result<ExitStatus> {
         .envs(invocation.environment.iter().cloned())
         .env(ENV, &invocation.config.0);
     let mut child = tokio::process::Command::from(command).spawn()?;
+    if let Some(pid) = child.id() {
+        invocation.started.send_replace(pid);
+    }
     loop {
         tokio::select! {
             status = child.wait() => return status,

@@ -201,15 +201,17 @@ async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCo
     let environment = environment::of_driver(&surroundings, &built);
     // Others may build now: what runs is mapped, and what is mapped is never overwritten.
     drop(built.lock);
+    let (started, process) = watch::channel(0);
     let invocation = Invocation {
         executable,
         name: &program,
         args: &args.args,
         config: &config,
         environment: &environment,
+        started: &started,
     };
     let asking = Breakpoints::of(&connected, terminal);
-    let asking = asking.map(|asker| (asker.idle(), tokio::spawn(asker.ask(breakpoints))));
+    let asking = asking.map(|asker| (asker.idle(), tokio::spawn(asker.ask(breakpoints, process))));
     let keeping = keeper.map(|keeper| tokio::spawn(keeper.keep()));
     let status = driver::run(invocation).await;
     if let Some(keeping) = keeping {

@@ -4,6 +4,7 @@
 pub mod escape;
 mod foreground;
 mod progress;
+mod reader;
 pub mod text;
 
 use std::{
@@ -17,6 +18,7 @@ use serde::Serialize;
 
 pub use foreground::Foreground;
 pub use progress::{Moving, Progress};
+pub use reader::is_read_by;
 
 const GREEN: &str = "\x1b[1m\x1b[32m";
 const YELLOW: &str = "\x1b[1m\x1b[33m";

@@ -159,6 +159,11 @@ impl Running {
         self.signal(libc::SIGINT);
     }
 
+    /// Ends everything in the foreground, without a chance to clean up.
+    pub fn kill(&self) {
+        self.signal(libc::SIGKILL);
+    }
+
     /// Closes the input and waits for the end.
     #[track_caller]
     pub fn finish(mut self) -> Output {

@@ -184,6 +184,25 @@ fn a_crate_that_was_built_with_lines_alone_is_built_with_its_variables_for_a_bre
 }
 
 #[test]
+fn a_profile_without_debug_information_is_none_for_a_breakpoint_and_what_optimized_code_lacks_is_named()
+ {
+    let mut project = Project::of(Fixture::DEBUGGER);
+    project.environment("KT_NAME", "debugged");
+    let profile = "\n[profile.dev.package.debugger]\nopt-level = 3\ndebug = 0\n";
+    project.append("Cargo.toml", profile);
+    let mut driver = driver(&project, &[]);
+    driver.send("greet hello 2");
+    driver.wait_for_error("breakpoint reached");
+    debug(&project, &["-ex", "info locals"])
+        .success()
+        .prints("words = Vec(size=2) = {\"hello\", \"hello\"}")
+        .prints("kt: note: optimized code keeps no value here of ")
+        .prints("help: a profile with `opt-level = 0` keeps every variable");
+    driver.wait_for("greet hello 2: \"hello hello\"");
+    driver.finish().success();
+}
+
+#[test]
 fn a_call_goes_on_when_nobody_attaches_in_time() {
     let (_project, mut driver) = started(&["--breakpoint-timeout", "1s"]);
     driver.send("count word");

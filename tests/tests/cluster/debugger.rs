@@ -36,3 +36,23 @@ fn a_call_in_a_pod_without_a_shell_is_debugged_and_goes_on() {
     assert_eq!(driver.ask("echo 2"), "Ok(3)");
     driver.finish().success();
 }
+
+#[test]
+#[ignore = "needs a cluster: see the module's documentation"]
+fn a_pods_call_goes_on_when_the_connection_of_its_debugger_is_cut() {
+    let namespace = Namespace::new();
+    let project = namespace.project(Fixture::DEBUGGER, &image::distroless());
+    let mut driver = project.spawn_kt(["run"]);
+    driver.wait_for("ready");
+    driver.send("greet hello 2");
+    driver.wait_for_error("breakpoint reached");
+    // A breakpoint of its own is in the code too.
+    let place = ["--break", "src/main.rs:27"];
+    let held = ["-ex", "python import time; time.sleep(600)"];
+    let debugger = project.spawn_kt(["debug"].into_iter().chain(place).chain(held));
+    debugger.wait_for("SIGTRAP");
+    debugger.kill();
+    driver.wait_for("greet hello 2: \"hello hello\"");
+    assert_eq!(driver.ask("echo 1"), "Ok(2)");
+    driver.finish().success();
+}

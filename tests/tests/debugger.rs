@@ -203,6 +203,39 @@ fn a_profile_without_debug_information_is_none_for_a_breakpoint_and_what_optimiz
 }
 
 #[test]
+fn an_editor_speaks_to_gdb_as_the_configuration_for_it_says() {
+    let (project, mut driver) = started(&[]);
+    driver.send("greet hello 2");
+    driver.wait_for_error("breakpoint reached");
+    let printed = project.kt(["debug", "--print-launch-json"]).success();
+    let launch: serde_json::Value = serde_json::from_str(&printed.stdout).expect("it is JSON");
+    let text = |name: &str| launch[name].as_str().expect("it is text").to_owned();
+    assert!(text("miDebuggerPath").ends_with("cargo-kt"), "{launch}");
+    let arguments = text("miDebuggerArgs");
+    let arguments = arguments.strip_prefix("kt ").expect("it is `cargo kt`");
+    let mut editor = project.spawn_kt(arguments.split(' ').chain(["--interpreter=mi"]));
+    let stopped = editor.wait_for("*stopped,reason=\"signal-received\",signal-name=\"SIGTRAP\"");
+    let source = project.root().join("src/main.rs").display().to_string();
+    assert!(
+        stopped.contains(&format!("fullname=\"{source}\",line=\"12\"")),
+        "{stopped}"
+    );
+    let thread = stopped.split("thread-id=\"").nth(1);
+    let thread = thread.and_then(|rest| rest.split('"').next());
+    let thread = thread.expect("it names the thread");
+    editor.send(&format!(
+        "-stack-list-variables --thread {thread} --frame 0 --simple-values"
+    ));
+    editor.wait_for("name=\"words\"");
+    editor.send(&format!("-exec-next --thread {thread}"));
+    editor.wait_for("*stopped,reason=\"end-stepping-range\"");
+    editor.send("-gdb-exit");
+    editor.finish();
+    driver.wait_for("greet hello 2: \"hello hello\"");
+    driver.finish().success();
+}
+
+#[test]
 fn a_call_goes_on_when_nobody_attaches_in_time() {
     let (_project, mut driver) = started(&["--breakpoint-timeout", "1s"]);
     driver.send("count word");

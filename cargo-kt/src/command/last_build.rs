@@ -1,4 +1,5 @@
-//! How a service got its code: the command that was typed, to be able to build the same program again.
+//! How a service got its code: the command that was typed, to be able to build the same program again, and where what was made
+//! of it lies.
 
 use std::{
     ffi::OsString,
@@ -10,38 +11,51 @@ use std::{
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
+use crate::{
+    place::{Connected, Dirs},
+    plan,
+};
+
 /// A `cargo kt run` or `cargo kt build`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct LastBuild {
     directory: PathBuf,
     /// The options, without the program's own arguments.
     options: Vec<OsString>,
+    workspace: String,
+    /// kt's part of the target directory, which no option, variable or configuration has to tell again.
+    warm: Utf8PathBuf,
 }
 
 impl LastBuild {
     /// The command that this process was started with. `program` of its last arguments are the program's.
-    pub(super) fn current(program: usize) -> Option<Self> {
+    pub(super) fn current(program: usize, connected: &Connected, warm: &Utf8Path) -> Option<Self> {
         // cargo-kt kt run …
         let typed: Vec<OsString> = std::env::args_os().skip(3).collect();
         Some(Self {
             directory: std::env::current_dir().ok()?,
             options: options(typed, program),
+            workspace: connected.status.workspace.clone(),
+            warm: warm.to_owned(),
         })
     }
 
-    /// That of a service.
-    pub(super) fn of(warm: &Utf8Path, service: &str) -> Option<Self> {
-        serde_json::from_slice(&fs::read(path(warm, service)).ok()?).ok()
+    /// That of a service, if it was done on this machine.
+    pub(super) fn of(connected: &Connected) -> Option<Self> {
+        let build: Self = serde_json::from_slice(&fs::read(path(connected)?).ok()?).ok()?;
+        // Another workspace may have had a service of this name.
+        (build.workspace == connected.status.workspace).then_some(build)
     }
 
     /// Remembers it for a service. What cannot be written down is missing where it would have been a help.
-    pub(super) fn remember(&self, warm: &Utf8Path, service: &str) {
-        let path = path(warm, service);
-        if Self::of(warm, service).as_ref() == Some(self) {
+    pub(super) fn remember(&self, connected: &Connected) {
+        let (Some(path), Ok(text)) = (path(connected), serde_json::to_vec(self)) else {
+            return;
+        };
+        if Self::of(connected).as_ref() == Some(self) {
             return;
         }
-        let text = serde_json::to_vec(self).unwrap_or_default();
-        let folder = path.parent().unwrap_or(warm);
+        let folder = path.parent().unwrap_or(&path);
         let _ = fs::create_dir_all(folder).and_then(|()| {
             let mut file = tempfile::NamedTempFile::new_in(folder)?;
             std::io::Write::write_all(&mut file, &text)?;
@@ -72,8 +86,20 @@ fn options(mut typed: Vec<OsString>, program: usize) -> Vec<OsString> {
     typed
 }
 
-fn path(warm: &Utf8Path, service: &str) -> Utf8PathBuf {
-    warm.join("builds").join(format!("{service}.json"))
+/// A service has its name in its place alone.
+fn path(connected: &Connected) -> Option<PathBuf> {
+    let name = format!("{}@{}.json", connected.service, connected.place);
+    let builds = Dirs::current().ok()?.cache.join("builds");
+    Some(builds.join(name.replace('/', "_")))
+}
+
+/// Where kt keeps what it made for the workspace of a service.
+pub(super) fn warm_directory(connected: &Connected) -> Utf8PathBuf {
+    let default = || {
+        let workspace = Utf8Path::new(&connected.status.workspace);
+        plan::warm_directory(&workspace.join("target"))
+    };
+    LastBuild::of(connected).map_or_else(default, |build| build.warm)
 }
 
 #[cfg(test)]
@@ -89,21 +115,5 @@ mod tests {
         );
         assert_eq!(options(words("--bin app set name"), 2), words("--bin app"));
         assert_eq!(options(words("--bin app"), 0), words("--bin app"));
-    }
-
-    #[test]
-    fn each_service_has_its_own() {
-        let warm = tempfile::tempdir().unwrap();
-        let warm = Utf8Path::from_path(warm.path()).unwrap();
-        let build = |option: &str| LastBuild {
-            directory: "/w".into(),
-            options: vec![option.into()],
-        };
-        build("--release").remember(warm, "one");
-        build("--bin=x").remember(warm, "two");
-        build("--bin=y").remember(warm, "two");
-        assert_eq!(LastBuild::of(warm, "one"), Some(build("--release")));
-        assert_eq!(LastBuild::of(warm, "two"), Some(build("--bin=y")));
-        assert_eq!(LastBuild::of(warm, "three"), None);
     }
 }

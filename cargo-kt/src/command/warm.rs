@@ -202,8 +202,9 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
     };
     let swapped = swap.run().await?;
     let resets = swap.states.resets;
-    if let Some(typed) = LastBuild::current(wanted.program_arguments) {
-        typed.remember(&built.plan.warm_directory(), &connected.service);
+    let warm = built.plan.warm_directory();
+    if let Some(typed) = LastBuild::current(wanted.program_arguments, &connected, &warm) {
+        typed.remember(&connected);
     }
     // From here on its time runs from the last call.
     drop(held);

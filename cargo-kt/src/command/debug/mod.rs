@@ -19,8 +19,8 @@ use tokio::{
 
 use self::{finder::Finder, variables::build_with_variables};
 use super::{
-    CommandError, Speech, driver, places::PlaceArgs, profile::ProfileArgs, service::choose, start,
-    state::warm_directory,
+    CommandError, Speech, driver, last_build::warm_directory, places::PlaceArgs,
+    profile::ProfileArgs, service::choose, start,
 };
 use crate::{
     config::duration,

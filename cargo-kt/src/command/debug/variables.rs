@@ -4,7 +4,10 @@ use kt::wire::manifest::CrateObject;
 
 use crate::{
     build,
-    command::{CommandError, last_build::LastBuild, state::warm_directory},
+    command::{
+        CommandError,
+        last_build::{LastBuild, warm_directory},
+    },
     debug::{DebugError, Place, has_variables},
     link,
     place::Connected,
@@ -37,7 +40,7 @@ pub(super) fn build_with_variables(
     }
     let names: Vec<_> = lacking.iter().map(|krate| &*krate.crate_name).collect();
     let names = names.join(", ");
-    let Some(build) = LastBuild::of(&warm, &connected.service) else {
+    let Some(build) = LastBuild::of(connected) else {
         terminal.warning(format_args!(
             "the debug information of {names} has no variables\n\
              help: `KT_DEBUG_INFO=full cargo kt run` builds the program with all of it"

@@ -1,12 +1,11 @@
 //! How the type of a state is laid out, where nothing else can be told of it.
 
-use camino::Utf8PathBuf;
 use kt::wire::state::StateInfo;
 
 use crate::{
+    command::last_build::warm_directory,
     layout::{self, Description, Role, Type},
     place::Connected,
-    plan,
     terminal::text::bytes,
 };
 
@@ -27,16 +26,6 @@ fn described(connected: &Connected, state: &StateInfo) -> Option<Description> {
     let entry = states.find(|entry| entry.key == state.key)?;
     let fingerprint = entry.layout.as_deref()?;
     layout::description(&warm_directory(connected), fingerprint)
-}
-
-/// Where kt keeps what it made for the workspace of a service.
-pub(in crate::command) fn warm_directory(connected: &Connected) -> Utf8PathBuf {
-    let workspace = Utf8PathBuf::from(&connected.status.workspace);
-    let target = match std::env::var("CARGO_TARGET_DIR") {
-        Ok(target) if !target.is_empty() => workspace.join(target),
-        _ => workspace.join("target"),
-    };
-    plan::warm_directory(&target)
 }
 
 /// The type and those that it is made of, each with its parts and where they lie.

@@ -18,7 +18,6 @@ pub(super) use ls::rows;
 
 use kt::wire::state::{StateAnswer, StateInfo, StateRequest};
 
-pub(super) use self::layout::warm_directory;
 use self::{error::Deed, service::Asked};
 use super::{
     CommandError, Speech, places::PlaceArgs, profile::ProfileArgs, service::choose, start,

@@ -14,7 +14,7 @@ use kt::wire::{
 };
 use tokio::net::UnixListener;
 
-pub use symbolize::{Objects, Symbolizer};
+pub use symbolize::{Loaded, Objects, Symbolizer};
 
 /// What a driver may want of its `cargo kt`.
 pub struct Agent {

@@ -30,6 +30,7 @@ mod report;
 mod resets;
 mod run;
 mod service;
+mod stack;
 mod state;
 mod swap;
 mod top;
@@ -98,6 +99,8 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Show what a service does at this moment: processor, memory, calls, states
     Top(top::TopArgs),
+    /// Show where each thread of a service's worker is, and each call
+    Stack(stack::StackArgs),
     /// Attach a debugger to a service's worker
     Debug(debug::DebugArgs),
 }
@@ -119,6 +122,7 @@ pub fn main() -> ExitCode {
         Command::Forward(args) => forward::forward(args),
         Command::Doctor(args) => doctor::doctor(args),
         Command::Top(args) => top::top(args),
+        Command::Stack(args) => stack::stack(args),
         Command::Debug(args) => debug::debug(args),
     }
 }

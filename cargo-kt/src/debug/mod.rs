@@ -12,7 +12,7 @@ mod stub;
 mod sysroot;
 mod tools;
 
-pub use error::{DebugError, attached};
+pub use error::{DebugError, attached, permit};
 pub use pipe::{COMMAND as PIPE_COMMAND, main as pipe};
 pub use script::{Batch, Script};
 pub use session::Session;

@@ -1,0 +1,7 @@
+//! Stacks of a worker's threads, which its host unwinds, and the names of their frames, which only this machine knows.
+
+mod error;
+mod names;
+
+pub use error::SampleError;
+pub use names::{Frame, Named, Names};

@@ -29,6 +29,7 @@ mod replacement;
 mod report;
 mod resets;
 mod run;
+mod sampling;
 mod service;
 mod stack;
 mod state;
@@ -101,6 +102,8 @@ enum Command {
     Top(top::TopArgs),
     /// Show where each thread of a service's worker is, and each call
     Stack(stack::StackArgs),
+    /// Find out what a service's worker spends its time on, and write a flame graph
+    Profile(sampling::SamplingArgs),
     /// Attach a debugger to a service's worker
     Debug(debug::DebugArgs),
 }
@@ -123,6 +126,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => doctor::doctor(args),
         Command::Top(args) => top::top(args),
         Command::Stack(args) => stack::stack(args),
+        Command::Profile(args) => sampling::profile(args),
         Command::Debug(args) => debug::debug(args),
     }
 }

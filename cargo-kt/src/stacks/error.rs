@@ -13,6 +13,11 @@ pub enum SampleError {
         service: String,
         refusal: Box<SampleRefused>,
     },
+    #[error(
+        "no thread of {service} ran in any of {looks} looks: nothing was written\nhelp: call its functions meanwhile, or sample threads \
+         that wait with `--wall`"
+    )]
+    NothingRan { service: String, looks: u64 },
     #[error("failed to write {}", path.display())]
     Write {
         path: std::path::PathBuf,

@@ -17,3 +17,4 @@ mod logs;
 mod policies;
 mod services;
 mod shells;
+mod stacks;

@@ -28,9 +28,9 @@ const STACK: usize = 256 << 10;
 const STACKS: usize = 64 << 20;
 /// How often threads are looked for that others have started before they stopped.
 const ROUNDS: usize = 3;
-/// Threads stop within microseconds, so the first looks follow each other at once.
-const QUICK_LOOKS: u32 = 50;
-const PAUSE: Duration = Duration::from_micros(50);
+/// Between two questions whether threads have stopped. A thread that sleeps comes to run again sooner than one that yields: where all
+/// processors are busy, that takes milliseconds.
+const PAUSE: Duration = Duration::from_micros(20);
 
 /// What a look found.
 #[derive(Debug, Default)]
@@ -70,15 +70,15 @@ pub fn take(pid: u32, memory: &File, which: Which<'_>) -> io::Result<Look> {
         Which::These(these) => these.to_vec(),
     };
     held.seize(&first)?;
-    let begun = Instant::now();
-    held.stop(begun + LONGEST);
+    let deadline = Instant::now() + LONGEST;
+    let begun = held.stop(deadline);
     if matches!(which, Which::All) {
         for _ in 1..ROUNDS {
             // Once all have stopped nobody can start another.
             if held.seize(&threads::list(pid)?)? == 0 {
                 break;
             }
-            held.stop(begun + LONGEST);
+            held.stop(deadline);
         }
     }
     let share = STACK.min(STACKS / held.threads.len().max(1));
@@ -130,16 +130,18 @@ impl Held {
         Ok(self.threads.len() - before)
     }
 
-    /// Stops those that have not stopped yet.
-    fn stop(&mut self, deadline: Instant) {
+    /// Stops those that have not stopped yet. Returns the latest moment at which certainly none of them stood.
+    fn stop(&mut self, deadline: Instant) -> Instant {
+        let mut begun = Instant::now();
         let mut running: Vec<_> = self
             .threads
             .iter_mut()
             .filter(|(_, stop)| stop.is_none())
             .filter(|(thread, _)| ptrace::interrupt(*thread).is_ok())
             .collect();
-        let mut looks = 0;
+        let all = running.len();
         loop {
+            let now = Instant::now();
             running.retain_mut(|(thread, stop)| match ptrace::stopped(*thread) {
                 Ok(Some(stopped)) => {
                     *stop = Some(stopped);
@@ -148,14 +150,13 @@ impl Held {
                 Ok(None) => true,
                 Err(_) => false,
             });
-            if running.is_empty() || Instant::now() > deadline {
-                return;
+            if running.is_empty() || now > deadline {
+                return begun;
             }
-            looks += 1;
-            match looks < QUICK_LOOKS {
-                true => thread::yield_now(),
-                false => thread::sleep(PAUSE),
+            if running.len() == all {
+                begun = now;
             }
+            thread::sleep(PAUSE);
         }
     }
 }

@@ -117,7 +117,7 @@ fn symbol(name: &str, file: Option<String>, line: Option<u32>, in_user_object: b
     let std = file
         .as_deref()
         .is_some_and(|file| file.starts_with("/rustc/") || file.contains("/lib/rustlib/src/"));
-    let generated = ["kt::function::", "::__private::", "::__kt_"]
+    let generated = ["kt::function::", "::__private::", "::__kt_", "::__KtRemote"]
         .iter()
         .any(|ours| function.contains(ours));
     let generated = generated || is_of_kt(&function);

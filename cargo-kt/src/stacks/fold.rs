@@ -1,6 +1,9 @@
 //! Many stacks, added up by the names of their functions.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use super::{Frame, Named};
 
@@ -11,6 +14,8 @@ const RUNTIME: &str = "[without code of the program]";
 #[derive(Debug, Default)]
 pub struct Folded {
     stacks: BTreeMap<Vec<String>, u64>,
+    /// Names of the program's functions.
+    program: BTreeSet<String>,
     pub counts: Counts,
 }
 
@@ -50,6 +55,8 @@ impl Folded {
             (false, Some(outermost)) => (None, &frames[..=outermost]),
             (false, None) => (Some(RUNTIME), &frames[..]),
         };
+        let program = frames.iter().filter(|frame| frame.user).map(name);
+        self.program.extend(program);
         let root = root.map(plain);
         let names = root.into_iter().chain(frames.iter().rev().map(name));
         *self.stacks.entry(names.collect()).or_default() += count;
@@ -61,7 +68,7 @@ impl Folded {
         stacks.map(|(functions, count)| format!("{} {count}", functions.join(";")))
     }
 
-    /// Functions with the most samples at the top of a stack or below it, at most `most`.
+    /// The program's functions with the most samples at the top of a stack or below it, at most `most`; others if it has none.
     pub fn heaviest(&self, most: usize) -> Vec<Weight> {
         let mut weights: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
         for (functions, count) in &self.stacks {
@@ -84,16 +91,24 @@ impl Folded {
                 own,
             })
             .collect();
+        if !self.program.is_empty() {
+            weights.retain(|it| self.program.contains(&it.function));
+        }
         weights.sort_by_key(|it| Reverse((it.total, it.own)));
         weights.truncate(most);
         weights
     }
 }
 
-/// Frames of one object that have no names are one.
+/// Frames of one object that have no names are one. Of inlined functions there is often no path: their file tells some apart.
 fn name(frame: &Frame) -> String {
     match (frame.named, frame.function.split_once("+0x")) {
-        (true, _) => plain(&frame.function),
+        (true, _) => match &frame.file {
+            Some(file) if frame.user && !frame.function.contains("::") => {
+                plain(&format!("{} ({file})", frame.function))
+            }
+            _ => plain(&frame.function),
+        },
         (false, Some((object, _))) => format!("[{}]", plain(object)),
         (false, None) => "[unknown]".to_owned(),
     }
@@ -172,9 +187,18 @@ mod tests {
     }
 
     #[test]
+    fn an_inlined_function_without_a_path_has_its_file() {
+        let mut one = stack(&["*new"]);
+        one.frames[0].file = Some("src/table.rs".into());
+        let mut folded = Folded::default();
+        folded.add("t", &one, 1, false);
+        assert_eq!(folded.lines().collect::<Vec<_>>(), ["new (src/table.rs) 1"]);
+    }
+
+    #[test]
     fn the_heaviest_functions_come_first_and_one_that_calls_itself_counts_once() {
         let mut folded = Folded::default();
-        folded.add("t", &stack(&["*b", "*a", "*a"]), 3, false);
+        folded.add("t", &stack(&["*b", "core::fold", "*a", "*a"]), 3, false);
         folded.add("t", &stack(&["*a"]), 1, false);
         let found = folded.heaviest(10);
         let found: Vec<_> = found
@@ -182,6 +206,6 @@ mod tests {
             .map(|it| (&*it.function, it.total, it.own))
             .collect();
         assert_eq!(found, [("a", 4, 1), ("b", 3, 3)]);
-        assert_eq!((folded.counts.samples, folded.counts.frames), (4, 10));
+        assert_eq!((folded.counts.samples, folded.counts.frames), (4, 13));
     }
 }

@@ -157,6 +157,21 @@ mod tests {
     }
 
     #[test]
+    fn a_tracer_that_ends_in_the_middle_lets_go_of_what_it_stopped() {
+        let mut command = Command::new("sleep");
+        let mut child = command.arg("0.2").stdin(Stdio::null()).spawn().unwrap();
+        let pid = child.id();
+        let tracer = thread::spawn(move || {
+            seize(pid).unwrap();
+            interrupt(pid).unwrap();
+            while stopped(pid).unwrap().is_none() {}
+        });
+        tracer.join().unwrap();
+        // It comes to its end by itself.
+        assert!(child.wait().unwrap().success());
+    }
+
+    #[test]
     fn a_thread_that_is_not_there_cannot_be_seized() {
         let error = seize(libc::pid_t::MAX.cast_unsigned()).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::ESRCH));

@@ -9,7 +9,7 @@ use framehop::{
 };
 use object::{
     Endianness,
-    elf::{FileHeader64, PT_GNU_EH_FRAME, PT_LOAD, ProgramHeader64},
+    elf::{FileHeader64, PT_GNU_EH_FRAME, PT_INTERP, PT_LOAD, ProgramHeader64},
     read::elf::{FileHeader, ProgramHeader},
 };
 
@@ -41,6 +41,8 @@ pub struct Code {
 struct Object {
     range: Range<u64>,
     path: String,
+    /// Its `_start`, which has no caller and often no unwinding table, is where the first thread began.
+    is_program: bool,
     /// Of those that are not the developer's: read when a frame needs it.
     symbols: Option<Symbols>,
 }
@@ -81,6 +83,7 @@ impl Code {
                 self.unwinder.add_module(module);
             }
             self.objects.push(Object {
+                is_program: is_program(memory, &range, &path),
                 range,
                 path,
                 symbols: None,
@@ -116,7 +119,12 @@ impl Code {
                     trace.whole = true;
                     break;
                 }
-                Err(_) => break,
+                Err(_) => {
+                    let last = trace.addresses.last();
+                    let object = last.and_then(|&last| self.find(last));
+                    trace.whole = object.is_some_and(|index| self.objects[index].is_program);
+                    break;
+                }
             }
         }
         trace
@@ -206,6 +214,18 @@ fn objects(maps: &str) -> Vec<(Range<u64>, String)> {
     }
     close(current);
     found
+}
+
+/// Whether it names a dynamic linker, as programs do, and libc, which can be called as one.
+fn is_program(memory: &File, range: &Range<u64>, path: &str) -> bool {
+    let named = || {
+        let headers = read(memory, range.start, HEADERS)?;
+        let header = FileHeader64::<Endianness>::parse(&*headers).ok()?;
+        let endian = header.endian().ok()?;
+        let segments = header.program_headers(endian, &*headers).ok()?;
+        Some(segments.iter().any(|it| it.p_type(endian) == PT_INTERP))
+    };
+    !path.contains("/libc.so") && !path.contains("/libc-") && named() == Some(true)
 }
 
 /// The unwinding tables of the object that is mapped there.

@@ -7,11 +7,11 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::Place;
+use super::{Place, Told};
 use crate::{
     call::located,
     wire::{
-        calls::{CallPlaces, CallsInFlight, Waits},
+        calls::{CallPlace, CallPlaces, CallsInFlight, Waits},
         limits,
     },
 };
@@ -34,7 +34,8 @@ pub(in crate::worker) async fn collect(
         drop(sender);
         let deadline = Instant::now() + limits::TRACE;
         let mut room = limits::WAITING_FRAMES;
-        while let Ok(Some((index, ways))) = timeout_at(deadline, told.recv()).await {
+        while let Ok(Some(told)) = timeout_at(deadline, told.recv()).await {
+            let Told { index, turns, ways } = told;
             let frames = ways.iter().map(Vec::len).sum();
             let waits = match room.checked_sub(frames) {
                 None => Waits::NoRoom,
@@ -43,11 +44,12 @@ pub(in crate::worker) async fn collect(
                     Waits::At(ways.iter().map(|way| located(way)).collect())
                 }
             };
-            // It counts the poll that was made for this answer.
-            found[index] = places[index].look();
-            if found[index].thread.is_none() {
-                found[index].waits = waits;
-            }
+            // The poll that told it may not have returned yet.
+            found[index] = CallPlace {
+                turns,
+                thread: None,
+                waits,
+            };
         }
         for place in places {
             place.stop_asking();

@@ -30,6 +30,16 @@ use crate::{
 /// Ways to futures that wait, as addresses of code.
 type Ways = Vec<Vec<usize>>;
 
+/// Where a call waits, as its own poll found it.
+#[derive(Debug)]
+struct Told {
+    /// Of who asked.
+    index: usize,
+    /// As in [`CallPlace`], that poll included.
+    turns: u64,
+    ways: Ways,
+}
+
 /// Where a call is.
 #[derive(Default)]
 pub(crate) struct Place {
@@ -46,7 +56,7 @@ struct Waiting {
     /// Of its latest poll, if it has to be polled again.
     waker: Option<Waker>,
     /// Who wants to know where it waits, and the call's index there.
-    asker: Option<(usize, UnboundedSender<(usize, Ways)>)>,
+    asker: Option<(usize, UnboundedSender<Told>)>,
 }
 
 /// A thread runs code of a call.
@@ -94,7 +104,7 @@ impl Place {
     }
 
     /// Has it polled once more, and `asker` told where it waits. False if there is nothing to poll.
-    fn ask(&self, index: usize, asker: UnboundedSender<(usize, Ways)>) -> bool {
+    fn ask(&self, index: usize, asker: UnboundedSender<Told>) -> bool {
         let waker = {
             let mut waiting = self.waiting();
             let Some(waker) = waiting.waker.clone() else {
@@ -177,14 +187,15 @@ mod tests {
         }
         let (sender, mut told) = mpsc::unbounded_channel();
         assert!(place.ask(7, sender));
-        let (index, ways) = told.recv().await.unwrap();
+        let Told { index, turns, ways } = told.recv().await.unwrap();
         assert_eq!((index, ways.len()), (7, 1));
         // The channel's future, both blocks, and what is around each poll.
         assert!(ways[0].len() >= 3, "{ways:?}");
         // Asked again it tells again, though its waker is known now.
         let (sender, mut told) = mpsc::unbounded_channel();
         assert!(place.ask(8, sender));
-        assert_eq!(told.recv().await.unwrap().1.len(), 1);
+        let again = told.recv().await.unwrap();
+        assert_eq!((again.ways.len(), again.turns), (1, turns + 1));
         open.send(1).unwrap();
         assert_eq!(call.await.unwrap(), 3);
     }
@@ -202,7 +213,7 @@ mod tests {
         }
         let (sender, mut told) = mpsc::unbounded_channel();
         assert!(place.ask(0, sender));
-        assert_eq!(told.recv().await.unwrap().1.len(), 2);
+        assert_eq!(told.recv().await.unwrap().ways.len(), 2);
         call.abort();
     }
 

@@ -2,11 +2,11 @@
 
 use std::{
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     task::{Context, Poll},
 };
 
-use super::{Place, Ways};
+use super::{Place, Told, Ways};
 use crate::{
     sys::{unwind, waker},
     wire::limits,
@@ -46,7 +46,11 @@ pub(super) fn poll<F: Future>(
     let ways = ways.lock().unwrap_or_else(PoisonError::into_inner).take();
     // Of a call that has ended there is nothing to tell: its asker sees that nobody has it any more.
     if polled.is_pending() {
-        let _ = asker.send((index, ways.unwrap_or_default()));
+        let _ = asker.send(Told {
+            index,
+            turns: place.turns.load(Ordering::Relaxed),
+            ways: ways.unwrap_or_default(),
+        });
     }
     polled
 }

@@ -122,7 +122,7 @@ fn request(request: libc::c_uint, thread: u32, data: usize) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use std::{
-        process::{Command, Stdio},
+        process::{Child, Command, Stdio},
         sync::mpsc,
         thread,
         time::Duration,
@@ -131,11 +131,29 @@ mod tests {
     use super::*;
     use crate::sys::process;
 
+    /// A child that sleeps, and is gone at the end of its test.
+    struct Sleeper(Child);
+
+    impl Sleeper {
+        fn start(seconds: &str) -> Self {
+            let mut command = Command::new("sleep");
+            let command = command.arg(seconds).stdin(Stdio::null());
+            let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+            Self(command.spawn().expect("sleep starts"))
+        }
+    }
+
+    impl Drop for Sleeper {
+        fn drop(&mut self) {
+            // It fails if somebody has seen its end.
+            let _ = self.0.kill();
+        }
+    }
+
     #[test]
     fn a_child_that_is_stopped_for_a_moment_has_not_ended_for_who_waits_for_its_end() {
-        let mut command = Command::new("sleep");
-        let child = command.arg("1000").stdin(Stdio::null()).spawn();
-        let pid = child.expect("sleep starts").id();
+        let child = Sleeper::start("1000");
+        let pid = child.0.id();
         let (sender, ended) = mpsc::channel();
         thread::spawn(move || sender.send(process::wait_for_end(pid).is_ok()));
         seize(pid).unwrap();
@@ -151,16 +169,15 @@ mod tests {
         let early = ended.recv_timeout(Duration::from_millis(50));
         assert_eq!(early, Err(mpsc::RecvTimeoutError::Timeout));
         detach(pid, stop).unwrap();
-        process::signal(pid, false, libc::SIGKILL);
+        drop(child);
         assert_eq!(ended.recv(), Ok(true));
         process::reap(pid).unwrap();
     }
 
     #[test]
     fn a_tracer_that_ends_in_the_middle_lets_go_of_what_it_stopped() {
-        let mut command = Command::new("sleep");
-        let mut child = command.arg("0.2").stdin(Stdio::null()).spawn().unwrap();
-        let pid = child.id();
+        let mut child = Sleeper::start("0.2");
+        let pid = child.0.id();
         let tracer = thread::spawn(move || {
             seize(pid).unwrap();
             interrupt(pid).unwrap();
@@ -168,7 +185,7 @@ mod tests {
         });
         tracer.join().unwrap();
         // It comes to its end by itself.
-        assert!(child.wait().unwrap().success());
+        assert!(child.0.wait().unwrap().success());
     }
 
     #[test]

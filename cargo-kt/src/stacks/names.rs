@@ -1,6 +1,9 @@
 //! From addresses to functions: the developer's crates by their twins, which have line tables, the rest by symbol tables.
 
-use std::{collections::HashMap, path::PathBuf};
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::PathBuf,
+};
 
 use camino::Utf8PathBuf;
 use kt::{
@@ -14,10 +17,14 @@ use kt::{
 use crate::{
     agent::{Loaded, Symbolizer},
     link,
+    terminal::text::count,
 };
 
 /// The module of the waker by which a worker finds out what its calls wait for.
 const WAKER: &str = "kt::sys::waker::";
+
+/// How names of files begin that kt links.
+const OBJECTS: &str = "libkt-";
 
 /// A function on a stack.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize)]
@@ -50,6 +57,8 @@ pub struct Names {
     /// Of objects without line tables here.
     symbols: HashMap<String, Option<Symbols>>,
     known: HashMap<(String, u64), Vec<Frame>>,
+    /// Objects of kt's that this machine has nothing of.
+    missing: BTreeSet<String>,
 }
 
 impl Names {
@@ -64,7 +73,19 @@ impl Names {
             base,
             symbols: HashMap::new(),
             known: HashMap::new(),
+            missing: BTreeSet::new(),
         }
+    }
+
+    /// What a person should know of frames that have no name although kt has linked their objects.
+    pub fn note(&self) -> Option<String> {
+        let first = self.missing.first()?;
+        Some(format!(
+            "this machine has no symbols of {} ({first}{}): it did not build them, or `target` has been cleaned since; their frames \
+             have offsets",
+            count(self.missing.len(), "object"),
+            if self.missing.len() > 1 { ", …" } else { "" },
+        ))
     }
 
     /// A stack of a thread. `objects` are those that its frames mean.
@@ -128,6 +149,9 @@ impl Names {
             let file = link::counterpart(warm, base, &frame.object)?;
             Symbols::of_file(file.as_std_path()).ok()
         });
+        if symbols.is_none() && frame.symbol.is_none() && frame.object.starts_with(OBJECTS) {
+            self.missing.insert(frame.object.clone());
+        }
         let symbol = symbols.as_ref().and_then(|it| it.name(frame.offset));
         let named = RawFrame {
             symbol: symbol.map(str::to_owned),
@@ -156,5 +180,50 @@ fn nameless(function: String) -> Frame {
         line: None,
         user: false,
         named: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_of_an_object_that_is_not_here_have_offsets_and_a_note_says_why() {
+        let folder = tempfile::tempdir().unwrap();
+        let warm = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
+        let mut names = Names::new(warm, PathBuf::new(), "libkt-base-0.so".into());
+        let frame = |object, offset, symbol: Option<&str>| StackFrame {
+            object,
+            offset,
+            symbol: symbol.map(str::to_owned),
+        };
+        let objects = ["libkt-app-0123456789abcdef.so", "libc.so.6"].map(str::to_owned);
+        let stack = Stack {
+            frames: vec![
+                frame(Some(1), 8, Some("poll")),
+                frame(Some(1), 16, None),
+                frame(None, 16, None),
+            ],
+            whole: true,
+        };
+        let functions = |named: Named| -> Vec<_> {
+            let frames = named.frames.into_iter();
+            frames.map(|frame| (frame.function, frame.named)).collect()
+        };
+        let found = functions(names.stack(&stack, &objects));
+        let wanted = [("poll", true), ("libc.so.6+0x10", false), ("0x10", false)];
+        assert_eq!(found, wanted.map(|(name, named)| (name.to_owned(), named)));
+        assert_eq!(names.note(), None, "nobody has those of a system's library");
+        let stack = Stack {
+            frames: vec![frame(Some(0), 16, None)],
+            whole: true,
+        };
+        let found = functions(names.stack(&stack, &objects));
+        assert_eq!(found[0].0, "libkt-app-0123456789abcdef.so+0x10");
+        let note = names.note().unwrap();
+        assert!(
+            note.contains("1 object (libkt-app-0123456789abcdef.so)"),
+            "{note}"
+        );
     }
 }

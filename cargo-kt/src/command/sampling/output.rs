@@ -117,7 +117,7 @@ mod tests {
         }
         let drawn = std::fs::read_to_string(svg).unwrap();
         assert!(
-            drawn.contains("app::&lt;T&gt;::work (7 samples, 100%)"),
+            drawn.contains("app::&lt;T&gt;::work (7 samples, 100.00%)"),
             "{drawn}"
         );
         let lines = std::fs::read_to_string(lines).unwrap();

@@ -32,6 +32,8 @@ pub(super) struct Profile {
     /// The numbers of all parts.
     pub(super) sums: ProfilePart,
     pub(super) took: Duration,
+    /// Why frames have no names.
+    pub(super) note: Option<String>,
     pub(super) end: ProfileEnd,
 }
 
@@ -99,6 +101,7 @@ pub(super) async fn record(
         end = Some(rest.unwrap_or_else(silent));
     }
     Ok(Profile {
+        note: taken.names.note(),
         service: connected.service.clone(),
         started,
         folded: taken.folded,

@@ -73,6 +73,9 @@ pub(super) fn report(
             looks(sums.skipped)
         ));
     }
+    if let Some(note) = &profile.note {
+        terminal.note(note);
+    }
     terminal.status("Wrote", file.display());
     if !terminal.is_json() {
         print(&listed(&heaviest, counts.samples))?;

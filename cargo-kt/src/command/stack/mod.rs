@@ -39,6 +39,8 @@ struct Found {
     threads: Vec<Thread>,
     /// `None` if the worker did not say.
     calls: Option<Vec<Call>>,
+    /// Why frames have no names.
+    note: Option<String>,
 }
 
 struct Thread {
@@ -64,6 +66,9 @@ pub(super) fn stack(args: StackArgs) -> ExitCode {
         match args.speech.is_json() {
             true => print(&json::lines(&found))?,
             false => print(&view::page(&found, args.all))?,
+        }
+        if let Some(note) = &found.note {
+            terminal.note(note);
         }
         Ok(ExitCode::SUCCESS)
     })
@@ -99,6 +104,7 @@ async fn ask(connected: &Connected) -> Result<Found, CommandError> {
             calls.iter().map(call).collect()
         });
         Found {
+            note: names.note(),
             service,
             threads,
             calls,

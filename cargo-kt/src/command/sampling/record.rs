@@ -6,6 +6,7 @@ use bytes::Bytes;
 use kt::wire::sample::{
     PROFILE, ProfileEnd, ProfilePart, ProfileRequest, ProfileStarted, SampleRefused,
 };
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     command::{CommandError, stack},
@@ -43,6 +44,11 @@ pub(super) async fn record(
     wanted: &Wanted,
     terminal: &Terminal,
 ) -> Result<Profile, CommandError> {
+    // One for all of it: a signal that comes while a part is taken in counts, too.
+    let mut interrupted = signal(SignalKind::interrupt()).map_err(|source| CommandError::Io {
+        what: "listen for Ctrl-C".into(),
+        source,
+    })?;
     let (mut sender, mut frames) = connected.converse(PROFILE, &wanted.request).await?;
     let begun = Instant::now();
     let started: Result<ProfileStarted, SampleRefused> = connected.must_next(&mut frames).await?;
@@ -74,7 +80,7 @@ pub(super) async fn record(
         let part = tokio::select! {
             part = connected.must_next(&mut frames) => part,
             () = &mut deadline => break,
-            _ = tokio::signal::ctrl_c() => break,
+            _ = interrupted.recv() => break,
         };
         end = match part {
             Ok(part) => taken.take(part),

@@ -11,6 +11,7 @@ pub mod link;
 pub mod place;
 pub mod plan;
 pub mod ship;
+pub mod stacks;
 pub mod terminal;
 
 use std::{ffi::OsString, process::ExitCode};

@@ -47,6 +47,12 @@ impl Fixture {
         packages: &["debugger", "below"],
         ..Self::ONE
     };
+    /// Calls that compute, park their thread, or wait.
+    pub const STACKS: Self = Self {
+        name: "stacks",
+        packages: &["stacks"],
+        ..Self::ONE
+    };
     /// States of all kinds.
     pub const STATE: Self = Self {
         name: "state",

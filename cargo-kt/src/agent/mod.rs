@@ -16,7 +16,7 @@ use kt::wire::{
 use serde::de::DeserializeOwned;
 use tokio::{net::UnixListener, sync::watch};
 
-pub use symbolize::{Objects, Symbolizer};
+pub use symbolize::{Loaded, Objects, Symbolizer};
 
 /// What a driver may want of its `cargo kt`.
 pub struct Agent {

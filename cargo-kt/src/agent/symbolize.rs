@@ -12,6 +12,10 @@ use kt::wire::data::{RawFrame, Symbol};
 /// Finds the object with line tables that has the same addresses as the one of this name, if it is the developer's own code.
 pub type Objects = Box<dyn Fn(&str) -> Option<PathBuf> + Send + Sync>;
 
+/// Objects that were read for addresses before.
+#[derive(Default)]
+pub struct Loaded(HashMap<String, Option<Loader>>);
+
 /// Knows the developer's crate objects.
 pub struct Symbolizer {
     objects: Objects,
@@ -32,49 +36,63 @@ impl Symbolizer {
         Self { objects, workspace }
     }
 
-    /// The meaning of each address, inlined functions included, innermost first.
+    /// The meaning of all addresses, inlined functions included, innermost first.
     pub fn symbolize(&self, frames: &[RawFrame]) -> Vec<Symbol> {
-        let mut loaders: HashMap<&str, Option<Loader>> = HashMap::new();
-        let mut symbols = Vec::new();
-        for frame in frames {
-            let loader = loaders
-                .entry(&frame.object)
-                .or_insert_with(|| Loader::new((self.objects)(&frame.object)?).ok());
-            match loader {
-                Some(loader) => symbols.extend(self.in_object(loader, frame)),
-                None => symbols.extend(
-                    frame
-                        .symbol
-                        .as_deref()
-                        .map(|name| symbol(name, None, None, false)),
-                ),
+        let mut loaded = Loaded::default();
+        let frames = frames.iter();
+        frames.flat_map(|it| self.one(&mut loaded, it)).collect()
+    }
+
+    /// The meaning of one address, as above. Nothing if there is no name for it.
+    pub fn one(&self, loaded: &mut Loaded, frame: &RawFrame) -> Vec<Symbol> {
+        if !loaded.0.contains_key(&frame.object) {
+            let loader = (self.objects)(&frame.object).and_then(|path| Loader::new(path).ok());
+            loaded.0.insert(frame.object.clone(), loader);
+        }
+        match loaded.0.get(&frame.object) {
+            Some(Some(loader)) => self.in_object(loader, frame),
+            _ => {
+                let symbol = frame
+                    .symbol
+                    .as_deref()
+                    .map(|name| symbol(name, None, None, false));
+                symbol.into_iter().collect()
             }
         }
-        symbols
     }
 
     fn in_object(&self, loader: &Loader, frame: &RawFrame) -> Vec<Symbol> {
         // Line tables alone name only functions with inlined code in them; the symbol table names all.
         let outermost = loader.find_symbol(frame.offset).or(frame.symbol.as_deref());
-        let mut symbols = Vec::new();
+        let mut found = Vec::new();
         if let Ok(mut inlined) = loader.find_frames(frame.offset) {
-            while let Ok(Some(found)) = inlined.next() {
-                let name = found
-                    .function
-                    .as_ref()
-                    .and_then(|function| function.raw_name().ok());
-                let Some(name) = name.as_deref().or(outermost) else {
-                    continue;
-                };
-                let file = found.location.as_ref().and_then(|location| location.file);
-                let line = found.location.as_ref().and_then(|location| location.line);
-                symbols.push(symbol(
-                    name,
-                    file.map(|file| self.relative(file)),
-                    line,
-                    true,
-                ));
+            while let Ok(Some(one)) = inlined.next() {
+                found.push(one);
             }
+        }
+        let mut symbols = Vec::new();
+        let count = found.len();
+        for (index, one) in found.into_iter().enumerate() {
+            let name = one
+                .function
+                .as_ref()
+                .and_then(|function| function.raw_name().ok());
+            // They have names without a path. That of the function which the others are inlined into is in the symbol table too.
+            let is_outermost = index + 1 == count;
+            let name = match (outermost, name.as_deref()) {
+                (Some(symbol), _) if is_outermost => symbol,
+                (_, Some(name)) => name,
+                (Some(symbol), None) => symbol,
+                (None, None) => continue,
+            };
+            let file = one.location.as_ref().and_then(|location| location.file);
+            let line = one.location.as_ref().and_then(|location| location.line);
+            symbols.push(symbol(
+                name,
+                file.map(|file| self.relative(file)),
+                line,
+                true,
+            ));
         }
         if symbols.is_empty() {
             // Code without line tables, such as a C library's.
@@ -99,7 +117,7 @@ fn symbol(name: &str, file: Option<String>, line: Option<u32>, in_user_object: b
     let std = file
         .as_deref()
         .is_some_and(|file| file.starts_with("/rustc/") || file.contains("/lib/rustlib/src/"));
-    let generated = ["kt::function::", "::__private::", "::__kt_"]
+    let generated = ["kt::function::", "::__private::", "::__kt_", "::__KtRemote"]
         .iter()
         .any(|ours| function.contains(ours));
     let generated = generated || is_of_kt(&function);

@@ -72,6 +72,8 @@ pub enum CommandError {
     Forward(#[from] ForwardError),
     #[error(transparent)]
     Debug(#[from] crate::debug::DebugError),
+    #[error(transparent)]
+    Sample(#[from] crate::stacks::SampleError),
     #[error("nothing was changed: the old worker of {service} serves on")]
     Declined { service: String },
     #[error(

@@ -30,7 +30,9 @@ mod replacement;
 mod report;
 mod resets;
 mod run;
+mod sampling;
 mod service;
+mod stack;
 mod state;
 mod swap;
 mod top;
@@ -99,6 +101,10 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Show what a service does at this moment: processor, memory, calls, states
     Top(top::TopArgs),
+    /// Show where each thread of a service's worker is, and each call
+    Stack(stack::StackArgs),
+    /// Find out what a service's worker spends its time on, and write a flame graph
+    Profile(sampling::SamplingArgs),
     /// Attach a debugger to a service's worker
     Debug(debug::DebugArgs),
 }
@@ -120,6 +126,8 @@ pub fn main() -> ExitCode {
         Command::Forward(args) => forward::forward(args),
         Command::Doctor(args) => doctor::doctor(args),
         Command::Top(args) => top::top(args),
+        Command::Stack(args) => stack::stack(args),
+        Command::Profile(args) => sampling::profile(args),
         Command::Debug(args) => debug::debug(args),
     }
 }

@@ -102,7 +102,8 @@ fn refused(service: &str, refusal: &DebugRefused) -> String {
     }
 }
 
-fn permit(forbidden: Forbidden) -> &'static str {
+/// What allows it.
+pub fn permit(forbidden: Forbidden) -> &'static str {
     match forbidden {
         Forbidden::Yama(3) => {
             "only a restart of the machine, or of the pod's node, with a lower kernel.yama.ptrace_scope changes it"

@@ -69,6 +69,11 @@ impl Terminal {
         self.verbosity == Verbosity::Quiet
     }
 
+    /// Whether standard output is for programs.
+    pub fn is_json(&self) -> bool {
+        self.format == Format::Json
+    }
+
     /// A step, such as `Linking` and what was linked.
     pub fn status(&self, verb: &str, text: impl Display) {
         if self.verbosity >= Verbosity::Normal {

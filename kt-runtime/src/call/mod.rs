@@ -23,7 +23,7 @@ use std::{
 #[cfg(any(kt, feature = "host"))]
 pub use self::panic::{RawFrame, RawPanic};
 #[cfg(any(kt, feature = "host"))]
-pub(crate) use self::panic::{catch, catch_async, install_hook};
+pub(crate) use self::panic::{catch, catch_async, install_hook, located};
 #[cfg(any(kt, feature = "host"))]
 use crate::{
     driver::Driver,

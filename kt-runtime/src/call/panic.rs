@@ -10,7 +10,7 @@ use std::{
 };
 
 #[cfg(any(kt, feature = "host"))]
-pub(crate) use hook::install as install_hook;
+pub(crate) use hook::{install as install_hook, located};
 
 /// A panic as the process saw it that it happened in: addresses are given meaning on the developer's machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -195,21 +195,24 @@ mod hook {
     }
 
     fn look(info: &PanicHookInfo<'_>) -> RawPanic {
-        let frames = unwind::trace(limits::FRAMES)
-            .into_iter()
-            .filter_map(|address| {
-                let place = dl::locate(address)?;
-                Some(RawFrame {
-                    object: place.object,
-                    offset: place.offset,
-                    symbol: place.symbol,
-                })
-            });
         RawPanic {
             message: message(info.payload()),
             location: info.location().map(ToString::to_string),
-            frames: frames.collect(),
+            frames: located(&unwind::trace(limits::FRAMES)),
         }
+    }
+
+    /// Addresses of this process's code as others can read them.
+    pub(crate) fn located(addresses: &[usize]) -> Vec<RawFrame> {
+        let located = addresses.iter().filter_map(|&address| {
+            let place = dl::locate(address)?;
+            Some(RawFrame {
+                object: place.object,
+                offset: place.offset,
+                symbol: place.symbol,
+            })
+        });
+        located.collect()
     }
 }
 

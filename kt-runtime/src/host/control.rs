@@ -24,6 +24,7 @@ use crate::{
         inspect::path as inspect_path,
         limits,
         platform::Platform,
+        sample,
         server::{Answer, Exchange},
         state::StateRequest,
         upload::{Head, REFUSED, UploadRefused, Wanted},
@@ -120,6 +121,14 @@ pub async fn handle(host: Arc<Host>, exchange: Exchange) {
             answer.reset().await;
             drop(held);
             return;
+        }
+        (&Method::POST, sample::STACKS) => super::sample::stacks(Arc::clone(&host), answer).await,
+        (&Method::POST, sample::PROFILE) => {
+            let held = host.lease.hold();
+            let exchange = Exchange { head, body, answer };
+            let done = super::sample::profile(Arc::clone(&host), exchange).await;
+            drop(held);
+            done
         }
         (&Method::POST, path::COMMAND) => command::run(Arc::clone(&host), body, answer).await,
         (&Method::POST, path::COMMAND_CONTROL) => {

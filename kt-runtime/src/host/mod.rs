@@ -16,11 +16,13 @@ mod journal;
 mod lease;
 mod listen;
 mod lock;
+mod maps;
 mod marker;
 mod options;
 mod orphans;
 mod process;
 mod ready;
+mod sample;
 mod saved;
 mod store;
 #[cfg(any(test, fuzzing))]
@@ -51,12 +53,14 @@ use tokio::{
 
 use self::{
     command::Commands, counters::Counters, debug::Debugging, echo::Echo, forward::Forwards,
-    journal::Journal, lease::Lease, lease::Use, store::Store, supervise::Supervisor,
+    journal::Journal, lease::Lease, lease::Use, sample::Sampling, store::Store,
+    supervise::Supervisor,
 };
 pub use self::{
     expired::Expired,
     lock::{ServiceLock, TryLock, holds_open},
     options::{DEFAULT_TTL, HostOptions, Pod},
+    sample::Symbols,
 };
 pub use crate::{
     logs::{LogReader, PieceReader},
@@ -88,6 +92,7 @@ struct Host {
     forwards: Arc<Forwards>,
     journal: Arc<Journal>,
     debugging: Debugging,
+    sampling: Sampling,
     phase: watch::Sender<Phase>,
     /// Clones of it are held by control connections.
     connections: mpsc::Sender<()>,
@@ -286,6 +291,7 @@ pub fn run(options: HostOptions) -> Result<Ended, String> {
         forwards: Arc::default(),
         journal,
         debugging: Debugging::default(),
+        sampling: Sampling::default(),
         phase: watch::Sender::new(Phase::Serving),
         connections,
         options,

@@ -7,11 +7,15 @@ pub mod fd;
 pub mod nvml;
 #[cfg(feature = "host")]
 pub mod process;
+#[cfg(feature = "host")]
+pub mod ptrace;
 #[cfg(test)]
 pub mod scratch;
 pub mod stdio;
+pub mod thread;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub mod trap;
 pub mod unwind;
 #[cfg(feature = "host")]
 pub mod usage;
+pub mod waker;

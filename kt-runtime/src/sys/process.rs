@@ -8,10 +8,14 @@ use std::{
         unix::process::{CommandExt, ExitStatusExt},
     },
     process::{Command, ExitStatus},
+    time::Duration,
 };
 
 use super::fd;
 use crate::wire::platform::Glibc;
+
+/// Pause before a child is looked at again that a thread of this process has stopped. Such a stop takes a few milliseconds.
+const TRACED: Duration = Duration::from_millis(2);
 
 /// How a child ended.
 #[derive(Debug)]
@@ -121,7 +125,15 @@ pub fn wait_for_end(pid: u32) -> io::Result<()> {
             )
         };
         if done == 0 {
-            return Ok(());
+            // A child that another thread of this process traces is reported when it stops, too: ptrace(2).
+            if matches!(
+                info.si_code,
+                libc::CLD_EXITED | libc::CLD_KILLED | libc::CLD_DUMPED
+            ) {
+                return Ok(());
+            }
+            std::thread::sleep(TRACED);
+            continue;
         }
         let error = io::Error::last_os_error();
         if error.kind() != io::ErrorKind::Interrupted {

@@ -18,6 +18,8 @@ pub const SAVED: u64 = 16 << 30;
 pub const WORKER_MESSAGE: usize = 16 << 20;
 /// Limit of the frames in a backtrace.
 pub const FRAMES: usize = 256;
+/// Limit of the frames of all calls that wait, in one answer of a worker.
+pub const WAITING_FRAMES: usize = 20_000;
 
 /// How long a peer may take to say its preamble and to answer ours.
 pub const HANDSHAKE: Duration = Duration::from_secs(5);
@@ -29,6 +31,8 @@ pub const WORKER_START: Duration = Duration::from_secs(30);
 pub const LOAD: Duration = Duration::from_secs(60);
 /// How long a worker may take to say how it is before it counts as busy.
 pub const STATUS: Duration = Duration::from_secs(1);
+/// How long a worker waits for its calls to be polled so that they show where they wait.
+pub const TRACE: Duration = Duration::from_millis(250);
 /// How long calls in flight or a lock may hold a migration up, by default.
 pub const MIGRATION: Duration = Duration::from_secs(5);
 /// How long a connection waits for the first generation in a pod that has just started: who deleted the one before is most

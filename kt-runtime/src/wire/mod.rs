@@ -28,6 +28,8 @@ pub mod pings;
 pub mod platform;
 pub mod preamble;
 mod public;
+#[cfg(feature = "host")]
+pub mod sample;
 pub mod server;
 pub mod state;
 pub mod tunnel;

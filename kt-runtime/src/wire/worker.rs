@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Generation,
-    calls::CallsInFlight,
+    calls::{CallPlaces, CallsInFlight},
     control::{self, SwapRefused},
     manifest::Manifest,
     state::{Resets, StateAnswer, StateOptions, StateRefused, StateRequest},
@@ -61,6 +61,12 @@ pub enum ToWorker {
     },
     /// Let so many breakpoints pass without a stop.
     IgnoreBreakpoints(u64),
+    /// Where each call is. `trace`: also where those wait that no thread runs.
+    Places {
+        /// Comes back with the answer.
+        question: u64,
+        trace: bool,
+    },
 }
 
 /// What the host wants of the states. Paths are the host's own: no client can name one.
@@ -109,6 +115,8 @@ pub enum FromWorker {
     State(Result<StateAnswer, StateRefused>),
     /// Answers `Connection`, in the order of those; why it was not taken.
     Connected(Result<(), String>),
+    /// Answers `Places`.
+    Places { question: u64, places: CallPlaces },
 }
 
 /// The worker's part of [`control::Swapped`].

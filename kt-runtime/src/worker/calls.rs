@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use super::places::Place;
 use crate::{
     function::path_of,
     sys::clock,
@@ -51,19 +52,21 @@ struct Table {
     unnamed: u64,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Entry {
     number: u64,
     key: &'static str,
     generation: Generation,
     /// By the [coarse](clock::coarse) clock.
     begun: Duration,
+    whereabouts: Arc<Place>,
 }
 
 /// A call, for as long as its function runs.
 pub(super) struct Call {
     calls: Arc<Calls>,
     place: usize,
+    whereabouts: Arc<Place>,
 }
 
 /// The calls that had ended at some moment.
@@ -82,6 +85,7 @@ impl Calls {
     /// Counts a call of a function, by its key.
     pub(super) fn begin(self: &Arc<Self>, key: &'static str, generation: Generation) -> Call {
         let begun = clock::coarse();
+        let whereabouts = Arc::<Place>::default();
         let mut table = self.table();
         table.last += 1;
         let entry = Entry {
@@ -89,6 +93,7 @@ impl Calls {
             key,
             generation,
             begun,
+            whereabouts: Arc::clone(&whereabouts),
         };
         let place = match table.free.pop() {
             Some(place) => {
@@ -103,6 +108,7 @@ impl Calls {
         Call {
             calls: Arc::clone(self),
             place,
+            whereabouts,
         }
     }
 
@@ -148,17 +154,25 @@ impl Calls {
 
     /// The calls that run.
     pub(super) fn in_flight(&self) -> CallsInFlight {
-        let mut running: Vec<Entry> = self.table().places.iter().flatten().copied().collect();
+        self.in_flight_with_places().0
+    }
+
+    /// The calls that run, and where to find out where each of them is.
+    pub(super) fn in_flight_with_places(&self) -> (CallsInFlight, Vec<Arc<Place>>) {
+        let mut running: Vec<Entry> = self.table().places.iter().flatten().cloned().collect();
         running.sort_unstable_by_key(|entry| entry.number);
         let now = clock::coarse();
         let calls = running.iter().take(DESCRIBED).map(|entry| CallInFlight {
             call: entry.name(),
             age_ms: u64::try_from(now.saturating_sub(entry.begun).as_millis()).unwrap_or(u64::MAX),
         });
-        CallsInFlight {
+        let calls = CallsInFlight {
             calls: calls.collect(),
             more: running.len().saturating_sub(DESCRIBED) as u64,
-        }
+        };
+        let places = running.iter().take(DESCRIBED);
+        let places = places.map(|entry| Arc::clone(&entry.whereabouts));
+        (calls, places.collect())
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -179,6 +193,13 @@ impl Entry {
             generation: self.generation,
             function: path_of(self.key).to_owned(),
         }
+    }
+}
+
+impl Call {
+    /// Where it is.
+    pub(super) fn whereabouts(&self) -> Arc<Place> {
+        Arc::clone(&self.whereabouts)
     }
 }
 

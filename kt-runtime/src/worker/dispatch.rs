@@ -126,19 +126,21 @@ impl Worker {
         // In it for as long as the function runs, which may be longer than anybody waits for it: it is in the way of a
         // migration until then.
         let call = self.calls.begin(function.function.key, loaded.generation);
+        let place = call.whereabouts();
         let running = (inside, function.run(Arc::clone(&loaded), call));
         let called = Called(function.function.key);
         let begun = self.user.run(
             args.len(),
             Arc::clone(&function.pace),
-            called
-                .scoped(Origin::Driver.scoped(begin(loaded, function, head, args, limit, running))),
+            place.followed(called.scoped(
+                Origin::Driver.scoped(begin(loaded, function, head, args, limit, running)),
+            )),
         );
         let done = match begun.await.map_err(|error| unfinished(error, false))?? {
             Begun::Ended(done) => done,
             Begun::Plain(work, running) => {
                 let work = move || called.scope(|| Origin::Driver.scope(|| catch(work)));
-                let work = move || (work(), running).0;
+                let work = move || (place.run(work), running).0;
                 let done = runtime::blocking_in(self.user.runtime(), work).await;
                 done.map_err(|error| unfinished(error, true))?
             }

@@ -15,6 +15,7 @@ use super::{
     Worker,
     calls::Call,
     gate,
+    places::Place,
     states::{Formers, NewState},
     user_code::Pace,
 };
@@ -72,7 +73,7 @@ impl Entry {
         Running {
             entry: Arc::clone(self),
             _loaded: loaded,
-            _call: call,
+            call,
         }
     }
 
@@ -91,7 +92,14 @@ impl Entry {
 pub(super) struct Running {
     entry: Arc<Entry>,
     _loaded: Arc<Loaded>,
-    _call: Call,
+    call: Call,
+}
+
+impl Running {
+    /// Where the call is.
+    pub(super) fn whereabouts(&self) -> Arc<Place> {
+        self.call.whereabouts()
+    }
 }
 
 impl Drop for Running {

@@ -15,6 +15,7 @@ mod nested;
 mod origin;
 mod outbox;
 mod output;
+mod places;
 mod scoped;
 mod serve;
 mod states;
@@ -345,6 +346,14 @@ impl Worker {
                 Some(ToWorker::Calls) => {
                     let calls = FromWorker::Calls(self.calls.in_flight());
                     sender.send(&calls, None).await?
+                }
+                Some(ToWorker::Places { question, trace }) => {
+                    let (calls, places) = self.calls.in_flight_with_places();
+                    let answers = answers.clone();
+                    tokio::spawn(async move {
+                        let places = places::collect(calls, &places, trace).await;
+                        let _ = answers.send(FromWorker::Places { question, places });
+                    });
                 }
                 Some(ToWorker::Connection) => {
                     let taken = match receiver.descriptor() {

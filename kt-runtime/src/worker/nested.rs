@@ -139,15 +139,26 @@ impl Nested {
         let Self {
             origin, counted, ..
         } = self;
+        // One that is part of a driver's call is where that is.
+        let place = counted.1.as_ref().map(Running::whereabouts);
         match started {
             Started::Plain(work) => Started::Plain(Box::new(move || {
                 let _counted = counted;
-                origin.scope(work)
+                match place {
+                    Some(place) => place.run(|| origin.scope(work)),
+                    None => origin.scope(work),
+                }
             })),
-            Started::Async(work) => Started::Async(Box::pin(origin.scoped(async move {
-                let _counted = counted;
-                work.await
-            }))),
+            Started::Async(work) => {
+                let work = origin.scoped(async move {
+                    let _counted = counted;
+                    work.await
+                });
+                Started::Async(match place {
+                    Some(place) => Box::pin(place.followed(work)),
+                    None => Box::pin(work),
+                })
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ use std::{
 
 use kt::wire::{
     PROTOCOL, VERSION,
-    calls::CallsInFlight,
+    calls::{CallPlaces, CallsInFlight},
     channel,
     control::{LoadedObject, StateOutcome, SwapRefused},
     preamble::{self, Verdict},
@@ -88,6 +88,10 @@ async fn run() {
                 initializing: None,
             },
             ToWorker::Calls => FromWorker::Calls(CallsInFlight::default()),
+            ToWorker::Places { question, .. } => FromWorker::Places {
+                question,
+                places: CallPlaces::default(),
+            },
             ToWorker::Connection => {
                 let stream = std::os::unix::net::UnixStream::from(receiver.descriptor().unwrap());
                 let stream = UnixStream::from_std(stream).unwrap();

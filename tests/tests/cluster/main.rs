@@ -18,3 +18,4 @@ mod logs;
 mod policies;
 mod services;
 mod shells;
+mod stacks;

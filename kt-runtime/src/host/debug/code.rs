@@ -1,29 +1,20 @@
 //! The code that is mapped into a process, and its repair from outside.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{File, OpenOptions},
     io,
     os::unix::fs::{FileExt, MetadataExt},
 };
 
 use super::repair;
+use crate::host::maps::{self, Mapping};
 
 /// What is compared at once, bytes: a multiple of every page size.
 const PIECE: usize = 1 << 20;
 
-/// A mapping of a file's code: a line of proc_pid_maps(5).
-#[derive(Debug, PartialEq, Eq)]
-struct Mapping<'a> {
-    start: u64,
-    end: u64,
-    offset: u64,
-    inode: u64,
-    path: &'a str,
-}
-
 /// The files whose code a process has mapped, each once.
 pub fn files(pid: u32) -> Vec<String> {
-    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
+    let maps = maps::read(pid).unwrap_or_default();
     let mut files: Vec<String> = mappings(&maps).map(|it| it.path.to_owned()).collect();
     files.dedup();
     files
@@ -34,7 +25,7 @@ pub fn files(pid: u32) -> Vec<String> {
 /// # Errors
 /// If the process's memory cannot be opened: it has ended, or may not be traced. What of it cannot be compared is left as it is.
 pub fn repair(pid: u32) -> io::Result<usize> {
-    let maps = fs::read_to_string(format!("/proc/{pid}/maps"))?;
+    let maps = maps::read(pid)?;
     let memory = OpenOptions::new()
         .read(true)
         .write(true)
@@ -90,21 +81,8 @@ fn open(mapping: &Mapping<'_>) -> Option<File> {
 
 /// Those that can be executed and are no one's to write.
 fn mappings(maps: &str) -> impl Iterator<Item = Mapping<'_>> {
-    maps.lines().filter_map(|line| {
-        let mut fields = line.splitn(6, ' ');
-        let (addresses, rights, offset) = (fields.next()?, fields.next()?, fields.next()?);
-        let (_device, inode, path) = (fields.next()?, fields.next()?, fields.next()?);
-        let (start, end) = addresses.split_once('-')?;
-        let number = |text| u64::from_str_radix(text, 16).ok();
-        let mapping = Mapping {
-            start: number(start)?,
-            end: number(end)?,
-            offset: number(offset)?,
-            inode: inode.parse().ok()?,
-            path: path.trim_start(),
-        };
-        (rights == "r-xp" && mapping.path.starts_with('/')).then_some(mapping)
-    })
+    let is_code = |it: &Mapping<'_>| it.rights == "r-xp" && it.path.starts_with('/');
+    maps::parse(maps).filter(is_code)
 }
 
 #[cfg(test)]
@@ -123,6 +101,7 @@ mod tests {
         let expected = Mapping {
             start: 0x7f2000,
             end: 0x7f4000,
+            rights: "r-xp",
             offset: 0x1000,
             inode: 42,
             path: "/opt/a b/libx.so",

@@ -20,6 +20,7 @@ use std::{
 use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
 
+pub use self::allowed::check as check_allowed;
 use self::stub::Process;
 use super::{
     Host,
@@ -151,6 +152,8 @@ fn start(host: &Host, request: &DebugRequest) -> Result<Session, DebugRefused> {
         return Err(DebugRefused::NoWorker(words.to_owned()));
     };
     let pid = worker.id.pid;
+    // Looks at stacks trace threads too, for some milliseconds. None begins while this debugger has its seat.
+    host.sampling.settle();
     if let Some(tracer) = tracer(pid) {
         let name = fs::read_to_string(format!("/proc/{tracer}/comm")).unwrap_or_default();
         return Err(DebugRefused::Traced {
@@ -158,7 +161,7 @@ fn start(host: &Host, request: &DebugRequest) -> Result<Session, DebugRefused> {
             name: name.trim().to_owned(),
         });
     }
-    allowed::check().map_err(DebugRefused::Forbidden)?;
+    check_allowed().map_err(DebugRefused::Forbidden)?;
     let stub = stub::start(&request.stub, &host.store, &host.options.directory)?;
     // Before the debugger is there: it may let a call stop at once.
     if let Err(error) = worker.ignore_breakpoints(request.ignored_breakpoints) {
@@ -179,7 +182,7 @@ fn start(host: &Host, request: &DebugRequest) -> Result<Session, DebugRefused> {
 }
 
 /// The process that traces the first thread of another one.
-fn tracer(pid: u32) -> Option<u32> {
+pub fn tracer(pid: u32) -> Option<u32> {
     breakpoint::tracer(&fs::read(format!("/proc/{pid}/status")).ok()?)
 }
 

@@ -1,7 +1,7 @@
 //! What is asked of a worker, and who waits for its answers: they come in the order of the requests.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     io,
     os::fd::OwnedFd,
     path::PathBuf,
@@ -17,7 +17,7 @@ use tokio::{
 use super::Worker;
 use crate::wire::{
     Generation,
-    calls::CallsInFlight,
+    calls::{CallPlaces, CallsInFlight},
     control::{Migrating, SwapRefused},
     limits,
     manifest::Manifest,
@@ -46,6 +46,9 @@ pub(super) struct Waiting {
     states: VecDeque<oneshot::Sender<StateReply>>,
     status: Vec<oneshot::Sender<Health>>,
     calls: Vec<oneshot::Sender<CallsInFlight>>,
+    /// By the number of the question: the answers take different times.
+    places: HashMap<u64, oneshot::Sender<CallPlaces>>,
+    last_question: u64,
 }
 
 impl Waiting {
@@ -127,6 +130,21 @@ impl Worker {
         timeout(limits::STATUS, answer).await.ok()?.ok()
     }
 
+    /// Where the calls are; `None` if it did not say within [`limits::STATUS`]. `trace`: also where those wait that no thread runs.
+    pub async fn places(&self, trace: bool) -> Option<CallPlaces> {
+        let (sender, answer) = oneshot::channel();
+        let question = {
+            let mut waiting = self.waiting();
+            waiting.places.retain(|_, other| !other.is_closed());
+            waiting.last_question += 1;
+            let question = waiting.last_question;
+            waiting.places.insert(question, sender);
+            question
+        };
+        self.post(ToWorker::Places { question, trace }, None).ok()?;
+        timeout(limits::STATUS, answer).await.ok()?.ok()
+    }
+
     /// Lets so many breakpoints pass without a stop.
     ///
     /// # Errors
@@ -177,6 +195,11 @@ impl Worker {
             FromWorker::Calls(calls) => {
                 for asker in waiting.calls.drain(..) {
                     let _ = asker.send(calls.clone());
+                }
+            }
+            FromWorker::Places { question, places } => {
+                if let Some(asker) = waiting.places.remove(&question) {
+                    let _ = asker.send(places);
                 }
             }
             FromWorker::State(reply) => {

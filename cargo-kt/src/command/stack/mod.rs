@@ -1,0 +1,144 @@
+//! `cargo kt stack`: where each thread of a worker is, and each call.
+
+mod json;
+mod view;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use kt::wire::{
+    calls::Waits,
+    frames::Frames,
+    limits,
+    sample::{CallStack, CallWhere, STACKS, SampleRefused, Stacks, ThreadStack},
+};
+
+use super::{
+    CommandError, Speech, last_build::warm_directory, print::print, service::ServiceArgs, start,
+};
+use crate::{
+    place::Connected,
+    stacks::{Named, Names, SampleError},
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct StackArgs {
+    /// Show all frames and threads, also those of the runtime and of libraries
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    speech: Speech,
+    // Last: what follows it would stand under its heading.
+    #[command(flatten)]
+    service: ServiceArgs,
+}
+
+/// Everything that one look found.
+struct Found {
+    service: String,
+    stacks: Stacks,
+    threads: Vec<Thread>,
+    /// `None` if the worker did not say.
+    calls: Option<Vec<Call>>,
+    /// Why frames have no names.
+    note: Option<String>,
+}
+
+struct Thread {
+    id: u32,
+    name: String,
+    state: char,
+    stack: Named,
+}
+
+struct Call {
+    stack: CallStack,
+    /// The ways to what it waits for.
+    ways: Vec<Named>,
+}
+
+pub(super) fn stack(args: StackArgs) -> ExitCode {
+    let terminal = args.speech.terminal();
+    start(&terminal, async {
+        let places = args.service.places()?;
+        let name = args.service.choose(&places).await?;
+        let connected = places.connect(&name).await?;
+        let found = ask(&connected).await?;
+        match args.speech.is_json() {
+            true => print(&json::lines(&found))?,
+            false => print(&view::page(&found, args.all))?,
+        }
+        if let Some(note) = &found.note {
+            terminal.note(note);
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+async fn ask(connected: &Connected) -> Result<Found, CommandError> {
+    let body = connected.stream(STACKS, &()).await?;
+    let mut frames = Frames::new(body, limits::CONTROL);
+    let head: Result<Stacks, SampleRefused> = connected.must_next(&mut frames).await?;
+    let stacks = head.map_err(|refusal| SampleError::Refused {
+        service: connected.service.clone(),
+        refusal: Box::new(refusal),
+    })?;
+    let mut threads: Vec<ThreadStack> = Vec::new();
+    while let Some(thread) = connected.next(&mut frames).await? {
+        threads.push(thread);
+    }
+    let mut names = names(connected);
+    let service = connected.service.clone();
+    let naming = move || {
+        let threads = threads.into_iter().map(|thread| Thread {
+            stack: names.stack(&thread.stack, &stacks.objects),
+            id: thread.id,
+            name: thread.name,
+            state: thread.state,
+        });
+        let threads = threads.collect();
+        let calls = stacks.calls.as_ref().map(|calls| {
+            let call = |stack: &CallStack| Call {
+                ways: ways(stack).iter().map(|way| names.way(way)).collect(),
+                stack: stack.clone(),
+            };
+            calls.iter().map(call).collect()
+        });
+        Found {
+            note: names.note(),
+            service,
+            threads,
+            calls,
+            stacks,
+        }
+    };
+    // Links the objects with their line tables and reads those.
+    let named = tokio::task::spawn_blocking(naming).await;
+    named.map_err(|error| CommandError::Io {
+        what: "name the frames".into(),
+        source: error.into(),
+    })
+}
+
+/// What is known here of the functions of a service.
+pub(super) fn names(connected: &Connected) -> Names {
+    let manifest = connected.status.current.as_ref().map(|(_, it)| it);
+    let base = manifest.map(|it| it.worker.base.object.name.clone());
+    Names::new(
+        warm_directory(connected),
+        PathBuf::from(&connected.status.workspace),
+        base.unwrap_or_default(),
+    )
+}
+
+fn ways(call: &CallStack) -> &[Vec<kt::wire::data::RawFrame>] {
+    match &call.place {
+        CallWhere::Waits(Waits::At(ways)) => ways,
+        _ => &[],
+    }
+}
+
+/// The call that a thread runs.
+fn call_on(found: &Found, thread: u32) -> Option<&Call> {
+    let mut calls = found.calls.iter().flatten();
+    calls.find(|call| call.stack.place == CallWhere::Thread(thread))
+}

@@ -3,7 +3,8 @@
 use std::io;
 
 use super::{
-    exec::ExecError, fit::Misfit, forward::ForwardError, resets::ResetError, state::StateError,
+    cp::CopyError, exec::ExecError, fit::Misfit, forward::ForwardError, resets::ResetError,
+    state::StateError,
 };
 use crate::{
     build::BuildError,
@@ -68,6 +69,8 @@ pub enum CommandError {
     State(#[from] StateError),
     #[error(transparent)]
     Exec(#[from] ExecError),
+    #[error(transparent)]
+    Copy(#[from] CopyError),
     #[error(transparent)]
     Forward(#[from] ForwardError),
     #[error(transparent)]

@@ -6,6 +6,7 @@ mod build;
 mod clock;
 mod code;
 mod config;
+mod cp;
 mod debug;
 mod describe;
 mod doctor;
@@ -41,6 +42,7 @@ use std::process::ExitCode;
 use anstream::ColorChoice;
 use clap::{Args, Parser, Subcommand};
 
+pub use cp::CopyError;
 pub use error::CommandError;
 pub use exec::ExecError;
 pub use fit::Misfit;
@@ -92,6 +94,8 @@ enum Command {
     /// Open a shell next to a service's remote functions
     #[command(visible_alias = "shell")]
     Ssh(exec::SshArgs),
+    /// Copy files and folders to a service, or from it
+    Cp(cp::CpArgs),
     /// Let TCP ports here lead to a service, or the other way round
     Forward(forward::ForwardArgs),
     /// Check what this machine and its cluster have of what kt needs
@@ -116,6 +120,7 @@ pub fn main() -> ExitCode {
         Command::Logs(args) => logs::logs(args),
         Command::Exec(args) => exec::exec(args),
         Command::Ssh(args) => exec::ssh(args),
+        Command::Cp(args) => cp::cp(args),
         Command::Forward(args) => forward::forward(args),
         Command::Doctor(args) => doctor::doctor(args),
         Command::Top(args) => top::top(args),

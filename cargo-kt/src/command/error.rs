@@ -4,7 +4,7 @@ use std::io;
 
 use super::{
     cp::CopyError, exec::ExecError, fit::Misfit, forward::ForwardError, resets::ResetError,
-    state::StateError,
+    ssh_server::SshServerError, state::StateError,
 };
 use crate::{
     build::BuildError,
@@ -73,6 +73,8 @@ pub enum CommandError {
     Copy(#[from] CopyError),
     #[error(transparent)]
     Forward(#[from] ForwardError),
+    #[error(transparent)]
+    SshServer(#[from] SshServerError),
     #[error(transparent)]
     Debug(#[from] crate::debug::DebugError),
     #[error("nothing was changed: the old worker of {service} serves on")]

@@ -31,6 +31,7 @@ mod report;
 mod resets;
 mod run;
 mod service;
+mod ssh_server;
 mod state;
 mod swap;
 mod top;
@@ -48,6 +49,7 @@ pub use exec::ExecError;
 pub use fit::Misfit;
 pub use forward::ForwardError;
 pub use resets::ResetError;
+pub use ssh_server::SshServerError;
 
 use crate::{
     plan::CargoOptions,

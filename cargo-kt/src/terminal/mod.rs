@@ -67,6 +67,11 @@ impl Terminal {
         self.verbosity == Verbosity::Quiet
     }
 
+    /// Whether a program reads.
+    pub fn is_json(&self) -> bool {
+        self.format == Format::Json
+    }
+
     /// A step, such as `Linking` and what was linked.
     pub fn status(&self, verb: &str, text: impl Display) {
         if self.verbosity >= Verbosity::Normal {

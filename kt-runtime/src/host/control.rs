@@ -143,6 +143,9 @@ pub async fn handle(host: Arc<Host>, exchange: Exchange) {
             .await
         }
         (&Method::POST, files::COPY) => super::files::copy(Arc::clone(&host), body, answer).await,
+        (&Method::POST, files::SFTP) => {
+            super::files::sftp::serve(Arc::clone(&host), body, answer).await
+        }
         (&Method::POST, forward::CONNECT) => {
             super::forward::connect(Arc::clone(&host), body, answer).await
         }

@@ -3,7 +3,7 @@
 //! | request | body | answer |
 //! |---|---|---|
 //! | `POST /v1/files/copy` | a [frame](super::frame) with [`Copy`], then one side of a copy | the other side of it |
-//! | `POST /v1/files/sftp` | bytes of SFTP version 3 | bytes of SFTP version 3 |
+//! | `POST /v1/files/sftp` | a frame with `()`, then bytes of SFTP version 3 | bytes of SFTP version 3 |
 //!
 //! The sides of a copy are frames. The sender says [`FromSender`], the receiver [`FromReceiver`]. Behind a frame with
 //! [`FromSender::Bytes`] come so many bytes as they are.

@@ -5,11 +5,12 @@ use std::{
     io::Write,
     os::unix::fs::MetadataExt,
     path::Path,
+    process::Command,
     time::Instant,
 };
 
 use tests::{
-    Fixture, Output, Project,
+    Fixture, Output, Project, Running,
     cluster::{Namespace, image},
 };
 
@@ -81,6 +82,47 @@ fn files_go_to_a_restricted_pod_of_any_image_and_back() {
         refused(&project, &tree.join("small"), ":/kt/secret/small")
             .says("error: failed to copy `/kt/secret/small` at");
     }
+}
+
+#[test]
+#[ignore = "needs a cluster: see the module's documentation"]
+fn openssh_reaches_a_restricted_pod_whose_image_has_neither_shell_nor_sftp() {
+    let namespace = Namespace::restricted();
+    let project = namespace.project(Fixture::ONE, &image::distroless());
+    project.kt(["run", "--env", "KEY=worth"]).success();
+    let config = project.private().join("ssh_config");
+    let block = project.kt(["ssh", "--config"]).success().stdout;
+    let host = block
+        .lines()
+        .next()
+        .and_then(|line| line.strip_prefix("Host "));
+    let host = host.expect("the block begins with it").to_owned();
+    fs::write(&config, &block).expect("/tmp can be written");
+    let run = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        tests::clean_environment(&mut command);
+        command.arg("-F").arg(&config).args(arguments);
+        Running::run_without_input(&mut command)
+    };
+    // The first sends a busybox.
+    for _ in 0..2 {
+        let output = run("ssh", &[&host, "echo out $KEY; echo err >&2; exit 7"]).code(7);
+        assert_eq!(output.stdout, "out worth\n");
+    }
+    let file = project.private().join("file");
+    noise(&file, 20_000_000);
+    let there = format!("{host}:/kt/data/copied");
+    let back = project.private().join("back");
+    run("scp", &[text(&file), &there]).success();
+    run("scp", &[&there, text(&back)]).success();
+    same(&file, &back);
+    let list = project.private().join("batch");
+    fs::write(&list, "ls -l /kt/data/copied\nrm /kt/data/copied\n").expect("/tmp can be written");
+    run("sftp", &["-b", text(&list), &host])
+        .success()
+        .prints("20000000");
+    let again = project.kt(["run", "--env", "KEY=worth"]);
+    again.success().prints("visit 2");
 }
 
 #[track_caller]

@@ -2,7 +2,7 @@
 
 mod error;
 mod ports;
-mod tunnel;
+pub(super) mod tunnel;
 
 use std::{net::Ipv4Addr, process::ExitCode, sync::Arc};
 
@@ -150,7 +150,10 @@ async fn lead_there(
 }
 
 /// Has the service listen.
-async fn listen_there(
+///
+/// # Errors
+/// If it cannot.
+pub(super) async fn listen_there(
     connected: &Connected,
     port: u16,
 ) -> Result<(Listening, Frames), CommandError> {

@@ -1,5 +1,7 @@
 //! Files for somebody elsewhere: [`wire::files`](crate::wire::files). Everything happens as the user of the worker.
 
+pub mod sftp;
+
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},

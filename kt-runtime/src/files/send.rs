@@ -44,6 +44,11 @@ pub fn send(
     let mut sources = Vec::new();
     for path in paths {
         match Source::find(path, follow) {
+            Ok(source) if sources.iter().any(|it: &Source| it.name == source.name) => {
+                let path = path.as_os_str().to_owned();
+                let why = Why::SameName;
+                sender.problem(Problem { path, why })?;
+            }
             Ok(source) => sources.push(source),
             Err(problem) => sender.problem(problem)?,
         }

@@ -16,7 +16,7 @@ pub struct Source {
     /// As it was named, or what that symlink leads to.
     path: PathBuf,
     /// What it is called at the target.
-    name: OsString,
+    pub(super) name: OsString,
 }
 
 impl Source {

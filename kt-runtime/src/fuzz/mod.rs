@@ -28,7 +28,7 @@ use crate::{
         control::{Death, Down, LogRequest, SetTtl, Status, SwapRefused, SwapRequest, Swapped},
         data::{Fault, Output, Symbol, Symbolize},
         driver::DriverConfig,
-        files::{Copy, FromReceiver, FromSender},
+        files::{CopyRequest, FromReceiver, FromSender},
         frame,
         inspect::{Inspection, LogPiece},
         limits,
@@ -99,7 +99,7 @@ pub fn message(data: &[u8]) {
         one::<crate::Error>,
         one::<Inspection>,
         one::<LogPiece>,
-        one::<Copy>,
+        one::<CopyRequest>,
         one::<FromSender>,
         one::<FromReceiver>,
     ];

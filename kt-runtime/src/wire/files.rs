@@ -2,7 +2,7 @@
 //!
 //! | request | body | answer |
 //! |---|---|---|
-//! | `POST /v1/files/copy` | a [frame](super::frame) with [`Copy`], then one side of a copy | the other side of it |
+//! | `POST /v1/files/copy` | a [frame](super::frame) with [`CopyRequest`], then one side of a copy | the other side of it |
 //! | `POST /v1/files/sftp` | a frame with `()`, then bytes of SFTP version 3 | bytes of SFTP version 3 |
 //!
 //! The sides of a copy are frames. The sender says [`FromSender`], the receiver [`FromReceiver`]. Behind a frame with
@@ -39,7 +39,7 @@ pub const PATH: usize = 4096;
 
 /// What the service does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Copy {
+pub enum CopyRequest {
     /// It receives; the target is a path there.
     Receive { target: OsString },
     /// It sends what these paths there name.
@@ -202,6 +202,8 @@ pub enum Why {
     /// A device, socket or FIFO, in words.
     Special(String),
     IntoItself,
+    /// A source before it has the same name, and both would arrive at one place.
+    SameName,
     /// Not a path that a copy can have.
     BadPath,
     NoRoom {
@@ -241,6 +243,7 @@ impl fmt::Display for Why {
                 "it is a {kind}: only files, folders and symlinks are copied"
             ),
             Self::IntoItself => f.write_str("a folder cannot be copied into itself"),
+            Self::SameName => f.write_str("a source before it has the same name"),
             Self::BadPath => f.write_str("it is not a path that can be copied to"),
             Self::NoRoom { needed, available } => {
                 write!(f, "{needed} bytes are needed and {available} are free")

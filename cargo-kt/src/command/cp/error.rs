@@ -17,6 +17,10 @@ pub enum CopyError {
         "files are copied between this machine and one service\nhelp: copy them here first, and from here to the other"
     )]
     TwoServices,
+    #[error(
+        "some of the sources are of this machine and some of a service\nhelp: copy them with two commands"
+    )]
+    MixedSources,
     #[error("failed to copy `{path}`{at}: {why}{help}")]
     Problem {
         path: String,

@@ -12,7 +12,7 @@ use kt::{
         peer::{Announces, Peer, connect},
         receive, send,
     },
-    wire::files::{self, Copy},
+    wire::files::{self, CopyRequest},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
@@ -77,7 +77,7 @@ async fn run(args: &CpArgs, terminal: &Terminal) -> Result<ExitCode, CommandErro
     let (target, (copied, watch)) = match direction {
         Direction::ToService { sources, target } => {
             let shown = format!("{name}:{}", target.to_string_lossy());
-            let copy = Copy::Receive { target };
+            let copy = CopyRequest::Receive { target };
             let done = carry(&connected, &copy, watch, move |peer, watch| {
                 send(&sources, follow, peer, watch)
             });
@@ -85,7 +85,7 @@ async fn run(args: &CpArgs, terminal: &Terminal) -> Result<ExitCode, CommandErro
         }
         Direction::FromService { sources, target } => {
             let shown = target.to_string_lossy().into_owned();
-            let copy = Copy::Send { sources, follow };
+            let copy = CopyRequest::Send { sources, follow };
             let done = carry(&connected, &copy, watch, move |peer, watch| {
                 receive(&target, peer, watch)
             });
@@ -114,7 +114,7 @@ async fn run(args: &CpArgs, terminal: &Terminal) -> Result<ExitCode, CommandErro
 /// Works on one side of a copy, whose other side the service is.
 async fn carry<I, O>(
     connected: &Connected,
-    copy: &Copy,
+    copy: &CopyRequest,
     mut watch: Follow,
     work: impl FnOnce(Peer<I, O>, &mut dyn Watch) -> Copied + Send + 'static,
 ) -> Result<(Copied, Follow), CommandError>

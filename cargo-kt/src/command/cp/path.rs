@@ -73,11 +73,17 @@ impl Asked {
         let sources = sources.iter().map(|path| Named::parse(path));
         match Named::parse(target) {
             Named::There { service, path } => {
-                let here = sources.map(|source| match source {
-                    Named::Here(path) => Ok(path),
-                    Named::There { .. } => Err(CopyError::TwoServices),
+                let count = sources.len();
+                let here = sources.filter_map(|source| match source {
+                    Named::Here(path) => Some(path),
+                    Named::There { .. } => None,
                 });
-                let sources = here.collect::<Result<_, _>>()?;
+                let sources: Vec<_> = here.collect();
+                match sources.len() {
+                    0 => return Err(CopyError::TwoServices),
+                    some if some < count => return Err(CopyError::MixedSources),
+                    _ => {}
+                }
                 let direction = Direction::ToService {
                     sources,
                     target: path,
@@ -85,16 +91,19 @@ impl Asked {
                 Ok(Self { service, direction })
             }
             Named::Here(target) => {
+                let count = sources.len();
                 let mut services = Vec::new();
                 let mut there = Vec::new();
                 for source in sources {
-                    match source {
-                        Named::There { service, path } => {
-                            services.push(service);
-                            there.push(path);
-                        }
-                        Named::Here(_) => return Err(CopyError::OneSide),
+                    if let Named::There { service, path } = source {
+                        services.push(service);
+                        there.push(path);
                     }
+                }
+                match there.len() {
+                    0 => return Err(CopyError::OneSide),
+                    some if some < count => return Err(CopyError::MixedSources),
+                    _ => {}
                 }
                 services.dedup();
                 match &services[..] {
@@ -147,10 +156,14 @@ mod tests {
         assert_eq!(asked.service.as_deref(), Some("app"));
         let asked = read(&[":a", ":b", "to"]).expect("it is one");
         assert_eq!(asked.service, None);
-        for paths in [&["a", "b"][..], &[":a", "b", "to"]] {
-            assert!(matches!(read(paths), Err(CopyError::OneSide)), "{paths:?}");
+        assert!(matches!(read(&["a", "b"]), Err(CopyError::OneSide)));
+        for paths in [&[":a", "b", "to"][..], &["a", ":b", ":to"]] {
+            assert!(
+                matches!(read(paths), Err(CopyError::MixedSources)),
+                "{paths:?}"
+            );
         }
-        for paths in [&["a:x", "b:y", "to"][..], &[":a", ":b"], &["a", ":b", ":c"]] {
+        for paths in [&["a:x", "b:y", "to"][..], &[":a", ":b"]] {
             assert!(
                 matches!(read(paths), Err(CopyError::TwoServices)),
                 "{paths:?}"

@@ -138,6 +138,18 @@ fn a_missing_source_is_named_and_the_others_arrive() {
     assert_eq!(told.whys(), [Why::Missing]);
 }
 
+#[test]
+fn sources_of_one_name_do_not_replace_each_other() {
+    let (from, to) = (folder(), folder());
+    let (one, other) = (from.path().join("a/file"), from.path().join("b/file"));
+    write(&one, "one");
+    write(&other, "other");
+    let (copied, told) = copy(&[&one, &other], to.path());
+    assert_eq!(copied.map(|it| it.files), Ok(1));
+    assert_eq!(told.problems, [(Side::Source, other, Why::SameName)]);
+    assert_eq!(fs::read_to_string(to.path().join("file")).unwrap(), "one");
+}
+
 /// A sender that nobody should trust says these entries. The answers to them.
 fn answers(target: &Path, entries: Vec<Entry>) -> Vec<FromReceiver> {
     let (mut near, far): (Peer<FromReceiver, FromSender>, _) = pair();

@@ -19,7 +19,7 @@ use crate::{
         receive, send,
     },
     wire::{
-        files::Copy,
+        files::CopyRequest,
         frames::Frames,
         http::{Body, BodySender},
         limits,
@@ -30,21 +30,21 @@ use crate::{
 /// Serves one side of a copy.
 pub async fn copy(host: Arc<Host>, body: Body, answer: Answer) -> Result<(), h2::Error> {
     host.lease.touch();
-    let (asked, first, body) = match opening::<Copy>(body).await {
+    let (asked, first, body) = match opening::<CopyRequest>(body).await {
         Ok(asked) => asked,
         Err((status, words)) => return answer.refuse(status, words).await,
     };
     let sender = answer.begin(StatusCode::OK, HeaderMap::new(), false)?;
     let frames = Frames::behind(first, body, limits::CONTROL);
     match asked {
-        Copy::Receive { target } => {
+        CopyRequest::Receive { target } => {
             let target = path(&host, target);
             serve(host, frames, sender, move |peer, watch| {
                 receive(&target, peer, watch)
             })
             .await;
         }
-        Copy::Send { sources, follow } => {
+        CopyRequest::Send { sources, follow } => {
             let sources: Vec<_> = sources.into_iter().map(|it| path(&host, it)).collect();
             serve(host, frames, sender, move |peer, watch| {
                 send(&sources, follow, peer, watch)

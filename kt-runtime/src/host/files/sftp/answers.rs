@@ -13,7 +13,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use rustix::fs::{AtFlags, CWD, RenameFlags, StatVfs, renameat_with, statvfs};
+use rustix::{
+    fs::{AtFlags, CWD, RenameFlags, StatVfs, renameat_with, statvfs},
+    io::Errno,
+};
 
 use super::{
     listing,
@@ -122,8 +125,8 @@ impl From<io::Error> for Refused {
     }
 }
 
-impl From<rustix::io::Errno> for Refused {
-    fn from(error: rustix::io::Errno) -> Self {
+impl From<Errno> for Refused {
+    fn from(error: Errno) -> Self {
         io::Error::from(error).into()
     }
 }
@@ -221,7 +224,13 @@ impl Server {
             request::RENAME => {
                 let (from, to) = (self.path(fields)?, self.path(fields)?);
                 // Of this version of the protocol, a rename replaces nothing.
-                renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?;
+                match renameat_with(CWD, &from, CWD, &to, RenameFlags::NOREPLACE) {
+                    // Not every file system can promise it.
+                    Err(Errno::INVAL | Errno::NOSYS) if fs::symlink_metadata(&to).is_err() => {
+                        fs::rename(from, to)?;
+                    }
+                    done => done?,
+                }
             }
             request::SYMLINK => {
                 // OpenSSH has them the other way round than the draft, and everybody follows it.

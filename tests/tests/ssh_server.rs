@@ -124,11 +124,19 @@ fn a_commands_streams_input_status_and_surroundings_are_those_of_exec() {
 fn bytes_in_both_directions_at_once_do_not_wait_for_each_other() {
     let project = up();
     let config = config(&project);
-    let sent = noise(40_000_000);
+    let sent = noise(20_000_000);
     let mut cat = client("ssh", &config);
     cat.args([HOST, "cat"]);
     let came = with_input(cat, sent.clone());
     assert!(came == sent, "{} of {} bytes", came.len(), sent.len());
+    // One that prints many times what it reads: more waits for the client than there is room for on the way.
+    let (lines, letters) = (600_000, 300);
+    let mut sed = client("ssh", &config);
+    let script = format!("x=$(printf '%{letters}s' ''); exec sed \"s/.*/$x/\"");
+    sed.args([HOST, &script]);
+    let input = b"0123456789012345678901234567890\n".repeat(lines);
+    let came = with_input(sed, input);
+    assert_eq!(came.len(), lines * (letters + 1));
 }
 
 #[test]

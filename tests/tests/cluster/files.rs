@@ -121,6 +121,11 @@ fn openssh_reaches_a_restricted_pod_whose_image_has_neither_shell_nor_sftp() {
     run("sftp", &["-b", text(&list), &host])
         .success()
         .prints("20000000");
+    // What the pod's user may not write to.
+    refused(&project, &file, ":/etc/file")
+        .says("error: failed to copy `/etc/file` at")
+        .says("Permission denied")
+        .says("help: the service runs as user");
     let again = project.kt(["run", "--env", "KEY=worth"]);
     again.success().prints("visit 2");
 }

@@ -43,7 +43,7 @@ pub(super) struct ExecArgs {
 
 #[derive(Debug, clap::Args)]
 #[command(
-    override_usage = "cargo kt ssh [OPTIONS] [NAME] [-- <COMMAND>...]\n       cargo kt ssh [--server [PORT] | --config] [NAME]"
+    override_usage = "cargo kt ssh [OPTIONS] [NAME] [-- <COMMAND>...]\n       cargo kt ssh [NAME] [--server [PORT] | --config]"
 )]
 pub(super) struct SshArgs {
     #[command(flatten)]

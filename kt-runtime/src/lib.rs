@@ -44,6 +44,8 @@ mod wire;
 #[cfg(any(kt, feature = "host"))]
 mod worker;
 
+#[cfg(feature = "host")]
+pub mod files;
 #[cfg(all(feature = "host", any(test, fuzzing)))]
 #[doc(hidden)]
 pub mod fuzz;

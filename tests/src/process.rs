@@ -72,6 +72,19 @@ impl Running {
         })
     }
 
+    /// Runs a command that has no input to its end.
+    #[track_caller]
+    pub fn run_without_input(command: &mut Command) -> Output {
+        let mut command = std::mem::replace(command, Command::new(""));
+        command.stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let running = Self::spawn(command, None, |child| {
+            let stderr = child.stderr.take().expect("it is piped");
+            (stdout_of(child), Stream::read(stderr))
+        });
+        running.finish()
+    }
+
     fn spawn(
         mut command: Command,
         terminal: Option<OwnedFd>,
@@ -203,7 +216,8 @@ impl Running {
         unsafe { libc::kill(-group, signal) };
     }
 
-    fn so_far(&self) -> Output {
+    /// What it has printed until now.
+    pub fn so_far(&self) -> Output {
         Output {
             command: self.command.clone(),
             stdout: self.stdout.text(),

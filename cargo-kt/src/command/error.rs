@@ -3,7 +3,8 @@
 use std::io;
 
 use super::{
-    exec::ExecError, fit::Misfit, forward::ForwardError, resets::ResetError, state::StateError,
+    cp::CopyError, exec::ExecError, fit::Misfit, forward::ForwardError, resets::ResetError,
+    ssh_server::SshServerError, state::StateError,
 };
 use crate::{
     build::BuildError,
@@ -69,7 +70,11 @@ pub enum CommandError {
     #[error(transparent)]
     Exec(#[from] ExecError),
     #[error(transparent)]
+    Copy(#[from] CopyError),
+    #[error(transparent)]
     Forward(#[from] ForwardError),
+    #[error(transparent)]
+    SshServer(#[from] SshServerError),
     #[error(transparent)]
     Debug(#[from] crate::debug::DebugError),
     #[error(transparent)]

@@ -6,6 +6,7 @@ mod build;
 mod clock;
 mod code;
 mod config;
+mod cp;
 mod debug;
 mod describe;
 mod doctor;
@@ -32,6 +33,7 @@ mod resets;
 mod run;
 mod sampling;
 mod service;
+mod ssh_server;
 mod stack;
 mod state;
 mod swap;
@@ -44,11 +46,13 @@ use std::process::ExitCode;
 use anstream::ColorChoice;
 use clap::{Args, Parser, Subcommand};
 
+pub use cp::CopyError;
 pub use error::CommandError;
 pub use exec::ExecError;
 pub use fit::Misfit;
 pub use forward::ForwardError;
 pub use resets::ResetError;
+pub use ssh_server::SshServerError;
 
 use crate::{
     plan::CargoOptions,
@@ -95,6 +99,8 @@ enum Command {
     /// Open a shell next to a service's remote functions
     #[command(visible_alias = "shell")]
     Ssh(exec::SshArgs),
+    /// Copy files and folders to a service, or from it
+    Cp(cp::CpArgs),
     /// Let TCP ports here lead to a service, or the other way round
     Forward(forward::ForwardArgs),
     /// Check what this machine and its cluster have of what kt needs
@@ -123,6 +129,7 @@ pub fn main() -> ExitCode {
         Command::Logs(args) => logs::logs(args),
         Command::Exec(args) => exec::exec(args),
         Command::Ssh(args) => exec::ssh(args),
+        Command::Cp(args) => cp::cp(args),
         Command::Forward(args) => forward::forward(args),
         Command::Doctor(args) => doctor::doctor(args),
         Command::Top(args) => top::top(args),

@@ -26,6 +26,20 @@ impl PlaceArgs {
         }
     }
 
+    /// These again, for a command line that is run elsewhere.
+    pub(super) fn to_options(&self) -> Vec<String> {
+        let given = [
+            ("--place", &self.place),
+            ("--context", &self.context),
+            ("--namespace", &self.namespace),
+        ];
+        given
+            .into_iter()
+            .filter_map(|(name, value)| Some([name.to_owned(), value.clone()?]))
+            .flatten()
+            .collect()
+    }
+
     /// # Errors
     /// If there is no directory for sockets.
     pub(super) fn places(&self) -> Result<Places, PlaceError> {

@@ -20,6 +20,14 @@ pub(super) struct ProfileArgs {
 }
 
 impl ProfileArgs {
+    /// Those of a command with options of its own for them.
+    pub(super) fn of(release: bool, profile: Option<&str>) -> Self {
+        Self {
+            release,
+            profile: profile.map(str::to_owned),
+        }
+    }
+
     /// The name of the service of the profile that was typed, if one was. It may not be up.
     ///
     /// # Errors

@@ -29,6 +29,11 @@ impl ServiceArgs {
         self.places.places()
     }
 
+    /// The options that say where it is, for a command line that is run elsewhere.
+    pub(super) fn place_options(&self) -> Vec<String> {
+        self.places.to_options()
+    }
+
     /// As [`choose`].
     ///
     /// # Errors

@@ -28,6 +28,7 @@ use crate::{
         control::{Death, Down, LogRequest, SetTtl, Status, SwapRefused, SwapRequest, Swapped},
         data::{Fault, Output, Symbol, Symbolize},
         driver::DriverConfig,
+        files::{CopyRequest, FromReceiver, FromSender},
         frame,
         inspect::{Inspection, LogPiece},
         limits,
@@ -98,6 +99,9 @@ pub fn message(data: &[u8]) {
         one::<crate::Error>,
         one::<Inspection>,
         one::<LogPiece>,
+        one::<CopyRequest>,
+        one::<FromSender>,
+        one::<FromReceiver>,
     ];
     kinds[usize::from(*kind) % kinds.len()](data);
 }

@@ -18,7 +18,7 @@ use crate::{
         ObjectId, VERSION, codec,
         command::Control,
         control::{Down, LogRequest, SetTtl, Status, SwapRefused, SwapRequest, WorkerStatus, path},
-        forward,
+        files, forward,
         frames::{Frames, FramesError},
         http::Body,
         inspect::path as inspect_path,
@@ -138,6 +138,10 @@ pub async fn handle(host: Arc<Host>, exchange: Exchange) {
                 host.commands.control(control)
             })
             .await
+        }
+        (&Method::POST, files::COPY) => super::files::copy(Arc::clone(&host), body, answer).await,
+        (&Method::POST, files::SFTP) => {
+            super::files::sftp::serve(Arc::clone(&host), body, answer).await
         }
         (&Method::POST, forward::CONNECT) => {
             super::forward::connect(Arc::clone(&host), body, answer).await

@@ -10,6 +10,7 @@ mod counters;
 mod debug;
 mod echo;
 mod expired;
+mod files;
 mod forward;
 mod inspect;
 mod journal;

@@ -65,6 +65,33 @@ impl Frames {
         }
     }
 
+    /// As [`new`](Self::new), where a part of the body has been read already.
+    pub fn behind(first: Bytes, body: Body, limit: usize) -> Self {
+        Self {
+            body,
+            buffer: first.into(),
+            limit,
+        }
+    }
+
+    /// Some of the bytes that follow a frame as they are, at least one of at most `limit`.
+    ///
+    /// # Errors
+    /// If the connection fails, or the body ends instead.
+    pub async fn raw(&mut self, limit: usize) -> Result<Bytes, FramesError> {
+        while self.buffer.is_empty() {
+            match self.body.chunk().await {
+                // Most often all of it is wanted: no copy for that.
+                Some(Ok(chunk)) if chunk.len() <= limit && !chunk.is_empty() => return Ok(chunk),
+                Some(Ok(chunk)) => self.buffer.extend_from_slice(&chunk),
+                Some(Err(error)) => return Err(FramesError::Http(error)),
+                None => return Err(FramesError::Cut),
+            }
+        }
+        let length = self.buffer.len().min(limit);
+        Ok(self.buffer.split_to(length).freeze())
+    }
+
     /// What has arrived behind the last frame, and the rest of the body.
     pub fn into_rest(self) -> (Bytes, Body) {
         (self.buffer.freeze(), self.body)

@@ -14,6 +14,8 @@ pub mod data;
 pub mod debug;
 pub mod driver;
 #[cfg(feature = "host")]
+pub mod files;
+#[cfg(feature = "host")]
 pub mod forward;
 pub mod frame;
 #[cfg(feature = "host")]

@@ -10,6 +10,7 @@ mod debugger;
 mod delta;
 mod demos;
 mod faults;
+mod files;
 mod forward;
 mod glibc;
 mod launch;

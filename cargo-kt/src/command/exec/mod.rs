@@ -16,7 +16,12 @@ use kt::wire::command::{End, NotStarted, Program, Shell, Start};
 pub use error::ExecError;
 
 use self::{raw::RawTerminal, session::Session};
-use super::{CommandError, Speech, service::ServiceArgs, start};
+use super::{
+    CommandError, Speech,
+    service::ServiceArgs,
+    ssh_server::{self, Serve},
+    start,
+};
 use crate::{
     place::Connected,
     terminal::{Terminal, text},
@@ -37,7 +42,9 @@ pub(super) struct ExecArgs {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(override_usage = "cargo kt ssh [OPTIONS] [NAME] [-- <COMMAND>...]")]
+#[command(
+    override_usage = "cargo kt ssh [OPTIONS] [NAME] [-- <COMMAND>...]\n       cargo kt ssh [NAME] [--server [PORT] | --config]"
+)]
 pub(super) struct SshArgs {
     #[command(flatten)]
     service: ServiceArgs,
@@ -47,6 +54,15 @@ pub(super) struct SshArgs {
     /// Let a prompt that waits for input keep the service from ending
     #[arg(long)]
     keep_alive: bool,
+    /// Serve SSH on a port of this machine instead, for ssh, scp, sftp, rsync and editors [default: one that is free]
+    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "0", group = "serving", conflicts_with_all = ["ExecOptions", "command"])]
+    server: Option<u16>,
+    /// Serve SSH to the client that starts this, as its ProxyCommand
+    #[arg(long, group = "serving", conflicts_with_all = ["ExecOptions", "command"])]
+    stdio: bool,
+    /// Print a block for ~/.ssh/config, with which ssh and editors need no server to be started
+    #[arg(long, group = "serving", conflicts_with_all = ["ExecOptions", "command"])]
+    config: bool,
     #[command(flatten)]
     options: ExecOptions,
     #[command(flatten)]
@@ -83,6 +99,15 @@ pub(super) fn exec(args: ExecArgs) -> ExitCode {
 
 pub(super) fn ssh(args: SshArgs) -> ExitCode {
     let terminal = args.speech.terminal();
+    let serve = match (args.server, args.stdio, args.config) {
+        (Some(port), _, _) => Some(Serve::Port(port)),
+        (None, true, _) => Some(Serve::Stdio),
+        (None, false, true) => Some(Serve::Config),
+        (None, false, false) => None,
+    };
+    if let Some(serve) = serve {
+        return ssh_server::ssh_server(&args.service, serve, args.keep_alive, &terminal);
+    }
     let program = match args.command.is_empty() {
         true => Program::Shell(Shell::Installed),
         false => Program::Arguments(args.command),
@@ -126,7 +151,11 @@ impl Asked<'_> {
             terminal: on_terminal.then(raw::size),
             keep_alive: self.keep_alive,
         };
-        let session = self.begin(&connected, start).await?;
+        let interactive = on_terminal && matches!(start.program, Program::Shell(_));
+        let session = begin(&connected, start, self.terminal).await?;
+        if interactive {
+            self.announce(&session);
+        }
         let raw = on_terminal.then(RawTerminal::enter).flatten();
         let end = session.relay(!self.options.no_stdin, raw.is_some()).await;
         drop(raw);
@@ -149,48 +178,62 @@ impl Asked<'_> {
         environment
     }
 
-    /// Starts the command, with a shell that is sent if the image has none.
-    async fn begin<'c>(
-        &self,
-        connected: &'c Connected,
-        mut start: Start,
-    ) -> Result<Session<'c>, CommandError> {
-        let refused = match Session::start(connected, &start).await? {
-            Ok(session) => return Ok(self.announced(session, &start)),
-            Err(refused) => refused,
-        };
-        if refused != NotStarted::NoShell {
-            return Err(ExecError::not_started(connected, refused).into());
-        }
-        let shell = shell::find(&connected.status.platform.architecture)?;
-        let (id, sent) = shell::send(connected, &shell).await?;
-        self.terminal.note(format_args!(
+    /// Says where a shell runs, so that nobody takes its prompt for one of this machine.
+    fn announce(&self, session: &Session<'_>) {
+        let connected = session.connected();
+        self.terminal.status(
+            "Opening",
+            format_args!(
+                "{} at {} ({}), process {}",
+                session.program().display(),
+                connected.service,
+                connected.place,
+                session.pid()
+            ),
+        );
+    }
+}
+
+/// A shell, or a line for one.
+pub(super) fn program(line: Option<OsString>) -> Program {
+    match line {
+        Some(line) => Program::Line(Shell::Installed, line),
+        None => Program::Shell(Shell::Installed),
+    }
+}
+
+/// Starts a command, with a shell that is sent if it needs one and the image has none.
+///
+/// # Errors
+/// If it cannot be started.
+pub(super) async fn begin<'c>(
+    connected: &'c Connected,
+    mut start: Start,
+    terminal: &Terminal,
+) -> Result<Session<'c>, CommandError> {
+    let refused = match Session::start(connected, &start).await? {
+        Ok(session) => return Ok(session),
+        Err(refused) => refused,
+    };
+    if refused != NotStarted::NoShell {
+        return Err(ExecError::not_started(connected, refused).into());
+    }
+    let shell = shell::find(&connected.status.platform.architecture)?;
+    let (id, sent) = shell::send(connected, &shell).await?;
+    // It is there already for the second command and those after.
+    if sent > 0 {
+        terminal.note(format_args!(
             "the image has no shell: {} was sent ({})",
             shell.display(),
             text::bytes(sent)
         ));
-        start.program = Program::Shell(Shell::Shipped(id));
-        match Session::start(connected, &start).await? {
-            Ok(session) => Ok(self.announced(session, &start)),
-            Err(refused) => Err(ExecError::not_started(connected, refused).into()),
-        }
     }
-
-    /// Says where a shell runs, so that nobody takes its prompt for one of this machine.
-    fn announced<'c>(&self, session: Session<'c>, start: &Start) -> Session<'c> {
-        if start.terminal.is_some() && matches!(start.program, Program::Shell(_)) {
-            let connected = session.connected();
-            self.terminal.status(
-                "Opening",
-                format_args!(
-                    "{} at {} ({}), process {}",
-                    session.program().display(),
-                    connected.service,
-                    connected.place,
-                    session.pid()
-                ),
-            );
-        }
-        session
+    start.program = match start.program {
+        Program::Line(_, line) => Program::Line(Shell::Shipped(id), line),
+        _ => Program::Shell(Shell::Shipped(id)),
+    };
+    match Session::start(connected, &start).await? {
+        Ok(session) => Ok(session),
+        Err(refused) => Err(ExecError::not_started(connected, refused).into()),
     }
 }

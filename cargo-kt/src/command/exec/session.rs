@@ -25,7 +25,7 @@ use crate::{command::CommandError, place::Connected};
 const PIECE: usize = 64 << 10;
 
 /// A command under way.
-pub(super) struct Session<'a> {
+pub(in crate::command) struct Session<'a> {
     connected: &'a Connected,
     input: BodySender,
     events: Frames,
@@ -37,7 +37,7 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// If the service does not answer. The inner one is the service's refusal.
-    pub(super) async fn start(
+    pub(in crate::command) async fn start(
         connected: &'a Connected,
         start: &Start,
     ) -> Result<Result<Self, NotStarted>, CommandError> {
@@ -61,6 +61,11 @@ impl<'a> Session<'a> {
 
     pub(super) fn program(&self) -> &OsStr {
         &self.started.program
+    }
+
+    /// Its input, what it prints and how it ends, and its names: for others than this process's own streams.
+    pub(in crate::command) fn into_parts(self) -> (BodySender, Frames, Started) {
+        (self.input, self.events, self.started)
     }
 
     /// Carries input, output, signals and sizes until the command ends. `keys`: the terminal here is raw, so its keys are

@@ -2,7 +2,7 @@
 
 mod error;
 mod ports;
-mod tunnel;
+pub(super) mod tunnel;
 
 use std::{net::Ipv4Addr, process::ExitCode, sync::Arc};
 
@@ -54,6 +54,13 @@ async fn run(args: &ForwardArgs, terminal: &Terminal) -> Result<ExitCode, Comman
     let places = args.places.places()?;
     let name = choose(args.service.as_deref(), &args.profile, &places).await?;
     let connected = Arc::new(places.connect(&name).await?);
+    // Before anything is announced: who reads that may interrupt at once.
+    let failed = |source| CommandError::Io {
+        what: "handle signals".into(),
+        source,
+    };
+    let mut interrupted = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminated = signal(SignalKind::terminate()).map_err(failed)?;
     let mut forwards = JoinSet::new();
     for ports in &args.ports {
         match args.reverse {
@@ -90,12 +97,6 @@ async fn run(args: &ForwardArgs, terminal: &Terminal) -> Result<ExitCode, Comman
             }
         }
     }
-    let failed = |source| CommandError::Io {
-        what: "handle signals".into(),
-        source,
-    };
-    let mut interrupted = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminated = signal(SignalKind::terminate()).map_err(failed)?;
     tokio::select! {
         _ = interrupted.recv() => Ok(ExitCode::SUCCESS),
         _ = terminated.recv() => Ok(ExitCode::SUCCESS),
@@ -150,7 +151,10 @@ async fn lead_there(
 }
 
 /// Has the service listen.
-async fn listen_there(
+///
+/// # Errors
+/// If it cannot.
+pub(super) async fn listen_there(
     connected: &Connected,
     port: u16,
 ) -> Result<(Listening, Frames), CommandError> {

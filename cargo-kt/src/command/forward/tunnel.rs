@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use crate::place::Connected;
 
 /// The far end of a connection.
-pub(super) struct Tunnel {
+pub(in crate::command) struct Tunnel {
     sender: BodySender,
     answer: Frames,
 }
@@ -16,7 +16,7 @@ pub(super) struct Tunnel {
 ///
 /// # Errors
 /// Why there is none, for a person.
-pub(super) async fn open(
+pub(in crate::command) async fn open(
     connected: &Connected,
     path: &str,
     asked: &impl Serialize,
@@ -35,6 +35,11 @@ pub(super) async fn open(
 }
 
 impl Tunnel {
+    /// Where the connection's bytes go, and where they come from.
+    pub(in crate::command) fn into_parts(self) -> (BodySender, Frames) {
+        (self.sender, self.answer)
+    }
+
     /// Carries a connection's bytes to its end.
     pub(super) async fn carry(self, stream: TcpStream) {
         let (first, body) = self.answer.into_rest();

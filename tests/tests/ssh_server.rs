@@ -1,0 +1,435 @@
+//! `cargo kt ssh --server` and `--config`: the service for OpenSSH's own clients, and rsync.
+
+use std::{
+    fs::{self, File},
+    io::{Read, Write},
+    net::{Ipv4Addr, Shutdown, TcpListener, TcpStream},
+    os::unix::fs::{MetadataExt, PermissionsExt, symlink},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+use tests::{Fixture, Output, Project, Running, Screen, ServiceProcess};
+
+/// How long a connection may be silent.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// What the fixture's service is called.
+const HOST: &str = "kt-tester-one";
+
+fn up() -> Project {
+    let project = Project::of(Fixture::ONE);
+    project.run().success();
+    project
+}
+
+/// Writes a file for `ssh -F`.
+fn write_config(project: &Project, text: &str) -> PathBuf {
+    let path = project.private().join("ssh_config");
+    fs::write(&path, text).expect("/tmp can be written");
+    path
+}
+
+/// A file with which ssh needs no server to be running.
+fn config(project: &Project) -> PathBuf {
+    let printed = project.kt(["ssh", "--config"]).success();
+    write_config(project, &printed.stdout)
+}
+
+/// Starts a server. The file with its block, and its port.
+fn serve(project: &Project, options: &[&str]) -> (Running, PathBuf, u16) {
+    let options = ["ssh", "--server"].iter().chain(options).copied();
+    let server = project.spawn_kt(options);
+    // The last line of the block.
+    server.wait_for("StrictHostKeyChecking yes");
+    let said = server.wait_for_error("Serving");
+    let (_, port) = said.split_once("127.0.0.1:").expect("it says where");
+    let port: String = port.chars().take_while(char::is_ascii_digit).collect();
+    let port = port.parse().expect("it is a number");
+    let shown = server.so_far().stdout;
+    let config = write_config(project, &shown);
+    (server, config, port)
+}
+
+/// A client, such as `ssh -F FILE`.
+fn client(program: &str, config: &Path) -> Command {
+    let mut command = Command::new(program);
+    tests::clean_environment(&mut command);
+    command.arg("-F").arg(config);
+    command
+}
+
+#[track_caller]
+fn ssh(config: &Path, arguments: &[&str]) -> Output {
+    let mut command = client("ssh", config);
+    Running::run_without_input(command.arg(HOST).args(arguments))
+}
+
+/// Feeds a client's input, to its end. What it printed.
+#[track_caller]
+fn with_input(mut command: Command, input: Vec<u8>) -> Vec<u8> {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("OpenSSH's client is installed");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    let feeding = thread::spawn(move || stdin.write_all(&input));
+    let output = child.wait_with_output().expect("it is our child");
+    assert!(output.status.success(), "{}", output.status);
+    let fed = feeding.join().expect("the feeder does not panic");
+    fed.expect("the client takes all");
+    output.stdout
+}
+
+/// Bytes that do not compress.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 1_u64;
+    let mut next = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 32) as u32
+    };
+    let mut bytes = Vec::with_capacity(length + 4);
+    while bytes.len() < length {
+        bytes.extend(next().to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}
+
+#[test]
+fn a_commands_streams_input_status_and_surroundings_are_those_of_exec() {
+    let project = Project::of(Fixture::ONE);
+    project.kt(["run", "--env", "KEY=worth"]).success();
+    let config = config(&project);
+    let output = ssh(&config, &["echo out $KEY; echo err >&2; pwd; exit 7"]);
+    let output = output.code(7);
+    let root = project.root().display();
+    assert_eq!(output.stdout, format!("out worth\n{root}\n"));
+    // Nothing of kt's own is in between.
+    assert_eq!(output.stderr, "err\n");
+    ssh(&config, &["kill -TERM $$"]).code(128 + 15);
+    let mut cat = client("ssh", &config);
+    cat.args([HOST, "cat; echo end"]);
+    let sent = b"a line\nand no end".to_vec();
+    assert_eq!(with_input(cat, sent), b"a line\nand no endend\n");
+    // The worker is none the worse.
+    project.run().success().prints("visit 2");
+}
+
+#[test]
+fn bytes_in_both_directions_at_once_do_not_wait_for_each_other() {
+    let project = up();
+    let config = config(&project);
+    let sent = noise(20_000_000);
+    let mut cat = client("ssh", &config);
+    cat.args([HOST, "cat"]);
+    let came = with_input(cat, sent.clone());
+    assert!(came == sent, "{} of {} bytes", came.len(), sent.len());
+    // One that prints many times what it reads: more waits for the client than there is room for on the way.
+    let (lines, letters) = (600_000, 300);
+    let mut sed = client("ssh", &config);
+    let script = format!("x=$(printf '%{letters}s' ''); exec sed \"s/.*/$x/\"");
+    sed.args([HOST, &script]);
+    let input = b"0123456789012345678901234567890\n".repeat(lines);
+    let came = with_input(sed, input);
+    assert_eq!(came.len(), lines * (letters + 1));
+}
+
+#[test]
+fn a_shell_has_the_terminals_size_keys_and_its_own_exit_status() {
+    let project = up();
+    let config = config(&project);
+    let mut command = client("ssh", &config);
+    command.args(["-tt", HOST, "PS1='kt> ' ENV= exec /bin/sh -i"]);
+    let mut screen = Screen::start(command, 80, 24);
+    screen.wait_for("kt> ");
+    screen.keys("stty size; echo $TERM.\n");
+    screen.wait_for("24 80");
+    screen.resize(101, 33);
+    screen.keys("until [ \"$(stty size)\" = '33 101' ]; do :; done; echo $((40 + 2)) rows\n");
+    screen.wait_for("42 rows");
+    screen.keys("echo $((100 + 1)) begins; sleep 1000\n");
+    screen.wait_for("101 begins");
+    screen.keys("\x03");
+    screen.wait_for("kt> ");
+    screen.keys("exit 7\n");
+    let (status, shown) = screen.finish();
+    assert_eq!(status.code(), Some(7), "{shown}");
+}
+
+#[test]
+fn an_idle_prompt_does_not_keep_the_service() {
+    let project = Project::of(Fixture::ONE);
+    project.kt(["run", "--inactivity-ttl", "2s"]).success();
+    let (server, config, _) = serve(&project, &[]);
+    let mut command = client("ssh", &config);
+    command.args(["-tt", HOST]);
+    let screen = Screen::start(command, 80, 24);
+    server
+        .finish()
+        .code(101)
+        .says("error: service `tester-one` ended, and the connections with it");
+    let (status, shown) = screen.finish();
+    assert_eq!(status.code(), Some(255), "{shown}");
+}
+
+#[test]
+fn a_client_that_is_killed_ends_what_it_has_started_even_if_that_does_not_read() {
+    let project = up();
+    let (server, config, _) = serve(&project, &[]);
+    let zeros = || Stdio::from(File::open("/dev/zero").expect("it is there"));
+    for input in [Stdio::null(), zeros()] {
+        let mut command = client("ssh", &config);
+        command.args([HOST, "echo $$; exec sleep 1000"]);
+        command.stdin(input).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("OpenSSH's client is installed");
+        let mut stdout = child.stdout.take().expect("it is piped");
+        let mut pid = String::new();
+        loop {
+            let mut byte = [0];
+            stdout.read_exact(&mut byte).expect("it prints a line");
+            match byte[0] {
+                b'\n' => break,
+                digit => pid.push(char::from(digit)),
+            }
+        }
+        let left = ServiceProcess::open(pid.parse().expect("it is a number"));
+        child.kill().expect("it is our child");
+        child.wait().expect("it is our child");
+        left.assert_ends();
+    }
+    server.wait_for_error("Disconnected");
+    project.run().success().prints("visit 2");
+}
+
+#[test]
+fn scp_sftp_and_rsync_carry_files_with_what_belongs_to_them() {
+    let project = up();
+    let config = config(&project);
+    let from = project.private().join("from");
+    fs::create_dir_all(from.join("inner")).expect("/tmp can be written");
+    fs::write(from.join("inner/large"), noise(20_000_000)).expect("/tmp can be written");
+    fs::write(from.join("small"), "small").expect("/tmp can be written");
+    let mode = fs::Permissions::from_mode(0o741);
+    fs::set_permissions(from.join("small"), mode).expect("it is ours");
+    symlink("small", from.join("link")).expect("/tmp can be written");
+    let to = |name: &str| project.private().join(name);
+    let text = |path: &Path| path.to_str().expect("it is UTF-8").to_owned();
+    let there = |path: &Path| format!("{HOST}:{}", path.display());
+    let run = |command: &mut Command| Running::run_without_input(command);
+
+    let mut scp = client("scp", &config);
+    run(scp.args(["-r", "-p", &text(&from), &there(&to("scp"))])).success();
+    let mut scp = client("scp", &config);
+    run(scp.args(["-r", "-p", &there(&to("scp")), &text(&to("scp-back"))])).success();
+    let remote_shell = format!("ssh -F {}", config.display());
+    let mut rsync = Command::new("rsync");
+    tests::clean_environment(&mut rsync);
+    rsync.args(["-a", "-e", &remote_shell]);
+    run(rsync.args([&format!("{}/", text(&from)), &there(&to("rsync"))])).success();
+    for copy in ["scp", "scp-back", "rsync"] {
+        let copy = to(copy);
+        for name in ["inner/large", "small"] {
+            let data = |folder: &Path| fs::metadata(folder.join(name)).expect("it is there");
+            let facts = |folder: &Path| (data(folder).mode(), data(folder).mtime());
+            assert_eq!(facts(&copy), facts(&from), "{name} of {}", copy.display());
+            let bytes = |folder: &Path| fs::read(folder.join(name)).expect("it can be read");
+            assert!(bytes(&copy) == bytes(&from), "{name} of {}", copy.display());
+        }
+    }
+    let link = fs::read_link(to("rsync").join("link")).expect("it is a symlink");
+    assert_eq!(link, Path::new("small"));
+
+    let mut sftp = client("sftp", &config);
+    sftp.args(["-b", "-", HOST]);
+    let (folder, large) = (to("sftp"), from.join("inner/large"));
+    let script = format!(
+        "mkdir {folder}\ncd {folder}\npwd\nput -p {large} one\nrename one two\nsymlink two link\nchmod 640 two\n\
+         ls -l\ndf\nget two {back}\nrm link\nmkdir inner\nrmdir inner\n-rm missing\nbye\n",
+        folder = folder.display(),
+        large = large.display(),
+        back = to("got").display()
+    );
+    let printed = String::from_utf8(with_input(sftp, script.into())).expect("it is text");
+    assert!(printed.contains(&format!("Remote working directory: {}", folder.display())));
+    assert!(printed.contains("-rw-r-----"), "{printed}");
+    assert!(fs::read(to("got")).expect("it came") == fs::read(large).expect("it is there"));
+    let left: Vec<_> = fs::read_dir(&folder)
+        .expect("it is there")
+        .flatten()
+        .collect();
+    assert_eq!(left.len(), 1);
+    project.run().success().prints("visit 2");
+}
+
+/// A server that reads to the end of what comes, and only then answers: with the same bytes the other way round.
+fn answering() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    let port = listener.local_addr().expect("it has an address").port();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || {
+                let mut stream = stream;
+                let mut bytes = Vec::new();
+                // What is cut off is not answered.
+                if stream.read_to_end(&mut bytes).is_ok() {
+                    bytes.reverse();
+                    let _ = stream.write_all(&bytes);
+                }
+            });
+        }
+    });
+    port
+}
+
+/// Sends so many bytes, ends that direction, and compares the answer.
+#[track_caller]
+fn converse(port: u16, length: usize) {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("somebody listens");
+    stream
+        .set_read_timeout(Some(PATIENCE))
+        .expect("it can be set");
+    let sent = noise(length);
+    let mut sender = stream.try_clone().expect("a descriptor can be had");
+    let mut expected = sent.clone();
+    expected.reverse();
+    let sending = thread::spawn(move || {
+        sender.write_all(&sent).expect("it takes all");
+        sender.shutdown(Shutdown::Write).expect("it is open");
+    });
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("it answers");
+    sending.join().expect("the sender does not panic");
+    assert!(answer == expected, "{} of {length} bytes", answer.len());
+}
+
+fn free_port() -> u16 {
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    free.local_addr().expect("it has an address").port()
+}
+
+#[test]
+fn ports_are_forwarded_both_ways() {
+    let project = up();
+    let (server, config, _) = serve(&project, &[]);
+    let target = answering();
+    for option in ["-L", "-R"] {
+        let port = free_port();
+        let mut command = client("ssh", &config);
+        let forward = format!("{port}:127.0.0.1:{target}");
+        // It says so once the ports are forwarded, and goes on.
+        command.args(["-o", "ExitOnForwardFailure=yes", option, &forward, HOST]);
+        command.arg("echo forwarded; exec sleep 1000");
+        let forwarding = Running::start(command);
+        forwarding.wait_for("forwarded");
+        for length in [0, 1, 5_000_000] {
+            converse(port, length);
+        }
+        let many: Vec<_> = (0..50)
+            .map(|number| thread::spawn(move || converse(port, number * 1000)))
+            .collect();
+        for one in many {
+            one.join().expect("each is answered");
+        }
+    }
+    // One that leads nowhere is closed, and said.
+    let (port, nobody) = (free_port(), free_port());
+    let mut command = client("ssh", &config);
+    command.args(["-L", &format!("{port}:127.0.0.1:{nobody}"), HOST]);
+    command.arg("echo forwarded; exec sleep 1000");
+    let forwarding = Running::start(command);
+    forwarding.wait_for("forwarded");
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("ssh listens");
+    stream
+        .set_read_timeout(Some(PATIENCE))
+        .expect("it can be set");
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    assert!(answer.is_empty());
+    server.wait_for_error(&format!(
+        "no connection to 127.0.0.1:{nobody} of tester-one"
+    ));
+    server.interrupt();
+    server.finish().success();
+}
+
+#[test]
+fn only_the_services_own_key_is_let_in_and_only_its_own_host_is_known() {
+    let project = up();
+    let (server, config, port) = serve(&project, &[]);
+    ssh(&config, &["true"]).success();
+    server.wait_for_error("Connected a client from 127.0.0.1:");
+    // Its keys are private.
+    let folder = project.private().join("home/ssh/tester-one");
+    let mode = |path: &Path| fs::metadata(path).expect("it is there").mode() & 0o777;
+    assert_eq!(mode(&folder), 0o700);
+    for name in ["host_key", "client_key", "known_hosts"] {
+        assert_eq!(mode(&folder.join(name)), 0o600, "{name}");
+    }
+    // Another key, and none at all.
+    let other = project.private().join("other_key");
+    let mut keygen = Command::new("ssh-keygen");
+    keygen
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(&other);
+    assert!(keygen.status().expect("it is installed").success());
+    let text = fs::read_to_string(&config).expect("it was written");
+    let own = folder.join("client_key");
+    let wrong = text.replace(&own.display().to_string(), &other.display().to_string());
+    assert_ne!(wrong, text);
+    let wrong = write_config(&project, &wrong);
+    ssh(&wrong, &["true"])
+        .code(255)
+        .says("Permission denied (publickey)");
+    ssh(&wrong, &["-o", "PubkeyAuthentication=no", "true"]).code(255);
+    server.wait_for_error("did not show the key of the service, and was not let in");
+    // Another server on that port is not taken for ours.
+    server.interrupt();
+    server.finish().success();
+    let known = folder.join("known_hosts");
+    let public = fs::read_to_string(other.with_extension("pub")).expect("it was made");
+    fs::write(&known, format!("{HOST} {public}")).expect("it is ours");
+    let (server, config, _) = serve(&project, &[&port.to_string()]);
+    ssh(&config, &["true"])
+        .code(255)
+        .says("REMOTE HOST IDENTIFICATION HAS CHANGED");
+    server.interrupt();
+    server.finish().success();
+    // Keys that others can read are not used.
+    fs::set_permissions(&own, fs::Permissions::from_mode(0o644)).expect("it is ours");
+    project
+        .kt(["ssh", "--config"])
+        .code(101)
+        .says("error: others can read")
+        .says("help: remove the folder");
+}
+
+#[test]
+fn a_port_in_use_options_that_do_not_fit_and_the_services_end_are_errors() {
+    let project = up();
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    let port = taken.local_addr().expect("it has an address").port();
+    project
+        .kt(["ssh", "--server", &port.to_string()])
+        .code(101)
+        .says(&format!(
+            "error: failed to listen on port {port} of this machine: another program has it"
+        ))
+        .says("help: `cargo kt ssh --server` takes one that is free");
+    project.kt(["ssh", "--server", "--config"]).code(2);
+    project.kt(["ssh", "--server", "0", "--", "true"]).code(2);
+    let json = project.kt(["ssh", "--config", "--message-format", "json"]);
+    let lines = json.success().json();
+    assert_eq!(lines[0]["reason"], "kt-ssh-config");
+    assert_eq!(lines[0]["host"], HOST);
+    let (server, _, _) = serve(&project, &["0"]);
+    project.kt(["down", "--all"]).success();
+    server
+        .finish()
+        .code(101)
+        .says("error: service `tester-one` ended, and the connections with it");
+}

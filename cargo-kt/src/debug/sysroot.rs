@@ -73,6 +73,14 @@ impl Sysroot {
         })
     }
 
+    /// Has a file here that was to be fetched.
+    pub fn provide(&mut self, path: &str, file: &Path) {
+        // Where it cannot be linked, it is fetched.
+        if link(file, &self.path(path)).is_ok() {
+            self.fetched.retain(|fetched| fetched != path);
+        }
+    }
+
     pub fn directory(&self) -> &Path {
         &self.directory
     }

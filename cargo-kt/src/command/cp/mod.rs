@@ -4,15 +4,15 @@ mod error;
 mod follow;
 mod path;
 
-use std::{ffi::OsString, process::ExitCode, time::Instant};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode, time::Instant};
 
 use kt::{
     files::{
-        Copied, Stopped, Watch,
+        Copied, Side, Stopped, Watch,
         peer::{Announces, Peer, connect},
         receive, send,
     },
-    wire::files::{self, CopyRequest},
+    wire::files::{self, CopyRequest, Problem},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
@@ -93,11 +93,15 @@ async fn run(args: &CpArgs, terminal: &Terminal) -> Result<ExitCode, CommandErro
         }
     };
     match copied {
-        Ok(summary) => {
+        Ok(Ok(summary)) => {
             watch.finish(&summary, &target, begun.elapsed())?;
             Ok(ExitCode::SUCCESS)
         }
-        Err(stopped) => {
+        Err(error) => {
+            watch.give_up();
+            Err(error)
+        }
+        Ok(Err(stopped)) => {
             let error = match stopped {
                 Stopped::Refused(problem) => {
                     CopyError::problem(&problem, to_service.then_some(name.as_str()))
@@ -111,14 +115,48 @@ async fn run(args: &CpArgs, terminal: &Terminal) -> Result<ExitCode, CommandErro
     }
 }
 
-/// Works on one side of a copy, whose other side the service is.
-async fn carry<I, O>(
+/// Brings files of a service into a folder of this machine, without a word. What is there and the same is not sent again. Whether
+/// all have arrived.
+///
+/// # Errors
+/// If the service cannot be asked, or the connection breaks.
+pub(super) async fn fetch(
+    connected: &Connected,
+    sources: Vec<OsString>,
+    folder: PathBuf,
+) -> Result<bool, CommandError> {
+    let copy = CopyRequest::Send {
+        sources,
+        follow: true,
+    };
+    let done = carry(connected, &copy, Quiet::default(), move |peer, watch| {
+        receive(&folder, peer, watch)
+    });
+    let (copied, watch) = done.await?;
+    Ok(copied?.is_ok() && !watch.has_problem)
+}
+
+/// Follows a copy of which nobody is told.
+#[derive(Default)]
+struct Quiet {
+    has_problem: bool,
+}
+
+impl Watch for Quiet {
+    fn problem(&mut self, _: Side, _: Problem) {
+        self.has_problem = true;
+    }
+}
+
+/// Works on one side of a copy, whose other side the service is. The error within is one of a copy that had begun.
+async fn carry<I, O, W>(
     connected: &Connected,
     copy: &CopyRequest,
-    mut watch: Follow,
+    mut watch: W,
     work: impl FnOnce(Peer<I, O>, &mut dyn Watch) -> Copied + Send + 'static,
-) -> Result<(Copied, Follow), CommandError>
+) -> Result<(Result<Copied, CommandError>, W), CommandError>
 where
+    W: Watch + Send + 'static,
     I: DeserializeOwned + Announces + Send + 'static,
     O: Serialize + Send + 'static,
 {
@@ -146,11 +184,6 @@ where
         what: "copy".into(),
         source: io::Error::other(error),
     })?;
-    match carried {
-        Ok(()) => Ok(worked),
-        Err(error) => {
-            worked.1.give_up();
-            Err(error)
-        }
-    }
+    let (copied, watch) = worked;
+    Ok((carried.map(|()| copied), watch))
 }

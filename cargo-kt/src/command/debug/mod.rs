@@ -1,6 +1,7 @@
 //! `cargo kt debug`: gdb, attached to a service's worker.
 
 mod finder;
+mod libraries;
 mod variables;
 
 use std::{
@@ -134,14 +135,18 @@ async fn run(args: &DebugArgs, terminal: &Terminal) -> Result<ExitCode, CommandE
         is_here: connected.place == PlaceName::Local,
     };
     let sources = folder.path().join("sources");
-    let sysroot = Sysroot::make(
-        &folder.path().join("sysroot"),
-        &started.mapped,
-        |path| match finder.find(path) {
-            Origin::Here(file) => Origin::Here(finder.with_own_sources(file, &sources, terminal)),
-            Origin::There => Origin::There,
-        },
-    )?;
+    let mut sysroot =
+        Sysroot::make(
+            &folder.path().join("sysroot"),
+            &started.mapped,
+            |path| match finder.find(path) {
+                Origin::Here(file) => {
+                    Origin::Here(finder.with_own_sources(file, &sources, terminal))
+                }
+                Origin::There => Origin::There,
+            },
+        )?;
+    libraries::bring(&connected, &mut sysroot).await;
     let socket = folder.path().join("gdb");
     let rustc = manifest.map(|manifest| manifest.rustc.as_str());
     let workspace = Path::new(&connected.status.workspace);

@@ -41,9 +41,9 @@ pub const PATH: usize = 4096;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CopyRequest {
     /// It receives; the target is a path there.
-    Receive { target: OsString },
+    ToService { target: OsString },
     /// It sends what these paths there name.
-    Send {
+    FromService {
         sources: Vec<OsString>,
         /// Sources that are symlinks stand for what they lead to.
         follow: bool,

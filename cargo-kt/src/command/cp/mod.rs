@@ -77,7 +77,7 @@ async fn run(args: &CpArgs, terminal: &Terminal) -> Result<ExitCode, CommandErro
     let (target, (copied, watch)) = match direction {
         Direction::ToService { sources, target } => {
             let shown = format!("{name}:{}", target.to_string_lossy());
-            let copy = CopyRequest::Receive { target };
+            let copy = CopyRequest::ToService { target };
             let done = carry(&connected, &copy, watch, move |peer, watch| {
                 send(&sources, follow, peer, watch)
             });
@@ -85,7 +85,7 @@ async fn run(args: &CpArgs, terminal: &Terminal) -> Result<ExitCode, CommandErro
         }
         Direction::FromService { sources, target } => {
             let shown = target.to_string_lossy().into_owned();
-            let copy = CopyRequest::Send { sources, follow };
+            let copy = CopyRequest::FromService { sources, follow };
             let done = carry(&connected, &copy, watch, move |peer, watch| {
                 receive(&target, peer, watch)
             });
@@ -125,7 +125,7 @@ pub(super) async fn fetch(
     sources: Vec<OsString>,
     folder: PathBuf,
 ) -> Result<bool, CommandError> {
-    let copy = CopyRequest::Send {
+    let copy = CopyRequest::FromService {
         sources,
         follow: true,
     };

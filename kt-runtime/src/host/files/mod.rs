@@ -37,14 +37,14 @@ pub async fn copy(host: Arc<Host>, body: Body, answer: Answer) -> Result<(), h2:
     let sender = answer.begin(StatusCode::OK, HeaderMap::new(), false)?;
     let frames = Frames::behind(first, body, limits::CONTROL);
     match asked {
-        CopyRequest::Receive { target } => {
+        CopyRequest::ToService { target } => {
             let target = path(&host, target);
             serve(host, frames, sender, move |peer, watch| {
                 receive(&target, peer, watch)
             })
             .await;
         }
-        CopyRequest::Send { sources, follow } => {
+        CopyRequest::FromService { sources, follow } => {
             let sources: Vec<_> = sources.into_iter().map(|it| path(&host, it)).collect();
             serve(host, frames, sender, move |peer, watch| {
                 send(&sources, follow, peer, watch)

@@ -137,14 +137,14 @@ fn a_shell_has_the_terminals_size_keys_and_language_and_its_own_exit_status() {
     screen.keys("printf 'gr\\303\\274\\303\\237e %s\\n' äöü\n");
     screen.wait_for("grüße äöü");
     // Ctrl-C ends what runs, and not the shell.
-    screen.keys("echo $((100 + 1)) begins; sleep 1000\n");
+    screen.keys("sh -c 'echo $((100 + 1)) begins; exec sleep 1000'\n");
     screen.wait_for("101 begins");
     screen.keys("\x03");
     screen.wait_for("kt> ");
     screen.keys("echo status $?.\n");
     screen.wait_for("status 130.");
     // Ctrl-Z stops it.
-    screen.keys("echo $((200 + 2)) begins; sleep 1000\n");
+    screen.keys("sh -c 'echo $((200 + 2)) begins; exec sleep 1000'\n");
     screen.wait_for("202 begins");
     screen.keys("\x1a");
     screen.wait_for("kt> ");

@@ -152,7 +152,7 @@ fn a_shell_has_the_terminals_size_keys_and_its_own_exit_status() {
     screen.resize(101, 33);
     screen.keys("until [ \"$(stty size)\" = '33 101' ]; do :; done; echo $((40 + 2)) rows\n");
     screen.wait_for("42 rows");
-    screen.keys("echo $((100 + 1)) begins; sleep 1000\n");
+    screen.keys("sh -c 'echo $((100 + 1)) begins; exec sleep 1000'\n");
     screen.wait_for("101 begins");
     screen.keys("\x03");
     screen.wait_for("kt> ");

@@ -33,7 +33,7 @@ fn a_shell_opens_in_a_restricted_pod_of_any_image() {
         screen.resize(101, 33);
         screen.keys("until [ \"$(stty size)\" = '33 101' ]; do :; done; echo $((50 + 5)) rows\n");
         screen.wait_for("55 rows");
-        screen.keys("echo $((100 + 1)) begins; sleep 1000\n");
+        screen.keys("sh -c 'echo $((100 + 1)) begins; exec sleep 1000'\n");
         screen.wait_for("101 begins");
         screen.keys("\x03");
         screen.wait_for("kt> ");

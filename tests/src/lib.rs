@@ -10,6 +10,7 @@ pub mod demos;
 mod fixture;
 mod leftovers;
 mod output;
+pub mod paste;
 mod process;
 mod project;
 mod proxy;

@@ -1,12 +1,11 @@
 //! `cargo kt exec` and `cargo kt ssh`: commands and shells next to the worker.
 
-use std::{
-    io::Write,
-    process::{Command, Stdio},
-    thread,
-};
+use std::{io::Write, process::Stdio, thread};
 
-use tests::{Fixture, Project, Screen, ServiceProcess};
+use tests::{
+    Fixture, Project, Screen, ServiceProcess,
+    paste::{large, paste_ten_megabytes},
+};
 
 /// A shell whose prompt and language no machine changes.
 const SHELL: [&str; 7] = [
@@ -45,16 +44,6 @@ fn process(screen: &mut Screen) -> ServiceProcess {
     }
     screen.wait_for("kt> ");
     ServiceProcess::open(digits.parse().expect("a process has a number"))
-}
-
-/// 10 MB that no line discipline or codec would leave alone.
-fn large() -> Vec<u8> {
-    let mut state = 1_u32;
-    let mut next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    };
-    (0..10_000_000).map(|_| next()).collect()
 }
 
 #[test]
@@ -161,28 +150,8 @@ fn a_shell_has_the_terminals_size_keys_and_language_and_its_own_exit_status() {
 #[test]
 fn ten_megabytes_are_pasted_into_a_terminal_and_printed_there_unharmed() {
     let project = up();
-    let pasted = large();
-    let mut sum = Command::new("sha256sum")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("coreutils are there");
-    let mut stdin = sum.stdin.take().expect("it is piped");
-    stdin.write_all(&pasted).expect("sha256sum takes it");
-    drop(stdin);
-    let sum = sum.wait_with_output().expect("it is our child").stdout;
-    let sum = String::from_utf8_lossy(&sum[..64]).into_owned();
-
     let mut screen = shell(&project);
-    let length = pasted.len();
-    screen.keys(format!(
-        "stty raw -echo; echo $((40 + 2)) ready; head -c {length} | tee file | sha256sum; cat file; echo $((50 + 5)) done; stty sane\n"
-    ));
-    screen.wait_for("42 ready\n");
-    screen.keys(&pasted);
-    screen.wait_for(&sum);
-    screen.wait_for_bytes(&pasted);
-    screen.wait_for("55 done");
+    paste_ten_megabytes(&mut screen);
     screen.keys("exit\n");
     assert!(screen.finish().0.success());
 }

@@ -3,6 +3,7 @@
 use tests::{
     Fixture, Project, Screen,
     cluster::{Namespace, image},
+    paste::paste_ten_megabytes,
 };
 
 /// A person's shell in the pod, at its first prompt.
@@ -56,6 +57,20 @@ fn a_shell_opens_in_a_restricted_pod_of_any_image() {
             .kt(["run", "--pod-template", read_only, "--env", "KEY=worth"])
             .success()
             .prints("visit 2");
+    }
+}
+
+#[test]
+#[ignore = "needs a cluster: see the module's documentation"]
+fn ten_megabytes_are_pasted_into_a_pods_shell_and_printed_there_unharmed() {
+    for image in [image::distroless(), image::debian()] {
+        let namespace = Namespace::restricted();
+        let project = namespace.project(Fixture::ONE, &image);
+        project.run().success();
+        let mut screen = shell(&project);
+        paste_ten_megabytes(&mut screen);
+        screen.keys("exit\n");
+        assert!(screen.finish().0.success());
     }
 }
 

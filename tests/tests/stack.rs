@@ -58,7 +58,7 @@ impl Look {
             let key = |pair: &(Value, Value)| pair.0.to_string();
             places.sort_by_key(key);
             wanted.sort_by_key(key);
-            if places == wanted {
+            if places == wanted && look.has_all_threads() {
                 return look;
             }
             assert!(
@@ -74,11 +74,21 @@ impl Look {
         loop {
             let look = Self::take(project);
             let stays = |it: &&Value| it["place"] == "waits" || it["place"] == "thread";
-            if look.calls().filter(stays).count() == count {
+            if look.calls().filter(stays).count() == count && look.has_all_threads() {
                 return look;
             }
             assert!(begun.elapsed() < PATIENCE, "{look:#?}");
         }
+    }
+
+    /// Whether each thread that runs a call was seen: on a busy machine one may not stop in time, which the summary counts.
+    fn has_all_threads(&self) -> bool {
+        let is_seen = |call: &Value| {
+            let mut threads = self.of("kt-stack-thread");
+            threads.any(|thread| thread["call"] == call["number"])
+        };
+        let mut running = self.calls().filter(|call| call["place"] == "thread");
+        running.all(is_seen)
     }
 
     fn of(&self, reason: &str) -> impl Iterator<Item = &Value> {

@@ -9,6 +9,7 @@ mod copy;
 pub mod demos;
 mod fixture;
 mod leftovers;
+mod noise;
 mod output;
 pub mod paste;
 mod process;
@@ -23,6 +24,7 @@ pub mod tcp;
 
 pub use cargo_kt::{cargo_kt, checkout, clean_environment};
 pub use fixture::Fixture;
+pub use noise::noise;
 pub use output::Output;
 pub use process::Running;
 pub use project::Project;

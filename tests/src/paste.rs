@@ -5,21 +5,11 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::Screen;
-
-/// 10 MB that no line discipline or codec would leave alone.
-pub fn large() -> Vec<u8> {
-    let mut state = 1_u32;
-    let mut next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    };
-    (0..10_000_000).map(|_| next()).collect()
-}
+use crate::{Screen, noise};
 
 /// Pastes all of it to a shell on a terminal without modes, which says what arrived and prints it again.
 pub fn paste_ten_megabytes(screen: &mut Screen) {
-    let pasted = large();
+    let pasted = noise(10_000_000);
     let mut sum = Command::new("sha256sum")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Project, Running};
+use crate::{Project, Running, noise};
 
 /// How long a connection may be silent.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -55,9 +55,9 @@ pub fn connect(port: u16) -> TcpStream {
 
 /// Sends so many bytes, ends that direction, and compares the answer.
 #[track_caller]
-fn converse(port: u16, length: usize) {
+pub fn converse(port: u16, length: usize) {
     let mut stream = connect(port);
-    let sent: Vec<u8> = (0..length).map(|number| (number % 251) as u8).collect();
+    let sent = noise(length);
     let mut sender = stream.try_clone().expect("a descriptor can be had");
     let mut expected = sent.clone();
     expected.reverse();

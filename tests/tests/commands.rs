@@ -2,10 +2,7 @@
 
 use std::{io::Write, process::Stdio, thread};
 
-use tests::{
-    Fixture, Project, Screen, ServiceProcess,
-    paste::{large, paste_ten_megabytes},
-};
+use tests::{Fixture, Project, Screen, ServiceProcess, noise, paste::paste_ten_megabytes};
 
 /// A shell whose prompt and language no machine changes.
 const SHELL: [&str; 7] = [
@@ -78,7 +75,7 @@ fn a_commands_streams_and_status_stay_apart_and_it_has_the_workers_surroundings(
 #[test]
 fn ten_megabytes_go_through_a_command_unharmed() {
     let project = up();
-    let sent = large();
+    let sent = noise(10_000_000);
     let mut command = project.cargo();
     command.args(["kt", "exec", "--", "cat"]);
     let mut child = command

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tests::{Fixture, Project, Running};
+use tests::{Fixture, Project, Running, noise};
 
 fn up() -> Project {
     let project = Project::of(Fixture::ONE);
@@ -28,23 +28,6 @@ fn folder(project: &Project, name: &str) -> PathBuf {
 fn write(path: &Path, bytes: impl AsRef<[u8]>) {
     fs::create_dir_all(path.parent().expect("it lies in a folder")).expect("it can be made");
     fs::write(path, bytes).expect("it can be written");
-}
-
-/// Bytes that do not repeat within a piece that is sent.
-fn noise(length: usize) -> Vec<u8> {
-    let mut state = 1_u64;
-    let mut next = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (state >> 32) as u32
-    };
-    let mut bytes = Vec::with_capacity(length + 4);
-    while bytes.len() < length {
-        bytes.extend(next().to_le_bytes());
-    }
-    bytes.truncate(length);
-    bytes
 }
 
 fn text(path: &Path) -> &str {

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::{Read, Write},
-    net::{Ipv4Addr, Shutdown, TcpListener, TcpStream},
+    net::{Ipv4Addr, TcpListener, TcpStream},
     os::unix::fs::{MetadataExt, PermissionsExt, symlink},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use tests::{Fixture, Output, Project, Running, Screen, ServiceProcess};
+use tests::{Fixture, Output, Project, Running, Screen, ServiceProcess, noise, tcp};
 
 /// How long a connection may be silent.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -81,23 +81,6 @@ fn with_input(mut command: Command, input: Vec<u8>) -> Vec<u8> {
     let fed = feeding.join().expect("the feeder does not panic");
     fed.expect("the client takes all");
     output.stdout
-}
-
-/// Bytes that do not compress.
-fn noise(length: usize) -> Vec<u8> {
-    let mut state = 1_u64;
-    let mut next = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (state >> 32) as u32
-    };
-    let mut bytes = Vec::with_capacity(length + 4);
-    while bytes.len() < length {
-        bytes.extend(next().to_le_bytes());
-    }
-    bytes.truncate(length);
-    bytes
 }
 
 #[test]
@@ -266,47 +249,6 @@ fn scp_sftp_and_rsync_carry_files_with_what_belongs_to_them() {
     project.run().success().prints("visit 2");
 }
 
-/// A server that reads to the end of what comes, and only then answers: with the same bytes the other way round.
-fn answering() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
-    let port = listener.local_addr().expect("it has an address").port();
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            thread::spawn(move || {
-                let mut stream = stream;
-                let mut bytes = Vec::new();
-                // What is cut off is not answered.
-                if stream.read_to_end(&mut bytes).is_ok() {
-                    bytes.reverse();
-                    let _ = stream.write_all(&bytes);
-                }
-            });
-        }
-    });
-    port
-}
-
-/// Sends so many bytes, ends that direction, and compares the answer.
-#[track_caller]
-fn converse(port: u16, length: usize) {
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("somebody listens");
-    stream
-        .set_read_timeout(Some(PATIENCE))
-        .expect("it can be set");
-    let sent = noise(length);
-    let mut sender = stream.try_clone().expect("a descriptor can be had");
-    let mut expected = sent.clone();
-    expected.reverse();
-    let sending = thread::spawn(move || {
-        sender.write_all(&sent).expect("it takes all");
-        sender.shutdown(Shutdown::Write).expect("it is open");
-    });
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).expect("it answers");
-    sending.join().expect("the sender does not panic");
-    assert!(answer == expected, "{} of {length} bytes", answer.len());
-}
-
 fn free_port() -> u16 {
     let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
     free.local_addr().expect("it has an address").port()
@@ -316,7 +258,7 @@ fn free_port() -> u16 {
 fn ports_are_forwarded_both_ways() {
     let project = up();
     let (server, config, _) = serve(&project, &[]);
-    let target = answering();
+    let target = tcp::server();
     for option in ["-L", "-R"] {
         let port = free_port();
         let mut command = client("ssh", &config);
@@ -327,10 +269,10 @@ fn ports_are_forwarded_both_ways() {
         let forwarding = Running::start(command);
         forwarding.wait_for("forwarded");
         for length in [0, 1, 5_000_000] {
-            converse(port, length);
+            tcp::converse(port, length);
         }
         let many: Vec<_> = (0..50)
-            .map(|number| thread::spawn(move || converse(port, number * 1000)))
+            .map(|number| thread::spawn(move || tcp::converse(port, number * 1000)))
             .collect();
         for one in many {
             one.join().expect("each is answered");

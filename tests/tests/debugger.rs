@@ -189,6 +189,43 @@ fn a_crate_that_was_built_with_lines_alone_is_built_with_its_variables_for_a_bre
 }
 
 #[test]
+fn a_breakpoint_in_generic_code_of_another_crate_is_in_the_crate_that_uses_it() {
+    let project = Project::of(Fixture::ONE);
+    // No member of the workspace: how it is compiled is the profile's matter.
+    let manifest = "[package]\nname = \"outside\"\nedition = \"2024\"\n";
+    project.write("outside/Cargo.toml", manifest);
+    let source = "pub fn twice<T: Clone>(one: T) -> [T; 2] {\n    let other = one.clone();\n    [one, other]\n}\n\
+                  pub fn plain(number: u32) -> u32 {\n    number + 1\n}\n";
+    project.write("outside/src/lib.rs", source);
+    project.edit(
+        "Cargo.toml",
+        "[workspace]\n",
+        "[workspace]\nexclude = [\"outside\"]\n",
+    );
+    let dependencies = "[dependencies]\noutside = { path = \"outside\" }\n";
+    project.edit("Cargo.toml", "[dependencies]\n", dependencies);
+    let visit = "let visit = u64::from(outside::plain(0)) * outside::twice(VISITS.fetch_add(1, Ordering::Relaxed) + 1)[1];";
+    project.edit(
+        "src/main.rs",
+        "let visit = VISITS.fetch_add(1, Ordering::Relaxed) + 1;",
+        visit,
+    );
+    project.run().prints("visit 1");
+    let commands = ["--break", "outside/src/lib.rs:3", "-ex", "info locals"];
+    let debugger = project.spawn_kt(["debug", "--timeout", "60s"].into_iter().chain(commands));
+    debugger.wait_for("kt: attached");
+    let program = project.spawn_kt(["run", "--quiet"]);
+    debugger
+        .finish()
+        .success()
+        .says("Building one with debug information of variables")
+        .says("the debug information of outside has no variables")
+        .says("help: `[profile.dev.package.outside]` with `debug = true` in Cargo.toml")
+        .prints("other = 2");
+    program.finish().success().prints("visit 2");
+}
+
+#[test]
 fn a_profile_without_debug_information_is_none_for_a_breakpoint_and_what_optimized_code_lacks_is_named()
  {
     let mut project = Project::of(Fixture::DEBUGGER);

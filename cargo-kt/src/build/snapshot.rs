@@ -24,6 +24,8 @@ const MARKED: Duration = Duration::from_secs(24 * 3600);
 pub struct Snapshot {
     /// Where rustc ran: debug information names files relative to it.
     pub directory: Utf8PathBuf,
+    /// It is of the workspace: cargo calls rustc for it through us, and its flags are ours to add.
+    pub is_member: bool,
     /// Each file of Rust, and the blake3 of its content.
     pub files: Vec<(Utf8PathBuf, String)>,
 }
@@ -56,6 +58,7 @@ pub(super) fn keep(warm: &Utf8Path, record: &Record) {
     let files = record.sources.iter().filter(rust).cloned();
     let snapshot = Snapshot {
         directory: record.directory.clone(),
+        is_member: record.invocation.is_some(),
         files: files.collect(),
     };
     for (path, blake3) in &snapshot.files {

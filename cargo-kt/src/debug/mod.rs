@@ -22,4 +22,4 @@ pub use sources::with_own_sources;
 pub use stub::Shipped;
 pub use sysroot::{Origin, Sysroot};
 pub use tools::{Gdb, check_gdbserver};
-pub use variables::{Place, has_variables};
+pub use variables::{Place, lacks_variables};

@@ -122,7 +122,11 @@ impl Script<'_> {
             lines.push(format!("remote get {path} {}", here.display()));
         }
         for place in self.breakpoints {
-            lines.push(format!("break {place}"));
+            // gdb has no symbols yet, and would say so for each.
+            lines.push(format!(
+                "python gdb.execute({}, to_string=True)",
+                python(&format!("break {place}"))
+            ));
         }
         lines.push("python import json".to_owned());
         lines.push(format!(

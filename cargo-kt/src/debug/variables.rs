@@ -1,12 +1,11 @@
-//! Which of the developer's crates a breakpoint of the debugger's own lies in, and whether their debug information has variables.
+//! Which of the developer's objects a breakpoint of the debugger's own lies in, and whether their debug information has variables.
+//!
+//! The objects tell it themselves. Generic and inlined code of a crate is in the objects of the crates that use it.
 
-use std::{fs, path::Path};
+use std::{error::Error, fs, path::Path};
 
-use camino::Utf8Path;
-use gimli::{EndianSlice, LittleEndian};
-use object::{Object as _, ObjectSection as _};
-
-use crate::build::Snapshot;
+use gimli::{AttributeValue, EndianSlice, LittleEndian};
+use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 
 /// Where gdb is to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,51 +22,103 @@ impl<'a> Place<'a> {
             _ => Self::Function(place),
         }
     }
-
-    /// Whether it may be in a crate of this name that was made of these sources.
-    pub fn may_be_in(self, crate_name: &str, sources: Option<&Snapshot>) -> bool {
-        match self {
-            // A file may be said as far as it tells it from others.
-            Self::File(file) => sources.is_some_and(|sources| {
-                let mut files = sources.files.iter();
-                files.any(|(path, _)| path.ends_with(Utf8Path::new(file)))
-            }),
-            // One without a path may be anywhere.
-            Self::Function(path) => match path.split_once("::") {
-                Some((first, _)) => first == crate_name,
-                None => true,
-            },
-        }
-    }
 }
 
-/// Whether the debug information of an object has variables, and not only lines. What cannot be read has none.
-pub fn has_variables(object: &Path) -> bool {
-    let data = fs::read(object).unwrap_or_default();
-    find_variables(&data).unwrap_or(false)
+/// An object's debug information.
+pub struct DebugObject<'d> {
+    file: object::File<'d>,
+    dwarf: gimli::Dwarf<EndianSlice<'d, LittleEndian>>,
 }
 
-fn find_variables(data: &[u8]) -> Result<bool, Box<dyn std::error::Error>> {
-    let file = object::File::parse(data)?;
-    let section = |name: &str| match file.section_by_name(name) {
-        Some(section) => section.data(),
-        None => Ok(&[][..]),
+/// Whether one of the places is in an object that has lines alone, so that nothing can be shown there. What cannot be read has no
+/// place in it.
+pub fn lacks_variables(path: &Path, places: &[Place<'_>]) -> bool {
+    let data = fs::read(path).unwrap_or_default();
+    let looked = || -> Result<bool, Box<dyn Error>> {
+        let object = DebugObject::parse(&data)?;
+        Ok(!object.has_variables()?
+            && places
+                .iter()
+                .any(|place| object.has(*place).unwrap_or(false)))
     };
-    let info = gimli::DebugInfo::from(EndianSlice::new(section(".debug_info")?, LittleEndian));
-    let abbreviations = section(".debug_abbrev")?;
-    let abbreviations = gimli::DebugAbbrev::from(EndianSlice::new(abbreviations, LittleEndian));
-    let mut units = info.units();
-    while let Some(unit) = units.next()? {
-        // Each kind of entry that a unit has is among its abbreviations, which are numbered from 1.
-        let known = unit.abbreviations(&abbreviations)?;
-        let mut kinds = (1..).map_while(|code| known.get(code));
-        let is_variable =
-            |tag| matches!(tag, gimli::DW_TAG_formal_parameter | gimli::DW_TAG_variable);
-        if kinds.any(|kind| is_variable(kind.tag())) {
-            return Ok(true);
+    looked().unwrap_or(false)
+}
+
+impl<'d> DebugObject<'d> {
+    fn parse(data: &'d [u8]) -> Result<Self, Box<dyn Error>> {
+        let file = object::File::parse(data)?;
+        let section = |id: gimli::SectionId| -> Result<_, object::Error> {
+            let section = file.section_by_name(id.name());
+            let content = section.map(|section| section.data()).transpose()?;
+            Ok(EndianSlice::new(content.unwrap_or_default(), LittleEndian))
+        };
+        let dwarf = gimli::Dwarf::load(section)?;
+        Ok(Self { file, dwarf })
+    }
+
+    fn has_variables(&self) -> Result<bool, gimli::Error> {
+        let mut units = self.dwarf.units();
+        while let Some(unit) = units.next()? {
+            // Each kind of entry that a unit has is among its abbreviations, which are numbered from 1.
+            let known = self.dwarf.abbreviations(&unit)?;
+            let mut kinds = (1..).map_while(|code| known.get(code));
+            let is_variable =
+                |tag| matches!(tag, gimli::DW_TAG_formal_parameter | gimli::DW_TAG_variable);
+            if kinds.any(|kind| is_variable(kind.tag())) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn has(&self, place: Place<'_>) -> Result<bool, gimli::Error> {
+        match place {
+            Place::File(file) => self.has_file(file),
+            Place::Function(path) => Ok(self.has_function(path)),
         }
     }
-    Ok(false)
+
+    /// Whether a line of a file is in it. The file may be said as far as it tells it from others.
+    fn has_file(&self, file: &str) -> Result<bool, gimli::Error> {
+        let mut units = self.dwarf.units();
+        while let Some(header) = units.next()? {
+            let unit = self.dwarf.unit(header)?;
+            let Some(program) = &unit.line_program else {
+                continue;
+            };
+            let header = program.header();
+            let text = |value: AttributeValue<_>| {
+                let text = self.dwarf.attr_string(&unit, value)?;
+                Ok::<_, gimli::Error>(text.to_string_lossy().into_owned())
+            };
+            for entry in header.file_names() {
+                let directory = entry.directory(header).map(text).transpose()?;
+                let name = text(entry.path_name())?;
+                let path = Path::new(directory.as_deref().unwrap_or_default()).join(name);
+                if is_path(&path, file) {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    fn has_function(&self, path: &str) -> bool {
+        let mut names = self.file.symbols().filter_map(|symbol| symbol.name().ok());
+        names.any(|name| is_function(&format!("{:#}", rustc_demangle::demangle(name)), path))
+    }
+}
+
+/// A relative path lies below where rustc ran, which says nothing more here.
+fn is_path(path: &Path, said: &str) -> bool {
+    path.ends_with(said)
+        || path.is_relative() && Path::new(said).is_absolute() && Path::new(said).ends_with(path)
+}
+
+/// A function that is written in another one, as what the attribute makes of a remote function, counts as that one.
+fn is_function(name: &str, said: &str) -> bool {
+    let inside = format!("::{name}::");
+    inside.contains(&format!("::{said}::"))
 }
 
 #[cfg(test)]
@@ -75,29 +126,48 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_in_the_crates_that_have_its_file_or_are_named_in_its_path() {
-        let snapshot = Snapshot {
-            directory: "/w".into(),
-            files: vec![("/w/app/src/main.rs".into(), String::new())],
-        };
-        let is_in = |place: &str| Place::parse(place).may_be_in("app", Some(&snapshot));
-        for place in [
-            "src/main.rs:7",
-            "main.rs:7",
-            "/w/app/src/main.rs:7",
-            "app::work",
-            "work",
-        ] {
-            assert!(is_in(place), "{place}");
+    fn a_place_is_a_file_with_a_line_or_a_function() {
+        assert_eq!(Place::parse("src/main.rs:7"), Place::File("src/main.rs"));
+        assert_eq!(Place::parse("app::work"), Place::Function("app::work"));
+        assert_eq!(Place::parse("work"), Place::Function("work"));
+    }
+
+    #[test]
+    fn a_file_is_found_by_as_much_of_its_path_as_is_said() {
+        let is = |path: &str, said| is_path(Path::new(path), said);
+        assert!(is("src/main.rs", "main.rs") && is("src/main.rs", "/w/app/src/main.rs"));
+        assert!(is("src/inner/../../other/odd.rs", "other/odd.rs"));
+        assert!(!is("src/main.rs", "ain.rs") && !is("/w/src/main.rs", "app/src/main.rs"));
+        assert!(!is("src/main.rs", "/w/app/src/lib.rs"));
+    }
+
+    #[test]
+    fn a_function_is_found_by_whole_parts_of_its_path() {
+        for said in ["wrap", "textwrap::wrap", "textwrap::wrap::wrap"] {
+            assert!(is_function("textwrap::wrap::wrap", said), "{said}");
         }
-        for place in [
-            "src/lib.rs:7",
-            "ain.rs:7",
-            "/w/src/main.rs:7",
-            "below::work",
-        ] {
-            assert!(!is_in(place), "{place}");
-        }
-        assert!(!Place::parse("src/main.rs:7").may_be_in("app", None));
+        assert!(is_function("one::greet::greet::{{closure}}", "one::greet"));
+        assert!(!is_function("textwrap::wrap::wrap", "rap"));
+        assert!(!is_function("textwrap::wrap::wrap", "other::wrap"));
+    }
+
+    #[test]
+    fn an_object_knows_its_files_functions_and_variables() {
+        // This test's own executable, which has all of them.
+        let data = fs::read(std::env::current_exe().unwrap()).unwrap();
+        let object = DebugObject::parse(&data).unwrap();
+        assert!(object.has_variables().unwrap());
+        assert!(object.has(Place::File("debug/variables.rs")).unwrap());
+        assert!(!object.has(Place::File("debug/no_such_file.rs")).unwrap());
+        assert!(
+            object
+                .has(Place::Function("variables::is_function"))
+                .unwrap()
+        );
+        assert!(
+            !object
+                .has(Place::Function("variables::no_such_function"))
+                .unwrap()
+        );
     }
 }

@@ -8,7 +8,7 @@ use crate::{
         CommandError,
         last_build::{LastBuild, warm_directory},
     },
-    debug::{DebugError, Place, has_variables},
+    debug::{DebugError, Place, lacks_variables},
     link,
     place::Connected,
     terminal::Terminal,
@@ -27,14 +27,24 @@ pub(super) fn build_with_variables(
         return Ok(false);
     };
     let warm = warm_directory(connected);
+    let places = breakpoints.iter().map(|place| Place::parse(place));
+    let places: Vec<_> = places.collect();
     let lacks = |krate: &&CrateObject| {
-        let object = &krate.object.name;
-        let sources = link::snapshot(&warm, object);
-        let mut places = breakpoints.iter().map(|place| Place::parse(place));
-        places.any(|place| place.may_be_in(&krate.crate_name, sources.as_ref()))
-            && link::twin(&warm, object).is_ok_and(|twin| !has_variables(twin.as_std_path()))
+        let twin = link::twin(&warm, &krate.object.name);
+        twin.is_ok_and(|twin| lacks_variables(twin.as_std_path(), &places))
     };
-    let lacking: Vec<_> = manifest.crates.iter().filter(lacks).collect();
+    let is_member = |krate: &&CrateObject| {
+        link::snapshot(&warm, &krate.object.name).is_some_and(|sources| sources.is_member)
+    };
+    let lacking = manifest.crates.iter().filter(lacks);
+    let (lacking, others): (Vec<_>, Vec<_>) = lacking.partition(is_member);
+    for krate in others {
+        terminal.warning(format_args!(
+            "the debug information of {} has no variables, and it lies outside of the workspace\n\
+             help: `[profile.{}.package.{}]` with `debug = true` in Cargo.toml, and run the program again",
+            krate.crate_name, manifest.profile, krate.package
+        ));
+    }
     if lacking.is_empty() {
         return Ok(false);
     }

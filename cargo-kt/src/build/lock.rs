@@ -14,7 +14,7 @@ pub struct BuildLock {
 }
 
 impl BuildLock {
-    /// Takes the lock of a warm directory, waiting for whoever has it.
+    /// Takes the lock of a warm directory, waiting for the process that holds it.
     ///
     /// # Errors
     /// Those of the file system.

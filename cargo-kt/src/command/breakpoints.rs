@@ -54,7 +54,7 @@ impl Breakpoints {
     ) {
         while reached.changed().await.is_ok() {
             let latest = reached.borrow_and_update().clone();
-            // The answer is for whoever reads first. What was printed says how to attach from another terminal.
+            // The process that reads first gets the answer. What was printed says how to attach from another terminal.
             if let Some(latest) = latest
                 && !self.program_reads_keys(&program).await
                 && self.agrees(&latest).await

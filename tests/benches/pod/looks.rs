@@ -3,6 +3,7 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
+    path::Path,
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio},
     time::Instant,
 };
@@ -50,8 +51,9 @@ pub fn measure(cluster: &Cluster, looks: usize) -> Vec<Finding> {
         ]));
         let kubectl_exec = self::prompt(kubectl(cluster, &exec_words(&pod)));
         let before = driver.p99();
-        let during = driver.p99_during_a_stop(|| {
-            cluster.kt_anywhere(&["debug", "-ex", "python import time; time.sleep(8)"])
+        let during = driver.p99_during_a_stop(|held| {
+            let held = format!("python open('{}').read()", held.display());
+            cluster.kt_anywhere(&["debug", "-ex", &held])
         });
         if counted {
             debug.push(backtrace);
@@ -209,15 +211,21 @@ impl Driver {
         p99.unwrap_or_else(|| panic!("{line}"))
     }
 
-    fn p99_during_a_stop(&mut self, command: impl FnOnce() -> Command) -> f64 {
+    /// The same, while a debugger holds another call: it reads a FIFO, which has nothing for it until the round is over.
+    fn p99_during_a_stop(&mut self, command: impl FnOnce(&Path) -> Command) -> f64 {
+        let folder = tempfile::tempdir().expect("/tmp can be written");
+        let held = folder.path().join("held");
+        let made = Command::new("mkfifo").arg(&held).status();
+        assert!(made.expect("coreutils are there").success());
         self.send("greet hello 2");
         until(&mut self.stderr, "breakpoint reached");
-        let mut debugger = spawn(command());
+        let mut debugger = spawn(command(&held));
         let mut shown = BufReader::new(debugger.stdout.take().expect("it is piped"));
         until(&mut shown, "SIGTRAP");
         let p99 = self.p99();
         let stopped = debugger.try_wait().expect("it is our child").is_none();
-        assert!(stopped, "the calls took longer than the stop");
+        assert!(stopped, "the debugger has ended before");
+        std::fs::write(&held, "over").expect("the debugger reads it");
         std::io::copy(&mut shown, &mut std::io::sink()).expect("it can be read");
         debugger.wait().expect("it is our child");
         until(&mut self.stdout, "greet hello 2: ");

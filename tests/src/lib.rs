@@ -9,6 +9,7 @@ mod copy;
 pub mod demos;
 mod fixture;
 mod leftovers;
+pub mod modules;
 mod noise;
 mod output;
 pub mod paste;

@@ -1,0 +1,74 @@
+//! Each folder of a crate is a graph without cycles: what a module uses of its siblings, it never gives back to them. A reader
+//! can start at the bottom and meet each name after its definition.
+
+use std::{fs, path::Path};
+
+use tests::modules::cycles;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the tests are in a folder of the workspace")
+}
+
+#[test]
+fn no_crate_has_a_cycle_of_modules() {
+    let crates = ["cargo-kt", "kt-runtime", "kt-macros"];
+    let found: Vec<String> = crates
+        .iter()
+        .flat_map(|name| cycles(&root().join(name).join("src/lib.rs")))
+        .map(|cycle| cycle.to_string())
+        .collect();
+    assert!(
+        found.is_empty(),
+        "{} cycles:\n{}",
+        found.len(),
+        found.join("\n")
+    );
+}
+
+/// What the check would miss, it would miss in silence: a re-export, a glob, a macro's arguments and a path inside of an
+/// expression must each be seen.
+#[test]
+fn a_cycle_is_found_however_its_paths_are_written() {
+    let ways = [
+        ("use crate::b::B;", "use crate::a::A;"),
+        ("use super::b::B;", "use super::a::A;"),
+        ("use super::B;", "use super::A;"),
+        ("use super::*; fn f(_: B) {}", "fn f(_: crate::a::A) {}"),
+        (
+            "fn f() { crate::b::g() }",
+            "fn f() { println!(\"{}\", crate::a::g()) }",
+        ),
+        (
+            "mod deep { use crate::b::B; }",
+            "pub use crate::a::A as Renamed;",
+        ),
+    ];
+    for (of_a, of_b) in ways {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let write = |name: &str, text: &str| {
+            fs::write(folder.path().join(name), text).expect("the folder can be written to");
+        };
+        write(
+            "lib.rs",
+            "mod a; mod b; mod c;\nuse a::A; use b::B;\n#[cfg(test)] mod tests;",
+        );
+        write(
+            "a.rs",
+            &format!("pub struct A; pub fn g() -> u8 {{ 0 }}\n{of_a}"),
+        );
+        write("b.rs", &format!("pub struct B; pub fn g() {{}}\n{of_b}"));
+        write("c.rs", "use crate::a::A;");
+        let found = cycles(&folder.path().join("lib.rs"));
+        assert_eq!(found.len(), 1, "{of_a} / {of_b}: {found:?}");
+        assert!(
+            found[0].to_string().starts_with("crate::: a b\n"),
+            "{}",
+            found[0]
+        );
+        write("b.rs", "pub struct B; pub fn g() {}");
+        let found = cycles(&folder.path().join("lib.rs"));
+        assert!(found.is_empty(), "{of_a}: {found:?}");
+    }
+}

@@ -6,10 +6,11 @@ use kt::wire::manifest::Manifest;
 
 use super::{CommandError, fit::Fitted, report};
 use crate::{
-    build::{self, Built},
+    compile::{self, Built},
+    context::CargoContext,
     layout::StateLayout,
     link::{self, Linked, StateKeys},
-    plan::{CargoOptions, Surroundings},
+    plan::CargoOptions,
     ship,
     terminal::Terminal,
 };
@@ -61,14 +62,14 @@ impl Driver {
     /// Builds and links it.
     pub(super) fn build(
         options: &CargoOptions,
-        surroundings: &Surroundings,
+        context: &CargoContext,
         terminal: &Terminal,
     ) -> Result<Self, CommandError> {
         let options = CargoOptions {
             target: None,
             ..options.clone()
         };
-        let built = build::prepare(&options, surroundings, terminal)?.compile()?;
+        let built = compile::prepare(&options, context, terminal)?.compile()?;
         let warm = built.plan.warm_directory();
         // Its objects are never swapped, so their names need not tell layouts apart.
         let layouts = &|_: &_, _: &[_], _: &[_], _: &[_]| Ok(StateKeys::new());

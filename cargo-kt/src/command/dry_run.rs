@@ -4,10 +4,11 @@ use std::io::{self, Write};
 
 use super::{CommandError, options, run::ServiceArgs, warm};
 use crate::{
-    build::BuildError,
+    compile::BuildError,
     config::PlaceKind,
+    context::CargoContext,
     place::{self, kubernetes},
-    plan::{self, CargoOptions, Surroundings},
+    plan::{self, CargoOptions},
 };
 
 /// How the objects are printed.
@@ -22,13 +23,13 @@ pub(super) fn print(
     cargo: &CargoOptions,
     service: &ServiceArgs,
 ) -> Result<(), CommandError> {
-    let surroundings = Surroundings::current().map_err(BuildError::from)?;
-    let plan = plan::plan(cargo, &surroundings).map_err(BuildError::from)?;
-    let config = options::resolve(&service.options, &plan, &surroundings)?;
+    let context = CargoContext::current().map_err(BuildError::from)?;
+    let plan = plan::plan(cargo, &context).map_err(BuildError::from)?;
+    let config = options::resolve(&service.options, &plan, &context)?;
     if config.service.place != PlaceKind::Kubernetes {
         return Err(CommandError::NothingToShow);
     }
-    let place::Wanted::Kubernetes(spec) = warm::service(&config, &surroundings, &plan)? else {
+    let place::Wanted::Kubernetes(spec) = warm::service(&config, &context, &plan)? else {
         return Err(CommandError::NothingToShow);
     };
     let mut objects = kubernetes::shown(&spec).map_err(place::PlaceError::from)?;

@@ -15,10 +15,10 @@ use std::{
 use kt::wire::{control::Swapped, manifest::Environment};
 
 use crate::{
-    build::Built,
+    compile::Built,
     config::Config,
+    context::CargoContext,
     place::{Connected, Dirs, PlaceName, local},
-    plan::Surroundings,
     terminal::Terminal,
 };
 
@@ -106,13 +106,9 @@ const SECRET: &[&str] = &[
 const SHOWN: usize = 60;
 
 /// What a worker of this program is started with.
-pub(super) fn of_worker(
-    options: &Config,
-    built: &Built,
-    surroundings: &Surroundings,
-) -> Environment {
+pub(super) fn of_worker(options: &Config, built: &Built, context: &CargoContext) -> Environment {
     let cargo = of_cargo(built);
-    let mut asked = built.plan.environment.configured(surroundings);
+    let mut asked = built.plan.environment.configured(context);
     // As with cargo, whose build scripts have the last word.
     asked.retain(|name, _| !cargo.contains_key(name));
     asked.extend(options.service.env.clone());
@@ -120,11 +116,11 @@ pub(super) fn of_worker(
 }
 
 /// The caller's environment, and what `cargo run` sets for its program.
-pub(super) fn of_driver(surroundings: &Surroundings, built: &Built) -> Vec<(OsString, OsString)> {
-    let configured = built.plan.environment.configured(surroundings);
+pub(super) fn of_driver(context: &CargoContext, built: &Built) -> Vec<(OsString, OsString)> {
+    let configured = built.plan.environment.configured(context);
     let set = configured.into_iter().chain(of_cargo(built));
     let set = set.map(|(name, value)| (name.into(), value.into()));
-    let mut environment = surroundings.environment.clone();
+    let mut environment = context.environment.clone();
     environment.extend(set);
     environment.into_iter().collect()
 }
@@ -141,7 +137,7 @@ pub(super) fn note(
     terminal: &Terminal,
     dirs: &Dirs,
     connected: &Connected,
-    surroundings: &Surroundings,
+    context: &CargoContext,
     now: (&Environment, &Swapped),
 ) {
     if connected.started {
@@ -162,7 +158,7 @@ pub(super) fn note(
         PlaceName::Kubernetes { .. } => Default::default(),
     };
     let here = match connected.place {
-        PlaceName::Local => &surroundings.environment,
+        PlaceName::Local => &context.environment,
         PlaceName::Kubernetes { .. } => &BTreeMap::new(),
     };
     let cargo: BTreeSet<&str> = names(&worker.cargo)
@@ -181,7 +177,7 @@ pub(super) fn note(
     );
     let (of_cargo, mut of_shell): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|it| cargo.contains(&*it.name));
-    of_shell.extend(other_directory(directory, surroundings));
+    of_shell.extend(other_directory(directory, context));
 
     let process = format!("worker {}", swapped.worker.instance);
     let of_cargo = unreported(dirs, service, &process, of_cargo);
@@ -207,8 +203,8 @@ fn names(variables: &BTreeMap<String, String>) -> impl Iterator<Item = &str> {
     variables.keys().map(String::as_str)
 }
 
-fn other_directory(there: Option<PathBuf>, surroundings: &Surroundings) -> Option<Difference> {
-    let here = PathBuf::from(&surroundings.directory);
+fn other_directory(there: Option<PathBuf>, context: &CargoContext) -> Option<Difference> {
+    let here = PathBuf::from(&context.directory);
     let there = there.filter(|there| *there != here)?;
     let (there, here) = (there.display(), here.display());
     Some(Difference {

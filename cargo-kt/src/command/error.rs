@@ -7,7 +7,7 @@ use super::{
     ssh_server::SshServerError, state::StateError,
 };
 use crate::{
-    build::BuildError,
+    compile::BuildError,
     glibc::{Glibc, GlibcError},
     layout::LayoutError,
     link::LinkError,

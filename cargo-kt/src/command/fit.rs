@@ -9,13 +9,14 @@ use kt::host;
 
 use super::{CommandError, layouts, report};
 use crate::{
-    build::{self, Built},
+    compile::{self, Built},
     config::{Config, PlaceKind},
+    context::CargoContext,
     glibc::{CCompiler, Glibc, Memory, Stubs},
     layout::StateLayout,
     link::{self, ExistingLayer, LinkError, Linked},
     place::{Connected, Dirs, PlaceName},
-    plan::{CargoOptions, Plan, Surroundings},
+    plan::{CargoOptions, Plan},
     terminal::Terminal,
 };
 
@@ -23,7 +24,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Fitting<'a> {
     options: &'a CargoOptions,
-    surroundings: &'a Surroundings,
+    context: &'a CargoContext,
     terminal: &'a Terminal,
     warm: Utf8PathBuf,
     cache: Utf8PathBuf,
@@ -74,7 +75,7 @@ const CROSS: Glibc = Glibc(2, 31);
 impl<'a> Fitting<'a> {
     pub(super) fn new(
         options: &'a CargoOptions,
-        surroundings: &'a Surroundings,
+        context: &'a CargoContext,
         terminal: &'a Terminal,
         (config, plan, dirs): (&Config, &Plan, &Dirs),
     ) -> Self {
@@ -96,7 +97,7 @@ impl<'a> Fitting<'a> {
         };
         Self {
             options,
-            surroundings,
+            context,
             terminal,
             cache: Utf8Path::from_path(&dirs.cache)
                 .map_or_else(|| warm.join("cache"), Utf8Path::to_owned),
@@ -132,7 +133,7 @@ impl<'a> Fitting<'a> {
             target,
             &outputs,
             cache,
-            self.surroundings,
+            self.context,
         )?)
     }
 
@@ -159,7 +160,7 @@ impl<'a> Fitting<'a> {
             return Ok((built, linked, layouts));
         };
         let target = built.plan.toolchain.target.clone();
-        let environment = &self.surroundings.environment;
+        let environment = &self.context.environment;
         let stubs = Stubs::make(&self.cache, &target, glibc, environment)?;
         let (what, symbols) = match self.link_for(&built, existing, Some(&stubs)) {
             Err(LinkError::NewerGlibc { what, symbols, .. })
@@ -185,7 +186,7 @@ impl<'a> Fitting<'a> {
         self.introduce_compiler(&built.plan, glibc)?;
         // Its lock would keep the next one waiting.
         drop(built);
-        let built = build::prepare(self.options, self.surroundings, self.terminal)?.compile()?;
+        let built = compile::prepare(self.options, self.context, self.terminal)?.compile()?;
         let (linked, layouts) = self.link_for(&built, existing, Some(&stubs))?;
         Ok((built, linked, layouts))
     }

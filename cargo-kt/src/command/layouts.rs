@@ -9,7 +9,7 @@ use std::{
 use camino::Utf8Path;
 
 use crate::{
-    build::Compiled,
+    artifacts::Compiled,
     glibc::Stubs,
     layout::{self, LayoutError, LayoutRequest, StateLayout},
     link::{self, ExistingLayer, LinkError, LinkEvent, Linked, LinkedLayer, StateKeys},

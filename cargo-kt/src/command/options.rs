@@ -6,8 +6,9 @@ use camino::Utf8Path;
 use super::CommandError;
 use crate::{
     config::{self, Config, Flags},
+    context::CargoContext,
     place::service,
-    plan::{Plan, Surroundings},
+    plan::Plan,
     terminal::{Terminal, text::names},
 };
 
@@ -18,10 +19,10 @@ use crate::{
 pub(super) fn resolve(
     flags: &Flags,
     plan: &Plan,
-    surroundings: &Surroundings,
+    context: &CargoContext,
 ) -> Result<Config, CommandError> {
     // Short where it can be, since tables and messages have many of them; a terminal finds it either way.
-    let shown = |path: &Utf8Path| match path.strip_prefix(&surroundings.directory) {
+    let shown = |path: &Utf8Path| match path.strip_prefix(&context.directory) {
         Ok(below) => below.to_string(),
         Err(_) => path.to_string(),
     };
@@ -34,7 +35,7 @@ pub(super) fn resolve(
         config::manifest(package.as_std_path(), &shown(package), "package")?,
         attribute,
         constant,
-        config::environment(&surroundings.environment)?,
+        config::environment(&context.environment)?,
         flags.layer()?,
     ];
     Ok(Config::resolve(layers)?)

@@ -2,10 +2,11 @@
 
 use super::{CommandError, options};
 use crate::{
-    build::BuildError,
+    compile::BuildError,
     config::Flags,
+    context::CargoContext,
     place::{Places, service},
-    plan::{self, CargoOptions, Surroundings},
+    plan::{self, CargoOptions},
 };
 
 /// Which service of the program in this directory is meant.
@@ -53,9 +54,9 @@ impl ProfileArgs {
 /// The names that the service of the program has which `cargo kt run` with these options would run here: the longer one if
 /// another workspace took the shorter.
 pub(super) fn candidates(cargo: &CargoOptions) -> Result<[String; 2], CommandError> {
-    let surroundings = Surroundings::current().map_err(BuildError::from)?;
-    let plan = plan::plan(cargo, &surroundings).map_err(BuildError::from)?;
-    let config = options::resolve(&Flags::default(), &plan, &surroundings)?;
+    let context = CargoContext::current().map_err(BuildError::from)?;
+    let plan = plan::plan(cargo, &context).map_err(BuildError::from)?;
+    let config = options::resolve(&Flags::default(), &plan, &context)?;
     let plain = options::service_name(&config, &plan);
     let workspace = options::workspace(&plan);
     Ok([service::name_in(&plain, &workspace), plain])

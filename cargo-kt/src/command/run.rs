@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     agent::{self, Agent, Symbolizer},
-    build::Built,
+    compile::Built,
     config, link,
     place::{Connected, PlaceName},
     plan::CargoOptions,
@@ -126,7 +126,7 @@ fn shell(connected: &Connected) -> std::io::Result<Vec<OsString>> {
 async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCode, CommandError> {
     let keeper = Keeper::of(&warm, terminal);
     let Warm {
-        surroundings,
+        context,
         built,
         linked,
         driver: own,
@@ -198,7 +198,7 @@ async fn drive(warm: Warm, args: &RunArgs, terminal: &Terminal) -> Result<ExitCo
             connected.service, swapped.generation
         ),
     );
-    let environment = environment::of_driver(&surroundings, &built);
+    let environment = environment::of_driver(&context, &built);
     // Others may build now: what runs is mapped, and what is mapped is never overwritten.
     drop(built.lock);
     let (started, process) = watch::channel(0);

@@ -19,11 +19,12 @@ use super::{
     swap::Swap,
 };
 use crate::{
-    build::{self, Built, How},
+    compile::{self, Built, How},
     config::{Config, PlaceKind},
+    context::CargoContext,
     link::Linked,
     place::{self, Connected, Dirs, Opening, kubernetes, local::ServiceSpec, service},
-    plan::{CargoOptions, Plan, Surroundings},
+    plan::{CargoOptions, Plan},
     ship::{self, Files, Shipment},
     terminal::Terminal,
 };
@@ -31,7 +32,7 @@ use crate::{
 /// A pod that serves exactly what lies here.
 #[derive(Debug)]
 pub(super) struct Warm {
-    pub(super) surroundings: Surroundings,
+    pub(super) context: CargoContext,
     pub(super) built: Built,
     pub(super) linked: Linked,
     /// What runs here, where that is not what runs in the pod.
@@ -60,15 +61,15 @@ pub(super) struct Wanted<'a> {
 /// Builds, links, ships and swaps.
 pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<Warm, CommandError> {
     let clock = Clock::start();
-    let surroundings = Surroundings::current().map_err(build::BuildError::from)?;
-    let mut prepared = build::prepare(wanted.options, &surroundings, terminal)?;
+    let context = CargoContext::current().map_err(compile::BuildError::from)?;
+    let mut prepared = compile::prepare(wanted.options, &context, terminal)?;
     let dirs = Dirs::current()?;
     for notice in &dirs.notices {
         terminal.warning(notice);
     }
-    let options = super::options::resolve(&wanted.service.options, prepared.plan(), &surroundings)?;
+    let options = super::options::resolve(&wanted.service.options, prepared.plan(), &context)?;
     super::options::warn(&options, terminal);
-    let place = service(&options, &surroundings, prepared.plan())?;
+    let place = service(&options, &context, prepared.plan())?;
     let toolchain = prepared.plan().toolchain.clone();
     if toolchain.is_cross() {
         if options.service.place == PlaceKind::Local {
@@ -77,14 +78,16 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
                 host: toolchain.host,
             });
         }
-        toolchain.check_target().map_err(build::BuildError::from)?;
+        toolchain
+            .check_target()
+            .map_err(compile::BuildError::from)?;
     }
     let launch = LaunchReport::new(terminal.clone(), clock.clone());
     let told = Box::new(move |step| launch.step(step));
     let mut opening = Opening::begin(dirs.clone(), place.clone(), told);
     let compiling = clock.elapsed();
     let of_service = (&options, prepared.plan(), &dirs);
-    let mut fitting = Fitting::new(wanted.options, &surroundings, terminal, of_service);
+    let mut fitting = Fitting::new(wanted.options, &context, terminal, of_service);
     // What fails here leaves no launch half done: the pod is warm for the next attempt.
     let making = async {
         let mut driver = None;
@@ -93,8 +96,8 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
             // Two builds: the program runs here and its remote functions there. Each takes the build's lock.
             drop(prepared);
             introduced?;
-            driver = Some(Driver::build(wanted.options, &surroundings, terminal)?);
-            prepared = build::prepare(wanted.options, &surroundings, terminal)?;
+            driver = Some(Driver::build(wanted.options, &context, terminal)?);
+            prepared = compile::prepare(wanted.options, &context, terminal)?;
         }
         let built = prepared.compile()?;
         clock.phase("compile", compiling);
@@ -161,7 +164,7 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
         layouts,
         mut manifest,
     } = code;
-    manifest.environment = environment::of_worker(&options, &built, &surroundings);
+    manifest.environment = environment::of_worker(&options, &built, &context);
     let replaces = connected.status.worker.is_some()
         && connected
             .status
@@ -226,10 +229,10 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
     };
     report::kept_code(terminal, &edit, &swapped);
     let now = (&manifest.environment, &swapped);
-    environment::note(terminal, &dirs, &connected, &surroundings, now);
+    environment::note(terminal, &dirs, &connected, &context, now);
     report::reran(terminal, &connected, &linked, &swapped);
     Ok(Warm {
-        surroundings,
+        context,
         built,
         linked,
         driver,
@@ -260,7 +263,7 @@ fn run(clock: &Clock, connected: &Connected, swapped: &Swapped) -> Run {
 /// The service that this program has.
 pub(super) fn service(
     options: &Config,
-    surroundings: &Surroundings,
+    context: &CargoContext,
     plan: &Plan,
 ) -> Result<place::Wanted, CommandError> {
     let name = super::options::service_name(options, plan);
@@ -279,7 +282,7 @@ pub(super) fn service(
             },
         )));
     }
-    let directory = surroundings.directory.clone().into();
+    let directory = context.directory.clone().into();
     let mut spec =
         ServiceSpec::new(name, workspace, directory).map_err(|source| CommandError::Io {
             what: "find this executable".into(),
@@ -291,6 +294,6 @@ pub(super) fn service(
     spec.default_ttl = options.service.inactivity_ttl;
     spec.body_limit = options.service.body_limit;
     spec.breakpoint_timeout = options.service.breakpoint_timeout;
-    spec.environment = surroundings.environment.clone();
+    spec.environment = context.environment.clone();
     Ok(place::Wanted::Local(spec))
 }

@@ -14,7 +14,7 @@ use camino::Utf8Path;
 use gimli::{EndianSlice, LittleEndian};
 use object::{Object as _, ObjectSection as _};
 
-use crate::build::Snapshot;
+use crate::compile::Snapshot;
 
 /// Makes what gdb reads of an object, or `None` if its files are what they were.
 ///

@@ -15,7 +15,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{Glibc, GlibcError, Memory, Zig, zig::triple};
-use crate::plan::Surroundings;
+use crate::context::CargoContext;
 
 /// The symbolic link's name.
 const NAME: &str = "kt-zig-cc";
@@ -53,11 +53,11 @@ impl CCompiler {
         (target, glibc): (&str, Glibc),
         outputs: &Utf8Path,
         cache: &Utf8Path,
-        surroundings: &Surroundings,
+        context: &CargoContext,
     ) -> Result<(), GlibcError> {
         let settings = Settings {
             target: target.to_owned(),
-            zig: Zig::find(&surroundings.environment)?.program,
+            zig: Zig::find(&context.environment)?.program,
             triple: triple(target, glibc)?,
             cache: cache.join("zig"),
             outputs: outputs.to_owned(),
@@ -73,7 +73,7 @@ impl CCompiler {
         fs::write(&file, text).map_err(GlibcError::io("write", &file))?;
         let path = folder.join(NAME);
         let _ = fs::remove_file(&path);
-        std::os::unix::fs::symlink(&surroundings.executable, &path)
+        std::os::unix::fs::symlink(&context.executable, &path)
             .map_err(GlibcError::io("write", &path))?;
         let mut memory = Memory::read(warm);
         memory.c.insert(target.to_owned(), glibc);

@@ -4,7 +4,7 @@ use camino::Utf8Path;
 
 use super::tokens::{Digest, SourcesHash};
 use super::twin::{STALE_ENVIRONMENT, path_of_extern, telling_arguments};
-use crate::build::{Compiled, HotCrate, Invocation, NativeLibraries};
+use crate::artifacts::{Compiled, HotCrate, Invocation, NativeLibraries};
 
 /// Variables that say how rustc is run, not what it makes.
 const MUTE_ENVIRONMENT: [&str; 4] = ["LD_LIBRARY_PATH", "PATH", "RUST_BACKTRACE", "TERM"];

@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::definitions::{self, Collected, settings};
 use super::{directory, tokens};
-use crate::build::HotCrate;
+use crate::artifacts::HotCrate;
 
 /// A name that nothing has.
 pub(crate) fn new_identity() -> String {

@@ -45,7 +45,7 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use crate::build::Compiled;
+use crate::artifacts::Compiled;
 
 /// What is wanted to be known.
 #[derive(Debug, Clone, Copy)]

@@ -14,7 +14,7 @@ use super::{
     Context, Description, DwarfError, Fingerprint, Layout, LayoutError, LayoutRequest, StateLayout,
     TwinError, UnknownLayout, directory, dwarf, identity, store, twin,
 };
-use crate::build::{Compiled, HotCrate, NativeLibraries};
+use crate::artifacts::{Compiled, HotCrate, NativeLibraries};
 
 /// Raised when descriptions are made otherwise, so that older ones are not compared with newer.
 const FORMAT: &str = "kt layout 2";

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::build::Invocation;
+use crate::artifacts::Invocation;
 
 /// Why there is no twin.
 #[derive(Debug, thiserror::Error)]

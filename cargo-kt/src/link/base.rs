@@ -17,7 +17,7 @@ use super::{
     shared::{FLAGS, SharedLink},
     warm,
 };
-use crate::build::BaseCrate;
+use crate::artifacts::BaseCrate;
 
 /// What glibc keeps free for the static TLS of objects loaded with `dlopen` (`glibc.rtld.optional_static_tls`, 512 bytes since 2.32).
 const SPARE_STATIC_TLS: u64 = 512;

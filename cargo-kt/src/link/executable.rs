@@ -11,7 +11,7 @@ use super::{
     shared::prepared,
     warm,
 };
-use crate::build::LinkLine;
+use crate::artifacts::LinkLine;
 
 /// How many drivers are kept, besides the one in use.
 const KEPT: usize = 16;

@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use kt::wire::{manifest::PlainStatic, platform::Glibc};
 use serde::{Deserialize, Serialize};
 
-use crate::build::Compiled;
+use crate::artifacts::Compiled;
 
 use super::{BaseChange, LinkError, LinkedLayer, StateKeys, elf, warm};
 
@@ -56,7 +56,7 @@ pub struct LinkedCrate {
     pub version: String,
     /// As rustc knows it, with underscores.
     pub crate_name: String,
-    /// [`crate::build::HotCrate::sources_hash`] of the sources that are in it.
+    /// [`crate::artifacts::HotCrate::sources_hash`] of the sources that are in it.
     pub sources_hash: String,
     /// Keys of its remote functions: what follows `kt:fn:` in the exported symbols, sorted.
     pub functions: Vec<String>,

@@ -5,7 +5,7 @@ use std::{fs, os::unix::process::ExitStatusExt, process::Command};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{LinkError, warm};
-use crate::build::Toolchain;
+use crate::context::Toolchain;
 
 /// Longer commands go through a response file; the kernel takes 128 KiB for one argument and 2 MiB for all.
 const LONGEST_COMMAND: usize = 96 * 1024;

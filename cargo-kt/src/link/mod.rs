@@ -43,7 +43,8 @@ pub use system::has_compiler;
 pub use twin::{counterpart, twin};
 
 use crate::{
-    build::{Compiled, CompiledProgram, Toolchain},
+    artifacts::{Compiled, CompiledProgram},
+    context::Toolchain,
     glibc::Stubs,
 };
 use archive::ArchiveFacts;

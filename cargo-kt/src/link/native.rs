@@ -10,7 +10,7 @@ use super::{
     system::System,
     warm,
 };
-use crate::build::NativeLibraries;
+use crate::artifacts::NativeLibraries;
 
 /// Libraries that every link has anyway; glibc 2.34 and newer hold most of them in libc itself.
 const ALWAYS_THERE: [&str; 8] = ["c", "m", "dl", "rt", "pthread", "util", "gcc_s", "gcc"];

@@ -28,7 +28,8 @@ use super::{
     symbols::{self, Symbols},
     warm,
 };
-use crate::build::{HotCrate, Snapshot};
+use crate::artifacts::HotCrate;
+use crate::compile::Snapshot;
 
 /// Flags beyond [`FLAGS`]. `.symtab` stays: it gives backtraces and debuggers the names of functions that are not exported.
 /// `-z separate-code`: code starts on a page of its own, so that it stays in its place when what lies before it grows a

@@ -11,7 +11,7 @@ use super::{
     warm,
 };
 use crate::{
-    build::Toolchain,
+    context::Toolchain,
     glibc::{Glibc, Stubs},
 };
 

@@ -19,7 +19,7 @@ use super::{
     symbols::{self, Symbols},
     warm,
 };
-use crate::build::{BaseCrate, Compiled, HotCrate};
+use crate::artifacts::{BaseCrate, Compiled, HotCrate};
 
 /// How many answers are kept.
 const KEPT: usize = 64;

@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{LinkError, LinkedLayer, registries::Program};
-use crate::{build::Compiled, layout::LayoutError};
+use crate::{artifacts::Compiled, layout::LayoutError};
 
 /// Answers how the states of hot crates are laid out: given the program as it is linked, the layers of the base, and the keys of the states by
 /// the crate's index in [`Compiled::hot`].

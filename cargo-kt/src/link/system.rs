@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{LinkError, hash::Stamp, older::Older, warm};
-use crate::build::Toolchain;
+use crate::context::Toolchain;
 
 /// What every link takes from the system. Found by asking the C compiler, once per compiler.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -11,7 +11,6 @@ mod packages;
 mod profile;
 mod program;
 mod resolve;
-mod surroundings;
 
 pub(crate) use configuration::Configuration;
 pub use environment::ProgramEnvironment;
@@ -22,7 +21,6 @@ pub(crate) use profile::overrides;
 pub use profile::{Notice, Profile};
 pub use program::{Program, ProgramKind};
 pub use resolve::plan;
-pub use surroundings::Surroundings;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -39,7 +37,7 @@ pub struct Plan {
     pub package: usize,
     pub program: Program,
     pub profile: Profile,
-    pub toolchain: crate::build::Toolchain,
+    pub toolchain: crate::context::Toolchain,
     pub workspace_root: Utf8PathBuf,
     /// The user's target directory, as `cargo run` would have it.
     pub target_directory: Utf8PathBuf,

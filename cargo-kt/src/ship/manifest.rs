@@ -9,7 +9,7 @@ use kt::wire::{
 
 use super::{Files, ShipError};
 use crate::{
-    build::Compiled,
+    artifacts::Compiled,
     layout::StateLayout,
     link::{CrateIdentity, ExistingLayer, Linked, LinkedFile, LinkedLayer},
 };

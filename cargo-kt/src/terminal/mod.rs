@@ -189,7 +189,7 @@ impl Terminal {
     }
 }
 
-impl crate::build::Console for Terminal {
+impl crate::compile::Console for Terminal {
     fn status(&self, verb: &str, text: &str) {
         Self::status(self, verb, text);
     }

@@ -10,7 +10,8 @@ use std::{
 
 use camino::{Utf8Path, Utf8PathBuf};
 use cargo_kt::{
-    build::{BaseCrate, Compiled, CompiledProgram, HotCrate, LinkLine, NativeLibraries, Toolchain},
+    artifacts::{BaseCrate, Compiled, CompiledProgram, HotCrate, LinkLine, NativeLibraries},
+    context::Toolchain,
     layout::LayoutError,
     link::{ExistingLayer, LinkEvent, Linked, LinkedLayer, StateKeys, link},
 };

@@ -3,11 +3,11 @@
 use kt::wire::manifest::CrateObject;
 
 use crate::{
-    build,
     command::{
         CommandError,
         last_build::{LastBuild, warm_directory},
     },
+    compile,
     debug::{DebugError, Place, lacks_variables},
     link,
     place::Connected,
@@ -66,7 +66,7 @@ pub(super) fn build_with_variables(
         |source| CommandError::Io { what, source }
     };
     let packages = lacking.iter().map(|krate| krate.package.clone());
-    build::debug_fully(&warm, packages).map_err(io("say which crates are debugged"))?;
+    compile::debug_fully(&warm, packages).map_err(io("say which crates are debugged"))?;
     let status = build.again().map_err(io("build the program"))?;
     match status.success() {
         true => Ok(true),

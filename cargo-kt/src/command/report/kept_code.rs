@@ -13,7 +13,7 @@ use kt::{
 
 use super::name_of;
 use crate::{
-    build::HotCrate,
+    artifacts::HotCrate,
     layout::{Description, Form, Role, StateLayout, Type},
     terminal::Terminal,
 };

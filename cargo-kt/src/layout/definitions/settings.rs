@@ -3,7 +3,7 @@
 use camino::Utf8Path;
 
 use super::program::Crate;
-use crate::build::HotCrate;
+use crate::artifacts::HotCrate;
 use crate::layout::identity;
 use crate::layout::tokens::Digest;
 use crate::layout::twin::{path_of_extern, telling_arguments};

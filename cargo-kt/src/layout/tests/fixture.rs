@@ -6,9 +6,10 @@ use std::sync::OnceLock;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::build::{
-    BaseCrate, Compiled, CompiledProgram, HotCrate, Invocation, NativeLibraries, Toolchain,
+use crate::artifacts::{
+    BaseCrate, Compiled, CompiledProgram, HotCrate, Invocation, NativeLibraries,
 };
+use crate::context::Toolchain;
 use crate::layout::{LayoutRequest, StateLayout, begin};
 
 /// A program of two hot crates: `fixture`, which has the states, and `dep`, which it depends on.

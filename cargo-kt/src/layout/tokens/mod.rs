@@ -27,7 +27,7 @@ pub use known::{
 };
 
 use super::definitions::{FileDefinitions, SourceFacts};
-use crate::build::HotCrate;
+use crate::artifacts::HotCrate;
 
 /// What is known of a crate's sources.
 #[derive(Debug, Clone, PartialEq, Eq)]

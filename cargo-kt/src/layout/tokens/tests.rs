@@ -3,7 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{SourcesHash, hash};
-use crate::build::HotCrate;
+use crate::artifacts::HotCrate;
 
 fn crate_of(root: &Utf8Path, name: &str, files: &[(&str, &str)]) -> HotCrate {
     let write = |(file, text): &(&str, &str)| -> Utf8PathBuf {
@@ -37,7 +37,7 @@ fn hashes(crates: &[&[(&str, &str)]]) -> Vec<SourcesHash> {
     let mut hot = hot;
     for it in &mut hot {
         // Relative to where the test runs would not be found; absolute would differ from run to run.
-        it.invocation = Some(crate::build::Invocation {
+        it.invocation = Some(crate::artifacts::Invocation {
             arguments: Vec::new(),
             environment: Vec::new(),
             directory: root.to_owned(),

@@ -20,7 +20,7 @@ use object::{
 };
 
 use super::reach;
-use crate::build::HotCrate;
+use crate::artifacts::HotCrate;
 use place::{Mention, Places};
 
 /// Where linkers put what can be written at any time. `.data.rel.ro` cannot, once it is relocated.

@@ -9,7 +9,7 @@ use super::{
     lexer::{Lexer, Token},
     path,
 };
-use crate::build::HotCrate;
+use crate::artifacts::HotCrate;
 
 /// Every place that may be meant, by name.
 #[derive(Debug, Default)]

@@ -11,7 +11,7 @@ use super::{
     Controller, DATA, KubernetesError, READY_PORT, Selection, TOKEN,
     objects::{self, Identity, Objects},
 };
-use crate::{build::Toolchain, config, place::service};
+use crate::{config, context::Toolchain, place::service};
 
 /// The service that a program wants.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::StageError;
-use crate::{build::Toolchain, place::Dirs};
+use crate::{context::Toolchain, place::Dirs};
 
 /// The program's files, the crate's root first.
 const SOURCES: [(&str, &str); 17] = {

@@ -11,11 +11,10 @@ use super::phases::Stopwatch;
 use super::record::{Mode, Origin, Record, UnitKey};
 use super::records::Records;
 use super::sort::{self, Sorted};
-use super::{
-    BuildError, Compiled, CompiledProgram, Console, HotCrate, NativeLibraries, cargo, compile,
-    directory, evict, file, script, snapshot,
-};
-use crate::plan::{Plan, Surroundings};
+use super::{BuildError, Console, cargo, compile, directory, evict, file, script, snapshot};
+use crate::artifacts::{Compiled, CompiledProgram, HotCrate, NativeLibraries};
+use crate::context::CargoContext;
+use crate::plan::Plan;
 
 /// What has to be kept to know the program again without cargo.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -58,7 +57,7 @@ impl Known {
 /// When cargo fails, or sources change under its hands.
 pub(super) fn compile(
     plan: &Plan,
-    surroundings: &Surroundings,
+    context: &CargoContext,
     console: &dyn Console,
     stopwatch: &Stopwatch,
 ) -> Result<(Known, Vec<Option<Record>>), BuildError> {
@@ -68,17 +67,17 @@ pub(super) fn compile(
         .at("creation", records.directory())?;
     records.sweep();
     stopwatch.measure("evict", || {
-        evict::before_cargo(plan, surroundings, &records, console)
+        evict::before_cargo(plan, context, &records, console)
     })?;
     let mut again = false;
     loop {
         let started = file::clock(records.directory()).at("making a file", records.directory())?;
         let mut report = Report::default();
         let succeeded = stopwatch.measure("cargo", || {
-            cargo::run(plan, surroundings, &records, console, &mut report)
+            cargo::run(plan, context, &records, console, &mut report)
         });
         // A call that failed has done its part too, which the next must find on record.
-        let ran_for_others = evict::observe_runs(plan, surroundings, &records, &report, started)?;
+        let ran_for_others = evict::observe_runs(plan, context, &records, &report, started)?;
         if succeeded.is_err() {
             observe(plan, &report, None, &records, started)?;
         }
@@ -94,7 +93,7 @@ pub(super) fn compile(
         };
         let read = known.read(&records);
         let units = units(&known.sorted);
-        let stale = judge(&known.sorted, &read, surroundings, records.warm());
+        let stale = judge(&known.sorted, &read, context, records.warm());
         let stale: Vec<_> = units
             .iter()
             .zip(stale)
@@ -146,7 +145,7 @@ fn check_layout(plan: &Plan, sorted: &Sorted, report: &Report) -> Result<(), Bui
 pub(super) fn judge(
     sorted: &Sorted,
     read: &[Option<Record>],
-    surroundings: &Surroundings,
+    context: &CargoContext,
     warm: &Utf8Path,
 ) -> Vec<Option<Stale>> {
     let units = units(sorted);
@@ -155,7 +154,7 @@ pub(super) fn judge(
         .zip(read)
         .map(|((key, _), record)| (*key, record.as_ref()))
         .collect();
-    fresh::judge(&pairs, surroundings, warm)
+    fresh::judge(&pairs, context, warm)
 }
 
 /// Every unit whose freshness we answer for: the hot ones first.

@@ -1,4 +1,4 @@
-//! Where and with what environment we were called: given as a value, so that nothing below reads the process's own.
+//! The directory and environment that `cargo kt` was started in, as a value: nothing below reads those of the process.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -6,12 +6,11 @@ use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::PlanError;
-use crate::build::directory;
+use super::ContextError;
 
 /// The directory, the environment and the executable of this call of `cargo kt`.
 #[derive(Debug, Clone)]
-pub struct Surroundings {
+pub struct CargoContext {
     /// The current directory.
     pub directory: Utf8PathBuf,
     pub environment: BTreeMap<OsString, OsString>,
@@ -30,15 +29,15 @@ const SET_BY_CARGO_RUN: &[&str] = &[
     "OUT_DIR",
 ];
 
-impl Surroundings {
-    /// Those of this process.
+impl CargoContext {
+    /// The context of this process.
     ///
     /// # Errors
     /// When the current directory or the executable cannot be named in UTF-8.
-    pub fn current() -> Result<Self, PlanError> {
+    pub fn current() -> Result<Self, ContextError> {
         let utf8 = |what, path: std::io::Result<std::path::PathBuf>| {
-            let path = path.map_err(|source| PlanError::Surroundings { what, source })?;
-            Utf8PathBuf::from_path_buf(path).map_err(|path| PlanError::NotUtf8 { path })
+            let path = path.map_err(|source| ContextError::Unavailable { what, source })?;
+            Utf8PathBuf::from_path_buf(path).map_err(|path| ContextError::NotUtf8 { path })
         };
         Ok(Self {
             directory: utf8("the current directory", std::env::current_dir())?,
@@ -99,7 +98,7 @@ fn without_cargo_run(
         let kept: Vec<_> = path
             .iter()
             .flat_map(std::env::split_paths)
-            .filter(|path| !Utf8Path::from_path(path).is_some_and(directory::is_searched))
+            .filter(|path| !Utf8Path::from_path(path).is_some_and(is_in_library_path_of_cargo))
             .filter(|path| {
                 !path
                     .components()
@@ -118,6 +117,20 @@ fn without_cargo_run(
         !name.starts_with("CARGO_PKG_") && !SET_BY_CARGO_RUN.contains(&&*name)
     });
     environment
+}
+
+/// Whether cargo adds this directory to the library path of a program that it runs: a profile's directory, or one below it.
+fn is_in_library_path_of_cargo(path: &Utf8Path) -> bool {
+    let by_kind = path.ends_with("deps") || path.ends_with("build") || path.join("deps").is_dir();
+    let unit = path.parent().and_then(Utf8Path::file_name);
+    let by_unit = path.file_name() == Some("out") && unit.is_some_and(is_hash)
+        || path.join(".cargo-lock").is_file();
+    by_kind || by_unit
+}
+
+/// Whether this is a hash as cargo has them in names of directories.
+fn is_hash(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]

@@ -13,17 +13,18 @@ use super::record::{Origin, Record};
 use super::records::Records;
 use super::watch::Watch;
 use super::{BuildError, Console, directory};
-use crate::plan::{Plan, Surroundings};
+use crate::context::CargoContext;
+use crate::plan::Plan;
 
 /// What cargo must not find fresh.
 pub(super) fn before_cargo(
     plan: &Plan,
-    surroundings: &Surroundings,
+    context: &CargoContext,
     records: &Records,
     console: &dyn Console,
 ) -> Result<(), BuildError> {
     let units = records.all();
-    stale_units(&units, surroundings, records.warm(), console)?;
+    stale_units(&units, context, records.warm(), console)?;
     let runs = records.all_runs();
     let mut stale = Vec::new();
     for run in &runs {
@@ -89,7 +90,7 @@ fn forget_runs(
 
 fn stale_units(
     all: &[Record],
-    surroundings: &Surroundings,
+    context: &CargoContext,
     warm: &Utf8Path,
     console: &dyn Console,
 ) -> Result<(), BuildError> {
@@ -97,7 +98,7 @@ fn stale_units(
         .iter()
         .map(|record| (&record.key, Some(record)))
         .collect();
-    let judged = fresh::judge(&pairs, surroundings, warm);
+    let judged = fresh::judge(&pairs, context, warm);
     for (record, stale) in all.iter().zip(judged) {
         // What else makes a unit stale, cargo sees without us.
         if let Some(
@@ -167,7 +168,7 @@ fn forget_run(run: &Watch) -> Result<(), BuildError> {
 /// made for this workspace; true if there was one.
 pub(super) fn observe_runs(
     plan: &Plan,
-    surroundings: &Surroundings,
+    context: &CargoContext,
     records: &Records,
     report: &Report,
     started: i128,
@@ -182,7 +183,7 @@ pub(super) fn observe_runs(
         if known.is_some_and(|known| !known.is_of_another_build()) {
             continue;
         }
-        let (run, _) = Watch::of(plan, *package, out_dir, surroundings).at("reading", &output)?;
+        let (run, _) = Watch::of(plan, *package, out_dir, context).at("reading", &output)?;
         let ran_now = file::changed_at(&output).is_some_and(|changed| changed >= started);
         if !ran_now && run.has_path_source {
             of_others.push(run);

@@ -18,10 +18,11 @@ use serde::{Deserialize, Serialize};
 
 use super::debug_info::{self, DebugInfo, Debugged};
 use super::depinfo::DepInfo;
+use super::file;
 use super::record::{Record, UnitKey};
 use super::records::Records;
 use super::unit::{self, Purpose, Unit};
-use super::{HotCrate, Invocation, file};
+use crate::artifacts::{HotCrate, Invocation};
 use crate::layout::{self, TypeIdentity};
 
 /// How often rustc starts anew before an identity is taken that nothing else has.

@@ -221,15 +221,6 @@ fn first_name(path: &Utf8Path, candidates: Vec<UnitKey>) -> Option<UnitKey> {
         .find(|key| file::hash(&key.out_dir.join(&key.stem)).ok() == Some(wanted.clone()))
 }
 
-/// Whether cargo adds this directory to the library path of a program that it runs: a profile's directory, or one below it.
-pub(crate) fn is_searched(path: &Utf8Path) -> bool {
-    let by_kind = path.ends_with("deps") || path.ends_with("build") || path.join("deps").is_dir();
-    let unit = path.parent().and_then(Utf8Path::file_name);
-    let by_unit = path.file_name() == Some("out") && unit.is_some_and(is_hash)
-        || path.join(".cargo-lock").is_file();
-    by_kind || by_unit
-}
-
 /// The paths in a directory; none if it is absent.
 fn entries(directory: &Utf8Path) -> io::Result<Vec<Utf8PathBuf>> {
     match directory.read_dir_utf8() {

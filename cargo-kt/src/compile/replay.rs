@@ -15,8 +15,10 @@ use super::records::Records;
 use super::schedule::{Progress, Schedule};
 use super::sort::{HotUnit, Sorted};
 use super::unit::{Purpose, Unit};
-use super::{BuildError, Console, Invocation, directory, file};
-use crate::plan::{Plan, ProgramKind, Surroundings};
+use super::{BuildError, Console, directory, file};
+use crate::artifacts::Invocation;
+use crate::context::CargoContext;
+use crate::plan::{Plan, ProgramKind};
 
 /// The crates to compile, in order, or why cargo has to be asked.
 pub(super) fn dirty(
@@ -87,7 +89,7 @@ struct Task<'a> {
 struct Replay<'a> {
     plan: &'a Plan,
     records: &'a Records,
-    surroundings: &'a Surroundings,
+    context: &'a CargoContext,
     console: &'a dyn Console,
     stopwatch: &'a Stopwatch,
     tasks: Vec<Task<'a>>,
@@ -104,7 +106,7 @@ pub(super) fn replay(
     sorted: &Sorted,
     read: &[Option<Record>],
     dirty: &[usize],
-    surroundings: &Surroundings,
+    context: &CargoContext,
     console: &dyn Console,
     stopwatch: &Stopwatch,
 ) -> Result<(), BuildError> {
@@ -145,7 +147,7 @@ pub(super) fn replay(
     let replay = Replay {
         plan,
         records: &records,
-        surroundings,
+        context,
         console,
         stopwatch,
         tasks,
@@ -266,7 +268,7 @@ impl Replay<'_> {
     fn command(&self, invocation: &Invocation) -> Command {
         // A task has an invocation of at least the compiler; see `task`.
         let compiler = invocation.arguments.first().map_or("rustc", String::as_str);
-        let mut command = self.surroundings.command(compiler.into());
+        let mut command = self.context.command(compiler.into());
         command
             .current_dir(&invocation.directory)
             .env("KT_BUILD", "1")

@@ -7,11 +7,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::depinfo::DepInfo;
 use super::file::{self, Stamp};
+use super::linker;
 use super::record::{Mode, Origin, Record, UnitKey};
 use super::records::Records;
 use super::types::Types;
 use super::unit::{self, Purpose, Unit};
-use super::{Invocation, LinkLine, linker};
+use crate::artifacts::{Invocation, LinkLine};
 
 /// What a compilation is run with.
 pub(super) struct Compilation<'a> {

@@ -5,10 +5,8 @@
 //! and how to make it again without cargo. Nothing here links, and nothing knows of places.
 
 mod cargo;
-pub(crate) mod cfg;
 mod choose;
 mod compile;
-mod compiled;
 mod console;
 mod debug_info;
 mod depinfo;
@@ -41,10 +39,7 @@ mod unit;
 mod watch;
 mod wrapper;
 
-use camino::Utf8PathBuf;
-
 pub use choose::{Prepared, prepare};
-pub use compiled::{BaseCrate, Compiled, CompiledProgram, HotCrate, NativeLibraries, Toolchain};
 pub use console::Console;
 pub use debug_info::debug_fully;
 pub use error::BuildError;
@@ -53,26 +48,7 @@ pub use phases::Phase;
 pub use snapshot::Snapshot;
 pub use wrapper::multi_call;
 
-use crate::plan::Plan;
-
-/// One call of rustc as cargo made it: enough to make it again.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Invocation {
-    /// The compiler and its arguments.
-    pub arguments: Vec<String>,
-    /// The environment that cargo set for it (`CARGO_*`, `OUT_DIR`, `LD_LIBRARY_PATH` …).
-    pub environment: Vec<(String, String)>,
-    pub directory: Utf8PathBuf,
-}
-
-/// The linker's arguments as rustc gave them for an executable, its temporary objects kept beside it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct LinkLine {
-    /// Object files, kept where they can be found again, in order.
-    pub objects: Vec<Utf8PathBuf>,
-    /// All other arguments, in order; `-o` and its value are left out.
-    pub arguments: Vec<String>,
-}
+use crate::{artifacts::Compiled, plan::Plan};
 
 /// What a build gives.
 #[derive(Debug)]

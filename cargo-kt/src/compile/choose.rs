@@ -7,9 +7,11 @@ use super::memory::{Memory, Remembered};
 use super::phases::Stopwatch;
 use super::records::Records;
 use super::through_cargo::Known;
-use super::{BuildError, BuildLock, Built, Compiled, Console, How, replay, through_cargo};
+use super::{BuildError, BuildLock, Built, Console, How, replay, through_cargo};
+use crate::artifacts::Compiled;
+use crate::context::CargoContext;
 use crate::glibc::CCompiler;
-use crate::plan::{self, CargoOptions, Plan, Surroundings};
+use crate::plan::{self, CargoOptions, Plan};
 
 /// What is about to be compiled, and how.
 pub struct Prepared<'a> {
@@ -32,12 +34,12 @@ enum Way {
 /// All of [`BuildError`].
 pub fn prepare<'a>(
     options: &'a CargoOptions,
-    surroundings: &'a Surroundings,
+    context: &'a CargoContext,
     console: &'a dyn Console,
 ) -> Result<Prepared<'a>, BuildError> {
     let mut build = Build {
         options,
-        surroundings: surroundings.clone(),
+        context: context.clone(),
         console,
         started: now(),
         stopwatch: Stopwatch::start(),
@@ -46,7 +48,7 @@ pub fn prepare<'a>(
     let found = if options.wants_json() {
         None
     } else {
-        Memory::find(options, surroundings)
+        Memory::find(options, context)
     };
     let Some((target_directory, memory)) = found else {
         let plan = Box::new(build.plan()?);
@@ -84,7 +86,7 @@ pub fn prepare<'a>(
     let lock = if same {
         lock
     } else {
-        build.surroundings = surroundings.clone();
+        build.context = context.clone();
         build.take_c_compiler(&plan.warm_directory());
         BuildLock::take(&plan.warm_directory(), console)?
     };
@@ -138,7 +140,7 @@ enum Outcome {
 struct Build<'a> {
     options: &'a CargoOptions,
     /// With the variables of the C compiler that was chosen.
-    surroundings: Surroundings,
+    context: CargoContext,
     console: &'a dyn Console,
     /// Nanoseconds since the epoch.
     started: i128,
@@ -149,14 +151,14 @@ impl Build<'_> {
     /// The C code of build scripts is compiled for an older glibc, if any was found that needs it.
     fn take_c_compiler(&mut self, warm: &Utf8Path) {
         for compiler in CCompiler::all(warm) {
-            self.surroundings.environment.extend(compiler.variables());
+            self.context.environment.extend(compiler.variables());
         }
     }
 
     fn plan(&self) -> Result<Plan, BuildError> {
         Ok(self
             .stopwatch
-            .measure("plan", || plan::plan(self.options, &self.surroundings))?)
+            .measure("plan", || plan::plan(self.options, &self.context))?)
     }
 
     fn done(self, plan: Plan, compiled: Compiled, how: How, lock: BuildLock) -> Built {
@@ -176,7 +178,7 @@ impl Build<'_> {
             remembered.ok_or("what is known of this program cannot be read".to_owned())?;
         let changed = self
             .stopwatch
-            .measure("inputs", || remembered.inputs.changed(&self.surroundings));
+            .measure("inputs", || remembered.inputs.changed(&self.context));
         match changed {
             Some(reason) => Err(reason),
             None => Ok(remembered),
@@ -193,7 +195,7 @@ impl Build<'_> {
             let (read, stale) = self.stopwatch.measure("check", || {
                 let read = known.read(&records);
                 let stale =
-                    through_cargo::judge(&known.sorted, &read, &self.surroundings, records.warm());
+                    through_cargo::judge(&known.sorted, &read, &self.context, records.warm());
                 (read, stale)
             });
             if let Some(reason) = known.compiled_otherwise(&read) {
@@ -223,7 +225,7 @@ impl Build<'_> {
                 &known.sorted,
                 &read,
                 &dirty,
-                &self.surroundings,
+                &self.context,
                 self.console,
                 &self.stopwatch,
             );
@@ -253,14 +255,14 @@ impl Build<'_> {
         lock: BuildLock,
         reason: String,
     ) -> Result<Built, BuildError> {
-        let memory = Memory::at(&plan.target_directory, &plan.options, &self.surroundings);
+        let memory = Memory::at(&plan.target_directory, &plan.options, &self.context);
         // Should cargo fail half-way, nobody knows what it has changed.
         memory.forget();
         let (known, read) =
-            through_cargo::compile(&plan, &self.surroundings, self.console, &self.stopwatch)?;
+            through_cargo::compile(&plan, &self.context, self.console, &self.stopwatch)?;
         let compiled = through_cargo::assemble(&plan, &known, &read)?;
         let inputs = self.stopwatch.measure("remember", || {
-            Inputs::collect(&plan, &known, &read, &self.surroundings, self.started)
+            Inputs::collect(&plan, &known, &read, &self.context, self.started)
         });
         let remembered = match inputs {
             Some(inputs) => memory

@@ -6,7 +6,7 @@ use super::debug_info::{self, DebugInfo, Debugged};
 use super::file::{self, Stamp};
 use super::record::{Record, UnitKey};
 use super::{linker, wrapper};
-use crate::plan::Surroundings;
+use crate::context::CargoContext;
 
 /// Why an artifact cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +66,7 @@ const OURS: &[&str] = &["KT_BUILD", "KT_MAIN", linker::DIRECTORY, wrapper::DIREC
 /// Judges many compilations at once; `None` means fresh.
 pub(super) fn judge(
     units: &[(&UnitKey, Option<&Record>)],
-    surroundings: &Surroundings,
+    context: &CargoContext,
     warm: &Utf8Path,
 ) -> Vec<Option<Stale>> {
     let debugged = Debugged::of(warm);
@@ -87,14 +87,14 @@ pub(super) fn judge(
     };
     units
         .iter()
-        .map(|(key, record)| judge_one(key, *record, (surroundings, &debugged), &now))
+        .map(|(key, record)| judge_one(key, *record, (context, &debugged), &now))
         .collect()
 }
 
 fn judge_one<'a>(
     key: &UnitKey,
     record: Option<&Record>,
-    (surroundings, debugged): (&Surroundings, &Debugged),
+    (context, debugged): (&CargoContext, &Debugged),
     now: &dyn Fn(&Utf8Path) -> Option<&'a str>,
 ) -> Option<Stale> {
     let Some(record) = record else {
@@ -130,7 +130,7 @@ fn judge_one<'a>(
     let known = record.debug_info;
     // What runs while building has no types here, and no debugger.
     let wanted = DebugInfo::wanted(
-        surroundings.variable(debug_info::VARIABLE),
+        context.variable(debug_info::VARIABLE),
         debugged.has(&record.package.name),
         known.breakpoints,
     );
@@ -144,6 +144,6 @@ fn judge_one<'a>(
     let changed = record
         .environment
         .iter()
-        .find(|(name, value)| !is_ours(name) && surroundings.variable(name) != value.as_deref());
+        .find(|(name, value)| !is_ours(name) && context.variable(name) != value.as_deref());
     changed.map(|(name, _)| Stale::Variable(name.clone()))
 }

@@ -5,7 +5,8 @@ use camino::Utf8PathBuf;
 use super::inputs::Inputs;
 use super::through_cargo::Known;
 use super::{file, settings};
-use crate::plan::{CargoOptions, Configuration, Plan, Surroundings, warm_directory};
+use crate::context::CargoContext;
+use crate::plan::{CargoOptions, Configuration, Plan, warm_directory};
 
 /// Increase when [`Remembered`] changes its meaning: older files are then as good as absent.
 const FORMAT: u32 = 3;
@@ -32,7 +33,7 @@ impl Memory {
     pub(super) fn at(
         target_directory: &camino::Utf8Path,
         options: &CargoOptions,
-        surroundings: &Surroundings,
+        context: &CargoContext,
     ) -> Self {
         // How it is shown does not change what is built.
         let typed = CargoOptions {
@@ -44,7 +45,7 @@ impl Memory {
             keep_going: false,
             ..options.clone()
         };
-        let key = file::hash_bytes(format!("{typed:?} {}", surroundings.directory).as_bytes());
+        let key = file::hash_bytes(format!("{typed:?} {}", context.directory).as_bytes());
         Self {
             path: warm_directory(target_directory)
                 .join("programs")
@@ -56,12 +57,12 @@ impl Memory {
     /// being right depends.
     pub(super) fn find(
         options: &CargoOptions,
-        surroundings: &Surroundings,
+        context: &CargoContext,
     ) -> Option<(Utf8PathBuf, Self)> {
-        let candidates = target_directories(options, surroundings);
+        let candidates = target_directories(options, context);
         let found = candidates
             .into_iter()
-            .map(|target| (target.clone(), Self::at(&target, options, surroundings)));
+            .map(|target| (target.clone(), Self::at(&target, options, context)));
         found.into_iter().find(|(_, memory)| memory.path.is_file())
     }
 
@@ -107,20 +108,20 @@ impl Memory {
 }
 
 /// cargo's target directory by option, environment, configuration, or beside a manifest above.
-fn target_directories(options: &CargoOptions, surroundings: &Surroundings) -> Vec<Utf8PathBuf> {
-    let here = &surroundings.directory;
+fn target_directories(options: &CargoOptions, context: &CargoContext) -> Vec<Utf8PathBuf> {
+    let here = &context.directory;
     if let Some(directory) = &options.target_dir {
         return vec![here.join(directory)];
     }
     let variables = ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"];
     if let Some(directory) = variables
         .iter()
-        .find_map(|name| surroundings.variable(name))
+        .find_map(|name| context.variable(name))
         .filter(|path| !path.is_empty())
     {
         return vec![here.join(directory)];
     }
-    let configured = Configuration::read_with(&options.config, surroundings)
+    let configured = Configuration::read_with(&options.config, context)
         .ok()
         .and_then(|found| found.get_path(&["build", "target-dir"]));
     if let Some(directory) = configured {

@@ -4,7 +4,7 @@ use std::io;
 
 use camino::Utf8PathBuf;
 
-use crate::plan::PlanError;
+use crate::{context::ContextError, plan::PlanError};
 
 /// A build failed. Fits after "failed to build: …".
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +78,12 @@ impl BuildError {
 impl From<PlanError> for BuildError {
     fn from(error: PlanError) -> Self {
         Self::Plan(Box::new(error))
+    }
+}
+
+impl From<ContextError> for BuildError {
+    fn from(error: ContextError) -> Self {
+        PlanError::from(error).into()
     }
 }
 

@@ -12,7 +12,8 @@ use super::compile::{Attempt, Compilation, CompilationError, Made};
 use super::record::Mode;
 use super::types::Types;
 use super::unit::with_crate_types;
-use super::{LinkLine, file, linker, symbols};
+use super::{file, linker, symbols};
+use crate::artifacts::LinkLine;
 
 impl Compilation<'_> {
     /// Compiles a program the way it was compiled the last time, and the other way where that turns out wrong.

@@ -10,8 +10,11 @@ use super::environment::Snapshot;
 use super::error::At as _;
 use super::record::UnitKey;
 use super::records::Records;
-use super::{BuildError, Console, NativeLibraries, cfg, directory, file, linker, wrapper};
-use crate::plan::{Plan, Surroundings, overrides};
+use super::{BuildError, Console, directory, file, linker, wrapper};
+use crate::artifacts::NativeLibraries;
+use crate::context::CargoContext;
+use crate::context::cfg;
+use crate::plan::{Plan, overrides};
 
 /// A file that cargo reported.
 #[derive(Debug, Clone)]
@@ -70,12 +73,12 @@ pub(super) struct Report {
 /// When it cannot be run or fails.
 pub(super) fn run(
     plan: &Plan,
-    surroundings: &Surroundings,
+    context: &CargoContext,
     records: &Records,
     console: &dyn Console,
     report: &mut Report,
 ) -> Result<(), BuildError> {
-    let mut command = command(plan, surroundings, records)?;
+    let mut command = command(plan, context, records)?;
     let mut child = command.spawn().map_err(|source| BuildError::Spawn {
         cargo: plan.cargo.clone(),
         source,
@@ -117,16 +120,12 @@ pub(super) fn run(
     })
 }
 
-fn command(
-    plan: &Plan,
-    surroundings: &Surroundings,
-    records: &Records,
-) -> Result<Command, BuildError> {
+fn command(plan: &Plan, context: &CargoContext, records: &Records) -> Result<Command, BuildError> {
     let options = &plan.options;
     let links = records.links();
     for name in [cfg::NAME, wrapper::NAME, linker::NAME] {
         let link = links.join(name);
-        file::symlink(&surroundings.executable, &link).at("linking", &link)?;
+        file::symlink(&context.executable, &link).at("linking", &link)?;
     }
     let package = plan.program_package();
     let ambiguous = plan
@@ -135,7 +134,7 @@ fn command(
         .filter(|other| other.is_member && other.name == package.name)
         .count()
         > 1;
-    let mut command = surroundings.command(&plan.cargo);
+    let mut command = context.command(&plan.cargo);
     command
         .args([
             "build",

@@ -8,9 +8,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::compile::Compilation;
 use super::environment::Snapshot;
+use super::linker;
 use super::records::Records;
 use super::unit::{Unit, expand_response_files};
-use super::{Invocation, cfg, linker};
+use crate::artifacts::Invocation;
+use crate::context::cfg;
 
 /// Set on cargo: the directory for records.
 pub(super) const DIRECTORY: &str = "KT_WRAPPER";

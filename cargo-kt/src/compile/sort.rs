@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
 
+use super::BuildError;
 use super::cargo::{Artifact, ArtifactKind, Report};
 use super::record::{Record, UnitKey};
 use super::records::Records;
-use super::{BaseCrate, BuildError};
+use crate::artifacts::BaseCrate;
 use crate::plan::Plan;
 
 /// A hot crate before its record is read.

@@ -12,7 +12,7 @@ use std::process::{Command, ExitCode};
 pub(crate) const NAME: &str = "kt-cfg";
 
 /// Calls the compiler, or the wrapper of workspace members, that `arguments` begin with.
-pub(super) fn main(arguments: &[String], package: Option<&str>) -> ExitCode {
+pub(crate) fn main(arguments: &[String], package: Option<&str>) -> ExitCode {
     let Some((program, rest)) = arguments.split_first() else {
         eprintln!("{NAME} is called by cargo, with a compiler and its arguments");
         return ExitCode::FAILURE;

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::plan::{Configuration, Plan, Surroundings};
+use crate::context::CargoContext;
+use crate::plan::{Configuration, Plan};
 
 /// All that may lie in the way of one build, whether or not it is there.
-pub(super) fn paths(plan: &Plan, surroundings: &Surroundings) -> BTreeSet<Utf8PathBuf> {
+pub(super) fn paths(plan: &Plan, context: &CargoContext) -> BTreeSet<Utf8PathBuf> {
     let mut paths = BTreeSet::new();
-    let configuration = Configuration::read_with(&plan.options.config, surroundings);
+    let configuration = Configuration::read_with(&plan.options.config, context);
     if let Ok(configuration) = &configuration {
         paths.extend(configuration.candidates().map(Utf8Path::to_owned));
     }
@@ -21,7 +22,7 @@ pub(super) fn paths(plan: &Plan, surroundings: &Surroundings) -> BTreeSet<Utf8Pa
         let above = package.directory().ancestors();
         paths.extend(above.map(|directory| directory.join("Cargo.toml")));
     }
-    for directory in surroundings.directory.ancestors() {
+    for directory in context.directory.ancestors() {
         paths.extend(
             ["Cargo.toml", "rust-toolchain", "rust-toolchain.toml"]
                 .map(|name| directory.join(name)),
@@ -30,14 +31,14 @@ pub(super) fn paths(plan: &Plan, surroundings: &Surroundings) -> BTreeSet<Utf8Pa
     // The root need not be above any package.
     paths.insert(plan.workspace_root.join("Cargo.toml"));
     paths.insert(plan.workspace_root.join("Cargo.lock"));
-    let lock_file = surroundings
+    let lock_file = context
         .variable("CARGO_RESOLVER_LOCKFILE_PATH")
-        .map(|path| surroundings.directory.join(path));
+        .map(|path| context.directory.join(path));
     let configured = || configuration.ok()?.get_path(&["resolver", "lockfile-path"]);
     paths.extend(lock_file.or_else(configured));
-    let home = |variable: &str, name: &str| match surroundings.variable(variable) {
+    let home = |variable: &str, name: &str| match context.variable(variable) {
         Some(home) => Some(Utf8PathBuf::from(home)),
-        None => surroundings
+        None => context
             .variable("HOME")
             .map(|home| Utf8Path::new(home).join(name)),
     };

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{LinkLine, file};
+use super::file;
+use crate::artifacts::LinkLine;
 
 /// Set on rustc by the wrapper: the directory for objects and link line. rustc then runs us by the name [`NAME`].
 pub(super) const DIRECTORY: &str = "KT_LINKER";

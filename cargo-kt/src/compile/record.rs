@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::debug_info::DebugInfo;
 use super::file::Stamp;
-use super::{Invocation, LinkLine};
+use crate::artifacts::{Invocation, LinkLine};
 use crate::plan::Package;
 
 /// Increase when [`Record`] changes its meaning: older files are then as good as absent.

@@ -2,8 +2,8 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::Invocation;
 use super::record::UnitKey;
+use crate::artifacts::Invocation;
 
 /// What a compilation is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -215,7 +215,7 @@ fn files(directory: &Utf8Path) -> Vec<Utf8PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::build::{file::Stamp, record::Origin};
+    use crate::compile::{file::Stamp, record::Origin};
 
     #[test]
     fn records_of_what_is_gone_are_deleted_and_no_others() {

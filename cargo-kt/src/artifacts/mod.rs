@@ -1,52 +1,10 @@
-//! What *build* hands to *link*: the rlibs of one program, sorted into base and hot crates.
+//! The artifacts of one program: what *compile* hands to *layout* and *link*.
+//!
+//! Data only. Third-party crates are in the base, crates that a developer may edit are hot.
 
 use camino::Utf8PathBuf;
 
-use crate::plan::PlanError;
-
-/// The toolchain that compiled a program; anything linked with it must come from the same one.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Toolchain {
-    /// The real `rustc`, not rustup's proxy.
-    pub rustc: Utf8PathBuf,
-    /// `rustc --print sysroot`.
-    pub sysroot: Utf8PathBuf,
-    /// The target triple, such as `x86_64-unknown-linux-gnu`.
-    pub target: String,
-    /// The host triple, whose `rust-lld` is used.
-    pub host: String,
-    /// All of `rustc -vV`, the identity of libstd and of every ABI.
-    pub version: String,
-}
-
-impl Toolchain {
-    /// Whether what it compiles runs elsewhere only.
-    pub fn is_cross(&self) -> bool {
-        self.target != self.host
-    }
-
-    /// Whether it can compile for its target at all.
-    ///
-    /// # Errors
-    /// If rustup has not been asked for the target.
-    pub fn check_target(&self) -> Result<(), PlanError> {
-        let libraries = self.sysroot.join("lib/rustlib").join(&self.target);
-        match libraries.join("lib").is_dir() {
-            true => Ok(()),
-            false => Err(PlanError::TargetMissing {
-                target: self.target.clone(),
-            }),
-        }
-    }
-
-    /// Where rustup's toolchains have `rust-lld`.
-    pub fn linker(&self) -> Utf8PathBuf {
-        self.sysroot
-            .join("lib/rustlib")
-            .join(&self.host)
-            .join("bin/rust-lld")
-    }
-}
+use crate::context::Toolchain;
 
 /// Everything that one compilation of a program produced.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -90,7 +48,7 @@ pub struct HotCrate {
     /// Variables that the code read with `env!` and `option_env!`, and their values then.
     pub variables: Vec<(String, Option<String>)>,
     /// How rustc was called, where it is known (members of the workspace).
-    pub invocation: Option<super::Invocation>,
+    pub invocation: Option<Invocation>,
     /// The identity of its types, part of every `TypeId`; absent where the invocation is.
     pub types: Option<String>,
 }
@@ -110,32 +68,24 @@ pub enum CompiledProgram {
     /// It has items of kt: compiled as an rlib that exports `kt:main`, the last of [`Compiled::hot`].
     Library,
     /// It has none: rustc compiled it as an executable and this is what it asked the linker to do.
-    Executable { link_line: super::LinkLine },
+    Executable { link_line: LinkLine },
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// One call of rustc as cargo made it: enough to make it again.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Invocation {
+    /// The compiler and its arguments.
+    pub arguments: Vec<String>,
+    /// The environment that cargo set for it (`CARGO_*`, `OUT_DIR`, `LD_LIBRARY_PATH` …).
+    pub environment: Vec<(String, String)>,
+    pub directory: Utf8PathBuf,
+}
 
-    #[test]
-    fn a_target_that_rustup_was_not_asked_for_is_named_with_what_to_type() {
-        let folder = tempfile::tempdir().unwrap();
-        let sysroot = camino::Utf8Path::from_path(folder.path()).unwrap();
-        let toolchain = Toolchain {
-            rustc: "rustc".into(),
-            sysroot: sysroot.to_owned(),
-            target: "aarch64-unknown-linux-gnu".into(),
-            host: "x86_64-unknown-linux-gnu".into(),
-            version: String::new(),
-        };
-        assert!(toolchain.is_cross());
-        let error = toolchain.check_target().unwrap_err().to_string();
-        assert!(
-            error.contains("rustup target add aarch64-unknown-linux-gnu"),
-            "{error}"
-        );
-        let libraries = sysroot.join("lib/rustlib/aarch64-unknown-linux-gnu/lib");
-        std::fs::create_dir_all(libraries).unwrap();
-        toolchain.check_target().unwrap();
-    }
+/// The linker's arguments as rustc gave them for an executable, its temporary objects kept beside it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct LinkLine {
+    /// Object files, kept where they can be found again, in order.
+    pub objects: Vec<Utf8PathBuf>,
+    /// All other arguments, in order; `-o` and its value are left out.
+    pub arguments: Vec<String>,
 }

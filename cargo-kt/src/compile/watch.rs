@@ -8,7 +8,8 @@ use super::file::{self, Stamp};
 use super::record::Origin;
 use super::script::Reruns;
 use super::tree::Tree;
-use crate::plan::{Plan, Surroundings};
+use crate::context::CargoContext;
+use crate::plan::Plan;
 
 /// One run of a build script, and the files that it named.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -43,7 +44,7 @@ impl Watch {
         plan: &Plan,
         package: usize,
         out_dir: &Utf8Path,
-        surroundings: &Surroundings,
+        context: &CargoContext,
     ) -> std::io::Result<(Self, Vec<String>)> {
         let package = &plan.packages[package];
         let reruns = Reruns::read(out_dir, package.directory())?;
@@ -55,7 +56,7 @@ impl Watch {
             ));
         }
         // cargo takes what it has downloaded for unchangeable (`find_stale_file` in its fingerprints).
-        let home = surroundings.cargo_home();
+        let home = context.cargo_home();
         let downloaded: Vec<_> = ["registry", "git"]
             .iter()
             .filter_map(|name| Some(home.as_ref()?.join(name)))

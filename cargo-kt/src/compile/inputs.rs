@@ -10,7 +10,8 @@ use super::record::Record;
 use super::through_cargo::Known;
 use super::watch::Watch;
 use super::{settings, tree};
-use crate::plan::{Configuration, Plan, Surroundings};
+use crate::context::CargoContext;
+use crate::plan::{Configuration, Plan};
 
 /// What a build depends on besides the sources of hot crates. A file that must not appear is here too, as absent.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -36,18 +37,18 @@ impl Inputs {
         plan: &Plan,
         known: &Known,
         records: &[Option<Record>],
-        surroundings: &Surroundings,
+        context: &CargoContext,
         started: i128,
     ) -> Option<Self> {
-        let mut variables = asked_for(plan, records, surroundings);
+        let mut variables = asked_for(plan, records, context);
         let mut watches = Vec::with_capacity(known.script_outputs.len());
         for (package, out_dir) in &known.script_outputs {
-            let (watch, asked) = Watch::of(plan, *package, out_dir, surroundings).ok()?;
+            let (watch, asked) = Watch::of(plan, *package, out_dir, context).ok()?;
             watches.push(watch);
             variables.extend(asked);
         }
         let lock_file = plan.workspace_root.join("Cargo.lock");
-        let contents = settings::paths(plan, surroundings);
+        let contents = settings::paths(plan, context);
         let in_time = |changed: Option<i128>| changed.is_none_or(|changed| changed < started);
         // cargo itself writes the lock file.
         let unsure = contents
@@ -78,14 +79,14 @@ impl Inputs {
                 .collect(),
             variables: variables
                 .into_iter()
-                .map(|name| (name.clone(), variable(surroundings, &name)))
+                .map(|name| (name.clone(), variable(context, &name)))
                 .collect(),
-            environment: environment(surroundings),
+            environment: environment(context),
         })
     }
 
     /// What has changed first, in words.
-    pub(super) fn changed(&self, surroundings: &Surroundings) -> Option<String> {
+    pub(super) fn changed(&self, context: &CargoContext) -> Option<String> {
         let content_of = self
             .contents
             .iter()
@@ -115,10 +116,10 @@ impl Inputs {
         let changed = self
             .variables
             .iter()
-            .find(|(name, known)| variable(surroundings, name) != *known);
+            .find(|(name, known)| variable(context, name) != *known);
         match changed {
             Some((name, _)) => Some(format!("the variable `{name}` has changed")),
-            None => (environment(surroundings) != self.environment)
+            None => (environment(context) != self.environment)
                 .then(|| "the environment has changed".to_owned()),
         }
     }
@@ -128,8 +129,8 @@ fn content(path: &Utf8Path) -> Option<String> {
     file::hash(path).unwrap_or(None)
 }
 
-fn variable(surroundings: &Surroundings, name: &str) -> Option<String> {
-    surroundings
+fn variable(context: &CargoContext, name: &str) -> Option<String> {
+    context
         .environment
         .get(std::ffi::OsStr::new(name))
         .map(|value| file::hash_bytes(value.as_encoded_bytes()))
@@ -172,23 +173,19 @@ fn stamped_paths(plan: &Plan, known: &Known) -> BTreeSet<Utf8PathBuf> {
 }
 
 /// Variables that code asks for with `env!`, and those that cargo's configuration sets where the user does not.
-fn asked_for(
-    plan: &Plan,
-    records: &[Option<Record>],
-    surroundings: &Surroundings,
-) -> BTreeSet<String> {
+fn asked_for(plan: &Plan, records: &[Option<Record>], context: &CargoContext) -> BTreeSet<String> {
     let read = records.iter().flatten();
     let mut names: BTreeSet<_> = read
         .flat_map(|record| record.environment.iter().map(|(name, _)| name.clone()))
         .collect();
-    if let Ok(configuration) = Configuration::read_with(&plan.options.config, surroundings) {
+    if let Ok(configuration) = Configuration::read_with(&plan.options.config, context) {
         names.extend(configuration.keys("env").map(str::to_owned));
     }
     names
 }
 
 /// Names and values of the variables that every build may depend on.
-fn environment(surroundings: &Surroundings) -> String {
+fn environment(context: &CargoContext) -> String {
     /// They change from one terminal to the next and touch no artifact.
     const IGNORED: &[&str] = &[
         "CARGO_MAKEFLAGS",
@@ -212,7 +209,7 @@ fn environment(surroundings: &Surroundings) -> String {
         "TARGET_",
     ];
     let mut hasher = blake3::Hasher::new();
-    for (name, value) in &surroundings.environment {
+    for (name, value) in &context.environment {
         let text = name.to_string_lossy();
         let counts = *text == *"PATH" || PREFIXES.iter().any(|prefix| text.starts_with(prefix));
         if counts && !IGNORED.contains(&&*text) && !text.starts_with("CARGO_TERM_") {

@@ -19,7 +19,6 @@ use super::{
     watch::watched,
 };
 use crate::{
-    debug,
     place::Connected,
     ship::{self, Order, Shipment},
     terminal::Terminal,
@@ -60,7 +59,7 @@ impl Swap<'_> {
                 && debugger.reloads == Reloads::Wait
             {
                 if !waits {
-                    let attached = debug::attached(debugger);
+                    let attached = ship::debugger_attached(debugger);
                     self.terminal.status(
                         "Waiting",
                         format_args!("for the debugger of {service}: {attached}"),

@@ -8,6 +8,7 @@ mod error;
 mod flags;
 mod layer;
 mod option;
+mod place;
 pub mod quantity;
 mod service;
 mod source;
@@ -23,7 +24,8 @@ pub use error::ConfigError;
 pub use flags::Flags;
 pub use layer::{Layer, Written, environment, manifest};
 pub use option::{Group, Kind, OPTIONS, ServiceOption};
-pub use service::{PlaceKind, Secret, Service, Volume, VolumeSource};
+pub use place::PlaceKind;
+pub use service::{Secret, Service, Volume, VolumeSource};
 pub use source::source;
 
 /// One option, resolved.

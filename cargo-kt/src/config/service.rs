@@ -6,23 +6,7 @@ use kt::wire::platform::Glibc;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::{ConfigError, Resolved, ServiceOption, duration};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PlaceKind {
-    Local,
-    Kubernetes,
-}
-
-impl PlaceKind {
-    /// All other words were refused.
-    pub(super) fn named(name: &str) -> Self {
-        match name {
-            "kubernetes" => Self::Kubernetes,
-            _ => Self::Local,
-        }
-    }
-}
+use super::{ConfigError, PlaceKind, Resolved, ServiceOption, duration};
 
 /// What a service shall be.
 #[derive(Debug, Clone)]

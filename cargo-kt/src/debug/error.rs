@@ -1,10 +1,10 @@
 //! Why a debugger could not attach, and what to do then.
 
-use std::{fmt, io, path::PathBuf, time::Duration};
+use std::{io, path::PathBuf};
 
-use kt::wire::debug::{DebugRefused, DebuggerAttached, Forbidden};
+use kt::wire::debug::{DebugRefused, Forbidden};
 
-use crate::{place::PlaceError, terminal::text};
+use crate::{place::PlaceError, ship::debugger_attached, terminal::text};
 
 /// Why there is no debugger.
 #[derive(Debug, thiserror::Error)]
@@ -70,12 +70,6 @@ impl DebugError {
     }
 }
 
-/// How long ago a debugger attached, and whose it is.
-pub fn attached(debugger: &DebuggerAttached) -> impl fmt::Display {
-    let since = text::duration(Duration::from_millis(debugger.since_ms));
-    format!("a debugger of {} is attached, since {since}", debugger.who)
-}
-
 fn refused(service: &str, refusal: &DebugRefused) -> String {
     match refusal {
         DebugRefused::NoWorker(why) => {
@@ -83,7 +77,7 @@ fn refused(service: &str, refusal: &DebugRefused) -> String {
         }
         DebugRefused::Attached(other) => format!(
             "{service} is being debugged already: {}\nhelp: one debugger at a time; it ends when that gdb quits",
-            attached(other)
+            debugger_attached(other)
         ),
         DebugRefused::Traced { pid, name } => format!(
             "the worker of {service} is traced by process {pid} ({name})\nhelp: one tracer at a time; end that one first"
@@ -120,7 +114,7 @@ pub fn permit(forbidden: Forbidden) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use kt::wire::debug::Reloads;
+    use kt::wire::debug::{DebuggerAttached, Reloads};
 
     use super::*;
 

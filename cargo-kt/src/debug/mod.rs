@@ -14,7 +14,7 @@ mod sysroot;
 mod tools;
 mod variables;
 
-pub use error::{DebugError, attached, permit};
+pub use error::{DebugError, permit};
 pub use pipe::{COMMAND as PIPE_COMMAND, main as pipe};
 pub use script::{Batch, Script};
 pub use session::Session;

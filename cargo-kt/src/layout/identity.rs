@@ -2,8 +2,8 @@
 
 use camino::Utf8Path;
 
-use super::tokens::{Digest, SourcesHash};
 use super::twin::{STALE_ENVIRONMENT, path_of_extern, telling_arguments};
+use super::{syntax::Digest, tokens::SourcesHash};
 use crate::artifacts::{Compiled, HotCrate, Invocation, NativeLibraries};
 
 /// Variables that say how rustc is run, not what it makes.

@@ -4,8 +4,8 @@ use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::definitions::{self, Collected, settings};
-use super::{directory, tokens};
+use super::definitions::{self, Collected};
+use super::{directory, settings, tokens};
 use crate::artifacts::HotCrate;
 
 /// A name that nothing has.

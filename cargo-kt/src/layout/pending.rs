@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use super::definitions::{self, Collected, Crate, Lineage, SourceFacts, settings};
+use super::definitions::{self, Collected, Crate, Lineage, SourceFacts};
 use super::opaque::{self, Crates, Opaque};
-use super::tokens::{self, Digest};
 use super::{
     Context, Description, DwarfError, Fingerprint, Layout, LayoutError, LayoutRequest, StateLayout,
     TwinError, UnknownLayout, directory, dwarf, identity, store, twin,
 };
+use super::{settings, syntax::Digest, tokens};
 use crate::artifacts::{Compiled, HotCrate, NativeLibraries};
 
 /// Raised when descriptions are made otherwise, so that older ones are not compared with newer.

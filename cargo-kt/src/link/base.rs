@@ -9,8 +9,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BaseChange, CrateIdentity, ExistingLayer, LinkError, LinkEvent, LinkedFile, Linker,
-    Replacement,
+    BaseChange, CrateIdentity, ExistingLayer, LinkError, LinkEvent, LinkedFile, LinkedLayer,
+    Linker, Replacement,
     archive::ArchiveFacts,
     change::{Assigned, assign},
     hash::{Name, short},
@@ -25,22 +25,6 @@ const SPARE_STATIC_TLS: u64 = 512;
 /// Flags beyond [`FLAGS`]. Stripped of everything that is not loaded: `.dynsym` has the names of all that is exported, and `.symtab` would
 /// say them again (a quarter of the size). Two C libraries may define the same symbol; static links take the first, too.
 const LAYER_FLAGS: [&str; 3] = ["--strip-all", "-z", "muldefs"];
-
-/// A layer of this link.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LinkedLayer {
-    pub file: LinkedFile,
-    pub crates: Vec<CrateIdentity>,
-}
-
-impl From<&LinkedLayer> for ExistingLayer {
-    fn from(layer: &LinkedLayer) -> Self {
-        Self {
-            soname: layer.file.soname.clone(),
-            crates: layer.crates.clone(),
-        }
-    }
-}
 
 /// What [`link`] knows of the base crates.
 pub(super) struct BaseInput<'a> {

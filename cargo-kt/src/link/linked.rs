@@ -1,6 +1,6 @@
 //! What *link* hands on: the files of a linked program, and what happened while they were made.
 
-use std::{fs, time::Duration};
+use std::{collections::BTreeMap, fs, time::Duration};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use kt::wire::{manifest::PlainStatic, platform::Glibc};
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::artifacts::Compiled;
 
-use super::{BaseChange, LinkError, LinkedLayer, StateKeys, elf, warm};
+use super::{BaseChange, CrateIdentity, ExistingLayer, LinkError, elf, warm};
 
 /// A file that *link* made, as it is shipped and checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +78,25 @@ pub struct LinkedCrate {
     /// The rlib that it was linked from, kept under a name that no later build overwrites; it has the debug information.
     pub rlib: Utf8PathBuf,
 }
+
+/// A layer of this link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkedLayer {
+    pub file: LinkedFile,
+    pub crates: Vec<CrateIdentity>,
+}
+
+impl From<&LinkedLayer> for ExistingLayer {
+    fn from(layer: &LinkedLayer) -> Self {
+        Self {
+            soname: layer.file.soname.clone(),
+            crates: layer.crates.clone(),
+        }
+    }
+}
+
+/// The layouts of a program's states, as text for reload keys, by the crate's index in [`Compiled::hot`]: another text for other layouts.
+pub type StateKeys = BTreeMap<usize, String>;
 
 /// What is started as the driver.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

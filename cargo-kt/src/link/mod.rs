@@ -18,7 +18,6 @@ mod linked;
 mod lld;
 mod native;
 mod object;
-mod older;
 mod reach;
 mod registries;
 mod reload;
@@ -33,12 +32,11 @@ use std::{borrow::Cow, fs, sync::mpsc, thread};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-pub use base::LinkedLayer;
 pub use change::{BaseChange, CrateIdentity, ExistingLayer, Replacement};
 pub use error::LinkError;
-pub use linked::{Driver, LinkEvent, Linked, LinkedCrate, LinkedFile};
+pub use linked::{Driver, LinkEvent, Linked, LinkedCrate, LinkedFile, LinkedLayer, StateKeys};
 pub use object::snapshot;
-pub use reload::{LayoutsOf, StateKeys};
+pub use reload::LayoutsOf;
 pub use system::has_compiler;
 pub use twin::{counterpart, twin};
 

@@ -17,12 +17,12 @@ use kt::wire::manifest::PlainStatic;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    LinkError, LinkEvent, LinkedCrate, LinkedFile, LinkedLayer, Linker,
+    LinkError, LinkEvent, LinkedCrate, LinkedFile, LinkedLayer, Linker, StateKeys,
     archive::{self, ArchiveFacts},
     elf,
     hash::{Name, short},
     registries::Program,
-    reload::{ReloadKeys, StateKeys},
+    reload::ReloadKeys,
     shared::{FLAGS, SharedLink},
     statics,
     symbols::{self, Symbols},

@@ -11,9 +11,9 @@
 //!   of all that makes the name of one of those another: its content, and those of what it uses. Of contents, since its name
 //!   follows from the key.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::{LinkError, LinkedLayer, registries::Program};
+use super::{LinkError, LinkedLayer, StateKeys, registries::Program};
 use crate::{artifacts::Compiled, layout::LayoutError};
 
 /// Answers how the states of hot crates are laid out: given the program as it is linked, the layers of the base, and the keys of the states by
@@ -26,9 +26,6 @@ pub type LayoutsOf<'a> = dyn Fn(
     ) -> Result<StateKeys, LayoutError>
     + Sync
     + 'a;
-
-/// The layouts of a program's states, as text for reload keys, by the crate's index in [`Compiled::hot`]: another text for other layouts.
-pub type StateKeys = BTreeMap<usize, String>;
 
 /// Asks for the layouts of all states; `states` are, crate by crate, their keys, and the keys of those with the argument `keep`.
 pub(super) fn states<'a>(

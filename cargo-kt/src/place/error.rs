@@ -1,8 +1,6 @@
-use std::{io, path::PathBuf, time::Duration};
+use std::{error::Error, io, path::PathBuf, time::Duration};
 
 use kt::wire::client::RequestError;
-
-use super::kubernetes::KubernetesError;
 
 /// Why a service cannot be reached, started or ended.
 #[derive(Debug, thiserror::Error)]
@@ -82,16 +80,11 @@ pub enum PlaceError {
     },
     #[error("service `{service}` is not up yet")]
     NotUp { service: String },
+    /// What failed in a cluster.
     #[error(transparent)]
-    Kubernetes(Box<KubernetesError>),
+    Cluster(Box<dyn Error + Send + Sync>),
     #[error("failed to read {}: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
-}
-
-impl From<KubernetesError> for PlaceError {
-    fn from(error: KubernetesError) -> Self {
-        Self::Kubernetes(Box::new(error))
-    }
 }
 
 fn which(names: &[String]) -> String {

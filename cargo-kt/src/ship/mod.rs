@@ -9,13 +9,14 @@ mod reference;
 mod send;
 mod upload;
 
-use std::{collections::HashMap, pin::pin, time::Duration};
+use std::{collections::HashMap, fmt, pin::pin, time::Duration};
 
 use camino::Utf8PathBuf;
 use kt::wire::{
     ObjectId,
     client::{Client, RequestError},
     control::{Numbers, SwapRefused, SwapRequest, Swapped, path},
+    debug::DebuggerAttached,
     manifest::Manifest,
     state::StateOptions,
 };
@@ -160,7 +161,7 @@ fn words(refused: &SwapRefused) -> String {
         }
         SwapRefused::Debugged(debugger) => format!(
             "{}\nhelp: detach it, or attach with `cargo kt debug --reload wait`",
-            crate::debug::attached(debugger)
+            debugger_attached(debugger)
         ),
         SwapRefused::Init { key, why, .. } => format!("init function `{key}` {why}"),
         SwapRefused::TimedOut { after_ms, .. } => {
@@ -170,4 +171,10 @@ fn words(refused: &SwapRefused) -> String {
             )
         }
     }
+}
+
+/// Who attached a debugger, and how long ago.
+pub fn debugger_attached(debugger: &DebuggerAttached) -> impl fmt::Display {
+    let since = text::duration(Duration::from_millis(debugger.since_ms));
+    format!("a debugger of {} is attached, since {since}", debugger.who)
 }

@@ -2,7 +2,7 @@
 
 use kt::wire::sample::SampleRefused;
 
-use crate::debug::{attached, permit};
+use crate::{debug::permit, ship::debugger_attached};
 
 /// Why threads of a worker cannot be looked at.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +32,7 @@ fn refused(service: &str, refusal: &SampleRefused) -> String {
         }
         SampleRefused::Debugged(debugger) => format!(
             "the threads of {service} cannot be looked at: {}\nhelp: one tracer at a time; gdb's `thread apply all backtrace` shows the same",
-            attached(debugger)
+            debugger_attached(debugger)
         ),
         SampleRefused::Traced { pid, name } => format!(
             "the worker of {service} is traced by process {pid} ({name})\nhelp: one tracer at a time; end that one first"

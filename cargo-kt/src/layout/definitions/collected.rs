@@ -6,7 +6,7 @@
 use std::{borrow::Cow, cell::OnceCell};
 
 use super::program::{Crate, Definitions, SourceFacts};
-use crate::layout::tokens::Digest;
+use crate::layout::syntax::Digest;
 
 /// Definitions, and what they are collected of.
 #[derive(Debug, Clone)]

@@ -11,7 +11,7 @@ use syn::{Attribute, ImplItem, Item, ReturnType, TraitItem, UseTree};
 use super::mentions::{
     Mention, asks_beyond, has_unsafe, macros_called, may_hold_items, mentions, plain, telling,
 };
-use crate::layout::tokens::{
+use crate::layout::syntax::{
     expression_macro, hash_tokens, is_for_tests, is_harmless_attribute, path_text,
 };
 

@@ -19,7 +19,7 @@ use super::{
     program::{Definitions, Entry},
 };
 use crate::layout::store;
-use crate::layout::tokens::Digest;
+use crate::layout::syntax::Digest;
 
 /// How many are remembered for one program, to find back to one after an edit that was undone.
 const KEPT: usize = 6;

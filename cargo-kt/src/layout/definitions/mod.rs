@@ -13,7 +13,6 @@ mod facts;
 mod lineage;
 mod mentions;
 mod program;
-pub mod settings;
 #[cfg(test)]
 mod tests;
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::{Definition, FUNCTION, FileDefinitions, Import, Kind};
 use super::mentions::Mention;
-use crate::layout::tokens::Digest;
+use crate::layout::syntax::Digest;
 
 /// A source of a hot crate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,7 +113,7 @@ fn may_be_code(file: &SourceFacts, files: &[SourceFacts]) -> bool {
 
 /// Macros of libstd and the like, which read nothing.
 fn is_known(name: &str) -> bool {
-    crate::layout::tokens::is_expression_macro(name)
+    crate::layout::syntax::is_expression_macro(name)
         || ["bitflags", "lazy_static", "thread_local"].contains(&name)
 }
 
@@ -280,7 +280,7 @@ impl<'a> Program<'a> {
                 macros[**name].iter().any(|item| {
                     let calls_bad = |called: &String| {
                         !harmless.contains(called.as_str())
-                            && !crate::layout::tokens::is_expression_macro(called)
+                            && !crate::layout::syntax::is_expression_macro(called)
                     };
                     item.makes_items || item.macros.iter().any(calls_bad)
                 })

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use syn::visit::{self, Visit};
 use syn::{Attribute, Block, Item, ReturnType, Signature};
 
-use super::facts::hash_tokens;
-use super::known::{expression_macro, is_expression_macro, is_harmless_attribute};
+use crate::layout::syntax::{
+    expression_macro, hash_tokens, is_expression_macro, is_harmless_attribute,
+};
 
 /// A function that counts only under conditions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -14,19 +14,18 @@
 
 mod facts;
 mod functions;
-mod known;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-pub use facts::{FileFacts, hash_tokens};
-pub use known::{
-    expression_macro, is_expression_macro, is_for_tests, is_harmless_attribute, path_text,
-};
+pub use facts::FileFacts;
 
-use super::definitions::{FileDefinitions, SourceFacts};
+use super::{
+    definitions::{FileDefinitions, SourceFacts},
+    syntax::Digest,
+};
 use crate::artifacts::HotCrate;
 
 /// What is known of a crate's sources.
@@ -198,34 +197,6 @@ fn combine(files: &[SourceFile], shared: &Shared<'_>) -> (String, String) {
         }
     }
     (types.finish(), contents.finish())
-}
-
-/// A hash over texts, each with its length, so that moving a border between two changes it.
-#[derive(Debug, Clone)]
-pub struct Digest(blake3::Hasher);
-
-impl Digest {
-    pub fn new(what: &str) -> Self {
-        let mut digest = Self(blake3::Hasher::new());
-        digest.add(what);
-        digest
-    }
-
-    pub fn add(&mut self, text: &str) -> &mut Self {
-        self.add_bytes(text.as_bytes())
-    }
-
-    pub fn add_bytes(&mut self, bytes: &[u8]) -> &mut Self {
-        self.0
-            .update(&(bytes.len() as u64).to_le_bytes())
-            .update(bytes);
-        self
-    }
-
-    /// 64 hex digits.
-    pub fn finish(&self) -> String {
-        self.0.finalize().to_hex().to_string()
-    }
 }
 
 #[cfg(test)]

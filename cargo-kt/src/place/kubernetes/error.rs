@@ -66,3 +66,9 @@ impl KubernetesError {
         }
     }
 }
+
+impl From<KubernetesError> for crate::place::PlaceError {
+    fn from(error: KubernetesError) -> Self {
+        Self::Cluster(Box::new(error))
+    }
+}

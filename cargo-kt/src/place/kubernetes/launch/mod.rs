@@ -21,7 +21,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 pub use cause::Cause;
 pub use error::LaunchError;
-pub use pod::{RunningPod, has_failed, image_of, pod_of, wait_for_pod};
+pub use pod::{has_failed, image_of, pod_of, wait_for_pod};
+pub use seen::RunningPod;
 
 use self::{
     room::Nodes,

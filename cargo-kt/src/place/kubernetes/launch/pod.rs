@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use k8s_openapi::api::core::v1::{Event, Pod};
-use kube::{Api, ResourceExt, api::ListParams};
+use kube::{Api, api::ListParams};
 use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    LaunchError,
+    LaunchError, RunningPod,
     seen::{Change, Seen, container},
     verdict::{Verdict, verdict},
     watch,
@@ -18,27 +18,6 @@ use crate::place::kubernetes::{Cluster, Workload};
 
 /// How long a pod may be waited for in vain.
 const LOOK: Duration = Duration::from_secs(1);
-
-/// A pod whose container runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunningPod {
-    pub name: String,
-    pub uid: String,
-    /// How often its container was started again.
-    pub restarts: i32,
-}
-
-impl RunningPod {
-    pub(super) fn of(pod: &Pod) -> Option<Self> {
-        let status = container(pod)?;
-        status.state.as_ref()?.running.as_ref()?;
-        Some(Self {
-            name: pod.name_any(),
-            uid: pod.uid().unwrap_or_default(),
-            restarts: status.restart_count,
-        })
-    }
-}
 
 /// The pod of a workload, if it runs.
 ///

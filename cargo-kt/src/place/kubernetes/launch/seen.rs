@@ -6,9 +6,10 @@ use k8s_openapi::api::{
     apps::v1::ReplicaSet,
     core::v1::{ContainerStatus, Event, Pod},
 };
+use kube::ResourceExt as _;
 use tokio::time::Instant;
 
-use super::{CONTAINER, RunningPod, Step};
+use super::{CONTAINER, Step};
 use crate::place::kubernetes::Workload;
 
 /// News.
@@ -193,4 +194,25 @@ impl Seen {
 pub fn container(pod: &Pod) -> Option<&ContainerStatus> {
     let containers = pod.status.as_ref()?.container_statuses.as_ref()?;
     containers.iter().find(|status| status.name == CONTAINER)
+}
+
+/// A pod whose container runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningPod {
+    pub name: String,
+    pub uid: String,
+    /// How often its container was started again.
+    pub restarts: i32,
+}
+
+impl RunningPod {
+    pub(super) fn of(pod: &Pod) -> Option<Self> {
+        let status = container(pod)?;
+        status.state.as_ref()?.running.as_ref()?;
+        Some(Self {
+            name: pod.name_any(),
+            uid: pod.uid().unwrap_or_default(),
+            restarts: status.restart_count,
+        })
+    }
 }

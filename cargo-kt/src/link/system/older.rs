@@ -4,15 +4,11 @@ use std::{collections::HashSet, env};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{
-    LinkError, elf,
-    hash::Stamp,
-    system::{System, interpreter},
-    warm,
-};
+use super::{System, interpreter};
 use crate::{
     context::Toolchain,
     glibc::{Glibc, Stubs},
+    link::{LinkError, elf, hash::Stamp, warm},
 };
 
 /// A glibc in place of the system's.

@@ -1,11 +1,15 @@
 //! Where the system's libraries and the toolchain's standard library are.
 
+mod older;
+
 use std::{env, ffi::OsString, path::Path, process::Command};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use super::{LinkError, hash::Stamp, older::Older, warm};
+use older::Older;
+
+use super::{LinkError, hash::Stamp, warm};
 use crate::context::Toolchain;
 
 /// What every link takes from the system. Found by asking the C compiler, once per compiler.

@@ -2,10 +2,10 @@
 
 use camino::Utf8Path;
 
-use super::program::Crate;
+use super::definitions::Crate;
 use crate::artifacts::HotCrate;
 use crate::layout::identity;
-use crate::layout::tokens::Digest;
+use crate::layout::syntax::Digest;
 use crate::layout::twin::{path_of_extern, telling_arguments};
 
 /// Options that say where other crates are and how this one is told from them. Those of cargo's that change with

@@ -12,6 +12,7 @@ pub mod layout;
 pub mod link;
 pub mod place;
 pub mod plan;
+pub mod session;
 pub mod ship;
 pub mod stacks;
 pub mod terminal;

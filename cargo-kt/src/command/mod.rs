@@ -1,58 +1,37 @@
-//! The subcommands: each puts the steps of the flow together and says what came of them. All words that a person types or
-//! reads about a command as a whole are here.
+//! The command line: arguments in, messages out. Each command is one module. What `run` and `build` do is in
+//! [`session`](crate::session).
 
-mod breakpoints;
 mod build;
-mod clock;
-mod code;
 mod config;
 mod cp;
 mod debug;
+mod deploy_args;
 mod describe;
 mod doctor;
 mod down;
-mod driver;
 mod dry_run;
-mod environment;
 mod error;
 mod exec;
-mod fit;
 mod forward;
-mod keeper;
-mod last_build;
-mod layouts;
 mod logs;
 mod ls;
-mod options;
 mod places;
 mod print;
 mod profile;
-mod replacement;
-mod report;
-mod resets;
 mod run;
 mod sampling;
 mod service;
 mod ssh_server;
 mod stack;
 mod state;
-mod swap;
 mod top;
-mod warm;
-mod watch;
 
 use std::process::ExitCode;
 
 use anstream::ColorChoice;
 use clap::{Args, Parser, Subcommand};
 
-pub use cp::CopyError;
-pub use error::CommandError;
-pub use exec::ExecError;
-pub use fit::Misfit;
-pub use forward::ForwardError;
-pub use resets::ResetError;
-pub use ssh_server::SshServerError;
+pub use error::{CommandError, CopyError, ExecError, ForwardError, SshServerError, StateError};
 
 use crate::{
     plan::CargoOptions,

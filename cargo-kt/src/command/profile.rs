@@ -1,12 +1,12 @@
 //! The service of a program by the profile that it is built with: each has its own.
 
-use super::{CommandError, options};
+use super::CommandError;
 use crate::{
-    compile::BuildError,
     config::Flags,
     context::CargoContext,
     place::{Places, service},
     plan::{self, CargoOptions},
+    session,
 };
 
 /// Which service of the program in this directory is meant.
@@ -54,10 +54,10 @@ impl ProfileArgs {
 /// The names that the service of the program has which `cargo kt run` with these options would run here: the longer one if
 /// another workspace took the shorter.
 pub(super) fn candidates(cargo: &CargoOptions) -> Result<[String; 2], CommandError> {
-    let context = CargoContext::current().map_err(BuildError::from)?;
-    let plan = plan::plan(cargo, &context).map_err(BuildError::from)?;
-    let config = options::resolve(&Flags::default(), &plan, &context)?;
-    let plain = options::service_name(&config, &plan);
-    let workspace = options::workspace(&plan);
+    let context = CargoContext::current()?;
+    let plan = plan::plan(cargo, &context)?;
+    let config = session::config::resolve(&Flags::default(), &plan, &context)?;
+    let plain = session::config::service_name(&config, &plan);
+    let workspace = session::config::workspace(&plan);
     Ok([service::name_in(&plain, &workspace), plain])
 }

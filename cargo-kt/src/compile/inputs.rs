@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::cargo_build::KnownUnits;
 use super::directory;
 use super::file::{self, Stamp};
 use super::record::Record;
-use super::through_cargo::Known;
 use super::watch::Watch;
 use super::{settings, tree};
 use crate::context::CargoContext;
@@ -35,7 +35,7 @@ impl Inputs {
     /// nobody knows which state of it cargo has seen.
     pub(super) fn collect(
         plan: &Plan,
-        known: &Known,
+        known: &KnownUnits,
         records: &[Option<Record>],
         context: &CargoContext,
         started: i128,
@@ -136,7 +136,7 @@ fn variable(context: &CargoContext, name: &str) -> Option<String> {
         .map(|value| file::hash_bytes(value.as_encoded_bytes()))
 }
 
-fn stamped_paths(plan: &Plan, known: &Known) -> BTreeSet<Utf8PathBuf> {
+fn stamped_paths(plan: &Plan, known: &KnownUnits) -> BTreeSet<Utf8PathBuf> {
     let toolchain = &plan.toolchain;
     let mut paths = BTreeSet::from([toolchain.rustc.clone()]);
     if plan.cargo.is_absolute() {

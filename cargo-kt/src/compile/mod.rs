@@ -4,8 +4,9 @@
 //! how rustc was called, what it read and what it left. From that follows whether an artifact is what its sources say now,
 //! and how to make it again without cargo. Nothing here links, and nothing knows of places.
 
+mod builder;
 mod cargo;
-mod choose;
+mod cargo_build;
 mod compile;
 mod console;
 mod debug_info;
@@ -19,10 +20,10 @@ mod fresh;
 mod inputs;
 mod linker;
 mod lock;
-mod memory;
 mod messages;
 mod mode;
 mod phases;
+mod plan_cache;
 mod record;
 mod records;
 mod replay;
@@ -32,14 +33,13 @@ mod settings;
 mod snapshot;
 mod sort;
 mod symbols;
-mod through_cargo;
 mod tree;
 mod types;
 mod unit;
 mod watch;
 mod wrapper;
 
-pub use choose::{Prepared, prepare};
+pub use builder::{Builder, Planned, Recalled};
 pub use console::Console;
 pub use debug_info::debug_fully;
 pub use error::BuildError;

@@ -5,9 +5,10 @@ use std::sync::Mutex;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use cargo_kt::artifacts::Compiled;
-use cargo_kt::compile::{BuildError, Console, How, Prepared, prepare};
+use cargo_kt::compile::{BuildError, Console, How, Planned};
 use cargo_kt::context::CargoContext;
 use cargo_kt::plan::CargoOptions;
+use cargo_kt::session::plan;
 
 /// Exported as the macros of kt will once per bin.
 pub const KT_MAIN: &str = "#[unsafe(export_name = \"kt:main\")] pub fn kt_main() { main() }\n";
@@ -154,7 +155,7 @@ impl Workspace {
 
     pub fn try_build(&self) -> (Result<Built, BuildError>, Heard) {
         let heard = Heard::default();
-        let built = prepare(&self.options, &self.context, &heard).and_then(Prepared::compile);
+        let built = plan(&self.options, &self.context, &heard).and_then(Planned::compile);
         (
             built.map(|built| Built {
                 compiled: built.compiled,

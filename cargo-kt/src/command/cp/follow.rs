@@ -8,7 +8,7 @@ use kt::{
 };
 use serde::Serialize;
 
-use super::error::{CopyError, shown, why};
+use crate::command::error::{CopyError, shown, why};
 use crate::terminal::{Progress, Terminal, text};
 
 /// More problems than this are only counted.

@@ -1,6 +1,5 @@
 //! `cargo kt cp`: files and folders between this machine and a service.
 
-mod error;
 mod follow;
 mod path;
 
@@ -20,14 +19,13 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-pub use error::CopyError;
-
 use self::{
     follow::Follow,
     path::{Asked, Direction},
 };
 use super::{
-    CommandError, Speech, places::PlaceArgs, profile::ProfileArgs, service::choose, start,
+    CommandError, CopyError, Speech, places::PlaceArgs, profile::ProfileArgs, service::choose,
+    start,
 };
 use crate::{place::Connected, terminal::Terminal};
 

@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
 };
 
-use super::CopyError;
+use crate::command::CopyError;
 
 /// A path, and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]

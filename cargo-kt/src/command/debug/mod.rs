@@ -20,9 +20,9 @@ use tokio::{
 
 use self::{finder::Finder, variables::build_with_variables};
 use super::{
-    CommandError, Speech, driver, last_build::warm_directory, places::PlaceArgs,
-    profile::ProfileArgs, service::choose, start,
+    CommandError, Speech, places::PlaceArgs, profile::ProfileArgs, service::choose, start,
 };
+use crate::session::{self, last_build::kt_directory};
 use crate::{
     config::duration,
     debug::{Batch, DebugError, Gdb, Origin, Script, Session, Shipped, Sysroot, check_gdbserver},
@@ -130,7 +130,7 @@ async fn run(args: &DebugArgs, terminal: &Terminal) -> Result<ExitCode, CommandE
     let started = session.started.clone();
     let manifest = connected.status.current.as_ref().map(|(_, it)| it);
     let finder = Finder {
-        warm: warm_directory(&connected),
+        warm: kt_directory(&connected),
         manifest,
         is_here: connected.place == PlaceName::Local,
     };
@@ -202,7 +202,7 @@ async fn run(args: &DebugArgs, terminal: &Terminal) -> Result<ExitCode, CommandE
     let child = command.spawn().map_err(io("start gdb"))?;
     let status = wait(child).await.map_err(io("wait for gdb"))?;
     carrying.end().await;
-    Ok(driver::end_like(status))
+    Ok(session::exit_like(status))
 }
 
 /// Waits for gdb. Ctrl-C is gdb's own, and so is what else a terminal sends to all of its foreground.

@@ -2,11 +2,9 @@
 
 use kt::wire::manifest::CrateObject;
 
+use crate::session::last_build::{LastBuild, kt_directory};
 use crate::{
-    command::{
-        CommandError,
-        last_build::{LastBuild, warm_directory},
-    },
+    command::CommandError,
     compile,
     debug::{DebugError, Place, lacks_variables},
     link,
@@ -26,7 +24,7 @@ pub(super) fn build_with_variables(
     let Some((_, manifest)) = connected.status.current.as_ref() else {
         return Ok(false);
     };
-    let warm = warm_directory(connected);
+    let warm = kt_directory(connected);
     let places = breakpoints.iter().map(|place| Place::parse(place));
     let places: Vec<_> = places.collect();
     let lacks = |krate: &&CrateObject| {

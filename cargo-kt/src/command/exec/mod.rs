@@ -1,6 +1,5 @@
 //! `cargo kt exec` and `cargo kt ssh`: commands and shells next to the worker.
 
-mod error;
 mod raw;
 mod session;
 mod shell;
@@ -13,11 +12,9 @@ use std::{
 
 use kt::wire::command::{End, NotStarted, Program, Shell, Start};
 
-pub use error::ExecError;
-
 use self::{raw::RawTerminal, session::Session};
 use super::{
-    CommandError, Speech,
+    CommandError, ExecError, Speech,
     service::ServiceArgs,
     ssh_server::{self, Serve},
     start,

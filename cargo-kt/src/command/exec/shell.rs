@@ -14,7 +14,7 @@ use object::{
     read::elf::{ElfFile64, ProgramHeader as _},
 };
 
-use super::ExecError;
+use crate::command::ExecError;
 use crate::{command::CommandError, place::Connected, ship};
 
 /// Looked for besides `PATH`.

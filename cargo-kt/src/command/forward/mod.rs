@@ -1,6 +1,5 @@
 //! `cargo kt forward`: TCP ports here that lead to a service, and the other way round.
 
-mod error;
 mod ports;
 pub(super) mod tunnel;
 
@@ -17,11 +16,10 @@ use tokio::{
     task::JoinSet,
 };
 
-pub use error::ForwardError;
-
 use self::ports::Ports;
 use super::{
-    CommandError, Speech, places::PlaceArgs, profile::ProfileArgs, service::choose, start,
+    CommandError, ForwardError, Speech, places::PlaceArgs, profile::ProfileArgs, service::choose,
+    start,
 };
 use crate::{place::Connected, terminal::Terminal};
 

@@ -14,7 +14,7 @@ use russh::keys::{
     ssh_key::{self, LineEnding},
 };
 
-use super::SshServerError;
+use crate::command::SshServerError;
 use crate::place::Dirs;
 
 const HOST: &str = "host_key";

@@ -5,7 +5,6 @@
 
 mod client;
 mod config;
-mod error;
 mod keys;
 mod line;
 mod relay;
@@ -37,15 +36,13 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-pub use error::SshServerError;
-
 use self::{
     client::{Client, Shared},
     config::Way,
     keys::Keys,
     line::Line,
 };
-use super::{CommandError, print::print, service::ServiceArgs, start};
+use super::{CommandError, SshServerError, print::print, service::ServiceArgs, start};
 use crate::{place::Dirs, terminal::Terminal};
 
 /// Bytes that a client may send in a channel before it is told that there is room for more. No more than these lie before

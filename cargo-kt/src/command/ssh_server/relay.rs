@@ -19,7 +19,7 @@ use tokio::{sync::mpsc::UnboundedReceiver, time::timeout};
 
 use super::line::{Fed, Output};
 use crate::{
-    command::{CommandError, exec},
+    command::{CommandError, ExecError, exec},
     place::Connected,
     terminal::Terminal,
 };
@@ -145,7 +145,7 @@ async fn print(
             Event::Ended(End::Signal(signal)) => return Ok((128 + signal).cast_unsigned()),
             Event::Ended(End::ServiceEnded) => {
                 let service = connected.service.clone();
-                return Err(exec::ExecError::ServiceEnded { service }.into());
+                return Err(ExecError::ServiceEnded { service }.into());
             }
         };
         if printed.is_err() {

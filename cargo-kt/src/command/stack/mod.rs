@@ -12,9 +12,8 @@ use kt::wire::{
     sample::{CallStack, CallWhere, STACKS, SampleRefused, Stacks, ThreadStack},
 };
 
-use super::{
-    CommandError, Speech, last_build::warm_directory, print::print, service::ServiceArgs, start,
-};
+use super::{CommandError, Speech, print::print, service::ServiceArgs, start};
+use crate::session::last_build::kt_directory;
 use crate::{
     place::Connected,
     stacks::{Named, Names, SampleError},
@@ -124,7 +123,7 @@ pub(super) fn names(connected: &Connected) -> Names {
     let manifest = connected.status.current.as_ref().map(|(_, it)| it);
     let base = manifest.map(|it| it.worker.base.object.name.clone());
     Names::new(
-        warm_directory(connected),
+        kt_directory(connected),
         PathBuf::from(&connected.status.workspace),
         base.unwrap_or_default(),
     )

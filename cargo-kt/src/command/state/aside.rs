@@ -2,8 +2,9 @@
 
 use kt::wire::state::StateRequest;
 
-use super::{StateError, error::Deed, names, service::Asked};
+use super::{names, service::Asked};
 use crate::command::CommandError;
+use crate::command::error::{Deed, StateError};
 
 pub(super) async fn clear(asked: &Asked<'_>, names: &[String]) -> Result<(), CommandError> {
     let keys = names.to_vec();

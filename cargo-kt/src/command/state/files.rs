@@ -21,12 +21,10 @@ use kt::wire::{
 };
 use tempfile::{NamedTempFile, TempPath};
 
-use super::{StateError, error::Deed, names, service::Asked};
-use crate::{
-    command::{CommandError, watch::awaited},
-    place::PlaceError,
-    terminal::text,
-};
+use super::{names, service::Asked};
+use crate::command::error::{Deed, StateError};
+use crate::session::watch::awaited;
+use crate::{command::CommandError, place::PlaceError, terminal::text};
 
 /// Bytes that are read at once.
 const PIECE: usize = 256 << 10;

@@ -3,8 +3,8 @@
 use kt::wire::state::{Shown, StateAnswer, StateInfo, StateRequest};
 
 use super::{
+    super::error::Deed,
     StateError,
-    error::Deed,
     json::{self, Style},
     layout,
     ls::print,

@@ -3,9 +3,9 @@
 use kt::wire::state::StateInfo;
 
 use crate::{
-    command::last_build::warm_directory,
     layout::{self, Description, Role, Type},
     place::Connected,
+    session::last_build::kt_directory,
     terminal::text::bytes,
 };
 
@@ -25,7 +25,7 @@ fn described(connected: &Connected, state: &StateInfo) -> Option<Description> {
     let mut states = manifest.crates.iter().flat_map(|krate| &krate.states);
     let entry = states.find(|entry| entry.key == state.key)?;
     let fingerprint = entry.layout.as_deref()?;
-    layout::description(&warm_directory(connected), fingerprint)
+    layout::description(&kt_directory(connected), fingerprint)
 }
 
 /// The type and those that it is made of, each with its parts and where they lie.

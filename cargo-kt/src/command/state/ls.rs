@@ -8,8 +8,8 @@ use kt::wire::{
 };
 
 use super::{
+    super::error::Deed,
     StateError,
-    error::Deed,
     names::{self, name_of},
     service::Asked,
 };

@@ -1,7 +1,6 @@
 //! `cargo kt state`: looks at what a service holds in its states, and changes it.
 
 mod aside;
-mod error;
 mod files;
 mod get;
 mod json;
@@ -13,14 +12,14 @@ mod set;
 
 use std::{path::PathBuf, process::ExitCode};
 
-pub use error::StateError;
 pub(super) use ls::rows;
 
 use kt::wire::state::{StateAnswer, StateInfo, StateRequest};
 
-use self::{error::Deed, service::Asked};
+use self::service::Asked;
 use super::{
-    CommandError, Speech, places::PlaceArgs, profile::ProfileArgs, service::choose, start,
+    CommandError, Speech, StateError, error::Deed, places::PlaceArgs, profile::ProfileArgs,
+    service::choose, start,
 };
 use crate::{place::Connected, terminal::Terminal};
 

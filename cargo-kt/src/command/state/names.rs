@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-pub(super) use crate::command::report::name_of;
-use crate::terminal::text;
+pub(super) use crate::session::report::name_of;
 
 /// The shortest names that are those of one state only, in the order of the keys.
 pub(super) fn shortest(keys: &[&str]) -> Vec<String> {
@@ -22,11 +21,6 @@ pub(super) fn shortest(keys: &[&str]) -> Vec<String> {
 pub(super) fn listed(keys: &[String]) -> String {
     let names: Vec<&str> = keys.iter().map(|key| name_of(key)).collect();
     names.join(", ")
-}
-
-/// Functions that run.
-pub(super) fn functions(calls: &[String]) -> String {
-    text::names(calls)
 }
 
 #[cfg(test)]

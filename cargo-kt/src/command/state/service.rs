@@ -6,11 +6,12 @@ use kt::wire::{
 };
 
 use super::{
+    super::error::{Deed, Refused},
     StateError,
-    error::{Deed, Refused},
 };
+use crate::session::watch::awaited;
 use crate::{
-    command::{CommandError, watch::awaited},
+    command::CommandError,
     place::{Connected, PlaceError},
     terminal::Terminal,
 };

@@ -7,8 +7,9 @@ use kt::wire::{
     state::{StateRefused, StateRequest},
 };
 
-use super::{StateError, error::Deed, json, names, service::Asked};
+use super::{json, names, service::Asked};
 use crate::command::CommandError;
+use crate::command::error::{Deed, StateError};
 
 /// Of a value's encoding, bytes: it travels in one message, together with its state's name.
 const LIMIT: usize = limits::CONTROL - (64 << 10);

@@ -6,8 +6,9 @@ use kt::wire::{inspect::Gpu, state::StateInfo};
 use serde_json::json;
 
 use super::sample::Sample;
+use crate::session::report::name_of;
 use crate::{
-    command::{describe, report::name_of},
+    command::describe,
     terminal::text::{bytes, count, duration, table},
 };
 

@@ -7,7 +7,7 @@ use std::{env, ffi::OsString, path::Path, process::Command};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use older::Older;
+pub(super) use older::Older;
 
 use super::{LinkError, hash::Stamp, warm};
 use crate::context::Toolchain;

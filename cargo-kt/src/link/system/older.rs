@@ -13,7 +13,7 @@ use crate::{
 
 /// A glibc in place of the system's.
 #[derive(Debug, Clone)]
-pub(super) struct Older {
+pub(in crate::link) struct Older {
     pub glibc: Glibc,
     /// The system's own libraries of it.
     replaced: Vec<Utf8PathBuf>,

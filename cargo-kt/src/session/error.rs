@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{glibc::GlibcMismatch, resets::ResetError};
+use super::glibc_mismatch::GlibcMismatch;
 use crate::{
     compile::BuildError,
     config::ConfigError,
@@ -12,6 +12,7 @@ use crate::{
     link::LinkError,
     place::PlaceError,
     ship::ShipError,
+    terminal::text,
 };
 
 /// A step of the flow failed.
@@ -119,5 +120,31 @@ impl SessionError {
 impl From<ContextError> for SessionError {
     fn from(error: ContextError) -> Self {
         BuildError::from(error).into()
+    }
+}
+
+/// Why a name in `--reset-state` is invalid.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ResetError {
+    #[error(
+        "the program has no state named `{name}` (`--reset-state`){}",
+        similar(nearest.as_deref())
+    )]
+    Unknown {
+        name: String,
+        nearest: Option<String>,
+    },
+    #[error(
+        "`{name}` (`--reset-state`) is the name of several states\nhelp: use one of {}",
+        text::names(keys)
+    )]
+    Ambiguous { name: String, keys: Vec<String> },
+}
+
+fn similar(nearest: Option<&str>) -> String {
+    match nearest {
+        Some(nearest) => format!("\nhelp: did you mean `{nearest}`?"),
+        None => "\nhelp: name a state of the program, or `all`".to_owned(),
     }
 }

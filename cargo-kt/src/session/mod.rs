@@ -22,6 +22,7 @@ mod driver_process;
 mod environment;
 mod error;
 mod glibc;
+mod glibc_mismatch;
 pub(crate) mod last_build;
 mod layouts;
 mod link;
@@ -42,11 +43,10 @@ use kt::{
 };
 
 pub(crate) use driver_process::exit_like;
-pub use error::SessionError;
-pub use glibc::GlibcMismatch;
+pub use error::{ResetError, SessionError};
+pub use glibc_mismatch::GlibcMismatch;
 pub use plan::plan;
 pub(crate) use request::{Request, StateChoices};
-pub use resets::ResetError;
 pub(crate) use target::{Target, place_of};
 
 use crate::{
@@ -270,7 +270,10 @@ impl Session<'_> {
             &report::Facts {
                 terminal,
                 connected: &connected,
-                code: &code,
+                program: &code.built.compiled,
+                linked: &code.linked,
+                layouts: &code.layouts,
+                manifest: &code.manifest,
                 swapped: &swapped,
                 differences: &differences,
             },

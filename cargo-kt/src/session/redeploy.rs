@@ -8,7 +8,7 @@ use std::time::Duration;
 use kt::wire::{control::Numbers, manifest::Manifest};
 use tokio::time::sleep;
 
-use super::{Deployed, SessionError, glibc::GlibcMismatch};
+use super::{Deployed, SessionError, glibc_mismatch::GlibcMismatch};
 use crate::{
     link::Linked,
     place::{self, Connected, Dirs, kubernetes},

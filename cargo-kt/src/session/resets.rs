@@ -9,7 +9,7 @@ use kt::wire::{
 };
 
 use super::{
-    SessionError,
+    ResetError, SessionError,
     report::{name_of, not_migrated},
 };
 use crate::{
@@ -19,32 +19,6 @@ use crate::{
 
 /// Allows every state to be reset.
 const ALL: &str = "all";
-
-/// Why a name in `--reset-state` is invalid.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ResetError {
-    #[error(
-        "the program has no state named `{name}` (`--reset-state`){}",
-        similar(nearest.as_deref())
-    )]
-    Unknown {
-        name: String,
-        nearest: Option<String>,
-    },
-    #[error(
-        "`{name}` (`--reset-state`) is the name of several states\nhelp: use one of {}",
-        text::names(keys)
-    )]
-    Ambiguous { name: String, keys: Vec<String> },
-}
-
-fn similar(nearest: Option<&str>) -> String {
-    match nearest {
-        Some(nearest) => format!("\nhelp: did you mean `{nearest}`?"),
-        None => "\nhelp: name a state of the program, or `all`".to_owned(),
-    }
-}
 
 /// The states of a program that these names allow to reset.
 ///

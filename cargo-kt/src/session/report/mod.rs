@@ -22,10 +22,12 @@ pub(super) use shipped::shipped;
 pub(crate) use states::cause;
 pub(super) use states::{Differences, not_migrated, refusal};
 
-use super::{environment, link::Code};
+use super::environment;
 use crate::{
+    artifacts::Compiled,
     compile::{Built, How},
-    link::{BaseChange, LinkEvent, Replacement},
+    layout::StateLayout,
+    link::{BaseChange, LinkEvent, Linked, Replacement},
     place::Connected,
     terminal::{Terminal, text},
 };
@@ -154,7 +156,10 @@ pub(super) fn expired(terminal: &Terminal, connected: &Connected) {
 pub(super) struct Facts<'a> {
     pub(super) terminal: &'a Terminal,
     pub(super) connected: &'a Connected,
-    pub(super) code: &'a Code,
+    pub(super) program: &'a Compiled,
+    pub(super) linked: &'a Linked,
+    pub(super) layouts: &'a [StateLayout],
+    pub(super) manifest: &'a Manifest,
     pub(super) swapped: &'a Swapped,
     pub(super) differences: &'a Differences,
 }
@@ -165,7 +170,8 @@ pub(super) fn all(facts: &Facts<'_>, lost: &[String]) {
     let Facts {
         terminal,
         connected,
-        code,
+        linked,
+        manifest,
         swapped,
         ..
     } = facts;
@@ -173,14 +179,13 @@ pub(super) fn all(facts: &Facts<'_>, lost: &[String]) {
     if swapped.changed {
         outcomes(facts, lost);
     }
-    lost::lost(terminal, connected, &code.manifest, swapped);
+    lost::lost(terminal, connected, manifest, swapped);
     let edit = kept_code::Edit {
         former: connected.status.current.as_ref(),
-        new: &code.manifest,
-        hot: &code.built.compiled.hot,
-        layouts: &code.layouts,
-        keeps: code
-            .linked
+        new: manifest,
+        hot: &facts.program.hot,
+        layouts: facts.layouts,
+        keeps: linked
             .crates
             .iter()
             .flat_map(|krate| &krate.keeps)
@@ -188,7 +193,7 @@ pub(super) fn all(facts: &Facts<'_>, lost: &[String]) {
             .collect(),
     };
     kept_code::kept_code(terminal, &edit, swapped);
-    reran::reran(terminal, connected, &code.linked, swapped);
+    reran::reran(terminal, connected, linked, swapped);
 }
 
 /// The swap for tools, and why the worker is a new one.

@@ -103,7 +103,7 @@ fn a_variable_that_is_asked_for_is_applied_and_the_state_carried_over() {
     // The same again is no change.
     run("--env APP_MODE=dev").prints("call 2");
     let changed = run("--env APP_MODE=prod")
-        .says("needs a new worker: the environment that was asked for is another one: it has APP_MODE=dev (here prod)")
+        .says("needs a new worker: the requested environment changed: APP_MODE=dev (here prod)")
         .prints("call 3");
     assert_eq!(is(&changed, "there", "APP_MODE").as_deref(), Some("prod"));
     let none = run("").prints("call 4");

@@ -1,6 +1,6 @@
-//! While the program runs: calls that wait at a breakpoint, and the question whether to debug them here.
+//! While the program runs: asks whether to debug a call that stopped at a breakpoint.
 //!
-//! The worker itself says where a call waits, and the program prints it. Then it tells us, so the question comes behind it.
+//! The worker reports the breakpoint and the program prints it. Then the program notifies us, so that the question comes after it.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -16,11 +16,11 @@ use crate::{
     terminal::{Foreground, Terminal, is_read_by},
 };
 
-/// How often, and in what intervals, is looked whether the program waits for keys: it may be busy with some just now.
+/// How often, and at what interval, we check whether the program reads the terminal: it may be processing input just now.
 const LOOKS: u32 = 5;
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Asks a person about calls that wait.
+/// Asks about stopped calls.
 pub(super) struct Breakpoints {
     connected: Connected,
     terminal: Terminal,
@@ -29,7 +29,7 @@ pub(super) struct Breakpoints {
 }
 
 impl Breakpoints {
-    /// `None` if nobody is there who could be asked.
+    /// `None` if no person can answer.
     pub(super) fn of(connected: &Connected, terminal: &Terminal) -> Option<Self> {
         terminal.can_ask().then(|| Self {
             connected: connected.clone(),
@@ -46,7 +46,7 @@ impl Breakpoints {
         }
     }
 
-    /// Asks about the latest call that waits, again and again. To be dropped with the program.
+    /// Asks about the latest stopped call. The caller aborts it when the program exits.
     pub(super) async fn ask(
         self,
         mut reached: watch::Receiver<Option<BreakpointReached>>,
@@ -54,7 +54,7 @@ impl Breakpoints {
     ) {
         while reached.changed().await.is_ok() {
             let latest = reached.borrow_and_update().clone();
-            // The process that reads first gets the answer. What was printed says how to attach from another terminal.
+            // If the program reads the terminal, it would get the answer. It has printed how to attach from another terminal.
             if let Some(latest) = latest
                 && !self.program_reads_keys(&program).await
                 && self.agrees(&latest).await
@@ -65,7 +65,7 @@ impl Breakpoints {
         }
     }
 
-    /// Whether the program waits for keys, or does again in a moment.
+    /// Whether the program reads the terminal.
     async fn program_reads_keys(&self, program: &watch::Receiver<u32>) -> bool {
         for _ in 0..LOOKS {
             if is_read_by(*program.borrow()) {
@@ -85,18 +85,18 @@ impl Breakpoints {
             ..
         } = reached;
         let question = format!("Debug `{function}` at {file}:{line} here?");
-        // Read on a thread of its own; a program that ends does not wait for the answer.
+        // On its own thread: a program that exits does not wait for the answer.
         let asked = tokio::task::spawn_blocking(move || terminal.confirm(question)).await;
         matches!(asked, Ok(Ok(Some(true))))
     }
 
-    /// Runs the debugger in the program's place on this terminal.
+    /// Runs the debugger on this terminal, in front of the program.
     async fn debug(&self) -> io::Result<()> {
         let _debugging = self.debugging.lock().await;
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["kt", "debug", &self.connected.service]);
         command.args(self.connected.place.options());
-        // A group of its own, so that Ctrl-C at gdb's prompt does not end the program.
+        // In its own process group: Ctrl-C at gdb's prompt does not reach the program.
         command.process_group(0);
         let mut child = command.spawn()?;
         let _foreground = child.id().map(Foreground::give).transpose()?;

@@ -1,9 +1,9 @@
-//! Which environment the program and its remote functions see, and what is said where it is not the one of this run.
+//! The environment of the program and of its remote functions, and a note where it is not that of this run.
 //!
-//! A worker is started with the environment of the run that started its service, with what `cargo run` sets, and with what
-//! was asked for (`env` of the options, `[env]` of cargo's configuration). What was asked for is applied: a change of it
-//! needs a new worker. Any other variable and the working directory stay as they were, since no process can change another's
-//! while its threads may read them; a run where they differ says so once.
+//! A worker starts with the environment of the run that started its service, with what `cargo run` sets, and with what was
+//! requested (`env` of the options, `[env]` of cargo's configuration). A change of the latter needs a new worker. Other variables
+//! and the working directory stay: a process cannot change them while another one's threads read them. A run where they differ
+//! prints a note once.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,7 +22,7 @@ use crate::{
     terminal::Terminal,
 };
 
-/// Of the shell, the terminal and the session, and of tools that call each other: they differ from one terminal to the next.
+/// Variables of the shell, the terminal and the login session: they differ between terminals.
 const NOISE: &[&str] = &[
     "_",
     "COLORTERM",
@@ -61,7 +61,7 @@ const NOISE: &[&str] = &[
     "WINDOWID",
     "XAUTHORITY",
 ];
-/// The same, by how a name begins. cargo's, rustc's and kt's own variables decide what is built and where it runs.
+/// Prefixes of such names. The variables of cargo, rustc and kt decide what is built and where it runs.
 const NOISE_PREFIXES: &[&str] = &[
     "ALACRITTY_",
     "BASH_",
@@ -87,7 +87,7 @@ const NOISE_PREFIXES: &[&str] = &[
     "XDG_VTNR",
     "ZELLIJ",
 ];
-/// Parts of names whose values are not shown.
+/// Parts of names whose values are secret.
 const SECRET: &[&str] = &[
     "AUTH",
     "COOKIE",
@@ -102,14 +102,14 @@ const SECRET: &[&str] = &[
     "_URL",
     "_URI",
 ];
-/// Longer values are cut.
+/// Longer values are truncated.
 const SHOWN: usize = 60;
 
-/// What a worker of this program is started with.
+/// The environment that a worker of this program starts with.
 pub(super) fn of_worker(options: &Config, built: &Built, context: &CargoContext) -> Environment {
     let cargo = of_cargo(built);
     let mut asked = built.plan.environment.configured(context);
-    // As with cargo, whose build scripts have the last word.
+    // As in cargo, build scripts have precedence.
     asked.retain(|name, _| !cargo.contains_key(name));
     asked.extend(options.service.env.clone());
     Environment { asked, cargo }
@@ -131,8 +131,8 @@ fn of_cargo(built: &Built) -> BTreeMap<String, String> {
     variables
 }
 
-/// Says which variables, and which working directory, remote functions do not have as this run has them: once for each
-/// difference, as long as the service or its worker lives.
+/// Reports variables, and a working directory, that remote functions do not have as this run has them. Each difference is
+/// reported once for each worker or host.
 pub(super) fn note(
     terminal: &Terminal,
     dirs: &Dirs,
@@ -145,7 +145,7 @@ pub(super) fn note(
     }
     let (environment, swapped) = now;
     let service = &connected.service;
-    // A new worker has what this run gives it.
+    // A new worker has the environment of this run.
     let worker = connected.status.worker.as_ref();
     let worker = worker.filter(|worker| worker.id == swapped.worker);
     let worker = worker.map_or(environment, |worker| &worker.environment);
@@ -192,7 +192,7 @@ pub(super) fn note(
         return;
     }
     terminal.note(format_args!(
-        "remote functions have the environment that {service} was started with: {}\nhelp: {}`cargo kt down {service}` ends \
+        "remote functions have the environment that {service} was started with: {}\nhelp: {}`cargo kt down {service}` stops \
          the service, and the next run starts it with its own environment",
         all.join(", "),
         help(&of_cargo, &of_shell)
@@ -214,29 +214,29 @@ fn other_directory(there: Option<PathBuf>, context: &CargoContext) -> Option<Dif
     })
 }
 
-/// What helps without the end of the service.
+/// Help that does not stop the service.
 fn help(of_cargo: &[Difference], of_shell: &[Difference]) -> String {
     let first = |all: &[Difference]| {
         let mut all = all.iter().filter(|it| it.has_value);
         all.next().map(|it| it.name.clone())
     };
-    let compiled = first(of_cargo)
-        .map(|name| format!("`env!(\"{name}\")` is the value that the code was compiled with, "));
+    let compiled =
+        first(of_cargo).map(|name| format!("`env!(\"{name}\")` is the value at compile time, "));
     let given =
-        first(of_shell).map(|name| format!("`--env {name}=VALUE` gives a variable to them, "));
+        first(of_shell).map(|name| format!("`--env {name}=VALUE` sets a variable for them, "));
     compiled.into_iter().chain(given).collect()
 }
 
-/// What is otherwise in another environment.
+/// A difference between two environments.
 struct Difference {
-    /// Of the variable; empty if it is none.
+    /// The name of the variable; empty for the working directory.
     name: String,
-    /// Whether the variable is set here.
+    /// Whether the variable is set in this run.
     has_value: bool,
     text: String,
 }
 
-/// What differs from one environment to another, with the values that may be shown.
+/// How two environments differ, without secret values.
 pub(super) fn changes(
     old: &BTreeMap<String, String>,
     new: &BTreeMap<String, String>,
@@ -245,7 +245,7 @@ pub(super) fn changes(
     all.map(|difference| difference.text).collect()
 }
 
-/// `cargo`: what `cargo run` sets of the new ones.
+/// `cargo`: those of the new ones that `cargo run` sets.
 fn differences(
     old: &BTreeMap<String, String>,
     new: &BTreeMap<String, String>,
@@ -258,7 +258,7 @@ fn differences(
     differing
         .map(|name| {
             let (old, new) = (old.get(name), new.get(name));
-            // kt has a build directory of its own: here it is not what `cargo run` gives.
+            // kt's build directory differs from that of `cargo run`.
             let text = match cargo.contains_key(name) && name != "OUT_DIR" {
                 true => set_by_cargo(name, old, new),
                 false => set_here(name, old, new),
@@ -299,7 +299,7 @@ fn set_by_cargo(name: &str, old: Option<&String>, new: Option<&String>) -> Strin
     }
 }
 
-/// What tells two terminals apart is left out, unless `cargo run` sets it.
+/// Variables without those that differ between terminals, unless `cargo run` sets them.
 fn relevant(
     environment: &BTreeMap<OsString, OsString>,
     cargo: &BTreeSet<&str>,
@@ -328,7 +328,7 @@ fn shown(value: &str) -> String {
     }
 }
 
-/// The differences of which this process was not said to have them; remembers them. Without a file to remember them in they are
+/// The differences that were not reported for this process before, and records them. If the file cannot be written, they are
 /// reported again.
 fn unreported(
     dirs: &Dirs,

@@ -1,4 +1,4 @@
-//! What a person sees while values move, which may take long.
+//! Progress while states move or a worker is busy, which may take long.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -14,15 +14,15 @@ use crate::{
     terminal::{Terminal, text},
 };
 
-/// What is over sooner is not shown.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// Pause between two looks.
-const PAUSE: Duration = Duration::from_millis(300);
+/// Shorter waits are not shown.
+const DELAY: Duration = Duration::from_secs(1);
+/// Interval of the status requests.
+const INTERVAL: Duration = Duration::from_millis(300);
 
-/// From when on a command waits noticeably for a worker that is well: longer than its locks may take.
+/// A healthy worker answers sooner, even if it waits for locks.
 const SLOW: Duration = Duration::from_secs(5);
 
-/// Works, and from the second second on tells a person which state is on its way.
+/// Awaits `work`, and after a second shows which state is being moved.
 pub(crate) async fn watched<T>(
     connected: &Connected,
     terminal: &Terminal,
@@ -32,18 +32,18 @@ pub(crate) async fn watched<T>(
     let Some(line) = terminal.moving(verb) else {
         return work.await;
     };
-    let look = Look {
+    let poll = Poll {
         connected,
-        show: |seen: Seen| line.show(seen.moving()),
+        show: |snapshot: Snapshot| line.show(snapshot.moving()),
     };
     tokio::select! {
         biased;
         done = work => done,
-        never = look.on() => match never {},
+        never = poll.run() => match never {},
     }
 }
 
-/// As [`watched`], for a command that the worker answers when its turn comes: also says what it waits for, to a script once.
+/// As [`watched`], for a request that the worker may queue: also shows what it waits for, to a script once.
 pub(crate) async fn awaited<T>(
     connected: &Connected,
     terminal: &Terminal,
@@ -51,75 +51,75 @@ pub(crate) async fn awaited<T>(
     work: impl Future<Output = T>,
 ) -> T {
     let line = terminal.moving(verb);
-    let mut said = false;
-    let show = |seen: Seen| {
-        let waits = seen.waits(&connected.service);
+    let mut noted = false;
+    let show = |snapshot: Snapshot| {
+        let waits = snapshot.waits(&connected.service);
         match (&line, waits) {
-            (Some(line), waits) => line.show(seen.moving().or(waits)),
-            (None, Some(waits)) if !said => {
+            (Some(line), waits) => line.show(snapshot.moving().or(waits)),
+            (None, Some(waits)) if !noted => {
                 terminal.note(waits);
-                said = true;
+                noted = true;
             }
             (None, _) => {}
         }
     };
-    let look = Look { connected, show };
+    let poll = Poll { connected, show };
     tokio::select! {
         biased;
         done = work => done,
-        never = look.on() => match never {},
+        never = poll.run() => match never {},
     }
 }
 
-/// Looks at a service again and again, and shows what it sees.
-struct Look<'a, F> {
+/// Requests a service's status at an interval, and shows it.
+struct Poll<'a, F> {
     connected: &'a Connected,
     show: F,
 }
 
-impl<F: FnMut(Seen)> Look<'_, F> {
-    async fn on(mut self) -> Infallible {
+impl<F: FnMut(Snapshot)> Poll<'_, F> {
+    async fn run(mut self) -> Infallible {
         let started = Instant::now();
-        sleep(PATIENCE).await;
+        sleep(DELAY).await;
         loop {
             let status = self.connected.ask::<_, Status>(path::STATUS, &()).await;
-            (self.show)(Seen {
+            (self.show)(Snapshot {
                 worker: status.ok().and_then(|status| status.worker),
                 after: started.elapsed(),
             });
-            sleep(PAUSE).await;
+            sleep(INTERVAL).await;
         }
     }
 }
 
-/// What a look saw.
-struct Seen {
+/// A service's status.
+struct Snapshot {
     worker: Option<WorkerStatus>,
-    /// Since the work began.
+    /// Since the work started.
     after: Duration,
 }
 
-impl Seen {
-    /// The state that is on its way.
+impl Snapshot {
+    /// The state that is being moved.
     fn moving(&self) -> Option<String> {
         let moving = self.worker.as_ref()?.migrating.as_ref()?;
         let (name, bytes) = (name_of(&moving.key), text::bytes(moving.bytes));
         Some(format!("{name} ({bytes})"))
     }
 
-    /// What keeps the answer from coming. The host gives up by itself.
+    /// Why there is no answer yet. The host has a timeout.
     fn waits(&self, service: &str) -> Option<String> {
         let worker = self.worker.as_ref()?;
         let why = match worker.calls {
-            None => "does not answer: it is stopped, or all its threads are busy",
+            None => "does not respond: it is stopped, or all its threads are busy",
             Some(_) if worker.migrating.is_none() && self.after > SLOW => {
-                "loads new code, or carries out another command first"
+                "is loading new code, or running another command"
             }
             Some(_) => return None,
         };
         let limit = text::duration(limits::LOAD);
         Some(format!(
-            "waiting for {service}: its worker {why}; it has {limit}"
+            "waiting for {service}: its worker {why} (timeout: {limit})"
         ))
     }
 }

@@ -1,4 +1,4 @@
-//! What a swap means to functions with `#[kt::init]`, and a start that failed in one.
+//! The effect of a swap on functions with `#[kt::init]`, and starts that one of them failed.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::terminal::{Terminal, text};
 /// How many functions are named in one line.
 const NAMED: usize = 4;
 
-/// A line for those that ran, and one for each whose edit has no effect yet.
+/// One line for those that ran, and one for each edit that has no effect yet.
 pub(super) fn outcomes(terminal: &Terminal, service: &str, inits: &[InitOutcome]) {
     let (mut ran, mut took) = (Vec::new(), Duration::ZERO);
     for InitOutcome { key, outcome } in inits {
@@ -24,14 +24,14 @@ pub(super) fn outcomes(terminal: &Terminal, service: &str, inits: &[InitOutcome]
             }
             Initialized::Added => terminal.note(format_args!(
                 "init function `{name}` is new and has not run: it runs at the worker's next start\n\
-                 help: `cargo kt down {service}` ends this one, with its state"
+                 help: `cargo kt down {service}` stops it and loses its state"
             )),
             Initialized::Edited => terminal.note(format_args!(
                 "init function `{name}` changed after it ran: it runs again at the worker's next start\n\
-                 help: `cargo kt down {service}` ends this one, with its state"
+                 help: `cargo kt down {service}` stops it and loses its state"
             )),
             Initialized::Removed => terminal.note(format_args!(
-                "init function `{name}` is gone from the program; what it set up stays until the worker's next start"
+                "init function `{name}` is no longer defined in the program; what it set up stays until the worker's next start"
             )),
         }
     }
@@ -48,7 +48,7 @@ pub(super) fn outcomes(terminal: &Terminal, service: &str, inits: &[InitOutcome]
     }
 }
 
-/// Why a worker could not be started, if it is an init function's fault. `former`: a worker serves on.
+/// Why a worker could not be started, if an init function is the cause. `former`: the former worker keeps serving.
 pub(in crate::session) fn init_refusal(refused: &SwapRefused, former: bool) -> Option<String> {
     let serves = match former {
         true => "; the former worker keeps serving",
@@ -57,7 +57,7 @@ pub(in crate::session) fn init_refusal(refused: &SwapRefused, former: bool) -> O
     match refused {
         SwapRefused::Init { key, place, why } => Some(format!(
             "init function `{}` ({place}) {why}{serves}\n\
-             help: correct it and run again, nothing was lost; `cargo kt logs` has what it printed",
+             help: correct it and run again, no state was lost; `cargo kt logs` shows its output",
             name_of(key)
         )),
         SwapRefused::TimedOut {
@@ -65,7 +65,7 @@ pub(in crate::session) fn init_refusal(refused: &SwapRefused, former: bool) -> O
             after_ms,
         } => Some(format!(
             "init function `{}` did not return within {}{serves}\n\
-             help: calls wait for it: spawn what does not end (`tokio::spawn`, `std::thread::spawn`)",
+             help: calls wait for it: spawn endless work (`tokio::spawn`, `std::thread::spawn`)",
             name_of(key),
             text::duration(Duration::from_millis(*after_ms))
         )),

@@ -1,5 +1,5 @@
-//! States that kept their values and may hold code that an edit replaced: it goes on as it was, and its author may think that the
-//! edit did not arrive.
+//! States that kept their values and may hold code of an older generation, such as a `Box<dyn Trait>`: an edit does not change
+//! that code.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 
@@ -18,16 +18,16 @@ use crate::{
     terminal::Terminal,
 };
 
-/// So many have a line each; more share one, unless the list is asked for.
+/// Up to this number each state is named; more share one line, except with `-v`.
 const NAMED: usize = 4;
 
-/// What a swap changed, as far as code in states goes.
+/// What a swap changed, as needed to judge code in states.
 pub(super) struct Edit<'a> {
     pub(super) former: Option<&'a (Generation, Manifest)>,
     pub(super) new: &'a Manifest,
     pub(super) hot: &'a [HotCrate],
     pub(super) layouts: &'a [StateLayout],
-    /// Keys of the states with the argument `keep`: they hold nothing of the workspace's.
+    /// Keys of the states with the argument `keep`: they hold no type of the workspace.
     pub(super) keeps: HashSet<&'a str>,
 }
 
@@ -37,7 +37,7 @@ struct Holder<'a> {
     what: String,
 }
 
-/// Names the states. They are named at each edit that may matter to them, and at no other.
+/// Names the states at each edit that may concern them.
 pub(super) fn kept_code(terminal: &Terminal, edit: &Edit<'_>, swapped: &Swapped) {
     let (Some((former, old)), true, None) = (edit.former, swapped.changed, &swapped.replaced)
     else {
@@ -85,7 +85,7 @@ fn note(holders: &[Holder<'_>], former: Generation, all: bool) -> Option<String>
         }
         [first, more @ ..] => (
             format!(
-                "state `{}` and {} more were {kept}; -v lists them all",
+                "state `{}` and {} more were {kept}; `-v` lists them all",
                 first.name,
                 more.len()
             ),
@@ -94,15 +94,15 @@ fn note(holders: &[Holder<'_>], former: Generation, all: bool) -> Option<String>
         ),
     };
     Some(format!(
-        "{line}\nhelp: call a `#[kt::remote]` function from it, since a call enters the newest code; or make {value} anew with \
+        "{line}\nhelp: call a `#[kt::remote]` function from it, which always enters the newest code, or re-initialize {value} with \
          `cargo kt state clear {names}`"
     ))
 }
 
-/// How far the value of a state that was kept is one.
+/// Whether a kept state has a value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kept {
-    /// It is a cell that was never used.
+    /// A cell that was never used.
     Empty,
     Value,
 }
@@ -116,7 +116,7 @@ fn kept(swapped: &Swapped, key: &str) -> Option<Kept> {
     }
 }
 
-/// Indices of the crates whose sources are not what they were.
+/// Indices of the crates whose sources changed.
 fn edited(old: &Manifest, edit: &Edit<'_>) -> BTreeSet<usize> {
     let sources = |manifest: &Manifest, krate: &HotCrate| {
         let mut crates = manifest.crates.iter();
@@ -135,8 +135,7 @@ fn edited(old: &Manifest, edit: &Edit<'_>) -> BTreeSet<usize> {
         .collect()
 }
 
-/// Only a state of an edited crate, or of one above it, is named: a crate that can only be reached from above seldom gets code
-/// from there.
+/// Only states of an edited crate and of its dependents are named: a crate rarely holds code of its dependents.
 fn holder<'a>(
     state: &'a StateLayout,
     kept: Kept,
@@ -160,7 +159,7 @@ fn holder<'a>(
     })
 }
 
-/// All that a cell without a value holds: what will make one, if it is a lazy one.
+/// A lazy cell without a value holds its initializer.
 fn initializer_of(description: &Description) -> Option<String> {
     let first = description.types.first();
     // What `#[kt::state]` wraps a value in.
@@ -171,8 +170,8 @@ fn initializer_of(description: &Description) -> Option<String> {
         .then(|| "its initializer".to_owned())
 }
 
-/// The first thing in a value that may be code of the workspace's: behind a trait of its own anywhere, or behind any other trait or a
-/// function pointer where no third-party type holds it. What those hold is most often their own.
+/// The first part of a value that may be code of the workspace: a `dyn` of one of its traits anywhere, or another `dyn` or a
+/// function pointer that no third-party type holds. Those mostly hold their own code.
 fn code_in(description: &Description, hot: &HashSet<&str>) -> Option<String> {
     const STD: [&str; 3] = ["std", "core", "alloc"];
     let third_party = |home: &Option<String>| {
@@ -213,7 +212,7 @@ fn code_in(description: &Description, hot: &HashSet<&str>) -> Option<String> {
             next.extend(value.and_then(|part| Some((part.target?, inside))));
             continue;
         }
-        // What a type is given as a parameter belongs to who names the type: a third-party field's is third-party too.
+        // A type parameter belongs to the code that names the type: that of a third-party field is third-party too.
         next.extend(held.filter_map(|part| match part.role {
             Role::Parameter => Some((part.target?, inside)),
             _ => Some((part.target?, within)),
@@ -334,18 +333,18 @@ mod tests {
         assert_eq!(
             note(1, false),
             "state `app::A` was kept and may hold code of generation 3 or before (a function pointer), which does not change\n\
-             help: call a `#[kt::remote]` function from it, since a call enters the newest code; or make its value anew with \
+             help: call a `#[kt::remote]` function from it, which always enters the newest code, or re-initialize its value with \
              `cargo kt state clear app::A`"
         );
         assert_eq!(
             note(2, false),
             "2 states were kept and may hold code of generation 3 or before, which does not change: `app::A` (a function pointer), \
              `app::B` (a function pointer)\n\
-             help: call a `#[kt::remote]` function from it, since a call enters the newest code; or make their values anew with \
+             help: call a `#[kt::remote]` function from it, which always enters the newest code, or re-initialize their values with \
              `cargo kt state clear app::A app::B`"
         );
         assert!(note(5, false).starts_with("state `app::A` and 4 more were kept"));
-        assert!(note(5, false).contains("-v lists them all\nhelp: "));
+        assert!(note(5, false).contains("`-v` lists them all\nhelp: "));
         assert_eq!(note(5, true).lines().count(), 2);
         assert!(note(5, true).ends_with("app::A app::B app::C app::D app::E`"));
     }

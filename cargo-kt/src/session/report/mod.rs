@@ -3,10 +3,10 @@
 mod inits;
 mod kept_code;
 mod launch;
-mod lost;
 mod reran;
 mod shipped;
 mod states;
+mod statics;
 
 use std::time::Duration;
 
@@ -179,7 +179,7 @@ pub(super) fn all(facts: &Facts<'_>, lost: &[String]) {
     if swapped.changed {
         outcomes(facts, lost);
     }
-    lost::lost(terminal, connected, manifest, swapped);
+    statics::reset(terminal, connected, manifest, swapped);
     let edit = kept_code::Edit {
         former: connected.status.current.as_ref(),
         new: manifest,

@@ -1,4 +1,5 @@
-//! Code that runs when an object is loaded, and may register something in third-party crates: they keep what former code put there.
+//! Code that runs when an object is loaded, and may register something in third-party crates. They keep the registrations of
+//! older generations.
 
 use kt::wire::{control::Swapped, manifest::Manifest};
 
@@ -39,7 +40,7 @@ fn lines(old: &Manifest, linked: &Linked, loaded_before: impl Fn(&str) -> bool) 
             count => format!(" and {count} more"),
         };
         lines.push(format!(
-            "`{}` runs code when it is loaded, and ran it again: it can reach static `{path}` of `{package}`{more}, which keeps what was registered before",
+            "`{}` runs code when it is loaded, and ran it again: it can reach static `{path}` of `{package}`{more}, which keeps its former registrations",
             krate.crate_name
         ));
     }

@@ -1,4 +1,4 @@
-//! What was sent.
+//! How much was sent.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::{
     terminal::{Terminal, text},
 };
 
-/// Says it; `all` objects make up the program.
+/// Reports a shipment. The program has `all` objects.
 pub(in crate::session) fn shipped(
     terminal: &Terminal,
     shipped: &Shipped,
@@ -44,7 +44,7 @@ fn line(shipped: &Shipped, all: usize) -> String {
     };
     let resumed = match shipped.resumed {
         0 => String::new(),
-        resumed => format!(", {resumed} begun before"),
+        resumed => format!(", {resumed} resumed"),
     };
     format!("{objects} of {all} ({size}{resumed})")
 }

@@ -1,4 +1,4 @@
-//! What became of the states at a swap, and why one was refused for a state's sake.
+//! The outcome of each state at a swap, and refusals that have a state as their cause.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -22,18 +22,18 @@ use crate::{
 /// How many states are named in one line.
 const NAMED: usize = 4;
 
-/// What differs in the layouts of states between what serves and what is to serve, by key: "field `x` of `Item`: `u64` → `u32`".
+/// How the layouts of states differ between the serving and the new generation, by key: "field `x` of `Item`: `u64` → `u32`".
 #[derive(Debug, Default)]
 pub(in crate::session) struct Differences {
-    seen: HashMap<String, String>,
-    /// What would give a state's type serde, as a line of help.
+    layouts: HashMap<String, String>,
+    /// A `help:` line that makes a state's type serializable.
     serde: HashMap<String, String>,
 }
 
 impl Differences {
     /// Of the states that both generations have.
     pub(in crate::session) fn between(
-        warm: &Utf8Path,
+        kt_directory: &Utf8Path,
         old: Option<&Manifest>,
         new: &[StateLayout],
         packages: &Packages,
@@ -48,20 +48,20 @@ impl Differences {
             if now.fingerprint.as_str() == *was {
                 return None;
             }
-            let text = match layout::difference(warm, was, now)? {
+            let text = match layout::difference(kt_directory, was, now)? {
                 Difference::Seen(difference) => difference,
                 Difference::Erased { what, cause } => {
-                    let cause = cause.unwrap_or_else(|| "crates were compiled anew".to_owned());
+                    let cause = cause.unwrap_or_else(|| "crates were recompiled".to_owned());
                     format!(
-                        "{cause}, and it holds {what}, whose value may be of a type that changed\n\
-                         help: if it holds no type of the workspace, `#[kt::state(keep)]` keeps it"
+                        "{cause}, and it holds {what}, whose value may have a changed type\n\
+                         help: if no type of the workspace is in it, use `#[kt::state(keep)]` to keep it"
                     )
                 }
             };
             Some((state.key.clone(), text))
         };
         Self {
-            seen: new.iter().filter_map(difference).collect(),
+            layouts: new.iter().filter_map(difference).collect(),
             serde: new
                 .iter()
                 .filter_map(|state| Some((state.key.clone(), serde_help(state, packages)?)))
@@ -69,30 +69,30 @@ impl Differences {
         }
     }
 
-    /// Why a state was reset, and how it would not have been.
+    /// Why a state was reset, and how to avoid it.
     fn reset(&self, key: &str, why: &Changed) -> String {
-        let words = self.words(key, why);
+        let reason = self.reason(key, why);
         match (why, self.serde.get(key)) {
-            // It has serde.
-            (Changed::NotMigrated { .. }, _) | (_, None) => words,
-            (_, Some(help)) => format!("{words}\n{help}"),
+            // It is serializable.
+            (Changed::NotMigrated { .. }, _) | (_, None) => reason,
+            (_, Some(help)) => format!("{reason}\n{help}"),
         }
     }
 
-    fn words(&self, key: &str, why: &Changed) -> String {
-        let told = |fallback: String| self.seen.get(key).cloned().unwrap_or(fallback);
+    fn reason(&self, key: &str, why: &Changed) -> String {
+        let layout = |fallback: String| self.layouts.get(key).cloned().unwrap_or(fallback);
         match why {
             Changed::Type { from, to } => format!("its type changed from `{from}` to `{to}`"),
             Changed::Size { name, from, to } => {
-                told(format!("`{name}` changed from {from} to {to} bytes"))
+                layout(format!("`{name}` changed from {from} to {to} bytes"))
             }
-            Changed::Layout { name } => told(format!("the layout of `{name}` changed")),
+            Changed::Layout { name } => layout(format!("the layout of `{name}` changed")),
             Changed::Unknown { name } => {
-                format!("the layout of `{name}` could not be compared, `-v` tells why")
+                format!("the layout of `{name}` could not be compared; `-v` shows why")
             }
             Changed::Version { from, to } => format!("version {from} → {to}"),
             Changed::NewWorker { .. } => {
-                "it has no serde to be carried over to a new worker with".to_owned()
+                "its type does not implement `Serialize` and `Deserialize`, and the worker is a new one".to_owned()
             }
             Changed::NotMigrated { path, reason } => match path.is_empty() {
                 true => format!("it could not be migrated: {reason}"),
@@ -111,7 +111,7 @@ const MIGRATED_WITHOUT: [&str; 5] = [
     "parking_lot",
 ];
 
-/// Which features would let a state's value be encoded, as far as third-party types are what keeps it from that.
+/// Features of third-party crates that make a state's value serializable.
 fn serde_help(state: &StateLayout, packages: &Packages) -> Option<String> {
     let types = &state.layout.as_ref().ok()?.description.types;
     let homes: HashSet<&str> = types.iter().filter_map(|of| of.home.as_deref()).collect();
@@ -128,11 +128,11 @@ fn serde_help(state: &StateLayout, packages: &Packages) -> Option<String> {
         names => format!("the features `serde` of {}", names.join(" and ")),
     };
     Some(format!(
-        "help: with {features}, and with serde on your own types in it, it would be migrated"
+        "help: enable {features} and derive serde's traits for your own types in it to migrate it"
     ))
 }
 
-/// The states that kept their values, to stand in the line of the swap.
+/// The states that kept their values, for the line of the swap.
 pub(super) fn kept(states: &[StateOutcome]) -> Option<String> {
     let kept = states
         .iter()
@@ -149,7 +149,7 @@ pub(super) fn kept(states: &[StateOutcome]) -> Option<String> {
     }
 }
 
-/// A line for each state that did not just keep its value.
+/// A line for each state whose value did not simply stay.
 pub(super) fn outcomes<'a>(
     terminal: &Terminal,
     states: impl Iterator<Item = &'a StateOutcome>,
@@ -167,7 +167,7 @@ pub(super) fn outcomes<'a>(
                 initialiser_changed: true,
                 ..
             } => terminal.note(format_args!(
-                "state `{name}` keeps its value, though its initialiser was edited; `cargo kt state clear {name}` takes the new one"
+                "state `{name}` kept its value although its initializer changed; run `cargo kt state clear {name}` to re-initialize it"
             )),
             Outcome::Migrated {
                 why,
@@ -179,7 +179,7 @@ pub(super) fn outcomes<'a>(
                     "{name} ({}) in {}: {}",
                     text::bytes(*bytes),
                     text::duration(Duration::from_micros(*elapsed_us)),
-                    differences.words(key, why)
+                    differences.reason(key, why)
                 ),
             ),
             Outcome::Carried { bytes } => terminal.status(
@@ -191,38 +191,38 @@ pub(super) fn outcomes<'a>(
                 with_former(differences.reset(key, why), *former)
             )),
             Outcome::Removed { size } => terminal.note(format_args!(
-                "state `{name}` ({} and what it points at) is gone from the program; its value is set aside until \
-                 `cargo kt state drop {name}`",
+                "state `{name}` ({} and what it points at) is no longer defined in the program and was detached; run \
+                 `cargo kt state drop {name}` to free it",
                 text::bytes(*size)
             )),
         }
     }
 }
 
-/// The reason of a reset, and what becomes of the former value. A reason may have lines of help.
+/// The reason for a reset, and what happens to the former value. A reason may have `help:` lines.
 fn with_former(why: String, former: Option<Former>) -> String {
-    let (fate, help) = match former {
+    let (former, help) = match former {
         None => return why,
         Some(Former::Dropped) => (
-            "its former value is dropped when the calls that use it have ended",
+            "its former value is dropped when no call uses it any more",
             "",
         ),
         Some(Former::Hook) => (
-            "`on_reset` gets its former value when the calls that use it have ended",
+            "`on_reset` gets its former value when no call uses it any more",
             "",
         ),
         Some(Former::Held) => (
             "its former value stays in memory",
-            "\nhelp: `#[kt::state(on_reset = function)]` closes what a former value holds open",
+            "\nhelp: close what it holds open with `#[kt::state(on_reset = function)]`",
         ),
     };
     match why.split_once('\n') {
-        Some((why, lines)) => format!("{why}; {fate}\n{lines}{help}"),
-        None => format!("{why}; {fate}{help}"),
+        Some((why, lines)) => format!("{why}; {former}\n{lines}{help}"),
+        None => format!("{why}; {former}{help}"),
     }
 }
 
-/// Why a generation was refused for a state's sake; none for other refusals.
+/// Why a generation was refused because of a state; `None` for other refusals.
 pub(in crate::session) fn refusal(
     refused: &SwapRefused,
     differences: &Differences,
@@ -233,13 +233,13 @@ pub(in crate::session) fn refusal(
             let states: Vec<String> = states
                 .iter()
                 .map(|(key, why)| {
-                    let why = differences.words(key, why);
+                    let why = differences.reason(key, why);
                     format!("  `{}`: {why}", name_of(key))
                 })
                 .collect();
             Some(format!(
-                "it would reset what `--keep-state` keeps:\n{}\nhelp: with `Serialize` and `Deserialize` on its type a state is \
-                 migrated; without `--keep-state` it is reset",
+                "it would reset states that `--keep-state` protects:\n{}\nhelp: derive `Serialize` and `Deserialize` for a type to \
+                 migrate it, or remove `--keep-state` to reset it",
                 states.join("\n")
             ))
         }
@@ -258,11 +258,11 @@ pub(in crate::session) fn refusal(
             };
             let after = text::duration(Duration::from_millis(*after_ms));
             let who = match calls[..] {
-                [] => "a lock was held by work in the background, or nothing moved,".to_owned(),
+                [] => "a background task held a lock, or nothing progressed,".to_owned(),
                 _ => format!("{} still ran", functions(calls)),
             };
             Some(format!(
-                "{names} could not be migrated: {who} after {after}\nhelp: `--state-timeout` sets how long to wait"
+                "{names} could not be migrated: {who} after {after}\nhelp: increase `--state-timeout`"
             ))
         }
         SwapRefused::NotMigrated(failed) => Some(not_migrated(failed, keep)),
@@ -270,7 +270,7 @@ pub(in crate::session) fn refusal(
     }
 }
 
-/// That these states could not be migrated, and what to do: with `keep`, none may be reset.
+/// Which states could not be migrated, and what to do. With `keep`, none may be reset.
 pub(in crate::session) fn not_migrated(failed: &[NotMigrated], keep: bool) -> String {
     let name = |state: &NotMigrated| format!("`{}`", name_of(&state.key));
     let what = match failed {
@@ -288,13 +288,11 @@ pub(in crate::session) fn not_migrated(failed: &[NotMigrated], keep: bool) -> St
     };
     let reset = match (failed, keep) {
         (_, true) => String::new(),
-        ([only], false) => format!("; `--reset-state {}` resets it", name_of(&only.key)),
-        _ => "; `--reset-state NAME` resets one of them, `--reset-state all` resets them all"
-            .to_owned(),
+        ([only], false) => format!(", or reset it with `--reset-state {}`", name_of(&only.key)),
+        _ => ", or reset one with `--reset-state NAME`, all with `--reset-state all`".to_owned(),
     };
     format!(
-        "{what}\nhelp: `#[serde(default)]`, `#[serde(alias = …)]` and `#[kt::state(migrate = …)]` say what is to become of \
-         {it}{reset}"
+        "{what}\nhelp: migrate {it} with `#[serde(default)]`, `#[serde(alias = …)]` or `#[kt::state(migrate = …)]`{reset}"
     )
 }
 

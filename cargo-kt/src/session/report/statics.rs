@@ -1,4 +1,4 @@
-//! Which plain statics a swap left behind: they live in the memory of their crate's object, which is another one now.
+//! Plain statics that a swap reset: they are in the memory of their crate's object, and that object was replaced.
 
 use std::collections::BTreeSet;
 
@@ -10,23 +10,23 @@ use serde::Serialize;
 
 use crate::{place::Connected, terminal::Terminal};
 
-/// So many have a line each; more share one, unless the list is asked for.
+/// Up to this number each static has its own line; more share one, except with `-v`.
 const NAMED: usize = 4;
-/// How many names are in the line that they share.
+/// How many names the shared line has.
 const EXAMPLES: usize = 3;
 
-/// A static that both generations have, in objects of their own.
+/// A static that both generations have, each in its own object.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-struct Lost<'a> {
+struct ResetStatic<'a> {
     #[serde(rename = "crate")]
     krate: &'a str,
     #[serde(flatten)]
     plain: &'a PlainStatic,
-    /// Its object served before, so the value is the one that it was left with then.
+    /// Its object served before: the value is the one from that time.
     again: bool,
 }
 
-impl Lost<'_> {
+impl ResetStatic<'_> {
     fn line(&self) -> String {
         let Self {
             krate,
@@ -37,17 +37,19 @@ impl Lost<'_> {
         let advice = match (plain.by_macro, plain.thread_local) {
             // There is no static to put the attribute on.
             (true, _) => "",
-            (false, false) => "; `#[kt::state]` would keep it",
-            (false, true) => "; a `#[kt::state]` would be kept",
+            (false, false) => "; use `#[kt::state]` to preserve it",
+            (false, true) => "; use a `#[kt::state]` to preserve it",
         };
         let place = plain.place.as_ref();
         let place = place.map_or(String::new(), |it| format!(" ({}:{})", it.file, it.line));
         let what = match again {
-            false => format!("starts afresh with the new code of `{krate}`"),
-            true => format!("is as it was when this code of `{krate}` served last"),
+            false => format!("was reset because crate `{krate}` changed"),
+            true => format!(
+                "was restored to its value from the last time this version of `{krate}` ran"
+            ),
         };
         let origin = if plain.by_macro {
-            " (made by a macro)"
+            " (defined by a macro)"
         } else {
             ""
         };
@@ -63,8 +65,8 @@ fn kind(plain: &PlainStatic) -> &'static str {
     }
 }
 
-/// Names what started afresh. Nothing did if nothing ran before, and of a worker that is gone it is said as a whole.
-pub(super) fn lost(terminal: &Terminal, connected: &Connected, new: &Manifest, swapped: &Swapped) {
+/// Names the statics that were reset. With a new worker all are, which is reported once for all of them.
+pub(super) fn reset(terminal: &Terminal, connected: &Connected, new: &Manifest, swapped: &Swapped) {
     let old = connected.status.current.as_ref().map(|(_, old)| old);
     let (Some(old), true, None) = (old, swapped.changed, &swapped.replaced) else {
         return;
@@ -80,7 +82,7 @@ pub(super) fn lost(terminal: &Terminal, connected: &Connected, new: &Manifest, s
     terminal.json("kt-statics", &serde_json::json!({ "lost": lost }));
     let mut lost = lost;
     if !terminal.is_verbose() {
-        // Nobody who edits this program wrote its name.
+        // Its name is not in the sources of the program.
         lost.retain(|it| !(it.plain.by_macro && it.plain.place.is_none()));
     }
     if terminal.is_verbose() || lost.len() <= NAMED {
@@ -91,7 +93,7 @@ pub(super) fn lost(terminal: &Terminal, connected: &Connected, new: &Manifest, s
 }
 
 /// One line for many.
-fn together(lost: &[Lost<'_>]) -> String {
+fn together(lost: &[ResetStatic<'_>]) -> String {
     let count = |thread_local: bool, word: &str| {
         let number = lost
             .iter()
@@ -110,14 +112,14 @@ fn together(lost: &[Lost<'_>]) -> String {
         .map(|it| format!("`{}`", it.plain.path))
         .collect();
     let again = if lost.iter().all(|it| it.again) {
-        "are as they were when this code served last"
+        "were restored to their values from the last time this version ran"
     } else if lost.iter().any(|it| it.again) {
-        "start afresh or are as they were when this code served last"
+        "were reset, or restored to their values from the last time this version ran"
     } else {
-        "start afresh with the new code"
+        "were reset"
     };
     format!(
-        "{} of {} {again}: {} and {} more; `#[kt::state]` keeps a static, -v lists them all",
+        "{} of {} {again}: {} and {} more; use `#[kt::state]` to preserve a static; `-v` lists them all",
         counts.join(" and "),
         crates.join(", "),
         examples.join(", "),
@@ -129,7 +131,7 @@ fn between<'a>(
     old: &Manifest,
     new: &'a Manifest,
     again: impl Fn(&CrateObject) -> bool,
-) -> Vec<Lost<'a>> {
+) -> Vec<ResetStatic<'a>> {
     let mut lost = Vec::new();
     for object in &new.crates {
         let same_crate = |it: &&CrateObject| {
@@ -144,11 +146,17 @@ fn between<'a>(
             let mut statics = before.iter().flat_map(|it| &it.statics);
             statics.any(|it| (&it.path, it.thread_local) == (&plain.path, plain.thread_local))
         };
-        lost.extend(object.statics.iter().filter(was_there).map(|plain| Lost {
-            krate: &object.crate_name,
-            plain,
-            again: again(object),
-        }));
+        lost.extend(
+            object
+                .statics
+                .iter()
+                .filter(was_there)
+                .map(|plain| ResetStatic {
+                    krate: &object.crate_name,
+                    plain,
+                    again: again(object),
+                }),
+        );
     }
     // A package's library and binary of one name may both have it.
     let mut seen = BTreeSet::new();

@@ -28,7 +28,7 @@ use tokio::{
 };
 
 use super::{PlaceError, PlaceName, alive::Alive};
-use crate::ship::Link;
+use crate::ship::Transport;
 
 /// How long a host may take to answer a question that needs no work: it asks its worker first.
 const ANSWER: Duration = limits::HANDSHAKE.saturating_add(limits::STATUS);
@@ -187,10 +187,10 @@ impl Connected {
     }
 
     /// What lies between here and the service.
-    pub fn link(&self) -> Link {
+    pub fn transport(&self) -> Transport {
         match self.place {
-            PlaceName::Local => Link::SameMachine,
-            PlaceName::Kubernetes { .. } => Link::Network,
+            PlaceName::Local => Transport::SameHost,
+            PlaceName::Kubernetes { .. } => Transport::Network,
         }
     }
 

@@ -15,7 +15,7 @@ use crate::{
     compile::Built,
     config::PlaceKind,
     context::CargoContext,
-    glibc::{CCompiler, Glibc, Memory, Stubs},
+    glibc::{CCompiler, Glibc, ImageGlibcCache, Stubs},
     layout::StateLayout,
     link::{self, ExistingLayer, LinkError, Linked},
     place::Connected,
@@ -55,7 +55,7 @@ impl<'a> GlibcLinker<'a> {
         let image = (service.place == PlaceKind::Kubernetes).then(|| service.image.clone());
         let remembered = image
             .as_deref()
-            .and_then(|image| Memory::read(&kt_directory).of(image));
+            .and_then(|image| ImageGlibcCache::read(&kt_directory).of(image));
         let glibc = service.glibc.or(remembered);
         let glibc = match (
             plan.toolchain.is_cross(),
@@ -85,7 +85,7 @@ impl<'a> GlibcLinker<'a> {
         if !toolchain.is_cross() || link::has_compiler(toolchain) {
             return Ok(());
         }
-        let known = Memory::read(&self.kt_directory)
+        let known = ImageGlibcCache::read(&self.kt_directory)
             .c
             .get(&toolchain.target)
             .copied();
@@ -145,7 +145,7 @@ impl<'a> GlibcLinker<'a> {
 
     /// Whether build scripts compile C code for this glibc already, or for an older one.
     fn compiles_c_for(&self, target: &str, glibc: Glibc) -> bool {
-        let memory = Memory::read(&self.kt_directory);
+        let memory = ImageGlibcCache::read(&self.kt_directory);
         memory.c.get(target).is_some_and(|c| *c <= glibc)
     }
 
@@ -214,7 +214,7 @@ impl<'a> GlibcLinker<'a> {
         );
         self.glibc = Some(found);
         if let Some(image) = &self.image {
-            let mut memory = Memory::read(&self.kt_directory);
+            let mut memory = ImageGlibcCache::read(&self.kt_directory);
             memory.set(image, found);
             memory.write();
         }

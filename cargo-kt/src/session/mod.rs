@@ -250,7 +250,7 @@ impl Session<'_> {
             manifest: &code.manifest,
             files: &files,
             references: &code.references(&connected),
-            link: connected.link(),
+            transport: connected.transport(),
         };
         let mut swap = Swap {
             terminal,

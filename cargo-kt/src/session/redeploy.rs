@@ -99,7 +99,7 @@ impl Redeployer {
             manifest: &self.manifest,
             files: &self.files,
             references: &References::default(),
-            link: connected.link(),
+            transport: connected.transport(),
         };
         let order = Order {
             replace_worker: true,

@@ -6,7 +6,8 @@ use camino::Utf8PathBuf;
 use cargo_kt::{
     place::Connected,
     ship::{
-        self, Files, Link, Order, Progress, Reference, References, ShipError, Shipment, Shipped,
+        self, Files, Order, Progress, Reference, References, ShipError, Shipment, Shipped,
+        Transport,
     },
 };
 use kt::wire::{
@@ -77,7 +78,7 @@ async fn ship(
         manifest: &build.manifest,
         files,
         references,
-        link: Link::Network,
+        transport: Transport::Network,
     };
     let mut seen: Vec<Progress> = Vec::new();
     let shipped = ship::ship(client, &shipment, &mut |progress| seen.push(progress)).await?;
@@ -113,7 +114,7 @@ async fn an_edit_costs_what_differs_and_serves() {
         manifest: &second.0.manifest,
         files: &second.1,
         references: &references,
-        link: Link::Network,
+        transport: Transport::Network,
     };
     let order = Order::default();
     let swapped = ship::swap(&connected.client, &shipment, order, &mut |_| {}, &mut || {}).await;
@@ -309,7 +310,7 @@ async fn many_who_send_the_same_at_once_all_succeed() {
     let mut senders = tokio::task::JoinSet::new();
     for number in 0..4 {
         // Some of each kind, so that both different and equal streams of one object meet.
-        let link = [Link::Network, Link::SameMachine][number % 2];
+        let link = [Transport::Network, Transport::SameHost][number % 2];
         let (build, files) = program(&user, "one", &bytes);
         let (connected, start) = (Arc::clone(&connected), Arc::clone(&start));
         senders.spawn(async move {
@@ -319,7 +320,7 @@ async fn many_who_send_the_same_at_once_all_succeed() {
                 manifest: &build.manifest,
                 files: &files,
                 references: &references,
-                link,
+                transport,
             };
             ship::ship(&connected.client, &shipment, &mut |_| {}).await
         });
@@ -336,7 +337,7 @@ async fn many_who_send_the_same_at_once_all_succeed() {
 async fn what_encoding_costs_where_bytes_cost_nothing() {
     const MEBI: usize = 1 << 20;
     for (name, length) in [("an edit", 2 * MEBI), ("a first upload", 24 * MEBI)] {
-        for link in [Link::SameMachine, Link::Network] {
+        for transport in [Transport::SameHost, Transport::Network] {
             let user = User::new();
             let connected = user.start("alice-app").await;
             let old = object(1, length);
@@ -353,7 +354,7 @@ async fn what_encoding_costs_where_bytes_cost_nothing() {
                 manifest: &build.manifest,
                 files: &files,
                 references: &references,
-                link,
+                transport,
             };
             let begun = std::time::Instant::now();
             let shipped = ship::ship(&connected.client, &shipment, &mut |_| {}).await;

@@ -2,7 +2,7 @@ use std::fs::File;
 
 use camino::Utf8PathBuf;
 use cargo_kt::ship::{
-    self, Files, Link, Order, Progress, References, ShipError, Shipment, Shipped,
+    self, Files, Order, Progress, References, ShipError, Shipment, Shipped, Transport,
 };
 use kt::wire::{
     Generation,
@@ -53,7 +53,7 @@ fn here<'a>(build: &'a Build, files: &'a Files, references: &'a References) -> S
         manifest: &build.manifest,
         files,
         references,
-        link: Link::SameMachine,
+        transport: Transport::SameHost,
     }
 }
 

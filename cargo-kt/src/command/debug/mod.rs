@@ -260,7 +260,7 @@ async fn stub(connected: &Connected, terminal: &Terminal) -> Result<Stub, Comman
         &connected.client,
         &shipped.objects,
         &shipped.files,
-        connected.link(),
+        connected.transport(),
     );
     let sent = connected.unless_silent(sending).await?;
     let sent = sent.map_err(|source| CommandError::Ship {

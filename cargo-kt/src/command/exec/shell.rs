@@ -82,7 +82,7 @@ pub(super) async fn send(
     };
     let files = HashMap::from([(id, file)]);
     let objects = [object];
-    let sending = ship::ship_objects(&connected.client, &objects, &files, connected.link());
+    let sending = ship::ship_objects(&connected.client, &objects, &files, connected.transport());
     let shipped = connected.unless_silent(sending).await?;
     let shipped = shipped.map_err(|source| CommandError::Ship {
         service: connected.service.clone(),

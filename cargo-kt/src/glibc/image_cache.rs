@@ -1,4 +1,4 @@
-//! Which images have an older glibc than this machine's objects need, so that the next run links right at once.
+//! A cache of the glibc versions of images, so that the next run links for the right one at once.
 
 use std::{collections::BTreeMap, fs, io::Write as _};
 
@@ -7,24 +7,24 @@ use serde::{Deserialize, Serialize};
 
 use super::Glibc;
 
-/// Beside what is linked: it can be deleted at any time.
+/// In the kt directory. It can be deleted at any time.
 const FILE: &str = "glibc.json";
 
-/// What is known below one target directory.
+/// The cache of one target directory.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Memory {
-    /// By image as it is written in the options.
+pub struct ImageGlibcCache {
+    /// By image, as written in the options.
     images: BTreeMap<String, Glibc>,
-    /// What the C code of build scripts is compiled for by target, since there was some that needed it. For all services alike: it
-    /// runs on every newer glibc, and would have to be compiled again at each change.
+    /// By target, the glibc that C code of build scripts is compiled for, if any needed that. It is the same for all services: the
+    /// code runs on every newer glibc, and another one would recompile it.
     #[serde(default)]
     pub c: BTreeMap<String, Glibc>,
     #[serde(skip)]
     path: Utf8PathBuf,
 }
 
-impl Memory {
-    /// What cannot be read is as good as nothing.
+impl ImageGlibcCache {
+    /// An unreadable file counts as empty.
     pub fn read(warm: &Utf8Path) -> Self {
         let path = warm.join(FILE);
         let known = fs::read(&path)
@@ -36,17 +36,17 @@ impl Memory {
         }
     }
 
-    /// The version that objects for this image have to be linked for; `None`: this machine's own will do.
+    /// The version that objects for this image must be linked for; `None`: this machine's.
     pub fn of(&self, image: &str) -> Option<Glibc> {
         self.images.get(image).copied()
     }
 
-    /// Remembers it.
+    /// Sets the version of an image.
     pub fn set(&mut self, image: &str, glibc: Glibc) {
         self.images.insert(image.to_owned(), glibc);
     }
 
-    /// Writes it down. That this fails costs the next run a link and no more.
+    /// Writes the file. A failure only costs the next run a link.
     pub fn write(&self) {
         let written = || -> std::io::Result<()> {
             let folder = self.path.parent().unwrap_or(&self.path);
@@ -68,15 +68,15 @@ mod tests {
     fn an_image_is_remembered_until_the_file_is_lost() {
         let folder = tempfile::tempdir().unwrap();
         let warm = Utf8Path::from_path(folder.path()).unwrap().join("warm");
-        let mut memory = Memory::read(&warm);
+        let mut memory = ImageGlibcCache::read(&warm);
         assert_eq!(memory.of("debian:11"), None);
         memory.set("debian:11", Glibc(2, 31));
         memory.c.insert("x".into(), Glibc(2, 31));
         memory.write();
-        let memory = Memory::read(&warm);
+        let memory = ImageGlibcCache::read(&warm);
         assert_eq!(memory.of("debian:11"), Some(Glibc(2, 31)));
         assert_eq!(memory.c["x"], Glibc(2, 31));
         fs::write(warm.join(FILE), "{").unwrap();
-        assert_eq!(Memory::read(&warm).of("debian:11"), None);
+        assert_eq!(ImageGlibcCache::read(&warm).of("debian:11"), None);
     }
 }

@@ -120,6 +120,7 @@ pub(super) fn end_like(status: ExitStatus) -> ExitCode {
 }
 
 /// Raises a signal with its default action.
+#[expect(unsafe_code, reason = "rustix has no signal dispositions")]
 fn raise_default(signal: i32) -> io::Result<()> {
     // SAFETY: SIG_DFL installs no handler, and raise only signals this thread.
     let failed =

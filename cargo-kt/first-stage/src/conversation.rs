@@ -11,8 +11,8 @@
 //! client: the rest of the compressed bytes
 //! stage:  0 and no text; or 1 and a reason, also during the upload
 //! ```
-//! Then the first stage executes the host, and the client sends its preamble again. The host answers
-//! it; if the host cannot be executed, the first stage answers with the reason in its facts.
+//! Then the first stage executes the host, and the client sends its preamble again. The host
+//! answers it; if it cannot be executed, the first stage answers with the reason in its facts.
 
 use crate::{
     Stage,

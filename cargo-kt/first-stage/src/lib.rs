@@ -32,7 +32,7 @@ mod files;
 mod libraries;
 #[expect(
     unsafe_code,
-    reason = "system calls, and what std and libc do elsewhere"
+    reason = "system calls, the entry, and the functions of libc"
 )]
 pub mod sys;
 #[cfg(test)]

@@ -192,7 +192,8 @@ where
             biased;
             answered = &mut answered => {
                 let text = connection(doing, answered)??;
-                return Err(StageError::Unexpected { what: format!("{text:?} before the last byte") });
+                let what = format!("{text:?} before the last byte");
+                return Err(StageError::Unexpected { what });
             }
             written = writing => if let Err(error) = written {
                 return match time::timeout(REFUSAL, answered).await {

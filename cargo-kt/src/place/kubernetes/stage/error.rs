@@ -17,7 +17,7 @@ pub enum StageError {
     Target { target: String },
     #[error(
         "failed to compile the first stage for `{target}`:\n{stderr}\n\
-         help: install the target: `rustup target add {target}`"
+         help: if the target is not installed: `rustup target add {target}`"
     )]
     Compile { target: String, stderr: String },
     #[error("failed to {doing} {}: {source}", path.display())]
@@ -29,7 +29,8 @@ pub enum StageError {
     #[error("failed to prepare {} for a pod: {why}", path.display())]
     NoHost { path: PathBuf, why: String },
     #[error(
-        "the image's glibc is too old for kt's host, and {library} of this machine cannot be sent with it: {why}\n\
+        "the image's glibc is too old for kt's host, and {library} of this machine \
+         cannot be sent with it: {why}\n\
          help: use an image with a newer glibc"
     )]
     NoLibrary { library: String, why: String },
@@ -47,7 +48,8 @@ pub enum StageError {
         timeout: Duration,
     },
     #[error(
-        "the pod rejected the token: it belongs to another service, or its Secret changed after it started\n\
+        "the pod rejected the token: it belongs to another service, or its Secret changed \
+         after it started\n\
          help: stop the service with `cargo kt down` and run again"
     )]
     Forbidden,
@@ -66,8 +68,8 @@ pub enum StageError {
     #[error(
         "the pod needs a host for {target}, this cargo-kt is for {ours}, and {} does not exist\n\
          help: copy a cargo-kt of the same version to this path, built in kt's sources with \
-         `cargo build --release --package cargo-kt --target {target}` and a C compiler for the target, \
-         or with `cargo zigbuild` and the same arguments", path.display()
+         `cargo build --release --package cargo-kt --target {target}` and a C compiler \
+         for the target, or with `cargo zigbuild` and the same arguments", path.display()
     )]
     NoHostFor {
         path: PathBuf,
@@ -78,7 +80,8 @@ pub enum StageError {
     OtherImage { theirs: String, ours: String },
     #[error(
         "the image has no glibc{}, and Rust programs for `-linux-gnu` need one\n\
-         help: use an image with glibc, such as debian:12-slim, ubuntu, or gcr.io/distroless/cc-debian12", if *.musl { " but musl" } else { "" }
+         help: use an image with glibc, such as debian:12-slim, ubuntu, or gcr.io/distroless/cc-debian12",
+        if *.musl { " but musl" } else { "" }
     )]
     NoGlibc { musl: bool },
     #[error(

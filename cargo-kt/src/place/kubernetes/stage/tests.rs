@@ -186,7 +186,7 @@ impl Drop for Running {
     }
 }
 
-/// The host is a script that exits: a real one is `cargo-kt` itself, which the cluster's tests send.
+/// The host is a script that exits. The cluster's tests send the real one, which is `cargo-kt`.
 #[test]
 fn bare_rustc_compiles_a_program_that_receives_a_host_and_executes_it() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,6 +1,6 @@
 //! AArch64: the system call instruction, the numbers of system calls
-//! (`include/uapi/asm-generic/unistd.h`), the entry, and the memory functions that rustc expects
-//! from a C library.
+//! (`include/uapi/asm-generic/unistd.h`), and the memory functions that rustc expects from a C
+//! library.
 
 use core::arch::asm;
 
@@ -38,19 +38,6 @@ pub mod number {
     pub const MMAP: usize = 222;
     pub const ACCEPT4: usize = 242;
 }
-
-// At the entry the stack pointer is 16-byte aligned and points to the number of arguments.
-#[cfg(freestanding)]
-core::arch::global_asm!(
-    ".globl _start",
-    "_start:",
-    "mov x29, xzr",
-    "mov x30, xzr",
-    "mov x0, sp",
-    "bl {entry}",
-    "brk #1",
-    entry = sym super::start::entry,
-);
 
 /// Makes a system call.
 ///

@@ -23,9 +23,10 @@ use machine::{call, number};
 
 pub use machine::NAME as ARCHITECTURE;
 pub use memory::Map;
-pub use process::{Clock, Signals, effective_user, execute, exit, kernel_release, page_size};
+pub use process::{
+    Arguments, Clock, Signals, effective_user, execute, exit, kernel_release, page_size,
+};
 pub use socket::{Wakeup, accept, listen, receive, send, set_inherited, wait};
-pub use start::Arguments;
 
 /// An error's number: `errno(3)`.
 #[derive(Clone, Copy, PartialEq, Eq)]

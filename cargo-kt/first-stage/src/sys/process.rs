@@ -1,4 +1,4 @@
-//! The process: `execve`, exit, signals, time, user and page size.
+//! The process: arguments, `execve`, exit, signals, time, user and page size.
 
 use core::{
     ffi::{CStr, c_char},
@@ -6,10 +6,59 @@ use core::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use super::{Arguments, Errno, Fd, Result, call, number};
+use super::{Errno, Fd, Result, call, number};
 
 /// Set from the auxiliary vector at the start.
-pub(super) static PAGE_SIZE: AtomicUsize = AtomicUsize::new(4096);
+static PAGE_SIZE: AtomicUsize = AtomicUsize::new(4096);
+
+/// The command line and the environment.
+pub struct Arguments {
+    count: usize,
+    first: *const *const c_char,
+    environment: *const *const c_char,
+}
+
+impl Arguments {
+    /// Reads them, and the page size, from the initial stack.
+    ///
+    /// # Safety
+    /// `stack` must be the stack pointer at the process's entry.
+    pub(super) unsafe fn from_stack(stack: *const usize) -> Self {
+        const AT_PAGESZ: usize = 6;
+        // SAFETY: the kernel puts there the number of arguments, that many pointers to C strings, a
+        // null, the environment's pointers, a null, and pairs of auxiliary values
+        // (`getauxval(3)`). It never frees them.
+        unsafe {
+            let count = *stack;
+            let first = stack.add(1).cast::<*const c_char>();
+            let environment = first.add(count + 1);
+            let mut end = environment;
+            while !(*end).is_null() {
+                end = end.add(1);
+            }
+            let mut auxiliary = end.add(1).cast::<[usize; 2]>();
+            while (*auxiliary)[0] != 0 {
+                if (*auxiliary)[0] == AT_PAGESZ {
+                    PAGE_SIZE.store((*auxiliary)[1], Ordering::Relaxed);
+                }
+                auxiliary = auxiliary.add(1);
+            }
+            Self {
+                count,
+                first,
+                environment,
+            }
+        }
+    }
+
+    pub fn get(&self, index: usize) -> Option<&'static CStr> {
+        if index >= self.count {
+            return None;
+        }
+        // SAFETY: `first` points to `count` C strings, which the kernel never frees.
+        Some(unsafe { CStr::from_ptr(*self.first.add(index)) })
+    }
+}
 
 /// Most arguments of an executed program.
 const MOST: usize = 256;

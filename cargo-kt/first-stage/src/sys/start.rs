@@ -1,59 +1,43 @@
-//! The start of the program, which std's runtime does otherwise.
+//! The start of the program, which std's runtime does for other programs.
 
-use core::{
-    ffi::{CStr, c_char},
-    panic::PanicInfo,
-};
+use core::panic::PanicInfo;
 
-use super::{exit, print_error, process::PAGE_SIZE};
+use super::{Arguments, exit, print_error};
 
-/// The command line and the environment.
-pub struct Arguments {
-    count: usize,
-    first: *const *const c_char,
-    pub(super) environment: *const *const c_char,
-}
+// At the entry the stack pointer is 16-byte aligned and points to the number of arguments (System V
+// ABI for AMD64, 3.4.1).
+#[cfg(all(freestanding, target_arch = "x86_64"))]
+core::arch::global_asm!(
+    ".globl _start",
+    "_start:",
+    "xor ebp, ebp",
+    "mov rdi, rsp",
+    "and rsp, -16",
+    "call {entry}",
+    "ud2",
+    entry = sym entry,
+);
 
-impl Arguments {
-    pub fn get(&self, index: usize) -> Option<&'static CStr> {
-        if index >= self.count {
-            return None;
-        }
-        // SAFETY: `first` points to `count` C strings, which the kernel never frees.
-        Some(unsafe { CStr::from_ptr(*self.first.add(index)) })
-    }
-}
+// The same on AArch64, where the hardware requires the alignment.
+#[cfg(all(freestanding, target_arch = "aarch64"))]
+core::arch::global_asm!(
+    ".globl _start",
+    "_start:",
+    "mov x29, xzr",
+    "mov x30, xzr",
+    "mov x0, sp",
+    "bl {entry}",
+    "brk #1",
+    entry = sym entry,
+);
 
-/// Runs the program. `_start` calls it with the initial stack.
+/// Runs the program.
 ///
 /// # Safety
 /// `stack` must be the stack pointer at the process's entry.
 pub unsafe extern "C" fn entry(stack: *const usize) -> ! {
-    // SAFETY: the kernel puts there the number of arguments, that many pointers to C strings, a
-    // null, the environment's pointers, a null, and pairs of auxiliary values (`getauxval(3)`). It
-    // never frees them.
-    let arguments = unsafe {
-        let count = *stack;
-        let first = stack.add(1).cast::<*const c_char>();
-        let environment = first.add(count + 1);
-        let mut end = environment;
-        while !(*end).is_null() {
-            end = end.add(1);
-        }
-        const AT_PAGESZ: usize = 6;
-        let mut auxiliary = end.add(1).cast::<[usize; 2]>();
-        while (*auxiliary)[0] != 0 {
-            if (*auxiliary)[0] == AT_PAGESZ {
-                PAGE_SIZE.store((*auxiliary)[1], core::sync::atomic::Ordering::Relaxed);
-            }
-            auxiliary = auxiliary.add(1);
-        }
-        Arguments {
-            count,
-            first,
-            environment,
-        }
-    };
+    // SAFETY: the caller guarantees it.
+    let arguments = unsafe { Arguments::from_stack(stack) };
     exit(crate::main(&arguments))
 }
 

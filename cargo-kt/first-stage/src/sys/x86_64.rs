@@ -1,6 +1,6 @@
 //! x86-64: the system call instruction, the numbers of system calls
-//! (`arch/x86/entry/syscalls/syscall_64.tbl`), the entry, and the memory functions that rustc
-//! expects from a C library.
+//! (`arch/x86/entry/syscalls/syscall_64.tbl`), and the memory functions that rustc expects from a C
+//! library.
 
 use core::arch::asm;
 
@@ -38,20 +38,6 @@ pub mod number {
     pub const ACCEPT4: usize = 288;
     pub const SIGNALFD4: usize = 289;
 }
-
-// At the entry the stack pointer is 16-byte aligned and points to the number of arguments (System V
-// ABI for AMD64, 3.4.1).
-#[cfg(freestanding)]
-core::arch::global_asm!(
-    ".globl _start",
-    "_start:",
-    "xor ebp, ebp",
-    "mov rdi, rsp",
-    "and rsp, -16",
-    "call {entry}",
-    "ud2",
-    entry = sym super::start::entry,
-);
 
 /// Makes a system call.
 ///

@@ -3,8 +3,6 @@
 use std::{
     collections::BTreeSet,
     fs,
-    net::TcpListener,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -142,18 +140,12 @@ struct Running {
 }
 
 impl Running {
-    fn start(folder: &Path, executable: &[u8]) -> Self {
-        let program = folder.join("stage");
-        fs::write(&program, executable).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+    fn start(folder: &Path, program: &Path) -> Self {
         let (token, data) = (folder.join("token"), folder.join("data"));
         fs::write(&token, "secret\n").unwrap();
         fs::create_dir_all(&data).unwrap();
-        // Closed again, for the first stage to listen on.
-        let port = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = port.local_addr().unwrap().port();
         let process = Command::new(program)
-            .args(["--port", &port.to_string()])
+            .args(["--port", "0"])
             .arg("--data")
             .arg(data)
             .arg("--token")
@@ -162,21 +154,42 @@ impl Running {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let port = loop {
+            match listening_port(process.id()) {
+                Some(port) => break port,
+                None => assert!(Instant::now() < deadline, "it does not listen"),
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
         Self { process, port }
     }
 
     async fn enter(&self, token: &[u8], host: &HostImage) -> StageError {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        let mut stream = loop {
-            match TcpStream::connect(("127.0.0.1", self.port)).await {
-                Ok(stream) => break stream,
-                Err(error) => assert!(Instant::now() < deadline, "{error}"),
-            }
-        };
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
         enter(&mut stream, token, host, &mut |_| ())
             .await
             .unwrap_err()
     }
+}
+
+/// The port that the kernel chose for a process's listener: `proc_pid_net(5)`.
+fn listening_port(process: u32) -> Option<u16> {
+    const LISTEN: &str = "0A";
+    let files = fs::read_dir(format!("/proc/{process}/fd")).ok()?;
+    let links: Vec<_> = files
+        .flatten()
+        .filter_map(|file| fs::read_link(file.path()).ok())
+        .collect();
+    let table = fs::read_to_string("/proc/net/tcp").ok()?;
+    table.lines().find_map(|line| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        let (local, state, inode) = (fields.get(1)?, fields.get(3)?, fields.get(9)?);
+        let socket = PathBuf::from(format!("socket:[{inode}]"));
+        let is_listener = *state == LISTEN && links.contains(&socket);
+        let (_, port) = local.split_once(':').filter(|_| is_listener)?;
+        u16::from_str_radix(port, 16).ok()
+    })
 }
 
 impl Drop for Running {
@@ -206,6 +219,8 @@ fn bare_rustc_compiles_a_program_that_receives_a_host_and_executes_it() {
         ..toolchain
     };
     assert_eq!(executable(&dirs, &cached).unwrap(), compiled);
+    let mut files = fs::read_dir(dirs.cache.join("stage")).unwrap();
+    let cached_file = files.next().unwrap().unwrap().path();
 
     let content = b"#!/bin/sh\necho \"$0 $*\" >&2\nexit 1\n";
     let compressed = zstd::bulk::compress(content, 3).unwrap();
@@ -221,7 +236,7 @@ fn bare_rustc_compiles_a_program_that_receives_a_host_and_executes_it() {
         .enable_all()
         .build()
         .unwrap();
-    let running = Running::start(folder.path(), &compiled);
+    let running = Running::start(folder.path(), &cached_file);
     let error = runtime.block_on(running.enter(b"guess", &host));
     assert!(matches!(error, StageError::Forbidden), "{error}");
     let mut corrupt = host.clone();

@@ -1,5 +1,7 @@
 //! Everything of kt that runs on the developer's machine: *plan → build → link → ship → swap → call*.
 
+#![deny(unsafe_code)]
+
 pub mod agent;
 pub mod artifacts;
 pub mod command;

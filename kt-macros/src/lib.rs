@@ -4,6 +4,8 @@
 //! point of a program compiled as a library) is in [`export`]. Nothing here knows how code is built, shipped or called:
 //! an expansion speaks to the hidden `::kt::__private` alone.
 
+#![forbid(unsafe_code)]
+
 use proc_macro::TokenStream;
 
 mod attributes;

@@ -40,7 +40,7 @@ use crate::{
 
 /// As cargo calls a subcommand: `cargo-kt kt …`.
 #[derive(Debug, Parser)]
-#[command(name = "cargo", bin_name = "cargo", styles = clap_cargo_styles())]
+#[command(name = "cargo", bin_name = "cargo", styles = clap_cargo::style::CLAP_STYLING)]
 enum Cargo {
     Kt(Kt),
 }
@@ -204,14 +204,4 @@ fn color(option: Option<&str>) -> ColorChoice {
         Some("never") => ColorChoice::Never,
         _ => ColorChoice::Auto,
     }
-}
-
-/// cargo's own colours for help texts.
-fn clap_cargo_styles() -> clap::builder::Styles {
-    use clap::builder::styling::{AnsiColor, Styles};
-    Styles::styled()
-        .header(AnsiColor::BrightGreen.on_default().bold())
-        .usage(AnsiColor::BrightGreen.on_default().bold())
-        .literal(AnsiColor::BrightCyan.on_default().bold())
-        .placeholder(AnsiColor::Cyan.on_default())
 }

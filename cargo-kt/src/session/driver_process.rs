@@ -119,6 +119,7 @@ pub(crate) fn exit_like(status: ExitStatus) -> ExitCode {
 }
 
 /// Raises a signal with its default action.
+#[expect(unsafe_code, reason = "rustix has no signal dispositions")]
 fn raise_default(signal: i32) -> io::Result<()> {
     // SAFETY: SIG_DFL installs no handler, and raise only signals this thread.
     let failed =

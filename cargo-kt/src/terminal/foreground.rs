@@ -16,6 +16,7 @@ impl Foreground {
     ///
     /// # Errors
     /// If standard input is no terminal of this process's session.
+    #[expect(unsafe_code, reason = "rustix has no signal dispositions")]
     pub fn give(leader: u32) -> io::Result<Self> {
         let group = i32::try_from(leader).ok().and_then(Pid::from_raw);
         let group = group.ok_or(io::ErrorKind::InvalidInput)?;

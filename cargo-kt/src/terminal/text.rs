@@ -12,7 +12,8 @@ pub fn bytes(bytes: u64) -> String {
     }
 }
 
-/// `0.31s` from ten milliseconds on, as cargo does; below, `1.2ms`.
+/// `0.31s` from ten milliseconds on, as cargo prints it; below, `1.2ms`. `humantime` would print all
+/// digits: `310ms 417us 12ns`.
 pub fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match duration.as_millis() {

@@ -66,7 +66,7 @@ impl Places {
                 line,
             };
             let named = match token {
-                Token::Name(name) if wanted.contains(name) => {
+                Token::Name(name) | Token::RawName(name) if wanted.contains(name) => {
                     Some(self.0.entry(name.to_owned()).or_default())
                 }
                 _ => None,
@@ -154,7 +154,7 @@ impl<'a> Scopes<'a> {
             }
             // `static mut`, lazy_static's `static ref`; `const unsafe extern fn`, until the `fn` comes.
             Token::Name("mut" | "ref" | "unsafe" | "extern" | "async") => {}
-            Token::Name(name) => {
+            Token::Name(name) | Token::RawName(name) => {
                 if let Expects::Item { is_static } =
                     std::mem::replace(&mut self.expects, Expects::Nothing)
                 {
@@ -216,6 +216,16 @@ mod tests {
             const RAW: &str = r#\"static HITS: \"A\"#; const C: char = '\"'; const D: char = '\\'';
             fn f(x: &'static HITS) {} static HITS: A = A;";
         assert_eq!(lines(text, &["app::cache::HITS"]), [5]);
+    }
+
+    #[test]
+    fn raw_identifiers_are_names_and_not_keywords() {
+        let text = "fn r#static() { HITS }
+            static r#HITS: A = A;
+            fn r#mod() { static
+                r#type: A = A; }";
+        let paths = ["app::cache::HITS", "app::cache::mod::type"];
+        assert_eq!(lines(text, &paths), [2, 4]);
     }
 
     #[test]

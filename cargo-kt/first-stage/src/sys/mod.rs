@@ -1,22 +1,32 @@
-//! System calls, and the only unsafe code of the first stage. Knows no protocol. Numbers and layouts are those of Linux on
-//! 64-bit machines: `syscalls(2)` and the manual page of each call.
+//! System calls, the program's start and the memory functions of C: all unsafe code of the first
+//! stage. Knows no protocol. Numbers and layouts are those of 64-bit Linux: `syscalls(2)` and the
+//! manual page of each call.
 
-mod library;
-#[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
-#[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
-mod machine;
+#[cfg(target_arch = "aarch64")]
+pub mod aarch64;
 mod memory;
 mod process;
 mod socket;
+pub mod start;
+pub mod strings;
+#[cfg(target_arch = "x86_64")]
+pub mod x86_64;
 
 use core::ffi::CStr;
+
+#[cfg(target_arch = "aarch64")]
+use aarch64 as machine;
+#[cfg(target_arch = "x86_64")]
+use x86_64 as machine;
 
 use machine::{call, number};
 
 pub use machine::NAME as ARCHITECTURE;
 pub use memory::Map;
-pub use process::{Arguments, Clock, Signals, effective_user, execute, kernel_release, page_size};
-pub use socket::{Woken, accept, keep_open, listen, receive, send, wait};
+pub use process::{
+    Arguments, Clock, Signals, effective_user, execute, exit, kernel_release, page_size,
+};
+pub use socket::{Wakeup, accept, listen, receive, send, set_inherited, wait};
 
 /// An error's number: `errno(3)`.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,19 +38,19 @@ impl Errno {
     pub const INTERRUPTED: Self = Self(4);
     pub const INVALID: Self = Self(22);
 
-    /// What the number means, for those that can be expected here.
-    pub fn words(self) -> &'static str {
+    /// The message for the errors that these system calls usually return.
+    pub fn message(self) -> &'static str {
         match self.0 {
             2 => "no such file or directory",
-            8 => "it is no executable for this machine",
+            8 => "not an executable for this machine",
             12 => "out of memory",
             13 => "permission denied",
             22 => "invalid argument",
-            26 => "it is being written to",
-            28 => "no space left on the device",
-            30 => "the file system is read-only",
-            98 => "the address is in use",
-            122 => "the disk quota is exceeded",
+            26 => "text file busy",
+            28 => "no space left on device",
+            30 => "read-only file system",
+            98 => "address already in use",
+            122 => "disk quota exceeded",
             _ => "system error",
         }
     }
@@ -48,7 +58,7 @@ impl Errno {
 
 pub type Result<T> = core::result::Result<T, Errno>;
 
-/// An open descriptor, closed when it is dropped.
+/// An open file descriptor. Dropping it closes the file.
 pub struct Fd(i32);
 
 impl Fd {
@@ -59,18 +69,18 @@ impl Fd {
 
 impl Drop for Fd {
     fn drop(&mut self) {
-        // SAFETY: closing takes no memory, and nobody else has this number.
+        // SAFETY: closing accesses no memory, and this value alone owns the descriptor.
         let _ = unsafe { call(number::CLOSE, [self.0 as usize, 0, 0, 0, 0, 0]) };
     }
 }
 
-/// What a file is opened for.
+/// How a file is opened.
 #[derive(Clone, Copy)]
 pub enum Open {
     Read,
-    /// Made or emptied; for its owner to execute too.
+    /// Created or truncated, for writing. The owner may execute it.
     Create,
-    /// Made if it is not there; writes go to its end, and it can be read.
+    /// Created if it does not exist, for reading and appending.
     Append,
 }
 
@@ -83,15 +93,22 @@ pub fn open(path: &CStr, how: Open) -> Result<Fd> {
             Open::Create => 0o1 | 0o100 | 0o1000,
             Open::Append => 0o2 | 0o100 | 0o2000,
         };
-    let arguments = [HERE, path.as_ptr() as usize, flags, 0o700, 0, 0];
+    let arguments = [
+        CURRENT_DIRECTORY,
+        path.as_ptr() as usize,
+        flags,
+        0o700,
+        0,
+        0,
+    ];
     // SAFETY: the path is a C string that outlives the call.
     unsafe { call(number::OPENAT, arguments) }.map(|fd| Fd(fd as i32))
 }
 
-/// `AT_FDCWD`: paths are as they are.
-const HERE: usize = -100_isize as usize;
+/// `AT_FDCWD`.
+const CURRENT_DIRECTORY: usize = -100_isize as usize;
 
-/// `read(2)`, again where a signal interrupts it.
+/// `read(2)`, repeated after EINTR.
 pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<usize> {
     let arguments = [
         fd.0 as usize,
@@ -101,7 +118,7 @@ pub fn read(fd: &Fd, buffer: &mut [u8]) -> Result<usize> {
         0,
         0,
     ];
-    again(|| {
+    retry(|| {
         // SAFETY: the buffer is writable for its length.
         unsafe { call(number::READ, arguments) }
     })
@@ -119,20 +136,20 @@ pub fn read_full(fd: &Fd, buffer: &mut [u8]) -> Result<usize> {
     Ok(filled)
 }
 
-/// `write(2)` until all is written.
+/// `write(2)` until all bytes are written.
 pub fn write_all(fd: &Fd, bytes: &[u8]) -> Result<()> {
     write_to(fd.0, bytes)
 }
 
-/// Says something in the container's log. Who cannot be told is not told.
-pub fn complain(text: &[u8]) {
+/// Prints to stderr, which is the container's log. Ignores errors.
+pub fn print_error(text: &[u8]) {
     let _ = write_to(2, text);
 }
 
 fn write_to(fd: i32, mut bytes: &[u8]) -> Result<()> {
     while !bytes.is_empty() {
         let arguments = [fd as usize, bytes.as_ptr() as usize, bytes.len(), 0, 0, 0];
-        let written = again(|| {
+        let written = retry(|| {
             // SAFETY: the bytes are readable for their length.
             unsafe { call(number::WRITE, arguments) }
         })?;
@@ -144,7 +161,7 @@ fn write_to(fd: i32, mut bytes: &[u8]) -> Result<()> {
 /// Length of a file in bytes: `lseek(2)` to its end.
 pub fn length(fd: &Fd) -> Result<usize> {
     let seek = |offset, whence| {
-        // SAFETY: lseek takes no memory.
+        // SAFETY: lseek accesses no memory.
         unsafe { call(number::LSEEK, [fd.0 as usize, offset, whence, 0, 0, 0]) }
     };
     let length = seek(0, 2)?;
@@ -155,13 +172,19 @@ pub fn length(fd: &Fd) -> Result<usize> {
 /// `unlinkat(2)`.
 pub fn remove(path: &CStr) -> Result<()> {
     // SAFETY: the path is a C string that outlives the call.
-    unsafe { call(number::UNLINKAT, [HERE, path.as_ptr() as usize, 0, 0, 0, 0]) }.map(drop)
+    unsafe {
+        call(
+            number::UNLINKAT,
+            [CURRENT_DIRECTORY, path.as_ptr() as usize, 0, 0, 0, 0],
+        )
+    }
+    .map(drop)
 }
 
-/// `mkdirat(2)`, for its owner alone. One that is there already is as good.
-pub fn make_directory(path: &CStr) -> Result<()> {
+/// `mkdirat(2)` with access for the owner. Succeeds if the directory exists.
+pub fn create_directory(path: &CStr) -> Result<()> {
     const EXISTS: Errno = Errno(17);
-    let arguments = [HERE, path.as_ptr() as usize, 0o700, 0, 0, 0];
+    let arguments = [CURRENT_DIRECTORY, path.as_ptr() as usize, 0o700, 0, 0, 0];
     // SAFETY: the path is a C string that outlives the call.
     match unsafe { call(number::MKDIRAT, arguments) } {
         Ok(_) | Err(EXISTS) => Ok(()),
@@ -169,12 +192,12 @@ pub fn make_directory(path: &CStr) -> Result<()> {
     }
 }
 
-/// `renameat(2)`: whoever looks sees the old file or the new one, whole.
+/// `renameat(2)`: atomic, so other processes open either the old file or the new one.
 pub fn rename(from: &CStr, to: &CStr) -> Result<()> {
     let arguments = [
-        HERE,
+        CURRENT_DIRECTORY,
         from.as_ptr() as usize,
-        HERE,
+        CURRENT_DIRECTORY,
         to.as_ptr() as usize,
         0,
         0,
@@ -183,29 +206,29 @@ pub fn rename(from: &CStr, to: &CStr) -> Result<()> {
     unsafe { call(number::RENAMEAT, arguments) }.map(drop)
 }
 
-/// Whether there is a file: `faccessat(2)`.
+/// Whether a file exists: `faccessat(2)`.
 pub fn exists(path: &CStr) -> bool {
     // SAFETY: the path is a C string that outlives the call.
     unsafe {
         call(
             number::FACCESSAT,
-            [HERE, path.as_ptr() as usize, 0, 0, 0, 0],
+            [CURRENT_DIRECTORY, path.as_ptr() as usize, 0, 0, 0, 0],
         )
     }
     .is_ok()
 }
 
-/// What is known of a file system.
+/// Facts about a file system.
 pub struct FileSystem {
-    /// Bytes that a user may still write.
+    /// Bytes available to unprivileged users.
     pub free: u64,
-    /// Whether files in it may be executed.
+    /// Whether it is mounted without `noexec`.
     pub executable: bool,
 }
 
-/// `statfs(2)`, whose structure has 15 words on 64-bit machines.
+/// `statfs(2)`. Its structure has 15 words on 64-bit machines.
 pub fn file_system(path: &CStr) -> Result<FileSystem> {
-    const NO_EXECUTION: u64 = 8;
+    const ST_NOEXEC: u64 = 8;
     let mut words = [0_u64; 15];
     let arguments = [
         path.as_ptr() as usize,
@@ -219,11 +242,11 @@ pub fn file_system(path: &CStr) -> Result<FileSystem> {
     unsafe { call(number::STATFS, arguments) }?;
     Ok(FileSystem {
         free: words[1].saturating_mul(words[4]),
-        executable: words[10] & NO_EXECUTION == 0,
+        executable: words[10] & ST_NOEXEC == 0,
     })
 }
 
-fn again(work: impl Fn() -> Result<usize>) -> Result<usize> {
+fn retry(work: impl Fn() -> Result<usize>) -> Result<usize> {
     loop {
         match work() {
             Err(Errno::INTERRUPTED) => {}

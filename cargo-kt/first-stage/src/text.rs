@@ -1,10 +1,10 @@
-//! Short texts without an allocator or `core::fmt`, which would be half of the program.
+//! Short texts without an allocator or `core::fmt`, which would double the program's size.
 
 use core::ffi::CStr;
 
 use crate::sys::Errno;
 
-/// At most `SIZE - 1` bytes; what does not fit is cut off.
+/// At most `SIZE - 1` bytes; anything longer is truncated.
 pub struct Text<const SIZE: usize> {
     bytes: [u8; SIZE],
     length: usize,
@@ -29,7 +29,7 @@ impl<const SIZE: usize> Text<SIZE> {
     }
 
     pub fn add_bytes(&mut self, bytes: &[u8]) {
-        // The last byte stays zero, for C.
+        // The last byte stays zero: it terminates the C string.
         for &byte in bytes.iter().take(SIZE - 1 - self.length) {
             self.bytes[self.length] = byte;
             self.length += 1;
@@ -51,24 +51,20 @@ impl<const SIZE: usize> Text<SIZE> {
         }
     }
 
-    /// With an error in words and as its number.
+    /// Appends an error's message and number.
     pub fn and(mut self, error: Errno) -> Self {
-        self.add(error.words());
+        self.add(error.message());
         self.add(" (os error ");
         self.add_number(error.0 as u64);
         self.add(")");
         self
     }
 
-    pub fn is_full(&self) -> bool {
-        self.length == SIZE - 1
-    }
-
     pub fn bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
     }
 
-    /// For system calls; a text with a zero in it ends there.
+    /// For system calls. The C string ends at the first zero.
     pub fn c_str(&self) -> &CStr {
         CStr::from_bytes_until_nul(&self.bytes).unwrap_or(c"")
     }

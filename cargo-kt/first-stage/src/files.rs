@@ -1,4 +1,5 @@
-//! The files in the data directory: the host and the id that says that it is whole, and what has arrived of another.
+//! The files in the data directory: the host, the id that marks it as complete, and a partial
+//! upload.
 
 use core::ffi::CStr;
 
@@ -10,7 +11,7 @@ use crate::{
 
 /// `PATH_MAX`, limits.h.
 const PATH: usize = 4096;
-/// Longest name in the directory: that of a library, with its folder.
+/// Longest name in the directory: the name of a library with its folder.
 const LONGEST: usize = 40;
 
 pub type Path = Text<PATH>;
@@ -20,7 +21,7 @@ pub struct Files {
 }
 
 impl Files {
-    /// `None` if the path is too long for the names in it.
+    /// `None` if the directory's path is too long for the names in it.
     pub fn new(directory: &CStr) -> Option<Self> {
         let mut path = Path::new();
         path.add_bytes(directory.to_bytes());
@@ -32,7 +33,7 @@ impl Files {
         self.directory.c_str()
     }
 
-    fn name(&self, name: &str) -> Path {
+    fn path(&self, name: &str) -> Path {
         let mut path = Path::new();
         path.add_bytes(self.directory.bytes());
         path.add(name);
@@ -40,18 +41,18 @@ impl Files {
     }
 
     pub fn host(&self) -> Path {
-        self.name("/host")
+        self.path("/host")
     }
 
-    /// Below the directory of the libraries that it brought along.
+    /// A path below the directory of the host's libraries.
     pub fn libraries(&self, name: &str) -> Path {
-        let mut path = self.name("/lib");
+        let mut path = self.path("/lib");
         path.add(name);
         path
     }
 
-    /// Whether a host is there with the hash that its id names.
-    pub fn is_host_whole(&self) -> bool {
+    /// Whether there is a host and its hash is its id.
+    pub fn is_host_complete(&self) -> bool {
         let read = || -> Result<bool> {
             let mut id = [0; 64];
             let length = sys::read_full(&sys::open(self.id().c_str(), Open::Read)?, &mut id)?;
@@ -66,16 +67,16 @@ impl Files {
         read().unwrap_or(false)
     }
 
-    /// A new host, to be written; it takes its place by [`put_in_place`](Self::put_in_place).
+    /// Creates the file of a new host, which [`commit`](Self::commit) renames.
     pub fn create(&self) -> Result<Fd> {
         sys::open(self.new_host().c_str(), Open::Create)
     }
 
-    /// Makes the new host the one that is found. The id comes last: it says that all before is done.
-    pub fn put_in_place(&self, hash: &[u8; 32]) -> Result<()> {
+    /// Replaces the host by the new one. The id is written last: it marks the host as complete.
+    pub fn commit(&self, hash: &[u8; 32]) -> Result<()> {
         let _ = sys::remove(self.id().c_str());
         sys::rename(self.new_host().c_str(), self.host().c_str())?;
-        let new_id = self.name("/host.id.new");
+        let new_id = self.path("/host.id.new");
         let mut id = Text::<65>::new();
         id.add_hex(hash);
         sys::write_all(&sys::open(new_id.c_str(), Open::Create)?, id.bytes())?;
@@ -90,7 +91,7 @@ impl Files {
         }
     }
 
-    /// What has arrived: the offer as it came, then the compressed bytes.
+    /// The partial upload: the offer as received, then the compressed bytes.
     pub fn open_part(&self) -> Result<Fd> {
         sys::open(self.part().c_str(), Open::Append)
     }
@@ -102,14 +103,14 @@ impl Files {
     }
 
     fn part(&self) -> Path {
-        self.name("/host.part")
+        self.path("/host.part")
     }
 
     fn new_host(&self) -> Path {
-        self.name("/host.new")
+        self.path("/host.new")
     }
 
     fn id(&self) -> Path {
-        self.name("/host.id")
+        self.path("/host.id")
     }
 }

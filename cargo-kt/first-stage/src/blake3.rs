@@ -1,5 +1,5 @@
-//! BLAKE3 of a byte string that comes in pieces: the plain hash of the paper's reference implementation
-//! (github.com/BLAKE3-team/BLAKE3, `reference_impl`).
+//! BLAKE3 of a byte string in pieces: the unkeyed hash of the reference implementation
+//! (<https://github.com/BLAKE3-team/BLAKE3>, `reference_impl`).
 
 const IV: [u32; 8] = [
     0x6A09E667, 0xBB67AE85, 0x3C6EF372, 0xA54FF53A, 0x510E527F, 0x9B05688C, 0x1F83D9AB, 0x5BE0CD19,
@@ -18,10 +18,10 @@ pub struct Hasher {
     chain: Chain,
     block: [u8; BLOCK],
     filled: usize,
-    /// Blocks of this chunk that are compressed already.
+    /// Compressed blocks of the current chunk.
     blocks: usize,
     chunk: u64,
-    /// Roots of whole subtrees, the largest first: one for each bit that is set in `chunk`.
+    /// Roots of complete subtrees, largest first: one per bit set in `chunk`.
     stack: [Chain; 54],
     height: usize,
 }
@@ -42,7 +42,7 @@ impl Hasher {
     pub fn update(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             if self.filled == BLOCK {
-                // More follows, so the full block is not the last of all.
+                // More bytes follow, so this block is not the last one.
                 match self.blocks == CHUNK / BLOCK - 1 {
                     true => self.end_chunk(),
                     false => self.end_block(),
@@ -96,7 +96,7 @@ impl Hasher {
         let words = words(&self.block);
         let mut root = compress(&self.chain, &words, self.chunk, BLOCK as u32, flags);
         self.chunk += 1;
-        // As many subtrees are whole now as the count of chunks has zeros at its end.
+        // Each trailing zero of the number of chunks completes one subtree.
         for _ in 0..self.chunk.trailing_zeros() {
             self.height -= 1;
             let mut both = [0; 16];

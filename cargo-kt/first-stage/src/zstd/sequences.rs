@@ -1,8 +1,8 @@
-//! Sequences: so many literals, then a copy from so far back (RFC 8878, 3.1.1.3.2).
+//! Sequences: a number of literals, then a copy of earlier output (RFC 8878, 3.1.1.3.2).
 
 use super::{Corrupt, Result, bits::Backward, fse::Table};
 
-/// Base and further bits of each code of a literals' length (table 13 of the RFC).
+/// Base and number of extra bits of each literals length code (table 13 of the RFC).
 const LITERALS: [(u32, u8); 36] = {
     const WIDE: [(u32, u8); 20] = [
         (16, 1),
@@ -28,7 +28,7 @@ const LITERALS: [(u32, u8); 36] = {
     ];
     with_plain(WIDE, 0)
 };
-/// The same of a match's length (table 14).
+/// Base and number of extra bits of each match length code (table 14).
 const MATCH: [(u32, u8); 53] = {
     const WIDE: [(u32, u8); 21] = [
         (35, 1),
@@ -68,7 +68,7 @@ const OFFSET_COUNTS: [i16; 29] = [
     1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1,
 ];
 
-/// Codes that mean themselves and something more, before those of a table.
+/// Codes without extra bits, whose value is the code plus `more`, then the codes of `wide`.
 const fn with_plain<const WIDE: usize, const ALL: usize>(
     wide: [(u32, u8); WIDE],
     more: u32,
@@ -85,7 +85,7 @@ const fn with_plain<const WIDE: usize, const ALL: usize>(
     all
 }
 
-/// Tables and offsets, which stay from block to block.
+/// Tables and recent offsets, which the next block may reuse.
 pub struct Sequences {
     literals: Table,
     offsets: Table,
@@ -103,7 +103,7 @@ impl Sequences {
         }
     }
 
-    /// Carries out a block's sequences, and returns the position in `output` behind them.
+    /// Executes the sequences of a block and returns the next position in `output`.
     pub fn run(
         &mut self,
         data: &[u8],
@@ -144,7 +144,7 @@ impl Sequences {
         put(output, position, rest)
     }
 
-    /// Reads the number of sequences and their tables; what is left is the bits.
+    /// Reads the number of sequences and their tables. The rest of the data is the bit stream.
     fn head<'a>(&mut self, data: &'a [u8]) -> Result<(usize, &'a [u8])> {
         let byte = |at: usize| data.get(at).map(|&byte| usize::from(byte)).ok_or(Corrupt);
         let (count, mut at) = match byte(0)? {
@@ -174,7 +174,7 @@ impl Sequences {
         Ok((count, data.get(at..).ok_or(Corrupt)?))
     }
 
-    /// What a coded distance means: one of the last three, or a new one (3.1.1.5).
+    /// Resolves a coded distance: one of the last three, or a new one (3.1.1.5).
     fn distance(&mut self, coded: usize, no_literals: bool) -> Result<usize> {
         let [first, second, third] = self.recent;
         if coded > 3 {
@@ -215,7 +215,7 @@ fn put(output: &mut [u8], position: usize, bytes: &[u8]) -> Result<usize> {
     Ok(end)
 }
 
-/// Copies `length` bytes from `distance` back; they may overlap, and then repeat.
+/// Copies `length` bytes from `distance` before `position`. Overlapping ranges repeat the bytes.
 fn repeat(output: &mut [u8], position: usize, distance: usize, length: usize) -> Result<usize> {
     let start = position.checked_sub(distance).ok_or(Corrupt)?;
     let end = position + length;

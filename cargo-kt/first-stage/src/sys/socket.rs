@@ -1,13 +1,13 @@
-//! TCP, and waiting.
+//! TCP sockets and `ppoll`.
 
-use super::{Errno, Fd, Result, Signals, again, call, number};
+use super::{Errno, Fd, Result, Signals, call, number, retry};
 
 const STREAM: usize = 1;
 const INTERNET: usize = 2;
 
-/// Listens on the loopback: `ip(7)`. The descriptor stays open for the next program.
+/// Listens on the loopback: `ip(7)`. An executed program inherits the descriptor.
 pub fn listen(port: u16) -> Result<Fd> {
-    // SAFETY: it takes no memory.
+    // SAFETY: it accesses no memory.
     let fd = unsafe { call(number::SOCKET, [INTERNET, STREAM, 0, 0, 0, 0]) }?;
     let fd = Fd(fd as i32);
     const SOL_SOCKET: usize = 1;
@@ -17,7 +17,7 @@ pub fn listen(port: u16) -> Result<Fd> {
     address[..2].copy_from_slice(&(INTERNET as u16).to_ne_bytes());
     address[2..4].copy_from_slice(&port.to_be_bytes());
     address[4..8].copy_from_slice(&[127, 0, 0, 1]);
-    let place = [
+    let arguments = [
         fd.0 as usize,
         address.as_ptr() as usize,
         address.len(),
@@ -26,29 +26,29 @@ pub fn listen(port: u16) -> Result<Fd> {
         0,
     ];
     // SAFETY: `address` is a `sockaddr_in`.
-    unsafe { call(number::BIND, place) }?;
-    // SAFETY: it takes no memory.
+    unsafe { call(number::BIND, arguments) }?;
+    // SAFETY: it accesses no memory.
     unsafe { call(number::LISTEN, [fd.0 as usize, 64, 0, 0, 0, 0]) }?;
     Ok(fd)
 }
 
-/// The next connection, which the next program does not inherit before [`keep_open`].
+/// The next connection. An executed program inherits it only after [`set_inherited`].
 pub fn accept(listener: &Fd) -> Result<Fd> {
     const CLOSE_ON_EXEC: usize = 0o2_000_000;
     const IPPROTO_TCP: usize = 6;
     const TCP_NODELAY: usize = 1;
     let arguments = [listener.0 as usize, 0, 0, CLOSE_ON_EXEC, 0, 0];
-    // SAFETY: the peer's address is not asked for.
+    // SAFETY: the peer's address is not requested.
     let fd = Fd(unsafe { call(number::ACCEPT4, arguments) }? as i32);
     set(&fd, IPPROTO_TCP, TCP_NODELAY)?;
     Ok(fd)
 }
 
-/// Has the next program inherit a descriptor: `fcntl(2)`.
-pub fn keep_open(fd: &Fd, open: bool) -> Result<()> {
+/// Sets whether an executed program inherits a descriptor: `fcntl(2)`.
+pub fn set_inherited(fd: &Fd, inherited: bool) -> Result<()> {
     const SET_FLAGS: usize = 2;
-    let arguments = [fd.0 as usize, SET_FLAGS, usize::from(!open), 0, 0, 0];
-    // SAFETY: it takes no memory.
+    let arguments = [fd.0 as usize, SET_FLAGS, usize::from(!inherited), 0, 0, 0];
+    // SAFETY: it accesses no memory.
     unsafe { call(number::FCNTL, arguments) }.map(drop)
 }
 
@@ -59,7 +59,7 @@ fn set(fd: &Fd, level: usize, option: usize) -> Result<()> {
     unsafe { call(number::SETSOCKOPT, arguments) }.map(drop)
 }
 
-/// What is there now; 0 at the peer's end. To be called once [`wait`] says that it can be read.
+/// Reads available bytes, without waiting; 0 if the peer closed the connection.
 pub fn receive(fd: &Fd, buffer: &mut [u8]) -> Result<usize> {
     const DONT_WAIT: usize = 0x40;
     let arguments = [
@@ -70,14 +70,14 @@ pub fn receive(fd: &Fd, buffer: &mut [u8]) -> Result<usize> {
         0,
         0,
     ];
-    again(|| {
+    retry(|| {
         // SAFETY: the buffer is writable for its length.
         unsafe { call(number::RECVFROM, arguments) }
     })
 }
 
-/// Sends all. Answers are shorter than a socket's buffer, so that it never waits; a peer that is gone is an error and no
-/// signal.
+/// Sends all bytes. It does not wait: answers are shorter than a socket's buffer. A closed
+/// connection is an error, not a SIGPIPE.
 pub fn send(fd: &Fd, mut bytes: &[u8]) -> Result<()> {
     const NO_SIGNAL_DONT_WAIT: usize = 0x4040;
     while !bytes.is_empty() {
@@ -90,7 +90,7 @@ pub fn send(fd: &Fd, mut bytes: &[u8]) -> Result<()> {
             0,
             0,
         ];
-        let sent = again(|| {
+        let sent = retry(|| {
             // SAFETY: the bytes are readable for their length.
             unsafe { call(number::SENDTO, arguments) }
         })?;
@@ -99,30 +99,31 @@ pub fn send(fd: &Fd, mut bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// What ended a wait.
+/// Why [`wait`] returned.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Woken {
+pub enum Wakeup {
     Readable,
     Signal,
-    TimedOut,
+    Timeout,
 }
 
-/// Waits until a descriptor can be read, a signal comes, or so many milliseconds are over: `ppoll(2)`.
-pub fn wait(fd: &Fd, signals: &Signals, patience: Option<u64>) -> Woken {
+/// Waits until a descriptor is readable, a signal arrives, or `timeout` milliseconds have passed:
+/// `ppoll(2)`.
+pub fn wait(fd: &Fd, signals: &Signals, timeout: Option<u64>) -> Wakeup {
     const IN: u64 = 1;
-    // `struct pollfd`: a descriptor in 32 bits, what is asked and what is found in 16 each; little endian.
-    let asked = |fd: &Fd| fd.0 as u32 as u64 | IN << 32;
-    let mut polled = [asked(fd), asked(&signals.0)];
-    let time = patience.map(|patience| [patience / 1000, patience % 1000 * 1_000_000]);
+    // `struct pollfd`: descriptor i32, requested events u16, returned events u16; little endian.
+    let entry = |fd: &Fd| fd.0 as u32 as u64 | IN << 32;
+    let mut polled = [entry(fd), entry(&signals.0)];
+    let time = timeout.map(|timeout| [timeout / 1000, timeout % 1000 * 1_000_000]);
     let time = time.as_ref().map_or(0, |time| time.as_ptr() as usize);
     let arguments = [polled.as_mut_ptr() as usize, polled.len(), time, 0, 0, 0];
-    // SAFETY: `polled` has two entries, and `time` is null or seconds and nanoseconds that outlive the call.
+    // SAFETY: `polled` has two entries; `time` is null or a `timespec` that outlives the call.
     let done = unsafe { call(number::PPOLL, arguments) };
     match done {
-        Ok(0) => Woken::TimedOut,
-        _ if polled[1] >> 48 != 0 => Woken::Signal,
-        Ok(_) => Woken::Readable,
-        // A signal that is not ours: who reads now learns that there is nothing.
-        Err(Errno(_)) => Woken::Readable,
+        Ok(0) => Wakeup::Timeout,
+        _ if polled[1] >> 48 != 0 => Wakeup::Signal,
+        Ok(_) => Wakeup::Readable,
+        // Another signal interrupted the call. The caller reads, and gets EAGAIN.
+        Err(Errno(_)) => Wakeup::Readable,
     }
 }

@@ -1,8 +1,8 @@
-//! Bits of a byte string: from its start, or backwards from its end.
+//! Bits of a byte string, forward from its start or backward from its end.
 
 use super::{Corrupt, Result};
 
-/// Little endian, from the first byte on.
+/// Little endian, from the first byte.
 pub struct Forward<'a> {
     data: &'a [u8],
     position: usize,
@@ -28,18 +28,19 @@ impl<'a> Forward<'a> {
         Ok(shifted & ((1 << count) - 1))
     }
 
-    /// Gives the last bit back.
-    pub fn give_back(&mut self) {
+    /// Un-reads the last bit.
+    pub fn unread(&mut self) {
         self.position -= 1;
     }
 
-    /// Bytes that have been begun.
+    /// Bytes read, including a partly read one.
     pub fn bytes(&self) -> usize {
         self.position.div_ceil(8)
     }
 }
 
-/// From the bit below the highest one that is set in the last byte, downwards. Before the first bit there are zeros.
+/// From the bit below the highest set bit of the last byte to the first bit. Bits before the first
+/// one are zero.
 pub struct Backward<'a> {
     data: &'a [u8],
     left: isize,
@@ -80,12 +81,12 @@ impl<'a> Backward<'a> {
         self.left -= count as isize;
     }
 
-    /// Bits that are left; negative if more were taken than there were.
+    /// Remaining bits; negative after reading past the first bit.
     pub fn left(&self) -> isize {
         self.left
     }
 
-    /// At least 57 bits from bit `start` on.
+    /// At least 57 bits, from bit `start`.
     #[inline]
     fn window(&self, start: usize) -> u64 {
         let rest = self.data.get(start / 8..).unwrap_or_default();

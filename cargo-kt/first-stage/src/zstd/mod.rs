@@ -1,5 +1,5 @@
-//! Decompresses one zstd frame (RFC 8878) while it arrives, without memory of its own: all output so far is its window.
-//! Dictionaries and skippable frames are not used by the sender and are refused.
+//! Decompresses one zstd frame (RFC 8878) incrementally, without a window buffer: the output is its
+//! window. It rejects dictionaries and skippable frames, which the sender does not use.
 
 mod bits;
 mod fse;
@@ -10,11 +10,11 @@ use bits::Forward;
 use huffman::Huffman;
 use sequences::Sequences;
 
-/// Largest block, and so the most literals in one, bytes (RFC 8878, 3.1.1.2.4).
+/// Largest block and therefore most literals, bytes (RFC 8878, 3.1.1.2.4).
 const BLOCK: usize = 128 << 10;
 const MAGIC: u32 = 0xFD2F_B528;
 
-/// These bytes are no zstd frame, or its content is longer than was said.
+/// The bytes are not a zstd frame, or its content is larger than the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Corrupt;
 
@@ -27,7 +27,7 @@ enum Next {
     End,
 }
 
-/// Where in input and output it is, and what one block leaves for the next.
+/// The positions in input and output, and the tables that the next block may reuse.
 pub struct Decoder {
     next: Next,
     consumed: usize,
@@ -35,6 +35,12 @@ pub struct Decoder {
     literals: [u8; BLOCK],
     huffman: Huffman,
     sequences: Sequences,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Decoder {
@@ -49,7 +55,7 @@ impl Decoder {
         }
     }
 
-    /// Bytes of output that are final.
+    /// Bytes of decompressed output.
     pub fn produced(&self) -> usize {
         self.produced
     }
@@ -58,7 +64,10 @@ impl Decoder {
         self.next == Next::End
     }
 
-    /// Decodes every block that is whole in `input`, which starts with the frame's first byte, to its place in `output`.
+    /// Decodes the complete blocks of `input`, which starts with the frame's first byte.
+    ///
+    /// # Errors
+    /// If the input is not a zstd frame, or its content does not fit into `output`.
     pub fn advance(&mut self, input: &[u8], output: &mut [u8]) -> Result<()> {
         if self.next == Next::Frame {
             match header_length(input)? {
@@ -85,7 +94,7 @@ impl Decoder {
                 _ => return Err(Corrupt),
             }
             self.consumed += 3 + length;
-            // A checksum may follow; the whole content's hash is checked by who asked for it.
+            // Ignore a checksum after the last block: the caller compares the hash of the content.
             if last {
                 self.next = Next::End;
             }
@@ -119,7 +128,8 @@ impl Decoder {
         Ok(())
     }
 
-    /// Decodes the literals section; how many literals, and how many bytes it had (RFC 8878, 3.1.1.3.1).
+    /// Decodes the literals section. Returns the number of literals and the section's length in
+    /// bytes (RFC 8878, 3.1.1.3.1).
     fn literals(&mut self, content: &[u8]) -> Result<(usize, usize)> {
         let first = *content.first().ok_or(Corrupt)?;
         let (kind, format) = (first & 3, first >> 2 & 3);
@@ -131,7 +141,7 @@ impl Decoder {
                 3 => (3, 20),
                 _ => (1, 5),
             };
-            // One of the bits that name the format belongs to the size where the size has five.
+            // A size of five bits includes the upper bit of the format.
             let size = match bits {
                 5 => usize::from(first >> 3),
                 bits => head.take(bits)? as usize,
@@ -165,7 +175,7 @@ impl Decoder {
     }
 }
 
-/// Length of the frame's header in bytes, once it can be told (RFC 8878, 3.1.1.1).
+/// Length of the frame's header in bytes; `None` if more input is needed (RFC 8878, 3.1.1.1).
 fn header_length(input: &[u8]) -> Result<Option<usize>> {
     let Some(magic) = input.first_chunk::<4>() else {
         return Ok(None);

@@ -7,7 +7,7 @@ use super::{
 
 /// Largest table: literal and match lengths have at most 9 bits of accuracy.
 const SIZE: usize = 1 << 9;
-/// Most symbols in an alphabet: a Huffman weight's 256 are never all coded, and match lengths have 53.
+/// Most symbols in an alphabet. Match lengths have 53, and Huffman weights at most 12.
 const SYMBOLS: usize = 64;
 
 #[derive(Clone, Copy)]
@@ -41,7 +41,7 @@ impl Table {
         self.is_set
     }
 
-    /// A table that always gives one symbol.
+    /// Builds a table with a single symbol.
     pub fn set_single(&mut self, symbol: u8) {
         self.accuracy = 0;
         self.is_set = true;
@@ -52,7 +52,7 @@ impl Table {
         };
     }
 
-    /// Builds the table from counts, where -1 is "less than one", that add up to a power of two.
+    /// Builds the table from counts whose sum is a power of two. A count of -1 means "less than 1".
     pub fn set(&mut self, accuracy: u32, counts: &[i16]) -> Result<()> {
         let size = 1_usize << accuracy;
         let entries = self.entries.get_mut(..size).ok_or(Corrupt)?;
@@ -97,7 +97,7 @@ impl Table {
         Ok(())
     }
 
-    /// Reads a table's description, and returns its length in bytes.
+    /// Reads a table's description and returns its length in bytes.
     pub fn read(&mut self, data: &[u8], most_accuracy: u32) -> Result<usize> {
         let mut bits = Forward::new(data);
         let accuracy = bits.take(4)? + 5;
@@ -112,7 +112,7 @@ impl Table {
             let lower = (1 << (width - 1)) - 1;
             let threshold = (1 << width) - 1 - (remaining + 1);
             if value & lower < threshold {
-                bits.give_back();
+                bits.unread();
                 value &= lower;
             } else if value > lower {
                 value -= threshold;
@@ -152,5 +152,5 @@ impl Table {
     }
 }
 
-/// A place in a table.
+/// An index into a table.
 pub struct State(usize);

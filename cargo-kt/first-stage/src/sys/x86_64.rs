@@ -1,7 +1,8 @@
-//! x86-64: the call itself, the numbers (`arch/x86/entry/syscalls/syscall_64.tbl`), the entry, and
-//! copies, which rustc expects of a C library.
+//! x86-64: the system call instruction, the numbers of system calls
+//! (`arch/x86/entry/syscalls/syscall_64.tbl`), and the memory functions that rustc expects from a C
+//! library.
 
-use core::arch::{asm, global_asm};
+use core::arch::asm;
 
 use super::{Errno, Result};
 
@@ -38,26 +39,14 @@ pub mod number {
     pub const SIGNALFD4: usize = 289;
 }
 
-// The stack at the entry is 16 bytes aligned, with the number of arguments on top (System V ABI for AMD64, 3.4.1).
-global_asm!(
-    ".globl _start",
-    "_start:",
-    "xor ebp, ebp",
-    "mov rdi, rsp",
-    "and rsp, -16",
-    "call {entry}",
-    "ud2",
-    entry = sym super::process::entry,
-);
-
 /// Makes a system call.
 ///
 /// # Safety
-/// Its arguments must be what the call expects, and memory that they point to must be valid for what it does.
+/// The arguments must be valid for the call, and so must the memory that they point to.
 pub unsafe fn call(number: usize, arguments: [usize; 6]) -> Result<usize> {
     let result: isize;
     let [a, b, c, d, e, f] = arguments;
-    // SAFETY: the kernel changes rax, rcx and r11 only, and the memory that the caller vouches for.
+    // SAFETY: the kernel changes rax, rcx and r11 only, and the memory that the caller guarantees.
     unsafe {
         asm!(
             "syscall",
@@ -73,13 +62,13 @@ pub unsafe fn call(number: usize, arguments: [usize; 6]) -> Result<usize> {
     }
 }
 
-/// As in C. Not in Rust, whose compiler would make a call to it out of its own loop.
+/// `memcpy(3)`. In assembly: rustc compiles a copying loop to a call of `memcpy`.
 ///
 /// # Safety
 /// As in C.
-#[unsafe(no_mangle)]
+#[cfg_attr(freestanding, unsafe(no_mangle))]
 pub unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
-    // SAFETY: the caller vouches for both ranges; the direction flag is clear (System V ABI).
+    // SAFETY: the caller guarantees both ranges; the direction flag is clear (System V ABI).
     unsafe {
         asm!("rep movsb", inout("rdi") to => _, inout("rsi") from => _, inout("rcx") count => _,
             options(nostack, preserves_flags));
@@ -87,17 +76,19 @@ pub unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, count: usize) -> *
     to
 }
 
-/// As in C.
+/// `memmove(3)`.
 ///
 /// # Safety
 /// As in C.
-#[unsafe(no_mangle)]
+#[cfg_attr(freestanding, unsafe(no_mangle))]
 pub unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
     if (to as usize).wrapping_sub(from as usize) >= count {
-        // SAFETY: going forwards, nothing is overwritten before it was read.
+        // SAFETY: `to` is before `from` or past its end, so a forward copy reads all bytes before
+        // it overwrites them.
         return unsafe { memcpy(to, from, count) };
     }
-    // SAFETY: as for memcpy, from the last byte down; the direction flag is cleared again.
+    // SAFETY: as for memcpy, from the last byte to the first; the direction flag is cleared
+    // afterwards (System V ABI).
     unsafe {
         asm!("std", "rep movsb", "cld",
             inout("rdi") to.wrapping_add(count).wrapping_sub(1) => _,
@@ -108,11 +99,11 @@ pub unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, count: usize) -> 
     to
 }
 
-/// As in C.
+/// `memset(3)`.
 ///
 /// # Safety
 /// As in C.
-#[unsafe(no_mangle)]
+#[cfg_attr(freestanding, unsafe(no_mangle))]
 pub unsafe extern "C" fn memset(to: *mut u8, byte: i32, count: usize) -> *mut u8 {
     // SAFETY: as for memcpy.
     unsafe {

@@ -1,7 +1,8 @@
-//! AArch64: the call itself, the numbers (`include/uapi/asm-generic/unistd.h`), the entry, and what rustc expects of a C
+//! AArch64: the system call instruction, the numbers of system calls
+//! (`include/uapi/asm-generic/unistd.h`), and the memory functions that rustc expects from a C
 //! library.
 
-use core::arch::{asm, global_asm};
+use core::arch::asm;
 
 use super::{Errno, Result};
 
@@ -38,26 +39,14 @@ pub mod number {
     pub const ACCEPT4: usize = 242;
 }
 
-// The stack pointer is always 16 bytes aligned, with the number of arguments on top.
-global_asm!(
-    ".globl _start",
-    "_start:",
-    "mov x29, xzr",
-    "mov x30, xzr",
-    "mov x0, sp",
-    "bl {entry}",
-    "brk #1",
-    entry = sym super::process::entry,
-);
-
 /// Makes a system call.
 ///
 /// # Safety
-/// Its arguments must be what the call expects, and memory that they point to must be valid for what it does.
+/// The arguments must be valid for the call, and so must the memory that they point to.
 pub unsafe fn call(number: usize, arguments: [usize; 6]) -> Result<usize> {
     let result: isize;
     let [a, b, c, d, e, f] = arguments;
-    // SAFETY: the kernel changes x0 only, and the memory that the caller vouches for.
+    // SAFETY: the kernel changes x0 only, and the memory that the caller guarantees.
     unsafe {
         asm!(
             "svc #0",
@@ -73,13 +62,13 @@ pub unsafe fn call(number: usize, arguments: [usize; 6]) -> Result<usize> {
     }
 }
 
-/// As in C. Not in Rust, whose compiler would make a call to it out of its own loop.
+/// `memcpy(3)`. In assembly: rustc compiles a copying loop to a call of `memcpy`.
 ///
 /// # Safety
 /// As in C.
-#[unsafe(no_mangle)]
+#[cfg_attr(freestanding, unsafe(no_mangle))]
 pub unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
-    // SAFETY: the caller vouches for both ranges.
+    // SAFETY: the caller guarantees both ranges.
     unsafe {
         asm!(
             "2:", "subs {count}, {count}, #16", "b.lo 3f",
@@ -96,18 +85,18 @@ pub unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, count: usize) -> *
     to
 }
 
-/// As in C.
+/// `memmove(3)`.
 ///
 /// # Safety
 /// As in C.
-#[unsafe(no_mangle)]
+#[cfg_attr(freestanding, unsafe(no_mangle))]
 pub unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
     if (to as usize).wrapping_sub(from as usize) >= count {
-        // SAFETY: going forwards, nothing is overwritten before it was read: each pair is read before it is written, and
-        // `to` lies before `from` or behind its end.
+        // SAFETY: `to` is before `from` or past its end, and each pair of registers is loaded
+        // before it is stored, so a forward copy reads all bytes before it overwrites them.
         return unsafe { memcpy(to, from, count) };
     }
-    // SAFETY: as for memcpy, from the last byte down; there is at least one.
+    // SAFETY: as for memcpy, from the last byte to the first; `count` is not 0.
     unsafe {
         asm!(
             "2:", "subs {count}, {count}, #1", "b.lo 3f",
@@ -120,13 +109,13 @@ pub unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, count: usize) -> 
     to
 }
 
-/// As in C.
+/// `memset(3)`.
 ///
 /// # Safety
 /// As in C.
-#[unsafe(no_mangle)]
+#[cfg_attr(freestanding, unsafe(no_mangle))]
 pub unsafe extern "C" fn memset(to: *mut u8, byte: i32, count: usize) -> *mut u8 {
-    // SAFETY: the caller vouches for the range.
+    // SAFETY: the caller guarantees the range.
     unsafe {
         asm!(
             "2:", "subs {count}, {count}, #1", "b.lo 3f",

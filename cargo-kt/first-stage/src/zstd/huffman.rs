@@ -13,9 +13,9 @@ struct Entry {
     bits: u8,
 }
 
-/// What the next [`LONGEST`] bits or fewer mean. It stays for blocks that bring none.
+/// Decoding table, indexed by the next bits. Blocks without a table use the last one.
 pub struct Huffman {
-    /// 0 before the first was read.
+    /// Longest code in bits; 0 before the first table.
     longest: u32,
     entries: [Entry; 1 << LONGEST],
     weights: fse::Table,
@@ -31,7 +31,7 @@ impl Huffman {
         }
     }
 
-    /// Reads a tree's description, and returns its length in bytes.
+    /// Reads a tree's description and returns its length in bytes.
     pub fn read(&mut self, data: &[u8]) -> Result<usize> {
         let (&head, rest) = data.split_first().ok_or(Corrupt)?;
         let mut weights = [0_u8; 256];
@@ -51,7 +51,7 @@ impl Huffman {
         Ok(1 + length)
     }
 
-    /// Two states take turns until the bits are used up.
+    /// Two states alternate until no bits remain.
     fn read_weights(&mut self, data: &[u8], weights: &mut [u8; 256]) -> Result<usize> {
         let taken = self.weights.read(data, WEIGHTS)?;
         let mut bits = Backward::new(data.get(taken..).ok_or(Corrupt)?)?;
@@ -59,7 +59,7 @@ impl Huffman {
         let mut states = [table.start(&mut bits), table.start(&mut bits)];
         let mut count = 0;
         let mut put = |weight| -> Result<()> {
-            // The last weight is never written.
+            // The last weight is implied.
             *weights[..255].get_mut(count).ok_or(Corrupt)? = weight;
             count += 1;
             Ok(())
@@ -109,7 +109,7 @@ impl Huffman {
         Ok(())
     }
 
-    /// Decodes as many literals as `output` takes, which must use up the stream.
+    /// Fills `output` with literals. They must consume the whole stream.
     pub fn decode(&self, stream: &[u8], output: &mut [u8]) -> Result<()> {
         if self.longest == 0 {
             return Err(Corrupt);
@@ -127,7 +127,8 @@ impl Huffman {
         }
     }
 
-    /// Four streams, each with a quarter of the output, behind the lengths of the first three.
+    /// Decodes four streams, each into a quarter of the output. The lengths of the first three
+    /// precede them.
     pub fn decode_four(&self, data: &[u8], output: &mut [u8]) -> Result<()> {
         let (lengths, mut data) = data.split_at_checked(6).ok_or(Corrupt)?;
         let quarter = output.len().div_ceil(4).max(1);

@@ -1,14 +1,15 @@
-//! What the image, the node and the volume are like, a line each, for a client that decides whether a host can live there.
+//! Facts about the image, the node and the data volume, one per line. The client decides by them
+//! whether the host can run in the pod (`cargo-kt/src/place/kubernetes/stage/facts.rs`).
 //!
 //! | line | meaning |
 //! |---|---|
 //! | `stage=1` | version of these lines |
-//! | `arch=x86_64` | of this program, and so of the node |
-//! | `glibc=2.36` | version in the image; `none` if there is no dynamic linker of glibc for this architecture |
-//! | `loader=musl` | further dynamic linkers that are there instead, of musl or of other architectures |
-//! | `kernel=`, `uid=`, `page=` | release, effective user, bytes in a page |
-//! | `free=`, `exec=yes` | of the data volume: bytes, and whether files in it may be executed |
-//! | `problem=` | why the host that was there could not be started |
+//! | `arch=x86_64` | architecture of this program and therefore of the node |
+//! | `glibc=2.36` | version in the image; `none` without a dynamic linker of this architecture |
+//! | `loader=musl` | other dynamic linkers: of musl or of other architectures |
+//! | `kernel=`, `uid=`, `page=` | release, effective user, bytes per page |
+//! | `free=`, `exec=yes` | data volume: free bytes, and whether its files can be executed |
+//! | `problem=` | why the last host could not be started |
 
 use core::ffi::CStr;
 
@@ -20,13 +21,13 @@ use crate::{
 
 pub type Facts = Text<2048>;
 
-/// glibc's dynamic linker, as programs of this architecture name it.
+/// glibc's dynamic linker: the interpreter in programs of this architecture.
 #[cfg(target_arch = "x86_64")]
 const LOADER: &CStr = c"/lib64/ld-linux-x86-64.so.2";
 #[cfg(target_arch = "aarch64")]
 const LOADER: &CStr = c"/lib/ld-linux-aarch64.so.1";
 
-/// Where distributions have their C library; the dynamic linker itself knows most versions too.
+/// Paths of the C library in distributions. The dynamic linker also names most versions.
 #[cfg(target_arch = "x86_64")]
 const LIBRARIES: [&CStr; 6] = [
     c"/lib/x86_64-linux-gnu/libc.so.6",
@@ -46,7 +47,7 @@ const LIBRARIES: [&CStr; 6] = [
     LOADER,
 ];
 
-/// Dynamic linkers that tell what kind of image it is, if it is not ours.
+/// Dynamic linkers that identify an image of another libc or architecture.
 const OTHERS: [(&CStr, &str); 6] = [
     (c"/lib/ld-musl-x86_64.so.1", "musl"),
     (c"/lib/ld-musl-aarch64.so.1", "musl"),
@@ -56,7 +57,7 @@ const OTHERS: [(&CStr, &str); 6] = [
     (c"/lib/ld-linux.so.2", "i386"),
 ];
 
-pub fn gather(files: &Files, problem: &[u8]) -> Facts {
+pub fn collect(files: &Files, problem: &[u8]) -> Facts {
     let mut facts = Facts::of("stage=1\narch=");
     facts.add(sys::ARCHITECTURE);
     facts.add("\nglibc=");
@@ -96,7 +97,7 @@ pub fn gather(files: &Files, problem: &[u8]) -> Facts {
     facts
 }
 
-/// Minor version of the glibc in the image, the newest that the files found speak of.
+/// Minor version of the image's glibc: the newest version that its files name.
 pub fn glibc() -> Option<u64> {
     if !sys::exists(LOADER) {
         return None;
@@ -105,16 +106,16 @@ pub fn glibc() -> Option<u64> {
         let file = sys::open(path, Open::Read).ok()?;
         newest(&Map::of(&file).ok()?)
     });
-    // There is a loader, so there is a glibc: an old one, as far as can be told.
+    // The image has a loader and therefore a glibc, but no file names its version: it is old.
     Some(library.unwrap_or(0))
 }
 
-/// The highest `2.x` in the names of symbol versions and in glibc's own greeting.
+/// The highest `2.x` in symbol versions and in glibc's version banner.
 fn newest(data: &[u8]) -> Option<u64> {
     const PREFIXES: [&[u8]; 2] = [b"GLIBC_2.", b"release version 2."];
     let mut newest = None;
     for at in 0..data.len() {
-        // The first letters are looked at by themselves: this runs over megabytes.
+        // Compare the first byte alone before the prefixes: the file has megabytes.
         if data[at] != b'G' && data[at] != b'r' {
             continue;
         }

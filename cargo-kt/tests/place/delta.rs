@@ -310,7 +310,7 @@ async fn many_who_send_the_same_at_once_all_succeed() {
     let mut senders = tokio::task::JoinSet::new();
     for number in 0..4 {
         // Some of each kind, so that both different and equal streams of one object meet.
-        let link = [Transport::Network, Transport::SameHost][number % 2];
+        let transport = [Transport::Network, Transport::SameHost][number % 2];
         let (build, files) = program(&user, "one", &bytes);
         let (connected, start) = (Arc::clone(&connected), Arc::clone(&start));
         senders.spawn(async move {
@@ -360,7 +360,7 @@ async fn what_encoding_costs_where_bytes_cost_nothing() {
             let shipped = ship::ship(&connected.client, &shipment, &mut |_| {}).await;
             let took = begun.elapsed();
             println!(
-                "{name} of {length} bytes, {link:?}: {} bytes in {took:.1?}",
+                "{name} of {length} bytes, {transport:?}: {} bytes in {took:.1?}",
                 shipped.unwrap().sent
             );
         }

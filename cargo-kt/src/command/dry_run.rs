@@ -28,7 +28,7 @@ pub(super) fn print(
     if config.service.place != PlaceKind::Kubernetes {
         return Err(CommandError::NothingToShow);
     }
-    let place::Wanted::Kubernetes(spec) = warm::service(&config, &surroundings, &plan)? else {
+    let place::ServiceSpec::Kubernetes(spec) = warm::service(&config, &surroundings, &plan)? else {
         return Err(CommandError::NothingToShow);
     };
     let mut objects = kubernetes::shown(&spec).map_err(place::PlaceError::from)?;

@@ -34,7 +34,7 @@ pub(super) struct Keeper {
 impl Keeper {
     /// One for a service that may be replaced; a host on this machine is not.
     pub(super) fn of(warm: &Warm, terminal: &Terminal) -> Option<Self> {
-        let place::Wanted::Kubernetes(spec) = &warm.place else {
+        let place::ServiceSpec::Kubernetes(spec) = &warm.place else {
             return None;
         };
         Some(Self {
@@ -108,7 +108,7 @@ impl Keeper {
                 &mut nobody_looks,
                 &mut nobody_waits,
             );
-            let shipped = connected.unless_silent(shipping).await?;
+            let shipped = connected.fail_if_unresponsive(shipping).await?;
             let (_, swapped) = shipped.map_err(|source| CommandError::Ship {
                 service: service.clone(),
                 source,

@@ -92,7 +92,7 @@ async fn held(
     manifest: &Manifest,
 ) -> Result<Held, CommandError> {
     let asking = connected.client.ask(path::STATE, &StateRequest::List);
-    let asking = connected.unless_silent(watched(connected, terminal, "Measuring", asking));
+    let asking = connected.fail_if_unresponsive(watched(connected, terminal, "Measuring", asking));
     let answer: Result<StateAnswer, StateRefused> =
         asking.await?.map_err(|source| PlaceError::Request {
             service: connected.service.clone(),

@@ -259,7 +259,7 @@ fn symbols(built: &Built, linked: &link::Linked) -> Symbolizer {
     let find = move |object: &str| {
         let known = sonames.iter().any(|soname| soname == object);
         known
-            .then(|| link::twin(&warm, object).ok().map(Into::into))
+            .then(|| link::debug_object(&warm, object).ok().map(Into::into))
             .flatten()
     };
     Symbolizer::new(Box::new(find), built.plan.workspace_root.clone().into())

@@ -22,7 +22,7 @@ use crate::{
     build::{self, Built, How},
     config::{Config, PlaceKind},
     link::Linked,
-    place::{self, Connected, Dirs, Opening, kubernetes, local::ServiceSpec, service},
+    place::{self, Connected, Dirs, PendingService, kubernetes, local::ServiceSpec, service},
     plan::{CargoOptions, Plan, Surroundings},
     ship::{self, Files, Shipment},
     terminal::Terminal,
@@ -42,7 +42,7 @@ pub(super) struct Warm {
     pub(super) manifest: Manifest,
     pub(super) files: Files,
     pub(super) dirs: Dirs,
-    pub(super) place: place::Wanted,
+    pub(super) place: place::ServiceSpec,
     /// What the driver is told of this run.
     pub(super) run: Run,
     pub(super) clock: Clock,
@@ -81,7 +81,7 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
     }
     let launch = LaunchReport::new(terminal.clone(), clock.clone());
     let told = Box::new(move |step| launch.step(step));
-    let mut opening = Opening::begin(dirs.clone(), place.clone(), told);
+    let mut opening = PendingService::begin(dirs.clone(), place.clone(), told);
     let compiling = clock.elapsed();
     let of_service = (&options, prepared.plan(), &dirs);
     let mut fitting = Fitting::new(wanted.options, &surroundings, terminal, of_service);
@@ -144,7 +144,7 @@ pub(super) async fn warm(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<War
     let (driver, mut code, existing, states) = match made {
         Ok(made) => made,
         Err(error) => {
-            opening.settle().await;
+            opening.wait_until_detached().await;
             return Err(error);
         }
     };
@@ -262,11 +262,11 @@ pub(super) fn service(
     options: &Config,
     surroundings: &Surroundings,
     plan: &Plan,
-) -> Result<place::Wanted, CommandError> {
+) -> Result<place::ServiceSpec, CommandError> {
     let name = super::options::service_name(options, plan);
     let workspace = super::options::workspace(plan);
     if options.service.place == PlaceKind::Kubernetes {
-        return Ok(place::Wanted::Kubernetes(Box::new(
+        return Ok(place::ServiceSpec::Kubernetes(Box::new(
             kubernetes::ServiceSpec {
                 name,
                 user: service::user(),
@@ -292,5 +292,5 @@ pub(super) fn service(
     spec.body_limit = options.service.body_limit;
     spec.breakpoint_timeout = options.service.breakpoint_timeout;
     spec.environment = surroundings.environment.clone();
-    Ok(place::Wanted::Local(spec))
+    Ok(place::ServiceSpec::Local(spec))
 }

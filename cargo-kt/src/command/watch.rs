@@ -19,7 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Pause between two looks.
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// From when on a command waits noticeably for a worker that is well: longer than its locks may take.
+/// From when on a command waits noticeably for a worker that is well: longer than its locks may
+/// take.
 const SLOW: Duration = Duration::from_secs(5);
 
 /// Works, and from the second second on tells a person which state is on its way.
@@ -29,7 +30,7 @@ pub(super) async fn watched<T>(
     verb: &'static str,
     work: impl Future<Output = T>,
 ) -> T {
-    let Some(line) = terminal.moving(verb) else {
+    let Some(line) = terminal.live_line(verb) else {
         return work.await;
     };
     let look = Look {
@@ -43,14 +44,15 @@ pub(super) async fn watched<T>(
     }
 }
 
-/// As [`watched`], for a command that the worker answers when its turn comes: also says what it waits for, to a script once.
+/// As [`watched`], for a command that the worker answers when its turn comes: also says what it
+/// waits for, to a script once.
 pub(super) async fn awaited<T>(
     connected: &Connected,
     terminal: &Terminal,
     verb: &'static str,
     work: impl Future<Output = T>,
 ) -> T {
-    let line = terminal.moving(verb);
+    let line = terminal.live_line(verb);
     let mut said = false;
     let show = |seen: Seen| {
         let waits = seen.waits(&connected.service);

@@ -1,17 +1,20 @@
-//! Durations as people type them.
+//! Parses durations.
 
 use std::time::Duration;
 
 /// `90s`, `10m`, `1h30m`, `500ms`.
 pub fn parse(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no duration; write it as `90s`, `10m` or `1h30m`");
+    let invalid =
+        || format!("`{text}` is not a duration: expected a value such as `90s`, `10m` or `1h30m`");
     let (mut rest, mut total) = (text, Duration::ZERO);
     if rest.is_empty() {
-        return Err(wrong());
+        return Err(invalid());
     }
     while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
-        let number: u64 = rest[..digits].parse().map_err(|_| wrong())?;
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .ok_or_else(invalid)?;
+        let number: u64 = rest[..digits].parse().map_err(|_| invalid())?;
         rest = &rest[digits..];
         let unit = rest
             .find(|c: char| c.is_ascii_digit())
@@ -22,12 +25,12 @@ pub fn parse(text: &str) -> Result<Duration, String> {
             "m" => 60_000,
             "h" => 3_600_000,
             "d" => 86_400_000,
-            _ => return Err(wrong()),
+            _ => return Err(invalid()),
         };
         let part = number.checked_mul(milliseconds).map(Duration::from_millis);
         total = part
             .and_then(|part| total.checked_add(part))
-            .ok_or_else(wrong)?;
+            .ok_or_else(invalid)?;
         rest = &rest[unit..];
     }
     Ok(total)
@@ -38,12 +41,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_read_as_they_are_written() {
+    fn durations_are_parsed() {
         assert_eq!(parse("10m"), Ok(Duration::from_secs(600)));
         assert_eq!(parse("1h30m"), Ok(Duration::from_secs(5400)));
         assert_eq!(parse("500ms"), Ok(Duration::from_millis(500)));
-        for wrong in ["", "10", "m", "10 m", "1x", "99999999999999999999s"] {
-            assert!(parse(wrong).is_err(), "{wrong}");
+        for invalid in ["", "10", "m", "10 m", "1x", "99999999999999999999s"] {
+            assert!(parse(invalid).is_err(), "{invalid}");
         }
     }
 }

@@ -52,9 +52,9 @@ impl LaunchReport {
             Step::Launch(launch::Step::Scheduled { node }) => {
                 self.phase("Scheduled", "scheduled", format_args!("to {node}"));
             }
-            Step::Launch(launch::Step::Pulled { words }) => {
+            Step::Launch(launch::Step::Pulled { message }) => {
                 // The kubelet's sentence, shorter: `… already present on machine …`, or how long it took.
-                let here = words.contains("already present");
+                let here = message.contains("already present");
                 let what = if here {
                     "the image was there"
                 } else {
@@ -87,7 +87,7 @@ impl LaunchReport {
                 }
             }
             Step::Ready => self.phase("Ready", "ready", "the host answers"),
-            Step::LetGo | Step::Tunnel(_) => {}
+            Step::Unpaused | Step::Tunnel(_) => {}
         }
     }
 

@@ -160,11 +160,11 @@ pub(super) fn outcomes<'a>(
         match outcome {
             Outcome::Created
             | Outcome::Kept {
-                initialiser_changed: false,
+                initializer_changed: false,
                 ..
             } => {}
             Outcome::Kept {
-                initialiser_changed: true,
+                initializer_changed: true,
                 ..
             } => terminal.note(format_args!(
                 "state `{name}` keeps its value, though its initialiser was edited; `cargo kt state clear {name}` takes the new one"

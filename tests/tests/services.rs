@@ -87,7 +87,7 @@ fn a_program_has_a_service_for_each_profile_that_it_is_built_with() {
     project
         .kt(["down", "--release"])
         .success()
-        .says("Ended tester-one-release");
+        .says("Stopped tester-one-release");
     assert_eq!(names(&project), ["tester-one"]);
     project
         .kt(["down", "--release"])

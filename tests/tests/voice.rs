@@ -111,7 +111,7 @@ fn no_text_has_a_forbidden_word() {
 #[test]
 fn a_forbidden_word_is_found_in_names_too() {
     assert_eq!(
-        plain("let is_told = NoTwin::of(x);"),
+        plain("let is_told = NoDebugObject::of(x);"),
         " let is told no twin of x "
     );
     assert_eq!(plain("//! HTTPServer serves-on"), " httpserver serves on ");

@@ -25,7 +25,7 @@ pub(super) fn print(form: DryRun, cargo: &CargoOptions, flags: &Flags) -> Result
     if config.service.place != PlaceKind::Kubernetes {
         return Err(CommandError::LocalDryRun);
     }
-    let place::Wanted::Kubernetes(spec) = session::place_of(&config, &context, &plan)? else {
+    let place::ServiceSpec::Kubernetes(spec) = session::place_of(&config, &context, &plan)? else {
         return Err(CommandError::LocalDryRun);
     };
     let mut objects = kubernetes::shown(&spec).map_err(place::PlaceError::from)?;

@@ -82,7 +82,7 @@ impl<'a> Builder<'a> {
             let reason = "no earlier build of this program is recorded";
             return Ok(Recalled::Stale(self, reason.to_owned()));
         };
-        let directory = plan::kt_directory(&target_directory);
+        let directory = plan::kt_dir(&target_directory);
         let lock = self.enter(&directory)?;
         Ok(match self.read(&cache) {
             Ok(cached) => {
@@ -112,7 +112,7 @@ impl<'a> Builder<'a> {
         let plan = self
             .stopwatch
             .measure("plan", || plan::plan(self.options, &self.context))?;
-        let lock = self.enter(&plan.kt_directory())?;
+        let lock = self.enter(&plan.kt_dir())?;
         Ok(Planned {
             builder: self,
             plan: Box::new(plan),
@@ -210,7 +210,7 @@ impl Builder<'_> {
     ) -> Result<Outcome, BuildError> {
         /// Editors save while rustc runs: after so many rounds cargo decides.
         const ROUNDS: usize = 3;
-        let records = Records::below(&plan.kt_directory(), &plan.workspace_root);
+        let records = Records::below(&plan.kt_dir(), &plan.workspace_root);
         let mut crates: Vec<String> = Vec::new();
         for _ in 0..ROUNDS {
             let (read, stale) = self.stopwatch.measure("check", || {

@@ -61,7 +61,7 @@ pub(super) fn compile(
     console: &dyn Console,
     stopwatch: &Stopwatch,
 ) -> Result<(KnownUnits, Vec<Option<Record>>), BuildError> {
-    let records = Records::below(&plan.kt_directory(), &plan.workspace_root);
+    let records = Records::below(&plan.kt_dir(), &plan.workspace_root);
     records
         .create(&plan.workspace_root)
         .at("creation", records.directory())?;
@@ -222,7 +222,7 @@ pub(super) fn assemble(
 ) -> Result<Compiled, BuildError> {
     let sorted = &known.sorted;
     let dependencies = sort::closed(&sorted.direct_dependencies(plan, records));
-    let warm = plan.kt_directory();
+    let warm = plan.kt_dir();
     let mut hot = Vec::with_capacity(sorted.hot.len());
     let mut program = CompiledProgram::Library;
     for ((unit, record), dependencies) in sorted.hot.iter().zip(records).zip(dependencies) {

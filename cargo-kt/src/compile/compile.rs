@@ -1,4 +1,4 @@
-//! One compilation, run and recorded: the same code under cargo (the wrapper) and without it (replay).
+//! Runs and records one compilation. Both the wrapper (under cargo) and the replay (without it) use it.
 
 use std::io::{self, BufRead as _, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -14,38 +14,38 @@ use super::types::Types;
 use super::unit::{self, Purpose, Unit};
 use crate::artifacts::{Invocation, LinkLine};
 
-/// What a compilation is run with.
+/// The parameters of a compilation.
 pub(super) struct Compilation<'a> {
     pub(super) records: &'a Records,
     pub(super) unit: &'a Unit,
-    /// As cargo made it: this is what is recorded.
+    /// As cargo wrote it. This is what the record holds.
     pub(super) invocation: &'a Invocation,
-    /// rustc's arguments for this time, without the compiler itself.
+    /// rustc's arguments for this run, without the compiler.
     pub(super) arguments: &'a [String],
     /// A command for the compiler, with environment and directory set.
     pub(super) command: &'a dyn Fn() -> Command,
-    /// Waits until the rlibs of all dependencies are there, which only linking needs; false if they never will be.
+    /// Waits for the rlibs of all dependencies, which only linking requires. False if one failed.
     pub(super) before_linking: &'a dyn Fn() -> bool,
 }
 
-/// Something other than rustc's own refusal.
+/// A failure other than code that does not compile.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CompilationError {
-    #[error("rustc could not be run")]
+    #[error("failed to run rustc")]
     Spawn(#[source] io::Error),
-    #[error("{what} of `{path}` failed")]
+    #[error("failed to {what} `{path}`")]
     File {
         what: &'static str,
         path: Utf8PathBuf,
         source: io::Error,
     },
-    #[error("the symbols of `{unit}` could not be read: {detail}")]
+    #[error("failed to read the symbols of `{unit}`: {detail}")]
     Symbols { unit: String, detail: String },
-    #[error("a dependency could not be compiled")]
+    #[error("a dependency failed to compile")]
     Upstream,
 }
 
-/// What a compilation made, besides its artifacts.
+/// The result of a compilation, besides its artifacts.
 pub(super) struct Made {
     /// For bins and examples.
     pub(super) mode: Option<Mode>,
@@ -61,18 +61,19 @@ impl Made {
     }
 }
 
-/// One run of rustc whose messages have not been shown yet.
+/// One run of rustc whose messages are not printed yet.
 pub(super) struct Attempt {
     pub(super) status: ExitStatus,
     pub(super) messages: Vec<String>,
 }
 
 impl Compilation<'_> {
-    /// Runs rustc and, where it succeeds, writes the record. Each line of its standard error goes to `forward`; a run whose
-    /// result is thrown away is never seen.
+    /// Runs rustc and, if it succeeds, writes the record. Each line of stderr goes to `forward`, except
+    /// those of a run whose result is discarded.
     ///
     /// # Errors
-    /// Those of the file system and of starting rustc. That the code does not compile is no error but the exit status.
+    /// If the file system fails or rustc cannot be started. Code that does not compile is not an error
+    /// but an exit status.
     pub(super) fn run(
         &self,
         forward: &mut dyn FnMut(&str),
@@ -81,7 +82,7 @@ impl Compilation<'_> {
         let previous = self.records.read(&key);
         let before = previous.as_ref().map(known_sources).unwrap_or_default();
         let types = Types::begin(self.records, self.unit, self.invocation, previous.as_ref());
-        let started = self.file("making a file", self.records.directory(), file::clock)?;
+        let started = self.file("create a file in", self.records.directory(), file::clock)?;
         let externs = unit::externs(self.arguments)
             .map(|path| (path.clone(), Stamp::of(&path)))
             .collect();
@@ -105,7 +106,7 @@ impl Compilation<'_> {
         types
             .remember()
             .map_err(|(path, source)| CompilationError::File {
-                what: "remembering the types",
+                what: "write the type identity to",
                 path,
                 source,
             })?;
@@ -129,7 +130,7 @@ impl Compilation<'_> {
             debug_info: types.debug_info(),
             ..Record::empty(key.clone(), self.package(), &self.invocation.directory)
         };
-        self.file("writing the record", self.records.directory(), |_| {
+        self.file("write a record to", self.records.directory(), |_| {
             self.records.write(&key, &record)
         })?;
         Ok(status)
@@ -166,7 +167,7 @@ impl Compilation<'_> {
             forward,
         )?;
         for output in outputs.iter().filter(|_| status.success()) {
-            self.file("creation", output, |output| std::fs::write(output, b""))?;
+            self.file("create", output, |output| std::fs::write(output, b""))?;
         }
         Ok(status)
     }
@@ -210,7 +211,7 @@ impl Compilation<'_> {
         }
     }
 
-    /// The sources by rustc's own account, hashed now, and whether that is surely what rustc read.
+    /// The sources that rustc reports, hashed now, and whether rustc certainly read this content.
     #[expect(
         clippy::type_complexity,
         reason = "three fields of the record, built in one place"
@@ -228,7 +229,7 @@ impl Compilation<'_> {
         CompilationError,
     > {
         let path = self.unit.dep_info();
-        let text = self.file("reading", &path, |path| std::fs::read_to_string(path))?;
+        let text = self.file("read", &path, |path| std::fs::read_to_string(path))?;
         let info = DepInfo::parse(&text, &self.invocation.directory);
         let (sources, certain) = hash_sources(info.files, before, started, None);
         Ok((sources, info.environment, certain))
@@ -249,14 +250,14 @@ impl Compilation<'_> {
     }
 }
 
-/// Hands on what rustc says, and waits for its end; `None` if it was stopped because the types are not what their identity
-/// says.
+/// Forwards rustc's messages and waits for its exit. `None` if rustc was stopped because the types do
+/// not match their identity.
 fn watch(
     mut child: Child,
     types: &Types<'_>,
     line: &mut dyn FnMut(&str),
 ) -> io::Result<Option<ExitStatus>> {
-    // Of a run that is stopped nothing is shown.
+    // A run that is stopped prints nothing.
     let mut held = Vec::new();
     let mut is_checked = false;
     for bytes in child
@@ -287,14 +288,14 @@ fn watch(
     Ok(Some(status))
 }
 
-/// rustc has written which files it has read; nothing else is made yet.
+/// Whether rustc reports that its dep-info is written. No other output exists yet.
 fn is_about_dep_info(line: &str) -> bool {
     line.starts_with('{')
         && line.contains("\"artifact\":")
         && line.contains("\"emit\":\"dep-info\"")
 }
 
-/// The sources of the last time, as they are now.
+/// The sources of the previous compilation, hashed now.
 fn known_sources(record: &Record) -> Vec<(Utf8PathBuf, Option<String>)> {
     let paths: Vec<_> = record
         .sources
@@ -308,9 +309,10 @@ fn known_sources(record: &Record) -> Vec<(Utf8PathBuf, Option<String>)> {
         .collect()
 }
 
-/// Hashes `files` as they are now. They are surely what was read since `started` if those known before have not changed,
-/// and the others were last changed earlier (ctime, which cannot be set back as mtime can), or lie in `generated`: there cargo has
-/// a build script write before it compiles, and nobody else writes.
+/// Hashes `files` now. rustc, which ran since `started`, certainly read this content if each file
+/// - has the same hash as in `before`, or
+/// - last changed earlier (by ctime, which cannot be set back as mtime can), or
+/// - is in `generated`, where only build scripts write, and cargo runs them before it compiles.
 pub(super) fn hash_sources(
     files: Vec<Utf8PathBuf>,
     before: &[(Utf8PathBuf, Option<String>)],

@@ -1,16 +1,16 @@
-//! Where the build speaks to: cargo writes to standard error itself, this is for what we say in its place.
+//! Where a build prints. cargo writes to stderr itself; this is for what kt prints in its place.
 
-/// What a build tells the person who started it. Called from several threads.
+/// Receives the output of a build, from several threads.
 pub trait Console: Sync {
-    /// A line in cargo's manner: a verb to be right-aligned in 12 columns, bold and green, and the rest.
+    /// Prints a status line as cargo does: the verb is right-aligned in 12 columns, bold and green.
     fn status(&self, verb: &str, text: &str);
 
-    /// A diagnostic as rustc rendered it, with ANSI escapes and a newline at its end.
+    /// Prints a diagnostic as rustc rendered it, with ANSI escapes and a trailing newline.
     fn diagnostic(&self, rendered: &str);
 
-    /// One line of `--message-format json`, without its newline; for standard output.
+    /// Prints one line of `--message-format json` to stdout. `line` has no newline.
     fn message(&self, line: &str);
 
-    /// Something only `-v` shows, such as why a build could not be replayed.
+    /// Prints text only under `-v`, such as why a build was not replayed.
     fn verbose(&self, text: &str);
 }

@@ -1,4 +1,4 @@
-//! Whether an artifact is what its sources say now: decided by content, never by mtimes.
+//! Whether an artifact is up to date with its sources, decided by content and never by mtimes.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -8,27 +8,27 @@ use super::record::{Record, UnitKey};
 use super::{linker, wrapper};
 use crate::context::CargoContext;
 
-/// Why an artifact cannot be used.
+/// Why an artifact is out of date.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Stale {
-    /// Nothing is known of it.
+    /// It has no record.
     Unrecorded(UnitKey),
     /// A source may have changed while rustc ran.
     Uncertain(Utf8PathBuf),
-    /// A source has other content.
+    /// The content of a source changed.
     Source(Utf8PathBuf),
-    /// The file is gone or another one.
+    /// The file was removed or replaced.
     Artifact(Utf8PathBuf),
-    /// A crate that it was compiled against is another one.
+    /// A crate that it was compiled against was replaced.
     Extern(Utf8PathBuf),
-    /// A variable that the code asks for has another value.
+    /// A variable that the code reads has another value.
     Variable(String),
-    /// It has more or less debug information than it is to have.
+    /// It must be compiled with another level of debug information.
     DebugInfo,
 }
 
 impl Stale {
-    /// The file to name in a message.
+    /// The path to name in a message.
     pub(super) fn path(&self) -> Utf8PathBuf {
         match self {
             Self::Unrecorded(key) => key.out_dir.join(&key.stem),
@@ -45,25 +45,28 @@ impl Stale {
 impl std::fmt::Display for Stale {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Unrecorded(key) => write!(formatter, "nothing is known of `{}`", key.stem),
+            Self::Unrecorded(key) => write!(formatter, "`{}` has no record", key.stem),
             Self::Uncertain(path) => {
-                write!(formatter, "`{path}` may have changed while it was compiled")
+                write!(formatter, "`{path}` may have changed while rustc ran")
             }
             Self::Source(path) => write!(formatter, "`{path}` has changed"),
             Self::Artifact(path) => {
-                write!(formatter, "`{path}` is gone or was made by another build")
+                write!(
+                    formatter,
+                    "`{path}` was removed or replaced by another build"
+                )
             }
-            Self::Extern(path) => write!(formatter, "`{path}` was compiled anew"),
+            Self::Extern(path) => write!(formatter, "`{path}` was recompiled"),
             Self::Variable(name) => write!(formatter, "the variable `{name}` has changed"),
-            Self::DebugInfo => formatter.write_str("it needs other debug information"),
+            Self::DebugInfo => formatter.write_str("the level of debug information has changed"),
         }
     }
 }
 
-/// The variables that kt itself sets for compilations. Any other that begins with `KT_` is the user's.
+/// The variables that kt itself sets for compilations. All others that begin with `KT_` are the user's.
 const OURS: &[&str] = &["KT_BUILD", "KT_MAIN", linker::DIRECTORY, wrapper::DIRECTORY];
 
-/// Judges many compilations at once; `None` means fresh.
+/// Checks many compilations at once. `None` means fresh.
 pub(super) fn judge(
     units: &[(&UnitKey, Option<&Record>)],
     context: &CargoContext,
@@ -128,7 +131,7 @@ fn judge_one<'a>(
     }
     let invocation = record.invocation.as_ref()?;
     let known = record.debug_info;
-    // What runs while building has no types here, and no debugger.
+    // Crates that run during the build have no type identity and no debugger.
     let wanted = DebugInfo::wanted(
         context.variable(debug_info::VARIABLE),
         debugged.has(&record.package.name),
@@ -137,7 +140,8 @@ fn judge_one<'a>(
     if record.types.is_some() && known != wanted {
         return Some(Stale::DebugInfo);
     }
-    // What cargo set is what it would set again: the files, options and variables that decide it are inputs of the build.
+    // cargo would set the same variables again: the files, options and variables that decide them are
+    // inputs of the build.
     let is_ours = |name: &str| {
         OURS.contains(&name) || invocation.environment.iter().any(|(set, _)| set == name)
     };

@@ -1,4 +1,4 @@
-//! Everything that must call cargo when it changes, and whether it has.
+//! The inputs of a build whose change requires cargo, and whether one changed.
 
 use std::collections::BTreeSet;
 
@@ -13,26 +13,28 @@ use super::{settings, tree};
 use crate::context::CargoContext;
 use crate::plan::{Configuration, Plan};
 
-/// What a build depends on besides the sources of hot crates. A file that must not appear is here too, as absent.
+/// What a build depends on besides the sources of hot crates. A file whose appearance matters is
+/// recorded as absent.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Inputs {
     /// Manifests, lock file, configuration, toolchain files: blake3 of each.
     contents: Vec<(Utf8PathBuf, Option<String>)>,
-    /// The compiler, libstd, cargo, the rlibs of the base, and what build scripts printed the last time they ran.
+    /// The compiler, libstd, cargo, the rlibs of the base, and the output of the last run of each
+    /// build script.
     stamps: Vec<(Utf8PathBuf, Option<Stamp>)>,
-    /// What build scripts want to be run again for.
+    /// The paths whose change reruns a build script.
     watches: Vec<Watch>,
-    /// Where cargo discovers targets.
+    /// The directories in which cargo discovers targets.
     layouts: Vec<(Utf8PathBuf, String)>,
-    /// Variables that code or build scripts ask for: blake3 of each.
+    /// Variables that code or build scripts read: blake3 of each.
     variables: Vec<(String, Option<String>)>,
-    /// All other variables that cargo, rustc or C compilers look at.
+    /// All other variables that cargo, rustc or C compilers read.
     environment: String,
 }
 
 impl Inputs {
-    /// Collects them after cargo, or `None` if one may have changed since `started` (nanoseconds since the epoch), so that
-    /// nobody knows which state of it cargo has seen.
+    /// Collects the inputs after cargo exited. `None` if one may have changed since `started`
+    /// (nanoseconds since the epoch): it is unknown which version cargo read.
     pub(super) fn collect(
         plan: &Plan,
         known: &KnownUnits,
@@ -85,7 +87,7 @@ impl Inputs {
         })
     }
 
-    /// What has changed first, in words.
+    /// Describes the first input that changed.
     pub(super) fn changed(&self, context: &CargoContext) -> Option<String> {
         let content_of = self
             .contents
@@ -162,7 +164,7 @@ fn stamped_paths(plan: &Plan, known: &KnownUnits) -> BTreeSet<Utf8PathBuf> {
         );
     }
     paths.extend(known.sorted.base.iter().map(|base| base.rlib.clone()));
-    // Another program's build may have run the same script with other variables.
+    // A build of another program may have run the same script with different variables.
     paths.extend(
         known
             .script_outputs
@@ -172,7 +174,7 @@ fn stamped_paths(plan: &Plan, known: &KnownUnits) -> BTreeSet<Utf8PathBuf> {
     paths
 }
 
-/// Variables that code asks for with `env!`, and those that cargo's configuration sets where the user does not.
+/// Variables that code reads with `env!`, and those of `[env]` in cargo's configuration.
 fn asked_for(plan: &Plan, records: &[Option<Record>], context: &CargoContext) -> BTreeSet<String> {
     let read = records.iter().flatten();
     let mut names: BTreeSet<_> = read
@@ -186,7 +188,7 @@ fn asked_for(plan: &Plan, records: &[Option<Record>], context: &CargoContext) ->
 
 /// Names and values of the variables that every build may depend on.
 fn environment(context: &CargoContext) -> String {
-    /// They change from one terminal to the next and touch no artifact.
+    /// They differ between terminals and affect no artifact.
     const IGNORED: &[&str] = &[
         "CARGO_MAKEFLAGS",
         "RUST_LOG",

@@ -1,4 +1,5 @@
-//! The linker shim: rustc calls it for an executable; it keeps the objects and the link line, and links nothing.
+//! The linker shim, which rustc calls for an executable. It stores the objects and the link line and
+//! links nothing.
 
 use std::io;
 use std::process::ExitCode;
@@ -8,11 +9,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::file;
 use crate::artifacts::LinkLine;
 
-/// Set on rustc by the wrapper: the directory for objects and link line. rustc then runs us by the name [`NAME`].
+/// The wrapper sets it on rustc: the directory for the objects and the link line. rustc then calls
+/// this executable by the name [`NAME`].
 pub(super) const DIRECTORY: &str = "KT_LINKER";
-/// The symbolic link's name; the target's default flavor applies, since rustc infers none from it.
+/// The symbolic link's name. rustc infers no linker flavor from it and uses the target's default.
 pub(super) const NAME: &str = "kt-linker";
-/// The link line's file in that directory.
+/// The file of the link line in that directory.
 const LINE: &str = "line.json";
 
 /// What this executable does when rustc calls it as the linker.
@@ -20,9 +22,7 @@ pub(super) fn linker_main(directory: &Utf8Path, arguments: &[String]) -> ExitCod
     match record(directory, arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!(
-                "kt could not keep what rustc asked the linker to do in `{directory}`: {error}"
-            );
+            eprintln!("failed to record the arguments of the linker in `{directory}`: {error}");
             ExitCode::FAILURE
         }
     }
@@ -39,7 +39,7 @@ fn record(directory: &Utf8Path, arguments: &[String]) -> io::Result<()> {
     let mut rest = arguments.into_iter();
     while let Some(argument) = rest.next() {
         if argument == "-o" {
-            // rustc is satisfied by an empty file, and cargo only needs one to exist.
+            // rustc and cargo only require that the file exists.
             let output = rest.next().unwrap_or_default();
             std::fs::write(output, b"")?;
         } else if argument.ends_with(".o") && Utf8Path::new(&argument).is_file() {
@@ -56,7 +56,8 @@ fn record(directory: &Utf8Path, arguments: &[String]) -> io::Result<()> {
     file::write_atomically(&directory.join(LINE), &serde_json::to_vec(&line)?)
 }
 
-/// rustc's own directory for this link, `/tmp/rustcXXXXXX`, which it removes afterwards: it holds `symbols.o` and lists.
+/// rustc's own directory for this link, `/tmp/rustcXXXXXX`. It holds `symbols.o` and lists, and rustc
+/// removes it afterwards.
 fn temporary_directory(arguments: &[String]) -> Option<Utf8PathBuf> {
     let object = arguments
         .iter()
@@ -64,7 +65,8 @@ fn temporary_directory(arguments: &[String]) -> Option<Utf8PathBuf> {
     Utf8Path::new(object).parent().map(Utf8Path::to_owned)
 }
 
-/// Keeps a file of rustc's temporary directory that an argument names, such as `-Wl,--dynamic-list=/tmp/rustcXXXXXX/list`.
+/// Keeps a file of rustc's temporary directory that an argument names, such as
+/// `-Wl,--dynamic-list=/tmp/rustcXXXXXX/list`.
 fn keep_temporary(
     argument: String,
     temporary: Option<&Utf8Path>,
@@ -93,7 +95,7 @@ fn keep(object: &Utf8Path, directory: &Utf8Path, number: usize) -> io::Result<Ut
     Ok(kept)
 }
 
-/// Linkers take `@file` with one argument a line, quoted as rustc writes it for a GNU linker: a backslash before
+/// A response file (`@file`) has one argument per line. For a GNU linker rustc puts a backslash before
 /// backslashes and spaces (`rustc_codegen_ssa/src/back/link.rs`, `exec_linker`).
 fn expand_response_files(arguments: &[String]) -> io::Result<Vec<String>> {
     let mut expanded = Vec::with_capacity(arguments.len());
@@ -112,18 +114,19 @@ fn expand_response_files(arguments: &[String]) -> io::Result<Vec<String>> {
     Ok(expanded)
 }
 
-/// Reads what the shim kept in `staging` and moves it to `place`, replacing what was there.
-pub(super) fn adopt(staging: &Utf8Path, place: &Utf8Path) -> io::Result<LinkLine> {
+/// Reads the link line that the shim stored in `staging` and moves the directory to `destination`,
+/// replacing it.
+pub(super) fn adopt(staging: &Utf8Path, destination: &Utf8Path) -> io::Result<LinkLine> {
     let mut line: LinkLine = serde_json::from_slice(&std::fs::read(staging.join(LINE))?)?;
-    file::absent_is_fine(std::fs::remove_dir_all(place))?;
-    std::fs::rename(staging, place)?;
+    file::absent_is_fine(std::fs::remove_dir_all(destination))?;
+    std::fs::rename(staging, destination)?;
     for object in &mut line.objects {
         if let Ok(name) = object.strip_prefix(staging) {
-            *object = place.join(name);
+            *object = destination.join(name);
         }
     }
     for argument in &mut line.arguments {
-        *argument = argument.replace(staging.as_str(), place.as_str());
+        *argument = argument.replace(staging.as_str(), destination.as_str());
     }
     Ok(line)
 }

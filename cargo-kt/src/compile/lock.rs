@@ -1,4 +1,4 @@
-//! One build at a time in a target directory.
+//! The lock that allows one build at a time in a target directory.
 
 use std::fs::{File, TryLockError};
 
@@ -7,33 +7,33 @@ use camino::Utf8Path;
 use super::error::At as _;
 use super::{BuildError, Console};
 
-/// Held while a program is compiled and until its rlibs are linked. The kernel releases it with the process.
+/// Held until the rlibs of a program are linked. The kernel releases it when the process exits.
 #[derive(Debug)]
 pub struct BuildLock {
     _file: File,
 }
 
 impl BuildLock {
-    /// Takes the lock of a warm directory, waiting for the process that holds it.
+    /// Takes the lock of a kt directory, waiting for the process that holds it.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// If the file system fails.
     pub(super) fn take(warm: &Utf8Path, console: &dyn Console) -> Result<Self, BuildError> {
-        std::fs::create_dir_all(warm).at("creation", warm)?;
+        std::fs::create_dir_all(warm).at("create", warm)?;
         let path = warm.join("build.lock");
-        let file = File::create(&path).at("creation", &path)?;
+        let file = File::create(&path).at("create", &path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 console.status(
                     "Blocking",
-                    "waiting for another build of kt in this target directory",
+                    "waiting for another `cargo kt` in this target directory",
                 );
-                file.lock().at("locking", &path)?;
+                file.lock().at("lock", &path)?;
             }
             Err(TryLockError::Error(source)) => {
                 return Err(BuildError::File {
-                    what: "locking",
+                    what: "lock",
                     path,
                     source,
                 });

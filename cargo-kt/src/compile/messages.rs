@@ -1,8 +1,9 @@
-//! rustc's JSON messages, shown as cargo shows them (`on_stderr_line_inner` in cargo's `core/compiler/mod.rs`).
+//! rustc's JSON messages, printed as cargo prints them (`on_stderr_line_inner` in cargo's
+//! `core/compiler/mod.rs`).
 
 use super::Console;
 
-/// One line of rustc's standard error.
+/// One line of rustc's stderr.
 #[derive(Debug, serde::Deserialize)]
 #[serde(tag = "$message_type", rename_all = "snake_case")]
 enum Message {
@@ -19,7 +20,7 @@ enum Message {
     Other,
 }
 
-/// Shows the messages of one compilation.
+/// Prints the messages of one compilation.
 pub(super) struct Shown<'a> {
     console: &'a dyn Console,
     warnings: usize,
@@ -35,7 +36,7 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// Takes one line; true when it says that the crate's metadata is written.
+    /// Prints one line. Returns true if it reports that the crate's metadata is written.
     pub(super) fn line(&mut self, line: &str) -> bool {
         match serde_json::from_str(line) {
             Ok(Message::Diagnostic {
@@ -43,7 +44,7 @@ impl<'a> Shown<'a> {
                 level,
                 rendered,
             }) => {
-                // rustc's own summary, in place of which cargo gives its own.
+                // cargo replaces rustc's summary with its own.
                 let is_summary = message.starts_with("aborting due to")
                     || message.ends_with("warning emitted")
                     || message.ends_with("warnings emitted");
@@ -59,7 +60,7 @@ impl<'a> Shown<'a> {
                 emit == "metadata" && artifact.extension() == Some("rmeta")
             }
             Ok(Message::Other) => false,
-            // Not JSON: a crash of the compiler, or a proc macro that prints.
+            // Not JSON: the compiler crashed, or a proc macro printed.
             Err(_) => {
                 self.console.diagnostic(&format!("{line}\n"));
                 false
@@ -67,7 +68,7 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// cargo's summary; `target` is such as `bin "app"`.
+    /// Prints cargo's summary. `target` is, for example, `bin "app"`.
     pub(super) fn finish(self, package: &str, target: &str, succeeded: bool) {
         let count = |number: usize, noun: &str| {
             format!("{number} {noun}{}", if number == 1 { "" } else { "s" })

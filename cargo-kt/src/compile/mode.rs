@@ -1,8 +1,9 @@
 //! Whether a bin or example is compiled as an rlib or as an executable.
 //!
-//! As rustc makes it, an executable cannot be linked into a shared object, so a program with items of kt is compiled as an
-//! rlib, hard-linked to where cargo expects the executable. One without keeps its type, with a linker that only notes what
-//! it was asked to do. What a program was the last time is tried first, and checked by the symbol `kt:main`.
+//! An executable that rustc linked cannot be linked into a shared object. So a program with items of kt
+//! is compiled as an rlib, with a hard link where cargo expects the executable. A program without them
+//! stays an executable, with a linker that only records its arguments. The previous mode is tried first
+//! and checked by the symbol `kt:main`.
 
 use std::process::ExitStatus;
 
@@ -16,10 +17,10 @@ use super::{file, linker, symbols};
 use crate::artifacts::LinkLine;
 
 impl Compilation<'_> {
-    /// Compiles a program the way it was compiled the last time, and the other way where that turns out wrong.
+    /// Compiles a program in its previous mode, and in the other mode if that proves wrong.
     ///
-    /// As an rlib a program without items of kt has no use for `main` and warns of dead code, so the messages that are shown
-    /// are those of the way that is kept, or of the executable where both were tried.
+    /// Compiled as an rlib, a program without items of kt does not use `main` and warns about dead code.
+    /// So only the messages of the final mode are printed, or those of the executable if both were tried.
     pub(super) fn program(
         &self,
         types: &Types<'_>,
@@ -32,7 +33,7 @@ impl Compilation<'_> {
             let is_settled = if library.status.success() {
                 self.rlib_has_main()?
             } else {
-                // A lint such as `#![deny(dead_code)]` may fail only because this is no executable.
+                // A lint such as `#![deny(dead_code)]` may fail only because this is not an executable.
                 !library.failed_by_a_lint()
             };
             if is_settled {
@@ -67,7 +68,7 @@ impl Compilation<'_> {
         if attempt.status.success() {
             attempt.messages.retain(|line| !is_about_crate_name(line));
             let executable = self.unit.executable();
-            self.file("linking", &executable, |executable| {
+            self.file("link", &executable, |executable| {
                 file::link(&self.unit.rlib(), executable)
             })?;
         }
@@ -78,32 +79,32 @@ impl Compilation<'_> {
         &self,
         types: &Types<'_>,
     ) -> Result<(Attempt, Option<LinkLine>), CompilationError> {
-        let place = self.records.link_directory(&self.key());
-        let staging = Utf8PathBuf::from(format!("{place}.new"));
+        let destination = self.records.link_directory(&self.key());
+        let staging = Utf8PathBuf::from(format!("{destination}.new"));
         if !(self.before_linking)() {
             return Err(CompilationError::Upstream);
         }
-        // With rlibs, as cargo gave them.
+        // cargo's own arguments, which name rlibs and not metadata.
         let mut arguments = self.invocation.arguments[1..].to_vec();
-        // The last one wins, so this also replaces a linker of the user's.
+        // The last `-C linker` wins, so this also replaces the user's.
         arguments.extend([
             "-C".to_owned(),
             format!("linker={}", self.records.links().join(linker::NAME)),
         ]);
-        self.file("removal", &staging, |staging| {
+        self.file("remove", &staging, |staging| {
             file::absent_is_fine(std::fs::remove_dir_all(staging))
         })?;
-        // It may be a second name of the rlib of last time, which must stay whole.
+        // It may be a hard link to the previous rlib, which must not be overwritten.
         let executable = self.unit.executable();
-        self.file("removal", &executable, |executable| {
+        self.file("remove", &executable, |executable| {
             file::absent_is_fine(std::fs::remove_file(executable))
         })?;
         let attempt = self.attempt(types, &arguments, Some(&staging))?;
         if !attempt.status.success() {
             return Ok((attempt, None));
         }
-        let line = self.file("reading the link line", &staging, |staging| {
-            linker::adopt(staging, &place)
+        let line = self.file("read the link line in", &staging, |staging| {
+            linker::adopt(staging, &destination)
         })?;
         Ok((attempt, Some(line)))
     }
@@ -128,7 +129,8 @@ impl Compilation<'_> {
 }
 
 impl Attempt {
-    /// Whether an error of this run has the name of a lint, not a code such as E0425: another crate type may not have it.
+    /// Whether an error of this run is a lint and not a code such as E0425. Another crate type may not
+    /// trigger the lint.
     fn failed_by_a_lint(&self) -> bool {
         self.messages
             .iter()
@@ -140,7 +142,7 @@ impl Attempt {
     }
 }
 
-/// rustc wants snake case of a library's name and says nothing about a program's.
+/// Whether this is the lint on a crate's name. rustc requires snake case for libraries only.
 fn is_about_crate_name(line: &str) -> bool {
     line.contains("non_snake_case")
         && line.contains("should have a snake case name")

@@ -6,7 +6,7 @@ use super::cargo_build::KnownUnits;
 use super::inputs::Inputs;
 use super::{file, settings};
 use crate::context::CargoContext;
-use crate::plan::{CargoOptions, Configuration, Plan, kt_directory};
+use crate::plan::{CargoOptions, Configuration, Plan, kt_dir};
 
 /// Increase when [`CachedPlan`] changes its meaning: older files are then as good as absent.
 const FORMAT: u32 = 3;
@@ -47,7 +47,7 @@ impl PlanCache {
         };
         let key = file::hash_bytes(format!("{typed:?} {}", context.directory).as_bytes());
         Self {
-            path: kt_directory(target_directory)
+            path: kt_dir(target_directory)
                 .join("programs")
                 .join(format!("{}.json", &key[..16])),
         }

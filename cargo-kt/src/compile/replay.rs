@@ -110,7 +110,7 @@ pub(super) fn replay(
     console: &dyn Console,
     stopwatch: &Stopwatch,
 ) -> Result<(), BuildError> {
-    let records = Records::below(&plan.kt_directory(), &plan.workspace_root);
+    let records = Records::below(&plan.kt_dir(), &plan.workspace_root);
     let direct = sorted.direct_dependencies(plan, read);
     let mut tasks = Vec::with_capacity(dirty.len());
     let mut needs = Vec::with_capacity(dirty.len());

@@ -1,4 +1,5 @@
-//! One call of rustc, read back from its arguments as cargo writes them (`src/cargo/core/compiler/mod.rs` of cargo).
+//! One rustc invocation, parsed from its arguments as cargo writes them
+//! (`src/cargo/core/compiler/mod.rs` of cargo).
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -12,28 +13,28 @@ pub(super) enum Purpose {
     Library,
     /// A bin or example of the target graph.
     Program,
-    /// Something that runs while building: a build script, a proc macro, and what they depend on.
+    /// A crate that runs during the build: a build script, a proc macro, or a dependency of one.
     Host,
 }
 
-/// The parts of a compilation that concern us.
+/// The parts of a compilation that kt uses.
 #[derive(Debug, Clone)]
 pub(super) struct Unit {
     pub(super) purpose: Purpose,
     pub(super) crate_name: String,
     pub(super) out_dir: Utf8PathBuf,
-    /// `-C extra-filename`, empty where cargo gives none (crates that are also a cdylib).
+    /// `-C extra-filename`. Empty for crates that are also a cdylib: cargo passes none.
     pub(super) extra_filename: String,
     pub(super) crate_types: Vec<String>,
-    /// `--emit` has `metadata`, so dependents may start before code generation ends.
+    /// `--emit` has `metadata`, so dependents may start before code generation is done.
     pub(super) emits_metadata: bool,
-    /// `-C panic=abort` was asked for, by RUSTFLAGS: the profile cannot, since we set it.
+    /// RUSTFLAGS set `-C panic=abort`. The profile cannot: kt overrides it.
     pub(super) aborts_on_panic: bool,
 }
 
 impl Unit {
-    /// Reads rustc's arguments (without the compiler), or `None` for anything that is no compilation of cargo's:
-    /// probes (`--print`, `-vV`, `--crate-name ___`), `--test`, and calls by build scripts.
+    /// Parses rustc's arguments (without the compiler). `None` if cargo did not start a compilation with
+    /// them: probes (`--print`, `-vV`, `--crate-name ___`), `--test`, and calls by build scripts.
     pub(super) fn parse(
         arguments: &[String],
         environment: impl Fn(&str) -> Option<String>,
@@ -84,7 +85,8 @@ impl Unit {
                 }
             }
         }
-        // Build scripts probe the compiler with the same wrapper; only cargo's own compilations have this variable.
+        // Build scripts probe the compiler through the same wrapper. Only compilations that cargo starts
+        // have this variable.
         if unit.crate_name.is_empty()
             || environment("CARGO_CRATE_NAME").as_ref() != Some(&unit.crate_name)
         {
@@ -108,12 +110,12 @@ impl Unit {
         }
     }
 
-    /// The name that all outputs share: `app-0123456789abcdef`.
+    /// The common part of all output names: `app-0123456789abcdef`.
     pub(super) fn stem(&self) -> String {
         format!("{}{}", self.crate_name, self.extra_filename)
     }
 
-    /// The name of this compilation.
+    /// The key of this compilation.
     pub(super) fn key(&self) -> UnitKey {
         UnitKey {
             out_dir: self.out_dir.clone(),
@@ -121,17 +123,17 @@ impl Unit {
         }
     }
 
-    /// `lib….rlib`, whether or not this call makes one.
+    /// `lib….rlib`, whether or not this invocation writes one.
     pub(super) fn rlib(&self) -> Utf8PathBuf {
         self.out_dir.join(format!("lib{}.rlib", self.stem()))
     }
 
-    /// `lib….rmeta`, whether or not this call makes one.
+    /// `lib….rmeta`, whether or not this invocation writes one.
     pub(super) fn rmeta(&self) -> Utf8PathBuf {
         self.out_dir.join(format!("lib{}.rmeta", self.stem()))
     }
 
-    /// The file that cargo expects of a program.
+    /// The executable that cargo expects for a program.
     pub(super) fn executable(&self) -> Utf8PathBuf {
         self.out_dir.join(self.stem())
     }
@@ -141,8 +143,8 @@ impl Unit {
         self.out_dir.join(format!("{}.d", self.stem()))
     }
 
-    /// Outputs that cargo expects of a library and that nothing of ours uses, and the crate types without them: linking a
-    /// cdylib takes longer than compiling the crate, and needs a C compiler.
+    /// The outputs that cargo expects but kt does not use, and the crate types without them. Linking a
+    /// cdylib takes longer than compiling the crate, and requires a C compiler.
     pub(super) fn unused_outputs(&self) -> Option<(Vec<Utf8PathBuf>, Vec<&str>)> {
         let (unused, kept): (Vec<&str>, Vec<&str>) = self
             .crate_types
@@ -162,7 +164,7 @@ impl Unit {
         Some((unused.into_iter().map(output).collect(), kept))
     }
 
-    /// What the compilation leaves behind for others to read.
+    /// The existing outputs that other compilations read.
     pub(super) fn artifacts(&self) -> Vec<Utf8PathBuf> {
         let candidates = match self.purpose {
             Purpose::Library => vec![self.rlib(), self.rmeta()],
@@ -184,7 +186,7 @@ impl Unit {
 }
 
 impl Invocation {
-    /// The compilation that it is; `None` if it is none of cargo's.
+    /// Parses the invocation; see [`Unit::parse`].
     pub(super) fn unit(&self) -> Option<Unit> {
         let (_, arguments) = self.arguments.split_first()?;
         Unit::parse(arguments, |name| {
@@ -195,7 +197,8 @@ impl Invocation {
     }
 }
 
-/// The files after `--extern`, as cargo writes it: an argument of its own, with a path or (for the sysroot's crates) without.
+/// The files after `--extern`. cargo writes it as a separate argument, with a path except for crates of
+/// the sysroot.
 pub(super) fn externs(arguments: &[String]) -> impl Iterator<Item = Utf8PathBuf> {
     let values = arguments
         .iter()
@@ -204,7 +207,7 @@ pub(super) fn externs(arguments: &[String]) -> impl Iterator<Item = Utf8PathBuf>
     values.filter_map(|(_, value)| Some(value.split_once('=')?.1.into()))
 }
 
-/// Replaces what follows `--crate-type`.
+/// Replaces the crate types.
 pub(super) fn with_crate_types<'a>(
     arguments: &[String],
     crate_types: impl IntoIterator<Item = &'a str>,
@@ -224,7 +227,7 @@ pub(super) fn with_crate_types<'a>(
     replaced
 }
 
-/// rustc's arguments with `@file` arguments (one argument a line) replaced by what they hold.
+/// Replaces each `@file` argument with the lines of that file, one argument per line.
 pub(super) fn expand_response_files(
     arguments: &[String],
     directory: &Utf8Path,

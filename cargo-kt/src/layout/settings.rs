@@ -1,4 +1,4 @@
-//! How a hot crate is compiled, as far as that can change what its source means.
+//! The compiler settings of a hot crate that can change the meaning of its source.
 
 use camino::Utf8Path;
 
@@ -6,23 +6,22 @@ use super::definitions::Crate;
 use crate::artifacts::HotCrate;
 use crate::layout::identity;
 use crate::layout::syntax::Digest;
-use crate::layout::twin::{path_of_extern, telling_arguments};
+use crate::layout::twin::{path_of_extern, relevant_arguments};
 
-/// Options that say where other crates are and how this one is told from them. Those of cargo's that change with
-/// each dependency that is added.
-const WHERE: [&str; 3] = ["--extern", "--check-cfg", "-L"];
+/// Options that locate and distinguish other crates. cargo changes them with each added dependency.
+const DEPENDENCY_OPTIONS: [&str; 3] = ["--extern", "--check-cfg", "-L"];
 
-/// The crate, with what of its invocation counts.
+/// The crate, with the relevant part of its rustc invocation.
 pub fn of(hot: &HotCrate) -> Crate {
     let mut settings: Vec<(String, String)> = Vec::new();
     let mut externs = Vec::new();
     let mut is_of_2015 = true;
     if let Some(invocation) = &hot.invocation {
         let mut flags = Digest::new("flags");
-        let mut arguments = telling_arguments(invocation).into_iter();
+        let mut arguments = relevant_arguments(invocation).into_iter();
         while let Some(argument) = arguments.next() {
             is_of_2015 &= !argument.starts_with("--edition=20") || argument == "--edition=2015";
-            if WHERE.contains(&argument.as_str()) {
+            if DEPENDENCY_OPTIONS.contains(&argument.as_str()) {
                 let value = arguments.next().unwrap_or_default();
                 let (name, path) = (
                     name_of_extern(&value),
@@ -42,13 +41,13 @@ pub fn of(hot: &HotCrate) -> Crate {
             }
         }
         settings.push(("the flags".to_owned(), flags.finish()));
-        for (name, value) in identity::telling_environment(invocation) {
+        for (name, value) in identity::relevant_environment(invocation) {
             settings.push((format!("the variable `{name}`"), identity::set(Some(value))));
         }
     }
     for (name, value) in &hot.variables {
         settings.push((
-            format!("the variable `{name}`, which is read,"),
+            format!("the variable `{name}` (read by `env!`)"),
             identity::set(value.as_deref()),
         ));
     }
@@ -77,10 +76,11 @@ fn is_of_cargo(argument: &str) -> bool {
     .any(|it| argument.starts_with(it))
 }
 
-/// The crates of others that a hot crate names, each with its file: one of another version has another.
+/// The third-party crates that a hot crate names, each with its file name: another version has
+/// another.
 pub fn dependencies(hot: &HotCrate, is_hot: impl Fn(&Utf8Path) -> bool) -> Crate {
     let mut settings = Vec::new();
-    let arguments = hot.invocation.iter().flat_map(telling_arguments);
+    let arguments = hot.invocation.iter().flat_map(relevant_arguments);
     let mut is_extern = false;
     for argument in arguments {
         if is_extern {
@@ -101,9 +101,9 @@ pub fn dependencies(hot: &HotCrate, is_hot: impl Fn(&Utf8Path) -> bool) -> Crate
     }
 }
 
-/// What `-C metadata` says: part of every `TypeId` of the crate.
+/// The value of `-C metadata`: part of every `TypeId` of the crate.
 pub fn metadata(hot: &HotCrate) -> String {
-    let arguments = hot.invocation.iter().flat_map(telling_arguments);
+    let arguments = hot.invocation.iter().flat_map(relevant_arguments);
     arguments
         .filter(|it| it.starts_with("-Cmetadata="))
         .chain(hot.types.clone())

@@ -54,8 +54,8 @@ impl Plan {
     }
 
     /// Where everything of kt itself lies.
-    pub fn kt_directory(&self) -> Utf8PathBuf {
-        kt_directory(&self.target_directory)
+    pub fn kt_dir(&self) -> Utf8PathBuf {
+        kt_dir(&self.target_directory)
     }
 
     /// Where cargo runs rustc for a crate of this package, whose root module is `source`: `path_args` in cargo's
@@ -78,6 +78,6 @@ impl Plan {
 }
 
 /// Where kt keeps its things, given the user's target directory.
-pub(crate) fn kt_directory(target_directory: &Utf8Path) -> Utf8PathBuf {
+pub(crate) fn kt_dir(target_directory: &Utf8Path) -> Utf8PathBuf {
     target_directory.join("kt/warm")
 }

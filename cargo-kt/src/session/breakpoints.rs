@@ -1,6 +1,6 @@
-//! While the program runs: asks whether to debug a call that stopped at a breakpoint.
-//!
-//! The worker reports the breakpoint and the program prints it. Then the program notifies us, so that the question comes after it.
+//! Prompts to debug calls that wait at a breakpoint, while the program runs. The worker reports
+//! where a call waits, and the program prints it. Then the program notifies this process, so the
+//! prompt follows the location.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -16,11 +16,12 @@ use crate::{
     terminal::{Foreground, Terminal, is_read_by},
 };
 
-/// How often, and at what interval, we check whether the program reads the terminal: it may be processing input just now.
-const LOOKS: u32 = 5;
-const LOOK: Duration = Duration::from_millis(20);
+/// Number of checks whether the program waits for keys: it may be busy with earlier keys.
+const CHECKS: u32 = 5;
+/// Interval between checks.
+const CHECK_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Asks about stopped calls.
+/// Prompts the user about waiting calls.
 pub(super) struct Breakpoints {
     connected: Connected,
     terminal: Terminal,
@@ -29,7 +30,7 @@ pub(super) struct Breakpoints {
 }
 
 impl Breakpoints {
-    /// `None` if no person can answer.
+    /// `None` if no user can answer.
     pub(super) fn of(connected: &Connected, terminal: &Terminal) -> Option<Self> {
         terminal.can_ask().then(|| Self {
             connected: connected.clone(),
@@ -46,7 +47,7 @@ impl Breakpoints {
         }
     }
 
-    /// Asks about the latest stopped call. The caller aborts it when the program exits.
+    /// Prompts about the latest waiting call, repeatedly. Drop it when the program exits.
     pub(super) async fn ask(
         self,
         mut reached: watch::Receiver<Option<BreakpointReached>>,
@@ -54,7 +55,8 @@ impl Breakpoints {
     ) {
         while reached.changed().await.is_ok() {
             let latest = reached.borrow_and_update().clone();
-            // If the program reads the terminal, it would get the answer. It has printed how to attach from another terminal.
+            // The process that reads first gets the answer. The program has printed how to attach
+            // from another terminal.
             if let Some(latest) = latest
                 && !self.program_reads_keys(&program).await
                 && self.agrees(&latest).await
@@ -65,13 +67,13 @@ impl Breakpoints {
         }
     }
 
-    /// Whether the program reads the terminal.
+    /// Whether the program waits for keys, now or shortly.
     async fn program_reads_keys(&self, program: &watch::Receiver<u32>) -> bool {
-        for _ in 0..LOOKS {
+        for _ in 0..CHECKS {
             if is_read_by(*program.borrow()) {
                 return true;
             }
-            sleep(LOOK).await;
+            sleep(CHECK_INTERVAL).await;
         }
         false
     }
@@ -84,19 +86,19 @@ impl Breakpoints {
             line,
             ..
         } = reached;
-        let question = format!("Debug `{function}` at {file}:{line} here?");
-        // On its own thread: a program that exits does not wait for the answer.
-        let asked = tokio::task::spawn_blocking(move || terminal.confirm(question)).await;
-        matches!(asked, Ok(Ok(Some(true))))
+        let question = format!("Debug `{function}` at {file}:{line} in this terminal?");
+        // Reads on a separate thread, so that the exit of the program does not wait for an answer.
+        let answer = tokio::task::spawn_blocking(move || terminal.confirm(question)).await;
+        matches!(answer, Ok(Ok(Some(true))))
     }
 
-    /// Runs the debugger on this terminal, in front of the program.
+    /// Runs the debugger in the foreground of this terminal.
     async fn debug(&self) -> io::Result<()> {
         let _debugging = self.debugging.lock().await;
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["kt", "debug", &self.connected.service]);
         command.args(self.connected.place.options());
-        // In its own process group: Ctrl-C at gdb's prompt does not reach the program.
+        // Its own process group, so that Ctrl-C at gdb's prompt does not interrupt the program.
         command.process_group(0);
         let mut child = command.spawn()?;
         let _foreground = child.id().map(Foreground::give).transpose()?;

@@ -219,11 +219,11 @@ fn symbols(built: &Built, linked: &link::Linked) -> Symbolizer {
         .iter()
         .map(|krate| krate.file.soname.clone())
         .collect();
-    let directory = built.plan.kt_directory();
+    let directory = built.plan.kt_dir();
     let find = move |object: &str| {
         let known = sonames.iter().any(|soname| soname == object);
         known
-            .then(|| link::twin(&directory, object).ok().map(Into::into))
+            .then(|| link::debug_object(&directory, object).ok().map(Into::into))
             .flatten()
     };
     Symbolizer::new(Box::new(find), built.plan.workspace_root.clone().into())

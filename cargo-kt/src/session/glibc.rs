@@ -29,7 +29,7 @@ pub(super) struct GlibcLinker<'a> {
     options: &'a CargoOptions,
     context: &'a CargoContext,
     terminal: &'a Terminal,
-    kt_directory: Utf8PathBuf,
+    kt_dir: Utf8PathBuf,
     cache: Utf8PathBuf,
     /// Of a service in a cluster.
     image: Option<String>,
@@ -50,12 +50,12 @@ impl<'a> GlibcLinker<'a> {
         terminal: &'a Terminal,
         (target, plan): (&Target, &Plan),
     ) -> Self {
-        let kt_directory = plan.kt_directory();
+        let kt_dir = plan.kt_dir();
         let service = &target.config.service;
         let image = (service.place == PlaceKind::Kubernetes).then(|| service.image.clone());
         let remembered = image
             .as_deref()
-            .and_then(|image| ImageGlibcCache::read(&kt_directory).of(image));
+            .and_then(|image| ImageGlibcCache::read(&kt_dir).of(image));
         let glibc = service.glibc.or(remembered);
         let glibc = match (
             plan.toolchain.is_cross(),
@@ -71,8 +71,8 @@ impl<'a> GlibcLinker<'a> {
             context,
             terminal,
             cache: Utf8Path::from_path(&target.dirs.cache)
-                .map_or_else(|| kt_directory.join("cache"), Utf8Path::to_owned),
-            kt_directory,
+                .map_or_else(|| kt_dir.join("cache"), Utf8Path::to_owned),
+            kt_dir,
             image,
             chosen: service.glibc,
             glibc,
@@ -85,7 +85,7 @@ impl<'a> GlibcLinker<'a> {
         if !toolchain.is_cross() || link::has_compiler(toolchain) {
             return Ok(());
         }
-        let known = ImageGlibcCache::read(&self.kt_directory)
+        let known = ImageGlibcCache::read(&self.kt_dir)
             .c
             .get(&toolchain.target)
             .copied();
@@ -100,7 +100,7 @@ impl<'a> GlibcLinker<'a> {
     fn introduce_compiler(&self, plan: &Plan, glibc: Glibc) -> Result<(), SessionError> {
         let target = &plan.toolchain.target;
         let outputs = plan.cargo_directory().join(target);
-        let (directory, cache) = (&self.kt_directory, &self.cache);
+        let (directory, cache) = (&self.kt_dir, &self.cache);
         let target = (target.as_str(), glibc);
         Ok(CCompiler::introduce(
             directory,
@@ -145,7 +145,7 @@ impl<'a> GlibcLinker<'a> {
 
     /// Whether build scripts compile C code for this glibc already, or for an older one.
     fn compiles_c_for(&self, target: &str, glibc: Glibc) -> bool {
-        let memory = ImageGlibcCache::read(&self.kt_directory);
+        let memory = ImageGlibcCache::read(&self.kt_dir);
         memory.c.get(target).is_some_and(|c| *c <= glibc)
     }
 
@@ -163,15 +163,9 @@ impl<'a> GlibcLinker<'a> {
         existing: &[ExistingLayer],
         stubs: Option<&Stubs>,
     ) -> Result<(Linked, Vec<StateLayout>), LinkError> {
-        layouts::link(
-            &built.compiled,
-            &self.kt_directory,
-            existing,
-            stubs,
-            &|event| {
-                report::linked(self.terminal, event);
-            },
-        )
+        layouts::link(&built.compiled, &self.kt_dir, existing, stubs, &|event| {
+            report::linked(self.terminal, event);
+        })
     }
 
     /// Whether the program must be linked again: the next [`link`](Self::link) is then for the service's glibc.
@@ -214,7 +208,7 @@ impl<'a> GlibcLinker<'a> {
         );
         self.glibc = Some(found);
         if let Some(image) = &self.image {
-            let mut memory = ImageGlibcCache::read(&self.kt_directory);
+            let mut memory = ImageGlibcCache::read(&self.kt_dir);
             memory.set(image, found);
             memory.write();
         }

@@ -25,19 +25,19 @@ pub(crate) struct LastBuild {
     workspace: String,
     /// kt's part of the target directory.
     #[serde(rename = "warm")]
-    kt_directory: Utf8PathBuf,
+    kt_dir: Utf8PathBuf,
 }
 
 impl LastBuild {
     /// The command that this process was started with. `program` of its last arguments are the program's.
-    fn current(program: usize, connected: &Connected, kt_directory: &Utf8Path) -> Option<Self> {
+    fn current(program: usize, connected: &Connected, kt_dir: &Utf8Path) -> Option<Self> {
         // cargo-kt kt run …
         let typed: Vec<OsString> = std::env::args_os().skip(3).collect();
         Some(Self {
             directory: std::env::current_dir().ok()?,
             options: options(typed, program),
             workspace: connected.status.workspace.clone(),
-            kt_directory: kt_directory.to_owned(),
+            kt_dir: kt_dir.to_owned(),
         })
     }
 
@@ -81,7 +81,7 @@ impl LastBuild {
 
 /// Remembers the command line of this process for a service.
 pub(super) fn remember(program_arguments: usize, connected: &Connected, plan: &Plan) {
-    if let Some(build) = LastBuild::current(program_arguments, connected, &plan.kt_directory()) {
+    if let Some(build) = LastBuild::current(program_arguments, connected, &plan.kt_dir()) {
         build.remember(connected);
     }
 }
@@ -102,12 +102,12 @@ fn path(connected: &Connected) -> Option<PathBuf> {
 }
 
 /// Where kt keeps what it made for the workspace of a service.
-pub(crate) fn kt_directory(connected: &Connected) -> Utf8PathBuf {
+pub(crate) fn kt_dir(connected: &Connected) -> Utf8PathBuf {
     let default = || {
         let workspace = Utf8Path::new(&connected.status.workspace);
-        plan::kt_directory(&workspace.join("target"))
+        plan::kt_dir(&workspace.join("target"))
     };
-    LastBuild::of(connected).map_or_else(default, |build| build.kt_directory)
+    LastBuild::of(connected).map_or_else(default, |build| build.kt_dir)
 }
 
 #[cfg(test)]

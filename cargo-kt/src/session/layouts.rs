@@ -16,35 +16,35 @@ use crate::{
     link::{self, ExistingLayer, LinkError, LinkEvent, Linked, LinkedLayer, StateKeys},
 };
 
-/// Links a program and determines the layouts of its states.
+/// Links a program. Also returns the layouts of its states.
 ///
 /// # Errors
 /// See [`LinkError`].
 pub(super) fn link(
     compiled: &Compiled,
-    kt_directory: &Utf8Path,
+    kt_dir: &Utf8Path,
     existing: &[ExistingLayer],
     stubs: Option<&Stubs>,
     progress: &dyn Fn(LinkEvent),
 ) -> Result<(Linked, Vec<StateLayout>), LinkError> {
-    let asked = Mutex::new(None);
+    let found = Mutex::new(None);
     let answer = |compiled: &Compiled,
                   layers: &[LinkedLayer],
                   states: &[(usize, Vec<String>)],
                   keeps: &[String]| {
-        let (layouts, keys) = find(compiled, kt_directory, layers, states, keeps)?;
-        *asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(layouts);
+        let (layouts, keys) = find(compiled, kt_dir, layers, states, keeps)?;
+        *found.lock().unwrap_or_else(PoisonError::into_inner) = Some(layouts);
         Ok(keys)
     };
-    let linked = link::link(compiled, kt_directory, existing, stubs, &answer, progress)?;
-    let layouts = asked.into_inner().unwrap_or_else(PoisonError::into_inner);
-    // A program without states has no layouts.
+    let linked = link::link(compiled, kt_dir, existing, stubs, &answer, progress)?;
+    let layouts = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    // The callback is not called for a program without states.
     Ok((linked, layouts.unwrap_or_default()))
 }
 
 fn find(
     compiled: &Compiled,
-    kt_directory: &Utf8Path,
+    kt_dir: &Utf8Path,
     layers: &[LinkedLayer],
     states: &[(usize, Vec<String>)],
     keeps: &[String],
@@ -58,15 +58,16 @@ fn find(
         states,
         keeps,
         base_id: &base,
-        warm: kt_directory,
+        kt_dir,
     })?;
     let layouts = pending.wait();
-    let everything = LazyCell::new(|| pending.everything());
+    let everything = LazyCell::new(|| pending.program_digest());
     let keys = keys(&layouts, &everything);
     Ok((layouts, keys))
 }
 
-/// An unknown layout may change with anything in the program. That digest is computed only where a layout is unknown.
+/// The keys of states. An unknown layout may change with any type of the program; the hash over all
+/// of them is computed only if needed.
 fn keys(layouts: &[StateLayout], everything: &impl Deref<Target = String>) -> StateKeys {
     let mut keys = StateKeys::new();
     for StateLayout { hot, key, layout } in layouts {

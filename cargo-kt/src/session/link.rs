@@ -100,7 +100,7 @@ impl Code {
     pub(super) fn differences(&self, connected: &Connected) -> Differences {
         let current = connected.status.current.as_ref();
         Differences::between(
-            &self.built.plan.kt_directory(),
+            &self.built.plan.kt_dir(),
             current.map(|(_, current)| current),
             &self.layouts,
             &self.built.plan.packages,
@@ -110,7 +110,7 @@ impl Code {
     /// The objects of the code that serves, for patches against them.
     pub(super) fn references(&self, connected: &Connected) -> References {
         let former = connected.status.current.as_ref().map(|(_, former)| former);
-        ship::references(former, &self.manifest, &self.built.plan.kt_directory())
+        ship::references(former, &self.manifest, &self.built.plan.kt_dir())
     }
 }
 
@@ -130,7 +130,7 @@ impl Driver {
             ..options.clone()
         };
         let built = plan(&options, context, terminal)?.compile()?;
-        let directory = built.plan.kt_directory();
+        let directory = built.plan.kt_dir();
         // Its objects are never swapped, so their names do not depend on layouts.
         let layouts = &|_: &_, _: &[_], _: &[_], _: &[_]| Ok(StateKeys::new());
         let linked = link::link(&built.compiled, &directory, &[], None, layouts, &|event| {

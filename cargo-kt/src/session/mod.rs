@@ -54,7 +54,7 @@ use crate::{
     config::Config,
     context::CargoContext,
     link::{ExistingLayer, Linked},
-    place::{self, Connected, Dirs, Hold, Opening},
+    place::{self, Connected, Dirs, Hold, PendingService},
     ship::{self, Files, Shipment},
     terminal::Terminal,
 };
@@ -78,7 +78,7 @@ pub(crate) struct Deployed {
     pub(crate) manifest: Manifest,
     pub(crate) files: Files,
     pub(crate) dirs: Dirs,
-    pub(crate) place: place::Wanted,
+    pub(crate) place: place::ServiceSpec,
     /// Describes this run to the program.
     pub(crate) run: Run,
     pub(crate) timings: Timings,
@@ -109,7 +109,7 @@ pub(crate) async fn deploy(
     let made = match made {
         Ok(made) => made,
         Err(error) => {
-            pending.settle().await;
+            pending.wait_until_detached().await;
             return Err(error);
         }
     };
@@ -148,10 +148,10 @@ impl Session<'_> {
     }
 
     /// *connect*, begun: the service is found or started while the program compiles.
-    fn connect(&self, target: &Target) -> Opening {
+    fn connect(&self, target: &Target) -> PendingService {
         let report = LaunchReport::new(self.terminal.clone(), self.timings.clone());
         let progress = Box::new(move |step| report.step(step));
-        Opening::begin(target.dirs.clone(), target.place.clone(), progress)
+        PendingService::begin(target.dirs.clone(), target.place.clone(), progress)
     }
 
     /// *compile*, *layout* and *link*.
@@ -160,7 +160,7 @@ impl Session<'_> {
         planned: Planned<'_>,
         target: &Target,
         linker: &GlibcLinker<'_>,
-        pending: &mut Opening,
+        pending: &mut PendingService,
     ) -> Result<Made, SessionError> {
         let compiling = self.timings.elapsed();
         let (planned, driver) = self.build_driver(planned, linker)?;

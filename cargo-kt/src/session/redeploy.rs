@@ -34,7 +34,7 @@ pub(super) struct Redeployer {
 impl Redeployer {
     /// `None` for a local service: its host is never replaced.
     pub(super) fn of(deployed: &Deployed, terminal: &Terminal) -> Option<Self> {
-        let place::Wanted::Kubernetes(spec) = &deployed.place else {
+        let place::ServiceSpec::Kubernetes(spec) = &deployed.place else {
             return None;
         };
         Some(Self {
@@ -114,7 +114,7 @@ impl Redeployer {
             &mut no_progress,
             &mut not_slow,
         );
-        let shipped = connected.unless_silent(shipping).await?;
+        let shipped = connected.fail_if_unresponsive(shipping).await?;
         let (_, swapped) = shipped.map_err(|source| SessionError::Ship {
             service: service.clone(),
             source,

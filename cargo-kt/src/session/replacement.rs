@@ -98,7 +98,7 @@ async fn states_at_risk(
     manifest: &Manifest,
 ) -> Result<StatesAtRisk, SessionError> {
     let asking = connected.client.ask(path::STATE, &StateRequest::List);
-    let asking = connected.unless_silent(watched(connected, terminal, "Measuring", asking));
+    let asking = connected.fail_if_unresponsive(watched(connected, terminal, "Measuring", asking));
     let answer: Result<StateAnswer, StateRefused> =
         asking.await?.map_err(|source| PlaceError::Request {
             service: connected.service.clone(),

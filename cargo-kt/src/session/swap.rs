@@ -112,7 +112,7 @@ impl Swap<'_> {
         let shipment = self.shipment;
         let swapping = ship::swap(&connected.client, shipment, order, &mut progress, &mut slow);
         let swapping = watched(connected, terminal, "Migrating", swapping);
-        match connected.unless_silent(swapping).await? {
+        match connected.fail_if_unresponsive(swapping).await? {
             Ok((shipped, swapped)) => {
                 if shipped.objects > 0 {
                     let objects = shipment.manifest.objects().count();

@@ -13,7 +13,7 @@ use super::{SessionError, config};
 /// Where a program's remote functions run.
 pub(crate) struct Target {
     pub(crate) config: Config,
-    pub(crate) place: place::Wanted,
+    pub(crate) place: place::ServiceSpec,
     pub(crate) dirs: Dirs,
 }
 
@@ -68,14 +68,14 @@ pub(crate) fn place_of(
     config: &Config,
     context: &CargoContext,
     plan: &Plan,
-) -> Result<place::Wanted, SessionError> {
+) -> Result<place::ServiceSpec, SessionError> {
     let name = config::service_name(config, plan);
     let workspace = config::workspace(plan);
     // A TTL that was not set does not change the one of a running service.
     let ttl = config.is_set("inactivity_ttl");
     let new_ttl = ttl.then_some(config.service.inactivity_ttl);
     if config.service.place == PlaceKind::Kubernetes {
-        return Ok(place::Wanted::Kubernetes(Box::new(
+        return Ok(place::ServiceSpec::Kubernetes(Box::new(
             kubernetes::ServiceSpec {
                 name,
                 user: service::user(),
@@ -94,5 +94,5 @@ pub(crate) fn place_of(
     spec.body_limit = config.service.body_limit;
     spec.breakpoint_timeout = config.service.breakpoint_timeout;
     spec.environment = context.environment.clone();
-    Ok(place::Wanted::Local(spec))
+    Ok(place::ServiceSpec::Local(spec))
 }

@@ -29,7 +29,7 @@ pub(crate) async fn watched<T>(
     verb: &'static str,
     work: impl Future<Output = T>,
 ) -> T {
-    let Some(line) = terminal.moving(verb) else {
+    let Some(line) = terminal.live_line(verb) else {
         return work.await;
     };
     let poll = Poll {
@@ -50,7 +50,7 @@ pub(crate) async fn awaited<T>(
     verb: &'static str,
     work: impl Future<Output = T>,
 ) -> T {
-    let line = terminal.moving(verb);
+    let line = terminal.live_line(verb);
     let mut noted = false;
     let show = |snapshot: Snapshot| {
         let waits = snapshot.waits(&connected.service);

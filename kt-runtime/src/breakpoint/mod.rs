@@ -1,8 +1,9 @@
 //! [`breakpoint!`](crate::breakpoint): stops the call that reaches it, for a debugger.
 //!
-//! The instruction that stops is part of the macro and not of a function, so that a debugger shows the user's own frame on top.
-//! This side decides whether it is executed at all: only in a thread that a debugger traces. A worker first waits for one
-//! ([`worker::breakpoint`](crate::worker)); any other process asks once and goes on.
+//! The trap instruction is part of the macro and not of a function, so that a debugger shows the
+//! user's own frame on top. This module decides whether to execute it: only in a thread that a
+//! debugger traces. A worker first waits for a debugger ([`worker::breakpoint`](crate::worker));
+//! any other process checks once and continues.
 
 mod trap;
 
@@ -15,7 +16,7 @@ use std::io::Read;
 ))]
 pub(crate) use trap::marker;
 
-/// Where a breakpoint is.
+/// The location of a breakpoint.
 #[cfg(any(kt, feature = "host"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Location {
@@ -24,11 +25,11 @@ pub(crate) struct Location {
     pub(crate) line: u32,
 }
 
-/// Whether the calling thread shall stop here. Called by the macro, just before the instruction that stops.
+/// Whether the calling thread must stop. The macro calls this just before the trap instruction.
 #[must_use]
 #[cfg_attr(
     not(any(kt, feature = "host")),
-    expect(unused_variables, reason = "only a worker says where a call waits")
+    expect(unused_variables, reason = "only a worker reports where a call waits")
 )]
 pub fn reached<C>(file: &'static str, line: u32, _in_function: &C) -> bool {
     #[cfg(any(kt, feature = "host"))]
@@ -42,7 +43,7 @@ pub fn reached<C>(file: &'static str, line: u32, _in_function: &C) -> bool {
     is_traced()
 }
 
-/// The debugger let the call go on.
+/// The debugger let the call continue.
 pub fn passed() {
     #[cfg(any(kt, feature = "host"))]
     if let Some(worker) = crate::worker::current() {
@@ -50,7 +51,8 @@ pub fn passed() {
     }
 }
 
-/// The path of the function that a closure is written in. The closure of an async function's body counts as the function.
+/// The path of the function that contains a closure. The body of an async function counts as the
+/// function.
 #[cfg(any(kt, feature = "host"))]
 fn function_of<C>() -> &'static str {
     let mut path = std::any::type_name::<C>();
@@ -60,16 +62,16 @@ fn function_of<C>() -> &'static str {
     path
 }
 
-/// Whether a debugger traces the calling thread: `TracerPid` of proc(5). Of this thread and not of the process, whose leader a
-/// debugger may attach to long before it gets here.
+/// Whether a debugger traces the calling thread: `TracerPid` of proc(5). Checks this thread and not
+/// the process: a debugger may attach to the main thread long before it reaches this one.
 pub(crate) fn is_traced() -> bool {
-    // The line lies within the first few hundred bytes; the name before it has 64 at most.
+    // The line is within the first few hundred bytes; the name before it has at most 64.
     let mut status = [0; 1024];
     let read = File::open("/proc/thread-self/status").and_then(|mut file| file.read(&mut status));
     read.is_ok_and(|read| tracer(&status[..read]).is_some())
 }
 
-/// The process that traces the thread with this status.
+/// The pid of the process that traces the thread with this status.
 pub(crate) fn tracer(status: &[u8]) -> Option<u32> {
     let status = String::from_utf8_lossy(status);
     let field = |line: &str| line.strip_prefix("TracerPid:")?.trim().parse().ok();
@@ -91,11 +93,11 @@ mod tests {
 
     #[cfg(feature = "host")]
     #[test]
-    fn the_function_of_a_breakpoint_is_the_one_that_is_written_around_it() {
+    fn the_function_of_a_breakpoint_is_the_enclosing_one() {
         fn path_of<C>(_: &C) -> &'static str {
             function_of::<C>()
         }
-        let here = "kt::breakpoint::tests::the_function_of_a_breakpoint_is_the_one_that_is_written_around_it";
+        let here = "kt::breakpoint::tests::the_function_of_a_breakpoint_is_the_enclosing_one";
         assert_eq!(path_of(&|| {}), here);
         let in_closure = || path_of(&|| {});
         assert_eq!(in_closure(), here);

@@ -1,17 +1,19 @@
-//! The instruction that stops, with a marker behind it by which the worker's handler of SIGTRAP tells it from what a debugger
-//! has left in the code.
+//! The trap instruction, followed by a marker by which the worker's SIGTRAP handler distinguishes
+//! it from a debugger's leftover breakpoint.
 
 /// Stops the call that reaches it, for `cargo kt debug`.
 ///
-/// Under `cargo kt run` a remote function that gets here waits for a debugger, and the terminal shows where and how to attach
-/// one. Only this call waits. If no debugger attaches within the service's `breakpoint_timeout` (10 minutes by default),
-/// the call goes on and a warning is printed. Calls that reach a breakpoint while another call is stopped at one wait for
+/// Under `cargo kt run`, a remote function that reaches it waits for a debugger, and the terminal
+/// shows the location and the command to attach one. Only this call waits. If no debugger attaches
+/// within the service's `breakpoint_timeout` (10 minutes by default), the call continues and a
+/// warning is printed. Calls that reach a breakpoint while another call is stopped at one wait for
 /// their turn.
 ///
-/// The debugger shows the function around the macro as the innermost frame, with its variables.
+/// The debugger shows the function that contains the macro as the innermost frame, with its
+/// variables.
 ///
-/// Anywhere else (in `main`, under plain cargo, in a test) it stops for a debugger that is attached already, and does nothing
-/// without one.
+/// In any other code (in `main`, under plain cargo, in a test) it stops if a debugger is already
+/// attached, and otherwise does nothing.
 ///
 /// ```
 /// fn work(name: &str) -> usize {
@@ -31,14 +33,14 @@ macro_rules! breakpoint {
     };
 }
 
-/// What follows the instruction in the code: bytes of an instruction that does nothing, which no compiler writes.
+/// The bytes after the trap instruction: a no-op that compilers never emit.
 #[cfg(all(any(kt, feature = "host"), target_arch = "x86_64"))]
 pub(crate) mod marker {
     /// `nop dword ptr [rax + rax + 0x7062746b]`: the displacement reads `ktbp`.
     pub(crate) const MARKER: [u8; 8] = [0x0f, 0x1f, 0x84, 0x00, b'k', b't', b'b', b'p'];
 }
 
-/// The immediate of the instruction itself is the marker: a debugger's own has 0.
+/// The marker is the instruction's own immediate: a debugger uses 0.
 #[cfg(all(any(kt, feature = "host"), target_arch = "aarch64"))]
 pub(crate) mod marker {
     /// `brk #0x6b74`, which reads `kt`.
@@ -50,8 +52,9 @@ pub(crate) mod marker {
 #[macro_export]
 macro_rules! __breakpoint_trap {
     () => {
-        // SAFETY: a debugger traces this thread and takes the trap; should it detach in between, a handler lets the thread go on
-        // behind the instruction. Neither changes a register or memory, unless the person at the debugger does.
+        // SAFETY: a debugger traces this thread and takes the trap. If it detaches in between, a
+        // handler continues the thread after the instruction. Neither changes a register or memory,
+        // unless the user does so in the debugger.
         unsafe {
             ::core::arch::asm!(
                 "int3",

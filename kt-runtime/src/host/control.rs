@@ -1,4 +1,4 @@
-//! The host's own interface, a function per path of [`wire::control`](crate::wire::control).
+//! The host's control interface: one function per path of [`wire::control`](crate::wire::control).
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -31,12 +31,12 @@ use crate::{
     },
 };
 
-/// How often a log is looked at while somebody follows it.
+/// Polling interval of a followed log.
 const FOLLOW: Duration = Duration::from_millis(50);
-/// Piece of a log that is sent at once, bytes.
+/// Bytes of a log to send at once.
 const LOG_PIECE: usize = 64 << 10;
 
-/// A refusal: its status and words.
+/// A refusal: its status and message.
 pub type Refusal = (StatusCode, String);
 
 /// Answers one request.
@@ -48,13 +48,14 @@ pub async fn handle(host: Arc<Host>, exchange: Exchange) {
     } = exchange;
     let path = head.uri.path().to_owned();
     let path = path.as_str();
-    // Who resets a request does not want the answer; nothing is to be done about it.
+    // A client that resets a request does not need the answer: ignore the error.
     let _ = match (&head.method, path) {
         (&Method::POST, path::STATUS) => answer.value(&status(&host).await).await,
         (&Method::POST, path::MISSING) => {
             answered(body, answer, |wanted: Wanted| async {
                 host.lease.touch();
-                // Without a worker a new one will execute them.
+                // Without a running worker the objects are loaded by a new one: damaged files can
+                // be replaced.
                 if host.supervisor.live().is_none() {
                     host.store.remove_damaged(wanted.objects.iter().copied());
                 }
@@ -65,7 +66,8 @@ pub async fn handle(host: Arc<Host>, exchange: Exchange) {
         (&Method::POST, path::SWAP) => {
             answered(body, answer, |request: SwapRequest| async {
                 host.lease.touch();
-                // A call that is stopped may hold what a swap needs, and a debugger should not see code change under it.
+                // A stopped call may hold locks that a swap needs, and code must not change under a
+                // debugger.
                 if let Some(debugger) = host.debugging.attached()
                     && !host.supervisor.serves(&request.manifest)
                 {
@@ -89,7 +91,7 @@ pub async fn handle(host: Arc<Host>, exchange: Exchange) {
         (&Method::POST, path::STATE_SAVE) => saved::save(&host, answer).await,
         (&Method::PUT, path::STATE_LOAD) => match saved::load(&host, &head.headers, body).await {
             Ok(loaded) => answer.value(&loaded).await,
-            Err((status, words)) => answer.refuse(status, words).await,
+            Err((status, message)) => answer.refuse(status, message).await,
         },
         (&Method::POST, path::LOGS) => logs(&host, body, answer).await,
         (&Method::POST, inspect_path::INSPECT) => {
@@ -97,7 +99,7 @@ pub async fn handle(host: Arc<Host>, exchange: Exchange) {
         }
         (&Method::POST, inspect_path::LOG_PIECES) => match question(body).await {
             Ok(request) => inspect::log_pieces(host, request, answer).await,
-            Err((status, words)) => answer.refuse(status, words).await,
+            Err((status, message)) => answer.refuse(status, message).await,
         },
         (&Method::POST, path::DEATH) => {
             let host = &host;
@@ -151,7 +153,7 @@ pub async fn handle(host: Arc<Host>, exchange: Exchange) {
         }
         (&Method::POST, forward::LISTEN) => match question(body).await {
             Ok(listen) => super::forward::listen(Arc::clone(&host), listen, answer).await,
-            Err((status, words)) => answer.refuse(status, words).await,
+            Err((status, message)) => answer.refuse(status, message).await,
         },
         (&Method::POST, path::DOWN) => {
             let host = &host;
@@ -171,19 +173,19 @@ pub async fn handle(host: Arc<Host>, exchange: Exchange) {
                     if let Some(refused) = refused {
                         headers.insert(REFUSED, HeaderValue::from_static(refused.name()));
                     }
-                    let (status, words) = refusal;
-                    answer.send(status, headers, words.into()).await
+                    let (status, message) = refusal;
+                    answer.send(status, headers, message.into()).await
                 }
             }
         }
         _ => {
-            let words = format!("kt {VERSION} knows no {} {path}", head.method);
-            answer.refuse(StatusCode::NOT_FOUND, words).await
+            let message = format!("kt {VERSION} does not support {} {path}", head.method);
+            answer.refuse(StatusCode::NOT_FOUND, message).await
         }
     };
 }
 
-/// Decodes the question, works, encodes the answer.
+/// Decodes the request, runs `work`, encodes the answer.
 async fn answered<Q, A, W>(
     body: Body,
     answer: Answer,
@@ -196,28 +198,29 @@ where
 {
     match question(body).await {
         Ok(question) => answer.value(&work(question).await).await,
-        Err((status, words)) => answer.refuse(status, words).await,
+        Err((status, message)) => answer.refuse(status, message).await,
     }
 }
 
 async fn question<Q: DeserializeOwned>(body: Body) -> Result<Q, Refusal> {
     let body = timeout(limits::STALLED, body.collect(limits::CONTROL)).await;
-    let bad = |words: String| (StatusCode::BAD_REQUEST, words);
+    let bad = |message: String| (StatusCode::BAD_REQUEST, message);
     match body {
-        Ok(Ok(bytes)) => codec::decode(&bytes)
-            .map_err(|error| bad(format!("the question cannot be read: {error}"))),
-        Ok(Err(_)) => Err(bad("the question did not arrive whole".to_owned())),
+        Ok(Ok(bytes)) => {
+            codec::decode(&bytes).map_err(|error| bad(format!("invalid request: {error}")))
+        }
+        Ok(Err(_)) => Err(bad("incomplete request".to_owned())),
         Err(_) => Err((
             StatusCode::REQUEST_TIMEOUT,
-            "the question did not arrive".to_owned(),
+            "timed out waiting for the request".to_owned(),
         )),
     }
 }
 
-/// The message that a body begins with; then what has arrived behind it, and the rest.
+/// The message that a body begins with, the bytes received after it, and the rest of the body.
 pub async fn opening<T: DeserializeOwned>(body: Body) -> Result<(T, Bytes, Body), Refusal> {
     let mut frames = Frames::new(body, limits::CONTROL);
-    let bad = |words: String| (StatusCode::BAD_REQUEST, words);
+    let bad = |message: String| (StatusCode::BAD_REQUEST, message);
     match timeout(limits::STALLED, frames.next()).await {
         Ok(Ok(Some(message))) => {
             let (first, body) = frames.into_rest();
@@ -227,12 +230,12 @@ pub async fn opening<T: DeserializeOwned>(body: Body) -> Result<(T, Bytes, Body)
         Ok(Err(error)) => Err(bad(error.to_string())),
         Err(_) => Err((
             StatusCode::REQUEST_TIMEOUT,
-            "the question did not arrive".to_owned(),
+            "timed out waiting for the request".to_owned(),
         )),
     }
 }
 
-/// How the service is. Bounded by [`limits::STATUS`].
+/// The status of the service. Bounded by [`limits::STATUS`].
 pub async fn status(host: &Host) -> Status {
     let supervisor = &host.supervisor;
     let (mut usage, mut worker_status) = (Use::None, None);
@@ -262,25 +265,25 @@ pub async fn status(host: &Host) -> Status {
         ttl_left_ms: millis(host.lease.left(usage)),
         worker: worker_status,
         current: supervisor
-            .good()
-            .map(|good| (good.generation, good.manifest)),
+            .serving_generation()
+            .map(|serving| (serving.generation, serving.manifest)),
         last_death: supervisor.last_death(),
     }
 }
 
-/// What workers find here. In a pod the host itself may run on a glibc that it brought along.
+/// The platform of workers. In a pod the host itself may run on a glibc that was shipped with it.
 fn platform(options: &HostOptions) -> Platform {
-    let told = options.pod.as_ref().and_then(|pod| pod.glibc);
+    let pod_glibc = options.pod.as_ref().and_then(|pod| pod.glibc);
     Platform {
         architecture: std::env::consts::ARCH.to_owned(),
-        glibc: told.or_else(sys::process::glibc),
+        glibc: pod_glibc.or_else(sys::process::glibc),
     }
 }
 
 /// Why an object was not stored.
 struct Unstored {
     refusal: Refusal,
-    /// Set if it may be taken when it is sent in another way.
+    /// Set if another way of sending the object may succeed.
     refused: Option<UploadRefused>,
 }
 
@@ -320,7 +323,7 @@ async fn upload(
     headers: &HeaderMap,
     mut body: Body,
 ) -> Result<StatusCode, Unstored> {
-    let bad = |words: String| (StatusCode::BAD_REQUEST, words);
+    let bad = |message: String| (StatusCode::BAD_REQUEST, message);
     let id: ObjectId = id.parse().map_err(|error| bad(format!("{error}")))?;
     let head = Head::read(headers).map_err(|error| bad(error.to_string()))?;
     if host.store.missing([id]).is_empty() {
@@ -330,8 +333,8 @@ async fn upload(
     let mut upload = blocking(move || store.upload(id, &head)).await?;
     loop {
         let chunk = timeout(limits::STALLED, body.chunk()).await.map_err(|_| {
-            let words = format!("no byte came for {} s", limits::STALLED.as_secs());
-            (StatusCode::REQUEST_TIMEOUT, words)
+            let message = format!("no data received for {} s", limits::STALLED.as_secs());
+            (StatusCode::REQUEST_TIMEOUT, message)
         })?;
         let Some(chunk) = chunk else { break };
         let chunk = chunk.map_err(|error| bad(error.to_string()))?;
@@ -342,7 +345,7 @@ async fn upload(
     Ok(StatusCode::CREATED)
 }
 
-/// Works on the store where waiting for the disk holds nobody up.
+/// Runs work on the store on a thread where waiting for the disk blocks no other request.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, Unstored> {
@@ -355,7 +358,7 @@ async fn blocking<T: Send + 'static>(
 async fn logs(host: &Host, body: Body, answer: Answer) -> Result<(), h2::Error> {
     let request: LogRequest = match question(body).await {
         Ok(request) => request,
-        Err((status, words)) => return answer.refuse(status, words).await,
+        Err((status, message)) => return answer.refuse(status, message).await,
     };
     let mut reader = LogReader::open(&host.supervisor.logs(), request.from);
     let mut sender = answer.begin(StatusCode::OK, HeaderMap::new(), false)?;
@@ -366,7 +369,7 @@ async fn logs(host: &Host, body: Body, answer: Answer) -> Result<(), h2::Error> 
         match reader.read(&mut piece) {
             Ok(0) if last_round => return sender.send(Bytes::new(), true).await,
             Ok(0) => {
-                // At the service's end one look more: the worker's last words.
+                // After the service has stopped, read once more: the worker's last output.
                 last_round = timeout(FOLLOW, stopping.ended()).await.is_ok();
             }
             Ok(read) => {
@@ -375,9 +378,9 @@ async fn logs(host: &Host, body: Body, answer: Answer) -> Result<(), h2::Error> 
             }
             Err(error) => {
                 host.journal
-                    .say(format_args!("failed to read the log: {error}"));
-                let words = format!("\n[kt: the log could not be read: {error}]\n");
-                return sender.send(words.into(), true).await;
+                    .log(format_args!("failed to read the log: {error}"));
+                let message = format!("\n[kt: failed to read the log: {error}]\n");
+                return sender.send(message.into(), true).await;
             }
         }
     }

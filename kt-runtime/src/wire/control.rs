@@ -179,9 +179,9 @@ pub enum Outcome {
     Created,
     /// Same memory, nothing copied.
     Kept {
-        /// The initialiser in the source is not the one that it was made by.
-        initialiser_changed: bool,
-        /// It is a cell without a value: a lazy one will run the initialiser that it was made with.
+        /// The initializer in the source is not the one that it was made by.
+        initializer_changed: bool,
+        /// It is a cell without a value: a lazy one will run the initializer that it was made with.
         empty: bool,
     },
     /// Its type or its meaning changed: the value was encoded by the old code and decoded by the new.

@@ -130,7 +130,7 @@ fn a_host_of_another_version_is_named_with_what_to_do() {
     assert!(
         refused
             .stderr
-            .contains("was started by kt 9.99.9 and this is kt "),
+            .contains("was started by kt 9.99.9, but this is kt "),
         "{refused:?}"
     );
     refused.says("cargo kt down");

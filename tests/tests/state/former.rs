@@ -212,7 +212,8 @@ fn hooks_that_hang_or_panic_cost_nobody_anything() {
         .success()
         .says("its former value stays in memory");
     let list = wait_for_list(&project, |list| {
-        list.stdout.contains("it panicked: the hook gives up")
+        list.stdout
+            .contains("`on_reset` panicked: the hook gives up")
             && list.stdout.contains("its `on_reset` has not returned")
     });
     assert!(

@@ -42,7 +42,9 @@ fn states_with_serde_go_over_to_a_new_worker_and_others_are_said_to_be_lost_befo
 
     let declined = on_terminal(&project, &["run", "--", "visit"], "n").code(101);
     assert!(
-        declined.stderr.contains("Continue and discard this state? [y/N]"),
+        declined
+            .stderr
+            .contains("Continue and discard this state? [y/N]"),
         "{declined:?}"
     );
     assert!(

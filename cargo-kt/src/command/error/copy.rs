@@ -9,53 +9,49 @@ use crate::terminal::{escape, text};
 #[non_exhaustive]
 pub enum CopyError {
     #[error(
-        "none of the paths is a service's: a `:` before the path names this workspace's, `SERVICE:` another\n\
+        "no path names a service: `:PATH` is a path in this workspace's service, `SERVICE:PATH` in another\n\
          help: `cargo kt cp FILE :/tmp/` copies to a service, `cargo kt cp :/tmp/FILE .` from one"
     )]
     OneSide,
     #[error(
-        "files are copied between this machine and one service\nhelp: copy them here first, and from here to the other"
+        "cannot copy between two services\nhelp: copy to this machine first, then to the other service"
     )]
     TwoServices,
-    #[error(
-        "some of the sources are of this machine and some of a service\nhelp: copy them with two commands"
-    )]
+    #[error("cannot mix local sources and sources in a service\nhelp: copy them with two commands")]
     MixedSources,
-    #[error("failed to copy `{path}`{at}: {why}{help}")]
+    #[error("failed to copy `{path}`{in_service}: {why}{help}")]
     Problem {
         path: String,
-        /// ` at SERVICE`, or nothing.
-        at: String,
+        /// ` in SERVICE`, or empty.
+        in_service: String,
         why: String,
         help: String,
     },
-    #[error("{count} could not be copied")]
+    #[error("failed to copy {count}")]
     Incomplete { count: String },
     #[error(
-        "the connection to {service} broke: not all was copied\nhelp: run the same command again: it goes on where it was"
+        "lost the connection to {service}: the copy is incomplete\nhelp: run the same command again to resume it"
     )]
     Broken { service: String },
-    #[error(
-        "interrupted: not all was copied\nhelp: run the same command again: it goes on where it was"
-    )]
+    #[error("interrupted: the copy is incomplete\nhelp: run the same command again to resume it")]
     Interrupted,
-    #[error("{service} sent what has no place in a copy\nhelp: report this")]
+    #[error("{service} sent an unexpected message during the copy\nhelp: report this as a bug")]
     Protocol { service: String },
 }
 
 impl CopyError {
-    /// `service`: whose file it is; `None` for one of this machine.
+    /// `service`: where the file is; `None` for this machine.
     pub(in crate::command) fn problem(problem: &Problem, service: Option<&str>) -> Self {
         Self::Problem {
             path: shown(&problem.path),
-            at: service.map_or_else(String::new, |service| format!(" at {service}")),
+            in_service: service.map_or_else(String::new, |service| format!(" in {service}")),
             why: why(&problem.why),
             help: help(problem, service).map_or_else(String::new, |help| format!("\nhelp: {help}")),
         }
     }
 }
 
-/// A path on a terminal: it may come from a service.
+/// Escapes a path for the terminal: it may come from a service.
 pub(in crate::command) fn shown(path: &OsStr) -> String {
     let escaped = escape::escaped(path.as_encoded_bytes());
     String::from_utf8_lossy(&escaped).replace('\n', "\\n")
@@ -64,7 +60,7 @@ pub(in crate::command) fn shown(path: &OsStr) -> String {
 pub(in crate::command) fn why(why: &Why) -> String {
     match why {
         Why::NoRoom { needed, available } => format!(
-            "it needs {} and {} are free there",
+            "needs {}, but only {} are free",
             text::bytes(*needed),
             text::bytes(*available)
         ),
@@ -74,29 +70,29 @@ pub(in crate::command) fn why(why: &Why) -> String {
 
 fn help(problem: &Problem, service: Option<&str>) -> Option<String> {
     let path = shown(&problem.path);
-    let make = |folder: &str| match service {
-        Some(_) => format!("make it first: `cargo kt exec -- mkdir -p {folder}`"),
-        None => format!("make it first: `mkdir -p {folder}`"),
+    let create = |folder: &str| match service {
+        Some(_) => format!("create it first: `cargo kt exec -- mkdir -p {folder}`"),
+        None => format!("create it first: `mkdir -p {folder}`"),
     };
     match &problem.why {
-        Why::NoFolder => Some(make(&path)),
+        Why::NoFolder => Some(create(&path)),
         Why::NoParent => {
             let folder = std::path::Path::new(&problem.path).parent()?;
-            Some(make(&shown(folder.as_os_str())))
+            Some(create(&shown(folder.as_os_str())))
         }
-        Why::Busy => Some("wait for it, or end it".to_owned()),
+        Why::Busy => Some("wait for it to finish, or stop it".to_owned()),
         Why::WrongHash => Some("run the same command again".to_owned()),
         Why::NoRoom { .. } => Some(match service {
-            Some(_) => "free some with `cargo kt ssh`, or take a folder on another volume".to_owned(),
-            None => "free some, or take a folder on another disk".to_owned(),
+            Some(_) => "free space with `cargo kt ssh`, or use a directory on another volume".to_owned(),
+            None => "free space, or use a directory on another disk".to_owned(),
         }),
         Why::System { error, user, .. } => match (*error, service) {
             (libc::EROFS, Some(_)) => Some(
-                "it lies on a read-only file system: take a folder on a volume that can be written, such as /tmp"
+                "it is on a read-only file system: use a directory on a writable volume, such as /tmp"
                     .to_owned(),
             ),
             (libc::EACCES | libc::EPERM, Some(_)) => Some(format!(
-                "the service runs as user {user}: take a path that this user has access to"
+                "the service runs as user {user}: use a path that this user can access"
             )),
             _ => None,
         },

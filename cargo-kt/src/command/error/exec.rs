@@ -2,28 +2,28 @@ use kt::wire::command::NotStarted;
 
 use crate::place::Connected;
 
-/// Why a command next to a worker could not be run to its end.
+/// Why a command next to a worker did not run to completion.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExecError {
     #[error(
-        "`{program}` was not found at {service}\nhelp: `cargo kt ssh` brings a shell with the usual commands to images that have none"
+        "`{program}` not found in {service}\nhelp: `cargo kt ssh` provides a shell with the usual commands for images without one"
     )]
     NotFound { program: String, service: String },
-    #[error("there is no directory `{directory}` at {service}")]
+    #[error("no such directory `{directory}` in {service}")]
     NoDirectory { directory: String, service: String },
-    #[error("failed to {what} at {service}: {why}")]
+    #[error("failed to {what} in {service}: {why}")]
     Failed {
         what: String,
         why: String,
         service: String,
     },
     #[error(
-        "the image has no shell, and this machine has no static busybox for {architecture} to send\n\
+        "the image has no shell, and no static busybox for {architecture} was found on this machine\n\
          help: install one (Debian and Ubuntu: `apt install busybox-static`; Fedora: `dnf install busybox`; Alpine: `apk add busybox-static`), or run a program of the image: `cargo kt exec -- PROGRAM`"
     )]
     NoShell { architecture: String },
-    #[error("service `{service}` ended, and the command with it")]
+    #[error("service `{service}` stopped, and the command with it")]
     ServiceEnded { service: String },
 }
 
@@ -42,7 +42,7 @@ impl ExecError {
             NotStarted::Failed { what, why } => Self::Failed { what, why, service },
             NotStarted::NoShell | NotStarted::NotStored => Self::Failed {
                 what: "start a shell".to_owned(),
-                why: "the one that was sent is gone; try again".to_owned(),
+                why: "the uploaded shell was removed; try again".to_owned(),
                 service,
             },
         }

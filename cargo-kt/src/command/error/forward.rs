@@ -4,7 +4,7 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ForwardError {
-    #[error("failed to listen on port {port} of this machine{}", help(source))]
+    #[error("failed to listen on local port {port}{}", help(source))]
     Bind { port: u16, source: io::Error },
     #[error("failed to listen on port {port} of {service}: {why}")]
     Listen {
@@ -12,16 +12,18 @@ pub enum ForwardError {
         service: String,
         why: String,
     },
-    #[error("service `{service}` ended, and the connections with it")]
+    #[error("service `{service}` stopped, and the connections with it")]
     ServiceEnded { service: String },
 }
 
 fn help(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            ": another program has it\nhelp: `cargo kt forward 0:PORT` takes one that is free"
+            ": port is in use\nhelp: use a free port with `cargo kt forward 0:PORT`"
         }
-        io::ErrorKind::PermissionDenied => "\nhelp: ports below 1024 are root's: take a higher one",
+        io::ErrorKind::PermissionDenied => {
+            "\nhelp: ports below 1024 require root: use a higher port"
+        }
         _ => "",
     }
 }

@@ -14,7 +14,7 @@ pub use exec::ExecError;
 pub use forward::ForwardError;
 pub use ssh_server::SshServerError;
 pub use state::StateError;
-pub(super) use state::{Deed, Refused};
+pub(super) use state::{Operation, Refused};
 
 use crate::{
     compile::BuildError, config::ConfigError, context::ContextError, debug::DebugError,

@@ -4,20 +4,20 @@ use std::{io, path::PathBuf};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SshServerError {
-    #[error("failed to listen on port {port} of this machine{}", help(source))]
+    #[error("failed to listen on local port {port}{}", help(source))]
     Bind { port: u16, source: io::Error },
-    #[error("service `{service}` ended, and the connections with it")]
+    #[error("service `{service}` stopped, and the connections with it")]
     ServiceEnded { service: String },
     #[error(
-        "others can read {}: its mode is {mode:o}\nhelp: remove the folder that it lies in, and new keys are made", path.display()
+        "insecure permissions {mode:o} on {}: other users can read it\nhelp: remove its directory; kt then generates new keys", path.display()
     )]
     Exposed { path: PathBuf, mode: u32 },
     #[error(
-        "{} is not a key of kt: {why}\nhelp: remove the folder that it lies in, and new keys are made", path.display()
+        "failed to read key {}: {why}\nhelp: remove its directory; kt then generates new keys", path.display()
     )]
     Key { path: PathBuf, why: String },
-    #[error("failed to make keys in {}", path.display())]
-    Make { path: PathBuf, source: io::Error },
+    #[error("failed to generate keys in {}", path.display())]
+    Generate { path: PathBuf, source: io::Error },
     #[error("the connection failed: {0}")]
     Connection(russh::Error),
 }
@@ -25,9 +25,11 @@ pub enum SshServerError {
 fn help(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            ": another program has it\nhelp: `cargo kt ssh --server` takes one that is free"
+            ": port is in use\nhelp: use a free port with `cargo kt ssh --server`"
         }
-        io::ErrorKind::PermissionDenied => "\nhelp: ports below 1024 are root's: take a higher one",
+        io::ErrorKind::PermissionDenied => {
+            "\nhelp: ports below 1024 require root: use a higher port"
+        }
         _ => "",
     }
 }

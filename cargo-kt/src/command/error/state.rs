@@ -1,4 +1,4 @@
-//! Why something was not done to states, and what to do then.
+//! Errors of the `cargo kt state` commands, with their help.
 
 use std::{fmt, io, path::PathBuf, time::Duration};
 
@@ -9,39 +9,39 @@ use crate::{
     terminal::text,
 };
 
-/// Why a `cargo kt state` command could not do its work.
+/// Why a `cargo kt state` command failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StateError {
     #[error("{0}")]
     Refused(Box<Refused>),
     #[error(
-        "the value is no JSON: {source}\nhelp: a text is written in quotes, which a shell wants in quotes of its own: '\"text\"'"
+        "invalid JSON: {source}\nhelp: strings need JSON quotes inside shell quotes: '\"text\"'"
     )]
     NotJson { source: serde_json::Error },
-    #[error("the value cannot be shown as JSON: {why}")]
+    #[error("failed to convert the value to JSON: {why}")]
     NotShown { why: String },
-    #[error("{} is there already\nhelp: `--force` overwrites it", path.display())]
+    #[error("{} already exists\nhelp: pass `--force` to overwrite it", path.display())]
     Exists { path: PathBuf },
     #[error(
-        "nobody can be asked whether all states of {service} are to lose their values\nhelp: `--yes` says so"
+        "cannot ask for confirmation to clear all states of {service}\nhelp: pass `--yes` to skip the prompt"
     )]
     NotAsked { service: String },
-    #[error("nothing was done")]
+    #[error("canceled: no state was changed")]
     Declined,
-    #[error("failed to write {}: {source}\nhelp: name a file in a folder that is there and can be written to", path.display())]
+    #[error("failed to write {}: {source}\nhelp: pass a path in an existing, writable directory", path.display())]
     Write { path: PathBuf, source: io::Error },
-    #[error("failed to read {}: {source}\nhelp: name a file that `cargo kt state save` wrote", path.display())]
+    #[error("failed to read {}: {source}\nhelp: pass a file written by `cargo kt state save`", path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("failed to read the value from standard input: {source}")]
     Stdin { source: io::Error },
-    #[error("the service answered something else than was asked")]
+    #[error("the service sent an unexpected response")]
     Unexpected,
 }
 
-/// What was to be done.
+/// An operation on states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deed {
+pub enum Operation {
     List,
     Get,
     Set,
@@ -51,8 +51,8 @@ pub enum Deed {
     Load,
 }
 
-impl Deed {
-    /// While it is done.
+impl Operation {
+    /// The status verb while it runs.
     pub(in crate::command) fn verb(self) -> &'static str {
         match self {
             Self::List => "Measuring",
@@ -65,29 +65,29 @@ impl Deed {
         }
     }
 
-    /// In "could not be …".
-    fn done(self) -> &'static str {
+    /// The verb in "failed to …".
+    fn infinitive(self) -> &'static str {
         match self {
-            Self::List => "listed",
+            Self::List => "list",
             Self::Get => "read",
             Self::Set => "set",
-            Self::Clear => "cleared",
-            Self::Drop => "dropped",
-            Self::Save => "saved",
-            Self::Load => "loaded",
+            Self::Clear => "clear",
+            Self::Drop => "drop",
+            Self::Save => "save",
+            Self::Load => "load",
         }
     }
 }
 
-/// What to do if values of a file do not fit.
-const FORMER_VALUES: &str = "\nhelp: no state was changed; `#[serde(default)]`, `#[serde(alias = …)]` and \
-                             `#[kt::state(migrate = …)]` say what is to become of former values";
+/// Help for values that do not match the state's type.
+const FORMER_VALUES: &str = "\nhelp: no state was changed; convert former values with `#[serde(default)]`, \
+ `#[serde(alias = …)]` or `#[kt::state(migrate = …)]`";
 
-/// A worker's or host's refusal.
+/// An operation rejected by the worker or the host.
 #[derive(Debug)]
 pub struct Refused {
     pub(in crate::command) service: String,
-    pub(in crate::command) deed: Deed,
+    pub(in crate::command) operation: Operation,
     pub(in crate::command) refused: StateRefused,
 }
 
@@ -95,51 +95,48 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             service,
-            deed,
+            operation,
             refused,
         } = self;
-        let done = deed.done();
+        let verb = operation.infinitive();
         match refused {
             StateRefused::NoWorker => write!(
                 f,
-                "{service} has no worker, so it holds nothing\nhelp: `cargo kt run` starts one"
+                "{service} has no worker, so it has no states\nhelp: start one with `cargo kt run`"
             ),
             StateRefused::Unknown { key, nearest } => {
                 write!(f, "{service} has no state `{key}`")?;
                 match nearest {
                     Some(nearest) => write!(f, ": did you mean `{nearest}`?"),
-                    None => write!(f, "\nhelp: `cargo kt state ls` lists those that it has"),
+                    None => write!(f, "\nhelp: list the states with `cargo kt state ls`"),
                 }
             }
             StateRefused::Ambiguous { key, keys } => {
                 let keys = text::names(keys);
-                write!(
-                    f,
-                    "`{key}` is the name of several states\nhelp: name one of {keys}"
-                )
+                write!(f, "`{key}` is ambiguous\nhelp: use one of {keys}")
             }
             StateRefused::NoSerde { key, type_tokens } => write!(
                 f,
-                "state `{}` could not be {done}: its type `{type_tokens}` has no serde\n\
-                 help: derive `Serialize` and `Deserialize` for what is in it",
+                "failed to {verb} state `{}`: its type `{type_tokens}` does not implement serde's traits\n\
+                 help: derive `Serialize` and `Deserialize` for the types in it",
                 name_of(key)
             ),
             StateRefused::StillHeld { key, held } => write!(
                 f,
-                "the former value of state `{}` could not be {done}: {held}\n{}",
+                "failed to {verb} the former value of state `{}`: {held}\n{}",
                 name_of(key),
                 match held {
                     StillHeld::NoLock | StillHeld::Failed(_) =>
-                        "help: `#[kt::state(on_reset = function)]` closes what such a value holds open; `cargo kt down` ends the worker",
-                    _ => "help: try again when that has ended; `cargo kt down` ends the worker",
+                        "help: close the value's resources in `#[kt::state(on_reset = function)]`; `cargo kt down` stops the worker",
+                    _ => "help: try again later; `cargo kt down` stops the worker",
                 }
             ),
             StateRefused::InUse { key } => {
                 let name = name_of(key);
                 write!(
                     f,
-                    "state `{name}` is part of the program: only values that were set aside can be dropped\n\
-                     help: `cargo kt state clear {name}` gives it its initial value"
+                    "cannot drop state `{name}`: it is part of the program, and only detached values can be dropped\n\
+                     help: reset it to its initial value with `cargo kt state clear {name}`"
                 )
             }
             StateRefused::Busy {
@@ -153,75 +150,75 @@ impl fmt::Display for Refused {
                         let name = name_of(key);
                         write!(
                             f,
-                            "state `{name}` could not be {done}: its lock was held for {after}"
+                            "failed to {verb} state `{name}`: its lock was held for {after}"
                         )?;
                     }
                     None => write!(
                         f,
-                        "the states could not be {done}: another command has worked on them for {after}"
+                        "failed to {verb} the states: another command was using them for {after}"
                     )?,
                 }
                 if !calls.is_empty() {
-                    write!(f, ", while {} ran", text::names(calls))?;
+                    write!(f, " while {} was running", text::names(calls))?;
                 }
-                write!(f, "\nhelp: try again when that has ended")
+                write!(f, "\nhelp: try again later")
             }
             StateRefused::Failed { key, path, reason } => {
-                write!(f, "state `{}` could not be {done}", name_of(key))?;
+                write!(f, "failed to {verb} state `{}`", name_of(key))?;
                 if !path.is_empty() {
                     write!(f, " at `{path}`")?;
                 }
                 write!(f, ": {reason}")?;
-                match deed {
-                    Deed::Set => write!(
+                match operation {
+                    Operation::Set => write!(
                         f,
-                        "\nhelp: `cargo kt state get {}` shows what its values look like",
+                        "\nhelp: `cargo kt state get {}` prints a valid value",
                         name_of(key)
                     ),
-                    Deed::Load => write!(f, "{FORMER_VALUES}"),
+                    Operation::Load => write!(f, "{FORMER_VALUES}"),
                     _ => Ok(()),
                 }
             }
             StateRefused::NotMigrated(failed) => {
                 if let [state] = &failed[..] {
                     let name = name_of(&state.key);
-                    write!(f, "state `{name}` could not be {done}{}", cause(state))?;
+                    write!(f, "failed to {verb} state `{name}`{}", cause(state))?;
                 } else {
                     let states = text::count(failed.len(), "state");
-                    write!(f, "{states} could not be {done}:")?;
+                    write!(f, "failed to {verb} {states}:")?;
                     for state in failed {
                         write!(f, "\n  `{}`{}", name_of(&state.key), cause(state))?;
                     }
                 }
-                match deed {
-                    Deed::Load => write!(f, "{FORMER_VALUES}"),
+                match operation {
+                    Operation::Load => write!(f, "{FORMER_VALUES}"),
                     _ => Ok(()),
                 }
             }
             StateRefused::TooLarge { limit } => write!(
                 f,
-                "the value could not be {done}: its encoding has more than {}{}",
+                "failed to {verb} the value: its encoding exceeds {}{}",
                 text::bytes(*limit),
-                match deed {
-                    Deed::Get => "\nhelp: `cargo kt state save` writes values of any size",
-                    Deed::Set =>
-                        "\nhelp: a remote function can make a value of any size, and `cargo kt state load` loads one",
+                match operation {
+                    Operation::Get => "\nhelp: save values of any size with `cargo kt state save`",
+                    Operation::Set =>
+                        "\nhelp: set it in a remote function, or load it with `cargo kt state load`",
                     _ => "",
                 }
             ),
-            StateRefused::File { reason } => match deed {
-                Deed::Load => write!(
+            StateRefused::File { reason } => match operation {
+                Operation::Load => write!(
                     f,
-                    "the file could not be loaded: {reason}\nhelp: no state was changed; `cargo kt state save` writes such files"
+                    "failed to load the file: {reason}\nhelp: no state was changed; pass a file written by `cargo kt state save`"
                 ),
                 _ => write!(
                     f,
-                    "the states could not be {done}: their file on the service's machine: {reason}"
+                    "failed to {verb} the states: temporary file of the service: {reason}"
                 ),
             },
             StateRefused::Lost { reason } => write!(
                 f,
-                "{service} did not say whether it was done: {reason}\nhelp: `cargo kt ls` tells how it is, `cargo kt logs` what was printed"
+                "{service} did not report whether the operation succeeded: {reason}\nhelp: check the service with `cargo kt ls` and `cargo kt logs`"
             ),
         }
     }

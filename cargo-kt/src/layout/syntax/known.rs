@@ -1,8 +1,8 @@
-//! Attributes and macros of which it is known what they do not do: make items, or turn a function into something else.
+//! Attributes and macros that are known not to define items or replace a function.
 
 use syn::{Attribute, Meta, Path};
 
-/// Attributes of the language, and its tools, that leave a function or module what it is.
+/// Attributes of the language and its tools that do not change what a function or module is.
 const BUILTIN_ATTRIBUTES: [&str; 34] = [
     "allow",
     "automatically_derived",
@@ -40,7 +40,7 @@ const BUILTIN_ATTRIBUTES: [&str; 34] = [
     "used",
 ];
 
-/// Attribute macros that wrap the body of a function and make nothing beside it.
+/// Attribute macros that wrap the body of a function and define nothing else.
 const FUNCTION_MACROS: [&str; 7] = [
     "kt::remote",
     "tokio::main",
@@ -51,7 +51,7 @@ const FUNCTION_MACROS: [&str; 7] = [
     "async_trait::async_trait",
 ];
 
-/// Macros that are expressions or statements: those of libstd, and those of crates that everyone knows.
+/// Macros that are expressions or statements: those of libstd and of well-known crates.
 const EXPRESSION_MACROS: [&str; 76] = [
     "addr_of",
     "addr_of_mut",
@@ -131,7 +131,7 @@ const EXPRESSION_MACROS: [&str; 76] = [
     "r#try",
 ];
 
-/// Crates whose macros of those names are the ones that are meant.
+/// Crates whose macros with those names are the known ones.
 const TRUSTED_CRATES: [&str; 12] = [
     "alloc",
     "anyhow",
@@ -147,7 +147,7 @@ const TRUSTED_CRATES: [&str; 12] = [
     "tracing",
 ];
 
-/// Whether an attribute leaves the function, block or module that has it what it is.
+/// Whether an attribute does not change what the function, block or module is.
 pub fn is_harmless_attribute(attribute: &Attribute) -> bool {
     is_harmless_meta(&attribute.meta)
 }
@@ -156,7 +156,7 @@ fn is_harmless_meta(meta: &Meta) -> bool {
     let name = path_text(meta.path());
     match name.as_str() {
         "warn" => return true,
-        // What it brings when its condition holds has to be harmless too.
+        // The attributes that it adds if its condition holds must be harmless too.
         "cfg_attr" => {
             let Meta::List(list) = meta else { return false };
             type Metas = syn::punctuated::Punctuated<Meta, syn::Token![,]>;
@@ -178,7 +178,7 @@ fn is_harmless_meta(meta: &Meta) -> bool {
             && ["clippy", "rustfmt", "diagnostic", "miri", "rust_analyzer"].contains(&tool)
 }
 
-/// `#[cfg(test)]` and `#[test]`: programs are never built with what has them.
+/// `#[cfg(test)]` and `#[test]`: programs are never built with such items.
 pub fn is_for_tests(attribute: &Attribute) -> bool {
     if let Meta::Path(path) = &attribute.meta {
         return path.is_ident("test");
@@ -189,12 +189,13 @@ pub fn is_for_tests(attribute: &Attribute) -> bool {
     list.path.is_ident("cfg") && list.tokens.to_string() == "test"
 }
 
-/// Whether a macro of this name is an expression, unless the name was given to another.
+/// Whether a macro with this name is an expression, unless another macro has the name.
 pub fn is_expression_macro(name: &str) -> bool {
     EXPRESSION_MACROS.contains(&name)
 }
 
-/// The name of a macro that is an expression, unless the name was given to another; `None` for all others.
+/// The name of a macro that is an expression, unless another macro has the name; `None` for all
+/// others.
 pub fn expression_macro(path: &Path) -> Option<String> {
     let name = path.segments.last()?.ident.to_string();
     let is_trusted = path.segments.len() == 1

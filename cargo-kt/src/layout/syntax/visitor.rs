@@ -13,10 +13,10 @@ pub fn hash_tokens(tokens: TokenStream) -> String {
     digest.finish()
 }
 
-/// Hashes tokens and notices what only tokens show.
+/// Hashes tokens and records facts that only tokens show.
 #[derive(Default)]
 pub struct TokenVisitor {
-    /// Something depends on where in the file it stands.
+    /// Something depends on its position in the file.
     pub asks_position: bool,
     pub reads_sources: bool,
     pub macros_defined: BTreeSet<String>,
@@ -46,7 +46,7 @@ impl TokenVisitor {
                 }
                 TokenTree::Ident(name) => {
                     let name = name.to_string();
-                    self.notice(&name, &tokens[position..]);
+                    self.record(&name, &tokens[position..]);
                     digest.add(&name);
                 }
                 TokenTree::Punct(mark) => {
@@ -63,7 +63,7 @@ impl TokenVisitor {
         }
     }
 
-    fn notice(&mut self, name: &str, after: &[TokenTree]) {
+    fn record(&mut self, name: &str, after: &[TokenTree]) {
         let is_call =
             matches!(after.first(), Some(TokenTree::Punct(mark)) if mark.as_char() == '!');
         match name {

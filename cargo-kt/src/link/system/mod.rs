@@ -1,4 +1,4 @@
-//! Where the system's libraries and the toolchain's standard library are.
+//! Locates the system's libraries and the toolchain's standard library.
 
 mod older;
 
@@ -7,37 +7,39 @@ use std::{env, ffi::OsString, path::Path, process::Command};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-pub(super) use older::Older;
+pub(super) use older::GlibcOverride;
 
 use super::{LinkError, hash::Stamp, warm};
 use crate::context::Toolchain;
 
-/// What every link takes from the system. Found by asking the C compiler, once per compiler.
+/// The system files of every link, located with the C compiler, once per compiler.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct System {
     pub(super) target: String,
     pub(super) compiler: (Utf8PathBuf, Stamp),
     /// Path of the dynamic linker as programs name it (`PT_INTERP`).
     pub interpreter: String,
-    /// `libc.so.6`, `libc_nonshared.a`, `libm.so.6`, `libgcc_s.so.1` and the dynamic linker (it has `__tls_get_addr`), in order.
+    /// `libc.so.6`, `libc_nonshared.a`, `libm.so.6`, `libgcc_s.so.1` and the dynamic linker (it has
+    /// `__tls_get_addr`), in order.
     pub libraries: Vec<Utf8PathBuf>,
-    /// What a position-independent executable starts with, before all objects.
+    /// The start files of a position-independent executable, before all objects.
     pub start: Vec<Utf8PathBuf>,
-    /// What it ends with.
+    /// The end files.
     pub end: Vec<Utf8PathBuf>,
-    /// Where the C compiler looks for libraries.
+    /// The library search path of the C compiler.
     pub directories: Vec<Utf8PathBuf>,
-    /// The older glibc that is linked against in place of the system's.
+    /// The glibc to link against in place of the system's.
     #[serde(skip)]
-    pub older: Option<Older>,
+    pub glibc_override: Option<GlibcOverride>,
 }
 
-/// What every link takes from the sysroot.
+/// The sysroot files of every link.
 #[derive(Debug, Clone)]
 pub(super) struct Std {
     /// `libstd-<hash>.so`.
     pub shared: Utf8PathBuf,
-    /// rlibs whose members are taken where they are needed: not in `libstd.so`, and all their symbols are hidden.
+    /// rlibs whose members are linked into each object that needs them: `libstd.so` does not have
+    /// them, and all their symbols are hidden.
     pub archives: Vec<Utf8PathBuf>,
 }
 
@@ -77,7 +79,7 @@ impl System {
                 .map_err(LinkError::io("run", &compiler.0))?;
             Ok(String::from_utf8_lossy(&answer.stdout).trim().to_owned())
         };
-        // For a file that it does not know the compiler prints the bare name.
+        // The compiler prints the bare name of a file that it does not find.
         let locate = |library: &str| match ask(format!("-print-file-name={library}"))? {
             path if path.contains('/') => Ok(simplify(&path)),
             _ => Err(LinkError::NoSystemLibrary {
@@ -119,11 +121,11 @@ impl System {
                 unique
             }),
             compiler,
-            older: None,
+            glibc_override: None,
         })
     }
 
-    /// All files that go into links.
+    /// All files that are linked.
     pub fn files(&self) -> Vec<&Utf8Path> {
         [&self.libraries, &self.start, &self.end]
             .into_iter()
@@ -186,7 +188,7 @@ pub(super) fn interpreter(toolchain: &Toolchain) -> Result<&'static str, LinkErr
     }
 }
 
-/// The C compiler that rustc would call as linker for this target.
+/// The C compiler that rustc would use as linker for this target.
 fn compiler(toolchain: &Toolchain) -> String {
     if toolchain.target == toolchain.host {
         "cc".to_owned()
@@ -195,7 +197,7 @@ fn compiler(toolchain: &Toolchain) -> String {
     }
 }
 
-/// Whether this machine has a C compiler for the target, with a glibc of its own.
+/// Whether this machine has a C compiler for the target, which comes with a glibc.
 pub fn has_compiler(toolchain: &Toolchain) -> bool {
     find_program(&compiler(toolchain)).is_some()
 }
@@ -208,7 +210,8 @@ fn find_program(name: &str) -> Option<Utf8PathBuf> {
         .find_map(|file| Utf8PathBuf::from_path_buf(file).ok())
 }
 
-/// `/usr/lib/gcc/x/12/../../../x/libc.so.6` as a person would write it, where that is the same file.
+/// Removes `..`: `/usr/lib/gcc/x/12/../../../x/libc.so.6` → `/usr/lib/x/libc.so.6`, if that is the
+/// same file.
 fn simplify(path: &str) -> Utf8PathBuf {
     let mut plain = Utf8PathBuf::new();
     for component in Utf8Path::new(path).components() {
@@ -231,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_of_the_c_compiler_are_made_readable() {
+    fn paths_of_the_c_compiler_are_simplified() {
         assert_eq!(simplify("/usr/lib/../bin/."), "/usr/bin");
         assert_eq!(simplify("/no/such/../thing"), "/no/such/../thing");
     }

@@ -1,4 +1,5 @@
-//! Another glibc than the system's: its stubs in place of the system's libraries, and which symbols are missed because of it.
+//! A glibc other than the system's: its stubs replace the system's libraries. Also finds the
+//! symbols that are undefined because of it.
 
 use std::{collections::HashSet, env};
 
@@ -11,17 +12,17 @@ use crate::{
     link::{LinkError, elf, hash::Stamp, warm},
 };
 
-/// A glibc in place of the system's.
+/// A glibc that replaces the system's.
 #[derive(Debug, Clone)]
-pub(in crate::link) struct Older {
+pub(in crate::link) struct GlibcOverride {
     pub glibc: Glibc,
-    /// The system's own libraries of it.
+    /// The system's libraries that it replaces.
     replaced: Vec<Utf8PathBuf>,
 }
 
 impl System {
-    /// With everything from stubs: no file of a C compiler's is needed where thread-locals and constructors are the dynamic
-    /// linker's matter.
+    /// Takes everything from stubs. No file of a C compiler is needed, as the dynamic linker
+    /// handles thread-locals and constructors.
     pub fn without_compiler(toolchain: &Toolchain, stubs: &Stubs) -> Result<Self, LinkError> {
         let libraries = stubs.libraries.iter().chain([&stubs.unwinder]);
         Ok(Self {
@@ -32,23 +33,26 @@ impl System {
             start: vec![stubs.start.clone()],
             end: Vec::new(),
             directories: vec![stubs.directory.clone()],
-            older: Some(Older {
+            glibc_override: Some(GlibcOverride {
                 glibc: stubs.glibc,
-                // Of this machine and not of the target: the names of functions are the same.
-                replaced: own_libraries(),
+                // The libraries of this machine, not of the target: the names of functions are the
+                // same.
+                replaced: host_libraries(),
             }),
         })
     }
 
-    /// With another glibc. What comes from the C compiler and not from glibc stays.
+    /// Replaces the glibc. Files of the C compiler stay.
     pub fn with(self, stubs: &Stubs) -> Self {
-        let is_glibcs = |path: &Utf8Path| {
+        let is_of_glibc = |path: &Utf8Path| {
             !path
                 .file_name()
                 .is_some_and(|name| name.starts_with("libgcc_s"))
         };
-        let (replaced, kept): (Vec<_>, Vec<_>) =
-            self.libraries.into_iter().partition(|path| is_glibcs(path));
+        let (replaced, kept): (Vec<_>, Vec<_>) = self
+            .libraries
+            .into_iter()
+            .partition(|path| is_of_glibc(path));
         let start = self.start.into_iter().map(|path| match path.file_name() {
             Some("Scrt1.o") => stubs.start.clone(),
             _ => path,
@@ -56,12 +60,12 @@ impl System {
         Self {
             libraries: stubs.libraries.iter().cloned().chain(kept).collect(),
             start: start.collect(),
-            // `-lm` of a build script, too.
+            // `-lm` of a build script must find the stubs, too.
             directories: [stubs.directory.clone()]
                 .into_iter()
                 .chain(self.directories)
                 .collect(),
-            older: Some(Older {
+            glibc_override: Some(GlibcOverride {
                 glibc: stubs.glibc,
                 replaced,
             }),
@@ -69,19 +73,25 @@ impl System {
         }
     }
 
-    /// The system's `libc_nonshared.a` has hidden symbols, zig's has not. Every object has its own copies.
-    pub fn hides(&self) -> Option<String> {
-        let older = self.older.is_some();
-        older.then(|| "--exclude-libs=libc_nonshared.a".to_owned())
+    /// The symbols of the system's `libc_nonshared.a` are hidden, those of zig's are not. Every
+    /// object has its own copies, so none may export them.
+    pub fn exclude_libs_flag(&self) -> Option<String> {
+        let is_overridden = self.glibc_override.is_some();
+        is_overridden.then(|| "--exclude-libs=libc_nonshared.a".to_owned())
     }
 
-    /// Those of the symbols that the system's own glibc has: what lacks them is the older one that is linked against.
+    /// The symbols in `undefined` that the system's glibc has: they are undefined because the
+    /// target glibc is older.
     pub fn newer_than_linked(&self, undefined: &[String]) -> Result<Vec<String>, LinkError> {
-        let Some(older) = self.older.as_ref().filter(|_| !undefined.is_empty()) else {
+        let Some(target) = self
+            .glibc_override
+            .as_ref()
+            .filter(|_| !undefined.is_empty())
+        else {
             return Ok(Vec::new());
         };
         let mut newer = Vec::new();
-        for path in &older.replaced {
+        for path in &target.replaced {
             if path.extension() == Some("a") {
                 continue;
             }
@@ -99,8 +109,8 @@ impl System {
     }
 }
 
-/// The libraries of this machine's glibc, where distributions have them.
-fn own_libraries() -> Vec<Utf8PathBuf> {
+/// The libraries of this machine's glibc, at the paths that distributions use.
+fn host_libraries() -> Vec<Utf8PathBuf> {
     let own = format!("/lib/{}-linux-gnu", env::consts::ARCH);
     let folders = [own.as_str(), "/lib64", "/usr/lib"];
     let has = |folder: &&str| Utf8Path::new(folder).join("libc.so.6").is_file();

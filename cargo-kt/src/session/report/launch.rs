@@ -52,8 +52,8 @@ impl LaunchReport {
             Step::Launch(launch::Step::Scheduled { node }) => {
                 self.phase("Scheduled", "scheduled", format_args!("to {node}"));
             }
-            Step::Launch(launch::Step::Pulled { words }) => {
-                let present = words.contains("already present");
+            Step::Launch(launch::Step::Pulled { message }) => {
+                let present = message.contains("already present");
                 let what = if present {
                     "image (already present)"
                 } else {
@@ -86,7 +86,7 @@ impl LaunchReport {
                 }
             }
             Step::Ready => self.phase("Ready", "ready", "the host answers"),
-            Step::LetGo | Step::Tunnel(_) => {}
+            Step::Unpaused | Step::Tunnel(_) => {}
         }
     }
 

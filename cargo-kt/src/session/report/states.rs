@@ -33,7 +33,7 @@ pub(in crate::session) struct Differences {
 impl Differences {
     /// Of the states that both generations have.
     pub(in crate::session) fn between(
-        kt_directory: &Utf8Path,
+        kt_dir: &Utf8Path,
         old: Option<&Manifest>,
         new: &[StateLayout],
         packages: &Packages,
@@ -48,7 +48,7 @@ impl Differences {
             if now.fingerprint.as_str() == *was {
                 return None;
             }
-            let text = match layout::difference(kt_directory, was, now)? {
+            let text = match layout::difference(kt_dir, was, now)? {
                 Difference::Seen(difference) => difference,
                 Difference::Erased { what, cause } => {
                     let cause = cause.unwrap_or_else(|| "crates were recompiled".to_owned());
@@ -160,11 +160,11 @@ pub(super) fn outcomes<'a>(
         match outcome {
             Outcome::Created
             | Outcome::Kept {
-                initialiser_changed: false,
+                initializer_changed: false,
                 ..
             } => {}
             Outcome::Kept {
-                initialiser_changed: true,
+                initializer_changed: true,
                 ..
             } => terminal.note(format_args!(
                 "state `{name}` kept its value although its initializer changed; run `cargo kt state clear {name}` to re-initialize it"

@@ -14,7 +14,7 @@ use tokio::{net::TcpStream, runtime};
 
 use super::{Facts, HostImage, StageError, compile, enter, executable};
 use crate::{
-    build::Toolchain,
+    context::Toolchain,
     place::{Dirs, dirs::Environment},
 };
 

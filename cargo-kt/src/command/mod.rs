@@ -27,6 +27,8 @@ mod options;
 mod places;
 mod print;
 mod profile;
+#[cfg(test)]
+mod reference;
 mod replacement;
 mod report;
 mod resets;

@@ -7,16 +7,16 @@ use std::{
     process::{Command, ExitStatus},
 };
 
-/// Opens a shell where the remote functions run, and returns its exit status when it has ended.
+/// Opens an interactive shell next to the remote functions, and returns its exit status.
 ///
-/// In a program that `cargo kt run` started this is `cargo kt ssh`: the shell has the environment, the directory and the file
-/// system of the warm process, and this program's terminal. Under plain cargo the remote functions run here, and so does the
-/// shell: it is `$SHELL`, or `sh`.
+/// In a program that `cargo kt run` started, this is `cargo kt ssh`: the shell has the worker's environment, working directory
+/// and file system, and this program's terminal. Under plain cargo the remote functions run in this process, and the shell is
+/// `$SHELL`, or `sh`.
 ///
-/// The calling thread waits. In a program with other tasks to run, call it from `tokio::task::spawn_blocking`.
+/// The calling thread blocks. In a program with other tasks, call it from `tokio::task::spawn_blocking`.
 ///
 /// # Errors
-/// If the shell cannot be started, and in a remote function: only the program has a terminal.
+/// If the shell cannot be started, and inside a remote function: only the program has a terminal.
 ///
 /// ```no_run
 /// let status = kt::shell()?;

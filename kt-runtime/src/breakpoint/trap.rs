@@ -3,15 +3,15 @@
 
 /// Stops the call that reaches it, for `cargo kt debug`.
 ///
-/// Under `cargo kt run` a remote function that gets here waits for a debugger, and the terminal shows where and how to attach
-/// one. Only this call waits. If no debugger attaches within the service's `breakpoint_timeout` (10 minutes by default),
-/// the call goes on and a warning is printed. Calls that reach a breakpoint while another call is stopped at one wait for
-/// their turn.
+/// Under `cargo kt run` a remote function that reaches it waits for a debugger, and the terminal shows where it waits and how to
+/// attach one. Only this call waits. If no debugger attaches within the service's `breakpoint_timeout` (10 minutes by default),
+/// the call continues and a warning is printed. Calls that reach a breakpoint while another call is stopped wait until that call
+/// continues.
 ///
 /// The debugger shows the function around the macro as the innermost frame, with its variables.
 ///
-/// Anywhere else (in `main`, under plain cargo, in a test) it stops for a debugger that is attached already, and does nothing
-/// without one.
+/// Everywhere else (in `main`, under plain cargo, in a test) it stops for a debugger that is already attached, and otherwise does
+/// nothing.
 ///
 /// ```
 /// fn work(name: &str) -> usize {

@@ -1,4 +1,4 @@
-//! The handle that `#[kt::state]` makes of a static, and what can be done with the value behind it.
+//! The handle that `#[kt::state]` makes of a static, and the operations on its value.
 
 #[cfg(any(kt, feature = "host"))]
 pub mod abilities;
@@ -21,12 +21,25 @@ use std::{
     sync::atomic::{AtomicPtr, Ordering},
 };
 
-/// A static whose value lives in the pod and survives edits; dereferences to `T`.
+/// A static whose value stays in the worker across edits. Dereferences to `T`.
 ///
-/// `#[kt::state] static CACHE: Mutex<Cache> = …;` becomes a `static CACHE: State<Mutex<Cache>>`: every use site stays as it was.
+/// [`#[kt::state]`](macro@crate::state) makes it: `static CACHE: Mutex<Cache>` becomes `static CACHE: State<Mutex<Cache>>`, and
+/// its uses stay as they are.
 ///
-/// The handle points at its own initial value until the worker loads it as part of a generation and points it at the value
-/// that is kept. So there is nothing to initialise and nothing to check on use: one atomic load.
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// #[kt::state]
+/// static CALLS: AtomicU64 = AtomicU64::new(0);
+///
+/// fn main() {
+///     CALLS.fetch_add(1, Ordering::Relaxed);
+///     assert_eq!(CALLS.load(Ordering::Relaxed), 1);
+/// }
+/// ```
+///
+/// The handle points at its initial value until the worker loads it as part of a generation and points it at the kept value.
+/// So there is no lazy initialization and no check: a use costs one atomic load.
 #[repr(transparent)]
 pub struct State<T: 'static> {
     slot: AtomicPtr<T>,

@@ -7,10 +7,13 @@
 mod breakpoint;
 mod call;
 mod error;
+#[allow(missing_docs, reason = "public for the macros only")]
 mod function;
 mod generation;
 #[cfg(not(any(kt, feature = "host")))]
+#[allow(missing_docs, reason = "public for the macros only")]
 mod in_place_only;
+#[allow(missing_docs, reason = "public for the macros only")]
 mod init;
 mod run;
 mod runtime;

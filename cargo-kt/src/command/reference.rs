@@ -30,7 +30,10 @@ fn the_commands_page_has_every_command_and_option() {
         std::fs::write(path, &written).unwrap();
         return;
     }
-    assert_eq!(page, written, "docs/commands.md is stale: KT_WRITE_DOCS=1 writes it");
+    assert_eq!(
+        page, written,
+        "docs/commands.md is stale: KT_WRITE_DOCS=1 writes it"
+    );
 }
 
 /// The subcommands that help texts list.
@@ -46,7 +49,10 @@ fn section(command: &Command, level: usize, text: &mut String) {
     let usage = command.clone().render_usage().to_string();
     let usage = usage.trim_start_matches("Usage:").trim();
     let _ = writeln!(text, "{} {name}\n\n{}\n", "#".repeat(level), prose(&about));
-    let aliases: Vec<_> = command.get_visible_aliases().map(|it| format!("`{it}`")).collect();
+    let aliases: Vec<_> = command
+        .get_visible_aliases()
+        .map(|it| format!("`{it}`"))
+        .collect();
     if !aliases.is_empty() {
         let _ = writeln!(text, "Alias: {}\n", aliases.join(", "));
     }
@@ -67,20 +73,30 @@ fn options(command: &Command, text: &mut String) {
         if argument.is_hide_set() || matches!(argument.get_id().as_str(), "help" | "version") {
             continue;
         }
-        let heading = argument.get_help_heading().unwrap_or(match argument.is_positional() {
-            true => "Arguments",
-            false => "Options",
-        });
-        let documented = crate::config::OPTIONS.iter().any(|it| it.name == argument.get_id().as_str());
+        let heading = argument
+            .get_help_heading()
+            .unwrap_or(match argument.is_positional() {
+                true => "Arguments",
+                false => "Options",
+            });
+        let documented = crate::config::OPTIONS
+            .iter()
+            .any(|it| it.name == argument.get_id().as_str());
         if documented && services.contains(&heading) {
             service = true;
             continue;
         }
-        let place = order.iter().position(|it| *it == heading).unwrap_or_else(|| {
-            order.push(heading);
-            order.len() - 1
-        });
-        tables.entry((place, heading)).or_default().push_str(&row(argument));
+        let place = order
+            .iter()
+            .position(|it| *it == heading)
+            .unwrap_or_else(|| {
+                order.push(heading);
+                order.len() - 1
+            });
+        tables
+            .entry((place, heading))
+            .or_default()
+            .push_str(&row(argument));
     }
     for ((_, heading), rows) in tables {
         let _ = writeln!(text, "| {} | |\n|---|---|\n{rows}", heading.to_lowercase());
@@ -106,13 +122,20 @@ fn row(argument: &Arg) -> String {
     let help = argument.get_long_help().or(argument.get_help());
     let mut help = prose(&help.map(ToString::to_string).unwrap_or_default());
     let possible = argument.get_possible_values();
-    let possible: Vec<_> = possible.iter().filter(|it| !it.is_hide_set()).map(|it| format!("`{}`", it.get_name())).collect();
+    let possible: Vec<_> = possible
+        .iter()
+        .filter(|it| !it.is_hide_set())
+        .map(|it| format!("`{}`", it.get_name()))
+        .collect();
     if takes && !possible.is_empty() && !help.contains("possible values") {
         let _ = write!(help, " (values: {})", possible.join(", "));
     }
     let defaults = argument.get_default_values();
     if takes && !defaults.is_empty() && !argument.is_hide_default_value_set() {
-        let defaults: Vec<_> = defaults.iter().map(|it| format!("`{}`", it.display())).collect();
+        let defaults: Vec<_> = defaults
+            .iter()
+            .map(|it| format!("`{}`", it.display()))
+            .collect();
         let _ = write!(help, " (default: {})", defaults.join(", "));
     }
     if let Some(variable) = argument.get_env() {
@@ -124,9 +147,12 @@ fn row(argument: &Arg) -> String {
 /// A help text in Markdown: outside of code, nothing is a tag, and a table's cell has one line.
 fn prose(text: &str) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let parts = text.split('`').enumerate().map(|(index, part)| match index % 2 {
-        0 => part.replace('<', "&lt;").replace('|', "\\|"),
-        _ => part.replace('|', "\\|"),
-    });
+    let parts = text
+        .split('`')
+        .enumerate()
+        .map(|(index, part)| match index % 2 {
+            0 => part.replace('<', "&lt;").replace('|', "\\|"),
+            _ => part.replace('|', "\\|"),
+        });
     parts.collect::<Vec<_>>().join("`")
 }

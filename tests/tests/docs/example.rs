@@ -22,9 +22,15 @@ fn the_readme_example_runs_and_keeps_its_state() {
 
     let recorded = std::env::var_os("KT_WRITE_DOCS").is_some();
     if !recorded {
-        project.run_with("Alice").success().prints("1 visitors: Alice");
+        project
+            .run_with("Alice")
+            .success()
+            .prints("1 visitors: Alice");
         project.edit("src/main.rs", "visitors", "guests");
-        project.run_with("Bob").success().prints("2 guests: Alice, Bob");
+        project
+            .run_with("Bob")
+            .success()
+            .prints("2 guests: Alice, Bob");
         return;
     }
     project.environment("CARGO_TERM_COLOR", "always");
@@ -32,7 +38,9 @@ fn the_readme_example_runs_and_keeps_its_state() {
     for line in ["cargo kt run -- Alice", EDIT, "cargo kt run -- Bob"] {
         let environment = project.cargo();
         let mut command = Command::new("sh");
-        command.args(["-c", &format!("{line} 2>&1")]).current_dir(project.root());
+        command
+            .args(["-c", &format!("{line} 2>&1")])
+            .current_dir(project.root());
         for (name, value) in environment.get_envs() {
             match value {
                 Some(value) => command.env(name, value),
@@ -44,5 +52,6 @@ fn the_readme_example_runs_and_keeps_its_state() {
     let text = recording.text();
     assert!(text.contains("\n1 visitors: Alice\n"), "{text}");
     assert!(text.contains("\n2 guests: Alice, Bob\n"), "{text}");
-    fs::write(checkout().join("docs/recording.svg"), recording.svg()).expect("docs/ can be written");
+    fs::write(checkout().join("docs/recording.svg"), recording.svg())
+        .expect("docs/ can be written");
 }

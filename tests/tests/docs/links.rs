@@ -12,10 +12,14 @@ use tests::checkout;
 use crate::markdown::{Page, pages};
 
 fn read() -> BTreeMap<PathBuf, Page> {
-    let pages = pages(checkout()).expect("the checkout can be read").into_iter();
+    let pages = pages(checkout())
+        .expect("the checkout can be read")
+        .into_iter();
     let read = |path: PathBuf| {
         let text = fs::read_to_string(&path).expect("the page can be read");
-        let relative = path.strip_prefix(checkout()).expect("it is in the checkout");
+        let relative = path
+            .strip_prefix(checkout())
+            .expect("it is in the checkout");
         (relative.to_owned(), Page::parse(&text))
     };
     pages.map(read).collect()
@@ -60,7 +64,9 @@ fn links_lead_to_files_and_headings() {
             } else if path.starts_with("docs") && !target.starts_with("docs") {
                 problem("outside of the book, where readers of its HTML cannot follow");
             } else if !anchor.is_empty() {
-                let found = pages.get(&target).is_some_and(|page| page.anchors.contains(anchor));
+                let found = pages
+                    .get(&target)
+                    .is_some_and(|page| page.anchors.contains(anchor));
                 if !found {
                     problem("no such heading");
                 }
@@ -71,7 +77,15 @@ fn links_lead_to_files_and_headings() {
 }
 
 /// The folders of the checkout that pages name files of.
-const FOLDERS: [&str; 7] = ["cargo-kt/", "docs/", "examples/", "fuzz/", "kt-macros/", "kt-runtime/", "tests/"];
+const FOLDERS: [&str; 7] = [
+    "cargo-kt/",
+    "docs/",
+    "examples/",
+    "fuzz/",
+    "kt-macros/",
+    "kt-runtime/",
+    "tests/",
+];
 
 #[test]
 fn paths_in_code_spans_exist() {
@@ -83,9 +97,13 @@ fn paths_in_code_spans_exist() {
         }
         for (line, code) in page.code {
             let is_path = FOLDERS.iter().any(|folder| code.starts_with(folder))
-                && !code.contains(|letter: char| letter.is_whitespace() || "…*<:,{".contains(letter));
+                && !code
+                    .contains(|letter: char| letter.is_whitespace() || "…*<:,{".contains(letter));
             if is_path && !checkout().join(&code).exists() {
-                problems.push(format!("{}:{line}: `{code}` does not exist", path.display()));
+                problems.push(format!(
+                    "{}:{line}: `{code}` does not exist",
+                    path.display()
+                ));
             }
         }
     }
@@ -96,7 +114,10 @@ fn paths_in_code_spans_exist() {
 fn the_table_of_contents_has_every_page_of_the_book() {
     let pages = read();
     let summary = &pages[Path::new("docs/SUMMARY.md")];
-    let listed = summary.links.iter().map(|(_, link)| Path::new("docs").join(link));
+    let listed = summary
+        .links
+        .iter()
+        .map(|(_, link)| Path::new("docs").join(link));
     let listed: BTreeSet<_> = listed.collect();
     let missing = pages.keys().filter(|path| {
         path.starts_with("docs") && *path != Path::new("docs/SUMMARY.md") && !listed.contains(*path)

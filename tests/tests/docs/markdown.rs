@@ -24,7 +24,9 @@ impl Page {
         let mut fence = None;
         for (number, line) in (1..).zip(text.lines()) {
             let start = line.trim_start();
-            let marker = ["```", "~~~"].into_iter().find(|marker| start.starts_with(marker));
+            let marker = ["```", "~~~"]
+                .into_iter()
+                .find(|marker| start.starts_with(marker));
             match (fence, marker) {
                 (None, Some(_)) => fence = marker,
                 (Some(open), Some(close)) if open == close => fence = None,
@@ -102,7 +104,10 @@ fn links_and_code_are_found_where_markdown_has_them() {
     let page = Page::parse(
         "# A `b` & C_d\n[x](one.md#two) `[y](no.md)` ![z](three.svg)\n```sh\n# not a heading [n](no.md)\n```\n# A b & C_d\n",
     );
-    assert_eq!(page.links, [(2, "one.md#two".into()), (2, "three.svg".into())]);
+    assert_eq!(
+        page.links,
+        [(2, "one.md#two".into()), (2, "three.svg".into())]
+    );
     assert_eq!(page.code, [(1, "b".into()), (2, "[y](no.md)".into())]);
     let anchors: Vec<_> = page.anchors.iter().map(String::as_str).collect();
     assert_eq!(anchors, ["a-b--c_d", "a-b--c_d-1"]);

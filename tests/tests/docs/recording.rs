@@ -42,12 +42,21 @@ impl Recording {
     #[track_caller]
     pub fn run(&mut self, typed: &str, mut command: Command) {
         let typing = KEY * u32::try_from(typed.len()).expect("it is short");
-        let prompt = Span { class: "prompt".into(), text: "$ ".into() };
-        let keys = Span { class: "keys".into(), text: typed.into() };
+        let prompt = Span {
+            class: "prompt".into(),
+            text: "$ ".into(),
+        };
+        let keys = Span {
+            class: "keys".into(),
+            text: typed.into(),
+        };
         self.push(typing, vec![prompt, keys]);
         self.now += typing + 2 * KEY;
 
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("the command starts");
+        let mut child = command
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the command starts");
         let output = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut last = Instant::now();
         for line in output.lines() {
@@ -56,12 +65,20 @@ impl Recording {
             last = Instant::now();
             self.push(Duration::ZERO, spans(&line));
         }
-        assert!(child.wait().expect("it is our child").success(), "{}", self.text());
+        assert!(
+            child.wait().expect("it is our child").success(),
+            "{}",
+            self.text()
+        );
         self.now += last.elapsed().min(PAUSE) + 8 * KEY;
     }
 
     fn push(&mut self, typing: Duration, spans: Vec<Span>) {
-        self.lines.push(Line { appears: self.now, typing, spans });
+        self.lines.push(Line {
+            appears: self.now,
+            typing,
+            spans,
+        });
     }
 
     /// What is on the screen at the end.
@@ -156,7 +173,10 @@ fn spans(line: &str) -> Vec<Span> {
             if let Some(color) = &color {
                 let _ = write!(class, " c{color}");
             }
-            spans.push(Span { class: class.trim().into(), text: text.into() });
+            spans.push(Span {
+                class: class.trim().into(),
+                text: text.into(),
+            });
         }
     }
     spans

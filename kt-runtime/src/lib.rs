@@ -1,5 +1,5 @@
 #![doc = include_str!("../README.md")]
-#![warn(missing_docs)]
+#![cfg_attr(not(any(kt, feature = "host")), warn(missing_docs))]
 //
 // `cargo kt` compiles this crate with `--cfg kt`, and depends on it with the feature `host`. Every other build makes its
 // calls in place and needs a tenth of the code: no connection, no worker, and none of the crates for them.
@@ -36,7 +36,6 @@ mod sync;
 #[cfg(any(kt, feature = "host"))]
 mod sys;
 #[cfg(feature = "host")]
-#[allow(missing_docs, reason = "part of cargo-kt, not of the public API")]
 pub mod wire;
 // A program must not come to depend on what plain cargo does not build. What only `cargo kt` itself calls is unused then.
 #[cfg(all(kt, not(feature = "host")))]
@@ -50,13 +49,11 @@ mod wire;
 mod worker;
 
 #[cfg(feature = "host")]
-#[allow(missing_docs, reason = "part of cargo-kt, not of the public API")]
 pub mod files;
 #[cfg(all(feature = "host", any(test, fuzzing)))]
 #[doc(hidden)]
 pub mod fuzz;
 #[cfg(feature = "host")]
-#[allow(missing_docs, reason = "part of cargo-kt, not of the public API")]
 pub mod host;
 
 #[doc(hidden)]

@@ -4,7 +4,6 @@
 //! again in each crate that makes calls, which is what a developer waits for after an edit.
 
 mod in_place;
-#[allow(missing_docs, reason = "public for the macros only")]
 mod panic;
 #[cfg(any(kt, feature = "host"))]
 mod remote;

@@ -1,18 +1,14 @@
 //! The handle that `#[kt::state]` makes of a static, and the operations on its value.
 
 #[cfg(any(kt, feature = "host"))]
-#[allow(missing_docs, reason = "public for the macros only")]
 pub mod abilities;
 #[cfg(any(kt, feature = "host"))]
-#[allow(missing_docs, reason = "public for the macros only")]
 pub mod absent;
 #[cfg(any(kt, feature = "host"))]
-#[allow(missing_docs, reason = "public for the macros only")]
 pub mod cell;
 #[cfg(any(kt, feature = "host"))]
 pub(crate) mod descriptor;
 #[cfg(any(kt, feature = "host"))]
-#[allow(missing_docs, reason = "public for the macros only")]
 pub mod format;
 
 #[cfg(any(kt, feature = "host"))]

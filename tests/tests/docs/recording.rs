@@ -3,6 +3,7 @@
 use std::{
     fmt::Write,
     io::{BufRead, BufReader},
+    path::Path,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -31,13 +32,22 @@ struct Span {
     text: String,
 }
 
-#[derive(Default)]
 pub struct Recording {
     lines: Vec<Line>,
     now: Duration,
+    /// Shown as `~/app`.
+    project: String,
 }
 
 impl Recording {
+    pub fn of(project: &Path) -> Self {
+        Self {
+            lines: Vec::new(),
+            now: Duration::ZERO,
+            project: project.display().to_string(),
+        }
+    }
+
     /// Types a line at the prompt, and shows what the command prints.
     #[track_caller]
     pub fn run(&mut self, typed: &str, mut command: Command) {
@@ -63,7 +73,7 @@ impl Recording {
             let line = line.expect("the output is text");
             self.now += last.elapsed().min(PAUSE);
             last = Instant::now();
-            self.push(Duration::ZERO, spans(&line));
+            self.push(Duration::ZERO, spans(&line.replace(&self.project, "~/app")));
         }
         assert!(
             child.wait().expect("it is our child").success(),
@@ -134,7 +144,7 @@ impl Recording {
         }
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" viewBox=\"0 0 {width:.0} {height:.0}\">\n\
-             <!-- Written by tests/tests/docs/example.rs from a real session. Pauses of more than {} s are shortened. -->\n\
+             <!-- Written by tests/tests/docs/example.rs from a real session. Pauses of more than {} s are shortened, and so is the project's path. -->\n\
              <style>\n{style}</style>\n<rect class=\"screen\" width=\"100%\" height=\"100%\" rx=\"8\"/>\n{body}</svg>\n",
             PAUSE.as_secs()
         )

@@ -118,7 +118,10 @@ impl Recording {
                  #l{number}{{animation:l{number} {total:.2}s step-end infinite}}",
                 (appears - 0.01).max(0.0)
             );
-            let _ = write!(body, "<text id=\"l{number}\" x=\"{MARGIN}\" y=\"{y:.1}\">");
+            let _ = write!(
+                body,
+                "<text xml:space=\"preserve\" id=\"l{number}\" x=\"{MARGIN}\" y=\"{y:.1}\">"
+            );
             for Span { class, text } in &line.spans {
                 let _ = write!(body, "<tspan class=\"{class}\">{}</tspan>", escaped(text));
             }
@@ -156,6 +159,7 @@ text{font:14px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',mon
 .screen,.cover{fill:#16181d}
 .prompt{fill:#7f8c98}
 .keys{font-weight:bold;fill:#fff}
+.out{fill:#fff}
 .b{font-weight:bold}
 .c31,.c91{fill:#ff6b6b}.c32,.c92{fill:#7bd88f}.c33,.c93{fill:#f6c177}.c34,.c94{fill:#82aaff}.c35,.c95{fill:#c792ea}.c36,.c96{fill:#7fdbca}
 @media (prefers-reduced-motion:reduce){text{animation:none!important}.cover{display:none}}
@@ -188,6 +192,12 @@ fn spans(line: &str) -> Vec<Span> {
                 text: text.into(),
             });
         }
+    }
+    // Lines without any color are the program's own.
+    if let [span] = &mut spans[..]
+        && span.class.is_empty()
+    {
+        span.class.push_str("out");
     }
     spans
 }

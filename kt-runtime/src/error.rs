@@ -1,4 +1,4 @@
-//! What a call can come back with instead of a result.
+//! Why a call has no result.
 
 mod transfer;
 
@@ -13,67 +13,131 @@ use crate::wire::{
 
 /// Why a call has no result.
 ///
-/// `Debug` prints what `Display` does and a panic's frames below, since that is what `fn main() -> Result<(), kt::Error>` shows.
-/// It has serde, so that a remote function that calls others may return it.
+/// Every call returns `Result<T, kt::Error>`. The variants are the same under `cargo kt run` and in place; in place, only
+/// [`Panicked`](Self::Panicked), [`TimedOut`](Self::TimedOut) and [`Misused`](Self::Misused) occur.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// #[kt::remote]
+/// async fn slow() -> u32 {
+///     tokio::time::sleep(Duration::from_secs(3600)).await;
+///     1
+/// }
+///
+/// #[kt::remote]
+/// fn parse(text: String) -> u32 {
+///     text.parse().unwrap()
+/// }
+///
+/// #[tokio::main]
+/// async fn main() {
+///     let error = slow().timeout(Duration::from_millis(10)).await.unwrap_err();
+///     assert!(matches!(error, kt::Error::TimedOut { .. }));
+///
+///     match parse("one".into()).await {
+///         Err(kt::Error::Panicked(panic)) => assert!(panic.message.contains("InvalidDigit")),
+///         other => panic!("{other:?}"),
+///     }
+/// }
+/// ```
+///
+/// `Debug` prints the same text as `Display`, followed by a panic's frames, since `fn main() -> Result<(), kt::Error>` prints
+/// `Debug`. The error implements serde's traits, so a remote function that calls others may return it.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Error {
     /// The service has no such function.
     UnknownFunction {
+        /// Path of the function.
         function: String,
-        /// The most similar name that it has.
+        /// The most similar name among the service's functions.
         nearest: Option<String>,
     },
-    /// The caller was built with other argument or result types than the function that is served now.
+    /// The caller was compiled with other argument or result types than the function that the service has now.
     ShapeMismatch {
+        /// Path of the function.
         function: String,
-        /// The signature that the caller was built with.
+        /// The signature that the caller was compiled with.
         here: String,
-        /// The signature that is served now.
+        /// The signature that the service has now.
         there: String,
-        /// The caller is code that an edit replaced and that goes on in the worker: a task, a thread or a kept value.
+        /// The caller is older code that still runs in the worker: a task, a thread or a kept value.
         within: bool,
     },
-    /// The service holds older code than this program was built with, and old code must not answer.
+    /// The service runs older code than this program was compiled with, and older code must not answer.
     OldGeneration {
+        /// Path of the function.
         function: String,
+        /// The generation of this program.
         wanted: Generation,
+        /// The generation that the service runs.
         serving: Generation,
     },
-    /// The function panicked. The worker lives on.
+    /// The function panicked. The worker keeps running.
     Panicked(Box<Panic>),
-    /// The worker ended while the call was in it.
-    WorkerDied { function: String, death: Death },
-    /// The call's [timeout](crate::Call::timeout) passed. The remote future was dropped; a plain function runs to its end unheard.
-    TimedOut { function: String, after: Duration },
-    /// Arguments or result are over the limit.
-    TooLarge {
+    /// The worker exited during the call.
+    WorkerDied {
+        /// Path of the function.
         function: String,
+        /// How the worker exited.
+        death: Death,
+    },
+    /// The call's [timeout](crate::Call::timeout) elapsed. An `async fn` is canceled. A synchronous function runs to completion
+    /// and its result is discarded.
+    TimedOut {
+        /// Path of the function.
+        function: String,
+        /// The timeout.
+        after: Duration,
+    },
+    /// Arguments or result exceed the limit.
+    TooLarge {
+        /// Path of the function.
+        function: String,
+        /// Which of the two.
         what: Part,
+        /// The limit in bytes: the service's `body_limit`.
         limit: u64,
     },
-    /// Arguments or result could not be encoded or decoded: the type's serde implementation says why.
+    /// Arguments or result could not be encoded or decoded.
     Codec {
+        /// Path of the function.
         function: String,
+        /// Which of the two.
         what: Part,
+        /// The message of the type's serde implementation.
         reason: String,
     },
-    /// The connection broke. `sent` tells whether the call may have been carried out.
+    /// The connection was lost.
     ConnectionLost {
+        /// Path of the function.
         function: String,
+        /// The request was sent, so the function may have run.
         sent: bool,
+        /// Why the connection was lost.
         reason: String,
     },
-    /// The service is not there or refuses this program.
-    Unavailable { service: String, reason: String },
-    /// The call was made in a way that this thread does not allow.
-    Misused { reason: String },
+    /// The service does not exist or refuses this program.
+    Unavailable {
+        /// Name of the service.
+        service: String,
+        /// Why it cannot be reached.
+        reason: String,
+    },
+    /// The thread does not allow a call made in this way.
+    Misused {
+        /// What to do instead.
+        reason: String,
+    },
 }
 
-/// Which of a call's two bodies.
+/// The part of a call that an error is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
+    /// The arguments.
     Arguments,
+    /// The result.
     Result,
 }
 
@@ -81,39 +145,44 @@ pub enum Part {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Panic {
+    /// Path of the function.
     pub function: String,
+    /// The panic's message.
     pub message: String,
-    /// `src/lib.rs:10:5`. `None` of a call in place: only the process's panic hook learns it, and a program's hook is its own.
+    /// `src/lib.rs:10:5`. `None` for a call in place: only the process's panic hook receives the location, and that hook is the
+    /// program's own.
     pub location: Option<String>,
-    /// The user's frames, innermost first.
+    /// The frames of the program's crates, innermost first.
     pub frames: Vec<Frame>,
 }
 
-/// A place in the code of a [`Panic`].
+/// A frame of a [`Panic`]'s backtrace.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Frame {
+    /// Path of the function.
     pub function: String,
-    /// File and line, where the compiler left them.
+    /// File and line, if the debug information has them.
     pub location: Option<(String, u32)>,
 }
 
-/// How a worker ended.
+/// How a worker exited.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Death {
     /// The exit code, if it exited by itself.
     pub code: Option<i32>,
-    /// The signal that ended it.
+    /// The signal that terminated it.
     pub signal: Option<i32>,
-    /// The generation that it served.
+    /// The generation that it ran.
     pub generation: Generation,
-    /// Its largest resident memory in bytes.
+    /// Its peak resident memory in bytes.
     pub max_rss: u64,
-    /// While it ran the kernel's out-of-memory killer ended a process of its machine.
+    /// The kernel's out-of-memory killer terminated a process on the worker's machine while it ran.
     pub out_of_memory: bool,
-    /// Another worker has taken its place, with the states that have serde.
+    /// Another worker replaced it, with the states that implement serde's traits.
     pub replaced: bool,
+    /// How long it ran.
     pub uptime: Duration,
 }
 

@@ -2,8 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The number of a consistent set of crate objects in one service. Each swap increments it; the
-/// first is 1.
+/// The number of a set of crate objects that a service loaded together. The first is 1, and each swap increments it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Generation(pub u64);
 

@@ -1,15 +1,19 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(not(any(kt, feature = "host")), warn(missing_docs))]
 //
-// `cargo kt` compiles this crate with `--cfg kt`, and itself holds it with the feature `host`. Any other build makes its
+// `cargo kt` compiles this crate with `--cfg kt`, and depends on it with the feature `host`. Every other build makes its
 // calls in place and needs a tenth of the code: no connection, no worker, and none of the crates for them.
 
 mod breakpoint;
 mod call;
 mod error;
+#[allow(missing_docs, reason = "public for the macros only")]
 mod function;
 mod generation;
 #[cfg(not(any(kt, feature = "host")))]
+#[allow(missing_docs, reason = "public for the macros only")]
 mod in_place_only;
+#[allow(missing_docs, reason = "public for the macros only")]
 mod init;
 mod run;
 mod runtime;

@@ -1,6 +1,6 @@
-//! Options of the service, declared in a program's source.
+//! The service's options, as a constant in the program's source.
 
-/// Options of the service that runs this program's remote functions, in the file of its `main`:
+/// Options of the service that runs this program's remote functions, as a constant in the file of its `main`.
 ///
 /// ```
 /// #[kt::service]
@@ -13,14 +13,12 @@
 /// # fn main() {}
 /// ```
 ///
-/// `cargo kt` reads the constant from the source before compiling, so that a pod can start in the
-/// meantime. Hence every argument must be a literal, and the value itself is empty: the program
-/// does not contain the options and cannot query them.
+/// `cargo kt` reads the constant in the source before anything is compiled, so that a pod can start in the meantime. Therefore
+/// every argument is a literal. The value itself is empty: the program contains none of the options and cannot read them.
 ///
-/// Durations are strings such as `"90s"`, `"30m"` or `"1h30m"`; amounts are Kubernetes quantities,
-/// such as `"500m"` CPUs or `"2Gi"` of memory. `cargo kt config` shows every option of a program
-/// and where its value comes from. The environment and the command line override this constant,
-/// which overrides `#[kt::service(…)]` on `main` and Cargo.toml.
+/// Durations are strings such as `"90s"`, `"30m"` or `"1h30m"`. Amounts are Kubernetes quantities, such as `"500m"` CPUs or
+/// `"2Gi"` of memory. Environment variables and flags override this constant; it overrides `#[kt::service(…)]` on `main` and
+/// Cargo.toml. `cargo kt config` shows every option of a program and where its value is set.
 #[derive(Debug, Clone, Copy)]
 #[must_use = "cargo kt reads a service only in a constant with the attribute `#[kt::service]`"]
 pub struct Service(());
@@ -52,45 +50,44 @@ macro_rules! setters {
 }
 
 setters! {
-    /// Where the service runs: `"local"` (on this machine; the default) or `"kubernetes"`.
+    /// Where the service runs: `"local"` (this machine, the default) or `"kubernetes"`.
     place(place: &str);
-    /// Context of the kubeconfig; defaults to its current context.
+    /// Context of the kubeconfig. Default: its current context.
     context(name: &str);
-    /// Namespace in the cluster; defaults to that of the context.
+    /// Namespace in the cluster. Default: the context's.
     namespace(name: &str);
-    /// Name of the service, a DNS label; defaults to the names of the user and the program.
+    /// Name of the service, a DNS label. Default: derived from the user, the program, and the profile unless it is `dev`.
     name(name: &str);
-    /// How long the service keeps running without a call, such as `"2h"`; defaults to `"10m"`.
+    /// How long the service runs without a call, such as `"2h"`. Default: `"8h"` on this machine, `"10m"` in a cluster.
     inactivity_ttl(duration: &str);
-    /// Timeout for starting the pod; defaults to `"60s"`.
+    /// How long the pod may take to start. Default: `"60s"`.
     launch_timeout(duration: &str);
-    /// Size limit of a call's arguments or result, in bytes; defaults to 256 MiB.
+    /// Largest arguments or result of a call in bytes. Default: 256 MiB.
     body_limit(bytes: u64);
-    /// How long a call at [`breakpoint!`](crate::breakpoint!) waits for a debugger; defaults to
-    /// `"10m"`.
+    /// How long a call at [`breakpoint!`](crate::breakpoint!) waits for a debugger. Default: `"10m"`.
     breakpoint_timeout(duration: &str);
-    /// Whether to keep the objects of a failed launch for inspection.
+    /// Whether the objects of a failed launch stay, for inspection.
     keep(keep: bool);
 
-    /// Image of the pod: any image with glibc. Defaults to `"debian:12-slim"`.
+    /// Image of the pod: any with glibc. Default: `"debian:12-slim"`.
     image(image: &str);
-    /// Version of glibc to link for, such as `"2.31"`; defaults to the image's version.
+    /// Version of glibc to link for, such as `"2.31"`. Default: the image's.
     glibc(version: &str);
     /// When to pull the image: `"Always"`, `"IfNotPresent"` or `"Never"`.
     image_pull_policy(policy: &str);
     /// A Secret with credentials for the registry. May be repeated.
     image_pull_secret(name: &str);
-    /// Number of pods of the service; currently always one.
+    /// Number of pods. Only 1 is supported.
     replicas(number: u32);
-    /// CPU request and limit of the pod, such as `"500m"` or `"2"`; defaults to one CPU.
+    /// CPUs of the pod, request and limit, such as `"500m"` or `"2"`. Default: `"1"`.
     cpu(amount: &str);
-    /// Memory request and limit of the pod, such as `"512Mi"`; defaults to `"2Gi"`.
+    /// Memory of the pod, request and limit, such as `"512Mi"`. Default: `"2Gi"`.
     memory(amount: &str);
     /// Ephemeral storage request and limit of the pod, such as `"10Gi"`.
     ephemeral_storage(amount: &str);
-    /// Number of GPUs of the pod; defaults to none.
+    /// GPUs of the pod. Default: 0.
     gpus(number: u32);
-    /// The cluster's resource name for a GPU; defaults to `"nvidia.com/gpu"`.
+    /// The cluster's resource name for a GPU. Default: `"nvidia.com/gpu"`.
     gpu_resource(name: &str);
 
     /// An environment variable of the pod. May be repeated.
@@ -102,36 +99,35 @@ setters! {
     secret_files(secret: &str, mount: &str);
     /// A PersistentVolumeClaim mounted at `mount`, an absolute path in the pod. May be repeated.
     volume_claim(name: &str, mount: &str, claim: &str);
-    /// An empty directory mounted at `mount`, an absolute path in the pod, deleted with the pod.
-    /// `size` limits its size, such as `"1Gi"`; `""` means no limit. May be repeated.
+    /// An empty directory at `mount`, an absolute path in the pod, deleted with the pod. `size` limits it, such as `"1Gi"`;
+    /// `""` sets no limit. May be repeated.
     volume_empty_dir(name: &str, mount: &str, size: &str);
     /// The node's `path` mounted at `mount`, both absolute. Namespaces under Pod Security
     /// `restricted` or `baseline` reject it. May be repeated.
     volume_host_path(name: &str, mount: &str, path: &str);
-    /// The pod's working directory; defaults to that of the image.
+    /// The pod's working directory. Default: the image's.
     working_dir(path: &str);
-    /// User and group id in the pod; defaults to 65532.
+    /// User and group in the pod, by number. Default: 65532.
     user(number: u32);
     /// Run the pod as the image's own user, which must be a number other than 0.
     image_user();
 
     /// A required label of the node. May be repeated.
     node_selector(name: &str, value: &str);
-    /// A toleration of a node taint, as YAML: `"{key: gpu, operator: Exists}"`. May be repeated.
+    /// A taint that the pod tolerates, as YAML: `"{key: gpu, operator: Exists}"`. May be repeated.
     toleration(yaml: &str);
-    /// Node and pod affinity, as YAML in the form of a pod's `affinity`.
+    /// The pod's `affinity`, as YAML.
     affinity(yaml: &str);
     /// PriorityClass of the pod.
     priority_class(name: &str);
     /// RuntimeClass of the pod.
     runtime_class(name: &str);
-    /// ServiceAccount of the pod; defaults to one that kt creates.
+    /// ServiceAccount of the pod. Default: one of its own.
     service_account(name: &str);
     /// A label of the pod. May be repeated.
     label(name: &str, value: &str);
     /// An annotation of the pod. May be repeated.
     annotation(name: &str, value: &str);
-    /// A YAML patch that is merged into the pod template. Fields that kt itself requires are
-    /// rejected.
+    /// Other fields of the pod's template, as YAML that is merged into it. Fields that kt sets itself are refused.
     pod_template(yaml: &str);
 }

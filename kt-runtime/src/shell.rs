@@ -7,19 +7,16 @@ use std::{
     process::{Command, ExitStatus},
 };
 
-/// Opens a shell in the environment of the remote functions, and returns its exit status when it
-/// exits.
+/// Opens an interactive shell next to the remote functions, and returns its exit status.
 ///
-/// In a program that `cargo kt run` started, this is equivalent to `cargo kt ssh`: the shell has
-/// the environment, the working directory and the file system of the worker, and this program's
-/// terminal. Under plain cargo the remote functions run locally, and so does the shell: `$SHELL`,
-/// or `sh`.
+/// In a program that `cargo kt run` started, this is `cargo kt ssh`: the shell has the worker's environment, working directory
+/// and file system, and this program's terminal. Under plain cargo the remote functions run in this process, and the shell is
+/// `$SHELL`, or `sh`.
 ///
-/// Blocks the calling thread. In a program with other tasks to run, call it from
-/// `tokio::task::spawn_blocking`.
+/// The calling thread blocks. In a program with other tasks, call it from `tokio::task::spawn_blocking`.
 ///
 /// # Errors
-/// If the shell cannot be started, and in a remote function: only the program has a terminal.
+/// If the shell cannot be started, and inside a remote function: only the program has a terminal.
 ///
 /// ```no_run
 /// let status = kt::shell()?;

@@ -18,6 +18,8 @@ mod ls;
 mod places;
 mod print;
 mod profile;
+#[cfg(test)]
+mod reference;
 mod run;
 mod sampling;
 mod service;

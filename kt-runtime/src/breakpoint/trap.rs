@@ -3,17 +3,16 @@
 
 /// Stops the call that reaches it, for `cargo kt debug`.
 ///
-/// Under `cargo kt run`, a remote function that reaches it waits for a debugger, and the terminal
-/// shows the location and the command to attach one. Only this call waits. If no debugger attaches
-/// within the service's `breakpoint_timeout` (10 minutes by default), the call continues and a
-/// warning is printed. Calls that reach a breakpoint while another call is stopped at one wait for
-/// their turn.
+/// Under `cargo kt run` a remote function that reaches it waits for a debugger, and the terminal shows where it waits and how to
+/// attach one. Only this call waits. If no debugger attaches within the service's `breakpoint_timeout` (10 minutes by default),
+/// the call continues and a warning is printed. Calls that reach a breakpoint while another call is stopped wait until that call
+/// continues.
 ///
 /// The debugger shows the function that contains the macro as the innermost frame, with its
 /// variables.
 ///
-/// In any other code (in `main`, under plain cargo, in a test) it stops if a debugger is already
-/// attached, and otherwise does nothing.
+/// Everywhere else (in `main`, under plain cargo, in a test) it stops for a debugger that is already attached, and otherwise does
+/// nothing.
 ///
 /// ```
 /// fn work(name: &str) -> usize {

@@ -1,4 +1,4 @@
-//! The handle that `#[kt::state]` creates from a static, and operations on its value.
+//! The handle that `#[kt::state]` makes of a static, and the operations on its value.
 
 #[cfg(any(kt, feature = "host"))]
 pub mod abilities;
@@ -21,14 +21,25 @@ use std::{
     sync::atomic::{AtomicPtr, Ordering},
 };
 
-/// A static whose value is stored in the worker process and survives edits. Dereferences to `T`.
+/// A static whose value stays in the worker across edits. Dereferences to `T`.
 ///
-/// `#[kt::state] static CACHE: Mutex<Cache> = …;` becomes a `static CACHE: State<Mutex<Cache>>`:
-/// code that uses it stays unchanged.
+/// [`#[kt::state]`](macro@crate::state) makes it: `static CACHE: Mutex<Cache>` becomes `static CACHE: State<Mutex<Cache>>`, and
+/// its uses stay as they are.
 ///
-/// The handle points at its own initial value until the worker loads it as part of a generation and
-/// points it at the kept value. So there is no initialization and no check on use: only one atomic
-/// load.
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// #[kt::state]
+/// static CALLS: AtomicU64 = AtomicU64::new(0);
+///
+/// fn main() {
+///     CALLS.fetch_add(1, Ordering::Relaxed);
+///     assert_eq!(CALLS.load(Ordering::Relaxed), 1);
+/// }
+/// ```
+///
+/// The handle points at its initial value until the worker loads it as part of a generation and points it at the kept value.
+/// So there is no lazy initialization and no check: a use costs one atomic load.
 #[repr(transparent)]
 pub struct State<T: 'static> {
     slot: AtomicPtr<T>,

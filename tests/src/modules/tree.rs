@@ -12,7 +12,6 @@ use syn::{Attribute, Item, ItemUse, UseTree};
 pub(super) type ModulePath = Vec<String>;
 
 /// A module, as far as paths through it need it.
-#[derive(Debug)]
 pub(super) struct Module {
     pub(super) file: PathBuf,
     pub(super) children: Vec<String>,
@@ -25,7 +24,7 @@ pub(super) struct Module {
 }
 
 /// All modules of a crate but those of tests.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Tree {
     pub(super) modules: BTreeMap<ModulePath, Module>,
 }

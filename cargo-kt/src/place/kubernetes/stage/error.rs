@@ -60,7 +60,7 @@ pub enum StageError {
     OtherMachine { theirs: String, ours: String },
     #[error(
         "the pod needs a host for {target}, this kt's own is for {ours}, and {} is not there\n\
-         help: put a cargo-kt of the same version there that was built for it: in kt's sources, `cargo build --release --package cargo-kt --target {target}` \
+         help: put a cargo-kt of the same version there that was built for it: in kt's sources, `cargo build --release --package kt-cli --target {target}` \
          with a C compiler for it, or `cargo zigbuild` with the same arguments", path.display()
     )]
     NoHostFor {

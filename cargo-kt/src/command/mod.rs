@@ -5,6 +5,7 @@ mod breakpoints;
 mod build;
 mod clock;
 mod code;
+mod completions;
 mod config;
 mod cp;
 mod debug;
@@ -23,6 +24,7 @@ mod last_build;
 mod layouts;
 mod logs;
 mod ls;
+mod man;
 mod options;
 mod places;
 mod print;
@@ -37,6 +39,8 @@ mod ssh_server;
 mod stack;
 mod state;
 mod swap;
+#[cfg(test)]
+mod tests;
 mod top;
 mod warm;
 mod watch;
@@ -44,7 +48,7 @@ mod watch;
 use std::process::ExitCode;
 
 use anstream::ColorChoice;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub use cp::CopyError;
 pub use error::CommandError;
@@ -66,9 +70,12 @@ enum Cargo {
     Kt(Kt),
 }
 
+/// The package is part of it: `cargo-kt` on crates.io is another project.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("CARGO_PKG_NAME"), ")");
+
 /// Run annotated Rust functions in a warm process that survives edits
 #[derive(Debug, Args)]
-#[command(version, arg_required_else_help = true)]
+#[command(version = VERSION, arg_required_else_help = true)]
 struct Kt {
     #[command(subcommand)]
     command: Command,
@@ -113,6 +120,11 @@ enum Command {
     Profile(sampling::SamplingArgs),
     /// Attach a debugger to a service's worker
     Debug(debug::DebugArgs),
+    /// Print the completions of a shell
+    Completions(completions::CompletionsArgs),
+    /// Write the man pages
+    #[command(hide = true)]
+    Man(man::ManArgs),
 }
 
 /// Runs the command line of this process.
@@ -136,6 +148,8 @@ pub fn main() -> ExitCode {
         Command::Stack(args) => stack::stack(args),
         Command::Profile(args) => sampling::profile(args),
         Command::Debug(args) => debug::debug(args),
+        Command::Completions(args) => completions::completions(args, Cargo::command()),
+        Command::Man(args) => man::man(args, Cargo::command()),
     }
 }
 

@@ -2,6 +2,7 @@
 //! [`session`](crate::session).
 
 mod build;
+mod completions;
 mod config;
 mod cp;
 mod debug;
@@ -15,6 +16,7 @@ mod exec;
 mod forward;
 mod logs;
 mod ls;
+mod man;
 mod places;
 mod print;
 mod profile;
@@ -26,12 +28,14 @@ mod service;
 mod ssh_server;
 mod stack;
 mod state;
+#[cfg(test)]
+mod tests;
 mod top;
 
 use std::process::ExitCode;
 
 use anstream::ColorChoice;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub use error::{CommandError, CopyError, ExecError, ForwardError, SshServerError, StateError};
 
@@ -47,9 +51,12 @@ enum Cargo {
     Kt(Kt),
 }
 
+/// The package is part of it: `cargo-kt` on crates.io is another project.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("CARGO_PKG_NAME"), ")");
+
 /// Run annotated Rust functions in a warm process that survives edits
 #[derive(Debug, Args)]
-#[command(version, arg_required_else_help = true)]
+#[command(version = VERSION, arg_required_else_help = true)]
 struct Kt {
     #[command(subcommand)]
     command: Command,
@@ -94,6 +101,11 @@ enum Command {
     Profile(sampling::SamplingArgs),
     /// Attach a debugger to a service's worker
     Debug(debug::DebugArgs),
+    /// Print the completions of a shell
+    Completions(completions::CompletionsArgs),
+    /// Write the man pages
+    #[command(hide = true)]
+    Man(man::ManArgs),
 }
 
 /// Runs the command line of this process.
@@ -117,6 +129,8 @@ pub fn main() -> ExitCode {
         Command::Stack(args) => stack::stack(args),
         Command::Profile(args) => sampling::profile(args),
         Command::Debug(args) => debug::debug(args),
+        Command::Completions(args) => completions::completions(args, Cargo::command()),
+        Command::Man(args) => man::man(args, Cargo::command()),
     }
 }
 

@@ -148,7 +148,7 @@ mod tests {
         let libraries =
             "/src/kt/target/debug/deps:/home/a/.rustup/toolchains/stable/lib:/opt/cuda/lib";
         let alias = vars(&[
-            ("CARGO_PKG_NAME", "cargo-kt"),
+            ("CARGO_PKG_NAME", "kt-cli"),
             ("LD_LIBRARY_PATH", libraries),
             ("HOME", "/home/a"),
         ]);
@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(without_cargo_run(alias.into_iter()), clean);
         let by_unit = "/src/kt/target/debug/build/ring/0123456789abcdef/out:/opt/cuda/lib";
         let alias = vars(&[
-            ("CARGO_PKG_NAME", "cargo-kt"),
+            ("CARGO_PKG_NAME", "kt-cli"),
             ("LD_LIBRARY_PATH", by_unit),
             ("HOME", "/home/a"),
         ]);

@@ -59,7 +59,7 @@ pub enum PlanError {
     RuntimeMissing { package: String },
     #[error(
         "package `{package}` uses kt-runtime {found}, and this is cargo-kt {ours}\nhelp: install the matching one with \
-         `cargo install cargo-kt --version {found}`, or use kt-runtime `={ours}`"
+         `cargo install kt-cli --version {found}`, or use kt-runtime `={ours}`"
     )]
     RuntimeVersion {
         package: String,

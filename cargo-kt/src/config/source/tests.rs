@@ -6,7 +6,7 @@ use super::{
     builder::{ADDING, setters},
     *,
 };
-use crate::config::{Config, OPTIONS};
+use crate::config::{Config, OPTIONS, tests::workspace_file};
 
 fn read(text: &str) -> Result<[Layer; 2], ConfigError> {
     let directory = tempfile::tempdir().unwrap();
@@ -200,7 +200,7 @@ fn attributes_that_would_be_ignored_are_rejected() {
 }
 
 /// The strings after `name` in a source, up to the end of the list.
-fn list(source: &'static str, name: &str) -> Vec<&'static str> {
+fn list<'a>(source: &'a str, name: &str) -> Vec<&'a str> {
     let (_, list) = source.split_once(name).unwrap();
     let (list, _) = list.split_once("];").unwrap();
     list.split('"').skip(1).step_by(2).collect()
@@ -208,21 +208,27 @@ fn list(source: &'static str, name: &str) -> Vec<&'static str> {
 
 #[test]
 fn the_macro_knows_the_same_options() {
-    let source = include_str!("../../../../kt-macros/src/service/options.rs");
+    let Some(source) = workspace_file("kt-macros/src/service/options.rs") else {
+        return;
+    };
     let ours: Vec<&str> = OPTIONS.iter().map(|option| option.name).collect();
-    assert_eq!(list(source, "const NAMES"), ours);
+    assert_eq!(list(&source, "const NAMES"), ours);
 }
 
 #[test]
 fn the_macro_knows_the_same_repeatable_setters() {
-    let source = include_str!("../../../../kt-macros/src/service/builder.rs");
+    let Some(source) = workspace_file("kt-macros/src/service/builder.rs") else {
+        return;
+    };
     let ours: Vec<&str> = ADDING.iter().map(|(setter, ..)| *setter).collect();
-    assert_eq!(list(source, "const REPEATED"), ours);
+    assert_eq!(list(&source, "const REPEATED"), ours);
 }
 
 #[test]
 fn kt_service_has_exactly_one_setter_per_option() {
-    let source = include_str!("../../../../kt-runtime/src/service.rs");
+    let Some(source) = workspace_file("kt-runtime/src/service.rs") else {
+        return;
+    };
     let (_, written) = source.split_once("\nsetters! {").unwrap();
     let written: BTreeSet<&str> = written
         .lines()

@@ -68,7 +68,7 @@ pub enum StageError {
     #[error(
         "the pod needs a host for {target}, this cargo-kt is for {ours}, and {} does not exist\n\
          help: copy a cargo-kt of the same version to this path, built in kt's sources with \
-         `cargo build --release --package cargo-kt --target {target}` and a C compiler \
+         `cargo build --release --package kt-cli --target {target}` and a C compiler \
          for the target, or with `cargo zigbuild` and the same arguments", path.display()
     )]
     NoHostFor {

@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use tests::modules::cycles;
+use tests::modules::{cycles, functions};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -76,4 +76,26 @@ fn a_cycle_is_found_however_its_paths_are_written() {
         let found = cycles(&folder.path().join("lib.rs"));
         assert!(found.is_empty(), "{of_a}: {found:?}");
     }
+}
+
+/// A function fits on a screen, and so is understood at once.
+#[test]
+fn every_function_has_fewer_than_80_lines() {
+    let crates = [
+        "cargo-kt/src",
+        "cargo-kt/first-stage/src",
+        "kt-runtime/src",
+        "kt-macros/src",
+    ];
+    let all: Vec<_> = crates
+        .iter()
+        .flat_map(|folder| functions(&root().join(folder).join("lib.rs")))
+        .collect();
+    assert!(all.len() > 3000, "only {} functions were found", all.len());
+    let long: Vec<String> = all
+        .iter()
+        .filter(|function| function.lines >= 80)
+        .map(|it| format!("{}: `{}` has {} lines", it.place, it.name, it.lines))
+        .collect();
+    assert!(long.is_empty(), "{}", long.join("\n"));
 }

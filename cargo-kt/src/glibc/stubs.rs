@@ -166,16 +166,7 @@ impl Stubs {
                 }),
             }
         };
-        let (functions, versions) = unwinding();
-        for (name, text) in [
-            ("program.c", PROGRAM),
-            ("handle.c", HANDLE),
-            ("unwinding.c", &functions),
-            ("unwinding.map", &versions),
-        ] {
-            let file = work.join(name);
-            fs::write(&file, text).map_err(GlibcError::io("write", &file))?;
-        }
+        write_sources(work)?;
         let cc = ["cc", "-target", triple, "-fno-sanitize=undefined"];
         let with_cc = |more: &[&str]| zig(&[&cc, more].concat());
         with_cc(&[
@@ -206,20 +197,39 @@ impl Stubs {
             &soname,
             "-Wl,--version-script=unwinding.map",
         ])?;
+        self.copy_libraries(&cache, &made)?;
+        Ok(made)
+    }
+
+    /// Copies the libraries out of zig's cache, with the names that `-l` searches for.
+    fn copy_libraries(&self, cache: &Utf8Path, to: &Utf8Path) -> Result<(), GlibcError> {
         for (name, alias) in libraries(self.glibc).chain([(START, None)]) {
-            let file = find(&cache, name).ok_or(GlibcError::NoFile {
+            let file = find(cache, name).ok_or(GlibcError::NoFile {
                 file: name,
                 glibc: self.glibc,
             })?;
-            let copy = made.join(name);
-            fs::copy(&file, &copy).map_err(GlibcError::io("copy", &file))?;
+            fs::copy(&file, to.join(name)).map_err(GlibcError::io("copy", &file))?;
             if let Some(alias) = alias {
-                let link = made.join(alias);
+                let link = to.join(alias);
                 std::os::unix::fs::symlink(name, &link).map_err(GlibcError::io("write", &link))?;
             }
         }
-        Ok(made)
+        Ok(())
     }
+}
+
+fn write_sources(folder: &Utf8Path) -> Result<(), GlibcError> {
+    let (functions, versions) = unwinding();
+    for (name, text) in [
+        ("program.c", PROGRAM),
+        ("handle.c", HANDLE),
+        ("unwinding.c", &functions),
+        ("unwinding.map", &versions),
+    ] {
+        let file = folder.join(name);
+        fs::write(&file, text).map_err(GlibcError::io("write", &file))?;
+    }
+    Ok(())
 }
 
 /// Empty functions in C, and a version script for them.

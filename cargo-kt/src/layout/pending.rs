@@ -86,6 +86,22 @@ struct Job {
     tokens_cache: Utf8PathBuf,
 }
 
+/// The identity of each hot crate. The output of an unknown macro depends on more than the tokens
+/// in the source (it may read files), so a crate with one is identified by rustc's output.
+fn identities(
+    compiled: &Compiled,
+    sources: &[tokens::SourcesHash],
+    program: &Program,
+) -> Vec<String> {
+    let mut identities = identity::of_crates(compiled, sources);
+    let unknown = definitions::expands_unknown(&program.crates, &program.files);
+    let crates = identities.iter_mut().zip(&compiled.hot).zip(unknown);
+    for ((identity, hot), _) in crates.filter(|(_, unknown)| *unknown) {
+        *identity = identity::with_artifact(identity, &hot.rlib);
+    }
+    identities
+}
+
 impl Pending {
     pub(super) fn begin(request: LayoutRequest<'_>) -> Result<Self, LayoutError> {
         let compiled = request.compiled;
@@ -93,19 +109,7 @@ impl Pending {
         let tokens_cache = directory.join("tokens");
         let sources = tokens::hash(&compiled.hot, &tokens_cache)?;
         let program = Program::of(compiled, &sources);
-        let mut identities = identity::of_crates(compiled, &sources);
-        // The output of an unknown macro depends on more than the tokens in the source (it may read
-        // files), so it is identified by rustc's output.
-        let unknown = definitions::expands_unknown(&program.crates, &program.files);
-        for ((identity, hot), _) in identities
-            .iter_mut()
-            .zip(&compiled.hot)
-            .zip(unknown)
-            .filter(|(_, it)| *it)
-        {
-            *identity = identity::with_artifact(identity, &hot.rlib);
-        }
-
+        let identities = identities(compiled, &sources, &program);
         let mut pending = Self {
             directory: directory.clone(),
             states: Vec::new(),
@@ -144,7 +148,8 @@ impl Pending {
                 pending.known.extend(found.into_iter().filter_map(take));
                 continue;
             }
-            let read: Vec<usize> = hot.dependencies.iter().copied().chain([*index]).collect();
+            let read = || hot.dependencies.iter().copied().chain([*index]);
+            let contents = read().filter_map(|it| sources.get(it));
             jobs.push(Job {
                 index: *index,
                 hot: hot.clone(),
@@ -154,16 +159,11 @@ impl Pending {
                     .join(hot.rlib.file_stem().unwrap_or(&hot.crate_name)),
                 cached,
                 known,
-                sources: read
-                    .iter()
-                    .filter_map(|it| compiled.hot.get(*it))
+                sources: read()
+                    .filter_map(|it| compiled.hot.get(it))
                     .cloned()
                     .collect(),
-                contents: read
-                    .iter()
-                    .filter_map(|it| sources.get(*it))
-                    .map(|it| it.contents.clone())
-                    .collect(),
+                contents: contents.map(|it| it.contents.clone()).collect(),
                 tokens_cache: tokens_cache.clone(),
             });
         }

@@ -147,13 +147,22 @@ fn compile_as(
     }
     std::fs::create_dir_all(&out).map_err(in_directory)?;
     std::fs::create_dir_all(&incremental).map_err(in_directory)?;
+    run_rustc(command(invocation, kind, &incremental, &out))?;
+    let objects = out.read_dir_utf8().map_err(in_directory)?;
+    let mut objects = objects
+        .flatten()
+        .map(|entry| entry.into_path())
+        .filter(|path| path.extension() == Some("o"));
+    match (objects.next(), objects.next()) {
+        (Some(object), None) => Ok(object),
+        _ => Err(TypeProbeError::NoObject(out)),
+    }
+}
 
-    let program = invocation
-        .arguments
-        .first()
-        .cloned()
-        .unwrap_or_else(|| "rustc".to_owned());
-    let mut command = Command::new(&program);
+/// The call of rustc for a type probe.
+fn command(invocation: &Invocation, kind: &str, incremental: &Utf8Path, out: &Utf8Path) -> Command {
+    let program = invocation.arguments.first();
+    let mut command = Command::new(program.map_or("rustc", String::as_str));
     command
         .args(relevant_arguments(invocation).into_iter().map(with_rlib))
         .args([
@@ -186,26 +195,23 @@ fn compile_as(
     for name in STALE_ENVIRONMENT {
         command.env_remove(name);
     }
-    let output = command
-        .output()
-        .map_err(|source| TypeProbeError::Start { program, source })?;
-    if !output.status.success() {
-        let messages = String::from_utf8_lossy(&output.stderr);
-        let first = messages
-            .lines()
-            .find(|line| line.contains("error"))
-            .unwrap_or("no message");
-        return Err(TypeProbeError::Rustc(first.trim().to_owned()));
+    command
+}
+
+fn run_rustc(mut command: Command) -> Result<(), TypeProbeError> {
+    let output = command.output().map_err(|source| TypeProbeError::Start {
+        program: command.get_program().to_string_lossy().into_owned(),
+        source,
+    })?;
+    if output.status.success() {
+        return Ok(());
     }
-    let objects = out.read_dir_utf8().map_err(in_directory)?;
-    let mut objects = objects
-        .flatten()
-        .map(|entry| entry.into_path())
-        .filter(|path| path.extension() == Some("o"));
-    match (objects.next(), objects.next()) {
-        (Some(object), None) => Ok(object),
-        _ => Err(TypeProbeError::NoObject(out)),
-    }
+    let messages = String::from_utf8_lossy(&output.stderr);
+    let first = messages
+        .lines()
+        .find(|line| line.contains("error"))
+        .unwrap_or("no message");
+    Err(TypeProbeError::Rustc(first.trim().to_owned()))
 }
 
 /// With cargo's pipelining, dependencies are passed as `.rmeta`, but a cdylib needs their code.

@@ -170,6 +170,23 @@ fn known_layer(linker: &Linker<'_>, existing: &ExistingLayer) -> Option<LinkedLa
         .filter(|layer| layer.file.is_whole())
 }
 
+/// 64 hex digits over everything that a layer is linked from.
+fn layer_hash(linker: &Linker<'_>, crates: &[CrateIdentity], former: &[LinkedLayer]) -> String {
+    let mut name = Name::new("layer");
+    name.add(&linker.identity)
+        .add_all(FLAGS)
+        .add_all(LAYER_FLAGS);
+    for krate in crates {
+        name.add(&krate.package)
+            .add(&krate.version)
+            .add(&krate.content);
+    }
+    name.add_all(former.iter().map(|layer| &layer.file.soname));
+    name.add_all(&linker.natives.shared)
+        .add_all(&linker.natives.archives);
+    name.hex()
+}
+
 fn link_layer(
     linker: &Linker<'_>,
     input: &BaseInput<'_>,
@@ -181,19 +198,7 @@ fn link_layer(
         .iter()
         .map(|&index| identities[index].clone())
         .collect();
-    let mut name = Name::new("layer");
-    name.add(&linker.identity)
-        .add_all(FLAGS)
-        .add_all(LAYER_FLAGS);
-    for krate in &crates {
-        name.add(&krate.package)
-            .add(&krate.version)
-            .add(&krate.content);
-    }
-    name.add_all(former.iter().map(|layer| &layer.file.soname));
-    name.add_all(&linker.natives.shared)
-        .add_all(&linker.natives.archives);
-    let hash = name.hex();
+    let hash = layer_hash(linker, &crates, former);
     let soname = format!("libkt-base-{}.so", short(&hash));
     if let Some(known) = known_layer(
         linker,

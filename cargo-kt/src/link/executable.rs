@@ -72,25 +72,47 @@ impl ExecutableLink<'_> {
     }
 }
 
+/// What a driver without kt items is linked from, besides rustc's objects.
+pub(super) struct Parts<'a> {
+    pub(super) base: &'a LinkedFile,
+    pub(super) libstd: &'a LinkedFile,
+    pub(super) layers: &'a [LinkedLayer],
+    pub(super) crates: &'a [LinkedCrate],
+    /// Facts of rustc's objects.
+    pub(super) objects: &'a [ArchiveFacts],
+}
+
+impl Parts<'_> {
+    /// Layers and crates, in link order.
+    fn files(&self) -> impl Iterator<Item = &LinkedFile> {
+        let layers = self.layers.iter().map(|layer| &layer.file);
+        layers.chain(self.crates.iter().map(|krate| &krate.file))
+    }
+
+    /// The folders in which the dynamic linker searches.
+    fn folders(&self) -> Vec<&Utf8Path> {
+        let files = [self.base, self.libstd].into_iter().chain(self.files());
+        let mut folders: Vec<_> = files.filter_map(|file| file.path.parent()).collect();
+        folders.sort();
+        folders.dedup();
+        folders
+    }
+}
+
 /// Links a driver without kt items: rustc's objects of the bin, with crate objects, base and libstd
 /// in place of rlibs.
 pub(super) fn link(
     linker: &Linker<'_>,
     line: &LinkLine,
-    base: &LinkedFile,
-    libstd: &LinkedFile,
-    layers: &[LinkedLayer],
-    crates: &[LinkedCrate],
-    objects: &[ArchiveFacts],
+    parts: &Parts<'_>,
 ) -> Result<LinkedFile, LinkError> {
     let user = user_arguments(&line.arguments);
     let mut name = Name::new("executable");
     name.add(&linker.identity)
-        .add_all(objects.iter().map(|facts| &facts.content))
+        .add_all(parts.objects.iter().map(|facts| &facts.content))
         .add_all(&user)
-        .add(base.path.as_str());
-    name.add_all(layers.iter().map(|layer| &layer.file.soname))
-        .add_all(crates.iter().map(|krate| &krate.file.soname));
+        .add(parts.base.path.as_str());
+    name.add_all(parts.files().map(|file| &file.soname));
     let hash = name.hex();
     let path = linker
         .kt_dir
@@ -101,33 +123,20 @@ pub(super) fn link(
         return Ok(known);
     }
     let begun = Instant::now();
-    let mut folders: Vec<_> = [&base.path, &libstd.path]
-        .into_iter()
-        .filter_map(|path| path.parent())
-        .collect();
-    folders.extend(
-        layers
-            .iter()
-            .map(|layer| &layer.file)
-            .chain(crates.iter().map(|krate| &krate.file))
-            .filter_map(|file| file.path.parent()),
-    );
-    folders.sort();
-    folders.dedup();
     // DT_RPATH and not DT_RUNPATH: it also applies to the dependencies between crate objects.
     let mut extra = vec![
         "--disable-new-dtags".to_owned(),
         format!("--build-id=0x{}", build_id(&hash)),
     ];
-    extra.extend(folders.iter().map(|folder| format!("-rpath={folder}")));
+    let folders = parts.folders().into_iter();
+    extra.extend(folders.map(|folder| format!("-rpath={folder}")));
     extra.push("--push-state".to_owned());
     extra.extend(linker.natives.search_arguments(&linker.system));
     extra.extend(user);
     extra.push("--pop-state".to_owned());
-    let mut shared = vec![libstd.path.as_path()];
-    shared.extend(layers.iter().map(|layer| layer.file.path.as_path()));
-    shared.extend(crates.iter().map(|krate| krate.file.path.as_path()));
-    let objects = without_allocator_shim(linker, &line.objects, objects)?;
+    let mut shared = vec![parts.libstd.path.as_path()];
+    shared.extend(parts.files().map(|file| file.path.as_path()));
+    let objects = without_allocator_shim(linker, &line.objects, parts.objects)?;
     let arguments = ExecutableLink {
         objects: &objects,
         shared,

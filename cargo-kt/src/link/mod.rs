@@ -74,7 +74,45 @@ struct Linker<'a> {
     events: mpsc::Sender<LinkEvent>,
 }
 
-impl Linker<'_> {
+impl<'a> Linker<'a> {
+    /// Locates the linker, the system's libraries and the toolchain's.
+    fn of(
+        compiled: &'a Compiled,
+        kt_dir: warm::KtDir,
+        stubs: Option<&Stubs>,
+        hashes: &mut Hashes,
+        events: mpsc::Sender<LinkEvent>,
+    ) -> Result<Self, LinkError> {
+        let toolchain = &compiled.toolchain;
+        let system_file = kt_dir.file(&format!("system-{}.json", toolchain.target));
+        let lld = lld::Lld::of(toolchain)?;
+        let system = match (system::System::find(toolchain, &system_file), stubs) {
+            (Ok(system), None) => system,
+            (Ok(system), Some(stubs)) => system.with(stubs),
+            // The system's files are not needed: this machine has no C compiler for the target.
+            (Err(LinkError::NoCompiler { .. }), Some(stubs)) => {
+                system::System::without_compiler(toolchain, stubs)?
+            }
+            (Err(error), _) => return Err(error),
+        };
+        let std = system::Std::find(toolchain)?;
+        let mut identity = Name::new("identity");
+        identity
+            .add(&toolchain.version)
+            .add(&toolchain.target)
+            .add_all(hashes.files(&system.files())?);
+        Ok(Self {
+            toolchain,
+            kt_dir,
+            lld,
+            system,
+            std,
+            natives: native::Natives::new(&compiled.native),
+            identity: identity.hex(),
+            events,
+        })
+    }
+
     /// # Errors
     /// If symbols are undefined only because the target glibc is older than the system's.
     fn check_glibc(&self, what: &str, undefined: &[String]) -> Result<(), LinkError> {
@@ -207,38 +245,9 @@ fn link_all(
     layouts: &LayoutsOf<'_>,
     events: mpsc::Sender<LinkEvent>,
 ) -> Result<Linked, LinkError> {
-    let toolchain = &compiled.toolchain;
     let hashes_file = kt_dir.file("archives-2.json");
-    let system_file = kt_dir.file(&format!("system-{}.json", toolchain.target));
     let mut hashes = Hashes::load(&hashes_file);
-    let lld = lld::Lld::of(toolchain)?;
-    let system = match (system::System::find(toolchain, &system_file), stubs) {
-        (Ok(system), None) => system,
-        (Ok(system), Some(stubs)) => system.with(stubs),
-        // The system's files are not needed: this machine has no C compiler for the target.
-        (Err(LinkError::NoCompiler { .. }), Some(stubs)) => {
-            system::System::without_compiler(toolchain, stubs)?
-        }
-        (Err(error), _) => return Err(error),
-    };
-    let std = system::Std::find(toolchain)?;
-    let mut identity = Name::new("identity");
-    identity
-        .add(&toolchain.version)
-        .add(&toolchain.target)
-        .add_all(hashes.files(&system.files())?);
-    let natives = native::Natives::new(&compiled.native);
-    let linker = Linker {
-        toolchain,
-        kt_dir,
-        lld,
-        system,
-        std,
-        natives,
-        identity: identity.hex(),
-        events,
-    };
-
+    let linker = Linker::of(compiled, kt_dir, stubs, &mut hashes, events)?;
     let program =
         Program::read(compiled, &mut hashes, &linker)?.resolve_registrations(&linker.kt_dir)?;
     let compiled = program.compiled.as_ref();
@@ -270,30 +279,21 @@ fn link_all(
     let driver = match &compiled.program {
         CompiledProgram::Library => Driver::Library,
         CompiledProgram::Executable { link_line } => {
-            let objects = hashes.archives(
-                &link_line
-                    .objects
-                    .iter()
-                    .map(Utf8PathBuf::as_path)
-                    .collect::<Vec<_>>(),
-            )?;
-            if objects
-                .iter()
-                .any(|facts| facts.allocator && !facts.allocator_shim)
-            {
+            let objects: Vec<_> = link_line.objects.iter().map(Utf8PathBuf::as_path).collect();
+            let objects = hashes.archives(&objects)?;
+            let mut facts = objects.iter();
+            if facts.any(|facts| facts.allocator && !facts.allocator_shim) {
                 global_allocator = Some("the program".to_owned());
             }
             registers_here_only = objects.iter().any(|facts| facts.constructors);
-            let linked = executable::link(
-                &linker,
-                link_line,
-                &first.file,
-                &launcher.libstd,
-                &layers,
-                &crates,
-                &objects,
-            )?;
-            Driver::Executable(linked)
+            let parts = executable::Parts {
+                base: &first.file,
+                libstd: &launcher.libstd,
+                layers: &layers,
+                crates: &crates,
+                objects: &objects,
+            };
+            Driver::Executable(executable::link(&linker, link_line, &parts)?)
         }
     };
     hashes.save(&hashes_file)?;

@@ -105,26 +105,15 @@ struct Cargo<'a> {
     transport: Transport,
 }
 
-async fn send_missing(
+/// An upload for each missing object, with its size. The largest is last and is taken first: the
+/// others run beside it.
+fn uploads(
     client: &Client,
-    cargo: Cargo<'_>,
-    progress: &mut (dyn FnMut(Progress) + Send),
-) -> Result<Shipped, ShipError> {
-    let mut objects: Vec<ObjectId> = cargo.objects.iter().map(|object| object.id).collect();
-    objects.sort_unstable();
-    objects.dedup();
-    let all = objects.len();
-    let references = cargo.references.values();
-    let wanted = Wanted {
-        objects,
-        references: references.map(|reference| reference.id).collect(),
-    };
-    let missing: Missing = client
-        .ask(path::MISSING, &wanted)
-        .await
-        .map_err(ShipError::Request)?;
-    let mut waiting = Vec::new();
-    let (steps, mut made) = mpsc::unbounded_channel();
+    cargo: &Cargo<'_>,
+    missing: Missing,
+    steps: &mpsc::UnboundedSender<Step>,
+) -> Result<Vec<(u64, Sending)>, ShipError> {
+    let mut uploads = Vec::new();
     for MissingObject { id, partials } in missing.objects {
         let Some(object) = cargo.objects.iter().find(|object| object.id == id) else {
             continue;
@@ -144,11 +133,33 @@ async fn send_missing(
             partials,
             steps: steps.clone(),
         };
-        waiting.push((object.size, sending));
+        uploads.push((object.size, sending));
     }
+    uploads.sort_unstable_by_key(|(size, sending)| (*size, sending.id));
+    Ok(uploads)
+}
+
+async fn send_missing(
+    client: &Client,
+    cargo: Cargo<'_>,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Shipped, ShipError> {
+    let mut objects: Vec<ObjectId> = cargo.objects.iter().map(|object| object.id).collect();
+    objects.sort_unstable();
+    objects.dedup();
+    let all = objects.len();
+    let references = cargo.references.values();
+    let wanted = Wanted {
+        objects,
+        references: references.map(|reference| reference.id).collect(),
+    };
+    let missing: Missing = client
+        .ask(path::MISSING, &wanted)
+        .await
+        .map_err(ShipError::Request)?;
+    let (steps, mut made) = mpsc::unbounded_channel();
+    let mut waiting = uploads(client, &cargo, missing, &steps)?;
     drop(steps);
-    // Sorted by size: the largest is last and is taken first, the others run beside it.
-    waiting.sort_unstable_by_key(|(size, sending)| (*size, sending.id));
     let bytes = waiting.iter().map(|(size, _)| size).sum();
     let mut shipped = Shipped {
         objects: waiting.len(),

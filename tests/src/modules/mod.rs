@@ -6,7 +6,9 @@
 //! Modules of tests are left out.
 
 mod cycles;
+mod functions;
 mod paths;
 mod tree;
 
 pub use cycles::{Cycle, cycles};
+pub use functions::{Function, functions};

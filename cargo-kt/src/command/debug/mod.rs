@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use kt::wire::debug::{DebugRequest, Reloads, Stub};
+use kt::wire::debug::{DebugRequest, DebugStarted, Reloads, Stub};
 use tokio::{
     process::{Child, Command},
     signal::unix::{SignalKind, signal},
@@ -127,54 +127,17 @@ async fn run(args: &DebugArgs, terminal: &Terminal) -> Result<ExitCode, CommandE
         .prefix("kt-debug-")
         .tempdir()
         .map_err(io("create a directory for gdb"))?;
-    let started = session.started.clone();
-    let manifest = connected.status.current.as_ref().map(|(_, it)| it);
-    let finder = Finder {
-        kt_dir: kt_dir(&connected),
-        manifest,
-        is_local: connected.place == PlaceName::Local,
-    };
-    let sources = folder.path().join("sources");
-    let mut sysroot =
-        Sysroot::create(
-            &folder.path().join("sysroot"),
-            &started.mapped,
-            |path| match finder.find(path) {
-                Origin::Local(file) => {
-                    Origin::Local(finder.with_own_sources(file, &sources, terminal))
-                }
-                Origin::Remote => Origin::Remote,
-            },
-        )?;
-    libraries::fetch(&connected, &mut sysroot).await;
     let socket = folder.path().join("gdb");
-    let rustc = manifest.map(|manifest| manifest.rustc.as_str());
-    let workspace = Path::new(&connected.status.workspace);
-    let toolchain = toolchain(workspace);
-    let names = started
-        .mapped
-        .iter()
-        .filter_map(|path| path.rsplit('/').next());
-    let objects: Vec<String> = names
-        .filter(|name| finder.is_crate(name))
-        .map(str::to_owned)
-        .collect();
-    let script = Script {
-        service: &connected.service,
-        pid: started.worker.pid,
-        sysroot: &sysroot,
-        executable: &started.executable,
+    let attached = Attached {
+        args,
+        connected: &connected,
+        started: &session.started,
+        folder: folder.path(),
         socket: &socket,
-        objects: &objects,
-        breakpoints: &relative_to(&args.breakpoints, workspace),
         batch: batch.as_ref(),
-        interactive: batch.is_none() && !args.dap && args.interpreter.is_none(),
-        toolchain: toolchain.as_deref(),
-        commit: rustc.and_then(commit),
     };
-    let script = script
-        .write(folder.path())
-        .map_err(io("write the gdb script"))?;
+    let script = attached.write_script(terminal).await?;
+    let started = &session.started;
     terminal.status(
         "Attaching",
         format_args!(
@@ -182,27 +145,97 @@ async fn run(args: &DebugArgs, terminal: &Terminal) -> Result<ExitCode, CommandE
             connected.service, started.worker.pid, started.generation
         ),
     );
+    let mut command = attached.command(&gdb, &script);
     let carrying = session.carry(&socket)?;
-    let mut command = Command::new(&gdb.program);
-    command
-        .arg("-q")
-        .arg("-x")
-        .arg(&script)
-        .current_dir(workspace_or_current_dir(workspace));
-    if batch.is_some() {
-        // The user's .gdbinit must not affect a script. gdb exits at the end of its input.
-        command.arg("-nx").stdin(Stdio::piped());
-    }
-    if args.dap {
-        command.args(["-i", "dap"]);
-    } else if let Some(interpreter) = &args.interpreter {
-        command.arg(format!("--interpreter={interpreter}"));
-    }
-    command.kill_on_drop(true);
     let child = command.spawn().map_err(io("start gdb"))?;
     let status = wait(child).await.map_err(io("wait for gdb"))?;
     carrying.end().await;
     Ok(session::exit_like(status))
+}
+
+/// A worker with a debug stub, for which gdb is prepared.
+struct Attached<'a> {
+    args: &'a DebugArgs,
+    connected: &'a Connected,
+    started: &'a DebugStarted,
+    /// For gdb's files.
+    folder: &'a Path,
+    socket: &'a Path,
+    batch: Option<&'a Batch>,
+}
+
+impl Attached<'_> {
+    fn workspace(&self) -> &Path {
+        Path::new(&self.connected.status.workspace)
+    }
+
+    /// Collects the files that gdb reads, and writes the script that it starts with.
+    async fn write_script(&self, terminal: &Terminal) -> Result<PathBuf, CommandError> {
+        let Self {
+            args,
+            connected,
+            started,
+            ..
+        } = self;
+        let manifest = connected.status.current.as_ref().map(|(_, it)| it);
+        let finder = Finder {
+            kt_dir: kt_dir(connected),
+            manifest,
+            is_local: connected.place == PlaceName::Local,
+        };
+        let sources = self.folder.join("sources");
+        let origin = |path: &str| match finder.find(path) {
+            Origin::Local(file) => Origin::Local(finder.with_own_sources(file, &sources, terminal)),
+            Origin::Remote => Origin::Remote,
+        };
+        let mut sysroot = Sysroot::create(&self.folder.join("sysroot"), &started.mapped, origin)?;
+        libraries::fetch(connected, &mut sysroot).await;
+        let rustc = manifest.map(|manifest| manifest.rustc.as_str());
+        let toolchain = toolchain(self.workspace());
+        let names = started.mapped.iter();
+        let names = names.filter_map(|path| path.rsplit('/').next());
+        let objects: Vec<String> = names
+            .filter(|name| finder.is_crate(name))
+            .map(str::to_owned)
+            .collect();
+        let script = Script {
+            service: &connected.service,
+            pid: started.worker.pid,
+            sysroot: &sysroot,
+            executable: &started.executable,
+            socket: self.socket,
+            objects: &objects,
+            breakpoints: &relative_to(&args.breakpoints, self.workspace()),
+            batch: self.batch,
+            interactive: self.batch.is_none() && !args.dap && args.interpreter.is_none(),
+            toolchain: toolchain.as_deref(),
+            commit: rustc.and_then(commit),
+        };
+        Ok(script
+            .write(self.folder)
+            .map_err(io("write the gdb script"))?)
+    }
+
+    /// gdb with a script.
+    fn command(&self, gdb: &Gdb, script: &Path) -> Command {
+        let mut command = Command::new(&gdb.program);
+        command
+            .arg("-q")
+            .arg("-x")
+            .arg(script)
+            .current_dir(workspace_or_current_dir(self.workspace()));
+        if self.batch.is_some() {
+            // The user's .gdbinit must not affect a script. gdb exits at the end of its input.
+            command.arg("-nx").stdin(Stdio::piped());
+        }
+        if self.args.dap {
+            command.args(["-i", "dap"]);
+        } else if let Some(interpreter) = &self.args.interpreter {
+            command.arg(format!("--interpreter={interpreter}"));
+        }
+        command.kill_on_drop(true);
+        command
+    }
 }
 
 /// Waits for gdb. gdb itself handles Ctrl-C and the other signals that a terminal sends to its

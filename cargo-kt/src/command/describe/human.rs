@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use kt::wire::{
-    control::{Death, Exit},
-    inspect::{CallsInFlight, GroupLimits},
+    control::{Death, Exit, Status},
+    inspect::{CallsInFlight, GroupLimits, Usage},
     manifest::Manifest,
 };
 
@@ -69,10 +69,6 @@ fn facts(described: &Described) -> Vec<(&'static str, String)> {
         inspection,
         ..
     } = described;
-    let none = || "none".to_owned();
-    let milliseconds = |ms| duration(Duration::from_millis(ms));
-    let glibc = status.platform.glibc.as_ref();
-    let glibc = glibc.map_or_else(String::new, |glibc| format!(", glibc {glibc}"));
     let mut facts = vec![
         ("Name", status.service.clone()),
         ("Place", place.to_string()),
@@ -83,7 +79,42 @@ fn facts(described: &Described) -> Vec<(&'static str, String)> {
             image.clone().unwrap_or_else(|| "unknown".to_owned()),
         ));
     }
+    facts.extend(host(status));
+    if let Some(worker) = &inspection.worker {
+        facts.push(("Uses", usage(&worker.usage)));
+        facts.push(("Reloads", worker.reloads.to_string()));
+    }
+    facts.extend(code(status));
     facts.extend([
+        (
+            "Call limit",
+            format!("{} for arguments or result", bytes(inspection.body_limit)),
+        ),
+        ("Group limits", limits(&inspection.limits)),
+        ("Logs", format!("{}/logs", inspection.directory)),
+    ]);
+    let gpus = inspection.gpus.iter();
+    facts.extend(gpus.map(|gpu| ("GPU", format!("{}, {}", gpu.name, bytes(gpu.memory_total)))));
+    facts
+}
+
+fn milliseconds(ms: u64) -> String {
+    duration(Duration::from_millis(ms))
+}
+
+/// The host and its worker.
+fn host(status: &Status) -> [(&'static str, String); 5] {
+    let glibc = status.platform.glibc.as_ref();
+    let glibc = glibc.map_or_else(String::new, |glibc| format!(", glibc {glibc}"));
+    let worker = status.worker.as_ref().map(|worker| {
+        format!(
+            "process {} (worker {}), up for {}",
+            worker.id.pid,
+            worker.id.instance,
+            milliseconds(worker.uptime_ms)
+        )
+    });
+    [
         ("Workspace", status.workspace.clone()),
         (
             "Platform",
@@ -106,65 +137,41 @@ fn facts(described: &Described) -> Vec<(&'static str, String)> {
                 milliseconds(status.ttl_left_ms)
             ),
         ),
-        (
-            "Worker",
-            status.worker.as_ref().map_or_else(none, |worker| {
-                format!(
-                    "process {} (worker {}), up for {}",
-                    worker.id.pid,
-                    worker.id.instance,
-                    milliseconds(worker.uptime_ms)
-                )
-            }),
+        ("Worker", worker.unwrap_or_else(|| "none".to_owned())),
+    ]
+}
+
+fn usage(usage: &Usage) -> String {
+    let limit = usage
+        .open_files_limit
+        .map_or_else(String::new, |limit| format!(" of {limit}"));
+    format!(
+        "{} of CPU time, {} of memory, {}, {} open files{limit}",
+        milliseconds(usage.cpu_ms),
+        bytes(usage.rss),
+        count(
+            usize::try_from(usage.threads).unwrap_or(usize::MAX),
+            "thread"
         ),
-    ]);
-    if let Some(worker) = &inspection.worker {
-        let usage = &worker.usage;
-        let limit = usage
-            .open_files_limit
-            .map_or_else(String::new, |limit| format!(" of {limit}"));
-        facts.push((
-            "Uses",
-            format!(
-                "{} of CPU time, {} of memory, {}, {} open files{limit}",
-                milliseconds(usage.cpu_ms),
-                bytes(usage.rss),
-                count(
-                    usize::try_from(usage.threads).unwrap_or(usize::MAX),
-                    "thread"
-                ),
-                usage.open_files,
-            ),
-        ));
-        facts.push(("Reloads", worker.reloads.to_string()));
-    }
-    facts.push((
-        "Generation",
-        status
-            .current
-            .as_ref()
-            .map_or_else(none, |(generation, _)| generation.to_string()),
-    ));
-    if let Some((_, manifest)) = &status.current {
-        facts.push((
+        usage.open_files,
+    )
+}
+
+/// The code that serves.
+fn code(status: &Status) -> Vec<(&'static str, String)> {
+    let Some((generation, manifest)) = &status.current else {
+        return vec![("Generation", "none".to_owned())];
+    };
+    let rustc = manifest.rustc.lines().next().unwrap_or_default();
+    vec![
+        ("Generation", generation.to_string()),
+        (
             "Program",
             format!("{} (profile {})", manifest.program, manifest.profile),
-        ));
-        let rustc = manifest.rustc.lines().next().unwrap_or_default();
-        facts.push(("Compiler", format!("{rustc}, {}", manifest.target)));
-        facts.push(("Base", short(&manifest.worker.base.object.id.to_string())));
-    }
-    facts.extend([
-        (
-            "Call limit",
-            format!("{} for arguments or result", bytes(inspection.body_limit)),
         ),
-        ("Group limits", limits(&inspection.limits)),
-        ("Logs", format!("{}/logs", inspection.directory)),
-    ]);
-    let gpus = inspection.gpus.iter();
-    facts.extend(gpus.map(|gpu| ("GPU", format!("{}, {}", gpu.name, bytes(gpu.memory_total)))));
-    facts
+        ("Compiler", format!("{rustc}, {}", manifest.target)),
+        ("Base", short(&manifest.worker.base.object.id.to_string())),
+    ]
 }
 
 fn limits(limits: &GroupLimits) -> String {

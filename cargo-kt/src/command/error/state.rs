@@ -2,7 +2,7 @@
 
 use std::{fmt, io, path::PathBuf, time::Duration};
 
-use kt::wire::state::{StateRefused, StillHeld};
+use kt::wire::state::{NotMigrated, StateRefused, StillHeld};
 
 use crate::{
     session::report::{cause, name_of},
@@ -121,16 +121,7 @@ impl fmt::Display for Refused {
                  help: derive `Serialize` and `Deserialize` for the types in it",
                 name_of(key)
             ),
-            StateRefused::StillHeld { key, held } => write!(
-                f,
-                "failed to {verb} the former value of state `{}`: {held}\n{}",
-                name_of(key),
-                match held {
-                    StillHeld::NoLock | StillHeld::Failed(_) =>
-                        "help: close the value's resources in `#[kt::state(on_reset = function)]`; `cargo kt down` stops the worker",
-                    _ => "help: try again later; `cargo kt down` stops the worker",
-                }
-            ),
+            StateRefused::StillHeld { key, held } => still_held(f, verb, key, held),
             StateRefused::InUse { key } => {
                 let name = name_of(key);
                 write!(
@@ -143,69 +134,12 @@ impl fmt::Display for Refused {
                 key,
                 calls,
                 after_ms,
-            } => {
-                let after = text::duration(Duration::from_millis(*after_ms));
-                match key {
-                    Some(key) => {
-                        let name = name_of(key);
-                        write!(
-                            f,
-                            "failed to {verb} state `{name}`: its lock was held for {after}"
-                        )?;
-                    }
-                    None => write!(
-                        f,
-                        "failed to {verb} the states: another command was using them for {after}"
-                    )?,
-                }
-                if !calls.is_empty() {
-                    write!(f, " while {} was running", text::names(calls))?;
-                }
-                write!(f, "\nhelp: try again later")
-            }
+            } => busy(f, verb, key.as_deref(), calls, *after_ms),
             StateRefused::Failed { key, path, reason } => {
-                write!(f, "failed to {verb} state `{}`", name_of(key))?;
-                if !path.is_empty() {
-                    write!(f, " at `{path}`")?;
-                }
-                write!(f, ": {reason}")?;
-                match operation {
-                    Operation::Set => write!(
-                        f,
-                        "\nhelp: `cargo kt state get {}` prints a valid value",
-                        name_of(key)
-                    ),
-                    Operation::Load => write!(f, "{FORMER_VALUES}"),
-                    _ => Ok(()),
-                }
+                failed(f, *operation, (name_of(key), path), reason)
             }
-            StateRefused::NotMigrated(failed) => {
-                if let [state] = &failed[..] {
-                    let name = name_of(&state.key);
-                    write!(f, "failed to {verb} state `{name}`{}", cause(state))?;
-                } else {
-                    let states = text::count(failed.len(), "state");
-                    write!(f, "failed to {verb} {states}:")?;
-                    for state in failed {
-                        write!(f, "\n  `{}`{}", name_of(&state.key), cause(state))?;
-                    }
-                }
-                match operation {
-                    Operation::Load => write!(f, "{FORMER_VALUES}"),
-                    _ => Ok(()),
-                }
-            }
-            StateRefused::TooLarge { limit } => write!(
-                f,
-                "failed to {verb} the value: its encoding exceeds {}{}",
-                text::bytes(*limit),
-                match operation {
-                    Operation::Get => "\nhelp: save values of any size with `cargo kt state save`",
-                    Operation::Set =>
-                        "\nhelp: set it in a remote function, or load it with `cargo kt state load`",
-                    _ => "",
-                }
-            ),
+            StateRefused::NotMigrated(failed) => not_migrated(f, *operation, failed),
+            StateRefused::TooLarge { limit } => too_large(f, *operation, *limit),
             StateRefused::File { reason } => match operation {
                 Operation::Load => write!(
                     f,
@@ -222,4 +156,102 @@ impl fmt::Display for Refused {
             ),
         }
     }
+}
+
+fn still_held(f: &mut fmt::Formatter<'_>, verb: &str, key: &str, held: &StillHeld) -> fmt::Result {
+    let help = match held {
+        StillHeld::NoLock | StillHeld::Failed(_) => {
+            "help: close the value's resources in `#[kt::state(on_reset = function)]`; `cargo kt down` stops the worker"
+        }
+        _ => "help: try again later; `cargo kt down` stops the worker",
+    };
+    write!(
+        f,
+        "failed to {verb} the former value of state `{}`: {held}\n{help}",
+        name_of(key)
+    )
+}
+
+fn busy(
+    f: &mut fmt::Formatter<'_>,
+    verb: &str,
+    key: Option<&str>,
+    calls: &[String],
+    after_ms: u64,
+) -> fmt::Result {
+    let after = text::duration(Duration::from_millis(after_ms));
+    match key {
+        Some(key) => write!(
+            f,
+            "failed to {verb} state `{}`: its lock was held for {after}",
+            name_of(key)
+        )?,
+        None => write!(
+            f,
+            "failed to {verb} the states: another command was using them for {after}"
+        )?,
+    }
+    if !calls.is_empty() {
+        write!(f, " while {} was running", text::names(calls))?;
+    }
+    write!(f, "\nhelp: try again later")
+}
+
+fn failed(
+    f: &mut fmt::Formatter<'_>,
+    operation: Operation,
+    (name, path): (&str, &str),
+    reason: &str,
+) -> fmt::Result {
+    write!(f, "failed to {} state `{name}`", operation.infinitive())?;
+    if !path.is_empty() {
+        write!(f, " at `{path}`")?;
+    }
+    write!(f, ": {reason}")?;
+    match operation {
+        Operation::Set => write!(
+            f,
+            "\nhelp: `cargo kt state get {name}` prints a valid value"
+        ),
+        Operation::Load => write!(f, "{FORMER_VALUES}"),
+        _ => Ok(()),
+    }
+}
+
+fn not_migrated(
+    f: &mut fmt::Formatter<'_>,
+    operation: Operation,
+    failed: &[NotMigrated],
+) -> fmt::Result {
+    let verb = operation.infinitive();
+    if let [state] = failed {
+        let name = name_of(&state.key);
+        write!(f, "failed to {verb} state `{name}`{}", cause(state))?;
+    } else {
+        let states = text::count(failed.len(), "state");
+        write!(f, "failed to {verb} {states}:")?;
+        for state in failed {
+            write!(f, "\n  `{}`{}", name_of(&state.key), cause(state))?;
+        }
+    }
+    match operation {
+        Operation::Load => write!(f, "{FORMER_VALUES}"),
+        _ => Ok(()),
+    }
+}
+
+fn too_large(f: &mut fmt::Formatter<'_>, operation: Operation, limit: u64) -> fmt::Result {
+    let help = match operation {
+        Operation::Get => "\nhelp: save values of any size with `cargo kt state save`",
+        Operation::Set => {
+            "\nhelp: set it in a remote function, or load it with `cargo kt state load`"
+        }
+        _ => "",
+    };
+    write!(
+        f,
+        "failed to {} the value: its encoding exceeds {}{help}",
+        operation.infinitive(),
+        text::bytes(limit)
+    )
 }

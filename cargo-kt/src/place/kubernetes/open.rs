@@ -14,7 +14,7 @@ use super::{
     apply::{apply, unpause},
     existing::{Existing, existing},
     kinds::Controller,
-    launch::{self, Launch},
+    launch::{self, Launch, LaunchError},
     objects::Objects,
     remove::remove,
     stage, token,
@@ -270,18 +270,7 @@ impl Connector<'_> {
         created: Option<&Objects>,
     ) -> Result<Connected, PlaceError> {
         let service = &workload.name;
-        let directory = Directory::of(self.dirs, key, &cluster.namespace, service);
-        let record = Record {
-            service: service.clone(),
-            context: cluster.context.clone(),
-            namespace: cluster.namespace.clone(),
-            workspace: self.spec.workspace.clone(),
-            options: self.spec.options_hash()?,
-        };
-        let path = directory.path().display().to_string();
-        directory
-            .create(&record)
-            .map_err(|source| KubernetesError::Write { path, source })?;
+        let (directory, record) = self.directory(cluster, key, service)?;
         let launch_timeout = self.spec.options.launch_timeout;
         let options = TunnelOptions {
             directory: directory.path().to_owned(),
@@ -330,22 +319,11 @@ impl Connector<'_> {
                 sleep(PAUSE).await;
             }
         };
-        let watching = async {
-            let mut launch = Launch::watch(cluster, workload, launch_timeout);
-            loop {
-                match launch.next().await {
-                    Ok(Some(step)) => (self.progress)(Step::Launch(step)),
-                    // The pod runs, but may still fail before its host answers.
-                    Ok(None) => break launch.failed().await,
-                    Err(error) => break error,
-                }
-            }
-        };
         tokio::select! {
             started = starting => started?,
             Err(error) = unpausing => return Err(error.into()),
             () = silence => return Err(unresponsive(service, launch_timeout)),
-            error = watching => return Err(KubernetesError::from(error).into()),
+            error = self.watch(cluster, workload) => return Err(KubernetesError::from(error).into()),
         };
         let connected = connected::at(service, &directory.socket(), TIMEOUT).await?;
         let connected = record.place(connected.ok_or_else(|| unresponsive(service, TIMEOUT))?);
@@ -355,6 +333,41 @@ impl Connector<'_> {
             started: created.is_some(),
             ..connected
         })
+    }
+
+    /// The directory of the service's tunnel on this machine.
+    fn directory(
+        &self,
+        cluster: &Cluster,
+        key: &str,
+        service: &str,
+    ) -> Result<(Directory, Record), KubernetesError> {
+        let directory = Directory::of(self.dirs, key, &cluster.namespace, service);
+        let record = Record {
+            service: service.to_owned(),
+            context: cluster.context.clone(),
+            namespace: cluster.namespace.clone(),
+            workspace: self.spec.workspace.clone(),
+            options: self.spec.options_hash()?,
+        };
+        let path = directory.path().display().to_string();
+        directory
+            .create(&record)
+            .map_err(|source| KubernetesError::Write { path, source })?;
+        Ok((directory, record))
+    }
+
+    /// Watches the pod until it fails.
+    async fn watch(&self, cluster: &Cluster, workload: &Workload) -> LaunchError {
+        let mut launch = Launch::watch(cluster, workload, self.spec.options.launch_timeout);
+        loop {
+            match launch.next().await {
+                Ok(Some(step)) => (self.progress)(Step::Launch(step)),
+                // The pod runs, but may still fail before its host answers.
+                Ok(None) => return launch.failed().await,
+                Err(error) => return error,
+            }
+        }
     }
 }
 

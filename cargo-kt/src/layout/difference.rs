@@ -2,7 +2,7 @@
 
 use super::{
     description::{Description, Form, Part, Role, Type},
-    words::{both, written},
+    type_names::{both, written},
 };
 
 /// The longest type names that are printed whole. Of longer ones, only the part that differs is
@@ -295,8 +295,8 @@ fn changed(what: &str, from: &str, to: &str) -> String {
 }
 
 fn only_argument_that_differs(old: &str, new: &str) -> Option<(String, String)> {
-    let (old_stem, old_arguments) = super::words::parameters(old)?;
-    let (new_stem, new_arguments) = super::words::parameters(new)?;
+    let (old_stem, old_arguments) = super::type_names::parameters(old)?;
+    let (new_stem, new_arguments) = super::type_names::parameters(new)?;
     let mut differing = old_arguments
         .iter()
         .zip(&new_arguments)

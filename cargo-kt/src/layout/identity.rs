@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 
-use super::twin::{STALE_ENVIRONMENT, path_of_extern, relevant_arguments};
+use super::type_probe::{STALE_ENVIRONMENT, path_of_extern, relevant_arguments};
 use super::{syntax::Digest, tokens::SourcesHash};
 use crate::artifacts::{Compiled, HotCrate, Invocation, NativeLibraries};
 

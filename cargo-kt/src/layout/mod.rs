@@ -36,15 +36,15 @@ mod settings;
 mod store;
 mod syntax;
 mod tokens;
-mod twin;
-mod words;
+mod type_names;
+mod type_probe;
 
 pub use description::{Description, Form, Part, Role, Type};
 pub use dwarf::DwarfError;
 pub(crate) use identity_of_types::{TypeIdentity, new_identity};
 pub use pending::Pending;
 pub use tokens::ReadSource;
-pub use twin::TypeProbeError;
+pub use type_probe::TypeProbeError;
 
 use std::sync::Arc;
 
@@ -199,7 +199,7 @@ pub fn difference(kt_dir: &Utf8Path, old: &str, new: &Layout) -> Option<Differen
         });
     match new.opaque.first() {
         Some(what) => Some(Difference::Erased {
-            what: words::shortened(what),
+            what: type_names::shortened(what),
             cause,
         }),
         None => cause.map(Difference::Seen),

@@ -12,7 +12,7 @@ use super::definitions::{self, Collected, Crate, Lineage, SourceFacts};
 use super::opaque::{self, Crates, Opaque};
 use super::{
     Context, Description, DwarfError, Fingerprint, Layout, LayoutError, LayoutRequest, StateLayout,
-    TypeProbeError, UnknownLayout, directory, dwarf, identity, store, twin,
+    TypeProbeError, UnknownLayout, directory, dwarf, identity, store, type_probe,
 };
 use super::{settings, syntax::Digest, tokens};
 use crate::artifacts::{Compiled, HotCrate, NativeLibraries};
@@ -465,7 +465,7 @@ impl Job {
             return Err(UnknownLayout::NoInvocation(self.hot.package.clone()));
         };
         let _lock = lock(&self.probe_directory)?;
-        let object = twin::compile(invocation, &self.probe_directory)?;
+        let object = type_probe::compile(invocation, &self.probe_directory)?;
         // rustc may have read other contents than those that were hashed.
         let now = tokens::hash(&self.sources, &self.tokens_cache).ok();
         let now: Option<Vec<String>> =

@@ -6,7 +6,7 @@ use super::definitions::Crate;
 use crate::artifacts::HotCrate;
 use crate::layout::identity;
 use crate::layout::syntax::Digest;
-use crate::layout::twin::{path_of_extern, relevant_arguments};
+use crate::layout::type_probe::{path_of_extern, relevant_arguments};
 
 /// Options that locate and distinguish other crates. cargo changes them with each added dependency.
 const DEPENDENCY_OPTIONS: [&str; 3] = ["--extern", "--check-cfg", "-L"];

@@ -15,8 +15,8 @@ use super::{
     archive::ArchiveFacts,
     change::{Assigned, assign},
     hash::{Name, short},
+    kt_dir,
     shared::{FLAGS, SharedLink},
-    warm,
 };
 use crate::artifacts::BaseCrate;
 
@@ -116,7 +116,7 @@ fn extend(
         return Ok(Ok((layers, BaseChange::Same)));
     }
     let added = link_layer(linker, input, identities, &assigned.new, &layers)?;
-    let bytes = super::elf::dynamic(&warm::read(&added.file.path)?)
+    let bytes = super::elf::dynamic(&kt_dir::read(&added.file.path)?)
         .map_err(LinkError::object(&added.file.path))?
         .static_tls;
     if bytes > SPARE_STATIC_TLS {
@@ -150,7 +150,7 @@ fn layer_path(linker: &Linker<'_>, soname: &str, is_first: bool) -> Utf8PathBuf 
     }
 }
 
-pub(super) fn first_layer(kt_dir: &warm::KtDir, soname: &str) -> Utf8PathBuf {
+pub(super) fn first_layer(kt_dir: &kt_dir::KtDir, soname: &str) -> Utf8PathBuf {
     let stem = soname.trim_end_matches(".so");
     let hash = stem.rsplit('-').next().unwrap_or(soname);
     kt_dir.bases().join(hash).join(soname)
@@ -160,7 +160,7 @@ fn known_layer(linker: &Linker<'_>, existing: &ExistingLayer) -> Option<LinkedLa
     let paths = [true, false].map(|is_first| layer_path(linker, &existing.soname, is_first));
     let records = paths
         .iter()
-        .filter_map(|path| warm::read_json::<LayerRecord>(&record_path(path)));
+        .filter_map(|path| kt_dir::read_json::<LayerRecord>(&record_path(path)));
     let mut usable = records.filter(|record| {
         record.identity == linker.identity && record.layer.crates == existing.crates
     });
@@ -241,7 +241,7 @@ fn link_layer(
         file: LinkedFile::of(&output)?,
         crates,
     };
-    warm::write_json(
+    kt_dir::write_json(
         &record_path(&output),
         &LayerRecord {
             identity: linker.identity.clone(),

@@ -9,8 +9,8 @@ use super::{
     LinkError, LinkEvent, LinkedCrate, LinkedFile, LinkedLayer, Linker,
     archive::{ArchiveFacts, Repairs},
     hash::{Name, build_id, short},
+    kt_dir,
     shared::prepared,
-    warm,
 };
 use crate::artifacts::LinkLine;
 
@@ -119,7 +119,7 @@ pub(super) fn link(
         .programs()
         .join(format!("program-{}", short(&hash)));
     let record = path.with_extension("json");
-    if let Some(known) = warm::read_json::<LinkedFile>(&record).filter(LinkedFile::is_whole) {
+    if let Some(known) = kt_dir::read_json::<LinkedFile>(&record).filter(LinkedFile::is_whole) {
         return Ok(known);
     }
     let begun = Instant::now();
@@ -151,7 +151,7 @@ pub(super) fn link(
         return Err(linker.lld.error("the program", &arguments, &path));
     }
     let linked = LinkedFile::of(&path)?;
-    warm::write_json(&record, &linked)?;
+    kt_dir::write_json(&record, &linked)?;
     linker.report(LinkEvent::Executable {
         file: linked.clone(),
         elapsed: begun.elapsed(),
@@ -160,7 +160,7 @@ pub(super) fn link(
         (file.starts_with("program-") && !file.contains('.') && path.file_name() != Some(file))
             .then_some(())
     };
-    warm::prune(&linker.kt_dir.programs(), MAX_UNUSED, select, |old| {
+    kt_dir::prune(&linker.kt_dir.programs(), MAX_UNUSED, select, |old| {
         let _ = std::fs::remove_file(old.with_extension("json"));
         let _ = std::fs::remove_file(old);
     });

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     LinkError,
     archive::{self, ArchiveFacts},
-    warm,
+    kt_dir,
 };
 
 /// How many files that this run did not request stay in the cache (for other programs of the
@@ -59,7 +59,7 @@ pub(super) struct Hashes {
 
 impl Hashes {
     pub fn load(path: &Utf8Path) -> Self {
-        warm::read_json(path).unwrap_or_default()
+        kt_dir::read_json(path).unwrap_or_default()
     }
 
     pub fn save(mut self, path: &Utf8Path) -> Result<(), LinkError> {
@@ -70,7 +70,7 @@ impl Hashes {
             self.files.clear();
         }
         self.files.append(&mut self.requested);
-        warm::write_json(path, &self)
+        kt_dir::write_json(path, &self)
     }
 
     /// The facts of rlibs, in the order of `paths`. Changed ones are read by one thread per
@@ -115,7 +115,7 @@ impl Hashes {
         let next = AtomicUsize::new(0);
         let work = || -> Result<(), LinkError> {
             while let Some((path, stamp)) = unknown.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let facts = read(path, &warm::read(path)?)?;
+                let facts = read(path, &kt_dir::read(path)?)?;
                 found
                     .lock()
                     .unwrap_or_else(|e| e.into_inner())
@@ -224,7 +224,7 @@ mod tests {
         let never = |_: &Utf8Path, _: &[u8]| unreachable!("the file did not change");
         assert_eq!(hashes.facts(&[&file], never).unwrap()[0].content, one[0]);
 
-        warm::write(&file, b"two").unwrap();
+        kt_dir::write(&file, b"two").unwrap();
         assert_ne!(hashes.files(&[&file]).unwrap(), one);
     }
 }

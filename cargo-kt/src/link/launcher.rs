@@ -12,7 +12,7 @@ use super::{
     LinkError, LinkEvent, LinkedFile, LinkedLayer, Linker,
     executable::ExecutableLink,
     hash::{Name, build_id},
-    warm,
+    kt_dir,
 };
 
 /// The user's rustc compiles `fn main`, so that libstd does the start-up (stack guard, SIGPIPE,
@@ -50,12 +50,12 @@ fn record_path(file: &Utf8Path) -> Utf8PathBuf {
 }
 
 fn recorded(file: &Utf8Path) -> Option<LinkedFile> {
-    warm::read_json::<LinkedFile>(&record_path(file)).filter(LinkedFile::is_whole)
+    kt_dir::read_json::<LinkedFile>(&record_path(file)).filter(LinkedFile::is_whole)
 }
 
 fn record(file: &Utf8Path) -> Result<LinkedFile, LinkError> {
     let linked = LinkedFile::of(file)?;
-    warm::write_json(&record_path(file), &linked)?;
+    kt_dir::write_json(&record_path(file), &linked)?;
     Ok(linked)
 }
 
@@ -65,7 +65,7 @@ fn place_libstd(linker: &Linker<'_>, folder: &Utf8Path) -> Result<LinkedFile, Li
     if let Some(known) = recorded(&file) {
         return Ok(known);
     }
-    warm::hard_link(source, &file)?;
+    kt_dir::hard_link(source, &file)?;
     record(&file)
 }
 
@@ -122,9 +122,9 @@ fn place_launcher(
 
 /// Compiles [`SOURCE`] to an object. kt links it itself, so no C compiler is called.
 fn compile(linker: &Linker<'_>, file: &Utf8Path) -> Result<Utf8PathBuf, LinkError> {
-    let object = warm::temporary(&file.with_extension("o"));
-    let source = warm::temporary(&file.with_extension("rs"));
-    warm::write(&source, SOURCE.as_bytes())?;
+    let object = kt_dir::temporary(&file.with_extension("o"));
+    let source = kt_dir::temporary(&file.with_extension("rs"));
+    kt_dir::write(&source, SOURCE.as_bytes())?;
     let mut rustc = Command::new(&linker.toolchain.rustc);
     rustc.args([
         "--crate-name=launcher",

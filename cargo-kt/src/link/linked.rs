@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::artifacts::Compiled;
 
-use super::{BaseChange, CrateIdentity, ExistingLayer, LinkError, elf, warm};
+use super::{BaseChange, CrateIdentity, ExistingLayer, LinkError, elf, kt_dir};
 
 /// A linked file, with what is needed to ship and check it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +28,7 @@ pub struct LinkedFile {
 
 impl LinkedFile {
     pub(super) fn of(path: &Utf8Path) -> Result<Self, LinkError> {
-        let data = warm::read(path)?;
+        let data = kt_dir::read(path)?;
         let dynamic = elf::dynamic(&data).map_err(LinkError::object(path))?;
         Ok(Self {
             path: path.to_owned(),

@@ -4,7 +4,7 @@ use std::{fs, os::unix::process::ExitStatusExt, process::Command};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{LinkError, warm};
+use super::{LinkError, kt_dir};
 use crate::context::Toolchain;
 
 /// Longer commands use a response file. The kernel accepts 128 KiB for one argument and 2 MiB for
@@ -63,8 +63,8 @@ impl Lld {
         arguments: &[String],
         output: &Utf8Path,
     ) -> Result<Result<(), LinkFailure>, LinkError> {
-        warm::create_parent(output)?;
-        let temporary = warm::temporary(output);
+        kt_dir::create_parent(output)?;
+        let temporary = kt_dir::temporary(output);
         let (done, stderr) = self.run(arguments, &temporary, false)?;
         if !done {
             let _ = fs::remove_file(&temporary);
@@ -76,7 +76,7 @@ impl Lld {
 
     /// The error for a failed link. Links again, for readable names.
     pub fn error(&self, what: &str, arguments: &[String], output: &Utf8Path) -> LinkError {
-        let temporary = warm::temporary(output);
+        let temporary = kt_dir::temporary(output);
         let stderr = match self.run(arguments, &temporary, true) {
             Ok((_, stderr)) => stderr,
             Err(error) => return error,
@@ -127,7 +127,7 @@ impl Lld {
                 .iter()
                 .map(|argument| response_line(argument))
                 .collect();
-            warm::write(&file, lines.join("\n").as_bytes())?;
+            kt_dir::write(&file, lines.join("\n").as_bytes())?;
             command.arg("--rsp-quoting=posix").arg(format!("@{file}"));
             response = Some(file);
         } else {

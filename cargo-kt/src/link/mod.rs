@@ -11,10 +11,12 @@
 mod archive;
 mod base;
 mod change;
+mod debug_object;
 pub mod elf;
 mod error;
 mod executable;
 mod hash;
+mod kt_dir;
 mod launcher;
 mod linked;
 mod lld;
@@ -27,20 +29,18 @@ mod shared;
 pub mod statics;
 mod symbols;
 mod system;
-mod twin;
-mod warm;
 
 use std::{borrow::Cow, fs, sync::mpsc, thread};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 pub use change::{BaseChange, CrateIdentity, ExistingLayer, Replacement};
+pub use debug_object::{debug_file, debug_object};
 pub use error::LinkError;
 pub use linked::{Driver, LinkEvent, Linked, LinkedCrate, LinkedFile, LinkedLayer, StateKeys};
 pub use object::snapshot;
 pub use reload::LayoutsOf;
 pub use system::has_compiler;
-pub use twin::{debug_file, debug_object};
 
 use crate::{
     artifacts::{Compiled, CompiledProgram},
@@ -63,7 +63,7 @@ const MAX_UNUSED_BASES: usize = 4;
 /// Shared by all links of one call.
 struct Linker<'a> {
     toolchain: &'a Toolchain,
-    kt_dir: warm::KtDir,
+    kt_dir: kt_dir::KtDir,
     lld: lld::Lld,
     system: system::System,
     std: system::Std,
@@ -78,7 +78,7 @@ impl<'a> Linker<'a> {
     /// Locates the linker, the system's libraries and the toolchain's.
     fn of(
         compiled: &'a Compiled,
-        kt_dir: warm::KtDir,
+        kt_dir: kt_dir::KtDir,
         stubs: Option<&Stubs>,
         hashes: &mut Hashes,
         events: mpsc::Sender<LinkEvent>,
@@ -151,11 +151,11 @@ pub fn link(
     layouts: &LayoutsOf<'_>,
     progress: &dyn Fn(LinkEvent),
 ) -> Result<Linked, LinkError> {
-    let directory = warm::KtDir::new(kt_dir);
+    let directory = kt_dir::KtDir::new(kt_dir);
     let result_file = directory
         .results()
         .join(format!("{}.json", short(&key(compiled, existing, stubs)?)));
-    if let Some(known) = warm::read_json::<Linked>(&result_file).filter(Linked::is_whole) {
+    if let Some(known) = kt_dir::read_json::<Linked>(&result_file).filter(Linked::is_whole) {
         // The cached objects are valid if the states still have these layouts.
         let program = known.promoted.as_deref().unwrap_or(compiled);
         let states = known.crates.iter().map(|it| (&it.states, &it.keeps));
@@ -181,13 +181,13 @@ pub fn link(
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })?;
-    warm::write_json(&result_file, &linked)?;
+    kt_dir::write_json(&result_file, &linked)?;
     Ok(linked)
 }
 
 /// The crate object or layer with this soname, if this link or an earlier one still has the file.
 pub fn kept(kt_dir: &Utf8Path, soname: &str) -> Option<Utf8PathBuf> {
-    let directory = warm::KtDir::new(kt_dir);
+    let directory = kt_dir::KtDir::new(kt_dir);
     // The name may come from another machine.
     if Utf8Path::new(soname).file_name() != Some(soname) {
         return None;
@@ -239,7 +239,7 @@ fn key(
 
 fn link_all(
     compiled: &Compiled,
-    kt_dir: warm::KtDir,
+    kt_dir: kt_dir::KtDir,
     existing: &[ExistingLayer],
     stubs: Option<&Stubs>,
     layouts: &LayoutsOf<'_>,
@@ -401,11 +401,11 @@ fn prune(linker: &Linker<'_>, layers: &[LinkedLayer], crates: &[LinkedCrate]) {
             .any(|layer| layer.file.path.as_str().contains(name))
     };
     let unused = |name: &str| (!in_use(name)).then_some(());
-    warm::prune(&linker.kt_dir.bases(), MAX_UNUSED_BASES, unused, |old| {
+    kt_dir::prune(&linker.kt_dir.bases(), MAX_UNUSED_BASES, unused, |old| {
         drop(fs::remove_dir_all(old))
     });
     let added = |name: &str| name.strip_suffix(".so").filter(|_| !in_use(name)).map(drop);
-    warm::prune(&linker.kt_dir.layers(), MAX_UNUSED_BASES, added, |old| {
+    kt_dir::prune(&linker.kt_dir.layers(), MAX_UNUSED_BASES, added, |old| {
         let _ = fs::remove_file(format!("{old}.json"));
         let _ = fs::remove_file(old);
     });
@@ -414,15 +414,15 @@ fn prune(linker: &Linker<'_>, layers: &[LinkedLayer], crates: &[LinkedCrate]) {
         Some(stem[..stem.len().saturating_sub(17)].to_owned())
     };
     let remove = |old: &Utf8Path| drop(fs::remove_file(old));
-    warm::prune(
+    kt_dir::prune(
         &linker.kt_dir.archives(),
         object::MAX_UNUSED,
         by_rlib,
         remove,
     );
     let any = |_: &str| Some(());
-    warm::prune(&linker.kt_dir.symbols(), MAX_SYMBOL_FILES, any, remove);
-    warm::prune(&linker.kt_dir.results(), MAX_RESULTS, any, |old| {
+    kt_dir::prune(&linker.kt_dir.symbols(), MAX_SYMBOL_FILES, any, remove);
+    kt_dir::prune(&linker.kt_dir.results(), MAX_RESULTS, any, |old| {
         drop(fs::remove_file(old))
     });
 }

@@ -5,10 +5,9 @@ use std::{fs, process::Command};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{
-    LinkError, Linker,
+    LinkError, Linker, kt_dir,
     symbols::{self, Symbols},
     system::System,
-    warm,
 };
 use crate::artifacts::NativeLibraries;
 
@@ -128,7 +127,7 @@ pub(super) fn from_link_attributes(
     linker: &Linker<'_>,
     rlibs: &[Utf8PathBuf],
 ) -> Result<Vec<String>, LinkError> {
-    let folder = warm::temporary(&linker.kt_dir.file("attributes"));
+    let folder = kt_dir::temporary(&linker.kt_dir.file("attributes"));
     fs::create_dir_all(&folder).map_err(LinkError::io("create the folder", &folder))?;
     let source = folder.join("attributes.rs");
     let crates: String = (0..rlibs.len())

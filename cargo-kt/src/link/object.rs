@@ -22,12 +22,12 @@ use super::{
     archive::{self, ArchiveFacts},
     elf,
     hash::{Name, short},
+    kt_dir,
     registries::Program,
     reload::ReloadKeys,
     shared::{FLAGS, SharedLink},
     statics,
     symbols::{self, Symbols},
-    warm,
 };
 use crate::artifacts::HotCrate;
 use crate::compile::Snapshot;
@@ -88,7 +88,7 @@ impl Planned<'_> {
     }
 
     fn known(&self, linker: &Linker<'_>) -> Option<ObjectRecord> {
-        let record: ObjectRecord = warm::read_json(&record_path(&self.path(linker)))?;
+        let record: ObjectRecord = kt_dir::read_json(&record_path(&self.path(linker)))?;
         (record.file.is_whole() && self.rlib(linker).is_file()).then_some(record)
     }
 }
@@ -103,8 +103,8 @@ pub fn snapshot(kt_dir: &Utf8Path, soname: &str) -> Option<Snapshot> {
     if Utf8Path::new(soname).file_name() != Some(soname) {
         return None;
     }
-    let object = warm::KtDir::new(kt_dir).objects().join(soname);
-    let record: ObjectRecord = warm::read_json(&record_path(&object))?;
+    let object = kt_dir::KtDir::new(kt_dir).objects().join(soname);
+    let record: ObjectRecord = kt_dir::read_json(&record_path(&object))?;
     Snapshot::of(kt_dir, &record.sources_hash)
 }
 
@@ -230,7 +230,7 @@ fn plan<'a>(
 fn layer_symbols(linker: &Linker<'_>, layer: &LinkedLayer) -> Result<Symbols, LinkError> {
     let path = &layer.file.path;
     symbols::cached(&linker.kt_dir.symbols().join(&layer.file.soname), || {
-        symbols::of_shared(&warm::read(path)?).map_err(LinkError::object(path))
+        symbols::of_shared(&kt_dir::read(path)?).map_err(LinkError::object(path))
     })
 }
 
@@ -245,8 +245,8 @@ fn link_object(
     let output = object.path(linker);
     // Take the rlib first: from here on, cargo cannot replace it.
     let rlib = object.rlib(linker);
-    warm::hard_link(&object.krate.rlib, &rlib)?;
-    let content = archive::facts(&warm::read(&rlib)?)
+    kt_dir::hard_link(&object.krate.rlib, &rlib)?;
+    let content = archive::facts(&kt_dir::read(&rlib)?)
         .map_err(LinkError::object(&rlib))?
         .content;
     if content != object.facts.content {
@@ -289,7 +289,7 @@ fn link_object(
     };
     let arguments = link.run(linker)?;
     let record = examine(linker, object.krate, &output, arguments)?;
-    warm::write_json(&record_path(&output), &record)?;
+    kt_dir::write_json(&record_path(&output), &record)?;
     let crate_name = object.krate.crate_name.clone();
     linker.report(LinkEvent::Object {
         crate_name,
@@ -305,7 +305,7 @@ fn examine(
     output: &Utf8Path,
     arguments: Vec<String>,
 ) -> Result<ObjectRecord, LinkError> {
-    let data = warm::read(output)?;
+    let data = kt_dir::read(output)?;
     let strings = |prefix| elf::exports_after(&data, prefix).map_err(LinkError::object(output));
     let states = strings("kt:state:")?;
     let statics = statics::of(&data, krate, &states).map_err(LinkError::object(output))?;
@@ -364,7 +364,7 @@ pub(super) fn prune(linker: &Linker<'_>, in_use: &[LinkedCrate]) {
         let used = in_use.iter().any(|krate| krate.file.soname == file);
         (!used).then(|| stem[..stem.len().saturating_sub(17)].to_owned())
     };
-    warm::prune(&linker.kt_dir.objects(), MAX_UNUSED, crate_of, |object| {
+    kt_dir::prune(&linker.kt_dir.objects(), MAX_UNUSED, crate_of, |object| {
         let debug_object = linker
             .kt_dir
             .debug_objects()

@@ -17,9 +17,9 @@ use super::{
     CrateIdentity, LinkError,
     archive::ArchiveFacts,
     hash::Name,
+    kt_dir,
     reach::{Reached, Reader, Source},
     symbols::{self, Symbols},
-    warm,
 };
 use crate::artifacts::{BaseCrate, Compiled, HotCrate};
 
@@ -71,7 +71,7 @@ impl Registrations {
 impl<'a> Program<'a> {
     /// Finds which registries are filled by which crates, and turns the crates with registries of
     /// inventory into hot ones.
-    pub fn resolve_registrations(mut self, kt_dir: &warm::KtDir) -> Result<Self, LinkError> {
+    pub fn resolve_registrations(mut self, kt_dir: &kt_dir::KtDir) -> Result<Self, LinkError> {
         if !self.hot.iter().any(|facts| facts.constructors) {
             self.registrations = vec![Registrations::default(); self.hot.len()];
             return Ok(self);
@@ -90,7 +90,7 @@ impl<'a> Program<'a> {
         }
     }
 
-    fn base_symbols(&self, kt_dir: &warm::KtDir) -> Result<Vec<Symbols>, LinkError> {
+    fn base_symbols(&self, kt_dir: &kt_dir::KtDir) -> Result<Vec<Symbols>, LinkError> {
         let find = |(krate, facts): (&BaseCrate, &ArchiveFacts)| {
             symbols::of_rlib(kt_dir, &krate.rlib, facts)
         };
@@ -104,7 +104,7 @@ impl<'a> Program<'a> {
 
     fn find(
         &self,
-        kt_dir: &warm::KtDir,
+        kt_dir: &kt_dir::KtDir,
         base: &[Symbols],
     ) -> Result<Vec<Registrations>, LinkError> {
         (0..self.hot.len())
@@ -120,7 +120,7 @@ impl<'a> Program<'a> {
     fn registrations_of(
         &self,
         index: usize,
-        kt_dir: &warm::KtDir,
+        kt_dir: &kt_dir::KtDir,
         base: &[Symbols],
     ) -> Result<Registrations, LinkError> {
         let compiled = &self.compiled;
@@ -132,7 +132,7 @@ impl<'a> Program<'a> {
         name.add_all(hot.iter().map(|&it| &self.hot[it].content))
             .add_all(self.base.iter().map(|facts| &facts.content));
         let cache = kt_dir.registrations().join(&name.hex()[..32]);
-        let reached = match warm::read_json::<BTreeSet<Reached>>(&cache) {
+        let reached = match kt_dir::read_json::<BTreeSet<Reached>>(&cache) {
             Some(known) => known,
             None => {
                 let hot = hot.iter().map(|&it| Source {
@@ -150,7 +150,7 @@ impl<'a> Program<'a> {
                 let sources: Vec<_> = hot.chain(base).collect();
                 let data: Vec<_> = sources.iter().map(|_| OnceCell::new()).collect();
                 let reached = Reader::new(&sources, &data).reached(0)?;
-                warm::write_json(&cache, &reached)?;
+                kt_dir::write_json(&cache, &reached)?;
                 reached
             }
         };
@@ -287,8 +287,8 @@ fn promoted(krate: &BaseCrate, facts: &ArchiveFacts) -> HotCrate {
 }
 
 /// Removes the oldest cached results.
-pub(super) fn prune(kt_dir: &warm::KtDir) {
-    warm::prune(
+pub(super) fn prune(kt_dir: &kt_dir::KtDir) {
+    kt_dir::prune(
         &kt_dir.registrations(),
         MAX_RESULTS,
         |_| Some(()),

@@ -9,7 +9,7 @@ use super::{
     LinkError, LinkEvent, Linker,
     archive::{self, ArchiveFacts, Repairs},
     hash::{Name, build_id, short},
-    native, warm,
+    kt_dir, native,
 };
 
 /// A shared object to link.
@@ -193,8 +193,8 @@ pub(super) fn prepared(
         .join(format!("{stem}-{}.rlib", short(&name.hex())));
     if !copy.is_file() {
         let repaired =
-            archive::repair(&warm::read(rlib)?, repairs).map_err(LinkError::object(rlib))?;
-        warm::write(&copy, &repaired)?;
+            archive::repair(&kt_dir::read(rlib)?, repairs).map_err(LinkError::object(rlib))?;
+        kt_dir::write(&copy, &repaired)?;
     }
     Ok(copy)
 }

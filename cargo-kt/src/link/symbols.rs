@@ -8,7 +8,7 @@ use camino::Utf8Path;
 use super::{
     LinkError,
     archive::{ArchiveFacts, members},
-    elf, warm,
+    elf, kt_dir,
 };
 
 /// Defined and needed symbols, as the first 8 bytes of each name's blake3, sorted. A collision only
@@ -41,12 +41,12 @@ pub fn of_archive(archive: &[u8]) -> Result<Symbols, object::Error> {
 
 /// [`of_archive`] of an rlib with these facts, cached.
 pub(super) fn of_rlib(
-    kt_dir: &warm::KtDir,
+    kt_dir: &kt_dir::KtDir,
     rlib: &Utf8Path,
     facts: &ArchiveFacts,
 ) -> Result<Symbols, LinkError> {
     cached(&kt_dir.symbols().join(&facts.content[..32]), || {
-        of_archive(&warm::read(rlib)?).map_err(LinkError::object(rlib))
+        of_archive(&kt_dir::read(rlib)?).map_err(LinkError::object(rlib))
     })
 }
 
@@ -121,7 +121,7 @@ pub(super) fn cached(
         return Ok(known);
     }
     let symbols = find()?;
-    warm::write(cache, &symbols.to_bytes())?;
+    kt_dir::write(cache, &symbols.to_bytes())?;
     Ok(symbols)
 }
 

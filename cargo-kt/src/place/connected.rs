@@ -27,7 +27,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{PlaceError, PlaceName, alive::KeepAlive};
+use super::{PlaceError, PlaceName, keep_alive::KeepAlive};
 use crate::ship::Transport;
 
 /// Timeout of a request that needs no work. The host asks its worker first.

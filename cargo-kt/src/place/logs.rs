@@ -9,7 +9,7 @@ use kt::{
     },
 };
 
-use super::{Connected, PlaceError, alive::KeepAlive};
+use super::{Connected, PlaceError, keep_alive::KeepAlive};
 
 const PIECE: usize = 64 << 10;
 

@@ -3,15 +3,15 @@
 //! Places differ in how a service is reached, never in the requests that it receives. This module
 //! does not know what code a service has loaded.
 
-mod alive;
 mod connected;
 pub mod dirs;
 mod error;
+mod keep_alive;
 pub mod kubernetes;
 pub mod local;
 mod logs;
 mod nearest;
-mod opening;
+mod pending_service;
 mod pieces;
 mod places;
 pub mod service;
@@ -23,7 +23,7 @@ pub use dirs::{Dirs, Environment, Notice};
 pub use error::PlaceError;
 pub use logs::Logs;
 pub use nearest::nearest;
-pub use opening::{PendingService, ServiceSpec};
+pub use pending_service::{PendingService, ServiceSpec};
 pub use pieces::Pieces;
 pub use places::Places;
 

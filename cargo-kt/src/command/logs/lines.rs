@@ -6,7 +6,7 @@ use kt::wire::control::LogFrom;
 use serde::Serialize;
 
 use super::{
-    choice::{Filter, Matched},
+    filter::{Filter, Matched},
     line::{Line, Lines},
     show::Show,
 };

@@ -2,7 +2,7 @@
 //! log's bytes unchanged. To filter or attribute lines, it reads [pieces](crate::place::Pieces),
 //! which list the calls that can have printed them.
 
-mod choice;
+mod filter;
 mod line;
 mod lines;
 mod raw;
@@ -19,7 +19,7 @@ use regex::bytes::Regex;
 
 use super::{CommandError, Speech, service::ServiceArgs, start};
 use crate::{config::duration, terminal::Terminal};
-use choice::{CallNumber, Filter};
+use filter::{CallNumber, Filter};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct LogsArgs {

@@ -1,6 +1,6 @@
 //! `cargo kt state`: shows and changes the states of a service.
 
-mod aside;
+mod clear;
 mod files;
 mod get;
 mod json;
@@ -171,9 +171,9 @@ async fn work(
         StateCommand::Ls { .. } => ls::ls(&client).await?,
         StateCommand::Get { name, .. } => get::get(&client, name).await?,
         StateCommand::Set { name, value, .. } => set::set(&client, name, value).await?,
-        StateCommand::Clear { names, .. } => aside::clear(&client, names).await?,
-        StateCommand::Reset { yes, .. } => aside::reset(&client, *yes).await?,
-        StateCommand::Drop { names, .. } => aside::drop(&client, names).await?,
+        StateCommand::Clear { names, .. } => clear::clear(&client, names).await?,
+        StateCommand::Reset { yes, .. } => clear::reset(&client, *yes).await?,
+        StateCommand::Drop { names, .. } => clear::drop(&client, names).await?,
         StateCommand::Save { file, force, .. } => files::save(&client, file, *force).await?,
         StateCommand::Load { file, .. } => files::load(&client, file).await?,
     }

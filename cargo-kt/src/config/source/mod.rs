@@ -5,7 +5,7 @@
 
 mod attribute;
 mod builder;
-mod elsewhere;
+mod misplaced_attribute;
 #[cfg(test)]
 mod tests;
 
@@ -53,7 +53,7 @@ pub fn source(path: &Path, shown: &str) -> Result<[Layer; 2], ConfigError> {
             }
         }
     }
-    if let Some(span) = elsewhere::find(&text, &read) {
+    if let Some(span) = misplaced_attribute::find(&text, &read) {
         let why = "is only valid on the program's `fn main` and on a `const` of type `kt::Service` in the same file";
         return Err(source.invalid(why, span));
     }

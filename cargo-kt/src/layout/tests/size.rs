@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::fixture::Fixture;
-use crate::layout::{dwarf, twin};
+use crate::layout::{dwarf, type_probe};
 
 /// The goal, with optimizations.
 const GOAL: Duration = Duration::from_millis(50);
@@ -44,7 +44,7 @@ fn describe(structs: usize, with_collections: bool) -> (usize, Duration) {
         .as_ref()
         .expect("a fixture's crate has one");
     let directory = fixture.source(1).with_file_name("probe");
-    let object = twin::compile(invocation, &directory).expect("rustc compiles it");
+    let object = type_probe::compile(invocation, &directory).expect("rustc compiles it");
     let symbols = ["kt:init:state".to_owned()];
     let mut best = Duration::MAX;
     let mut types = 0;

@@ -20,9 +20,8 @@ use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    LinkError,
+    LinkError, kt_dir,
     symbols::{Symbols, name_hash},
-    warm,
 };
 use graph::{Archive, Kind, Place, Target};
 
@@ -83,7 +82,7 @@ impl<'a> Reader<'a> {
         let data = match self.data[source].get() {
             Some(data) => data,
             None => {
-                let read = warm::read(rlib)?;
+                let read = kt_dir::read(rlib)?;
                 self.data[source].get_or_init(|| read)
             }
         };

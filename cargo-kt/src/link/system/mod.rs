@@ -1,15 +1,15 @@
 //! Locates the system's libraries and the toolchain's standard library.
 
-mod older;
+mod glibc_override;
 
 use std::{env, ffi::OsString, path::Path, process::Command};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-pub(super) use older::GlibcOverride;
+pub(super) use glibc_override::GlibcOverride;
 
-use super::{LinkError, hash::Stamp, warm};
+use super::{LinkError, hash::Stamp, kt_dir};
 use crate::context::Toolchain;
 
 /// The system files of every link, located with the C compiler, once per compiler.
@@ -50,7 +50,7 @@ impl System {
             command: command.clone(),
         })?;
         let compiler = (path.clone(), Stamp::of(&path)?);
-        if let Some(known) = warm::read_json::<Self>(cache)
+        if let Some(known) = kt_dir::read_json::<Self>(cache)
             && known.compiler == compiler
             && known.target == toolchain.target
             && [&known.libraries, &known.start, &known.end]
@@ -61,7 +61,7 @@ impl System {
             return Ok(known);
         }
         let found = Self::ask(toolchain, compiler, &command)?;
-        warm::write_json(cache, &found)?;
+        kt_dir::write_json(cache, &found)?;
         Ok(found)
     }
 

@@ -5,7 +5,7 @@ use kt::{
     wire::control::LogFrom,
 };
 
-use super::{end::no_service, reach};
+use super::{down::no_service, reach};
 use crate::place::{Dirs, Logs, Pieces, PlaceError, logs, pieces, service};
 
 /// Opens the log of a running or stopped service.

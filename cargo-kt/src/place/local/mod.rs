@@ -1,7 +1,7 @@
 //! Services on this machine: each has a host process in the background, reached through a Unix
 //! socket.
 
-mod end;
+mod down;
 mod environment;
 mod logs;
 mod process;
@@ -18,7 +18,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-pub use end::down;
+pub use down::down;
 pub use environment::environment_of;
 pub use logs::{log_pieces, logs};
 
@@ -132,7 +132,7 @@ pub async fn connect(dirs: &Dirs, name: &str) -> Result<Connected, PlaceError> {
     service::check(name)?;
     match reach(dirs, name).await? {
         Some(connected) => connected.check_version().map(|()| connected),
-        None => Err(end::no_service(dirs, name)),
+        None => Err(down::no_service(dirs, name)),
     }
 }
 

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::room::Nodes;
+use super::capacity::Nodes;
 
 /// Why a pod cannot run.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,15 +2,15 @@
 //! certain.
 //!
 //! Watch events (the workload, its pods, the namespace's events) update a
-//! [snapshot](seen::LaunchSnapshot), which [`verdict`](verdict::verdict) alone interprets. Objects
+//! [snapshot](snapshot::LaunchSnapshot), which [`verdict`](verdict::verdict) alone interprets. Objects
 //! are identified by uid and time is measured on this machine, so the cluster's clocks do not
 //! matter.
 
+mod capacity;
 mod cause;
 mod error;
 mod pod;
-mod room;
-mod seen;
+mod snapshot;
 mod verdict;
 mod watch;
 
@@ -24,11 +24,11 @@ use tokio::time::{Instant, timeout, timeout_at};
 pub use cause::Cause;
 pub use error::LaunchError;
 pub use pod::{has_failed, image_of, pod_of, wait_for_pod};
-pub use seen::RunningPod;
+pub use snapshot::RunningPod;
 
 use self::{
-    room::Nodes,
-    seen::{Change, LaunchSnapshot},
+    capacity::Nodes,
+    snapshot::{Change, LaunchSnapshot},
     verdict::{Verdict, verdict},
 };
 use super::{Cluster, Workload};

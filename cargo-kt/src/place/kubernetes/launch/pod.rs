@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     LaunchError, RunningPod,
-    seen::{Change, LaunchSnapshot, container},
+    snapshot::{Change, LaunchSnapshot, container},
     verdict::{Verdict, verdict},
     watch,
 };

@@ -6,9 +6,9 @@ use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod}
 
 use super::{
     Cause, RunningPod,
+    capacity::Nodes,
     cause::{End, ImageCause, Refusal},
-    room::Nodes,
-    seen::LaunchSnapshot,
+    snapshot::LaunchSnapshot,
 };
 
 /// Time after which an unschedulable pod counts as failed. An autoscaler checks every 10 s (Cluster

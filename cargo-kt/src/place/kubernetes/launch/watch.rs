@@ -10,7 +10,7 @@ use kube::{
     runtime::{WatchStreamExt, watcher},
 };
 
-use super::seen::Change;
+use super::snapshot::Change;
 use crate::place::kubernetes::{
     Cluster, Workload,
     kinds::{MANAGED_BY, MANAGER, NAME},

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::Event;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::place::kubernetes::{Controller, Workload, launch::seen::Change};
+use crate::place::kubernetes::{Controller, Workload, launch::snapshot::Change};
 
 fn snapshot(status: Value, events: &[(&str, &str)]) -> LaunchSnapshot {
     let mut snapshot = nothing(events);

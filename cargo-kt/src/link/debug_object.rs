@@ -4,10 +4,9 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{
-    LinkError, base,
+    LinkError, base, kt_dir,
     lld::Lld,
     object::{ObjectRecord, STRIP_DEBUG, record_path},
-    warm,
 };
 
 /// The unstripped copy of a crate object: the same link with debug information, at identical
@@ -16,7 +15,7 @@ use super::{
 /// # Errors
 /// [`LinkError::NoDebugObject`] if the object, or one that it was linked against, was pruned.
 pub fn debug_object(kt_dir: &Utf8Path, soname: &str) -> Result<Utf8PathBuf, LinkError> {
-    let directory = warm::KtDir::new(kt_dir);
+    let directory = kt_dir::KtDir::new(kt_dir);
     let debug_object = directory.debug_objects().join(soname);
     if debug_object.is_file() {
         return Ok(debug_object);
@@ -25,7 +24,7 @@ pub fn debug_object(kt_dir: &Utf8Path, soname: &str) -> Result<Utf8PathBuf, Link
         soname: soname.to_owned(),
     };
     let record: ObjectRecord =
-        warm::read_json(&record_path(&directory.objects().join(soname))).ok_or_else(missing)?;
+        kt_dir::read_json(&record_path(&directory.objects().join(soname))).ok_or_else(missing)?;
     let files = record
         .arguments
         .iter()
@@ -57,6 +56,6 @@ pub fn debug_file(kt_dir: &Utf8Path, base: &str, name: &str) -> Option<Utf8PathB
     if let Ok(debug_object) = debug_object(kt_dir, name) {
         return Some(debug_object);
     }
-    let beside = base::first_layer(&warm::KtDir::new(kt_dir), base).with_file_name(name);
+    let beside = base::first_layer(&kt_dir::KtDir::new(kt_dir), base).with_file_name(name);
     super::kept(kt_dir, name).or_else(|| beside.is_file().then_some(beside))
 }

@@ -9,7 +9,7 @@ use super::{System, interpreter};
 use crate::{
     context::Toolchain,
     glibc::{Glibc, Stubs},
-    link::{LinkError, elf, hash::Stamp, warm},
+    link::{LinkError, elf, hash::Stamp, kt_dir},
 };
 
 /// A glibc that replaces the system's.
@@ -95,7 +95,7 @@ impl System {
             if path.extension() == Some("a") {
                 continue;
             }
-            let data = warm::read(path)?;
+            let data = kt_dir::read(path)?;
             let exports = elf::exports(&data).map_err(LinkError::object(path))?;
             let exports: HashSet<&[u8]> = exports.into_iter().collect();
             let found = undefined

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap_complete::Shell;
 
-use super::{Speech, print::print, start};
+use super::{OutputArgs, print::print, start};
 
 /// Passes all but `cargo kt` to the function that completed `cargo` before.
 const BASH: &str = r#"
@@ -58,7 +58,7 @@ pub(super) struct CompletionsArgs {
 
 pub(super) fn completions(args: CompletionsArgs, cargo: clap::Command) -> ExitCode {
     let script = script(args.shell, cargo);
-    start(&Speech::default().terminal(), async {
+    start(&OutputArgs::default().terminal(), async {
         print(&script).map(|()| ExitCode::SUCCESS)
     })
 }

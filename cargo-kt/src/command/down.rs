@@ -2,7 +2,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use super::{CommandError, Speech, places::PlaceArgs, profile::ProfileArgs, start};
+use super::{CommandError, OutputArgs, places::PlaceArgs, profile::ProfileArgs, start};
 use crate::{config::duration, place::PlaceError, terminal::Terminal};
 
 #[derive(Debug, clap::Args)]
@@ -21,11 +21,11 @@ pub(super) struct DownArgs {
     #[command(flatten)]
     places: PlaceArgs,
     #[command(flatten)]
-    speech: Speech,
+    output: OutputArgs,
 }
 
 pub(super) fn down(args: DownArgs) -> ExitCode {
-    let terminal = args.speech.terminal();
+    let terminal = args.output.terminal();
     start(&terminal, stop(&args, &terminal))
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use kt::wire::control::Status;
 
-use super::{CommandError, Speech, places::PlaceArgs, start};
+use super::{CommandError, OutputArgs, places::PlaceArgs, start};
 use crate::{
     place::{Service, State},
     terminal::text::{bytes, duration, table},
@@ -32,15 +32,15 @@ pub(super) struct LsArgs {
     #[command(flatten)]
     places: PlaceArgs,
     #[command(flatten)]
-    speech: Speech,
+    output: OutputArgs,
 }
 
 /// Prints a line per service.
 pub(super) fn ls(args: LsArgs) -> ExitCode {
-    let terminal = args.speech.terminal();
+    let terminal = args.output.terminal();
     start(&terminal, async {
         let services = args.places.places()?.list(args.all_users).await?;
-        if args.speech.is_json() {
+        if args.output.is_json() {
             services
                 .iter()
                 .for_each(|service| terminal.json("kt-service", &json(service)));

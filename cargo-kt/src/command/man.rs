@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use super::{CommandError, Speech, start};
+use super::{CommandError, OutputArgs, start};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ManArgs {
@@ -16,7 +16,7 @@ pub(super) struct ManArgs {
 }
 
 pub(super) fn man(args: ManArgs, cargo: clap::Command) -> ExitCode {
-    start(&Speech::default().terminal(), async {
+    start(&OutputArgs::default().terminal(), async {
         let failed = |source| CommandError::Io {
             what: format!("write man pages to {}", args.out.display()),
             source,

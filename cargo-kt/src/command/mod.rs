@@ -51,7 +51,7 @@ enum Cargo {
     Kt(Kt),
 }
 
-/// The package is part of it: `cargo-kt` on crates.io is another project.
+/// Includes the package: `cargo-kt` on crates.io is another project.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("CARGO_PKG_NAME"), ")");
 
 /// Run annotated Rust functions in a warm process that survives edits
@@ -64,44 +64,44 @@ struct Kt {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run a program here and its remote functions in a warm process
+    /// Run a program locally and its remote functions in the warm process
     #[command(visible_alias = "r")]
     Run(run::RunArgs),
-    /// Build, link, ship and swap, all that `run` does but the run
+    /// Build the program and swap it into its service without running it
     #[command(visible_alias = "b")]
     Build(build::BuildArgs),
-    /// Show every option of the program's service, and where its value comes from
+    /// Show every option of the program's service and where its value is set
     Config(config::ConfigArgs),
-    /// List the services that are up
+    /// List running services
     Ls(ls::LsArgs),
     /// Show everything that is known about a service
     Describe(describe::DescribeArgs),
-    /// End services and free what they hold
+    /// Stop services and release their resources
     Down(down::DownArgs),
-    /// Show, set, save and load what a service holds in its states
+    /// Show, set, save and load the states of a service
     State(state::StateArgs),
-    /// Print what a service's remote functions have printed
+    /// Print the output of a service's remote functions
     Logs(logs::LogsArgs),
-    /// Run a command next to a service's remote functions, in their environment
+    /// Run a command in the environment of a service's remote functions
     Exec(exec::ExecArgs),
-    /// Open a shell next to a service's remote functions
+    /// Open a shell in the environment of a service's remote functions
     #[command(visible_alias = "shell")]
     Ssh(exec::SshArgs),
-    /// Copy files and folders to a service, or from it
+    /// Copy files and folders to or from a service
     Cp(cp::CpArgs),
-    /// Let TCP ports here lead to a service, or the other way round
+    /// Forward local TCP ports to a service, or ports of a service to this machine
     Forward(forward::ForwardArgs),
-    /// Check what this machine and its cluster have of what kt needs
+    /// Check the requirements of kt on this machine and in the cluster
     Doctor(doctor::DoctorArgs),
-    /// Show what a service does at this moment: processor, memory, calls, states
+    /// Show the live activity of a service: CPU, memory, calls, states
     Top(top::TopArgs),
-    /// Show where each thread of a service's worker is, and each call
+    /// Show the stack of each thread and call in a service's worker
     Stack(stack::StackArgs),
-    /// Find out what a service's worker spends its time on, and write a flame graph
+    /// Profile a service's worker and write a flame graph
     Profile(sampling::SamplingArgs),
     /// Attach a debugger to a service's worker
     Debug(debug::DebugArgs),
-    /// Print the completions of a shell
+    /// Print shell completions
     Completions(completions::CompletionsArgs),
     /// Write the man pages
     #[command(hide = true)]
@@ -134,10 +134,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// How a command that does not build speaks.
+/// Output options of the commands that do not build.
 #[derive(Debug, Default, Args)]
-struct Speech {
-    /// Print no more than what was asked for
+struct OutputArgs {
+    /// Print only the requested output
     #[arg(short, long)]
     quiet: bool,
     /// Coloring [possible values: auto, always, never]
@@ -148,7 +148,7 @@ struct Speech {
     message_format: Option<String>,
 }
 
-impl Speech {
+impl OutputArgs {
     fn is_json(&self) -> bool {
         self.message_format
             .as_deref()
@@ -185,7 +185,7 @@ fn terminal(options: &CargoOptions) -> Terminal {
     Terminal::new(verbosity, format, color(options.color.as_deref()))
 }
 
-/// Runs a command on a runtime, and prints what it fails with.
+/// Runs a command on a runtime and prints its error.
 fn start(
     terminal: &Terminal,
     command: impl Future<Output = Result<ExitCode, CommandError>>,
@@ -202,7 +202,7 @@ fn start(
         }
     };
     let done = runtime.block_on(command);
-    // What still runs in the background only matters to commands that have ended.
+    // Background tasks only matter while the command runs.
     runtime.shutdown_background();
     done.unwrap_or_else(|error| {
         if !error.is_reported() {
@@ -212,7 +212,7 @@ fn start(
     })
 }
 
-/// As cargo decides: the option, then `CARGO_TERM_COLOR`, then whether stderr is a terminal.
+/// In cargo's order: the option, `CARGO_TERM_COLOR`, whether stderr is a terminal.
 fn color(option: Option<&str>) -> ColorChoice {
     let variable = std::env::var("CARGO_TERM_COLOR").ok();
     match option.or(variable.as_deref()) {

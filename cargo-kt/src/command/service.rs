@@ -1,4 +1,4 @@
-//! Which service a command is about, as typed.
+//! Selects the service of a command.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use crate::{
 /// One service.
 #[derive(Debug, clap::Args)]
 pub(super) struct ServiceArgs {
-    /// The service, as `cargo kt ls` names it [default: this workspace's, or the only one]
+    /// Name of the service as shown by `cargo kt ls` [default: the one of this workspace, or the only one]
     #[arg(value_name = "NAME", conflicts_with = "ProfileArgs")]
     name: Option<String>,
     #[command(flatten)]
@@ -29,25 +29,25 @@ impl ServiceArgs {
         self.places.places()
     }
 
-    /// The options that say where it is, for a command line that is run elsewhere.
+    /// The place options, for the command line of another `cargo kt`.
     pub(super) fn place_options(&self) -> Vec<String> {
         self.places.to_options()
     }
 
-    /// As [`choose`].
+    /// See [`choose`].
     ///
     /// # Errors
-    /// As there.
+    /// See there.
     pub(super) async fn choose(&self, places: &Places) -> Result<String, CommandError> {
         choose(self.name.as_deref(), &self.profile, places).await
     }
 }
 
-/// The name that was typed, else that of the profile's service, else that of the service of the workspace around this directory,
-/// else that of the only one which is up.
+/// The name on the command line, the service of the profile, the service of the workspace that contains the current directory,
+/// or the only running one: the first of these.
 ///
 /// # Errors
-/// If nothing was typed and it could be several or none, or a place cannot be looked at.
+/// If there are several candidates or none, or a place cannot be queried.
 pub(super) async fn choose(
     name: Option<&str>,
     profile: &ProfileArgs,
@@ -72,8 +72,8 @@ async fn guess(places: &Places) -> Result<String, CommandError> {
         .map_err(|names| PlaceError::WhichService { names }.into())
 }
 
-/// The one that is meant of these, each with its workspace. `program` tells which of several of one workspace it is, if it
-/// can. An error has those that it could be.
+/// Picks one of these services, each with its workspace. `program` selects among several of one workspace. An error has the
+/// candidates.
 fn pick(
     services: &[(String, Option<String>)],
     here: &Path,
@@ -81,7 +81,7 @@ fn pick(
 ) -> Result<String, Vec<String>> {
     let workspaces = services.iter().filter_map(|(_, it)| it.as_deref());
     let around = workspaces.filter(|workspace| here.starts_with(workspace));
-    // One workspace may lie in another.
+    // Workspaces may be nested.
     let innermost = around.max_by_key(|workspace| Path::new(workspace).components().count());
     let in_it = |(_, workspace): &&(String, Option<String>)| {
         innermost.is_some() && workspace.as_deref() == innermost
@@ -102,7 +102,7 @@ fn pick(
     }
 }
 
-/// The service of the program that `cargo kt run` would run here, if it is one of these.
+/// The service of the program that `cargo kt run` would run in this directory, if it is one of these.
 fn of_the_program(services: &[&str]) -> Option<String> {
     let names = candidates(&CargoOptions::default()).ok()?;
     let mut names = names.into_iter();
@@ -119,32 +119,32 @@ mod tests {
         all.iter().map(own).collect()
     }
 
-    fn nobody(_: &str, _: &[&str]) -> Option<String> {
+    fn no_program(_: &str, _: &[&str]) -> Option<String> {
         None
     }
 
     #[test]
-    fn the_service_of_the_workspace_around_is_meant_or_the_only_one() {
+    fn the_service_of_the_workspace_or_the_only_one_is_picked() {
         let all = services(&[("app", "/src/app"), ("inner", "/src/app/inner"), ("x", "")]);
-        let here = |path: &str| pick(&all, Path::new(path), nobody);
+        let here = |path: &str| pick(&all, Path::new(path), no_program);
         assert_eq!(here("/src/app/src").as_deref(), Ok("app"));
         assert_eq!(here("/src/app/inner").as_deref(), Ok("inner"));
-        // A name that begins alike is another directory.
+        // Another directory with the same prefix.
         assert_eq!(here("/src/apple").unwrap_err(), ["app", "inner", "x"]);
         let one = services(&[("app", "/src/app")]);
-        assert_eq!(pick(&one, Path::new("/"), nobody).as_deref(), Ok("app"));
-        assert_eq!(pick(&[], Path::new("/"), nobody), Err(Vec::new()));
+        assert_eq!(pick(&one, Path::new("/"), no_program).as_deref(), Ok("app"));
+        assert_eq!(pick(&[], Path::new("/"), no_program), Err(Vec::new()));
     }
 
     #[test]
-    fn of_several_programs_that_which_would_run_here_is_meant() {
-        let all = services(&[("one", "/src"), ("two", "/src"), ("other", "/elsewhere")]);
+    fn of_several_programs_the_one_to_run_here_is_picked() {
+        let all = services(&[("one", "/src"), ("two", "/src"), ("other", "/other")]);
         let asked = pick(&all, Path::new("/src/x"), |workspace, names| {
             assert_eq!((workspace, names), ("/src", &["one", "two"][..]));
             Some("two".to_owned())
         });
         assert_eq!(asked.as_deref(), Ok("two"));
-        let unknown = pick(&all, Path::new("/src"), nobody);
+        let unknown = pick(&all, Path::new("/src"), no_program);
         assert_eq!(unknown.unwrap_err(), ["one", "two"]);
     }
 }

@@ -24,7 +24,7 @@ use self::{
     path::{CopyPaths, Direction},
 };
 use super::{
-    CommandError, CopyError, Speech, places::PlaceArgs, profile::ProfileArgs, service::choose,
+    CommandError, CopyError, OutputArgs, places::PlaceArgs, profile::ProfileArgs, service::choose,
     start,
 };
 use crate::{place::Connected, terminal::Terminal};
@@ -55,11 +55,11 @@ pub(super) struct CpArgs {
     #[command(flatten)]
     places: PlaceArgs,
     #[command(flatten)]
-    speech: Speech,
+    output: OutputArgs,
 }
 
 pub(super) fn cp(args: CpArgs) -> ExitCode {
-    let terminal = args.speech.terminal();
+    let terminal = args.output.terminal();
     start(&terminal, run(&args, &terminal))
 }
 

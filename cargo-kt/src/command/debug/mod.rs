@@ -20,7 +20,7 @@ use tokio::{
 
 use self::{finder::Finder, variables::build_with_variables};
 use super::{
-    CommandError, Speech, places::PlaceArgs, profile::ProfileArgs, service::choose, start,
+    CommandError, OutputArgs, places::PlaceArgs, profile::ProfileArgs, service::choose, start,
 };
 use crate::session::{self, last_build::kt_dir};
 use crate::{
@@ -68,7 +68,7 @@ pub(super) struct DebugArgs {
     #[command(flatten)]
     places: PlaceArgs,
     #[command(flatten)]
-    speech: Speech,
+    output: OutputArgs,
 }
 
 /// How reloads are handled while the debugger is attached.
@@ -81,7 +81,7 @@ enum Reload {
 }
 
 pub(super) fn debug(args: DebugArgs) -> ExitCode {
-    let terminal = args.speech.terminal();
+    let terminal = args.output.terminal();
     start(&terminal, run(&args, &terminal))
 }
 

@@ -15,7 +15,7 @@ use kt::wire::{
 };
 use serde_json::Value;
 
-use super::{CommandError, Speech, print::print, service::ServiceArgs, start, state};
+use super::{CommandError, OutputArgs, print::print, service::ServiceArgs, start, state};
 use crate::{
     place::{Connected, PlaceError, PlaceName, Places},
     terminal::Terminal,
@@ -24,7 +24,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(super) struct DescribeArgs {
     #[command(flatten)]
-    speech: Speech,
+    output: OutputArgs,
     // Last: clap puts later options under its heading.
     #[command(flatten)]
     service: ServiceArgs,
@@ -64,7 +64,7 @@ pub(super) async fn without_values(places: &Places, name: &str) -> Result<Value,
 }
 
 pub(super) fn describe(args: DescribeArgs) -> ExitCode {
-    let terminal = args.speech.terminal();
+    let terminal = args.output.terminal();
     start(&terminal, async {
         let places = args.service.places()?;
         let name = args.service.choose(&places).await?;
@@ -74,7 +74,7 @@ pub(super) fn describe(args: DescribeArgs) -> ExitCode {
             states: states(&connected, &terminal).await?,
             ..Described::without_states(&connected).await?
         };
-        match args.speech.is_json() {
+        match args.output.is_json() {
             true => terminal.json("kt-service-description", &json::page(&described)),
             false => print(&human::page(&described))?,
         }

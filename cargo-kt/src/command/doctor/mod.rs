@@ -13,7 +13,7 @@ mod zip;
 use std::{path::PathBuf, process::ExitCode};
 
 use self::check::{Check, Level, Need};
-use super::{CommandError, Speech, places::PlaceArgs, print::print, start};
+use super::{CommandError, OutputArgs, places::PlaceArgs, print::print, start};
 
 /// Exit code for a failed check, as opposed to a failed command.
 const CHECK_FAILED: u8 = 1;
@@ -25,17 +25,17 @@ pub(super) struct DoctorArgs {
     #[arg(long, value_name = "FILE")]
     bundle: Option<PathBuf>,
     #[command(flatten)]
-    speech: Speech,
+    output: OutputArgs,
     #[command(flatten)]
     places: PlaceArgs,
 }
 
 /// Exits with code 1 if something is missing that local services need.
 pub(super) fn doctor(args: DoctorArgs) -> ExitCode {
-    let terminal = args.speech.terminal();
+    let terminal = args.output.terminal();
     start(&terminal, async {
         let checks = checks(&args.places).await;
-        match args.speech.is_json() {
+        match args.output.is_json() {
             true => checks
                 .iter()
                 .for_each(|check| terminal.json("kt-check", check)),

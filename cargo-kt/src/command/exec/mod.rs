@@ -14,7 +14,7 @@ use kt::wire::command::{End, NotStarted, Program, Shell, Start};
 
 use self::{raw::RawTerminal, session::Session};
 use super::{
-    CommandError, ExecError, Speech,
+    CommandError, ExecError, OutputArgs,
     service::ServiceArgs,
     ssh_server::{self, Serve},
     start,
@@ -35,7 +35,7 @@ pub(super) struct ExecArgs {
     #[command(flatten)]
     options: ExecOptions,
     #[command(flatten)]
-    speech: Speech,
+    output: OutputArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -63,7 +63,7 @@ pub(super) struct SshArgs {
     #[command(flatten)]
     options: ExecOptions,
     #[command(flatten)]
-    speech: Speech,
+    output: OutputArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -83,7 +83,7 @@ struct ExecOptions {
 }
 
 pub(super) fn exec(args: ExecArgs) -> ExitCode {
-    let terminal = args.speech.terminal();
+    let terminal = args.output.terminal();
     let program = Program::Arguments(args.command);
     let request = Request {
         service: &args.service,
@@ -95,7 +95,7 @@ pub(super) fn exec(args: ExecArgs) -> ExitCode {
 }
 
 pub(super) fn ssh(args: SshArgs) -> ExitCode {
-    let terminal = args.speech.terminal();
+    let terminal = args.output.terminal();
     let serve = match (args.server, args.stdio, args.config) {
         (Some(port), _, _) => Some(Serve::Port(port)),
         (None, true, _) => Some(Serve::Stdio),

@@ -19,8 +19,8 @@ use tokio::{
 
 use self::ports::Ports;
 use super::{
-    CommandError, ForwardError, Speech, places::PlaceArgs, profile::ProfileArgs, service::choose,
-    start,
+    CommandError, ForwardError, OutputArgs, places::PlaceArgs, profile::ProfileArgs,
+    service::choose, start,
 };
 use crate::{place::Connected, terminal::Terminal};
 
@@ -41,11 +41,11 @@ pub(super) struct ForwardArgs {
     #[command(flatten)]
     places: PlaceArgs,
     #[command(flatten)]
-    speech: Speech,
+    output: OutputArgs,
 }
 
 pub(super) fn forward(args: ForwardArgs) -> ExitCode {
-    let terminal = args.speech.terminal();
+    let terminal = args.output.terminal();
     start(&terminal, run(&args, &terminal))
 }
 

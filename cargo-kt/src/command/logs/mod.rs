@@ -17,7 +17,7 @@ use std::{
 use kt::wire::control::LogFrom;
 use regex::bytes::Regex;
 
-use super::{CommandError, Speech, service::ServiceArgs, start};
+use super::{CommandError, OutputArgs, service::ServiceArgs, start};
 use crate::{config::duration, terminal::Terminal};
 use filter::{CallNumber, Filter};
 
@@ -49,14 +49,14 @@ pub(super) struct LogsArgs {
     #[arg(long)]
     raw: bool,
     #[command(flatten)]
-    speech: Speech,
+    output: OutputArgs,
     // Last: clap puts later options under its heading.
     #[command(flatten)]
     service: ServiceArgs,
 }
 
 pub(super) fn logs(args: LogsArgs) -> ExitCode {
-    let terminal = args.speech.terminal();
+    let terminal = args.output.terminal();
     start(&terminal, print(&args, &terminal))
 }
 
@@ -68,7 +68,7 @@ impl LogsArgs {
             || self.call.is_some()
             || self.generation.is_some()
             || self.show_calls
-            || self.speech.is_json()
+            || self.output.is_json()
     }
 
     /// Whether to escape control sequences in the output. Only a terminal needs it; pipes get the
@@ -95,7 +95,7 @@ async fn print(args: &LogsArgs, terminal: &Terminal) -> Result<ExitCode, Command
         generation: args.generation,
     };
     let show = show::Show {
-        json: args.speech.is_json(),
+        json: args.output.is_json(),
         calls: args.show_calls,
         escapes: args.escapes(),
     };

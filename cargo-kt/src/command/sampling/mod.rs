@@ -9,7 +9,7 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 use kt::wire::sample::ProfileRequest;
 
 use self::output::{Format, Output};
-use super::{Speech, service::ServiceArgs, start};
+use super::{OutputArgs, service::ServiceArgs, start};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct SamplingArgs {
@@ -32,14 +32,14 @@ pub(super) struct SamplingArgs {
     #[arg(long, value_name = "FORMAT", value_enum)]
     format: Option<Format>,
     #[command(flatten)]
-    speech: Speech,
+    output_args: OutputArgs,
     // Last: clap puts later options under its heading.
     #[command(flatten)]
     service: ServiceArgs,
 }
 
 pub(super) fn profile(args: SamplingArgs) -> ExitCode {
-    let terminal = args.speech.terminal();
+    let terminal = args.output_args.terminal();
     start(&terminal, async {
         let places = args.service.places()?;
         let name = args.service.choose(&places).await?;

@@ -12,7 +12,7 @@ use kt::wire::{
     sample::{CallStack, CallWhere, STACKS, SampleRefused, Stacks, ThreadStack},
 };
 
-use super::{CommandError, Speech, print::print, service::ServiceArgs, start};
+use super::{CommandError, OutputArgs, print::print, service::ServiceArgs, start};
 use crate::session::last_build::kt_dir;
 use crate::{
     place::Connected,
@@ -25,7 +25,7 @@ pub(super) struct StackArgs {
     #[arg(long)]
     all: bool,
     #[command(flatten)]
-    speech: Speech,
+    output: OutputArgs,
     // Last: clap puts later options under its heading.
     #[command(flatten)]
     service: ServiceArgs,
@@ -56,13 +56,13 @@ struct Call {
 }
 
 pub(super) fn stack(args: StackArgs) -> ExitCode {
-    let terminal = args.speech.terminal();
+    let terminal = args.output.terminal();
     start(&terminal, async {
         let places = args.service.places()?;
         let name = args.service.choose(&places).await?;
         let connected = places.connect(&name).await?;
         let snapshot = ask(&connected).await?;
-        match args.speech.is_json() {
+        match args.output.is_json() {
             true => print(&json::lines(&snapshot))?,
             false => print(&view::page(&snapshot, args.all))?,
         }

@@ -18,8 +18,8 @@ use kt::wire::state::{StateAnswer, StateInfo, StateRequest};
 
 use self::service::StateClient;
 use super::{
-    CommandError, Speech, StateError, error::Operation, places::PlaceArgs, profile::ProfileArgs,
-    service::choose, start,
+    CommandError, OutputArgs, StateError, error::Operation, places::PlaceArgs,
+    profile::ProfileArgs, service::choose, start,
 };
 use crate::{place::Connected, terminal::Terminal};
 
@@ -111,7 +111,7 @@ struct Common {
     #[command(flatten)]
     places: PlaceArgs,
     #[command(flatten)]
-    speech: Speech,
+    output: OutputArgs,
 }
 
 impl StateCommand {
@@ -150,7 +150,7 @@ pub(super) async fn list(
 
 pub(super) fn state(args: StateArgs) -> ExitCode {
     let common = args.command.common();
-    let terminal = common.speech.terminal();
+    let terminal = common.output.terminal();
     start(&terminal, work(&args.command, common, &terminal))
 }
 
@@ -165,7 +165,7 @@ async fn work(
     let client = StateClient {
         connected: &connected,
         terminal,
-        is_json: common.speech.is_json(),
+        is_json: common.output.is_json(),
     };
     match command {
         StateCommand::Ls { .. } => ls::ls(&client).await?,

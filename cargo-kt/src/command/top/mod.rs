@@ -14,7 +14,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use self::sample::Sample;
 use super::{
-    CommandError, Speech,
+    CommandError, OutputArgs,
     print::{print, print_bytes},
     service::ServiceArgs,
     start, state,
@@ -37,19 +37,19 @@ pub(super) struct TopArgs {
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration::parse)]
     interval: Duration,
     #[command(flatten)]
-    speech: Speech,
+    output: OutputArgs,
     // Last: clap puts later options under its heading.
     #[command(flatten)]
     service: ServiceArgs,
 }
 
 pub(super) fn top(args: TopArgs) -> ExitCode {
-    let terminal = args.speech.terminal();
+    let terminal = args.output.terminal();
     start(&terminal, async {
         let places = args.service.places()?;
         let name = args.service.choose(&places).await?;
         let connected = places.connect(&name).await?;
-        let json = args.speech.is_json();
+        let json = args.output.is_json();
         if args.once || !json && !io::stdout().is_terminal() {
             return once(&connected, json, &terminal).await;
         }

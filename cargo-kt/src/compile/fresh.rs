@@ -63,7 +63,8 @@ impl std::fmt::Display for Stale {
     }
 }
 
-/// The variables that kt itself sets for compilations. All others that begin with `KT_` are the user's.
+/// The variables that kt itself sets for compilations. All others that begin with `KT_` are the
+/// user's.
 const OURS: &[&str] = &["KT_BUILD", "KT_MAIN", linker::DIRECTORY, wrapper::DIRECTORY];
 
 /// Checks many compilations at once. `None` means fresh.
@@ -140,8 +141,8 @@ fn judge_one<'a>(
     if record.types.is_some() && known != wanted {
         return Some(Stale::DebugInfo);
     }
-    // cargo would set the same variables again: the files, options and variables that decide them are
-    // inputs of the build.
+    // cargo would set the same variables again: the files, options and variables that decide them
+    // are inputs of the build.
     let is_ours = |name: &str| {
         OURS.contains(&name) || invocation.environment.iter().any(|(set, _)| set == name)
     };

@@ -1,6 +1,6 @@
-//! The decoder of a pod's first program, which has no crates.
+//! The zstd decoder of a pod's first stage, which uses no crates.
 #![no_main]
-#![expect(dead_code, reason = "the program uses what this target does not")]
+#![expect(dead_code, reason = "the first stage uses the rest of the decoder")]
 
 #[path = "../../cargo-kt/src/place/kubernetes/stage/program/zstd/mod.rs"]
 mod zstd;

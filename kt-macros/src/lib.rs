@@ -78,7 +78,7 @@ pub fn init(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// `[package.metadata.kt]` and `[workspace.metadata.kt]`.
 #[proc_macro_attribute]
 pub fn service(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    crate_path::with_said(arguments.into(), item.into(), service::attribute).into()
+    crate_path::with_explicit_name(arguments.into(), item.into(), service::attribute).into()
 }
 
 /// Makes a static's value live in the service and survive reloads: its type `T` becomes `kt::State<T>`, which derefs to

@@ -1,4 +1,4 @@
-//! The call of cargo, and what its JSON messages say.
+//! Runs cargo and parses its JSON messages.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
@@ -13,21 +13,21 @@ use super::records::Records;
 use super::{BuildError, Console, NativeLibraries, cfg, directory, file, linker, wrapper};
 use crate::plan::{Plan, Surroundings, overrides};
 
-/// A file that cargo reported.
+/// An artifact that cargo reported.
 #[derive(Debug, Clone)]
 pub(super) struct Artifact {
     /// Index in the plan's packages.
     pub(super) package: usize,
     pub(super) kind: ArtifactKind,
-    /// rustc's name of the crate.
+    /// The crate's name for rustc.
     pub(super) crate_name: String,
     /// The crate's root module.
     pub(super) source: Utf8PathBuf,
-    /// Compiled for the program, not for something that runs while building.
+    /// Compiled for the target, not for a crate that runs during the build.
     pub(super) on_target: bool,
     /// The rlib, the proc macro's shared object, or the executable.
     pub(super) path: Utf8PathBuf,
-    /// cargo had nothing to do for it.
+    /// cargo did not compile it in this run.
     pub(super) fresh: bool,
 }
 
@@ -40,7 +40,7 @@ pub(super) enum ArtifactKind {
 }
 
 impl Artifact {
-    /// The name of the compilation that made it; see [`directory`].
+    /// The key of its compilation; see [`directory`].
     pub(super) fn key(&self, plan: &Plan, records: &Records) -> Option<UnitKey> {
         match self.kind {
             ArtifactKind::Library | ArtifactKind::ProcMacro => UnitKey::of_artifact(&self.path),
@@ -55,7 +55,7 @@ impl Artifact {
     }
 }
 
-/// Everything that one call of cargo reported.
+/// Everything that one run of cargo reported.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     pub(super) artifacts: Vec<Artifact>,
@@ -64,10 +64,10 @@ pub(super) struct Report {
     pub(super) script_outputs: Vec<(usize, Utf8PathBuf)>,
 }
 
-/// Runs cargo; its standard error is ours. What it did before it failed is in `report` too.
+/// Runs cargo, which inherits stderr. If it fails, `report` has what it did before.
 ///
 /// # Errors
-/// When it cannot be run or fails.
+/// If cargo cannot be run or fails.
 pub(super) fn run(
     plan: &Plan,
     surroundings: &Surroundings,
@@ -94,7 +94,7 @@ pub(super) fn run(
                 Ok(Message::CompilerArtifact(artifact)) => report.add(plan, artifact)?,
                 Ok(Message::BuildScriptExecuted(script)) => report.add_script(plan, script),
                 Ok(Message::BuildFinished(finished)) => compile_error = !finished.success,
-                // Diagnostics, and lines of newer cargos that we do not know.
+                // Diagnostics, and messages of newer versions of cargo.
                 _ => {}
             }
         }
@@ -126,7 +126,7 @@ fn command(
     let links = records.links();
     for name in [cfg::NAME, wrapper::NAME, linker::NAME] {
         let link = links.join(name);
-        file::symlink(&surroundings.executable, &link).at("linking", &link)?;
+        file::symlink(&surroundings.executable, &link).at("link", &link)?;
     }
     let package = plan.program_package();
     let ambiguous = plan
@@ -165,15 +165,15 @@ fn command(
     if let Some(jobs) = &options.jobs {
         command.args(["--jobs", jobs]);
     }
-    for (wanted, flag) in [
+    for (is_set, flag) in [
         (options.keep_going, "--keep-going"),
         (options.ignore_rust_version, "--ignore-rust-version"),
     ] {
-        if wanted {
+        if is_set {
             command.arg(flag);
         }
     }
-    // After the user's own `--config`, so that ours stand.
+    // After the user's own `--config`, so that these win.
     for setting in overrides(&plan.profile.name) {
         command.args(["--config", &setting]);
     }
@@ -181,9 +181,11 @@ fn command(
         .env("KT_BUILD", "1")
         .env(wrapper::DIRECTORY, records.directory())
         .env("RUSTC_WORKSPACE_WRAPPER", links.join(wrapper::NAME))
-        // Ours, whatever the configuration says. A caching wrapper would keep compilations from ours.
+        // This replaces a wrapper in the user's configuration: a caching one would skip
+        // compilations that kt must see.
         .env("RUSTC_WRAPPER", links.join(cfg::NAME))
-        // A build directory shared with the user's own builds would have each evict the other's work.
+        // In a shared build directory kt's builds and the user's would evict each other's
+        // artifacts.
         .env("CARGO_BUILD_BUILD_DIR", plan.cargo_directory())
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
@@ -193,11 +195,11 @@ fn command(
         .collect();
     Snapshot::of(&environment)
         .write(records.directory())
-        .at("writing", records.directory())?;
+        .at("write to", records.directory())?;
     Ok(command)
 }
 
-/// cargo's own format that keeps the JSON for us and has cargo show diagnostics as typed.
+/// The format with which cargo prints JSON for kt and renders diagnostics as the user typed.
 fn message_format(typed: Option<&str>) -> &str {
     match typed {
         Some(format) if format.starts_with("json") => format,
@@ -210,7 +212,7 @@ impl Report {
     fn add(&mut self, plan: &Plan, artifact: cargo_metadata::Artifact) -> Result<(), BuildError> {
         let target = &artifact.target;
         let is = |kind: TargetKind| target.kind.contains(&kind);
-        // The standard library's own packages are in no resolution (`-Z build-std`).
+        // With `-Z build-std` the packages of the standard library are not in the resolution.
         let Some(package) = plan.packages.position(&artifact.package_id.repr) else {
             return Err(BuildError::BuildStd);
         };
@@ -238,7 +240,7 @@ impl Report {
         let Some(path) = path else {
             let is_dylib = target.crate_types.contains(&CrateType::DyLib);
             let name = plan.packages[package].name.clone();
-            // A library that is only a cdylib or staticlib is of no use to Rust code, and nothing depends on it.
+            // A library that is only a cdylib or staticlib is not linked into Rust code.
             return if is_dylib {
                 Err(BuildError::DylibOnly { package: name })
             } else {

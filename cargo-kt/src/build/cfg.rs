@@ -1,8 +1,10 @@
-//! The wrapper of every call that cargo makes of rustc (RUSTC_WRAPPER): it says `--cfg kt` where that has a meaning.
+//! The wrapper of every rustc invocation (RUSTC_WRAPPER). It adds `--cfg kt` where that has an
+//! effect.
 //!
-//! kt-runtime is small in the builds of plain cargo, which make every call in place. Connections and the worker, and the
-//! crates for them, are there under `cfg(kt)`. cargo learns of it where it asks rustc for the target's cfgs, by which it
-//! chooses dependencies; kt-runtime learns of it where it is compiled. Nobody else does. A wrapper takes no flag of the user's away, as `RUSTFLAGS` would those of
+//! Under plain cargo kt-runtime is small and runs every call in place. `cfg(kt)` enables
+//! connections and the worker, with their dependencies. The wrapper adds it to two invocations:
+//! cargo's query for the target's cfgs, by which cargo selects dependencies, and the compilation of
+//! kt-runtime. A wrapper keeps the user's flags, whereas `RUSTFLAGS` would replace
 //! `target.*.rustflags`.
 
 use std::os::unix::process::CommandExt as _;
@@ -11,24 +13,24 @@ use std::process::{Command, ExitCode};
 /// The symbolic link's name.
 pub(crate) const NAME: &str = "kt-cfg";
 
-/// Calls the compiler, or the wrapper of workspace members, that `arguments` begin with.
+/// Runs `arguments`, which begin with the compiler or with the wrapper of workspace members.
 pub(super) fn main(arguments: &[String], package: Option<&str>) -> ExitCode {
     let Some((program, rest)) = arguments.split_first() else {
-        eprintln!("{NAME} is called by cargo, with a compiler and its arguments");
+        eprintln!("error: {NAME} is called by cargo, with a compiler and its arguments");
         return ExitCode::FAILURE;
     };
     let mut command = Command::new(program);
     command.args(rest);
-    if is_question(rest) || is_runtime(rest, package) {
+    if is_cfg_query(rest) || is_runtime(rest, package) {
         command.args(["--cfg", "kt"]);
     }
     let error = command.exec();
-    eprintln!("failed to run `{program}`: {error}");
+    eprintln!("error: failed to run `{program}`: {error}");
     ExitCode::FAILURE
 }
 
-/// cargo's question about the target.
-fn is_question(arguments: &[String]) -> bool {
+/// Whether cargo queries the cfgs of the target.
+fn is_cfg_query(arguments: &[String]) -> bool {
     arguments.iter().any(|argument| argument == "--print=cfg")
 }
 
@@ -42,12 +44,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_question_and_the_library_of_kt_runtime_are_told() {
+    fn only_the_cfg_query_and_the_library_of_kt_runtime_get_the_cfg() {
         let line = |text: &str| -> Vec<String> { text.split(' ').map(str::to_owned).collect() };
-        assert!(is_question(&line(
+        assert!(is_cfg_query(&line(
             "- --crate-name ___ --print=file-names --print=cfg"
         )));
-        assert!(!is_question(&line("-vV")));
+        assert!(!is_cfg_query(&line("-vV")));
         let library = line("rustc --crate-name kt src/lib.rs");
         assert!(is_runtime(&library, Some("kt-runtime")));
         assert!(!is_runtime(&library, Some("kt")));

@@ -1,4 +1,5 @@
-//! Runs and records one compilation. Both the wrapper (under cargo) and the replay (without it) use it.
+//! Runs and records one compilation. Both the wrapper (under cargo) and the replay (without it) use
+//! it.
 
 use std::io::{self, BufRead as _, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -67,12 +68,12 @@ pub(super) struct Attempt {
 }
 
 impl Compilation<'_> {
-    /// Runs rustc and, if it succeeds, writes the record. Each line of stderr goes to `forward`, except
-    /// those of a run whose result is discarded.
+    /// Runs rustc and, if it succeeds, writes the record. Each line of stderr goes to `forward`,
+    /// except those of a run whose result is discarded.
     ///
     /// # Errors
-    /// If the file system fails or rustc cannot be started. Code that does not compile is not an error
-    /// but an exit status.
+    /// If the file system fails or rustc cannot be started. Code that does not compile is not an
+    /// error but an exit status.
     pub(super) fn run(
         &self,
         forward: &mut dyn FnMut(&str),
@@ -249,8 +250,8 @@ impl Compilation<'_> {
     }
 }
 
-/// Forwards rustc's messages and waits for its exit. `None` if rustc was stopped because the types do
-/// not match their identity.
+/// Forwards rustc's messages and waits for its exit. `None` if rustc was stopped because the types
+/// do not match their identity.
 fn watch(
     mut child: Child,
     types: &Types<'_>,

@@ -1,7 +1,9 @@
-//! Which crates are compiled with full debug information. All others have line tables alone, which takes rustc half the time.
+//! Which crates are compiled with full debug information. All others have line tables only, which
+//! takes rustc half the time.
 //!
-//! Without optimization full debug information is other code: each variable gets a place on the stack. So it cannot be made
-//! afterwards for code that runs already, and a crate with a breakpoint has it from the start.
+//! Without optimization full debug information changes the code: each variable gets a stack slot.
+//! So it cannot be added for code that already runs, and a crate with a breakpoint has it from the
+//! start.
 
 use std::{collections::BTreeSet, io};
 
@@ -10,10 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::file;
 
-/// Set to `full`, it gives every crate full debug information.
+/// If set to `full`, every crate has full debug information.
 pub(super) const VARIABLE: &str = "KT_DEBUG_INFO";
 
-/// How much a crate was compiled with, and why.
+/// The debug information that a crate was compiled with, and why.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct DebugInfo {
     pub(super) full: bool,
@@ -22,8 +24,8 @@ pub(super) struct DebugInfo {
 }
 
 impl DebugInfo {
-    /// What a crate is to be compiled with whose sources have, or do not have, a breakpoint, and in which a debugger was, or was not,
-    /// to stop.
+    /// The debug information that a crate must be compiled with. `debugged`: a debugger has set a
+    /// breakpoint in the package. `breakpoints`: its sources call `kt::breakpoint!()`.
     pub(super) fn wanted(variable: Option<&str>, debugged: bool, breakpoints: bool) -> Self {
         Self {
             full: breakpoints || debugged || variable == Some("full"),
@@ -31,19 +33,20 @@ impl DebugInfo {
         }
     }
 
-    /// The flag for rustc, behind cargo's own: the last one counts.
+    /// The flag for rustc, placed after cargo's own: the last one wins.
     pub(super) fn flag(self) -> Option<&'static str> {
         self.full.then_some("-Cdebuginfo=2")
     }
 }
 
-/// The packages in which a debugger was to stop: once is enough, or each other build would compile them anew.
+/// The packages in which a debugger has set a breakpoint. They stay in the set, or every other
+/// build would recompile them.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Debugged(BTreeSet<String>);
 
 impl Debugged {
-    /// Those of a workspace.
+    /// Reads the packages of a workspace.
     pub(super) fn of(warm: &Utf8Path) -> Self {
         let text = std::fs::read(path(warm)).unwrap_or_default();
         serde_json::from_slice(&text).unwrap_or_default()
@@ -54,10 +57,10 @@ impl Debugged {
     }
 }
 
-/// Has the next builds compile these packages with full debug information.
+/// Makes the following builds compile these packages with full debug information.
 ///
 /// # Errors
-/// If that cannot be written down.
+/// If the list cannot be written.
 pub fn debug_fully(warm: &Utf8Path, packages: impl IntoIterator<Item = String>) -> io::Result<()> {
     let mut debugged = Debugged::of(warm);
     debugged.0.extend(packages);
@@ -68,7 +71,7 @@ fn path(warm: &Utf8Path) -> Utf8PathBuf {
     warm.join("debugged.json")
 }
 
-/// Whether one of these files calls `kt::breakpoint!()`. A comment counts too: that costs time and nothing else.
+/// Whether one of these files calls `kt::breakpoint!()`. A match in a comment only costs time.
 pub(super) fn have_breakpoints(sources: &[Utf8PathBuf]) -> bool {
     const CALL: &[u8] = b"breakpoint!";
     let calls = |path: &Utf8PathBuf| {
@@ -84,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_crate_with_a_breakpoint_has_full_debug_information_and_others_if_asked() {
+    fn debug_information_is_full_for_breakpoints_debugged_packages_and_the_variable() {
         for (variable, debugged, breakpoints, full) in [
             (None, false, false, false),
             (None, false, true, true),
@@ -98,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn packages_that_a_debugger_was_to_stop_in_are_remembered_together() {
+    fn debug_fully_adds_to_the_stored_packages() {
         let warm = tempfile::tempdir().unwrap();
         let warm = Utf8Path::from_path(warm.path()).unwrap();
         assert!(!Debugged::of(warm).has("app"));

@@ -1,18 +1,19 @@
-//! rustc's dep-info: Makefile syntax, written by `write_out_deps` in rustc's `rustc_interface/src/passes.rs`.
+//! Parses rustc's dep-info: Makefile syntax, written by `write_out_deps` in rustc's
+//! `rustc_interface/src/passes.rs`.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-/// What one call of rustc read.
+/// The inputs of one rustc invocation.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct DepInfo {
-    /// Files, relative ones resolved, each once, in rustc's order.
+    /// Files, as absolute paths, without duplicates, in rustc's order.
     pub(super) files: Vec<Utf8PathBuf>,
-    /// Environment variables seen by `env!` and `option_env!`, and their value then.
+    /// Environment variables read by `env!` and `option_env!`, and their values at that time.
     pub(super) environment: Vec<(String, Option<String>)>,
 }
 
 impl DepInfo {
-    /// Reads the text; `directory` is where rustc ran.
+    /// Parses the text. `directory` is the working directory of rustc.
     pub(super) fn parse(text: &str, directory: &Utf8Path) -> Self {
         let mut info = Self::default();
         for line in text.lines() {
@@ -34,18 +35,19 @@ impl DepInfo {
     }
 }
 
-/// rustc ends the text with one rule `FILE:` without prerequisites per file it read; the rules above it name outputs.
+/// The file of a rule `FILE:` without prerequisites. rustc writes one for each file that it read,
+/// after the rules that name outputs.
 fn phony_target(line: &str) -> Option<&str> {
     line.strip_suffix(':')
         .filter(|file| !line.starts_with('#') && !file.is_empty())
 }
 
-/// Spaces in paths are written `\ ` (`escape_dep_filename`); nothing else is escaped.
+/// In paths only spaces are escaped, as `\ ` (`escape_dep_filename`).
 fn unescape_path(path: &str) -> String {
     path.replace("\\ ", " ")
 }
 
-/// Backslash, newline and carriage return are escaped in variables (`escape_dep_env`).
+/// In variables backslash, newline and carriage return are escaped (`escape_dep_env`).
 fn unescape_variable(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut characters = text.chars();

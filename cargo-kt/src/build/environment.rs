@@ -1,4 +1,5 @@
-//! Which variables cargo sets for rustc: found by comparing, so that no value of the user's environment is ever written down.
+//! Finds the variables that cargo sets for rustc by comparing environments, so that no value of the
+//! user's environment is stored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -8,18 +9,18 @@ use camino::Utf8Path;
 
 use super::file;
 
-/// Beside the records.
+/// The file beside the records.
 const FILE: &str = "environment.json";
 
-/// Variables of one build that mean nothing later: the jobserver's file descriptors are gone.
-const OF_ONE_BUILD: &[&str] = &["CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS"];
+/// Variables of cargo's jobserver. Its file descriptors are only valid during that build.
+const JOBSERVER: &[&str] = &["CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS"];
 
 /// Names of the variables that cargo was started with, and the blake3 of each value.
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Snapshot(BTreeMap<String, String>);
 
 impl Snapshot {
-    /// Of the environment that cargo is about to get.
+    /// The snapshot of the environment that cargo is started with.
     pub(super) fn of<'a>(
         environment: impl IntoIterator<Item = (&'a OsString, &'a OsString)>,
     ) -> Self {
@@ -33,20 +34,20 @@ impl Snapshot {
     }
 
     /// # Errors
-    /// Those of the file system.
+    /// If the file system fails.
     pub(super) fn write(&self, records: &Utf8Path) -> io::Result<()> {
         file::write_atomically(&records.join(FILE), &serde_json::to_vec(self)?)
     }
 
     /// # Errors
-    /// Those of the file system.
+    /// If the file system fails.
     pub(super) fn read(records: &Utf8Path) -> io::Result<Self> {
         Ok(serde_json::from_slice(&std::fs::read(records.join(FILE))?)?)
     }
 
-    /// What of this process's environment was set or changed since the snapshot.
+    /// The variables of this process that were set or changed since the snapshot.
     pub(super) fn changes(&self) -> Vec<(String, String)> {
-        let ignored: BTreeSet<_> = OF_ONE_BUILD.iter().copied().collect();
+        let ignored: BTreeSet<_> = JOBSERVER.iter().copied().collect();
         let changed = std::env::vars_os().filter_map(|(name, value)| {
             let name = name.into_string().ok()?;
             let same = self

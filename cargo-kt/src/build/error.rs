@@ -1,4 +1,4 @@
-//! Why there is nothing to link.
+//! Why a build failed.
 
 use std::io;
 
@@ -12,42 +12,42 @@ use crate::plan::PlanError;
 pub enum BuildError {
     #[error(transparent)]
     Plan(Box<PlanError>),
-    /// The code does not compile; cargo or rustc has said why on standard error.
+    /// The code does not compile. cargo or rustc printed the errors to stderr.
     #[error("could not compile")]
     Compile { code: u8 },
-    /// Another failure of cargo's (dependencies, features, a build script); it has said why.
+    /// cargo failed otherwise (dependencies, features, a build script) and printed why.
     #[error("cargo failed")]
     Cargo { code: u8 },
-    #[error("rustc could not be run again without cargo")]
+    #[error("failed to replay rustc")]
     Replay(#[source] Box<dyn std::error::Error + Send + Sync>),
-    #[error("`{cargo}` could not be run")]
+    #[error("failed to run `{cargo}`")]
     Spawn {
         cargo: Utf8PathBuf,
         source: io::Error,
     },
-    #[error("sources changed while building, run again (`{path}`)")]
+    #[error("`{path}` changed during the build\nhelp: run the command again")]
     SourcesChanged { path: Utf8PathBuf },
     #[error(
-        "the standard library was compiled too: kt links against the toolchain's own\nhelp: leave out `-Z build-std`"
+        "`-Z build-std` is not supported: kt links against the toolchain's standard library\nhelp: remove `-Z build-std`"
     )]
     BuildStd,
     #[error(
-        "package `{package}` is compiled with `panic=abort`, asked for by RUSTFLAGS or `build.rustflags`: a panic would end \
-         the warm process\nhelp: leave `-C panic=abort` out"
+        "RUSTFLAGS or `build.rustflags` compiles package `{package}` with `panic=abort`: a panic would stop the worker\n\
+         help: remove `-C panic=abort`"
     )]
     PanicAbort { package: String },
     #[error(
-        "package `{package}` is a dylib only, which cannot be linked into a warm process\nhelp: add \"rlib\" to its `crate-type`"
+        "package `{package}` is only a dylib, which cannot be linked into a worker\nhelp: add \"rlib\" to its `crate-type`"
     )]
     DylibOnly { package: String },
-    #[error("cargo did not name the artifact of {what}")]
+    #[error("cargo did not report an artifact for {what}")]
     MissingArtifact { what: String },
     #[error(
-        "{what} was not found at `{path}`: this cargo arranges its build directory in a way that this kt does not know\nhelp: \
-         update kt, or use an older toolchain: `cargo +1.95.0 kt run`"
+        "{what} not found at `{path}`: kt does not support the build directory layout of this cargo\n\
+         help: update kt, or use an older toolchain: `cargo +1.95.0 kt run`"
     )]
     UnknownLayout { what: String, path: Utf8PathBuf },
-    #[error("{what} of `{path}` failed")]
+    #[error("failed to {what} `{path}`")]
     File {
         what: &'static str,
         path: Utf8PathBuf,
@@ -56,7 +56,7 @@ pub enum BuildError {
 }
 
 impl BuildError {
-    /// The exit status for this error: cargo's own, or 101 as cargo gives for everything.
+    /// The exit status for this error: cargo's own, or 101, which cargo uses for all errors.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Plan(error) => error.exit_code(),
@@ -65,7 +65,7 @@ impl BuildError {
         }
     }
 
-    /// Whether the reason is on the terminal already, so that only the exit status is left to give.
+    /// Whether cargo or rustc already printed the reason, so that only the exit status remains.
     pub fn is_reported(&self) -> bool {
         match self {
             Self::Compile { .. } | Self::Cargo { .. } => true,
@@ -81,7 +81,7 @@ impl From<PlanError> for BuildError {
     }
 }
 
-/// Attaches a path and what was done with it to an error of the file system.
+/// Adds the operation and the path to a file system error.
 pub(super) trait At<T> {
     fn at(self, what: &'static str, path: &camino::Utf8Path) -> Result<T, BuildError>;
 }

@@ -1,5 +1,6 @@
-//! Makes cargo forget what is stale by content before it is asked: it goes by mtimes, and would compile against an artifact
-//! that a restored file with an old date, or another checkout in the same target directory, has made wrong.
+//! Deletes the fingerprints of units that are stale by content, before cargo runs. cargo compares
+//! mtimes: it takes an artifact for fresh after a file was restored with an old mtime, or after
+//! another checkout used the same target directory.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +16,7 @@ use super::watch::Watch;
 use super::{BuildError, Console, directory};
 use crate::plan::{Plan, Surroundings};
 
-/// What cargo must not find fresh.
+/// Makes cargo recompile stale units and rerun stale build scripts.
 pub(super) fn before_cargo(
     plan: &Plan,
     surroundings: &Surroundings,
@@ -34,17 +35,16 @@ pub(super) fn before_cargo(
             None => continue,
         };
         let name = &run.package.name;
-        console.verbose(&format!(
-            "{reason}: running the build script of `{name}` again"
-        ));
+        console.verbose(&format!("{reason}: rerunning the build script of `{name}`"));
         stale.push(run);
     }
     forget_runs(plan, &stale, &runs, &units)?;
-    of_other_workspaces(plan, records)
+    forget_other_workspaces(plan, records)
 }
 
-/// Makes cargo forget build scripts' runs, what was compiled with them, and the runs of scripts that they hand something to
-/// (`links`). cargo believes that what depends on a run is fresh as long as the dates say so.
+/// Makes cargo forget runs of build scripts, the units compiled with their output, and the runs of
+/// scripts that receive metadata from them (`links`). cargo only compares mtimes with those of the
+/// run.
 fn forget_runs(
     plan: &Plan,
     stale: &[&Watch],
@@ -53,7 +53,7 @@ fn forget_runs(
 ) -> Result<(), BuildError> {
     let mut packages: BTreeSet<_> = stale.iter().map(|run| &run.package).collect();
     loop {
-        let hand_on = |index: &usize| {
+        let sends = |index: &usize| {
             let package = &plan.packages[*index];
             package.has_links && packages.contains(&Origin::of(package))
         };
@@ -61,7 +61,7 @@ fn forget_runs(
             let mut found = plan.packages.iter();
             found
                 .find(|other| Origin::of(other) == *package)
-                .is_some_and(|other| other.normal.iter().chain(&other.build).any(hand_on))
+                .is_some_and(|other| other.normal.iter().chain(&other.build).any(sends))
         };
         let more: Vec<_> = runs
             .iter()
@@ -79,7 +79,7 @@ fn forget_runs(
         }
     }
     for unit in units {
-        // The script itself is as good as it was.
+        // The compiled script itself stays fresh.
         if packages.contains(&unit.package) && !unit.key.stem.starts_with("build_script_") {
             forget_unit(unit)?;
         }
@@ -99,23 +99,24 @@ fn stale_units(
         .collect();
     let judged = fresh::judge(&pairs, surroundings, warm);
     for (record, stale) in all.iter().zip(judged) {
-        // What else makes a unit stale, cargo sees without us.
+        // cargo itself detects the other causes.
         if let Some(
             stale
             @ (Stale::Source(_) | Stale::Uncertain(_) | Stale::Artifact(_) | Stale::DebugInfo),
         ) = stale
         {
             let stem = &record.key.stem;
-            console.verbose(&format!("{stale}: `{stem}` is to be compiled again"));
+            console.verbose(&format!("{stale}: recompiling `{stem}`"));
             forget_unit(record)?;
         }
     }
     Ok(())
 }
 
-/// cargo calls a unit of another checkout the same if name, version and place in the workspace are: what we have no record
-/// of, but that checkout has, was not made of our sources.
-fn of_other_workspaces(plan: &Plan, records: &Records) -> Result<(), BuildError> {
+/// Makes cargo forget units of another checkout. cargo gives them the same names if the package's
+/// name, version and path in the workspace are the same. A unit that only the other checkout has a
+/// record of was not compiled from the sources of this one.
+fn forget_other_workspaces(plan: &Plan, records: &Records) -> Result<(), BuildError> {
     let others = records.others();
     if others.is_empty() {
         return Ok(());
@@ -124,17 +125,17 @@ fn of_other_workspaces(plan: &Plan, records: &Records) -> Result<(), BuildError>
         .packages
         .iter()
         .filter(|package| package.has_path_source)
-        .map(|package| place(&Origin::of(package), &plan.workspace_root))
+        .map(|package| unit_origin(&Origin::of(package), &plan.workspace_root))
         .collect();
     for (root, other) in others {
         for record in other.all() {
-            let is_ours = ours.contains(&place(&record.package, &root));
+            let is_ours = ours.contains(&unit_origin(&record.package, &root));
             if is_ours && records.read(&record.key).is_none() {
                 forget_unit(&record)?;
             }
         }
         for run in other.all_runs() {
-            let is_ours = ours.contains(&place(&run.package, &root));
+            let is_ours = ours.contains(&unit_origin(&run.package, &root));
             if is_ours && records.read_run(&run.out_dir).is_none() {
                 forget_run(&run)?;
             }
@@ -143,8 +144,8 @@ fn of_other_workspaces(plan: &Plan, records: &Records) -> Result<(), BuildError>
     Ok(())
 }
 
-/// Name and directory of a package as they count for cargo's names of units.
-fn place(package: &Origin, workspace_root: &Utf8Path) -> (String, Utf8PathBuf) {
+/// The name and directory of a package that cargo derives unit names from.
+fn unit_origin(package: &Origin, workspace_root: &Utf8Path) -> (String, Utf8PathBuf) {
     let directory = &package.directory;
     let relative = directory.strip_prefix(workspace_root).unwrap_or(directory);
     (package.name.clone(), relative.to_owned())
@@ -156,15 +157,16 @@ fn forget_unit(unit: &Record) -> Result<(), BuildError> {
 }
 
 fn forget_run(run: &Watch) -> Result<(), BuildError> {
-    // Its date is the one that cargo compares: without it, what depends on the run is not fresh either.
+    // cargo compares mtimes with this file's: without it the dependents of the run are not fresh
+    // either.
     if let Some(output) = directory::script_output(&run.out_dir) {
-        file::absent_is_fine(std::fs::remove_file(&output)).at("removing", &output)?;
+        file::absent_is_fine(std::fs::remove_file(&output)).at("remove", &output)?;
     }
-    directory::forget_run(&run.out_dir).at("removing the fingerprint", &run.out_dir)
+    directory::forget_run(&run.out_dir).at("remove the fingerprint of", &run.out_dir)
 }
 
-/// Writes down for which files each build script ran that cargo reported, and makes cargo forget the runs that were not
-/// made for this workspace; true if there was one.
+/// Records the inputs of each build script run that cargo reported, and makes cargo forget runs of
+/// other workspaces. Returns true if there was one.
 pub(super) fn observe_runs(
     plan: &Plan,
     surroundings: &Surroundings,
@@ -174,7 +176,7 @@ pub(super) fn observe_runs(
 ) -> Result<bool, BuildError> {
     let mut of_others = Vec::new();
     for (package, out_dir) in &report.script_outputs {
-        // A script that failed may have left none; `check_layout` is for those that did not.
+        // A script that failed may have no output. `check_layout` checks those that succeeded.
         let Some(output) = directory::script_output(out_dir) else {
             continue;
         };
@@ -182,7 +184,7 @@ pub(super) fn observe_runs(
         if known.is_some_and(|known| !known.is_of_another_build()) {
             continue;
         }
-        let (run, _) = Watch::of(plan, *package, out_dir, surroundings).at("reading", &output)?;
+        let (run, _) = Watch::of(plan, *package, out_dir, surroundings).at("read", &output)?;
         let ran_now = file::changed_at(&output).is_some_and(|changed| changed >= started);
         if !ran_now && run.has_path_source {
             of_others.push(run);
@@ -190,7 +192,9 @@ pub(super) fn observe_runs(
         }
         let in_time = run.last_change().is_none_or(|changed| changed < started);
         let run = if in_time { run } else { run.uncertain() };
-        records.write_run(&run).at("writing", records.directory())?;
+        records
+            .write_run(&run)
+            .at("write to", records.directory())?;
     }
     let stale: Vec<_> = of_others.iter().collect();
     if !stale.is_empty() {

@@ -1,14 +1,14 @@
-//! What a file holds (blake3), which file it is (stamp), and writing one so that nobody ever reads half of it.
+//! Content hashes (blake3), file identities (stamps), and writes that no process sees half done.
 
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-/// blake3 of a file's content in hex, or `None` where there is no such file.
+/// blake3 of a file's content in hex. `None` if the file does not exist.
 ///
 /// # Errors
-/// Any other failure to read it.
+/// If it exists and cannot be read.
 pub(super) fn hash(path: &Utf8Path) -> io::Result<Option<String>> {
     match std::fs::read(path) {
         Ok(content) => Ok(Some(hash_bytes(&content))),
@@ -22,9 +22,10 @@ pub(super) fn hash_bytes(content: &[u8]) -> String {
     blake3::hash(content).to_hex().to_string()
 }
 
-/// Hashes of many files, in order; unreadable ones count as absent, which never equals what was compiled.
+/// Hashes of many files, in order. An unreadable file counts as absent, which never equals a
+/// recorded hash.
 pub(super) fn hash_all(paths: &[&Utf8Path]) -> Vec<Option<String>> {
-    /// Below this many files a thread costs more than it saves.
+    /// A thread for fewer files costs more than it saves.
     const PER_THREAD: usize = 48;
     let threads = std::thread::available_parallelism()
         .map_or(1, usize::from)
@@ -50,7 +51,7 @@ pub(super) fn hash_all(paths: &[&Utf8Path]) -> Vec<Option<String>> {
     })
 }
 
-/// Whether an error only says that there is no such file.
+/// Whether the error means that the file does not exist.
 pub(super) fn is_absent(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -58,7 +59,7 @@ pub(super) fn is_absent(error: &io::Error) -> bool {
     )
 }
 
-/// Turns the failure to remove what is not there into success.
+/// Ignores the failure to remove a file that does not exist.
 pub(super) fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if is_absent(&error) => Ok(()),
@@ -66,8 +67,8 @@ pub(super) fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Tells one state of a file that a program writes anew (an artifact, a compiler) from any other, without reading it.
-/// Not used for sources: those are hashed.
+/// Identifies one version of a file that programs replace (an artifact, a compiler) without reading
+/// it. Not used for sources: those are hashed.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Stamp {
     size: u64,
@@ -77,7 +78,7 @@ pub(super) struct Stamp {
 }
 
 impl Stamp {
-    /// The stamp of the file at `path` (symbolic links followed), or `None` where there is none.
+    /// The stamp of the file at `path`, following symbolic links. `None` if it does not exist.
     pub(super) fn of(path: &Utf8Path) -> Option<Self> {
         let metadata = std::fs::metadata(path).ok()?;
         Some(Self {
@@ -88,30 +89,30 @@ impl Stamp {
     }
 }
 
-/// When a file's content or name last changed (ctime): unlike mtime it cannot be set back.
-/// In nanoseconds since the epoch, by the file system's clock.
+/// When a file's content or name last changed (ctime, which unlike mtime cannot be set back), in
+/// nanoseconds since the epoch by the file system's clock.
 pub(super) fn changed_at(path: &Utf8Path) -> Option<i128> {
     let metadata = std::fs::metadata(path).ok()?;
     Some(nanoseconds(metadata.ctime(), metadata.ctime_nsec()))
 }
 
-/// A file's mtime, by which cargo goes, in nanoseconds since the epoch.
+/// A file's mtime, which cargo compares, in nanoseconds since the epoch.
 pub(super) fn modified_at(path: &Utf8Path) -> Option<i128> {
     let metadata = std::fs::metadata(path).ok()?;
     Some(nanoseconds(metadata.mtime(), metadata.mtime_nsec()))
 }
 
-/// The time by the file system's clock, read off a file made in `directory`.
+/// The time by the file system's clock, taken from a new file in `directory`.
 ///
 /// # Errors
-/// When no file can be made there.
+/// If no file can be created in it.
 pub(super) fn clock(directory: &Utf8Path) -> io::Result<i128> {
     let file = tempfile::NamedTempFile::new_in(directory)?;
     let metadata = file.as_file().metadata()?;
     Ok(nanoseconds(metadata.ctime(), metadata.ctime_nsec()))
 }
 
-/// Seconds and their fraction as one number.
+/// Combines seconds and nanoseconds.
 pub(super) fn nanoseconds(seconds: i64, nanoseconds: i64) -> i128 {
     i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds)
 }
@@ -119,7 +120,7 @@ pub(super) fn nanoseconds(seconds: i64, nanoseconds: i64) -> i128 {
 /// Writes a file under a temporary name and renames it.
 ///
 /// # Errors
-/// Those of the file system; the old content then still stands.
+/// If the file system fails. The old content then remains.
 pub(super) fn write_atomically(path: &Utf8Path, content: &[u8]) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Utf8Path::new("/"));
     std::fs::create_dir_all(directory)?;
@@ -129,19 +130,19 @@ pub(super) fn write_atomically(path: &Utf8Path, content: &[u8]) -> io::Result<()
     Ok(())
 }
 
-/// Makes `to` a second name of `from`, replacing what was there; a copy where the file system has no hard links.
+/// Makes `to` a hard link to `from`, replacing `to`. Copies if the file system has no hard links.
 ///
 /// # Errors
-/// Those of the file system.
+/// If the file system fails.
 pub(super) fn link(from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
     absent_is_fine(std::fs::remove_file(to))?;
     std::fs::hard_link(from, to).or_else(|_| std::fs::copy(from, to).map(|_| ()))
 }
 
-/// Makes `at` a symbolic link to `to`, never absent in between.
+/// Makes `at` a symbolic link to `to`, atomically.
 ///
 /// # Errors
-/// Those of the file system.
+/// If the file system fails.
 pub(super) fn symlink(to: &Utf8Path, at: &Utf8Path) -> io::Result<()> {
     if std::fs::read_link(at).is_ok_and(|current| current == to.as_std_path()) {
         return Ok(());

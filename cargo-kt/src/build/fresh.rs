@@ -51,7 +51,10 @@ impl std::fmt::Display for Stale {
             }
             Self::Source(path) => write!(formatter, "`{path}` has changed"),
             Self::Artifact(path) => {
-                write!(formatter, "`{path}` was removed or replaced by another build")
+                write!(
+                    formatter,
+                    "`{path}` was removed or replaced by another build"
+                )
             }
             Self::Extern(path) => write!(formatter, "`{path}` was recompiled"),
             Self::Variable(name) => write!(formatter, "the variable `{name}` has changed"),
@@ -60,7 +63,8 @@ impl std::fmt::Display for Stale {
     }
 }
 
-/// The variables that kt itself sets for compilations. All others that begin with `KT_` are the user's.
+/// The variables that kt itself sets for compilations. All others that begin with `KT_` are the
+/// user's.
 const OURS: &[&str] = &["KT_BUILD", "KT_MAIN", linker::DIRECTORY, wrapper::DIRECTORY];
 
 /// Checks many compilations at once. `None` means fresh.
@@ -137,8 +141,8 @@ fn judge_one<'a>(
     if record.types.is_some() && known != wanted {
         return Some(Stale::DebugInfo);
     }
-    // cargo would set the same variables again: the files, options and variables that decide them are
-    // inputs of the build.
+    // cargo would set the same variables again: the files, options and variables that decide them
+    // are inputs of the build.
     let is_ours = |name: &str| {
         OURS.contains(&name) || invocation.environment.iter().any(|(set, _)| set == name)
     };

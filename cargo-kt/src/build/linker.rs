@@ -1,5 +1,5 @@
-//! The linker shim, which rustc calls for an executable. It stores the objects and the link line and
-//! links nothing.
+//! The linker shim, which rustc calls for an executable. It stores the objects and the link line
+//! and links nothing.
 
 use std::io;
 use std::process::ExitCode;
@@ -21,9 +21,7 @@ pub(super) fn linker_main(directory: &Utf8Path, arguments: &[String]) -> ExitCod
     match record(directory, arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!(
-                "failed to record the arguments of the linker in `{directory}`: {error}"
-            );
+            eprintln!("error: failed to record the linker arguments in `{directory}`: {error}");
             ExitCode::FAILURE
         }
     }
@@ -57,8 +55,8 @@ fn record(directory: &Utf8Path, arguments: &[String]) -> io::Result<()> {
     file::write_atomically(&directory.join(LINE), &serde_json::to_vec(&line)?)
 }
 
-/// rustc's own directory for this link, `/tmp/rustcXXXXXX`. It holds `symbols.o` and lists, and rustc
-/// removes it afterwards.
+/// rustc's own directory for this link, `/tmp/rustcXXXXXX`. It holds `symbols.o` and lists, and
+/// rustc removes it afterwards.
 fn temporary_directory(arguments: &[String]) -> Option<Utf8PathBuf> {
     let object = arguments
         .iter()
@@ -96,8 +94,8 @@ fn keep(object: &Utf8Path, directory: &Utf8Path, number: usize) -> io::Result<Ut
     Ok(kept)
 }
 
-/// A response file (`@file`) has one argument per line. For a GNU linker rustc puts a backslash before
-/// backslashes and spaces (`rustc_codegen_ssa/src/back/link.rs`, `exec_linker`).
+/// A response file (`@file`) has one argument per line. For a GNU linker rustc puts a backslash
+/// before backslashes and spaces (`rustc_codegen_ssa/src/back/link.rs`, `exec_linker`).
 fn expand_response_files(arguments: &[String]) -> io::Result<Vec<String>> {
     let mut expanded = Vec::with_capacity(arguments.len());
     for argument in arguments {

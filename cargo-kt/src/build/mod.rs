@@ -1,8 +1,9 @@
-//! *build*: from a plan to the rlibs of one program, through cargo or by replaying rustc.
+//! *compile*: from a plan to the rlibs of one program, through cargo or by replaying rustc.
 //!
-//! cargo is called with this executable as RUSTC_WRAPPER, which has kt-runtime compiled whole, and as RUSTC_WORKSPACE_WRAPPER, so every compilation of a workspace member is recorded:
-//! how rustc was called, what it read and what it left. From that follows whether an artifact is what its sources say now,
-//! and how to make it again without cargo. Nothing here links, and nothing knows of places.
+//! cargo runs with this executable as RUSTC_WRAPPER, which enables `cfg(kt)` in kt-runtime, and as
+//! RUSTC_WORKSPACE_WRAPPER, which records every compilation of a workspace member: the invocation,
+//! the inputs and the outputs. The records show whether an artifact is up to date and how to
+//! recompile it without cargo. This module does not link and does not know places.
 
 mod cargo;
 pub(crate) mod cfg;
@@ -55,7 +56,7 @@ pub use wrapper::multi_call;
 
 use crate::plan::Plan;
 
-/// One call of rustc as cargo made it: enough to make it again.
+/// One rustc invocation of cargo: enough to replay it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Invocation {
     /// The compiler and its arguments.
@@ -65,35 +66,37 @@ pub struct Invocation {
     pub directory: Utf8PathBuf,
 }
 
-/// The linker's arguments as rustc gave them for an executable, its temporary objects kept beside it.
+/// The linker arguments that rustc passed for an executable. Its temporary objects are kept beside
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LinkLine {
-    /// Object files, kept where they can be found again, in order.
+    /// Object files, kept in the record's directory, in order.
     pub objects: Vec<Utf8PathBuf>,
-    /// All other arguments, in order; `-o` and its value are left out.
+    /// All other arguments except `-o` and its value, in order.
     pub arguments: Vec<String>,
 }
 
-/// What a build gives.
+/// The result of a build.
 #[derive(Debug)]
 pub struct Built {
     pub plan: Plan,
     pub compiled: Compiled,
     pub how: How,
-    /// While it is held no other `cargo kt` compiles in this target directory: keep it until the rlibs are linked.
+    /// Prevents another `cargo kt` from compiling in this target directory. Hold it until the rlibs
+    /// are linked.
     pub lock: BuildLock,
-    /// Where the time went.
+    /// How long each part took.
     pub phases: Vec<Phase>,
 }
 
-/// How the artifacts came about.
+/// How the artifacts were built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum How {
-    /// Nothing had changed; no process was started.
+    /// Nothing changed; no process was started.
     Unchanged,
-    /// rustc was called without cargo for these crates.
+    /// rustc compiled these crates without cargo.
     Replayed { crates: Vec<String> },
-    /// cargo was called; why, for `-v`.
+    /// cargo was called. `-v` prints the reason.
     Cargo { reason: String },
 }

@@ -1,9 +1,9 @@
 //! Whether a bin or example is compiled as an rlib or as an executable.
 //!
-//! An executable that rustc linked cannot be linked into a shared object. So a program with items of kt
-//! is compiled as an rlib, with a hard link where cargo expects the executable. A program without them
-//! stays an executable, with a linker that only records its arguments. The previous mode is tried first
-//! and checked by the symbol `kt:main`.
+//! An executable that rustc linked cannot be linked into a shared object. So a program with items
+//! of kt is compiled as an rlib, with a hard link where cargo expects the executable. A program
+//! without them stays an executable, with a linker that only records its arguments. The previous
+//! mode is tried first and checked by the symbol `kt:main`.
 
 use std::process::ExitStatus;
 
@@ -18,8 +18,9 @@ use super::{LinkLine, file, linker, symbols};
 impl Compilation<'_> {
     /// Compiles a program in its previous mode, and in the other mode if that proves wrong.
     ///
-    /// Compiled as an rlib, a program without items of kt does not use `main` and warns about dead code.
-    /// So only the messages of the final mode are printed, or those of the executable if both were tried.
+    /// Compiled as an rlib, a program without items of kt does not use `main` and warns about dead
+    /// code. So only the messages of the final mode are printed, or those of the executable if both
+    /// were tried.
     pub(super) fn program(
         &self,
         types: &Types<'_>,
@@ -32,7 +33,8 @@ impl Compilation<'_> {
             let is_settled = if library.status.success() {
                 self.rlib_has_main()?
             } else {
-                // A lint such as `#![deny(dead_code)]` may fail only because this is not an executable.
+                // A lint such as `#![deny(dead_code)]` may fail only because this is not an
+                // executable.
                 !library.failed_by_a_lint()
             };
             if is_settled {
@@ -128,8 +130,8 @@ impl Compilation<'_> {
 }
 
 impl Attempt {
-    /// Whether an error of this run is a lint and not a code such as E0425. Another crate type may not
-    /// trigger the lint.
+    /// Whether an error of this run is a lint and not a code such as E0425. Another crate type may
+    /// not trigger the lint.
     fn failed_by_a_lint(&self) -> bool {
         self.messages
             .iter()

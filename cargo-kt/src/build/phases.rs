@@ -1,14 +1,14 @@
-//! Where the time of a build went.
+//! Measures how long each part of a build takes.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A stretch of time; those of crates overlap.
+/// One part of a build. The phases of crates overlap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Phase {
     /// `plan`, `cargo`, `check`, or `rustc` and a crate's name.
     pub name: String,
-    /// Since the build began.
+    /// Time since the start of the build.
     pub started: Duration,
     pub took: Duration,
 }
@@ -44,7 +44,7 @@ impl Stopwatch {
         result
     }
 
-    /// In the order of their starts.
+    /// The phases, ordered by their start.
     pub(super) fn phases(self) -> Vec<Phase> {
         let mut phases = self
             .phases

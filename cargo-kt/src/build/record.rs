@@ -1,8 +1,8 @@
-//! What is known of each compilation: how it was called, what it read, what it left. One file each, written by the wrapper
-//! (or, for packages outside the workspace, by us after cargo).
+//! The record of a compilation: its invocation, its inputs and its outputs. The wrapper writes one
+//! file for each. For packages outside the workspace `cargo kt` writes it after cargo exits.
 //!
-//! Two checkouts of one workspace may share a target directory. cargo gives the compilations of both the same names there,
-//! so each workspace has a directory of records of its own: another checkout's sources say nothing about ours.
+//! Two checkouts of one workspace may share a target directory, in which cargo gives the
+//! compilations of both the same names. So each workspace has its own directory of records.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -11,7 +11,7 @@ use super::file::Stamp;
 use super::{Invocation, LinkLine};
 use crate::plan::Package;
 
-/// Increase when [`Record`] changes its meaning: older files are then as good as absent.
+/// Increase it when [`Record`] changes its meaning. Older files are then ignored.
 pub(super) const FORMAT: u32 = 5;
 
 /// How a bin or example was compiled.
@@ -20,40 +20,42 @@ pub(super) const FORMAT: u32 = 5;
 pub(super) enum Mode {
     /// As an rlib: it has items of kt.
     Library,
-    /// As an executable whose link line was kept.
+    /// As an executable whose link line is stored.
     Executable,
 }
 
-/// One compilation that succeeded.
+/// A compilation that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Record {
     pub(super) format: u32,
     pub(super) key: UnitKey,
     pub(super) package: Origin,
-    /// Where rustc ran: paths in its dep-info are relative to it.
+    /// The working directory of rustc, to which paths in its dep-info are relative.
     pub(super) directory: Utf8PathBuf,
     /// Absent for packages outside the workspace.
     pub(super) invocation: Option<Invocation>,
     /// For bins and examples.
     pub(super) mode: Option<Mode>,
     pub(super) link_line: Option<LinkLine>,
-    /// False when a source may have changed while rustc ran: the artifact then counts as stale for ever.
+    /// False if a source may have changed while rustc ran. The artifact then is always stale.
     pub(super) certain: bool,
     /// `-C panic=abort` is in force.
     pub(super) aborts_on_panic: bool,
-    /// The files that rustc read and the blake3 of each, as it was then.
+    /// The files that rustc read, and the blake3 of each at that time.
     pub(super) sources: Vec<(Utf8PathBuf, String)>,
-    /// Variables that the code asked for with `env!`.
+    /// Variables that the code read with `env!`.
     pub(super) environment: Vec<(String, Option<String>)>,
     pub(super) artifacts: Vec<(Utf8PathBuf, Stamp)>,
-    /// What rustc read of other crates; a file without a stamp was not there, which never counts as fresh.
+    /// The files of other crates that rustc read. One without a stamp did not exist and is never
+    /// fresh.
     pub(super) externs: Vec<(Utf8PathBuf, Option<Stamp>)>,
-    /// The identity of its types; absent for packages outside the workspace and for what runs while building.
+    /// The identity of its types. Absent for packages outside the workspace and for crates that run
+    /// during the build.
     pub(super) types: Option<String>,
     pub(super) debug_info: DebugInfo,
 }
 
-/// The package that something was made of.
+/// The package that an artifact belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub(super) struct Origin {
     pub(super) name: String,
@@ -71,7 +73,7 @@ impl Origin {
 }
 
 impl Record {
-    /// A record with nothing in it yet.
+    /// A record without content.
     pub(super) fn empty(key: UnitKey, package: Origin, directory: &Utf8Path) -> Self {
         Self {
             format: FORMAT,
@@ -92,15 +94,15 @@ impl Record {
         }
     }
 
-    /// Whether anything of what it describes is still there.
+    /// Whether an artifact that it describes still exists.
     pub(super) fn is_of_use(&self) -> bool {
         self.artifacts.is_empty() || self.artifacts.iter().any(|(path, _)| path.exists())
     }
 
-    /// A digest of how the crate was compiled, sources aside: it differs where other options, another configuration or
-    /// another environment gave cargo another call of rustc.
+    /// A digest of the rustc invocation, without the sources. Other options, another configuration
+    /// or another environment change it.
     pub(super) fn manner(&self) -> String {
-        /// Flags for the messages alone, which change with the terminal.
+        /// Flags that only affect messages and differ between terminals.
         const DISPLAY: &[&str] = &["--error-format", "--json", "--diagnostic-width", "--color"];
         let mut hasher = blake3::Hasher::new();
         let mut add = |text: &str| {
@@ -118,14 +120,14 @@ impl Record {
                     .filter(|argument| !is_display(argument))
                     .for_each(|argument| add(argument));
                 for (name, value) in &invocation.environment {
-                    // How deep rustup's proxies call each other.
+                    // It counts how deep rustup's proxies call each other.
                     if name != "RUST_RECURSION_COUNT" {
                         add(name);
                         add(value);
                     }
                 }
             }
-            // Of packages outside the workspace only rustc's own account is known.
+            // For packages outside the workspace only the dep-info is known.
             None => {
                 for (name, value) in &self.environment {
                     add(name);
@@ -150,7 +152,7 @@ impl Record {
     }
 }
 
-/// The name of a compilation: its output directory and the stem of its outputs.
+/// The key of a compilation: its output directory and the stem of its outputs.
 #[derive(
     Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
 )]

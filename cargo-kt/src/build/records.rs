@@ -1,4 +1,4 @@
-//! The directory of all records of one workspace: reading, writing and finding them.
+//! Reads, writes and finds the records of one workspace.
 
 use std::io;
 
@@ -9,21 +9,21 @@ use super::record::{FORMAT, Record, UnitKey};
 use super::unit::Purpose;
 use super::watch::Watch;
 
-/// In the directory of a workspace's records: the path of its root.
+/// The file with the path of the workspace's root.
 const ROOT: &str = "workspace";
-/// And what is known of the runs of build scripts.
+/// The directory with the runs of build scripts.
 const RUNS: &str = "runs";
-/// And what crates say of their types.
+/// The directory with the definitions of types.
 const TYPES: &str = "types";
 
-/// The directory that holds all records of one workspace in one target directory.
+/// The directory with all records of one workspace in one target directory.
 #[derive(Debug, Clone)]
 pub(super) struct Records {
     directory: Utf8PathBuf,
 }
 
 impl Records {
-    /// Below the warm directory, for the workspace with this root.
+    /// The records of the workspace with this root, in a kt directory.
     pub(super) fn below(warm: &Utf8Path, workspace_root: &Utf8Path) -> Self {
         let name = file::hash_bytes(workspace_root.as_str().as_bytes());
         Self {
@@ -31,10 +31,10 @@ impl Records {
         }
     }
 
-    /// Makes the directory, if it is not there.
+    /// Creates the directory, if it does not exist.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// If the file system fails.
     pub(super) fn create(&self, workspace_root: &Utf8Path) -> io::Result<()> {
         std::fs::create_dir_all(&self.directory)?;
         let root = self.directory.join(ROOT);
@@ -44,11 +44,11 @@ impl Records {
         file::write_atomically(&root, workspace_root.as_str().as_bytes())
     }
 
-    /// Deletes what no build can use any more: records of a compilation or a run whose outputs are gone, records of another
-    /// format, and those of a kt that did not tell workspaces apart. Other workspaces' are left alone: they tell whose the
-    /// outputs are that lie there.
+    /// Deletes records that no build can use: those whose outputs no longer exist, those of another
+    /// format, and those of kt versions that did not separate workspaces. Keeps the records of
+    /// other workspaces, which identify the owner of each output.
     ///
-    /// The caller holds the lock of this build directory, so nobody is about to write what is looked at here.
+    /// The caller holds the build lock, so no other process writes records.
     pub(super) fn sweep(&self) {
         let all = self.directory.parent().map(Utf8Path::read_dir_utf8);
         for entry in all.into_iter().flatten().flatten().flatten() {
@@ -72,7 +72,7 @@ impl Records {
         }
     }
 
-    /// Those of other workspaces in the same target directory, and the root of each.
+    /// The records of other workspaces in the same target directory, with the root of each.
     pub(super) fn others(&self) -> Vec<(Utf8PathBuf, Self)> {
         let above = self.directory.parent().map(Utf8Path::read_dir_utf8);
         let entries = above.into_iter().flatten().flatten().flatten();
@@ -86,7 +86,7 @@ impl Records {
             .collect()
     }
 
-    /// The directory itself, as handed to the wrapper.
+    /// The records in this directory. The wrapper receives its path.
     pub(super) fn at(directory: Utf8PathBuf) -> Self {
         Self { directory }
     }
@@ -95,27 +95,27 @@ impl Records {
         &self.directory
     }
 
-    /// Where the two symbolic links to this executable are. The wrapper's path is hashed into every crate's metadata,
-    /// so it must never change.
+    /// The directory of the symbolic links to this executable. cargo hashes the wrapper's path into
+    /// the metadata of every crate, so it must never change.
     pub(super) fn links(&self) -> Utf8PathBuf {
         let records = self.directory.parent().unwrap_or(&self.directory);
         records.with_file_name("bin")
     }
 
-    /// The directory of all that kt writes in this target directory.
+    /// The kt directory.
     pub(super) fn warm(&self) -> &Utf8Path {
         let warm = self.directory.parent().and_then(Utf8Path::parent);
         warm.unwrap_or(&self.directory)
     }
 
-    /// What a crate says of its types before it is compiled whole.
+    /// The file with the type definitions of a crate, written before the crate is compiled.
     pub(super) fn types_path(&self, key: &UnitKey) -> Utf8PathBuf {
         self.directory
             .join(TYPES)
             .join(format!("{}.json", Self::name(key)))
     }
 
-    /// The record of a compilation, if there is one and it can be read.
+    /// The record of a compilation. `None` if it does not exist or cannot be read.
     pub(super) fn read(&self, key: &UnitKey) -> Option<Record> {
         Self::read_file(&self.path(key))
     }
@@ -127,11 +127,11 @@ impl Records {
 
     /// The compilations of bins and examples of this crate name, with outputs below `directory`.
     pub(super) fn programs(&self, crate_name: &str, directory: &Utf8Path) -> Vec<UnitKey> {
-        let is_near = |path: &Utf8PathBuf| {
+        let has_prefix = |path: &Utf8PathBuf| {
             path.file_name()
                 .is_some_and(|name| name.starts_with(crate_name))
         };
-        let paths = files(&self.directory).into_iter().filter(is_near);
+        let paths = files(&self.directory).into_iter().filter(has_prefix);
         paths
             .filter_map(|path| Self::read_file(&path)?.invocation?.unit())
             .filter(|unit| unit.purpose == Purpose::Program && unit.crate_name == crate_name)
@@ -146,7 +146,7 @@ impl Records {
         paths.filter_map(|path| Self::read_file(&path)).collect()
     }
 
-    /// What is known of each run of a build script.
+    /// The recorded run of each build script.
     pub(super) fn all_runs(&self) -> Vec<Watch> {
         let paths = files(&self.directory.join(RUNS)).into_iter();
         paths
@@ -154,13 +154,13 @@ impl Records {
             .collect()
     }
 
-    /// What is known of the last run of the build script with this `OUT_DIR`.
+    /// The recorded run of the build script with this `OUT_DIR`.
     pub(super) fn read_run(&self, out_dir: &Utf8Path) -> Option<Watch> {
         serde_json::from_slice(&std::fs::read(self.run_path(out_dir)).ok()?).ok()
     }
 
     /// # Errors
-    /// Those of the file system.
+    /// If the file system fails.
     pub(super) fn write_run(&self, run: &Watch) -> io::Result<()> {
         file::write_atomically(&self.run_path(&run.out_dir), &serde_json::to_vec(run)?)
     }
@@ -173,12 +173,12 @@ impl Records {
     }
 
     /// # Errors
-    /// Those of the file system.
+    /// If the file system fails.
     pub(super) fn write(&self, key: &UnitKey, record: &Record) -> io::Result<()> {
         file::write_atomically(&self.path(key), &serde_json::to_vec(record)?)
     }
 
-    /// Where a program's kept objects and link line lie.
+    /// The directory of a program's objects and link line.
     pub(super) fn link_directory(&self, key: &UnitKey) -> Utf8PathBuf {
         self.directory.join(format!("{}.link", Self::name(key)))
     }
@@ -187,14 +187,15 @@ impl Records {
         self.directory.join(format!("{}.json", Self::name(key)))
     }
 
-    /// Crates that are also a cdylib have the same stem in every profile: the directory tells them apart.
+    /// Crates that are also a cdylib have the same stem in every profile, so the name includes a
+    /// hash of the directory.
     fn name(key: &UnitKey) -> String {
         let directory = file::hash_bytes(key.out_dir.as_str().as_bytes());
         format!("{}-{}", key.stem, &directory[..8])
     }
 }
 
-/// What cannot be removed is tried again at the next build.
+/// Ignores failures: the next build retries.
 fn remove(path: &Utf8Path) {
     let _ = match path.is_dir() {
         true => std::fs::remove_dir_all(path),
@@ -218,7 +219,7 @@ mod tests {
     use crate::build::{file::Stamp, record::Origin};
 
     #[test]
-    fn records_of_what_is_gone_are_deleted_and_no_others() {
+    fn sweep_deletes_only_records_without_outputs() {
         let folder = tempfile::tempdir().unwrap();
         let warm = Utf8Path::from_path(folder.path()).unwrap();
         let records = Records::below(warm, "/home/alice/app".into());
@@ -241,11 +242,11 @@ mod tests {
             std::fs::create_dir(records.link_directory(&key)).unwrap();
             key
         };
-        std::fs::write(warm.join("there.rlib"), "").unwrap();
-        let used = record(&records, "used", "there.rlib");
-        let gone = record(&records, "gone", "gone.rlib");
-        let theirs = record(&other, "theirs", "gone.rlib");
-        // Of another format, and of the time when all workspaces had one directory.
+        std::fs::write(warm.join("exists.rlib"), "").unwrap();
+        let used = record(&records, "used", "exists.rlib");
+        let unused = record(&records, "unused", "removed.rlib");
+        let theirs = record(&other, "theirs", "removed.rlib");
+        // One of another format, and one from when all workspaces shared a directory.
         let damaged = records.directory().join("damaged-00000000.json");
         std::fs::write(&damaged, "{}").unwrap();
         let old = warm.join("records/app-0123456789abcdef-01234567.json");
@@ -253,7 +254,7 @@ mod tests {
 
         records.sweep();
         assert!(records.read(&used).is_some() && records.link_directory(&used).is_dir());
-        assert!(records.read(&gone).is_none() && !records.link_directory(&gone).exists());
+        assert!(records.read(&unused).is_none() && !records.link_directory(&unused).exists());
         assert!(other.read(&theirs).is_some());
         assert!(!damaged.exists() && !old.exists());
         assert_eq!(records.others().len(), 1);

@@ -1,4 +1,5 @@
-//! The fast way: rustc called again as cargo called it, for the crates whose sources changed and those that depend on them.
+//! Builds without cargo: replays cargo's rustc invocations for the crates whose sources changed and
+//! for their dependents.
 
 use std::process::Command;
 use std::sync::Mutex;
@@ -18,7 +19,7 @@ use super::unit::{Purpose, Unit};
 use super::{BuildError, Console, Invocation, directory, file};
 use crate::plan::{Plan, ProgramKind, Surroundings};
 
-/// The crates to compile, in order, or why cargo has to be asked.
+/// The crates to compile, in order, or the reason why cargo must run.
 pub(super) fn dirty(
     plan: &Plan,
     sorted: &Sorted,
@@ -32,7 +33,7 @@ pub(super) fn dirty(
     for (unit, stale) in sorted.hot.iter().zip(hot_stale) {
         let Some(stale) = stale else { continue };
         let can_replay = match stale {
-            // What a build script generates is cargo's business.
+            // A build script generated it, so cargo must run.
             Stale::Source(path) => unit.is_member && !path.starts_with(plan.cargo_directory()),
             Stale::Uncertain(_) | Stale::Artifact(_) | Stale::DebugInfo => unit.is_member,
             Stale::Extern(path) => {
@@ -47,11 +48,11 @@ pub(super) fn dirty(
     let direct = sorted.direct_dependencies(plan, records);
     let mut dirty: Vec<bool> = hot_stale.iter().map(Option::is_some).collect();
     for index in 0..dirty.len() {
-        // Dependencies come first, so one pass is enough.
+        // Dependencies precede their dependents, so one pass is enough.
         dirty[index] |= direct[index].iter().any(|&dependency| dirty[dependency]);
         if dirty[index] && !sorted.hot[index].is_member {
             return Err(format!(
-                "`{}` is outside the workspace and depends on a change",
+                "`{}` is outside the workspace and depends on a changed crate",
                 sorted.hot[index].crate_name
             ));
         }
@@ -59,7 +60,7 @@ pub(super) fn dirty(
     Ok((0..dirty.len()).filter(|&index| dirty[index]).collect())
 }
 
-/// One digest of all known sources as they are now.
+/// One digest of all recorded sources, hashed now.
 pub(super) fn sources_digest(read: &[Option<Record>]) -> String {
     let sources = read.iter().flatten().flat_map(|record| &record.sources);
     let paths: Vec<_> = sources.map(|(path, _)| path.as_path()).collect();
@@ -74,16 +75,16 @@ fn names(unit: &HotUnit, path: &Utf8PathBuf) -> bool {
     *path == unit.rlib || *path == unit.rlib.with_extension("rmeta")
 }
 
-/// One crate to compile again.
+/// One crate to recompile.
 struct Task<'a> {
     hot: &'a HotUnit,
     invocation: &'a Invocation,
     unit: Unit,
-    /// rustc's arguments for this time.
+    /// rustc's arguments for this run.
     arguments: Vec<String>,
 }
 
-/// What all tasks share.
+/// The state that all tasks share.
 struct Replay<'a> {
     plan: &'a Plan,
     records: &'a Records,
@@ -91,14 +92,14 @@ struct Replay<'a> {
     console: &'a dyn Console,
     stopwatch: &'a Stopwatch,
     tasks: Vec<Task<'a>>,
-    /// The first failure that is not rustc's own.
+    /// The first failure other than code that does not compile.
     error: Mutex<Option<CompilationError>>,
 }
 
 /// Compiles the `dirty` hot crates.
 ///
 /// # Errors
-/// When the code does not compile (rustc has said why), or rustc cannot be run.
+/// If the code does not compile (rustc printed why), or rustc cannot be run.
 pub(super) fn replay(
     plan: &Plan,
     sorted: &Sorted,
@@ -122,7 +123,7 @@ pub(super) fn replay(
             Purpose::Program => read[index]
                 .as_ref()
                 .is_some_and(|record| record.mode == Some(Mode::Library)),
-            // A cdylib is linked, for which rustc reads the code of what it needs.
+            // A cdylib is linked, so rustc reads the rlibs of its dependencies.
             _ => task.unit.emits_metadata,
         };
         let among = |dependency: &usize| dirty.iter().position(|dirty| dirty == dependency);
@@ -133,13 +134,13 @@ pub(super) fn replay(
         tasks.push(task);
     }
     for task in &tasks {
-        // From here on cargo must not believe that it knows these artifacts.
+        // From here on cargo must not take these artifacts for fresh.
         let key = &task.hot.key;
         directory::forget(key, &plan.packages[task.hot.package].name)?;
-        // rustc prefers an old rlib over new metadata beside it (as in cargo's `rustc` function).
+        // rustc prefers an old rlib to new metadata beside it (see cargo's `rustc` function).
         if task.unit.emits_metadata {
             let rlib = task.unit.rlib();
-            file::absent_is_fine(std::fs::remove_file(&rlib)).at("removal", &rlib)?;
+            file::absent_is_fine(std::fs::remove_file(&rlib)).at("remove", &rlib)?;
         }
     }
     let replay = Replay {
@@ -164,7 +165,7 @@ pub(super) fn replay(
     if let Some(error) = replay.error.into_inner().unwrap_or_default() {
         return Err(BuildError::Replay(Box::new(error)));
     }
-    // cargo gives 101 whatever rustc's own status was.
+    // cargo exits with 101 for any exit status of rustc.
     if succeeded {
         Ok(())
     } else {
@@ -172,14 +173,14 @@ pub(super) fn replay(
     }
 }
 
-/// A task from a record; `None` where the record says too little.
+/// Creates a task from a record. `None` if the record has no usable invocation.
 fn task<'a>(hot: &'a HotUnit, record: &'a Record, sorted: &Sorted) -> Option<Task<'a>> {
     let invocation = record.invocation.as_ref()?;
     let (_, arguments) = invocation.arguments.split_first()?;
     let unit = invocation.unit()?;
     let mut arguments = arguments.to_vec();
     if unit.purpose == Purpose::Program {
-        // cargo gives programs rlibs, since it thinks they are linked: metadata is there sooner.
+        // cargo passes rlibs to programs, because it links them. Metadata is available sooner.
         for argument in &mut arguments {
             if let Some((name, path)) = argument.split_once('=')
                 && let Some(other) = sorted.hot.iter().find(|other| path == other.rlib)
@@ -198,7 +199,7 @@ fn task<'a>(hot: &'a HotUnit, record: &'a Record, sorted: &Sorted) -> Option<Tas
 }
 
 impl Replay<'_> {
-    /// As cargo does, once for each package.
+    /// Prints `Compiling` once per package, as cargo does.
     fn announce(&self) {
         let mut announced: Vec<usize> = Vec::new();
         for task in &self.tasks {
@@ -216,7 +217,7 @@ impl Replay<'_> {
         }
     }
 
-    /// Compiles one crate; false if that failed.
+    /// Compiles one crate. Returns false if that failed.
     fn compile(&self, index: usize, progress: &Progress<'_>) -> bool {
         let task = &self.tasks[index];
         let compilation = Compilation {
@@ -241,7 +242,7 @@ impl Replay<'_> {
                 shown.finish(package, &self.target(task), status.success());
                 status.success()
             }
-            // Another crate has failed and has said so.
+            // Another crate failed and reported it.
             Err(CompilationError::Upstream) => false,
             Err(error) => {
                 if let Ok(mut first) = self.error.lock() {
@@ -252,7 +253,7 @@ impl Replay<'_> {
         }
     }
 
-    /// As in cargo's messages: `lib`, `bin "app"`.
+    /// The target as in cargo's messages: `lib`, `bin "app"`.
     fn target(&self, task: &Task<'_>) -> String {
         match (task.unit.purpose, self.plan.program.kind) {
             (Purpose::Program, ProgramKind::Bin) => format!("bin \"{}\"", self.plan.program.name),
@@ -264,7 +265,7 @@ impl Replay<'_> {
     }
 
     fn command(&self, invocation: &Invocation) -> Command {
-        // A task has an invocation of at least the compiler; see `task`.
+        // The arguments of a task have at least the compiler; see `task`.
         let compiler = invocation.arguments.first().map_or("rustc", String::as_str);
         let mut command = self.surroundings.command(compiler.into());
         command

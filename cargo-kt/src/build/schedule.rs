@@ -1,4 +1,5 @@
-//! Runs dependent tasks on threads: a task starts when what it needs has its metadata, and cargo's pipelining is no more.
+//! Runs dependent tasks on threads. A task starts when its dependencies have metadata, as in
+//! cargo's pipelining.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -7,20 +8,20 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 enum Stage {
     Waiting,
     Running,
-    /// Those that only need metadata may start.
+    /// Dependents that only need metadata may start.
     Metadata,
     Done,
 }
 
-/// What a task may say of itself and ask of the others while it runs.
+/// Lets a running task report its progress and wait for its dependencies.
 pub(super) struct Progress<'a> {
     schedule: &'a Schedule<'a>,
     task: usize,
 }
 
-/// Tasks by index, and what each needs.
+/// Tasks by index, with the dependencies of each.
 pub(super) struct Schedule<'a> {
-    /// For each task the tasks it needs directly, and whether their metadata is enough.
+    /// For each task its direct dependencies, and whether their metadata is enough.
     needs: &'a [(Vec<usize>, bool)],
     state: Mutex<State>,
     changed: Condvar,
@@ -44,7 +45,8 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    /// Runs all on at most `threads` threads. After the first that returns false no other starts.
+    /// Runs all tasks on at most `threads` threads. After the first task that returns false no
+    /// other starts.
     pub(super) fn run(
         &self,
         threads: usize,
@@ -54,7 +56,7 @@ impl<'a> Schedule<'a> {
             for _ in 0..threads.min(self.needs.len()) {
                 scope.spawn(|| {
                     while let Some(index) = self.next() {
-                        // A panic must not leave the others waiting.
+                        // If the task panics, the other threads must not wait forever.
                         let finish = Finish {
                             schedule: self,
                             task: index,
@@ -74,7 +76,7 @@ impl<'a> Schedule<'a> {
         !self.state().failed
     }
 
-    /// Waits for a task that may start; `None` when there is nothing left to start.
+    /// Waits for a task that may start. `None` if none is left.
     fn next(&self) -> Option<usize> {
         let mut state = self.state();
         loop {
@@ -106,7 +108,7 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    /// Whether everything below a task is done.
+    /// Whether all transitive dependencies of a task are done.
     fn all_done(&self, state: &State, index: usize) -> bool {
         self.needs[index]
             .0
@@ -121,19 +123,19 @@ impl<'a> Schedule<'a> {
         self.changed.notify_all();
     }
 
-    /// The state is a plain table: a thread that panicked has left it whole.
+    /// Ignores poisoning: every update of the state is complete.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Progress<'_> {
-    /// This task's metadata is there.
+    /// Reports that this task's metadata is written.
     pub(super) fn metadata(&self) {
         self.schedule.set(self.task, Stage::Metadata, false);
     }
 
-    /// Waits until everything this task needs is done; false if it never will be.
+    /// Waits until all dependencies of this task are done. Returns false if one failed.
     pub(super) fn wait_for_all(&self) -> bool {
         let mut state = self.schedule.state();
         while !self.schedule.all_done(&state, self.task) {
@@ -150,7 +152,7 @@ impl Progress<'_> {
     }
 }
 
-/// Marks a task as over when dropped.
+/// Marks a task as done when dropped.
 struct Finish<'a> {
     schedule: &'a Schedule<'a>,
     task: usize,

@@ -1,4 +1,4 @@
-//! What a build script asked to be run again for, read from what it printed
+//! Parses the output of a build script: the changes for which it must rerun
 //! (<https://doc.rust-lang.org/cargo/reference/build-scripts.html#change-detection>).
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -8,20 +8,21 @@ use super::directory;
 /// The `rerun-if` lines of one build script.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Reruns {
-    /// Files and directories, relative ones resolved.
+    /// Files and directories, as absolute paths.
     pub(super) paths: Vec<Utf8PathBuf>,
     pub(super) variables: Vec<String>,
 }
 
 impl Reruns {
-    /// Of the script whose `OUT_DIR` is `out_dir`, of the package in the directory `package`.
+    /// Reads the lines of the script with this `OUT_DIR`, of the package in the directory
+    /// `package`.
     ///
     /// # Errors
-    /// When cargo's copy of its output cannot be read.
+    /// If cargo's copy of the script's output cannot be read.
     pub(super) fn read(out_dir: &Utf8Path, package: &Utf8Path) -> std::io::Result<Self> {
         let path = directory::script_output(out_dir).ok_or(std::io::ErrorKind::NotFound)?;
         let output = std::fs::read(&path)?;
-        // In a target directory that was moved since, cargo puts the new `OUT_DIR` for the old one.
+        // If the target directory was moved since, cargo replaces the old `OUT_DIR` by the new one.
         let moved = std::fs::read_to_string(path.with_file_name("root-output"))
             .ok()
             .filter(|old| !old.is_empty() && old != out_dir.as_str());
@@ -32,7 +33,7 @@ impl Reruns {
         ))
     }
 
-    /// As cargo's `BuildOutput::parse` does: lines that are not UTF-8 count for nothing, space around one neither.
+    /// Parses as cargo's `BuildOutput::parse`: ignores lines that are not UTF-8, and trims lines.
     fn parse(output: &[u8], directory: &Utf8Path, moved: Option<(&str, &str)>) -> Self {
         let mut reruns = Self::default();
         let lines = output.split(|byte| *byte == b'\n');
@@ -60,13 +61,13 @@ impl Reruns {
         reruns
     }
 
-    /// Whether cargo runs the script again for any change in its package.
+    /// Whether cargo reruns the script for any change in its package.
     pub(super) fn is_unspecific(&self) -> bool {
         self.paths.is_empty() && self.variables.is_empty()
     }
 }
 
-/// The variables that a script set for its package (`cargo::rustc-env`), given its `OUT_DIR`.
+/// The variables that the script with this `OUT_DIR` sets for its package (`cargo::rustc-env`).
 pub(super) fn environment(out_dir: &Utf8Path) -> Vec<(String, String)> {
     let output = directory::script_output(out_dir).and_then(|path| std::fs::read(path).ok());
     let output = output.unwrap_or_default();
@@ -86,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_spellings_count_and_other_lines_do_not() {
+    fn parses_both_prefixes_and_ignores_other_lines() {
         let output = b"cargo:rerun-if-changed=build.rs\nnoise\n\xff\n cargo::rerun-if-changed=/abs \r\ncargo::rerun-if-env-changed=CC\ncargo:rustc-cfg=x\n";
         let reruns = Reruns::parse(output, Utf8Path::new("/ws/app"), None);
         assert_eq!(reruns.paths, ["/ws/app/build.rs", "/abs"]);
@@ -96,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_in_a_moved_target_directory_moves_with_it() {
+    fn updates_paths_in_a_moved_target_directory() {
         let output = b"cargo:rerun-if-changed=/old/out/made\n";
         let moved = Some(("/old/out", "/new/out"));
         let reruns = Reruns::parse(output, Utf8Path::new("/ws/app"), moved);

@@ -1,4 +1,5 @@
-//! The files that tell cargo and rustup what to do: manifests, the lock file, configuration, toolchain files.
+//! The files that control cargo and rustup: manifests, the lock file, configuration, toolchain
+//! files.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::plan::{Configuration, Plan, Surroundings};
 
-/// All that may lie in the way of one build, whether or not it is there.
+/// All such files that may affect one build, whether or not they exist.
 pub(super) fn paths(plan: &Plan, surroundings: &Surroundings) -> BTreeSet<Utf8PathBuf> {
     let mut paths = BTreeSet::new();
     let configuration = Configuration::read_with(&plan.options.config, surroundings);
@@ -17,7 +18,7 @@ pub(super) fn paths(plan: &Plan, surroundings: &Surroundings) -> BTreeSet<Utf8Pa
     for package in packages.filter(|package| package.has_path_source) {
         paths.insert(package.manifest.clone());
         paths.extend(named_root(&package.manifest));
-        // Its workspace may be any directory above it.
+        // The root of its workspace may be any directory above it.
         let above = package.directory().ancestors();
         paths.extend(above.map(|directory| directory.join("Cargo.toml")));
     }
@@ -27,7 +28,7 @@ pub(super) fn paths(plan: &Plan, surroundings: &Surroundings) -> BTreeSet<Utf8Pa
                 .map(|name| directory.join(name)),
         );
     }
-    // The root need not be above any package.
+    // The root may be outside the directories above the packages.
     paths.insert(plan.workspace_root.join("Cargo.toml"));
     paths.insert(plan.workspace_root.join("Cargo.lock"));
     let lock_file = surroundings

@@ -1,7 +1,8 @@
-//! The sources of each compilation as rustc read them. A debugger shows the code of older generations with the text that they
-//! were made of, and not with what the files say by now.
+//! The sources of each compilation as rustc read them. With them a debugger shows the code of an
+//! older generation from the text that it was compiled from, and not from the current files.
 //!
-//! Below `<warm directory>/sources`: a list for each compilation, by the hash of its sources, and the files, by their content.
+//! They are below `<kt directory>/sources`: a list for each compilation, named by the hash of its
+//! sources, and the files, named by the hash of their content.
 
 use std::{
     fs::{self, File},
@@ -14,30 +15,32 @@ use serde::{Deserialize, Serialize};
 
 use super::{file, record::Record};
 
-/// What nothing has used for so long is removed: the generations that it belongs to are gone.
+/// A file that was unused for so long is removed: its generations no longer exist.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
-/// How old the mark may be that says when a file was used last.
+/// The age at which the mark of a file's last use is renewed.
 const MARKED: Duration = Duration::from_secs(24 * 3600);
 
-/// What one crate was compiled from.
+/// The sources that one crate was compiled from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// Where rustc ran: debug information names files relative to it.
+    /// The working directory of rustc, to which the file names in debug information are relative.
     pub directory: Utf8PathBuf,
-    /// It is of the workspace: cargo calls rustc for it through us, and its flags are ours to add.
+    /// The crate is a workspace member: cargo compiles it through kt's wrapper, which can add
+    /// flags.
     pub is_member: bool,
-    /// Each file of Rust, and the blake3 of its content.
+    /// Each Rust file, and the blake3 of its content.
     pub files: Vec<(Utf8PathBuf, String)>,
 }
 
 impl Snapshot {
-    /// That of a crate's sources, by their [`sources_hash`](super::HotCrate::sources_hash). `None` if none was kept.
+    /// Reads the snapshot with this [`sources_hash`](super::HotCrate::sources_hash). `None` if none
+    /// is stored.
     pub fn of(warm: &Utf8Path, sources_hash: &str) -> Option<Self> {
         let text = fs::read(list(warm, sources_hash)?).ok()?;
         serde_json::from_slice(&text).ok()
     }
 
-    /// Where a file with this content is now: the file itself if it still has it, else our copy.
+    /// Finds a file with this content: the file itself if it is unchanged, else the stored copy.
     pub fn find(warm: &Utf8Path, path: &Utf8Path, blake3: &str) -> Option<Utf8PathBuf> {
         let is_it = |path: &Utf8Path| file::hash(path).ok().flatten().as_deref() == Some(blake3);
         let copy = || copy(warm, path, blake3).filter(|copy| is_it(copy));
@@ -45,8 +48,8 @@ impl Snapshot {
     }
 }
 
-/// Keeps what a crate was compiled from, if it is not kept yet. Nothing depends on it but what a debugger can show, so a failure
-/// fails no build.
+/// Stores the sources of a crate, if they are not stored yet. Only debuggers use them, so failures
+/// are ignored.
 pub(super) fn keep(warm: &Utf8Path, record: &Record) {
     let Some(list) = list(warm, &record.sources_hash()) else {
         return;
@@ -65,7 +68,7 @@ pub(super) fn keep(warm: &Utf8Path, record: &Record) {
         if let Some(copy) = copy(warm, path, blake3)
             && !mark(&copy)
         {
-            // It may have been edited since: then there is no copy, and a debugger shows nothing.
+            // If it was edited since, there is no copy and a debugger shows nothing.
             let content = fs::read(path).unwrap_or_default();
             if file::hash_bytes(&content) == *blake3 {
                 let _ = file::write_atomically(&copy, &content);
@@ -80,13 +83,13 @@ pub(super) fn keep(warm: &Utf8Path, record: &Record) {
 
 const DIRECTORY: &str = "sources";
 
-/// `None` for what is no hash: it may come from another machine.
+/// `None` if this is not a hash. It may come from another machine.
 fn list(warm: &Utf8Path, sources_hash: &str) -> Option<Utf8PathBuf> {
     let name = format!("{}.json", short(sources_hash)?);
     Some(warm.join(DIRECTORY).join(name))
 }
 
-/// The copy of a file. It has the file's name too, since a person sees it.
+/// The copy of a file. Its name contains the file's name, since debuggers display it.
 fn copy(warm: &Utf8Path, path: &Utf8Path, blake3: &str) -> Option<Utf8PathBuf> {
     let name = format!("{}-{}", short(blake3)?, path.file_name()?);
     Some(warm.join(DIRECTORY).join(name))
@@ -97,14 +100,14 @@ fn short(hash: &str) -> Option<&str> {
     hash.get(..32).filter(|_| is_hash)
 }
 
-/// Marks a file as used now. Whether it is there.
+/// Marks a file as used now. Returns whether it exists.
 fn mark(path: &Utf8Path) -> bool {
     let Ok(metadata) = fs::metadata(path) else {
         return false;
     };
     if age(&metadata).is_some_and(|age| age > MARKED) {
         let marked = File::options().append(true).open(path);
-        // The worst is that it is removed, and made again.
+        // On failure it may be removed and written again, no more.
         let _ = marked.and_then(|file| file.set_modified(SystemTime::now()));
     }
     true
@@ -114,7 +117,7 @@ fn age(metadata: &fs::Metadata) -> Option<Duration> {
     metadata.modified().ok()?.elapsed().ok()
 }
 
-/// Removes what has not been used for long.
+/// Removes files that were unused for long.
 fn sweep(directory: &Utf8Path) {
     for entry in directory.read_dir_utf8().into_iter().flatten().flatten() {
         let old = entry
@@ -152,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_text_is_found_after_an_edit_and_a_file_that_has_it_is_not_copied_from() {
+    fn old_source_is_found_in_the_copy_and_current_source_in_the_file() {
         let root = tempfile::tempdir().unwrap();
         let root = Utf8Path::from_path(root.path()).unwrap();
         let (warm, main) = (root.join("warm"), root.join("main.rs"));
@@ -168,7 +171,7 @@ mod tests {
         let text = |record: &Record| {
             let snapshot = Snapshot::of(&warm, &record.sources_hash()).unwrap();
             assert_eq!(snapshot.directory, root);
-            // Data is not for reading.
+            // `table.bin` is not Rust.
             let [(path, blake3)] = &snapshot.files[..] else {
                 panic!("{snapshot:?}");
             };
@@ -180,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_edited_before_it_was_copied_is_not_passed_off_as_what_was_compiled() {
+    fn source_edited_before_the_copy_is_not_found() {
         let root = tempfile::tempdir().unwrap();
         let root = Utf8Path::from_path(root.path()).unwrap();
         let (warm, main) = (root.join("warm"), root.join("main.rs"));
@@ -194,14 +197,14 @@ mod tests {
     }
 
     #[test]
-    fn a_name_from_elsewhere_leads_nowhere() {
+    fn only_a_hash_names_a_list() {
         let warm = Utf8Path::new("/warm");
         assert_eq!(list(warm, "../../../../../../../../../etc/passwd"), None);
         assert_eq!(list(warm, ""), None);
     }
 
     #[test]
-    fn what_is_used_stays_and_what_is_not_goes() {
+    fn sweep_removes_only_unused_files() {
         let root = tempfile::tempdir().unwrap();
         let root = Utf8Path::from_path(root.path()).unwrap();
         let old = SystemTime::now() - 2 * KEPT;

@@ -1,4 +1,4 @@
-//! Which crates are base and which are hot, and in what order.
+//! Sorts crates into base and hot ones, and orders them.
 
 use std::collections::BTreeMap;
 
@@ -18,18 +18,18 @@ pub(super) struct HotUnit {
     pub(super) crate_name: String,
     pub(super) key: UnitKey,
     pub(super) rlib: Utf8PathBuf,
-    /// Compiled through our wrapper, so that it can be replayed.
+    /// Compiled through kt's wrapper, so it can be replayed.
     pub(super) is_member: bool,
 }
 
-/// A compilation of a package in a directory of the user's that is not hot: a change of it needs cargo.
+/// A compilation of a path dependency that is not hot. If it changes, cargo must run.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct WatchedUnit {
     pub(super) package: usize,
     pub(super) key: UnitKey,
 }
 
-/// The outcome.
+/// All crates of a program, sorted.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Sorted {
     pub(super) base: Vec<BaseCrate>,
@@ -41,7 +41,7 @@ pub(super) struct Sorted {
 /// Sorts what cargo reported.
 ///
 /// # Errors
-/// When the program is not among the artifacts.
+/// If the program is not among the artifacts.
 pub(super) fn sort(plan: &Plan, report: &Report, records: &Records) -> Result<Sorted, BuildError> {
     let libraries: BTreeMap<usize, &Artifact> = report
         .artifacts
@@ -93,7 +93,8 @@ pub(super) fn sort(plan: &Plan, report: &Report, records: &Records) -> Result<So
         let what = format!("{} `{}`", plan.program.kind.as_str(), plan.program.name);
         return Err(BuildError::MissingArtifact { what });
     }
-    // cargo reports in the order of finishing: the same crates must come in the same order each time.
+    // cargo reports artifacts in the order in which they finish. The same crates must always have
+    // the same order.
     units.sort_by(|(a_last, a), (b_last, b)| {
         (a_last, &a.crate_name, &a.key).cmp(&(b_last, &b.crate_name, &b.key))
     });
@@ -123,8 +124,9 @@ pub(super) fn sort(plan: &Plan, report: &Report, records: &Records) -> Result<So
     Ok(Sorted { base, hot, watched })
 }
 
-/// Packages with a path source, less kt-runtime and what it needs, and whatever depends on one of them: with `[patch]` a
-/// registry's crate may depend on a directory of the user's, and the base cannot depend on a hot crate.
+/// Packages with a path source, except kt-runtime and its dependencies, and all packages that
+/// depend on one of them. With `[patch]` a registry crate may depend on a path, and the base cannot
+/// depend on a hot crate.
 fn hot_packages(plan: &Plan, libraries: &BTreeMap<usize, &Artifact>) -> Vec<bool> {
     let runtimes = plan
         .packages
@@ -141,7 +143,7 @@ fn hot_packages(plan: &Plan, libraries: &BTreeMap<usize, &Artifact>) -> Vec<bool
         *hot &= !base[index] && libraries.contains_key(&index);
     }
     loop {
-        let carried: Vec<usize> = libraries
+        let dependents: Vec<usize> = libraries
             .keys()
             .copied()
             .filter(|index| !hot[*index] && !base[*index])
@@ -152,16 +154,17 @@ fn hot_packages(plan: &Plan, libraries: &BTreeMap<usize, &Artifact>) -> Vec<bool
                     .any(|dependency| hot[*dependency])
             })
             .collect();
-        if carried.is_empty() {
+        if dependents.is_empty() {
             return hot;
         }
-        for index in carried {
+        for index in dependents {
             hot[index] = true;
         }
     }
 }
 
-/// The hot units that one needs directly: by its `--extern`s, which are exact, or else by its package's dependencies.
+/// The direct dependencies of a unit among the hot units: by its `--extern`s, which are exact, or
+/// else by the dependencies of its package.
 fn direct(plan: &Plan, unit: &HotUnit, units: &[HotUnit], record: Option<&Record>) -> Vec<usize> {
     let positions = |wanted: &dyn Fn(&HotUnit) -> bool| {
         units
@@ -187,7 +190,7 @@ fn direct(plan: &Plan, unit: &HotUnit, units: &[HotUnit], record: Option<&Record
     }
 }
 
-/// Dependencies first; otherwise in the given order.
+/// Orders dependencies first, otherwise as given.
 fn topological(direct: &[Vec<usize>]) -> Vec<usize> {
     fn visit(index: usize, direct: &[Vec<usize>], seen: &mut [bool], order: &mut Vec<usize>) {
         if !std::mem::replace(&mut seen[index], true) {
@@ -206,14 +209,14 @@ fn topological(direct: &[Vec<usize>]) -> Vec<usize> {
 }
 
 impl HotUnit {
-    /// Whether its metadata is a file of its own: not for programs and crates that are also a cdylib.
+    /// Whether it has an rmeta file. Programs and crates that are also a cdylib do not.
     pub(super) fn has_metadata(&self) -> bool {
         self.rlib.with_extension("rmeta").is_file()
     }
 }
 
 impl Sorted {
-    /// For each hot unit the indices of those that it needs directly, by the records at hand.
+    /// For each hot unit the indices of its direct dependencies, by the records given.
     pub(super) fn direct_dependencies(
         &self,
         plan: &Plan,
@@ -227,7 +230,7 @@ impl Sorted {
     }
 }
 
-/// Closes direct dependencies transitively, each list ascending; `direct` names lower indices only.
+/// Computes the transitive dependencies, each list ascending. `direct` names lower indices only.
 pub(super) fn closed(direct: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let mut all: Vec<Vec<usize>> = Vec::with_capacity(direct.len());
     for (index, dependencies) in direct.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Whether a compiled crate has items of kt.
+//! Detects whether a compiled program has items of kt.
 
 use std::path::Path;
 
@@ -11,10 +11,11 @@ const MAIN: &[u8] = b"kt:main";
 /// Whether an rlib defines [`MAIN`].
 ///
 /// # Errors
-/// When the file cannot be read or is no archive.
+/// If the file cannot be read or is not an archive.
 pub(super) fn rlib_has_main(rlib: &Path) -> Result<bool, String> {
     let data = std::fs::read(rlib).map_err(|error| error.to_string())?;
-    // The name is in the archive's own symbol table and in an object's string table: no such bytes, no such symbol.
+    // The archive's symbol table and the object's string table hold the name: without these bytes
+    // there is no such symbol.
     if !contains(&data, MAIN) {
         return Ok(false);
     }
@@ -30,10 +31,10 @@ pub(super) fn rlib_has_main(rlib: &Path) -> Result<bool, String> {
     Ok(false)
 }
 
-/// Whether one of some object files defines [`MAIN`].
+/// Whether one of these object files defines [`MAIN`].
 ///
 /// # Errors
-/// When a file cannot be read.
+/// If a file cannot be read.
 pub(super) fn objects_have_main<'a>(
     objects: impl IntoIterator<Item = &'a Path>,
 ) -> Result<bool, String> {
@@ -50,7 +51,7 @@ fn object_defines_main(data: &[u8]) -> bool {
     if !contains(data, MAIN) {
         return false;
     }
-    // rustc's metadata member is no object file.
+    // The member with rustc's metadata is not an object file.
     let Ok(object) = object::File::parse(data) else {
         return false;
     };
@@ -61,7 +62,8 @@ fn object_defines_main(data: &[u8]) -> bool {
 
 fn contains(data: &[u8], name: &[u8]) -> bool {
     let mut rest = data;
-    // A plain search for the first byte, which the compiler vectorises, is fast enough for a crate's own objects.
+    // The compiler vectorizes this search for the first byte, which is fast enough for the objects
+    // of one crate.
     while let Some(at) = rest.iter().position(|byte| *byte == name[0]) {
         if rest[at..].starts_with(name) {
             return true;

@@ -1,4 +1,5 @@
-//! The sure way: cargo decides what to compile, and we check afterwards that everything is what its sources say.
+//! Builds through cargo, which decides what to compile. Afterwards kt checks every artifact against
+//! the content of its sources.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::plan::{Plan, Surroundings};
 
-/// What has to be kept to know the program again without cargo.
+/// The part of a build's result that the next build needs to skip cargo.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Known {
     pub(super) sorted: Sorted,
@@ -29,7 +30,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// The records of the hot units and then of the watched ones.
+    /// The records of the hot units, then of the watched ones.
     pub(super) fn read(&self, records: &Records) -> Vec<Option<Record>> {
         units(&self.sorted)
             .iter()
@@ -37,8 +38,8 @@ impl Known {
             .collect()
     }
 
-    /// A unit that another build has compiled since, in another manner: with other options, or from a directory with
-    /// another configuration.
+    /// Describes a unit that another build compiled since with other options, or from a directory
+    /// with another configuration.
     pub(super) fn compiled_otherwise(&self, read: &[Option<Record>]) -> Option<String> {
         let units = units(&self.sorted).into_iter().zip(&self.manners);
         let mut all = units.zip(read);
@@ -47,7 +48,7 @@ impl Known {
             now.is_some() && **manner != now
         });
         other.map(|(((key, _), _), _)| {
-            format!("another build has compiled `{}` otherwise", key.stem)
+            format!("another build compiled `{}` with other options", key.stem)
         })
     }
 }
@@ -55,7 +56,7 @@ impl Known {
 /// Calls cargo until every artifact is fresh by content, at most twice.
 ///
 /// # Errors
-/// When cargo fails, or sources change under its hands.
+/// If cargo fails, or sources change during both runs.
 pub(super) fn compile(
     plan: &Plan,
     surroundings: &Surroundings,
@@ -65,19 +66,20 @@ pub(super) fn compile(
     let records = Records::below(&plan.warm_directory(), &plan.workspace_root);
     records
         .create(&plan.workspace_root)
-        .at("creation", records.directory())?;
+        .at("create", records.directory())?;
     records.sweep();
     stopwatch.measure("evict", || {
         evict::before_cargo(plan, surroundings, &records, console)
     })?;
     let mut again = false;
     loop {
-        let started = file::clock(records.directory()).at("making a file", records.directory())?;
+        let directory = records.directory();
+        let started = file::clock(directory).at("create a file in", directory)?;
         let mut report = Report::default();
         let succeeded = stopwatch.measure("cargo", || {
             cargo::run(plan, surroundings, &records, console, &mut report)
         });
-        // A call that failed has done its part too, which the next must find on record.
+        // Record what a failed run did compile: the next build needs it.
         let ran_for_others = evict::observe_runs(plan, surroundings, &records, &report, started)?;
         if succeeded.is_err() {
             observe(plan, &report, None, &records, started)?;
@@ -112,18 +114,18 @@ pub(super) fn compile(
             (Some(path), _, true) => return Err(BuildError::SourcesChanged { path }),
             _ => again = true,
         }
-        // cargo goes by mtimes; the contents say otherwise.
+        // cargo compares mtimes and does not detect these changes.
         for ((key, package), stale) in &stale {
-            console.verbose(&format!("{stale}: compiling `{}` again", key.stem));
+            console.verbose(&format!("{stale}: recompiling `{}`", key.stem));
             directory::forget(key, &plan.packages[*package].name)?;
         }
     }
 }
 
-/// Finds all that a later build needs of cargo's directories, while cargo has just written it.
+/// Checks that the files of cargo that later builds need exist, right after cargo wrote them.
 ///
 /// # Errors
-/// If one is in no layout that we know.
+/// If cargo's layout is unknown.
 fn check_layout(plan: &Plan, sorted: &Sorted, report: &Report) -> Result<(), BuildError> {
     for (key, package) in units(sorted) {
         directory::fingerprints(key, &plan.packages[package].name)?;
@@ -142,7 +144,7 @@ fn check_layout(plan: &Plan, sorted: &Sorted, report: &Report) -> Result<(), Bui
     Ok(())
 }
 
-/// Judges the hot units and then the watched ones.
+/// Checks the hot units, then the watched ones.
 pub(super) fn judge(
     sorted: &Sorted,
     read: &[Option<Record>],
@@ -158,15 +160,16 @@ pub(super) fn judge(
     fresh::judge(&pairs, surroundings, warm)
 }
 
-/// Every unit whose freshness we answer for: the hot ones first.
+/// Every unit whose freshness kt checks, the hot ones first.
 pub(super) fn units(sorted: &Sorted) -> Vec<(&UnitKey, usize)> {
     let hot = sorted.hot.iter().map(|unit| (&unit.key, unit.package));
     hot.chain(sorted.watched.iter().map(|unit| (&unit.key, unit.package)))
         .collect()
 }
 
-/// Packages outside the workspace do not go through the wrapper: what cargo has compiled just now is recorded here.
-/// Without a sorted whole, since cargo failed, it is done for what has a record already or lies in a directory of the user's.
+/// Records the packages outside the workspace that cargo just compiled, since they bypass the
+/// wrapper. If cargo failed, `sorted` is `None`: then only units that have a record or a path
+/// source are recorded.
 fn observe(
     plan: &Plan,
     report: &Report,
@@ -184,15 +187,15 @@ fn observe(
         let Some(key) = artifact.key(plan, records) else {
             continue;
         };
-        let concerns_us = match &units {
+        let is_relevant = match &units {
             Some(units) => units.iter().any(|(unit, _)| **unit == key),
             None => package.has_path_source || records.read(&key).is_some(),
         };
-        if !concerns_us {
+        if !is_relevant {
             continue;
         }
         let path = key.dep_info();
-        let text = std::fs::read_to_string(&path).at("reading", &path)?;
+        let text = std::fs::read_to_string(&path).at("read", &path)?;
         let directory = plan.rustc_directory(package, &artifact.source);
         let info = DepInfo::parse(&text, directory);
         let generated = plan.cargo_directory();
@@ -207,15 +210,15 @@ fn observe(
         };
         records
             .write(&key, &record)
-            .at("writing", records.directory())?;
+            .at("write to", records.directory())?;
     }
     Ok(())
 }
 
-/// Puts together what *link* needs, from the records of the hot units.
+/// Assembles the input of *link* from the records of the hot units.
 ///
 /// # Errors
-/// When the records say that the program cannot be linked, or say too little.
+/// If the program cannot be linked, or a record is missing or incomplete.
 pub(super) fn assemble(
     plan: &Plan,
     known: &Known,
@@ -272,7 +275,7 @@ pub(super) fn assemble(
     })
 }
 
-/// What `cargo run` sets from the build script of the program's package.
+/// The variables that `cargo run` sets from the build script of the program's package.
 fn script_environment(plan: &Plan, known: &Known) -> Vec<(String, String)> {
     let target = plan.cargo_directory().join(&plan.toolchain.target);
     let mut outputs = known.script_outputs.iter();

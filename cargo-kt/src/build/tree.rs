@@ -1,5 +1,5 @@
-//! Digests of files and directories that force cargo when they change: build scripts' inputs and where cargo discovers
-//! targets.
+//! Digests of files and directories whose change requires cargo: the inputs of build scripts and
+//! the directories in which cargo discovers targets.
 
 use std::os::unix::fs::MetadataExt as _;
 
@@ -7,26 +7,27 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::file;
 
-/// A file, or a directory with all that lies below it.
+/// A file, or a directory with everything below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Tree {
     /// Over name, size, mtime, ctime and inode of each file and directory.
     pub(super) digest: String,
-    /// The newest mtime of all that cargo looks at, in nanoseconds since the epoch.
+    /// The newest mtime that cargo compares, in nanoseconds since the epoch.
     pub(super) modified: i128,
-    /// The newest ctime of all, which cannot be set back as an mtime can.
+    /// The newest ctime, which cannot be set back as an mtime can.
     pub(super) changed: i128,
 }
 
 impl Tree {
-    /// What `rerun-if-changed` names, or `None` where nothing is there. cargo leaves nothing out and follows links
-    /// (`mtime_recursive` in its `cargo-util/src/paths.rs`).
+    /// A path of `rerun-if-changed`. `None` if it does not exist. cargo includes all files and
+    /// follows links (`mtime_recursive` in its `cargo-util/src/paths.rs`).
     pub(super) fn whole(path: &Utf8Path) -> Option<Self> {
         Self::of(path, true, &|_, _| true)
     }
 
-    /// A package's own files, which count for a build script that names none. cargo leaves out the packages within, and
-    /// `target` beside the manifest (`list_files_walk` in its `sources/path.rs`); `target_directory` may lie elsewhere.
+    /// A package's own files, which count for a build script that names none. cargo excludes nested
+    /// packages and `target` beside the manifest (`list_files_walk` in its `sources/path.rs`).
+    /// `target_directory` may be another directory.
     pub(super) fn package(root: &Utf8Path, target_directory: &Utf8Path) -> Option<Self> {
         Self::of(root, false, &|path, depth| {
             let is_output = path == target_directory
@@ -50,19 +51,19 @@ impl Tree {
         };
         walk.visit(root);
         walk.found.sort_unstable();
-        let newest = |time: fn(&Seen) -> i128| walk.found.iter().map(time).max();
-        let modified = newest(|seen| seen.modified)?;
-        let changed = newest(|seen| seen.changed)?;
+        let newest = |time: fn(&Entry) -> i128| walk.found.iter().map(time).max();
+        let modified = newest(|entry| entry.modified)?;
+        let changed = newest(|entry| entry.changed)?;
         let mut hasher = blake3::Hasher::new();
-        for seen in &walk.found {
-            hasher.update(seen.path.as_str().as_bytes());
-            let Seen {
+        for entry in &walk.found {
+            hasher.update(entry.path.as_str().as_bytes());
+            let Entry {
                 size,
                 inode,
                 modified,
                 changed,
                 ..
-            } = seen;
+            } = entry;
             hasher.update(format!("\0{size} {inode} {modified} {changed}\n").as_bytes());
         }
         Some(Self {
@@ -73,9 +74,9 @@ impl Tree {
     }
 }
 
-/// One name in a tree. A link is seen twice: as itself and as what it leads to.
+/// One path in a tree. A symbolic link has two entries: the link and its target.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Seen {
+struct Entry {
     path: Utf8PathBuf,
     size: u64,
     inode: u64,
@@ -83,7 +84,7 @@ struct Seen {
     changed: i128,
 }
 
-impl Seen {
+impl Entry {
     fn new(path: &Utf8Path, metadata: &std::fs::Metadata) -> Self {
         Self {
             path: path.to_owned(),
@@ -96,13 +97,13 @@ impl Seen {
 }
 
 struct Walk<'a> {
-    /// The dates of directories count too.
+    /// The mtimes of directories count too.
     dates_directories: bool,
     /// Whether to enter a directory at this depth below the root.
     enters: &'a dyn Fn(&Utf8Path, usize) -> bool,
-    /// Device and inode of the directories around the current one: a link back to one of them is a loop.
+    /// Device and inode of the directories above the current path. A link to one of them is a loop.
     above: Vec<(u64, u64)>,
-    found: Vec<Seen>,
+    found: Vec<Entry>,
 }
 
 impl Walk<'_> {
@@ -121,16 +122,16 @@ impl Walk<'_> {
             return;
         }
         if is_link {
-            let mut link = Seen::new(path, &itself);
+            let mut link = Entry::new(path, &itself);
             if depth == 0 && !is_directory {
-                // Of a link to one file, cargo looks at the file alone.
+                // For a link to one file, cargo compares only the file.
                 link.modified = i128::MIN;
             }
             self.found.push(link);
         }
         let Some(target) = target else { return };
         if !is_directory || self.dates_directories {
-            self.found.push(Seen::new(path, &target));
+            self.found.push(Entry::new(path, &target));
         }
         let identity = (target.dev(), target.ino());
         if !is_directory || self.above.contains(&identity) {
@@ -144,7 +145,7 @@ impl Walk<'_> {
     }
 }
 
-/// A digest of the names by which cargo discovers a package's targets
+/// A digest of the paths by which cargo discovers a package's targets
 /// (<https://doc.rust-lang.org/cargo/guide/project-layout.html>).
 pub(super) fn layout(package: &Utf8Path) -> String {
     let mut names: Vec<Utf8PathBuf> = ["src/lib.rs", "src/main.rs", "build.rs"]

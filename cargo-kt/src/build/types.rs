@@ -1,13 +1,15 @@
-//! Which *type identity* a crate is compiled under: part of `-C metadata`, and so of every `TypeId` and symbol of the crate.
+//! The *type identity* that a crate is compiled under. It is part of `-C metadata`, and so of every
+//! `TypeId` and symbol of the crate.
 //!
-//! rustc makes a `TypeId` from a type's path and its crate's identity, not from its fields. If a field's type changed, a
-//! downcast in new code would accept a value of old code and read it as something else. So a crate in which an existing
-//! definition changed, and each crate above it, gets another identity: to rustc its types are then those of another
-//! crate, and no checked cast leads from one to the other. Edits that change no definition change no identity.
+//! rustc computes a `TypeId` from a type's path and its crate's identity, not from its fields. If a
+//! field's type changed, a downcast in new code would accept a value of old code and misread it. So
+//! a crate in which an existing definition changed, and each crate that depends on it, gets another
+//! identity. To rustc its types are then types of another crate, and a downcast between them fails.
+//! Edits that change no definition change no identity.
 //!
-//! Only rustc knows which files a crate consists of, and it says so before it makes anything of them: in its dep-info. So
-//! it starts under the identity of last time and is stopped when the sources turn out to say something else. Dependents
-//! have not started by then: they wait for the metadata.
+//! Only rustc knows the files of a crate, and it reports them before it compiles them: in its
+//! dep-info. So rustc starts under the previous identity and is stopped if the sources require
+//! another one. By then no dependent has started: they wait for the metadata.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -24,7 +26,7 @@ use super::unit::{self, Purpose, Unit};
 use super::{HotCrate, Invocation, file};
 use crate::layout::{self, TypeIdentity};
 
-/// How often rustc starts anew before an identity is taken that nothing else has.
+/// How often rustc restarts before the crate gets a new, unique identity.
 const ATTEMPTS: u32 = 3;
 
 fn variable() -> Option<String> {
@@ -37,33 +39,33 @@ fn is_debugged(records: &Records, invocation: &Invocation) -> bool {
     package.is_some_and(|(_, package)| Debugged::of(records.warm()).has(package))
 }
 
-/// Part of the base, wherever it lies.
+/// Part of the base, even if it is a path dependency.
 const RUNTIME: &str = "kt-runtime";
 
-/// The identity of one crate while it is being compiled.
+/// The type identity of one crate during its compilation.
 pub(super) struct Types<'a> {
     records: &'a Records,
     unit: &'a Unit,
     invocation: &'a Invocation,
-    /// `None` for what runs while building: a worker never sees its types.
+    /// `None` for crates that run during the build: a worker never has their types.
     current: Option<RefCell<Current>>,
 }
 
 struct Current {
     debug_info: DebugInfo,
     id: String,
-    /// Nothing has been compiled under it yet.
+    /// No crate was compiled under it yet.
     is_new: bool,
     attempts: u32,
-    /// Of the sources that were accepted last.
+    /// Computed from the sources that were accepted last.
     identity: Option<TypeIdentity>,
 }
 
-/// What is written down before dependents start. A record follows only when all of the crate is compiled.
+/// Stored before dependents start. The record follows only when the crate is compiled completely.
 #[derive(Debug, Serialize, Deserialize)]
 struct Announced {
     krate: HotCrate,
-    /// Hot crates that it is given.
+    /// The hot crates among its direct dependencies.
     below: Vec<UnitKey>,
 }
 
@@ -79,7 +81,7 @@ impl<'a> Types<'a> {
         let is_new = id.is_none();
         let current = (unit.purpose != Purpose::Host).then(|| {
             RefCell::new(Current {
-                // What it had last time decides nothing but whether rustc starts twice.
+                // A wrong guess only means that rustc starts twice.
                 debug_info: DebugInfo::wanted(
                     variable().as_deref(),
                     is_debugged(records, invocation),
@@ -99,7 +101,7 @@ impl<'a> Types<'a> {
         }
     }
 
-    /// The identity that holds now.
+    /// The current identity.
     pub(super) fn id(&self) -> Option<String> {
         self.current
             .as_ref()
@@ -119,7 +121,8 @@ impl<'a> Types<'a> {
         };
         arguments.push(format!("-Cmetadata={id}"));
         arguments.extend(self.debug_info().flag().map(str::to_owned));
-        // rustc names what it keeps for the next time by the identity and never removes that of another.
+        // rustc names its incremental data by the identity and never removes that of another
+        // identity.
         if let Some(directory) = self.incremental(&arguments) {
             arguments.push(format!("-Cincremental={directory}"));
         }
@@ -135,8 +138,8 @@ impl<'a> Types<'a> {
         Some(directory.join(format!("kt-{}", self.unit.stem())))
     }
 
-    /// Whether the sources that rustc has just read have the meaning that the identity stands for. If not, the next
-    /// [`Types::arguments`] have another, and rustc has to start anew.
+    /// Whether the sources that rustc just read match the identity. If not, the next
+    /// [`Types::arguments`] contain another one, and the caller must restart rustc.
     pub(super) fn agrees(&self) -> bool {
         let Some(current) = &self.current else {
             return true;
@@ -160,7 +163,7 @@ impl<'a> Types<'a> {
         let known = identity.as_ref().and_then(|it| it.known.clone());
         let agrees = match &known {
             Some(known) => *known == current.id,
-            // What agrees with nothing, or cannot be compared, goes by a name that nothing else has.
+            // Definitions that match no known identity, or cannot be compared, get a unique one.
             None => current.is_new,
         };
         if agrees || current.is_new && current.attempts + 1 >= ATTEMPTS {
@@ -174,16 +177,17 @@ impl<'a> Types<'a> {
             .filter(|_| !current.is_new)
             .unwrap_or_else(layout::new_identity);
         if let Some(directory) = self.incremental(&self.invocation.arguments) {
-            // A cache: what stays of it costs disk space and nothing else.
+            // A cache: what remains only costs disk space.
             let _ = std::fs::remove_dir_all(directory);
         }
         false
     }
 
-    /// Writes down what the identity stands for, now that the crate is compiled. Code that does not compile leaves no trace.
+    /// Stores the definitions that the identity stands for, now that the crate is compiled. Code
+    /// that does not compile stores nothing.
     ///
     /// # Errors
-    /// Those of the file system, with the path. The crate must not run then.
+    /// If the file system fails, with the path. The crate must not run then.
     pub(super) fn remember(&self) -> Result<(), (Utf8PathBuf, io::Error)> {
         let Some(current) = &self.current else {
             return Ok(());
@@ -220,7 +224,7 @@ impl<'a> Types<'a> {
         let keys = unit::externs(&self.invocation.arguments)
             .filter(|path| path.extension() != Some("so"))
             .filter_map(|path| UnitKey::of_artifact(&path));
-        // Of crates outside of the workspace those in a directory of the user's have records, and kt-runtime has.
+        // Outside the workspace path dependencies have records, kt-runtime included.
         let is_hot = |key: &UnitKey| {
             let record = || self.records.read(key);
             self.records.types_path(key).exists()
@@ -238,12 +242,13 @@ impl<'a> Types<'a> {
             .map_err(io::Error::from)
             .and_then(|bytes| file::write_atomically(&path, &bytes));
         if written.is_err() {
-            // Dependents then know nothing of this crate, and take an identity of their own.
+            // Without this file dependents get unique identities.
             let _ = std::fs::remove_file(path);
         }
     }
 
-    /// All hot crates below, dependencies first; `None` if one of them says nothing of itself.
+    /// All hot crates among the dependencies, dependencies first. `None` if the definitions of one
+    /// are unknown.
     fn below(&self, direct: &[UnitKey]) -> Option<Vec<HotCrate>> {
         let mut crates = Vec::new();
         let mut seen = HashSet::new();
@@ -273,7 +278,7 @@ impl<'a> Types<'a> {
             crates.push(announced.krate);
             return all;
         }
-        // A crate outside of the workspace, which does not come by here.
+        // A crate outside the workspace, which is not compiled through the wrapper.
         let Some(record) = self.records.read(key).filter(|it| it.invocation.is_none()) else {
             return false;
         };

@@ -33,8 +33,9 @@ pub(super) struct Unit {
 }
 
 impl Unit {
-    /// Parses rustc's arguments (without the compiler). `None` if cargo did not start a compilation with
-    /// them: probes (`--print`, `-vV`, `--crate-name ___`), `--test`, and calls by build scripts.
+    /// Parses rustc's arguments (without the compiler). `None` if cargo did not start a compilation
+    /// with them: probes (`--print`, `-vV`, `--crate-name ___`), `--test`, and calls by build
+    /// scripts.
     pub(super) fn parse(
         arguments: &[String],
         environment: impl Fn(&str) -> Option<String>,
@@ -85,8 +86,8 @@ impl Unit {
                 }
             }
         }
-        // Build scripts probe the compiler through the same wrapper. Only compilations that cargo starts
-        // have this variable.
+        // Build scripts probe the compiler through the same wrapper. Only compilations that cargo
+        // starts have this variable.
         if unit.crate_name.is_empty()
             || environment("CARGO_CRATE_NAME").as_ref() != Some(&unit.crate_name)
         {
@@ -143,8 +144,8 @@ impl Unit {
         self.out_dir.join(format!("{}.d", self.stem()))
     }
 
-    /// The outputs that cargo expects but kt does not use, and the crate types without them. Linking a
-    /// cdylib takes longer than compiling the crate, and requires a C compiler.
+    /// The outputs that cargo expects but kt does not use, and the crate types without them.
+    /// Linking a cdylib takes longer than compiling the crate, and requires a C compiler.
     pub(super) fn unused_outputs(&self) -> Option<(Vec<Utf8PathBuf>, Vec<&str>)> {
         let (unused, kept): (Vec<&str>, Vec<&str>) = self
             .crate_types
@@ -197,8 +198,8 @@ impl Invocation {
     }
 }
 
-/// The files after `--extern`. cargo writes it as a separate argument, with a path except for crates of
-/// the sysroot.
+/// The files after `--extern`. cargo writes it as a separate argument, with a path except for
+/// crates of the sysroot.
 pub(super) fn externs(arguments: &[String]) -> impl Iterator<Item = Utf8PathBuf> {
     let values = arguments
         .iter()

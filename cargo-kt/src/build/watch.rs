@@ -1,4 +1,4 @@
-//! What build scripts want to be run again for: as it was when each ran, and whether cargo would run it now
+//! The inputs of each build script at its last run, and whether cargo would rerun the script
 //! (<https://doc.rust-lang.org/cargo/reference/build-scripts.html#change-detection>).
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -15,30 +15,32 @@ use crate::plan::{Plan, Surroundings};
 pub(super) struct Watch {
     pub(super) out_dir: Utf8PathBuf,
     pub(super) package: Origin,
-    /// The package lies in a directory of the user's.
+    /// The package is a path dependency or a member.
     pub(super) has_path_source: bool,
-    /// Of cargo's copy of its output, which each run writes anew.
+    /// The stamp of cargo's copy of the output, which each run replaces.
     output: Option<Stamp>,
     paths: Vec<Watched>,
 }
 
-/// A file or directory, as it was.
+/// The state of a file or directory at that time.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 struct Watched {
     path: Utf8PathBuf,
-    /// The package's own files, apart from those in this target directory; else all below the path.
+    /// If set, only the package's own files count, without those in this target directory. Else all
+    /// files below the path count.
     package_without: Option<Utf8PathBuf>,
-    /// `None` where there is nothing.
+    /// `None` if the path does not exist.
     digest: Option<String>,
     /// The newest mtime.
     modified: Option<i128>,
 }
 
 impl Watch {
-    /// The script of a package with this `OUT_DIR`, by what it printed the last time it ran, and the variables that it named.
+    /// Reads the last output of the script with this `OUT_DIR`. Also returns the variables that it
+    /// names.
     ///
     /// # Errors
-    /// When what it printed cannot be read.
+    /// If the output cannot be read.
     pub(super) fn of(
         plan: &Plan,
         package: usize,
@@ -54,7 +56,7 @@ impl Watch {
                 Some(plan.target_directory.clone()),
             ));
         }
-        // cargo takes what it has downloaded for unchangeable (`find_stale_file` in its fingerprints).
+        // cargo treats downloaded files as immutable (`find_stale_file` in its fingerprints).
         let home = surroundings.cargo_home();
         let downloaded: Vec<_> = ["registry", "git"]
             .iter()
@@ -76,23 +78,23 @@ impl Watch {
         Ok((watch, reruns.variables))
     }
 
-    /// Whether the script has run since, or what it printed is gone.
+    /// Whether the script ran since, or its output was removed.
     pub(super) fn is_of_another_build(&self) -> bool {
         output(&self.out_dir) != self.output
     }
 
-    /// The newest ctime of all that is watched.
+    /// The newest ctime of all watched files.
     pub(super) fn last_change(&self) -> Option<i128> {
         let trees = self.paths.iter().filter_map(Watched::tree);
         trees.map(|tree| tree.changed).max()
     }
 
-    /// The first path that is not as it was, whether or not cargo sees it.
+    /// The first path that changed, whether or not cargo detects it.
     pub(super) fn changed(&self) -> Option<&Utf8Path> {
         let changed = self.paths.iter().find(|watched| {
             let tree = watched.tree();
-            // Of a package's files cargo takes the newest, and it leaves out those that git ignores: a program's log there
-            // must not run the script again.
+            // cargo compares the newest file of a package that git does not ignore. An ignored
+            // file, such as a program's log, must not rerun the script.
             let is_left_to_cargo = watched.package_without.is_some()
                 && tree.as_ref().map(|tree| tree.modified) > watched.modified;
             tree.map(|tree| tree.digest) != watched.digest && !is_left_to_cargo
@@ -100,7 +102,7 @@ impl Watch {
         changed.map(|watched| watched.path.as_path())
     }
 
-    /// The same run, of which is not known for what state of its files it was made.
+    /// The same run, if the content of its inputs at that time is unknown.
     pub(super) fn uncertain(mut self) -> Self {
         for watched in &mut self.paths {
             // No tree has this digest.
@@ -110,16 +112,17 @@ impl Watch {
         self
     }
 
-    /// Why cargo would run the script again.
+    /// Why cargo would rerun the script.
     pub(super) fn reason(&self) -> Option<String> {
-        // cargo gives its copy of the output the time at which the script was started, and runs it again for what is newer.
+        // cargo sets the mtime of its copy of the output to the start of the script, and reruns the
+        // script for newer files.
         let output = directory::script_output(&self.out_dir);
         let started = output.and_then(|path| file::modified_at(&path));
         self.paths.iter().find_map(|watched| {
             let path = &watched.path;
             let Some(tree) = watched.tree() else {
                 return Some(format!(
-                    "`{path}`, for which a build script of `{}` wants to be run again, does not exist",
+                    "`{path}`, which the build script of `{}` watches, does not exist",
                     self.package.name
                 ));
             };

@@ -1,4 +1,4 @@
-//! What this executable does when cargo calls it in place of rustc (RUSTC_WORKSPACE_WRAPPER), or rustc in place of the linker.
+//! Runs this executable as rustc's wrapper (RUSTC_WORKSPACE_WRAPPER) or as the linker.
 
 use std::io::Write as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -12,15 +12,15 @@ use super::records::Records;
 use super::unit::{Unit, expand_response_files};
 use super::{Invocation, cfg, linker};
 
-/// Set on cargo: the directory for records.
+/// Set on cargo: the directory of the records.
 pub(super) const DIRECTORY: &str = "KT_WRAPPER";
 /// The symbolic link's name.
 pub(super) const NAME: &str = "kt-rustc";
 
-/// Acts as rustc's wrapper or as the linker if that is how this process was called, and returns its exit status.
-/// To be called first of all in `main`, before arguments are parsed.
+/// If this process was started as rustc's wrapper or as the linker, acts as it and returns the exit
+/// status. Call this first in `main`, before arguments are parsed.
 ///
-/// Both the name we were called by and the environment decide: the environment alone leaks into build scripts.
+/// Both `argv[0]` and the environment decide, since build scripts inherit the environment.
 pub fn multi_call() -> Option<ExitCode> {
     let mut arguments = std::env::args();
     let name = arguments.next()?;
@@ -47,15 +47,16 @@ pub fn multi_call() -> Option<ExitCode> {
     }
 }
 
-/// rustc's wrapper: `arguments` are the compiler and its arguments. Without a directory for records it only calls rustc.
+/// Acts as rustc's wrapper. `arguments` are the compiler and its arguments. Without a directory of
+/// records it only calls rustc.
 fn wrapper_main(records: Option<Utf8PathBuf>, arguments: Vec<String>) -> ExitCode {
     let Some((compiler, rest)) = arguments.split_first() else {
-        eprintln!("kt-rustc is called by cargo, with a compiler and its arguments");
+        eprintln!("error: {NAME} is called by cargo, with a compiler and its arguments");
         return ExitCode::FAILURE;
     };
     let pass_through = || {
         let error = Command::new(compiler).args(rest).exec();
-        eprintln!("failed to run `{compiler}`: {error}");
+        eprintln!("error: failed to run `{compiler}`: {error}");
         ExitCode::FAILURE
     };
     let Some(records) = records else {
@@ -89,16 +90,16 @@ fn wrapper_main(records: Option<Utf8PathBuf>, arguments: Vec<String>) -> ExitCod
         invocation: &invocation,
         arguments: &rest,
         command: &|| Command::new(compiler),
-        // cargo gives a program its turn last.
+        // cargo compiles a program last, when the rlibs of its dependencies exist.
         before_linking: &|| true,
     };
     let mut stderr = std::io::stderr();
-    // Line by line: cargo starts dependents as soon as it reads that the metadata is there.
+    // Line by line: cargo starts dependents as soon as it reads that the metadata is written.
     match compilation.run(&mut |line| drop(writeln!(stderr, "{line}"))) {
         Ok(status) => exit_code(status),
         Err(error) => {
             eprintln!(
-                "failed to compile `{}` for kt: {}",
+                "error: failed to compile `{}` for kt: {}",
                 unit.crate_name,
                 chain(&error)
             );
@@ -107,7 +108,7 @@ fn wrapper_main(records: Option<Utf8PathBuf>, arguments: Vec<String>) -> ExitCod
     }
 }
 
-/// rustc's exit status as ours; of a signal what a shell would say.
+/// rustc's exit status as that of this process. For a signal it is 128 + signal, as in a shell.
 fn exit_code(status: ExitStatus) -> ExitCode {
     let code = status
         .code()

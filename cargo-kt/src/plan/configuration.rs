@@ -1,12 +1,11 @@
-//! cargo's configuration files, as far as they touch us: for notices and for finding the target directory.
-//!
-//! Found as in <https://doc.rust-lang.org/cargo/reference/config.html#hierarchical-structure>.
+//! Reads cargo's configuration files, for notices and for the target directory. The search follows
+//! <https://doc.rust-lang.org/cargo/reference/config.html#hierarchical-structure>.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{PlanError, Surroundings};
 
-/// Every place where cargo looks for configuration, nearest first, whether or not a file is there.
+/// Every path where cargo searches for configuration, nearest first, whether or not it exists.
 fn configuration_candidates(surroundings: &Surroundings) -> Vec<Utf8PathBuf> {
     let mut candidates: Vec<Utf8PathBuf> = Vec::new();
     let homes = surroundings.cargo_home().into_iter();
@@ -30,30 +29,30 @@ fn configuration_candidates(surroundings: &Surroundings) -> Vec<Utf8PathBuf> {
 #[derive(Debug, Default)]
 pub(crate) struct Configuration {
     files: Vec<(Utf8PathBuf, toml::Table)>,
-    /// Where one was looked for, whether or not it is there.
+    /// Every path that was searched, whether or not it exists.
     candidates: Vec<Utf8PathBuf>,
 }
 
 impl Configuration {
-    /// What was typed after `--config`, settings or a file of them, comes before all files.
+    /// Reads all configuration. Arguments of `--config`, settings or a file, precede all files.
     ///
     /// # Errors
-    /// When a file exists but cannot be read or parsed: cargo would refuse it too.
+    /// If a file exists but cannot be read or parsed. cargo would reject it too.
     pub(crate) fn read_with(
         typed: &[String],
         surroundings: &Surroundings,
     ) -> Result<Self, PlanError> {
         let mut configuration = Self::default();
-        // Of two that set the same, cargo takes the later.
+        // If two set the same key, the later wins.
         for typed in typed.iter().rev() {
             let here = &surroundings.directory;
             let path = here.join(typed);
             match typed.parse::<toml::Table>() {
                 Ok(table) if !path.is_file() => {
-                    // Paths are relative to this directory, as if the settings stood in its `.cargo`.
+                    // Paths are relative to this directory, as if its `.cargo` had the settings.
                     let includes = included(&path, &table);
-                    let nowhere = here.join(".cargo").join("--config");
-                    configuration.files.push((nowhere, table));
+                    let pseudo_file = here.join(".cargo").join("--config");
+                    configuration.files.push((pseudo_file, table));
                     for include in includes {
                         configuration.read_file(include)?;
                     }
@@ -68,7 +67,7 @@ impl Configuration {
     }
 
     fn read_file(&mut self, path: Utf8PathBuf) -> Result<(), PlanError> {
-        // cargo refuses a cycle of files that include each other.
+        // cargo itself reports files that include each other.
         if self.candidates.contains(&path) {
             return Ok(());
         }
@@ -97,12 +96,12 @@ impl Configuration {
         Ok(())
     }
 
-    /// Where configuration was looked for, whether or not it is there.
+    /// Every path where configuration was searched, whether or not it exists.
     pub(crate) fn candidates(&self) -> impl Iterator<Item = &Utf8Path> {
         self.candidates.iter().map(Utf8PathBuf::as_path)
     }
 
-    /// The keys of a table, in whichever file.
+    /// The keys of a table, in all files.
     pub(crate) fn keys<'a>(&'a self, table: &'a str) -> impl Iterator<Item = &'a str> {
         self.files
             .iter()
@@ -110,14 +109,14 @@ impl Configuration {
             .flat_map(|table| table.keys().map(String::as_str))
     }
 
-    /// The files with what they hold, nearest first.
+    /// The files and their tables, nearest first.
     pub(super) fn tables(&self) -> impl Iterator<Item = (&Utf8Path, &toml::Table)> {
         self.files
             .iter()
             .map(|(path, table)| (path.as_path(), table))
     }
 
-    /// The value at a dotted key in the nearest file that has it, and that file.
+    /// The value of a dotted key in the nearest file that has it, and that file.
     pub(crate) fn get(&self, keys: &[&str]) -> Option<(&Utf8Path, &toml::Value)> {
         self.files.iter().find_map(|(path, table)| {
             let (first, rest) = keys.split_first()?;
@@ -128,7 +127,7 @@ impl Configuration {
         })
     }
 
-    /// The value of a path key, relative to the directory that holds `.cargo`.
+    /// The value of a path key, relative to the directory with `.cargo`.
     pub(crate) fn get_path(&self, keys: &[&str]) -> Option<Utf8PathBuf> {
         let (file, value) = self.get(keys)?;
         let base = file.parent().and_then(Utf8Path::parent)?;
@@ -136,7 +135,7 @@ impl Configuration {
     }
 }
 
-/// Paths after `include`, relative to the including file.
+/// The paths of `include`, relative to the including file.
 fn included(file: &Utf8Path, table: &toml::Table) -> Vec<Utf8PathBuf> {
     let base = file.parent().unwrap_or(Utf8Path::new("/"));
     let path_of = |value: &toml::Value| {

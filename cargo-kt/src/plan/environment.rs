@@ -1,4 +1,4 @@
-//! The variables that `cargo run` sets for a program besides those that it was started with.
+//! The variables that `cargo run` sets for a program, in addition to its own environment.
 //!
 //! <https://doc.rust-lang.org/cargo/reference/config.html#env> and
 //! <https://doc.rust-lang.org/cargo/reference/environment-variables.html>.
@@ -10,7 +10,7 @@ use cargo_metadata::Package;
 
 use super::{Configuration, Surroundings};
 
-/// What a program's environment has from its package and from cargo's configuration.
+/// The variables of a program from its package and from cargo's configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ProgramEnvironment {
     /// `CARGO_PKG_*` and `CARGO_MANIFEST_*`.
@@ -23,7 +23,7 @@ pub struct ProgramEnvironment {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 struct Configured {
     value: String,
-    /// It replaces what the environment has.
+    /// It overrides the environment.
     force: bool,
 }
 
@@ -80,12 +80,12 @@ fn of_package(package: &Package) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// `[env]` of all configuration, the nearest winning.
+/// `[env]` of all configuration files. The nearest file wins.
 fn configured(configuration: &Configuration) -> BTreeMap<String, Configured> {
     let mut variables = BTreeMap::new();
     let files: Vec<_> = configuration.tables().collect();
     for (path, table) in files.into_iter().rev() {
-        // Relative to the directory that has `.cargo`.
+        // Values are relative to the directory with `.cargo`.
         let base = path.parent().and_then(Utf8Path::parent);
         let base = base.unwrap_or(Utf8Path::new("/"));
         let entries = table.get("env").and_then(toml::Value::as_table);
@@ -99,7 +99,7 @@ fn configured(configuration: &Configuration) -> BTreeMap<String, Configured> {
 }
 
 impl Configured {
-    /// A text, or a table with `value`, `force` and `relative`.
+    /// Parses a string, or a table with `value`, `force` and `relative`.
     fn parse(written: &toml::Value, base: &Utf8Path) -> Option<Self> {
         let is = |key: &str| written.get(key).and_then(toml::Value::as_bool) == Some(true);
         let value = match written {
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_typed_counts_before_files_with_all_that_it_includes() {
+    fn config_arguments_and_their_includes_override_files() {
         let folder = tempfile::tempdir().unwrap();
         let here = Utf8Path::from_path(folder.path()).unwrap();
         let write = |path: &str, text: &str| {

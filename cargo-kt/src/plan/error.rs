@@ -1,23 +1,23 @@
-//! Why there is no plan.
+//! Why planning failed.
 
 use std::fmt::Write as _;
 
 use camino::Utf8PathBuf;
 
-/// What was typed does not name one program that can be run here. Fits after "failed to plan: …".
+/// The command line does not select one program that kt can run. Fits after "failed to plan: …".
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlanError {
     #[error("could not find `Cargo.toml` in `{directory}` or any parent directory")]
     NotAProject { directory: Utf8PathBuf },
-    #[error("cargo was not found: install Rust from https://rustup.rs, or put `{cargo}` into PATH")]
+    #[error("`{cargo}` not found\nhelp: install Rust from https://rustup.rs, or add cargo to PATH")]
     CargoMissing { cargo: Utf8PathBuf },
-    #[error("rustc was not found: install Rust from https://rustup.rs, or put `{rustc}` into PATH")]
+    #[error("`{rustc}` not found\nhelp: install Rust from https://rustup.rs, or add rustc to PATH")]
     RustcMissing { rustc: Utf8PathBuf },
-    /// cargo has said why on standard error.
+    /// cargo printed why to stderr.
     #[error("`cargo metadata` failed")]
     Metadata { code: i32 },
-    #[error("the output of `{command}` could not be read: {detail}")]
+    #[error("failed to parse the output of `{command}`: {detail}")]
     Output {
         command: &'static str,
         detail: String,
@@ -35,7 +35,7 @@ pub enum PlanError {
         lines(available)
     )]
     Multiple { available: Vec<String> },
-    /// `hint` names what there is instead.
+    /// `hint` lists the available targets.
     #[error("no {kind} target named `{name}` in {within}{hint}")]
     ProgramNotFound {
         kind: &'static str,
@@ -56,7 +56,7 @@ pub enum PlanError {
     )]
     RuntimeMissing { package: String },
     #[error(
-        "package `{package}` uses kt-runtime {found}, and this is cargo-kt {ours}\nhelp: install the matching one with \
+        "package `{package}` uses kt-runtime {found}, but this is cargo-kt {ours}\nhelp: install the matching version with \
          `cargo install cargo-kt --version {found}`, or use kt-runtime `={ours}`"
     )]
     RuntimeVersion {
@@ -65,8 +65,8 @@ pub enum PlanError {
         ours: &'static str,
     },
     #[error(
-        "target `{target}` can run neither on this machine ({host}) nor in a pod of kt, which is x86_64 or aarch64 Linux with glibc\n\
-         help: leave `--target` out, or use `--target {host}`"
+        "target `{target}` is not supported: it runs neither on this machine ({host}) nor in a pod, which is x86_64 or \
+         aarch64 Linux with glibc\nhelp: remove `--target`, or use `--target {host}`"
     )]
     ForeignTarget { target: String, host: String },
     #[error(
@@ -74,12 +74,12 @@ pub enum PlanError {
     )]
     TargetMissing { target: String },
     #[error(
-        "a Rust toolchain for `{host}` is not supported: kt needs Linux with glibc (`*-unknown-linux-gnu`)"
+        "the Rust toolchain for `{host}` is not supported: kt requires Linux with glibc (`*-unknown-linux-gnu`)"
     )]
     UnsupportedHost { host: String },
     #[error(
-        "the toolchain has no `{path}`, and kt links with the toolchain's own linker\nhelp: use a toolchain from rustup, which \
-         has it (`rustup toolchain install stable`); packages of distributions often lack it"
+        "`{path}` not found: kt links with the toolchain's own `rust-lld`, which many distribution packages lack\n\
+         help: use a toolchain from rustup: `rustup toolchain install stable`"
     )]
     NoLinker { path: Utf8PathBuf },
     #[error("`{}` is not UTF-8, which cargo's messages need", path.display())]
@@ -89,12 +89,12 @@ pub enum PlanError {
         what: &'static str,
         source: std::io::Error,
     },
-    #[error("`{path}` could not be read")]
+    #[error("failed to read `{path}`")]
     Read {
         path: Utf8PathBuf,
         source: std::io::Error,
     },
-    #[error("`{path}` could not be parsed")]
+    #[error("failed to parse `{path}`")]
     Parse {
         path: Utf8PathBuf,
         source: Box<toml::de::Error>,
@@ -102,7 +102,7 @@ pub enum PlanError {
 }
 
 impl PlanError {
-    /// The exit status that cargo would give: 101.
+    /// The exit status, as that of cargo: 101.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Metadata { code } => u8::try_from(*code).unwrap_or(101),
@@ -128,10 +128,10 @@ fn similar(what: &str, nearest: Option<&str>) -> String {
 pub(super) fn hint(
     kind: &str,
     nearest: Option<&str>,
-    elsewhere: Option<&str>,
+    other_package: Option<&str>,
     available: &[String],
 ) -> String {
-    match (nearest, elsewhere) {
+    match (nearest, other_package) {
         (_, Some(package)) => {
             format!("\n\nhelp: it is in package `{package}`: add `--package {package}`")
         }

@@ -1,7 +1,7 @@
-//! *plan*: from what was typed to the one program that is meant, the packages it is made of and the toolchain.
+//! *plan*: from the command line to one program, its packages and the toolchain.
 //!
-//! Speaks with `cargo metadata` and `rustc -vV` and reads cargo's configuration. It compiles nothing and knows nothing of
-//! rlibs, linking or places.
+//! Runs `cargo metadata` and `rustc -vV`, and reads cargo's configuration. It does not compile, and
+//! does not know rlibs, linking or places.
 
 mod configuration;
 mod environment;
@@ -26,42 +26,43 @@ pub use surroundings::Surroundings;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-/// One program and all that cargo has to be told to build it as `cargo run` would.
+/// One program, and everything needed to build it as `cargo run` would.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Plan {
     /// The options as typed.
     pub options: CargoOptions,
-    /// The cargo that is called.
+    /// The cargo executable.
     pub cargo: Utf8PathBuf,
-    /// Every package that the program's resolution reaches.
+    /// Every package that the program depends on, and its own.
     pub packages: Packages,
-    /// Index in [`Plan::packages`] of the package that has the program.
+    /// Index in [`Plan::packages`] of the program's package.
     pub package: usize,
     pub program: Program,
     pub profile: Profile,
     pub toolchain: crate::build::Toolchain,
     pub workspace_root: Utf8PathBuf,
-    /// The user's target directory, as `cargo run` would have it.
+    /// The target directory that `cargo run` would use.
     pub target_directory: Utf8PathBuf,
-    /// What `cargo run` sets for the program.
+    /// The variables that `cargo run` sets for the program.
     pub environment: ProgramEnvironment,
-    /// What the user should hear once: settings of theirs that cannot apply here.
+    /// Settings of the user that kt overrides. Each is reported once.
     pub notices: Vec<Notice>,
 }
 
 impl Plan {
-    /// cargo's target directory for our builds: never the user's own, so that neither evicts the other's work.
+    /// cargo's target directory for kt's builds. It is not the user's, so that their builds do not
+    /// evict each other's artifacts.
     pub fn cargo_directory(&self) -> Utf8PathBuf {
         self.target_directory.join("kt")
     }
 
-    /// Where everything of kt itself lies.
+    /// The directory of kt's own files.
     pub fn warm_directory(&self) -> Utf8PathBuf {
         warm_directory(&self.target_directory)
     }
 
-    /// Where cargo runs rustc for a crate of this package, whose root module is `source`: `path_args` in cargo's
-    /// `util/workspace.rs`.
+    /// The directory in which cargo runs rustc for the crate of this package whose root module is
+    /// `source` (`path_args` in cargo's `util/workspace.rs`).
     pub(crate) fn rustc_directory<'a>(
         &'a self,
         package: &'a Package,
@@ -73,13 +74,13 @@ impl Plan {
         }
     }
 
-    /// The package that has the program.
+    /// The program's package.
     pub fn program_package(&self) -> &Package {
         &self.packages[self.package]
     }
 }
 
-/// Where kt keeps its things, given the user's target directory.
+/// The directory of kt's own files in this target directory.
 pub(crate) fn warm_directory(target_directory: &Utf8Path) -> Utf8PathBuf {
     target_directory.join("kt/warm")
 }

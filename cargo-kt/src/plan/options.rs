@@ -1,8 +1,8 @@
-//! The options as typed, in cargo's own names.
+//! The options on the command line, with cargo's names.
 
 use camino::Utf8PathBuf;
 
-/// The options of `cargo run` that decide what is built. They are handed to cargo as typed.
+/// The options of `cargo run` that affect the build. They are passed to cargo unchanged.
 #[derive(
     Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, clap::Args,
 )]
@@ -107,7 +107,7 @@ impl CargoOptions {
         }
     }
 
-    /// Whether cargo's JSON lines are wanted on standard output.
+    /// Whether to print cargo's JSON messages to stdout.
     pub fn wants_json(&self) -> bool {
         self.message_format
             .as_deref()
@@ -123,7 +123,7 @@ impl CargoOptions {
         for features in &self.features {
             arguments.extend(["--features".to_owned(), features.clone()]);
         }
-        for (wanted, flag) in [
+        for (is_set, flag) in [
             (self.all_features, "--all-features"),
             (self.no_default_features, "--no-default-features"),
             (self.locked, "--locked"),
@@ -131,7 +131,7 @@ impl CargoOptions {
             (self.frozen, "--frozen"),
             (self.quiet, "--quiet"),
         ] {
-            if wanted {
+            if is_set {
                 arguments.push(flag.to_owned());
             }
         }

@@ -1,11 +1,11 @@
-//! The packages that a program's resolution reaches: what is needed of `cargo metadata`, small enough to keep.
+//! The packages that a program depends on: the part of `cargo metadata` that kt stores.
 
 use std::collections::{BTreeSet, HashMap};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::{DependencyKind, Metadata, PackageId, TargetKind};
 
-/// One package.
+/// A package.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Package {
     /// cargo's package id, the key of its JSON messages.
@@ -13,11 +13,11 @@ pub struct Package {
     pub name: String,
     pub version: String,
     pub manifest: Utf8PathBuf,
-    /// It lies in a directory of the user's, not in cargo's registry or git cache.
+    /// It is a member or a path dependency, and not from a registry or git.
     pub has_path_source: bool,
     /// A member of the workspace, which cargo compiles through RUSTC_WORKSPACE_WRAPPER.
     pub is_member: bool,
-    /// Its build script hands metadata to the scripts of packages that depend on it.
+    /// Its manifest has `links`: its build script passes metadata to the scripts of dependents.
     pub has_links: bool,
     /// It has a build script.
     pub has_build_script: bool,
@@ -38,12 +38,12 @@ impl Package {
     }
 }
 
-/// All of them.
+/// All packages of a program.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Packages(Vec<Package>);
 
 impl Packages {
-    /// Those of `metadata` that `root` reaches, in cargo's order.
+    /// `root` and its dependencies in `metadata`, in cargo's order.
     pub(super) fn reached_from(metadata: &Metadata, root: &PackageId) -> Self {
         let Some(resolve) = &metadata.resolve else {
             return Self(Vec::new());
@@ -55,7 +55,7 @@ impl Packages {
             if reached.insert(id)
                 && let Some(node) = nodes.get(id)
             {
-                // Only the program's own dev-dependencies count; a library's never do.
+                // Only dev-dependencies of the program's own package count.
                 pending.extend(
                     node.deps
                         .iter()
@@ -117,7 +117,7 @@ impl Packages {
         self.0.iter().position(|package| package.id == id)
     }
 
-    /// Packages without their feature `serde` that a member of the workspace depends on, and so can enable it.
+    /// Direct dependencies of workspace members that have a feature `serde` which is not enabled.
     pub fn lacking_serde(&self) -> impl Iterator<Item = &Package> {
         let members = self.0.iter().filter(|package| package.is_member);
         let direct: BTreeSet<usize> = members
@@ -129,7 +129,7 @@ impl Packages {
             .filter(|package| package.lacks_serde)
     }
 
-    /// Every package that `from` needs at run time, itself included.
+    /// For each package, whether it is in `from` or a transitive normal dependency of it.
     pub fn closure(&self, from: impl IntoIterator<Item = usize>) -> Vec<bool> {
         let mut reached = vec![false; self.0.len()];
         let mut pending: Vec<usize> = from.into_iter().collect();

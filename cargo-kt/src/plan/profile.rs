@@ -1,4 +1,4 @@
-//! The cargo profile: what we set in it, and which settings of the user's that replaces.
+//! The cargo profile: the settings that kt overrides, and the user's values that they replace.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,7 +29,7 @@ impl Profile {
     }
 }
 
-/// Something about the user's settings that they should hear once.
+/// A setting of the user that has no effect. It is reported once.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub enum Notice {
@@ -43,9 +43,9 @@ pub enum Notice {
     },
     /// `build.target` names another target.
     BuildTarget { found: String, used: String },
-    /// The user's wrapper of rustc is left out.
+    /// The user's wrapper of rustc is not used.
     RustcWrapper { key: String, found: String },
-    /// A program that cargo would start the program with.
+    /// cargo's `runner` is not used.
     Runner { key: String, found: String },
 }
 
@@ -67,13 +67,13 @@ impl fmt::Display for Notice {
             Self::BuildTarget { found, used } => {
                 write!(
                     formatter,
-                    "`build.target = \"{found}\"` is replaced by `{used}`: what kt builds for is said by `--target` alone"
+                    "`build.target = \"{found}\"` is replaced by `{used}`: only `--target` selects the target of kt"
                 )
             }
             Self::RustcWrapper { key, found } => {
                 write!(
                     formatter,
-                    "`{key} = \"{found}\"` is left out: kt has to see every call of rustc itself"
+                    "`{key} = \"{found}\"` is not used: kt wraps every call of rustc itself"
                 )
             }
             Self::Runner { key, found } => {
@@ -86,12 +86,12 @@ impl fmt::Display for Notice {
     }
 }
 
-/// One setting that we replace.
+/// A setting that kt overrides.
 struct Override {
     key: &'static str,
     /// The value, in TOML.
     value: &'static str,
-    /// Values of the user's that mean the same or do no harm, in TOML.
+    /// Values of the user that are equivalent or harmless, in TOML.
     same: &'static [&'static str],
     why: &'static str,
 }
@@ -101,42 +101,43 @@ const OVERRIDES: &[Override] = &[
         key: "panic",
         value: "\"unwind\"",
         same: &[],
-        why: "a panic must not end the warm process",
+        why: "a panic must not stop the worker",
     },
     Override {
         key: "lto",
         value: "\"off\"",
         same: &["false"],
-        why: "crates are linked and replaced one by one",
+        why: "kt links and swaps each crate separately",
     },
     Override {
         key: "debug",
         value: "\"line-tables-only\"",
         same: &["1"],
-        why: "backtraces need no more, and rustc is twice as fast",
+        why: "it is enough for backtraces, and rustc takes half the time",
     },
     Override {
         key: "split-debuginfo",
         value: "\"off\"",
         same: &[],
-        why: "kt strips what it ships and keeps the rest here",
+        why: "kt strips what it ships and keeps the full objects on this machine",
     },
     Override {
         key: "strip",
         value: "\"none\"",
         same: &["false"],
-        why: "kt strips what it ships and keeps the rest here",
+        why: "kt strips what it ships and keeps the full objects on this machine",
     },
 ];
 
-/// The `--config` arguments that set our values: of highest precedence, and not seen by build scripts as the environment is.
+/// The `--config` arguments that set the overrides. They have the highest precedence and, unlike
+/// environment variables, do not reach build scripts.
 pub(crate) fn overrides(profile: &str) -> impl Iterator<Item = String> {
     OVERRIDES
         .iter()
         .map(move |set| format!("profile.{profile}.{}={}", set.key, set.value))
 }
 
-/// Which settings of the user's are replaced, for one profile.
+/// The user's settings of one profile that kt overrides.
 pub(super) fn replaced(
     profile: &str,
     workspace_manifest: &Utf8Path,
@@ -167,8 +168,8 @@ pub(super) fn replaced(
     Ok(notices.collect())
 }
 
-/// The user's values of the keys in [`OVERRIDES`], in TOML: the environment over configuration files over the manifest,
-/// and a profile over what it inherits from.
+/// The user's values of the keys in [`OVERRIDES`], in TOML. The environment takes precedence over
+/// configuration files, these over the manifest, and a profile over the one it inherits from.
 fn settings(
     profile: &str,
     manifest: &toml::Table,
@@ -191,7 +192,7 @@ fn settings(
         }
     };
     let mut chain = vec![profile.to_owned()];
-    // Names in a chain are distinct, or cargo refuses the manifest; the bound only keeps us from a loop.
+    // cargo rejects a manifest with a cycle. The bound only prevents an endless loop.
     while let Some(name) = chain
         .last()
         .and_then(|name| parent(name))

@@ -1,4 +1,4 @@
-//! Which bin or example `cargo run` would run.
+//! Selects the bin or example that `cargo run` would run.
 
 use camino::Utf8PathBuf;
 use cargo_metadata::{CrateType, Metadata, Package, Target, TargetKind};
@@ -10,7 +10,7 @@ use super::{CargoOptions, PlanError};
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Program {
     pub kind: ProgramKind,
-    /// The target's name, as after `--bin` or `--example`.
+    /// The target's name, as for `--bin` or `--example`.
     pub name: String,
     /// Its root source file.
     pub source: Utf8PathBuf,
@@ -34,13 +34,14 @@ impl ProgramKind {
     }
 }
 
-/// What was asked for, after `default-run` had its say.
+/// The requested targets, with `default-run` applied.
 enum Filter<'a> {
     AnyBin,
     Named(ProgramKind, &'a str),
 }
 
-/// Selects as `cargo run` does (`src/bin/cargo/commands/run.rs` and `ops/cargo_run.rs` of cargo).
+/// Selects the program as `cargo run` does (`src/bin/cargo/commands/run.rs` and `ops/cargo_run.rs`
+/// of cargo).
 pub(super) fn select<'m>(
     metadata: &'m Metadata,
     options: &CargoOptions,
@@ -110,7 +111,8 @@ fn kind_of(target: &Target) -> Option<ProgramKind> {
     }
 }
 
-/// The packages among which a program is looked for: the one named, or cargo's default members for this directory.
+/// The packages to search for the program: the one that `--package` names, or cargo's default
+/// members for this directory.
 fn selected_packages<'m>(
     metadata: &'m Metadata,
     options: &CargoOptions,
@@ -135,7 +137,7 @@ fn selected_packages<'m>(
     Ok(matching)
 }
 
-/// A package id specification as far as it can name a member: `name`, `name@version`, `name:version` or a full id.
+/// Whether a package ID specification matches: `name`, `name@version`, `name:version` or a full ID.
 fn matches_spec(package: &Package, spec: &str) -> bool {
     if package.id.repr == spec || package.name.as_str() == spec {
         return true;
@@ -143,7 +145,7 @@ fn matches_spec(package: &Package, spec: &str) -> bool {
     let Some((name, version)) = spec.split_once(['@', ':']) else {
         return false;
     };
-    // A partial version is allowed: `foo@1.2` names 1.2.3.
+    // The version may be partial: `foo@1.2` matches 1.2.3.
     let full = package.version.to_string();
     package.name.as_str() == name && (full == version || full.starts_with(&format!("{version}.")))
 }
@@ -181,8 +183,8 @@ fn not_found(
                 .map(|target| target.name.clone())
         }))
     };
-    // A member that is not searched by default may have it: say so, as cargo does since 1.82.
-    let elsewhere = metadata
+    // Suggest a member that is not searched by default, as cargo does since 1.82.
+    let other_package = metadata
         .workspace_packages()
         .into_iter()
         .find(|package| {
@@ -204,7 +206,7 @@ fn not_found(
         hint: hint(
             kind.as_str(),
             nearest.as_deref(),
-            elsewhere.as_deref(),
+            other_package.as_deref(),
             &available,
         ),
     }
@@ -216,7 +218,8 @@ fn sorted(names: impl Iterator<Item = String>) -> Vec<String> {
     names
 }
 
-/// The nearest name by edit distance, at most three edits away as in cargo (`util/lev_distance.rs`).
+/// The nearest name by edit distance, at most three edits away as in cargo
+/// (`util/lev_distance.rs`).
 fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
     candidates
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))

@@ -1,4 +1,4 @@
-//! From options to [`Plan`].
+//! Resolves the options to a [`Plan`].
 
 use std::process::Stdio;
 
@@ -11,13 +11,13 @@ use super::{
 };
 use crate::build::{Toolchain, cfg};
 
-/// What pods can be of, besides what this machine is.
+/// The targets of pods, besides that of this machine.
 const POD_TARGETS: [&str; 2] = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"];
 
-/// Resolves what was typed as `cargo run` would.
+/// Resolves the command line as `cargo run` would.
 ///
 /// # Errors
-/// All of [`PlanError`]; where cargo itself refuses, it has said why on standard error.
+/// [`PlanError`]. If cargo itself fails, it printed why to stderr.
 pub fn plan(options: &CargoOptions, surroundings: &Surroundings) -> Result<Plan, PlanError> {
     check_project(options, surroundings)?;
     let configuration = Configuration::read_with(&options.config, surroundings)?;
@@ -40,7 +40,7 @@ pub fn plan(options: &CargoOptions, surroundings: &Surroundings) -> Result<Plan,
         }
         toolchain.target.clone_from(target);
     }
-    // Before anything is compiled for it: without its linker nothing could be made of the objects.
+    // Check the linker before anything is compiled.
     let linker = toolchain.linker();
     if !linker.is_file() {
         return Err(PlanError::NoLinker { path: linker });
@@ -51,7 +51,7 @@ pub fn plan(options: &CargoOptions, surroundings: &Surroundings) -> Result<Plan,
     let Some(index) = packages.position(&package.id.repr) else {
         return Err(PlanError::Output {
             command: "cargo metadata",
-            detail: "it has no resolution".to_owned(),
+            detail: "it has no dependency resolution".to_owned(),
         });
     };
     check_runtime(&packages, &package.name)?;
@@ -86,7 +86,8 @@ pub fn plan(options: &CargoOptions, surroundings: &Surroundings) -> Result<Plan,
     })
 }
 
-/// Says what is missing before cargo does, since cargo's words name `cargo metadata`, which nobody typed.
+/// Checks for `Cargo.toml` before cargo does: cargo's message mentions `cargo metadata`, which the
+/// user did not run.
 fn check_project(options: &CargoOptions, surroundings: &Surroundings) -> Result<(), PlanError> {
     let directory = &surroundings.directory;
     let found = options.manifest_path.is_some()
@@ -123,14 +124,15 @@ fn check_runtime(packages: &Packages, package: &str) -> Result<(), PlanError> {
     }
 }
 
-/// `cargo metadata`: silently if nothing has to be downloaded or locked, since `cargo build` will repeat every warning; else
-/// with cargo's own progress and words on standard error.
+/// Runs `cargo metadata`. The first run is silent, offline and locked, since `cargo build` repeats
+/// every warning. If it fails, the second run prints cargo's progress and errors to stderr.
 fn metadata(
     options: &CargoOptions,
     surroundings: &Surroundings,
     target: &str,
 ) -> Result<Metadata, PlanError> {
-    // Dependencies are chosen by the target's cfgs, so cargo must be answered as it will be when it builds.
+    // The target's cfgs select dependencies, so cargo must query them through the same wrapper as
+    // in the build.
     let surrounded = |source| PlanError::Surroundings {
         what: "a temporary directory",
         source,
@@ -152,7 +154,8 @@ fn metadata(
             .args(more)
             .env("RUSTC_WRAPPER", &wrapper)
             .env("RUSTC_WORKSPACE_WRAPPER", "")
-            // The answers are remembered in the user's own target directory, for the user's own builds.
+            // Otherwise cargo would cache them in the user's target directory, for the user's own
+            // builds.
             .env("CARGO_CACHE_RUSTC_INFO", "0")
             .stdin(Stdio::null())
             .stderr(stderr)
@@ -206,7 +209,7 @@ fn toolchain(
             .get(&["build", "rustc"])
             .and_then(|(_, value)| value.as_str())
         {
-            // A bare name is looked up in PATH, anything else is relative to the configuration.
+            // A bare name is searched in PATH. A path is relative to the configuration file.
             Some(name) if !name.contains('/') => Utf8PathBuf::from(name),
             Some(_) => configuration
                 .get_path(&["build", "rustc"])
@@ -224,12 +227,13 @@ fn toolchain(
     else {
         return Err(PlanError::Output {
             command: "rustc -vV",
-            detail: "it names no host".to_owned(),
+            detail: "it has no line `host:`".to_owned(),
         });
     };
     let real = sysroot.join("bin/rustc");
     Ok(Toolchain {
-        // rustup's proxy would choose anew, by directory; the sysroot's own cannot.
+        // rustup's proxy selects a toolchain by directory at each call. The sysroot's rustc is
+        // fixed.
         rustc: if real.is_file() { real } else { rustc },
         sysroot,
         target: host.clone(),
@@ -264,7 +268,7 @@ fn rustc_says(
     })
 }
 
-/// Settings outside of profiles that cannot apply.
+/// Settings outside profiles that have no effect.
 fn configured_notices(
     configuration: &Configuration,
     surroundings: &Surroundings,
@@ -316,7 +320,7 @@ fn configured_notices(
     notices
 }
 
-/// The program that cargo would start the program with, if any: `target.<triple>.runner` or `target.<cfg>.runner`.
+/// The runner that cargo would use, if any: `target.<triple>.runner` or `target.<cfg>.runner`.
 fn runner(
     configuration: &Configuration,
     surroundings: &Surroundings,
@@ -346,7 +350,7 @@ fn runner(
     }
     let tables = configuration.tables();
     let targets = tables.filter_map(|(_, table)| table.get("target")?.as_table());
-    // Whether an expression holds is rustc's to say. The notice names it, and the person knows.
+    // Only rustc can evaluate the expression. The notice prints it, and the user decides.
     targets
         .flatten()
         .filter(|(key, _)| key.starts_with("cfg("))

@@ -1,4 +1,4 @@
-//! What a program prints: compiled by kt, and compiled by plain cargo from the same files.
+//! Compares the output of a program compiled by kt with that of plain cargo from the same files.
 
 use std::process::Command;
 
@@ -13,7 +13,7 @@ impl Workspace {
         self.run_built(&self.build())
     }
 
-    /// Compiles and runs the program with plain cargo, in a target directory that kt never sees.
+    /// Compiles and runs the program with plain cargo, in a target directory that kt never uses.
     #[track_caller]
     pub fn cargo(&self) -> String {
         let mut command = self.surroundings.command(Utf8Path::new("cargo"));
@@ -29,7 +29,7 @@ impl Workspace {
         printed(&mut command)
     }
 
-    /// The answer of kt, which plain cargo gives too.
+    /// Asserts that kt and plain cargo give the same output, and returns it.
     #[track_caller]
     pub fn same(&self) -> String {
         let kt = self.kt();
@@ -37,7 +37,7 @@ impl Workspace {
         kt
     }
 
-    /// Runs what kt has compiled: the program is a library, which a `main` of ours calls.
+    /// Runs the program that kt compiled: a library, called by a generated `main`.
     #[track_caller]
     pub fn run_built(&self, built: &Built) -> String {
         let app = built.compiled.hot.last().unwrap();
@@ -46,7 +46,7 @@ impl Workspace {
         let mut places: Vec<_> = target
             .map(|rlib| rlib.parent().unwrap().to_owned())
             .collect();
-        // Those of macros, in either of cargo's layouts.
+        // The directories of proc macros, in both of cargo's layouts.
         places.push(self.kt_target().join("debug/deps"));
         places.extend(
             grandchildren(&self.kt_target().join("debug/build")).map(|unit| unit.join("out")),
@@ -77,7 +77,7 @@ impl Workspace {
         }
     }
 
-    /// Works in another directory from now on: commands start there, and paths are relative to it.
+    /// Changes to another directory: commands start in it, and paths are relative to it.
     pub fn enter(&mut self, directory: &str) {
         let directory = self.path(directory);
         std::fs::create_dir_all(&directory).unwrap();
@@ -85,20 +85,20 @@ impl Workspace {
         self.surroundings.directory.clone_from(&self.root);
     }
 
-    /// Takes a variable away.
+    /// Removes a variable.
     pub fn unset(&mut self, name: &str) {
         self.surroundings
             .environment
             .remove(std::ffi::OsStr::new(name));
     }
 
-    /// A program that prints the value of one expression.
+    /// Writes a program that prints the value of one expression.
     pub fn program(&self, expression: &str) {
         let source = format!("{KT_MAIN}fn main() {{ println!(\"{{}}\", {expression}) }}\n");
         self.write("app/src/main.rs", &source);
     }
 
-    /// A workspace of `app` alone, which prints the value of one expression.
+    /// A workspace with only `app`, which prints the value of one expression.
     pub fn app(expression: &str) -> Self {
         let workspace = Self::empty();
         workspace.write(
@@ -110,7 +110,7 @@ impl Workspace {
         workspace
     }
 
-    /// Moves a file's mtime by so many seconds from now.
+    /// Sets a file's mtime to this many seconds from now.
     pub fn date(&self, path: &str, seconds: i64) {
         let now = std::time::SystemTime::now();
         let by = std::time::Duration::from_secs(seconds.unsigned_abs());
@@ -119,7 +119,7 @@ impl Workspace {
         file.set_modified(time).unwrap();
     }
 
-    /// Writes a file as `cp -p` restores one: with a date before all builds.
+    /// Writes a file with an mtime before all builds, as `cp -p` restores one.
     pub fn restore(&self, path: &str, content: &str) {
         self.write(path, content);
         self.date(path, -100_000);

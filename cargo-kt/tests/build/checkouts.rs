@@ -4,7 +4,8 @@ use cargo_kt::build::How;
 
 use crate::fixture::{KT_MAIN, Workspace};
 
-/// Two workspaces with the same packages in the same places, and one target directory. `leaf()` tells them apart.
+/// Two workspaces with the same packages at the same paths, and one target directory. `leaf()`
+/// differs.
 fn pair() -> Workspace {
     let mut workspace = Workspace::empty();
     let target = workspace.root.parent().unwrap().join("target");
@@ -34,7 +35,7 @@ fn leaf(workspace: &Workspace, answer: &str) {
 }
 
 #[test]
-fn each_runs_its_own_code() {
+fn each_checkout_runs_its_own_code() {
     let mut workspace = pair();
     for name in ["one", "two", "one", "two"] {
         workspace.enter(&format!("../{name}"));
@@ -44,7 +45,7 @@ fn each_runs_its_own_code() {
 }
 
 #[test]
-fn each_sees_its_own_edits() {
+fn each_checkout_detects_its_own_edits() {
     let mut workspace = pair();
     for round in ["a", "b"] {
         for name in ["one", "two"] {
@@ -63,11 +64,11 @@ fn each_sees_its_own_edits() {
 }
 
 #[test]
-fn one_that_compiles_against_nothing_of_the_other() {
+fn checkout_does_not_compile_against_the_other() {
     let mut workspace = pair();
     workspace.enter("../one");
     assert_eq!(workspace.kt(), "one");
-    // The second checkout is older, and its code needs what the first does not have.
+    // The second checkout is older, and its code uses an item that the first does not have.
     workspace.enter("../two");
     workspace.restore(
         "leaf/src/lib.rs",
@@ -83,7 +84,7 @@ fn one_that_compiles_against_nothing_of_the_other() {
 }
 
 #[test]
-fn build_scripts_run_for_each() {
+fn build_scripts_run_for_each_checkout() {
     let mut workspace = pair();
     for name in ["one", "two"] {
         workspace.enter(&format!("../{name}"));
@@ -103,11 +104,11 @@ fn build_scripts_run_for_each() {
 }
 
 #[test]
-fn a_checkout_that_moved_is_another() {
+fn moved_checkout_is_another_checkout() {
     let mut workspace = pair();
     workspace.enter("../one");
     assert_eq!(workspace.kt(), "one");
-    // Another takes its place, with older files.
+    // Another checkout with older files replaces it.
     let above = workspace.root.parent().unwrap();
     std::fs::rename(above.join("one"), above.join("gone")).unwrap();
     std::fs::rename(above.join("two"), above.join("one")).unwrap();
@@ -117,10 +118,10 @@ fn a_checkout_that_moved_is_another() {
 }
 
 #[test]
-fn workspaces_that_only_share_names_leave_each_other_alone() {
+fn workspaces_with_equal_names_do_not_affect_each_other() {
     let mut workspace = pair();
     workspace.enter("../two");
-    // The package lies elsewhere in its workspace, so cargo gives its units names of their own.
+    // The package has another path in its workspace, so cargo gives its units other names.
     std::fs::rename(workspace.path("leaf"), workspace.path("other")).unwrap();
     for file in ["Cargo.toml", "app/Cargo.toml"] {
         let text = std::fs::read_to_string(workspace.path(file)).unwrap();
@@ -146,6 +147,6 @@ fn workspaces_that_only_share_names_leave_each_other_alone() {
     let after = workspace.build();
     assert!(
         !crate::fixture::rebuilt(&before, &after).contains(&"leaf".to_owned()),
-        "the leaf of this workspace was still good"
+        "the leaf of this workspace was still fresh"
     );
 }

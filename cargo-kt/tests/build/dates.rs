@@ -1,24 +1,25 @@
-//! Files that are restored with their old date (`cp -p`, `rsync -t`): content decides, before cargo is asked as well as after.
-//! cargo itself goes by dates, so what is right here is what cargo makes of the same files in an empty target directory.
+//! Files that are restored with their old mtime (`cp -p`, `rsync -t`). Content decides, both before
+//! and after cargo runs. cargo itself compares mtimes, so the expected output is that of plain
+//! cargo with the same files and an empty target directory.
 
 use crate::fixture::{KT_MAIN, Workspace};
 
-/// Has kt call cargo at the next build, as a restored tree mostly does.
+/// Makes kt call cargo in the next build, as a restored tree usually does.
 fn touch_manifest(workspace: &Workspace) {
     let manifest = std::fs::read_to_string(workspace.path("app/Cargo.toml")).unwrap();
     workspace.write("app/Cargo.toml", &format!("{manifest}\n"));
 }
 
-/// kt's answer and that of plain cargo, which starts from nothing.
+/// The output of kt and of plain cargo, which starts with an empty target directory.
 #[track_caller]
 fn answer(workspace: &Workspace) -> String {
     let _ = std::fs::remove_dir_all(workspace.path("../plain"));
     workspace.same()
 }
 
-/// The value that `file` gives to the program is followed back in time.
+/// Restores an earlier version of `file`, which determines the program's output.
 #[track_caller]
-fn goes_back(workspace: &Workspace, file: &str, content: impl Fn(u32) -> String) {
+fn assert_restored(workspace: &Workspace, file: &str, content: impl Fn(u32) -> String) {
     workspace.write(file, &content(1));
     assert_eq!(answer(workspace), "1");
     workspace.write(file, &content(2));
@@ -56,28 +57,28 @@ fn level(number: u32) -> String {
 }
 
 #[test]
-fn a_source_of_a_member() {
-    goes_back(&with_level("level"), "level/src/lib.rs", level);
+fn restored_source_of_a_member() {
+    assert_restored(&with_level("level"), "level/src/lib.rs", level);
 }
 
 #[test]
-fn a_source_outside_the_workspace() {
-    goes_back(&with_level("../level"), "../level/src/lib.rs", level);
+fn restored_source_outside_the_workspace() {
+    assert_restored(&with_level("../level"), "../level/src/lib.rs", level);
 }
 
 #[test]
-fn a_file_that_is_included() {
+fn restored_included_file() {
     let workspace = with_level("../level");
     workspace.write(
         "../level/src/lib.rs",
         "pub fn level() -> &'static str { include_str!(\"../text\") }\n",
     );
-    goes_back(&workspace, "../level/text", |number| number.to_string());
+    assert_restored(&workspace, "../level/text", |number| number.to_string());
 }
 
 /// The restored library has other items than the one that cargo takes for fresh.
 #[track_caller]
-fn items_go_back(workspace: &Workspace, file: &str) {
+fn restore_items(workspace: &Workspace, file: &str) {
     let source = |item: &str, answer: u32| format!("pub fn {item}() -> u32 {{ {answer} }}\n");
     let program =
         |item: &str| format!("{KT_MAIN}fn main() {{ println!(\"{{}}\", level::{item}()) }}\n");
@@ -88,29 +89,29 @@ fn items_go_back(workspace: &Workspace, file: &str) {
     workspace.write("app/src/main.rs", &program("new"));
     assert_eq!(answer(workspace), "2");
     workspace.restore(file, &source("old", 1));
-    // What is compiled anew meets the library.
+    // The recompiled crate uses the library.
     workspace.write("app/src/main.rs", &program("old"));
     touch_manifest(workspace);
     assert_eq!(answer(workspace), "1");
 }
 
 #[test]
-fn a_member_that_others_need() {
-    items_go_back(&with_level("level"), "level/src/lib.rs");
+fn restored_member_with_dependents() {
+    restore_items(&with_level("level"), "level/src/lib.rs");
 }
 
 #[test]
-fn a_crate_outside_that_others_need() {
-    items_go_back(&with_level("../level"), "../level/src/lib.rs");
+fn restored_outside_crate_with_dependents() {
+    restore_items(&with_level("../level"), "../level/src/lib.rs");
 }
 
 #[test]
-fn a_crate_outside_that_others_need_after_a_failure() {
+fn restored_outside_crate_after_a_failure() {
     let workspace = with_level("../level");
     workspace.write("../level/src/lib.rs", "pub fn old() -> u32 { 1 }\n");
     workspace.program("level::old()");
     assert_eq!(answer(&workspace), "1");
-    // Compiled, though nothing could be made of it.
+    // The crate compiles, but its dependent does not.
     workspace.write("../level/src/lib.rs", "pub fn new() -> u32 { 2 }\n");
     workspace.fail();
     workspace.restore("../level/src/lib.rs", "pub fn old() -> u32 { 1 }\n");
@@ -129,23 +130,23 @@ fn level_macro(number: u32) -> String {
 }
 
 #[test]
-fn a_macro() {
+fn restored_macro() {
     let workspace = with_level("level");
     as_macro(&workspace, "level");
-    goes_back(&workspace, "level/src/lib.rs", level_macro);
+    assert_restored(&workspace, "level/src/lib.rs", level_macro);
 }
 
 #[test]
-fn a_macro_outside_the_workspace() {
+fn restored_macro_outside_the_workspace() {
     let workspace = with_level("../level");
     as_macro(&workspace, "../level");
-    goes_back(&workspace, "../level/src/lib.rs", level_macro);
+    assert_restored(&workspace, "../level/src/lib.rs", level_macro);
 }
 
 #[test]
-fn a_build_script_and_what_it_is_made_of() {
+fn restored_build_script_and_its_dependency() {
     let workspace = Workspace::app("env!(\"LEVEL\")");
-    goes_back(&workspace, "app/build.rs", |number| {
+    assert_restored(&workspace, "app/build.rs", |number| {
         format!(
             "fn main() {{ println!(\"cargo:rerun-if-env-changed=NONE\\ncargo:rustc-env=LEVEL={number}\") }}\n"
         )
@@ -157,18 +158,18 @@ fn a_build_script_and_what_it_is_made_of() {
     );
     workspace.package("../level", "");
     workspace.write("app/build.rs", "fn main() { println!(\"cargo:rerun-if-env-changed=NONE\\ncargo:rustc-env=LEVEL={}\", level::level()) }\n");
-    goes_back(&workspace, "../level/src/lib.rs", level);
+    assert_restored(&workspace, "../level/src/lib.rs", level);
 }
 
 #[test]
-fn a_file_that_a_build_script_names() {
+fn restored_file_that_a_build_script_names() {
     let workspace = Workspace::app("env!(\"LEVEL\")");
     workspace.write("app/build.rs", "fn main() { println!(\"cargo:rerun-if-changed=data\\ncargo:rustc-env=LEVEL={}\", std::fs::read_to_string(\"data/level\").unwrap()) }\n");
-    goes_back(&workspace, "app/data/level", |number| number.to_string());
+    assert_restored(&workspace, "app/data/level", |number| number.to_string());
 }
 
 #[test]
-fn a_file_of_a_build_script_that_names_none() {
+fn restored_file_of_a_build_script_without_rules() {
     let workspace = Workspace::app("env!(\"LEVEL\")");
     workspace.write("app/build.rs", "fn main() { println!(\"cargo:rustc-env=LEVEL={}\", std::fs::read_to_string(\"level\").unwrap()) }\n");
     workspace.write("app/level", "1");
@@ -180,7 +181,7 @@ fn a_file_of_a_build_script_that_names_none() {
 }
 
 #[test]
-fn a_whole_tree() {
+fn restored_tree() {
     let workspace = with_level("level");
     workspace.write("level/src/lib.rs", &level(1));
     assert_eq!(answer(&workspace), "1");

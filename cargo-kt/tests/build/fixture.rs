@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use cargo_kt::build::{BuildError, Compiled, Console, How, Prepared, prepare};
 use cargo_kt::plan::{CargoOptions, Surroundings};
 
-/// Exported as the macros of kt will once per bin.
+/// The symbol that kt's macros export once per bin.
 pub const KT_MAIN: &str = "#[unsafe(export_name = \"kt:main\")] pub fn kt_main() { main() }\n";
 
 pub struct Workspace {
@@ -17,14 +17,15 @@ pub struct Workspace {
     pub surroundings: Surroundings,
 }
 
-/// What a build gave, with its lock released: a test builds again while it still looks at the last result.
+/// The result of a build, without its lock: a test builds again while it still uses the last
+/// result.
 #[derive(Debug)]
 pub struct Built {
     pub compiled: Compiled,
     pub how: How,
 }
 
-/// What a build said.
+/// The output of a build.
 #[derive(Default)]
 pub struct Heard {
     pub statuses: Mutex<Vec<String>>,
@@ -49,7 +50,8 @@ impl Console for Heard {
 }
 
 impl Workspace {
-    /// `app` (bin) depends on `leaf`, which depends on `deep`; all are members. kt-runtime is a stub beside the workspace.
+    /// `app` (bin) depends on `leaf`, which depends on `deep`. All are members. kt-runtime is a
+    /// stub beside the workspace.
     pub fn new() -> Self {
         let workspace = Self::empty();
         workspace.write(
@@ -74,7 +76,7 @@ impl Workspace {
         workspace
     }
 
-    /// Only the stub of kt-runtime.
+    /// A workspace with only the stub of kt-runtime.
     pub fn empty() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let base = Utf8PathBuf::from_path_buf(directory.path().canonicalize().unwrap()).unwrap();
@@ -130,7 +132,7 @@ impl Workspace {
         std::fs::write(path, content).unwrap();
     }
 
-    /// Writes other content and gives the file its old mtime back.
+    /// Writes other content and restores the file's mtime.
     pub fn write_keeping_mtime(&self, path: &str, content: &str) {
         let modified = std::fs::metadata(self.path(path))
             .unwrap()
@@ -172,7 +174,7 @@ impl Workspace {
     }
 }
 
-/// The name and inode of each hot crate's rlib: equal inodes mean that it was not compiled again.
+/// The name and inode of each hot crate's rlib. An equal inode means that it was not recompiled.
 pub fn inodes(built: &Built) -> Vec<(String, u64)> {
     use std::os::unix::fs::MetadataExt as _;
     let inode = |path: &Utf8Path| std::fs::metadata(path).unwrap().ino();

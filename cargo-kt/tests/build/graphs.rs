@@ -1,4 +1,4 @@
-//! Graphs that are not just members: patches, git, features, and two builds at once.
+//! Dependency graphs with patches, git and features, and concurrent builds.
 
 use std::process::Command;
 
@@ -16,7 +16,7 @@ fn git(workspace: &Workspace, directory: &str, arguments: &[&str]) {
 }
 
 #[test]
-fn a_crate_of_the_base_that_depends_on_a_patched_one_is_hot_with_it() {
+fn base_crate_that_depends_on_a_patch_is_hot() {
     let mut workspace = Workspace::new();
     // A git repository of two crates; the workspace has its own copy of one.
     workspace.write(
@@ -58,7 +58,7 @@ fn a_crate_of_the_base_that_depends_on_a_patched_one_is_hot_with_it() {
         "pub fn deep() -> u32 { upper::upper() }\n",
     );
     workspace.options.offline = false;
-    // Only what lies in files is fetched, into a home of its own.
+    // Fetch only from `file://`, into a separate CARGO_HOME.
     let home = workspace.path("../cargo-home");
     workspace.set("CARGO_HOME", home.as_str());
     let built = workspace.build();
@@ -84,7 +84,7 @@ fn a_crate_of_the_base_that_depends_on_a_patched_one_is_hot_with_it() {
 }
 
 #[test]
-fn a_runtime_that_is_a_member_is_base_and_its_change_is_seen() {
+fn member_kt_runtime_is_base_and_its_edits_are_detected() {
     let workspace = Workspace::new();
     workspace.write(
         "Cargo.toml",
@@ -112,7 +112,7 @@ fn a_runtime_that_is_a_member_is_base_and_its_change_is_seen() {
     assert_eq!(
         base,
         ["deep", "kt-runtime"],
-        "what the runtime needs is base too"
+        "dependencies of the runtime are base too"
     );
     workspace.write_keeping_mtime("deep/src/lib.rs", "pub fn deep() -> u32 { 9 }\n");
     let built = workspace.build();
@@ -161,7 +161,7 @@ fn release_and_dev_do_not_mix() {
 }
 
 #[test]
-fn two_builds_at_once_wait_for_each_other() {
+fn concurrent_builds_wait_for_each_other() {
     let workspace = Workspace::new();
     workspace.build();
     workspace.write("deep/src/lib.rs", "pub fn deep() -> u32 { 4 }\n");
@@ -175,18 +175,18 @@ fn two_builds_at_once_wait_for_each_other() {
         .into_iter()
         .filter(|built| built.how == How::Unchanged)
         .count();
-    assert_eq!(unchanged, 1, "one compiles, the other finds it done");
+    assert_eq!(unchanged, 1, "one compiles, the other has nothing to do");
 }
 
 #[test]
-fn rustflags_that_abort_on_panic_are_refused() {
+fn rustflags_with_panic_abort_are_rejected() {
     let mut workspace = Workspace::new();
     workspace.set("RUSTFLAGS", "-C panic=abort");
     assert!(matches!(workspace.fail(), BuildError::PanicAbort { .. }));
 }
 
 #[test]
-fn json_lines_of_cargo_are_passed_on() {
+fn cargo_json_messages_are_forwarded() {
     let mut workspace = Workspace::new();
     workspace.options.message_format = Some("json".to_owned());
     let (result, heard) = workspace.try_build();

@@ -1,4 +1,4 @@
-//! The identity of a crate's types: another with each definition that changed, and with no other edit.
+//! The type identity of a crate changes with every changed definition, and with no other edit.
 
 use cargo_kt::build::How;
 
@@ -29,7 +29,7 @@ fn identities(built: &Built) -> [String; 3] {
 }
 
 #[test]
-fn a_changed_definition_gives_its_crate_and_those_above_another_identity() {
+fn changed_definition_changes_the_identity_of_its_crate_and_dependents() {
     let workspace = workspace();
     let first = identities(&workspace.build());
     write(&workspace, "u64", "2");
@@ -45,16 +45,16 @@ fn a_changed_definition_gives_its_crate_and_those_above_another_identity() {
     assert_ne!(second[1], first[1]);
     assert_ne!(second[2], first[2]);
 
-    // What is undone is what it was.
+    // Undoing the edit restores the identity.
     write(&workspace, "u64", "3");
     assert_eq!(identities(&workspace.build()), first);
 }
 
 #[test]
-fn a_definition_counts_in_whichever_file_it_is_found() {
+fn definition_counts_in_any_file() {
     let workspace = workspace();
     let first = identities(&workspace.build());
-    // It moves to a file that the last compilation did not have, and changes on the way.
+    // The definition changes and moves to a file that the last compilation did not read.
     workspace.write(
         "leaf/src/lib.rs",
         "pub mod rec;\npub fn leaf() -> u32 { deep::deep() }\n",
@@ -66,7 +66,7 @@ fn a_definition_counts_in_whichever_file_it_is_found() {
 }
 
 #[test]
-fn code_that_does_not_compile_has_no_say() {
+fn code_that_does_not_compile_changes_no_identity() {
     let workspace = workspace();
     let first = identities(&workspace.build());
     let with = |more: &str| {
@@ -84,7 +84,7 @@ fn code_that_does_not_compile_has_no_say() {
 }
 
 #[test]
-fn a_constant_of_a_crate_below_counts_where_a_type_depends_on_it() {
+fn constant_of_a_dependency_counts_if_a_type_uses_it() {
     let workspace = Workspace::new();
     let deep = |width: u8| {
         workspace.write(
@@ -106,7 +106,7 @@ fn a_constant_of_a_crate_below_counts_where_a_type_depends_on_it() {
 }
 
 #[test]
-fn what_rustc_keeps_of_another_identity_is_removed() {
+fn incremental_data_of_the_old_identity_is_removed() {
     let workspace = workspace();
     workspace.build();
     for field in ["String", "u8", "u16"] {
@@ -143,7 +143,7 @@ fn walk(directory: &camino::Utf8Path) -> Vec<camino::Utf8PathBuf> {
 }
 
 #[test]
-fn messages_of_a_run_that_was_stopped_are_not_shown_twice() {
+fn messages_of_a_stopped_run_are_shown_once() {
     let workspace = workspace();
     workspace.build();
     workspace.write(

@@ -1,4 +1,4 @@
-//! *plan* and *build* with real cargo on small workspaces.
+//! *plan* and *compile* with real cargo on small workspaces.
 
 mod answers;
 mod checkouts;
@@ -14,5 +14,6 @@ mod scripts;
 mod sources;
 mod variables;
 
-/// cargo's own layout of the build directory. `build_by_unit` is this suite with the other one.
+/// cargo's default layout of the build directory. `build_by_unit` runs this suite with the other
+/// one.
 const ENVIRONMENT: &[(&str, &str)] = &[];

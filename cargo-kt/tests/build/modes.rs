@@ -9,7 +9,7 @@ fn is_library(built: &Built) -> bool {
 }
 
 #[test]
-fn a_bin_with_items_of_kt_becomes_the_last_hot_crate() {
+fn bin_with_kt_items_is_the_last_hot_crate() {
     let workspace = Workspace::new();
     let built = workspace.build();
     assert!(is_library(&built));
@@ -29,7 +29,7 @@ fn a_bin_with_items_of_kt_becomes_the_last_hot_crate() {
             .environment
             .iter()
             .any(|(name, _)| name == "PATH"),
-        "what cargo did not set is not recorded"
+        "only variables that cargo set are recorded"
     );
     let base: Vec<_> = built
         .compiled
@@ -41,9 +41,9 @@ fn a_bin_with_items_of_kt_becomes_the_last_hot_crate() {
 }
 
 #[test]
-fn a_bin_without_items_of_kt_keeps_its_link_line() {
+fn bin_without_kt_items_has_a_link_line() {
     let workspace = Workspace::new();
-    // Warnings are what differs between crate types: as a library this would fail.
+    // Warnings differ between crate types: as a library this code would fail.
     workspace.write("app/src/main.rs", "#![deny(warnings)]\nfn helper() -> u32 { leaf::leaf() }\nfn main() { println!(\"{}\", helper()) }\n");
     let built = workspace.build();
     let CompiledProgram::Executable { link_line } = &built.compiled.program else {
@@ -63,7 +63,7 @@ fn a_bin_without_items_of_kt_keeps_its_link_line() {
 }
 
 #[test]
-fn adding_and_removing_items_of_kt_switches_the_way() {
+fn adding_and_removing_kt_items_switches_the_mode() {
     let workspace = Workspace::new();
     let plain = "fn main() { println!(\"{}\", leaf::leaf()) }\n";
     for (source, library) in [
@@ -77,7 +77,7 @@ fn adding_and_removing_items_of_kt_switches_the_way() {
 }
 
 #[test]
-fn lints_that_only_libraries_have_do_not_show() {
+fn lints_for_libraries_are_not_shown() {
     let workspace = Workspace::new();
     let manifest = std::fs::read_to_string(workspace.path("app/Cargo.toml")).unwrap();
     workspace.write(
@@ -97,7 +97,7 @@ fn lints_that_only_libraries_have_do_not_show() {
 }
 
 #[test]
-fn an_example_uses_dev_dependencies_and_its_packages_library() {
+fn example_uses_dev_dependencies_and_the_library_of_its_package() {
     let mut workspace = Workspace::new();
     workspace.package("leaf", "deep = { path = \"../deep\" }\n[dev-dependencies]\nkt-runtime = { path = \"../../kt-runtime\" }\n");
     workspace.write(
@@ -112,7 +112,7 @@ fn an_example_uses_dev_dependencies_and_its_packages_library() {
 }
 
 #[test]
-fn a_package_with_lib_and_bin_has_both() {
+fn package_with_lib_and_bin_has_two_hot_crates() {
     let workspace = Workspace::new();
     workspace.write(
         "app/src/lib.rs",
@@ -129,7 +129,7 @@ fn a_package_with_lib_and_bin_has_both() {
 }
 
 #[test]
-fn crates_that_are_also_a_cdylib_or_outside_the_workspace_are_hot_too() {
+fn cdylib_and_outside_crates_are_hot() {
     let workspace = Workspace::new();
     workspace.write("deep/Cargo.toml", "[package]\nname = \"deep\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[lib]\ncrate-type = [\"cdylib\", \"rlib\"]\n");
     workspace.package("../outside", "");
@@ -146,14 +146,14 @@ fn crates_that_are_also_a_cdylib_or_outside_the_workspace_are_hot_too() {
     assert_eq!(
         std::fs::metadata(cdylib).unwrap().len(),
         0,
-        "nobody needs the cdylib linked"
+        "the cdylib is not linked"
     );
     assert!(built.compiled.hot[1].invocation.is_none());
     assert!(built.compiled.hot[1].sources[0].ends_with("outside/src/lib.rs"));
 }
 
 #[test]
-fn code_that_does_not_compile_gives_cargos_exit_status() {
+fn compile_error_has_cargos_exit_status() {
     let workspace = Workspace::new();
     let good = workspace.build();
     workspace.write(

@@ -1,4 +1,4 @@
-//! *plan*: which program is meant, and what is said when none is.
+//! *plan*: the program that is selected, and the errors if none is.
 
 use cargo_kt::plan::{Notice, PlanError, plan};
 
@@ -25,12 +25,12 @@ fn with_two_bins() -> Workspace {
 }
 
 #[test]
-fn the_only_bin_is_meant() {
+fn only_bin_is_selected() {
     assert_eq!(planned(&Workspace::new()), "bin app of app");
 }
 
 #[test]
-fn of_several_bins_one_must_be_named() {
+fn several_bins_require_a_name() {
     let mut workspace = with_two_bins();
     let error = refusal(&workspace).to_string();
     assert!(error.ends_with("available binaries: app, other"), "{error}");
@@ -45,7 +45,7 @@ fn of_several_bins_one_must_be_named() {
 }
 
 #[test]
-fn default_run_decides() {
+fn default_run_selects_a_bin() {
     let workspace = with_two_bins();
     let manifest = std::fs::read_to_string(workspace.path("app/Cargo.toml")).unwrap();
     workspace.write(
@@ -56,7 +56,7 @@ fn default_run_decides() {
 }
 
 #[test]
-fn a_members_directory_narrows_the_choice() {
+fn directory_of_a_member_selects_its_program() {
     let mut workspace = with_two_bins();
     workspace.package(
         "leaf",
@@ -78,7 +78,7 @@ fn a_members_directory_narrows_the_choice() {
 }
 
 #[test]
-fn an_example_of_any_member_is_found_and_a_library_refused() {
+fn example_of_any_member_is_found_and_a_library_example_rejected() {
     let mut workspace = Workspace::new();
     workspace.write("app/examples/demo.rs", "fn main() {}\n");
     workspace.options.example = Some("demo".to_owned());
@@ -95,7 +95,7 @@ fn an_example_of_any_member_is_found_and_a_library_refused() {
 }
 
 #[test]
-fn the_runtime_must_be_a_dependency_of_our_version() {
+fn runtime_must_be_a_dependency_of_the_same_version() {
     let workspace = Workspace::new();
     workspace.package("app", "leaf = { path = \"../leaf\" }\n");
     let error = refusal(&workspace).to_string();
@@ -115,7 +115,7 @@ fn the_runtime_must_be_a_dependency_of_our_version() {
 }
 
 #[test]
-fn what_is_no_project_or_cannot_run_here_is_said() {
+fn missing_project_and_unsupported_target_are_errors() {
     let mut workspace = Workspace::new();
     workspace.options.target = Some("x86_64-unknown-linux-musl".to_owned());
     assert!(matches!(
@@ -133,7 +133,7 @@ fn what_is_no_project_or_cannot_run_here_is_said() {
 }
 
 #[test]
-fn settings_that_cannot_apply_are_said_and_replaced() {
+fn overridden_settings_are_reported() {
     let mut workspace = Workspace::new();
     let manifest = std::fs::read_to_string(workspace.path("Cargo.toml")).unwrap();
     workspace.write(
@@ -159,7 +159,7 @@ fn settings_that_cannot_apply_are_said_and_replaced() {
         replaced[1..],
         ["debug = 0", "lto = \"fat\"", "panic = \"abort\""]
     );
-    assert!(replaced[0].starts_with("`build.rustc-wrapper = \"no-such-wrapper\"` is left out"));
+    assert!(replaced[0].starts_with("`build.rustc-wrapper = \"no-such-wrapper\"` is not used"));
     workspace.write("app/src/main.rs", &format!("{KT_MAIN}fn main() {{}}\n"));
     let built = workspace.build();
     let arguments = built.compiled.hot[2]

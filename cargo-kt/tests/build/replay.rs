@@ -1,4 +1,4 @@
-//! The second build onwards: without cargo where that is safe, with it where it is not.
+//! Builds after the first: without cargo if that is safe, else with it.
 
 use cargo_kt::build::{BuildError, How};
 
@@ -19,10 +19,10 @@ fn why_cargo(built: &Built) -> &str {
 }
 
 #[test]
-fn an_unchanged_program_needs_no_process() {
+fn unchanged_program_starts_no_process() {
     let mut workspace = Workspace::new();
     let first = workspace.build();
-    // Whoever started a process would fail.
+    // Starting this executable would fail.
     workspace.surroundings.executable = "/nonexistent".into();
     let second = workspace.build();
     assert_eq!(second.how, How::Unchanged);
@@ -30,7 +30,7 @@ fn an_unchanged_program_needs_no_process() {
 }
 
 #[test]
-fn an_edit_is_replayed_in_the_crates_that_see_it() {
+fn edit_is_replayed_in_affected_crates() {
     let workspace = Workspace::new();
     let before = inodes(&workspace.build());
     workspace.write(
@@ -49,7 +49,7 @@ fn an_edit_is_replayed_in_the_crates_that_see_it() {
 }
 
 #[test]
-fn what_is_replayed_is_what_cargo_would_have_made() {
+fn replayed_artifacts_equal_those_of_cargo() {
     let workspace = Workspace::new();
     workspace.build();
     workspace.write(
@@ -58,7 +58,7 @@ fn what_is_replayed_is_what_cargo_would_have_made() {
     );
     let replayed = workspace.build();
     let by_replay = members(&replayed);
-    // All but what says under which identities the crates are compiled.
+    // Compare all members but those that contain the type identities.
     for entry in workspace.path("target/kt").read_dir_utf8().unwrap() {
         let path = entry.unwrap().into_path();
         if path.is_dir() && path.file_name() != Some("warm") {
@@ -72,7 +72,8 @@ fn what_is_replayed_is_what_cargo_would_have_made() {
     }
 }
 
-/// The contents of each rlib's members. Their names hold a number that rustc draws anew each time.
+/// The contents of each rlib's members, without their names, which contain a random number of
+/// rustc.
 fn members(built: &Built) -> Vec<(String, Vec<Vec<u8>>)> {
     let members = |rlib: &camino::Utf8Path| {
         let data = std::fs::read(rlib).unwrap();
@@ -91,12 +92,12 @@ fn members(built: &Built) -> Vec<(String, Vec<Vec<u8>>)> {
 }
 
 #[test]
-fn cargo_after_a_replay_does_not_take_old_for_new() {
+fn cargo_after_a_replay_recompiles_stale_artifacts() {
     let workspace = Workspace::new();
     workspace.build();
     workspace.write("deep/src/lib.rs", "pub fn deep() -> u32 { 5 }\n");
     replayed(&workspace.build());
-    // Back to the old content; anything in a manifest calls cargo.
+    // Restore the old content. The edit of a manifest calls cargo.
     workspace.write("deep/src/lib.rs", "pub fn deep() -> u32 { 1 }\n");
     workspace.package(
         "leaf",
@@ -112,7 +113,7 @@ fn cargo_after_a_replay_does_not_take_old_for_new() {
 }
 
 #[test]
-fn broken_code_is_refused_and_its_repair_replayed() {
+fn broken_code_fails_and_its_fix_is_replayed() {
     let workspace = Workspace::new();
     let good = workspace.build();
     workspace.write("deep/src/lib.rs", "pub fn deep() -> u32 { \"no\" }\n");
@@ -134,7 +135,7 @@ fn broken_code_is_refused_and_its_repair_replayed() {
 }
 
 #[test]
-fn the_same_broken_code_is_asked_of_cargo_the_second_time() {
+fn second_build_of_the_same_broken_code_calls_cargo() {
     let workspace = Workspace::new();
     workspace.build();
     workspace.write("deep/src/lib.rs", "pub fn deep() -> u32 { \"no\" }\n");
@@ -152,7 +153,7 @@ fn the_same_broken_code_is_asked_of_cargo_the_second_time() {
 }
 
 #[test]
-fn a_module_that_appears_is_read_and_watched() {
+fn new_module_is_compiled_and_watched() {
     let workspace = Workspace::new();
     workspace.build();
     workspace.write("deep/src/new.rs", "pub fn new() -> u32 { 3 }\n");
@@ -166,7 +167,7 @@ fn a_module_that_appears_is_read_and_watched() {
 }
 
 #[test]
-fn a_bin_switches_its_way_in_a_replay_too() {
+fn bin_switches_its_mode_in_a_replay() {
     use cargo_kt::build::CompiledProgram;
     let workspace = Workspace::new();
     workspace.build();
@@ -177,7 +178,7 @@ fn a_bin_switches_its_way_in_a_replay_too() {
         (plain.to_owned(), false),
     ] {
         workspace.write("app/src/main.rs", &source);
-        // The leaf too, so that the program starts before its dependency is done.
+        // Edit the leaf too, so that the program starts before its dependency is done.
         workspace.write(
             "leaf/src/lib.rs",
             &format!(
@@ -225,7 +226,7 @@ fn warnings_are_shown_once_and_counted() {
 }
 
 #[test]
-fn two_programs_share_crates_without_confusion() {
+fn two_programs_share_crates() {
     let mut workspace = Workspace::new();
     workspace.write(
         "app/src/bin/other.rs",
@@ -235,7 +236,7 @@ fn two_programs_share_crates_without_confusion() {
     workspace.build();
     workspace.options.bin = Some("other".to_owned());
     workspace.build();
-    // The edit is compiled for one program; the other must see that its own crate is now too old.
+    // The edit is compiled for one program. The other must detect that its own crate is now stale.
     workspace.write(
         "leaf/src/lib.rs",
         "pub fn leaf() -> u32 { deep::deep() + 2 }\n",
@@ -261,7 +262,7 @@ fn features_and_variables_call_cargo() {
 }
 
 #[test]
-fn a_build_script_forces_cargo_only_for_what_it_names() {
+fn build_script_requires_cargo_only_for_its_inputs() {
     let mut workspace = Workspace::new();
     workspace.write("deep/build.rs", "fn main() { println!(\"cargo:rerun-if-changed=data\"); println!(\"cargo:rerun-if-env-changed=LEVEL\"); let out = std::env::var(\"OUT_DIR\").unwrap(); std::fs::copy(\"data/number\", format!(\"{out}/number\")).unwrap(); }\n");
     workspace.write("deep/data/number", "41");
@@ -291,7 +292,7 @@ fn a_build_script_forces_cargo_only_for_what_it_names() {
 }
 
 #[test]
-fn a_build_script_that_names_nothing_forces_cargo_for_its_package() {
+fn build_script_without_rules_requires_cargo_for_its_package() {
     let workspace = Workspace::new();
     workspace.write("deep/build.rs", "fn main() {}\n");
     workspace.build();
@@ -305,7 +306,7 @@ fn a_build_script_that_names_nothing_forces_cargo_for_its_package() {
 }
 
 #[test]
-fn a_target_that_appears_calls_cargo() {
+fn new_target_calls_cargo() {
     let workspace = Workspace::new();
     workspace.build();
     workspace.write("app/src/lib.rs", "pub fn of_lib() {}\n");
@@ -313,7 +314,7 @@ fn a_target_that_appears_calls_cargo() {
 }
 
 #[test]
-fn a_proc_macro_of_the_workspace_calls_cargo_when_it_changes() {
+fn changed_workspace_proc_macro_calls_cargo() {
     let workspace = Workspace::new();
     workspace.write(
         "Cargo.toml",

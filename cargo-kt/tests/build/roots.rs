@@ -1,11 +1,11 @@
-//! Workspaces whose root lies elsewhere than above the package.
+//! Workspaces whose root is not above the package.
 
 use cargo_kt::build::How;
 
 use crate::fixture::{KT_MAIN, Workspace};
 
 /// `ws/app`, whose workspace is `ws/root`.
-fn beside() -> Workspace {
+fn root_beside_package() -> Workspace {
     let mut workspace = Workspace::empty();
     workspace.write("root/Cargo.toml", &root("1.0.0", ""));
     workspace.write("app/Cargo.toml", "[package]\nname = \"app\"\nversion.workspace = true\nedition = \"2024\"\nworkspace = \"../root\"\n[dependencies]\nkt-runtime = { path = \"../../kt-runtime\" }\n");
@@ -24,8 +24,8 @@ fn root(version: &str, more: &str) -> String {
 }
 
 #[test]
-fn a_root_beside_the_package_is_watched() {
-    let mut workspace = beside();
+fn root_beside_the_package_is_watched() {
+    let mut workspace = root_beside_package();
     let target = workspace.root.parent().unwrap().join("target");
     workspace.set("CARGO_TARGET_DIR", target.as_str());
     assert_eq!(workspace.same(), "1.0.0 true");
@@ -47,15 +47,15 @@ fn a_root_beside_the_package_is_watched() {
 }
 
 #[test]
-fn what_is_known_is_found_in_the_target_directory_of_a_root_beside() {
-    let workspace = beside();
+fn cached_plan_is_found_for_a_root_beside_the_package() {
+    let workspace = root_beside_package();
     workspace.build();
     assert!(workspace.path("root/target/kt").is_dir());
     assert_eq!(workspace.build().how, How::Unchanged);
 }
 
 #[test]
-fn the_root_of_a_dependency_outside_is_watched() {
+fn root_of_an_outside_dependency_is_watched() {
     let workspace = Workspace::app("outside::VERSION");
     let root = |version: &str| {
         format!(
@@ -75,7 +75,7 @@ fn the_root_of_a_dependency_outside_is_watched() {
 }
 
 #[test]
-fn a_patch_outside_is_watched_with_its_manifest() {
+fn outside_patch_is_watched_with_its_manifest() {
     let workspace = Workspace::app("patched::LEVEL");
     let manifest = std::fs::read_to_string(workspace.path("Cargo.toml")).unwrap();
     workspace.write(
@@ -97,17 +97,17 @@ fn a_patch_outside_is_watched_with_its_manifest() {
 }
 
 #[test]
-fn a_program_that_appears_in_a_directory_of_its_own_calls_cargo() {
+fn new_program_directory_calls_cargo() {
     let workspace = Workspace::app("1");
     std::fs::create_dir_all(workspace.path("app/src/bin/more")).unwrap();
     workspace.build();
     workspace.write("app/src/bin/more/main.rs", "fn main() {}\n");
-    // As `cargo run`: which of the two is not known.
+    // As in `cargo run`: the program is ambiguous.
     workspace.fail();
 }
 
-/// A crate below the root that is no member answers after edits of it, of a module of it, and of what includes a file.
-fn assert_not_a_member_is_followed(workspace: &Workspace, directory: &str) {
+/// Edits a crate below the root that is not a member, a module of it, and a file that it includes.
+fn assert_non_member_is_rebuilt(workspace: &Workspace, directory: &str) {
     let source = |level: u32| {
         format!(
             "mod inner;\npub const LEVEL: (u32, u32, &str) = ({level}, inner::LEVEL, include_str!(\"text\"));\n"
@@ -129,7 +129,7 @@ fn assert_not_a_member_is_followed(workspace: &Workspace, directory: &str) {
 }
 
 #[test]
-fn a_dependency_in_a_folder_of_a_package_without_a_workspace_is_followed() {
+fn dependency_inside_a_package_without_a_workspace_is_rebuilt() {
     let workspace = Workspace::empty();
     workspace.write(
         "Cargo.toml",
@@ -140,11 +140,11 @@ fn a_dependency_in_a_folder_of_a_package_without_a_workspace_is_followed() {
         &format!("{KT_MAIN}fn main() {{ println!(\"{{:?}}\", part::LEVEL) }}\n"),
     );
     workspace.package("parts/part", "");
-    assert_not_a_member_is_followed(&workspace, "parts/part");
+    assert_non_member_is_rebuilt(&workspace, "parts/part");
 }
 
 #[test]
-fn a_dependency_below_the_root_that_is_excluded_from_the_workspace_is_followed() {
+fn excluded_dependency_below_the_root_is_rebuilt() {
     let workspace = Workspace::app("format!(\"{:?}\", part::LEVEL)");
     let manifest = std::fs::read_to_string(workspace.path("Cargo.toml")).unwrap();
     let excluding = manifest.replace("[workspace]\n", "[workspace]\nexclude = [\"parts\"]\n");
@@ -154,11 +154,11 @@ fn a_dependency_below_the_root_that_is_excluded_from_the_workspace_is_followed()
         "app",
         "kt-runtime = { path = \"../../kt-runtime\" }\npart = { path = \"../parts/part\" }\n",
     );
-    assert_not_a_member_is_followed(&workspace, "parts/part");
+    assert_non_member_is_rebuilt(&workspace, "parts/part");
 }
 
 #[test]
-fn a_patch_below_the_root_is_followed() {
+fn patch_below_the_root_is_rebuilt() {
     let workspace = Workspace::app("format!(\"{:?}\", patched::LEVEL)");
     let manifest = std::fs::read_to_string(workspace.path("Cargo.toml")).unwrap();
     workspace.write(
@@ -170,16 +170,16 @@ fn a_patch_below_the_root_is_followed() {
         "app",
         "kt-runtime = { path = \"../../kt-runtime\" }\npatched = \"0.1\"\n",
     );
-    assert_not_a_member_is_followed(&workspace, "vendored/patched");
+    assert_non_member_is_rebuilt(&workspace, "vendored/patched");
 }
 
 #[test]
-fn a_root_module_below_the_workspace_of_a_package_that_is_not_is_followed() {
+fn root_module_in_the_workspace_of_an_outside_package_is_rebuilt() {
     let workspace = Workspace::app("format!(\"{:?}\", outside::LEVEL)");
     workspace.write("../outside/Cargo.toml", "[package]\nname = \"outside\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[lib]\npath = \"../ws/shared/src/lib.rs\"\n");
     workspace.package(
         "app",
         "kt-runtime = { path = \"../../kt-runtime\" }\noutside = { path = \"../../outside\" }\n",
     );
-    assert_not_a_member_is_followed(&workspace, "shared");
+    assert_non_member_is_rebuilt(&workspace, "shared");
 }

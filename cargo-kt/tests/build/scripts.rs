@@ -1,12 +1,14 @@
-//! cargo's rules for running build scripts again, one by one: what kt compiles is what plain cargo compiles.
+//! cargo's rules for rerunning build scripts, one by one: kt compiles the same as plain cargo.
 //!
-//! Each script hands on the content of `revision`, which no rule names: the answer tells whether the script has run.
+//! Each script passes the content of `revision`, which no rule names, to the program. The output
+//! shows whether the script ran.
 
 use std::os::unix::fs::symlink;
 
 use crate::fixture::Workspace;
 
-/// `app` prints `STAMP`, which its build script sets to the content of `revision` after printing `lines`.
+/// `app` prints `STAMP`, which its build script sets to the content of `revision` after printing
+/// `lines`.
 fn stamped(lines: &str) -> Workspace {
     let workspace = Workspace::app("env!(\"STAMP\")");
     script(&workspace, lines);
@@ -21,58 +23,54 @@ fn script(workspace: &Workspace, lines: &str) {
     workspace.write("app/build.rs", &source);
 }
 
-/// Another revision; kt and plain cargo agree on whether the script ran for it.
+/// Asserts that the script ran for this revision, under kt and under plain cargo.
 #[track_caller]
-fn runs(workspace: &Workspace, revision: &str) {
-    assert_eq!(workspace.same(), revision, "the script has to run");
+fn assert_ran(workspace: &Workspace, revision: &str) {
+    assert_eq!(workspace.same(), revision, "the script must run");
 }
 
-/// Both agree that the script did not run for the newest revision.
+/// Asserts that the script did not run for the newest revision, under kt and under plain cargo.
 #[track_caller]
-fn rests(workspace: &Workspace, revision: &str) {
-    assert_eq!(
-        workspace.same(),
-        revision,
-        "the script has no reason to run"
-    );
+fn assert_did_not_run(workspace: &Workspace, revision: &str) {
+    assert_eq!(workspace.same(), revision, "the script must not run");
 }
 
-/// A new revision, and then a change that the script may or may not be run for.
+/// Writes a new revision, then makes a change for which the script may rerun.
 fn after(workspace: &Workspace, revision: &str, change: impl FnOnce()) {
     workspace.write("revision", revision);
     change();
 }
 
 #[test]
-fn a_path_that_does_not_exist_runs_it_each_time() {
+fn missing_path_reruns_the_script_each_time() {
     let workspace = stamped("cargo:rerun-if-changed=never-there\n");
-    runs(&workspace, "1");
+    assert_ran(&workspace, "1");
     after(&workspace, "2", || {});
-    runs(&workspace, "2");
+    assert_ran(&workspace, "2");
     after(&workspace, "3", || {});
-    runs(&workspace, "3");
-    // It is an ordinary path once it is there, and never again afterwards.
+    assert_ran(&workspace, "3");
+    // Once the path exists, it counts as any other.
     after(&workspace, "4", || workspace.write("app/never-there", ""));
-    runs(&workspace, "4");
+    assert_ran(&workspace, "4");
     after(&workspace, "5", || {});
-    rests(&workspace, "4");
+    assert_did_not_run(&workspace, "4");
     std::fs::remove_file(workspace.path("app/never-there")).unwrap();
-    runs(&workspace, "5");
+    assert_ran(&workspace, "5");
     after(&workspace, "6", || {});
-    runs(&workspace, "6");
+    assert_ran(&workspace, "6");
 }
 
 #[test]
-fn a_link_that_leads_nowhere_runs_it_each_time() {
+fn dangling_link_reruns_the_script_each_time() {
     let workspace = stamped("cargo:rerun-if-changed=link\n");
     symlink("nowhere", workspace.path("app/link")).unwrap();
-    runs(&workspace, "1");
+    assert_ran(&workspace, "1");
     after(&workspace, "2", || {});
-    runs(&workspace, "2");
+    assert_ran(&workspace, "2");
 }
 
 #[test]
-fn a_directory_counts_with_everything_below_it() {
+fn directory_includes_everything_below_it() {
     let workspace = stamped("cargo:rerun-if-changed=data\n");
     for file in [
         "plain",
@@ -85,7 +83,7 @@ fn a_directory_counts_with_everything_below_it() {
     ] {
         workspace.write(&format!("app/data/{file}"), "");
     }
-    runs(&workspace, "1");
+    assert_ran(&workspace, "1");
     for (revision, file) in [
         ("2", "plain"),
         ("3", ".hidden"),
@@ -97,89 +95,89 @@ fn a_directory_counts_with_everything_below_it() {
         after(&workspace, revision, || {
             workspace.write(&format!("app/data/{file}"), revision);
         });
-        runs(&workspace, revision);
+        assert_ran(&workspace, revision);
     }
     after(&workspace, "8", || workspace.write("app/other", ""));
-    rests(&workspace, "7");
+    assert_did_not_run(&workspace, "7");
 }
 
 #[test]
-fn a_file_that_appears_or_goes_changes_its_directory() {
+fn added_or_removed_file_changes_its_directory() {
     let workspace = stamped("cargo:rerun-if-changed=data\n");
     workspace.write("app/data/sub/one", "");
-    runs(&workspace, "1");
+    assert_ran(&workspace, "1");
     after(&workspace, "2", || workspace.write("app/data/sub/two", ""));
-    runs(&workspace, "2");
+    assert_ran(&workspace, "2");
     after(&workspace, "3", || {
         std::fs::remove_file(workspace.path("app/data/sub/one")).unwrap();
     });
-    runs(&workspace, "3");
+    assert_ran(&workspace, "3");
 }
 
 #[test]
 fn links_in_a_directory_are_followed() {
     let workspace = stamped("cargo:rerun-if-changed=data\n");
     workspace.write("app/data/plain", "");
-    workspace.write("elsewhere/one", "");
-    workspace.write("elsewhere/target/two", "");
+    workspace.write("linked/one", "");
+    workspace.write("linked/target/two", "");
     workspace.write("single", "");
-    symlink(workspace.path("elsewhere"), workspace.path("app/data/dir")).unwrap();
+    symlink(workspace.path("linked"), workspace.path("app/data/dir")).unwrap();
     symlink(workspace.path("single"), workspace.path("app/data/file")).unwrap();
-    // A loop ends the walk there.
+    // A loop stops the walk.
     symlink(workspace.path("app/data"), workspace.path("app/data/loop")).unwrap();
-    runs(&workspace, "1");
+    assert_ran(&workspace, "1");
     for (revision, file) in [
-        ("2", "elsewhere/one"),
-        ("3", "elsewhere/target/two"),
+        ("2", "linked/one"),
+        ("3", "linked/target/two"),
         ("4", "single"),
     ] {
         after(&workspace, revision, || workspace.write(file, revision));
-        runs(&workspace, revision);
+        assert_ran(&workspace, revision);
     }
     after(&workspace, "5", || {
         std::fs::remove_file(workspace.path("app/data/file")).unwrap();
         symlink(workspace.path("revision"), workspace.path("app/data/file")).unwrap();
     });
-    runs(&workspace, "5");
+    assert_ran(&workspace, "5");
 }
 
 #[test]
-fn a_link_as_the_path_itself_is_followed() {
+fn path_that_is_a_link_is_followed() {
     let workspace = stamped("cargo:rerun-if-changed=link\n");
-    workspace.write("elsewhere/.one", "");
-    symlink(workspace.path("elsewhere"), workspace.path("app/link")).unwrap();
-    runs(&workspace, "1");
-    after(&workspace, "2", || workspace.write("elsewhere/.one", "2"));
-    runs(&workspace, "2");
+    workspace.write("linked/.one", "");
+    symlink(workspace.path("linked"), workspace.path("app/link")).unwrap();
+    assert_ran(&workspace, "1");
+    after(&workspace, "2", || workspace.write("linked/.one", "2"));
+    assert_ran(&workspace, "2");
 }
 
 #[test]
-fn a_new_mtime_alone_runs_it() {
+fn new_mtime_alone_reruns_the_script() {
     let workspace = stamped("cargo:rerun-if-changed=input\n");
     workspace.write("app/input", "");
-    runs(&workspace, "1");
+    assert_ran(&workspace, "1");
     after(&workspace, "2", || workspace.date("app/input", 0));
-    runs(&workspace, "2");
+    assert_ran(&workspace, "2");
     after(&workspace, "3", || {});
-    rests(&workspace, "2");
+    assert_did_not_run(&workspace, "2");
 }
 
 #[test]
-fn an_mtime_in_the_future_runs_it_each_time() {
+fn future_mtime_reruns_the_script_each_time() {
     let workspace = stamped("cargo:rerun-if-changed=data\n");
     workspace.write("app/data/input", "");
     workspace.date("app/data/input", 100_000);
-    runs(&workspace, "1");
+    assert_ran(&workspace, "1");
     after(&workspace, "2", || {});
-    runs(&workspace, "2");
+    assert_ran(&workspace, "2");
     after(&workspace, "3", || {});
-    runs(&workspace, "3");
+    assert_ran(&workspace, "3");
 }
 
 #[test]
-fn a_variable_counts_as_unset_as_empty_and_by_its_value() {
+fn variable_is_compared_as_unset_empty_or_by_value() {
     let mut workspace = stamped("cargo:rerun-if-env-changed=LEVEL\n");
-    runs(&workspace, "1");
+    assert_ran(&workspace, "1");
     for (revision, value) in [
         ("2", Some("")),
         ("3", Some("high")),
@@ -191,29 +189,29 @@ fn a_variable_counts_as_unset_as_empty_and_by_its_value() {
             Some(value) => workspace.set("LEVEL", value),
             None => workspace.unset("LEVEL"),
         }
-        runs(&workspace, revision);
+        assert_ran(&workspace, revision);
     }
-    // A script that names a variable has no other reason to run.
+    // A script that names only a variable reruns for nothing else.
     after(&workspace, "6", || workspace.write("app/notes", ""));
-    rests(&workspace, "5");
+    assert_did_not_run(&workspace, "5");
 }
 
 #[test]
-fn a_variable_may_come_from_the_configuration() {
+fn variable_may_come_from_the_configuration() {
     let mut workspace = stamped("cargo:rerun-if-env-changed=LEVEL\n");
     workspace.write(".cargo/config.toml", "[env]\nLEVEL = \"low\"\n");
-    runs(&workspace, "1");
+    assert_ran(&workspace, "1");
     after(&workspace, "2", || {
         workspace.write(".cargo/config.toml", "[env]\nLEVEL = \"high\"\n");
     });
-    runs(&workspace, "2");
+    assert_ran(&workspace, "2");
     workspace.write("revision", "3");
     workspace.set("LEVEL", "shell");
-    runs(&workspace, "3");
+    assert_ran(&workspace, "3");
 }
 
 #[test]
-fn all_forms_of_a_line_count() {
+fn all_forms_of_a_line_are_parsed() {
     for line in [
         "cargo:rerun-if-changed=input\n",
         "cargo::rerun-if-changed=input\n",
@@ -223,11 +221,11 @@ fn all_forms_of_a_line_count() {
         let workspace = stamped(line);
         workspace.write("app/input", "");
         workspace.write("app/other", "");
-        runs(&workspace, "1");
+        assert_ran(&workspace, "1");
         after(&workspace, "2", || workspace.write("app/input", "2"));
-        runs(&workspace, "2");
+        assert_ran(&workspace, "2");
         after(&workspace, "3", || workspace.write("app/other", "3"));
-        rests(&workspace, "2");
+        assert_did_not_run(&workspace, "2");
     }
 }
 
@@ -235,29 +233,29 @@ fn all_forms_of_a_line_count() {
 fn paths_are_relative_to_the_package() {
     let workspace = stamped("cargo:rerun-if-changed=../shared/./input\n");
     workspace.write("shared/input", "");
-    runs(&workspace, "1");
+    assert_ran(&workspace, "1");
     after(&workspace, "2", || workspace.write("shared/input", "2"));
-    runs(&workspace, "2");
+    assert_ran(&workspace, "2");
     let absolute = workspace.path("absolute");
     script(&workspace, &format!("cargo::rerun-if-changed={absolute}\n"));
     workspace.write("absolute", "");
     after(&workspace, "3", || {});
-    runs(&workspace, "3");
+    assert_ran(&workspace, "3");
     after(&workspace, "4", || workspace.write("absolute", "4"));
-    runs(&workspace, "4");
+    assert_ran(&workspace, "4");
 }
 
 #[test]
-fn what_lies_in_cargos_home_never_changes() {
+fn files_in_cargo_home_never_change() {
     let mut workspace = Workspace::app("env!(\"STAMP\")");
     workspace.write("revision", "1");
     let home = workspace.root.parent().unwrap().join("home");
     let missing = home.join("registry/missing");
     workspace.set("CARGO_HOME", home.as_str());
     script(&workspace, &format!("cargo:rerun-if-changed={missing}\n"));
-    runs(&workspace, "1");
+    assert_ran(&workspace, "1");
     after(&workspace, "2", || {});
-    rests(&workspace, "1");
+    assert_did_not_run(&workspace, "1");
 }
 
 #[test]
@@ -270,31 +268,31 @@ fn without_a_rule_every_file_of_the_package_counts() {
         "[package]\nname = \"inner\"\n[workspace]\n",
     );
     workspace.write("app/inner/src/lib.rs", "");
-    workspace.write("elsewhere/file", "");
-    symlink(workspace.path("elsewhere"), workspace.path("app/dir")).unwrap();
-    runs(&workspace, "1");
+    workspace.write("linked/file", "");
+    symlink(workspace.path("linked"), workspace.path("app/dir")).unwrap();
+    assert_ran(&workspace, "1");
     for (revision, file) in [
         ("2", "app/notes.txt"),
         ("3", "app/src/target/deep"),
-        ("4", "elsewhere/file"),
+        ("4", "linked/file"),
         ("5", "app/new/file"),
     ] {
         after(&workspace, revision, || workspace.write(file, revision));
-        runs(&workspace, revision);
+        assert_ran(&workspace, revision);
     }
-    // A package within is none of its files.
+    // Files of a nested package do not count.
     after(&workspace, "6", || {
         workspace.write("app/inner/src/lib.rs", "\n")
     });
-    rests(&workspace, "5");
-    // Lines that are no rule change nothing of that.
+    assert_did_not_run(&workspace, "5");
+    // Other lines are not rules.
     script(
         &workspace,
         "cargo:rustc-cfg=x\ncargo:rerun=y\nrerun-if-changed=z\n",
     );
-    runs(&workspace, "6");
+    assert_ran(&workspace, "6");
     after(&workspace, "7", || workspace.write("app/notes.txt", "7"));
-    runs(&workspace, "7");
+    assert_ran(&workspace, "7");
 }
 
 #[test]
@@ -302,7 +300,7 @@ fn without_a_rule_in_a_git_repository_hidden_files_count_too() {
     let workspace = stamped("");
     workspace.write("app/.hidden", "");
     workspace.write(".gitignore", "target\n");
-    // cargo asks git once the manifest is known to it.
+    // cargo uses git once git tracks the manifest.
     for arguments in [["init", "--quiet"], ["add", "."]] {
         let git = std::process::Command::new("git")
             .args(arguments)
@@ -310,25 +308,25 @@ fn without_a_rule_in_a_git_repository_hidden_files_count_too() {
             .status();
         assert!(git.unwrap().success());
     }
-    runs(&workspace, "1");
+    assert_ran(&workspace, "1");
     after(&workspace, "2", || workspace.write("app/.hidden", "2"));
-    runs(&workspace, "2");
+    assert_ran(&workspace, "2");
 }
 
 #[test]
-fn a_script_that_prints_nothing_has_no_rule() {
+fn script_without_output_has_no_rule() {
     let workspace = Workspace::app("include_str!(concat!(env!(\"OUT_DIR\"), \"/copy\"))");
     workspace.write("app/build.rs", "fn main() { std::fs::copy(\"../revision\", std::env::var(\"OUT_DIR\").unwrap() + \"/copy\").unwrap(); }\n");
     workspace.write("revision", "1");
-    runs(&workspace, "1");
+    assert_ran(&workspace, "1");
     after(&workspace, "2", || workspace.write("app/notes", ""));
-    runs(&workspace, "2");
+    assert_ran(&workspace, "2");
     after(&workspace, "3", || {});
-    rests(&workspace, "2");
+    assert_did_not_run(&workspace, "2");
 }
 
 #[test]
-fn metadata_of_a_links_package_runs_what_depends_on_it() {
+fn metadata_of_a_links_package_reruns_dependent_scripts() {
     let workspace = Workspace::app("env!(\"STAMP\")");
     workspace.package(
         "app",
@@ -343,11 +341,15 @@ fn metadata_of_a_links_package_runs_what_depends_on_it() {
     workspace.write("native-sys/.level", "2");
     assert_eq!(workspace.same(), "2");
     workspace.restore("native-sys/.level", "3");
-    assert_eq!(workspace.kt(), "3", "cargo itself goes by dates here");
+    assert_eq!(
+        workspace.kt(),
+        "3",
+        "cargo itself compares mtimes in this case"
+    );
 }
 
 #[test]
-fn without_links_a_script_does_not_run_for_that_of_a_dependency() {
+fn without_links_the_script_of_a_dependency_reruns_no_other() {
     let workspace = stamped("cargo:rerun-if-env-changed=NONE\n");
     workspace.package(
         "app",
@@ -367,7 +369,7 @@ fn without_links_a_script_does_not_run_for_that_of_a_dependency() {
 }
 
 #[test]
-fn a_dependency_of_a_script_is_part_of_it() {
+fn dependency_of_a_script_is_an_input() {
     let workspace = Workspace::app("env!(\"STAMP\")");
     let manifest = std::fs::read_to_string(workspace.path("app/Cargo.toml")).unwrap();
     workspace.write(
@@ -387,22 +389,22 @@ fn a_dependency_of_a_script_is_part_of_it() {
 }
 
 #[test]
-fn a_rule_that_goes_with_an_edit_of_the_script_goes() {
+fn removed_rule_no_longer_applies() {
     let workspace = stamped("cargo:rerun-if-changed=one\n");
     workspace.write("app/one", "");
     workspace.write("app/two", "");
-    runs(&workspace, "1");
+    assert_ran(&workspace, "1");
     script(&workspace, "cargo:rerun-if-changed=two\n");
     after(&workspace, "2", || {});
-    runs(&workspace, "2");
+    assert_ran(&workspace, "2");
     after(&workspace, "3", || workspace.write("app/one", "3"));
-    rests(&workspace, "2");
+    assert_did_not_run(&workspace, "2");
     after(&workspace, "4", || workspace.write("app/two", "4"));
-    runs(&workspace, "4");
+    assert_ran(&workspace, "4");
 }
 
 #[test]
-fn a_script_outside_the_workspace_may_write_code_each_time_it_runs() {
+fn outside_script_may_generate_new_code_each_time() {
     let workspace = Workspace::app("outside::STAMP");
     workspace.package("../outside", "");
     workspace.write(
@@ -423,9 +425,9 @@ fn a_script_outside_the_workspace_may_write_code_each_time_it_runs() {
         "app",
         "kt-runtime = { path = \"../../kt-runtime\" }\noutside = { path = \"../../outside\" }\n",
     );
-    runs(&workspace, "1");
+    assert_ran(&workspace, "1");
     for revision in ["2", "2", "3"] {
         after(&workspace, revision, || {});
-        runs(&workspace, revision);
+        assert_ran(&workspace, revision);
     }
 }

@@ -1,9 +1,9 @@
-//! Old code is never taken for new: whatever the clock and the mtimes say.
+//! kt never takes stale code for current, whatever the clock and the mtimes are.
 
 use crate::fixture::{Workspace, inodes, rebuilt};
 
 #[test]
-fn an_edit_rebuilds_what_it_must_and_no_more() {
+fn edit_rebuilds_only_affected_crates() {
     let workspace = Workspace::new();
     let before = inodes(&workspace.build());
     assert_eq!(rebuilt(&before, &workspace.build()), [""; 0]);
@@ -24,7 +24,7 @@ fn an_edit_rebuilds_what_it_must_and_no_more() {
 }
 
 #[test]
-fn an_edit_that_keeps_the_mtime_is_noticed() {
+fn edit_with_unchanged_mtime_is_detected() {
     let workspace = Workspace::new();
     let first = workspace.build();
     let before = inodes(&first);
@@ -38,7 +38,7 @@ fn an_edit_that_keeps_the_mtime_is_noticed() {
 }
 
 #[test]
-fn a_file_restored_with_its_old_mtime_is_compiled_again() {
+fn file_restored_with_its_old_mtime_is_recompiled() {
     let workspace = Workspace::new();
     let old = std::fs::read_to_string(workspace.path("deep/src/lib.rs")).unwrap();
     let first = workspace.build();
@@ -63,7 +63,7 @@ fn a_file_restored_with_its_old_mtime_is_compiled_again() {
 }
 
 #[test]
-fn an_edit_outside_the_workspace_that_keeps_the_mtime_is_noticed() {
+fn edit_outside_the_workspace_with_unchanged_mtime_is_detected() {
     let workspace = Workspace::new();
     workspace.package("../outside", "");
     workspace.write("../outside/src/lib.rs", "pub fn outside() -> u32 { 7 }\n");
@@ -81,7 +81,7 @@ fn an_edit_outside_the_workspace_that_keeps_the_mtime_is_noticed() {
 }
 
 #[test]
-fn a_deleted_target_directory_is_made_again() {
+fn deleted_target_directory_is_rebuilt() {
     let workspace = Workspace::new();
     let first = workspace.build();
     std::fs::remove_dir_all(workspace.path("target")).unwrap();
@@ -93,7 +93,7 @@ fn a_deleted_target_directory_is_made_again() {
 }
 
 #[test]
-fn records_that_are_lost_make_only_the_hot_crates_compile_again() {
+fn lost_records_recompile_only_hot_crates() {
     let workspace = Workspace::new();
     let before = inodes(&workspace.build());
     std::fs::remove_dir_all(workspace.path("target/kt/warm/records")).unwrap();

@@ -1,4 +1,5 @@
-//! Variables that code asks for with `env!`: from the shell, from `[env]` of cargo's configuration, from `--config`.
+//! Variables that code reads with `env!`: from the shell, from `[env]` of cargo's configuration,
+//! and from `--config`.
 
 use crate::fixture::{KT_MAIN, Workspace};
 
@@ -6,14 +7,14 @@ fn app(name: &str) -> Workspace {
     Workspace::app(&format!("option_env!({name:?}).unwrap_or(\"none\")"))
 }
 
-/// Changes the program without changing what it prints.
+/// Edits the program without changing its output.
 fn edit(workspace: &Workspace) {
     let source = std::fs::read_to_string(workspace.path("app/src/main.rs")).unwrap();
     workspace.write("app/src/main.rs", &format!("{source}// edited\n"));
 }
 
 #[test]
-fn a_value_after_config_is_of_that_build_alone() {
+fn config_argument_applies_only_to_its_build() {
     let mut workspace = app("EXTRA");
     workspace.write(".cargo/config.toml", "[env]\nEXTRA = \"two\"\n");
     assert_eq!(workspace.same(), "two");
@@ -28,7 +29,7 @@ fn a_value_after_config_is_of_that_build_alone() {
 }
 
 #[test]
-fn an_edit_is_never_compiled_with_the_values_of_another_build() {
+fn edit_is_not_compiled_with_values_of_another_build() {
     let mut workspace = app("EXTRA");
     workspace.write(".cargo/config.toml", "[env]\nEXTRA = \"two\"\n");
     workspace.kt();
@@ -40,7 +41,7 @@ fn an_edit_is_never_compiled_with_the_values_of_another_build() {
 }
 
 #[test]
-fn a_crate_outside_the_workspace_has_them_too() {
+fn crate_outside_the_workspace_reads_configured_variables() {
     let mut workspace = Workspace::app("outside::EXTRA.unwrap_or(\"none\")");
     workspace.package("../outside", "");
     workspace.write(
@@ -65,7 +66,7 @@ fn a_crate_outside_the_workspace_has_them_too() {
 }
 
 #[test]
-fn the_shell_outranks_the_configuration_unless_forced() {
+fn shell_overrides_configuration_unless_forced() {
     let mut workspace = app("FLAVOR");
     workspace.write(".cargo/config.toml", "[env]\nFLAVOR = \"vanilla\"\n");
     assert_eq!(workspace.same(), "vanilla");
@@ -85,7 +86,7 @@ fn the_shell_outranks_the_configuration_unless_forced() {
 }
 
 #[test]
-fn a_variable_that_an_edit_asks_for_has_the_value_of_the_shell() {
+fn newly_read_variable_has_the_value_of_the_shell() {
     let mut workspace = app("OTHER");
     workspace.write(".cargo/config.toml", "[env]\nFLAVOR = \"vanilla\"\n");
     assert_eq!(workspace.same(), "none");
@@ -95,7 +96,7 @@ fn a_variable_that_an_edit_asks_for_has_the_value_of_the_shell() {
 }
 
 #[test]
-fn a_relative_value_is_relative_to_its_configuration() {
+fn relative_value_is_relative_to_its_configuration() {
     let mut workspace = app("PLACE");
     let relative = "[env]\nPLACE = { value = \"data\", relative = true }\n";
     workspace.write(".cargo/config.toml", relative);
@@ -114,7 +115,7 @@ fn a_relative_value_is_relative_to_its_configuration() {
 }
 
 #[test]
-fn another_directorys_configuration_is_of_builds_there() {
+fn configuration_of_a_subdirectory_applies_only_in_it() {
     let mut workspace = app("EXTRA");
     workspace.write(".cargo/config.toml", "[env]\nEXTRA = \"root\"\n");
     workspace.write("sub/.cargo/config.toml", "[env]\nEXTRA = \"sub\"\n");
@@ -130,7 +131,7 @@ fn another_directorys_configuration_is_of_builds_there() {
 }
 
 #[test]
-fn flags_of_another_build_do_not_stay() {
+fn flags_of_another_build_do_not_persist() {
     let mut workspace = Workspace::app("if cfg!(special) { \"special\" } else { \"plain\" }");
     assert_eq!(workspace.same(), "plain");
     let special = "build.rustflags=[\"--cfg\", \"special\"]".to_owned();
@@ -142,7 +143,7 @@ fn flags_of_another_build_do_not_stay() {
 }
 
 #[test]
-fn a_variable_of_the_users_own_may_begin_with_kt() {
+fn user_variable_may_begin_with_kt() {
     let mut workspace = app("KT_FLAVOR");
     assert_eq!(workspace.same(), "none");
     for value in ["one", "two"] {
@@ -156,7 +157,7 @@ fn a_variable_of_the_users_own_may_begin_with_kt() {
 }
 
 #[test]
-fn a_file_after_config_and_what_it_includes_are_watched() {
+fn config_file_argument_and_its_includes_are_watched() {
     let mut workspace = app("EXTRA");
     workspace.write("extra/one.toml", "include = [\"two.toml\"]\n");
     workspace.write("extra/two.toml", "[env]\nEXTRA = \"first\"\n");
@@ -169,7 +170,7 @@ fn a_file_after_config_and_what_it_includes_are_watched() {
 }
 
 #[test]
-fn an_included_file_that_appears_is_seen() {
+fn new_included_file_is_detected() {
     let workspace = app("EXTRA");
     workspace.write(
         ".cargo/config.toml",
@@ -181,7 +182,7 @@ fn an_included_file_that_appears_is_seen() {
 }
 
 #[test]
-fn the_configuration_in_cargos_home_is_watched() {
+fn configuration_in_cargo_home_is_watched() {
     let mut workspace = app("EXTRA");
     let home = workspace.root.parent().unwrap().join("home");
     workspace.set("CARGO_HOME", home.as_str());
@@ -193,7 +194,7 @@ fn the_configuration_in_cargos_home_is_watched() {
 }
 
 #[test]
-fn two_programs_with_the_same_crates_need_no_cargo_in_turn() {
+fn alternating_programs_with_the_same_crates_need_no_cargo() {
     let mut workspace = Workspace::new();
     workspace.write(".cargo/config.toml", "[env]\nEXTRA = \"two\"\n");
     workspace.write(

@@ -1,4 +1,5 @@
-//! The suite `build` again, with cargo's newer layout of the build directory: one directory for each compilation.
+//! Runs the suite `build` with cargo's newer layout of the build directory: one directory per
+//! compilation.
 
 #[path = "../build/answers.rs"]
 mod answers;
@@ -23,14 +24,15 @@ mod sources;
 #[path = "../build/variables.rs"]
 mod variables;
 
-/// cargo before 1.100 has this layout on request only, and takes the request from a stable toolchain with the first variable.
+/// Before cargo 1.100 the second variable enables this layout, and the first allows it on a stable
+/// toolchain.
 const ENVIRONMENT: &[(&str, &str)] = &[
     ("RUSTC_BOOTSTRAP", "1"),
     ("CARGO_UNSTABLE_BUILD_DIR_NEW_LAYOUT", "true"),
 ];
 
 #[test]
-fn cargo_has_the_newer_layout_here() {
+fn cargo_uses_the_newer_layout() {
     let built = fixture::Workspace::new().build();
     let rlib = &built.compiled.hot[0].rlib;
     assert!(rlib.parent().unwrap().ends_with("out"), "{rlib}");

@@ -1,13 +1,16 @@
-//! All that is known of the directories in which cargo builds: where the fingerprint of a compilation lies, where the output
-//! of a build script, and which file of rustc's has a second name that cargo reports.
+//! The layout of cargo's build directory: where the fingerprint of a compilation and the output of
+//! a build script are, and which output of rustc cargo hard-links to the path that it reports.
 //!
-//! cargo documents none of this and has two layouts (`src/cargo/core/compiler/layout.rs` of cargo):
-//! - *by kind*, before 1.100: `<profile>/deps` and `<profile>/examples` hold the outputs of all compilations,
-//!   `<profile>/.fingerprint/<package>-<hash>` one fingerprint, `<profile>/build/<package>-<hash>` one build script;
-//! - *by unit*, since 1.100: `<profile>/build/<package>/<hash>/{out,fingerprint,run}` holds all of one compilation.
+//! cargo does not document this and has two layouts (`src/cargo/core/compiler/layout.rs` of cargo):
+//! - *by kind*, before 1.100: `<profile>/deps` and `<profile>/examples` hold the outputs of all
+//!   compilations, `<profile>/.fingerprint/<package>-<hash>` one fingerprint,
+//!   `<profile>/build/<package>-<hash>` one build script;
+//! - *by unit*, since 1.100: `<profile>/build/<package>/<hash>/{out,fingerprint,run}` holds all of
+//!   one compilation.
 //!
-//! Everything else comes from cargo's messages and from the calls of rustc, which go through our wrapper. A directory that
-//! fits neither layout is an error: cargo could take old code for new if its fingerprint were not deleted.
+//! Everything else comes from cargo's messages and from the rustc invocations, which kt wraps. A
+//! directory in neither layout is an error: if kt cannot delete a fingerprint, cargo could take old
+//! code for new.
 
 use std::io;
 
@@ -20,23 +23,23 @@ use super::{BuildError, file};
 #[cfg(test)]
 mod tests;
 
-/// Makes cargo forget that it has compiled a unit of `package`: then it compiles the unit, and all that depend on it. The
-/// empty directory stays, so that its absence means that the layout is another one.
+/// Makes cargo recompile a unit of `package` and its dependents, by deleting the files of its
+/// fingerprint. The empty directory stays: a missing directory means that the layout is unknown.
 ///
 /// # Errors
 /// If there is no fingerprint in either layout, or the file system fails.
 pub(super) fn forget(key: &UnitKey, package: &str) -> Result<(), BuildError> {
     for directory in fingerprints(key, package)? {
-        empty(&directory).at("removing the fingerprint", &directory)?;
+        empty(&directory).at("remove the fingerprint", &directory)?;
     }
     Ok(())
 }
 
-/// Does the same for a unit that may be gone: then there is nothing to forget. What cargo is called for next, `fingerprints`
-/// is asked about.
+/// Does the same for a unit that may no longer exist. After cargo ran, [`fingerprints`] checks the
+/// units of the program.
 ///
 /// # Errors
-/// Those of the file system.
+/// If the file system fails.
 pub(super) fn forget_if_known(key: &UnitKey, package: &str) -> Result<(), BuildError> {
     match forget(key, package) {
         Err(BuildError::UnknownLayout { .. }) => Ok(()),
@@ -44,13 +47,14 @@ pub(super) fn forget_if_known(key: &UnitKey, package: &str) -> Result<(), BuildE
     }
 }
 
-/// Makes cargo forget that it has run the build script whose `OUT_DIR` is `out_dir`, if it knows.
+/// Makes cargo rerun the build script whose `OUT_DIR` is `out_dir`, if it has a fingerprint.
 ///
 /// # Errors
-/// Those of the file system.
+/// If the file system fails.
 pub(super) fn forget_run(out_dir: &Utf8Path) -> io::Result<()> {
     let by_unit = out_dir.with_file_name("fingerprint");
-    // …/debug/build/app-0123456789abcdef/out: the fingerprint's directory has the name of the run's.
+    // …/debug/build/app-0123456789abcdef/out: the directories of the run and of the fingerprint
+    // have the same name.
     let run = out_dir.parent();
     let profile = run.and_then(Utf8Path::parent).and_then(Utf8Path::parent);
     let by_kind = profile
@@ -62,14 +66,15 @@ pub(super) fn forget_run(out_dir: &Utf8Path) -> io::Result<()> {
         .try_for_each(|directory| empty(&directory))
 }
 
-/// Finds the fingerprint of a unit of `package`: one directory, or several where the unit's files bear no hash.
+/// Finds the fingerprint of a unit of `package`: one directory, or several if its files have no
+/// hash in their names.
 ///
 /// # Errors
 /// If there is none in either layout, or the file system fails.
 pub(super) fn fingerprints(key: &UnitKey, package: &str) -> Result<Vec<Utf8PathBuf>, BuildError> {
     let mut found: Vec<_> = fingerprint_by_unit(key).into_iter().collect();
     if found.is_empty() {
-        found = fingerprints_by_kind(key, package).at("reading", &key.out_dir)?;
+        found = fingerprints_by_kind(key, package).at("find the fingerprints for", &key.out_dir)?;
     }
     if found.is_empty() {
         return Err(BuildError::UnknownLayout {
@@ -105,7 +110,8 @@ fn fingerprints_by_kind(key: &UnitKey, package: &str) -> io::Result<Vec<Utf8Path
                 .into_iter()
                 .collect())
         }
-        // A crate that is also a cdylib: any library of the package can be meant.
+        // A crate that is also a cdylib: any fingerprint of a library of the package may be the
+        // one.
         None => libraries(&all, package),
     }
 }
@@ -124,7 +130,7 @@ fn libraries(all: &Utf8Path, package: &str) -> io::Result<Vec<Utf8PathBuf>> {
     Ok(found)
 }
 
-/// Whether a fingerprint is a library's, or was emptied and can have been one.
+/// Whether a fingerprint is that of a library, or is empty and may have been one.
 fn is_library(files: &[Utf8PathBuf]) -> bool {
     let is_of_library = |file: &Utf8PathBuf| {
         let name = file.file_name();
@@ -139,15 +145,16 @@ fn empty(fingerprint: &Utf8Path) -> io::Result<()> {
         .try_for_each(|file| file::absent_is_fine(std::fs::remove_file(file)))
 }
 
-/// Finds what a build script printed, given its `OUT_DIR`; `None` if it lies in neither layout.
+/// Finds the output of the build script with this `OUT_DIR`. `None` if it is in neither layout.
 pub(super) fn script_output(out_dir: &Utf8Path) -> Option<Utf8PathBuf> {
     let by_unit = out_dir.with_file_name("run").join("stdout");
     let by_kind = out_dir.with_file_name("output");
     [by_unit, by_kind].into_iter().find(|path| path.is_file())
 }
 
-/// Finds the compilation that made the program which cargo reports as `path`, a second name of rustc's file. `recorded` are
-/// the compilations that may have made it; where nothing is recorded, the files in either layout are looked at.
+/// Finds the compilation of the program that cargo reports as `path`, a hard link to rustc's
+/// output. `recorded` are the compilations that may be it. If none is, searches the files of both
+/// layouts.
 pub(super) fn program(
     path: &Utf8Path,
     package: &str,
@@ -174,12 +181,13 @@ pub(super) fn program(
     })
 }
 
-/// Finds the compilation that made the build script which cargo reports as `path`: in both layouts, rustc's file is beside it.
+/// Finds the compilation of the build script that cargo reports as `path`. In both layouts rustc's
+/// output is beside it.
 pub(super) fn build_script(path: &Utf8Path, crate_name: &str) -> Option<UnitKey> {
     first_name(path, programs(path.parent()?, crate_name))
 }
 
-/// The executables in a directory that can be of the crate: `app-0123456789abcdef` or `app`.
+/// The executables in a directory that may be of the crate: `app-0123456789abcdef` or `app`.
 fn programs(directory: &Utf8Path, crate_name: &str) -> Vec<UnitKey> {
     let is_program = |name: &&str| {
         name.strip_prefix(crate_name)
@@ -196,7 +204,8 @@ fn programs(directory: &Utf8Path, crate_name: &str) -> Vec<UnitKey> {
         .collect()
 }
 
-/// Finds the unit whose program is the file at `path`: a hard link, or a copy where the file system has no links.
+/// Finds the unit whose program is the file at `path`: a hard link, or a copy if the file system
+/// has no hard links.
 fn first_name(path: &Utf8Path, candidates: Vec<UnitKey>) -> Option<UnitKey> {
     use std::os::unix::fs::MetadataExt as _;
     let wanted = std::fs::metadata(path).ok()?;
@@ -212,7 +221,7 @@ fn first_name(path: &Utf8Path, candidates: Vec<UnitKey>) -> Option<UnitKey> {
             copies.push((metadata.modified().ok(), key));
         }
     }
-    // The newest of the same content.
+    // The newest with the same content.
     let wanted = file::hash(path).ok()?;
     copies.sort_by_key(|(modified, _)| std::cmp::Reverse(*modified));
     copies
@@ -221,7 +230,8 @@ fn first_name(path: &Utf8Path, candidates: Vec<UnitKey>) -> Option<UnitKey> {
         .find(|key| file::hash(&key.out_dir.join(&key.stem)).ok() == Some(wanted.clone()))
 }
 
-/// Whether cargo adds this directory to the library path of a program that it runs: a profile's directory, or one below it.
+/// Whether cargo adds this directory to the library path of a program that it runs: a profile's
+/// directory or one below it.
 pub(crate) fn is_searched(path: &Utf8Path) -> bool {
     let by_kind = path.ends_with("deps") || path.ends_with("build") || path.join("deps").is_dir();
     let unit = path.parent().and_then(Utf8Path::file_name);
@@ -230,7 +240,7 @@ pub(crate) fn is_searched(path: &Utf8Path) -> bool {
     by_kind || by_unit
 }
 
-/// The paths in a directory; none if it is absent.
+/// The paths in a directory. Empty if it does not exist.
 fn entries(directory: &Utf8Path) -> io::Result<Vec<Utf8PathBuf>> {
     match directory.read_dir_utf8() {
         Err(error) if file::is_absent(&error) => Ok(Vec::new()),

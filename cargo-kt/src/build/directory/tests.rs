@@ -1,4 +1,4 @@
-//! Both layouts, as cargo 1.95 and its preview of the next layout leave them.
+//! Both layouts, as cargo 1.95 and its preview of the next layout write them.
 
 use std::fs;
 
@@ -39,7 +39,7 @@ impl Target {
         to
     }
 
-    /// What is left below a directory.
+    /// The file names in a directory.
     fn left(&self, directory: &str) -> Vec<String> {
         let mut names: Vec<_> = entries(&self.profile.join(directory))
             .unwrap()
@@ -86,10 +86,10 @@ fn by_unit() -> Target {
 }
 
 #[test]
-fn cargo_forgets_the_unit_and_no_other_by_kind() {
+fn forget_empties_only_this_fingerprint_by_kind() {
     let target = by_kind();
     let key = target.key("deps", &format!("my_app-{HASH}"));
-    // A second time too: an edit may be replayed again before cargo is called.
+    // Twice: an edit may be replayed again before cargo runs.
     for _ in 0..2 {
         forget(&key, "my-app").unwrap();
         let left = target.left(&format!(".fingerprint/my-app-{HASH}"));
@@ -100,7 +100,7 @@ fn cargo_forgets_the_unit_and_no_other_by_kind() {
 }
 
 #[test]
-fn cargo_forgets_the_unit_and_no_other_by_unit() {
+fn forget_empties_only_this_fingerprint_by_unit() {
     let target = by_unit();
     let key = target.key(
         &format!("build/my-app/{HASH}/out"),
@@ -116,7 +116,7 @@ fn cargo_forgets_the_unit_and_no_other_by_unit() {
 }
 
 #[test]
-fn a_library_whose_files_bear_no_hash_is_forgotten_with_all_libraries_of_its_package_by_kind() {
+fn forget_without_a_hash_empties_all_library_fingerprints_of_the_package_by_kind() {
     let target = by_kind();
     for _ in 0..2 {
         forget(&target.key("deps", "my_app"), "my-app").unwrap();
@@ -128,7 +128,7 @@ fn a_library_whose_files_bear_no_hash_is_forgotten_with_all_libraries_of_its_pac
 }
 
 #[test]
-fn a_library_whose_files_bear_no_hash_is_forgotten_alone_by_unit() {
+fn forget_without_a_hash_empties_only_this_fingerprint_by_unit() {
     let target = by_unit();
     let key = target.key(&format!("build/my-app/{HASH}/out"), "my_app");
     forget(&key, "my-app").unwrap();
@@ -137,7 +137,7 @@ fn a_library_whose_files_bear_no_hash_is_forgotten_alone_by_unit() {
 }
 
 #[test]
-fn a_unit_in_neither_layout_is_an_error_with_help() {
+fn forget_fails_in_an_unknown_layout() {
     let target = Target::with(&["units/my-app/out/libmy_app.rlib"]);
     for (out_dir, stem) in [
         ("units/my-app/out", "my_app".to_owned()),
@@ -152,7 +152,7 @@ fn a_unit_in_neither_layout_is_an_error_with_help() {
 }
 
 #[test]
-fn a_program_is_found_by_cargos_name_of_it_by_kind() {
+fn finds_a_program_by_the_reported_path_by_kind() {
     let target = by_kind();
     let app = target.link(&format!("deps/my_app-{OTHER}"), "my-app");
     let key = target.key("deps", &format!("my_app-{OTHER}"));
@@ -163,7 +163,7 @@ fn a_program_is_found_by_cargos_name_of_it_by_kind() {
 }
 
 #[test]
-fn a_program_is_found_by_cargos_name_of_it_by_unit() {
+fn finds_a_program_by_the_reported_path_by_unit() {
     let target = by_unit();
     let out = format!("build/my-app/{OTHER}/out");
     let app = target.link(&format!("{out}/my_app"), "my-app");
@@ -175,7 +175,7 @@ fn a_program_is_found_by_cargos_name_of_it_by_unit() {
 }
 
 #[test]
-fn what_was_recorded_finds_a_program_in_any_layout() {
+fn finds_a_recorded_program_in_any_layout() {
     let target = Target::with(&["units/1/app", "units/2/app"]);
     let app = target.link("units/2/app", "app");
     let recorded = ["units/1", "units/2"].map(|unit| target.key(unit, "app"));
@@ -184,7 +184,7 @@ fn what_was_recorded_finds_a_program_in_any_layout() {
 }
 
 #[test]
-fn a_program_that_was_copied_is_found_by_its_content() {
+fn finds_a_copied_program_by_its_content() {
     let target = by_unit();
     let out = format!("build/my-app/{OTHER}/out");
     let app = target.profile.join("my-app");
@@ -194,7 +194,7 @@ fn a_program_that_was_copied_is_found_by_its_content() {
 }
 
 #[test]
-fn a_build_script_is_found_in_both_layouts() {
+fn finds_a_build_script_in_both_layouts() {
     for (target, out) in [
         (by_kind(), format!("build/my-app-{HASH}")),
         (by_unit(), format!("build/my-app/{HASH}/out")),
@@ -207,7 +207,7 @@ fn a_build_script_is_found_in_both_layouts() {
         let key = target.key(&out, &stem);
         assert_eq!(build_script(&script, "build_script_build"), Some(key));
     }
-    // cargo 1.97's preview gives it one name only.
+    // The preview in cargo 1.97 has only this file, without a hard link.
     let out = format!("build/my-app/{HASH}/out");
     let target = Target::with(&[&format!("{out}/build_script_build")]);
     let script = target.profile.join(&out).join("build_script_build");
@@ -216,7 +216,7 @@ fn a_build_script_is_found_in_both_layouts() {
 }
 
 #[test]
-fn the_output_of_a_build_script_is_found_in_both_layouts() {
+fn finds_the_output_of_a_build_script_in_both_layouts() {
     for (target, unit, output) in [
         (by_kind(), format!("build/my-app-{OTHER}"), "output"),
         (by_unit(), format!("build/my-app/{OTHER}"), "run/stdout"),

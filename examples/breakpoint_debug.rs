@@ -1,16 +1,16 @@
-//! One call stops at a breakpoint, with its variables to look at; the others are answered meanwhile.
+//! One call stops at a breakpoint and can be debugged; other calls are answered meanwhile.
 //!
 //! ```text
-//! cargo kt run --example breakpoint_debug       # asks whether to debug the call here: type `y`
+//! cargo kt run --example breakpoint_debug       # asks whether to debug the call: type `y`
 //! (gdb) bt                                      # then `info locals`, `print totals`, and `next`
-//! (gdb) quit                                    # the call goes on where you left it, and so does the program
+//! (gdb) quit                                    # the call and the program continue
 //! ```
 
 use std::{collections::HashMap, time::Duration};
 
 use tokio::time;
 
-/// What each customer has ordered in all.
+/// The total of each customer's orders.
 #[kt::remote]
 async fn totals(orders: Vec<(String, u64)>) -> HashMap<String, u64> {
     let customers: Vec<String> = orders.iter().map(|(name, _)| name.clone()).collect();

@@ -1,4 +1,4 @@
-//! A thousand calls of one second each, all at once in one warm process: async ones and plain ones.
+//! A thousand concurrent calls of one second each in one worker process, async and blocking.
 //!
 //! ```text
 //! cargo kt run --example concurrent_calls
@@ -21,7 +21,7 @@ async fn wait(number: u64) -> u64 {
     number * number
 }
 
-/// A plain one has a thread for itself.
+/// A blocking function runs on its own thread.
 #[kt::remote]
 fn block(number: u64) -> u64 {
     thread::sleep(PAUSE);
@@ -39,7 +39,7 @@ async fn main() -> Result<(), kt::Error> {
     let squares: u64 = calls.join_all().await.into_iter().sum::<Result<u64, _>>()?;
 
     let expected: u64 = (0..CALLS).map(|number| 2 * number * number).sum();
-    assert_eq!(squares, expected, "every call answers with its own result");
+    assert_eq!(squares, expected, "each call returns its own result");
     println!(
         "{} calls of {PAUSE:?} each took {:.2?}",
         2 * CALLS,

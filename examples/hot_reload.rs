@@ -1,4 +1,4 @@
-//! Edit the message, run again: the same process answers with the new code.
+//! Edit the message and run again: the same process answers with the new code.
 //!
 //! ```text
 //! cargo kt run --example hot_reload
@@ -11,7 +11,7 @@ const MESSAGE: &str = "Hello from generation one!";
 #[kt::state]
 static CALLS: AtomicU64 = AtomicU64::new(0);
 
-/// Runs in the warm process, which its number shows.
+/// Runs in the worker process; its pid stays the same.
 #[kt::remote]
 fn greet(name: String) -> String {
     let call = CALLS.fetch_add(1, Ordering::Relaxed) + 1;

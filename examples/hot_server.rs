@@ -1,6 +1,6 @@
-//! A web server in the warm process. Its listener stays, and its answers follow your edits.
+//! A web server in the worker process. Its listener stays open, and its answers follow your edits.
 //!
-//! Run it, open the address, edit `page`, and run it again: the next request gets the new page, from the same port.
+//! Run it, open the address, edit `page`, and run it again: the same port serves the new page.
 
 use std::net::SocketAddr;
 
@@ -11,23 +11,24 @@ use tokio::{
     sync::OnceCell,
 };
 
-/// Where the server listens, since the first run.
+/// The server's address, set by the first run.
 #[kt::state]
 static SERVER: OnceCell<SocketAddr> = OnceCell::const_new();
 
-/// What a request is answered with. The server calls it in the warm process, where a call enters the newest code.
+/// Renders the page. The server calls it in the worker, where each call runs the newest code.
 #[kt::remote]
 fn page(name: String) -> String {
     format!("<h1>Hello {name}</h1>")
 }
 
-/// The server's own code goes on as the first run had it: what should follow edits is in remote functions.
+/// The server keeps running the code of the first run: put code that you edit into remote
+/// functions.
 async fn hello(Path(name): Path<String>) -> Result<Html<String>, (StatusCode, String)> {
     let failed = |error: kt::Error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
     page(name).await.map(Html).map_err(failed)
 }
 
-/// Starts the server unless it runs.
+/// Starts the server unless it is running.
 #[kt::remote]
 async fn serve() -> Result<SocketAddr, String> {
     let start = async {
@@ -49,7 +50,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The body of an answer, as a browser would show it.
+/// Requests the page and returns its body.
 async fn ask(address: SocketAddr) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(address).await?;
     let request =

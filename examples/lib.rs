@@ -1,8 +1,9 @@
-//! What the demos share. It is a crate of its own on purpose: edit it, and only it and the demo are built again.
+//! Code that the demos share. It is a separate crate on purpose: after an edit, only it and the
+//! demo are rebuilt.
 
 use std::time::Duration;
 
-/// The duration that so many of a hundred are not longer than.
+/// The duration that `percent` percent of all durations do not exceed.
 pub fn percentile(durations: &mut [Duration], percent: usize) -> Duration {
     durations.sort();
     let last = durations.len().saturating_sub(1);
@@ -12,7 +13,7 @@ pub fn percentile(durations: &mut [Duration], percent: usize) -> Duration {
         .unwrap_or_default()
 }
 
-/// One line of a table: a name and how long it took, in the same unit on every line.
+/// One line of a table: a name and a duration, always in milliseconds.
 pub fn row(name: &str, took: Duration) -> String {
     format!("{name:<38} {:>12}", millis(took))
 }

@@ -1,21 +1,22 @@
-//! Finds similar texts by an index of 205 MB, which takes seconds to build and is there from then on: edit what you like
-//! below, how texts are ranked or shown, and run `cargo kt run --example similar_texts "painters sing by a river"` again.
+//! Finds similar texts with an index of 205 MB, which takes seconds to build and then stays in
+//! memory. Edit the code below, such as the ranking or the output, and run `cargo kt run --example
+//! similar_texts "painters sing by a river"` again.
 
 use std::time::{Duration, Instant};
 use std::{env, sync::OnceLock, thread};
 
 const DIMENSIONS: usize = 256;
-/// A word of each makes a text: 200,000 of them.
+/// A word of each list makes a text: 200,000 texts.
 const WHO: &str = "painter sailor baker farmer teacher singer driver doctor lawyer dancer hunter writer miner weaver tailor barber waiter pilot nurse clerk";
 const DOES: &str = "sings sleeps waits dreams argues laughs works reads dances whistles travels rests cooks runs swims writes listens stumbles hides trades";
 const PLACE: &str = "river harbor station market bridge forest castle garden library tower village island mountain desert valley lighthouse museum bakery theater factory school chapel quarry meadow canal";
 const TIME: &str = "morning midnight noon dusk dawn winter spring summer autumn thunder snowfall sunshine moonlight harvest holiday Monday Friday wartime peacetime rain";
 
-/// A vector of length 1 for each text, one behind the other.
+/// A vector of length 1 for each text, all in one list.
 #[kt::state]
 static INDEX: OnceLock<Vec<f32>> = OnceLock::new();
 
-/// The best texts and how similar they are; how long it took, and whether the index was there.
+/// The best texts and their similarity, the duration, and whether the index was in memory.
 #[kt::remote]
 fn search(query: String) -> (Vec<(f32, String)>, Duration, bool) {
     let (started, warm) = (Instant::now(), INDEX.get().is_some());
@@ -52,7 +53,7 @@ fn text(mut id: usize) -> String {
     format!("the {who} {does} at the {place} in the {time}")
 }
 
-/// Texts that share many runs of three letters point the same way.
+/// Texts with many common trigrams have similar vectors.
 fn embed(text: &str) -> [f32; DIMENSIONS] {
     let mut vector = [0.0; DIMENSIONS];
     for run in text.as_bytes().windows(3) {
@@ -73,7 +74,7 @@ async fn main() -> Result<(), kt::Error> {
     let (best, took, warm) = search(query).await?;
     best.iter()
         .for_each(|(like, text)| println!("{like:.2} {text}"));
-    let index = ["Cold: the index was built", "Warm: the index was there"][usize::from(warm)];
+    let index = ["Cold: the index was built", "Warm: the index was in memory"][usize::from(warm)];
     println!("{index}, it took {took:.1?}.");
     Ok(())
 }

@@ -1,9 +1,9 @@
-//! Opens a shell in the running environment: it sees the files and the variables that the remote functions see.
+//! Opens a shell in the service: it sees the same files and variables as the remote functions.
 //!
 //! ```text
 //! cargo kt run --example ssh_into_pod
-//! $ cat $NOTES                                  # what a remote function has written
-//! $ echo from the shell >> $NOTES               # what the next one reads
+//! $ cat $NOTES                                  # written by a remote function
+//! $ echo from the shell >> $NOTES               # read by the next one
 //! $ exit
 //! ```
 
@@ -18,7 +18,7 @@ fn path() -> String {
     env::var("NOTES").unwrap_or_else(|_| "kt-notes.txt".to_owned())
 }
 
-/// Its line has the number of the warm process.
+/// Writes a line with the pid of the worker process.
 #[kt::remote]
 fn begin_notes() -> Result<(), String> {
     let line = format!("process {} was here\n", process::id());
@@ -34,9 +34,9 @@ fn notes() -> Result<String, String> {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     begin_notes().await??;
-    println!("Here is a shell where the functions run. `exit` comes back.");
+    println!("Starting a shell in the service. Type `exit` to return.");
     let status = task::spawn_blocking(kt::shell).await??;
-    println!("The shell ended with {status}. The notes are now:");
+    println!("The shell exited with {status}. The notes are now:");
     print!("{}", notes().await??);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A store in the memory of the warm process: it outlives this program, and every edit of it.
+//! A store in the worker's memory: it outlives this program and every edit of it.
 //!
 //! ```text
 //! cargo kt run --example state_persistence set name Alice
@@ -15,7 +15,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-/// Add a field with `#[serde(default)]` and go on: what is there is migrated.
+/// Add a field with `#[serde(default)]` and run again: kt migrates the existing entries.
 #[derive(Serialize, Deserialize)]
 struct Entry {
     value: String,

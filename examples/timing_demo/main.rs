@@ -1,11 +1,12 @@
-//! What warmth is worth: the first run loads a table for a while, every later one finds it in memory.
+//! What a warm process saves: the first run loads a table, every later one finds it in memory.
 //!
 //! ```text
 //! cargo kt run --example timing_demo
 //! cargo kt run --example timing_demo --place kubernetes
 //! ```
 //!
-//! It prints a table, and keeps a page with the last cold start, warm run and edit in `target/timing_demo.html`.
+//! It prints a table, and writes a page with the last cold start, warm run and edit to
+//! `target/timing_demo.html`.
 
 mod page;
 
@@ -19,11 +20,11 @@ use page::{Kind, Record};
 
 const LIMIT: usize = 40_000_000;
 
-/// Stands for a model or an index: expensive to make, and made once.
+/// Stands for a model or an index: expensive to build, and built once.
 #[kt::state]
 static PRIMES: OnceLock<Vec<u32>> = OnceLock::new();
 
-/// The `n`th prime, and how long this call spent on loading the table.
+/// The `n`th prime, and the time that this call spent on loading the table.
 #[kt::remote]
 fn prime(n: usize) -> (u32, Duration) {
     let started = Instant::now();
@@ -64,8 +65,8 @@ async fn main() -> Result<(), kt::Error> {
     println!("the prime number {} is {answer}", 2_000_000);
     println!("{}", row("loading the table", loading));
     println!("{}", row("connecting and the first call", calling));
-    println!("{}", row("each call after it (median of 1000)", p50));
-    println!("{}", row("99 of 100 calls are not slower than", p99));
+    println!("{}", row("each later call (median of 1000)", p50));
+    println!("{}", row("99th percentile of these calls", p99));
     if let (Some(run), Some(total)) = (run, since_began) {
         let kind = match (run.cold, run.changed) {
             (true, _) => Kind::Cold,
@@ -86,14 +87,14 @@ async fn main() -> Result<(), kt::Error> {
         };
         match page::keep(kind, &record) {
             Ok(path) => println!("see {}", path.display()),
-            Err(error) => println!("the page was not written: {error}"),
+            Err(error) => println!("failed to write the page: {error}"),
         }
     }
     match loading > Duration::from_millis(10) {
         true => println!(
-            "That was cold. Run it again, or edit this file and run it again: now it is warm."
+            "This was a cold start. Run it again, or edit this file first: both are warm now."
         ),
-        false => println!("Warm: the table was still there."),
+        false => println!("Warm: the table was still in memory."),
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A page with a bar for each phase of the last run of each kind, made anew by every run.
+//! A page with a bar for each phase of the last run of each kind. Every run rewrites it.
 
 use std::{
     fmt::Write,
@@ -9,14 +9,14 @@ use std::{
 
 use examples::millis;
 
-/// What a run was, by what it found.
+/// The kind of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// The service was made for it.
+    /// It started the service.
     Cold,
-    /// New code went into a service that was up.
+    /// It loaded new code into a running service.
     Edit,
-    /// Nothing had changed.
+    /// Nothing changed.
     Warm,
 }
 
@@ -44,16 +44,16 @@ impl Kind {
 pub struct Record {
     pub place: String,
     pub total: Duration,
-    /// Of a thousand calls.
+    /// Median and 99th percentile of a thousand calls.
     pub p50: Duration,
     pub p99: Duration,
     pub phases: Vec<Phase>,
 }
 
-/// A stretch of a run.
+/// A phase of a run.
 pub struct Phase {
     pub name: String,
-    /// Since the run's begin.
+    /// Since the start of the run.
     pub started: Duration,
     pub took: Duration,
 }
@@ -71,17 +71,18 @@ impl Phase {
         self.started + self.took
     }
 
-    /// Whether it is the pod's, which comes up while the program is compiled here.
+    /// Whether it is a phase of the pod, which starts while the program is compiled locally.
     fn is_of_the_pod(&self) -> bool {
         self.name.starts_with("pod ")
     }
 }
 
-/// What takes less is not worth a line.
+/// Shorter phases are not shown.
 const NOTHING: Duration = Duration::from_micros(10);
 
-/// All phases in the order of their begins, with what `cargo kt` does not name: what it does before the first of its own, and what
-/// the program does after its last. `first` is the first call, of which `loading` went into the table.
+/// All phases in order of their start, including those that `cargo kt` does not report: the time
+/// before its first phase, and the program's time after its last. `first` is the duration of the
+/// first call, and `loading` its part that loaded the table.
 pub fn timeline(
     known: &[kt::Phase],
     total: Duration,
@@ -101,12 +102,12 @@ pub fn timeline(
     phases.push(Phase::between("start the program", end, called));
     phases.push(Phase::between("connect and call", called, loaded));
     phases.push(Phase::between("load the table", loaded, total));
-    // Such as the loading of a table that is there.
+    // Such as loading a table that is already in memory.
     phases.retain(|phase| phase.took >= NOTHING);
     phases
 }
 
-/// Keeps this run as the last of its kind, and writes the page.
+/// Saves this run as the last of its kind, and writes the page.
 pub fn keep(kind: Kind, record: &Record) -> io::Result<PathBuf> {
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
     let kept = target.join("timing_demo");
@@ -132,20 +133,20 @@ td { padding: .15em .5em; white-space: nowrap }
 td:nth-child(2) { text-align: right; font-variant-numeric: tabular-nums }
 td:last-child { width: 60% }
 tbody tr:hover { background: #f2f2f2 }
-.here, .pod { height: 1em; min-width: 1px }
-.here { background: #4a7 }
+.local, .pod { height: 1em; min-width: 1px }
+.local { background: #4a7 }
 .pod { background: #58c }
 .key { display: inline-block; width: 1em; margin: 0 .3em 0 1em; vertical-align: -.1em }
 .scale { display: flex; justify-content: space-between; color: #666; font-size: 85%; border-bottom: 1px solid #ccc }
 </style></head><body><h1>timing_demo</h1>
-<p>Where the time of the last run of each kind went. What overlaps goes on at once.<span class='here key'></span>the program,
+<p>The phases of the last run of each kind. Overlapping phases run concurrently.<span class='local key'></span>the program,
 from its plan to its answer<span class='pod key'></span>its pod</p>
 ";
 
 fn section(kind: Kind, record: &Record) -> String {
     let total = record.total;
     let mut html = format!(
-        "<h2>{}: {}</h2><p>{} · a call takes {} (median of 1000), 99 of 100 at most {}</p>
+        "<h2>{}: {}</h2><p>{} · a call takes {} (median of 1000), 99th percentile {}</p>
 <table><thead><tr><td><td><td><div class=scale><span>0</span><span>{}</span><span>{}</span></div></thead><tbody>\n",
         kind.name(),
         rounded(total),
@@ -157,12 +158,12 @@ fn section(kind: Kind, record: &Record) -> String {
     );
     let share = |time: Duration| 100.0 * time.as_secs_f64() / total.as_secs_f64().max(1e-9);
     for phase in &record.phases {
-        // No bar leaves the scale.
+        // No bar exceeds the scale.
         let left = share(phase.started).min(100.0);
         let width = share(phase.took).min(100.0 - left);
         let class = match phase.is_of_the_pod() {
             true => "pod",
-            false => "here",
+            false => "local",
         };
         let _ = writeln!(
             html,

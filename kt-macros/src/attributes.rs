@@ -1,18 +1,18 @@
-//! Which of the attributes on a user's item go where in its expansion.
+//! Divides the attributes of a user's item between the parts of its expansion.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Meta, Token};
 
-/// A function's attributes, divided between what callers see and what holds the body.
+/// A function's attributes, divided between the outer function and the body.
 #[derive(Default)]
 pub struct Divided {
-    /// Docs, `cfg`, lint levels and what callers are told.
+    /// Docs, `cfg`, lint levels and messages for callers.
     pub outer: Vec<TokenStream>,
-    /// How the body is compiled, and attribute macros.
+    /// Codegen attributes and attribute macros.
     pub inner: Vec<TokenStream>,
-    /// Whether the item can be configured away after this expansion.
+    /// Whether a `cfg` can still remove the item after this expansion.
     pub configured: bool,
 }
 
@@ -22,10 +22,10 @@ enum Place {
     Dropped,
 }
 
-/// Where an attribute of the user's function belongs.
+/// Where an attribute of the user's function goes.
 ///
-/// Lint levels are inherited by what is inside an item, so on the outer function they hold for the user's own code as
-/// well, and an `expect` is met by either.
+/// A nested item inherits the lint levels of the outer one. A level on the outer function therefore
+/// also applies to the user's code, and either one can fulfill an `expect`.
 fn place(meta: &Meta) -> Place {
     let path = meta.path();
     let outer = [
@@ -42,7 +42,8 @@ fn place(meta: &Meta) -> Place {
         Place::Outer
     } else if path.is_ident("must_use") {
         match meta {
-            // `kt::Call` is `must_use` itself, and clippy's `double_must_use` asks for a message on top of that.
+            // `kt::Call` is already `must_use`. Without a message, clippy reports
+            // `double_must_use`.
             Meta::Path(_) => Place::Dropped,
             _ => Place::Outer,
         }
@@ -78,9 +79,9 @@ pub fn divide(attributes: &[Attribute]) -> Divided {
     divided
 }
 
-/// Whether an attribute can configure its item away.
+/// Whether an attribute can remove its item.
 ///
-/// rustc expands an attribute macro before the `cfg`s that are written below it.
+/// rustc expands an attribute macro before the `cfg`s below it.
 pub fn configures(meta: &Meta) -> bool {
     meta.path().is_ident("cfg")
         || conditional(meta).is_some_and(|(_, metas)| metas.iter().any(configures))
@@ -92,7 +93,7 @@ fn conditional(meta: &Meta) -> Option<(Meta, Vec<Meta>)> {
     if !list.path.is_ident("cfg_attr") {
         return None;
     }
-    // What does not parse is left to rustc, which has the better message.
+    // rustc reports an attribute that does not parse, with a better message.
     let metas = list
         .parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated)
         .ok()?;
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn callers_see_docs_and_the_body_keeps_how_it_is_compiled() {
+    fn docs_go_to_the_outer_function_and_codegen_attributes_to_the_body() {
         let (outer, inner, configured) =
             divided("#[doc = \"a\"] #[inline] #[allow(dead_code)] #[tracing::instrument]");
         assert_eq!(outer, ["#[doc = \"a\"]", "#[allow(dead_code)]"]);
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn each_attribute_of_a_cfg_attr_goes_its_own_way() {
+    fn each_attribute_of_a_cfg_attr_is_placed_separately() {
         let (outer, inner, configured) = divided("#[cfg_attr(unix, inline, cfg(test), must_use)]");
         assert_eq!(outer, ["#[cfg_attr(unix, cfg(test))]"]);
         assert_eq!(inner, ["#[cfg_attr(unix, inline)]"]);
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn must_use_is_left_to_the_call_unless_it_has_something_to_say() {
+    fn must_use_is_dropped_unless_it_has_a_message() {
         assert_eq!(divided("#[must_use]").0, [""; 0]);
         assert_eq!(divided("#[must_use = \"a\"]").0, ["#[must_use = \"a\"]"]);
     }

@@ -1,4 +1,4 @@
-//! The path by which the user's crate knows kt-runtime: `::kt`, or what a renamed dependency or a re-export makes of it.
+//! Finds the path to kt-runtime in the user's crate: `::kt`, a renamed dependency or a re-export.
 
 use std::{env, fs, path};
 
@@ -9,14 +9,14 @@ use syn::{
     parse::{Parse, ParseStream, Parser},
 };
 
-/// The package, and the library that it is compiled to.
+/// The package and its library.
 const PACKAGE: &str = "kt-runtime";
 const LIBRARY: &str = "kt";
 
-/// Takes `crate = path` out of an attribute's arguments, wherever it stands among them.
+/// Removes `crate = path` from an attribute's arguments, at any position, and returns the rest.
 ///
 /// # Errors
-/// If it is given twice or is no path; the arguments are then the rest.
+/// If it is given twice or is not a path.
 pub fn take(arguments: TokenStream) -> (TokenStream, Result<Option<Path>, Error>) {
     let mut rest: Vec<TokenStream> = Vec::new();
     let mut found = Ok(None);
@@ -42,7 +42,7 @@ fn parse(input: ParseStream<'_>) -> syn::Result<Path> {
     Path::parse(input)
 }
 
-/// At the commas that are in no group.
+/// Splits at the commas outside of groups.
 fn split(arguments: TokenStream) -> Vec<TokenStream> {
     let mut parts = vec![TokenStream::new()];
     for token in arguments {
@@ -58,14 +58,15 @@ fn split(arguments: TokenStream) -> Vec<TokenStream> {
     parts
 }
 
-/// Where the crate that is being compiled finds kt-runtime, as far as can be known without a `crate = path`.
+/// The name under which the crate being compiled depends on kt-runtime; `None` is the default name.
 ///
 /// # Errors
-/// If it is no dependency.
+/// If it does not depend on kt-runtime.
 pub fn find() -> Result<Option<String>, String> {
     let externs = externs(env::args());
     if externs.is_empty() {
-        // An editor's server, which is no rustc: it has the manifest only. What it does not know is called as most call it.
+        // A language server expands macros outside of rustc. It has only the manifest. If that does
+        // not rename the dependency, assume the default name.
         let manifest = env::var_os("CARGO_MANIFEST_DIR").and_then(|folder| {
             fs::read_to_string(path::Path::new(&folder).join("Cargo.toml")).ok()
         });
@@ -82,13 +83,14 @@ pub fn find() -> Result<Option<String>, String> {
     match externs.iter().find(|(_, file)| is_ours(file)) {
         Some((name, _)) => Ok(Some(name.clone())),
         None => Err(format!(
-            "this crate does not depend on {PACKAGE}: add it with `cargo add {PACKAGE}`, or say where it is re-exported with \
-             `crate = path::to::kt`"
+            "this crate does not depend on {PACKAGE}: add it with `cargo add {PACKAGE}`, or name its re-export \
+             with `crate = path::to::kt`"
         )),
     }
 }
 
-/// Names and files of the crates that rustc is given: `--extern name=path/file` or `--extern=…`, with options before a colon.
+/// Names and files of rustc's `--extern name=path/file` or `--extern=…` arguments. A name may have
+/// options and a colon before it.
 fn externs(arguments: impl Iterator<Item = String>) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut next = false;
@@ -110,8 +112,8 @@ fn externs(arguments: impl Iterator<Item = String>) -> Vec<(String, String)> {
     found
 }
 
-/// The name of a dependency on kt-runtime that a manifest gives another one: `name = { package = "kt-runtime", … }` in one
-/// line, or a table of its own.
+/// The name that a manifest gives to its dependency on kt-runtime: `name = { package =
+/// "kt-runtime", … }` on one line, or a separate table.
 fn renamed(manifest: &str) -> Option<String> {
     let mut table = "";
     for line in manifest.lines() {
@@ -132,24 +134,25 @@ fn renamed(manifest: &str) -> Option<String> {
     None
 }
 
-/// Stands for the path in an expansion until [`rebase`] puts it there: `::__kt__::State`. No user's code has such a name.
+/// Placeholder for the path in an expansion, as in `::__kt__::State`, until [`rebase`] replaces it.
+/// User code has no such name.
 const PLACEHOLDER: &str = "__kt__";
 
-/// Has an expansion speak to kt-runtime by `path`.
+/// Replaces the placeholder in an expansion with `path`.
 pub fn rebase(tokens: TokenStream, path: &TokenStream) -> TokenStream {
     let mut out: Vec<TokenTree> = Vec::new();
     for token in tokens {
         match token {
             TokenTree::Ident(name) if name == PLACEHOLDER => {
-                // The colons in front of it: the path has its own, or begins without.
+                // Remove the colons before it: the path has its own, or needs none.
                 out.truncate(out.len().saturating_sub(2));
                 out.extend(path.clone().into_iter().map(|mut token| {
-                    // Resolved where the user wrote it, and shown where the expansion says.
+                    // Resolved where the user wrote it, and reported where the expansion says.
                     token.set_span(token.span().located_at(name.span()));
                     token
                 }));
             }
-            // What is the user's stays as it is, to its spans: lints look at them.
+            // The user's own tokens stay unchanged, including their spans: lints check those.
             TokenTree::Group(group) if has_placeholder(&group.stream()) => {
                 let mut inner = Group::new(group.delimiter(), rebase(group.stream(), path));
                 inner.set_span(group.span());
@@ -161,8 +164,9 @@ pub fn rebase(tokens: TokenStream, path: &TokenStream) -> TokenStream {
     out.into_iter().collect()
 }
 
-/// As [`with`], for an attribute that `cargo kt` reads in the source: under another name it does not know it.
-pub fn with_said(
+/// Same as [`with`], for an attribute that `cargo kt` reads from the source. It must be named there
+/// if the dependency is renamed.
+pub fn with_explicit_name(
     arguments: TokenStream,
     item: TokenStream,
     expand: fn(TokenStream, TokenStream) -> TokenStream,
@@ -171,7 +175,8 @@ pub fn with_said(
     let error = match (given, find()) {
         (Ok(None), Ok(Some(name))) => {
             let why = format!(
-                "`cargo kt` reads this in the source, where it knows the crate as `kt`: add `crate = {name}`"
+                "`cargo kt` reads this attribute from the source, where it expects the crate name `kt`: \
+                 add `crate = {name}`"
             );
             Some(Error::new(Span::call_site(), why).into_compile_error())
         }
@@ -189,8 +194,8 @@ fn has_placeholder(tokens: &TokenStream) -> bool {
     })
 }
 
-/// An attribute's expansion with the path that its arguments or the crate's dependencies lead to; `expand` gets the other
-/// arguments.
+/// Expands an attribute with the path from its arguments or from the crate's dependencies. `expand`
+/// receives the other arguments.
 pub fn with(
     arguments: TokenStream,
     item: TokenStream,
@@ -201,12 +206,13 @@ pub fn with(
         Ok(Some(path)) => (path.into_token_stream(), None),
         Ok(None) => match find() {
             Ok(name) => {
-                // With the hygiene of what stands beside it: rustc underlines from the first token to the last only then.
+                // Same hygiene as the tokens around it: otherwise rustc does not underline from the
+                // first token to the last.
                 let ours = Span::mixed_site();
                 let name = Ident::new(name.as_deref().unwrap_or(LIBRARY), ours);
                 (quote_spanned! {ours=> ::#name }, None)
             }
-            // The errors that follow from it would say less.
+            // Without the path every further error would be a consequence of this one.
             Err(why) => {
                 let error = Error::new(Span::call_site(), why).into_compile_error();
                 return quote! { #error #item };
@@ -227,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_is_taken_out_of_the_arguments_wherever_it_stands() {
+    fn crate_path_is_removed_from_the_arguments_at_any_position() {
         for source in ["crate = a::kt, version = 2", "version = 2, crate = a::kt"] {
             let (rest, path) = take(tokens(source));
             assert_eq!(crate::tokens::text(rest), "version = 2");
@@ -240,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_replaces_the_placeholder_however_deep_and_nothing_else() {
+    fn rebase_replaces_the_placeholder_at_any_depth_and_nothing_else() {
         let given =
             tokens("fn f() -> ::__kt__::Call<u8> { impl ::__kt__::A for kt::B {} ::kt::c() }");
         let rebased = rebase(given, &tokens("crate::prelude::kt"));
@@ -251,7 +257,7 @@ mod tests {
         );
     }
 
-    /// `::kt` in an expansion would not be found by another name.
+    /// A renamed dependency would not resolve a literal `::kt` in an expansion.
     #[test]
     fn expansions_name_the_crate_by_its_placeholder() {
         let mut folders = vec![path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src")];
@@ -274,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_rustc_is_given_says_the_name() {
+    fn extern_arguments_give_the_name() {
         let externs = |text: &str| externs(text.split(' ').map(str::to_owned));
         assert_eq!(
             externs(
@@ -289,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_says_the_name_where_there_is_no_rustc() {
+    fn manifest_gives_the_name_without_rustc() {
         let inline = "[dependencies]\nwarm-rt = { version = \"1\", package = \"kt-runtime\" }\n";
         assert_eq!(renamed(inline).as_deref(), Some("warm_rt"));
         let table = "[dependencies.warm]\npackage = \"kt-runtime\"\n";

@@ -1,8 +1,9 @@
 //! The symbols that `cargo kt` finds in an object: their names, and the program's entry point.
 //!
-//! They are exported only when `cargo kt` builds, which it says with `KT_BUILD`: in any other build (`cargo run`,
-//! `cargo test`, production) an expansion adds no symbol to the user's binary. With `KT_BUILD=types` it only wants to see how
-//! states lie in memory: nothing else is exported, and so rustc makes code for nothing else.
+//! They are exported only in builds of `cargo kt`, which sets `KT_BUILD`. In any other build
+//! (`cargo run`, `cargo test`, production) an expansion adds no symbol to the user's binary.
+//! `KT_BUILD=types` is a build that only reads the layout of states: only they are exported, so
+//! rustc generates code for nothing else.
 
 use std::env;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +12,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 
-/// What an exported symbol stands for; the text after `kt:` in its name.
+/// What an exported symbol names; the text after `kt:` in its name.
 #[derive(Clone, Copy)]
 pub enum Kind {
     /// The descriptor of a remote function.
@@ -22,7 +23,7 @@ pub enum Kind {
     Init,
     /// The descriptor of a function that runs at the worker's start.
     Start,
-    /// Exists for a state that has the argument `keep`.
+    /// Exists for a state with the argument `keep`.
     Keep,
 }
 
@@ -38,7 +39,8 @@ impl Kind {
     }
 }
 
-/// The name of a function or state among all of a program's: `<package>/<bin or empty>:<module path>::<name>`.
+/// The unique name of a function or state in a program: `<package>/<bin or empty>:<module
+/// path>::<name>`.
 pub struct Key {
     crate_part: String,
     name: String,
@@ -47,8 +49,8 @@ pub struct Key {
 impl Key {
     /// The key of the item `name` in the crate that is being compiled.
     pub fn new(name: &Ident) -> Key {
-        // Read when expanding, and so by rustc's own process: an `env!` in the expansion would tie the user's crate
-        // to variables that only cargo sets.
+        // Read during expansion, by rustc's process: an `env!` in the expansion would make the
+        // user's crate depend on variables that only cargo sets.
         let package = env::var("CARGO_PKG_NAME").unwrap_or_default();
         let bin = env::var("CARGO_BIN_NAME").unwrap_or_default();
         Key {
@@ -62,11 +64,11 @@ impl Key {
         self.concat("")
     }
 
-    /// The attributes that export a static under this key; none outside `cargo kt`'s builds.
+    /// The attributes that export a static under this key; none outside builds of `cargo kt`.
     ///
-    /// Their span is the expansion's own, which is what lets them pass under the user's `#![forbid(unsafe_code)]`:
-    /// rustc does not report that lint in the expansion of another crate's macro, and two exports with one name are
-    /// still a hard error.
+    /// They have the expansion's own span, so they pass the user's `#![forbid(unsafe_code)]`: rustc
+    /// does not report that lint in the expansion of another crate's macro. Two exports with one
+    /// name are still a hard error.
     pub fn export(&self, kind: Kind) -> TokenStream {
         let wanted = match build() {
             Build::Plain => false,
@@ -80,7 +82,7 @@ impl Key {
         quote! { #[used] #[unsafe(export_name = #name)] }
     }
 
-    // The module path is rustc's to say, hence a `concat!` and no string.
+    // Only rustc knows the module path, hence a `concat!` instead of a string.
     fn concat(&self, prefix: &str) -> TokenStream {
         let start = format!("{prefix}{}", self.crate_part);
         let name = &self.name;
@@ -88,14 +90,15 @@ impl Key {
     }
 }
 
-/// Who builds, and what for.
+/// Which tool builds, and for which purpose.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Build {
     /// Not `cargo kt`.
     Plain,
-    /// `cargo kt`, to run what comes of it.
+    /// `cargo kt`, to run the result.
     Program,
-    /// `cargo kt`, to look at the types of states: only they are roots, so code is made for nothing else.
+    /// `cargo kt`, to read the layout of states. Only they are roots, so rustc generates code for
+    /// nothing else.
     Types,
 }
 
@@ -107,15 +110,16 @@ pub fn build() -> Build {
     }
 }
 
-/// The program's entry point `kt:main`, once per crate and only when `cargo kt` compiles a program as a library.
+/// The program's entry point `kt:main`, once per crate and only when `cargo kt` compiles a program
+/// as a library.
 ///
-/// The first expansion in a rustc process gets it; a process compiles one crate.
+/// The first expansion in a rustc process contains it; a process compiles one crate.
 pub fn main_once() -> Option<TokenStream> {
     static EMITTED: AtomicBool = AtomicBool::new(false);
     if env::var_os("KT_MAIN").is_none() || EMITTED.swap(true, Ordering::Relaxed) {
         return None;
     }
-    // Mixed-site, as everything of ours that holds none of the user's tokens.
+    // Mixed-site, as all generated code without tokens of the user.
     Some(quote_spanned! {Span::mixed_site()=>
         const _: () = {
             #[unsafe(export_name = "kt:main")]

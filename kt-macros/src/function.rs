@@ -1,4 +1,4 @@
-//! Reads a function that an attribute stands on.
+//! Reads the function below an attribute.
 
 use proc_macro2::TokenTree;
 use syn::parse::ParseStream;
@@ -6,7 +6,8 @@ use syn::{Attribute, Error, Result, Signature, Token, Visibility};
 
 /// A function with its body as plain tokens.
 ///
-/// The body is not parsed: it passes through untouched, and an editor can complete code in a body that does not parse.
+/// The body is not parsed: it passes through unchanged, and an editor can complete code in a body
+/// that does not parse.
 #[derive(Clone)]
 pub struct Function {
     pub attributes: Vec<Attribute>,
@@ -15,11 +16,11 @@ pub struct Function {
     pub body: TokenTree,
 }
 
-/// What an attribute says where no function with a body follows.
+/// The error messages for an item that is not a function with a body.
 #[derive(Clone, Copy)]
 pub struct Advice {
     pub no_body: &'static str,
-    /// Of another item, at whose begin the stream stands.
+    /// For another item; the stream is at its start.
     pub not_a_function: fn(ParseStream<'_>) -> &'static str,
 }
 
@@ -27,7 +28,7 @@ impl Function {
     /// Reads a function.
     ///
     /// # Errors
-    /// With the advice, if it is something else.
+    /// With the advice, if it is another item.
     pub fn parse(input: ParseStream<'_>, advice: Advice) -> Result<Function> {
         let attributes = input.call(Attribute::parse_outer)?;
         let visibility = input.parse()?;
@@ -50,7 +51,7 @@ impl Function {
 
 fn starts_function(input: ParseStream<'_>) -> bool {
     let ahead = input.fork();
-    // Each is optional, and what follows the last tells a function from the other items that start alike
+    // Each qualifier is optional. The token after them tells a function from items that start alike
     // (`const X`, `unsafe impl`, `extern crate`).
     let _ = ahead.parse::<Option<Token![const]>>();
     let _ = ahead.parse::<Option<Token![async]>>();

@@ -37,7 +37,7 @@ pub fn init(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[doc = include_str!("docs/service.md")]
 #[proc_macro_attribute]
 pub fn service(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    crate_path::with_said(arguments.into(), item.into(), service::attribute).into()
+    crate_path::with_explicit_name(arguments.into(), item.into(), service::attribute).into()
 }
 
 #[doc = include_str!("docs/state.md")]

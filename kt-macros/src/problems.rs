@@ -1,11 +1,11 @@
-//! All that is wrong with an item, as one error.
+//! Collects all problems of an item into one error.
 
 use std::fmt;
 
 use quote::ToTokens;
 use syn::{Error, Result};
 
-/// What is wrong, each at its own token.
+/// The problems, each at its own token.
 #[derive(Default)]
 pub struct Problems(Option<Error>);
 
@@ -19,7 +19,7 @@ impl Problems {
     }
 
     /// # Errors
-    /// With all of them, if there are any.
+    /// With all problems, if there are any.
     pub fn into_result(self) -> Result<()> {
         self.0.map_or(Ok(()), Err)
     }

@@ -1,10 +1,12 @@
-//! Tokens as text that means the same however the source was laid out, for comparing one build with another.
+//! Converts tokens to text that does not depend on the source's layout, to compare one build with
+//! another.
 //!
-//! `TokenStream`'s own `Display` is not good enough: its spaces follow the source and change between rustc versions.
+//! `TokenStream`'s own `Display` is not suitable: its spaces follow the source and change between
+//! rustc versions.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-/// Writes tokens on one line in rustfmt's manner, as near as it can be known without the grammar.
+/// Writes tokens on one line in rustfmt's style, as far as that is possible without the grammar.
 pub fn text(tokens: TokenStream) -> String {
     let mut pieces = Vec::new();
     flatten(tokens, &mut pieces);
@@ -18,12 +20,12 @@ pub fn text(tokens: TokenStream) -> String {
     text
 }
 
-/// FNV-1a over the tokens: equal for equal tokens whatever the layout, the comments and the compiler.
+/// FNV-1a over the tokens: independent of layout, comments and compiler.
 pub fn hash(tokens: TokenStream) -> u64 {
     let mut pieces = Vec::new();
     flatten(tokens, &mut pieces);
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    // A token holds no zero byte, so one between two keeps `a b` apart from `ab`.
+    // A token contains no zero byte, so a zero byte between tokens distinguishes `a b` from `ab`.
     for byte in pieces.iter().flat_map(|piece| piece.bytes().chain([0])) {
         hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
     }
@@ -53,7 +55,7 @@ fn flatten(tokens: TokenStream, pieces: &mut Vec<String>) {
                     Delimiter::Parenthesis => ("(", ")"),
                     Delimiter::Bracket => ("[", "]"),
                     Delimiter::Brace => ("{", "}"),
-                    // What `macro_rules!` puts around a `$ty`: not in the source of whoever wrote the type.
+                    // `macro_rules!` puts this around a `$ty`. It is not in the source of the type.
                     Delimiter::None => {
                         flatten(group.stream(), pieces);
                         continue;
@@ -71,7 +73,8 @@ fn flatten(tokens: TokenStream, pieces: &mut Vec<String>) {
 
 /// A run of joined punctuation as pieces: `->`, `=>`, `::` whole, the rest by character.
 ///
-/// Whether `>` and `>` of `Vec<Vec<u8>>` are joined depends on the source's spaces, so those always come apart.
+/// Whether the two `>` of `Vec<Vec<u8>>` are joined depends on the source's spaces, so they are
+/// always split.
 fn split(run: String) -> Vec<String> {
     let mut pieces: Vec<String> = Vec::new();
     for character in run.chars() {

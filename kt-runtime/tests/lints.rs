@@ -1,5 +1,5 @@
-//! A user's code as clippy sees it: `cargo clippy --all-targets -- -D warnings` finds as little in it as without the
-//! attributes.
+//! clippy on a user's code: `cargo clippy --all-targets -- -D warnings` reports nothing that it
+//! would not report without the attributes.
 #![forbid(unsafe_code)]
 #![warn(missing_docs, clippy::pedantic)]
 
@@ -10,10 +10,10 @@ use std::sync::Mutex;
 #[kt::state]
 pub static CACHE: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 
-/// Adds an entry. The key is only looked at, and taken by value all the same.
+/// Adds an entry. Takes the key by value although it only borrows it.
 ///
 /// # Panics
-/// If a call panicked while it held the cache.
+/// If a call panicked while it held the lock.
 #[kt::remote]
 pub fn set(key: String, value: String) -> usize {
     let mut cache = CACHE.lock().unwrap();
@@ -21,7 +21,7 @@ pub fn set(key: String, value: String) -> usize {
     cache.len()
 }
 
-/// Its result is what its callers rely on, though it cannot fail today.
+/// Returns a `Result` for its callers, although it cannot fail today.
 ///
 /// # Errors
 /// Never.
@@ -30,7 +30,7 @@ pub fn fallible((left, right): (u32, u32), _unused: bool) -> Result<u32, String>
     Ok(left + right)
 }
 
-/// Waits for another.
+/// Sleeps.
 #[kt::remote]
 #[must_use]
 pub async fn later(mut seconds: u64) -> u64 {

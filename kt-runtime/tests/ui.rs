@@ -1,13 +1,15 @@
-//! What the attributes accept and refuse, and in which words: `tests/ui/<attribute>/{pass,fail}`.
+//! What the attributes accept, what they reject and with which errors:
+//! `tests/ui/<attribute>/{pass,fail}`.
 //!
-//! A file in `pass` is a program that is run; one in `fail` has the compiler's answer beside it. After a change,
-//! `TRYBUILD=overwrite cargo test -p kt-runtime --test ui` writes the answers anew; read their difference.
+//! A file in `pass` is a program that runs; one in `fail` has the compiler's output beside it.
+//! After a change, `TRYBUILD=overwrite cargo test -p kt-runtime --test ui` rewrites the output;
+//! review the difference.
 
 use std::env;
 use std::process::Command;
 
 #[test]
-fn attributes_accept_what_they_should_and_say_what_to_do_about_the_rest() {
+fn attributes_accept_valid_items_and_reject_others_with_advice() {
     let cases = trybuild::TestCases::new();
     for attribute in ["init", "remote", "service", "state"] {
         cases.pass(format!("tests/ui/{attribute}/pass/*.rs"));
@@ -17,7 +19,8 @@ fn attributes_accept_what_they_should_and_say_what_to_do_about_the_rest() {
 
 #[test]
 fn symbols_are_exported_in_the_builds_of_cargo_kt() {
-    // What cargo kt sets is read by the macros, so by rustc, far below; it is not for this process's other tests.
+    // The macros read these variables, in rustc's process. Other tests in this process must not see
+    // them.
     let status = Command::new(env::current_exe().expect("this test's own path"))
         .args(["--exact", "exported", "--ignored"])
         .envs([("KT_BUILD", "1"), ("KT_MAIN", "1")])

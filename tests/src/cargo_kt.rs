@@ -1,4 +1,4 @@
-//! The tool itself, built from this checkout.
+//! Builds `cargo-kt` from this checkout.
 
 use std::{
     env,
@@ -11,11 +11,11 @@ use std::{
 pub fn checkout() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
-        .expect("the package lies in its workspace")
+        .expect("the package is in its workspace")
 }
 
-/// The directory that holds `cargo-kt`, built as the alias in `.cargo/config.toml` builds it. cargo's own lock keeps several
-/// test binaries apart, and its freshness makes every call but the first a short one.
+/// The directory of `cargo-kt`, built as the alias in `.cargo/config.toml` builds it. cargo's lock
+/// synchronizes test binaries, and every call but the first finds the executable up to date.
 pub fn cargo_kt() -> &'static Path {
     static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
     DIRECTORY.get_or_init(|| {
@@ -41,7 +41,7 @@ pub fn cargo_kt() -> &'static Path {
             .expect("cargo names the executable");
         executable
             .parent()
-            .expect("an executable lies in a directory")
+            .expect("an executable is in a directory")
             .to_owned()
     })
 }
@@ -55,7 +55,8 @@ fn executables(messages: &[u8]) -> Vec<PathBuf> {
     executables.collect()
 }
 
-/// Takes out what `cargo test` and a developer's shell have put in, so that commands see what they would in a fresh shell.
+/// Removes variables of `cargo test` and of the developer's shell, so that commands see a fresh
+/// shell's environment.
 pub fn clean_environment(command: &mut Command) {
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();

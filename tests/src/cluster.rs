@@ -1,4 +1,4 @@
-//! A namespace of a real cluster for one test, seen as an administrator sees it: through kubectl.
+//! A namespace of a real cluster for one test, accessed through kubectl as an administrator.
 
 use std::{
     env,
@@ -17,10 +17,10 @@ use serde_json::Value;
 
 use crate::{Fixture, Output, Project, redacted_text};
 
-/// How long anything in the cluster may take: a pod that ends with its grace period.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The timeout of every step in the cluster. A pod may take its whole grace period to stop.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The images that the suite runs. Another cluster has them under other names.
+/// The images of the suite. Variables give their names in another cluster.
 pub mod image {
     use std::env;
 
@@ -34,7 +34,7 @@ pub mod image {
         env::var("KT_TEST_IMAGE_DISTROLESS").unwrap_or_else(|_| "kt.test/distroless:12".to_owned())
     }
 
-    /// A glibc older than the tests' own programs need, and no shell.
+    /// A glibc older than the tests' own programs require, and no shell.
     pub fn old_glibc() -> String {
         env::var("KT_TEST_IMAGE_OLDGLIBC").unwrap_or_else(|_| "kt.test/oldglibc:11".to_owned())
     }
@@ -44,7 +44,7 @@ pub mod image {
         env::var("KT_TEST_IMAGE_NOGLIBC").unwrap_or_else(|_| "kt.test/noglibc:1".to_owned())
     }
 
-    /// glibc, and an ENTRYPOINT that ends at once.
+    /// glibc, and an ENTRYPOINT that exits at once.
     pub fn exits() -> String {
         env::var("KT_TEST_IMAGE_EXITS").unwrap_or_else(|_| "kt.test/exits:12".to_owned())
     }
@@ -57,10 +57,11 @@ pub mod image {
     }
 }
 
-/// Held by every test but one that changes what all others see, such as a node's labels.
+/// Read-locked by every test. A test that changes what others see, such as a node's labels, takes
+/// the write lock.
 static SHARED: RwLock<()> = RwLock::new(());
 
-/// Until it is dropped, no other test uses the cluster.
+/// Excludes all other tests from the cluster until dropped.
 pub fn alone() -> RwLockWriteGuard<'static, ()> {
     SHARED.write().unwrap_or_else(PoisonError::into_inner)
 }
@@ -72,13 +73,13 @@ pub fn kubeconfig() -> PathBuf {
         .expect("`tests/cluster/cluster env` sets KUBECONFIG")
 }
 
-/// The kubeconfig of the user `dev`, who has no right until a test grants some.
+/// The kubeconfig of the user `dev`, which has no permissions until a test grants some.
 pub fn dev_kubeconfig() -> PathBuf {
     let given = env::var_os("KT_TEST_KUBECONFIG_DEV").map(PathBuf::from);
     given.unwrap_or_else(|| kubeconfig().with_file_name("kubeconfig-dev"))
 }
 
-/// Writes a kubeconfig that is the administrator's but for what `change` does to it.
+/// Writes the administrator's kubeconfig, modified by `change`.
 #[track_caller]
 pub fn kubeconfig_with(path: &Path, change: impl FnOnce(&mut Value)) {
     let mut config = read_kubeconfig(&kubeconfig());
@@ -86,7 +87,7 @@ pub fn kubeconfig_with(path: &Path, change: impl FnOnce(&mut Value)) {
     std::fs::write(path, config.to_string()).expect("it can be written");
 }
 
-/// A kubeconfig with everything that it refers to in it.
+/// A kubeconfig with the files that it refers to embedded.
 #[track_caller]
 pub fn read_kubeconfig(path: &Path) -> Value {
     let path = path.display().to_string();
@@ -95,15 +96,15 @@ pub fn read_kubeconfig(path: &Path) -> Value {
     serde_json::from_str(&text).expect("kubectl prints JSON")
 }
 
-/// A namespace that is deleted with all that is in it when dropped.
+/// A namespace, deleted with its contents when dropped.
 pub struct Namespace {
     name: String,
-    /// Others may use the cluster meanwhile, unless this test holds [`alone`].
+    // Other tests may use the cluster meanwhile, unless this test holds [`alone`].
     _shared: Option<RwLockReadGuard<'static, ()>>,
 }
 
 impl Namespace {
-    /// A new one without any policy.
+    /// Creates a namespace without any policy.
     #[track_caller]
     pub fn new() -> Self {
         let shared = SHARED.read().unwrap_or_else(PoisonError::into_inner);
@@ -112,7 +113,7 @@ impl Namespace {
         namespace
     }
 
-    /// As [`new`](Self::new), for a test that has the cluster [`alone`].
+    /// Same as [`new`](Self::new), for a test that holds [`alone`].
     #[track_caller]
     pub fn of_one_alone() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -125,7 +126,8 @@ impl Namespace {
         }
     }
 
-    /// A new one under Pod Security `restricted`, where every container must say its requests and limits.
+    /// Creates a namespace under Pod Security `restricted`. Its quota makes every container specify
+    /// requests and limits.
     #[track_caller]
     pub fn restricted() -> Self {
         let namespace = Self::new();
@@ -149,19 +151,19 @@ impl Namespace {
         &self.name
     }
 
-    /// A copy of the fixture whose services live here, in this image.
+    /// A copy of the fixture whose services run in this namespace, with this image.
     pub fn project(&self, fixture: Fixture, image: &str) -> Project {
         let mut project = Project::of(fixture);
         project.environment("KT_PLACE", "kubernetes");
         project.environment("KT_NAMESPACE", &self.name);
         project.environment("KT_IMAGE", image);
-        // What the machine of the tests has, and little of it: others want pods too.
+        // The test machine has them, and other tests need pods too.
         project.environment("KT_CPU", "500m");
         project.environment("KT_MEMORY", "1Gi");
         project
     }
 
-    /// `kubectl` in this namespace; its output.
+    /// Runs `kubectl` in this namespace and returns its output.
     #[track_caller]
     pub fn kubectl(&self, arguments: &[&str]) -> String {
         let all: Vec<&str> = ["--namespace", &self.name]
@@ -171,7 +173,7 @@ impl Namespace {
         kubectl(&all)
     }
 
-    /// `kubectl get … -o json`: the items.
+    /// Runs `kubectl get … -o json` and returns the items.
     #[track_caller]
     pub fn get(&self, arguments: &[&str]) -> Vec<Value> {
         let all: Vec<&str> = ["get"]
@@ -199,7 +201,7 @@ impl Namespace {
         assert!(self.feed(&["apply"], text), "{text}");
     }
 
-    /// Applies an object's status, which no controller keeps.
+    /// Applies the status of an object that no controller updates.
     #[track_caller]
     pub fn apply_status(&self, object: &Value) {
         let how = [
@@ -211,13 +213,13 @@ impl Namespace {
         assert!(self.feed(&how, &object.to_string()), "{object}");
     }
 
-    /// Whether the cluster would take an object.
+    /// Whether the API server accepts an object.
     #[track_caller]
     pub fn would_apply(&self, object: &Value) -> bool {
         self.feed(&["apply", "--dry-run=server"], &object.to_string())
     }
 
-    /// `kubectl … --filename -` with this text.
+    /// Runs `kubectl … --filename -` with this text.
     #[track_caller]
     fn feed(&self, arguments: &[&str], text: &str) -> bool {
         let mut command = command();
@@ -234,7 +236,7 @@ impl Namespace {
         child.wait().expect("it is our child").success()
     }
 
-    /// Lets the user `dev` do what a file of the documentation says.
+    /// Grants the user `dev` the permissions in a file of the documentation.
     #[track_caller]
     pub fn grant_dev(&self, file: &str) {
         let path = crate::checkout().join("docs").join(file);
@@ -244,7 +246,7 @@ impl Namespace {
         self.kubectl(&[&binding[..], &["--role=cargo-kt", "--user=dev"]].concat());
     }
 
-    /// Runs `assert` with what a command said from its error on, less what differs from run to run.
+    /// Runs `assert` with a command's stderr from its error on, with variable parts redacted.
     #[track_caller]
     pub fn redacted(&self, project: &Project, output: &Output, assert: impl FnOnce(&str)) {
         let server = server(&kubeconfig());
@@ -257,7 +259,7 @@ impl Namespace {
             ),
             (r"\b(tester-[a-z]+)-[bcdf-hj-np-tv-xz0-9]{5}\b", "$1-[POD]"),
             (r"\b[0-9a-f]{8}-[0-9a-f-]{27}\b", "[UID]"),
-            // What else runs there meanwhile, and what the cluster has made of a node that is not there.
+            // Depends on other pods in the cluster, and on its reason for rejecting an absent node.
             (
                 r"cpu [0-9.]+ of [0-9.]+ on \S+",
                 "cpu [FREE] of [ALL] on [NODE]",
@@ -270,7 +272,7 @@ impl Namespace {
         redacted_text(project, output.error(), &filters, assert);
     }
 
-    /// The objects here that are ours, as `kind/name`.
+    /// The objects in this namespace that `cargo kt` manages, as `kind/name`.
     #[track_caller]
     pub fn ours(&self) -> Vec<String> {
         let kinds = "deployments,jobs,replicasets,pods,secrets,configmaps,services,serviceaccounts,roles,rolebindings";
@@ -279,7 +281,7 @@ impl Namespace {
         text.lines().map(str::to_owned).collect()
     }
 
-    /// Waits until `seen` gives something.
+    /// Waits until `seen` returns a value.
     #[track_caller]
     pub fn wait_for<T>(&self, what: &str, mut seen: impl FnMut() -> Option<T>) -> T {
         let begin = Instant::now();
@@ -289,11 +291,12 @@ impl Namespace {
             }
             let state = || self.kubectl(&["get", "all,events"]);
             assert!(
-                begin.elapsed() < PATIENCE,
-                "no {what} in {PATIENCE:?}\n{}",
+                begin.elapsed() < TIMEOUT,
+                "no {what} in {TIMEOUT:?}\n{}",
                 state()
             );
-            // The cluster tells nobody; this only sets how fine the time is measured.
+            // Polling, since there is no event for every condition. The interval limits the
+            // precision.
             thread::sleep(Duration::from_millis(50));
         }
     }
@@ -307,7 +310,7 @@ impl Default for Namespace {
 
 impl Drop for Namespace {
     fn drop(&mut self) {
-        // Not waited for: the next test has another one.
+        // Not waited for: the next test uses another namespace.
         let mut delete = command();
         delete.args(["delete", "namespace", &self.name, "--wait=false"]);
         let _ = delete.output();
@@ -326,11 +329,11 @@ fn server(kubeconfig: &Path) -> String {
     String::from_utf8(output.stdout).expect("kubectl prints text")
 }
 
-/// `kubectl` as administrator; its output.
+/// Runs `kubectl` as administrator and returns its output.
 #[track_caller]
 pub fn kubectl(arguments: &[&str]) -> String {
     let output = command().args(arguments).output();
-    let output = output.expect("kubectl runs: it is in PATH, or KUBECTL says where it is");
+    let output = output.expect("kubectl runs from PATH or from KUBECTL");
     assert!(
         output.status.success(),
         "kubectl {arguments:?}: {}",
@@ -343,7 +346,7 @@ fn command() -> Command {
     Command::new(env::var("KUBECTL").unwrap_or_else(|_| "kubectl".to_owned()))
 }
 
-/// Compares what a command in a cluster said from its error on with a snapshot.
+/// Compares the stderr of a command in a cluster, from its error on, with a snapshot.
 #[macro_export]
 macro_rules! assert_error {
     ($name:expr, $namespace:expr, $project:expr, $output:expr) => {

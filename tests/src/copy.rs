@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeSet, fs, io, path::Path};
 
-/// Makes `to` hold what `from` does and nothing else but `target`. A file that is right already is not touched, so that
-/// cargo finds it fresh.
+/// Makes `to` equal to `from`, except for `target`. Leaves unchanged files alone, so that cargo
+/// considers them fresh.
 pub(crate) fn refresh(
     from: &Path,
     to: &Path,

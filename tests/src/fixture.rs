@@ -11,12 +11,12 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fixture {
     name: &'static str,
-    /// Fixtures with the same dependencies share what is compiled of them.
+    /// Fixtures with the same dependencies share their compiled artifacts.
     pub(crate) slot: &'static str,
-    /// What is built beforehand.
+    /// The cargo command that compiles the dependencies beforehand.
     pub(crate) build: &'static [&'static str],
     pub(crate) packages: &'static [&'static str],
-    /// Variables of every command in it.
+    /// Variables of every command in the fixture.
     pub(crate) environment: &'static [(&'static str, &'static str)],
 }
 
@@ -35,7 +35,7 @@ impl Fixture {
         packages: &["calls"],
         ..Self::ONE
     };
-    /// A driver that asks what its pod is like.
+    /// A driver that queries its pod.
     pub const POD: Self = Self {
         name: "pod",
         packages: &["pod"],
@@ -53,7 +53,7 @@ impl Fixture {
         packages: &["stacks"],
         ..Self::ONE
     };
-    /// States of all kinds.
+    /// States of every kind.
     pub const STATE: Self = Self {
         name: "state",
         slot: "state",
@@ -67,10 +67,10 @@ impl Fixture {
         packages: &["cells"],
         ..Self::ONE
     };
-    /// Ten crates and one.
-    pub const TEN: Self = Self {
-        name: "ten",
-        slot: "ten",
+    /// Ten libraries and a binary.
+    pub const WORKSPACE: Self = Self {
+        name: "workspace",
+        slot: "workspace",
         build: &["build"],
         packages: &[
             "report",
@@ -87,34 +87,34 @@ impl Fixture {
         ],
         environment: &[],
     };
-    /// The same in cargo's newer layout of the build directory, which cargo before 1.100 has on request only, and on a stable
-    /// toolchain only with the first variable.
-    pub const TEN_BY_UNIT: Self = Self {
-        slot: "ten-by-unit",
+    /// The same in cargo's newer layout of the build directory. cargo before 1.100 has it on
+    /// request only, and a stable toolchain requires the first variable.
+    pub const WORKSPACE_BY_UNIT: Self = Self {
+        slot: "workspace-by-unit",
         environment: &[
             ("RUSTC_BOOTSTRAP", "1"),
             ("CARGO_UNSTABLE_BUILD_DIR_NEW_LAYOUT", "true"),
         ],
-        ..Self::TEN
+        ..Self::WORKSPACE
     };
     /// The same, compiled with `--release`.
-    pub const TEN_BY_UNIT_RELEASE: Self = Self {
-        slot: "ten-by-unit-release",
+    pub const WORKSPACE_BY_UNIT_RELEASE: Self = Self {
+        slot: "workspace-by-unit-release",
         build: &["build", "--release"],
-        ..Self::TEN_BY_UNIT
+        ..Self::WORKSPACE_BY_UNIT
     };
     /// The same, compiled with `--release`.
-    pub const TEN_RELEASE: Self = Self {
-        slot: "ten-release",
+    pub const WORKSPACE_RELEASE: Self = Self {
+        slot: "workspace-release",
         build: &["build", "--release"],
-        ..Self::TEN
+        ..Self::WORKSPACE
     };
-    /// A program for the suite of mutations, which writes most of it.
+    /// A program for the suite of mutations, which generates most of it.
     pub const MUTATIONS: Self = Self {
         name: "mutations",
         slot: "mutations",
         build: &["build"],
-        packages: &["app", "elsewhere"],
+        packages: &["app", "unedited"],
         environment: &[],
     };
     /// The same, compiled with `--release`.
@@ -123,7 +123,7 @@ impl Fixture {
         build: &["build", "--release"],
         ..Self::MUTATIONS
     };
-    /// Crates that fill each other's registries when they are loaded.
+    /// Crates that register items with each other when they are loaded.
     pub const REGISTRIES: Self = Self {
         name: "registries",
         slot: "registries",
@@ -137,20 +137,21 @@ impl Fixture {
         build: &["build", "--release"],
         ..Self::REGISTRIES
     };
-    /// A program whose states each test writes.
-    pub const HARDSHIPS: Self = Self {
-        name: "hardships",
-        packages: &["hardships", "below"],
+    /// A program whose states each test defines.
+    pub const EDGE_CASES: Self = Self {
+        name: "edge_cases",
+        packages: &["edge_cases", "below"],
         ..Self::ONE
     };
-    /// States with memory whose type only the code knows that put it there, in crates of others.
+    /// States with memory of a type that only code in other crates knows.
     pub const ERASED: Self = Self {
         name: "erased",
         slot: "erased",
         packages: &["erased"],
         ..Self::ONE
     };
-    /// A workspace over real crates: tensors, an ECS, a database, a web server, registries, caches.
+    /// A workspace with real dependencies: tensors, an ECS, a database, a web server, registries,
+    /// caches.
     pub const CRATES: Self = Self {
         name: "crates",
         slot: "crates",
@@ -158,14 +159,15 @@ impl Fixture {
         packages: &["models", "world", "store", "web", "shapes", "caches", "app"],
         environment: &[],
     };
-    /// Functions that run at the worker's start, over crates that are set up once in a process.
+    /// Functions that run at the worker's start, with dependencies that are set up once per
+    /// process.
     pub const START: Self = Self {
         name: "start",
         slot: "start",
         packages: &["app", "below"],
         ..Self::ONE
     };
-    /// The demos in `examples/`, in a workspace of their own.
+    /// The demos in `examples/`, in a separate workspace.
     pub const DEMOS: Self = Self {
         name: "examples",
         slot: "demos",
@@ -174,7 +176,7 @@ impl Fixture {
         environment: &[],
     };
 
-    /// Copies the sources to `to`, bound to this checkout's kt-runtime.
+    /// Copies the sources to `to`, with paths to this checkout's kt-runtime.
     pub(crate) fn sources(self, to: &Path) {
         let runtime = checkout().join("kt-runtime").display().to_string();
         let rewrite =
@@ -196,7 +198,7 @@ impl Fixture {
     }
 }
 
-/// Copies `examples/` into a workspace of which it is the only member.
+/// Copies `examples/` into a workspace with that single member.
 fn demos(to: &Path) -> io::Result<()> {
     let whole = fs::read_to_string(checkout().join("Cargo.toml"))?;
     let (head, rest) = whole
@@ -216,7 +218,7 @@ fn demos(to: &Path) -> io::Result<()> {
     )
 }
 
-/// A cargo command in a project, with its services in `private`.
+/// A cargo command in a project, with the directories of its services in `private`.
 pub(crate) fn command(project: &Path, private: &Path) -> Command {
     let mut command = Command::new("cargo");
     clean_environment(&mut command);

@@ -7,10 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Processes that have `path` in their arguments, environment or executable: pid and command line.
+/// Processes with `path` in their arguments, environment or executable: pid and command line.
 pub(crate) fn of(path: &Path) -> Vec<(i32, String)> {
     let path = path.display().to_string();
-    let processes = fs::read_dir("/proc").expect("/proc is there").flatten();
+    let processes = fs::read_dir("/proc").expect("/proc is mounted").flatten();
     let ours = processes.filter_map(|entry| {
         let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
         let read = |name| {
@@ -30,16 +30,16 @@ pub(crate) fn of(path: &Path) -> Vec<(i32, String)> {
     ours.collect()
 }
 
-/// Waits a moment for them to be gone, ends those that are not, and returns them.
+/// Waits until these processes exited, kills the remaining ones, and returns them.
 pub(crate) fn end(path: &Path) -> Vec<(i32, String)> {
-    let patience = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(10);
     let mut left = of(path);
-    while !left.is_empty() && Instant::now() < patience {
+    while !left.is_empty() && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(20));
         left = of(path);
     }
     for (pid, _) in &left {
-        // SAFETY: no memory is involved; the process was started below a test's own directory.
+        // SAFETY: no memory is involved; the process was started in a test's own directory.
         unsafe { libc::kill(*pid, libc::SIGKILL) };
     }
     left

@@ -1,7 +1,8 @@
-//! What the end-to-end suites in `tests/` stand on: real cargo, real processes, real workspaces.
+//! Support for the end-to-end suites in `tests/`: real cargo, real processes, real workspaces.
 //!
-//! A [`Project`] is a copy of a fixture in a directory of its own, with its own services; it knows how to be edited and
-//! run. Nothing here knows how kt works inside: it sees commands, files, processes and their output, as a developer does.
+//! A [`Project`] is a copy of a fixture in its own directory, with its own services. Tests edit and
+//! run it. This crate does not know kt's internals: it sees commands, files, processes and their
+//! output, as a developer does.
 
 mod cargo_kt;
 pub mod cluster;

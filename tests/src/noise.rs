@@ -1,6 +1,6 @@
-//! Bytes that nothing makes smaller or leaves alone by chance.
+//! Incompressible bytes.
 
-/// So many bytes, always the same, that neither compress nor repeat.
+/// The same `length` bytes in every call. They neither compress nor repeat.
 pub fn noise(length: usize) -> Vec<u8> {
     let mut state = 1_u64;
     let mut next = || {

@@ -1,8 +1,8 @@
-//! What a command left behind.
+//! The output of a command.
 
 use std::{fmt, process::ExitStatus, time::Duration};
 
-/// A command that has ended.
+/// A command that has exited.
 #[derive(Clone)]
 pub struct Output {
     pub(crate) command: String,
@@ -20,14 +20,14 @@ impl Output {
         self
     }
 
-    /// Fails the test unless the command ended with this exit status.
+    /// Fails the test unless the command exited with this status.
     #[track_caller]
     pub fn code(self, code: i32) -> Self {
         assert_eq!(self.status.code(), Some(code), "{self:?}");
         self
     }
 
-    /// Fails the test unless stderr has `text`.
+    /// Fails the test unless stderr contains `text`.
     #[track_caller]
     pub fn says(self, text: &str) -> Self {
         assert!(
@@ -37,7 +37,7 @@ impl Output {
         self
     }
 
-    /// Fails the test if stderr has `text`.
+    /// Fails the test if stderr contains `text`.
     #[track_caller]
     pub fn keeps_quiet_about(self, text: &str) -> Self {
         assert!(
@@ -47,7 +47,7 @@ impl Output {
         self
     }
 
-    /// Fails the test unless stdout has `text`.
+    /// Fails the test unless stdout contains `text`.
     #[track_caller]
     pub fn prints(self, text: &str) -> Self {
         assert!(
@@ -57,14 +57,14 @@ impl Output {
         self
     }
 
-    /// Stderr from the line of the error on.
+    /// Stderr from its error line on.
     #[track_caller]
     pub fn error(&self) -> &str {
         let start = self.stderr.find("error: ");
         &self.stderr[start.unwrap_or_else(|| panic!("no error on stderr of {self:?}"))..]
     }
 
-    /// The rest of the first line of stdout that begins with `start`.
+    /// The rest of the first line of stdout that starts with `start`.
     #[track_caller]
     pub fn answer(&self, start: &str) -> &str {
         let answer = self

@@ -1,4 +1,4 @@
-//! Much at once through a terminal.
+//! A large paste into a terminal.
 
 use std::{
     io::Write,
@@ -7,16 +7,17 @@ use std::{
 
 use crate::{Screen, noise};
 
-/// Pastes all of it to a shell on a terminal without modes, which says what arrived and prints it again.
+/// Pastes ten megabytes into a shell whose terminal is raw. The shell prints their hash and their
+/// content.
 pub fn paste_ten_megabytes(screen: &mut Screen) {
     let pasted = noise(10_000_000);
     let mut sum = Command::new("sha256sum")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .expect("coreutils are there");
+        .expect("coreutils are installed");
     let mut stdin = sum.stdin.take().expect("it is piped");
-    stdin.write_all(&pasted).expect("sha256sum takes it");
+    stdin.write_all(&pasted).expect("sha256sum reads its input");
     drop(stdin);
     let sum = sum.wait_with_output().expect("it is our child").stdout;
     let sum = String::from_utf8_lossy(&sum[..64]).into_owned();

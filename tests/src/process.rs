@@ -1,4 +1,4 @@
-//! A command under way: its output line by line, its input, its end.
+//! A running command: its output line by line, its input, its exit.
 
 use std::{
     fs::File,
@@ -17,52 +17,53 @@ use std::{
 
 use crate::Output;
 
-/// How long anything may take: a cold build of the largest fixture with a busy machine.
+/// The time limit of a command: a cold build of the largest fixture on a busy machine.
 const LIMIT: Duration = Duration::from_secs(420);
-/// How long a line may be waited for: a build comes before the first one.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// How long output may stay open after the command's end before somebody else holds it.
+/// The timeout of waiting for a line: a build precedes the first one.
+const TIMEOUT: Duration = Duration::from_secs(120);
+/// How long output may stay open after the command exited. Then another process holds it.
 const CLOSING: Duration = Duration::from_secs(10);
 
-/// A command in a process group of its own, as a shell starts it. Ended with everything in the group when dropped.
+/// A command in its own process group, as a shell starts it. Dropping it kills the group.
 pub struct Running {
     command: String,
     child: Child,
     begin: Instant,
     stdout: Stream,
     stderr: Stream,
-    /// Its terminal, if it has one: what is written is typed there.
+    /// Its terminal, if it has one. Input is written to it.
     terminal: Option<File>,
 }
 
 impl Running {
-    /// Starts a command whose input and error output are a terminal, and nothing else is.
+    /// Starts a command whose stdin and stderr are a terminal, and stdout is not.
     pub(crate) fn start_on_terminal(mut command: Command) -> Self {
         let (ours, theirs) = open_terminal();
-        let handle = || theirs.try_clone().expect("a descriptor can be had");
+        let handle = || theirs.try_clone().expect("a descriptor can be cloned");
         command.stdin(handle()).stderr(handle());
         drop(theirs);
-        let screen = ours.try_clone().expect("a descriptor can be had");
+        let screen = ours.try_clone().expect("a descriptor can be cloned");
         command.stdout(Stdio::piped());
         Self::spawn(command, Some(ours), |child| {
             (stdout_of(child), Stream::read(File::from(screen)))
         })
     }
 
-    /// Starts a command that has a terminal of so many columns and nothing else. All that it shows counts as its stdout.
+    /// Starts a command whose standard streams are all a terminal of `columns` columns. All output
+    /// counts as its stdout.
     pub(crate) fn start_on_screen(mut command: Command, columns: u16) -> Self {
         let (ours, theirs) = open_terminal();
         set_columns(&ours, columns);
-        let handle = || theirs.try_clone().expect("a descriptor can be had");
+        let handle = || theirs.try_clone().expect("a descriptor can be cloned");
         command.stdin(handle()).stdout(handle()).stderr(handle());
         drop(theirs);
-        let screen = ours.try_clone().expect("a descriptor can be had");
+        let screen = ours.try_clone().expect("a descriptor can be cloned");
         Self::spawn(command, Some(ours), |_| {
             (Stream::read(File::from(screen)), Stream::read(io::empty()))
         })
     }
 
-    /// Starts a command, its output read as it comes.
+    /// Starts a command and reads its output continuously.
     pub fn start(mut command: Command) -> Self {
         command.stdin(Stdio::piped());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -72,7 +73,7 @@ impl Running {
         })
     }
 
-    /// Runs a command that has no input to its end.
+    /// Runs a command without input until it exits.
     #[track_caller]
     pub fn run_without_input(command: &mut Command) -> Output {
         let mut command = std::mem::replace(command, Command::new(""));
@@ -90,11 +91,14 @@ impl Running {
         terminal: Option<OwnedFd>,
         streams: impl FnOnce(&mut Child) -> (Stream, Stream),
     ) -> Self {
-        let words = iter::once(command.get_program()).chain(command.get_args());
-        let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
-        let text = words.join(" ");
+        let arguments = iter::once(command.get_program()).chain(command.get_args());
+        let arguments: Vec<_> = arguments
+            .map(|argument| argument.to_string_lossy())
+            .collect();
+        let text = arguments.join(" ");
         command.process_group(0);
-        // A suite that was started in the background ignores Ctrl-C, and what it starts would too: signal(7).
+        // A suite started in the background ignores SIGINT, and its children inherit that:
+        // signal(7).
         // SAFETY: signal(2) may be called between fork and exec: signal-safety(7).
         unsafe {
             command.pre_exec(|| {
@@ -106,7 +110,7 @@ impl Running {
         let mut child = command
             .spawn()
             .unwrap_or_else(|error| panic!("{text} does not start: {error}"));
-        // With its descriptors: the terminal closes when the last of them does.
+        // Close its descriptors: the terminal closes with the last of them.
         drop(command);
         let (stdout, stderr) = streams(&mut child);
         Self {
@@ -142,18 +146,18 @@ impl Running {
     /// Waits until stdout has a line with `text`, and returns the line.
     #[track_caller]
     pub fn wait_for(&self, text: &str) -> String {
-        let found = self.stdout.wait_for(text, PATIENCE);
-        found.unwrap_or_else(|| panic!("no {text:?} came on stdout of {:?}", self.so_far()))
+        let found = self.stdout.wait_for(text, TIMEOUT);
+        found.unwrap_or_else(|| panic!("no {text:?} on stdout of {:?}", self.so_far()))
     }
 
     /// Waits until stderr has a line with `text`, and returns the line.
     #[track_caller]
     pub fn wait_for_error(&self, text: &str) -> String {
         let found = self.stderr.wait_for(text, LIMIT);
-        found.unwrap_or_else(|| panic!("no {text:?} came on stderr of {:?}", self.so_far()))
+        found.unwrap_or_else(|| panic!("no {text:?} on stderr of {:?}", self.so_far()))
     }
 
-    /// Sends a line, and waits for the line of the answer that begins as it does.
+    /// Sends a line, and waits for an answer that starts with the same text.
     #[track_caller]
     pub fn ask(&mut self, line: &str) -> String {
         let seen = self.stdout.len();
@@ -161,23 +165,23 @@ impl Running {
         let start = format!("{line}: ");
         let found = self
             .stdout
-            .wait(seen, |answer| answer.starts_with(&start), PATIENCE);
+            .wait(seen, |answer| answer.starts_with(&start), TIMEOUT);
         let answer =
             found.unwrap_or_else(|| panic!("no answer to {line:?} from {:?}", self.so_far()));
         answer[start.len()..].to_owned()
     }
 
-    /// What Ctrl-C does: a signal to everything in the foreground.
+    /// Sends SIGINT to the process group, as Ctrl-C does.
     pub fn interrupt(&self) {
         self.signal(libc::SIGINT);
     }
 
-    /// Ends everything in the foreground, without a chance to clean up.
+    /// Kills the process group, without a chance to clean up.
     pub fn kill(&self) {
         self.signal(libc::SIGKILL);
     }
 
-    /// Closes the input and waits for the end.
+    /// Closes the input and waits until the command exits.
     #[track_caller]
     pub fn finish(mut self) -> Output {
         drop(self.child.stdin.take());
@@ -185,7 +189,7 @@ impl Running {
         for stream in [&self.stdout, &self.stderr] {
             assert!(
                 stream.closed(CLOSING),
-                "a process in the background holds the output of {:?}",
+                "a background process keeps the output of {:?} open",
                 self.so_far()
             );
         }
@@ -197,26 +201,26 @@ impl Running {
 
     #[track_caller]
     fn wait(&mut self) -> ExitStatus {
-        // From here on: a test may have had other commands run meanwhile.
+        // The limit starts at this call: the test may have run other commands before.
         let asked = Instant::now();
         while asked.elapsed() < LIMIT {
             if let Some(status) = self.child.try_wait().expect("it is our child") {
                 return status;
             }
-            // No notification comes with a limit in time; this only sets how fine the time is measured.
+            // `try_wait` has no timeout, so poll. The interval limits the precision.
             thread::sleep(Duration::from_millis(5));
         }
         self.signal(libc::SIGKILL);
-        panic!("{:?} did not end in {LIMIT:?}", self.so_far());
+        panic!("{:?} did not exit within {LIMIT:?}", self.so_far());
     }
 
     fn signal(&self, signal: i32) {
         let group = self.child.id() as i32;
-        // SAFETY: no memory is involved; the group is that of our child, which has not been waited for.
+        // SAFETY: no memory is involved; the group is that of our child, which was not waited for.
         unsafe { libc::kill(-group, signal) };
     }
 
-    /// What it has printed until now.
+    /// The output so far.
     pub fn so_far(&self) -> Output {
         Output {
             command: self.command.clone(),
@@ -241,7 +245,7 @@ fn stdout_of(child: &mut Child) -> Stream {
     Stream::read(child.stdout.take().expect("it is piped"))
 }
 
-/// Says how wide a terminal is: TIOCSWINSZ(2const).
+/// Sets the width of a terminal: TIOCSWINSZ(2const).
 fn set_columns(terminal: &OwnedFd, columns: u16) {
     let size = libc::winsize {
         ws_row: 24,
@@ -249,29 +253,29 @@ fn set_columns(terminal: &OwnedFd, columns: u16) {
         ws_xpixel: 0,
         ws_ypixel: 0,
     };
-    // SAFETY: it reads the one structure that it is given.
+    // SAFETY: it reads only the structure at the pointer.
     let set = unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) };
     assert_eq!(set, 0, "{}", io::Error::last_os_error());
 }
 
-/// A new terminal: our side, and that of whoever sits at it.
+/// Opens a new terminal: our side, and the command's side.
 pub(crate) fn open_terminal() -> (OwnedFd, OwnedFd) {
     let (mut ours, mut theirs) = (-1, -1);
     let (name, settings, size) = (ptr::null_mut(), ptr::null(), ptr::null());
-    // SAFETY: it writes to the two integers; null pointers stand for defaults: openpty(3).
+    // SAFETY: it writes to the two integers; null pointers select defaults: openpty(3).
     let opened = unsafe { libc::openpty(&raw mut ours, &raw mut theirs, name, settings, size) };
     assert_eq!(opened, 0, "no terminal: {}", io::Error::last_os_error());
-    // SAFETY: both are new and nobody else's.
+    // SAFETY: both descriptors are new and have no other owner.
     let pair = unsafe { (OwnedFd::from_raw_fd(ours), OwnedFd::from_raw_fd(theirs)) };
     for descriptor in [&pair.0, &pair.1] {
-        // SAFETY: no memory is involved. Other commands that start at this moment are not to have it.
+        // SAFETY: no memory is involved. Commands started concurrently must not inherit it.
         let set = unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) };
         assert_eq!(set, 0, "{}", io::Error::last_os_error());
     }
     pair
 }
 
-/// To the end of a line, or of what a terminal's line is to be written over with.
+/// Reads to the end of a line, or to a carriage return that makes a terminal overwrite it.
 fn read_line(source: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<usize> {
     loop {
         let buffer = source.fill_buf()?;
@@ -303,10 +307,12 @@ impl Stream {
             let mut source = BufReader::new(source);
             loop {
                 let mut line = Vec::new();
-                // The end of a terminal is an error.
+                // A closed terminal is reported as an error.
                 let read = read_line(&mut source, &mut line).unwrap_or(0);
                 let (state, changed) = &*writer;
-                let mut state = state.lock().expect("nobody panics with the lock");
+                let mut state = state
+                    .lock()
+                    .expect("no thread panics while holding the lock");
                 if read == 0 {
                     state.closed = true;
                 } else {
@@ -324,7 +330,10 @@ impl Stream {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.0.lock().expect("nobody panics with the lock")
+        self.0
+            .0
+            .lock()
+            .expect("no thread panics while holding the lock")
     }
 
     fn len(&self) -> usize {
@@ -339,7 +348,7 @@ impl Stream {
         self.wait(0, |line| line.contains(text), limit)
     }
 
-    /// The first line after `from` that is `wanted`.
+    /// The first line after `from` for which `wanted` holds.
     fn wait(&self, from: usize, wanted: impl Fn(&str) -> bool, limit: Duration) -> Option<String> {
         let find = |state: &State| {
             state.lines[from..]
@@ -349,7 +358,7 @@ impl Stream {
         };
         let pending = |state: &mut State| find(state).is_none() && !state.closed;
         let waited = self.0.1.wait_timeout_while(self.lock(), limit, pending);
-        let (state, _) = waited.expect("nobody panics with the lock");
+        let (state, _) = waited.expect("no thread panics while holding the lock");
         find(&state).map(|line| line.trim_end().to_owned())
     }
 
@@ -358,6 +367,9 @@ impl Stream {
             .0
             .1
             .wait_timeout_while(self.lock(), limit, |state| !state.closed);
-        waited.expect("nobody panics with the lock").0.closed
+        waited
+            .expect("no thread panics while holding the lock")
+            .0
+            .closed
     }
 }

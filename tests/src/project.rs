@@ -1,4 +1,4 @@
-//! A copy of a fixture, with services of its own.
+//! A copy of a fixture, with its own services.
 
 use std::{
     fs,
@@ -11,7 +11,8 @@ use tempfile::TempDir;
 
 use crate::{Fixture, Output, Running, Screen, ServiceProcess, fixture, leftovers, slot::Slot};
 
-/// A workspace that a test edits and runs. Its services are ended with it, and no process of it may be left then.
+/// A workspace that a test edits and runs. Dropping it stops its services and fails if any of its
+/// processes is left.
 pub struct Project {
     private: TempDir,
     root: PathBuf,
@@ -20,7 +21,7 @@ pub struct Project {
 }
 
 impl Project {
-    /// A fresh copy of the fixture, its dependencies compiled.
+    /// A fresh copy of the fixture, with compiled dependencies.
     pub fn of(fixture: Fixture) -> Self {
         let slot = Slot::acquire(fixture);
         let mut project = Self::empty();
@@ -32,7 +33,7 @@ impl Project {
         project
     }
 
-    /// A fresh copy of the fixture, nothing compiled.
+    /// A fresh copy of the fixture, with nothing compiled.
     pub fn cold(fixture: Fixture) -> Self {
         let project = Self::empty();
         fixture.sources(&project.root);
@@ -41,7 +42,7 @@ impl Project {
 
     /// An empty directory.
     pub fn empty() -> Self {
-        // Short, since a socket's path has little room.
+        // Short, since a socket's path is limited to 108 bytes.
         let private = tempfile::Builder::new()
             .prefix("kt-")
             .tempdir_in("/tmp")
@@ -61,17 +62,18 @@ impl Project {
         self.environment.push((name.to_owned(), value.to_string()));
     }
 
-    /// Where the workspace lies.
+    /// The root of the workspace.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// A directory for what is this test's alone: `run` (`KT_RUNTIME_DIR`), `home` (`KT_HOME`) and what it likes.
+    /// A directory for this test only: `run` (`KT_RUNTIME_DIR`), `home` (`KT_HOME`) and the test's
+    /// own files.
     pub fn private(&self) -> &Path {
         self.private.path()
     }
 
-    /// Replaces `from`, which must be there exactly once.
+    /// Replaces `from`, which must occur exactly once.
     #[track_caller]
     pub fn edit(&self, file: &str, from: &str, to: &str) {
         let text = self.read(file);
@@ -85,11 +87,11 @@ impl Project {
         fs::read_to_string(self.root.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
     }
 
-    /// Writes a file, with the directories that it needs.
+    /// Writes a file, and creates its parent directories.
     #[track_caller]
     pub fn write(&self, file: &str, text: &str) {
         let path = self.root.join(file);
-        let directory = path.parent().expect("a file lies in a directory");
+        let directory = path.parent().expect("a file is in a directory");
         fs::create_dir_all(directory)
             .and_then(|()| fs::write(&path, text))
             .unwrap_or_else(|error| panic!("{file}: {error}"));
@@ -101,25 +103,25 @@ impl Project {
         self.write(file, &(self.read(file) + text));
     }
 
-    /// `cargo kt …` to its end.
+    /// Runs `cargo kt …` until it exits.
     #[track_caller]
     pub fn kt<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Output {
         self.spawn_kt(arguments).finish()
     }
 
-    /// `cargo kt run` to its end.
+    /// Runs `cargo kt run` until it exits.
     #[track_caller]
     pub fn run(&self) -> Output {
         self.kt(["run"])
     }
 
-    /// `cargo kt run -- …` to its end.
+    /// Runs `cargo kt run -- …` until it exits.
     #[track_caller]
     pub fn run_with(&self, command: &str) -> Output {
         self.kt(["run", "--"].into_iter().chain(command.split_whitespace()))
     }
 
-    /// `cargo kt …`, which may ask and answer.
+    /// Starts `cargo kt …`, with piped input and output.
     #[track_caller]
     pub fn spawn_kt<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Running {
         let mut command = self.cargo();
@@ -127,7 +129,7 @@ impl Project {
         Running::start(command)
     }
 
-    /// `cargo kt …` with a terminal as its input and error output.
+    /// Starts `cargo kt …` with a terminal as its stdin and stderr.
     #[track_caller]
     pub fn spawn_kt_on_terminal<'a>(
         &self,
@@ -138,13 +140,13 @@ impl Project {
         Running::start_on_terminal(command)
     }
 
-    /// `cargo kt …` before a person, on a terminal of 80 columns and 24 rows.
+    /// Starts `cargo kt …` on a terminal of 80 columns and 24 rows.
     #[track_caller]
     pub fn screen<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Screen {
         self.screen_of(80, 24, arguments)
     }
 
-    /// As [`screen`](Self::screen), on a terminal of another size.
+    /// Same as [`screen`](Self::screen), on a terminal of another size.
     #[track_caller]
     pub fn screen_of<'a>(
         &self,
@@ -157,7 +159,7 @@ impl Project {
         Screen::start(command, columns, rows)
     }
 
-    /// `cargo kt …` that has a terminal of so many columns and nothing else.
+    /// Starts `cargo kt …` with a terminal of `columns` columns as all its standard streams.
     #[track_caller]
     pub fn spawn_kt_on_screen<'a>(
         &self,
@@ -169,7 +171,7 @@ impl Project {
         Running::start_on_screen(command, columns)
     }
 
-    /// `cargo …` to its end, for what a developer does besides.
+    /// Runs `cargo …` without kt until it exits.
     #[track_caller]
     pub fn plain_cargo<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Output {
         let mut command = self.cargo();
@@ -177,7 +179,8 @@ impl Project {
         Running::start(command).finish()
     }
 
-    /// `cargo kt …` where the file systems have been changed by a line of shell, for it and its services alone.
+    /// Runs `cargo kt …` in a mount namespace that a line of shell modified. Its services share the
+    /// namespace.
     #[track_caller]
     pub fn kt_with_mounts<'a>(
         &self,
@@ -224,13 +227,13 @@ impl Project {
         command
     }
 
-    /// What `cargo kt ls` says of each service.
+    /// The entries of `cargo kt ls`.
     #[track_caller]
     pub fn services(&self) -> Vec<serde_json::Value> {
         self.kt(["ls", "--message-format", "json"]).success().json()
     }
 
-    /// Processes of this project with `word` as an argument, whoever's children they are.
+    /// Processes of this project with `word` as an argument, regardless of their parent.
     #[track_caller]
     pub fn background_processes(&self, word: &str) -> Vec<ServiceProcess> {
         let all = leftovers::of(self.private()).into_iter();
@@ -241,7 +244,7 @@ impl Project {
             .collect()
     }
 
-    /// Host and worker of the one service that is up.
+    /// Host and worker of the only running service.
     #[track_caller]
     pub fn processes(&self) -> (ServiceProcess, ServiceProcess) {
         let services = self.services();

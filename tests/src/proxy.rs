@@ -1,4 +1,4 @@
-//! A proxy on this machine's loopback that lets everything through, and can stop doing so.
+//! A proxy on the loopback interface that can break its connections.
 
 use std::{
     io::{self, Read, Write},
@@ -14,7 +14,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Starts one; it ends with the test's process.
+    /// Starts a proxy, which runs until the test's process exits.
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
@@ -24,7 +24,7 @@ impl Proxy {
             for client in listener.incoming().flatten() {
                 let known = Arc::clone(&known);
                 thread::spawn(move || {
-                    // Whoever sees a broken connection is the one to complain.
+                    // The test sees the broken connection at its client.
                     let _ = carry(client, &known);
                 });
             }
@@ -35,17 +35,17 @@ impl Proxy {
         }
     }
 
-    /// As `proxy-url` of a kubeconfig's cluster has it.
+    /// The address, as in `proxy-url` of a kubeconfig's cluster.
     pub fn url(&self) -> &str {
         &self.address
     }
 
-    /// How many connections have gone through it.
+    /// The number of connections through the proxy so far.
     pub fn carried(&self) -> usize {
         lock(&self.connections).len()
     }
 
-    /// Breaks every connection that is open.
+    /// Breaks every open connection.
     pub fn cut(&self) {
         for connection in lock(&self.connections).iter() {
             let _ = connection.shutdown(Shutdown::Both);

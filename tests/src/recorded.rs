@@ -1,20 +1,20 @@
-//! Sessions that the documentation shows, followed word for word.
+//! Sessions of the documentation, followed exactly.
 
 use std::fs;
 
 use crate::{Project, checkout};
 
-/// Types what a page's block of `console` shows behind `$ cargo kt` and `(gdb)`, and behind a question, and waits for all that it
-/// shows besides. `…` stands for anything.
+/// Types the commands in a page's `console` block, after `$ cargo kt`, `(gdb)` and a question, and
+/// waits for all other text in it. `…` matches any text.
 pub fn follow(page: &str, project: &Project) {
     let page = fs::read_to_string(checkout().join(page)).expect("the page can be read");
     let (_, session) = page.split_once("```console\n").expect("it has a session");
-    let (session, _) = session.split_once("```").expect("the session ends");
+    let (session, _) = session.split_once("```").expect("the session has an end");
     let mut lines = session.lines();
     let command = lines
         .next()
         .and_then(|line| line.strip_prefix("$ cargo kt "));
-    let command = command.expect("it begins with a command");
+    let command = command.expect("it starts with a command");
     let mut screen = project.screen(command.split(' '));
     for line in lines {
         let answered = line.strip_suffix(" y").filter(|it| it.ends_with("[y/N]"));

@@ -1,4 +1,4 @@
-//! Takes out of a terminal's text what differs from run to run.
+//! Redacts the parts of a terminal's text that differ from run to run.
 
 use crate::{Output, Project};
 
@@ -7,7 +7,7 @@ pub fn redacted(project: &Project, output: &Output, assert: impl FnOnce(&str)) {
     redacted_text(project, &output.stderr, &[], assert);
 }
 
-/// As [`redacted`], for a part of an output and with more filters.
+/// Same as [`redacted`], for a part of an output and with more filters.
 pub fn redacted_text(
     project: &Project,
     text: &str,
@@ -18,7 +18,7 @@ pub fn redacted_text(
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     for (pattern, replacement) in [
-        // Tests that run at the same time wait for each other.
+        // Concurrent tests wait for each other.
         (r"(?m)^ +Blocking waiting for file lock .*\n", ""),
         (r"\b[0-9a-f]{32,64}\b", "[HASH]"),
         (r"\b[0-9a-f]{16}\b", "[HASH]"),
@@ -38,7 +38,7 @@ pub fn redacted_text(
     settings.bind(|| assert(&text));
 }
 
-/// Compares what a command said on stderr with a snapshot, less what differs from run to run.
+/// Compares a command's stderr with a snapshot, with variable parts redacted.
 #[macro_export]
 macro_rules! assert_terminal {
     ($name:literal, $project:expr, $output:expr) => {

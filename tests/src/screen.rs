@@ -1,4 +1,5 @@
-//! A person at a terminal: a command whose only input and output it is, keys, and what is on the screen.
+//! A person at a terminal: a command with the terminal as its only input and output, keys, and the
+//! content of the screen.
 
 use std::{
     fs::File,
@@ -12,16 +13,16 @@ use std::{
 
 use crate::process::open_terminal;
 
-/// How long anything may take to appear.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The timeout of waiting for text.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A command in a session of its own, on a terminal of its own. Killed when dropped.
+/// A command in its own session, on its own terminal. Killed when dropped.
 pub struct Screen {
     child: Child,
-    /// `None` once it is closed.
+    /// `None` after it is closed.
     terminal: Option<File>,
     shown: Arc<(Mutex<Shown>, Condvar)>,
-    /// Bytes that were waited for already.
+    /// The bytes that were already waited for.
     seen: usize,
 }
 
@@ -37,7 +38,7 @@ impl Screen {
         let (ours, theirs) = open_terminal();
         let terminal = File::from(ours);
         set_size(&terminal, columns, rows);
-        let handle = || theirs.try_clone().expect("a descriptor can be had");
+        let handle = || theirs.try_clone().expect("a descriptor can be cloned");
         command.stdin(handle()).stdout(handle()).stderr(handle());
         drop(theirs);
         let own = || {
@@ -51,13 +52,16 @@ impl Screen {
         drop(command);
         let shown = Arc::<(Mutex<Shown>, Condvar)>::default();
         let writer = Arc::clone(&shown);
-        let mut screen = terminal.try_clone().expect("a descriptor can be had");
+        let mut screen = terminal.try_clone().expect("a descriptor can be cloned");
         thread::spawn(move || {
             let mut piece = vec![0; 64 << 10];
             loop {
-                // The end of a terminal is an error.
+                // A closed terminal is reported as an error.
                 let read = screen.read(&mut piece).unwrap_or(0);
-                let mut shown = writer.0.lock().expect("nobody panics with the lock");
+                let mut shown = writer
+                    .0
+                    .lock()
+                    .expect("no thread panics while holding the lock");
                 shown.bytes.extend_from_slice(&piece[..read]);
                 shown.closed = read == 0;
                 writer.1.notify_all();
@@ -80,16 +84,16 @@ impl Screen {
         let terminal = self.terminal.as_mut().expect("the terminal is open");
         terminal
             .write_all(keys.as_ref())
-            .expect("the terminal takes keys");
+            .expect("the terminal accepts keys");
     }
 
-    /// Waits until this text appears behind all that was waited for before.
+    /// Waits until this text appears after everything that was waited for before.
     #[track_caller]
     pub fn wait_for(&mut self, text: &str) {
         self.wait_for_bytes(text.as_bytes());
     }
 
-    /// As [`wait_for`](Self::wait_for), for what is no text.
+    /// Same as [`wait_for`](Self::wait_for), for bytes that are not text.
     #[track_caller]
     pub fn wait_for_bytes(&mut self, bytes: &[u8]) {
         let found = self.wait(|new| find(new, bytes).map(|place| (place + bytes.len(), ())));
@@ -99,18 +103,21 @@ impl Screen {
         }
     }
 
-    /// The byte behind all that was waited for before.
+    /// The byte after everything that was waited for before.
     #[track_caller]
     pub fn next_byte(&mut self) -> u8 {
         let found = self.wait(|new| Some((1, *new.first()?)));
         found.unwrap_or_else(|shown| panic!("nothing more appears on {shown:?}"))
     }
 
-    /// Waits until `look` finds something in what is new, and how long that is; the error is the whole screen.
+    /// Waits until `look` finds a value in the new bytes, and skips the length that it returns. The
+    /// error is the end of the screen.
     fn wait<T>(&mut self, look: impl Fn(&[u8]) -> Option<(usize, T)>) -> Result<T, String> {
         let (shown, changed) = &*self.shown;
-        let mut shown = shown.lock().expect("nobody panics with the lock");
-        let end = Instant::now() + PATIENCE;
+        let mut shown = shown
+            .lock()
+            .expect("no thread panics while holding the lock");
+        let end = Instant::now() + TIMEOUT;
         loop {
             if let Some((length, found)) = look(&shown.bytes[self.seen..]) {
                 self.seen += length;
@@ -123,11 +130,11 @@ impl Screen {
             }
             (shown, _) = changed
                 .wait_timeout(shown, left)
-                .expect("nobody panics with the lock");
+                .expect("no thread panics while holding the lock");
         }
     }
 
-    /// What a window's corner does.
+    /// Resizes the terminal, as dragging a window's corner does.
     pub fn resize(&self, columns: u16, rows: u16) {
         let terminal = self.terminal.as_ref().expect("the terminal is open");
         set_size(terminal, columns, rows);
@@ -138,29 +145,31 @@ impl Screen {
         self.child.id()
     }
 
-    /// Kills the command as a crash does.
+    /// Kills the command with SIGKILL.
     pub fn kill(&mut self) {
         self.child.kill().expect("it is our child");
     }
 
-    /// Closes the window: its session is hung up.
+    /// Closes the window: sends SIGHUP to its session.
     pub fn close(&mut self) {
-        // Its reader has a copy, which a terminal with two owners outlives; the signal is what the kernel would send.
+        // The reader thread has a copy of the descriptor, so the terminal stays open. The kernel
+        // would send this signal.
         self.terminal = None;
-        // SAFETY: no memory is involved; the child leads its session and group and was not waited for.
+        // SAFETY: no memory is involved; the child leads its session and group, and was not waited
+        // for.
         unsafe { libc::kill(-(self.child.id() as i32), libc::SIGHUP) };
     }
 
-    /// Waits for the command's end, and returns all that was on the screen.
+    /// Waits until the command exits, and returns the whole screen.
     #[track_caller]
     pub fn finish(mut self) -> (ExitStatus, String) {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("it is our child") {
                 break status;
             }
-            assert!(Instant::now() < end, "it does not end: {:?}", self.text());
-            // No notification comes with a limit in time; this only sets how fine the time is measured.
+            assert!(Instant::now() < end, "it does not exit: {:?}", self.text());
+            // `try_wait` has no timeout, so poll. The interval limits the precision.
             thread::sleep(Duration::from_millis(5));
         };
         let text = self.text();
@@ -168,7 +177,11 @@ impl Screen {
     }
 
     fn text(&self) -> String {
-        let shown = self.shown.0.lock().expect("nobody panics with the lock");
+        let shown = self
+            .shown
+            .0
+            .lock()
+            .expect("no thread panics while holding the lock");
         String::from_utf8_lossy(&shown.bytes).into_owned()
     }
 }
@@ -189,12 +202,12 @@ fn set_size(terminal: &File, columns: u16, rows: u16) {
         ws_xpixel: 0,
         ws_ypixel: 0,
     };
-    // SAFETY: it reads `size` alone.
+    // SAFETY: it reads only `size`.
     let set = unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) };
     assert_eq!(set, 0, "{}", io::Error::last_os_error());
 }
 
-/// Where `wanted` begins. Looks for its first byte first: a screen may hold megabytes.
+/// The position of `wanted`. Searches its first byte first: a screen may hold megabytes.
 fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
     let first = *wanted.first()?;
     let mut from = 0;

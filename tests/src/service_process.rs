@@ -1,4 +1,4 @@
-//! The processes of a service, which are not our children.
+//! The processes of a service, which are not children of the test.
 
 use std::{
     io,
@@ -6,10 +6,11 @@ use std::{
     time::Duration,
 };
 
-/// How long a process may take to be gone on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a process may take to exit on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A process of a service, never mistaken for a later one of its number: `pidfd_open(2)`.
+/// A process of a service. Unlike a pid, the descriptor never refers to a later process:
+/// `pidfd_open(2)`.
 #[derive(Debug)]
 pub struct ServiceProcess {
     pub pid: u32,
@@ -17,7 +18,7 @@ pub struct ServiceProcess {
 }
 
 impl ServiceProcess {
-    /// The process of this number, which must live.
+    /// Opens the running process with this pid.
     #[track_caller]
     pub fn open(pid: u32) -> Self {
         // SAFETY: no memory is involved.
@@ -27,7 +28,7 @@ impl ServiceProcess {
             "process {pid}: {}",
             io::Error::last_os_error()
         );
-        // SAFETY: the descriptor is new and nobody else's.
+        // SAFETY: the descriptor is new and has no other owner.
         let descriptor = unsafe { OwnedFd::from_raw_fd(descriptor as i32) };
         Self { pid, descriptor }
     }
@@ -36,13 +37,13 @@ impl ServiceProcess {
     #[track_caller]
     pub fn signal(&self, signal: i32) {
         let (descriptor, no_info) = (self.descriptor.as_raw_fd(), std::ptr::null::<()>());
-        // SAFETY: a null pointer stands for what kill(2) would send along.
+        // SAFETY: a null pointer selects the siginfo of kill(2).
         let sent =
             unsafe { libc::syscall(libc::SYS_pidfd_send_signal, descriptor, signal, no_info, 0) };
         assert_eq!(sent, 0, "{self:?}: {}", io::Error::last_os_error());
     }
 
-    /// Waits for its end.
+    /// Waits until it exits.
     #[track_caller]
     pub fn assert_ends(&self) {
         let mut poll = libc::pollfd {
@@ -50,9 +51,9 @@ impl ServiceProcess {
             events: libc::POLLIN,
             revents: 0,
         };
-        let patience = PATIENCE.as_millis() as i32;
-        // SAFETY: poll writes to the one pollfd that it is given.
-        let ready = unsafe { libc::poll(&raw mut poll, 1, patience) };
-        assert_eq!(ready, 1, "{self:?} does not end");
+        let timeout = TIMEOUT.as_millis() as i32;
+        // SAFETY: poll writes only to the one pollfd.
+        let ready = unsafe { libc::poll(&raw mut poll, 1, timeout) };
+        assert_eq!(ready, 1, "{self:?} does not exit");
     }
 }

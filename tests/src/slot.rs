@@ -1,4 +1,4 @@
-//! Places for projects whose dependencies stay compiled from one test to the next, and from one test run to the next.
+//! Directories for projects whose dependencies stay compiled between tests and test runs.
 
 use std::{
     collections::BTreeSet,
@@ -18,16 +18,16 @@ const HOST: &str = "x86_64-unknown-linux-gnu";
 /// Slots whose dependencies this process has brought up to date.
 static COMPILED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
-/// A directory that one test has for itself.
+/// A directory for the exclusive use of one test.
 #[derive(Debug)]
 pub(crate) struct Slot {
     directory: PathBuf,
-    /// Held as long as the test runs.
+    /// Locked while the test runs.
     _lock: File,
 }
 
 impl Slot {
-    /// The first slot for this fixture that no other test has: tests that run at the same time take several.
+    /// Acquires the first free slot for this fixture. Concurrent tests use several.
     pub(crate) fn acquire(fixture: Fixture) -> Self {
         let mut number = 0;
         loop {
@@ -49,12 +49,12 @@ impl Slot {
         }
     }
 
-    /// Where the fixture's copy is.
+    /// The fixture's copy.
     pub(crate) fn project(&self) -> PathBuf {
         self.directory.join("project")
     }
 
-    /// Brings the slot to where a developer is who has compiled the dependencies and nothing of the workspace.
+    /// Resets the slot: the dependencies are compiled, and nothing of the workspace is.
     fn prepare(&self, fixture: Fixture) {
         let project = self.project();
         fixture.sources(&project);
@@ -86,7 +86,7 @@ fn compile(fixture: Fixture, project: &Path) {
     );
 }
 
-/// Removes all that was made of the workspace's own crates, by cargo and by kt.
+/// Removes all artifacts of the workspace's own crates, of cargo and of kt.
 fn clean(fixture: Fixture, project: &Path) {
     let target = project.join("target");
     for (directory, triple) in [(&target, None), (&target.join("kt"), Some(HOST))] {
@@ -98,12 +98,13 @@ fn clean(fixture: Fixture, project: &Path) {
         for package in fixture.packages {
             clean.args(["--package", package]);
         }
-        // Without it, only what was built for the host is removed.
+        // Without it, cargo removes only artifacts for the host.
         clean.args(triple.iter().flat_map(|triple| ["--target", triple]));
         let cleaned = clean.output().expect("cargo runs");
         assert!(cleaned.status.success(), "{cleaned:?}");
     }
-    // The records tell kt how the dependencies were compiled, and the wrapper's path is in their names.
+    // The records tell kt how the dependencies were compiled, and their names contain the wrapper's
+    // path.
     let kept = ["records", "bin"];
     for entry in fs::read_dir(target.join("kt/warm")).into_iter().flatten() {
         let entry = entry.expect("the directory can be read");
@@ -114,12 +115,12 @@ fn clean(fixture: Fixture, project: &Path) {
             true => fs::remove_dir_all(entry.path()),
             false => fs::remove_file(entry.path()),
         };
-        removed.expect("what a test leaves can be removed");
+        removed.expect("a test's files can be removed");
     }
 }
 
-/// Where slots lie: outside of the checkout, whose `.cargo/config.toml` is no business of a fixture's, and apart from those
-/// of other checkouts.
+/// The directory of slots: outside the checkout, whose `.cargo/config.toml` must not affect
+/// fixtures, and separate for each checkout.
 fn slots() -> &'static Path {
     static SLOTS: LazyLock<PathBuf> = LazyLock::new(|| {
         let mut hasher = DefaultHasher::new();
@@ -137,10 +138,10 @@ fn slots() -> &'static Path {
     &SLOTS
 }
 
-/// The file in a directory of slots that names the checkout whose tests made it.
+/// The file in a directory of slots with the path of its checkout.
 const OWNER: &str = "checkout";
 
-/// Removes the slots of checkouts that are gone: each checkout's take up to 20 GB.
+/// Removes the slots of deleted checkouts: those of one checkout take up to 20 GB.
 fn remove_abandoned(prefix: &str) {
     for entry in fs::read_dir("/tmp").expect("/tmp can be read").flatten() {
         let is_ours = entry.file_name().to_string_lossy().starts_with(prefix);
@@ -148,7 +149,7 @@ fn remove_abandoned(prefix: &str) {
         if let (true, Ok(owner)) = (is_ours, owner)
             && !Path::new(OsStr::from_bytes(&owner)).exists()
         {
-            // Another test process may be at it too.
+            // Another test process may remove it at the same time.
             let _ = fs::remove_dir_all(entry.path());
         }
     }

@@ -1,4 +1,5 @@
-//! Forwarded ports: a server that tells a half-closed connection from a closed one, and those that ask it.
+//! Forwarded ports: a server that distinguishes a half-closed connection from a closed one, and its
+//! clients.
 
 use std::{
     io::{Read, Write},
@@ -9,10 +10,11 @@ use std::{
 
 use crate::{Project, Running, noise};
 
-/// How long a connection may be silent.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The read timeout of a connection.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A server that reads to the end of what comes, and only then answers: with the same bytes the other way round.
+/// Starts a server that reads to the end of the input, and then answers with the same bytes in
+/// reverse order.
 pub fn server() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
     let port = listener.local_addr().expect("it has an address").port();
@@ -21,7 +23,7 @@ pub fn server() -> u16 {
             thread::spawn(move || {
                 let mut stream = stream;
                 let mut bytes = Vec::new();
-                // What is cut off is not answered.
+                // A connection that is cut gets no answer.
                 if stream.read_to_end(&mut bytes).is_ok() {
                     bytes.reverse();
                     let _ = stream.write_all(&bytes);
@@ -32,37 +34,37 @@ pub fn server() -> u16 {
     port
 }
 
-/// Starts a forward, and says on which port it listens.
+/// Starts a forward and returns the port that it listens on.
 pub fn forward(project: &Project, arguments: &[&str]) -> (Running, u16) {
     let running = project.spawn_kt(["forward"].iter().chain(arguments).copied());
-    let said = running.wait_for_error("Forwarding");
+    let line = running.wait_for_error("Forwarding");
     // `Forwarding 127.0.0.1:N to port P`, `Forwarding port N of SERVICE to port P here`
-    let mut numbers = said
+    let mut numbers = line
         .split([' ', ':'])
         .filter_map(|word| word.parse::<u16>().ok());
-    let port = numbers.next().expect("it names the port");
+    let port = numbers.next().expect("the line contains the port");
     (running, port)
 }
 
 #[track_caller]
 pub fn connect(port: u16) -> TcpStream {
-    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("somebody listens");
+    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("the port is open");
     stream
-        .set_read_timeout(Some(PATIENCE))
+        .set_read_timeout(Some(TIMEOUT))
         .expect("it can be set");
     stream
 }
 
-/// Sends so many bytes, ends that direction, and compares the answer.
+/// Sends `length` bytes, closes that direction, and compares the answer.
 #[track_caller]
 pub fn converse(port: u16, length: usize) {
     let mut stream = connect(port);
     let sent = noise(length);
-    let mut sender = stream.try_clone().expect("a descriptor can be had");
+    let mut sender = stream.try_clone().expect("a descriptor can be cloned");
     let mut expected = sent.clone();
     expected.reverse();
     let sending = thread::spawn(move || {
-        sender.write_all(&sent).expect("it takes all");
+        sender.write_all(&sent).expect("the peer reads all of it");
         sender.shutdown(Shutdown::Write).expect("it is open");
     });
     let mut answer = Vec::new();
@@ -71,7 +73,7 @@ pub fn converse(port: u16, length: usize) {
     assert!(answer == expected, "{} of {length} bytes", answer.len());
 }
 
-/// Small and large ones, many at once.
+/// Many concurrent transfers, small and large.
 pub fn assert_leads_to_the_server(port: u16) {
     for length in [0, 1, 5_000_000] {
         converse(port, length);

@@ -1,4 +1,4 @@
-//! What one call or one program does to itself costs no other one anything.
+//! A misbehaving call or program does not affect other calls and programs.
 
 use tests::{Fixture, Project, Running, ServiceProcess};
 
@@ -9,7 +9,7 @@ fn driver(project: &Project) -> Running {
 }
 
 #[test]
-fn calls_that_are_given_up_in_a_burst_end_no_other_call() {
+fn canceling_many_calls_at_once_stops_no_other_call() {
     let project = Project::of(Fixture::CALLS);
     for calls in [30, 400] {
         let command = format!("burst {calls} 10");
@@ -19,7 +19,7 @@ fn calls_that_are_given_up_in_a_burst_end_no_other_call() {
 }
 
 #[test]
-fn functions_that_compute_without_an_await_stop_neither_calls_nor_edits() {
+fn busy_functions_block_neither_calls_nor_edits() {
     let project = Project::of(Fixture::CALLS);
     let mut first = driver(&project);
     assert_eq!(first.ask("occupy 32"), "answered");
@@ -40,21 +40,24 @@ fn functions_that_compute_without_an_await_stop_neither_calls_nor_edits() {
 }
 
 #[test]
-fn a_subscriber_of_the_users_sees_nothing_of_kt() {
+fn user_subscriber_sees_no_kt_events() {
     let project = Project::of(Fixture::CALLS);
     let output = project.run_with("listen").success();
-    assert_eq!(output.answer("listen: "), "0 events there, 0 here");
+    assert_eq!(
+        output.answer("listen: "),
+        "0 events in the worker, 0 in the driver"
+    );
 }
 
 #[test]
-fn functions_have_the_stack_of_a_main_thread() {
+fn functions_run_with_a_main_thread_stack() {
     let project = Project::of(Fixture::CALLS);
     let output = project.run_with("stacks 6").success();
     assert_eq!(output.answer("stacks 6: "), "filled");
 }
 
 #[test]
-fn functions_have_the_stack_that_the_user_asks_for() {
+fn functions_respect_rust_min_stack() {
     let mut project = Project::of(Fixture::CALLS);
     project.environment("RUST_MIN_STACK", 32 << 20);
     let output = project.run_with("stacks 24").success();
@@ -62,20 +65,20 @@ fn functions_have_the_stack_that_the_user_asks_for() {
 }
 
 #[test]
-fn a_panic_that_panics_when_it_is_dropped_is_one_panic_of_one_run() {
+fn panic_payload_that_panics_on_drop_is_one_panic() {
     let project = Project::of(Fixture::CALLS);
     let output = project.run_with("bombs").success();
     assert_eq!(output.answer("bombs: "), "true true true after 3 runs");
 }
 
 #[test]
-fn a_panic_hook_of_the_users_leaves_place_and_frames_of_later_panics() {
+fn user_panic_hook_keeps_location_and_frames() {
     let project = Project::of(Fixture::CALLS);
     let output = project.run_with("hooks").success();
-    let told = "Some(\"src/remote.rs:65:9\")+2";
+    let report = "Some(\"src/remote.rs:65:9\")+2";
     assert_eq!(
         output.answer("hooks: "),
-        format!("{told} {told} {told} hooked 2")
+        format!("{report} {report} {report} hooked 2")
     );
 }
 
@@ -92,14 +95,14 @@ fn calls_from_runtimes_without_drivers_are_answered() {
 }
 
 #[test]
-fn a_worker_without_descriptors_refuses_a_driver_and_lives() {
+fn worker_without_free_descriptors_refuses_a_driver_and_survives() {
     let project = Project::of(Fixture::CALLS);
     let mut first = driver(&project);
     let before = first.ask("pids");
     assert_eq!(first.ask("exhaust"), "true");
     let refused = project.run_with("pids");
     refused.prints("the worker has run out of file descriptors");
-    // Those who are connected go on, and others come in when there is room.
+    // Connected drivers keep working, and new ones connect once descriptors are free.
     assert_eq!(first.ask("return"), "()");
     assert_eq!(first.ask("pids"), before);
     let worker = |pids: &str| pids.split_once("worker ").map(|(_, pid)| pid.to_owned());
@@ -109,7 +112,7 @@ fn a_worker_without_descriptors_refuses_a_driver_and_lives() {
 }
 
 #[test]
-fn a_forked_child_that_outlives_the_worker_holds_no_caller_up() {
+fn forked_child_that_outlives_the_worker_blocks_no_caller() {
     let project = Project::of(Fixture::CALLS);
     let mut driver = driver(&project);
     let child: u32 = driver.ask("child").parse().expect("a process id");
@@ -127,7 +130,7 @@ fn a_forked_child_that_outlives_the_worker_holds_no_caller_up() {
 }
 
 #[test]
-fn a_swap_that_a_stopped_worker_holds_up_says_what_it_waits_for() {
+fn swap_blocked_by_a_stopped_worker_says_what_it_waits_for() {
     let project = Project::of(Fixture::CALLS);
     project.run_with("pids").success();
     let (_, worker) = project.processes();
@@ -141,20 +144,20 @@ fn a_swap_that_a_stopped_worker_holds_up_says_what_it_waits_for() {
 }
 
 #[test]
-fn runtimes_that_come_and_go_leave_nothing_in_the_driver() {
-    /// A connection that is kept has buffers of more than 4 kB.
-    const KEPT: u64 = 1 << 10;
+fn short_lived_runtimes_leak_nothing_in_the_driver() {
+    /// A leaked connection has buffers of more than 4 kB.
+    const LEAKED: u64 = 1 << 10;
     let project = Project::of(Fixture::CALLS);
     let output = project.run_with("coming-and-going 2000").success();
     let growth = output.answer("coming-and-going 2000: ");
     let growth: u64 = growth.parse().expect("a number of bytes");
-    assert!(growth < 2000 * KEPT, "{growth} bytes for 2000 runtimes");
+    assert!(growth < 2000 * LEAKED, "{growth} bytes for 2000 runtimes");
 }
 
 #[test]
-fn a_worker_may_open_as_many_files_as_the_system_lets_it() {
+fn worker_raises_its_open_file_limit() {
     let project = Project::of(Fixture::ONE);
-    // As a shell has it by default, which a server's connections exceed.
+    // A shell's default limit, which a server's connections exceed.
     let mut command = std::process::Command::new("sh");
     command.args(["-c", "ulimit -S -n 256 && exec \"$@\"", "sh"]);
     let cargo = project.cargo();
@@ -171,7 +174,7 @@ fn a_worker_may_open_as_many_files_as_the_system_lets_it() {
     Running::start(command).finish().success();
     let (_host, worker) = project.processes();
     let limits =
-        std::fs::read_to_string(format!("/proc/{}/limits", worker.pid)).expect("the worker lives");
+        std::fs::read_to_string(format!("/proc/{}/limits", worker.pid)).expect("the worker runs");
     let files = limits
         .lines()
         .find_map(|line| line.strip_prefix("Max open files"));

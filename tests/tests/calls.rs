@@ -1,4 +1,4 @@
-//! Calls from a driver that `cargo kt run` started to a worker.
+//! Calls from a driver started by `cargo kt run` to its worker.
 
 use std::collections::HashSet;
 
@@ -10,7 +10,7 @@ fn driver(project: &Project) -> Running {
     driver
 }
 
-/// The worker's process id, as one of its functions tells it.
+/// The worker's process id, as one of its functions returns it.
 fn worker(driver: &mut Running) -> String {
     let pids = driver.ask("pids");
     let (_, worker) = pids.split_once("worker ").expect("the answer has both");
@@ -18,7 +18,7 @@ fn worker(driver: &mut Running) -> String {
 }
 
 #[test]
-fn a_thousand_calls_of_a_second_at_once_take_a_few_seconds() {
+fn thousand_concurrent_calls_of_a_second_take_a_few_seconds() {
     let project = Project::of(Fixture::CALLS);
     let crowd = project.run_with("crowd 1000").success();
     let answer = crowd.answer("crowd 1000: ");
@@ -33,7 +33,7 @@ fn a_thousand_calls_of_a_second_at_once_take_a_few_seconds() {
 }
 
 #[test]
-fn results_and_faults_come_back_as_what_they_are() {
+fn results_and_errors_keep_their_type() {
     let project = Project::of(Fixture::CALLS);
     let mut driver = driver(&project);
     let worker = worker(&mut driver);
@@ -59,7 +59,11 @@ fn results_and_faults_come_back_as_what_they_are() {
         driver.ask("fall 2"),
         "Panicked: `calls::remote::fall` panicked at src/remote.rs:65:9: fell over a stone"
     );
-    assert_eq!(self::worker(&mut driver), worker, "the worker lives on");
+    assert_eq!(
+        self::worker(&mut driver),
+        worker,
+        "the worker keeps running"
+    );
 
     let late = driver.ask("timeout 300");
     assert_eq!(
@@ -68,8 +72,8 @@ fn results_and_faults_come_back_as_what_they_are() {
     );
     assert_eq!(
         driver.ask("drop 3"),
-        "3 cancelled there",
-        "a dropped call's future is dropped there"
+        "3 canceled in the worker",
+        "a dropped call's future is dropped in the worker"
     );
 
     let output = driver.finish().success();
@@ -103,7 +107,7 @@ fn results_and_faults_come_back_as_what_they_are() {
 }
 
 #[test]
-fn what_a_function_prints_is_on_the_terminal_before_its_result() {
+fn function_output_is_printed_before_its_result() {
     let project = Project::of(Fixture::CALLS);
     let output = project.run_with("speak").success();
     let stdout: Vec<&str> = output.stdout.lines().collect();
@@ -123,7 +127,7 @@ fn what_a_function_prints_is_on_the_terminal_before_its_result() {
         .collect();
     assert_eq!(stderr, ["rust err", "child err"]);
 
-    // It is in the log too.
+    // The log has it too.
     let logs = project.kt(["logs"]).success();
     for line in ["rust out", "c out", "child out", "rust err", "child err"] {
         assert!(logs.stdout.contains(line), "no {line:?} in {logs:?}");
@@ -131,28 +135,31 @@ fn what_a_function_prints_is_on_the_terminal_before_its_result() {
 }
 
 #[test]
-fn what_many_calls_print_at_once_is_on_the_terminal_before_each_result() {
+fn output_of_concurrent_calls_is_printed_before_each_result() {
     let project = Project::of(Fixture::CALLS);
     let output = project.run_with("sing 64 100").success();
-    let (mut said, mut heard) = (HashSet::new(), 0);
+    let (mut printed, mut returned) = (HashSet::new(), 0);
     for line in output.stdout.lines() {
         match line.split_once(' ') {
-            Some(("said", line)) => assert!(said.insert(line), "said {line} twice"),
-            Some(("heard", line)) => {
-                assert!(said.contains(line), "heard {line} before it was said");
-                heard += 1;
+            Some(("printed", line)) => assert!(printed.insert(line), "printed {line} twice"),
+            Some(("returned", line)) => {
+                assert!(
+                    printed.contains(line),
+                    "returned {line} before it was printed"
+                );
+                returned += 1;
             }
             _ => assert_eq!(line, "sing 64 100: 6400 lines"),
         }
     }
-    assert_eq!((said.len(), heard), (6400, 6400));
+    assert_eq!((printed.len(), returned), (6400, 6400));
 }
 
 #[test]
-fn a_lock_on_standard_output_does_not_hold_other_answers_up() {
+fn locked_stdout_does_not_delay_other_answers() {
     let project = Project::of(Fixture::CALLS);
     let output = project.run_with("lock").success();
-    assert_eq!(output.answer("lock: "), "held true, let go true");
+    assert_eq!(output.answer("lock: "), "held true, released true");
 }
 
 #[test]
@@ -171,18 +178,18 @@ fn two_drivers_call_one_worker_at_the_same_time() {
 }
 
 #[test]
-fn a_call_under_plain_cargo_run_is_made_in_place() {
+fn call_under_plain_cargo_run_runs_in_place() {
     let project = Project::of(Fixture::CALLS);
     let output = project
         .plain_cargo(["run", "--quiet", "--", "pids"])
         .success();
-    let words: Vec<&str> = output.answer("pids: ").split(' ').collect();
-    assert_eq!(words[1], words[3], "driver and worker are one process");
+    let parts: Vec<&str> = output.answer("pids: ").split(' ').collect();
+    assert_eq!(parts[1], parts[3], "driver and worker are one process");
     assert!(project.services().is_empty(), "no service was started");
 }
 
 #[test]
-fn a_value_arrives_as_it_was_sent_whatever_serde_attributes_it_has() {
+fn values_survive_any_serde_attribute() {
     let project = Project::of(Fixture::CALLS);
     let mut driver = driver(&project);
     let worker = worker(&mut driver);
@@ -195,7 +202,11 @@ fn a_value_arrives_as_it_was_sent_whatever_serde_attributes_it_has() {
         ) && login.ends_with("::Login>`): missing field `password`"),
         "{login}"
     );
-    assert_eq!(self::worker(&mut driver), worker, "the worker lives on");
+    assert_eq!(
+        self::worker(&mut driver),
+        worker,
+        "the worker keeps running"
+    );
     assert_eq!(driver.ask("forward 2"), "2");
     let inner = driver.ask("forward 0");
     assert!(
@@ -206,7 +217,7 @@ fn a_value_arrives_as_it_was_sent_whatever_serde_attributes_it_has() {
 }
 
 #[test]
-fn a_deep_argument_or_result_ends_neither_process() {
+fn deeply_nested_values_crash_neither_process() {
     let project = Project::of(Fixture::CALLS);
     let mut driver = driver(&project);
     let worker = worker(&mut driver);
@@ -222,12 +233,16 @@ fn a_deep_argument_or_result_ends_neither_process() {
         "{answer}"
     );
     assert!(answer.contains("the worker cannot encode it"), "{answer}");
-    assert_eq!(self::worker(&mut driver), worker, "the worker lives on");
+    assert_eq!(
+        self::worker(&mut driver),
+        worker,
+        "the worker keeps running"
+    );
     driver.finish().success();
 }
 
 #[test]
-fn a_timeout_bounds_the_encoding_of_a_large_argument() {
+fn timeout_covers_the_encoding_of_a_large_argument() {
     let project = Project::of(Fixture::CALLS);
     let answer = project.run_with("large 20");
     let answer = answer.answer("large 20: ");
@@ -238,12 +253,12 @@ fn a_timeout_bounds_the_encoding_of_a_large_argument() {
         .split(", ")
         .map(|number| number.trim_end_matches(" ms").parse().expect("a number"))
         .collect();
-    // To encode it takes far longer in a build without optimisation.
+    // Encoding it takes far longer in an unoptimized build.
     assert!(numbers.iter().all(|ms| *ms < 300), "{answer}");
 }
 
 #[test]
-fn the_frames_of_a_panic_in_serialize_are_the_users() {
+fn panic_in_serialize_shows_only_user_frames() {
     let project = Project::of(Fixture::CALLS);
     let output = project.run_with("refuse");
     assert_eq!(output.answer("panic message: "), "no bytes for this");

@@ -4,7 +4,7 @@ use std::{io::Write, process::Stdio, thread};
 
 use tests::{Fixture, Project, Screen, ServiceProcess, noise, paste::paste_ten_megabytes};
 
-/// A shell whose prompt and language no machine changes.
+/// A shell with a fixed prompt and no startup file.
 const SHELL: [&str; 7] = [
     "ssh",
     "--env",
@@ -44,7 +44,7 @@ fn process(screen: &mut Screen) -> ServiceProcess {
 }
 
 #[test]
-fn a_commands_streams_and_status_stay_apart_and_it_has_the_workers_surroundings() {
+fn exec_has_separate_streams_and_the_workers_environment() {
     let project = Project::of(Fixture::ONE);
     project.kt(["run", "--env", "KEY=worth"]).success();
     let script = "echo out $KEY $OWN; echo err >&2; pwd; exit 7";
@@ -56,7 +56,7 @@ fn a_commands_streams_and_status_stay_apart_and_it_has_the_workers_surroundings(
         .kt(["exec", "-C", "/", "--", "pwd"])
         .success()
         .prints("/");
-    // A signal's status is a shell's.
+    // Death by a signal is 128 plus its number, as in a shell.
     project
         .kt(["exec", "--", "sh", "-c", "kill -TERM $$"])
         .code(128 + 15);
@@ -68,12 +68,12 @@ fn a_commands_streams_and_status_stay_apart_and_it_has_the_workers_surroundings(
         .kt(["exec", "-C", "/no/such", "--", "pwd"])
         .code(101)
         .says("error: no such directory `/no/such` in tester-one");
-    // The worker is none the worse.
+    // The worker is unaffected.
     project.run().success().prints("visit 2");
 }
 
 #[test]
-fn ten_megabytes_go_through_a_command_unharmed() {
+fn exec_pipes_ten_megabytes_intact() {
     let project = up();
     let sent = noise(10_000_000);
     let mut command = project.cargo();
@@ -95,7 +95,7 @@ fn ten_megabytes_go_through_a_command_unharmed() {
 }
 
 #[test]
-fn a_command_whose_reader_has_seen_enough_ends_quietly() {
+fn exec_exits_quietly_when_its_reader_closes_stdout() {
     let project = up();
     let mut command = project.cargo();
     command.args(["kt", "exec", "--", "yes"]);
@@ -111,18 +111,18 @@ fn a_command_whose_reader_has_seen_enough_ends_quietly() {
 }
 
 #[test]
-fn a_shell_has_the_terminals_size_keys_and_language_and_its_own_exit_status() {
+fn shell_has_the_terminals_size_keys_and_its_own_exit_status() {
     let project = up();
     let mut screen = shell(&project);
     screen.keys("stty size\n");
     screen.wait_for("24 80");
     screen.resize(101, 33);
-    // The size goes its own way: asked until it is there.
+    // The size travels separately from the keys: poll until it arrives.
     screen.keys("until [ \"$(stty size)\" = '33 101' ]; do :; done; echo $((40 + 2)) rows\n");
     screen.wait_for("42 rows");
     screen.keys("printf 'gr\\303\\274\\303\\237e %s\\n' äöü\n");
     screen.wait_for("grüße äöü");
-    // Ctrl-C ends what runs, and not the shell.
+    // Ctrl-C interrupts the running command, not the shell.
     screen.keys("sh -c 'echo $((100 + 1)) begins; exec sleep 1000'\n");
     screen.wait_for("101 begins");
     screen.keys("\x03");
@@ -136,7 +136,7 @@ fn a_shell_has_the_terminals_size_keys_and_language_and_its_own_exit_status() {
     screen.wait_for("kt> ");
     screen.keys("jobs; kill -KILL %1\n");
     screen.wait_for("Stopped");
-    // A shell with a stopped job does not let itself be left.
+    // A shell with a stopped job refuses the first `exit`.
     screen.keys("while jobs > jobs; grep -q Stopped jobs; do :; done; echo $((300 + 3)) over\n");
     screen.wait_for("303 over");
     screen.keys("exit 7\n");
@@ -145,7 +145,7 @@ fn a_shell_has_the_terminals_size_keys_and_language_and_its_own_exit_status() {
 }
 
 #[test]
-fn ten_megabytes_are_pasted_into_a_terminal_and_printed_there_unharmed() {
+fn ten_megabytes_paste_into_a_shell_intact() {
     let project = up();
     let mut screen = shell(&project);
     paste_ten_megabytes(&mut screen);
@@ -154,7 +154,7 @@ fn ten_megabytes_are_pasted_into_a_terminal_and_printed_there_unharmed() {
 }
 
 #[test]
-fn a_closed_terminal_ends_what_runs_in_it_even_if_that_ignores_hanging_up() {
+fn closed_terminal_stops_its_shell_even_if_it_ignores_sighup() {
     let project = up();
     let mut screen = shell(&project);
     screen.keys("trap '' HUP\n");
@@ -162,7 +162,7 @@ fn a_closed_terminal_ends_what_runs_in_it_even_if_that_ignores_hanging_up() {
     let ignorant = process(&mut screen);
     screen.close();
     ignorant.assert_ends();
-    // A client that was killed cannot say anything.
+    // A killed client cannot report its end.
     let mut screen = shell(&project);
     let left = process(&mut screen);
     screen.kill();
@@ -171,7 +171,7 @@ fn a_closed_terminal_ends_what_runs_in_it_even_if_that_ignores_hanging_up() {
 }
 
 #[test]
-fn a_shell_ends_with_its_service_and_says_so_on_the_narrowest_terminal() {
+fn shell_reports_its_stopped_service_on_a_narrow_terminal() {
     let project = up();
     let mut screen = project.screen_of(10, 3, SHELL);
     screen.wait_for("kt> ");
@@ -182,10 +182,10 @@ fn a_shell_ends_with_its_service_and_says_so_on_the_narrowest_terminal() {
 }
 
 #[test]
-fn a_running_command_keeps_the_service_and_an_idle_prompt_does_not() {
+fn running_command_keeps_the_service_and_an_idle_prompt_does_not() {
     let project = Project::of(Fixture::ONE);
     project.kt(["run", "--inactivity-ttl", "2s"]).success();
-    // Twice the service's time.
+    // Twice the TTL.
     project.kt(["exec", "--", "sleep", "4"]).success();
     let mut screen = shell(&project);
     screen.wait_for("stopped, and the command with it");
@@ -193,7 +193,7 @@ fn a_running_command_keeps_the_service_and_an_idle_prompt_does_not() {
 }
 
 #[test]
-fn without_a_service_a_command_says_what_starts_one() {
+fn exec_without_a_service_shows_how_to_start_one() {
     let project = Project::of(Fixture::ONE);
     project
         .kt(["exec", "--", "true"])

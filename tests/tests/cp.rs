@@ -26,7 +26,7 @@ fn folder(project: &Project, name: &str) -> PathBuf {
 
 #[track_caller]
 fn write(path: &Path, bytes: impl AsRef<[u8]>) {
-    fs::create_dir_all(path.parent().expect("it lies in a folder")).expect("it can be made");
+    fs::create_dir_all(path.parent().expect("it has a parent")).expect("it can be created");
     fs::write(path, bytes).expect("it can be written");
 }
 
@@ -34,8 +34,8 @@ fn text(path: &Path) -> &str {
     path.to_str().expect("paths of tests are UTF-8")
 }
 
-/// `:PATH`.
-fn there(path: &Path) -> String {
+/// `:PATH`, as `cargo kt cp` writes paths in a service.
+fn in_service(path: &Path) -> String {
     format!(":{}", path.display())
 }
 
@@ -52,7 +52,7 @@ fn names(folder: &Path) -> Vec<String> {
 /// Contents, kinds, permissions and times.
 #[track_caller]
 fn assert_same(one: &Path, other: &Path) {
-    let data = |path: &Path| fs::symlink_metadata(path).expect("it is there");
+    let data = |path: &Path| fs::symlink_metadata(path).expect("it exists");
     let facts = |path: &Path| {
         (
             data(path).mode(),
@@ -75,17 +75,17 @@ fn assert_same(one: &Path, other: &Path) {
     }
 }
 
-/// A tree with everything that arrives.
+/// A tree with every kind of entry that a copy preserves.
 fn tree(at: &Path) {
     write(&at.join("large"), noise(9_000_017));
     write(&at.join("inner/deep/small"), "small");
     write(&at.join("inner/empty"), "");
-    symlink("large", at.join("link")).expect("it can be made");
-    symlink("/no/such", at.join("dangling")).expect("it can be made");
+    symlink("large", at.join("link")).expect("it can be created");
+    symlink("/no/such", at.join("dangling")).expect("it can be created");
     for (name, mode) in [("large", 0o751), ("inner/empty", 0o400), ("inner", 0o770)] {
         fs::set_permissions(at.join(name), Permissions::from_mode(mode)).expect("it is ours");
     }
-    let sparse = File::create(at.join("sparse")).expect("it can be made");
+    let sparse = File::create(at.join("sparse")).expect("it can be created");
     sparse
         .write_all_at(b"middle", 8 << 20)
         .expect("it takes it");
@@ -93,34 +93,36 @@ fn tree(at: &Path) {
 }
 
 #[test]
-fn a_tree_goes_to_a_service_and_comes_back_as_it_was() {
+fn tree_survives_a_round_trip() {
     let project = up();
     let (source, target) = (folder(&project, "source"), folder(&project, "target"));
     tree(&source.join("tree"));
     let from = source.join("tree");
-    let output = project.kt(["cp", text(&from), &there(&target)]).success();
+    let output = project
+        .kt(["cp", text(&from), &in_service(&target)])
+        .success();
     output.says("Copied 4 files, 3 folders, 2 symlinks");
     assert_same(&from, &target.join("tree"));
     let blocks = fs::metadata(target.join("tree/sparse"))
-        .expect("it is there")
+        .expect("it exists")
         .blocks();
     assert!(
         blocks * 512 < 1 << 20,
         "{blocks} blocks of a file with 6 bytes"
     );
-    // Back, under another name; `-r` is no other copy.
+    // Back, under another name; `-r` changes nothing.
     let back = source.join("back");
     project
-        .kt(["cp", "-r", &there(&target.join("tree")), text(&back)])
+        .kt(["cp", "-r", &in_service(&target.join("tree")), text(&back)])
         .success();
     assert_same(&from, &back);
-    // Again: all of it is there.
+    // A second copy finds every byte in the target.
     let again = project.kt([
         "cp",
         "--message-format",
         "json",
         text(&from),
-        &there(&target),
+        &in_service(&target),
     ]);
     let lines = again.success().json();
     let end = lines.last().expect("it has an end");
@@ -132,12 +134,12 @@ fn a_tree_goes_to_a_service_and_comes_back_as_it_was() {
         .map(|it| it["blake3"].as_str().map(str::len))
         .collect();
     assert_eq!(hashes, [Some(64); 4]);
-    // The service is none the worse.
+    // The service is unaffected.
     project.run().success().prints("visit 2");
 }
 
 #[test]
-fn paths_there_are_those_of_the_workers_directory_and_several_go_into_a_folder() {
+fn service_paths_are_relative_to_the_workers_directory() {
     let project = up();
     project.write("one", "first");
     project.write("two", "second");
@@ -151,18 +153,18 @@ fn paths_there_are_those_of_the_workers_directory_and_several_go_into_a_folder()
     project.kt(["cp", ":one", ":into", "src"]).success();
     assert_eq!(project.read("src/into/one"), "first");
     assert_eq!(project.read("src/into/kept"), "kept");
-    // A source that is a symlink stays one, unless it is to be followed.
-    symlink("one", project.root().join("link")).expect("it can be made");
+    // A symlink is copied as a symlink, unless `-H` follows it.
+    symlink("one", project.root().join("link")).expect("it can be created");
     project.kt(["cp", "link", ":into"]).success();
     project.kt(["cp", "-H", "link", ":followed"]).success();
     let kind =
         |name: &str| fs::symlink_metadata(project.root().join(name)).map(|it| it.is_symlink());
-    assert!(kind("into/link").expect("it is there"));
-    assert!(!kind("followed").expect("it is there"));
+    assert!(kind("into/link").expect("it exists"));
+    assert!(!kind("followed").expect("it exists"));
     assert_eq!(project.read("followed"), "first");
 }
 
-/// Waits until a copy under way has written so much to a file beside its place. The file.
+/// Waits until a running copy has written `length` bytes to its partial file, and returns the file.
 #[track_caller]
 fn partial(folder: &Path, copy: &Running, length: u64) -> PathBuf {
     let begun = Instant::now();
@@ -187,13 +189,13 @@ fn partial(folder: &Path, copy: &Running, length: u64) -> PathBuf {
 }
 
 #[test]
-fn a_copy_that_was_killed_goes_on_and_trusts_nothing_that_it_finds() {
+fn killed_copy_resumes_and_verifies_what_it_finds() {
     let project = up();
     let (source, target) = (folder(&project, "source"), folder(&project, "target"));
     let file = source.join("file");
     write(&file, noise(400_000_000));
-    let (here, at) = (text(&file), there(&target));
-    let back = [there(&file), text(&target).to_owned()];
+    let (here, at) = (text(&file), in_service(&target));
+    let back = [in_service(&file), text(&target).to_owned()];
     for arguments in [[here, &at], [&back[0], &back[1]]] {
         let copy = project.spawn_kt(["cp", arguments[0], arguments[1]]);
         partial(&target, &copy, 5_000_000);
@@ -205,7 +207,7 @@ fn a_copy_that_was_killed_goes_on_and_trusts_nothing_that_it_finds() {
         assert!(found >= 5_000_000, "{end}");
         assert_same(&file, &target.join("file"));
         assert_eq!(names(&target), ["file"]);
-        fs::remove_file(target.join("file")).expect("it is there");
+        fs::remove_file(target.join("file")).expect("it exists");
 
         let copy = project.spawn_kt(["cp", arguments[0], arguments[1]]);
         let left = partial(&target, &copy, 5_000_000);
@@ -220,17 +222,17 @@ fn a_copy_that_was_killed_goes_on_and_trusts_nothing_that_it_finds() {
         let end = again.success().json().pop().expect("it has an end");
         assert_eq!(end["found"], 0);
         assert_same(&file, &target.join("file"));
-        fs::remove_file(target.join("file")).expect("it is there");
+        fs::remove_file(target.join("file")).expect("it exists");
     }
 }
 
 #[test]
-fn a_service_that_ends_breaks_the_copy_and_says_so() {
+fn copy_fails_with_an_error_when_the_service_stops() {
     let project = up();
     let (source, target) = (folder(&project, "source"), folder(&project, "target"));
     let file = source.join("file");
     write(&file, noise(400_000_000));
-    let copy = project.spawn_kt(["cp", &there(&file), text(&target)]);
+    let copy = project.spawn_kt(["cp", &in_service(&file), text(&target)]);
     partial(&target, &copy, 1_000_000);
     project.kt(["down", "--all"]).success();
     copy.finish()
@@ -240,30 +242,30 @@ fn a_service_that_ends_breaks_the_copy_and_says_so() {
 }
 
 #[test]
-fn bytes_that_flow_keep_the_service() {
+fn running_copy_keeps_the_service() {
     let project = Project::of(Fixture::ONE);
     project.kt(["run", "--inactivity-ttl", "1s"]).success();
     let (source, target) = (folder(&project, "source"), folder(&project, "target"));
     let file = source.join("file");
-    // Zeros, and no hole: it takes several times the service's time to copy them.
-    let mut zeros = File::create(&file).expect("it can be made");
+    // Zeros, not a hole: copying them takes several times the TTL.
+    let mut zeros = File::create(&file).expect("it can be created");
     for _ in 0..1500 {
-        zeros.write_all(&[0; 1 << 20]).expect("/tmp has room");
+        zeros.write_all(&[0; 1 << 20]).expect("/tmp has free space");
     }
     project.kt(["run", "--inactivity-ttl", "1s"]).success();
-    let copy = project.kt(["cp", text(&file), &there(&target)]).success();
+    let copy = project
+        .kt(["cp", text(&file), &in_service(&target)])
+        .success();
     assert!(
         copy.took > Duration::from_secs(1),
-        "it shows nothing: {copy:?}"
+        "the copy was shorter than the TTL: {copy:?}"
     );
-    let size = fs::metadata(target.join("file"))
-        .expect("it is there")
-        .len();
+    let size = fs::metadata(target.join("file")).expect("it exists").len();
     assert_eq!(size, 1500 << 20);
 }
 
 #[test]
-fn targets_that_cannot_be_written_to_are_errors_that_say_why() {
+fn unwritable_targets_are_errors_with_the_cause() {
     let project = Project::of(Fixture::ONE);
     let (small, fixed) = (folder(&project, "small"), folder(&project, "fixed"));
     let mounts = format!(
@@ -271,7 +273,7 @@ fn targets_that_cannot_be_written_to_are_errors_that_say_why() {
         small.display(),
         fixed.display()
     );
-    // The service alone sees these.
+    // Only the service sees these mounts.
     project.kt_with_mounts(&mounts, ["run"]).success();
     let files = folder(&project, "files");
     write(&files.join("large"), noise(20_000_000));
@@ -279,9 +281,9 @@ fn targets_that_cannot_be_written_to_are_errors_that_say_why() {
     write(&files.join("tree/other"), noise(9_000_000));
     let (large, tree) = (files.join("large"), files.join("tree"));
     let up = |source: &Path, target: &str| project.kt(["cp", text(source), target]).code(101);
-    // Too little room is said before a byte is sent, and leaves nothing there.
+    // Too little free space is an error before a byte is sent, and leaves no file.
     for source in [&large, &tree] {
-        up(source, &there(&small))
+        up(source, &in_service(&small))
             .says(&format!("error: failed to copy `{}", small.display()))
             .says("in tester-one: needs")
             .says("help: free space");
@@ -291,19 +293,20 @@ fn targets_that_cannot_be_written_to_are_errors_that_say_why() {
         assert_eq!(left.stdout, "");
     }
     project
-        .kt(["cp", text(&tree.join("file")), &there(&small)])
+        .kt(["cp", text(&tree.join("file")), &in_service(&small)])
         .success();
-    up(&large, &there(&fixed.join("large")))
+    up(&large, &in_service(&fixed.join("large")))
         .says("Read-only file system")
         .says("help: it is on a read-only file system");
-    // Not even root may write there.
+    // Not even root may create files in /proc.
     up(&large, ":/proc/large")
         .says("error: failed to copy `/proc/large` in tester-one: failed to write to its folder");
     up(&large, ":/no/such/large")
         .says("error: failed to copy `/no/such/large` in tester-one: the folder that it would lie in does not exist")
         .says("help: create it first: `cargo kt exec -- mkdir -p /no/such`");
-    up(&large, &there(&large.join("inner"))).says("a folder is needed there, and it is not one");
-    up(&tree, &there(&large)).says("a folder is needed there, and it is not one");
+    up(&large, &in_service(&large.join("inner")))
+        .says("a folder is needed there, and it is not one");
+    up(&tree, &in_service(&large)).says("a folder is needed there, and it is not one");
     up(&files.join("missing"), ":/tmp").says(&format!(
         "error: failed to copy `{}/missing`: it does not exist",
         files.display()
@@ -312,22 +315,22 @@ fn targets_that_cannot_be_written_to_are_errors_that_say_why() {
         .kt(["cp", text(&large), text(&tree), ":/no-folder"])
         .code(101)
         .says("error: failed to copy `/no-folder` in tester-one: there is no such folder");
-    // The other way round.
+    // From the service.
     project
         .kt(["cp", ":/no/such/file", text(&files)])
         .code(101)
         .says("error: failed to copy `/no/such/file` in tester-one: it does not exist");
     project
-        .kt(["cp", &there(&large), "/proc/large"])
+        .kt(["cp", &in_service(&large), "/proc/large"])
         .code(101)
         .says("error: failed to copy `/proc/large`: failed to write to its folder");
-    // One that cannot be copied does not keep the others from it.
+    // A source that cannot be copied does not stop the others.
     let output = project.kt([
         "cp",
         text(&tree),
         text(&files.join("missing")),
         text(&files.join("gone")),
-        &there(&files.join("tree")),
+        &in_service(&files.join("tree")),
     ]);
     output
         .code(101)
@@ -336,12 +339,12 @@ fn targets_that_cannot_be_written_to_are_errors_that_say_why() {
 }
 
 #[test]
-fn this_machines_own_full_disk_is_said_before_half_is_written() {
+fn full_local_disk_is_an_error_before_writing() {
     let project = up();
     let (small, files) = (folder(&project, "small"), folder(&project, "files"));
     write(&files.join("large"), noise(20_000_000));
     let mount = format!("mount -t tmpfs -o size=8m tmpfs {}", small.display());
-    let from = there(&files.join("large"));
+    let from = in_service(&files.join("large"));
     project
         .kt_with_mounts(&mount, ["cp", &from, text(&small)])
         .code(101)
@@ -350,7 +353,7 @@ fn this_machines_own_full_disk_is_said_before_half_is_written() {
 }
 
 #[test]
-fn paths_that_lead_nowhere_are_errors_that_say_how_to_write_them() {
+fn invalid_paths_are_errors_that_show_the_syntax() {
     let project = up();
     project
         .kt(["cp", "Cargo.toml", "copy"])

@@ -1,4 +1,5 @@
-//! Breakpoints, and `cargo kt debug` with the real gdb. Needs the Debian packages `gdb` and `gdbserver`, which `.ci/run` installs.
+//! Breakpoints, and `cargo kt debug` with the real gdb. Needs the Debian packages `gdb` and
+//! `gdbserver`, which `.ci/run` installs.
 
 use std::{fs, process::Command};
 
@@ -29,7 +30,7 @@ fn debug(project: &Project, arguments: &[&str]) -> Output {
 /// The process of gdb that a command has started.
 fn gdb_of(debugger: &Running) -> u32 {
     let children = format!("/proc/{0}/task/{0}/children", cargo_kt_of(debugger));
-    let children = fs::read_to_string(children).expect("the command lives");
+    let children = fs::read_to_string(children).expect("the command runs");
     let mut children = children.split_whitespace();
     let named = |pid: &&str| {
         fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "gdb")
@@ -51,7 +52,7 @@ fn kill(pid: u32) {
 }
 
 #[test]
-fn the_terminal_shows_where_a_call_waits_and_a_debugger_shows_its_variables() {
+fn breakpoint_is_announced_and_the_debugger_shows_variables() {
     let (project, mut driver) = started(&[]);
     driver.send("greet hello 2");
     let place = driver.wait_for_error("breakpoint reached");
@@ -75,16 +76,16 @@ fn the_terminal_shows_where_a_call_waits_and_a_debugger_shows_its_variables() {
     let shown = debug(&project, &commands).success();
     shown
         .prints("debugger::greet::greet::{async_fn#0}")
-        .prints("words = Vec(size=2) = {\"hello\", \"hello\"}")
+        .prints("copies = Vec(size=2) = {\"hello\", \"hello\"}")
         .prints("times = 2")
-        .prints("let joined = words.join(\" \");");
+        .prints("let joined = copies.join(\" \");");
     driver.wait_for("greet hello 2: \"hello hello\"");
     assert_eq!(driver.ask("echo 2"), "Ok(3)");
     driver.finish().success();
 }
 
 #[test]
-fn plain_functions_and_libraries_stop_too() {
+fn breakpoints_stop_sync_functions_and_library_code() {
     let (project, mut driver) = started(&[]);
     driver.send("count word");
     driver.wait_for_error("`debugger::count` at src/main.rs:20");
@@ -103,23 +104,23 @@ fn plain_functions_and_libraries_stop_too() {
 }
 
 #[test]
-fn a_generation_before_three_reloads_is_shown_with_the_text_that_it_was_made_of() {
+fn old_generation_is_shown_with_its_own_source() {
     let (project, mut driver) = started(&[]);
     driver.send("greet hello 2");
     driver.wait_for_error("`debugger::greet` at src/main.rs:12");
     for line in ["//! One.", "//! Two.", "//! Three."] {
         let source = project.read("src/main.rs");
         project.write("src/main.rs", &format!("{line}\n{source}"));
-        // A line that moves is other code wherever a panic can name it.
+        // A moved line changes the code: panic locations contain line numbers.
         project.kt(["build"]).success().says("Swapped");
     }
-    let shown = debug(&project, &["-ex", "list", "-ex", "print words"]).success();
+    let shown = debug(&project, &["-ex", "list", "-ex", "print copies"]).success();
     shown
         .prints("\n12\t    kt::breakpoint!();\n")
         .prints("= Vec(size=2) = {\"hello\", \"hello\"}");
     driver.wait_for("greet hello 2: \"hello hello\"");
 
-    // The newest one is where it is now.
+    // The newest generation is shown with the current source.
     let mut second = self::driver(&project, &[]);
     second.send("greet again 1");
     second.wait_for_error("`debugger::greet` at src/main.rs:15");
@@ -132,12 +133,12 @@ fn a_generation_before_three_reloads_is_shown_with_the_text_that_it_was_made_of(
 }
 
 #[test]
-fn a_breakpoint_of_the_debuggers_own_stops_a_call_and_is_gone_afterwards() {
+fn debuggers_own_breakpoint_stops_a_call_and_is_removed() {
     let (mut project, driver) = started(&[]);
     driver.finish().success();
     project.environment("KT_DEBUG_INFO", "full");
     let mut driver = self::driver(&project, &[]);
-    // Behind the assignment: one line can be several statements to a debugger.
+    // After the assignment: one line can be several statements to a debugger.
     let place = "src/main.rs:32";
     let commands = ["-ex", "info locals"];
     let debugger = project.spawn_kt(
@@ -156,9 +157,9 @@ fn a_breakpoint_of_the_debuggers_own_stops_a_call_and_is_gone_afterwards() {
 }
 
 #[test]
-fn a_crate_that_was_built_with_lines_alone_is_built_with_its_variables_for_a_breakpoint() {
+fn breakpoint_rebuilds_a_line_tables_only_crate() {
     let project = Project::of(Fixture::ONE);
-    // Only the run itself is told where the target directory is.
+    // Only `run` gets `--target-dir`: `debug` must work without it.
     let (usual, moved) = (project.root().join("target"), project.root().join("moved"));
     fs::rename(&usual, &moved).expect("it can be moved");
     let run = ["run", "--quiet", "--target-dir", "moved"];
@@ -182,16 +183,16 @@ fn a_crate_that_was_built_with_lines_alone_is_built_with_its_variables_for_a_bre
         .prints("visit = 2")
         .prints("name = \"Alice\"");
     program.finish().success().prints("visit 2");
-    // It stays so, and nothing is built again.
+    // It stays so, and nothing is rebuilt.
     project.kt(run).success().prints("visit 3");
     assert_eq!(project.services()[0]["generation"], 2);
     fs::rename(moved, usual).expect("it can be moved back");
 }
 
 #[test]
-fn a_breakpoint_in_generic_code_of_another_crate_is_in_the_crate_that_uses_it() {
+fn breakpoint_in_generic_code_is_set_in_the_crate_that_uses_it() {
     let project = Project::of(Fixture::ONE);
-    // No member of the workspace: how it is compiled is the profile's matter.
+    // Not a workspace member: the profile decides on its debug information.
     let manifest = "[package]\nname = \"outside\"\nedition = \"2024\"\n";
     project.write("outside/Cargo.toml", manifest);
     let source = "pub fn twice<T: Clone>(one: T) -> [T; 2] {\n    let other = one.clone();\n    [one, other]\n}\n\
@@ -226,8 +227,7 @@ fn a_breakpoint_in_generic_code_of_another_crate_is_in_the_crate_that_uses_it() 
 }
 
 #[test]
-fn a_profile_without_debug_information_is_none_for_a_breakpoint_and_what_optimized_code_lacks_is_named()
- {
+fn breakpoint_overrides_debug_0_and_names_optimized_out_variables() {
     let mut project = Project::of(Fixture::DEBUGGER);
     project.environment("KT_NAME", "debugged");
     let profile = "\n[profile.dev.package.debugger]\nopt-level = 3\ndebug = 0\n";
@@ -237,7 +237,7 @@ fn a_profile_without_debug_information_is_none_for_a_breakpoint_and_what_optimiz
     driver.wait_for_error("breakpoint reached");
     debug(&project, &["-ex", "info locals"])
         .success()
-        .prints("words = Vec(size=2) = {\"hello\", \"hello\"}")
+        .prints("copies = Vec(size=2) = {\"hello\", \"hello\"}")
         .prints("kt: note: optimized out at this location: ")
         .prints("help: build with `opt-level = 0` to keep all variables");
     driver.wait_for("greet hello 2: \"hello hello\"");
@@ -245,7 +245,7 @@ fn a_profile_without_debug_information_is_none_for_a_breakpoint_and_what_optimiz
 }
 
 #[test]
-fn an_editor_speaks_to_gdb_as_the_configuration_for_it_says() {
+fn printed_launch_json_works_for_an_editor() {
     let (project, mut driver) = started(&[]);
     driver.send("greet hello 2");
     driver.wait_for_error("breakpoint reached");
@@ -268,7 +268,7 @@ fn an_editor_speaks_to_gdb_as_the_configuration_for_it_says() {
     editor.send(&format!(
         "-stack-list-variables --thread {thread} --frame 0 --simple-values"
     ));
-    editor.wait_for("name=\"words\"");
+    editor.wait_for("name=\"copies\"");
     editor.send(&format!("-exec-next --thread {thread}"));
     editor.wait_for("*stopped,reason=\"end-stepping-range\"");
     editor.send("-gdb-exit");
@@ -278,7 +278,7 @@ fn an_editor_speaks_to_gdb_as_the_configuration_for_it_says() {
 }
 
 #[test]
-fn a_call_goes_on_when_nobody_attaches_in_time() {
+fn call_continues_when_no_debugger_attaches_in_time() {
     let (_project, mut driver) = started(&["--breakpoint-timeout", "1s"]);
     driver.send("count word");
     driver.wait_for_error(
@@ -289,7 +289,7 @@ fn a_call_goes_on_when_nobody_attaches_in_time() {
 }
 
 #[test]
-fn a_call_whose_program_has_gone_goes_on() {
+fn call_continues_when_its_program_has_exited() {
     let (project, mut driver) = started(&[]);
     driver.send("count word");
     driver.wait_for_error("breakpoint reached");
@@ -304,23 +304,23 @@ fn a_call_whose_program_has_gone_goes_on() {
 }
 
 #[test]
-fn a_thousand_calls_wait_behind_one_and_go_on_when_the_debugger_leaves() {
+fn thousand_calls_wait_behind_one_and_continue_on_detach() {
     let (project, mut driver) = started(&[]);
     driver.send("crowd 1000");
     driver.wait_for_error("breakpoint reached");
     let shown = debug(&project, &["-ex", "info locals"]).success();
     shown.prints("letters = ");
     driver.wait_for("crowd: 1000 answered");
-    let said = driver.finish().success();
+    let output = driver.finish().success();
     assert_eq!(
-        said.stderr.matches("breakpoint reached").count(),
+        output.stderr.matches("breakpoint reached").count(),
         1,
-        "{said:?}"
+        "{output:?}"
     );
 }
 
 #[test]
-fn so_many_calls_pass_before_one_stops() {
+fn ignore_option_skips_calls() {
     let (project, mut driver) = started(&[]);
     // Attached before any call: nothing is announced.
     let debugger = project.spawn_kt(["debug", "--ignore", "2", "-ex", "print text"]);
@@ -336,7 +336,7 @@ fn so_many_calls_pass_before_one_stops() {
 }
 
 #[test]
-fn a_second_debugger_reads_who_is_first() {
+fn second_debugger_is_refused_with_the_first_ones_name() {
     let (project, mut driver) = started(&[]);
     let first = project.spawn_kt(["debug", "--timeout", "60s", "-ex", "info locals"]);
     first.wait_for("kt: attached");
@@ -351,14 +351,14 @@ fn a_second_debugger_reads_who_is_first() {
 }
 
 #[test]
-fn a_killed_debugger_leaves_the_worker_unharmed() {
+fn killed_debugger_does_not_harm_the_worker() {
     let (mut project, driver) = started(&[]);
     driver.finish().success();
     project.environment("KT_DEBUG_INFO", "full");
     let mut driver = self::driver(&project, &[]);
     let worker = driver.ask("worker");
     for kills_gdb in [true, false] {
-        // It never gets to its command: no call reaches the place before the end.
+        // Its `bt` never runs: no call reaches the breakpoint before the kill.
         let debugger = project.spawn_kt([
             "debug",
             "--timeout",
@@ -379,7 +379,7 @@ fn a_killed_debugger_leaves_the_worker_unharmed() {
             false => kill(cargo_kt_of(&debugger)),
         }
         driver.wait_for("count word: 4");
-        // Where the debugger's own breakpoint was.
+        // The debugger's own breakpoint was in this function.
         driver.send("square 12");
         driver.wait_for("square 12: 144");
         assert_eq!(driver.ask("worker"), worker);
@@ -388,7 +388,7 @@ fn a_killed_debugger_leaves_the_worker_unharmed() {
 }
 
 #[test]
-fn a_program_that_reads_the_terminal_keeps_its_keys() {
+fn program_that_reads_the_terminal_keeps_its_input() {
     let mut project = Project::of(Fixture::DEBUGGER);
     project.environment("KT_NAME", "debugged");
     let mut screen = project.screen(["run"]);
@@ -407,7 +407,7 @@ fn a_program_that_reads_the_terminal_keeps_its_keys() {
 }
 
 #[test]
-fn an_idle_debugger_does_not_keep_the_service() {
+fn idle_debugger_does_not_keep_the_service() {
     let (project, driver) = started(&["--inactivity-ttl", "3s"]);
     driver.finish().success();
     let mut screen = project.screen(["debug"]);
@@ -419,7 +419,7 @@ fn an_idle_debugger_does_not_keep_the_service() {
 }
 
 #[test]
-fn new_code_waits_for_the_debugger_or_is_refused() {
+fn reload_waits_for_the_debugger_or_is_refused() {
     let (project, mut driver) = started(&[]);
     for (reload, says) in [
         (
@@ -453,7 +453,7 @@ fn new_code_waits_for_the_debugger_or_is_refused() {
 }
 
 #[test]
-fn a_worker_that_is_killed_while_a_call_is_stopped_ends_the_session_and_the_call() {
+fn worker_death_ends_the_debug_session_and_the_call() {
     let (project, mut driver) = started(&[]);
     let worker: u32 = driver.ask("worker").parse().expect("a number");
     driver.send("count word");
@@ -468,7 +468,7 @@ fn a_worker_that_is_killed_while_a_call_is_stopped_ends_the_session_and_the_call
 }
 
 #[test]
-fn under_plain_cargo_a_breakpoint_does_nothing() {
+fn breakpoint_does_nothing_under_plain_cargo() {
     let project = Project::of(Fixture::DEBUGGER);
     let mut command = project.cargo();
     command.args(["run", "--quiet"]);
@@ -480,7 +480,7 @@ fn under_plain_cargo_a_breakpoint_does_nothing() {
 }
 
 #[test]
-fn a_gdb_that_cannot_be_used_is_named_with_what_to_install() {
+fn unusable_gdb_is_an_error_with_the_fix() {
     let (mut project, driver) = started(&[]);
     driver.finish().success();
     let old = project.private().join("old-gdb");

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 static CALLS: AtomicU64 = AtomicU64::new(0);
 
 #[kt::remote]
-fn there() -> (Vec<(String, String)>, u64) {
+fn worker_variables() -> (Vec<(String, String)>, u64) {
     (std::env::vars().collect(), CALLS.fetch_add(1, Ordering::Relaxed) + 1)
 }
 
@@ -23,9 +23,9 @@ fn show(place: &str, variables: impl Iterator<Item = (String, String)>) {
 
 #[tokio::main]
 async fn main() -> Result<(), kt::Error> {
-    show("here", std::env::vars());
-    let (variables, calls) = there().await?;
-    show("there", variables.into_iter());
+    show("driver", std::env::vars());
+    let (variables, calls) = worker_variables().await?;
+    show("worker", variables.into_iter());
     println!("call {calls}");
     Ok(())
 }
@@ -38,7 +38,7 @@ fn project() -> Project {
     project
 }
 
-/// The variables that the program saw `here` or `there`.
+/// The variables that the program saw in the `driver` or the `worker`.
 fn seen(output: &Output, place: &str) -> BTreeMap<String, String> {
     let lines = output.stdout.lines();
     let of_place = lines.filter_map(|line| line.strip_prefix(place)?.strip_prefix(' '));
@@ -53,7 +53,7 @@ fn is(output: &Output, place: &str, name: &str) -> Option<String> {
 }
 
 #[test]
-fn what_cargo_run_sets_reaches_the_program_and_its_remote_functions() {
+fn cargo_run_variables_reach_program_and_remote_functions() {
     let project = project();
     project.write(
         ".cargo/config.toml",
@@ -69,8 +69,8 @@ fn what_cargo_run_sets_reaches_the_program_and_its_remote_functions() {
         cargo.env("GIVEN", "yes").env("FORCED", "no");
         tests::Running::start(cargo).finish().success()
     };
-    let plain = seen(&with("run"), "here");
-    let warm = with("kt run");
+    let plain = seen(&with("run"), "driver");
+    let kt = with("kt run");
     let names: Vec<_> = plain
         .keys()
         .filter(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
@@ -78,40 +78,36 @@ fn what_cargo_run_sets_reaches_the_program_and_its_remote_functions() {
         .chain(["PLAIN", "BELOW", "FORCED", "GIVEN", "FROM_SCRIPT"])
         .collect();
     assert!(names.len() > 16, "{names:?}");
-    for place in ["here", "there"] {
-        let warm = seen(&warm, place);
+    for place in ["driver", "worker"] {
+        let kt = seen(&kt, place);
         for name in &names {
-            assert_eq!(warm.get(*name), plain.get(*name), "{name} {place}");
+            assert_eq!(kt.get(*name), plain.get(*name), "{name} {place}");
         }
-        assert!(
-            warm["OUT_DIR"].contains("/target/kt/"),
-            "{}",
-            warm["OUT_DIR"]
-        );
+        assert!(kt["OUT_DIR"].contains("/target/kt/"), "{}", kt["OUT_DIR"]);
     }
 }
 
 #[test]
-fn a_variable_that_is_asked_for_is_applied_and_the_state_carried_over() {
+fn changed_env_option_replaces_the_worker_and_keeps_the_state() {
     let project = project();
     let run = |arguments: &str| {
         let run = ["run"].into_iter().chain(arguments.split_whitespace());
         project.kt(run).success()
     };
     let first = run("--env APP_MODE=dev").prints("call 1");
-    assert_eq!(is(&first, "there", "APP_MODE").as_deref(), Some("dev"));
-    // The same again is no change.
+    assert_eq!(is(&first, "worker", "APP_MODE").as_deref(), Some("dev"));
+    // The same value changes nothing.
     run("--env APP_MODE=dev").prints("call 2");
     let changed = run("--env APP_MODE=prod")
         .says("needs a new worker: the requested environment changed: APP_MODE=dev (here prod)")
         .prints("call 3");
-    assert_eq!(is(&changed, "there", "APP_MODE").as_deref(), Some("prod"));
+    assert_eq!(is(&changed, "worker", "APP_MODE").as_deref(), Some("prod"));
     let none = run("").prints("call 4");
-    assert_eq!(is(&none, "there", "APP_MODE"), None);
+    assert_eq!(is(&none, "worker", "APP_MODE"), None);
 
     project.write(".cargo/config.toml", "[env]\nAPP_MODE = \"configured\"\n");
     let configured = run("").prints("call 5");
-    for place in ["here", "there"] {
+    for place in ["driver", "worker"] {
         assert_eq!(
             is(&configured, place, "APP_MODE").as_deref(),
             Some("configured")
@@ -120,7 +116,7 @@ fn a_variable_that_is_asked_for_is_applied_and_the_state_carried_over() {
 }
 
 #[test]
-fn another_shells_environment_is_reported_once_and_never_its_secrets() {
+fn other_shells_environment_is_reported_once_without_secrets() {
     let mut project = project();
     project.environment("APP_MODE", "dev");
     project.environment("API_TOKEN", "first");
@@ -130,12 +126,12 @@ fn another_shells_environment_is_reported_once_and_never_its_secrets() {
     project.environment("RUST_LOG", "debug");
     project.environment("TERM_SESSION_ID", "2");
     let output = project.run().success().prints("call 2");
-    assert_eq!(is(&output, "there", "APP_MODE").as_deref(), Some("dev"));
+    assert_eq!(is(&output, "worker", "APP_MODE").as_deref(), Some("dev"));
     let note = output
         .stderr
         .lines()
         .find(|line| line.contains("remote functions have the environment"))
-        .unwrap_or_else(|| panic!("nothing is said: {output:?}"));
+        .unwrap_or_else(|| panic!("no note: {output:?}"));
     assert!(
         note.ends_with(
             "API_TOKEN has another value here, APP_MODE=dev (here prod), no RUST_LOG (here debug)"
@@ -147,7 +143,7 @@ fn another_shells_environment_is_reported_once_and_never_its_secrets() {
     assert!(!again.stderr.contains("remote functions have"), "{again:?}");
 }
 
-/// The line about the environment of remote functions, without its beginning.
+/// The differences that the note about the environment of remote functions lists.
 fn environment_note(output: &Output) -> Option<&str> {
     let of_line =
         |line| str::strip_prefix(line, "note: remote functions have the environment that ");
@@ -156,7 +152,7 @@ fn environment_note(output: &Output) -> Option<&str> {
 }
 
 #[test]
-fn what_cargo_run_sets_otherwise_since_the_start_is_reported_once_each() {
+fn changed_cargo_variables_are_reported_once_each() {
     let mut project = project();
     let script = |prints: &[&str]| {
         let prints: String = prints
@@ -171,8 +167,8 @@ fn what_cargo_run_sets_otherwise_since_the_start_is_reported_once_each() {
 
     project.write("build.rs", &script(&["FLAVOR=none", "STAMP=s1"]));
     let added = project.run().success().prints("call 2");
-    assert_eq!(is(&added, "here", "STAMP").as_deref(), Some("s1"));
-    assert_eq!(is(&added, "there", "STAMP"), None);
+    assert_eq!(is(&added, "driver", "STAMP").as_deref(), Some("s1"));
+    assert_eq!(is(&added, "worker", "STAMP"), None);
     assert_eq!(
         environment_note(&added),
         Some("no STAMP (`cargo run` sets s1)")
@@ -185,7 +181,7 @@ fn what_cargo_run_sets_otherwise_since_the_start_is_reported_once_each() {
         &version.replace("version = \"0.1.0\"", "version = \"0.1.1\""),
     );
     let raised = project.run().success().prints("call 3");
-    let old = is(&raised, "there", "CARGO_PKG_VERSION");
+    let old = is(&raised, "worker", "CARGO_PKG_VERSION");
     assert_eq!(old.as_deref(), Some("0.1.0"));
     let note = environment_note(&raised).unwrap_or_default();
     assert!(
@@ -197,16 +193,16 @@ fn what_cargo_run_sets_otherwise_since_the_start_is_reported_once_each() {
     let again = project.run().success().prints("call 4");
     assert_eq!(environment_note(&again), None, "{again:?}");
 
-    // What a build script sets wins over the shell, here and there: nothing differs.
+    // A build script's variable overrides the shell's in driver and worker: nothing differs.
     project.environment("FLAVOR", "rose");
     let shell = project.run().success().prints("call 5");
-    for place in ["here", "there"] {
+    for place in ["driver", "worker"] {
         assert_eq!(is(&shell, place, "FLAVOR").as_deref(), Some("none"));
     }
     assert_eq!(environment_note(&shell), None, "{shell:?}");
     project.write("build.rs", &script(&["FLAVOR=rose", "STAMP=s1"]));
     let changed = project.run().success().prints("call 6");
-    assert_eq!(is(&changed, "there", "FLAVOR").as_deref(), Some("none"));
+    assert_eq!(is(&changed, "worker", "FLAVOR").as_deref(), Some("none"));
     assert_eq!(
         environment_note(&changed),
         Some("FLAVOR=none (`cargo run` sets rose)")
@@ -214,14 +210,14 @@ fn what_cargo_run_sets_otherwise_since_the_start_is_reported_once_each() {
 
     project.kt(["down", "--all"]).success();
     let fresh = project.run().success().prints("call 1");
-    assert_eq!(is(&fresh, "there", "FLAVOR").as_deref(), Some("rose"));
-    assert_eq!(is(&fresh, "there", "STAMP").as_deref(), Some("s1"));
+    assert_eq!(is(&fresh, "worker", "FLAVOR").as_deref(), Some("rose"));
+    assert_eq!(is(&fresh, "worker", "STAMP").as_deref(), Some("s1"));
     assert_eq!(environment_note(&fresh), None);
 }
 
-/// As cargo has it, whatever `force` says.
+/// As in cargo, regardless of `force`.
 #[test]
-fn a_variable_of_the_build_script_wins_over_one_of_the_configuration() {
+fn build_script_variable_overrides_the_configuration() {
     let project = project();
     project.write(
         ".cargo/config.toml",
@@ -232,10 +228,10 @@ fn a_variable_of_the_build_script_wins_over_one_of_the_configuration() {
         "fn main() { println!(\"cargo::rerun-if-changed=build.rs\\ncargo::rustc-env=FLAVOR=script\") }",
     );
     let plain = project.plain_cargo(["run"]).success();
-    assert_eq!(is(&plain, "here", "FLAVOR").as_deref(), Some("script"));
-    let warm = project.run().success();
-    for place in ["here", "there"] {
-        assert_eq!(is(&warm, place, "FLAVOR").as_deref(), Some("script"));
+    assert_eq!(is(&plain, "driver", "FLAVOR").as_deref(), Some("script"));
+    let kt = project.run().success();
+    for place in ["driver", "worker"] {
+        assert_eq!(is(&kt, place, "FLAVOR").as_deref(), Some("script"));
     }
 }
 
@@ -256,7 +252,7 @@ fn another_working_directory_is_reported() {
 }
 
 #[test]
-fn a_package_reached_by_a_link_is_the_same_service() {
+fn package_reached_by_a_symlink_is_the_same_service() {
     let project = project();
     project.run().success().prints("call 1");
     let link = project.private().join("link");
@@ -270,7 +266,7 @@ fn a_package_reached_by_a_link_is_the_same_service() {
 }
 
 #[test]
-fn a_runner_that_is_not_used_is_reported() {
+fn unused_runner_is_reported() {
     for (file, key) in [
         (
             "[target.x86_64-unknown-linux-gnu]\nrunner = \"valgrind\"\n",

@@ -1,22 +1,23 @@
-//! States with memory whose type only the code knows that put it there: `dyn`, function pointers, pointers to bytes, and
-//! crates of others that have such memory inside. What an edit does to them, and that none is ever misread.
+//! States with type-erased memory: `dyn`, function pointers, pointers to bytes, and third-party
+//! crates that have such memory inside. The tests check what an edit does to them, and that none is
+//! misread.
 
 use std::collections::BTreeMap;
 
 use tests::{Fixture, Output, Project};
 
-/// All states of the fixture that have such memory.
+/// All states of the fixture with erased memory.
 const ERASED: [&str; 10] = [
     "REGEX", "POOL", "WORLD", "ANY", "TYPES", "OWN", "FOREIGN", "FUNCTION", "CLOSURE", "BYTES",
 ];
 
-/// Those that hold a value and say which.
-const SAID: [&str; 12] = [
+/// The states that hold a value and report it.
+const REPORTED: [&str; 12] = [
     "REGEX", "LAZY", "LOCK", "POOL", "WORLD", "ANY", "TYPES", "OWN", "FOREIGN", "FUNCTION",
     "CLOSURE", "BYTES",
 ];
 
-/// What became of each state at the swap that a command has done.
+/// Each state's outcome in the swap of this command.
 #[track_caller]
 fn outcomes(output: &Output) -> BTreeMap<String, String> {
     let messages = output.json();
@@ -41,7 +42,7 @@ fn outcomes(output: &Output) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// What each state holds, in the worker, by the program of this generation.
+/// What each state in the worker holds, as the program of this generation reads it.
 #[track_caller]
 fn look(project: &Project, generation: u64) -> BTreeMap<String, String> {
     let output = project.run_with(&generation.to_string()).success();
@@ -51,14 +52,14 @@ fn look(project: &Project, generation: u64) -> BTreeMap<String, String> {
     all.into_iter().collect()
 }
 
-/// `cargo kt build` after an edit, which leaves every state its value and the new code the way to it.
+/// `cargo kt build` after an edit: each state's outcome.
 #[track_caller]
 fn edit(project: &Project, file: &str, from: &str, to: &str) -> BTreeMap<String, String> {
     project.edit(file, from, to);
     outcomes(&project.kt(["build", "--message-format", "json"]).success())
 }
 
-/// File, text and what stands there after the edit.
+/// Name of the edit, file, text before and after it.
 const KEEPS: &[(&str, &str, &str, &str)] = &[
     (
         "a body",
@@ -154,26 +155,26 @@ const KEEPS: &[(&str, &str, &str, &str)] = &[
 ];
 
 #[test]
-fn a_state_with_erased_memory_outlives_an_edit_that_changes_no_type_that_it_may_hold() {
+fn erased_state_survives_edits_that_change_none_of_its_types() {
     let project = Project::of(Fixture::ERASED);
     let first = look(&project, 1);
     let mut lost = Vec::new();
     for (name, file, from, to) in KEEPS {
         let outcomes = edit(&project, file, from, to);
-        let of_edit = SAID.iter().filter(|state| outcomes[**state] != "Kept");
+        let of_edit = REPORTED.iter().filter(|state| outcomes[**state] != "Kept");
         lost.extend(of_edit.map(|state| format!("{name}: {state} {}", outcomes[*state])));
     }
-    // A crate of which other generations had nothing.
+    // A crate that earlier generations did not contain.
     project.edit(
         "Cargo.toml",
         "[dependencies]\n",
         "[dependencies]\nsmallvec = \"1\"\n",
     );
     let outcomes = outcomes(&project.kt(["build", "--message-format", "json"]).success());
-    // Under other `TypeId`s what goes by them would never be found again.
+    // It changes `TypeId`s: a lookup by the new ones would never find the old values.
     // An r2d2 pool has a type map for each connection.
     let by_type_id = ["POOL", "WORLD", "ANY", "TYPES"];
-    for state in SAID {
+    for state in REPORTED {
         let is_right = (outcomes[state] == "Kept") != by_type_id.contains(&state);
         if !is_right {
             lost.push(format!("a dependency: {state} {}", outcomes[state]));
@@ -181,7 +182,7 @@ fn a_state_with_erased_memory_outlives_an_edit_that_changes_no_type_that_it_may_
     }
     assert!(lost.is_empty(), "{}", lost.join("\n"));
     let last = look(&project, 2);
-    for state in SAID.iter().filter(|state| !by_type_id.contains(state)) {
+    for state in REPORTED.iter().filter(|state| !by_type_id.contains(state)) {
         assert_eq!(last[*state], first[*state], "{state}");
     }
 }
@@ -219,7 +220,7 @@ fn no_erased_memory_is_misread_when_a_type_in_it_changes() {
             .filter(|state| outcomes[**state] != "Reset")
             .collect();
         assert!(kept.is_empty(), "{reason}: {kept:?} of {outcomes:?}");
-        // What says all that it holds is not touched.
+        // Fully typed states are not touched.
         assert_eq!(
             [&*outcomes["LAZY"], &*outcomes["LOCK"]],
             ["Kept", "Kept"],
@@ -247,7 +248,7 @@ fn no_erased_memory_is_misread_when_a_type_in_it_changes() {
 }
 
 #[test]
-fn a_type_that_went_away_and_comes_back_otherwise_is_not_read_as_what_it_was() {
+fn removed_type_that_returns_changed_is_not_misread() {
     let project = Project::of(Fixture::ERASED);
     project.append("src/types.rs", "\npub struct Gone {\n    pub x: u64,\n}\n");
     look(&project, 1);
@@ -262,7 +263,7 @@ fn a_type_that_went_away_and_comes_back_otherwise_is_not_read_as_what_it_was() {
         "src/types.rs",
         "\npub struct Gone {\n    pub x: String,\n}\n",
     );
-    // So that the crate's object is another.
+    // Changes the crate's object.
     project.edit("src/main.rs", "0.05", "0.06");
     let output = project.kt(["build", "--message-format", "json"]).success();
     assert_eq!(self::outcomes(&output)["ANY"], "Reset");
@@ -274,10 +275,10 @@ fn a_type_that_went_away_and_comes_back_otherwise_is_not_read_as_what_it_was() {
 }
 
 #[test]
-fn an_author_may_vouch_for_what_cannot_be_seen() {
+fn keep_attribute_keeps_erased_memory() {
     let project = Project::of(Fixture::ERASED);
     look(&project, 1);
-    // The attribute comes with the edit that it is needed for, and the value stays.
+    // The attribute arrives in the same edit that would reset the state, and the value stays.
     project.edit(
         "src/held.rs",
         "#[kt::state]\npub static REGEX",
@@ -303,7 +304,7 @@ fn an_author_may_vouch_for_what_cannot_be_seen() {
     assert!(list.stdout.contains("forced by `keep`"), "{}", list.stdout);
     assert_eq!(look(&project, 2)["REGEX"], "1");
 
-    // What can be seen is compared as ever.
+    // Visible types are compared as usual.
     project.edit(
         "src/held.rs",
         "Mutex<Vec<regex::Regex>>",

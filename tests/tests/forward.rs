@@ -1,4 +1,4 @@
-//! `cargo kt forward`: TCP ports that lead to a service, and the other way round.
+//! `cargo kt forward`: TCP ports forwarded to a service, and from it.
 
 use std::{
     io::Read,
@@ -17,19 +17,19 @@ fn up() -> Project {
 }
 
 #[test]
-fn connections_to_a_port_here_lead_to_the_service_and_are_closed_in_each_direction_alone() {
+fn local_port_forwards_to_the_service_with_half_close() {
     let project = up();
     let target = server().to_string();
     let (forward, port) = forward(&project, &[&format!("0:{target}")]);
     assert_leads_to_the_server(port);
     forward.interrupt();
     forward.finish().success();
-    // The service is none the worse.
+    // The service is unaffected.
     project.run().success().prints("visit 2");
 }
 
 #[test]
-fn connections_to_a_port_of_the_service_lead_here() {
+fn reverse_port_forwards_from_the_service() {
     let project = up();
     let target = server().to_string();
     let (forward, port) = forward(&project, &["--reverse", &format!("0:{target}")]);
@@ -40,27 +40,27 @@ fn connections_to_a_port_of_the_service_lead_here() {
 }
 
 #[test]
-fn a_port_that_nobody_serves_closes_the_connection_and_says_why() {
+fn port_without_a_server_closes_the_connection_with_an_error() {
     let project = up();
     let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
-    let nobody = free.local_addr().expect("it has an address").port();
+    let unused = free.local_addr().expect("it has an address").port();
     drop(free);
     for reverse in [&[][..], &["--reverse"]] {
-        let ports = format!("0:{nobody}");
+        let ports = format!("0:{unused}");
         let (forward, port) = forward(&project, &[reverse, &[&ports]].concat());
         let mut stream = connect(port);
         let mut answer = Vec::new();
         // An end or a reset.
         let _ = stream.read_to_end(&mut answer);
         assert!(answer.is_empty());
-        forward.wait_for_error(&format!("failed to connect to port {nobody}"));
+        forward.wait_for_error(&format!("failed to connect to port {unused}"));
         forward.interrupt();
         forward.finish().success();
     }
 }
 
 #[test]
-fn ports_in_use_bad_ports_and_the_services_end_are_errors() {
+fn port_in_use_invalid_port_and_stopped_service_are_errors() {
     let project = up();
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
     let port = taken.local_addr().expect("it has an address").port();

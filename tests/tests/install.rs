@@ -1,10 +1,10 @@
-//! The way of the README: `cargo install`, and nothing else.
+//! The README's installation: `cargo install`, and nothing else.
 
 use std::{env, fs, path::Path, process::Command};
 
 use tests::{Fixture, Project, cargo_kt, checkout, clean_environment};
 
-/// Installs cargo-kt below `root` from what this checkout's target directory has of it.
+/// Installs cargo-kt below `root`, reusing this checkout's target directory.
 fn install(root: &Path) {
     let mut install = Command::new("cargo");
     clean_environment(&mut install);
@@ -19,8 +19,8 @@ fn install(root: &Path) {
 }
 
 #[test]
-fn what_cargo_install_puts_in_place_runs_a_program_outside_of_the_checkout() {
-    // Whatever is built already need not be built for this.
+fn installed_cargo_kt_runs_a_program_outside_the_checkout() {
+    // Builds the crate once for this test and the others.
     cargo_kt();
     let mut project = Project::of(Fixture::ONE);
     let root = project.private().join("root");
@@ -37,7 +37,7 @@ fn what_cargo_install_puts_in_place_runs_a_program_outside_of_the_checkout() {
     assert_eq!(output.stdout, "hello Alice, visit 1\n", "{output:?}");
     project.edit("src/main.rs", "\"hello {name}", "\"good day {name}");
     project.run().success().prints("good day Alice, visit 2");
-    // It is its own host, too.
+    // The installed binary is the host too.
     let (host, _) = project.processes();
     let executable = fs::read_link(format!("/proc/{}/exe", host.pid)).unwrap();
     assert_eq!(executable, root.join("bin/cargo-kt"));

@@ -1,11 +1,11 @@
-//! What a program takes on with kt-runtime when plain cargo builds it.
+//! The dependencies that kt-runtime adds to a program under plain cargo.
 
 use std::{collections::BTreeSet, process::Command};
 
 use tests::{checkout, clean_environment};
 
 #[test]
-fn plain_cargo_builds_calls_in_place_and_nothing_of_the_wire() {
+fn plain_cargo_builds_no_dependency_of_the_wire() {
     let mut command = Command::new("cargo");
     clean_environment(&mut command);
     let manifest = checkout().join("tests/fixtures/bench-weight/Cargo.toml");

@@ -1,5 +1,5 @@
-//! Each folder of a crate is a graph without cycles: what a module uses of its siblings, it never gives back to them. A reader
-//! can start at the bottom and meet each name after its definition.
+//! The modules of each folder form a graph without cycles, so that a reader can start at the bottom
+//! and meet each name after its definition.
 
 use std::{fs, path::Path};
 
@@ -32,11 +32,11 @@ fn no_crate_has_a_cycle_of_modules() {
     );
 }
 
-/// What the check would miss, it would miss in silence: a re-export, a glob, a macro's arguments and a path inside of an
-/// expression must each be seen.
+/// The check must see every form of a path, or it would miss a cycle silently: a re-export, a glob,
+/// a macro's arguments, a path inside an expression.
 #[test]
-fn a_cycle_is_found_however_its_paths_are_written() {
-    let ways = [
+fn cycle_is_found_in_every_form_of_path() {
+    let forms = [
         ("use crate::b::B;", "use crate::a::A;"),
         ("use super::b::B;", "use super::a::A;"),
         ("use super::B;", "use super::A;"),
@@ -50,7 +50,7 @@ fn a_cycle_is_found_however_its_paths_are_written() {
             "pub use crate::a::A as Renamed;",
         ),
     ];
-    for (of_a, of_b) in ways {
+    for (of_a, of_b) in forms {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let write = |name: &str, text: &str| {
             fs::write(folder.path().join(name), text).expect("the folder can be written to");

@@ -1,20 +1,20 @@
-//! kt-runtime under other names than its own.
+//! kt-runtime as a renamed or re-exported dependency.
 
 use tests::{Fixture, Project};
 
-/// The program with kt-runtime as the dependency `warm`.
+/// The program with kt-runtime as the dependency `renamed`.
 fn rename(project: &Project) {
     project.edit(
         "Cargo.toml",
         "kt-runtime = { ",
-        "warm = { package = \"kt-runtime\", ",
+        "renamed = { package = \"kt-runtime\", ",
     );
     let source = project.read("src/main.rs");
-    project.write("src/main.rs", &source.replace("kt::", "warm::"));
+    project.write("src/main.rs", &source.replace("kt::", "renamed::"));
 }
 
 #[test]
-fn a_renamed_dependency_is_found() {
+fn renamed_dependency_is_found() {
     let project = Project::of(Fixture::ONE);
     rename(&project);
     project.run().success().prints("hello Alice, visit 1");
@@ -25,7 +25,7 @@ fn a_renamed_dependency_is_found() {
 }
 
 #[test]
-fn a_re_export_is_used_where_the_attribute_names_it_and_asked_for_where_it_does_not() {
+fn re_export_works_only_if_the_attribute_names_it() {
     let project = Project::of(Fixture::ONE);
     let manifest = project.read("Cargo.toml");
     let dependency = manifest

@@ -1,13 +1,14 @@
-//! What remote functions print reaches every driver whole, or the driver's output says how much is missing.
+//! The output of remote functions reaches every driver completely, or the driver prints how much
+//! was dropped.
 
 use std::{io::Read, process::Stdio, thread, time::Duration};
 
 use tests::{Fixture, Output, Project, ServiceProcess};
 
-/// Megabytes: more than the worker holds for one driver.
+/// In megabytes: more than the worker buffers for one driver.
 const FLOOD: u64 = 48;
 
-/// Checks that all lines of a flood came, in their order.
+/// Checks that all lines of a flood arrived in order.
 #[track_caller]
 fn assert_whole(stdout: &str, megabytes: u64) {
     let mut lines = stdout.lines().filter(|line| line.starts_with("flood 0"));
@@ -20,7 +21,7 @@ fn assert_whole(stdout: &str, megabytes: u64) {
     assert_eq!(lines.next(), None);
 }
 
-/// The bytes that the output says are missing.
+/// The number of bytes that the output reports as dropped.
 fn dropped(output: &Output) -> u64 {
     let notices = output.stdout.lines().filter_map(|line| {
         let (bytes, _) = line
@@ -32,7 +33,7 @@ fn dropped(output: &Output) -> u64 {
 }
 
 #[test]
-fn a_burst_beyond_what_the_worker_holds_for_a_driver_arrives_whole() {
+fn burst_beyond_the_workers_buffer_arrives_completely() {
     let project = Project::of(Fixture::CALLS);
     let output = project.run_with(&format!("flood {FLOOD}")).success();
     assert_whole(&output.stdout, FLOOD);
@@ -40,7 +41,7 @@ fn a_burst_beyond_what_the_worker_holds_for_a_driver_arrives_whole() {
 }
 
 #[test]
-fn a_slow_reader_gets_everything_before_the_program_ends() {
+fn slow_reader_gets_everything_before_the_program_exits() {
     let project = Project::of(Fixture::CALLS);
     project.run_with("pids").success();
     let mut command = project.cargo();
@@ -57,7 +58,7 @@ fn a_slow_reader_gets_everything_before_the_program_ends() {
             0 => break,
             read => text.extend(&chunk[..read]),
         }
-        // Nothing is waited for: this is how slow the reader is, longer in all than a driver once waited for its output.
+        // Not a wait: this is how slow the reader is, longer in total than drivers once waited.
         thread::sleep(Duration::from_millis(20));
     }
     let output = child.wait_with_output().expect("it ends");
@@ -68,7 +69,7 @@ fn a_slow_reader_gets_everything_before_the_program_ends() {
 }
 
 #[test]
-fn a_stopped_driver_holds_the_others_up_for_a_bounded_time_and_then_reads_how_much_it_missed() {
+fn stopped_driver_delays_others_briefly_and_sees_what_it_missed() {
     let project = Project::of(Fixture::CALLS);
     let mut stopped = project.spawn_kt(["run", "--quiet"]);
     stopped.wait_for("ready");
@@ -91,9 +92,9 @@ fn a_stopped_driver_holds_the_others_up_for_a_bounded_time_and_then_reads_how_mu
     let (dropped, all) = (dropped(&output), FLOOD * 1_000_000);
     assert!(
         dropped > 0,
-        "nothing is said of what was dropped: {came} of {all} bytes came"
+        "no dropped bytes were reported: {came} of {all} bytes came"
     );
-    // The lines at the edges of a gap are cut, and the end of the first is the terminal's own.
+    // Lines at the edges of a gap are cut, and the first of them gets a line end.
     assert!(
         (all - 4000..=all + 1).contains(&(came + dropped)),
         "{came} + {dropped} of {all}"
@@ -101,7 +102,7 @@ fn a_stopped_driver_holds_the_others_up_for_a_bounded_time_and_then_reads_how_mu
 }
 
 #[test]
-fn output_arrives_whatever_becomes_of_the_runtime_that_made_the_first_call() {
+fn output_arrives_after_the_first_callers_runtime_is_dropped() {
     let project = Project::of(Fixture::CALLS);
     let output = project.run_with("runtimes").success();
     let lines: Vec<&str> = output.stdout.lines().collect();
@@ -121,11 +122,11 @@ fn output_arrives_whatever_becomes_of_the_runtime_that_made_the_first_call() {
 }
 
 #[test]
-fn a_crash_with_many_calls_in_flight_prints_the_last_words_once() {
+fn crash_with_many_calls_in_flight_prints_its_stderr_once() {
     let project = Project::of(Fixture::CALLS);
     let output = project.run_with("crash 50").success();
     assert_eq!(output.answer("crash 50: "), "51 died with the worker");
-    let words = output.stderr.matches("last words before abort").count();
-    assert_eq!(words, 1, "{output:?}");
+    let lines = output.stderr.matches("stderr before abort").count();
+    assert_eq!(lines, 1, "{output:?}");
     output.keeps_quiet_about("the log could not be read");
 }

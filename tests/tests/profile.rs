@@ -1,4 +1,4 @@
-//! `cargo kt profile` on functions whose shares of the work are known.
+//! `cargo kt profile` on functions with known shares of the work.
 
 use std::{
     collections::BTreeMap,
@@ -9,8 +9,8 @@ use std::{
 use serde_json::Value;
 use tests::{Fixture, Project, Running};
 
-/// How long a call may take to begin.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a call may take to start.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 fn started() -> (Project, Running) {
     let mut project = Project::of(Fixture::STACKS);
@@ -25,13 +25,13 @@ fn driver(project: &Project) -> Running {
     driver
 }
 
-/// Waits until a thread runs a call of this function.
-fn runs(project: &Project, function: &str) {
+/// Waits until a thread wait_until_runs a call of this function.
+fn wait_until_runs(project: &Project, function: &str) {
     let begun = Instant::now();
     let is_it = |line: &Value| line["function"] == function && line["place"] == "thread";
-    let look = || project.kt(["stack", "--message-format", "json"]).success();
-    while !look().json().iter().any(is_it) {
-        assert!(begun.elapsed() < PATIENCE, "no thread runs {function}");
+    let stacks = || project.kt(["stack", "--message-format", "json"]).success();
+    while !stacks().json().iter().any(is_it) {
+        assert!(begun.elapsed() < TIMEOUT, "no thread runs {function}");
     }
 }
 
@@ -52,32 +52,35 @@ fn weights(project: &Project, file: &str) -> BTreeMap<String, u64> {
 }
 
 #[test]
-fn a_function_that_does_three_times_the_work_has_more_samples_and_both_have_names() {
+fn function_with_three_times_the_work_has_more_samples() {
     let (project, mut driver) = started();
     driver.send("work 600000");
-    runs(&project, "stacks::work");
+    wait_until_runs(&project, "stacks::work");
     let json = ["--message-format", "json"];
     let folded = ["profile", "--seconds", "4", "-o", "found.folded"];
-    let told = project.kt(folded.into_iter().chain(json)).success().json();
-    let [told] = &told[..] else {
-        panic!("{told:#?}");
+    let message = project.kt(folded.into_iter().chain(json)).success().json();
+    let [message] = &message[..] else {
+        panic!("{message:#?}");
     };
     assert_eq!(
-        (&told["reason"], &told["name"], &told["ended"]),
+        (&message["reason"], &message["name"], &message["ended"]),
         (&"kt-profile".into(), &"profiled".into(), &"whole".into())
     );
-    let samples = told["samples"].as_u64().unwrap();
+    let samples = message["samples"].as_u64().unwrap();
     for number in ["looks", "stood_us", "longest_us", "sampler_us", "frames"] {
-        assert!(told[number].as_u64() > Some(0), "{number} of {told:#}");
+        assert!(
+            message[number].as_u64() > Some(0),
+            "{number} of {message:#}"
+        );
     }
-    assert_eq!(told["cut_stacks"], 0, "{told:#}");
+    assert_eq!(message["cut_stacks"], 0, "{message:#}");
     let found = weights(&project, "found.folded");
     let (much, little) = (found["stacks::much"], found["stacks::little"]);
     assert!(
         much > little && little > 0 && much + little <= samples,
         "{found:#?}"
     );
-    // The program's own code is the root, and what it calls is above it.
+    // The program's own code is the root, with its callees above it.
     let lines = project.read("found.folded");
     let rooted = "stacks::work::work;stacks::much;";
     assert!(
@@ -85,7 +88,7 @@ fn a_function_that_does_three_times_the_work_has_more_samples_and_both_have_name
         "{lines}"
     );
 
-    // As a flame graph, in the place of another.
+    // As a flame graph, which replaces an older one.
     project.write("kt-profile.svg", "an older one");
     let shown = project.kt(["profile", "--seconds", "1"]).success();
     shown
@@ -104,7 +107,7 @@ fn a_function_that_does_three_times_the_work_has_more_samples_and_both_have_name
 }
 
 #[test]
-fn a_reload_within_a_profile_leaves_the_names_of_both_generations() {
+fn profile_across_a_reload_names_both_generations() {
     let (project, mut first) = started();
     let profile = project.spawn_kt(["profile", "--seconds", "600", "-o", "found.folded"]);
     profile.wait_for_error("Profiling profiled");
@@ -130,11 +133,11 @@ fn a_reload_within_a_profile_leaves_the_names_of_both_generations() {
 }
 
 #[test]
-fn threads_that_wait_are_sampled_on_request_alone() {
+fn waiting_threads_are_sampled_only_on_request() {
     let (project, mut driver) = started();
     driver.send("parked");
-    runs(&project, "stacks::parked");
-    // The host of a busy machine may see a thread of kt's own run.
+    wait_until_runs(&project, "stacks::parked");
+    // On a busy machine the host may sample one of kt's own threads.
     let quiet = project.kt(["profile", "--seconds", "0.3", "-o", "quiet.folded"]);
     match quiet.status.success() {
         true => assert!(
@@ -158,7 +161,7 @@ fn threads_that_wait_are_sampled_on_request_alone() {
 }
 
 #[test]
-fn calls_are_answered_while_a_worker_is_sampled_often() {
+fn calls_are_answered_during_frequent_sampling() {
     let (project, mut driver) = started();
     let frequency = [
         "profile",
@@ -181,7 +184,7 @@ fn calls_are_answered_while_a_worker_is_sampled_often() {
             format!("Ok({})", number + 1)
         );
     }
-    // A look at the stacks in between, too.
+    // `stack` works in between.
     project.kt(["stack"]).success().prints("stacks::bell");
     assert_eq!(driver.ask("ring"), "Ok(())");
     driver.wait_for("wait: 1");
@@ -191,13 +194,13 @@ fn calls_are_answered_while_a_worker_is_sampled_often() {
 }
 
 #[test]
-fn a_debugger_ends_a_profile_and_what_there_is_is_written() {
+fn debugger_ends_a_profile_which_is_still_written() {
     let (project, mut driver) = started();
     driver.send("work 600000");
-    runs(&project, "stacks::work");
+    wait_until_runs(&project, "stacks::work");
     let profile = project.spawn_kt(["profile", "--seconds", "600", "-o", "found.folded"]);
     profile.wait_for_error("Profiling profiled");
-    // Some samples are there.
+    // By now there are some samples.
     project.kt(["stack"]).success();
     let mut debugger = project.spawn_kt(["debug"]);
     debugger.wait_for("kt: attached");
@@ -215,9 +218,9 @@ fn a_debugger_ends_a_profile_and_what_there_is_is_written() {
 }
 
 #[test]
-fn what_cannot_be_written_or_is_no_number_is_said_before_anything_is_sampled() {
+fn invalid_output_or_options_are_errors_before_sampling() {
     let (project, driver) = started();
-    fs::create_dir(project.root().join("folder")).expect("it can be made");
+    fs::create_dir(project.root().join("folder")).expect("it can be created");
     for file in ["folder", "missing/found.svg"] {
         project
             .kt(["profile", "-o", file])

@@ -1,12 +1,12 @@
-//! A program that compiles under `cargo kt run` compiles under plain cargo too: kt-runtime has the same public items, and
-//! implements the same traits for them, in both builds.
+//! A program that compiles under `cargo kt run` compiles under plain cargo too: kt-runtime has the
+//! same public items, and implements the same traits for them, in both builds.
 
 use std::{collections::BTreeSet, process::Command};
 
 use serde_json::Value;
 use tests::{checkout, clean_environment};
 
-/// What rustdoc finds public, one line for each item: its kind, its name, its signature.
+/// The public items according to rustdoc, one line each: kind, name, signature.
 fn public_api(build: &str, flags: &str) -> BTreeSet<String> {
     let target = checkout().join("target/public-api").join(build);
     let mut command = Command::new("cargo");
@@ -17,7 +17,7 @@ fn public_api(build: &str, flags: &str) -> BTreeSet<String> {
         .arg(&target)
         .args(["--", "-Zunstable-options", "--output-format", "json"])
         .args(flags.split_whitespace())
-        // The JSON is not stable, which does not matter where both come from one rustdoc.
+        // The JSON format is unstable, which does not matter between outputs of one rustdoc.
         .env("RUSTC_BOOTSTRAP", "1")
         .env("RUSTFLAGS", flags)
         .current_dir(checkout())
@@ -45,7 +45,7 @@ impl Documentation {
         self.0["index"].get(id)
     }
 
-    /// The items that a path from the crate's root leads to, with their implementations. What is hidden is not among them.
+    /// The items reachable from the crate's root, with their implementations, without hidden ones.
     fn reached(&self) -> BTreeSet<String> {
         let mut reached = BTreeSet::new();
         let mut pending = vec![self.0["root"].to_string()];
@@ -81,8 +81,8 @@ impl Documentation {
         reached
     }
 
-    /// One item's kind, name and signature. `None` for what other crates implement for everything, and for traits with types
-    /// that no other crate can name.
+    /// One item's kind, name and signature. `None` for blanket implementations, and for traits with
+    /// types that no other crate can name.
     fn line(&self, id: &str, reached: &BTreeSet<String>) -> Option<String> {
         let item = self.item(id)?;
         let implementation = &item["inner"]["impl"];
@@ -101,7 +101,7 @@ impl Documentation {
     }
 }
 
-/// The numbers of all types within.
+/// The ids of all types in a value.
 fn ids(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Array(values) => values.iter().for_each(|value| ids(value, found)),
@@ -113,7 +113,7 @@ fn ids(value: &Value, found: &mut Vec<String>) {
     }
 }
 
-/// Takes out what numbers other items: two builds number differently.
+/// Removes the ids of other items, which differ between builds.
 fn without_ids(value: &mut Value) {
     match value {
         Value::Array(values) => {

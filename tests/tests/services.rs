@@ -1,4 +1,4 @@
-//! How long a service lives, and which service a program has.
+//! How long a service runs, and which service a program uses.
 
 use tests::{Fixture, Project};
 
@@ -10,7 +10,7 @@ fn names(project: &Project) -> Vec<String> {
 }
 
 #[test]
-fn a_service_that_ended_because_nobody_called_it_tells_the_next_run_once() {
+fn run_after_an_expired_service_reports_it_once() {
     let project = Project::of(Fixture::ONE);
     project
         .run()
@@ -26,7 +26,7 @@ fn a_service_that_ended_because_nobody_called_it_tells_the_next_run_once() {
         .prints("visit 2");
     host.assert_ends();
 
-    // Nobody is told by looking.
+    // `ls` does not consume the report.
     assert!(names(&project).is_empty());
     project
         .run()
@@ -38,7 +38,7 @@ fn a_service_that_ended_because_nobody_called_it_tells_the_next_run_once() {
         .success()
         .prints("visit 2")
         .keeps_quiet_about("without a call");
-    // Whoever ends a service knows it.
+    // A service stopped by `down` is not reported.
     project.kt(["down", "tester-one"]).success();
     project
         .run()
@@ -48,7 +48,7 @@ fn a_service_that_ended_because_nobody_called_it_tells_the_next_run_once() {
 }
 
 #[test]
-fn a_program_has_a_service_for_each_profile_that_it_is_built_with() {
+fn program_has_a_service_for_each_profile() {
     let project = Project::of(Fixture::ONE);
     project.run().success().prints("visit 1");
     project
@@ -63,7 +63,7 @@ fn a_program_has_a_service_for_each_profile_that_it_is_built_with() {
         .keeps_quiet_about("new worker");
     assert_eq!(names(&project), ["tester-one", "tester-one-release"]);
 
-    // Commands mean the service of `cargo kt run` unless they are told.
+    // Commands use the service of the dev profile unless an option names another.
     let visits = |arguments: &[&str]| {
         let state = ["state", "get", "VISITS"].iter().chain(arguments);
         project.kt(state.copied()).success()

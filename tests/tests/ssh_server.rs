@@ -1,4 +1,4 @@
-//! `cargo kt ssh --server` and `--config`: the service for OpenSSH's own clients, and rsync.
+//! `cargo kt ssh --server` and `--config`: access to the service for OpenSSH's clients and rsync.
 
 use std::{
     fs::{self, File},
@@ -14,8 +14,8 @@ use std::{
 use tests::{Fixture, Output, Project, Running, Screen, ServiceProcess, noise, tcp};
 
 /// How long a connection may be silent.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// What the fixture's service is called.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// The ssh host name of the fixture's service.
 const HOST: &str = "kt-tester-one";
 
 fn up() -> Project {
@@ -31,20 +31,20 @@ fn write_config(project: &Project, text: &str) -> PathBuf {
     path
 }
 
-/// A file with which ssh needs no server to be running.
+/// An ssh configuration that needs no running server.
 fn config(project: &Project) -> PathBuf {
     let printed = project.kt(["ssh", "--config"]).success();
     write_config(project, &printed.stdout)
 }
 
-/// Starts a server. The file with its block, and its port.
+/// Starts a server, and returns it with its ssh configuration and its port.
 fn serve(project: &Project, options: &[&str]) -> (Running, PathBuf, u16) {
     let options = ["ssh", "--server"].iter().chain(options).copied();
     let server = project.spawn_kt(options);
     // The last line of the block.
     server.wait_for("StrictHostKeyChecking yes");
-    let said = server.wait_for_error("Serving");
-    let (_, port) = said.split_once("127.0.0.1:").expect("it says where");
+    let line = server.wait_for_error("Serving");
+    let (_, port) = line.split_once("127.0.0.1:").expect("it has the address");
     let port: String = port.chars().take_while(char::is_ascii_digit).collect();
     let port = port.parse().expect("it is a number");
     let shown = server.so_far().stdout;
@@ -66,7 +66,7 @@ fn ssh(config: &Path, arguments: &[&str]) -> Output {
     Running::run_without_input(command.arg(HOST).args(arguments))
 }
 
-/// Feeds a client's input, to its end. What it printed.
+/// Writes all of a client's input, and returns its stdout.
 #[track_caller]
 fn with_input(mut command: Command, input: Vec<u8>) -> Vec<u8> {
     let mut child = command
@@ -84,7 +84,7 @@ fn with_input(mut command: Command, input: Vec<u8>) -> Vec<u8> {
 }
 
 #[test]
-fn a_commands_streams_input_status_and_surroundings_are_those_of_exec() {
+fn ssh_command_behaves_like_exec() {
     let project = Project::of(Fixture::ONE);
     project.kt(["run", "--env", "KEY=worth"]).success();
     let config = config(&project);
@@ -92,19 +92,19 @@ fn a_commands_streams_input_status_and_surroundings_are_those_of_exec() {
     let output = output.code(7);
     let root = project.root().display();
     assert_eq!(output.stdout, format!("out worth\n{root}\n"));
-    // Nothing of kt's own is in between.
+    // kt adds no line of its own.
     assert_eq!(output.stderr, "err\n");
     ssh(&config, &["kill -TERM $$"]).code(128 + 15);
     let mut cat = client("ssh", &config);
     cat.args([HOST, "cat; echo end"]);
     let sent = b"a line\nand no end".to_vec();
     assert_eq!(with_input(cat, sent), b"a line\nand no endend\n");
-    // The worker is none the worse.
+    // The worker is unaffected.
     project.run().success().prints("visit 2");
 }
 
 #[test]
-fn bytes_in_both_directions_at_once_do_not_wait_for_each_other() {
+fn large_transfers_in_both_directions_do_not_deadlock() {
     let project = up();
     let config = config(&project);
     let sent = noise(20_000_000);
@@ -112,7 +112,7 @@ fn bytes_in_both_directions_at_once_do_not_wait_for_each_other() {
     cat.args([HOST, "cat"]);
     let came = with_input(cat, sent.clone());
     assert!(came == sent, "{} of {} bytes", came.len(), sent.len());
-    // One that prints many times what it reads: more waits for the client than there is room for on the way.
+    // A command that prints many times what it reads: more than the buffers on the way can hold.
     let (lines, letters) = (600_000, 300);
     let mut sed = client("ssh", &config);
     let script = format!("x=$(printf '%{letters}s' ''); exec sed \"s/.*/$x/\"");
@@ -123,7 +123,7 @@ fn bytes_in_both_directions_at_once_do_not_wait_for_each_other() {
 }
 
 #[test]
-fn a_shell_has_the_terminals_size_keys_and_its_own_exit_status() {
+fn ssh_shell_has_the_terminals_size_keys_and_exit_status() {
     let project = up();
     let config = config(&project);
     let mut command = client("ssh", &config);
@@ -145,7 +145,7 @@ fn a_shell_has_the_terminals_size_keys_and_its_own_exit_status() {
 }
 
 #[test]
-fn an_idle_prompt_does_not_keep_the_service() {
+fn idle_prompt_does_not_keep_the_service() {
     let project = Project::of(Fixture::ONE);
     project.kt(["run", "--inactivity-ttl", "2s"]).success();
     let (server, config, _) = serve(&project, &[]);
@@ -161,10 +161,10 @@ fn an_idle_prompt_does_not_keep_the_service() {
 }
 
 #[test]
-fn a_client_that_is_killed_ends_what_it_has_started_even_if_that_does_not_read() {
+fn killed_client_stops_its_command_even_if_it_never_reads() {
     let project = up();
     let (server, config, _) = serve(&project, &[]);
-    let zeros = || Stdio::from(File::open("/dev/zero").expect("it is there"));
+    let zeros = || Stdio::from(File::open("/dev/zero").expect("it exists"));
     for input in [Stdio::null(), zeros()] {
         let mut command = client("ssh", &config);
         command.args([HOST, "echo $$; exec sleep 1000"]);
@@ -190,7 +190,7 @@ fn a_client_that_is_killed_ends_what_it_has_started_even_if_that_does_not_read()
 }
 
 #[test]
-fn scp_sftp_and_rsync_carry_files_with_what_belongs_to_them() {
+fn scp_sftp_and_rsync_preserve_files_modes_and_times() {
     let project = up();
     let config = config(&project);
     let from = project.private().join("from");
@@ -217,7 +217,7 @@ fn scp_sftp_and_rsync_carry_files_with_what_belongs_to_them() {
     for copy in ["scp", "scp-back", "rsync"] {
         let copy = to(copy);
         for name in ["inner/large", "small"] {
-            let data = |folder: &Path| fs::metadata(folder.join(name)).expect("it is there");
+            let data = |folder: &Path| fs::metadata(folder.join(name)).expect("it exists");
             let facts = |folder: &Path| (data(folder).mode(), data(folder).mtime());
             assert_eq!(facts(&copy), facts(&from), "{name} of {}", copy.display());
             let bytes = |folder: &Path| fs::read(folder.join(name)).expect("it can be read");
@@ -240,9 +240,9 @@ fn scp_sftp_and_rsync_carry_files_with_what_belongs_to_them() {
     let printed = String::from_utf8(with_input(sftp, script.into())).expect("it is text");
     assert!(printed.contains(&format!("Remote working directory: {}", folder.display())));
     assert!(printed.contains("-rw-r-----"), "{printed}");
-    assert!(fs::read(to("got")).expect("it came") == fs::read(large).expect("it is there"));
+    assert!(fs::read(to("got")).expect("it came") == fs::read(large).expect("it exists"));
     let left: Vec<_> = fs::read_dir(&folder)
-        .expect("it is there")
+        .expect("it exists")
         .flatten()
         .collect();
     assert_eq!(left.len(), 1);
@@ -263,7 +263,7 @@ fn ports_are_forwarded_both_ways() {
         let port = free_port();
         let mut command = client("ssh", &config);
         let forward = format!("{port}:127.0.0.1:{target}");
-        // It says so once the ports are forwarded, and goes on.
+        // It prints a line once the ports are forwarded, and keeps running.
         command.args(["-o", "ExitOnForwardFailure=yes", option, &forward, HOST]);
         command.arg("echo forwarded; exec sleep 1000");
         let forwarding = Running::start(command);
@@ -278,36 +278,36 @@ fn ports_are_forwarded_both_ways() {
             one.join().expect("each is answered");
         }
     }
-    // One that leads nowhere is closed, and said.
-    let (port, nobody) = (free_port(), free_port());
+    // A connection to an unused port is closed and reported.
+    let (port, unused) = (free_port(), free_port());
     let mut command = client("ssh", &config);
-    command.args(["-L", &format!("{port}:127.0.0.1:{nobody}"), HOST]);
+    command.args(["-L", &format!("{port}:127.0.0.1:{unused}"), HOST]);
     command.arg("echo forwarded; exec sleep 1000");
     let forwarding = Running::start(command);
     forwarding.wait_for("forwarded");
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("ssh listens");
     stream
-        .set_read_timeout(Some(PATIENCE))
+        .set_read_timeout(Some(TIMEOUT))
         .expect("it can be set");
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
     assert!(answer.is_empty());
     server.wait_for_error(&format!(
-        "failed to connect to 127.0.0.1:{nobody} of tester-one"
+        "failed to connect to 127.0.0.1:{unused} of tester-one"
     ));
     server.interrupt();
     server.finish().success();
 }
 
 #[test]
-fn only_the_services_own_key_is_let_in_and_only_its_own_host_is_known() {
+fn only_the_services_client_key_and_host_key_are_accepted() {
     let project = up();
     let (server, config, port) = serve(&project, &[]);
     ssh(&config, &["true"]).success();
     server.wait_for_error("Connected a client from 127.0.0.1:");
     // Its keys are private.
     let folder = project.private().join("home/ssh/tester-one");
-    let mode = |path: &Path| fs::metadata(path).expect("it is there").mode() & 0o777;
+    let mode = |path: &Path| fs::metadata(path).expect("it exists").mode() & 0o777;
     assert_eq!(mode(&folder), 0o700);
     for name in ["host_key", "client_key", "known_hosts"] {
         assert_eq!(mode(&folder.join(name)), 0o600, "{name}");
@@ -329,11 +329,11 @@ fn only_the_services_own_key_is_let_in_and_only_its_own_host_is_known() {
         .says("Permission denied (publickey)");
     ssh(&wrong, &["-o", "PubkeyAuthentication=no", "true"]).code(255);
     server.wait_for_error("it did not authenticate with the service's key");
-    // Another server on that port is not taken for ours.
+    // The client refuses another server on that port.
     server.interrupt();
     server.finish().success();
     let known = folder.join("known_hosts");
-    let public = fs::read_to_string(other.with_extension("pub")).expect("it was made");
+    let public = fs::read_to_string(other.with_extension("pub")).expect("ssh-keygen wrote it");
     fs::write(&known, format!("{HOST} {public}")).expect("it is ours");
     let (server, config, _) = serve(&project, &[&port.to_string()]);
     ssh(&config, &["true"])
@@ -351,7 +351,7 @@ fn only_the_services_own_key_is_let_in_and_only_its_own_host_is_known() {
 }
 
 #[test]
-fn a_port_in_use_options_that_do_not_fit_and_the_services_end_are_errors() {
+fn port_in_use_wrong_options_and_stopped_service_are_errors() {
     let project = up();
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
     let port = taken.local_addr().expect("it has an address").port();

@@ -1,4 +1,4 @@
-//! `cargo kt stack` on threads and calls whose places are known.
+//! `cargo kt stack` on threads and calls at known places.
 
 use std::{
     fs,
@@ -8,8 +8,8 @@ use std::{
 use serde_json::Value;
 use tests::{Fixture, Project, Running};
 
-/// How long a call may take to get where it waits.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a call may take to reach the place where it waits.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 fn started() -> (Project, Running) {
     let mut project = Project::of(Fixture::STACKS);
@@ -24,7 +24,7 @@ fn driver(project: &Project) -> Running {
     driver
 }
 
-/// The line that has a comment in the source.
+/// The number of the source line that ends with this comment.
 fn line(project: &Project, comment: &str) -> u64 {
     let source = project.read("src/main.rs");
     let mut lines = source.lines();
@@ -32,22 +32,22 @@ fn line(project: &Project, comment: &str) -> u64 {
     index.expect("the source has it") as u64 + 1
 }
 
-/// What one look found.
+/// The output of one `cargo kt stack`.
 #[derive(Debug)]
-struct Look(Vec<Value>);
+struct Stacks(Vec<Value>);
 
-impl Look {
+impl Stacks {
     fn take(project: &Project) -> Self {
-        let look = project.kt(["stack", "--message-format", "json"]);
-        Self(look.success().json())
+        let stacks = project.kt(["stack", "--message-format", "json"]);
+        Self(stacks.success().json())
     }
 
-    /// Looks until all these functions, each as often as it is named, are in one of these places.
+    /// Repeats until exactly these functions, each as often as it is named, are in this place.
     fn once(project: &Project, functions: &[&str], place: &str) -> Self {
         let begun = Instant::now();
         loop {
-            let look = Self::take(project);
-            let mut places: Vec<_> = look
+            let stacks = Self::take(project);
+            let mut places: Vec<_> = stacks
                 .calls()
                 .map(|it| (it["function"].clone(), it["place"].clone()))
                 .collect();
@@ -58,37 +58,38 @@ impl Look {
             let key = |pair: &(Value, Value)| pair.0.to_string();
             places.sort_by_key(key);
             wanted.sort_by_key(key);
-            if places == wanted && look.has_all_threads() {
-                return look;
+            if places == wanted && stacks.has_all_threads() {
+                return stacks;
             }
             assert!(
-                begun.elapsed() < PATIENCE,
-                "{wanted:?} are not there: {look:#?}"
+                begun.elapsed() < TIMEOUT,
+                "{wanted:?} not found: {stacks:#?}"
             );
         }
     }
 
-    /// Looks until so many calls are where they stay.
+    /// Repeats until `count` calls wait or occupy a thread.
     fn of_calls(project: &Project, count: usize) -> Self {
         let begun = Instant::now();
         loop {
-            let look = Self::take(project);
+            let stacks = Self::take(project);
             let stays = |it: &&Value| it["place"] == "waits" || it["place"] == "thread";
-            if look.calls().filter(stays).count() == count && look.has_all_threads() {
-                return look;
+            if stacks.calls().filter(stays).count() == count && stacks.has_all_threads() {
+                return stacks;
             }
-            assert!(begun.elapsed() < PATIENCE, "{look:#?}");
+            assert!(begun.elapsed() < TIMEOUT, "{stacks:#?}");
         }
     }
 
-    /// Whether each thread that runs a call was seen: on a busy machine one may not stop in time, which the summary counts.
+    /// Whether each thread that runs a call was captured. On a busy machine one may not stop in
+    /// time; the summary counts those.
     fn has_all_threads(&self) -> bool {
-        let is_seen = |call: &Value| {
+        let is_captured = |call: &Value| {
             let mut threads = self.of("kt-stack-thread");
             threads.any(|thread| thread["call"] == call["number"])
         };
         let mut running = self.calls().filter(|call| call["place"] == "thread");
-        running.all(is_seen)
+        running.all(is_captured)
     }
 
     fn of(&self, reason: &str) -> impl Iterator<Item = &Value> {
@@ -103,7 +104,7 @@ impl Look {
         let mut calls = self.calls();
         calls
             .find(|call| call["function"] == function)
-            .expect("the call is there")
+            .expect("the call is listed")
     }
 
     /// The thread that runs a call.
@@ -122,7 +123,7 @@ impl Look {
     }
 }
 
-/// Function and line of the frames that are the user's, innermost first.
+/// Function and line of the user's frames, innermost first.
 fn own(frames: &Value) -> Vec<(&str, u64)> {
     let frames = frames.as_array().expect("frames").iter();
     let own = frames.filter(|frame| frame["user"] == true);
@@ -137,11 +138,11 @@ fn own(frames: &Value) -> Vec<(&str, u64)> {
 }
 
 #[test]
-fn a_parked_thread_shows_its_function_and_line_and_its_call() {
+fn parked_thread_shows_its_function_line_and_call() {
     let (project, mut driver) = started();
     driver.send("parked");
-    let look = Look::once(&project, &["stacks::parked"], "thread");
-    let thread = look.thread(look.call("stacks::parked"));
+    let stacks = Stacks::once(&project, &["stacks::parked"], "thread");
+    let thread = stacks.thread(stacks.call("stacks::parked"));
     assert_eq!(thread["whole"], true, "{thread:#}");
     let found = own(&thread["frames"]);
     assert_eq!(found[0], ("stacks::park", line(&project, "// parked")));
@@ -161,23 +162,23 @@ fn a_parked_thread_shows_its_function_and_line_and_its_call() {
     let all = project.kt(["stack", "--all"]).success();
     all.prints(&place).prints("kt::function::invoke");
 
-    // Nobody traces it any more, and it goes on.
-    let pid = &look.summary()["pid"];
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the worker lives");
+    // It is not traced any more, and keeps running.
+    let pid = &stacks.summary()["pid"];
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the worker runs");
     assert!(status.contains("TracerPid:\t0\n"), "{status}");
     assert_eq!(driver.ask("echo 1"), "Ok(2)");
     assert_eq!(driver.ask("open"), "Ok(())");
     driver.wait_for("parked: 2");
-    assert_eq!(Look::take(&project).summary()["pid"], *pid);
+    assert_eq!(Stacks::take(&project).summary()["pid"], *pid);
     driver.finish().success();
 }
 
 #[test]
-fn a_thread_that_computes_shows_where_and_goes_on() {
+fn computing_thread_shows_its_line_and_keeps_running() {
     let (project, mut driver) = started();
     driver.send("busy 600000");
-    let look = Look::once(&project, &["stacks::busy"], "thread");
-    let thread = look.thread(look.call("stacks::busy"));
+    let stacks = Stacks::once(&project, &["stacks::busy"], "thread");
+    let thread = stacks.thread(stacks.call("stacks::busy"));
     assert_eq!(thread["state"], "R", "{thread:#}");
     let found = own(&thread["frames"]);
     let spin = found
@@ -186,8 +187,8 @@ fn a_thread_that_computes_shows_where_and_goes_on() {
     assert!(spin.is_some(), "{found:?}");
     assert_eq!(found.last().map(|it| it.0), Some("stacks::busy::busy"));
     for number in 0..10 {
-        let look = Look::take(&project);
-        assert_eq!(look.call("stacks::busy")["place"], "thread");
+        let stacks = Stacks::take(&project);
+        assert_eq!(stacks.call("stacks::busy")["place"], "thread");
         assert_eq!(
             driver.ask(&format!("echo {number}")),
             format!("Ok({})", number + 1)
@@ -197,48 +198,48 @@ fn a_thread_that_computes_shows_where_and_goes_on() {
 }
 
 #[test]
-fn calls_that_wait_show_the_lines_of_all_awaits_up_to_what_they_wait_for() {
+fn waiting_calls_show_the_lines_of_all_awaits() {
     let (project, mut driver) = started();
     for call in ["wait", "wait", "both"] {
         driver.send(call);
     }
     let functions = ["stacks::wait", "stacks::wait", "stacks::both"];
-    let look = Look::once(&project, &functions, "waits");
+    let stacks = Stacks::once(&project, &functions, "waits");
     let (waiting, within) = (line(&project, "// waiting"), line(&project, "// within"));
-    for call in look.calls() {
-        let ways = call["waits"].as_array().unwrap();
+    for call in stacks.calls() {
+        let branches = call["waits"].as_array().unwrap();
         let is_both = call["function"] == "stacks::both";
-        assert_eq!(ways.len(), if is_both { 2 } else { 1 }, "{call:#}");
-        for way in ways {
-            let found = own(way);
+        assert_eq!(branches.len(), if is_both { 2 } else { 1 }, "{call:#}");
+        for branch in branches {
+            let found = own(branch);
             assert_eq!(found[0], ("stacks::bell::{{closure}}", waiting), "{call:#}");
             if !is_both {
                 assert_eq!(found[1], ("stacks::wait::wait::{{closure}}", within));
                 assert_eq!(found.len(), 2, "{found:?}");
             }
-            let first = way[0]["function"].as_str().unwrap();
+            let first = branch[0]["function"].as_str().unwrap();
             assert!(
                 !first.starts_with("kt::"),
-                "its own trace is no part of it: {first}"
+                "kt's own frames are left out: {first}"
             );
         }
     }
-    // Two that wait at one place have their frames once.
+    // Two calls that wait at one place share their frames.
     let shown = project.kt(["stack"]).success();
     shown.prints("<tokio::sync::notify::Notified as core::future::future::Future>::poll");
     let once = format!("  * stacks::wait::wait::{{{{closure}}}}  src/main.rs:{within}\n");
     let shown = project.kt(["stack"]).success();
     assert_eq!(shown.stdout.matches(&once).count(), 1, "{shown:?}");
 
-    // They were polled for it, and wait as before: all hear the bell.
+    // `stack` polled them, and they still wait: the bell wakes all of them.
     assert_eq!(driver.ask("echo 1"), "Ok(2)");
     assert_eq!(driver.ask("ring"), "Ok(())");
     driver.wait_for("both: 2");
     driver.wait_for("wait: 1");
     driver.send("never");
-    let look = Look::once(&project, &["stacks::never"], "waits-for-no-waker");
+    let stacks = Stacks::once(&project, &["stacks::never"], "waits-for-no-waker");
     assert_eq!(
-        look.call("stacks::never")["waits"]
+        stacks.call("stacks::never")["waits"]
             .as_array()
             .unwrap()
             .len(),
@@ -252,7 +253,7 @@ fn calls_of_two_generations_show_the_lines_of_their_own_code() {
     let (project, mut first) = started();
     first.send("wait");
     first.send("parked");
-    Look::of_calls(&project, 2);
+    Stacks::of_calls(&project, 2);
     let old = [line(&project, "// waiting"), line(&project, "// parked")];
     project.edit(
         "src/main.rs",
@@ -262,13 +263,13 @@ fn calls_of_two_generations_show_the_lines_of_their_own_code() {
     let mut second = driver(&project);
     second.send("wait");
     second.send("parked");
-    let look = Look::of_calls(&project, 4);
-    let mut found: Vec<_> = look
+    let stacks = Stacks::of_calls(&project, 4);
+    let mut found: Vec<_> = stacks
         .calls()
         .map(|call| {
             let frames = match call["place"] == "waits" {
                 true => &call["waits"][0],
-                false => &look.thread(call)["frames"],
+                false => &stacks.thread(call)["frames"],
             };
             (call["generation"].as_u64().unwrap(), own(frames)[0].1)
         })
@@ -282,7 +283,7 @@ fn calls_of_two_generations_show_the_lines_of_their_own_code() {
 }
 
 #[test]
-fn a_debugger_that_is_attached_is_named_and_afterwards_stacks_are_shown_again() {
+fn attached_debugger_is_named_and_stacks_work_after_it() {
     let (project, mut driver) = started();
     driver.send("busy 600000");
     let mut debugger = project.spawn_kt(["debug"]);
@@ -294,22 +295,22 @@ fn a_debugger_that_is_attached_is_named_and_afterwards_stacks_are_shown_again() 
         .says("help: run `thread apply all backtrace` in that gdb");
     debugger.send("quit");
     debugger.finish().success();
-    Look::once(&project, &["stacks::busy"], "thread");
+    Stacks::once(&project, &["stacks::busy"], "thread");
     driver.finish().success();
 }
 
 #[test]
-fn a_service_whose_worker_died_has_no_stacks() {
+fn service_without_a_worker_has_no_stacks() {
     let (project, driver) = started();
-    let look = Look::take(&project);
-    let pid = look.summary()["pid"].to_string();
+    let stacks = Stacks::take(&project);
+    let pid = stacks.summary()["pid"].to_string();
     let killed = std::process::Command::new("kill")
         .args(["-KILL", &pid])
         .status();
     assert!(killed.expect("kill runs").success());
     let begun = Instant::now();
     while project.kt(["stack"]).status.success() {
-        assert!(begun.elapsed() < PATIENCE);
+        assert!(begun.elapsed() < TIMEOUT);
     }
     project
         .kt(["stack"])

@@ -1,4 +1,5 @@
-//! Functions with `#[kt::init]`, over real crates: they run once in each worker, before its first call.
+//! Functions with `#[kt::init]`, over real crates: they run once in each worker, before its first
+//! call.
 
 use tests::{Fixture, Project};
 
@@ -6,7 +7,7 @@ const MAIN: &str = "app/src/main.rs";
 const ORDER: &str = "below subscriber pool waits spawned";
 
 #[test]
-fn they_run_once_in_order_and_an_edit_does_not_run_them_again() {
+fn init_functions_run_once_in_order_and_not_after_an_edit() {
     let project = Project::of(Fixture::START);
     project
         .run()
@@ -16,7 +17,7 @@ fn they_run_once_in_order_and_an_edit_does_not_run_them_again() {
         .prints("summing 3")
         .prints("(6, 3)")
         .prints(&format!("\n{ORDER}\n"));
-    // The second `init()` would panic, the second pool be an error.
+    // A second `init()` would panic, and a second pool would fail.
     project
         .run()
         .success()
@@ -33,7 +34,7 @@ fn they_run_once_in_order_and_an_edit_does_not_run_them_again() {
 }
 
 #[test]
-fn one_that_is_edited_or_new_says_that_it_runs_at_the_next_start() {
+fn edited_or_new_init_function_runs_at_the_next_start() {
     let project = Project::of(Fixture::START);
     project.run().success();
     project.edit(MAIN, "note(\"pool\")", "note(\"lake\")");
@@ -49,7 +50,7 @@ fn one_that_is_edited_or_new_says_that_it_runs_at_the_next_start() {
         .says("help: `cargo kt down tester-app` ends this one")
         .keeps_quiet_about("Initialized")
         .prints(&format!("\n{ORDER}\n"));
-    // Said once.
+    // Reported once.
     project.run().success().keeps_quiet_about("init function");
     project.edit(MAIN, "summing", "adding");
     project.run().success().keeps_quiet_about("init function");
@@ -61,7 +62,7 @@ fn one_that_is_edited_or_new_says_that_it_runs_at_the_next_start() {
 }
 
 #[test]
-fn a_worker_that_follows_a_crash_runs_them_again() {
+fn worker_after_a_crash_runs_init_functions_again() {
     let project = Project::of(Fixture::START);
     project.run().success();
     project
@@ -74,7 +75,7 @@ fn a_worker_that_follows_a_crash_runs_them_again() {
 }
 
 #[test]
-fn one_that_fails_or_panics_is_the_error_and_the_next_run_tries_again() {
+fn failed_init_function_is_an_error_and_the_next_run_retries() {
     let project = Project::of(Fixture::START);
     let whole = project.read(MAIN);
     let (good, bad) = (
@@ -103,7 +104,7 @@ fn one_that_fails_or_panics_is_the_error_and_the_next_run_tries_again() {
 }
 
 #[test]
-fn one_that_hangs_is_named_when_the_time_for_loading_is_over() {
+fn hanging_init_function_is_named_at_the_load_timeout() {
     let project = Project::of(Fixture::START);
     let good = "below::note(\"pool\");";
     let hangs = "loop {\n        std::thread::park();\n    }";
@@ -118,7 +119,7 @@ fn one_that_hangs_is_named_when_the_time_for_loading_is_over() {
 }
 
 #[test]
-fn under_plain_cargo_nothing_calls_them() {
+fn plain_cargo_does_not_call_init_functions() {
     let project = Project::of(Fixture::START);
     project.edit(
         MAIN,
@@ -132,7 +133,7 @@ fn under_plain_cargo_nothing_calls_them() {
 }
 
 #[test]
-fn a_program_with_a_subscriber_whose_worker_has_none_is_told_once() {
+fn missing_subscriber_in_the_worker_is_reported_once() {
     let project = Project::of(Fixture::START);
     let without = project
         .read(MAIN)
@@ -145,7 +146,7 @@ fn a_program_with_a_subscriber_whose_worker_has_none_is_told_once() {
     assert_eq!(first.stderr.matches(note).count(), 1, "{first:?}");
     project.run().success().keeps_quiet_about(note);
 
-    // As the help says.
+    // Apply the help.
     project.write(
         MAIN,
         &without.replace("fn a_subscriber", "#[kt::init]\nfn a_subscriber"),

@@ -1,9 +1,9 @@
-//! What the person at the terminal sees.
+//! What the user sees in the terminal.
 
 use tests::{Fixture, Project, assert_terminal};
 
 #[test]
-fn each_step_is_one_line_in_cargos_manner() {
+fn each_step_prints_one_line_like_cargo() {
     let project = Project::of(Fixture::ONE);
     assert_terminal!("first_run", project, project.run().success());
     assert_terminal!("unchanged_run", project, project.run().success());
@@ -15,9 +15,9 @@ fn each_step_is_one_line_in_cargos_manner() {
         project.run().success().prints("good day Alice, visit 3")
     );
 
-    project.edit("src/main.rs", "\"good day {name}", "\"good day {nobody}");
+    project.edit("src/main.rs", "\"good day {name}", "\"good day {absent}");
     assert_terminal!("broken_code", project, project.run().code(101));
-    project.edit("src/main.rs", "{nobody}", "{name}");
+    project.edit("src/main.rs", "{absent}", "{name}");
 
     project.edit(
         "src/main.rs",
@@ -37,12 +37,12 @@ fn each_step_is_one_line_in_cargos_manner() {
 
     project.edit("src/main.rs", "AtomicU32::new(0)", "AtomicU32::new(40)");
     assert_terminal!(
-        "edited_initialiser",
+        "edited_initializer",
         project,
         project.run().success().prints("good day Alice, visit 5")
     );
 
-    // Without serde there is no way from one type to another.
+    // Without serde the value cannot be migrated.
     project.edit(
         "src/main.rs",
         "static VISITS: AtomicU32 = AtomicU32::new(40)",
@@ -63,7 +63,8 @@ fn each_step_is_one_line_in_cargos_manner() {
     assert_terminal!("build", project, project.kt(["build"]).success());
 }
 
-/// Plain statics beside the state, one of them in a module of its own, and a function that counts in them.
+/// Adds plain statics beside the state, one of them in a new module, and a function that counts in
+/// them.
 fn add_plain_statics(project: &Project, more: &str) {
     project.write(
         "src/cache.rs",
@@ -83,7 +84,7 @@ fn add_plain_statics(project: &Project, more: &str) {
 }
 
 #[test]
-fn plain_statics_that_start_afresh_are_named_and_no_others() {
+fn only_reset_plain_statics_are_named() {
     let project = Project::of(Fixture::ONE);
     add_plain_statics(&project, "");
     let quiet = |text: &str| {
@@ -105,7 +106,7 @@ fn plain_statics_that_start_afresh_are_named_and_no_others() {
             .prints("good day Alice, visit 3, hit 1")
     );
     quiet("good day Alice, visit 4, hit 2");
-    // The object of the first code is still there, with all that is in it.
+    // The object of the first code is still loaded, with its values.
     project.edit("src/main.rs", "\"good day {name}", "\"hello {name}");
     assert_terminal!(
         "statics_found_again",
@@ -115,7 +116,7 @@ fn plain_statics_that_start_afresh_are_named_and_no_others() {
             .success()
             .prints("hello Alice, visit 5, hit 3")
     );
-    // One that is taken out of the program is nobody's surprise.
+    // A removed static is not reported.
     project.edit("src/cache.rs", "HITS", "FOUND");
     project.edit("src/main.rs", "HITS", "FOUND");
     project
@@ -127,7 +128,7 @@ fn plain_statics_that_start_afresh_are_named_and_no_others() {
 }
 
 #[test]
-fn more_than_four_statics_share_a_line_that_counts_them_and_the_list_is_asked_for() {
+fn more_than_four_statics_share_a_line_unless_verbose() {
     let project = Project::of(Fixture::ONE);
     let many: Vec<String> = ('A'..='L')
         .map(|letter| format!("pub static COUNT_{letter}: AtomicU64 = AtomicU64::new(0);"))
@@ -160,7 +161,7 @@ fn more_than_four_statics_share_a_line_that_counts_them_and_the_list_is_asked_fo
 }
 
 #[test]
-fn quiet_prints_nothing_of_ours() {
+fn quiet_prints_nothing_of_kt() {
     let project = Project::of(Fixture::ONE);
     for visit in 1..=2 {
         let output = project.kt(["run", "--quiet"]).success();
@@ -178,7 +179,7 @@ fn quiet_prints_nothing_of_ours() {
 }
 
 #[test]
-fn json_messages_are_lines_of_json_with_cargos_own_among_them() {
+fn json_messages_include_cargos_own() {
     let project = Project::of(Fixture::ONE);
     project.write(
         "src/main.rs",
@@ -212,7 +213,7 @@ fn json_messages_are_lines_of_json_with_cargos_own_among_them() {
 }
 
 #[test]
-fn services_are_listed_and_ended() {
+fn services_are_listed_and_stopped() {
     let project = Project::of(Fixture::ONE);
     assert!(project.services().is_empty());
     project.kt(["ls"]).success();
@@ -240,22 +241,22 @@ fn services_are_listed_and_ended() {
 
     project.kt(["down", name]).success();
     assert!(project.services().is_empty());
-    let nobody = project.kt(["down", name]);
-    assert!(!nobody.status.success(), "{nobody:?}");
-    assert_terminal!("down_without_service", project, nobody);
+    let missing = project.kt(["down", name]);
+    assert!(!missing.status.success(), "{missing:?}");
+    assert_terminal!("down_without_service", project, missing);
 }
 
 #[test]
-fn colours_are_as_cargo_decides() {
+fn colors_follow_cargos_settings() {
     let mut project = Project::of(Fixture::ONE);
-    let coloured = "\u{1b}[1m\u{1b}[32m     Running\u{1b}[0m `one`";
+    let colored = "\u{1b}[1m\u{1b}[32m     Running\u{1b}[0m `one`";
     project.run().success().keeps_quiet_about("\u{1b}");
     project
         .kt(["run", "--color", "always"])
         .success()
-        .says(coloured);
+        .says(colored);
     project.environment("CARGO_TERM_COLOR", "always");
-    project.run().success().says(coloured);
+    project.run().success().says(colored);
     project
         .kt(["run", "--color", "never"])
         .success()

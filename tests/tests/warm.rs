@@ -1,4 +1,4 @@
-//! The demos: edit, run, and the warm process has already answered.
+//! The demos: edited, run again, and answered by the same worker.
 
 use tests::{Fixture, Output, Project, demos};
 
@@ -13,7 +13,7 @@ fn demo(project: &Project, name: &str, arguments: &str) -> Output {
         .success()
 }
 
-/// The worker of the only service, as the host tells it.
+/// The worker of the only service, as the host reports it.
 fn worker(project: &Project) -> u64 {
     let services = project.services();
     assert_eq!(services.len(), 1, "{services:#?}");
@@ -48,7 +48,7 @@ fn hot_reload_answers_with_the_new_message_from_the_same_process() {
         "{second:?}"
     );
 
-    // And back: the code of the first generation is in the worker already, and must not be taken for the newest.
+    // Back again: the first generation's code is already loaded, and must become the newest.
     project.edit(
         "examples/hot_reload.rs",
         "Hello again!",
@@ -63,8 +63,7 @@ fn hot_reload_answers_with_the_new_message_from_the_same_process() {
 }
 
 #[test]
-fn state_persistence_keeps_its_entries_through_edits_a_new_field_and_a_new_dependency_in_one_process()
- {
+fn state_persistence_keeps_its_entries_through_edits() {
     let project = Project::of(Fixture::DEMOS);
     let demo = |arguments: &str| demo(&project, "state_persistence", arguments).stdout;
     assert_eq!(demo("set name Alice"), "1 entries\n");
@@ -80,7 +79,7 @@ fn state_persistence_keeps_its_entries_through_edits_a_new_field_and_a_new_depen
     assert_eq!(demo("get name"), "ALICE\n");
     assert_eq!(worker(&project), pid);
 
-    // Another crate, below it.
+    // A crate below it.
     project.edit(
         "examples/lib.rs",
         "durations.sort();",
@@ -119,7 +118,7 @@ fn state_persistence_keeps_its_entries_through_edits_a_new_field_and_a_new_depen
     assert_eq!(demo("get name"), "Alice 3\n");
     assert_eq!(worker(&project), pid);
 
-    // What the layer brought stays usable after one more edit.
+    // The new layer stays usable after another edit.
     project.edit("examples/state_persistence.rs", "\"Alan\"", "\"Alic\"");
     assert_eq!(demo("get name"), "Alice 1\n");
     assert_eq!(demo("clear"), "2 entries cleared\n");
@@ -127,7 +126,7 @@ fn state_persistence_keeps_its_entries_through_edits_a_new_field_and_a_new_depen
 }
 
 #[test]
-fn breakpoint_debug_shows_a_call_that_stopped() {
+fn breakpoint_debug_shows_a_stopped_call() {
     demos::debug_a_call(&mut Project::of(Fixture::DEMOS));
 }
 
@@ -139,15 +138,15 @@ fn ssh_into_pod_opens_a_shell_beside_the_functions() {
 #[test]
 fn timing_demo_is_cold_once() {
     let project = Project::of(Fixture::DEMOS);
-    demo(&project, "timing_demo", "").prints("That was cold.");
-    demo(&project, "timing_demo", "").prints("Warm: the table was still there.");
+    demo(&project, "timing_demo", "").prints("This was a cold start.");
+    demo(&project, "timing_demo", "").prints("Warm: the table was still in memory.");
     project.edit(
         "examples/timing_demo/main.rs",
         "the prime number",
         "the prime with the number",
     );
     demo(&project, "timing_demo", "")
-        .prints("Warm: the table was still there.")
+        .prints("Warm: the table was still in memory.")
         .prints("the prime with the number");
 }
 
@@ -161,7 +160,7 @@ fn similar_texts_builds_its_index_once() {
     project.edit("examples/similar_texts.rs", "{like:.2}", "{like:.3}");
     demo(&project, "similar_texts", "")
         .prints(found)
-        .prints("Warm: the index was there")
+        .prints("Warm: the index was in memory")
         .says("kept similar_texts::INDEX");
 }
 

@@ -1,4 +1,5 @@
-//! Calls of remote functions inside the worker: they enter the newest code, also from a thread that an edit left behind.
+//! Calls of remote functions inside the worker: they enter the newest code, even from a thread that
+//! still runs old code.
 
 use tests::{Fixture, Project};
 
@@ -21,7 +22,7 @@ fn answer(n: u64) -> u64 {
     n * 10
 }
 
-/// Goes on with the code that started it.
+/// Keeps running the code that started it.
 fn act() -> SyncSender<Sender<String>> {
     let (sender, asked) = sync_channel::<Sender<String>>(1);
     thread::spawn(move || {
@@ -60,7 +61,7 @@ fn bump() {
     *COUNT.lock().unwrap() += 1;
 }
 
-/// Calls without a pause, from a thread that is part of no call.
+/// Calls without a pause, from a thread outside any call.
 #[kt::remote]
 fn keep_busy() {
     BUSY.get_or_init(|| {
@@ -113,14 +114,14 @@ fn project() -> Project {
 }
 
 #[test]
-fn a_thread_of_old_code_reaches_the_newest() {
+fn thread_of_old_code_calls_the_newest_code() {
     let project = project();
     project.run().success().prints("30, and by its own code 30");
     project.edit(FILE, "n * 10", "n * 20");
     project.run().success().prints("60, and by its own code 30");
     project.edit(FILE, "n * 20", "n * 30");
     project.run().success().prints("90, and by its own code 30");
-    // Back to the object that the thread itself is of.
+    // Back to the object whose code the thread runs.
     project.write(FILE, MAIN);
     project.run().success().prints("30, and by its own code 30");
     project.edit(FILE, "    n * 10", "    panic!(\"no {n}\")");
@@ -128,7 +129,7 @@ fn a_thread_of_old_code_reaches_the_newest() {
 }
 
 #[test]
-fn a_call_with_other_types_is_an_error_and_one_of_a_function_that_is_gone_the_callers_own() {
+fn changed_types_are_an_error_and_removed_functions_run_old_code() {
     let project = project();
     project.run().success().prints("30, and");
     project.edit(FILE, "fn answer(n: u64) -> u64", "fn answer(n: i16) -> i16");
@@ -152,7 +153,7 @@ fn a_call_with_other_types_is_an_error_and_one_of_a_function_that_is_gone_the_ca
 }
 
 #[test]
-fn a_state_is_migrated_while_a_thread_calls_without_a_pause_and_loses_nothing() {
+fn state_migrates_while_a_thread_calls_without_a_pause() {
     let project = project();
     project.run_with("busy").success();
     for (from, to) in [("u64", "u128"), ("u128", "u64"), ("u64", "u128")] {
@@ -169,9 +170,9 @@ fn a_state_is_migrated_while_a_thread_calls_without_a_pause_and_loses_nothing() 
     project.run_with("stop").success();
 }
 
-/// The gate is closed then.
+/// The gate is closed during a migration.
 #[test]
-fn a_migration_may_call() {
+fn migration_may_call_remote_functions() {
     let project = project();
     project.run_with("busy").success();
     project.run_with("stop").success();
@@ -185,7 +186,7 @@ fn a_migration_may_call() {
 }
 
 #[test]
-fn a_call_may_wait_for_a_task_that_calls() {
+fn call_may_wait_for_a_task_that_calls() {
     let project = project();
     project.run_with("task").success().prints("30");
     project.edit(FILE, "n * 10", "n * 20");
@@ -193,7 +194,7 @@ fn a_call_may_wait_for_a_task_that_calls() {
 }
 
 #[test]
-fn a_kept_state_that_may_hold_old_code_is_named_once_an_edit() {
+fn kept_state_with_old_code_is_named_once_per_edit() {
     let project = Project::of(Fixture::ONE);
     let main = r#"
 use std::sync::{Mutex, atomic::{AtomicU64, Ordering}};
@@ -238,14 +239,14 @@ async fn main() -> Result<(), kt::Error> {
         .success()
         .prints("(10, 2)")
         .keeps_quiet_about(note);
-    // As the help says.
+    // Apply the help.
     project.kt(["state", "clear", "one::HOLDS"]).success();
     project.run().success().prints("(20, 3)");
 }
 
-/// An initializer of a lazy cell is code too, but none that runs again once the cell has its value.
+/// A lazy cell's initializer is code too, but does not run again once the cell has its value.
 #[test]
-fn states_that_may_hold_old_code_share_a_line_and_its_help_and_a_used_lazy_cell_is_none_of_them() {
+fn states_with_old_code_share_a_line_without_used_lazy_cells() {
     let project = Project::of(Fixture::ONE);
     let main = r#"
 use std::sync::{LazyLock, Mutex};
@@ -308,7 +309,7 @@ async fn main() -> Result<(), kt::Error> {
 }
 
 #[test]
-fn the_web_server_of_the_demo_answers_with_new_code_from_the_same_port() {
+fn hot_server_answers_with_new_code_from_the_same_port() {
     let project = Project::of(Fixture::DEMOS);
     let run = || project.kt(["run", "--example", "hot_server"]).success();
     let first = run().prints("<h1>Hello you</h1>");

@@ -1,9 +1,9 @@
-//! Writes the function as it was, around its descriptor.
+//! Writes the function unchanged, around its descriptor.
 //!
 //! ```text
 //! fn trace() -> Result<(), Error> {
 //!     fn trace() -> Result<(), Error> { … }     // the user's, untouched
-//!     const _: () = {                           // out of the user's sight
+//!     const _: () = {                           // hidden from the user's function
 //!         fn __kt_run() -> ::kt::__private::InitRun { … }
 //!         static __KT_START: ::kt::__private::InitDescriptor = …;
 //!     };
@@ -38,7 +38,7 @@ pub fn function(function: &Function) -> TokenStream {
     users.ident = name.clone();
     let users = quote! { #(#inner)* #users #body };
     if export::build() == Build::Types {
-        // As of a remote function: rustc would make code for all that it calls.
+        // As for a remote function: rustc would generate code for everything that it calls.
         return quote_spanned! {Span::mixed_site()=>
             #(#outer)*
             #visibility #asyncness fn #name() #output {
@@ -48,7 +48,7 @@ pub fn function(function: &Function) -> TokenStream {
         };
     }
 
-    // A `cfg` that is still to be looked at may remove the function, but never the program's entry point.
+    // A `cfg` below may still remove the function, but must not remove the program's entry point.
     let (main_inside, main_beside) = if configured {
         (None, export::main_once())
     } else {
@@ -72,7 +72,7 @@ pub fn function(function: &Function) -> TokenStream {
                 static __KT_START: ::__kt__::__private::InitDescriptor = ::__kt__::__private::InitDescriptor::new(
                     #key, #hash, ::core::file!(), ::core::line!(), __kt_run,
                 );
-                // Called from outside the program, hence never dead, nor is what it calls.
+                // Called from outside the program: neither it nor its callees are dead code.
                 const _: &::__kt__::__private::InitDescriptor = &__KT_START;
             };
             #name() #wait
@@ -80,7 +80,8 @@ pub fn function(function: &Function) -> TokenStream {
     }
 }
 
-/// What begins the function, whatever it is. That its result is none that the worker understands is said at its type.
+/// The function that the worker runs. A result type that the worker does not understand is reported
+/// at that type.
 fn run(function: &Function, name: &Ident) -> TokenStream {
     let signature = &function.signature;
     let at_output = match &signature.output {
@@ -91,7 +92,7 @@ fn run(function: &Function, name: &Ident) -> TokenStream {
         }
     };
     let failed = quote_spanned! {at_output=> ::__kt__::__private::Initialized::failed(done) };
-    // The first of these traits that the error allows, which only a method call finds out.
+    // Method resolution finds the first of these traits that the error implements.
     let end = quote_spanned! {Span::mixed_site()=>
         match #failed {
             ::core::option::Option::None => ::core::result::Result::Ok(()),
@@ -122,12 +123,12 @@ fn run(function: &Function, name: &Ident) -> TokenStream {
     }
 }
 
-/// A span of the expansion's own that errors show at `place`.
+/// A span of the expansion whose errors are shown at `place`.
 fn ours_at(place: Span) -> Span {
     Span::mixed_site().located_at(place)
 }
 
-/// A name of the user's as a token of ours, which no lint is about.
+/// A name of the user as a generated token, which no lint checks.
 fn located(name: &Ident) -> Ident {
     let mut name = name.clone();
     name.set_span(ours_at(name.span()));

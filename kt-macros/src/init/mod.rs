@@ -1,6 +1,6 @@
 //! `#[kt::init]`: a function that runs once in each worker process, before its first call.
 //!
-//! It stays an ordinary function. Beside it stands a descriptor that runs it, by which the worker finds it.
+//! The function stays callable. The expansion adds a descriptor, by which the worker finds it.
 
 mod check;
 mod expand;
@@ -9,7 +9,7 @@ mod parse;
 use proc_macro2::TokenStream;
 use quote::quote;
 
-/// Expands the attribute. What is refused stays as it is, beside its errors.
+/// Expands the attribute. A rejected item stays unchanged, after its errors.
 pub fn attribute(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let refused = check::arguments(arguments)
         .map_or_else(TokenStream::new, |error| error.into_compile_error());

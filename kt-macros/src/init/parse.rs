@@ -11,7 +11,7 @@ const ADVICE: Advice = Advice {
     not_a_function,
 };
 
-/// Reads a function, or says what else it is.
+/// Reads a function, or reports which other item it is.
 pub fn function(item: TokenStream) -> Result<Function> {
     let parse = |input: ParseStream<'_>| Function::parse(input, ADVICE);
     parse.parse2(item)
@@ -25,7 +25,7 @@ fn not_a_function(input: ParseStream<'_>) -> &'static str {
     } else if input.peek(Token![mod]) {
         "`#[kt::init]` goes on a free function, not on a module: put it on each function in it"
     } else if input.peek(Token![struct]) || input.peek(Token![enum]) || input.peek(Token![type]) {
-        "`#[kt::init]` goes on a free function, not on a type: write a free function that makes the value"
+        "`#[kt::init]` goes on a free function, not on a type: write a free function that creates the value"
     } else {
         "`#[kt::init]` goes on a free function"
     }

@@ -1,4 +1,5 @@
-//! Finds what cannot be remote, all of it, each at its own token and with what to do instead.
+//! Finds everything that prevents a function from being remote. Each error is at its own token and
+//! says what to do instead.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -11,21 +12,21 @@ use super::parse::Function;
 use crate::attributes;
 use crate::problems::Problems;
 
-/// `#[kt::remote]` takes `crate = path` only, which is not among these any more.
+/// Rejects any argument. `crate = path` was removed before.
 pub fn arguments(arguments: TokenStream) -> Option<Error> {
     if arguments.is_empty() {
         return None;
     }
     Some(Error::new_spanned(
         arguments,
-        "`#[kt::remote]` takes nothing but `crate = PATH`: options are said where it is called, as in `f(..).timeout(d)`",
+        "`#[kt::remote]` accepts only `crate = PATH`: set options at the call, as in `f(..).timeout(d)`",
     ))
 }
 
 /// Whether a function of this signature can be called from another process.
 ///
 /// # Errors
-/// With everything that stands against it.
+/// With every reason against it.
 pub fn signature(function: &Function) -> Result<(), Error> {
     let signature = &function.signature;
     let mut problems = Problems::default();
@@ -35,24 +36,24 @@ pub fn signature(function: &Function) -> Result<(), Error> {
         match argument {
             FnArg::Receiver(receiver) => problems.add(
                 receiver,
-                "a remote function has no `self`: make it a free function that takes the value as an argument",
+                "a remote function cannot take `self`: make it a free function that takes the value as an argument",
             ),
             FnArg::Typed(argument) => {
                 for attribute in argument.attrs.iter().filter(|attribute| attributes::configures(&attribute.meta)) {
                     problems.add(
                         attribute,
-                        "a remote function's arguments are the same in every build: put the `cfg` on the function",
+                        "a remote function's arguments must be the same in every build: put the `cfg` on the function",
                     );
                 }
                 Walk { position: Position::Argument, problems: &mut problems }.whole(&argument.ty);
             }
         }
     }
-    // Rust's own order, in which the dots end the list of arguments.
+    // In source order: the dots are the last argument.
     if let Some(variadic) = &signature.variadic {
         problems.add(
             variadic,
-            "a remote function takes a fixed list of arguments: take a `Vec`",
+            "a remote function cannot be variadic: take a `Vec`",
         );
     }
     if let ReturnType::Type(_, output) = &signature.output {
@@ -65,7 +66,7 @@ pub fn signature(function: &Function) -> Result<(), Error> {
     if let Some(clause) = &signature.generics.where_clause {
         problems.add(
             clause,
-            "a remote function is not generic: remove the `where` clause",
+            "a remote function cannot be generic: remove the `where` clause",
         );
     }
     problems.into_result()
@@ -75,26 +76,26 @@ fn qualifiers(signature: &Signature, problems: &mut Problems) {
     if signature.ident == "main" {
         problems.add(
             &signature.ident,
-            "`main` runs here and starts the program: put `#[kt::remote]` on a function that it calls",
+            "`main` runs locally and starts the program: put `#[kt::remote]` on a function that it calls",
         );
     }
     if let Some(token) = &signature.constness {
         problems.add(
             token,
-            "a remote function is never called by the compiler: remove `const`",
+            "a remote function cannot be evaluated at compile time: remove `const`",
         );
     }
     if let Safety::Unsafe(token) = &signature.safety {
         problems.add(
             token,
-            "a remote function cannot rest on its caller's promises: remove `unsafe`, check the arguments, and use \
+            "a remote function cannot rely on its caller for safety: remove `unsafe`, check the arguments, and use \
              an `unsafe` block inside",
         );
     }
     if let Some(abi) = &signature.abi {
         problems.add(
             abi,
-            "a remote function has no C calling convention: remove `extern`, and call it from an `extern` function",
+            "a remote function must use the Rust ABI: remove `extern`, and call it from an `extern` function",
         );
     }
 }
@@ -104,8 +105,8 @@ fn generics(generics: &Generics, problems: &mut Problems) {
         match parameter {
             GenericParam::Type(parameter) => problems.add(
                 &parameter.ident,
-                "a remote function has one compiled address, so it cannot be generic: write the type out, or an \
-                 enum of the types that it may be",
+                "a remote function has one compiled address, so it cannot be generic: write a concrete type, or an \
+                 enum of the possible types",
             ),
             GenericParam::Const(parameter) => problems.add(
                 &parameter.ident,
@@ -114,14 +115,14 @@ fn generics(generics: &Generics, problems: &mut Problems) {
             ),
             GenericParam::Lifetime(parameter) => problems.add(
                 &parameter.lifetime,
-                "a remote function cannot borrow from its caller, who may be on another machine: remove the \
+                "a remote function cannot borrow from its caller, which may be on another machine: remove the \
                  lifetime and take owned values",
             ),
         }
     }
 }
 
-/// Whether a type has no size, as far as its tokens tell.
+/// Whether a type is unsized, as far as its tokens show.
 pub fn is_unsized(ty: &Type) -> bool {
     match ty {
         Type::Slice(_) | Type::TraitObject(_) => true,
@@ -147,7 +148,7 @@ impl Position {
     }
 }
 
-/// A walk through a type, finding what cannot cross to another process.
+/// Walks through a type and finds the parts that cannot be sent to another process.
 struct Walk<'a> {
     position: Position,
     problems: &'a mut Problems,
@@ -172,7 +173,7 @@ impl Walk<'_> {
             Type::Path(path) => self.path(path),
             Type::ImplTrait(_) => self.add(
                 ty,
-                format_args!("the other side must know the exact type: {} a concrete type", self.position.verb()),
+                format_args!("`impl Trait` hides the type that the peer must decode: {} a concrete type", self.position.verb()),
             ),
             Type::Tuple(tuple) => tuple.elems.iter().for_each(|ty| self.ty(ty)),
             Type::Array(array) => self.ty(&array.elem),
@@ -182,19 +183,20 @@ impl Walk<'_> {
             Type::Ptr(_) => self.add(
                 ty,
                 format_args!(
-                    "an address means nothing in another process: {} the value itself",
+                    "a raw pointer is not valid in another process: {} the value itself",
                     self.position.verb()
                 ),
             ),
             Type::FnPtr(_) => self.add(
                 ty,
-                "a function's address means nothing in another process: use an enum of what can be asked for",
+                "a function pointer is not valid in another process: use an enum of the possible functions",
             ),
             Type::Never(_) => {
-                self.add(ty, "a call waits for its function to return: return `()`, or a `Result` that says why it ended");
+                self.add(ty, "a call waits for its function to return, so the result cannot be `!`: return `()` or a `Result`");
             }
-            Type::Infer(_) => self.add(ty, "the type of a remote function must be written out"),
-            // A macro's type is known to rustc alone, and a boxed trait object can be serde's, as typetag shows.
+            Type::Infer(_) => self.add(ty, "`_` is not allowed in a remote function's signature: write the type"),
+            // Only rustc knows the type of a macro. A boxed trait object can implement serde's
+            // traits, as with typetag.
             _ => {}
         }
     }
@@ -204,16 +206,16 @@ impl Walk<'_> {
         let message = match (self.position, reference.mutability.is_some()) {
             (Position::Argument, false) => {
                 format!(
-                    "a remote function cannot borrow from its caller, who may be on another machine: take `{owned}`"
+                    "a remote function cannot borrow from its caller, which may be on another machine: take `{owned}`"
                 )
             }
             (Position::Argument, true) => format!(
-                "a remote function cannot change what its caller owns, who may be on another machine: take `{owned}` \
-                 and return it changed"
+                "a remote function cannot modify its caller's data, which may be on another machine: take `{owned}` \
+                 and return the modified value"
             ),
             (Position::Output, _) => {
                 format!(
-                    "a result cannot be borrowed, since its caller may be on another machine: return `{owned}`"
+                    "a result cannot be borrowed, since the caller may be on another machine: return `{owned}`"
                 )
             }
         };
@@ -247,7 +249,7 @@ impl Walk<'_> {
                         let verb = self.position.verb();
                         self.add(
                             lifetime,
-                            format_args!("nothing can be borrowed between a caller and a remote function: {verb} {instead}"),
+                            format_args!("arguments and results of a remote function cannot be borrowed: {verb} {instead}"),
                         );
                     }
                     GenericArgument::Type(ty) => self.ty(ty),
@@ -264,20 +266,20 @@ impl Walk<'_> {
             self.add(
                 ty,
                 format_args!(
-                    "a trait object has no size and cannot be sent as it is: {verb} a concrete type, or an enum of \
-                     those that it may be"
+                    "a trait object is unsized and cannot be sent: {verb} a concrete type, or an enum of the \
+                     possible types"
                 ),
             );
         } else {
             self.add(
                 ty,
-                format_args!("`{}` has no size: {verb} `{}`", text(ty), owned(ty)),
+                format_args!("`{}` is unsized: {verb} `{}`", text(ty), owned(ty)),
             );
         }
     }
 }
 
-/// The owned form of what a borrow of this type would see.
+/// The owned type for the target of a borrow.
 fn owned(ty: &Type) -> String {
     match ty {
         Type::Slice(slice) => format!("Vec<{}>", owned(&slice.elem)),

@@ -6,7 +6,7 @@
 //!     {
 //!         fn set(key: String, value: String) -> usize { … }   // the user's, untouched
 //!         {
-//!             struct __KtRemote;                              // ours, out of the user's sight
+//!             struct __KtRemote;                              // generated, hidden from the user
 //!             impl ::kt::__private::Remote for __KtRemote { … }
 //!             static __KT_FUNCTION: ::kt::__private::Function = …;
 //!             ::kt::__private::call::<__KtRemote>(&__KT_FUNCTION, args)
@@ -14,9 +14,10 @@
 //!     }
 //! }
 //! ```
-//! Spans decide what users see. Their tokens keep their own. Ours are the expansion's, so that neither rustc nor clippy
-//! lints them, and where an error in ours is about a token of theirs, it is *located* there. That the outer `fn` is ours
-//! also means that rustc never calls the function dead: it can be called from outside the program.
+//! Spans decide what users see. The user's tokens keep their own. Generated tokens have the
+//! expansion's, so that neither rustc nor clippy lints them. Where an error in generated code is
+//! about a user's token, it is *located* at that token. The outer `fn` is generated too, so rustc
+//! does not report it as dead code: it can be called from outside the program.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -49,7 +50,7 @@ pub fn function(function: &Function) -> TokenStream {
         ReturnType::Type(_, output) => output,
     };
 
-    // A `cfg` that is still to be looked at may remove the function, but never the program's entry point.
+    // A `cfg` below may still remove the function, but must not remove the program's entry point.
     let (main_inside, main_beside) = if configured {
         (None, export::main_once())
     } else {
@@ -63,7 +64,8 @@ pub fn function(function: &Function) -> TokenStream {
     let text = crate::tokens::text(shown_signature(function, &types));
 
     if export::build() == Build::Types {
-        // rustc makes code for every static, used or not, and so for the function and all that it calls.
+        // rustc generates code for every static, used or not: for the function and for everything
+        // that it calls.
         return quote_spanned! {Span::mixed_site()=>
             #(#outer)*
             #visibility fn #name(#(#names: #types),*) -> ::__kt__::Call<#output> {
@@ -87,7 +89,7 @@ pub fn function(function: &Function) -> TokenStream {
                     static __KT_FUNCTION: ::__kt__::__private::Function = ::__kt__::__private::Function::new::<__KtRemote>(
                         #key, #text, ::core::file!(), ::core::line!(),
                     );
-                    // Callable from outside the program, hence never dead, nor is what it calls.
+                    // Callable from outside the program: neither it nor its callees are dead code.
                     const _: &::__kt__::__private::Function = &__KT_FUNCTION;
                     ::__kt__::__private::call::<__KtRemote>(&__KT_FUNCTION, args)
                 }
@@ -96,16 +98,16 @@ pub fn function(function: &Function) -> TokenStream {
     }
 }
 
-/// The user's function as it was written, as an item among no others.
+/// The user's function unchanged, as an item inside a block.
 pub fn user_function(function: &Function, attributes: &[TokenStream]) -> TokenStream {
     let Function {
         signature, body, ..
     } = function;
     let mut signature = signature.clone();
-    // The same name twice is one name to lint: the outer function's.
+    // The same name appears twice. Lints on the name are reported at the outer function.
     signature.ident = located(&signature.ident);
-    // What a remote function owes to being remote: it owns its arguments, and its signature is its callers' affair,
-    // which clippy cannot see in a function that is not exported.
+    // A remote function must own its arguments, and its callers depend on its signature. clippy
+    // cannot know that of a function that is not exported.
     quote! {
         #[allow(
             clippy::large_types_passed_by_value,
@@ -118,7 +120,7 @@ pub fn user_function(function: &Function, attributes: &[TokenStream]) -> TokenSt
     }
 }
 
-/// `impl Remote`, with every use of a type of the user's located at that type.
+/// `impl Remote`. Each use of a user's type is located at that type.
 fn remote(function: &Function, types: &[&Type], output: &Type) -> TokenStream {
     let signature = &function.signature;
     let at_name = ours_at(signature.ident.span());
@@ -147,8 +149,8 @@ fn remote(function: &Function, types: &[&Type], output: &Type) -> TokenStream {
     } else {
         quote_spanned! {at_name=> __kt_plain::<__KtRemote>(args, |args| #called) }
     };
-    // Generic, so that the arguments are known to be `Send` by the trait's word. That they are not is then said once,
-    // at `type Args`.
+    // Generic, so that the trait bound alone says that the arguments are `Send`. If they are not,
+    // rustc reports it once, at `type Args`.
     let plain = signature.asyncness.is_none().then(|| {
         quote_spanned! {Span::mixed_site()=>
             fn __kt_plain<R: ::__kt__::__private::Remote>(
@@ -161,7 +163,8 @@ fn remote(function: &Function, types: &[&Type], output: &Type) -> TokenStream {
     });
     quote_spanned! {Span::mixed_site()=>
         #plain
-        // All that needs `DeserializeOwned` stands in one body: rustc reports a missing trait once per body and place.
+        // All uses of `DeserializeOwned` are in one body: rustc reports a missing trait once per
+        // body and place.
         #[inline]
         fn __kt_decode() -> (
             fn(&mut ::__kt__::__private::Decoder<'_>) -> ::core::result::Result<
@@ -212,7 +215,7 @@ fn remote(function: &Function, types: &[&Type], output: &Type) -> TokenStream {
     }
 }
 
-/// The arguments' types as a tuple that is located at the list of arguments.
+/// The arguments' types as a tuple, located at the list of arguments.
 fn args_type(function: &Function, types: &[&Type]) -> TokenStream {
     let mut tuple = Group::new(Delimiter::Parenthesis, quote! { #(#types,)* });
     tuple.set_span(ours_at(function.signature.paren_token.span.join()));
@@ -236,7 +239,7 @@ impl<'a> Argument<'a> {
             .collect()
     }
 
-    /// A plain name stays, for rustdoc and editors; a pattern is the body's own affair.
+    /// A plain name is kept for rustdoc and editors. A pattern stays in the inner function only.
     fn new(position: usize, argument: &'a PatType) -> Argument<'a> {
         let name = match &*argument.pat {
             Pat::Ident(pattern) if pattern.subpat.is_none() => located(&pattern.ident),
@@ -249,19 +252,19 @@ impl<'a> Argument<'a> {
     }
 }
 
-/// What the descriptor says of the function, for comparing a caller's with a worker's.
+/// The signature in the descriptor, for comparing the caller's with the worker's.
 fn shown_signature(function: &Function, types: &[&Type]) -> TokenStream {
     let asyncness = &function.signature.asyncness;
     let output = &function.signature.output;
     quote! { #asyncness fn(#(#types),*) #output }
 }
 
-/// A span of the expansion's own that errors show at `place`.
+/// A span of the expansion whose errors are shown at `place`.
 fn ours_at(place: Span) -> Span {
     Span::mixed_site().located_at(place)
 }
 
-/// A name of the user's as a token of ours, which no lint is about.
+/// A name of the user as a generated token, which no lint checks.
 fn located(name: &Ident) -> Ident {
     let mut name = name.clone();
     name.set_span(ours_at(name.span()));

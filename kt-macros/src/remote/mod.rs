@@ -1,7 +1,8 @@
-//! `#[kt::remote]`: a function and its address for calls from another process.
+//! `#[kt::remote]`: makes a function callable from another process.
 //!
-//! *parse* reads the item as the user wrote it, *check* finds what cannot be remote, *expand* writes the function that
-//! returns a `kt::Call`, and *refuse* one that only keeps the errors few. This knows the shape of `::kt::__private::Remote` and nothing of what a call does.
+//! *parse* reads the item, *check* finds what cannot be remote, *expand* writes the function that
+//! returns a `kt::Call`, and *refuse* writes a function that avoids follow-up errors. This folder
+//! knows the shape of `::kt::__private::Remote` and not what a call does.
 
 mod check;
 mod expand;
@@ -13,8 +14,8 @@ use quote::quote;
 
 /// Expands the attribute.
 ///
-/// Every answer holds a function of the user's name wherever there is one to be had, so that a mistake in one place
-/// is not followed by errors at each use.
+/// Every expansion contains a function with the user's name if possible, so that one mistake does
+/// not cause errors at each use.
 pub fn attribute(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let refused = check::arguments(arguments)
         .map_or_else(TokenStream::new, |error| error.into_compile_error());

@@ -1,4 +1,5 @@
-//! Writes a function that cannot be remote: its errors, and what keeps its body and its uses free of further ones.
+//! Writes a function that cannot be remote: its errors, and code that prevents follow-up errors in
+//! its body and at its uses.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
@@ -9,10 +10,11 @@ use super::expand::{Argument, user_function};
 use super::parse::Function;
 use crate::attributes::{self, Divided};
 
-/// Writes the signature that callers expect, around the user's function if that can stand there.
+/// Writes the signature that callers expect, around the user's function if that is valid as a
+/// nested item.
 ///
-/// Most of what cannot be remote is sound Rust: types stay as they are written, so that a call with a borrowed argument
-/// is fine and only the borrow in the signature is not.
+/// Most rejected signatures are valid Rust. Types stay as written, so that a call with a borrowed
+/// argument compiles and only the borrow in the signature is an error.
 pub fn function(function: &Function, error: &Error) -> TokenStream {
     let Function {
         visibility,
@@ -64,7 +66,7 @@ pub fn function(function: &Function, error: &Error) -> TokenStream {
     }
 }
 
-/// An expression whose type tells rustc which type an `impl Trait` in the result stands for.
+/// An expression whose type tells rustc the type behind an `impl Trait` in the result.
 fn opaque_result(signature: &Signature, names: &[&syn::Ident]) -> TokenStream {
     let name = &signature.ident;
     let call = quote! { #name(#(#names),*) };
@@ -106,7 +108,8 @@ fn output_type(output: &ReturnType) -> TokenStream {
     }
 }
 
-/// Whether rustc takes the user's function as an item inside another; otherwise its body is lost to editors.
+/// Whether rustc accepts the user's function as a nested item. If not, editors cannot analyze its
+/// body.
 fn stands_alone(function: &Function) -> bool {
     let Signature {
         inputs,
@@ -133,7 +136,7 @@ fn stands_alone(function: &Function) -> bool {
         && !mentions(function.body.to_token_stream(), "Self")
 }
 
-/// Whether an identifier is among the tokens, however deep.
+/// Whether an identifier is among the tokens, at any depth.
 fn mentions(tokens: TokenStream, word: &str) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(ident) => ident == word,

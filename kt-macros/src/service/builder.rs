@@ -1,11 +1,13 @@
-//! The value of a service's constant: `kt::Service::new()` and a chain of setters with literals.
+//! Checks the value of a service's constant: `kt::Service::new()` and a chain of setters with
+//! literals.
 //!
-//! Names and types are rustc's to check. What it cannot know is that the value is read in the source.
+//! rustc checks names and types. It does not know that `cargo kt` reads the value from the source.
 
 use proc_macro2::Ident;
 use syn::{Error, Expr, ExprCall, ExprMethodCall, Lit, Result};
 
-/// The setters that add to what was said before. `cargo-kt/src/config/source/builder.rs` has a test that there are no others.
+/// The setters that may be called more than once. A test in `cargo-kt/src/config/source/builder.rs`
+/// checks that this list is complete.
 const REPEATED: [&str; 11] = [
     "image_pull_secret",
     "env",
@@ -20,10 +22,10 @@ const REPEATED: [&str; 11] = [
     "annotation",
 ];
 
-/// Checks that the value can be read as it stands.
+/// Checks that `cargo kt` can read the value from the source.
 ///
 /// # Errors
-/// At each expression that cannot.
+/// At each expression that it cannot read.
 pub fn check(value: &Expr) -> Result<()> {
     let mut errors: Vec<Error> = Vec::new();
     let mut later: Vec<&Ident> = Vec::new();
@@ -46,10 +48,10 @@ pub fn check(value: &Expr) -> Result<()> {
     if !matches!(next, Expr::Call(call) if is_new(call)) {
         errors.push(Error::new_spanned(
             next,
-            "a service begins with `kt::Service::new()`: `cargo kt` reads it in the source, before anything is compiled",
+            "the value must start with `kt::Service::new()`: `cargo kt` reads it from the source before compiling",
         ));
     }
-    // The chain was walked from its end.
+    // The loop walked the chain from its end.
     let all = errors.into_iter().rev().reduce(|mut all, error| {
         all.combine(error);
         all
@@ -64,7 +66,7 @@ fn not_literal(argument: &Expr) -> Option<Error> {
         }
         other => Some(Error::new_spanned(
             other,
-            "not a literal: `cargo kt` reads this in the source, before anything is compiled, so that a pod can start meanwhile",
+            "not a literal: `cargo kt` reads this value from the source before compiling, to start the pod early",
         )),
     }
 }

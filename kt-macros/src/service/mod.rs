@@ -1,7 +1,9 @@
-//! `#[kt::service(…)]` on a program's `main`, and `#[kt::service]` on a constant: options of the program's service.
+//! `#[kt::service(…)]` on a program's `main`, and `#[kt::service]` on a constant: options of the
+//! program's service.
 //!
-//! The attribute changes nothing: `cargo kt` reads it in the source, before anything is compiled, so that a pod can start
-//! meanwhile. Here it is only checked, so that rustc and the editor point at a mistake.
+//! The attribute changes nothing: `cargo kt` reads it from the source before compiling, so that a
+//! pod can start early. The expansion only checks it, so that rustc and the editor report mistakes
+//! at the right place.
 
 mod builder;
 mod options;
@@ -14,7 +16,7 @@ use syn::{Error, Item, Result};
 
 use options::Options;
 
-/// The item as it was, with errors before it and checks behind it.
+/// The unchanged item, with errors before it and checks after it.
 pub fn attribute(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let (errors, checks) = match check(arguments, item.clone()) {
         Ok(checks) => (TokenStream::new(), checks),
@@ -24,7 +26,8 @@ pub fn attribute(arguments: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 fn check(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
-    const PLACE: &str = "`#[kt::service]` belongs on the program's `fn main`, or on a `const` of the type `kt::Service` beside it";
+    const PLACE: &str = "`#[kt::service]` belongs on the program's `fn main`, or on a `const` of type `kt::Service` in \
+                         the same file";
     match syn::parse2::<Item>(item.clone()) {
         Ok(Item::Fn(function)) => {
             syn::parse2::<Options>(arguments)?;
@@ -36,7 +39,7 @@ fn check(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
         }
         Ok(Item::Const(constant)) => {
             if !arguments.is_empty() {
-                let why = "on a constant the attribute takes nothing: options are set in the constant's value";
+                let why = "on a constant, the attribute accepts no arguments: set options in the constant's value";
                 return Err(Error::new_spanned(arguments, why));
             }
             builder::check(&constant.expr)?;
@@ -49,22 +52,24 @@ fn check(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
     }
 }
 
-/// Only the file of `main` is read, so options anywhere else would pass unheard.
+/// Rejects an attribute outside the file of `main`: `cargo kt` reads only that file and would
+/// ignore it.
 fn root(name: &Ident) -> Result<TokenStream> {
-    // Neither of the two is known to an editor.
+    // A language server sets neither of the two variables.
     if env::var_os("KT_BUILD").is_some() && env::var_os("CARGO_BIN_NAME").is_none() {
-        let why = "`#[kt::service]` is in a library, and `cargo kt` reads it only in the file of a program's `main`";
+        let why = "`cargo kt` ignores `#[kt::service]` in a library: put it in the file of the program's `main`";
         return Err(Error::new_spanned(name, why));
     }
     let why =
-        "`cargo kt` reads `#[kt::service]` only in the file of the program's `main`: put it there";
-    // The module path is rustc's to say.
+        "`cargo kt` reads `#[kt::service]` only in the file of the program's `main`: move it there";
+    // Only rustc knows the module path.
     Ok(quote_spanned! {name.span()=>
         const _: () = ::core::assert!(::__kt__::__private::is_root(::core::module_path!()), #why);
     })
 }
 
-/// Uses the constant, which nobody else does and rustc would call dead; two of them in one program are two items of one name.
+/// Uses the constant, which rustc would otherwise report as dead code. Two services in one program
+/// define the same item twice, which is an error.
 fn once(name: &Ident) -> TokenStream {
     quote_spanned! {name.span()=>
         const _: ::__kt__::Service = #name;

@@ -1,4 +1,5 @@
-//! What stands in the attribute's parentheses: `name = value`, where a value is a literal, a list `[…]` or a map `{ name = value }`.
+//! Reads the attribute's arguments: `name = value`, where a value is a literal, a list `[…]` or a
+//! map `{ name = value }`.
 
 use syn::{
     Error, Ident, Lit, LitStr, Result, Token, braced, bracketed,
@@ -7,7 +8,8 @@ use syn::{
     token::{Brace, Bracket},
 };
 
-/// The options that there are. `cargo-kt/src/config/option.rs` says what they are, and a test there that these are the same.
+/// All options. `cargo-kt/src/config/option.rs` describes them, and a test there checks that both
+/// lists are the same.
 const NAMES: [&str; 33] = [
     "place",
     "context",
@@ -44,7 +46,7 @@ const NAMES: [&str; 33] = [
     "pod_template",
 ];
 
-/// The attribute's options, each once and known.
+/// The attribute's options: each is known and given once.
 pub struct Options;
 
 impl Parse for Options {
@@ -93,8 +95,8 @@ fn value(input: ParseStream<'_>) -> Result<()> {
         }
         return Ok(());
     }
-    const VALUE: &str = "a value is a text, a number, `true` or `false`, a list `[…]` or a map `{ name = value }`; \
-                         nothing else can be read before the program is compiled";
+    const VALUE: &str = "expected a string, a number, `true`, `false`, a list `[…]` or a map `{ name = value }`: \
+                         `cargo kt` reads the value from the source before compiling";
     if !input.peek(Lit) {
         return Err(input.error(VALUE));
     }
@@ -112,7 +114,7 @@ fn comma(input: ParseStream<'_>) -> Result<()> {
 }
 
 fn unknown(name: &str) -> String {
-    // A beginning or an end in common, or two letters that changed places, is what a slip of the fingers leaves.
+    // Typical typing errors leave a common prefix, or the same letters in another order.
     let letters = |text: &str| {
         let mut letters: Vec<char> = text.chars().collect();
         letters.sort_unstable();
@@ -132,9 +134,9 @@ fn unknown(name: &str) -> String {
         .max_by_key(likeness)
         .filter(|it| likeness(it) >= 3);
     match nearest {
-        Some(nearest) => format!("a service has no option `{name}`: did you mean `{nearest}`?"),
+        Some(nearest) => format!("unknown service option `{name}`: did you mean `{nearest}`?"),
         None => format!(
-            "a service has no option `{name}`; it has {}",
+            "unknown service option `{name}`; the options are {}",
             NAMES.join(", ")
         ),
     }

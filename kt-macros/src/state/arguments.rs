@@ -1,4 +1,4 @@
-//! Reads what stands in the attribute's parentheses.
+//! Reads the attribute's arguments.
 
 use syn::parse::{Parse, ParseStream};
 use syn::{Error, Ident, LitInt, Path, Result, Token};
@@ -6,13 +6,15 @@ use syn::{Error, Ident, LitInt, Path, Result, Token};
 /// `#[kt::state(version = 2, migrate = path::to::fn, on_reset = path::to::fn, keep)]`
 #[derive(Default)]
 pub struct Arguments {
-    /// The developer's count of what the value means: another one forces a migration of an unchanged type.
+    /// The version of the value's meaning. Another version forces a migration although the type is
+    /// unchanged.
     pub version: Option<LitInt>,
-    /// Makes the new value of the former one.
+    /// Converts the previous value to the new one.
     pub migrate: Option<Path>,
-    /// Lets go of what a value holds that the state had before it was reset.
+    /// Releases the resources of the previous value after a reset.
     pub on_reset: Option<Path>,
-    /// The developer vouches that what has no visible type in the value is of no type of the workspace.
+    /// The author guarantees that the parts of the value without a visible type contain no types of
+    /// the workspace.
     pub keep: bool,
 }
 

@@ -1,10 +1,11 @@
-//! Writes the handle that the user's code derefs, around the initial value and the descriptor.
+//! Writes the handle that the user's code dereferences, around the initial value and the
+//! descriptor.
 //!
 //! ```text
 //! static CACHE: ::kt::State<Mutex<u8>> = {
 //!     static __KT_INIT: __KtInit<Mutex<u8>> = __KtInit { value: Mutex::new(0) };
-//!     const _: () = {                          // out of sight of the user's type and initialiser
-//!         enum __KtHere {} …                   // what kt-runtime cannot know of the crates that this one uses
+//!     const _: () = {                          // hidden from the user's type and initializer
+//!         enum __KtHere {} …                   // trait impls for types of the user's dependencies
 //!         static __KT_STATE: ::kt::__private::StateDescriptor = …;
 //!     };
 //!     ::kt::State::new(&__KT_INIT.value)
@@ -30,7 +31,7 @@ pub fn state(state: &State, arguments: &Arguments) -> TokenStream {
         init,
         ..
     } = state;
-    // A `cfg` that is still to be looked at may remove the state, but never the program's entry point.
+    // A `cfg` below may still remove the state, but must not remove the program's entry point.
     let configured = attributes
         .iter()
         .any(|attribute| attributes::configures(&attribute.meta));
@@ -59,18 +60,19 @@ pub fn state(state: &State, arguments: &Arguments) -> TokenStream {
             .on_reset(|value| ::__kt__::__private::reset::<#ty, _>(value, #hook))
         }
     });
-    // `cargo kt` decides over the layout, and the worker tells of it: both are to know.
+    // `cargo kt` compares the layout and the worker reports the state: both need its key.
     let keep = arguments.keep.then(|| quote! { .keep() });
     let marker = arguments
         .keep
         .then(|| quote_spanned! {Span::mixed_site()=> #marker static __KT_KEEP: u8 = 0; });
     let named = arguments.migrate.iter().chain(&arguments.on_reset);
     let used = named.map(|function| {
-        // Called from outside the program alone, and not by every build, so rustc would call it dead.
+        // Called only from outside the program, and not in every build: rustc would report it as
+        // dead code.
         quote_spanned! {Span::mixed_site()=> const _: () = { let _ = #function; }; }
     });
     let used: TokenStream = used.collect();
-    // In other builds nobody would read it, and kt-runtime may not have its type.
+    // Other builds do not use the descriptor, and their kt-runtime may not have its type.
     let descriptor = (export::build() == Build::Program).then(|| {
         let foreign = foreign::implementations();
         quote_spanned! {Span::mixed_site()=>
@@ -81,7 +83,7 @@ pub fn state(state: &State, arguments: &Arguments) -> TokenStream {
             #exported
             static __KT_STATE: ::__kt__::__private::StateDescriptor = ::__kt__::__private::StateDescriptor::new(
                 #key, &#name, &__KT_INIT.value, #type_text, #init_hash, ::core::file!(), ::core::line!(),
-                // The first of these traits that the type allows, which only a method call finds out.
+                // Method resolution finds the first of these traits that the type implements.
                 || {
                     use ::__kt__::__private::{
                         SpecializeAnyCell as _, SpecializeAny as _, SpecializeCell as _, SpecializeCellInCell as _, SpecializeEntries as _,
@@ -98,7 +100,7 @@ pub fn state(state: &State, arguments: &Arguments) -> TokenStream {
     quote! { #main_beside #used #handle }
 }
 
-/// Writes a static that was refused: its errors, and a handle of the type that its uses expect.
+/// Writes a rejected static: its errors, and a handle of the type that its uses expect.
 pub fn refused(state: &State, error: &Error) -> TokenStream {
     let error = error.to_compile_error();
     let handle = handle(state, None);
@@ -124,8 +126,9 @@ fn handle(state: &State, descriptor: Option<TokenStream>) -> TokenStream {
             struct __KtInit<T> {
                 value: T,
             }
-            // SAFETY: only the handle's initialiser below uses it, and the handle is a static, which rustc accepts
-            // only if the value is `Sync`. Without this line it would say that a value is not, twice.
+            // SAFETY: only the handle's initializer below uses it. The handle is a static, so rustc
+            // accepts it only if the value is `Sync`. Without this impl rustc would report a value
+            // that is not `Sync` twice.
             unsafe impl<T> ::core::marker::Sync for __KtInit<T> {}
             #exported
             static __KT_INIT: __KtInit<#ty> = __KtInit { value: #init };
@@ -135,8 +138,8 @@ fn handle(state: &State, descriptor: Option<TokenStream>) -> TokenStream {
     }
 }
 
-/// The handle's type, located at the user's from its first token to its last: that is where rustc says that a type is
-/// not `Sync`.
+/// The handle's type, located at the user's type from its first token to its last: rustc reports
+/// there that a type is not `Sync`.
 fn handle_type(ty: &Type) -> TokenStream {
     let tokens: Vec<TokenTree> = ty.to_token_stream().into_iter().collect();
     let at = |token: Option<&TokenTree>| {

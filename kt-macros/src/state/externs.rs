@@ -1,6 +1,7 @@
-//! The crates that the crate being compiled can name: rustc's own arguments tell.
+//! Finds the crates that the crate being compiled can name, from rustc's own arguments.
 //!
-//! A macro runs in rustc's process. Where it does not, as in an editor's server of macros, no crate is found.
+//! A macro runs in rustc's process. A language server expands macros in another process, where no
+//! crate is found.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -9,13 +10,13 @@ use std::{env, fs};
 /// A dependency.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Extern {
-    /// As this crate calls it.
+    /// Its name in this crate.
     pub name: String,
-    /// As it calls itself.
+    /// Its original name.
     pub real: String,
 }
 
-/// All that rustc was given with `--extern`.
+/// All crates that rustc received with `--extern`.
 pub fn all() -> &'static [Extern] {
     static ALL: OnceLock<Vec<Extern>> = OnceLock::new();
     ALL.get_or_init(|| {
@@ -25,7 +26,7 @@ pub fn all() -> &'static [Extern] {
     })
 }
 
-/// An argument, or those in the file that stands for them: one a line, as rustc reads it.
+/// An argument, or the arguments in a response file: one per line, as rustc reads it.
 fn expanded(argument: String) -> Vec<String> {
     match argument.strip_prefix('@').map(fs::read_to_string) {
         Some(Ok(file)) => file.lines().map(str::to_owned).collect(),
@@ -47,14 +48,15 @@ fn parse(arguments: impl Iterator<Item = String>) -> Vec<Extern> {
     found
 }
 
-/// `options:name=path`; options and path may be missing, and options that keep the name out of the prelude too.
+/// `options:name=path`. Options and path may be missing, and options may keep the name out of the
+/// prelude.
 fn one(value: &str) -> Option<Extern> {
     let (name, path) = match value.split_once('=') {
         Some((name, path)) => (name, Some(path)),
         None => (value, None),
     };
     let name = match name.split_once(':') {
-        // Then `::name` is no path.
+        // `::name` does not resolve then.
         Some((options, _)) if options.split(',').any(|option| option == "noprelude") => {
             return None;
         }
@@ -91,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crate_is_found_by_the_name_that_it_has_here_and_by_its_own() {
+    fn an_extern_has_its_local_name_and_its_original_name() {
         let pair = |name: &str, real: &str| (name.to_owned(), real.to_owned());
         assert_eq!(
             of(&[

@@ -1,12 +1,14 @@
-//! Cells, maps and sets of other crates. kt-runtime moves the values in them and may not depend on those crates, so the
-//! user's crate does it: it implements kt-runtime's traits for the types of the crates that it depends on itself.
+//! Support for cells, maps and sets of other crates. kt-runtime moves the values in them but must
+//! not depend on those crates. Instead, the user's crate implements kt-runtime's traits for types
+//! of its direct dependencies.
 //!
-//! Types decide, not names: an alias, an import or a renamed dependency is the type that it stands for, and a `Mutex` of std
-//! beside one of parking_lot stays std's. The orphan rule lets a crate implement another's trait for a third's type if the
-//! trait has a parameter that is a type of its own: `__KtHere`.
+//! Types decide, not names. An alias, an import or a renamed dependency resolves to its type, and
+//! std's `Mutex` stays std's beside parking_lot's. The orphan rule allows a crate to implement a
+//! foreign trait for a foreign type if the trait has a parameter of a local type: `__KtHere`.
 //!
-//! Only functions are called that these crates have had for years, and a type that a version may lack is found among
-//! kt-runtime's `absent`: what does not compile would stop the user's program.
+//! The expansion calls only functions that these crates have had for years. A type that some
+//! versions lack resolves to one in kt-runtime's `absent`: code that does not compile would break
+//! the user's program.
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
@@ -14,7 +16,7 @@ use syn::Ident;
 
 use super::externs;
 
-/// `__KtHere`, and what is implemented with it.
+/// `__KtHere` and the implementations with it.
 pub fn implementations() -> TokenStream {
     let mut parking_lots = 0;
     let implementations = externs::all().iter().filter_map(|found| {
@@ -22,7 +24,8 @@ pub fn implementations() -> TokenStream {
         let here = Ident::new(&name.to_string(), Span::mixed_site());
         let krate = quote_spanned! {Span::mixed_site()=> ::#here };
         Some(match &*found.real {
-            // Several versions have one lock_api, and one type is implemented once.
+            // Several versions of parking_lot share one lock_api, and a type can be implemented
+            // only once.
             "parking_lot" => {
                 parking_lots += 1;
                 (parking_lots == 1).then(|| parking_lot(&krate))?
@@ -41,7 +44,7 @@ pub fn implementations() -> TokenStream {
     }
 }
 
-/// Through `lock_api`, whose locks these are: `FairMutex` is a `Mutex`.
+/// Implements for the types of `lock_api`, which parking_lot re-exports. `FairMutex` is a `Mutex`.
 fn parking_lot(krate: &TokenStream) -> TokenStream {
     let api = quote_spanned! {Span::mixed_site()=> #krate::lock_api };
     let mutex = lock(
@@ -59,7 +62,7 @@ fn parking_lot(krate: &TokenStream) -> TokenStream {
     quote_spanned! {Span::mixed_site()=>
         #mutex
         #rwlock
-        // Its guard gives no `&mut`, so its value stays.
+        // Its guard gives no `&mut`, so its value cannot be replaced.
         impl<R: #api::RawMutex + 'static, G: #api::GetThreadId + 'static, V: 'static>
             ::__kt__::__private::Cell<__KtHere> for #api::ReentrantMutex<R, G, V>
         {
@@ -96,16 +99,16 @@ fn async_lock(krate: &TokenStream) -> TokenStream {
         "try_write",
     );
     let once = once(&quote_spanned! {Span::mixed_site()=> OnceCell<V> });
-    let once = if_there(krate, &once);
+    let once = if_present(krate, &once);
     quote_spanned! {Span::mixed_site()=> #mutex #rwlock #once }
 }
 
-/// What is implemented for types that are written without the crate's name: the crate's own, or those of its absence. A name that the
-/// inner block brings in hides the outer one's.
-fn if_there(krate: &TokenStream, implementations: &TokenStream) -> TokenStream {
+/// Resolves types that are written without the crate's name: to the crate's own type, or to the one
+/// in `absent`. A name imported in the inner block hides the outer one.
+fn if_present(krate: &TokenStream, implementations: &TokenStream) -> TokenStream {
     quote_spanned! {Span::mixed_site()=>
         const _: () = {
-            // One of the two imports is always unused: which one, the crate's version decides.
+            // One of the two imports is always unused. The crate's version decides which one.
             #[allow(unused_imports)]
             use ::__kt__::__private::absent::*;
             const _: () = {
@@ -142,10 +145,10 @@ fn once_cell(krate: &TokenStream) -> TokenStream {
             }
         }
     };
-    if_there(krate, &all)
+    if_present(krate, &all)
 }
 
-/// Two kinds of one type, told apart by what their pointers point at.
+/// `ArcSwap` and `ArcSwapOption` are one type with different pointers.
 fn arc_swap(krate: &TokenStream) -> TokenStream {
     let exchange = quote_spanned! {Span::mixed_site()=>
         const REPLACEABLE: bool = true;
@@ -245,7 +248,7 @@ fn dashmap(krate: &TokenStream) -> TokenStream {
     }
 }
 
-/// A lock whose `try_…` return an `Option` of a guard: poisoned it cannot be.
+/// A lock whose `try_…` functions return an `Option` of a guard: it cannot be poisoned.
 fn lock(parameters: &TokenStream, of: &TokenStream, read: &str, write: &str) -> TokenStream {
     let [read, write] = [read, write].map(|name| Ident::new(name, Span::mixed_site()));
     quote_spanned! {Span::mixed_site()=>
@@ -280,7 +283,7 @@ fn lock(parameters: &TokenStream, of: &TokenStream, read: &str, write: &str) -> 
     }
 }
 
-/// A cell that keeps what it was once given.
+/// A cell that is set once.
 fn once(of: &TokenStream) -> TokenStream {
     quote_spanned! {Span::mixed_site()=>
         impl<V: 'static> ::__kt__::__private::Cell<__KtHere> for #of {

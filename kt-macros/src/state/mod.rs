@@ -1,4 +1,4 @@
-//! `#[kt::state]`: a static whose value lives in the service.
+//! `#[kt::state]`: a static whose value the service keeps.
 
 mod arguments;
 mod check;

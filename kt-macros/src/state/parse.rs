@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Attribute, Error, Ident, Result, StaticMutability, Token, Type, Visibility};
 
-/// A static with its initialiser as plain tokens, which pass through untouched.
+/// A static with its initializer as plain tokens, which pass through unchanged.
 pub struct State {
     pub attributes: Vec<Attribute>,
     pub visibility: Visibility,
@@ -15,7 +15,7 @@ pub struct State {
     pub init: TokenStream,
 }
 
-/// Reads a static, or says what else it is.
+/// Reads a static, or reports which other item it is.
 pub fn state(item: TokenStream) -> Result<State> {
     State::parse.parse2(item)
 }
@@ -33,7 +33,7 @@ impl Parse for State {
         input.parse::<Token![:]>()?;
         let ty = input.parse()?;
         if !input.peek(Token![=]) {
-            return Err(input.error("a state starts at its initial value: write `= …`"));
+            return Err(input.error("a state needs an initial value: write `= …`"));
         }
         input.parse::<Token![=]>()?;
         let mut init = TokenStream::new();
@@ -53,11 +53,11 @@ impl Parse for State {
     }
 }
 
-const THREAD_LOCAL: &str = "a thread's own value cannot be kept, since calls move between threads: use a `static` \
+const THREAD_LOCAL: &str = "a thread-local cannot be a state, since calls move between threads: use a `static` \
                             holding a `Mutex`, a `RwLock`, a `OnceLock` or an atomic";
 
 fn not_a_static(input: ParseStream<'_>) -> Error {
-    // `thread_local! { … }`, perhaps by a longer path.
+    // `thread_local! { … }`, possibly with a longer path.
     let ahead = input.fork();
     if let Ok(path) = ahead.call(syn::Path::parse_mod_style)
         && ahead.peek(Token![!])
@@ -69,20 +69,20 @@ fn not_a_static(input: ParseStream<'_>) -> Error {
         let advice = if thread_local {
             THREAD_LOCAL
         } else {
-            "`#[kt::state]` goes on a `static`: put it on the one that the macro writes"
+            "`#[kt::state]` goes on a `static`: put it on the one that the macro expands to"
         };
         return Error::new_spanned(path, advice);
     }
-    // Inside of `thread_local!`, std writes the attribute on a constant of this type.
+    // Inside `thread_local!`, std puts the attribute on a constant of this type.
     let key = input.to_string().contains("LocalKey");
     let advice = if input.peek(Token![const]) && key {
         THREAD_LOCAL
     } else if input.peek(Token![const]) && !input.peek2(Token![fn]) {
         "a `const` is copied to each use and holds no state: write `static`"
     } else if input.peek(Token![fn]) || input.peek2(Token![fn]) {
-        "a function holds no state: use `#[kt::remote]` for a function that is called in the service"
+        "a function holds no state: use `#[kt::remote]` to call a function in the service"
     } else if input.peek(Token![let]) {
-        "a local variable ends with its function: use a `static`"
+        "a local variable is dropped when its function returns: use a `static`"
     } else {
         "`#[kt::state]` goes on a `static`"
     };

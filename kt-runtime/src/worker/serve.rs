@@ -44,7 +44,8 @@ impl Connections {
     /// Whether every answer has been written, and all drivers know that this worker is about to
     /// exit.
     pub(super) fn are_closed(&self) -> bool {
-        // In this order: a connection counts as listening only for a part of the time that it is open.
+        // In this order: a connection counts as listening only for a part of the time that it is
+        // open.
         let listening = self.listening.load(Ordering::Acquire);
         self.open.load(Ordering::Acquire) <= listening
     }

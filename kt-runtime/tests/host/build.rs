@@ -1,4 +1,4 @@
-//! What a build would have made: a manifest and its files. Their launcher starts the executable that they were made in.
+//! A fake build: a manifest and its files. The launcher starts this test executable.
 
 use kt::wire::{
     ObjectId, VERSION,
@@ -12,7 +12,7 @@ pub struct Build {
 }
 
 impl Build {
-    /// A program with one crate, whose content is `code`.
+    /// A program with one crate that contains `code`.
     pub fn new(program: &str, code: &str) -> Self {
         let test = std::env::current_exe().unwrap();
         let launcher = format!(
@@ -30,7 +30,7 @@ impl Build {
                 id: id(text.as_bytes()),
                 name,
                 size: text.len() as u64,
-                // The code of crates, and nothing for the rest, which is the same in all builds.
+                // The content of crates; the other files are empty and the same in all builds.
                 build_id: if text == code {
                     code.to_owned()
                 } else {

@@ -12,10 +12,10 @@ use tokio::{
     net::UnixStream,
 };
 
-use crate::service::{Build, Service, soon};
+use crate::service::{Build, Service, with_timeout};
 
 #[tokio::test]
-async fn nonsense_is_hung_up_on_and_disturbs_nobody() {
+async fn a_connection_without_a_preamble_is_closed() {
     let service = Service::start();
     let mut silent = Vec::new();
     for _ in 0..20 {
@@ -24,8 +24,8 @@ async fn nonsense_is_hung_up_on_and_disturbs_nobody() {
     let mut stream = UnixStream::connect(&service.options.socket).await.unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
     let mut answer = Vec::new();
-    // A reset, if the host left bytes unread, is as good as an end.
-    let _ = soon(stream.read_to_end(&mut answer)).await;
+    // If the host left bytes unread, the client sees a reset instead of an end of file.
+    let _ = with_timeout(stream.read_to_end(&mut answer)).await;
     assert_eq!(answer, b"");
     service.status().await;
 }
@@ -39,13 +39,13 @@ async fn a_client_of_another_protocol_learns_our_version() {
     hello.extend(b"c\0\0");
     stream.write_all(&hello).await.unwrap();
     let mut answer = Vec::new();
-    soon(stream.read_to_end(&mut answer)).await.unwrap();
+    with_timeout(stream.read_to_end(&mut answer)).await.unwrap();
     assert_eq!(answer[0], 1);
     assert_eq!(&answer[3..], VERSION.as_bytes());
 }
 
 #[tokio::test]
-async fn a_token_is_asked_for_if_there_is_one() {
+async fn a_token_is_required_if_there_is_one() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "secret").unwrap();
     let service = Service::with(|options| options.token_file = Some(file.path().to_owned()));
@@ -57,7 +57,7 @@ async fn a_token_is_asked_for_if_there_is_one() {
 }
 
 #[tokio::test]
-async fn a_driver_that_comes_before_the_first_generation_is_told() {
+async fn a_driver_before_the_first_generation_is_refused() {
     let service = Service::start();
     match service.call_on(Purpose::Data, b"").await.unwrap_err() {
         Verdict::NoWorker(why) => assert!(why.contains("cargo kt run"), "{why}"),
@@ -66,17 +66,17 @@ async fn a_driver_that_comes_before_the_first_generation_is_told() {
 }
 
 #[tokio::test]
-async fn what_the_host_does_not_know_is_refused_in_words() {
+async fn an_unknown_request_is_refused_with_a_message() {
     let service = Service::start();
     let control = service.control().await;
     match control.ask::<_, ()>("/v9/anything", &()).await.unwrap_err() {
-        RequestError::Refused(status, words) => {
+        RequestError::Refused(status, message) => {
             assert_eq!(status, 404);
-            assert!(words.contains("/v9/anything"), "{words}");
+            assert!(message.contains("/v9/anything"), "{message}");
         }
         other => panic!("{other:?}"),
     }
-    // Bytes that are no question.
+    // Bytes that are not a request.
     match control.ask::<_, ()>(path::SWAP, &()).await.unwrap_err() {
         RequestError::Refused(status, _) => assert_eq!(status, 400),
         other => panic!("{other:?}"),
@@ -93,7 +93,7 @@ async fn a_log_is_followed_to_the_services_end() {
         follow: true,
     };
     let body = codec::encode(&request, 100).unwrap();
-    let response = soon(control.request(client::post(path::LOGS), body.into()))
+    let response = with_timeout(control.request(client::post(path::LOGS), body.into()))
         .await
         .unwrap();
     let mut log = response.into_body();
@@ -111,13 +111,15 @@ async fn a_log_is_followed_to_the_services_end() {
     };
     for text in ["first\n", "second\n"] {
         append(text);
-        let piece = soon(log.chunk()).await.unwrap().unwrap();
+        let piece = with_timeout(log.chunk()).await.unwrap().unwrap();
         assert_eq!(piece, text);
     }
     let down = Down { grace_ms: 1000 };
-    soon(control.ask::<_, ()>(path::DOWN, &down)).await.unwrap();
+    with_timeout(control.ask::<_, ()>(path::DOWN, &down))
+        .await
+        .unwrap();
     let rest = tokio::time::timeout(Duration::from_secs(10), log.collect(1 << 20));
-    // The worker's own last words, which the host found in its pipe.
+    // The worker's own last output, which the host read from its pipe.
     let rest = rest.await.unwrap().unwrap();
     assert!(String::from_utf8_lossy(&rest).contains("running 1 test"));
 }

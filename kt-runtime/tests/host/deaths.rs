@@ -5,15 +5,16 @@ use kt::wire::{
     control::{Death, Exit, LogFrom, LogRequest, Replaced, path},
 };
 
-use crate::service::{Build, Service, gone, signal, soon};
+use crate::service::{Build, Service, exited, signal, with_timeout};
 
 #[tokio::test]
-async fn a_death_is_known_within_100_ms_with_its_signal() {
+async fn a_death_is_reported_within_100_ms_with_its_signal() {
     let service = Service::start();
     service.swap(&Build::new("app", "one")).await.unwrap();
     let control = service.control().await;
     let mut best = Duration::MAX;
-    // The promise is ours, not the machine's that is busy with other tests: the best of a few counts.
+    // On a machine that is busy with other tests a single attempt may be late: the best of a few
+    // counts.
     for _ in 0..5 {
         let mut driver = service.driver().await;
         let pid: u32 = driver.ask("pid").await.unwrap().parse().unwrap();
@@ -23,7 +24,7 @@ async fn a_death_is_known_within_100_ms_with_its_signal() {
             let control = control.clone();
             async move {
                 let death = control.ask::<_, Option<Death>>(path::DEATH, &worker.instance);
-                (soon(death).await.unwrap().unwrap(), Instant::now())
+                (with_timeout(death).await.unwrap().unwrap(), Instant::now())
             }
         });
         tokio::task::yield_now().await;
@@ -40,7 +41,7 @@ async fn a_death_is_known_within_100_ms_with_its_signal() {
 }
 
 #[tokio::test]
-async fn the_next_connection_finds_a_new_worker_and_the_next_swap_is_told() {
+async fn the_next_connection_finds_a_new_worker_and_the_next_swap_reports_the_death() {
     let service = Service::start();
     let first = service.swap(&Build::new("app", "one")).await.unwrap();
     let mut driver = service.driver().await;
@@ -60,7 +61,7 @@ async fn the_next_connection_finds_a_new_worker_and_the_next_swap_is_told() {
         other => panic!("{other:?}"),
     }
     let third = service.swap(&Build::new("app", "three")).await.unwrap();
-    assert!(third.replaced.is_none(), "a death is told once");
+    assert!(third.replaced.is_none(), "a death is reported once");
 }
 
 #[tokio::test]
@@ -69,7 +70,7 @@ async fn a_swap_after_a_death_starts_a_worker_and_keeps_counting() {
     let first = service.swap(&Build::new("app", "one")).await.unwrap();
     signal(first.worker.pid, "KILL");
     let control = service.control().await;
-    let death: Option<Death> = soon(control.ask(path::DEATH, &first.worker.instance))
+    let death: Option<Death> = with_timeout(control.ask(path::DEATH, &first.worker.instance))
         .await
         .unwrap();
     assert!(death.is_some());
@@ -80,25 +81,25 @@ async fn a_swap_after_a_death_starts_a_worker_and_keeps_counting() {
 }
 
 #[tokio::test]
-async fn nobody_waits_for_ever_for_the_death_of_a_worker_that_lives() {
+async fn waiting_for_the_death_of_a_running_worker_times_out() {
     let service = Service::start();
     let first = service.swap(&Build::new("app", "one")).await.unwrap();
     let control = service.control().await;
-    let death: Option<Death> = soon(control.ask(path::DEATH, &first.worker.instance))
+    let death: Option<Death> = with_timeout(control.ask(path::DEATH, &first.worker.instance))
         .await
         .unwrap();
     assert_eq!(death, None);
 }
 
 #[tokio::test]
-async fn what_a_worker_printed_before_its_end_is_in_the_log() {
+async fn output_of_a_worker_before_its_exit_is_in_the_log() {
     let service = Service::start();
     let first = service.swap(&Build::new("app", "one")).await.unwrap();
     let mut driver = service.driver().await;
     driver.ask("print last words").await.unwrap();
     driver.ask("exit 1").await;
     let control = service.control().await;
-    let death: Option<Death> = soon(control.ask(path::DEATH, &first.worker.instance))
+    let death: Option<Death> = with_timeout(control.ask(path::DEATH, &first.worker.instance))
         .await
         .unwrap();
     assert!(death.is_some());
@@ -107,7 +108,7 @@ async fn what_a_worker_printed_before_its_end_is_in_the_log() {
         follow: false,
     };
     let log = kt::wire::codec::encode(&request, 100).unwrap();
-    let response = soon(control.request(kt::wire::client::post(path::LOGS), log.into()))
+    let response = with_timeout(control.request(kt::wire::client::post(path::LOGS), log.into()))
         .await
         .unwrap();
     let log = response.into_body().collect(1 << 20).await.unwrap();
@@ -120,11 +121,11 @@ async fn a_worker_does_not_outlive_its_host() {
     let mut service = Service::start();
     let swapped = service.swap(&Build::new("app", "one")).await.unwrap();
     service.kill();
-    gone(swapped.worker.pid).await;
+    exited(swapped.worker.pid).await;
 }
 
 #[tokio::test]
-async fn generations_and_instances_are_not_given_again_after_a_crash_of_the_host() {
+async fn generation_and_instance_ids_are_not_reused_after_a_crash_of_the_host() {
     let mut service = Service::start();
     let first = service.swap(&Build::new("app", "one")).await.unwrap();
     service.crash_and_restart();
@@ -134,13 +135,13 @@ async fn generations_and_instances_are_not_given_again_after_a_crash_of_the_host
 }
 
 #[tokio::test]
-async fn the_next_swap_is_told_once_that_the_former_host_crashed_with_a_worker() {
+async fn the_next_swap_reports_once_that_the_host_crashed_with_a_worker() {
     let mut service = Service::start();
     service.crash_and_restart();
     let first = service.swap(&Build::new("app", "one")).await.unwrap();
     assert!(first.replaced.is_none(), "nothing was lost");
     service.crash_and_restart();
-    // It is not forgotten by a host that had nobody to tell.
+    // A host restarted in between without a swap does not lose the report.
     service.crash_and_restart();
     let second = service.swap(&Build::new("app", "one")).await.unwrap();
     assert!(matches!(second.replaced, Some(Replaced::HostDied)));
@@ -149,7 +150,7 @@ async fn the_next_swap_is_told_once_that_the_former_host_crashed_with_a_worker()
 }
 
 #[tokio::test]
-async fn a_worker_runs_where_the_developer_is_without_what_is_ours() {
+async fn a_worker_runs_in_the_working_directory_without_the_hosts_variables() {
     let service = Service::start();
     service.swap(&Build::new("app", "one")).await.unwrap();
     let mut driver = service.driver().await;
@@ -161,7 +162,7 @@ async fn a_worker_runs_where_the_developer_is_without_what_is_ours() {
         std::env::var("PATH").unwrap()
     );
 
-    let elsewhere = Service::with(|options| options.working_directory = "/not/there".into());
-    elsewhere.swap(&Build::new("app", "one")).await.unwrap();
-    assert_eq!(elsewhere.driver().await.ask("cwd").await.unwrap(), "/");
+    let fallback = Service::with(|options| options.working_directory = "/not/there".into());
+    fallback.swap(&Build::new("app", "one")).await.unwrap();
+    assert_eq!(fallback.driver().await.ask("cwd").await.unwrap(), "/");
 }

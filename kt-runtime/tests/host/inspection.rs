@@ -3,15 +3,15 @@ use kt::wire::{
     inspect::{CallsInFlight, Inspection, path::INSPECT},
 };
 
-use crate::service::{Build, Service, signal, soon};
+use crate::service::{Build, Service, signal, with_timeout};
 
 async fn inspect(service: &Service) -> Inspection {
     let control = service.control().await;
-    soon(control.ask(INSPECT, &())).await.unwrap()
+    with_timeout(control.ask(INSPECT, &())).await.unwrap()
 }
 
 #[tokio::test]
-async fn an_inspection_says_what_the_worker_uses_and_how_its_forerunners_ended() {
+async fn an_inspection_reports_the_workers_usage_and_previous_deaths() {
     let service = Service::start();
     assert!(inspect(&service).await.worker.is_none());
     let first = service.swap(&Build::new("app", "one")).await.unwrap();

@@ -5,14 +5,14 @@ use kt::{
     wire::control::{Down, SetTtl, path},
 };
 
-use crate::service::{Build, Service, exists, gone, signal, soon};
+use crate::service::{Build, Service, exists, exited, signal, with_timeout};
 
 #[tokio::test]
-async fn a_service_that_nobody_uses_ends_and_takes_its_store_along() {
+async fn an_unused_service_stops_and_removes_its_store() {
     let mut service = Service::with(|options| options.inactivity_ttl = Duration::from_millis(300));
     let swapped = service.swap(&Build::new("app", "one")).await.unwrap();
     assert!(service.ended().await.success());
-    gone(swapped.worker.pid).await;
+    exited(swapped.worker.pid).await;
     assert!(!exists(&service.options.socket));
     assert!(!exists(&service.options.directory.join("objects")));
     assert!(!exists(&service.options.directory.join("loaded")));
@@ -25,7 +25,7 @@ async fn a_call_in_flight_keeps_the_service() {
     service.swap(&Build::new("app", "one")).await.unwrap();
     let mut driver = service.driver().await;
     driver.ask("begin").await.unwrap();
-    // Three times its time to live, by the host's own clock.
+    // Three times its TTL, by the host's own clock.
     let start = service.status().await.uptime_ms;
     loop {
         let status = service.status().await;
@@ -44,45 +44,45 @@ async fn the_time_to_live_can_be_changed() {
     let mut service = Service::start();
     assert_eq!(service.status().await.ttl_ms, 60_000);
     let control = service.control().await;
-    soon(control.ask::<_, ()>(path::TTL, &SetTtl { ttl_ms: 100 }))
+    with_timeout(control.ask::<_, ()>(path::TTL, &SetTtl { ttl_ms: 100 }))
         .await
         .unwrap();
     assert!(service.ended().await.success());
 }
 
 #[tokio::test]
-async fn down_answers_and_then_everything_is_gone() {
+async fn down_answers_and_removes_everything() {
     let mut service = Service::start();
     let swapped = service.swap(&Build::new("app", "one")).await.unwrap();
     let mut driver = service.driver().await;
     driver.ask("begin").await.unwrap();
     driver.ask("stubborn").await.unwrap();
     let control = service.control().await;
-    soon(control.ask::<_, ()>(path::DOWN, &Down { grace_ms: 50 }))
+    with_timeout(control.ask::<_, ()>(path::DOWN, &Down { grace_ms: 50 }))
         .await
         .unwrap();
     assert!(service.ended().await.success());
-    gone(swapped.worker.pid).await;
+    exited(swapped.worker.pid).await;
     assert!(!exists(&service.options.socket));
 }
 
 #[tokio::test]
-async fn a_signal_ends_it_as_orderly() {
+async fn a_signal_stops_the_host_the_same_way() {
     let mut service = Service::start();
     let swapped = service.swap(&Build::new("app", "one")).await.unwrap();
     signal(service.pid(), "TERM");
     assert!(service.ended().await.success());
-    gone(swapped.worker.pid).await;
+    exited(swapped.worker.pid).await;
     assert!(!exists(&service.options.socket));
 }
 
 #[tokio::test]
-async fn the_second_host_of_a_service_steps_back() {
+async fn the_second_host_of_a_service_exits() {
     let service = Service::start();
     assert_eq!(service.said, host::READY);
-    let (mut rival, said) = service.rival();
+    let (mut second_host, said) = service.second_host();
     assert_eq!(said, host::TAKEN);
-    assert!(rival.wait().unwrap().success());
+    assert!(second_host.wait().unwrap().success());
     assert_eq!(service.status().await.host_pid, service.pid());
 }
 
@@ -98,7 +98,7 @@ async fn the_socket_of_a_killed_host_is_replaced() {
 }
 
 #[tokio::test]
-async fn socket_and_directories_are_the_users_alone() {
+async fn socket_and_directories_are_private_to_the_user() {
     let service = Service::start();
     let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&service.options.socket), 0o600);
@@ -107,7 +107,7 @@ async fn socket_and_directories_are_the_users_alone() {
 }
 
 #[tokio::test]
-async fn the_host_leads_a_session_of_its_own() {
+async fn the_host_leads_its_own_session() {
     let service = Service::start();
     let stat = fs::read_to_string(format!("/proc/{}/stat", service.pid())).unwrap();
     // After the name in brackets: state, parent, group, session.

@@ -1,4 +1,5 @@
-//! Hosts as real processes, with workers that are told what to do. Host and worker are this executable, started again.
+//! Hosts as real processes, with scripted workers. Host and worker are further processes of this
+//! executable.
 
 mod build;
 mod connections;
@@ -12,11 +13,11 @@ mod swaps;
 mod uploads;
 mod worker;
 
-/// What the launchers of these tests and [`service`] start.
+/// The entry point of hosts and workers, started by [`service`] and by the tests' launchers.
 #[test]
 #[ignore = "not a test: the processes that the tests start"]
 fn process() {
-    // A worker inherits its host's environment: it is looked for first.
+    // A worker inherits its host's environment, so check for a worker first.
     if std::env::var_os(kt::wire::worker::ENV).is_some() {
         worker::main();
     }

@@ -1,4 +1,4 @@
-//! A service for one test: a directory, a host in it, and what `cargo kt` and drivers say to it.
+//! A service for one test: a directory, its host, and the requests of `cargo kt` and drivers.
 
 use std::{
     ffi::OsString,
@@ -31,15 +31,15 @@ use tokio::{
 
 pub use crate::build::{Build, id};
 
-/// Longer than anything here takes on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// Longer than any step takes on a busy machine.
+pub const TIMEOUT: Duration = Duration::from_secs(20);
 const ARGUMENTS: &str = "TEST_HOST";
 
-/// Fails the test when something does not come.
-pub async fn soon<T>(work: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, work)
+/// Fails the test if `work` does not finish in time.
+pub async fn with_timeout<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(TIMEOUT, work)
         .await
-        .expect("waited too long")
+        .expect("timed out")
 }
 
 /// The process that [`Service::start`] starts.
@@ -57,9 +57,9 @@ pub struct Service {
     pub root: TempDir,
     pub options: HostOptions,
     host: Child,
-    /// What it says first.
+    /// The host's first line.
     pub said: String,
-    // Open until the end: the host closes its side itself.
+    // Open until the test ends: the host closes its side.
     _stdout: BufReader<ChildStdout>,
 }
 
@@ -93,7 +93,7 @@ impl Service {
         }
     }
 
-    /// Kills the host as nobody should, and starts another.
+    /// Kills the host with SIGKILL and starts another.
     pub fn crash_and_restart(&mut self) {
         self.kill();
         (self.host, self.said, self._stdout) = start_host(&self.options);
@@ -109,21 +109,21 @@ impl Service {
     }
 
     /// A second host for the same service.
-    pub fn rival(&self) -> (Child, String) {
+    pub fn second_host(&self) -> (Child, String) {
         let (host, said, _) = start_host(&self.options);
         (host, said)
     }
 
-    /// Waits for the host's end.
+    /// Waits until the host exits.
     pub async fn ended(&mut self) -> ExitStatus {
         let pid = self.pid();
         let mut host = std::mem::replace(&mut self.host, Command::new("true").spawn().unwrap());
         let waiting = tokio::task::spawn_blocking(move || host.wait().unwrap());
-        match tokio::time::timeout(PATIENCE, waiting).await {
+        match tokio::time::timeout(TIMEOUT, waiting).await {
             Ok(status) => status.unwrap(),
             Err(_) => {
                 signal(pid, "KILL");
-                panic!("the host does not end");
+                panic!("the host does not exit");
             }
         }
     }
@@ -137,7 +137,7 @@ impl Service {
 
     pub async fn call_on(&self, purpose: Purpose, token: &[u8]) -> Result<UnixStream, Verdict> {
         let mut stream = UnixStream::connect(&self.options.socket).await.unwrap();
-        match soon(preamble::call_on(
+        match with_timeout(preamble::call_on(
             &mut stream,
             purpose,
             token,
@@ -158,10 +158,10 @@ impl Service {
 
     pub async fn status(&self) -> Status {
         let control = self.control().await;
-        soon(control.ask(path::STATUS, &())).await.unwrap()
+        with_timeout(control.ask(path::STATUS, &())).await.unwrap()
     }
 
-    /// Uploads what is missing and swaps.
+    /// Uploads the missing objects and swaps.
     pub async fn swap(&self, build: &Build) -> Result<Swapped, SwapRefused> {
         self.swap_with(build, false).await
     }
@@ -182,10 +182,12 @@ impl Service {
             states: StateOptions::default(),
             at_least: None,
         };
-        soon(control.ask(path::SWAP, &request)).await.unwrap()
+        with_timeout(control.ask(path::SWAP, &request))
+            .await
+            .unwrap()
     }
 
-    /// Names of the files in a directory of the service's.
+    /// Names of the files in a directory of the service.
     pub fn files(&self, directory: &str) -> Vec<String> {
         let Ok(entries) = fs::read_dir(self.options.directory.join(directory)) else {
             return Vec::new();
@@ -219,7 +221,7 @@ fn start_host(options: &HostOptions) -> (Child, String, BufReader<ChildStdout>) 
     host::detach(&mut command);
     let mut child = command.spawn().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    // libtest speaks too.
+    // libtest prints lines too.
     let mut said = String::new();
     let mut line = String::new();
     while said.is_empty() && stdout.read_line(&mut line).unwrap() > 0 {
@@ -235,18 +237,18 @@ fn start_host(options: &HostOptions) -> (Child, String, BufReader<ChildStdout>) 
 pub struct Driver(AsyncReader<UnixStream>);
 
 impl Driver {
-    pub async fn say(&mut self, line: &str) {
+    pub async fn send(&mut self, line: &str) {
         let stream = self.0.get_mut();
-        soon(stream.write_all(format!("{line}\n").as_bytes()))
+        with_timeout(stream.write_all(format!("{line}\n").as_bytes()))
             .await
             .unwrap();
     }
 
-    /// The worker's answer; `None` if it is gone.
+    /// The worker's answer; `None` if the worker exited.
     pub async fn ask(&mut self, line: &str) -> Option<String> {
-        self.say(line).await;
+        self.send(line).await;
         let mut answer = String::new();
-        match soon(self.0.read_line(&mut answer)).await {
+        match with_timeout(self.0.read_line(&mut answer)).await {
             Ok(0) | Err(_) => None,
             Ok(_) => Some(answer.trim_end().to_owned()),
         }
@@ -259,7 +261,7 @@ pub async fn upload(
     bytes: Vec<u8>,
 ) -> Result<StatusCode, RequestError> {
     let request = client::request(Method::PUT, &format!("{}{id}", path::OBJECT));
-    let response = soon(control.request(request, Bytes::from(bytes)))
+    let response = with_timeout(control.request(request, Bytes::from(bytes)))
         .await
         .map_err(RequestError::Http)?;
     let status = response.status();
@@ -273,21 +275,21 @@ pub fn signal(pid: u32, name: &str) {
     assert!(kill.unwrap().success());
 }
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 pub async fn eventually(is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while !is_so() {
-        assert!(Instant::now() < deadline, "waited too long");
+        assert!(Instant::now() < deadline, "timed out");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
 
-/// Waits until a process is gone; a zombie without other threads is.
-pub async fn gone(pid: u32) {
+/// Waits until a process exited, or is a zombie without other threads.
+pub async fn exited(pid: u32) {
     let stat = PathBuf::from(format!("/proc/{pid}/stat"));
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while fs::read_to_string(&stat).is_ok_and(|text| !zombie(&text)) {
-        assert!(Instant::now() < deadline, "process {pid} does not end");
+        assert!(Instant::now() < deadline, "process {pid} does not exit");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
@@ -295,7 +297,7 @@ pub async fn gone(pid: u32) {
 fn zombie(stat: &str) -> bool {
     let (_, rest) = stat.rsplit_once(") ").unwrap();
     let fields: Vec<&str> = rest.split(' ').collect();
-    // State and number of threads, the third and the 20th field: proc(5).
+    // State and number of threads are the third and the 20th field: proc(5).
     fields[0] == "Z" && fields[17] <= "1"
 }
 

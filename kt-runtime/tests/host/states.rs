@@ -12,13 +12,13 @@ use kt::wire::{
 use serde::Serialize;
 
 use crate::{
-    service::{Build, Service, soon},
+    service::{Build, Service, with_timeout},
     worker::SAVED,
 };
 
 async fn load(control: &Client, bytes: &[u8]) -> Result<Moved, RequestError> {
     let request = client::request(Method::PUT, path::STATE_LOAD);
-    let response = soon(control.request(request, Bytes::copy_from_slice(bytes)))
+    let response = with_timeout(control.request(request, Bytes::copy_from_slice(bytes)))
         .await
         .map_err(RequestError::Http)?;
     let answer = Client::answer(response).await?;
@@ -28,15 +28,17 @@ async fn load(control: &Client, bytes: &[u8]) -> Result<Moved, RequestError> {
 
 async fn save(control: &Client) -> (Result<Moved, StateRefused>, Bytes) {
     let request = client::post(path::STATE_SAVE);
-    let response = soon(control.request(request, Bytes::new())).await.unwrap();
-    let body = soon(Client::answer(response)).await.unwrap();
+    let response = with_timeout(control.request(request, Bytes::new()))
+        .await
+        .unwrap();
+    let body = with_timeout(Client::answer(response)).await.unwrap();
     let mut body = BytesMut::from(&body[..]);
     let moved = frame::decode(&mut body, limits::CONTROL).unwrap().unwrap();
     (moved, body.freeze())
 }
 
 #[tokio::test]
-async fn files_of_states_travel_as_bytes_and_leave_nothing() {
+async fn state_files_travel_as_bytes_and_are_removed() {
     let service = Service::start();
     service.swap(&Build::new("app", "one")).await.unwrap();
     let control = service.control().await;
@@ -51,7 +53,7 @@ async fn files_of_states_travel_as_bytes_and_leave_nothing() {
 }
 
 #[tokio::test]
-async fn without_a_worker_there_is_nothing_to_save() {
+async fn without_a_worker_a_save_is_refused() {
     let service = Service::start();
     let control = service.control().await;
     assert_eq!(
@@ -69,13 +71,15 @@ async fn more_than_the_limit_is_refused_before_it_is_sent() {
     request
         .headers_mut()
         .insert(CONTENT_LENGTH, (limits::SAVED + 1).into());
-    let (head, _body) = soon(control.begin(Box::new(request), false)).await.unwrap();
-    let response = soon(head).await.unwrap();
+    let (head, _body) = with_timeout(control.begin(Box::new(request), false))
+        .await
+        .unwrap();
+    let response = with_timeout(head).await.unwrap();
     assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
 }
 
-/// What a client would say who wants the worker to open a file of its choosing: the orders that the host gives come behind
-/// the requests that clients make.
+/// The request of a client that asks the worker to open a file. The host's commands to the worker
+/// have higher variant indexes than the requests of clients.
 #[derive(Serialize)]
 enum Wish {
     _0,
@@ -97,21 +101,21 @@ async fn a_client_cannot_name_a_file() {
         hold: None,
     };
     let refused: Result<Result<StateAnswer, StateRefused>, _> =
-        soon(control.ask(path::STATE, &wish)).await;
+        with_timeout(control.ask(path::STATE, &wish)).await;
     assert!(
         matches!(&refused, Err(RequestError::Refused(status, _)) if *status == 400),
         "{refused:?}"
     );
     assert!(!file.exists());
     let list: Result<StateAnswer, StateRefused> =
-        soon(control.ask(path::STATE, &StateRequest::List))
+        with_timeout(control.ask(path::STATE, &StateRequest::List))
             .await
             .unwrap();
     assert!(matches!(list, Ok(StateAnswer::List(_))));
 }
 
 #[tokio::test]
-async fn what_a_killed_host_left_of_states_is_removed() {
+async fn state_files_of_a_killed_host_are_removed() {
     let mut service = Service::start();
     let left = service.options.directory.join("states/save-0");
     fs::write(&left, "secret").unwrap();

@@ -5,7 +5,7 @@ use kt::wire::{
 };
 
 use crate::{
-    service::{Build, Service, gone, id, soon},
+    service::{Build, Service, exited, id, with_timeout},
     worker::{ABORT, REFUSE},
 };
 
@@ -39,7 +39,9 @@ async fn objects_that_are_missing_are_named() {
     };
     let control = service.control().await;
     let refused: Result<kt::wire::control::Swapped, SwapRefused> =
-        soon(control.ask(path::SWAP, &request)).await.unwrap();
+        with_timeout(control.ask(path::SWAP, &request))
+            .await
+            .unwrap();
     match refused {
         Err(SwapRefused::Missing(ids)) => {
             assert_eq!(ids.len(), 4);
@@ -54,7 +56,7 @@ async fn a_refused_generation_leaves_the_old_one_serving() {
     let service = Service::start();
     let first = service.swap(&Build::new("app", "one")).await.unwrap();
     match service.swap(&Build::new(REFUSE, "two")).await {
-        Err(SwapRefused::Load(why)) => assert_eq!(why, "refused as told"),
+        Err(SwapRefused::Load(why)) => assert_eq!(why, "refused by the test"),
         other => panic!("{other:?}"),
     }
     let status = service.status().await;
@@ -65,13 +67,13 @@ async fn a_refused_generation_leaves_the_old_one_serving() {
         driver.ask("pid").await.unwrap(),
         first.worker.pid.to_string()
     );
-    // The refused one's number is not given again.
+    // The number of the refused generation is not reused.
     let third = service.swap(&Build::new("app", "three")).await.unwrap();
     assert_eq!(third.generation, Generation(3));
 }
 
 #[tokio::test]
-async fn a_generation_that_kills_the_worker_gives_way_to_the_last_good_one() {
+async fn a_generation_that_kills_the_worker_is_rolled_back() {
     let service = Service::start();
     let first = service.swap(&Build::new("app", "one")).await.unwrap();
     match service.swap(&Build::new(ABORT, "two")).await {
@@ -97,7 +99,7 @@ fn incompatible(program: &str, code: &str) -> Build {
 }
 
 #[tokio::test]
-async fn a_worker_is_replaced_only_if_that_is_allowed_and_finishes_its_calls() {
+async fn a_worker_is_replaced_only_if_allowed_and_finishes_its_calls() {
     let service = Service::start();
     let first = service.swap(&Build::new("app", "one")).await.unwrap();
     match service.swap(&incompatible("app", "two")).await {
@@ -119,12 +121,12 @@ async fn a_worker_is_replaced_only_if_that_is_allowed_and_finishes_its_calls() {
         second.replaced,
         Some(Replaced::Incompatible { former }) if former == first.worker
     ));
-    // The call is still there, and so is its worker, while new connections go to the new one.
+    // The old worker keeps running for its call, while new connections go to the new one.
     assert_eq!(old.ask("pid").await.unwrap(), first.worker.pid.to_string());
     let mut new = service.driver().await;
     assert_eq!(new.ask("pid").await.unwrap(), second.worker.pid.to_string());
-    old.say("finish").await;
-    gone(first.worker.pid).await;
+    old.send("finish").await;
+    exited(first.worker.pid).await;
     assert_eq!(service.status().await.last_death, None);
 }
 
@@ -149,12 +151,12 @@ async fn a_replacement_that_fails_leaves_the_old_worker() {
 }
 
 #[tokio::test]
-async fn a_worker_that_does_not_start_says_why() {
+async fn a_worker_that_does_not_start_reports_why() {
     let service = Service::start();
     let launchers = [
         (
-            "#!/bin/sh\necho libfoo.so.1 is lacking >&2\nexit 127\n",
-            "libfoo.so.1 is lacking",
+            "#!/bin/sh\necho libfoo.so.1 is missing >&2\nexit 127\n",
+            "libfoo.so.1 is missing",
         ),
         ("#!/nowhere/interpreter\n", "does not exist"),
     ];
@@ -165,7 +167,7 @@ async fn a_worker_that_does_not_start_says_why() {
             other => panic!("{other:?}"),
         }
     }
-    // And what comes next is not disturbed by it.
+    // The failures do not affect the next swap.
     service.swap(&Build::new("app", "one")).await.unwrap();
 }
 
@@ -190,7 +192,7 @@ async fn a_worker_of_another_protocol_is_refused_with_both_versions() {
 }
 
 #[tokio::test]
-async fn swaps_at_the_same_time_are_taken_one_by_one() {
+async fn concurrent_swaps_run_one_by_one() {
     let service = Service::start();
     service.swap(&Build::new("app", "zero")).await.unwrap();
     let builds = ["one", "two", "three"].map(|code| Build::new("app", code));

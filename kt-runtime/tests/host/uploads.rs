@@ -9,14 +9,16 @@ use kt::wire::{
     upload::{Encoding, Head, Missing, UploadRefused, Wanted},
 };
 
-use crate::service::{Build, PATIENCE, Service, eventually, id, soon, upload};
+use crate::service::{Build, Service, TIMEOUT, eventually, id, upload, with_timeout};
 
 async fn lacks(control: &Client, objects: &[ObjectId], references: &[ObjectId]) -> Missing {
     let wanted = Wanted {
         objects: objects.to_vec(),
         references: references.to_vec(),
     };
-    soon(control.ask(path::MISSING, &wanted)).await.unwrap()
+    with_timeout(control.ask(path::MISSING, &wanted))
+        .await
+        .unwrap()
 }
 
 async fn missing(control: &Client, wanted: &[ObjectId]) -> Vec<ObjectId> {
@@ -39,15 +41,15 @@ async fn an_object_is_missing_until_it_is_uploaded() {
 }
 
 #[tokio::test]
-async fn what_does_not_have_the_hash_it_says_is_refused_and_leaves_nothing() {
+async fn an_object_with_another_hash_is_refused_and_leaves_nothing() {
     let service = Service::start();
     let control = service.control().await;
     let refused = upload(&control, &id(b"right").to_string(), b"wrong".to_vec()).await;
-    let Err(RequestError::Refused(status, words)) = refused else {
+    let Err(RequestError::Refused(status, message)) = refused else {
         panic!("{refused:?}");
     };
     assert_eq!(status, 400);
-    assert!(words.contains("changed while it was sent"), "{words}");
+    assert!(message.contains("changed while it was sent"), "{message}");
     for name in ["..", "../../etc/passwd", "", "00ff"] {
         assert!(
             upload(&control, name, b"x".to_vec()).await.is_err(),
@@ -58,7 +60,7 @@ async fn what_does_not_have_the_hash_it_says_is_refused_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn names_that_lead_out_of_the_workers_directory_are_refused() {
+async fn names_outside_the_workers_directory_are_refused() {
     let service = Service::start();
     for name in ["../escaped.so", "/tmp/escaped.so", ".hidden", ""] {
         let mut build = Build::new("app", "one");
@@ -71,7 +73,7 @@ async fn names_that_lead_out_of_the_workers_directory_are_refused() {
 }
 
 #[tokio::test]
-async fn a_name_keeps_its_object_for_as_long_as_the_worker_lives() {
+async fn a_name_keeps_its_object_while_the_worker_runs() {
     let service = Service::start();
     service.swap(&Build::new("app", "one")).await.unwrap();
     let mut other = Build::new("app", "two");
@@ -108,7 +110,7 @@ async fn objects_of_old_generations_are_removed() {
     }
 }
 
-/// A `PUT` with this head; what it is refused with.
+/// Sends a `PUT` with this head and returns its refusal.
 async fn put(
     control: &Client,
     object: ObjectId,
@@ -118,14 +120,14 @@ async fn put(
     let mut request = client::request(Method::PUT, &format!("{}{object}", path::OBJECT));
     head.write(request.headers_mut());
     let body = Bytes::copy_from_slice(bytes);
-    let response = soon(control.request(request, body)).await.unwrap();
+    let response = with_timeout(control.request(request, body)).await.unwrap();
     let refused = UploadRefused::read(response.headers());
     let answer = Client::answer(response).await;
     answer.map(drop).map_err(|error| (refused, error))
 }
 
 #[tokio::test]
-async fn refusals_that_another_form_may_mend_say_so() {
+async fn refusals_say_whether_another_encoding_may_succeed() {
     let service = Service::start();
     let control = service.control().await;
     let recipe = "test".to_owned();
@@ -166,7 +168,7 @@ async fn refusals_that_another_form_may_mend_say_so() {
 }
 
 #[tokio::test]
-async fn what_is_there_of_an_interrupted_upload_is_told() {
+async fn the_received_part_of_an_interrupted_upload_is_reported() {
     let service = Service::start();
     let control = service.control().await;
     let object = vec![9; 1 << 20];
@@ -179,7 +181,7 @@ async fn what_is_there_of_an_interrupted_upload_is_told() {
     head.write(request.headers_mut());
     let (answer, mut body) = control.begin(Box::new(request), false).await.unwrap();
     let first = Bytes::copy_from_slice(&object[..300_000]);
-    soon(body.send(first, false)).await.unwrap();
+    with_timeout(body.send(first, false)).await.unwrap();
     let objects = service.options.directory.join("objects");
     let arrived = || {
         let files = fs::read_dir(&objects).unwrap();
@@ -190,12 +192,12 @@ async fn what_is_there_of_an_interrupted_upload_is_told() {
     // The stream is reset.
     drop((body, answer));
     let mut found = None;
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while found.is_none() && Instant::now() < deadline {
         let missing = lacks(&control, &[id(&object)], &[]).await;
         found = missing.objects[0].partials.first().cloned();
     }
-    let found = found.expect("it is not told");
+    let found = found.expect("the partial upload is reported");
     assert_eq!(found.tag, head.tag());
     assert_eq!(found.bytes, 300_000);
     let rest = Head {
@@ -214,7 +216,7 @@ async fn what_is_there_of_an_interrupted_upload_is_told() {
 }
 
 #[tokio::test]
-async fn references_that_are_there_are_told_apart() {
+async fn missing_references_are_reported() {
     let service = Service::start();
     let control = service.control().await;
     upload(&control, &id(b"old").to_string(), b"old".to_vec())

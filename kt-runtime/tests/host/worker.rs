@@ -1,4 +1,5 @@
-//! A worker without code: it loads by looking at files, and does what its connections tell it, a line each.
+//! A worker without code: it loads a generation by reading the files, and obeys commands from its
+//! connections, one per line.
 
 use std::{
     os::fd::{FromRawFd, OwnedFd},
@@ -25,10 +26,10 @@ use tokio::{
     sync::Notify,
 };
 
-/// What it saves.
+/// The saved state.
 pub const SAVED: &str = "what a worker holds";
 
-/// Programs whose loading goes wrong.
+/// Programs that fail to load.
 pub const REFUSE: &str = "refuse";
 pub const ABORT: &str = "abort";
 
@@ -51,7 +52,8 @@ pub fn main() -> ! {
 }
 
 async fn run() {
-    // SAFETY: the host gives this descriptor to its workers, and nothing else here owns it.
+    // SAFETY: the host passes this descriptor to its workers, and nothing else in this process owns
+    // it.
     let host = unsafe { OwnedFd::from_raw_fd(FD) };
     let host = std::os::unix::net::UnixStream::from(host);
     host.set_nonblocking(true).unwrap();
@@ -100,7 +102,7 @@ async fn run() {
                 tokio::spawn(converse(stream, Arc::clone(&state)));
                 continue;
             }
-            // It has no states.
+            // This worker has no states.
             ToWorker::State(StateOrder::Asked(StateRequest::List)) => {
                 FromWorker::State(Ok(StateAnswer::List(Vec::new())))
             }
@@ -127,7 +129,7 @@ async fn run() {
 
 fn load(manifest: &kt::wire::manifest::Manifest, config: &WorkerConfig) -> Result<Loaded, String> {
     match manifest.program.as_str() {
-        REFUSE => return Err("refused as told".to_owned()),
+        REFUSE => return Err("refused by the test".to_owned()),
         ABORT => process::abort(),
         _ => {}
     }
@@ -173,7 +175,7 @@ async fn converse(stream: UnixStream, state: Arc<State>) {
             "env" => std::env::var(argument).unwrap_or_default(),
             "print" => {
                 use std::io::Write;
-                // Past libtest's capturing, as the C library would.
+                // Not captured by libtest, like output of a C library.
                 let mut out = std::io::stdout();
                 writeln!(out, "{argument}")
                     .and_then(|()| out.flush())
@@ -201,7 +203,7 @@ async fn converse(stream: UnixStream, state: Arc<State>) {
                     .status();
                 assert!(kill.unwrap().success());
                 tokio::time::sleep(Duration::from_secs(10)).await;
-                unreachable!("the signal ends us")
+                unreachable!("the signal terminates this process")
             }
             other => panic!("no such command: {other}"),
         };

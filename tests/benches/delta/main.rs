@@ -1,10 +1,10 @@
-//! How much goes over a network after a one-line edit, and how long it takes to find out.
+//! How many bytes a one-line edit sends over a network, and how long encoding them takes.
 //!
 //! ```text
 //! cargo bench -p tests --bench delta -- [--profile dev] [--profile release] [--tool DIRECTORY]
 //! ```
-//! Edits a line of each crate of a program with real dependencies, in three kinds, and encodes every object that the edit
-//! changed as `cargo kt` does for a service that is not on this machine.
+//! Edits a line of each crate of a program with real dependencies, in three kinds of edits. Encodes
+//! every changed object as `cargo kt` does for a service in a pod.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -31,15 +31,15 @@ struct Options {
     /// Profiles to build in
     #[arg(long = "profile", default_values_t = ["dev".to_owned(), "release".to_owned()])]
     profiles: Vec<String>,
-    /// Where a `cargo-kt` is that need not be built for this
+    /// Directory of an already built `cargo-kt`
     #[arg(long)]
     tool: Option<PathBuf>,
-    /// What `cargo bench` passes to every benchmark
+    /// The argument that `cargo bench` passes to every benchmark
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-/// Encodings of one object, of which the median time counts.
+/// Encodings of each object. The median time counts.
 const TIMES: usize = 9;
 
 /// A crate, and the file with the line that is edited.
@@ -49,10 +49,10 @@ const CRATES: [(&str, &str); 3] = [
     ("records", "records/src/lib.rs"),
 ];
 
-/// A line of a run that has this number.
+/// The edited line for an edition.
 type Line = fn(u32) -> String;
 
-/// One after the other in each crate: what stands in the place of `let edition = 0;`.
+/// The edits of each crate, in this order: each replaces `let edition = 0;`.
 const EDITS: [(&str, Line); 4] = [
     ("before", |edition| format!("let edition = {edition};")),
     ("a number", |edition| {
@@ -81,7 +81,7 @@ fn statement(text: &str) -> String {
 
 fn main() {
     let options = Options::parse();
-    let machine = Machine::here();
+    let machine = Machine::current();
     machine.print();
     let tool = match &options.tool {
         Some(directory) => Tool::at(directory),
@@ -106,7 +106,7 @@ fn measure(tool: &Tool, profile: &str) -> Vec<Value> {
         "ms",
     ])];
     let mut measured = Vec::new();
-    // Another one in each run: an object that was made before would not be made again.
+    // Another edition in each run: otherwise kt finds the object in its cache.
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let edition = since.map_or(0, |since| since.as_secs() as u32 / 2 * 2 % 1_000_000);
     for (krate, file) in CRATES {
@@ -123,8 +123,8 @@ fn measure(tool: &Tool, profile: &str) -> Vec<Value> {
             let command = ["kt", "run", "--package", "app", "--profile", profile];
             let run = tool.lend(workspace.cargo(&command)).output();
             let run = run.expect("cargo runs");
-            let words = String::from_utf8_lossy(&run.stderr);
-            assert!(run.status.success(), "{words}");
+            let stderr = String::from_utf8_lossy(&run.stderr);
+            assert!(run.status.success(), "{stderr}");
             let objects = objects(&workspace);
             if name != "before" {
                 let edit = compare(&former, &objects);
@@ -143,11 +143,11 @@ fn measure(tool: &Tool, profile: &str) -> Vec<Value> {
     measured
 }
 
-/// The object of each crate that was linked last.
+/// Each crate's newest object.
 fn objects(workspace: &Workspace) -> BTreeMap<String, PathBuf> {
     let directory = workspace.target().join("kt/warm/objects");
     let mut youngest: BTreeMap<String, (SystemTime, PathBuf)> = BTreeMap::new();
-    for entry in fs::read_dir(&directory).expect("something was linked") {
+    for entry in fs::read_dir(&directory).expect("kt linked objects") {
         let entry = entry.expect("the folder can be read");
         let name = entry.file_name().to_string_lossy().into_owned();
         let Some((krate, _)) = name
@@ -195,7 +195,7 @@ impl Edit {
 }
 
 fn compare(former: &BTreeMap<String, PathBuf>, objects: &BTreeMap<String, PathBuf>) -> Edit {
-    let read = |path: &Path| fs::read(path).expect("the object is there");
+    let read = |path: &Path| fs::read(path).expect("the object exists");
     let mut edit = Edit::default();
     for (krate, path) in objects {
         let old = &former[krate];
@@ -215,7 +215,7 @@ fn compare(former: &BTreeMap<String, PathBuf>, objects: &BTreeMap<String, PathBu
     edit
 }
 
-/// The length of what is made, and the milliseconds it takes.
+/// The length of the encoding, and the milliseconds it takes.
 fn timed(encode: impl Fn() -> std::io::Result<Vec<u8>>) -> (usize, f64) {
     let mut times = Vec::new();
     let mut length = 0;

@@ -1,4 +1,5 @@
-//! A call when all is warm, against tonic's: the same payload over the same kind of socket, measured by the same code.
+//! A warm call against tonic's: the same payload over the same kind of socket, measured by the same
+//! code.
 
 use std::{
     io::{BufRead, BufReader},
@@ -16,7 +17,7 @@ use crate::support::{
     workspace::{Tool, Workspace},
 };
 
-/// The tonic server, ended when dropped.
+/// The tonic server, killed when dropped.
 struct Server(Child);
 
 impl Server {
@@ -31,7 +32,7 @@ impl Server {
         let stdout = child.stdout.take().expect("it is piped");
         BufReader::new(stdout)
             .read_line(&mut ready)
-            .expect("the server says that it listens");
+            .expect("the server prints that it listens");
         assert_eq!(ready, "ready\n");
         Self(child)
     }
@@ -44,7 +45,7 @@ impl Drop for Server {
     }
 }
 
-/// Measures rounds in turns, prints the table and returns the result.
+/// Measures in alternating rounds, prints the table and returns the result.
 pub fn measure(tool: &Tool, rounds: usize) -> Value {
     let workspace = Workspace::of("bench-calls", "calls");
     println!("\nWarming up (calls)");
@@ -74,7 +75,7 @@ pub fn measure(tool: &Tool, rounds: usize) -> Value {
 
     let number = |run: &Value, field: &str| run[field].as_f64().expect("a number");
     let middle = |runs: &[Value], field| median(runs.iter().map(|run| number(run, field)));
-    // Of each round by itself: a machine that is shared may be half as fast a round later, for both.
+    // Per round: on a shared machine, a later round may be half as fast for both.
     let ratio = |field| {
         let rounds = kt.iter().zip(&tonic);
         median(rounds.map(|(kt, tonic)| number(kt, field) / number(tonic, field)))

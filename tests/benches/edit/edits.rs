@@ -1,4 +1,4 @@
-//! From the write of a file to the new code's answer.
+//! The time from the write of a file to the new code's answer.
 
 use std::{collections::BTreeMap, process::Command, time::Instant};
 
@@ -11,11 +11,11 @@ use crate::support::{
     workspace::{Tool, Workspace, first_edition},
 };
 
-/// One line that a developer changes, in each kind of crate.
+/// An edited line, one for each kind of crate.
 struct Edit {
-    /// As the table names it.
+    /// Its name in the table.
     name: &'static str,
-    /// The crate, which is also the answer's field that shows the edit.
+    /// The crate, and the field of the answer that shows the edit.
     krate: &'static str,
     file: &'static str,
 }
@@ -38,14 +38,14 @@ const EDITS: [Edit; 3] = [
     },
 ];
 
-/// What is compared.
+/// The compared commands.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum With {
     Kt,
     Cargo,
 }
 
-/// A part of a run's time, and what the command says at its end. A command that says nothing has no such phase.
+/// A part of a run's time, and the message at its end. Some commands do not print it.
 struct Phase {
     name: &'static str,
     end: fn(&Milestones) -> Option<f64>,
@@ -74,7 +74,7 @@ const PHASES: [Phase; 5] = [
     },
 ];
 
-/// A copy of the program for each command, and what its crates must answer.
+/// A copy of the program for each command, and the editions that its crates must answer with.
 struct Subject {
     with: With,
     workspace: Workspace,
@@ -106,10 +106,10 @@ impl Subject {
         tool.lend(command)
     }
 
-    /// Runs what is there.
+    /// Runs the program without an edit.
     fn run(&self, tool: &Tool, profile: &str, from: Instant) -> Milestones {
         let run = follow(self.command(tool, profile), from);
-        // A fast answer from old code is no answer.
+        // An answer from old code is fast, but does not count.
         for (krate, edition) in &self.editions {
             assert_eq!(
                 run.answer[krate],
@@ -141,7 +141,7 @@ pub fn measure(tool: &Tool, profile: &str, runs: usize) -> Value {
     }
     let mut edition = first_edition();
     let mut measured: BTreeMap<(usize, With), Vec<Milestones>> = BTreeMap::new();
-    // The first round is not counted: incremental compilation starts with it.
+    // The first round is not counted: it fills the incremental compilation cache.
     for round in 0..=runs {
         for (index, edit) in EDITS.iter().enumerate() {
             edition += 1;
@@ -224,7 +224,7 @@ fn print(profile: &str, runs: usize, measured: &BTreeMap<(usize, With), Vec<Mile
     json!({ "profile": profile, "runs": runs, "edits": edits })
 }
 
-/// The median time of each phase; none where the command has no such phase.
+/// The median time of each phase; `None` if the command does not have the phase.
 fn phase_times(runs: &[Milestones]) -> Vec<(&'static str, Option<f64>)> {
     let mut lengths: Vec<Vec<f64>> = vec![Vec::new(); PHASES.len()];
     for run in runs {

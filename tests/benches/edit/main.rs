@@ -1,10 +1,11 @@
-//! How long a developer waits: from the edit to the new code's answer, and for a call once all is warm.
+//! How long a developer waits: from an edit to the new code's answer, and for a warm call.
 //!
 //! ```text
 //! cargo bench -p tests --bench edit -- [--runs N] [--release] [--only edits|calls]
 //! ```
-//! Times `cargo kt run` against `cargo run` of the same edit of the same program, and a remote call against the same call
-//! with tonic, always in turns, so that whatever else the machine does falls on both.
+//! Compares `cargo kt run` with `cargo run` after the same edit of the same program, and a remote
+//! call with the same call through tonic. The two alternate, so that other load on the machine
+//! affects both.
 
 mod calls;
 mod edits;
@@ -24,13 +25,13 @@ struct Options {
     /// Edit with --release too
     #[arg(long)]
     release: bool,
-    /// Rounds of calls with each, of 2,000 calls one after another and 100,000 at 64 in flight
+    /// Rounds of calls with each: 2,000 sequential calls, and 100,000 with 64 in flight
     #[arg(long, default_value_t = 7)]
     rounds: usize,
-    /// Leave the other half out
+    /// Measure only one half
     #[arg(long)]
     only: Option<Half>,
-    /// What `cargo bench` passes to every benchmark
+    /// The argument that `cargo bench` passes to every benchmark
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -43,7 +44,7 @@ enum Half {
 
 fn main() {
     let options = Options::parse();
-    let machine = Machine::here();
+    let machine = Machine::current();
     machine.print();
     let tool = Tool::build();
     let mut result = json!({ "machine": machine });

@@ -1,4 +1,5 @@
-//! A call when all is warm, against the same payload through `kubectl port-forward` to an HTTP/2 echo in a pod like ours.
+//! A warm call, compared with the same payload through `kubectl port-forward` to an HTTP/2 echo in
+//! a similar pod.
 
 use std::{path::PathBuf, process::Command, time::Instant};
 
@@ -12,12 +13,12 @@ use crate::{
     support::{milestones::follow, workspace::Workspace},
 };
 
-/// Kt's median against the rival's.
+/// Kt's median relative to the baseline's.
 const GOAL: f64 = 1.5;
-/// Calls of a round, one after another.
+/// Sequential calls of a round.
 const CALLS: &str = "1000";
 
-/// Measures rounds in turns.
+/// Measures in alternating rounds.
 pub fn measure(cluster: &Cluster, rounds: usize) -> Vec<Finding> {
     let workspace = Workspace::of("bench-calls", "calls");
     println!("Warming up (calls)");
@@ -53,7 +54,7 @@ pub fn measure(cluster: &Cluster, rounds: usize) -> Vec<Finding> {
     let rounds = (0..rounds).map(|round| in_pod[round] - through[round] - at_home[round]);
     let phases = [
         (
-            "a port-forward and HTTP/2: the rival's call",
+            "a port-forward and HTTP/2: the baseline's call",
             through.clone(),
         ),
         (
@@ -69,7 +70,7 @@ pub fn measure(cluster: &Cluster, rounds: usize) -> Vec<Finding> {
         name,
         unit: Unit::Micros,
         kt: micros(&kt, field),
-        rival: micros(&forward, field),
+        baseline: micros(&forward, field),
         goal,
         phases: Vec::new(),
     };
@@ -87,14 +88,14 @@ pub fn measure(cluster: &Cluster, rounds: usize) -> Vec<Finding> {
 }
 
 fn round(mut command: Command) -> Value {
-    // Rates are another benchmark's.
+    // Another benchmark measures rates.
     command
         .env("BENCH_SEQUENTIAL", CALLS)
         .env("BENCH_CONCURRENT", "0");
     follow(command, Instant::now()).answer
 }
 
-/// The rival's programs. The server has no library, so that any image can run it.
+/// Builds the baseline's programs. The server is static, so that any image can run it.
 fn build(cluster: &Cluster, workspace: &Workspace) -> (PathBuf, PathBuf) {
     for (program, flags) in [
         (
@@ -111,7 +112,7 @@ fn build(cluster: &Cluster, workspace: &Workspace) -> (PathBuf, PathBuf) {
             "--bin",
             program,
         ];
-        // cargo's own options come before rustc's.
+        // cargo's own options precede rustc's.
         let mut command = cluster.cargo(workspace, &rustc);
         let built = command.args(flags).status().expect("cargo runs");
         assert!(built.success(), "{program} does not build");

@@ -1,4 +1,4 @@
-//! Where the benchmark's pods live, and the commands that use them.
+//! The namespace of the benchmark's pods, and the commands that use them.
 
 use std::process::Command;
 
@@ -7,19 +7,19 @@ use tests::cluster::{Namespace, image};
 
 use crate::support::workspace::{Tool, Workspace};
 
-/// How long the cluster may take to forget the namespace: pods end within their grace period.
-const PATIENCE: &str = "--timeout=90s";
+/// How long the cluster may take to delete the namespace: pods stop within their grace period.
+const TIMEOUT: &str = "--timeout=90s";
 
-/// What every pod has, as request and as limit.
+/// The resources of every pod, as requests and as limits.
 #[derive(Debug, Clone, Serialize)]
 pub struct Resources {
     pub cpu: String,
     pub memory: String,
 }
 
-/// A namespace of a real cluster, deleted when this ends, also by a panic.
+/// A namespace of a real cluster, deleted when dropped, also after a panic.
 pub struct Cluster {
-    // Dropped in this order: services end before the namespace does.
+    // Dropped in this order: services stop before the namespace is deleted.
     tool: Tool,
     namespace: Namespace,
     resources: Resources,
@@ -27,7 +27,7 @@ pub struct Cluster {
 
 impl Cluster {
     pub fn new(resources: Resources) -> Self {
-        // The longer wait first: nothing is made if it does not build.
+        // Build first: if that fails, no namespace is created.
         let tool = Tool::build();
         Self {
             tool,
@@ -44,14 +44,14 @@ impl Cluster {
         &self.resources
     }
 
-    /// `cargo kt …` for a workspace whose service lives here.
+    /// `cargo kt …` for a workspace whose service runs in the namespace.
     pub fn kt(&self, workspace: &Workspace, arguments: &[&str]) -> Command {
-        let mut command = self.here(workspace.cargo(&[&["kt"], arguments].concat()));
+        let mut command = self.in_namespace(workspace.cargo(&[&["kt"], arguments].concat()));
         command.env("KT_PLACE", "kubernetes");
         command
     }
 
-    /// `cargo kt …` for a workspace whose service lives on this machine.
+    /// `cargo kt …` for a workspace whose service runs on this machine.
     pub fn kt_local(&self, workspace: &Workspace, arguments: &[&str]) -> Command {
         self.tool
             .lend(workspace.cargo(&[&["kt"], arguments].concat()))
@@ -70,29 +70,29 @@ impl Cluster {
             .arg("kt")
             .args(arguments)
             .current_dir(std::env::temp_dir());
-        let mut command = self.here(command);
+        let mut command = self.in_namespace(command);
         command.env("KT_PLACE", "kubernetes");
         command
     }
 
-    /// Ends every service, here and on this machine, and waits until nothing is left of them.
+    /// Stops every service, in the namespace and on this machine, and waits until they are removed.
     pub fn down(&self) {
         let output = self.kt_anywhere(&["down", "--all"]).output();
         let output = output.expect("cargo runs");
-        let words = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{words}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{stderr}");
     }
 
-    /// Ends all of it and waits until the cluster has forgotten it.
+    /// Deletes everything, and waits until the namespace no longer exists.
     pub fn end(self) {
         self.down();
         let name = self.namespace.name().to_owned();
         drop(self);
-        let gone = ["wait", "--for=delete", PATIENCE];
-        tests::cluster::kubectl(&[&gone[..], &[&format!("namespace/{name}")]].concat());
+        let deleted = ["wait", "--for=delete", TIMEOUT];
+        tests::cluster::kubectl(&[&deleted[..], &[&format!("namespace/{name}")]].concat());
     }
 
-    fn here(&self, command: Command) -> Command {
+    fn in_namespace(&self, command: Command) -> Command {
         let mut command = self.tool.lend(command);
         command
             .env("KT_NAMESPACE", self.namespace.name())

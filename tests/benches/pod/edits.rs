@@ -1,5 +1,5 @@
-//! From the write of a file to the new code's answer out of the pod, against `cargo run` of the same edit here, and what goes over
-//! the network for it.
+//! The time from the write of a file to the new code's answer from the pod, compared with a local
+//! `cargo run` of the same edit, and the bytes sent over the network.
 
 use std::time::Instant;
 
@@ -15,19 +15,19 @@ use crate::{
     },
 };
 
-/// Kt's time against that of `cargo run`.
+/// Kt's time relative to that of `cargo run`.
 const GOAL: f64 = 0.5;
-/// Bytes that an edit may send.
+/// The maximum of bytes that an edit may send.
 const SMALL: f64 = 32.0 * 1024.0;
 /// Edits of each kind whose bytes are counted.
 const ROUNDS: u32 = 3;
-/// The line that is edited: in the binary.
+/// The file with the edited line: in the binary.
 const FILE: &str = "app/src/ask.rs";
 
-/// A line of an edition.
+/// The edited line for an edition.
 type Line = fn(u32) -> String;
 
-/// The line after the timed edits, one after another in each round.
+/// The lines after the timed edits, in this order in each round.
 const LINES: [(&str, Line); 3] = [
     ("sent for another number in a line", |edition| {
         format!("let edition = {edition};")
@@ -49,16 +49,17 @@ fn line(edition: u32, text: &str) -> String {
     )
 }
 
-/// Edits and runs in turns.
+/// Edits and runs in alternation.
 pub fn measure(cluster: &Cluster, runs: usize) -> Vec<Finding> {
-    // Those of the benchmark of edits, whose dependencies may be compiled already.
+    // The same workspaces as the benchmark of edits, whose dependencies may be compiled already.
     let (warm, plain) = (
         Workspace::of("bench", "edit-kt"),
         Workspace::of("bench", "edit-cargo"),
     );
     let run = ["run", "--package", "app"];
     let over_kt = || cluster.kt(&warm, &run);
-    // Its messages have the bytes; for the time it takes, it takes another way.
+    // The messages contain the bytes. They also change the build strategy, so these runs are not
+    // timed.
     let with_messages = [&run[..], &["--message-format", "json"]].concat();
     let with_messages = || cluster.kt(&warm, &with_messages);
     let over_cargo = || cluster.cargo(&plain, &run);
@@ -66,7 +67,7 @@ pub fn measure(cluster: &Cluster, runs: usize) -> Vec<Finding> {
     answer(follow(over_kt(), Instant::now()), 0);
     answer(follow(over_cargo(), Instant::now()), 0);
     let (mut kt, mut cargo) = (Vec::new(), Vec::new());
-    // The first round is not counted: incremental compilation starts with it.
+    // The first round is not counted: it fills the incremental compilation cache.
     let first = first_edition();
     let plain_edits = first..=first + runs as u32;
     for edition in plain_edits.clone() {
@@ -80,7 +81,7 @@ pub fn measure(cluster: &Cluster, runs: usize) -> Vec<Finding> {
         cargo.push(answer(follow(over_cargo(), from), edition));
     }
     let (kt, cargo) = (&kt[1..], &cargo[1..]);
-    // Each round from the plain line on, so that the kinds of edits are what their names say.
+    // Each round starts with the plain line, so that each edit changes what its name says.
     let mut sizes = LINES.map(|(name, _)| bytes(name, Vec::new()));
     for round in 0..ROUNDS {
         let edition = plain_edits.end() + 1 + 2 * round;
@@ -98,7 +99,7 @@ pub fn measure(cluster: &Cluster, runs: usize) -> Vec<Finding> {
         name: "edit→answer: a number in the binary",
         unit: Unit::Seconds,
         kt: seconds(kt),
-        rival: seconds(cargo),
+        baseline: seconds(cargo),
         goal: Goal::Ratio(GOAL),
         phases: phases::together(kt),
     };
@@ -110,13 +111,13 @@ fn bytes(name: &'static str, sent: Vec<f64>) -> Finding {
         name,
         unit: Unit::Bytes,
         kt: sent,
-        rival: Vec::new(),
+        baseline: Vec::new(),
         goal: Goal::Most(SMALL),
         phases: Vec::new(),
     }
 }
 
-/// The run, if it is the edited line that has answered: a fast answer from old code is no answer.
+/// Checks that the edited line answered: an answer from old code is fast, but does not count.
 fn answer(run: Milestones, edition: u32) -> Milestones {
     assert_eq!(run.answer["app"], json!(edition), "{}", run.answer);
     assert_eq!(run.answer["requests"], 50, "{}", run.answer);

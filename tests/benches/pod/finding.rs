@@ -1,4 +1,4 @@
-//! What was measured against a goal.
+//! A measurement and its goal.
 
 use serde::Serialize;
 
@@ -10,16 +10,16 @@ use crate::{
     },
 };
 
-/// One thing that was measured with kt and without.
+/// A quantity measured with kt and without.
 #[derive(Debug, Clone, Serialize)]
 pub struct Finding {
     pub name: &'static str,
     pub unit: Unit,
     pub kt: Vec<f64>,
-    /// None where there is nothing to compare with.
-    pub rival: Vec<f64>,
+    /// Empty if there is no baseline.
+    pub baseline: Vec<f64>,
     pub goal: Goal,
-    /// Where kt's time goes.
+    /// The phases of kt's time.
     pub phases: Vec<Phase>,
 }
 
@@ -31,17 +31,17 @@ pub enum Unit {
     Bytes,
 }
 
-/// What is to be reached.
+/// The limit to reach.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Goal {
-    /// Kt takes at most so many times what the rival takes.
+    /// Kt takes at most this multiple of the baseline.
     Ratio(f64),
-    /// Kt takes at most so much more than the rival.
+    /// Kt takes at most this much more than the baseline.
     Difference(f64),
-    /// No run has more.
+    /// No run exceeds this.
     Most(f64),
-    /// For information.
+    /// For information only.
     None,
 }
 
@@ -71,14 +71,14 @@ impl Unit {
 }
 
 impl Finding {
-    /// What the goal is about, of each pair of turns by itself: a machine that is shared may be half as fast a round later, for
-    /// both.
+    /// The value that the goal limits: the median over pairs of rounds. On a shared machine, a
+    /// later round may be half as fast for both.
     fn compared(&self) -> f64 {
-        let pairs = || self.kt.iter().zip(&self.rival);
+        let pairs = || self.kt.iter().zip(&self.baseline);
         match self.goal {
-            Goal::Difference(_) => median(pairs().map(|(kt, rival)| kt - rival)),
+            Goal::Difference(_) => median(pairs().map(|(kt, baseline)| kt - baseline)),
             Goal::Most(_) => range(&self.kt).1,
-            Goal::Ratio(_) | Goal::None => median(pairs().map(|(kt, rival)| kt / rival)),
+            Goal::Ratio(_) | Goal::None => median(pairs().map(|(kt, baseline)| kt / baseline)),
         }
     }
 
@@ -108,14 +108,14 @@ impl Finding {
         vec![
             self.name.into(),
             self.unit.with_range(&self.kt),
-            self.unit.with_range(&self.rival),
+            self.unit.with_range(&self.baseline),
             comparison,
             format!("{goal}{missed}"),
         ]
     }
 }
 
-/// Prints the table of all, and where the time of each goes.
+/// Prints the table of all findings, and the phases of each.
 pub fn print(findings: &[Finding]) {
     println!("\n## In a pod\n");
     let head = table::row(["", "kt", "without", "compared", "goal"]);

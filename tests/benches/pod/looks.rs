@@ -1,5 +1,5 @@
-//! A debugger and a shell in a pod, against `kubectl debug` and `kubectl exec` on the same pod, and what a call that is stopped costs
-//! the others.
+//! A debugger and a shell in a pod, compared with `kubectl debug` and `kubectl exec` on the same
+//! pod, and the cost of a stopped call for other calls.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -16,16 +16,16 @@ use crate::{
     support::workspace::Workspace,
 };
 
-/// Of `cargo kt debug`, to the first backtrace.
+/// The limit of `cargo kt debug`, to the first backtrace, in seconds.
 const DEBUG: f64 = 1.0;
-/// Of `cargo kt ssh`, to the first prompt.
+/// The limit of `cargo kt ssh`, to the first prompt, in seconds.
 const SHELL: f64 = 0.3;
-/// What a stop may add to the p99 of the calls that go on, µs.
+/// How much a stopped call may add to the p99 of other calls, in µs.
 const STOP: f64 = 15_000.0;
-/// Calls of a round, one after another.
+/// Sequential calls of a round.
 const CALLS: u32 = 1000;
 
-/// Looks in turns.
+/// Opens debuggers and shells in alternation.
 pub fn measure(cluster: &Cluster, looks: usize) -> Vec<Finding> {
     let workspace = Workspace::of("debugger", "debugger");
     println!("Warming up (looks)");
@@ -37,11 +37,11 @@ pub fn measure(cluster: &Cluster, looks: usize) -> Vec<Finding> {
     let (mut debug, mut ephemeral) = (Vec::new(), Vec::new());
     let (mut shell, mut exec) = (Vec::new(), Vec::new());
     let (mut stopped, mut calm) = (Vec::new(), Vec::new());
-    // The first round ships what it needs, and is not counted.
+    // The first round ships the tools to the pod, and is not counted.
     for round in 0..=looks {
         let counted = round > 0;
         let backtrace = driver.backtrace(cluster.kt_anywhere(&["debug", "-ex", "bt"]));
-        let prompt = prompt(kubectl(cluster, &debug_words(&pod)));
+        let prompt = prompt(kubectl(cluster, &debug_arguments(&pod)));
         let ssh = self::prompt(cluster.kt_anywhere(&[
             "ssh",
             "--env",
@@ -49,7 +49,7 @@ pub fn measure(cluster: &Cluster, looks: usize) -> Vec<Finding> {
             "--env",
             "PS1=ready> ",
         ]));
-        let kubectl_exec = self::prompt(kubectl(cluster, &exec_words(&pod)));
+        let kubectl_exec = self::prompt(kubectl(cluster, &exec_arguments(&pod)));
         let before = driver.p99();
         let during = driver.p99_during_a_stop(|held| {
             let held = format!("python open('{}').read()", held.display());
@@ -65,11 +65,11 @@ pub fn measure(cluster: &Cluster, looks: usize) -> Vec<Finding> {
         }
     }
     driver.end();
-    let finding = |name, unit, kt, rival, goal| Finding {
+    let finding = |name, unit, kt, baseline, goal| Finding {
         name,
         unit,
         kt,
-        rival,
+        baseline,
         goal,
         phases: Vec::new(),
     };
@@ -98,8 +98,8 @@ pub fn measure(cluster: &Cluster, looks: usize) -> Vec<Finding> {
     ]
 }
 
-fn exec_words(pod: &str) -> Vec<String> {
-    let words = [
+fn exec_arguments(pod: &str) -> Vec<String> {
+    let arguments = [
         "exec",
         "--stdin",
         "--tty",
@@ -109,13 +109,13 @@ fn exec_words(pod: &str) -> Vec<String> {
         "PS1=ready> ",
         "sh",
     ];
-    words.map(str::to_owned).to_vec()
+    arguments.map(str::to_owned).to_vec()
 }
 
-/// An ephemeral container, as a person takes one to a pod whose image lacks a debugger.
-fn debug_words(pod: &str) -> Vec<String> {
+/// An ephemeral container, as for a pod whose image has no debugger.
+fn debug_arguments(pod: &str) -> Vec<String> {
     let image = format!("--image={}", image::debian());
-    let words = [
+    let arguments = [
         "debug",
         "--quiet",
         "--stdin",
@@ -126,10 +126,10 @@ fn debug_words(pod: &str) -> Vec<String> {
         "--",
     ];
     let command = ["env", "PS1=ready> ", "sh"];
-    words
+    arguments
         .iter()
         .chain(&command)
-        .map(|word| (*word).to_owned())
+        .map(|argument| (*argument).to_owned())
         .collect()
 }
 
@@ -142,7 +142,7 @@ fn kubectl(cluster: &Cluster, arguments: &[String]) -> Command {
     command
 }
 
-/// Seconds to the first prompt of a shell, which is left again.
+/// Seconds to the first prompt of a shell, which then exits.
 fn prompt(command: Command) -> f64 {
     let begun = Instant::now();
     let mut screen = Screen::start(command, 80, 24);
@@ -153,7 +153,7 @@ fn prompt(command: Command) -> f64 {
     took
 }
 
-/// The program, whose calls stop when they are asked to.
+/// The program. Its calls stop on request.
 struct Driver {
     child: Child,
     stdin: ChildStdin,
@@ -174,13 +174,13 @@ impl Driver {
             stderr: BufReader::new(child.stderr.take().expect("it is piped")),
             child,
         };
-        // What is compiled and shipped is said there, until the program says that it waits.
+        // Status lines of compiling and shipping come first, then the program prints that it waits.
         until(&mut driver.stdout, "ready");
         driver
     }
 
     fn send(&mut self, line: &str) {
-        writeln!(self.stdin, "{line}").expect("the program listens");
+        writeln!(self.stdin, "{line}").expect("the program reads its input");
     }
 
     /// Seconds from the start of a debugger to the first line of a backtrace.
@@ -199,7 +199,7 @@ impl Driver {
         took
     }
 
-    /// Of a round of calls, µs.
+    /// The 99th percentile of a round of calls, in µs.
     fn p99(&mut self) -> f64 {
         self.send(&format!("echoes {CALLS}"));
         let line = until(&mut self.stdout, "echoes ");
@@ -211,12 +211,13 @@ impl Driver {
         p99.unwrap_or_else(|| panic!("{line}"))
     }
 
-    /// The same, while a debugger holds another call: it reads a FIFO, which has nothing for it until the round is over.
+    /// The same, while a debugger stops another call: it reads a FIFO that stays empty until the
+    /// round is over.
     fn p99_during_a_stop(&mut self, command: impl FnOnce(&Path) -> Command) -> f64 {
         let folder = tempfile::tempdir().expect("/tmp can be written");
         let held = folder.path().join("held");
         let made = Command::new("mkfifo").arg(&held).status();
-        assert!(made.expect("coreutils are there").success());
+        assert!(made.expect("coreutils are installed").success());
         self.send("greet hello 2");
         until(&mut self.stderr, "breakpoint reached");
         let mut debugger = spawn(command(&held));
@@ -224,7 +225,7 @@ impl Driver {
         until(&mut shown, "SIGTRAP");
         let p99 = self.p99();
         let stopped = debugger.try_wait().expect("it is our child").is_none();
-        assert!(stopped, "the debugger has ended before");
+        assert!(stopped, "the debugger exited early");
         std::fs::write(&held, "over").expect("the debugger reads it");
         std::io::copy(&mut shown, &mut std::io::sink()).expect("it can be read");
         debugger.wait().expect("it is our child");
@@ -246,12 +247,12 @@ fn spawn(mut command: Command) -> Child {
     streams.spawn().expect("cargo runs")
 }
 
-/// The first line that has this text.
+/// The first line that contains this text.
 fn until(lines: &mut impl BufRead, text: &str) -> String {
     loop {
         let mut line = String::new();
         let read = lines.read_line(&mut line).expect("it is text");
-        assert!(read > 0, "it ended without {text:?}");
+        assert!(read > 0, "the output ended without {text:?}");
         if line.contains(text) {
             return line.trim_end().to_owned();
         }

@@ -1,12 +1,13 @@
-//! What a pod costs a developer, against what it would cost without kt: the same pod bare, the same call through a port-forward,
-//! the same edit with `cargo run` here.
+//! What a pod costs a developer, compared with the same work without kt: a bare pod, a call through
+//! a port-forward, a local `cargo run` after the same edit.
 //!
 //! ```text
 //! eval "$(tests/cluster/cluster env)"
 //! cargo bench -p tests --bench pod -- [--starts N] [--rounds N] [--runs N] [--looks N] [--only starts|calls|edits|looks]
 //! ```
-//! Needs a cluster: `KUBECONFIG`, and `kubectl` in the path or in `KUBECTL`. Everything is made in a namespace of its own, which is
-//! deleted at the end. What is compared takes turns, so that whatever else the machine does falls on both.
+//! Requires a cluster: `KUBECONFIG`, and `kubectl` in `PATH` or in `KUBECTL`. All objects are in a
+//! separate namespace, which is deleted at the end. Compared commands alternate, so that other load
+//! on the machine affects both.
 
 mod bare;
 mod calls;
@@ -39,16 +40,16 @@ struct Options {
     /// Debuggers and shells of each
     #[arg(long, default_value_t = 9)]
     looks: usize,
-    /// Leave the others out
+    /// Measure only one part
     #[arg(long)]
     only: Option<Part>,
-    /// CPUs of every pod, ours and the bare one; two fit at once
+    /// CPUs of every pod, with kt or bare; two pods must fit at once
     #[arg(long, default_value = "500m")]
     cpu: String,
     /// Memory of every pod
     #[arg(long, default_value = "1Gi")]
     memory: String,
-    /// What `cargo bench` passes to every benchmark
+    /// The argument that `cargo bench` passes to every benchmark
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -63,7 +64,7 @@ enum Part {
 
 fn main() {
     let options = Options::parse();
-    let machine = Machine::here();
+    let machine = Machine::current();
     machine.print();
     let wanted = |part| options.only.is_none_or(|only| only == part);
     let cluster = Cluster::new(Resources {

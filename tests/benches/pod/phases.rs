@@ -1,5 +1,5 @@
-//! Where the time of a run goes, by the lines that it prints for a person. Not by `--message-format json`: cargo's own messages
-//! are among those, so that an edit would go through cargo and take longer than it does for a developer.
+//! The phases of a run, from its status lines. `--message-format json` would make the edit compile
+//! through cargo, which takes longer than a developer's run.
 
 use serde::Serialize;
 
@@ -16,7 +16,7 @@ pub struct Phase {
     pub seconds: Vec<f64>,
 }
 
-/// The verb that ends a phase, and the phase. The last line of a verb counts.
+/// The verb at the end of a phase, and the phase. The last line of a verb counts.
 const PHASES: [(&str, &str); 11] = [
     ("Linking", "compile and link"),
     (
@@ -24,12 +24,15 @@ const PHASES: [(&str, &str); 11] = [
         "created: `cargo kt` plans and applies the objects",
     ),
     ("Scheduled", "scheduled"),
-    ("Pulled", "pulled: volumes are mounted, the sandbox is made"),
+    (
+        "Pulled",
+        "pulled: volumes are mounted, the sandbox is created",
+    ),
     ("Started", "started"),
     ("Connected", "connected"),
     (
         "Uploaded",
-        "uploaded: a port-forward, then the host goes over and starts",
+        "uploaded: port-forward, then upload and start of the host",
     ),
     ("Ready", "ready"),
     ("Shipping", "ship the objects that the pod lacks"),
@@ -37,11 +40,12 @@ const PHASES: [(&str, &str); 11] = [
     ("Answered", "the program starts and is answered"),
 ];
 
-/// A run's phases in the order of their ends, each from the end of the one before; the last ends with the answer.
+/// A run's phases in order of their ends. Each starts at the end of the one before, and the last
+/// ends with the answer.
 fn of(run: &Milestones) -> Vec<(String, f64)> {
     let ends = PHASES.iter().filter_map(|(verb, name)| {
-        let end = run.steps().filter(|(said, _)| said == verb).last()?.1;
-        // The program's line may come before the one that tells of its answer.
+        let end = run.steps().filter(|(step, _)| step == verb).last()?.1;
+        // The program's line may precede the status line about its answer.
         Some(((*name).to_owned(), end.min(run.answered)))
     });
     let mut ends: Vec<(String, f64)> = ends.collect();
@@ -55,7 +59,8 @@ fn of(run: &Milestones) -> Vec<(String, f64)> {
     lengths.collect()
 }
 
-/// The phases of many runs, in the order of the one that has most. A run without one of them took no time for it.
+/// The phases of many runs, in the order of the run with the most phases. A missing phase counts as
+/// zero.
 pub fn together(runs: &[Milestones]) -> Vec<Phase> {
     let runs: Vec<_> = runs.iter().map(of).collect();
     let Some(longest) = runs.iter().max_by_key(|run| run.len()) else {
@@ -74,7 +79,7 @@ pub fn together(runs: &[Milestones]) -> Vec<Phase> {
     longest.iter().map(|(name, _)| phase(name)).collect()
 }
 
-/// Prints them as a table.
+/// Prints the phases as a table.
 pub fn print(title: &str, phases: &[Phase]) {
     println!("\n{title}, medians and ranges:\n");
     let mut rows = vec![table::row(["phase", "ms", "range"])];

@@ -1,4 +1,4 @@
-//! A cold start: no service, and everything else there (the image on the node, the binaries).
+//! A cold start: there is no service, but the binaries are built and the image is on the node.
 
 use std::time::Instant;
 
@@ -15,10 +15,10 @@ use crate::{
     },
 };
 
-/// What a start may take beyond the pod's own, seconds.
+/// How much longer than the bare pod a start may take, in seconds.
 const GOAL: f64 = 2.0;
 
-/// A program, and how to tell that it was answered.
+/// A program, and a check of its answer.
 struct Program {
     name: &'static str,
     workspace: Workspace,
@@ -48,13 +48,13 @@ impl Program {
         let run = follow(cluster.kt(&self.workspace, &arguments), Instant::now());
         assert!((self.is_right)(&run.answer), "{}", run.answer);
         let created = run.last(&["Created"]).is_some();
-        assert!(created, "the pod was there before");
+        assert!(created, "the pod existed before");
         cluster.down();
         run
     }
 }
 
-/// Starts each program and a bare pod in turns.
+/// Starts each program and a bare pod in alternation.
 pub fn measure(cluster: &Cluster, starts: usize) -> Vec<Finding> {
     let programs = Program::all();
     println!("Warming up (starts)");
@@ -73,7 +73,7 @@ pub fn measure(cluster: &Cluster, starts: usize) -> Vec<Finding> {
         name: program.name,
         unit: Unit::Seconds,
         kt: runs.iter().map(|run| run.answered).collect(),
-        rival: bare.clone(),
+        baseline: bare.clone(),
         goal: Goal::Difference(GOAL),
         phases: phases::together(runs),
     });

@@ -1,5 +1,5 @@
-//! What states cost: the pause that a swap without a migration puts on calls, and a migration of a million entries
-//! against an encoding and a decoding of the same value.
+//! What states cost: the pause of calls during a swap without a migration, and a migration of a
+//! million entries compared with encoding and decoding the same value.
 //!
 //! ```text
 //! cargo bench -p tests --bench state -- [--swaps N] [--migrations N]
@@ -26,20 +26,20 @@ use support::{
 
 #[derive(Debug, Parser)]
 struct Options {
-    /// Swaps with nothing to migrate
+    /// Swaps without a migration
     #[arg(long, default_value_t = 15)]
     swaps: usize,
     /// Migrations of a million entries
     #[arg(long, default_value_t = 3)]
     migrations: usize,
-    /// What `cargo bench` passes to every benchmark
+    /// The argument that `cargo bench` passes to every benchmark
     #[arg(long, hide = true)]
     bench: bool,
 }
 
 fn main() {
     let options = Options::parse();
-    let machine = Machine::here();
+    let machine = Machine::current();
     machine.print();
     let tool = Tool::build();
     let workspace = Workspace::of("bench-state", "state");
@@ -49,7 +49,7 @@ fn main() {
     support::write("state", &result);
 }
 
-/// A program under way that answers lines.
+/// A running program that answers lines.
 struct Driver {
     child: Child,
     input: Option<ChildStdin>,
@@ -76,7 +76,7 @@ impl Driver {
     fn line(&mut self) -> String {
         let mut line = String::new();
         let read = self.output.read_line(&mut line).expect("it is text");
-        assert!(read > 0, "the program has ended");
+        assert!(read > 0, "the program has exited");
         line
     }
 
@@ -97,7 +97,7 @@ impl Driver {
     }
 }
 
-/// Builds what is there and swaps it in; what the swap was.
+/// Builds the workspace, swaps it in and returns the swap's message.
 fn swap(workspace: &Workspace, tool: &Tool) -> Value {
     let build = ["kt", "build", "--release", "--message-format", "json"];
     let output = tool
@@ -118,13 +118,13 @@ fn swap(workspace: &Workspace, tool: &Tool) -> Value {
 /// Changes a source of the workspace.
 fn edit(workspace: &Workspace, file: &str, from: &str, to: &str) {
     let path = workspace.root().join(file);
-    let text = fs::read_to_string(&path).expect("the fixture has it");
+    let text = fs::read_to_string(&path).expect("the fixture has the file");
     assert!(text.contains(from), "{file} lacks {from:?}");
-    fs::write(&path, text.replace(from, to)).expect("it can be written");
+    fs::write(&path, text.replace(from, to)).expect("the copy can be written");
 }
 
-/// The slowest of the calls one after another while a command swaps their worker's code, beside one that does the same to
-/// another worker: building disturbs as much in both.
+/// Compares the slowest sequential call while a command swaps the worker's own code with the
+/// slowest while it swaps another worker's code: building disturbs both equally.
 fn pauses(options: &Options, workspace: &Workspace, tool: &Tool, result: &mut Value) {
     let other = Tool::build();
     swap(workspace, &other);
@@ -133,7 +133,7 @@ fn pauses(options: &Options, workspace: &Workspace, tool: &Tool, result: &mut Va
     let mut rows: [Vec<(f64, f64)>; 2] = Default::default();
     let (mut load, mut paused) = (Vec::new(), Vec::new());
     for number in 0..options.swaps * 2 {
-        // Other code, that does the same.
+        // Other code with the same result.
         let (from, to) = (format!("+ {number} * 0"), format!("+ {} * 0", number + 1));
         edit(workspace, "src/main.rs", &from, &to);
         let ours = number % 2 == 1;
@@ -142,7 +142,7 @@ fn pauses(options: &Options, workspace: &Workspace, tool: &Tool, result: &mut Va
         let times = driver.ask("times");
         assert!(
             times[0].as_u64() > Some(100),
-            "the calls stood still: {times}"
+            "too few calls finished: {times}"
         );
         assert_eq!(swapped["changed"], true);
         rows[usize::from(ours)].push((
@@ -181,7 +181,7 @@ fn pauses(options: &Options, workspace: &Workspace, tool: &Tool, result: &mut Va
     }
     table::print(&printed);
     println!(
-        "\nBy the worker's own clock it took {:.2} ms to load and decide, and no call waited for {:.0} µs.\n",
+        "\nBy the worker's clock, loading and deciding took {:.2} ms, and calls were paused for {:.0} µs.\n",
         median(load.iter().copied()) / 1e3,
         median(paused.iter().copied())
     );

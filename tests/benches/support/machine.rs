@@ -1,4 +1,4 @@
-//! What a result was measured on, without which it says nothing.
+//! The machine of a result.
 
 use std::{fs, process::Command};
 
@@ -11,12 +11,13 @@ pub struct Machine {
     pub memory_gib: u64,
     pub kernel: String,
     pub rustc: String,
-    /// Processes that wanted to run in the minute before: more than the cores, and the numbers tell of others too.
+    /// The load average of the last minute. If it exceeds the number of cores, other processes
+    /// affect the numbers.
     pub load: f64,
 }
 
 impl Machine {
-    pub fn here() -> Self {
+    pub fn current() -> Self {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
         let field = |text: &str, name: &str| {
             let line = text.lines().find(|line| line.starts_with(name));
@@ -61,7 +62,7 @@ impl Machine {
             "{processor}, {cores} cores, {memory_gib} GiB, Linux {kernel}, {rustc}, load {load}\n"
         );
         if *load > *cores as f64 {
-            println!("The machine is busy with something else: trust the ratios at most.\n");
+            println!("The machine is busy with other processes: only the ratios are meaningful.\n");
         }
     }
 }

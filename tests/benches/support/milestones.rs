@@ -1,4 +1,4 @@
-//! One run of a command, with the time of everything that it said.
+//! One run of a command, with the time of each line that it printed.
 
 use std::{
     io::{BufRead, BufReader},
@@ -9,15 +9,15 @@ use std::{
 
 use serde_json::Value;
 
-/// When what was seen, in seconds from the start.
+/// When each line came, in seconds from the start.
 #[derive(Debug)]
 pub struct Milestones {
-    /// The answer, which is the one line of the program's own on stdout; as a text where it is no JSON.
+    /// The answer: the program's only line on stdout, as JSON if it parses, else as a string.
     pub answered: f64,
     pub answer: Value,
-    /// What `--message-format json` has printed around it.
+    /// The messages of `--message-format json`.
     messages: Vec<(Value, f64)>,
-    /// The verb of each line on stderr in cargo's manner, and when it came.
+    /// The verb of each line on stderr, as in cargo's status lines, and when it came.
     steps: Vec<(String, f64)>,
 }
 
@@ -38,19 +38,19 @@ impl Milestones {
             .map(|(_, at)| *at)
     }
 
-    /// All of them, in their order.
+    /// All verbs in order.
     pub fn steps(&self) -> impl Iterator<Item = (&str, f64)> {
         self.steps.iter().map(|(verb, at)| (verb.as_str(), *at))
     }
 
-    /// The messages of a reason, with when each came.
+    /// The messages with a reason, and when each came.
     pub fn messages<'a>(&'a self, reason: &'a str) -> impl Iterator<Item = (&'a Value, f64)> {
         let messages = self.messages.iter().map(|(message, at)| (message, *at));
         messages.filter(move |(message, _)| message["reason"] == reason)
     }
 }
 
-/// Runs the command to its end, its clock started at `from`.
+/// Runs the command until it exits. Times count from `from`.
 ///
 /// # Panics
 /// If it fails, or its program does not print exactly one line.
@@ -74,14 +74,14 @@ pub fn follow(mut command: Command, from: Instant) -> Milestones {
         .collect();
     let status = child.wait().expect("it is our child");
     let errors = errors.join().expect("the thread only reads");
-    let said = || {
+    let stderr = || {
         errors
             .iter()
             .map(|(line, _)| line.as_str())
             .collect::<Vec<_>>()
             .join("\n")
     };
-    assert!(status.success(), "{command:?}: {status}\n{}", said());
+    assert!(status.success(), "{command:?}: {status}\n{}", stderr());
     let parsed = answers.into_iter().map(|(line, at)| {
         let value = serde_json::from_str(&line).unwrap_or(Value::String(line));
         (value, at)
@@ -89,7 +89,7 @@ pub fn follow(mut command: Command, from: Instant) -> Milestones {
     let (messages, answers): (Vec<_>, Vec<_>) =
         parsed.partition(|(value, _)| value.get("reason").is_some());
     let [(answer, answered)] = &answers[..] else {
-        panic!("{command:?} printed {answers:?}\n{}", said())
+        panic!("{command:?} printed {answers:?}\n{}", stderr())
     };
     let verb = |line: &str| {
         line.split_whitespace()

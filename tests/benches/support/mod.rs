@@ -1,4 +1,5 @@
-//! What the benchmarks share: copies of workspaces, numbers from runs, tables and the machine they were made on.
+//! Code that the benchmarks share: copies of workspaces, statistics, tables and the machine's
+//! description.
 
 #![allow(dead_code, reason = "each benchmark uses a part of it")]
 
@@ -10,7 +11,7 @@ pub mod workspace;
 
 use std::{fs, path::PathBuf};
 
-/// Where benchmarks keep their workspaces and leave their results: `bench` in the target directory.
+/// The directory of the benchmarks' workspaces and results: `bench` in the target directory.
 pub fn directory() -> PathBuf {
     let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     target.with_file_name("bench")

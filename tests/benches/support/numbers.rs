@@ -1,4 +1,4 @@
-//! What many runs come to.
+//! Statistics over many runs.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     f64::midpoint(values[lower], values[upper])
 }
 
-/// Smallest and largest.
+/// Smallest and largest value.
 pub fn range(values: &[f64]) -> (f64, f64) {
     let fold =
         |choose: fn(f64, f64) -> f64| values.iter().copied().reduce(choose).unwrap_or(f64::NAN);
     (fold(f64::min), fold(f64::max))
 }
 
-/// Seconds of each.
+/// The durations in seconds.
 pub fn seconds(durations: &[Duration]) -> Vec<f64> {
     durations.iter().map(Duration::as_secs_f64).collect()
 }

@@ -1,6 +1,6 @@
-//! Tables in Markdown, so that a result can be put into the docs as it is.
+//! Tables in Markdown, which can be pasted into the docs.
 
-/// Prints rows, the first of which is the head. All columns but the first hold numbers.
+/// Prints rows; the first is the header. All columns but the first hold numbers.
 pub fn print(rows: &[Vec<String>]) {
     let columns = rows.first().map_or(0, Vec::len);
     let width = |column: usize| {

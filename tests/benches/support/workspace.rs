@@ -1,4 +1,5 @@
-//! A copy of a fixture that outlives the benchmark, so that its dependencies are compiled once.
+//! A copy of a fixture that is kept between benchmark runs, so that its dependencies are compiled
+//! once.
 
 use std::{
     env, fs, io,
@@ -17,7 +18,8 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Copies the fixture to `bench/NAME` in the target directory. What cargo has made there stays.
+    /// Copies the fixture to `bench/NAME` in the target directory, and keeps cargo's artifacts
+    /// there.
     pub fn of(fixture: &str, name: &str) -> Self {
         let root = super::directory().join(name);
         copy(&checkout().join("tests/fixtures").join(fixture), &root)
@@ -33,25 +35,27 @@ impl Workspace {
         self.root.join("target")
     }
 
-    /// A file of the fixture `bench` whose line `let edition = …;` says this number. Not written yet: that is what is timed.
+    /// Sets the line `let edition = …;` in a file of the fixture `bench`. The write is separate,
+    /// since it starts the clock.
     pub fn with_edition(&self, file: &str, edition: u32) -> Edited {
         self.with_line(file, &format!("let edition = {edition};"))
     }
 
-    /// As [`with_edition`](Self::with_edition), with this for the whole line.
+    /// Same as [`with_edition`](Self::with_edition), with a whole line.
     pub fn with_line(&self, file: &str, line: &str) -> Edited {
         let path = self.root.join(file);
         let text = fs::read_to_string(&path).expect("the fixture has the file");
         let (before, rest) = text
             .split_once("let edition = ")
             .expect("the file has the line");
-        let (_, after) = rest.split_once('\n').expect("the file goes on behind it");
+        let (_, after) = rest.split_once('\n').expect("the file continues after it");
         let text = format!("{before}{line}\n{after}");
         Edited { path, text }
     }
 
-    /// A cargo command for it, as from a fresh shell. Not in it: this checkout's own alias for `cargo kt` holds below
-    /// the checkout, and goes by where a command is started.
+    /// A cargo command for the workspace, with a fresh shell's environment. It does not run in the
+    /// workspace: this checkout's alias for `cargo kt` applies to every directory below the
+    /// checkout.
     pub fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("cargo");
         clean_environment(&mut command);
@@ -80,16 +84,17 @@ impl Edited {
     }
 }
 
-/// Where a run's editions begin: above all that earlier runs have put into the files. What was linked for one of those is still
-/// there, and would be found again instead of being made.
+/// The first edition of a run: higher than those of all earlier runs. Objects of an earlier edition
+/// still exist, and kt would reuse them instead of linking.
 pub fn first_edition() -> u32 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    // Tenths of a second from a moment in this project's life on: no run edits ten times a second, and they last for 13 years.
+    // Tenths of a second since a fixed date: no run edits ten times a second, and a `u32` lasts for
+    // 13 years.
     let tenths = since.map_or(0, |since| since.as_millis() / 100);
     u32::try_from(tenths.saturating_sub(17_000_000_000)).unwrap_or_default()
 }
 
-/// Copies the files that differ, bound to this checkout's kt-runtime.
+/// Copies the files that differ, with paths to this checkout's kt-runtime.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     let runtime = checkout().join("kt-runtime").display().to_string();
     fs::create_dir_all(to)?;
@@ -110,7 +115,8 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// `cargo-kt` as `cargo install` would build it, and a private directory for its services, which end with this.
+/// `cargo-kt` as `cargo install` builds it, and a private directory for its services. Dropping it
+/// stops them.
 #[derive(Debug)]
 pub struct Tool {
     directory: PathBuf,
@@ -145,19 +151,19 @@ impl Tool {
 
     /// The `cargo-kt` in this directory.
     pub fn at(directory: &Path) -> Self {
-        // Short, since a socket's path has little room.
+        // Short, since a socket's path is limited to 108 bytes.
         let private = tempfile::Builder::new()
             .prefix("kt-")
             .tempdir_in("/tmp")
             .expect("/tmp can be written");
         Self {
-            // The commands do not run where this was typed.
-            directory: directory.canonicalize().expect("the folder is there"),
+            // The commands run in another directory.
+            directory: directory.canonicalize().expect("the directory exists"),
             private,
         }
     }
 
-    /// Lets a command find the tool and this benchmark's services, not the developer's.
+    /// Makes a command use this tool and the benchmark's services instead of the developer's.
     pub fn lend(&self, mut command: Command) -> Command {
         let path = env::var("PATH").unwrap_or_default();
         command.env("PATH", format!("{}:{path}", self.directory.display()));
@@ -167,7 +173,7 @@ impl Tool {
         command
     }
 
-    /// Where this benchmark may put sockets.
+    /// A directory for the benchmark's sockets.
     pub fn private(&self) -> &Path {
         self.private.path()
     }

@@ -1,5 +1,5 @@
-//! What kt-runtime costs the program that depends on it: crates and time of a build from nothing, beside five crates of
-//! its kind, and the time that it adds where those are compiled already.
+//! What kt-runtime costs a program that depends on it: crates and time of a clean build, compared
+//! with five similar crates, and the time that it adds if those are already compiled.
 //!
 //! ```text
 //! cargo bench -p tests --bench weight -- [--runs N]
@@ -25,24 +25,24 @@ struct Options {
     /// Builds of each
     #[arg(long, default_value_t = 3)]
     runs: usize,
-    /// What `cargo bench` passes to every benchmark
+    /// The argument that `cargo bench` passes to every benchmark
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-/// A build that has ended.
+/// A finished build.
 struct Build {
     seconds: f64,
-    /// Crates that were compiled, the program's own among them.
+    /// The number of compiled crates, including the program's own.
     crates: usize,
 }
 
 fn main() {
     let options = Options::parse();
-    let machine = Machine::here();
+    let machine = Machine::current();
     machine.print();
     let workspace = Workspace::of("bench-weight", "weight");
-    // The network's time is nobody's weight.
+    // Download time does not count.
     let fetched = workspace.cargo(&["fetch"]).status().expect("cargo runs");
     assert!(fetched.success(), "the dependencies cannot be fetched");
 
@@ -98,7 +98,7 @@ fn main() {
 fn from_nothing(workspace: &Workspace) {
     match fs::remove_dir_all(workspace.target()) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            panic!("the target directory stays: {error}")
+            panic!("the target directory cannot be removed: {error}")
         }
         _ => {}
     }

@@ -1,12 +1,12 @@
-//! Parts of the worker that threads share, in every order in which the threads can run.
+//! Parts of the worker that threads share, in every order of their threads.
 //!
-//! The files are kt-runtime's own, compiled a second time with [loom](https://docs.rs/loom)'s types under the names of
-//! [`sync`]. What they need of other files stands here in the least form that will do.
+//! The files are kt-runtime's own, compiled a second time with [loom](https://docs.rs/loom)'s types
+//! under the names of [`sync`]. Minimal stubs replace their other dependencies.
 
-// The files bring their unit tests along, which are for std's types.
+// The files contain unit tests, which use std's types.
 #![cfg(not(test))]
-// Each model uses a part of what the files have.
-#![expect(dead_code, reason = "the files are for the worker")]
+// Each model uses only some of the functions in the files.
+#![expect(dead_code, reason = "the worker uses the rest of the files")]
 
 mod sync;
 pub mod worker;

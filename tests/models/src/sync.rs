@@ -1,4 +1,5 @@
-//! What kt-runtime's `sync` has, under loom: no time passes, so what is right here is right without any wait's end.
+//! kt-runtime's `sync` under loom. No time passes: a model that passes does not depend on a
+//! timeout.
 
 use std::{
     collections::BTreeMap,
@@ -27,7 +28,8 @@ impl Instant {
     }
 }
 
-/// Loom's never times out: a wait of no time is over at once, any other lasts until it is woken.
+/// Loom's does not time out. In this one, a wait with a timeout of zero returns at once, and any
+/// other lasts until it is woken.
 #[derive(Debug, Default)]
 pub(crate) struct Condvar(loom::sync::Condvar);
 
@@ -63,7 +65,8 @@ impl Condvar {
     }
 }
 
-/// A thread that sleeps until it is woken. Loom's own wakes it out of a lock's queue too, and then fails.
+/// A thread that sleeps until it is woken. Loom's own `unpark` also wakes a thread in a lock's
+/// queue, and then fails.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Thread(Arc<Sleeper>);
 
@@ -109,15 +112,15 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// Runs a model in all orders in which a running thread is interrupted no more than three times.
+/// Runs a model in all orders with at most three preemptions of a running thread.
 pub(crate) fn in_every_order(model: impl Fn() + Send + Sync + 'static) {
     let mut explorer = loom::model::Builder::new();
     explorer.preemption_bound = Some(3);
     explorer.check(model);
 }
 
-/// tokio's, as its documentation describes it: `notify_waiters` wakes whoever was made before, and `notify_one` leaves a
-/// permit for who comes next.
+/// tokio's, as documented: `notify_waiters` wakes every `Notified` created before, and `notify_one`
+/// stores a permit for the next one.
 #[derive(Debug, Default)]
 pub(crate) struct Notify(Mutex<Waiters>);
 
@@ -174,7 +177,7 @@ impl Notify {
 }
 
 impl Notified<'_> {
-    /// It is from the start on.
+    /// Always enabled.
     pub(crate) fn enable(self: Pin<&mut Self>) -> bool {
         false
     }

@@ -3,41 +3,41 @@
 use models::worker::{calls_and_moves, endings, listeners};
 
 #[test]
-fn no_call_meets_a_move() {
-    calls_and_moves::no_call_meets_a_move();
+fn calls_and_a_move_do_not_overlap() {
+    calls_and_moves::calls_and_a_move_do_not_overlap();
 }
 
 #[test]
-fn what_a_call_waits_for_passes_and_meets_no_move() {
-    calls_and_moves::what_a_call_waits_for_passes_and_meets_no_move();
+fn a_task_that_a_call_waits_for_passes_the_gate() {
+    calls_and_moves::a_task_that_a_call_waits_for_passes_the_gate();
 }
 
 #[test]
-fn a_move_that_is_given_up_lets_calls_in() {
-    calls_and_moves::a_move_that_is_given_up_lets_calls_in();
+fn an_abandoned_move_admits_calls() {
+    calls_and_moves::an_abandoned_move_admits_calls();
 }
 
 #[test]
-fn a_call_that_is_dropped_at_the_gate_is_not_counted() {
-    calls_and_moves::a_call_that_is_dropped_at_the_gate_is_not_counted();
+fn a_call_dropped_at_the_gate_is_not_counted() {
+    calls_and_moves::a_call_dropped_at_the_gate_is_not_counted();
 }
 
 #[test]
-fn what_is_kept_closed_is_opened() {
-    calls_and_moves::what_is_kept_closed_is_opened();
+fn a_gate_kept_closed_can_be_opened() {
+    calls_and_moves::a_gate_kept_closed_can_be_opened();
 }
 
 #[test]
-fn no_answer_overtakes_what_its_call_printed() {
-    endings::no_answer_overtakes_what_its_call_printed();
+fn output_of_a_call_precedes_its_answer() {
+    endings::output_of_a_call_precedes_its_answer();
 }
 
 #[test]
-fn a_driver_gets_all_that_is_printed() {
-    listeners::a_driver_gets_all_that_is_printed();
+fn a_driver_receives_all_output() {
+    listeners::a_driver_receives_all_output();
 }
 
 #[test]
-fn a_driver_that_goes_lets_go_on_who_prints() {
-    listeners::a_driver_that_goes_lets_go_on_who_prints();
+fn a_disconnected_driver_does_not_block_output() {
+    listeners::a_disconnected_driver_does_not_block_output();
 }

@@ -1,18 +1,18 @@
-//! The developer's own code.
+//! Errors in the developer's own code.
 
 use tests::{Fixture, Project, assert_terminal};
 
 use crate::assert_answers;
 
 #[test]
-fn outside_of_a_project_the_missing_manifest_is_named() {
+fn run_outside_a_package_names_the_missing_manifest() {
     let project = Project::empty();
     let output = project.run().code(101);
     assert_terminal!("not_a_project", project, output);
 }
 
 #[test]
-fn a_package_without_kt_runtime_is_told_how_to_add_it() {
+fn package_without_kt_runtime_shows_how_to_add_it() {
     let project = Project::empty();
     project.write(
         "Cargo.toml",
@@ -24,7 +24,7 @@ fn a_package_without_kt_runtime_is_told_how_to_add_it() {
 }
 
 #[test]
-fn a_program_without_remote_functions_is_told_so() {
+fn program_without_remote_functions_is_an_error() {
     let project = Project::of(Fixture::ONE);
     project.write(
         "src/main.rs",
@@ -40,7 +40,7 @@ fn a_program_without_remote_functions_is_told_so() {
 }
 
 #[test]
-fn code_that_does_not_compile_shows_rustcs_words_and_the_old_generation_serves_on() {
+fn compile_error_shows_rustc_output_and_keeps_the_old_generation() {
     let project = Project::of(Fixture::CALLS);
     let mut driver = project.spawn_kt(["run", "--quiet"]);
     driver.wait_for("ready");
@@ -55,7 +55,7 @@ fn code_that_does_not_compile_shows_rustcs_words_and_the_old_generation_serves_o
     assert_eq!(
         driver.ask("length four"),
         "4",
-        "the old generation serves on"
+        "the old generation keeps serving"
     );
 
     project.edit(
@@ -71,13 +71,13 @@ fn code_that_does_not_compile_shows_rustcs_words_and_the_old_generation_serves_o
 }
 
 #[test]
-fn an_old_driver_hears_that_a_function_has_vanished_or_changed() {
+fn old_driver_gets_an_error_for_a_removed_or_changed_function() {
     let project = Project::of(Fixture::CALLS);
     let mut driver = project.spawn_kt(["run", "--quiet"]);
     driver.wait_for("ready");
     assert_eq!(driver.ask("length four"), "4");
 
-    // Another result: what the old driver would decode is not what the new code encodes.
+    // Another result type: the old driver cannot decode what the new code encodes.
     project.edit(
         "src/remote.rs",
         "length(text: String) -> u64",
@@ -114,24 +114,24 @@ fn an_old_driver_hears_that_a_function_has_vanished_or_changed() {
         .run_with("length four")
         .success()
         .prints("length four: 4");
-    let vanished = driver.ask("length four");
+    let removed = driver.ask("length four");
     let expected = "UnknownFunction: the service has no remote function `calls::remote::length`; did it become `calls::remote::lengths`?";
-    assert!(vanished.starts_with(expected), "{vanished}");
+    assert!(removed.starts_with(expected), "{removed}");
 
-    // What is as it was answers the old driver still.
+    // Unchanged functions still answer the old driver.
     assert_eq!(driver.ask("divide 4 2"), "Ok(2)");
     driver.finish().success();
 }
 
 #[test]
-fn a_global_allocator_is_left_out_and_that_is_said() {
+fn global_allocator_is_ignored_and_reported() {
     let project = Project::of(Fixture::ONE);
     let allocator = "\n#[global_allocator]\nstatic ALLOCATOR: Loud = Loud;\n\nstruct Loud;\n\n\
         unsafe impl std::alloc::GlobalAlloc for Loud {\n    \
             unsafe fn alloc(&self, _: std::alloc::Layout) -> *mut u8 {\n        std::process::abort()\n    }\n\n    \
             unsafe fn dealloc(&self, _: *mut u8, _: std::alloc::Layout) {\n        std::process::abort()\n    }\n}\n";
     project.append("src/main.rs", allocator);
-    // It would end driver and worker at the first allocation.
+    // It would abort driver and worker at the first allocation.
     assert_answers(&project, 1)
         .says("the `#[global_allocator]` of `one` is not used under cargo kt");
 }

@@ -10,7 +10,7 @@ use tests::{Fixture, Project};
 use crate::assert_answers;
 
 #[test]
-fn a_full_disk_under_the_store_is_said_and_the_old_generation_serves_on() {
+fn full_disk_under_the_store_is_an_error() {
     let project = Project::of(Fixture::ONE);
     let home = project.private().join("home");
     // The base alone has more than this.
@@ -25,12 +25,12 @@ fn a_full_disk_under_the_store_is_said_and_the_old_generation_serves_on() {
 }
 
 #[test]
-fn a_full_disk_under_the_target_directory_is_said() {
+fn full_disk_under_the_target_directory_is_an_error() {
     let project = Project::of(Fixture::ONE);
-    let warm = project.root().join("target/kt/warm");
+    let kt_dir = project.root().join("target/kt/warm");
     let small = format!(
         "mkdir -p {0} && mount -t tmpfs -o size=1m none {0}",
-        warm.display()
+        kt_dir.display()
     );
     project
         .kt_with_mounts(&small, ["run"])
@@ -41,7 +41,7 @@ fn a_full_disk_under_the_target_directory_is_said() {
 }
 
 #[test]
-fn a_read_only_home_costs_a_notice_and_nothing_else() {
+fn read_only_home_prints_a_notice_and_works() {
     let mut project = Project::of(Fixture::ONE);
     let real = |variable: &str, folder: &str| {
         let home = std::env::var("HOME").expect("HOME is set");
@@ -54,7 +54,7 @@ fn a_read_only_home_costs_a_notice_and_nothing_else() {
     project.environment("RUSTUP_HOME", rustup);
     project.environment("HOME", home.display());
     project.environment("KT_HOME", "");
-    // What is used instead lies in /var/tmp, and belongs to this project alone.
+    // The fallback is in /var/tmp: the tmpfs makes it private to this project.
     let mounts = format!(
         "mount --bind {0} {0} && mount -o remount,bind,ro {0} && mount -t tmpfs -o size=500m,mode=1777 none /var/tmp",
         home.display()
@@ -65,7 +65,7 @@ fn a_read_only_home_costs_a_notice_and_nothing_else() {
 }
 
 #[test]
-fn a_socket_path_too_long_is_named_with_the_variable_that_shortens_it() {
+fn too_long_socket_path_names_the_variable_that_shortens_it() {
     let mut project = Project::of(Fixture::ONE);
     let long = project.private().join("x".repeat(100));
     project.environment("KT_RUNTIME_DIR", long.display());
@@ -77,7 +77,7 @@ fn a_socket_path_too_long_is_named_with_the_variable_that_shortens_it() {
 }
 
 #[test]
-fn a_deleted_target_directory_costs_time_and_no_state() {
+fn deleted_target_directory_keeps_the_state() {
     let project = Project::of(Fixture::ONE);
     assert_answers(&project, 1);
     fs::remove_dir_all(project.root().join("target")).unwrap();
@@ -85,7 +85,7 @@ fn a_deleted_target_directory_costs_time_and_no_state() {
 }
 
 #[test]
-fn a_clock_that_jumps_never_makes_old_code_answer() {
+fn clock_jump_never_runs_old_code() {
     let project = Project::of(Fixture::ONE);
     assert_answers(&project, 1);
     let day = Duration::from_secs(24 * 3600);

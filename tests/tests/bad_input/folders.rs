@@ -1,4 +1,4 @@
-//! Folders for sockets and for the cache that are not as kt makes them.
+//! Socket and cache directories with foreign files or unsafe modes.
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ fn set_mode(path: &Path, mode: u32) {
 }
 
 #[test]
-fn a_stray_file_beside_the_services_is_none_and_all_of_them_end() {
+fn stray_file_in_the_runtime_directory_is_not_a_service() {
     let project = Project::of(Fixture::ONE);
     project.run().success();
     let stray = project.private().join("run/notes");
@@ -30,7 +30,7 @@ fn a_stray_file_beside_the_services_is_none_and_all_of_them_end() {
 }
 
 #[test]
-fn a_folder_that_others_can_use_is_refused_with_the_mode_that_it_needs() {
+fn directory_open_to_others_is_refused_with_the_chmod_to_run() {
     let project = Project::of(Fixture::ONE);
     let (run, home) = (
         project.private().join("run"),
@@ -51,5 +51,5 @@ fn a_folder_that_others_can_use_is_refused_with_the_mode_that_it_needs() {
     set_mode(&home, 0o755);
     project.run().success();
     let mode = fs::metadata(home.join("services")).unwrap().mode() & 0o777;
-    assert_eq!(mode, 0o700, "what services keep is private");
+    assert_eq!(mode, 0o700, "the services' files are private");
 }

@@ -1,4 +1,4 @@
-//! Two at once, and Ctrl-C.
+//! Concurrent runs, and Ctrl-C.
 
 use std::{
     thread,
@@ -10,7 +10,7 @@ use tests::{Fixture, Project, Running};
 use crate::assert_answers;
 
 #[test]
-fn two_runs_at_the_same_time_are_both_answered_by_one_worker() {
+fn concurrent_runs_share_one_worker() {
     let project = Project::of(Fixture::ONE);
     for visits in [["1", "2"], ["3", "4"]] {
         let both = [project.spawn_kt(["run"]), project.spawn_kt(["run"])];
@@ -24,7 +24,7 @@ fn two_runs_at_the_same_time_are_both_answered_by_one_worker() {
     assert_eq!(project.services().len(), 1);
 }
 
-/// Ends a command as Ctrl-C does, and checks that it ended by that or was done.
+/// Sends SIGINT as Ctrl-C does, and checks that the command stopped because of it or had finished.
 #[track_caller]
 fn interrupt(running: Running) {
     running.interrupt();
@@ -41,7 +41,7 @@ fn interrupt(running: Running) {
 }
 
 #[test]
-fn ctrl_c_while_cargo_compiles_leaves_nothing_broken() {
+fn ctrl_c_while_compiling_leaves_nothing_broken() {
     let project = Project::of(Fixture::ONE);
     project.write(
         "build.rs",
@@ -54,7 +54,7 @@ fn ctrl_c_while_cargo_compiles_leaves_nothing_broken() {
 }
 
 #[test]
-fn ctrl_c_while_it_links_leaves_nothing_broken() {
+fn ctrl_c_while_linking_leaves_nothing_broken() {
     let project = Project::of(Fixture::ONE);
     let running = project.spawn_kt(["run"]);
     running.wait_for_error("Linking");
@@ -63,24 +63,19 @@ fn ctrl_c_while_it_links_leaves_nothing_broken() {
 }
 
 #[test]
-fn ctrl_c_during_a_call_cancels_it_there_and_keeps_the_worker() {
+fn ctrl_c_during_a_call_cancels_it_and_keeps_the_worker() {
     let project = Project::of(Fixture::CALLS);
     let pids = project.run_with("pids").success();
     let (_, worker) = pids
         .answer("pids: ")
         .split_once("worker ")
-        .expect("both are there");
+        .expect("the answer has both");
     let running = project.spawn_kt(["run", "--", "timeout", "600000"]);
     running.wait_for("waiting for ever");
     interrupt(running);
-    let patience = Instant::now() + Duration::from_secs(10);
-    while project
-        .run_with("cancelled")
-        .success()
-        .answer("cancelled: ")
-        != "1"
-    {
-        assert!(Instant::now() < patience, "the call was not cancelled");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while project.run_with("canceled").success().answer("canceled: ") != "1" {
+        assert!(Instant::now() < deadline, "the call was not canceled");
     }
     project
         .run_with("pids")
@@ -93,7 +88,7 @@ fn ctrl_c_at_any_moment_of_an_edit_leaves_nothing_broken() {
     let project = Project::of(Fixture::ONE);
     let mut greeting = "hello".to_owned();
     assert_answers(&project, 1);
-    // From the start to beyond the end of what an edit takes.
+    // How long one edit takes: the interrupts below are spread over it.
     let begin = Instant::now();
     project.edit("src/main.rs", "\"hello {name}", "\"greeting {name}");
     project.run().success();

@@ -1,16 +1,17 @@
-//! What is asked of a service: in which order it counts, and what of it is refused, before anything is compiled or created.
+//! Service options: their precedence, and the values that kt refuses before it compiles or creates
+//! anything.
 
 use serde_json::{Value, json};
 use tests::{Fixture, Output, Project, assert_terminal};
 
-/// A project on a machine that knows no cluster.
+/// A project on a machine without a kubeconfig.
 fn project() -> Project {
     let mut project = Project::cold(Fixture::ONE);
     project.environment("KUBECONFIG", project.private().join("none").display());
     project
 }
 
-/// Compares what a command printed with a snapshot, and what it said too.
+/// Compares a command's stdout and stderr with a snapshot.
 fn assert_printed(name: &str, project: &Project, mut output: Output) {
     output.stderr = std::mem::take(&mut output.stdout) + &output.stderr;
     tests::redacted(project, &output, |text| insta::assert_snapshot!(name, text));
@@ -32,7 +33,7 @@ const CONFIG: [&str; 3] = ["config", "--message-format", "json"];
 const DRY_RUN: [&str; 4] = ["run", "--dry-run=yaml", "--place", "kubernetes"];
 
 #[test]
-fn the_nearer_to_this_run_the_higher_an_option_stands() {
+fn options_closer_to_the_run_take_precedence() {
     let mut project = project();
     let origin = |project: &Project, flags: &[&str]| {
         let output = project.kt(CONFIG.iter().chain(flags).copied()).success();
@@ -84,7 +85,7 @@ fn text(value: &Value) -> u64 {
 }
 
 #[test]
-fn the_place_is_chosen_like_any_option() {
+fn place_follows_the_same_precedence() {
     let mut project = project();
     let place = |project: &Project, flags: &[&str]| {
         option(
@@ -108,7 +109,7 @@ fn the_place_is_chosen_like_any_option() {
 }
 
 #[test]
-fn config_prints_every_option_with_where_it_comes_from() {
+fn config_prints_every_option_with_its_origin() {
     let mut project = project();
     project.append(
         "Cargo.toml",
@@ -128,7 +129,7 @@ fn config_prints_every_option_with_where_it_comes_from() {
 }
 
 #[test]
-fn a_dry_run_needs_no_cluster() {
+fn dry_run_needs_no_cluster() {
     let project = project();
     let options = [
         "--name",
@@ -151,7 +152,7 @@ fn a_dry_run_needs_no_cluster() {
 }
 
 #[test]
-fn nothing_is_shown_for_this_machine() {
+fn dry_run_of_a_local_service_is_an_error() {
     let project = project();
     assert_terminal!(
         "dry_run_local",
@@ -161,7 +162,7 @@ fn nothing_is_shown_for_this_machine() {
 }
 
 #[test]
-fn variables_hold_on_this_machine_too_and_what_is_for_a_pod_is_said_to_be_in_vain() {
+fn local_service_applies_env_and_warns_about_pod_options() {
     let project = Project::of(Fixture::ONE);
     project.edit(
         "src/main.rs",
@@ -174,12 +175,12 @@ fn variables_hold_on_this_machine_too_and_what_is_for_a_pod_is_said_to_be_in_vai
         .success()
         .prints("visit 1, Some(\"good\")")
         .says("no effect on a local service: `--cpu`\n");
-    // A manifest may be for several places.
+    // No warning about the manifest's `gpus`: a manifest may serve several places.
     output.keeps_quiet_about("gpus");
 }
 
 #[test]
-fn a_service_that_would_pass_unheard_does_not_compile() {
+fn misplaced_service_constant_does_not_compile() {
     const SERVICE: &str =
         "\n#[kt::service]\nconst SERVICE: kt::Service = kt::Service::new().cpu(\"2\");\n";
     let project = Project::of(Fixture::ONE);
@@ -192,7 +193,7 @@ fn a_service_that_would_pass_unheard_does_not_compile() {
     project
         .run()
         .code(101)
-        .says("only in the file of the program's `main`: put it there")
+        .says("only in the file of the program's `main`: move it there")
         .says("src/settings.rs:3:7");
     project.write("src/settings.rs", "");
     project.write("src/lib.rs", SERVICE);
@@ -206,7 +207,7 @@ fn a_service_that_would_pass_unheard_does_not_compile() {
     project.run().success().prints("hello Alice, visit 1");
 }
 
-/// Puts lines into the package's table.
+/// The failed `cargo kt config` of a project with these lines in `[package.metadata.kt]`.
 fn refused_in_manifest(lines: &str) -> (Project, Output) {
     let project = project();
     project.append("Cargo.toml", &format!("\n[package.metadata.kt]\n{lines}\n"));
@@ -215,13 +216,13 @@ fn refused_in_manifest(lines: &str) -> (Project, Output) {
 }
 
 #[test]
-fn an_unknown_key_in_a_manifest_is_answered_with_the_nearest() {
+fn unknown_manifest_key_suggests_the_nearest() {
     let (project, output) = refused_in_manifest("inactivity-tll = \"10m\"");
     assert_terminal!("unknown_key", project, output);
 }
 
 #[test]
-fn an_unknown_variable_that_is_nearly_an_options_is_answered_with_it() {
+fn misspelled_variable_suggests_the_option() {
     let mut project = project();
     project.environment("KT_MEMROY", "2Gi");
     assert_terminal!(
@@ -232,14 +233,14 @@ fn an_unknown_variable_that_is_nearly_an_options_is_answered_with_it() {
 }
 
 #[test]
-fn a_quantity_in_the_environment_that_is_none_is_refused() {
+fn invalid_quantity_in_the_environment_is_refused() {
     let mut project = project();
     project.environment("KT_MEMORY", "2GB");
     assert_terminal!("wrong_quantity", project, project.kt(["run"]).code(101));
 }
 
 #[test]
-fn flags_are_refused_by_value_and_by_name() {
+fn invalid_flag_values_and_names_are_refused() {
     let project = project();
     assert_terminal!(
         "wrong_flag_value",
@@ -254,13 +255,13 @@ fn flags_are_refused_by_value_and_by_name() {
 }
 
 #[test]
-fn more_replicas_than_one_are_for_later() {
+fn more_than_one_replica_is_refused() {
     let (project, output) = refused_in_manifest("replicas = 2");
     assert_terminal!("replicas", project, output);
 }
 
 #[test]
-fn a_name_that_is_no_dns_label_or_too_long_is_refused() {
+fn invalid_or_too_long_name_is_refused() {
     let project = project();
     assert_terminal!(
         "name_no_label",
@@ -276,7 +277,7 @@ fn a_name_that_is_no_dns_label_or_too_long_is_refused() {
 }
 
 #[test]
-fn mounts_over_what_is_kts_and_over_each_other_are_refused() {
+fn conflicting_mounts_are_refused() {
     let (project, output) = refused_in_manifest(
         "volumes = [{ name = \"cache\", mount = \"/kt/data\", empty_dir = \"1Gi\" }]",
     );
@@ -288,7 +289,7 @@ fn mounts_over_what_is_kts_and_over_each_other_are_refused() {
 }
 
 #[test]
-fn a_pod_template_that_breaks_our_container_is_refused_with_its_path() {
+fn pod_template_that_breaks_the_container_is_refused() {
     let project = project();
     let patched = |patch: &str| {
         project
@@ -306,7 +307,7 @@ fn a_pod_template_that_breaks_our_container_is_refused_with_its_path() {
 }
 
 #[test]
-fn what_is_written_in_the_source_is_refused_with_its_line() {
+fn invalid_options_in_the_source_are_refused_with_their_line() {
     let project = project();
     project.edit(
         "src/main.rs",
@@ -326,7 +327,9 @@ fn what_is_written_in_the_source_is_refused_with_its_line() {
     assert_terminal!("wrong_in_attribute", project, project.kt(["run"]).code(101));
     let builder = |value: &str| {
         let source = project.read("src/main.rs");
-        let (before, _) = source.split_once("#[kt::service").expect("it is there");
+        let (before, _) = source
+            .split_once("#[kt::service")
+            .expect("the source has it");
         project.write(
             "src/main.rs",
             &format!(

@@ -1,4 +1,4 @@
-//! What the developer's manifest and configuration ask for.
+//! Settings in the developer's manifest and cargo configuration.
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
@@ -7,7 +7,7 @@ use tests::{Fixture, Project, assert_terminal};
 use crate::assert_answers;
 
 #[test]
-fn profile_settings_that_would_break_the_warm_process_are_replaced_and_that_is_said_once() {
+fn incompatible_profile_settings_are_replaced_and_reported_once() {
     let project = Project::of(Fixture::CALLS);
     project.append(
         "Cargo.toml",
@@ -18,7 +18,7 @@ fn profile_settings_that_would_break_the_warm_process_are_replaced_and_that_is_s
         .code(1)
         .prints("fall 1: Panicked: ");
     assert_terminal!("profile_settings", project, first);
-    // The worker caught the panic, and lives on to answer.
+    // The worker caught the panic and keeps serving.
     let second = project
         .run_with("length four")
         .success()
@@ -27,7 +27,7 @@ fn profile_settings_that_would_break_the_warm_process_are_replaced_and_that_is_s
 }
 
 #[test]
-fn a_profile_without_debug_information_keeps_states_resets_changed_ones_and_names_lost_statics() {
+fn profile_without_debug_info_still_keeps_and_resets_states() {
     let project = Project::of(Fixture::ONE);
     project.append("Cargo.toml", "\n[profile.dev]\ndebug = 0\nstrip = true\n");
     project.edit(
@@ -67,7 +67,7 @@ fn a_profile_without_debug_information_keeps_states_resets_changed_ones_and_name
 }
 
 #[test]
-fn target_cpu_in_rustflags_is_the_developers_business() {
+fn target_cpu_in_rustflags_is_respected() {
     let project = Project::of(Fixture::ONE);
     project.write(
         ".cargo/config.toml",
@@ -79,7 +79,7 @@ fn target_cpu_in_rustflags_is_the_developers_business() {
 }
 
 #[test]
-fn a_musl_target_is_refused_on_the_command_line_and_replaced_in_the_configuration() {
+fn musl_target_is_refused_as_a_flag_and_replaced_in_the_config() {
     let project = Project::of(Fixture::ONE);
     let refused = project
         .kt(["run", "--target", "x86_64-unknown-linux-musl"])
@@ -95,7 +95,7 @@ fn a_musl_target_is_refused_on_the_command_line_and_replaced_in_the_configuratio
 }
 
 #[test]
-fn nightly_flags_on_a_stable_toolchain_are_refused_in_rustcs_own_words() {
+fn nightly_flags_on_stable_show_rustcs_error() {
     let project = Project::of(Fixture::ONE);
     assert_answers(&project, 1);
     project.write(
@@ -111,7 +111,7 @@ fn nightly_flags_on_a_stable_toolchain_are_refused_in_rustcs_own_words() {
 }
 
 #[test]
-fn a_linker_of_the_developers_own_is_used_where_a_c_compiler_is_and_no_hindrance() {
+fn custom_linker_is_used_for_build_scripts() {
     let project = Project::of(Fixture::ONE);
     let linker = project.root().join("linker");
     let used = project.root().join("used");

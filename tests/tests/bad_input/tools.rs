@@ -16,7 +16,7 @@ fn rust_alone(directory: &Path) -> String {
     fs::create_dir(directory).unwrap();
     for tool in ["cargo", "rustc", "rustup"] {
         let found = which(tool);
-        // Where there is no rustup, cargo and rustc are the toolchain's own.
+        // Without rustup, cargo and rustc are the toolchain's own.
         if let Some(found) = found {
             symlink(found, directory.join(tool)).unwrap();
         }
@@ -32,7 +32,7 @@ fn which(tool: &str) -> Option<PathBuf> {
 }
 
 #[test]
-fn without_a_c_compiler_a_first_build_says_what_is_missing() {
+fn first_build_without_a_c_compiler_names_it() {
     let mut project = Project::cold(Fixture::ONE);
     let path = rust_alone(&project.private().join("bin"));
     project.environment("PATH", path);
@@ -40,7 +40,7 @@ fn without_a_c_compiler_a_first_build_says_what_is_missing() {
 }
 
 #[test]
-fn without_a_c_compiler_an_edit_says_what_to_install_and_the_state_waits_for_it() {
+fn edit_without_a_c_compiler_is_an_error_and_keeps_the_state() {
     let mut project = Project::of(Fixture::ONE);
     assert_answers(&project, 1);
     let path = rust_alone(&project.private().join("bin"));
@@ -60,7 +60,7 @@ fn without_a_c_compiler_an_edit_says_what_to_install_and_the_state_waits_for_it(
     project.run().success().prints("good day Alice, visit 2");
 }
 
-/// A toolchain as the one in use, without its own linker: `rustc` finds its files beside itself.
+/// A copy of the current toolchain without rust-lld: `rustc` finds its sysroot relative to itself.
 fn toolchain_without_lld(to: &Path) {
     let output = Command::new("rustc")
         .args(["--print", "sysroot"])
@@ -84,7 +84,7 @@ fn toolchain_without_lld(to: &Path) {
             if entry.file_type().unwrap().is_dir() && entry.file_name() != "rustlib" {
                 symlink(entry.path(), target).unwrap();
             } else if entry.file_type().unwrap().is_file() && (is_tool || directory == "lib") {
-                // A link by name would lead rustc back to where it came from.
+                // A symlink would lead rustc back to the original sysroot.
                 fs::hard_link(entry.path(), &target)
                     .or_else(|_| fs::copy(entry.path(), &target).map(drop))
                     .unwrap();
@@ -109,11 +109,11 @@ fn toolchain_without_lld(to: &Path) {
 }
 
 #[test]
-fn a_toolchain_without_rust_lld_is_named_with_what_to_do() {
+fn toolchain_without_rust_lld_is_an_error_with_the_fix() {
     let mut project = Project::of(Fixture::ONE);
     let toolchain = project.private().join("toolchain");
     toolchain_without_lld(&toolchain);
-    // Without rustup in between, which would lead rustc's libraries back to where they came from.
+    // Not through rustup, which would load rustc's libraries from the original toolchain.
     let path = std::env::var("PATH").expect("PATH is set");
     let (kt, bin) = (cargo_kt().display(), toolchain.join("bin"));
     project.environment("PATH", format!("{kt}:{}:{path}", bin.display()));

@@ -1,4 +1,4 @@
-//! People who cannot use the cluster, and what they are told.
+//! Users who cannot reach or use the cluster, and the errors they get.
 
 use std::{
     fs,
@@ -12,14 +12,15 @@ use tests::{
     cluster::{Namespace, dev_kubeconfig, image, kubeconfig_with, kubectl, read_kubeconfig},
 };
 
-/// A kubeconfig that is the administrator's but for what `change` does to it.
+/// A copy of the administrator's kubeconfig with `change` applied.
 fn changed(project: &Project, change: impl FnOnce(&mut Value)) -> PathBuf {
     let path = project.private().join("kubeconfig");
     kubeconfig_with(&path, change);
     path
 }
 
-/// With this kubeconfig the command is refused, in the words of the snapshot, before anything is built in vain.
+/// Checks that the command fails with this kubeconfig as in the snapshot, before it builds
+/// anything.
 #[track_caller]
 fn refused(
     name: &str,
@@ -34,7 +35,7 @@ fn refused(
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn a_kubeconfig_that_cannot_be_used_is_named_with_what_is_wrong_with_it() {
+fn unusable_kubeconfig_is_an_error() {
     let namespace = Namespace::new();
     let mut project = namespace.project(Fixture::ONE, &image::debian());
     let nowhere = project.private().join("nowhere");
@@ -51,11 +52,11 @@ fn a_kubeconfig_that_cannot_be_used_is_named_with_what_is_wrong_with_it() {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn a_server_that_does_not_answer_is_named() {
+fn unreachable_api_server_is_an_error() {
     let namespace = Namespace::new();
     let mut project = namespace.project(Fixture::ONE, &image::debian());
     let config = changed(&project, |config| {
-        // Port 1 of this machine: nobody listens.
+        // No process listens on port 1.
         config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1".into();
     });
     refused("dead_server", (&namespace, &mut project), &config);
@@ -71,7 +72,7 @@ fn a_server_that_does_not_answer_is_named() {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn credentials_that_are_not_good_are_named() {
+fn invalid_credentials_are_an_error() {
     let namespace = Namespace::new();
     let mut project = namespace.project(Fixture::ONE, &image::debian());
     let config = changed(&project, |config| {
@@ -104,40 +105,44 @@ fn credentials_that_are_not_good_are_named() {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn a_right_that_is_missing_is_named_as_a_rule() {
+fn missing_permission_is_shown_as_an_rbac_rule() {
     let namespace = Namespace::new();
     let mut project = namespace.project(Fixture::ONE, &image::debian());
     let context = (&namespace, &mut project);
     refused("forbidden", context, &dev_kubeconfig());
     assert_eq!(namespace.ours(), [""; 0]);
 
-    // Everything but the way in.
+    // Everything but port forwarding.
     namespace.grant_dev("rbac.yaml");
     let rules = namespace.kubectl(&["get", "role", "cargo-kt", "--output", "json"]);
     let mut role: Value = serde_json::from_str(&rules).expect("kubectl prints JSON");
     let rules = role["rules"].as_array_mut().expect("a role has rules");
     rules.retain(|rule| rule["resources"][0] != "pods/portforward");
     namespace.apply(&role);
-    // The kubeconfig may call the user what it likes; a rule is for who the cluster knows.
+    // The rule names the user as the API server knows it, not by the kubeconfig's alias.
     let mut config = read_kubeconfig(&dev_kubeconfig());
     config["users"][0]["name"] = "me".into();
     config["contexts"][0]["context"]["user"] = "me".into();
     let renamed = project.private().join("renamed");
     fs::write(&renamed, config.to_string()).expect("/tmp can be written");
-    refused("forbidden_way_in", (&namespace, &mut project), &renamed);
+    refused(
+        "forbidden_port_forward",
+        (&namespace, &mut project),
+        &renamed,
+    );
     assert_eq!(namespace.ours(), [""; 0]);
 }
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn a_namespace_that_is_not_there_or_on_its_way_out_is_named() {
+fn missing_or_terminating_namespace_is_an_error() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::ONE, &image::debian());
     let nowhere = format!("{}-nowhere", namespace.name());
     let output = project.kt(["run", "--namespace", &nowhere]).code(101);
     assert_error!("missing_namespace", namespace, project, output);
 
-    // Something in it does not let it go yet.
+    // A finalizer keeps it in `Terminating`.
     namespace.apply(&serde_json::json!({
         "apiVersion": "v1", "kind": "ConfigMap",
         "metadata": {"name": "holds-on", "finalizers": ["example.com/hold"]},
@@ -156,7 +161,7 @@ fn a_namespace_that_is_not_there_or_on_its_way_out_is_named() {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn the_same_namespace_in_two_contexts_is_two_places() {
+fn same_namespace_in_two_contexts_is_two_places() {
     let namespace = Namespace::new();
     namespace.grant_dev("rbac.yaml");
     let mut project = namespace.project(Fixture::ONE, &image::debian());
@@ -176,7 +181,7 @@ fn the_same_namespace_in_two_contexts_is_two_places() {
     });
     project.environment("KUBECONFIG", config.display());
     project.run().success().prints("hello Alice, visit 1");
-    // The other user may reach it too: it is one pod, through another tunnel.
+    // The other user reaches the same pod through another tunnel.
     project
         .kt(["run", "--context", "other"])
         .success()

@@ -1,4 +1,4 @@
-//! `ls` and `down` where several people have services.
+//! `ls` and `down` with services of several users.
 
 use tests::{
     Fixture,
@@ -7,7 +7,7 @@ use tests::{
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn services_are_listed_with_what_is_left_of_their_time() {
+fn ls_shows_the_remaining_ttl() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::ONE, &image::debian());
     project.kt(["run", "--inactivity-ttl", "5m"]).success();
@@ -15,15 +15,15 @@ fn services_are_listed_with_what_is_left_of_their_time() {
     let [service] = &services[..] else {
         panic!("not one service: {services:#?}");
     };
-    let left = service["ttl_left_ms"].as_u64().expect("it lives");
+    let left = service["ttl_left_ms"].as_u64().expect("the service is up");
     assert!((1..=300_000).contains(&left), "{service:#}");
     assert_eq!(service["ttl_ms"], 300_000);
     let place = service["place"].as_str().unwrap_or_default();
     assert!(place.ends_with(namespace.name()), "{service:#}");
-    // Another time that is said later holds from then on.
+    // A later run may change the TTL.
     project.kt(["run", "--inactivity-ttl", "7m"]).success();
     assert_eq!(project.services()[0]["ttl_ms"], 420_000);
-    // Nobody's wish changes nothing.
+    // A run without the option keeps it.
     project.run().success();
     assert_eq!(project.services()[0]["ttl_ms"], 420_000);
     let table = project.kt(["ls"]).success();
@@ -32,7 +32,7 @@ fn services_are_listed_with_what_is_left_of_their_time() {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn others_services_are_shown_when_asked_for_and_never_ended_by_all() {
+fn all_users_lists_others_services_and_down_all_keeps_them() {
     let namespace = Namespace::new();
     let mine = namespace.project(Fixture::ONE, &image::debian());
     let mut theirs = namespace.project(Fixture::ONE, &image::debian());
@@ -50,14 +50,14 @@ fn others_services_are_shown_when_asked_for_and_never_ended_by_all() {
 
     mine.kt(["down", "--all"]).success();
     assert_eq!(names(&["--all-users"]), ["colleague-one"]);
-    // By its name it is: that is meant.
+    // `down` with its name stops it.
     mine.kt(["down", "colleague-one"]).success();
     assert_eq!(namespace.ours(), [""; 0]);
 }
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn an_object_of_the_same_name_that_is_not_ours_is_left_alone() {
+fn foreign_object_of_the_same_name_is_left_alone() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::ONE, &image::debian());
     let data = [
@@ -69,26 +69,26 @@ fn an_object_of_the_same_name_that_is_not_ours_is_left_alone() {
     namespace.kubectl(&data);
     let output = project.run().code(101);
     tests::assert_error!("not_ours", namespace, project, output);
-    let there = namespace.get(&["configmap", "tester-one-stage"]);
-    assert_eq!(there[0]["data"]["a"], "b");
+    let found = namespace.get(&["configmap", "tester-one-stage"]);
+    assert_eq!(found[0]["data"]["a"], "b");
     assert_eq!(namespace.ours(), [""; 0]);
 }
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn other_options_need_another_pod_and_nobody_makes_one_unasked() {
+fn changed_options_are_refused_while_the_pod_runs() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::ONE, &image::debian());
     project.run().success();
     let output = project.kt(["run", "--memory", "512Mi"]).code(101);
     tests::assert_error!("other_options", namespace, project, output);
-    // The one that is there goes on.
+    // The existing pod keeps running.
     project.run().success().prints("hello Alice, visit 2");
 }
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn services_of_one_name_here_and_in_the_cluster_are_both_ended() {
+fn down_all_stops_local_and_cluster_services_of_one_name() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::ONE, &image::debian());
     project.kt(["run", "--place", "local"]).success();
@@ -106,39 +106,41 @@ fn services_of_one_name_here_and_in_the_cluster_are_both_ended() {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn colleagues_with_the_same_path_and_name_have_a_service_each() {
+fn users_with_the_same_path_and_name_get_separate_services() {
     let namespace = Namespace::new();
     let mut project = namespace.project(Fixture::ONE, &image::debian());
     project.environment("KT_NAME", "model");
     project.run().success().prints("hello Alice, visit 1");
-    // Another machine: its tunnels are not here.
-    let elsewhere = project.private().join("elsewhere");
-    project.environment("KT_RUNTIME_DIR", elsewhere.display());
+    // As on another machine, which has no tunnel yet.
+    let other = project.private().join("other");
+    project.environment("KT_RUNTIME_DIR", other.display());
     project.environment("USER", "colleague");
     project.run().success().prints("hello Alice, visit 1");
     assert_eq!(namespace.get(&["deployments"]).len(), 2);
     project.kt(["down", "--all"]).success();
     assert_eq!(namespace.get(&["deployments"]).len(), 1);
-    let here = project.private().join("run");
-    project.environment("KT_RUNTIME_DIR", here.display());
+    let own = project.private().join("run");
+    project.environment("KT_RUNTIME_DIR", own.display());
     project.environment("USER", "tester");
     project.run().success().prints("hello Alice, visit 2");
 }
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn a_cluster_that_is_told_is_the_one_that_is_meant() {
+fn namespace_option_selects_the_service() {
     let namespace = Namespace::new();
     let other = Namespace::new();
     let project = namespace.project(Fixture::ONE, &image::debian());
     project.run().success();
-    let there = ["--namespace", other.name()];
-    project.kt(["run"].into_iter().chain(there)).success();
+    let other_namespace = ["--namespace", other.name()];
+    project
+        .kt(["run"].into_iter().chain(other_namespace))
+        .success();
     let ambiguous = project.kt(["down", "tester-one", "--place", "local"]);
     ambiguous
         .code(101)
         .says("service `tester-one` exists in several places");
-    let down = ["down", "tester-one"].into_iter().chain(there);
+    let down = ["down", "tester-one"].into_iter().chain(other_namespace);
     project.kt(down).success();
     assert_eq!(other.ours(), [""; 0]);
     project.run().success().prints("hello Alice, visit 2");

@@ -1,4 +1,4 @@
-//! What may lie between a developer and a pod.
+//! Networks between a developer and a pod: proxies, cut connections, clock skew.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ use tests::{
     cluster::{Namespace, image, kubeconfig_with},
 };
 
-/// A project whose kubeconfig has the proxy in it, with a driver that runs.
+/// A project whose kubeconfig names the proxy, and its running driver.
 fn through(proxy: &Proxy, namespace: &Namespace) -> (Project, Running) {
     let mut project = namespace.project(Fixture::POD, &image::debian());
     let path = project.private().join("kubeconfig");
@@ -22,7 +22,7 @@ fn through(proxy: &Proxy, namespace: &Namespace) -> (Project, Running) {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn a_proxy_in_between_makes_no_difference() {
+fn calls_work_through_a_proxy() {
     let namespace = Namespace::new();
     let proxy = Proxy::start();
     let (_project, mut driver) = through(&proxy, &namespace);
@@ -33,7 +33,7 @@ fn a_proxy_in_between_makes_no_difference() {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn a_connection_that_breaks_is_made_again_and_nothing_is_lost_in_the_pod() {
+fn lost_connection_is_reopened_and_the_pod_keeps_its_state() {
     let namespace = Namespace::new();
     let proxy = Proxy::start();
     let (project, mut driver) = through(&proxy, &namespace);
@@ -51,14 +51,14 @@ fn a_connection_that_breaks_is_made_again_and_nothing_is_lost_in_the_pod() {
             && failed.contains("it may have been carried out"),
         "{failed}"
     );
-    // The same pod, with what it holds.
+    // The same pod, with its state.
     assert_eq!(driver.ask("count"), "2");
     driver.finish().success();
 }
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn a_tunnel_that_was_killed_is_replaced() {
+fn killed_tunnel_is_replaced() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::ONE, &image::debian());
     project.run().success().prints("hello Alice, visit 1");
@@ -86,11 +86,11 @@ fn shifted_clock(project: &Project, seconds: i64) -> String {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn clocks_that_differ_by_an_hour_do_not_matter() {
+fn clock_skew_of_an_hour_does_not_matter() {
     for seconds in [3600, -3600] {
         let namespace = Namespace::new();
         let mut project = namespace.project(Fixture::ONE, &image::debian());
-        // Before the clock changes: to cargo everything would look as if it were of another time.
+        // Before the clock changes: cargo compares timestamps of files.
         project.kt(["build", "--place", "local"]).success();
         let clock = shifted_clock(&project, seconds);
         project.environment("LD_PRELOAD", clock);

@@ -1,4 +1,4 @@
-//! A debugger in a pod: gdbserver and its libraries come from this machine, and the objects with debug information stay here.
+//! Debugging in a pod: this machine ships gdbserver and its libraries, and keeps the debug objects.
 
 use tests::{
     Fixture, Project, Running,
@@ -17,7 +17,7 @@ fn stopped(namespace: &Namespace) -> (Project, Running) {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn a_call_in_a_pod_without_a_shell_is_debugged_and_goes_on() {
+fn call_in_a_pod_without_a_shell_is_debugged_and_resumes() {
     let namespace = Namespace::new();
     let (project, mut driver) = stopped(&namespace);
     assert_eq!(driver.ask("echo 1"), "Ok(2)", "other calls are answered");
@@ -28,7 +28,7 @@ fn a_call_in_a_pod_without_a_shell_is_debugged_and_goes_on() {
             "greet" => {
                 shown
                     .success()
-                    .prints("words = Vec(size=2) = {\"hello\", \"hello\"}");
+                    .prints("copies = Vec(size=2) = {\"hello\", \"hello\"}");
                 driver.wait_for("greet hello 2: \"hello hello\"");
                 driver.send("count word");
                 driver.wait_for_error("`debugger::count`");
@@ -45,10 +45,10 @@ fn a_call_in_a_pod_without_a_shell_is_debugged_and_goes_on() {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn a_pods_call_goes_on_when_the_connection_of_its_debugger_is_cut() {
+fn call_resumes_when_its_debugger_is_disconnected() {
     let namespace = Namespace::new();
     let (project, mut driver) = stopped(&namespace);
-    // A breakpoint of its own is in the code too.
+    // The debugger's own breakpoint is in the code too.
     let place = ["--break", "src/main.rs:27"];
     let held = ["-ex", "python import time; time.sleep(600)"];
     let debugger = project.spawn_kt(["debug"].into_iter().chain(place).chain(held));

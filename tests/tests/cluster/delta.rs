@@ -1,4 +1,4 @@
-//! What an edit sends.
+//! What an edit sends to a pod.
 
 use tests::{
     Fixture,
@@ -10,7 +10,7 @@ const SMALL: u64 = 32 << 10;
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn a_one_line_edit_sends_its_object_alone_and_as_a_patch() {
+fn one_line_edit_sends_one_object_as_a_patch() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::ONE, &image::distroless());
     project.run().success();

@@ -1,4 +1,4 @@
-//! Every demo, with one changed word.
+//! Every demo, edited and run again.
 
 use tests::{
     Fixture, Output, Project,
@@ -72,31 +72,31 @@ fn state_persistence_keeps_its_entries_through_an_edit_of_their_type() {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn concurrent_calls_and_a_large_index_work_as_they_do_here() {
+fn concurrent_calls_and_similar_texts_work_in_a_pod() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::DEMOS, &image::debian());
     demo(&project, "concurrent_calls", "");
     demo(&project, "similar_texts", "").prints("Cold: the index was built");
-    demo(&project, "similar_texts", "").prints("Warm: the index was there");
+    demo(&project, "similar_texts", "").prints("Warm: the index was in memory");
 }
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn the_timing_demo_is_cold_once() {
+fn timing_demo_is_cold_once() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::DEMOS, &image::distroless());
     let cold = demo(&project, "timing_demo", "");
-    assert!(cold.stdout.contains("That was cold."), "{cold:?}");
+    assert!(cold.stdout.contains("This was a cold start."), "{cold:?}");
     let warm = demo(&project, "timing_demo", "");
     assert!(
-        warm.stdout.contains("Warm: the table was still there."),
+        warm.stdout.contains("Warm: the table was still in memory."),
         "{warm:?}"
     );
 }
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn the_interactive_demos_work_in_restricted_pods() {
+fn interactive_demos_work_in_restricted_pods() {
     for image in [image::distroless(), image::debian()] {
         let namespace = Namespace::restricted();
         let mut project = namespace.project(Fixture::DEMOS, &image);

@@ -1,4 +1,4 @@
-//! Pods that go away under a program.
+//! Pods that are deleted, restarted or killed under a running program.
 
 use std::{thread, time::Duration};
 
@@ -21,7 +21,7 @@ fn started(project: &Project) -> Running {
     driver
 }
 
-/// The same in both kinds of workload: `rights` says which one the user may make.
+/// Runs a test with each kind of workload: the user's role decides which one kt creates.
 fn with_each_workload(test: impl Fn(&Namespace, &Project)) {
     for rights in ["rbac.yaml", "rbac-job.yaml"] {
         let namespace = Namespace::new();
@@ -34,7 +34,7 @@ fn with_each_workload(test: impl Fn(&Namespace, &Project)) {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn after_a_pod_was_deleted_the_next_call_works_and_the_loss_is_said() {
+fn call_after_pod_deletion_works_and_reports_the_lost_state() {
     with_each_workload(a_pod_is_deleted);
 }
 
@@ -43,7 +43,7 @@ fn a_pod_is_deleted(namespace: &Namespace, project: &Project) {
     assert_eq!(driver.ask("count"), "1");
     assert_eq!(driver.ask("count"), "2");
     namespace.kubectl(&["delete", &pod(namespace)]);
-    // A call that the end came upon says so, and no other.
+    // Only a call that was in flight may fail.
     let mut answer = driver.ask("count");
     if answer.starts_with("error: ") {
         assert!(answer.contains("its state is gone"), "{answer}");
@@ -55,7 +55,7 @@ fn a_pod_is_deleted(namespace: &Namespace, project: &Project) {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn after_a_restart_of_the_container_the_host_finds_its_store_and_serves_again() {
+fn host_finds_its_store_after_a_container_restart() {
     with_each_workload(a_container_is_restarted);
 }
 
@@ -67,7 +67,8 @@ fn a_container_is_restarted(namespace: &Namespace, project: &Project) {
         pods[0]["status"]["containerStatuses"][0]["restartCount"].as_u64()
     };
     assert_eq!(restarts(), Some(0));
-    // The host is the container's first process: nobody in it can kill it, but its worker may use all memory.
+    // The host is the container's init: SIGKILL from inside has no effect on it, see
+    // pid_namespaces(7).
     namespace.kubectl(&[
         "exec",
         &pod(namespace),
@@ -82,12 +83,12 @@ fn a_container_is_restarted(namespace: &Namespace, project: &Project) {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn a_call_that_takes_more_memory_than_the_pod_has_fails_and_the_next_one_works() {
+fn call_that_exceeds_the_pods_memory_fails_and_the_next_works() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::POD, &image::debian());
     let mut driver = started(&project);
     assert_eq!(driver.ask("count"), "1");
-    // The pod has 1 GiB. The kernel ends its worker, or on some clusters all that is in its container.
+    // The pod has 1 GiB. The kernel kills its worker, or on some clusters the whole container.
     let failed = driver.ask("take 4000");
     assert!(
         failed.contains("signal 9 (SIGKILL), and the kernel ran out of memory")
@@ -103,7 +104,7 @@ const AWAY: Duration = Duration::from_secs(12);
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn a_call_waits_for_a_pod_that_takes_longer_than_a_host_may_be_silent() {
+fn call_waits_for_a_pod_that_is_slow_to_return() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::POD, &image::debian());
     let mut driver = started(&project);

@@ -1,4 +1,4 @@
-//! Files to pods and from them, of images that have tar and of those that have not.
+//! Copies to and from pods, with and without tar in the image.
 
 use std::{
     fs::{self, File},
@@ -31,7 +31,7 @@ fn noise(path: &Path, length: usize) {
     while left > 0 {
         let piece: Vec<u8> = (0..1 << 18).flat_map(|_| next().to_le_bytes()).collect();
         let piece = &piece[..piece.len().min(left)];
-        file.write_all(piece).expect("/tmp has room");
+        file.write_all(piece).expect("/tmp has free space");
         left -= piece.len();
     }
 }
@@ -43,12 +43,12 @@ fn text(path: &Path) -> &str {
 #[track_caller]
 fn same(one: &Path, other: &Path) {
     let bytes = |path: &Path| fs::read(path).expect("it can be read");
-    assert!(bytes(one) == bytes(other), "{} is another", other.display());
+    assert!(bytes(one) == bytes(other), "{} differs", other.display());
 }
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn files_go_to_a_restricted_pod_of_any_image_and_back() {
+fn files_copy_to_and_from_a_restricted_pod_of_any_image() {
     for image in [image::distroless(), image::debian()] {
         let namespace = Namespace::restricted();
         let project = namespace.project(Fixture::ONE, &image);
@@ -73,7 +73,7 @@ fn files_go_to_a_restricted_pod_of_any_image_and_back() {
         for name in ["inner/large", "small", "link"] {
             same(&tree.join(name), &back.join(name));
         }
-        let data = fs::metadata(back.join("sparse")).expect("it is there");
+        let data = fs::metadata(back.join("sparse")).expect("it exists");
         assert_eq!((data.len(), data.blocks()), (1 << 30, 0));
         refused(&project, &tree.join("inner/large"), ":/small")
             .says("error: failed to copy `/small")
@@ -86,7 +86,7 @@ fn files_go_to_a_restricted_pod_of_any_image_and_back() {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn openssh_reaches_a_restricted_pod_whose_image_has_neither_shell_nor_sftp() {
+fn openssh_works_in_a_pod_without_shell_or_sftp() {
     let namespace = Namespace::restricted();
     let project = namespace.project(Fixture::ONE, &image::distroless());
     project.kt(["run", "--env", "KEY=worth"]).success();
@@ -104,7 +104,7 @@ fn openssh_reaches_a_restricted_pod_whose_image_has_neither_shell_nor_sftp() {
         command.arg("-F").arg(&config).args(arguments);
         Running::run_without_input(&mut command)
     };
-    // The first sends a busybox.
+    // The first command sends a busybox.
     for _ in 0..2 {
         let output = run("ssh", &[&host, "echo out $KEY; echo err >&2; exit 7"]).code(7);
         assert_eq!(output.stdout, "out worth\n");
@@ -121,7 +121,7 @@ fn openssh_reaches_a_restricted_pod_whose_image_has_neither_shell_nor_sftp() {
     run("sftp", &["-b", text(&list), &host])
         .success()
         .prints("20000000");
-    // What the pod's user may not write to.
+    // The pod's user may not write to /etc.
     refused(&project, &file, ":/etc/file")
         .says("error: failed to copy `/etc/file` in")
         .says("Permission denied")
@@ -137,7 +137,7 @@ fn refused(project: &Project, source: &Path, target: &str) -> Output {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn a_large_file_takes_so_long_and_so_long_with_kubectl() {
+fn large_file_copy_is_timed_against_kubectl() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::ONE, &image::debian());
     project.run().success();
@@ -167,9 +167,10 @@ fn a_large_file_takes_so_long_and_so_long_with_kubectl() {
     ];
     same(&file, &back);
     same(&file, &other);
-    for (way, [kt, kubectl]) in [("to", [times[0], times[1]]), ("from", [times[2], times[3]])] {
+    for (direction, [kt, kubectl]) in [("to", [times[0], times[1]]), ("from", [times[2], times[3]])]
+    {
         println!(
-            "{} MiB {way} a pod: cargo kt cp {kt:.2} s, kubectl cp {kubectl:.2} s, ratio {:.2}",
+            "{} MiB {direction} a pod: cargo kt cp {kt:.2} s, kubectl cp {kubectl:.2} s, ratio {:.2}",
             TIMED >> 20,
             kt / kubectl
         );

@@ -1,4 +1,4 @@
-//! Ports of pods.
+//! Port forwarding to and from pods.
 
 use tests::{
     Fixture,
@@ -8,11 +8,11 @@ use tests::{
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn ports_lead_into_a_restricted_pod_and_out_of_it() {
+fn ports_forward_into_a_restricted_pod_and_back() {
     let namespace = Namespace::restricted();
     let project = namespace.project(Fixture::ONE, &image::distroless());
     project.run().success();
-    // The image has no server: its port is one that leads here.
+    // The image has no server: the forwarded port is a reverse forward to this machine's server.
     let target = server().to_string();
     let (back, in_pod) = forward(&project, &["--reverse", &format!("0:{target}")]);
     let (there, here) = forward(&project, &[&format!("0:{in_pod}")]);

@@ -7,7 +7,7 @@ use tests::{
     cluster::{Namespace, image},
 };
 
-/// A project in an image with an older glibc. zig is the one that `cluster env` tells, or that of PATH.
+/// A project in an image with an older glibc. zig is the one that `cluster env` exports, or PATH's.
 fn project(namespace: &Namespace, fixture: Fixture) -> Project {
     let mut project = namespace.project(fixture, &image::old_glibc());
     if let Ok(zig) = env::var("KT_TEST_ZIG") {
@@ -16,7 +16,7 @@ fn project(namespace: &Namespace, fixture: Fixture) -> Project {
     project
 }
 
-/// Ends the one service that is up.
+/// Stops the one running service.
 fn down(project: &Project) {
     let services = project.services();
     assert_eq!(services.len(), 1, "{services:#?}");
@@ -24,8 +24,8 @@ fn down(project: &Project) {
     project.kt(["down", name]).success();
 }
 
-/// Has the remote function say which glibc it runs on, and what a dynamic linker was told.
-fn ask_for_glibc(project: &Project) {
+/// Makes the remote function return its glibc's version and its `LD_LIBRARY_PATH`.
+fn return_glibc_version(project: &Project) {
     project.edit(
         "src/main.rs",
         "    format!(\"hello {name}, visit {visit}\")",
@@ -47,32 +47,32 @@ fn glibc() -> String {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn objects_are_linked_for_the_images_glibc_and_the_worker_runs_on_it() {
+fn objects_are_linked_for_the_images_glibc() {
     let namespace = Namespace::new();
     let project = project(&namespace, Fixture::ONE);
-    ask_for_glibc(&project);
+    return_glibc_version(&project);
     let first = project.run().success();
-    // The host's own libraries, which are newer, are nobody else's.
+    // The worker does not see the host's own, newer libraries.
     assert_eq!(
         first.stdout, "Alice, visit 1, glibc 2.31, Err(NotPresent)\n",
         "{first:?}"
     );
-    let linked_again = |output: &tests::Output| output.stderr.contains("for glibc 2.31 of");
-    assert!(linked_again(&first), "{first:?}");
+    let relinked = |output: &tests::Output| output.stderr.contains("for glibc 2.31 of");
+    assert!(relinked(&first), "{first:?}");
 
-    // The next edits and the next service are linked right at once.
+    // Later edits and services are linked for it at once.
     project.edit("src/main.rs", "{name}, visit", "Bob, {name}, visit");
     let second = project.run().success();
     assert!(
         second.stdout.starts_with("Bob, Alice, visit 2"),
         "{second:?}"
     );
-    assert!(!linked_again(&second), "{second:?}");
+    assert!(!relinked(&second), "{second:?}");
     down(&project);
     let third = project.run().success();
     assert!(third.stdout.starts_with("Bob, Alice, visit 1"), "{third:?}");
-    assert!(!linked_again(&third), "{third:?}");
-    // On this machine they run too.
+    assert!(!relinked(&third), "{third:?}");
+    // The same objects run on this machine.
     down(&project);
     let here = project.kt(["run", "--place", "local"]).success();
     assert!(here.stdout.starts_with("Bob, Alice, visit 1"), "{here:?}");
@@ -80,7 +80,7 @@ fn objects_are_linked_for_the_images_glibc_and_the_worker_runs_on_it() {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn a_version_that_is_said_by_hand_and_too_new_is_refused_before_anything_is_sent() {
+fn too_new_glibc_option_is_refused_before_sending() {
     let namespace = Namespace::new();
     let project = project(&namespace, Fixture::ONE);
     let refused = project.kt(["run", "--glibc", "2.35"]);
@@ -95,7 +95,7 @@ fn a_version_that_is_said_by_hand_and_too_new_is_refused_before_anything_is_sent
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn without_zig_the_person_is_told_what_to_install_and_no_worker_is_started() {
+fn missing_zig_is_an_error_with_the_install_command() {
     let namespace = Namespace::new();
     let mut project = project(&namespace, Fixture::ONE);
     project.environment("KT_ZIG", "/nowhere/zig");
@@ -109,10 +109,10 @@ fn without_zig_the_person_is_told_what_to_install_and_no_worker_is_started() {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn c_code_that_calls_what_the_image_lacks_is_compiled_for_it() {
+fn c_code_is_compiled_for_the_images_glibc() {
     let namespace = Namespace::new();
-    let project = project(&namespace, Fixture::TEN);
-    // As headers of every glibc do: what is new is used where it is there. arc4random came with 2.36.
+    let project = project(&namespace, Fixture::WORKSPACE);
+    // As portable C does: it uses arc4random, new in 2.36, where the headers have it.
     project.edit(
         "checksum/csrc/checksum.c",
         "uint32_t checksum_version(void) { return CHECKSUM_VERSION; }",
@@ -133,7 +133,7 @@ uint32_t checksum_version(void) { return __GLIBC_MINOR__; }
             && output.stderr.contains("arc4random"),
         "{output:?}"
     );
-    // It stays so: neither the next run nor one on this machine compiles it again.
+    // Neither the next run nor a local one recompiles it.
     let again = project.run().success();
     assert!(again.stdout.contains("C v31, call 2"), "{again:?}");
     down(&project);
@@ -146,7 +146,7 @@ uint32_t checksum_version(void) { return __GLIBC_MINOR__; }
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn a_host_with_its_own_glibc_ends_its_service_and_comes_back_after_a_restart() {
+fn host_with_its_own_glibc_restarts_and_stops() {
     let namespace = Namespace::new();
     let project = project(&namespace, Fixture::ONE);
     let before = project.read("src/main.rs");
@@ -156,7 +156,7 @@ fn a_host_with_its_own_glibc_ends_its_service_and_comes_back_after_a_restart() {
         pods[0]["status"]["containerStatuses"][0]["restartCount"].as_u64()
     };
     assert_eq!(restarts(), Some(0));
-    // There is no shell in the image: the function itself ends the container's first process, and with it its own.
+    // The image has no shell: the function itself terminates the container's first process.
     project.edit(
         "src/main.rs",
         "    let visit = ",
@@ -181,15 +181,15 @@ fn a_host_with_its_own_glibc_ends_its_service_and_comes_back_after_a_restart() {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn a_machine_without_the_targets_c_compiler_links_with_what_zig_has() {
+fn zig_links_without_a_c_compiler() {
     let namespace = Namespace::new();
     let mut project = project(&namespace, Fixture::ONE);
-    ask_for_glibc(&project);
+    return_glibc_version(&project);
     project.kt(["build", "--place", "local"]).success();
     down(&project);
-    // rustup's folder has cargo and rustc. Nothing that runs while building is compiled any more.
+    // PATH has only kt and the toolchain. Build scripts were compiled by the build above.
     let cargo = env::var("CARGO").expect("cargo runs the tests");
-    let toolchain = Path::new(&cargo).parent().expect("it lies in a folder");
+    let toolchain = Path::new(&cargo).parent().expect("it has a parent");
     assert!(
         !toolchain.join("cc").exists(),
         "{toolchain:?} has a C compiler"
@@ -201,7 +201,7 @@ fn a_machine_without_the_targets_c_compiler_links_with_what_zig_has() {
         output.stdout.starts_with("Alice, visit 1, glibc 2.31"),
         "{output:?}"
     );
-    // Panics unwind through GCC's library, of which only the names were there when this was linked.
+    // Panics unwind through libgcc_s, of which the link saw only the symbol names.
     project.edit(
         "src/main.rs",
         "    let visit = ",

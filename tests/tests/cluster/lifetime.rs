@@ -1,4 +1,4 @@
-//! How long services live, and what is left of them.
+//! How long services run, and what remains after them.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use tests::{
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn after_down_nothing_with_our_label_is_left() {
+fn down_deletes_every_labeled_object() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::ONE, &image::debian());
     project.run().success();
@@ -35,9 +35,9 @@ fn everything_is_owned_by_the_deployment() {
     });
 }
 
-/// Runs the program once, and measures how long its service then stays.
+/// Runs the program once, and checks that its service stops after its TTL.
 #[track_caller]
-fn assert_lives_for_its_time(
+fn assert_stops_after_ttl(
     namespace: &Namespace,
     project: &Project,
     kind: &str,
@@ -48,44 +48,44 @@ fn assert_lives_for_its_time(
     let last_use = Instant::now();
     assert_eq!(namespace.get(&[kind]).len(), 1);
     namespace.wait_for("end", || {
-        let there = namespace.get(&[kind]);
-        there.iter().all(&ended).then_some(())
+        let found = namespace.get(&[kind]);
+        found.iter().all(&ended).then_some(())
     });
-    let lived = last_use.elapsed();
-    println!("{kind}: {lived:.1?}");
-    // The last call was over a little before the program was.
+    let elapsed = last_use.elapsed();
+    println!("{kind}: {elapsed:.1?}");
+    // The last call finished a little before the program.
     assert!(
-        lived > TTL - Duration::from_secs(1) && lived < TTL + Duration::from_secs(2),
-        "{lived:?}"
+        elapsed > TTL - Duration::from_secs(1) && elapsed < TTL + Duration::from_secs(2),
+        "{elapsed:?}"
     );
 }
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn a_deployment_ends_when_its_time_is_over_and_not_before() {
+fn deployment_stops_after_its_ttl_and_not_before() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::ONE, &image::debian());
-    assert_lives_for_its_time(&namespace, &project, "deployments", |it| {
+    assert_stops_after_ttl(&namespace, &project, "deployments", |it| {
         it["metadata"]["deletionTimestamp"].is_string()
     });
 }
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn a_job_ends_when_its_time_is_over_and_not_before() {
+fn job_stops_after_its_ttl_and_not_before() {
     let namespace = Namespace::new();
     namespace.grant_dev("rbac-job.yaml");
     let mut project = namespace.project(Fixture::ONE, &image::debian());
     project.environment("KUBECONFIG", dev_kubeconfig().display());
-    // Its Job hears of it a second or two later.
-    assert_lives_for_its_time(&namespace, &project, "pods", |it| {
+    // The status follows a second or two later.
+    assert_stops_after_ttl(&namespace, &project, "pods", |it| {
         it["status"]["containerStatuses"][0]["state"]["terminated"].is_object()
     });
 }
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn a_call_that_lasts_longer_than_the_services_time_is_not_cut() {
+fn call_longer_than_the_ttl_is_not_interrupted() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::POD, &image::debian());
     let mut driver = project.spawn_kt(["run", "--inactivity-ttl", "2s"]);
@@ -100,7 +100,7 @@ fn a_call_that_lasts_longer_than_the_services_time_is_not_cut() {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn a_pod_waits_for_a_program_that_compiles_longer_than_its_time() {
+fn pod_waits_for_a_build_longer_than_its_ttl() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::ONE, &image::debian());
     // A build script, which cargo runs before the program.
@@ -114,7 +114,7 @@ fn a_pod_waits_for_a_program_that_compiles_longer_than_its_time() {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn a_program_that_does_not_compile_finds_its_pod_warm_the_next_time() {
+fn pod_survives_a_compile_error() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::ONE, &image::debian());
     project.edit("src/main.rs", "#[tokio::main]", "#[tokio::main");

@@ -1,4 +1,4 @@
-//! What remote functions print, with a driver and without.
+//! Logs of pods, with and without a running driver.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tests::{
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn the_pods_log_has_the_programs_lines_and_nothing_else() {
+fn pod_log_has_only_the_programs_lines() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::POD, &image::distroless());
     let mut driver = project.spawn_kt(["run"]);
@@ -17,10 +17,15 @@ fn the_pods_log_has_the_programs_lines_and_nothing_else() {
     for word in ["one", "two"] {
         assert_eq!(driver.ask(&format!("say {word}")), "said");
     }
-    let here = driver.finish().success();
-    // The lines come here too, each before its call's answer.
-    let place = |text: &str| here.stdout.find(text).unwrap_or_else(|| panic!("{here:?}"));
-    assert!(place("one\n") < place("say one: said"), "{here:?}");
+    let output = driver.finish().success();
+    // The driver prints the lines too, each before its call's answer.
+    let position = |text: &str| {
+        output
+            .stdout
+            .find(text)
+            .unwrap_or_else(|| panic!("{output:?}"))
+    };
+    assert!(position("one\n") < position("say one: said"), "{output:?}");
 
     let pods = namespace.kubectl(&["get", "pods", "--output", "name"]);
     let of_pod = namespace.kubectl(&["logs", pods.trim()]);
@@ -29,7 +34,7 @@ fn the_pods_log_has_the_programs_lines_and_nothing_else() {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn logs_are_read_and_followed_with_no_driver_running() {
+fn logs_are_read_and_followed_without_a_driver() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::POD, &image::debian());
     let mut driver = project.spawn_kt(["run"]);
@@ -46,13 +51,13 @@ fn logs_are_read_and_followed_with_no_driver_running() {
     follower.wait_for("second");
     driver.finish().success();
 
-    // What lies more than a second back is left out; the log's own times have that precision.
+    // `--since 1s` leaves older lines out; the log's timestamps have that precision.
     std::thread::sleep(Duration::from_secs(3));
     let recent = project.kt(["logs", "--since", "1s"]).success();
     assert_eq!(recent.stdout, "");
     let all = project.kt(["logs", "--since", "1h"]).success();
     assert_eq!(all.stdout, "first\nsecond\n");
-    // Its service's end is the end of the log, and of who follows it.
+    // `logs --follow` exits when its service stops.
     project.kt(["down", "--all"]).success();
     follower.finish().success();
 }

@@ -1,7 +1,8 @@
 //! The same promises as on this machine, in pods of a real cluster.
 //!
-//! Every test has a namespace of its own, and is ignored unless asked for: `tests/cluster/cluster up`, then
-//! `cargo test -p tests --test cluster -- --ignored`, or the same with `KUBECONFIG` of a cluster of yours.
+//! Every test has a namespace of its own, and is ignored unless asked for: `tests/cluster/cluster
+//! up`, then `cargo test -p tests --test cluster -- --ignored`, or the same with `KUBECONFIG` of a
+//! cluster of yours.
 
 mod access;
 mod commands;

@@ -1,4 +1,4 @@
-//! Clusters that do not let everything in, and people who may not do everything.
+//! Clusters with admission policies, and users with few permissions.
 
 use tests::{
     Fixture,
@@ -7,11 +7,11 @@ use tests::{
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn a_namespace_with_pod_security_restricted_and_a_quota_takes_the_pod_of_any_image() {
+fn restricted_namespace_with_a_quota_admits_pods_of_any_image() {
     for image in [image::distroless(), image::debian()] {
         let namespace = Namespace::restricted();
         let project = namespace.project(Fixture::ONE, &image);
-        // Stricter than `restricted`: nothing of the image can be written to.
+        // Stricter than `restricted`: the image's file system is read-only.
         let read_only =
             "spec: {containers: [{name: kt, securityContext: {readOnlyRootFilesystem: true}}]}";
         let options = ["run", "--pod-template", read_only];
@@ -24,7 +24,7 @@ fn a_namespace_with_pod_security_restricted_and_a_quota_takes_the_pod_of_any_ima
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn the_documented_role_is_enough_and_its_service_deletes_itself() {
+fn documented_role_suffices_and_the_service_deletes_itself() {
     let namespace = Namespace::new();
     namespace.grant_dev("rbac.yaml");
     let mut project = namespace.project(Fixture::ONE, &image::distroless());
@@ -38,7 +38,7 @@ fn the_documented_role_is_enough_and_its_service_deletes_itself() {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn without_the_right_to_make_roles_the_service_is_a_job_that_ends_by_itself() {
+fn without_permission_to_create_roles_the_service_is_a_job() {
     let namespace = Namespace::new();
     namespace.grant_dev("rbac-job.yaml");
     let mut project = namespace.project(Fixture::ONE, &image::distroless());
@@ -47,10 +47,10 @@ fn without_the_right_to_make_roles_the_service_is_a_job_that_ends_by_itself() {
     assert_eq!(namespace.get(&["jobs"]).len(), 1);
     let others = ["deployment", "role", "serviceaccount"];
     let ours = namespace.ours();
-    let needless = ours
+    let unexpected = ours
         .iter()
         .find(|it| others.iter().any(|kind| it.starts_with(kind)));
-    assert_eq!(needless, None, "{ours:?}");
+    assert_eq!(unexpected, None, "{ours:?}");
     namespace.wait_for("end of the service", || {
         namespace.ours().is_empty().then_some(())
     });

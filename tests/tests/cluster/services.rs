@@ -1,4 +1,4 @@
-//! What a program asks for is what its pod has.
+//! A program's options reach its pod.
 
 use serde_json::{Value, json};
 use tests::{
@@ -40,7 +40,7 @@ fn every_option_reaches_the_pod() {
     driver.wait_for("ready");
     for (question, answer) in [
         ("variable GREETING", r#"Some("hello")"#),
-        // The command line stands above the manifest, key by key.
+        // The command line overrides the manifest, key by key.
         ("variable LEVEL", r#"Some("4")"#),
         ("variable PASSWORD", r#"Some("open sesame")"#),
         ("read /secret/certificate", r#"Ok("signed")"#),
@@ -51,7 +51,7 @@ fn every_option_reaches_the_pod() {
         assert_eq!(driver.ask(question), answer, "{question}");
     }
     assert!(driver.ask("read /etc/hosts").contains("database"));
-    // A root file system that cannot be written to is no user's of ours.
+    // The pod's user may not write to the root file system.
     assert!(
         driver
             .ask("write /etc/file")
@@ -82,7 +82,7 @@ fn every_option_reaches_the_pod() {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn a_dry_run_is_what_a_run_makes_and_makes_nothing() {
+fn dry_run_prints_what_a_run_creates_and_creates_nothing() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::ONE, &image::debian());
     let shown = project.kt(["run", "--dry-run=json"]).success().json();
@@ -91,44 +91,48 @@ fn a_dry_run_is_what_a_run_makes_and_makes_nothing() {
     for object in shown {
         let kind = object["kind"].as_str().expect("it has a kind");
         let name = object["metadata"]["name"].as_str().expect("it has a name");
-        let made = namespace.get(&[kind, name]);
+        let created = namespace.get(&[kind, name]);
         for part in ["spec", "rules", "subjects", "roleRef"] {
-            assert_made(
-                &made[0][part],
+            assert_created(
+                &created[0][part],
                 &object[part],
                 &format!("{kind} {name} {part}"),
             );
         }
-        assert_eq!(made[0]["metadata"]["labels"], object["metadata"]["labels"]);
+        assert_eq!(
+            created[0]["metadata"]["labels"],
+            object["metadata"]["labels"]
+        );
     }
 }
 
-/// Whether an object is as it was shown; the cluster adds its defaults, and leaves out what is empty.
+/// Checks that an object is as the dry run printed it. The cluster adds its defaults and drops
+/// empty values.
 #[track_caller]
-fn assert_made(made: &Value, shown: &Value, place: &str) {
-    match (made, shown) {
-        (Value::Object(made), Value::Object(shown)) => {
+fn assert_created(created: &Value, shown: &Value, place: &str) {
+    match (created, shown) {
+        (Value::Object(created), Value::Object(shown)) => {
             for (name, shown) in shown {
-                let made = made.get(name).unwrap_or(&Value::Null);
-                assert_made(made, shown, &format!("{place}.{name}"));
+                let created = created.get(name).unwrap_or(&Value::Null);
+                assert_created(created, shown, &format!("{place}.{name}"));
             }
         }
-        (Value::Array(made), Value::Array(shown)) => {
-            assert_eq!(made.len(), shown.len(), "{place}");
-            for (made, shown) in made.iter().zip(shown) {
-                assert_made(made, shown, place);
+        (Value::Array(created), Value::Array(shown)) => {
+            assert_eq!(created.len(), shown.len(), "{place}");
+            for (created, shown) in created.iter().zip(shown) {
+                assert_created(created, shown, place);
             }
         }
         (Value::Null, Value::Bool(false)) => {}
         (Value::Null, Value::Array(list)) if list.is_empty() => {}
         (Value::Null, Value::Object(map)) if map.is_empty() => {}
-        (made, shown) => assert_eq!(made, shown, "{place}"),
+        (created, shown) => assert_eq!(created, shown, "{place}"),
     }
 }
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn the_probe_tells_whether_the_pod_serves() {
+fn readiness_probe_reports_whether_the_pod_serves() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::ONE, &image::debian());
     let ready = || {
@@ -142,8 +146,9 @@ fn the_probe_tells_whether_the_pod_serves() {
     project.run().code(101);
     namespace.wait_for("refusal of the probe", || {
         let unhealthy = ["events", "--field-selector", "reason=Unhealthy"];
-        let said = namespace.get(&unhealthy);
-        said.iter()
+        let events = namespace.get(&unhealthy);
+        events
+            .iter()
             .any(|it| it["message"].as_str().is_some_and(|it| it.contains("503")))
             .then_some(())
     });

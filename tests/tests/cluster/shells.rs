@@ -1,4 +1,4 @@
-//! Commands and shells in pods, of images that have a shell and of those that have none.
+//! Commands and shells in pods, with and without a shell in the image.
 
 use tests::{
     Fixture, Project, Screen,
@@ -6,7 +6,7 @@ use tests::{
     paste::paste_ten_megabytes,
 };
 
-/// A person's shell in the pod, at its first prompt.
+/// An interactive shell in the pod, at its first prompt.
 fn shell(project: &Project) -> Screen {
     let options = ["ssh", "--env", "SHELL=/bin/sh", "--env", "PS1=kt> "];
     let mut screen = project.screen(options);
@@ -16,7 +16,7 @@ fn shell(project: &Project) -> Screen {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn a_shell_opens_in_a_restricted_pod_of_any_image() {
+fn shell_opens_in_a_restricted_pod_of_any_image() {
     for (image, has_shell) in [(image::distroless(), false), (image::debian(), true)] {
         let namespace = Namespace::restricted();
         let project = namespace.project(Fixture::ONE, &image);
@@ -26,7 +26,7 @@ fn a_shell_opens_in_a_restricted_pod_of_any_image() {
             .kt(["run", "--pod-template", read_only, "--env", "KEY=worth"])
             .success();
         let mut screen = shell(&project);
-        // Its usual commands are there, and the worker's variables.
+        // It has the usual commands and the worker's environment.
         screen.keys("ls -d /proc/1; echo $((40 + 2)) $KEY; stty size\n");
         screen.wait_for("/proc/1\r\n");
         screen.wait_for("42 worth");
@@ -62,7 +62,7 @@ fn a_shell_opens_in_a_restricted_pod_of_any_image() {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn ten_megabytes_are_pasted_into_a_pods_shell_and_printed_there_unharmed() {
+fn ten_megabytes_paste_into_a_pods_shell_intact() {
     for image in [image::distroless(), image::debian()] {
         let namespace = Namespace::restricted();
         let project = namespace.project(Fixture::ONE, &image);
@@ -76,7 +76,7 @@ fn ten_megabytes_are_pasted_into_a_pods_shell_and_printed_there_unharmed() {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn a_shell_says_that_its_pod_is_gone() {
+fn shell_reports_that_its_pod_was_deleted() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::ONE, &image::debian());
     project.run().success();

@@ -1,4 +1,5 @@
-//! Stacks and profiles in a pod that has no right: the host is the worker's parent, and names come from this machine.
+//! Stacks and profiles in a pod without privileges: the host traces its own child, and this machine
+//! resolves the symbols.
 
 use std::time::{Duration, Instant};
 
@@ -8,29 +9,29 @@ use tests::{
     cluster::{Namespace, image},
 };
 
-/// How long a call may take to get where it waits.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a call may take to reach the place where it waits.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Looks until each of these functions is in a place.
+/// Prints the stacks until each of these functions is in its place.
 fn places(project: &Project, wanted: &[(&str, &str)]) -> Vec<Value> {
     let begun = Instant::now();
     loop {
-        let look = project.kt(["stack", "--message-format", "json"]);
-        let look = look.success().json();
+        let stacks = project.kt(["stack", "--message-format", "json"]);
+        let stacks = stacks.success().json();
         let is_there = |(function, place): &(&str, &str)| {
-            let mut calls = look.iter();
+            let mut calls = stacks.iter();
             calls.any(|call| call["function"] == *function && call["place"] == *place)
         };
         if wanted.iter().all(is_there) {
-            return look;
+            return stacks;
         }
-        assert!(begun.elapsed() < PATIENCE, "{wanted:?}: {look:#?}");
+        assert!(begun.elapsed() < TIMEOUT, "{wanted:?}: {stacks:#?}");
     }
 }
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn a_restricted_pod_without_a_shell_shows_its_stacks_and_is_profiled() {
+fn stack_and_profile_work_in_a_restricted_pod() {
     let namespace = Namespace::restricted();
     let project = namespace.project(Fixture::STACKS, &image::distroless());
     let mut driver = project.spawn_kt(["run"]);
@@ -43,15 +44,15 @@ fn a_restricted_pod_without_a_shell_shows_its_stacks_and_is_profiled() {
         ("stacks::wait", "waits"),
         ("stacks::work", "thread"),
     ];
-    let look = places(&project, &wanted);
-    let threads = look
+    let stacks = places(&project, &wanted);
+    let threads = stacks
         .iter()
         .filter(|line| line["reason"] == "kt-stack-thread");
-    assert!(threads.clone().count() > 3, "{look:#?}");
+    assert!(threads.clone().count() > 3, "{stacks:#?}");
     let whole = threads.filter(|thread| thread["call"].is_u64());
     assert!(
         whole.clone().all(|thread| thread["whole"] == true),
-        "{look:#?}"
+        "{stacks:#?}"
     );
     project
         .kt(["stack"])

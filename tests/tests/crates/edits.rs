@@ -1,4 +1,4 @@
-//! What an author does to a workspace in an afternoon, each to all of its crates at once, one after the other.
+//! Typical edits of a workspace, each applied to all of its crates, one after the other.
 
 use tests::Project;
 
@@ -139,7 +139,7 @@ fn attributes(project: &Project) {
     }
 }
 
-/// A plugin and a shape that the registries did not have, in a module of their own.
+/// Adds a plugin and a shape to the registries, in a new module.
 fn implementation(project: &Project) {
     project.write(
         "app/src/more_shapes.rs",
@@ -152,8 +152,8 @@ fn implementation(project: &Project) {
     project.append(main, "\nmod more_shapes;\n");
     project.edit(
         main,
-        "\"words\":",
-        "\"strip\": shapes::area_of(Box::new(more_shapes::Strip { length: 11 })).await?,\n        \"words\":",
+        "\"word_count\":",
+        "\"strip\": shapes::area_of(Box::new(more_shapes::Strip { length: 11 })).await?,\n        \"word_count\":",
     );
 }
 

@@ -1,6 +1,6 @@
-//! A workspace over crates that nobody here wrote (tensors, an ECS, a database pool, a web server and its client, caches,
-//! registries), edited as its author would. After each edit the answers are those of plain `cargo run`, and what
-//! became of each state is a table.
+//! A workspace over third-party crates (tensors, an ECS, a database pool, a web server and its
+//! client, caches, registries), edited as its author would. After each edit the answers equal those
+//! of plain `cargo run`; a snapshot has each state's outcome.
 
 mod edits;
 mod table;
@@ -11,12 +11,12 @@ use tests::{Fixture, Output, Project};
 use edits::{EDITS, Edit};
 use table::{Row, outcomes};
 
-/// What the program prints after this word.
+/// The JSON that the program prints after this label.
 fn printed(output: &Output, word: &str) -> Value {
     serde_json::from_str(output.answer(word)).expect("the program prints JSON")
 }
 
-/// How often a state was used since it was made, as far as the program can count it.
+/// How often each countable state was used since its creation.
 fn counts(held: &Value) -> [(&'static str, u64); 3] {
     let count = |value: &Value| value.as_u64().expect("it is a count");
     [
@@ -26,11 +26,11 @@ fn counts(held: &Value) -> [(&'static str, u64); 3] {
     ]
 }
 
-/// What each of the counted states gains in one run.
+/// How much one run adds to each of these counts.
 const GAINS: [(&str, u64); 3] = [("MODEL", 1), ("WORLD", 1), ("SHELF", 2)];
 
 #[test]
-fn edits_of_a_workspace_over_real_crates_are_answered_as_by_cargo_run_and_keep_their_states() {
+fn edits_over_real_crates_answer_as_cargo_run_and_keep_states() {
     let project = Project::of(Fixture::CRATES);
     let run = || project.kt(["run", "--message-format", "json"]).success();
     let as_cargo_does = |what: &str, kt: &Output| {

@@ -1,4 +1,4 @@
-//! What became of each state at each edit.
+//! Each state's outcome at each edit.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ pub struct Row {
 }
 
 impl Row {
-    /// What became of the state with this name; "kept" where the swap touched nothing.
+    /// The outcome of the state with this name; "kept" if the swap did not touch it.
     pub fn outcome(&self, state: &str) -> &str {
         self.outcomes.get(state).map_or("kept", |outcome| outcome)
     }
 }
 
-/// What the swap of this run says of each state.
+/// Each state's outcome, from the swap message of this run.
 #[track_caller]
 pub fn outcomes(output: &Output) -> BTreeMap<String, String> {
     let lines = output.stdout.lines().filter(|line| line.starts_with('{'));

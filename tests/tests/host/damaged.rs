@@ -1,4 +1,4 @@
-//! Objects that were damaged where the host keeps them.
+//! Damaged objects in the host's store.
 
 use std::{fs, path::PathBuf};
 
@@ -16,7 +16,7 @@ fn objects(project: &Project) -> Vec<PathBuf> {
 }
 
 #[test]
-fn a_damaged_object_is_sent_again_before_a_new_worker_loads_it() {
+fn damaged_object_is_resent_before_a_new_worker_loads_it() {
     let project = Project::of(Fixture::ONE);
     assert_greets(&project, "hello", 1).says("Shipping");
     let (_, worker) = project.processes();
@@ -29,7 +29,7 @@ fn a_damaged_object_is_sent_again_before_a_new_worker_loads_it() {
         let mut bytes = fs::read(&object).expect("it can be read");
         let last = bytes.last_mut().expect("it is not empty");
         *last ^= 1;
-        // Another file: what the worker has mapped is its own.
+        // A new file: the worker keeps its mapping of the old one.
         fs::remove_file(&object).expect("it is ours");
         fs::write(&object, bytes).expect("it can be written");
     }

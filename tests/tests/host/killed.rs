@@ -2,10 +2,10 @@
 
 use tests::{Fixture, Project};
 
-use crate::{assert_greets, assert_starts_anew};
+use crate::{assert_greets, assert_state_was_lost};
 
 #[test]
-fn a_killed_host_takes_its_worker_along_and_the_next_run_says_that_the_state_is_gone() {
+fn killed_host_takes_its_worker_down_and_the_next_run_reports_it() {
     let project = Project::of(Fixture::ONE);
     assert_greets(&project, "hello", 1).keeps_quiet_about("gone");
     assert_greets(&project, "hello", 2);
@@ -13,12 +13,12 @@ fn a_killed_host_takes_its_worker_along_and_the_next_run_says_that_the_state_is_
     host.signal(libc::SIGKILL);
     host.assert_ends();
     worker.assert_ends();
-    assert_starts_anew(&project);
+    assert_state_was_lost(&project);
     assert_ne!(project.processes().0.pid, host.pid);
 }
 
 #[test]
-fn the_loss_is_said_also_when_others_have_cleaned_up_and_not_after_an_end_that_was_asked_for() {
+fn lost_state_is_reported_after_a_kill_but_not_after_down() {
     let project = Project::of(Fixture::ONE);
     assert_greets(&project, "hello", 1);
     let (host, worker) = project.processes();
@@ -26,14 +26,14 @@ fn the_loss_is_said_also_when_others_have_cleaned_up_and_not_after_an_end_that_w
     host.assert_ends();
     worker.assert_ends();
     assert_eq!(project.services(), [""; 0]);
-    assert_starts_anew(&project);
+    assert_state_was_lost(&project);
 
     project.kt(["down", "--all"]).success();
     assert_greets(&project, "good day", 1).keeps_quiet_about("gone");
 }
 
 #[test]
-fn a_call_under_way_in_a_killed_hosts_worker_ends_with_a_typed_error() {
+fn call_in_flight_when_the_host_is_killed_is_a_typed_error() {
     let project = Project::of(Fixture::CALLS);
     let mut driver = project.spawn_kt(["run", "--quiet"]);
     driver.wait_for("ready");
@@ -57,7 +57,7 @@ fn a_call_under_way_in_a_killed_hosts_worker_ends_with_a_typed_error() {
 }
 
 #[test]
-fn a_call_after_its_hosts_death_says_that_and_names_no_other_end() {
+fn call_after_host_death_names_only_that_cause() {
     let project = Project::of(Fixture::CALLS);
     let mut driver = project.spawn_kt(["run", "--quiet"]);
     driver.wait_for("ready");
@@ -75,7 +75,7 @@ fn a_call_after_its_hosts_death_says_that_and_names_no_other_end() {
 }
 
 #[test]
-fn a_worker_that_is_killed_with_memory_to_spare_did_not_run_out_of_it() {
+fn killed_worker_with_free_memory_is_not_reported_as_oom() {
     let project = Project::of(Fixture::CALLS);
     let mut driver = project.spawn_kt(["run", "--quiet"]);
     driver.wait_for("ready");
@@ -91,7 +91,7 @@ fn a_worker_that_is_killed_with_memory_to_spare_did_not_run_out_of_it() {
 }
 
 #[test]
-fn each_call_is_carried_out_once_while_its_worker_is_replaced_again_and_again() {
+fn each_call_runs_once_while_its_worker_is_replaced() {
     let project = Project::of(Fixture::CALLS);
     let mut driver = project.spawn_kt(["run", "--quiet"]);
     driver.wait_for("ready");
@@ -114,7 +114,7 @@ fn each_call_is_carried_out_once_while_its_worker_is_replaced_again_and_again() 
 }
 
 #[test]
-fn a_call_does_not_meet_a_replaced_worker_that_takes_long_to_end() {
+fn call_does_not_reach_a_replaced_worker_that_exits_slowly() {
     let project = Project::of(Fixture::CALLS);
     let mut driver = project.spawn_kt(["run", "--quiet"]);
     driver.wait_for("ready");
@@ -128,14 +128,14 @@ fn a_call_does_not_meet_a_replaced_worker_that_takes_long_to_end() {
 }
 
 #[test]
-fn a_driver_hears_that_its_worker_was_replaced_and_not_that_states_are_gone() {
+fn driver_reports_a_replaced_worker_without_lost_state() {
     let project = Project::of(Fixture::CALLS);
     let mut driver = project.spawn_kt(["run", "--quiet"]);
     driver.wait_for("ready");
     driver.ask("drop 1");
     project.append("Cargo.toml", "\n[profile.dev.package.fnv]\nopt-level = 1\n");
     project.kt(["build"]).success();
-    assert_eq!(driver.ask("cancelled"), "1", "the state was carried over");
+    assert_eq!(driver.ask("canceled"), "1", "the state was carried over");
     let output = driver.finish().success();
     output
         .says("replaced the worker of tester-calls")

@@ -1,13 +1,14 @@
-//! The host's promises, with the real one: whom it lets in, and what its end or its silence means to others.
+//! The real host: which users it accepts, and what its death or a hang means to its worker and
+//! callers.
 
 mod damaged;
 mod killed;
+mod other_users;
 mod stopped;
-mod strangers;
 
 use tests::{Output, Project};
 
-/// Checks that the project answers with `greeting`, at this visit of the worker's life.
+/// Checks that the program prints `greeting`, and that this is call number `visit` of its worker.
 #[track_caller]
 fn assert_greets(project: &Project, greeting: &str, visit: u32) -> Output {
     let output = project.run().success();
@@ -19,14 +20,17 @@ fn assert_greets(project: &Project, greeting: &str, visit: u32) -> Output {
     output
 }
 
-/// Has the project greet in other words, and checks that the state is gone and that this is said once.
+/// Edits the greeting, and checks that the state was lost and that this is reported once.
 #[track_caller]
-fn assert_starts_anew(project: &Project) {
+fn assert_state_was_lost(project: &Project) {
     project.edit("src/main.rs", "\"hello {name}", "\"good day {name}");
     let output = assert_greets(project, "good day", 1);
-    let said = output.stderr.lines().find(|line| {
+    let warning = output.stderr.lines().find(|line| {
         line.starts_with("warning: ") && line.contains("state") && line.contains("gone")
     });
-    assert!(said.is_some_and(|line| line.contains("host")), "{output:?}");
+    assert!(
+        warning.is_some_and(|line| line.contains("host")),
+        "{output:?}"
+    );
     assert_greets(project, "good day", 2).keeps_quiet_about("gone");
 }

@@ -1,4 +1,4 @@
-//! Hosts that are stopped, as a debugger or a signal does: their sockets are there, and nobody answers.
+//! Hosts stopped by a debugger or a signal: their sockets exist, but do not answer.
 
 use std::{
     fs::File,
@@ -11,16 +11,16 @@ use std::{
 
 use tests::{Fixture, Output, Project};
 
-use crate::{assert_greets, assert_starts_anew};
+use crate::{assert_greets, assert_state_was_lost};
 
 /// Longer than a command waits for a host, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Checks that a command gave up in time and said on what, and what to do.
+/// Checks that a command gave up in time, with an error that names the service and the fix.
 #[track_caller]
 fn assert_gives_up(output: Output) {
     let output = output.code(101);
-    assert!(output.took < PATIENCE, "{output:?}");
+    assert!(output.took < TIMEOUT, "{output:?}");
     assert!(
         output
             .stderr
@@ -31,7 +31,7 @@ fn assert_gives_up(output: Output) {
 }
 
 #[test]
-fn nobody_waits_for_ever_and_a_stopped_host_that_is_killed_takes_its_worker_along() {
+fn commands_time_out_on_a_stopped_host() {
     let project = Project::of(Fixture::ONE);
     assert_greets(&project, "hello", 1);
     let (host, worker) = project.processes();
@@ -52,36 +52,36 @@ fn nobody_waits_for_ever_and_a_stopped_host_that_is_killed_takes_its_worker_alon
     host.signal(libc::SIGKILL);
     host.assert_ends();
     worker.assert_ends();
-    assert_starts_anew(&project);
+    assert_state_was_lost(&project);
 }
 
 #[test]
-fn down_ends_a_stopped_host_and_its_worker() {
+fn down_kills_a_stopped_host_and_its_worker() {
     let project = Project::of(Fixture::ONE);
     assert_greets(&project, "hello", 1);
     let (host, worker) = project.processes();
     host.signal(libc::SIGSTOP);
     let down = project.kt(["down", "tester-one"]).success();
-    assert!(down.took < PATIENCE, "{down:?}");
+    assert!(down.took < TIMEOUT, "{down:?}");
     host.assert_ends();
     worker.assert_ends();
     assert_eq!(project.services(), [""; 0]);
 }
 
-/// Has the project's code wait, while a worker loads it, until the file that comes then is dropped.
+/// Makes the project's code wait while a worker loads it, until the received file is dropped.
 fn wait_at_load(project: &Project) -> (PathBuf, mpsc::Receiver<File>) {
     let fifo = project.private().join("fifo");
-    let made = Command::new("mkfifo").arg(&fifo).status();
-    assert!(made.expect("mkfifo runs").success());
+    let created = Command::new("mkfifo").arg(&fifo).status();
+    assert!(created.expect("mkfifo runs").success());
     project.append("src/main.rs", &constructor(&fifo));
     let (sender, loading) = mpsc::channel();
     let path = fifo.clone();
-    // Opened once somebody reads it: fifo(7).
+    // The open blocks until a process reads it: fifo(7).
     thread::spawn(move || sender.send(File::options().write(true).open(path).unwrap()));
     (fifo, loading)
 }
 
-/// Code that the dynamic linker runs; it prints, and reads to the end of what is written.
+/// A function that the dynamic linker runs: it prints, and reads the FIFO to its end.
 fn constructor(fifo: &Path) -> String {
     format!(
         r#"
@@ -98,7 +98,7 @@ extern "C" fn on_load() {{
 }
 
 #[test]
-fn a_host_that_is_stopped_while_others_wait_for_it_is_given_up_and_keeps_the_state() {
+fn host_stopped_during_a_swap_times_out_and_keeps_its_state() {
     let project = Project::of(Fixture::ONE);
     assert_greets(&project, "hello", 1);
     let (host, _) = project.processes();
@@ -106,13 +106,13 @@ fn a_host_that_is_stopped_while_others_wait_for_it_is_given_up_and_keeps_the_sta
     project.edit("src/main.rs", "\"hello {name}", "\"good day {name}");
     let follower = project.spawn_kt(["logs", "--follow", "tester-one"]);
     let running = project.spawn_kt(["run"]);
-    let writer = loading.recv_timeout(PATIENCE).expect("the code is loaded");
+    let writer = loading.recv_timeout(TIMEOUT).expect("the code is loaded");
     follower.wait_for("loading");
     host.signal(libc::SIGSTOP);
     assert_gives_up(running.finish());
     assert_gives_up(follower.finish());
 
-    // The driver has the constructor too.
+    // The driver runs the constructor too.
     std::fs::remove_file(fifo).unwrap();
     drop(writer);
     host.signal(libc::SIGCONT);

@@ -3,7 +3,7 @@ use tests::Running;
 use super::program::project;
 
 #[test]
-fn a_page_has_all_that_is_known_of_a_service() {
+fn describe_shows_everything_about_a_service() {
     let project = project();
     project
         .kt(["describe"])
@@ -52,24 +52,23 @@ fn a_page_has_all_that_is_known_of_a_service() {
 }
 
 #[test]
-fn of_several_services_that_of_this_directorys_program_is_meant_and_elsewhere_one_has_to_be_named()
-{
+fn commands_select_the_directorys_service_or_require_a_name() {
     let project = project();
     project.run_with("say hello").success();
     project
         .kt(["run", "--release", "--", "say", "hello"])
         .success();
     for command in ["describe", "top", "logs"] {
-        let mut elsewhere = project.cargo();
-        elsewhere.args(["kt", command]).current_dir("/");
-        Running::start(elsewhere)
+        let mut outside = project.cargo();
+        outside.args(["kt", command]).current_dir("/");
+        Running::start(outside)
             .finish()
             .code(101)
             .says("several services are up: name one of tester-one, tester-one-release");
         project
-            .kt([command, "nobody"])
+            .kt([command, "missing"])
             .code(101)
-            .says("no service named `nobody`");
+            .says("no service named `missing`");
     }
     let of_this = project.kt(["describe"]).success();
     assert!(

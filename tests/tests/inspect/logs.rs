@@ -22,7 +22,7 @@ fn line<'a>(lines: &'a [Value], text: &str) -> &'a Value {
 }
 
 #[test]
-fn a_line_says_which_call_printed_it_or_that_this_is_not_known() {
+fn lines_name_their_call_or_that_it_is_unknown() {
     let project = project();
     project.run_with("say by the first").success();
     project.run_with("error by the second").success();
@@ -34,7 +34,7 @@ fn a_line_says_which_call_printed_it_or_that_this_is_not_known() {
         .success();
     let following = project.spawn_kt(["logs", "--follow", "--grep", "by a thread"]);
     fs::write(&file, "").expect("it can be written");
-    following.wait_for("said by a thread");
+    following.wait_for("printed by a thread");
     following.interrupt();
     following.finish().code(130).says("did not match");
 
@@ -70,7 +70,7 @@ fn a_line_says_which_call_printed_it_or_that_this_is_not_known() {
         let candidates = met["candidates"].as_array().expect("they are named");
         assert_eq!(candidates.len(), 2, "{met:#}");
     }
-    let thread = line(&all, "said by a thread");
+    let thread = line(&all, "printed by a thread");
     assert_eq!(
         (&thread["attribution"], &thread["generation"]),
         (&"no-call".into(), &Value::Null)
@@ -95,7 +95,7 @@ fn a_line_says_which_call_printed_it_or_that_this_is_not_known() {
 }
 
 #[test]
-fn the_log_outlives_workers_and_says_which_of_them_printed_what() {
+fn log_survives_workers_and_names_the_worker_of_each_line() {
     let project = project();
     project.run_with("say in the first worker").success();
     project.run_with("crash").success();
@@ -119,7 +119,7 @@ fn the_log_outlives_workers_and_says_which_of_them_printed_what() {
 }
 
 #[test]
-fn lines_are_chosen_and_what_is_left_out_is_counted() {
+fn lines_are_filtered_and_omitted_lines_are_counted() {
     let project = project();
     project.run_with("lines 30").success();
     let logs = |arguments: &[&str]| {
@@ -144,7 +144,7 @@ fn lines_are_chosen_and_what_is_left_out_is_counted() {
         .code(2)
         .says("expected a call number such as 17");
 
-    // A tail that is followed goes on where it ended.
+    // `--follow` continues where the tail ended.
     let following = project.spawn_kt(["logs", "-f", "--tail", "1", "--grep", "line|after"]);
     following.wait_for("line 29");
     project.run_with("say and after").success();
@@ -155,7 +155,7 @@ fn lines_are_chosen_and_what_is_left_out_is_counted() {
 }
 
 #[test]
-fn what_a_service_prints_does_not_take_over_the_terminal() {
+fn control_sequences_are_escaped_on_a_terminal() {
     let project = project();
     project
         .run_with("say ESC[31mred ESC[2J ESC]0;title ESC[6n")

@@ -1,4 +1,4 @@
-//! Looking into a service: its page, its log, what it does at this moment, and what the machine lacks.
+//! `cargo kt describe`, `logs`, `top` and `doctor`.
 
 mod describe;
 mod doctor;

@@ -50,7 +50,7 @@ fn leave_a_thread(file: String) {
         while !Path::new(&file).exists() {
             std::thread::sleep(Duration::from_millis(5));
         }
-        println!("said by a thread");
+        println!("printed by a thread");
     });
 }
 
@@ -68,9 +68,9 @@ fn crash() {
 
 #[tokio::main]
 async fn main() -> Result<(), kt::Error> {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let rest = words[1..].join(" ");
-    match &*words[0] {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let rest = arguments[1..].join(" ");
+    match &*arguments[0] {
         "say" => drop(say(rest).await?),
         "lines" => {
             for line in 0..rest.parse::<u32>().unwrap() {

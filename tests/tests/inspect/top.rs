@@ -3,35 +3,38 @@ use std::process::Stdio;
 use super::program::project;
 
 #[test]
-fn a_look_has_numbers_and_the_calls_that_run() {
+fn top_once_shows_resources_and_running_calls() {
     let project = project();
     let holding = project.spawn_kt(["run", "--", "hold"]);
     holding.wait_for("holding");
-    let mut looks = project
+    let mut snapshots = project
         .kt(["top", "--once", "--message-format", "json"])
         .success()
         .json();
-    let look = looks.remove(0);
-    assert!(looks.is_empty(), "{looks:#?}");
+    let snapshot = snapshots.remove(0);
+    assert!(snapshots.is_empty(), "{snapshots:#?}");
     assert_eq!(
-        (&look["reason"], &look["name"]),
+        (&snapshot["reason"], &snapshot["name"]),
         (&"kt-top".into(), &"tester-one".into())
     );
     for number in ["rss", "threads", "open_files"] {
-        assert!(look[number].as_u64() > Some(0), "{number} of {look:#}");
+        assert!(
+            snapshot[number].as_u64() > Some(0),
+            "{number} of {snapshot:#}"
+        );
     }
-    assert!(look["cpu_percent"].as_f64().is_some(), "{look:#}");
+    assert!(snapshot["cpu_percent"].as_f64().is_some(), "{snapshot:#}");
     assert_eq!(
-        (&look["generation"], &look["reloads"]),
+        (&snapshot["generation"], &snapshot["reloads"]),
         (&1.into(), &0.into())
     );
-    let call = &look["calls"][0];
+    let call = &snapshot["calls"][0];
     assert_eq!(
         (&call["function"], &call["generation"]),
         (&"one::hold".into(), &1.into())
     );
-    assert!(call["age_ms"].is_u64(), "{look:#}");
-    assert_eq!(look["states"][0]["key"], "one/one:one::CALLS");
+    assert!(call["age_ms"].is_u64(), "{snapshot:#}");
+    assert_eq!(snapshot["states"][0]["key"], "one/one:one::CALLS");
     project
         .kt(["top"])
         .success()
@@ -42,7 +45,7 @@ fn a_look_has_numbers_and_the_calls_that_run() {
 }
 
 #[test]
-fn it_refreshes_in_place_in_ten_columns_until_ctrl_c_or_the_end_of_the_service() {
+fn top_refreshes_until_ctrl_c_or_the_service_stops() {
     let project = project();
     project.run_with("say hello").success();
     let top = project.spawn_kt_on_screen(10, ["top", "--interval", "100ms"]);
@@ -71,7 +74,7 @@ fn it_refreshes_in_place_in_ten_columns_until_ctrl_c_or_the_end_of_the_service()
     assert!(ended.contains("tester-one stopped"), "{ended:?}");
     project.run_with("say hello").success();
 
-    // A reader that has seen enough ends it without a word.
+    // It exits quietly when its reader closes stdout.
     let mut command = project.cargo();
     command.args([
         "kt",

@@ -1,14 +1,14 @@
-//! One mutation: a state as it was, as it is to be, and what must become of its value.
+//! One mutation: a state before and after it, and the expected outcome for its value.
 
 use crate::container::Container;
 
-/// What must happen to a value that was there.
+/// The expected outcome for a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Expected {
     /// Same memory.
     Kept,
     Migrated,
-    /// Either of the two: where a compiler is free to lay the new type out as the old.
+    /// Kept or migrated: the compiler may lay the new type out like the old one.
     Survives,
     /// Initial value, announced.
     Reset,
@@ -25,14 +25,14 @@ pub struct Shape {
     pub after: String,
     /// An expression of `T` as it was: `s` is the element's number.
     pub value: String,
-    /// What must be true of `v: &T` as it is, for element `s`. Nothing: it equals `value`.
+    /// What must be true of `v: &T` after the mutation, for element `s`. Empty: it equals `value`.
     pub checks: Vec<String>,
-    /// What must be true of `v: &T` as it was, in place of being equal to `value`.
+    /// What must be true of `v: &T` before it, instead of equality with `value`.
     pub checks_before: Vec<String>,
     pub expected: Expected,
-    /// It is not `Sync`, so only a lock that one has alone can hold it.
+    /// Whether it is `Sync`. If not, only a `Mutex` can hold it.
     pub shared: bool,
-    /// It has serde, though not by a derive.
+    /// Whether it implements serde without a derive.
     pub serde: bool,
 }
 
@@ -76,7 +76,7 @@ impl Shape {
     }
 }
 
-/// One side of a mutation: what stands in a module.
+/// One side of a mutation: the contents of its module.
 #[derive(Debug, Clone)]
 pub struct Module {
     /// Types and the static `S`.
@@ -86,7 +86,7 @@ pub struct Module {
     pub empty: String,
     /// Statements that push to `wrong`.
     pub look: String,
-    /// The same where nothing was filled or all is lost.
+    /// The same for an empty or reset state.
     pub look_empty: String,
 }
 
@@ -97,8 +97,8 @@ pub struct Case {
     pub before: Module,
     pub after: Module,
     pub expected: Expected,
-    /// The state is one of a crate that stays as it is.
-    pub is_elsewhere: bool,
+    /// Whether the state is in a crate that no mutation edits.
+    pub in_unedited_crate: bool,
 }
 
 impl Case {
@@ -108,7 +108,7 @@ impl Case {
             before: container.module(shape, &shape.before, false),
             after: container.module(shape, &shape.after, true),
             expected: container.expected(shape),
-            is_elsewhere: container == Container::Elsewhere,
+            in_unedited_crate: container == Container::UneditedCrate,
         }
     }
 
@@ -116,7 +116,7 @@ impl Case {
         format!("{}_{}", shape.name, container.name())
     }
 
-    /// A state whose static is itself what is mutated.
+    /// A mutation of the static itself.
     pub fn of_static(expected: Expected, name: &str, before: [&str; 3], after: [&str; 3]) -> Self {
         let module = |[items, fill, look]: [&str; 3]| Module {
             items: items.into(),
@@ -131,14 +131,14 @@ impl Case {
             look_empty: String::new(),
         };
         let (before, mut after) = (module(before), module(after));
-        // What is reset has no other look than the one that was given.
+        // The given `look` checks a reset state too.
         after.look_empty.clone_from(&after.look);
         Self {
             name: name.into(),
             before,
             after,
             expected,
-            is_elsewhere: false,
+            in_unedited_crate: false,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Where the type that is mutated lies in its state.
+//! Where the mutated type is in its state.
 
 use crate::case::{Case, Expected, Module, Shape};
 
@@ -17,13 +17,13 @@ pub enum Container {
     /// Fields of a struct in a map in a struct, `T` between two others.
     Nested,
     /// `Mutex<Option<Box<dyn Any + Send>>>`, a state of a crate that no mutation edits.
-    Elsewhere,
+    UneditedCrate,
     /// `LazyLock<Mutex<TypeMap>>`: a third-party crate's map, which goes by `TypeId`.
     TypeMap,
 }
 
 impl Container {
-    /// Those that name `T`.
+    /// The containers that name `T`.
     pub const ALL: [Self; 6] = [
         Self::List,
         Self::Nested,
@@ -41,26 +41,27 @@ impl Container {
             Self::Map => "map",
             Self::Boxed => "boxed",
             Self::Nested => "nested",
-            Self::Elsewhere => "elsewhere",
+            Self::UneditedCrate => "unedited",
             Self::TypeMap => "type_map",
         }
     }
 
-    /// Whether it can hold the shape. A value that is refused is to be taken out again.
+    /// Whether it can hold the shape. A refused value must be removable, which a `OnceLock`
+    /// prevents.
     pub fn takes(self, shape: &Shape) -> bool {
         (shape.expected != Expected::Refused || self != Self::Bare)
             && (shape.shared || !matches!(self, Self::Bare | Self::Boxed | Self::TypeMap))
     }
 
-    /// What must become of the shape's value in it. What no type shows may be of any type that changed.
+    /// The expected outcome for the shape's value in it. Erased memory may hold any changed type.
     pub fn expected(self, shape: &Shape) -> Expected {
         match self {
-            Self::Elsewhere | Self::TypeMap => Expected::Reset,
+            Self::UneditedCrate | Self::TypeMap => Expected::Reset,
             _ => shape.expected,
         }
     }
 
-    /// The static, and what fills, empties and looks at it.
+    /// The static, and the statements that fill, empty and check it.
     fn parts(self) -> [&'static str; 5] {
         match self {
             Self::Bare => [
@@ -107,8 +108,8 @@ impl Container {
                  for s in 0..3 { match o.rows.get(&p64(s, 91)) { Some(row) => { expect!(wrong, row.before == p32(s, 92)); expect!(wrong, row.after == p8(s, 3)); check(&row.t, s, &mut wrong) } None => wrong.push(\"no such key\".into()) } }",
                 "expect!(wrong, S.lock().unwrap().rows.is_empty());",
             ],
-            Self::Elsewhere => [
-                "use elsewhere::held::LOWER::S;",
+            Self::UneditedCrate => [
+                "use unedited::held::LOWER::S;",
                 "*S.lock().unwrap() = Some(Box::new(make(0)));",
                 "*S.lock().unwrap() = None;",
                 "match S.lock().unwrap().as_ref().and_then(|v| v.downcast_ref::<T>()) { Some(v) => check(v, 0, &mut wrong), None => wrong.push(\"empty\".into()) }",
@@ -135,7 +136,7 @@ impl Container {
         if checks.is_empty() {
             checks.push("*v == make(s)".into());
         }
-        // The old value cannot be written down in the new type.
+        // The new type cannot express the old value.
         let make = match same {
             true => format!("fn make(s: u64) -> T {{ {} }}", shape.value),
             false => "fn make(s: u64) -> T { panic!(\"filled before\") }".into(),

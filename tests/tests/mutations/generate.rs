@@ -1,4 +1,4 @@
-//! From the table to sources.
+//! Generates sources from the table.
 
 use tests::Project;
 
@@ -13,7 +13,7 @@ pub enum Side {
     After,
 }
 
-/// Writes every subject's module and the list of them. Files that are right already are not touched.
+/// Writes every subject's module and the list of them.
 pub fn write(project: &Project, cases: &[Case], side: Side) {
     let mut all = String::from("//! Written by the suite.\n\nuse crate::prelude::Subject;\n\n");
     let mut list = String::new();
@@ -30,17 +30,17 @@ pub fn write(project: &Project, cases: &[Case], side: Side) {
 }
 
 /// Writes the states of the crate that no mutation edits.
-pub fn write_elsewhere(project: &Project, cases: &[Case]) {
+pub fn write_unedited(project: &Project, cases: &[Case]) {
     let mut text = String::from(
         "//! Written by the suite.\n\nuse std::{any::Any, sync::Mutex};\n\npub type Held = Mutex<Option<Box<dyn Any + Send>>>;\n",
     );
-    for case in cases.iter().filter(|case| case.is_elsewhere) {
+    for case in cases.iter().filter(|case| case.in_unedited_crate) {
         let (module, state) = (&case.name, case.name.to_uppercase());
         text += &format!(
             "\npub mod {module} {{\n    #[kt::state]\n    pub static {state}: super::Held = super::Held::new(None);\n}}\n"
         );
     }
-    project.write("elsewhere/src/held.rs", &text);
+    project.write("unedited/src/held.rs", &text);
 }
 
 fn source(case: &Case, side: Side) -> String {
@@ -59,13 +59,13 @@ fn source(case: &Case, side: Side) -> String {
         Side::Edited => "let unrelated = [1_u8, 2, 3]; assert!(unrelated.len() == 3);",
         Side::Before | Side::After => "",
     };
-    // A refused mutation's value is taken out before the rest goes through.
+    // A refused mutation's value is removed before the final swap.
     let look = match (side, case.expected) {
         (Side::After, Expected::Reset | Expected::Refused) => look_empty,
         _ => look,
     };
     let name = case.name.to_uppercase();
-    // The state's name is what the terminal says.
+    // The terminal shows the state's name, so each state has its own.
     let named = |text: &str| rename(text, &name);
     format!(
         "//! Written by the suite.\n\nuse crate::prelude::*;\n\n{}\n\npub fn fill() {{\n    {unrelated}\n    {}\n}}\n\npub fn empty() {{\n    {}\n}}\n\n\
@@ -77,7 +77,7 @@ fn source(case: &Case, side: Side) -> String {
     )
 }
 
-/// Puts the state's name in the place of `S`, where that stands as a word.
+/// Replaces each `S` that is a whole identifier by the state's name.
 fn rename(text: &str, name: &str) -> String {
     let word = |at: Option<char>| at.is_some_and(|at| at.is_alphanumeric() || at == '_');
     let mut renamed = String::with_capacity(text.len());

@@ -1,8 +1,9 @@
-//! Mutations of states' types on the real worker, in dev and release: each is a type before, a type after, a value, and
-//! what must become of it. All are in one program, one state each, so that a generation carries out every one of them.
+//! Mutations of states' types on the real worker, in dev and release: each is a type before, a type
+//! after, a value, and its expected outcome. All are in one program, one state each, so that one
+//! generation performs all of them.
 //!
-//! Every field is filled with a pattern that no other field has, and looked at afterwards by code of the new generation:
-//! whatever is read as something else shows.
+//! Every field has a pattern that no other field has, and code of the new generation checks it, so
+//! that any misread memory shows.
 
 mod case;
 mod container;
@@ -18,7 +19,7 @@ use case::{Case, Expected};
 use generate::Side;
 use outcome::{Outcomes, Tally};
 
-/// What the driver says of a state: the address of its value, and what is wrong with it.
+/// What the driver reports of each state: the address of its value, and the failed checks.
 type Seen = BTreeMap<String, (usize, Vec<String>)>;
 
 fn look(driver: &mut Running) -> Seen {
@@ -29,7 +30,7 @@ fn look(driver: &mut Running) -> Seen {
         .collect()
 }
 
-/// What is wrong with any but these.
+/// The failed checks, except those of `but`.
 fn misread<'a>(seen: &'a Seen, but: &BTreeSet<&str>) -> Vec<(&'a str, &'a [String])> {
     let wrong = seen
         .iter()
@@ -71,7 +72,7 @@ fn mutations_are_kept_migrated_reset_or_refused(fixture: Fixture, profile: &[&st
     let mut wrong: Vec<String> = Vec::new();
 
     // Every state has its value and the types that it starts with.
-    generate::write_elsewhere(&project, &cases);
+    generate::write_unedited(&project, &cases);
     generate::write(&project, &cases, Side::Before);
     project.kt(command("build")).success();
     let mut first = project.spawn_kt(command("run"));
@@ -98,7 +99,7 @@ fn mutations_are_kept_migrated_reset_or_refused(fixture: Fixture, profile: &[&st
     second.wait_for("ready");
     assert_eq!(look(&mut second), start, "after an unrelated edit");
 
-    // The refusing ones have their values too: the swap fails and names each of them and no other, and nothing has changed.
+    // With the refusing states filled, the swap fails, names exactly those, and changes nothing.
     generate::write(&project, &cases, Side::After);
     let count = refused.len().to_string();
     assert_eq!(
@@ -135,18 +136,18 @@ fn mutations_are_kept_migrated_reset_or_refused(fixture: Fixture, profile: &[&st
         let kind = outcome.map(|outcome| outcome.kind);
         let right = match case.expected {
             Expected::Survives => matches!(kind, Some(Expected::Kept | Expected::Migrated)),
-            // Empty by now, as nothing else goes through.
+            // Empty by now, or the swap would fail.
             Expected::Refused => true,
             expected => kind == Some(expected),
         };
         let moved = kind == Some(Expected::Kept) && *address != start[name].0;
-        let said = kind != Some(Expected::Reset)
+        let announced = kind != Some(Expected::Reset)
             || output
                 .stderr
                 .contains(&format!("{name}::{}` was reset", name.to_uppercase()));
-        if !right || moved || !said || !misreads.is_empty() {
+        if !right || moved || !announced || !misreads.is_empty() {
             wrong.push(format!(
-                "{name}: {:?} expected, {outcome:?}; moved: {moved}, announced: {said}, misread: {misreads:?}",
+                "{name}: {:?} expected, {outcome:?}; moved: {moved}, announced: {announced}, misread: {misreads:?}",
                 case.expected
             ));
         }

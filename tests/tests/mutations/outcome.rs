@@ -1,4 +1,4 @@
-//! What a swap says that became of each state, and what all of them come to.
+//! Each state's outcome in a swap, and the totals.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -6,20 +6,20 @@ use tests::Output;
 
 use crate::case::Expected;
 
-/// Of one state.
+/// The outcome for one state.
 #[derive(Debug, Clone)]
 pub struct Outcome {
     pub kind: Expected,
-    /// As it was told.
-    #[expect(dead_code, reason = "shown where it is not what was expected")]
-    pub told: serde_json::Value,
+    /// As in the swap message.
+    #[expect(dead_code, reason = "shown in failure messages")]
+    pub message: serde_json::Value,
 }
 
-/// Of all states of a swap, by module.
+/// The outcomes of all states of a swap, by module.
 pub struct Outcomes(BTreeMap<String, Outcome>);
 
 impl Outcomes {
-    /// Of the swap that this command has done.
+    /// The outcomes of this command's swap.
     #[track_caller]
     pub fn of(output: &Output) -> Self {
         let messages = output.json();
@@ -32,13 +32,13 @@ impl Outcomes {
             .expect("a swap lists the states");
         let outcome = |state: &serde_json::Value| {
             let module = state["key"].as_str()?.rsplit("::").nth(1)?.to_owned();
-            let told = state["outcome"].clone();
+            let message = state["outcome"].clone();
             let kind = ["Kept", "Migrated", "Reset"]
                 .into_iter()
                 .zip([Expected::Kept, Expected::Migrated, Expected::Reset])
-                .find(|(name, _)| told.get(name).is_some())?
+                .find(|(name, _)| message.get(name).is_some())?
                 .1;
-            Some((module, Outcome { kind, told }))
+            Some((module, Outcome { kind, message }))
         };
         Self(states.iter().filter_map(outcome).collect())
     }
@@ -48,7 +48,7 @@ impl Outcomes {
     }
 }
 
-/// How many of each.
+/// The number of states with each outcome.
 #[derive(Debug, Default)]
 pub struct Tally {
     counts: BTreeMap<Expected, usize>,

@@ -1,5 +1,5 @@
-//! Registries that one crate declares and others fill when they are loaded: after each edit they hold what a new process would hold. Every
-//! answer is compared with plain `cargo run`.
+//! Registries that one crate declares and others fill when they are loaded: after each edit they
+//! hold what a new process would hold. Every answer is compared with plain `cargo run`.
 
 mod outside;
 
@@ -7,19 +7,20 @@ use tests::{Fixture, Project};
 
 const PARTS: &str = "app/src/parts.rs";
 
-/// Runs the program under kt and under plain cargo: both must say the same. Gives it back.
+/// Runs the program under kt and under plain cargo, checks that both print the same, and returns
+/// it.
 #[track_caller]
 fn same_answers(project: &Project, profile: &[&str]) -> String {
-    let warm = ["run", "--quiet"]
+    let kt = ["run", "--quiet"]
         .into_iter()
         .chain(profile.iter().copied());
-    let warm = project.kt(warm).success().stdout;
+    let kt = project.kt(kt).success().stdout;
     let plain = ["run", "--quiet"]
         .into_iter()
         .chain(profile.iter().copied());
     let plain = project.plain_cargo(plain).success().stdout;
-    assert_eq!(warm, plain);
-    warm
+    assert_eq!(kt, plain);
+    kt
 }
 
 /// The value of `plugs::CALLS`, which counts the calls of `look`.
@@ -29,7 +30,7 @@ fn calls(project: &Project) -> String {
     output.stdout.trim().to_owned()
 }
 
-/// Edits of a crate that registers, there and back.
+/// Edits a registering crate, and reverts the edits.
 fn follow_the_edits(project: &Project, profile: &[&str]) {
     let first = same_answers(project, profile);
     assert!(first.contains("double=6"), "{first}");
@@ -41,7 +42,7 @@ fn follow_the_edits(project: &Project, profile: &[&str]) {
     let edited = same_answers(project, profile);
     assert!(edited.contains("double=60"), "{edited}");
 
-    // A new type in a new module, and one more of each.
+    // A new module, with a new type and another registration of each kind.
     project.edit(
         PARTS,
         "inventory::submit! {",
@@ -59,24 +60,24 @@ fn follow_the_edits(project: &Project, profile: &[&str]) {
         "{more}"
     );
 
-    // Back: the former objects serve again, with what they had registered.
+    // Back: the former objects are active again, with their registrations.
     project.write(PARTS, &original);
     assert_eq!(same_answers(project, profile), first);
     assert_eq!(calls(project), "4", "the state of the registry's crate");
 }
 
 #[test]
-fn what_an_edited_crate_registers_in_another_is_there_once_and_new() {
+fn edited_registrations_replace_the_old_ones() {
     follow_the_edits(&Project::of(Fixture::REGISTRIES), &[]);
 }
 
 #[test]
-fn what_an_edited_crate_registers_in_another_is_there_once_and_new_in_release() {
+fn edited_registrations_replace_the_old_ones_in_release() {
     follow_the_edits(&Project::of(Fixture::REGISTRIES_RELEASE), &["--release"]);
 }
 
 #[test]
-fn what_only_the_program_registers_is_said_where_the_worker_does_not_load_it() {
+fn registrations_missing_in_the_worker_are_reported() {
     let project = Project::of(Fixture::REGISTRIES);
     project.append(
         "plugs/src/lib.rs",
@@ -91,7 +92,7 @@ fn what_only_the_program_registers_is_said_where_the_worker_does_not_load_it() {
         .says("the warm process lacks what `app` registers before `main`")
         .says("help: ");
 
-    // As the help says.
+    // Apply the help.
     let remote = "#[kt::remote]\npub fn here() {}\n\n#[tokio::main]";
     let marked = program.replace("#[tokio::main]", remote);
     project.write("app/src/main.rs", &marked);
@@ -104,15 +105,15 @@ fn what_only_the_program_registers_is_said_where_the_worker_does_not_load_it() {
 }
 
 #[test]
-fn a_crate_that_registers_and_is_not_edited_registers_once() {
+fn unedited_crate_registers_once() {
     let project = Project::of(Fixture::REGISTRIES);
     same_answers(&project, &[]);
-    // The one between is edited, and the program is not.
+    // The crate in between is edited, the program is not.
     project.edit("more/src/lib.rs", "n + 1", "n + 10");
     project.edit("more/src/lib.rs", "hook of more", "new hook of more");
     let edited = same_answers(&project, &[]);
     assert!(edited.contains("more=13"), "{edited}");
-    // Nothing that registers is edited: no object but the program's is loaded.
+    // No registering crate is edited: only the program's object is loaded.
     project.edit(
         "app/src/main.rs",
         "for kind in",

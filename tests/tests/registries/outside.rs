@@ -1,4 +1,4 @@
-//! Registries in crates that are not of the workspace.
+//! Registries in crates outside the workspace.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use tests::{Fixture, Project};
 
 use crate::{PARTS, same_answers};
 
-/// Puts a repository of one package beside the project, and makes the program depend on it.
+/// Creates a git repository of one package beside the project, and makes the program depend on it.
 fn depend_on(project: &Project, name: &str, manifest: &str, lib: &str) {
     let root = project.private().join(name);
     std::fs::create_dir_all(root.join("src")).expect("/tmp can be written");
@@ -36,7 +36,7 @@ fn depend_on(project: &Project, name: &str, manifest: &str, lib: &str) {
 }
 
 #[test]
-fn a_third_party_registry_is_as_new_as_what_is_registered_in_it() {
+fn third_party_registry_follows_edits() {
     let project = Project::of(Fixture::REGISTRIES);
     depend_on(
         &project,
@@ -92,16 +92,16 @@ fn a_third_party_registry_is_as_new_as_what_is_registered_in_it() {
     same_answers(&project, &[]);
 }
 
-/// A third-party crate that keeps the first that it is given, as loggers are.
-const KEEPER: &str = "use std::sync::OnceLock;\n\
+/// A third-party crate that keeps the first registered value, as loggers do.
+const KEEPS_FIRST: &str = "use std::sync::OnceLock;\n\
     static GIVEN: OnceLock<fn() -> String> = OnceLock::new();\n\
     pub fn give(it: fn() -> String) { let _ = GIVEN.set(it); }\n\
     pub fn given() -> String { GIVEN.get().map_or_else(String::new, |it| it()) }\n";
 
 #[test]
-fn what_cannot_be_registered_anew_is_said() {
+fn registration_that_cannot_be_replaced_is_reported() {
     let project = Project::of(Fixture::REGISTRIES);
-    depend_on(&project, "logging", "", KEEPER);
+    depend_on(&project, "logging", "", KEEPS_FIRST);
     project.edit(
         PARTS,
         "plugs::hook(|| \"hook 1 of app\".into());",
@@ -124,7 +124,7 @@ fn what_cannot_be_registered_anew_is_said() {
 }
 
 #[test]
-fn code_that_runs_when_it_is_loaded_and_registers_nothing_is_no_matter() {
+fn load_time_code_without_registrations_prints_no_note() {
     let project = Project::of(Fixture::REGISTRIES);
     project.write(
         PARTS,

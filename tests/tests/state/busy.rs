@@ -8,20 +8,20 @@ use tests::{Fixture, Project, assert_terminal};
 use crate::{state, value};
 
 #[test]
-fn a_command_for_a_worker_that_hangs_says_what_it_waits_for() {
+fn command_for_a_hung_worker_says_what_it_waits_for() {
     let project = Project::of(Fixture::STATE);
     project.run_with("visit").success();
     let (_host, worker) = project.processes();
     worker.signal(libc::SIGSTOP);
     let waiting = project.spawn_kt(["state", "get", "VISITS"]);
     waiting.wait_for_error("waiting for tester-state: its worker does not answer");
-    // It goes on once the worker does.
+    // It continues once the worker does.
     worker.signal(libc::SIGCONT);
     waiting.finish().success().prints("1");
 }
 
 #[test]
-fn commands_and_swaps_wait_for_a_lock_for_a_while_and_name_the_call_that_runs() {
+fn lock_timeouts_of_commands_and_swaps_name_the_call() {
     let project = Project::of(Fixture::STATE);
     project.run_with("put apple 3").success();
     let mut driver = project.spawn_kt(["run"]);
@@ -39,7 +39,7 @@ fn commands_and_swaps_wait_for_a_lock_for_a_while_and_name_the_call_that_runs() 
     let refused = state(&project, ["clear", "RATE", "ITEMS"]).code(101);
     assert_terminal!("clear_busy", project, refused);
     assert_eq!(value(&project, "RATE"), 2.0, "all or none");
-    // What it holds cannot be measured meanwhile.
+    // The size of a locked value cannot be measured.
     state(&project, ["ls"]).success().prints("states::ITEMS");
 
     project.edit(
@@ -52,8 +52,8 @@ fn commands_and_swaps_wait_for_a_lock_for_a_while_and_name_the_call_that_runs() 
         "Item { price }",
         "Item { price, stock: 9 }",
     );
-    let impatient = ["run", "--state-timeout", "100ms", "--", "visit"];
-    assert_terminal!("swap_busy", project, project.kt(impatient).code(101));
+    let short_timeout = ["run", "--state-timeout", "100ms", "--", "visit"];
+    assert_terminal!("swap_busy", project, project.kt(short_timeout).code(101));
 
     assert_eq!(driver.ask("release"), "released");
     driver.finish().success();
@@ -70,18 +70,18 @@ fn commands_and_swaps_wait_for_a_lock_for_a_while_and_name_the_call_that_runs() 
 
 fn progress(project: &Project) {
     let pipe = project.private().join("pipe");
-    let made = Command::new("mkfifo").arg(&pipe).status();
-    assert!(made.expect("mkfifo is there").success());
+    let created = Command::new("mkfifo").arg(&pipe).status();
+    assert!(created.expect("mkfifo runs").success());
     state(project, ["set", "SLOW", &json!(pipe).to_string()]).success();
     project.edit(
         "src/states.rs",
         "#[kt::state]\npub static SLOW",
         "#[kt::state(version = 2)]\npub static SLOW",
     );
-    let patient = ["run", "--state-timeout", "10m", "--", "visit"];
-    let run = project.spawn_kt_on_terminal(patient);
+    let long_timeout = ["run", "--state-timeout", "10m", "--", "visit"];
+    let run = project.spawn_kt_on_terminal(long_timeout);
     run.wait_for_error("Migrating state::states::SLOW (0 B)");
-    // Opened for writing, it lets go whoever reads it.
+    // Opening it for writing unblocks its reader.
     fs::write(&pipe, "").expect("it can be written");
     let output = run.finish().success();
     assert!(
@@ -92,7 +92,7 @@ fn progress(project: &Project) {
 }
 
 #[test]
-fn values_are_whole_while_calls_change_them() {
+fn values_are_consistent_while_calls_change_them() {
     let project = Project::of(Fixture::STATE);
     project.run_with("visit").success();
     let mut driver = project.spawn_kt(["run"]);

@@ -1,4 +1,4 @@
-//! Cells of other crates, which kt-runtime does not know.
+//! Cells of third-party crates, which kt-runtime has no code for.
 
 use tests::{Fixture, Output, Project};
 
@@ -23,7 +23,7 @@ const STATES: [&str; 15] = [
     "UNSET",
 ];
 
-/// The states of which the swap says this.
+/// The states with this outcome in the swap.
 fn with_outcome(output: &Output, wanted: &str) -> Vec<String> {
     let messages: Vec<serde_json::Value> = output
         .stdout

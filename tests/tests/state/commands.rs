@@ -1,4 +1,4 @@
-//! Each subcommand, and what it says when it cannot do its work.
+//! Each subcommand of `cargo kt state`, and its errors.
 
 use serde_json::json;
 use tests::{Fixture, Project, assert_terminal};
@@ -6,7 +6,7 @@ use tests::{Fixture, Project, assert_terminal};
 use crate::{assert_output, state, value};
 
 #[test]
-fn each_command_does_what_it_says_and_refuses_what_it_cannot_do() {
+fn state_subcommands_work_and_report_errors() {
     let project = Project::of(Fixture::STATE);
     let nothing = state(&project, ["ls"]).code(101);
     assert_terminal!("nothing_runs", project, nothing);
@@ -67,7 +67,7 @@ fn set(project: &Project) {
     let set = state(project, ["set", "ITEMS", &items.to_string()]).success();
     assert_terminal!("set", project, set);
     assert_eq!(value(project, "ITEMS"), items);
-    // The call sees it where it always looked.
+    // A call sees the new value in its static.
     let answer = project.run_with("put apple 3").success();
     assert_eq!(answer.answer("put apple 3: "), "3");
 
@@ -77,7 +77,7 @@ fn set(project: &Project) {
     assert_eq!(value(project, "RATE"), -2.5e-3);
     state(project, ["set", "RATE", "-1"]).success();
     assert_eq!(value(project, "RATE"), -1.0);
-    // No cell that could be written to: its handle is pointed at another value.
+    // Not a cell that can be written to: its handle is pointed at another value.
     state(project, ["set", "NAME", "\"Bob\""]).success();
     let answer = project.run_with("name Alice").success();
     assert_eq!(answer.answer("name Alice: "), "Bob at 0");
@@ -123,7 +123,7 @@ fn cleared(project: &Project) {
         let mut asked = project.spawn_kt_on_terminal(["state", "reset"]);
         asked.send(answer);
         let mut output = asked.finish();
-        // What is typed ahead is echoed before or after the question.
+        // Typed-ahead input is echoed before or after the question.
         output.stderr = output.stderr.replace("\r\n", "\n");
         output
     };

@@ -1,4 +1,4 @@
-//! States in files.
+//! Saving states to files, and loading them.
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
@@ -8,7 +8,7 @@ use tests::{Fixture, Project, assert_terminal};
 use crate::{state, value};
 
 #[test]
-fn what_is_saved_in_one_service_is_loaded_in_a_fresh_one() {
+fn saved_states_load_in_a_new_service() {
     let project = Project::of(Fixture::STATE);
     let file = project.private().join("saved");
     let path = file.to_str().expect("a path of ours");
@@ -18,10 +18,7 @@ fn what_is_saved_in_one_service_is_loaded_in_a_fresh_one() {
     state(&project, ["set", "NAME", "\"Bob\""]).success();
 
     assert_terminal!("save", project, state(&project, ["save", path]).success());
-    let mode = fs::metadata(&file)
-        .expect("it is there")
-        .permissions()
-        .mode();
+    let mode = fs::metadata(&file).expect("it exists").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let bytes = fs::read(&file).expect("it can be read");
     assert_terminal!(
@@ -38,10 +35,10 @@ fn what_is_saved_in_one_service_is_loaded_in_a_fresh_one() {
         project,
         state(&project, ["save", nowhere]).code(101)
     );
-    nothing_is_left(&project, &["saved"]);
+    assert_no_files_are_left(&project, &["saved"]);
 
     project.kt(["down", "--all"]).success();
-    // The fresh one is of another program: one state has a field more, one is gone.
+    // The new service runs an edited program: one state has another field, one is renamed.
     project.edit(
         "src/states.rs",
         "pub price: u32,\n",
@@ -62,10 +59,10 @@ fn what_is_saved_in_one_service_is_loaded_in_a_fresh_one() {
     assert_eq!(value(&project, "RATE"), 4.5);
     assert_eq!(value(&project, "NAME"), "Bob");
     refused(&project, path, &bytes);
-    nothing_is_left(&project, &["saved", "damaged"]);
+    assert_no_files_are_left(&project, &["saved", "damaged"]);
 }
 
-/// All or none.
+/// A failed load changes no state.
 fn refused(project: &Project, path: &str, bytes: &[u8]) {
     state(project, ["set", "RATE", "1"]).success();
     let damaged = project.private().join("damaged");
@@ -86,7 +83,7 @@ fn refused(project: &Project, path: &str, bytes: &[u8]) {
         project,
         state(project, ["load", "/nowhere/saved"]).code(101)
     );
-    // Its values are of another type than the program's are now.
+    // The file's values have other types than the program's.
     project.edit("src/states.rs", "pub price: u32,", "pub price: String,");
     project.edit(
         "src/remote.rs",
@@ -101,10 +98,10 @@ fn refused(project: &Project, path: &str, bytes: &[u8]) {
     assert_eq!(value(project, "ITEMS"), json!({}));
 }
 
-/// Neither here nor with the service.
-fn nothing_is_left(project: &Project, here: &[&str]) {
+/// Checks that there are no other files than these beside the saved one, and none in the store.
+fn assert_no_files_are_left(project: &Project, expected: &[&str]) {
     let names = |directory: &str| {
-        let entries = fs::read_dir(project.private().join(directory)).expect("it is there");
+        let entries = fs::read_dir(project.private().join(directory)).expect("it exists");
         let names = entries.map(|entry| entry.expect("it can be read").file_name());
         names
             .map(|name| name.into_string().expect("a name of ours"))
@@ -114,7 +111,7 @@ fn nothing_is_left(project: &Project, here: &[&str]) {
     let mut files = names(".");
     files.retain(|name| !["home", "run", "project"].contains(&&**name));
     files.sort();
-    let mut here = here.to_vec();
-    here.sort_unstable();
-    assert_eq!(files, here);
+    let mut expected = expected.to_vec();
+    expected.sort_unstable();
+    assert_eq!(files, expected);
 }

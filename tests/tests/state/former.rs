@@ -1,4 +1,4 @@
-//! What becomes of values that a swap resets: what they hold open is let go of once no call can use it.
+//! Former values of reset states: they are dropped once no call can use them.
 
 use std::{
     fs::{self, File},
@@ -18,12 +18,12 @@ const STATES: &str = "src/states.rs";
 const SOON: Duration = Duration::from_secs(30);
 
 fn with(states: &str) -> Project {
-    let project = Project::of(Fixture::HARDSHIPS);
+    let project = Project::of(Fixture::EDGE_CASES);
     project.write(STATES, states);
     project
 }
 
-/// One question to the program as its sources are now.
+/// Sends one line to the program in its current sources, and returns the answer.
 #[track_caller]
 fn ask(project: &Project, line: &str) -> String {
     let mut driver = project.spawn_kt(["run"]);
@@ -32,7 +32,7 @@ fn ask(project: &Project, line: &str) -> String {
     answer
 }
 
-/// Waits until the list of states says this of former values.
+/// Waits until the list of states is as `wanted`.
 #[track_caller]
 fn wait_for_list(project: &Project, wanted: impl Fn(&Output) -> bool) -> Output {
     let end = Instant::now() + SOON;
@@ -55,11 +55,11 @@ fn lines(file: &Path) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// A pipe: who opens it to read waits for who opens it to write.
+/// A FIFO: opening it for reading waits for a writer.
 fn pipe(project: &Project, name: &str) -> std::path::PathBuf {
     let path = project.private().join(name);
-    let made = Command::new("mkfifo").arg(&path).status();
-    assert!(made.expect("mkfifo starts").success());
+    let created = Command::new("mkfifo").arg(&path).status();
+    assert!(created.expect("mkfifo starts").success());
     path
 }
 
@@ -77,8 +77,8 @@ impl Drop for Door {
 #[kt::state]
 static DOOR: Mutex<Option<Door>> = Mutex::new(None);
 
-pub fn answer(words: &[&str]) -> String {
-    let [port, log] = words else { return "?".into() };
+pub fn answer(arguments: &[&str]) -> String {
+    let [port, log] = arguments else { return "?".into() };
     let log = File::options().create(true).append(true).open(log).unwrap();
     match TcpListener::bind(("127.0.0.1", port.parse().unwrap())) {
         Ok(listener) => *DOOR.lock().unwrap() = Some(Door { listener, log, note: 1 }),
@@ -89,7 +89,7 @@ pub fn answer(words: &[&str]) -> String {
 "#;
 
 #[test]
-fn what_a_reset_value_in_a_lock_holds_open_is_closed() {
+fn reset_value_in_a_lock_is_dropped() {
     let project = with(DOOR);
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let port = listener.local_addr().expect("it is bound").port();
@@ -126,8 +126,8 @@ fn close(pool: &OnceLock<Pool>) {
     writeln!(log, "closed by {CODE}").unwrap();
 }
 
-pub fn answer(words: &[&str]) -> String {
-    match words {
+pub fn answer(arguments: &[&str]) -> String {
+    match arguments {
         ["open", log] => { POOL.set(Pool { log: (*log).to_owned(), size: 1 }).ok(); }
         ["wait", pipe] => { fs::read(pipe).unwrap(); }
         _ => {}
@@ -137,18 +137,15 @@ pub fn answer(words: &[&str]) -> String {
 "#;
 
 #[test]
-fn a_hook_is_run_once_in_old_code_after_the_last_old_call() {
+fn hook_runs_once_in_old_code_after_the_last_old_call() {
     let project = with(POOL);
     let (log, pipe) = (project.private().join("log"), pipe(&project, "pipe"));
     assert_eq!(ask(&project, &format!("open {}", log.display())), "1");
     let mut waiting = project.spawn_kt(["run", "--quiet"]);
     waiting.wait_for("ready");
     waiting.send(&format!("wait {}", pipe.display()));
-    // Opened when the call reads it.
-    let call = File::options()
-        .write(true)
-        .open(&pipe)
-        .expect("it is there");
+    // The open returns when the call reads it.
+    let call = File::options().write(true).open(&pipe).expect("it exists");
 
     let edited = POOL
         .replace("size: u8", "size: u16")
@@ -192,8 +189,8 @@ fn panics(_: &OnceLock<Held>) {
     panic!("the hook gives up");
 }
 
-pub fn answer(words: &[&str]) -> String {
-    if let [pipe] = words {
+pub fn answer(arguments: &[&str]) -> String {
+    if let [pipe] = arguments {
         HANGS.set(Held { text: (*pipe).to_owned(), size: 1 }).ok();
     }
     STAYS.text.clone()
@@ -201,9 +198,9 @@ pub fn answer(words: &[&str]) -> String {
 "#;
 
 #[test]
-fn hooks_that_hang_or_panic_cost_nobody_anything() {
+fn hanging_or_panicking_hooks_block_nothing() {
     let project = with(FAULTS);
-    // Nobody writes to it before the end.
+    // It has no writer before the end of the test.
     let pipe = pipe(&project, "pipe");
     assert_eq!(ask(&project, &pipe.display().to_string()), "text");
     project.write(STATES, &FAULTS.replace("size: u8", "size: u16"));

@@ -1,4 +1,4 @@
-//! What becomes of states: at a swap, with a new worker, and by `cargo kt state`.
+//! States across swaps and worker replacements, and `cargo kt state`.
 
 mod busy;
 mod cells;
@@ -32,7 +32,7 @@ fn worker(project: &Project) -> u64 {
         .unwrap_or_else(|| panic!("no worker in {services:#?}"))
 }
 
-/// Answers the question that comes.
+/// Runs a command on a terminal, and answers its question.
 fn on_terminal(project: &Project, arguments: &[&str], answer: &str) -> Output {
     let mut asked = project.spawn_kt_on_terminal(arguments.iter().copied());
     asked.send(answer);
@@ -41,7 +41,7 @@ fn on_terminal(project: &Project, arguments: &[&str], answer: &str) -> Output {
     output
 }
 
-/// Compares what a command printed, and what it said, with a snapshot.
+/// Compares a command's stdout and stderr with a snapshot.
 macro_rules! assert_output {
     ($name:literal, $project:expr, $output:expr) => {{
         let mut output: tests::Output = $output;

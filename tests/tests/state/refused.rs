@@ -1,4 +1,5 @@
-//! States that cannot be migrated: all are named at once, and reset only where that is allowed.
+//! States that cannot be migrated: the error names all at once, and kt resets only the allowed
+//! ones.
 
 use serde_json::json;
 use tests::{Fixture, Output, Project, assert_terminal};
@@ -7,7 +8,8 @@ use crate::{on_terminal, state, value, worker, workers::OTHER_BASE};
 
 const STATES: &str = "src/states.rs";
 
-/// A service in which `ITEMS`, `RATE` and `VISITS` hold values that do not fit their types after [`edit`].
+/// A service in which `ITEMS`, `RATE` and `VISITS` hold values that their types after [`edit`]
+/// reject.
 fn project() -> Project {
     let project = Project::of(Fixture::STATE);
     project.run_with("put apple 3").success();
@@ -15,7 +17,7 @@ fn project() -> Project {
     project
 }
 
-/// Changes four types. Only the value of `TOTAL` fits its new one.
+/// Changes four types. Only the new type of `TOTAL` accepts the value.
 fn edit(project: &Project) {
     for (from, to) in [
         ("pub price: u32,", "pub price: String,"),
@@ -42,8 +44,8 @@ fn edit(project: &Project) {
     );
 }
 
-/// Nothing of the edited program has reached the worker.
-fn untouched(project: &Project, former: u64) {
+/// Checks that the edited program has not reached the worker.
+fn assert_untouched(project: &Project, former: u64) {
     assert_eq!(worker(project), former);
     assert_eq!(value(project, "ITEMS"), json!({"apple": {"price": 3}}));
     assert_eq!(value(project, "VISITS"), json!(5_000_000_000_u64));
@@ -51,7 +53,7 @@ fn untouched(project: &Project, former: u64) {
     assert_eq!(value(project, "TOTAL").to_string(), "1250");
 }
 
-/// The three that did not fit hold their initial values, the fourth its own.
+/// Checks that the three rejected states hold their initial values, and the fourth its own.
 fn three_were_reset(project: &Project) {
     assert_eq!(value(project, "ITEMS"), json!({}));
     assert_eq!(value(project, "VISITS"), 1);
@@ -60,7 +62,7 @@ fn three_were_reset(project: &Project) {
 }
 
 #[test]
-fn all_states_that_cannot_be_migrated_are_named_at_once_and_reset_by_name() {
+fn unmigratable_states_are_all_named_and_reset_by_name() {
     let mut project = project();
     let file = project.private().join("saved");
     let path = file.to_str().expect("a path of ours");
@@ -72,7 +74,7 @@ fn all_states_that_cannot_be_migrated_are_named_at_once_and_reset_by_name() {
         project,
         project.run_with("visit").code(101)
     );
-    untouched(&project, former);
+    assert_untouched(&project, former);
 
     let two = [
         "run",
@@ -88,17 +90,17 @@ fn all_states_that_cannot_be_migrated_are_named_at_once_and_reset_by_name() {
         .says("state `state::states::VISITS` could not be migrated: ")
         .keeps_quiet_about("RATE")
         .keeps_quiet_about("ITEMS");
-    untouched(&project, former);
+    assert_untouched(&project, former);
     let unknown = project.kt(["run", "--reset-state", "RAET", "--", "visit"]);
     assert_terminal!("reset_of_an_unknown_state", project, unknown.code(101));
-    // It keeps all, or resets some.
+    // The two options contradict each other.
     project
         .kt(["run", "--keep-state", "--reset-state", "all", "--", "visit"])
         .code(2)
         .says("cannot be used with");
-    untouched(&project, former);
+    assert_untouched(&project, former);
 
-    // `TOTAL` is allowed to be reset, and its value fits.
+    // `TOTAL` may be reset too, but its value migrates.
     project.environment("KT_RESET_STATE", "RATE,states::ITEMS,VISITS,TOTAL");
     assert_terminal!(
         "three_were_reset",
@@ -118,7 +120,7 @@ fn all_states_that_cannot_be_migrated_are_named_at_once_and_reset_by_name() {
 }
 
 #[test]
-fn a_person_is_asked_once_for_all_states_that_cannot_be_migrated() {
+fn prompt_asks_once_for_all_unmigratable_states() {
     let project = project();
     let former = worker(&project);
     edit(&project);
@@ -127,13 +129,13 @@ fn a_person_is_asked_once_for_all_states_that_cannot_be_migrated() {
     assert!(declined.stderr.contains(question), "{declined:?}");
     let nothing = "error: canceled: the old worker of tester-state keeps serving\n";
     assert!(declined.stderr.ends_with(nothing), "{declined:?}");
-    untouched(&project, former);
+    assert_untouched(&project, former);
 
-    // Who does not want to be asked has not said that a mistake in the edit may cost a state.
+    // `--yes` does not allow a faulty edit to reset a state.
     let unasked = project.spawn_kt_on_terminal(["run", "--yes", "--", "visit"]);
     let unasked = unasked.finish().code(101);
     assert!(!unasked.stderr.contains("[y/N]"), "{unasked:?}");
-    untouched(&project, former);
+    assert_untouched(&project, former);
 
     let agreed = on_terminal(&project, &["run", "--", "visit"], "y").success();
     assert_eq!(agreed.stderr.matches("[y/N]").count(), 1, "{agreed:?}");
@@ -142,7 +144,7 @@ fn a_person_is_asked_once_for_all_states_that_cannot_be_migrated() {
 }
 
 #[test]
-fn a_new_worker_refuses_all_states_that_do_not_fit_at_once() {
+fn new_worker_names_all_unmigratable_states() {
     let project = project();
     let former = worker(&project);
     project.append("Cargo.toml", OTHER_BASE);
@@ -156,7 +158,7 @@ fn a_new_worker_refuses_all_states_that_do_not_fit_at_once() {
             .says("`state::states::VISITS`: ")
     };
     named(project.run_with("visit"));
-    untouched(&project, former);
+    assert_untouched(&project, former);
     project
         .kt(["run", "--reset-state", "all", "--", "visit"])
         .success()
@@ -166,7 +168,7 @@ fn a_new_worker_refuses_all_states_that_do_not_fit_at_once() {
 }
 
 #[test]
-fn a_state_that_the_old_code_cannot_write_down_does_not_hold_a_new_worker_up_for_good() {
+fn unserializable_state_can_be_reset_for_a_new_worker() {
     let project = Project::of(Fixture::STATE);
     project.run_with("put apple 3").success();
     // Its `Serialize` opens this file.

@@ -1,4 +1,4 @@
-//! What a swap does to each state, in the words of the terminal.
+//! The terminal's report on each state of a swap.
 
 use serde_json::json;
 use tests::{Fixture, Project, assert_terminal};
@@ -8,7 +8,7 @@ use crate::{assert_output, state, value, worker};
 const STATES: &str = "src/states.rs";
 
 #[test]
-fn a_swap_says_what_became_of_each_state() {
+fn swap_reports_the_outcome_of_each_state() {
     let project = Project::of(Fixture::STATE);
     project.run_with("put apple 3").success();
     project.run_with("note hello").success();
@@ -16,10 +16,10 @@ fn a_swap_says_what_became_of_each_state() {
     state(&project, ["set", "LIMIT", "11"]).success();
     let process = worker(&project);
 
-    kept_or_not_at_all(&project);
-    // Kept, though its initialiser is another now.
+    refused_swaps_change_nothing(&project);
+    // Kept, although its initializer changes.
     project.edit(STATES, "AtomicU32::new(10)", "AtomicU32::new(20)");
-    // Migrated: a field was added, the type is another, the meaning is another, the developer says how.
+    // Migrated: a new field, another type, a new version, a migration function.
     project.edit(
         STATES,
         "pub price: u32,\n",
@@ -51,9 +51,9 @@ fn a_swap_says_what_became_of_each_state() {
         "fn euros(cents: u64) -> f64 {\n    cents as f64 / 100.0\n}\n\n\
          #[kt::state(migrate = euros)]\npub static TOTAL: Mutex<f64> = Mutex::new(12.5);",
     );
-    // Reset: no serde, and a field is another.
+    // Reset: no serde, and a field's type changes.
     project.edit(STATES, "pub line: u32,", "pub line: u64,");
-    // Gone.
+    // Removed.
     project.edit(
         STATES,
         "\n#[kt::state]\npub static SPARE: Mutex<Option<u8>> = Mutex::new(Some(3));\n",
@@ -82,7 +82,7 @@ fn a_swap_says_what_became_of_each_state() {
         state(&project, ["ls"]).success()
     );
 
-    // What was set aside can still be looked at, until it is dropped.
+    // A detached state can be read until it is dropped.
     assert_eq!(value(&project, "SPARE"), 3);
     assert_terminal!(
         "drop",
@@ -95,15 +95,15 @@ fn a_swap_says_what_became_of_each_state() {
         state(&project, ["get", "SPARE"]).code(101)
     );
     assert_terminal!(
-        "clear_takes_the_initialiser",
+        "clear_takes_the_initializer",
         project,
         state(&project, ["clear", "LIMIT"]).success()
     );
     assert_eq!(value(&project, "LIMIT"), 20);
 }
 
-/// Refusals leave everything as it was.
-fn kept_or_not_at_all(project: &Project) {
+/// Refused swaps change nothing.
+fn refused_swaps_change_nothing(project: &Project) {
     project.edit(STATES, "pub line: u32,", "pub line: u16,");
     let refused = project.kt(["run", "--keep-state", "--", "visit"]).code(101);
     assert_terminal!("keep_state", project, refused);

@@ -1,15 +1,15 @@
-//! A new worker: what goes over to it.
+//! Replacing the worker: which states carry over.
 
 use serde_json::json;
 use tests::{Fixture, Project, assert_terminal};
 
 use crate::{on_terminal, state, value, worker};
 
-/// What goes to the end of the manifest for another base.
+/// Manifest lines that change the base.
 pub const OTHER_BASE: &str = "\n[profile.dev.package.strsim]\nopt-level = 1\n";
 
 #[test]
-fn states_with_serde_go_over_to_a_new_worker_and_others_are_said_to_be_lost_before() {
+fn serde_states_carry_over_and_others_are_announced_as_lost() {
     let project = Project::of(Fixture::STATE);
     project.run_with("put apple 3").success();
     project.run_with("note hello").success();
@@ -17,7 +17,7 @@ fn states_with_serde_go_over_to_a_new_worker_and_others_are_said_to_be_lost_befo
     state(&project, ["set", "NAME", "\"Bob\""]).success();
     let former = worker(&project);
 
-    // A crate of the base is compiled otherwise, one state is gone, and one has a field more.
+    // A crate of the base has other flags, one state is removed, and one has a new field.
     project.append("Cargo.toml", OTHER_BASE);
     project.edit(
         "src/states.rs",
@@ -35,7 +35,7 @@ fn states_with_serde_go_over_to_a_new_worker_and_others_are_said_to_be_lost_befo
         "",
     );
     let mut kept = project.kt(["run", "--keep-state", "--", "visit"]).code(101);
-    // Compiled once in a project's place, and then found there.
+    // Compiled once per slot, and then reused.
     kept.stderr = kept.stderr.replace("   Compiling strsim v0.11.1\n", "");
     assert_terminal!("new_worker_keep_state", project, kept);
     assert_eq!(worker(&project), former);
@@ -56,7 +56,7 @@ fn states_with_serde_go_over_to_a_new_worker_and_others_are_said_to_be_lost_befo
     assert_eq!(worker(&project), former);
     assert_eq!(value(&project, "ITEMS"), json!({"apple": {"price": 3}}));
 
-    // Who does not sit at a terminal is told and goes on.
+    // Without a terminal, kt reports the loss and continues.
     assert_terminal!("new_worker", project, project.run_with("visit").success());
     let second = worker(&project);
     assert_ne!(second, former);
@@ -71,7 +71,7 @@ fn states_with_serde_go_over_to_a_new_worker_and_others_are_said_to_be_lost_befo
         .prints("data: []");
     state(&project, ["ls"]).success().prints("carried over");
 
-    // And on with the new one.
+    // Later runs use the new worker.
     project.run_with("put plum 1").success();
     project
         .run_with("visit")
@@ -81,7 +81,7 @@ fn states_with_serde_go_over_to_a_new_worker_and_others_are_said_to_be_lost_befo
 }
 
 #[test]
-fn a_person_who_agrees_or_has_agreed_is_not_held_up() {
+fn confirmation_or_yes_replaces_the_worker() {
     let project = Project::of(Fixture::STATE);
     project.run_with("put apple 3").success();
     let former = worker(&project);
@@ -100,7 +100,7 @@ fn a_person_who_agrees_or_has_agreed_is_not_held_up() {
 }
 
 #[test]
-fn a_state_that_loses_its_serde_in_the_same_edit_is_kept_from_a_new_worker_that_would_reset_it() {
+fn keep_state_refuses_a_worker_that_would_reset_a_state() {
     let project = Project::of(Fixture::ONE);
     project.run().success();
     let former = worker(&project);

@@ -1,5 +1,5 @@
-//! States in cells of every kind, of std's and of other crates', named in every way: each compiles without a warning, whether
-//! or not what it holds has serde.
+//! States in every kind of cell, of std and of other crates, under every kind of name: each
+//! compiles without a warning, with or without serde on the contents.
 #![deny(warnings)]
 #![allow(dead_code, reason = "what is looked at is the expansion")]
 
@@ -12,7 +12,7 @@ use std::{
 use once_cell::sync::{Lazy, OnceCell};
 use parking_lot::{FairMutex, Mutex, ReentrantMutex, RwLock};
 
-/// Neither serde nor `Debug` nor anything else.
+/// Implements neither serde's traits nor `Debug`.
 struct Plain(u8);
 
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -20,7 +20,7 @@ struct Encoded {
     number: u8,
 }
 
-/// Not generic, and with methods of the names that locks have.
+/// Not generic, and has methods with the names of a lock's.
 struct Odd;
 
 impl Odd {

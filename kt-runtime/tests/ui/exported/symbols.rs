@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-// The entry point goes to the first item that is expanded, and is not lost with it.
+// The first expanded item carries the entry point. If a `cfg` removes the item, the entry point
+// stays.
 #[kt::remote]
 #[cfg(any())]
 fn configured_away() {}
@@ -56,7 +57,7 @@ fn main() -> Result<(), Failed> {
     inner::r#type().blocking().unwrap();
     let init = symbol!("init", "LIST").cast::<Mutex<[u8; 4]>>();
     assert_eq!(&raw const *LIST, init, "a state starts at its exported initial value");
-    // SAFETY: the symbol is the state's initial value, as just seen.
+    // SAFETY: the symbol is the state's initial value, as checked above.
     assert_eq!(*unsafe { &*init }.lock().unwrap(), *b"kept");
     assert_ne!(symbol!("state", "LIST"), symbol!("fn", "set"));
     assert_ne!(symbol!("start", "start"), symbol!("fn", "set"));

@@ -1,4 +1,4 @@
-//! The gate: calls that use a value, and a move of it.
+//! The gate: calls that use a value, and a move of the value.
 
 use std::{
     pin::pin,
@@ -14,18 +14,18 @@ use crate::sync::{block_on, in_every_order};
 
 const LONG: Duration = Duration::from_secs(1);
 
-/// A state's value as old code and new code see it: loom fails where a use and a move are not ordered.
+/// A state's value, shared by old and new code: loom fails if a use and a move are not ordered.
 #[derive(Default)]
 struct Value(UnsafeCell<u32>);
 
 impl Value {
     fn used(&self) -> u32 {
-        // SAFETY: loom checks that nobody writes meanwhile.
+        // SAFETY: loom checks that no thread writes at the same time.
         self.0.with(|value| unsafe { *value })
     }
 
     fn moved(&self) {
-        // SAFETY: loom checks that nobody else looks meanwhile.
+        // SAFETY: loom checks that no other thread uses the value at the same time.
         self.0.with_mut(|value| unsafe { *value += 1 });
     }
 }
@@ -40,8 +40,9 @@ fn call(gate: &Arc<Gate>, value: &Arc<Value>) -> thread::JoinHandle<u32> {
     })
 }
 
-/// No call sees a value while it moves, each gets in at last, and the move waits for no call that has ended.
-pub fn no_call_meets_a_move() {
+/// No call uses a value during its move, each call enters eventually, and the move does not wait
+/// for a finished call.
+pub fn calls_and_a_move_do_not_overlap() {
     in_every_order(|| {
         let (gate, value) = (Arc::<Gate>::default(), Arc::<Value>::default());
         let calls = [call(&gate, &value), call(&gate, &value)];
@@ -55,8 +56,9 @@ pub fn no_call_meets_a_move() {
     });
 }
 
-/// A driver's call waits for a task that calls: neither keeps the gate from closing, and the task's later call waits for the move.
-pub fn what_a_call_waits_for_passes_and_meets_no_move() {
+/// A driver's call waits for a task that calls: neither keeps the gate from closing, and the task's
+/// later call waits for the move.
+pub fn a_task_that_a_call_waits_for_passes_the_gate() {
     in_every_order(|| {
         let (gate, value) = (Arc::<Gate>::default(), Arc::<Value>::default());
         let inside = block_on(gate.enter());
@@ -86,8 +88,8 @@ pub fn what_a_call_waits_for_passes_and_meets_no_move() {
     });
 }
 
-/// A move that is given up at once, or made, lets all in again.
-pub fn a_move_that_is_given_up_lets_calls_in() {
+/// A move that is abandoned or finished admits all calls again.
+pub fn an_abandoned_move_admits_calls() {
     in_every_order(|| {
         let (gate, value) = (Arc::<Gate>::default(), Arc::<Value>::default());
         let calls = [call(&gate, &value), call(&gate, &value)];
@@ -103,8 +105,8 @@ pub fn a_move_that_is_given_up_lets_calls_in() {
     });
 }
 
-/// A call that is dropped where it waits is not waited for.
-pub fn a_call_that_is_dropped_at_the_gate_is_not_counted() {
+/// The gate does not wait for a call that was dropped before it entered.
+pub fn a_call_dropped_at_the_gate_is_not_counted() {
     in_every_order(|| {
         let gate = Arc::<Gate>::default();
         let dropped = thread::spawn({
@@ -123,8 +125,8 @@ pub fn a_call_that_is_dropped_at_the_gate_is_not_counted() {
     });
 }
 
-/// What stays closed after its guard is opened by hand.
-pub fn what_is_kept_closed_is_opened() {
+/// A gate that stays closed after its guard is opened explicitly.
+pub fn a_gate_kept_closed_can_be_opened() {
     in_every_order(|| {
         let (gate, value) = (Arc::<Gate>::default(), Arc::<Value>::default());
         let call = call(&gate, &value);

@@ -1,4 +1,4 @@
-//! The flush before an answer: what a call has printed is out when it is answered.
+//! The flush before an answer: a call's output is written before its answer.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use loom::{sync::Mutex, thread};
 use super::flush::Flush;
 use crate::sync::in_every_order;
 
-/// Bytes that each call has printed: held back, and written out.
+/// Bytes that each call has printed: buffered, and written out.
 #[derive(Default)]
 struct Printed {
     held: Mutex<[u32; 3]>,
@@ -31,8 +31,8 @@ impl Printed {
     }
 }
 
-/// Whoever returns finds out what it printed before, whichever call's pass wrote it.
-pub fn no_answer_overtakes_what_its_call_printed() {
+/// After `pass`, a call's own output is written, by whichever call.
+pub fn output_of_a_call_precedes_its_answer() {
     in_every_order(|| {
         let shared = Arc::new((Flush::default(), Printed::default()));
         let call = |index: usize| {

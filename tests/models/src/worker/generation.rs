@@ -1,4 +1,4 @@
-//! A generation, as far as the gate names its functions.
+//! A stub of the generation: the gate only asks for the names of running functions.
 
 pub(super) struct Loaded;
 

@@ -1,4 +1,5 @@
-//! The backlog of a driver that listens: whoever prints waits for it, and it for output.
+//! The backlog of a driver that receives output: the output thread waits for the driver, and the
+//! driver waits for output.
 
 use std::time::Duration;
 
@@ -13,10 +14,10 @@ use crate::{
 
 const STOPPED: Duration = Duration::from_secs(1);
 
-/// So large that with one of them nothing else has room.
+/// Fills the backlog: no other piece fits beside it.
 static LARGE: [u8; BACKLOG + 1] = [0; BACKLOG + 1];
 
-/// What the output's thread does: it waits without an end, which the worker does not.
+/// The output thread. It waits without a timeout, unlike the worker's.
 fn print(printer: &Thread, sink: &Sink, pieces: u64) -> bool {
     (1..=pieces).all(|position| {
         while sink.wait().is_some() {
@@ -32,8 +33,8 @@ fn print(printer: &Thread, sink: &Sink, pieces: u64) -> bool {
     })
 }
 
-/// Everything arrives, in its order, and neither end sleeps while it is the other's turn.
-pub fn a_driver_gets_all_that_is_printed() {
+/// All output arrives in order, and neither side sleeps while the other waits for it.
+pub fn a_driver_receives_all_output() {
     const PIECES: u64 = 3;
     in_every_order(|| {
         let printer = Thread::default();
@@ -51,8 +52,8 @@ pub fn a_driver_gets_all_that_is_printed() {
     });
 }
 
-/// A driver that goes holds nobody up.
-pub fn a_driver_that_goes_lets_go_on_who_prints() {
+/// A driver that disconnects does not block output.
+pub fn a_disconnected_driver_does_not_block_output() {
     in_every_order(|| {
         let printer = Thread::default();
         let (sink, mut taker) = backlog::channel(printer.clone(), STOPPED);

@@ -1,4 +1,4 @@
-//! The worker's files, and a file of models for each of them.
+//! The worker's files, and a file of models for each.
 
 #[path = "../../../../kt-runtime/src/worker/backlog.rs"]
 mod backlog;

@@ -1,4 +1,4 @@
-//! Where a call comes from, without what finds it out.
+//! A stub of the origin of a call.
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {

@@ -5,22 +5,22 @@ use tests::{
 
 use super::{AT_ONCE, refused};
 
-/// A sidecar that is there before our container, and takes the port on which the first stage wants to listen.
-const NEIGHBOUR: &str = "spec: {initContainers: [{name: other, image: IMAGE, restartPolicy: Always, \
+/// A sidecar that starts before kt's container and occupies the first stage's port.
+const NEIGHBOR: &str = "spec: {initContainers: [{name: other, image: IMAGE, restartPolicy: Always, \
      command: [/bin/sh, -c, 'nc -ll -p 9461 -e cat'], resources: {limits: {cpu: 10m, memory: 16Mi}}, \
      startupProbe: {tcpSocket: {port: 9461}, periodSeconds: 1}}]}";
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn a_crashing_container_is_shown_with_its_last_lines() {
+fn crashing_container_error_shows_its_last_log_lines() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::ONE, &image::debian());
-    let neighbour = NEIGHBOUR.replace("IMAGE", &image::without_glibc());
-    let options = ["--pod-template", &neighbour];
+    let neighbor = NEIGHBOR.replace("IMAGE", &image::without_glibc());
+    let options = ["--pod-template", &neighbor];
     let output = refused("crash", (&namespace, &project), AT_ONCE, &options);
     output.says("last lines of the container's log");
 
-    let crashing = neighbour.replace("nc -ll -p 9461 -e cat", "echo no database here; exit 3");
+    let crashing = neighbor.replace("nc -ll -p 9461 -e cat", "echo no database here; exit 3");
     let options = ["--pod-template", &crashing];
     let output = refused("crash_before", (&namespace, &project), AT_ONCE, &options);
     output.says("no database here");
@@ -28,7 +28,7 @@ fn a_crashing_container_is_shown_with_its_last_lines() {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn secrets_and_accounts_that_are_not_there_are_named() {
+fn missing_secrets_and_accounts_are_named() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::ONE, &image::debian());
     let context = (&namespace, &project);
@@ -43,27 +43,27 @@ fn secrets_and_accounts_that_are_not_there_are_named() {
             "--secrets",
             "[{name: nowhere, mount: /secret}]",
         ),
-        ("missing_account", "--service-account", "nobody"),
+        ("missing_account", "--service-account", "nowhere"),
         ("missing_priority", "--priority-class", "nowhere"),
         ("missing_runtime", "--runtime-class", "nowhere"),
     ] {
         refused(name, context, AT_ONCE, &[option, value]);
     }
-    // The image's own user is root, and the pod says that it is not.
+    // The image's user is root, but the pod has `runAsNonRoot`.
     let root = ["--user", "image"];
     refused("root", context, AT_ONCE, &root);
 }
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn a_failed_launch_is_left_to_look_at_if_asked_for() {
+fn keep_leaves_a_failed_launch_for_inspection() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::ONE, &image::debian());
     let secret = "[{name: nowhere, env: true}]";
     let output = project.kt(["run", "--secrets", secret, "--keep"]).code(101);
     let kept = namespace.get(&["pods"]);
     assert_eq!(kept.len(), 1, "{output:?}");
-    // The same again finds it, and what was missing has come.
+    // The next run finds the pod, and by now the secret exists.
     namespace.kubectl(&["create", "secret", "generic", "nowhere"]);
     let output = project.kt(["run", "--secrets", secret, "--keep"]).success();
     output.clone().prints("hello Alice, visit 1");

@@ -7,7 +7,7 @@ use super::{AT_ONCE, refused};
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn images_that_cannot_be_had_are_named_with_the_registrys_words() {
+fn unavailable_images_show_the_registrys_message() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::ONE, &image::debian());
     for (name, image, more) in [
@@ -37,7 +37,7 @@ fn images_that_cannot_be_had_are_named_with_the_registrys_words() {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn an_image_is_pulled_from_a_registry() {
+fn image_is_pulled_from_a_registry() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::ONE, &image::in_registry("pulled:12"));
     project
@@ -49,7 +49,7 @@ fn an_image_is_pulled_from_a_registry() {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn an_image_without_glibc_is_named_as_such() {
+fn image_without_glibc_is_an_error() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::ONE, &image::without_glibc());
     let output = project.run().code(101).says("the image has no glibc");
@@ -59,7 +59,7 @@ fn an_image_without_glibc_is_named_as_such() {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn an_entrypoint_that_exits_is_not_run() {
+fn image_entrypoint_is_not_run() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::ONE, &image::exits());
     project.run().success().prints("hello Alice, visit 1");

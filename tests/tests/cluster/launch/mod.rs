@@ -1,20 +1,21 @@
-//! Launches that cannot succeed: said as soon as it is certain, in the cluster's own words, and nothing is left.
+//! Launches that cannot succeed: kt fails as soon as this is certain, shows the cluster's message,
+//! and deletes what it created.
 
+mod capacity;
 mod containers;
 mod images;
 mod refusals;
-mod room;
 
 use std::time::Duration;
 
 use tests::{Output, Project, assert_error, cluster::Namespace};
 
-/// Far below the launch timeout: nobody waited for it.
+/// Far below the launch timeout: kt does not wait for it.
 const AT_ONCE: Duration = Duration::from_secs(10);
-/// A pod that does not fit is waited for as long as an autoscaler may need to say what it does about that.
+/// kt waits longer for a pod that fits no node: an autoscaler may report a scale-up.
 const AUTOSCALER: Duration = Duration::from_secs(20);
 
-/// A launch that fails for a cause which is certain within `bound`; compared with the snapshot of its name.
+/// Checks that a launch fails within `bound`, and compares the error with the snapshot `name`.
 #[track_caller]
 fn refused(
     name: &str,

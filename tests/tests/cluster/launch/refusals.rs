@@ -22,7 +22,7 @@ fn quotas_and_limits_are_named() {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn pod_security_is_named_with_what_it_wants() {
+fn pod_security_violations_are_named() {
     let namespace = Namespace::restricted();
     let project = namespace.project(Fixture::ONE, &image::debian());
     let context = (&namespace, &project);
@@ -36,11 +36,11 @@ fn pod_security_is_named_with_what_it_wants() {
     );
 }
 
-/// A policy of the cluster, deleted when dropped.
+/// An admission policy of the cluster, deleted when dropped.
 struct Policy(String);
 
 impl Policy {
-    /// One that lets no pod into the namespace.
+    /// Denies pods without a label `team` in the namespace.
     fn against_pods_of(namespace: &Namespace) -> Self {
         let name = namespace.name().to_owned();
         let group = "admissionregistration.k8s.io/v1";
@@ -72,11 +72,11 @@ impl Drop for Policy {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn a_policy_of_the_clusters_own_is_named_and_can_be_met() {
+fn admission_policy_is_named_and_labels_satisfy_it() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::ONE, &image::debian());
     let _policy = Policy::against_pods_of(&namespace);
-    // The API server takes a moment to know it.
+    // The API server needs a moment to enforce it.
     namespace.wait_for("policy in force", || {
         let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probe"}, "spec": {
             "containers": [{"name": "probe", "image": image::debian()}],
@@ -92,7 +92,7 @@ fn a_policy_of_the_clusters_own_is_named_and_can_be_met() {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn a_field_that_the_cluster_is_too_old_for_is_named() {
+fn unknown_pod_field_is_named() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::ONE, &image::debian());
     let template = ["run", "--pod-template", "spec: {teleport: true}"];

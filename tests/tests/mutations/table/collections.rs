@@ -3,7 +3,7 @@
 use super::{migrated, refused};
 use crate::case::Shape;
 
-/// Name, `T` and value before, `T` after, what is true of `v`; nothing where it is refused.
+/// Name, `T` and value before, `T` after, what is true of `v`; empty if refused.
 const ROWS: &[(&str, &str, &str, &str, &str)] = &[
     (
         "vec_to_btreeset",

@@ -1,4 +1,4 @@
-//! The table of mutations: types before and after, and the containers that they lie in.
+//! The table of mutations: types before and after, and their containers.
 
 mod collections;
 mod enums;
@@ -14,10 +14,10 @@ use crate::{
     container::Container,
 };
 
-/// How many containers a shape is put into, taken by turns.
+/// How many containers each shape gets, in rotation.
 const CONTAINERS: usize = 1;
 
-/// Each how-manieth shape lies in a third-party type map too: to the map they are alike.
+/// Every fourth shape is in a third-party type map too: the map treats all types alike.
 const MAPPED: usize = 4;
 
 pub fn cases() -> Vec<Case> {
@@ -43,9 +43,9 @@ pub fn cases() -> Vec<Case> {
             }
         }
     }
-    // All of them once more, where the crate that has the state is not the one that is edited.
-    let elsewhere = |shape| Case::of(shape, Container::Elsewhere);
-    cases.extend(shapes.iter().map(elsewhere));
+    // All of them again, in states of an unedited crate.
+    let unedited = |shape| Case::of(shape, Container::UneditedCrate);
+    cases.extend(shapes.iter().map(unedited));
     let mapped = shapes
         .iter()
         .filter(|shape| Container::TypeMap.takes(shape));
@@ -59,7 +59,7 @@ fn kept(name: &str, before: &str, value: &str, after: &str) -> Shape {
     Shape::new(Expected::Kept, name, before, value, after, &[])
 }
 
-/// The same value in a type that says the same in other words, or may.
+/// The value survives in a type whose layout may be that of the old one.
 fn survives(name: &str, before: &str, value: &str, after: &str, checks: &[&str]) -> Shape {
     Shape::new(Expected::Survives, name, before, value, after, checks)
 }

@@ -3,7 +3,7 @@
 use super::{migrated, refused};
 use crate::case::Shape;
 
-/// Name, type and value before, type after, what is true of `v.x`; nothing where it is refused.
+/// Name, type and value before, type after, what is true of `v.x`; empty if refused.
 const ROWS: &[(&str, &str, &str, &str, &str)] = &[
     (
         "u64_to_u32_fitting",
@@ -204,7 +204,7 @@ pub fn shapes() -> Vec<Shape> {
         }
     };
     let mut shapes: Vec<Shape> = ROWS.iter().map(shape).collect();
-    // What stays as it is while a field beside it changes: every bit of it.
+    // Values that keep every bit while a field beside them changes.
     for (name, of, value, check) in [
         (
             "nan_of_64_bits",

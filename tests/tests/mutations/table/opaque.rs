@@ -1,4 +1,4 @@
-//! Types without serde that change: nothing but a reset is left, and it is told.
+//! Changed types without serde: their states are reset, and kt reports it.
 
 use super::reset;
 use crate::case::Shape;
@@ -28,7 +28,7 @@ pub fn shapes() -> Vec<Shape> {
             "~pub enum In { B, A(u32) } ~pub struct T { i: HashMap<String, BTreeMap<u8, In>> }"),
         changed("generic_parameter", "~pub struct G<X> { x: X } pub type T = G<u64>;", "G { x: p64(s, 1) }", "~pub struct G<X> { x: X } pub type T = G<usize>;"),
         changed("phantom_parameter", "~pub struct G<U> { x: u64, u: PhantomData<U> } pub type T = G<u8>;", "G { x: p64(s, 1), u: PhantomData }", "~pub struct G<U> { x: u64, u: PhantomData<U> } pub type T = G<u16>;"),
-        changed("moved_to_another_crate", "~pub struct MovedPlain { pub a: u64, pub b: String } pub type T = MovedPlain;", "MovedPlain { a: p64(s, 1), b: text(s, 2) }", "/* ~ */ pub type T = elsewhere::MovedPlain;"),
+        changed("moved_to_another_crate", "~pub struct MovedPlain { pub a: u64, pub b: String } pub type T = MovedPlain;", "MovedPlain { a: p64(s, 1), b: text(s, 2) }", "/* ~ */ pub type T = unedited::MovedPlain;"),
         changed("serde_gained_by_another_layout", "~pub struct T { a: u64 }", "T { a: p64(s, 1) }", "@pub struct T { a: u64, #[serde(default)] b: u64 }"),
         changed("serde_lost_by_another_layout", "@pub struct T { a: u64 }", "T { a: p64(s, 1) }", "~pub struct T { a: u64, b: u64 }"),
         changed("trait_methods_reordered", "pub trait Speak: Send + Sync { fn one(&self) -> u64; fn two(&self) -> u64; } ~pub struct D(u64); impl Speak for D { fn one(&self) -> u64 { self.0 } fn two(&self) -> u64 { !self.0 } } pub type T = Box<dyn Speak>;",

@@ -1,11 +1,11 @@
-//! What the static itself is: locks, cells that may be empty, atomics, versions, ways of one's own to migrate.
+//! Mutations of the static itself: locks, empty cells, atomics, versions, migration functions.
 
 use crate::case::{
     Case,
     Expected::{self, Kept, Migrated, Reset, Survives},
 };
 
-/// The static's attribute, type, initialiser; how it is filled; what is true of it then. Twice.
+/// The static with its attribute, type and initializer; how it is filled; what is then true of it.
 type Side = [&'static str; 3];
 
 fn case(expected: Expected, name: &str, before: Side, after: Side) -> Case {
@@ -228,7 +228,7 @@ pub fn cases() -> Vec<Case> {
         ),
         case(
             Kept,
-            "initialiser_edited",
+            "initializer_edited",
             LOCKED,
             [
                 "#[kt::state] pub static S: Mutex<u64> = Mutex::new(8);",

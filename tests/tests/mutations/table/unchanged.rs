@@ -1,9 +1,9 @@
-//! Edits that leave a type's memory as it is, with serde and, more tellingly, without: such a value stays where it is.
+//! Edits that do not change a type's layout, with serde and without: the value stays in place.
 
 use super::kept;
 use crate::case::Shape;
 
-/// Name, what it was, what it is; `T` has the fields `a: u64, b: String` under any name of type.
+/// Name, items before, items after; `T` has the fields `a: u64, b: String` under any type name.
 const ROWS: &[(&str, &str, &str)] = &[
     (
         "nothing_but_functions",

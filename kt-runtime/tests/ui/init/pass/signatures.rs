@@ -1,4 +1,4 @@
-//! What may run at a worker's start. It stays an ordinary function, and nobody has to call it.
+//! Valid init functions. They stay callable, and rustc does not report an unused one.
 #![deny(warnings)]
 #![forbid(unsafe_code)]
 
@@ -22,7 +22,7 @@ fn only_called_there() {}
 
 #[kt::init]
 pub(crate) async fn waits() -> Result<(), Box<dyn Error + Send + Sync>> {
-    // A future that stays on its thread.
+    // A future that is not `Send`.
     let local = std::rc::Rc::new(1);
     std::future::ready(()).await;
     RAN.fetch_add(*local, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-// Mistakes in the user's own code are reported as without the attribute.
+// rustc reports mistakes in the user's code as without the attribute.
 
 #[kt::remote]
 fn unresolved(value: Missing) -> u8 {

@@ -1,4 +1,4 @@
-//! The crate under other names: a re-export in a prelude of one's own.
+//! The crate under another name: a re-export in the user's prelude.
 
 mod prelude {
     pub use kt as warm;

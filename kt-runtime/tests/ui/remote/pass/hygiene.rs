@@ -1,4 +1,5 @@
-//! The expansion names nothing that the user's code could have taken, and takes nothing that the user's code names.
+//! The expansion uses no name that the user's code may define, and defines none that the user's
+//! code uses.
 
 #[derive(Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub struct String(u8);
@@ -34,13 +35,13 @@ fn shadowed(text: String, _b: Box) -> String {
     text
 }
 
-// Every name that the expansion uses for a local of its own.
+// Every name of a local variable in the expansion.
 #[::kt::remote]
 fn locals(args: u8, from: u8, to: u8, output: u8, shape: u8, argument_1: u8) -> u8 {
     args + from + to + output + shape + argument_1
 }
 
-// An argument of the function's own name.
+// An argument with the function's name.
 #[::kt::remote]
 fn name(name: u8) -> u8 {
     name

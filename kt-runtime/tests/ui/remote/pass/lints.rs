@@ -1,4 +1,4 @@
-//! Nothing is linted that the user did not write, and what they silenced stays silent.
+//! No lint reports generated code, and the user's lint levels apply.
 #![forbid(unsafe_code)]
 #![deny(warnings, missing_docs, unused, unreachable_pub, unused_qualifications, single_use_lifetimes)]
 #![deny(rust_2018_idioms, missing_debug_implementations, non_ascii_idents, trivial_casts)]
@@ -26,7 +26,7 @@ fn silenced_above(unused: u8) {}
 #[expect(unused_variables, reason = "the lint must fire once, here")]
 fn expected(unused: u8) {}
 
-// Callable from outside the program: neither it nor what it calls is dead.
+// Callable from outside the program: neither it nor its callees are dead code.
 #[kt::remote]
 fn never_called(value: String) -> String {
     called_by_never_called(value)
@@ -83,7 +83,7 @@ static CONFIGURED_AWAY: NoSuchType = 0;
 #[deprecated]
 static OLD: Mutex<u8> = Mutex::new(0);
 
-/// What others see.
+/// Public items.
 pub mod public {
     /// Documented.
     #[kt::remote]

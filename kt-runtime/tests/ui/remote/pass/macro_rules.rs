@@ -1,4 +1,4 @@
-//! The attributes in what `macro_rules!` writes.
+//! The attributes inside `macro_rules!`.
 #![deny(warnings)]
 
 macro_rules! getters {

@@ -1,4 +1,4 @@
-//! Every shape of function that can be remote, called through the codec.
+//! Every valid signature of a remote function, called through the codec.
 
 use std::collections::HashMap;
 
@@ -50,7 +50,7 @@ fn größe(wörter: Vec<String>) -> usize {
     wörter.len()
 }
 
-/// The bare name is the function itself: recursion stays a plain call.
+/// The bare name refers to the function itself: recursion is a plain call.
 #[kt::remote]
 fn factorial(n: u64) -> u64 {
     if n == 0 { 1 } else { n * factorial(n - 1) }

@@ -1,4 +1,4 @@
-//! Every setter, with what it takes.
+//! Every setter with its arguments.
 
 #![deny(warnings)]
 #![forbid(unsafe_code, dead_code)]

@@ -1,4 +1,4 @@
-//! The builder under a shorter name, and as the whole crate may see it.
+//! The builder under a shorter name, and a constant that is visible in the whole crate.
 
 use kt::{Service, service};
 
@@ -6,6 +6,6 @@ use kt::{Service, service};
 pub const OF_THE_IMAGE: Service = Service::new().image_user();
 
 fn main() {
-    // It is a constant like any other.
+    // It is a plain constant.
     let _ = OF_THE_IMAGE;
 }

@@ -1,4 +1,4 @@
-//! The attribute leaves `main` as it is, above another attribute and below it.
+//! The attribute leaves `main` unchanged, above another attribute and below it.
 
 #[kt::service(
     image = "debian:12-slim",

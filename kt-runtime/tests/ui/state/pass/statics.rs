@@ -1,4 +1,4 @@
-//! Every shape of static that can be a state, used as the static that it was.
+//! Every valid static with `#[kt::state]`, used as the plain static before.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,7 +29,7 @@ const SIZE: u64 = 5;
 
 #[kt::state(version = 3, migrate = from_text)]
 static MIGRATED: Mutex<u64> = Mutex::new(0);
-// Nothing else calls it, and no lint says so.
+// Nothing else calls it, and rustc does not report it as dead code.
 fn from_text(text: String) -> u64 {
     text.len() as u64
 }

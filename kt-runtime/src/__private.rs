@@ -12,6 +12,7 @@ pub use crate::{
 };
 #[cfg(any(kt, feature = "host"))]
 pub use crate::{
+    codec::{CodecError, Decoder, Encoder},
     shape::Shape,
     state::{
         StateDescriptor,
@@ -24,7 +25,6 @@ pub use crate::{
         cell::{Cell, Found, Held, leave, left, until},
         descriptor::reset,
     },
-    wire::codec::{CodecError, Decoder, Encoder},
 };
 
 /// What [`breakpoint!`](crate::breakpoint!) expands to.

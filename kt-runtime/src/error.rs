@@ -5,11 +5,6 @@ mod transfer;
 use std::{fmt, time::Duration};
 
 use crate::generation::Generation;
-#[cfg(any(kt, feature = "host"))]
-use crate::wire::{
-    control::{self, Exit},
-    data::Symbol,
-};
 
 /// Why a call has no result.
 ///
@@ -117,37 +112,6 @@ pub struct Death {
     pub uptime: Duration,
 }
 
-#[cfg(any(kt, feature = "host"))]
-impl From<control::Death> for Death {
-    fn from(death: control::Death) -> Self {
-        let (code, signal) = match death.how {
-            Exit::Code(code) => (Some(code), None),
-            Exit::Signal { number, .. } => (None, Some(number)),
-            Exit::Replaced | Exit::Stopped => (None, None),
-        };
-        let uptime = Duration::from_millis(death.uptime_ms);
-        Self {
-            code,
-            signal,
-            generation: death.generation,
-            max_rss: death.max_rss,
-            out_of_memory: death.out_of_memory,
-            replaced: death.how == Exit::Replaced,
-            uptime,
-        }
-    }
-}
-
-#[cfg(any(kt, feature = "host"))]
-impl From<Symbol> for Frame {
-    fn from(symbol: Symbol) -> Self {
-        Self {
-            function: symbol.function,
-            location: symbol.file.zip(symbol.line),
-        }
-    }
-}
-
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -164,50 +128,19 @@ impl fmt::Display for Error {
                 function,
                 here,
                 there,
-                within: true,
-            } => {
-                match here == there {
-                    true => write!(f, "`{function}` may have other types now (`{there}`) ")?,
-                    false => write!(f, "`{function}` has other types now (`{there}`) ")?,
-                }
-                write!(
-                    f,
-                    "than in the code that calls it (`{here}`), which goes on in the worker since before an edit; `cargo kt state \
-                     clear STATE` ends it if a state holds it, `cargo kt down SERVICE` ends all such code"
-                )
-            }
-            Self::ShapeMismatch {
-                function,
-                here,
-                there,
-                within: false,
-            } => write!(
-                f,
-                "`{function}` is served with other types than this program was built with (here `{here}`, there `{there}`); \
-                 run the program again"
-            ),
+                within,
+            } => fmt_shape_mismatch(f, function, here, there, *within),
             Self::OldGeneration {
                 function,
                 wanted,
                 serving,
             } => write!(
                 f,
-                "`{function}` would be answered by generation {serving}, older than this program's generation {wanted}; run the \
-                 program again"
+                "`{function}` would be answered by generation {serving}, older than this program's \
+                 generation {wanted}; run the program again"
             ),
             Self::Panicked(panic) => panic.fmt(f),
-            Self::WorkerDied { function, death } if death.replaced => write!(
-                f,
-                "the worker was ended while `{function}` ran in it: {death}; the next call goes to the new one"
-            ),
-            Self::WorkerDied { function, death } if death.was_stopped() => write!(
-                f,
-                "the worker was ended while `{function}` ran in it: {death}; its state is gone, run the program again"
-            ),
-            Self::WorkerDied { function, death } => write!(
-                f,
-                "the worker died while `{function}` ran in it: {death}; the next call starts a new one, and its state is gone"
-            ),
+            Self::WorkerDied { function, death } => fmt_death(f, function, death),
             Self::TimedOut { function, after } => {
                 write!(f, "`{function}` did not answer within {after:?}")
             }
@@ -215,21 +148,19 @@ impl fmt::Display for Error {
                 function,
                 what,
                 limit,
-            } => {
-                write!(
-                    f,
-                    "the {what} of `{function}` would take more than {limit} bytes; KT_BODY_LIMIT sets the limit"
-                )
-            }
+            } => write!(
+                f,
+                "the {what} of `{function}` would take more than {limit} bytes; KT_BODY_LIMIT sets \
+                 the limit"
+            ),
             Self::Codec {
                 function,
                 what,
                 reason,
             } => {
-                let verb = if *what == Part::Arguments {
-                    "cannot be sent"
-                } else {
-                    "cannot come back"
+                let verb = match what {
+                    Part::Arguments => "cannot be sent",
+                    Part::Result => "cannot come back",
                 };
                 write!(f, "the {what} of `{function}` {verb}: {reason}")
             }
@@ -238,10 +169,9 @@ impl fmt::Display for Error {
                 sent,
                 reason,
             } => {
-                let fate = if *sent {
-                    "it may have been carried out"
-                } else {
-                    "it was not sent"
+                let fate = match sent {
+                    true => "it may have been carried out",
+                    false => "it was not sent",
                 };
                 write!(
                     f,
@@ -253,6 +183,52 @@ impl fmt::Display for Error {
             }
             Self::Misused { reason } => f.write_str(reason),
         }
+    }
+}
+
+fn fmt_shape_mismatch(
+    f: &mut fmt::Formatter<'_>,
+    function: &str,
+    here: &str,
+    there: &str,
+    within: bool,
+) -> fmt::Result {
+    if !within {
+        return write!(
+            f,
+            "`{function}` is served with other types than this program was built with (here \
+             `{here}`, there `{there}`); run the program again"
+        );
+    }
+    // Types without a known shape: the signatures are equal, and the types may be.
+    let has = if here == there { "may have" } else { "has" };
+    write!(
+        f,
+        "`{function}` {has} other types now (`{there}`) than in the code that calls it (`{here}`), \
+         which goes on in the worker since before an edit; `cargo kt state clear STATE` ends it if a \
+         state holds it, `cargo kt down SERVICE` ends all such code"
+    )
+}
+
+fn fmt_death(f: &mut fmt::Formatter<'_>, function: &str, death: &Death) -> fmt::Result {
+    if death.replaced {
+        write!(
+            f,
+            "the worker was ended while `{function}` ran in it: {death}; the next call goes to the \
+             new one"
+        )
+    } else if death.was_stopped() {
+        write!(
+            f,
+            "the worker was ended while `{function}` ran in it: {death}; its state is gone, run the \
+             program again"
+        )
+    } else {
+        write!(
+            f,
+            "the worker died while `{function}` ran in it: {death}; the next call starts a new one, \
+             and its state is gone"
+        )
     }
 }
 

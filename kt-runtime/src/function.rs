@@ -6,8 +6,8 @@ use std::{fmt, pin::Pin};
 use crate::in_place_only::{CodecError, Decoder, Encoder, Shape};
 #[cfg(any(kt, feature = "host"))]
 use crate::{
+    codec::{self, Codec, CodecError, Decoder, Encoder, Place, apart, apart_blocking},
     shape::{Shape, Signature},
-    wire::codec::{self, Codec, CodecError, Decoder, Encoder, Place, apart, apart_blocking},
 };
 #[cfg(any(kt, feature = "host"))]
 use std::sync::Arc;

@@ -5,7 +5,9 @@
 
 mod breakpoint;
 mod call;
+mod debugger;
 mod error;
+mod fault;
 mod function;
 mod generation;
 #[cfg(not(any(kt, feature = "host")))]
@@ -17,6 +19,10 @@ mod service;
 mod shell;
 mod state;
 
+#[cfg(feature = "host")]
+pub mod codec;
+#[cfg(all(kt, not(feature = "host")))]
+mod codec;
 #[cfg(any(kt, feature = "host"))]
 mod driver;
 #[cfg(any(kt, feature = "host"))]
@@ -44,6 +50,8 @@ mod wire;
 #[cfg(any(kt, feature = "host"))]
 mod worker;
 
+#[cfg(feature = "host")]
+pub mod delta;
 #[cfg(feature = "host")]
 pub mod files;
 #[cfg(all(feature = "host", any(test, fuzzing)))]

@@ -35,11 +35,20 @@ pub struct Phase {
     pub took: Duration,
 }
 
+#[cfg(any(kt, feature = "host"))]
+static CURRENT: std::sync::OnceLock<Run> = std::sync::OnceLock::new();
+
+/// For the driver, which knows how this process was started.
+#[cfg(any(kt, feature = "host"))]
+pub(crate) fn set_current(run: Run) {
+    let _ = CURRENT.set(run);
+}
+
 impl Run {
     /// That of this process; `None` unless `cargo kt run` started it.
     pub fn current() -> Option<Self> {
         #[cfg(any(kt, feature = "host"))]
-        return crate::driver::Driver::current().map(|driver| driver.run().clone());
+        return CURRENT.get().cloned();
         #[cfg(not(any(kt, feature = "host")))]
         return None;
     }

@@ -9,7 +9,6 @@
 //!
 //! The questions also make a [`Graph`], along which a value is checked when it is encoded without names.
 
-pub(crate) mod graph;
 mod tracer;
 
 use std::{
@@ -21,10 +20,13 @@ use std::{
 use serde::de::DeserializeOwned;
 
 use crate::{
-    call,
-    wire::{codec::Types, data::Part},
+    codec::{
+        Types,
+        graph::{Builder, Graph},
+    },
+    error::Part,
+    fault,
 };
-use graph::{Builder, Graph};
 use tracer::{Found, Tracer, Values, Variants};
 
 /// How often a type is run through; each run explores one variant more of each enum in it.
@@ -78,7 +80,7 @@ impl Shape {
         (role, type_name::<T>()).hash(&mut self.hasher);
         let hasher = &mut self.hasher;
         // It runs on values that nobody made: a panic says no more than an error.
-        let found = call::catch(move || trace::<T>(hasher));
+        let found = fault::catch(move || trace::<T>(hasher));
         match found.ok().flatten() {
             Some(graph) => graph.finish(),
             None => {

@@ -50,7 +50,7 @@ pub fn shell() -> io::Result<ExitStatus> {
 /// What to start.
 fn words() -> io::Result<Vec<OsString>> {
     #[cfg(any(kt, feature = "host"))]
-    if let Some(driver) = crate::driver::Driver::current() {
+    if let Some(driver) = crate::driver::current() {
         return Ok(driver.shell().to_vec());
     }
     let shell = env::var_os("SHELL").filter(|shell| !shell.is_empty());

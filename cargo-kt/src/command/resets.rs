@@ -2,11 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kt::wire::{
-    control::{Outcome, Swapped},
-    manifest::Manifest,
-    state::{NotMigrated, Resets, StateOptions},
-};
+use kt::wire::{state::{Outcome, NotMigrated, Resets, StateOptions}, control::Swapped, manifest::Manifest};
 
 use super::{
     CommandError,

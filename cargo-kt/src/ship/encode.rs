@@ -7,7 +7,10 @@ use std::{
 
 use bytes::Bytes;
 use camino::{Utf8Path, Utf8PathBuf};
-use kt::wire::{ObjectId, addresses, limits, upload::Encoding};
+use kt::{
+    delta,
+    wire::{ObjectId, limits, upload::Encoding},
+};
 use zstd::{
     stream::read,
     zstd_safe::{self, CCtx, CParameter},
@@ -111,13 +114,13 @@ fn read_reference(reference: &Reference) -> Option<Vec<u8>> {
 }
 
 /// What makes `object` of `reference`: a zstd frame, as `zstd --patch-from` writes it of files whose
-/// [addresses are settled](addresses).
+/// [addresses are settled](delta).
 ///
 /// # Errors
 /// If zstd has no memory.
 pub fn patch(mut reference: Vec<u8>, mut object: Vec<u8>) -> io::Result<Vec<u8>> {
-    addresses::settle(&mut reference);
-    addresses::settle(&mut object);
+    delta::settle(&mut reference);
+    delta::settle(&mut object);
     let mut context = context(PATCH_LEVEL)?;
     // The window must reach from the object's end to the reference's beginning.
     let both = (reference.len() + object.len()).max(1 << 17) as u64;

@@ -1,5 +1,5 @@
-//! The instruction that stops, with a marker behind it by which the worker's handler of SIGTRAP tells it from what a debugger
-//! has left in the code.
+//! The instruction that stops, with a marker behind it by which the worker's
+//! [handler of SIGTRAP](crate::sys) tells it from what a debugger has left in the code.
 
 /// Stops the call that reaches it, for `cargo kt debug`.
 ///
@@ -29,20 +29,6 @@ macro_rules! breakpoint {
             $crate::__private::breakpoint::passed();
         }
     };
-}
-
-/// What follows the instruction in the code: bytes of an instruction that does nothing, which no compiler writes.
-#[cfg(all(any(kt, feature = "host"), target_arch = "x86_64"))]
-pub(crate) mod marker {
-    /// `nop dword ptr [rax + rax + 0x7062746b]`: the displacement reads `ktbp`.
-    pub(crate) const MARKER: [u8; 8] = [0x0f, 0x1f, 0x84, 0x00, b'k', b't', b'b', b'p'];
-}
-
-/// The immediate of the instruction itself is the marker: a debugger's own has 0.
-#[cfg(all(any(kt, feature = "host"), target_arch = "aarch64"))]
-pub(crate) mod marker {
-    /// `brk #0x6b74`, which reads `kt`.
-    pub(crate) const MARKER: u32 = 0xd420_0000 | (0x6b74 << 5);
 }
 
 #[cfg(target_arch = "x86_64")]

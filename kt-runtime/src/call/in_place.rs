@@ -1,6 +1,6 @@
 //! Calls that are carried out in this process.
 
-use super::panic::{RawPanic, catch, catch_async};
+use crate::fault::{RawPanic, catch, catch_async};
 use crate::{
     error::{Error, Frame, Panic},
     function::{Function, Started},

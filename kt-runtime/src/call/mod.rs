@@ -4,9 +4,10 @@
 //! again in each crate that makes calls, which is what a developer waits for after an edit.
 
 mod in_place;
-mod panic;
 #[cfg(any(kt, feature = "host"))]
 mod remote;
+#[cfg(any(kt, feature = "host"))]
+mod transport;
 #[cfg(any(kt, feature = "host"))]
 mod within;
 
@@ -21,13 +22,10 @@ use std::{
 };
 
 #[cfg(any(kt, feature = "host"))]
-pub use self::panic::{RawFrame, RawPanic};
-#[cfg(any(kt, feature = "host"))]
-pub(crate) use self::panic::{catch, catch_async, install_hook, located};
+pub(crate) use self::transport::{Answer, Transport, register};
 #[cfg(any(kt, feature = "host"))]
 use crate::{
-    driver::Driver,
-    wire::codec::{Codec, CodecError, Encoded, Encoder, Place, Types},
+    codec::{Codec, CodecError, Encoded, Encoder, Place, Types},
     worker,
 };
 use crate::{
@@ -196,8 +194,8 @@ impl Prepared {
 
     async fn make(self) -> Result<Value, Error> {
         #[cfg(any(kt, feature = "host"))]
-        if let Some(driver) = Driver::current().filter(|_| !self.local) {
-            return remote::make(driver, self.pending, self.timeout).await;
+        if let Some(transport) = transport::registered().filter(|_| !self.local) {
+            return remote::make(transport, self.pending, self.timeout).await;
         }
         #[cfg(any(kt, feature = "host"))]
         if let Some(worker) = worker::current().filter(|_| !self.local) {
@@ -210,7 +208,7 @@ impl Prepared {
     /// Whether the call goes to another process.
     fn leaves(&self) -> bool {
         #[cfg(any(kt, feature = "host"))]
-        return !self.local && Driver::current().is_some();
+        return !self.local && transport::registered().is_some();
         #[cfg(not(any(kt, feature = "host")))]
         false
     }

@@ -4,32 +4,31 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
-use super::{Decode, Pending, Value};
+use super::{Decode, Pending, Transport, Value};
 use crate::{
-    driver::{self, Driver},
+    codec::{Codec, CodecError, Encoded, Place, apart},
     error::{Error, Part},
     quiet::Quiet,
     shape::Signature,
-    wire::codec::{Codec, CodecError, Encoded, Place, apart},
 };
 
 /// Sends the call to the worker. The arguments live on until the answer is decoded, but only their encoding is sent.
 pub(super) async fn make(
-    driver: &'static Driver,
+    transport: &'static dyn Transport,
     pending: Box<dyn Pending>,
     timeout: Option<Duration>,
 ) -> Result<Value, Error> {
     let function = pending.function();
-    let coded = |what, error| driver::codec_error(function.path(), what, error);
-    let limit = driver.body_limit();
-    let types = driver.types(function);
+    let coded = |part, error: CodecError| error.into_call_error(function.path(), part);
+    let limit = transport.body_limit();
+    let types = transport.types(function);
 
     let (pending, args) = encode(pending, types.clone(), limit)
         .await
         .map_err(|error| coded(Part::Arguments, error))?;
     let decode = pending.decoder();
 
-    let call = driver.call(function, args.bytes.into(), args.codec, timeout);
+    let call = transport.send(function, args, timeout);
     let (result, codec) = Quiet::new(call).await?;
     let decoded = decoded(decode, types, result, codec).await;
     decoded.map_err(|error| coded(Part::Result, error))

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Pending, RawPanic, Value, catch, in_place, remote};
+use super::{Pending, Value, in_place, remote};
+use crate::fault::{RawPanic, catch};
 use crate::{
-    driver,
+    codec::{CodecError, Place, apart},
     error::{Error, Part},
-    wire::codec::{CodecError, Place, apart},
     worker::{Newest, Worker},
 };
 
@@ -24,7 +24,7 @@ pub(super) async fn make(worker: &Arc<Worker>, pending: Box<dyn Pending>) -> Res
         caller,
         mut how,
     } = newest;
-    let coded = |what, error| driver::codec_error(function.path(), what, error);
+    let coded = |part, error: CodecError| error.into_call_error(function.path(), part);
     let panicked = |panic: RawPanic| in_place::panicked(function.path(), panic);
     let (pending, args) = remote::encode(pending, Arc::clone(&caller), how.limit)
         .await

@@ -1,20 +1,15 @@
 //! From a response to a result or an error.
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::{HeaderMap, HeaderName, Response, StatusCode};
 
-use super::{
-    Driver,
-    connection::{Failure, collect, number},
-    output::Printed,
-    panic::panicked,
-};
+use super::{Driver, failure::Failure, panic::panicked, printed::Printed};
 use crate::{
+    codec::{self, Codec},
     error::Error,
     function::Function,
     wire::{
         Generation,
-        codec::{self, Codec, CodecError},
         data::{Fault, Part, header},
         http::{Body, BodyError},
     },
@@ -34,7 +29,7 @@ pub(super) async fn read(
         what: Part::Result,
         limit: limit as u64,
     };
-    let body = match collect(driver, body).await {
+    let body = match body.collect(driver.config.body_limit).await {
         Ok(body) => body,
         Err(BodyError::TooLarge(limit)) => return Ok(Err(too_large(limit))),
         // The worker has begun to answer: whatever the reason, it has seen the call.
@@ -49,7 +44,7 @@ pub(super) async fn read(
             match number(&head.headers, &header::GENERATION).map(Generation) {
                 Some(serving) if serving >= wanted => match Codec::of(&head.headers) {
                     Ok(codec) => Ok((body, codec)),
-                    Err(error) => Err(codec_error(function.path(), Part::Result, error)),
+                    Err(error) => Err(error.into_call_error(function.path(), Part::Result)),
                 },
                 serving => Err(Error::OldGeneration {
                     function: name(),
@@ -103,22 +98,7 @@ async fn error(driver: &Driver, function: &'static Function, fault: Fault) -> Er
     }
 }
 
-pub(crate) fn codec_error(function: &str, what: Part, error: CodecError) -> Error {
-    let function = function.to_owned();
-    match error {
-        CodecError::TooLarge { limit } => Error::TooLarge {
-            function,
-            what,
-            limit: limit as u64,
-        },
-        // This end's own.
-        error => Error::Codec {
-            function,
-            what,
-            reason: match what {
-                Part::Arguments => format!("this program cannot encode them: {error}"),
-                Part::Result => format!("this program cannot decode it: {error}"),
-            },
-        },
-    }
+/// A number in a header.
+fn number(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
+    headers.get(name)?.to_str().ok()?.parse().ok()
 }

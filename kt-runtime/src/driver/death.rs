@@ -1,19 +1,19 @@
 //! A worker that is gone: how it ended, and what it printed last.
 
-use std::sync::PoisonError;
+use std::{sync::PoisonError, time::Duration};
 
 use bytes::Bytes;
 use tokio::time;
 
-use super::{Driver, connection::dial, output::Printed};
+use super::{Driver, dial::dial, printed::Printed};
 use crate::{
+    codec,
     error::{Death, Error},
     function::Function,
     quiet::Quiet,
     wire::{
         WorkerId,
         client::{self, Client},
-        codec,
         control::{self, Exit, LogFrom, LogRequest, path},
         limits,
         preamble::Purpose,
@@ -66,6 +66,25 @@ async fn last_words(client: &Client, printed: &Printed) {
     let mut body = response.into_body();
     while let Ok(Some(Ok(bytes))) = time::timeout(limits::HANDSHAKE, body.chunk()).await {
         printed.print_logged(&bytes);
+    }
+}
+
+impl From<control::Death> for Death {
+    fn from(death: control::Death) -> Self {
+        let (code, signal) = match death.how {
+            Exit::Code(code) => (Some(code), None),
+            Exit::Signal { number, .. } => (None, Some(number)),
+            Exit::Replaced | Exit::Stopped => (None, None),
+        };
+        Self {
+            code,
+            signal,
+            generation: death.generation,
+            max_rss: death.max_rss,
+            out_of_memory: death.out_of_memory,
+            replaced: death.how == Exit::Replaced,
+            uptime: Duration::from_millis(death.uptime_ms),
+        }
     }
 }
 

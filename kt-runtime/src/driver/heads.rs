@@ -11,12 +11,12 @@ use http::Request;
 
 use super::Driver;
 use crate::{
+    codec::Codec,
     function::Function,
     quiet,
     shape::Signature,
     wire::{
         client,
-        codec::Codec,
         data::{CALL, header, key_value},
     },
 };

@@ -5,10 +5,12 @@ mod agent;
 mod answer;
 mod connection;
 mod death;
-mod first;
+mod dial;
+mod failure;
 mod heads;
 mod output;
 mod panic;
+mod printed;
 
 use std::{
     collections::HashMap,
@@ -16,6 +18,7 @@ use std::{
     ffi::OsString,
     fs,
     os::unix::process::parent_id,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -27,21 +30,21 @@ use bytes::Bytes;
 use http::HeaderValue;
 use tokio::{runtime, sync::OnceCell};
 
-pub(crate) use answer::codec_error;
-use connection::{Connection, Failure};
-use first::FirstAnswer;
+use agent::FirstAnswer;
+use connection::Connection;
+use failure::Failure;
 use heads::Heads;
 use output::{Output, Printer};
 
 use crate::{
-    Run,
+    call::{self, Transport},
+    codec::{self, Codec, Encoded},
     error::Error,
     function::Function,
-    quiet,
+    quiet, run,
     shape::Signature,
     wire::{
         PROTOCOL, VERSION, WorkerId,
-        codec::{self, Codec},
         data::header,
         driver::{DriverConfig, ENV},
     },
@@ -67,12 +70,6 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// The service that `cargo kt` started this very process for; none if it was started otherwise.
-    pub(crate) fn current() -> Option<&'static Self> {
-        static CURRENT: OnceLock<Option<Driver>> = OnceLock::new();
-        CURRENT.get_or_init(|| config().map(Self::new)).as_ref()
-    }
-
     pub(crate) fn new(config: DriverConfig) -> Self {
         let worker = Mutex::new(config.worker);
         Self {
@@ -87,21 +84,14 @@ impl Driver {
         }
     }
 
-    pub(crate) fn run(&self) -> &Run {
-        &self.config.run
+    /// The objects of the program, dependencies first.
+    pub(crate) fn objects(&self) -> &[PathBuf] {
+        &self.config.objects
     }
 
+    /// The command that opens a shell next to the worker.
     pub(crate) fn shell(&self) -> &[OsString] {
         &self.config.shell
-    }
-
-    pub(crate) fn body_limit(&self) -> usize {
-        self.config.body_limit
-    }
-
-    /// What is known of a function's types.
-    pub(crate) fn types(&self, function: &'static Function) -> Arc<Signature> {
-        self.heads.types(self, function)
     }
 
     /// Makes a call and returns the encoded result.
@@ -207,9 +197,45 @@ impl Driver {
     }
 }
 
+impl Transport for Driver {
+    fn body_limit(&self) -> usize {
+        self.config.body_limit
+    }
+
+    fn types(&self, function: &'static Function) -> Arc<Signature> {
+        self.heads.types(self, function)
+    }
+
+    fn send(
+        &'static self,
+        function: &'static Function,
+        args: Encoded,
+        timeout: Option<Duration>,
+    ) -> call::Answer {
+        Box::pin(self.call(function, args.bytes.into(), args.codec, timeout))
+    }
+}
+
+static CURRENT: OnceLock<Driver> = OnceLock::new();
+
+/// The driver of this process; `None` unless [`start`] found one.
+pub(crate) fn current() -> Option<&'static Driver> {
+    CURRENT.get()
+}
+
+/// Sends the calls of this process to the service that `cargo kt` started it for. `None` if
+/// `cargo kt` did not start this process.
+pub(crate) fn start() -> Option<&'static Driver> {
+    let config = config()?;
+    run::set_current(config.run.clone());
+    let driver = CURRENT.get_or_init(|| Driver::new(config));
+    call::register(driver);
+    Some(driver)
+}
+
 /// What `cargo kt` left for this process. A program that the driver starts inherits the variable, and is told apart by its
 /// parent.
-pub(crate) fn config() -> Option<DriverConfig> {
+fn config() -> Option<DriverConfig> {
     let path = env::var_os(ENV)?;
     let config: Result<DriverConfig, String> = fs::read(&path)
         .map_err(|error| error.to_string())
@@ -224,7 +250,7 @@ pub(crate) fn config() -> Option<DriverConfig> {
             config.protocol
         ),
         // Its `cargo kt` has ended and cleaned up: a stray copy of the variable.
-        Err(_) if !std::path::Path::new(&path).exists() => None,
+        Err(_) if !Path::new(&path).exists() => None,
         Err(error) => panic!(
             "cannot read what cargo kt left in {}: {error}",
             path.display()

@@ -41,6 +41,15 @@ fn bare(frame: RawFrame) -> Option<Frame> {
     })
 }
 
+impl From<Symbol> for Frame {
+    fn from(symbol: Symbol) -> Self {
+        Self {
+            function: symbol.function,
+            location: symbol.file.zip(symbol.line),
+        }
+    }
+}
+
 async fn symbolize(driver: &Driver, frames: &[RawFrame]) -> Option<Vec<Symbol>> {
     let question = Symbolize {
         frames: frames.to_vec(),

@@ -241,7 +241,7 @@ impl<'de> Deserialize<'de> for Error {
 #[cfg(all(test, feature = "host"))]
 mod tests {
     use super::*;
-    use crate::{shape::Shape, wire::codec};
+    use crate::{codec, shape::Shape};
 
     fn all() -> Vec<Error> {
         let function = || "app::f".to_owned();

@@ -20,11 +20,10 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned, de::IgnoredAny};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
-    host,
+    codec::{self, Codec, CodecError, Decoder, Encoder, Place, Types, apart_blocking},
+    delta, host,
     shape::Shape,
     wire::{
-        addresses,
-        codec::{self, Codec, CodecError, Decoder, Encoder, Place, Types, apart_blocking},
         control::{Death, Down, LogRequest, SetTtl, Status, SwapRefused, SwapRequest, Swapped},
         data::{Fault, Output, Symbol, Symbolize},
         driver::DriverConfig,
@@ -235,8 +234,8 @@ pub fn object(data: &[u8]) {
 /// The addresses in an object's tables.
 pub fn tables(data: &[u8]) {
     let mut object = data.to_vec();
-    addresses::settle(&mut object);
-    addresses::unsettle(&mut object);
+    delta::settle(&mut object);
+    delta::unsettle(&mut object);
 }
 
 /// A future that has all it needs.

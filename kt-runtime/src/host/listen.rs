@@ -129,7 +129,7 @@ pub async fn converse_forwarded(stream: TcpStream, host: Arc<Host>) {
 }
 
 /// Welcomes a connection whose other end has shown already who it is.
-pub async fn welcome_trusted(stream: UnixStream, host: Arc<Host>) {
+async fn welcome_trusted(stream: UnixStream, host: Arc<Host>) {
     let greeted = async {
         let mut stream = stream;
         let greeted = greet(&mut stream, &host, Trust::Known).await?;
@@ -163,7 +163,11 @@ async fn welcome(mut stream: impl Connection, host: &Arc<Host>, trust: Trust) ->
     };
     if hello.purpose == Purpose::Tunnel {
         answer(&mut stream, &Verdict::Welcome).await?;
-        return tunnel::serve(stream, host).await;
+        let welcomed = Arc::clone(host);
+        let connected = move |stream| {
+            tokio::spawn(welcome_trusted(stream, Arc::clone(&welcomed)));
+        };
+        return tunnel::serve(stream, host, connected).await;
     }
     admit(stream, hello.purpose, host).await
 }

@@ -1,7 +1,7 @@
 //! Connections that come through a tunnel: each is one end of a socket pair, welcomed like an accepted one, whose other end is
 //! coupled with a stream of the tunnel.
 
-use std::{io, sync::Arc};
+use std::io;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
@@ -10,27 +10,29 @@ use tokio::{
     net::UnixStream,
 };
 
-use super::{Host, listen};
+use super::Host;
 use crate::wire::{
     VERSION,
     server::{self, Exchange},
     tunnel,
 };
 
-/// Serves a tunnel whose client has shown the token, until either end is gone.
+/// Serves a tunnel whose client has shown the token, until either end is gone. `connected` takes each
+/// connection that comes through it.
 pub async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin,
-    host: &Arc<Host>,
+    host: &Host,
+    connected: impl Fn(UnixStream) + Clone + Send + 'static,
 ) -> io::Result<()> {
     // Only at the end of the workers, so that the last answers still get through.
     let mut stopping = host.stopping();
-    let handle = |exchange| connect(exchange, Arc::clone(host));
+    let handle = |exchange| connect(exchange, connected.clone());
     server::serve_while_alive(stream, stopping.ended(), handle)
         .await
         .map_err(io::Error::other)
 }
 
-async fn connect(exchange: Exchange, host: Arc<Host>) {
+async fn connect(exchange: Exchange, connected: impl Fn(UnixStream)) {
     let Exchange { head, body, answer } = exchange;
     if (&head.method, head.uri.path()) != (&Method::POST, tunnel::CONNECT) {
         let words = format!(
@@ -49,7 +51,7 @@ async fn connect(exchange: Exchange, host: Arc<Host>) {
             return;
         }
     };
-    tokio::spawn(listen::welcome_trusted(near, Arc::clone(&host)));
+    connected(near);
     if let Ok(sender) = answer.begin(StatusCode::OK, HeaderMap::new(), false) {
         // A connection that breaks is reported to who uses it.
         let _ = tunnel::couple(far, Bytes::new(), body, sender, || {}).await;

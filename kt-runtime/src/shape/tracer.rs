@@ -15,7 +15,7 @@ use serde::{
     },
 };
 
-use super::graph::{Builder, Form, Id, Key, Kind, Leaf, Slot};
+use crate::codec::graph::{Builder, Form, Id, Key, Kind, Leaf, Slot};
 
 /// Deeper than any type but one that has no finite value.
 const DEPTH: usize = 128;

@@ -9,8 +9,8 @@ use std::{
 use super::{
     State,
     abilities::{Abilities, Made},
-    format::{Decoder, FormatError},
 };
+use crate::codec::format::{Decoder, FormatError};
 
 /// What a crate object exports for each state, as `kt:state:<key>`.
 #[doc(hidden)]

@@ -8,8 +8,6 @@ pub mod absent;
 pub mod cell;
 #[cfg(any(kt, feature = "host"))]
 pub(crate) mod descriptor;
-#[cfg(any(kt, feature = "host"))]
-pub mod format;
 
 #[cfg(any(kt, feature = "host"))]
 pub use descriptor::StateDescriptor;

@@ -11,8 +11,7 @@ use std::{
     time::Duration,
 };
 
-use super::fd;
-use crate::wire::platform::Glibc;
+use super::{fd, glibc::Glibc};
 
 /// Pause before a child is looked at again that a thread of this process has stopped. Such a stop takes a few milliseconds.
 const TRACED: Duration = Duration::from_millis(2);

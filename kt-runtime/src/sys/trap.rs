@@ -6,7 +6,15 @@
 
 use std::{io, mem, ptr};
 
-use crate::breakpoint::marker::MARKER;
+/// What follows the instruction of a breakpoint in the code: an instruction that does nothing, which
+/// no compiler writes: `nop dword ptr [rax + rax + 0x7062746b]`, whose displacement reads `ktbp`.
+#[cfg(target_arch = "x86_64")]
+const MARKER: [u8; 8] = [0x0f, 0x1f, 0x84, 0x00, b'k', b't', b'b', b'p'];
+
+/// The instruction of a breakpoint: `brk #0x6b74`, which reads `kt`. The immediate of a debugger's own
+/// is 0.
+#[cfg(target_arch = "aarch64")]
+const MARKER: u32 = 0xd420_0000 | (0x6b74 << 5);
 
 /// How long the host may take to repair the code of a worker whose debugger is gone. It needs some 10 ms.
 const REPAIR: libc::timespec = libc::timespec {

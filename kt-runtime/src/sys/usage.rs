@@ -5,7 +5,28 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::wire::inspect::{GroupLimits, Usage};
+use serde::{Deserialize, Serialize};
+
+/// `None` where there is no limit, or the kernel does not say.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupLimits {
+    pub memory_bytes: Option<u64>,
+    /// Thousandths of a processor.
+    pub cpu_milli: Option<u64>,
+    pub processes: Option<u64>,
+}
+
+/// What a process uses: `/proc/PID/stat`, `statm`, `fd`, `limits`, proc(5).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Processor time since its start, in user and system mode.
+    pub cpu_ms: u64,
+    pub rss: u64,
+    pub threads: u64,
+    pub open_files: u64,
+    /// `RLIMIT_NOFILE`, its soft limit.
+    pub open_files_limit: Option<u64>,
+}
 
 /// What a process uses; `None` if it is gone. Of what the kernel does not let us see there is nothing: open files need the
 /// rights to trace it, proc(5).

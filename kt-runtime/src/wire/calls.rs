@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Generation, data::Stream};
-use crate::call::RawFrame;
+use crate::fault::RawFrame;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallsInFlight {

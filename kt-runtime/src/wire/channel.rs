@@ -10,7 +10,8 @@ use bytes::BytesMut;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{io::Interest, net::UnixStream};
 
-use super::{codec::CodecError, frame, limits};
+use super::{frame, limits};
+use crate::codec::CodecError;
 use crate::sys::fd;
 
 /// The sending half's and the receiving half's common stream.

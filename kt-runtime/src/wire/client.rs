@@ -7,10 +7,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
-    codec::{self, CodecError},
     http::{Body, BodyError, BodySender, CONNECTION_WINDOW, CONTROL_STREAMS, STREAM_WINDOW},
     limits,
 };
+use crate::codec::{self, CodecError};
 
 /// A connection to which any number of requests go at once. Clones share it.
 #[derive(Debug, Clone)]

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Generation, WorkerId};
 pub use crate::{
-    call::{RawFrame, RawPanic},
     error::Part,
+    fault::{RawFrame, RawPanic},
 };
 
 pub const CALL: &str = "/call";
@@ -32,7 +32,7 @@ pub const BREAKPOINT: &str = "/breakpoint";
 pub mod header {
     use http::HeaderName;
 
-    /// The codec of the body: [`Codec::id`](crate::wire::codec::Codec::id).
+    /// The codec of the body: [`Codec::id`](crate::codec::Codec::id).
     pub static CONTENT_TYPE: HeaderName = http::header::CONTENT_TYPE;
     /// Request: the function's key. Not in the path, which HPACK never puts into its table (RFC 7541, 6.2.2 leaves that to
     /// the encoder, and h2 does as nghttp2): there it would travel, and be coded by Huffman, with every call.

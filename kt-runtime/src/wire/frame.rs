@@ -3,7 +3,7 @@
 use bytes::{Buf, BytesMut};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::codec::{self, CodecError};
+use crate::codec::{self, CodecError};
 
 const PREFIX: usize = 4;
 

@@ -5,7 +5,8 @@ use std::fmt;
 use bytes::{Bytes, BytesMut};
 use serde::de::DeserializeOwned;
 
-use super::{codec::CodecError, frame, http::Body};
+use super::{frame, http::Body};
+use crate::codec::CodecError;
 
 /// Reads frames off a body as they arrive.
 #[derive(Debug)]

@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 
 pub use super::calls::{CallInFlight, CallName, CallsInFlight, Source};
 use super::control::Death;
+pub use crate::sys::{
+    nvml::Gpu,
+    usage::{GroupLimits, Usage},
+};
 
 pub mod path {
     /// `()` → [`Inspection`](super::Inspection).
@@ -30,15 +34,6 @@ pub struct Inspection {
     pub gpus: Vec<Gpu>,
 }
 
-/// `None` where there is no limit, or the kernel does not say.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GroupLimits {
-    pub memory_bytes: Option<u64>,
-    /// Thousandths of a processor.
-    pub cpu_milli: Option<u64>,
-    pub processes: Option<u64>,
-}
-
 /// What a worker uses at this moment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct WorkerUse {
@@ -49,27 +44,6 @@ pub struct WorkerUse {
     pub reloads: u64,
     /// `None` if it did not say in time: all its threads are busy.
     pub calls: Option<CallsInFlight>,
-}
-
-/// What a process uses: `/proc/PID/stat`, `statm`, `fd`, `limits`, proc(5).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Usage {
-    /// Processor time since its start, in user and system mode.
-    pub cpu_ms: u64,
-    pub rss: u64,
-    pub threads: u64,
-    pub open_files: u64,
-    /// `RLIMIT_NOFILE`, its soft limit.
-    pub open_files_limit: Option<u64>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Gpu {
-    pub name: String,
-    pub memory_used: u64,
-    pub memory_total: u64,
-    /// Percent of the last sample period in which something ran on it.
-    pub busy_percent: u32,
 }
 
 /// Bytes of the log of one source.

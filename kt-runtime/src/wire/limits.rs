@@ -16,8 +16,6 @@ pub const WINDOW_LOG: u32 = 23;
 pub const SAVED: u64 = 16 << 30;
 /// Limit of a message between host and worker.
 pub const WORKER_MESSAGE: usize = 16 << 20;
-/// Limit of the frames in a backtrace.
-pub const FRAMES: usize = 256;
 /// Limit of the frames of all calls that wait, in one answer of a worker.
 pub const WAITING_FRAMES: usize = 20_000;
 

@@ -1,12 +1,9 @@
 //! What both ends of a connection agree on, and nothing that either end does with it: names, messages, limits, the codec
 //! and the frames. Knows neither processes nor objects. `docs/design/wire.md` tells the whole.
 
-#[cfg(feature = "host")]
-pub mod addresses;
 pub mod calls;
 pub mod channel;
 pub mod client;
-pub mod codec;
 #[cfg(feature = "host")]
 pub mod command;
 pub mod control;

@@ -16,10 +16,10 @@ use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
-    codec,
     http::{Body, BodySender, CALLS, CHUNK, CONNECTION_WINDOW, CONTROL_STREAMS, STREAM_WINDOW},
     limits, pings,
 };
+use crate::codec;
 use crate::quiet::Quiet;
 
 /// One request, with the means to answer it.

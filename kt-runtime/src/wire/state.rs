@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Generation, control::Outcome};
-pub use crate::state::format;
+use super::Generation;
+pub use crate::codec::format;
 
 /// How a swap is to treat states.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +53,72 @@ impl StateOptions {
     pub fn allow_reset(&self, key: &str) -> bool {
         !self.keep && self.resets.allow(key)
     }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateOutcome {
+    pub key: String,
+    pub outcome: Outcome,
+}
+
+/// What became of one state at a swap.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// New: holds its initial value.
+    Created,
+    /// Same memory, nothing copied.
+    Kept {
+        /// The initialiser in the source is not the one that it was made by.
+        initialiser_changed: bool,
+        /// It is a cell without a value: a lazy one will run the initialiser that it was made with.
+        empty: bool,
+    },
+    /// Its type or its meaning changed: the value was encoded by the old code and decoded by the new.
+    Migrated {
+        why: Changed,
+        bytes: u64,
+        elapsed_us: u64,
+    },
+    /// It comes from another worker, or from a file.
+    Carried { bytes: u64 },
+    /// Its type changed or may have, and it cannot be migrated: holds its initial value.
+    Reset {
+        why: Changed,
+        /// What becomes of the former value; `None` if it went with its worker, or holds nothing.
+        former: Option<Former>,
+    },
+    /// The static is gone from the program; its value, of a type of so many bytes, is set aside.
+    Removed { size: u64 },
+}
+
+/// What becomes of the value that a state had before it was reset, once the calls that use it have ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Former {
+    /// It is dropped: it can be taken out of its lock.
+    Dropped,
+    /// It is given to the state's `on_reset`.
+    Hook,
+    /// It stays in memory, with what it holds.
+    Held,
+}
+
+/// What is different about a state whose value cannot be kept as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Changed {
+    /// The type as it is written.
+    Type { from: String, to: String },
+    /// Its size in bytes.
+    Size { name: String, from: u64, to: u64 },
+    /// Something in it, which the layouts' descriptions tell.
+    Layout { name: String },
+    /// Nothing may have changed: the layouts could not be compared.
+    Unknown { name: String },
+    /// `#[kt::state(version = …)]`.
+    Version { from: u64, to: u64 },
+    /// A new worker has to be started, and its type has no serde to be carried over.
+    NewWorker { name: String },
+    /// It could not be migrated, and the request allowed to reset it.
+    NotMigrated { path: String, reason: String },
 }
 
 /// A state whose value could not be encoded by the old code or decoded by the new.

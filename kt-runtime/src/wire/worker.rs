@@ -10,7 +10,7 @@ use super::{
     calls::{CallPlaces, CallsInFlight},
     control::{self, SwapRefused},
     manifest::Manifest,
-    state::{Resets, StateAnswer, StateOptions, StateRefused, StateRequest},
+    state::{Resets, StateAnswer, StateOptions, StateOutcome, StateRefused, StateRequest},
 };
 
 /// The worker's end of the pair.
@@ -123,7 +123,7 @@ pub enum FromWorker {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Loaded {
     pub objects: Vec<control::LoadedObject>,
-    pub states: Vec<control::StateOutcome>,
+    pub states: Vec<StateOutcome>,
     pub inits: Vec<control::InitOutcome>,
     pub load_us: u64,
     /// How long new calls waited at the gate, microseconds: not at all where nothing is migrated.

@@ -18,14 +18,14 @@ use super::{
     outbox::{Finished, Outbox},
 };
 use crate::{
-    call::{RawPanic, catch, catch_async},
+    codec::{self, Codec, CodecError, Encoded, Place, apart},
+    fault::{RawPanic, catch, catch_async},
     function::{Function, Invocation, Started},
     quiet::{self, Quiet},
     runtime,
     shape::Signature,
     wire::{
         Generation,
-        codec::{self, Codec, CodecError, Encoded, Place, apart},
         data::{Fault, Part, header, key_of},
         http::BodyError,
         limits,

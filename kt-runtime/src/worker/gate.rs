@@ -1,19 +1,15 @@
 //! Lets calls in, and keeps new ones waiting while a value is moved that they could change.
 
 use std::{
-    collections::BTreeSet,
     pin::pin,
-    sync::{Arc, PoisonError, Weak},
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 
-use super::{generation::Loaded, origin::Origin};
-use crate::{
-    function::path_of,
-    sync::{
-        Condvar, Instant, Mutex, Notify,
-        atomic::{AtomicU64, Ordering},
-    },
+use super::origin::Origin;
+use crate::sync::{
+    Condvar, Instant, Mutex, Notify,
+    atomic::{AtomicU64, Ordering},
 };
 
 /// Set while the gate is closed, in the word that counts.
@@ -40,8 +36,6 @@ pub(super) struct Gate {
     left: Condvar,
     /// Held while `left` is told or waited for.
     leaving: Mutex<()>,
-    /// Whose functions may be running, for their names.
-    generations: Mutex<Vec<Weak<Loaded>>>,
 }
 
 /// A call that has passed the gate: for as long as its function runs, which may be longer than anybody waits for it.
@@ -56,9 +50,9 @@ pub(super) struct Closed<'a> {
     since: Instant,
 }
 
-/// Functions that were still running when patience ended.
+/// Calls were still inside when the time was over.
 #[derive(Debug)]
-pub(super) struct Running(pub(super) Vec<String>);
+pub(super) struct StillInside;
 
 impl Gate {
     /// Passes, waiting for as long as the gate is closed.
@@ -115,7 +109,7 @@ impl Gate {
     }
 
     /// Closes, and waits on this thread until all who are inside have left.
-    pub(super) fn close(&self, patience: Duration) -> Result<Closed<'_>, Running> {
+    pub(super) fn close(&self, patience: Duration) -> Result<Closed<'_>, StillInside> {
         let since = Instant::now();
         self.inside.fetch_or(CLOSED, Ordering::AcqRel);
         let closed = Closed { gate: self, since };
@@ -129,40 +123,12 @@ impl Gate {
         if self.is_empty() {
             Ok(closed)
         } else {
-            Err(Running(self.running()))
+            Err(StillInside)
         }
     }
 
     fn is_empty(&self) -> bool {
         self.inside.load(Ordering::Acquire) & !CLOSED == 0
-    }
-
-    /// Notes a generation whose functions may run from now on.
-    pub(super) fn serves(&self, loaded: &Arc<Loaded>) {
-        let mut generations = self
-            .generations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        generations.retain(|generation| generation.strong_count() > 0);
-        generations.push(Arc::downgrade(loaded));
-    }
-
-    pub(super) fn running(&self) -> Vec<String> {
-        let generations = self
-            .generations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let live = generations.iter().filter_map(Weak::upgrade);
-        let names: BTreeSet<String> = live
-            .flat_map(|loaded| {
-                loaded
-                    .running()
-                    .map(path_of)
-                    .map(str::to_owned)
-                    .collect::<Vec<_>>()
-            })
-            .collect();
-        names.into_iter().collect()
     }
 }
 

@@ -1,11 +1,11 @@
 //! Loading: from a manifest to functions that can be called. Nothing is published before all of it is known to be right.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fs,
     path::Path,
     sync::{
-        Arc, OnceLock, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -14,7 +14,7 @@ use std::{
 use super::{
     Worker,
     calls::Call,
-    gate,
+    names::edit_distance,
     places::Place,
     states::{Formers, NewState},
     user_code::Pace,
@@ -148,6 +148,29 @@ impl Loaded {
     }
 }
 
+/// The generations whose functions may still run.
+#[derive(Default)]
+pub(super) struct Generations(Mutex<Vec<Weak<Loaded>>>);
+
+impl Generations {
+    /// Adds a generation whose functions may run from now on.
+    fn add(&self, loaded: &Arc<Loaded>) {
+        let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        generations.retain(|generation| generation.strong_count() > 0);
+        generations.push(Arc::downgrade(loaded));
+    }
+
+    /// The paths of the functions that run.
+    pub(super) fn running(&self) -> Vec<String> {
+        let generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut names = BTreeSet::new();
+        for loaded in generations.iter().filter_map(Weak::upgrade) {
+            names.extend(loaded.running().map(path_of).map(str::to_owned));
+        }
+        names.into_iter().collect()
+    }
+}
+
 impl Worker {
     /// Loads a generation, decides about each state, and publishes it. On an error everything stays as it was.
     pub(super) fn load(
@@ -191,12 +214,10 @@ impl Worker {
         let migrations = plan.migrations();
         let closed = match migrations.is_empty() {
             true => None,
-            false => Some(self.gate.close(patience).map_err(|gate::Running(calls)| {
-                SwapRefused::Busy {
-                    states: migrations,
-                    calls,
-                    after_ms: options.patience_ms,
-                }
+            false => Some(self.gate.close(patience).map_err(|_| SwapRefused::Busy {
+                states: migrations,
+                calls: self.generations.running(),
+                after_ms: options.patience_ms,
             })?),
         };
         registry.migrate(&mut plan, options)?;
@@ -215,7 +236,7 @@ impl Worker {
             formers: Arc::clone(&registry.formers),
         });
         registry.formers.serves(generation, &loaded);
-        self.gate.serves(&loaded);
+        self.generations.add(&loaded);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(loaded);
         let paused = closed.map_or(Duration::ZERO, |closed| closed.elapsed());
         Ok(worker::Loaded {
@@ -315,36 +336,4 @@ fn inits_of(
         inits.push(unsafe { &*address.cast() });
     }
     Ok(())
-}
-
-/// How many characters must be put in, taken out or changed (Levenshtein).
-pub(super) fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, to) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn distances_are_levenshteins() {
-        for (a, b, distance) in [
-            ("", "", 0),
-            ("kitten", "sitting", 3),
-            ("abc", "", 3),
-            ("get", "set", 1),
-        ] {
-            assert_eq!(edit_distance(a, b), distance, "{a} {b}");
-        }
-    }
 }

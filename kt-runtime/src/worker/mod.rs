@@ -11,6 +11,7 @@ mod flush;
 mod gate;
 mod generation;
 mod inits;
+mod names;
 mod nested;
 mod origin;
 mod outbox;
@@ -38,6 +39,7 @@ use std::{
 use tokio::{
     net::UnixStream,
     runtime::{Builder, Runtime},
+    sync::mpsc::UnboundedSender,
     time,
 };
 
@@ -45,7 +47,7 @@ use self::{
     breakpoint::Breakpoints,
     calls::Calls,
     gate::Gate,
-    generation::Loaded,
+    generation::{Generations, Loaded},
     inits::Inits,
     nested::FormerTypes,
     output::Output,
@@ -53,7 +55,7 @@ use self::{
     user_code::UserCode,
 };
 use crate::{
-    call,
+    fault,
     quiet::Quiet,
     runtime,
     sys::{fd, stdio, trap},
@@ -83,6 +85,7 @@ pub(crate) struct Worker {
     /// What new calls enter. A call keeps its own alive for as long as it runs.
     current: RwLock<Option<Arc<Loaded>>>,
     gate: Arc<Gate>,
+    generations: Generations,
     registry: Mutex<Registry>,
     /// The registry's own, to be read while that is locked.
     progress: Arc<Progress>,
@@ -174,6 +177,7 @@ pub(crate) use states::fuzz_saved;
 #[cfg(all(test, feature = "host"))]
 pub(crate) use states::fuzz_seeds;
 
+pub(crate) use breakpoint::Location;
 pub(crate) use nested::{Newest, current};
 pub(crate) use origin::Origin;
 
@@ -197,7 +201,7 @@ fn run() -> io::Result<()> {
     }
     fd::raise_limit();
     stdio::buffer_lines();
-    call::install_hook();
+    fault::install_hook();
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     trap::install()?;
     runtime::start_pool(PLAIN_CALLS)?;
@@ -227,6 +231,7 @@ fn run() -> io::Result<()> {
             config,
             current: RwLock::default(),
             gate: Arc::default(),
+            generations: Generations::default(),
             progress: registry.progress.clone(),
             registry: Mutex::new(registry),
             inits: Inits::default(),
@@ -307,36 +312,12 @@ impl Worker {
                     options,
                     restore,
                 }) => {
-                    let (worker, answers) = (self.clone(), answers.clone());
-                    // Initialisers of the user's libraries run in it, and they may take their time.
-                    tokio::task::spawn_blocking(move || {
-                        let _entered = worker.user.runtime().enter();
-                        let load =
-                            || worker.load(generation, &manifest, &options, restore.as_deref());
-                        // What the user's code calls in it must not wait at the gate, which it may have closed.
-                        let load = || Origin::Driver.scope(load);
-                        let loaded = call::catch(load).unwrap_or_else(|panic| {
-                            let words = format!("loading panicked: {}", panic.message);
-                            Err(SwapRefused::Load(words))
-                        });
-                        // The host is gone if nobody takes it, and so is this process then.
-                        let _ = answers.send(FromWorker::Loaded(loaded));
-                    });
+                    let load = move |worker: &Self| {
+                        worker.load(generation, &manifest, &options, restore.as_deref())
+                    };
+                    self.load_apart(load, answers.clone());
                 }
-                Some(ToWorker::State(order)) => {
-                    let (worker, answers) = (self.clone(), answers.clone());
-                    tokio::task::spawn_blocking(move || {
-                        let _entered = worker.user.runtime().enter();
-                        let answer = || Origin::Driver.scope(|| worker.answer(order));
-                        let answer = call::catch(answer);
-                        let answer = answer.unwrap_or_else(|panic| {
-                            Err(StateRefused::Lost {
-                                reason: format!("a panic: {}", panic.message),
-                            })
-                        });
-                        let _ = answers.send(FromWorker::State(answer));
-                    });
-                }
+                Some(ToWorker::State(order)) => self.answer_apart(order, answers.clone()),
                 Some(ToWorker::Status) => {
                     let (migrating, init) = (self.progress.now(), self.inits.running());
                     sender
@@ -356,20 +337,7 @@ impl Worker {
                     });
                 }
                 Some(ToWorker::Connection) => {
-                    let taken = match receiver.descriptor() {
-                        Some(descriptor) => serve::taken(descriptor),
-                        // The kernel drops what it has no number for.
-                        None => Err(io::Error::from_raw_os_error(libc::EMFILE)),
-                    };
-                    // The host hears of it before the driver does, whose first call may end this process.
-                    let (stream, answer) = match taken {
-                        Ok(stream) => (Some(stream), Ok(())),
-                        Err(error) => (None, Err(no_connection(&error))),
-                    };
-                    sender.send(&FromWorker::Connected(answer), None).await?;
-                    if let Some(stream) = stream {
-                        self.clone().serve(stream);
-                    }
+                    self.connect(receiver.descriptor(), &mut sender).await?;
                 }
                 Some(ToWorker::Drain { grace_ms }) => {
                     return self.drain(Duration::from_millis(grace_ms)).await;
@@ -380,6 +348,65 @@ impl Worker {
                 None => return Ok(()),
             }
         }
+    }
+
+    /// Loads a generation on a thread that may block.
+    fn load_apart(
+        self: &Arc<Self>,
+        load: impl FnOnce(&Self) -> Result<worker::Loaded, SwapRefused> + Send + 'static,
+        answers: UnboundedSender<FromWorker>,
+    ) {
+        let worker = self.clone();
+        // Initialisers of the user's libraries run in it, and they may take their time.
+        tokio::task::spawn_blocking(move || {
+            let _entered = worker.user.runtime().enter();
+            // What the user's code calls in it must not wait at the gate, which it may have closed.
+            let load = || Origin::Driver.scope(|| load(&worker));
+            let loaded = fault::catch(load).unwrap_or_else(|panic| {
+                let words = format!("loading panicked: {}", panic.message);
+                Err(SwapRefused::Load(words))
+            });
+            // The host is gone if nobody takes it, and so is this process then.
+            let _ = answers.send(FromWorker::Loaded(loaded));
+        });
+    }
+
+    /// Does what is asked about states, on a thread that may block.
+    fn answer_apart(self: &Arc<Self>, order: StateOrder, answers: UnboundedSender<FromWorker>) {
+        let worker = self.clone();
+        tokio::task::spawn_blocking(move || {
+            let _entered = worker.user.runtime().enter();
+            let answer = || Origin::Driver.scope(|| worker.answer(order));
+            let answer = fault::catch(answer).unwrap_or_else(|panic| {
+                Err(StateRefused::Lost {
+                    reason: format!("a panic: {}", panic.message),
+                })
+            });
+            let _ = answers.send(FromWorker::State(answer));
+        });
+    }
+
+    /// Takes a driver's connection, whose descriptor came with the host's message.
+    async fn connect(
+        self: &Arc<Self>,
+        descriptor: Option<OwnedFd>,
+        sender: &mut Sender<'_>,
+    ) -> io::Result<()> {
+        let taken = match descriptor {
+            Some(descriptor) => serve::taken(descriptor),
+            // The kernel drops what it has no number for.
+            None => Err(io::Error::from_raw_os_error(libc::EMFILE)),
+        };
+        // The host hears of it before the driver does, whose first call may end this process.
+        let (stream, answer) = match taken {
+            Ok(stream) => (Some(stream), Ok(())),
+            Err(error) => (None, Err(no_connection(&error))),
+        };
+        sender.send(&FromWorker::Connected(answer), None).await?;
+        if let Some(stream) = stream {
+            self.clone().serve(stream);
+        }
+        Ok(())
     }
 
     /// Does what is asked about states.
@@ -412,7 +439,7 @@ impl Worker {
                 after_ms,
             } if calls.is_empty() => StateRefused::Busy {
                 key,
-                calls: self.gate.running(),
+                calls: self.generations.running(),
                 after_ms,
             },
             refused => refused,
@@ -421,13 +448,11 @@ impl Worker {
 
     fn hold(&self, hold: Hold) -> Result<gate::Closed<'_>, StateRefused> {
         let patience = Duration::from_millis(hold.patience_ms);
-        self.gate
-            .close(patience)
-            .map_err(|gate::Running(calls)| StateRefused::Busy {
-                key: None,
-                calls,
-                after_ms: hold.patience_ms,
-            })
+        self.gate.close(patience).map_err(|_| StateRefused::Busy {
+            key: None,
+            calls: self.generations.running(),
+            after_ms: hold.patience_ms,
+        })
     }
 
     /// Takes no more calls, and waits for those under way.

@@ -15,17 +15,23 @@ use tokio::{
 };
 
 use super::{
-    Activity, Worker, breakpoint::Breakpoints, calls::Calls, generation::Loaded, inits::Inits,
-    nested::FormerTypes, output::Output, user_code::UserCode,
+    Activity, Worker,
+    breakpoint::Breakpoints,
+    calls::Calls,
+    generation::{Generations, Loaded},
+    inits::Inits,
+    nested::FormerTypes,
+    output::Output,
+    user_code::UserCode,
 };
 use crate::{
     Error,
+    codec::{self, Codec, CodecError, Decoder, Encoder},
     driver::Driver,
     function::{Function, Remote, Started},
     shape::Shape,
     wire::{
         Generation, PROTOCOL, WorkerId,
-        codec::{self, Codec, CodecError, Decoder, Encoder},
         driver::{DriverConfig, Endpoint},
         preamble::{self, Purpose},
         worker::WorkerConfig,
@@ -142,6 +148,7 @@ fn pair(functions: &[&'static Function]) -> Pair {
         },
         current: RwLock::new(Some(Arc::new(Loaded::new(Generation(1), functions)))),
         gate: Arc::default(),
+        generations: Generations::default(),
         registry: Mutex::default(),
         progress: Arc::default(),
         inits: Inits::default(),

@@ -3,13 +3,7 @@
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 
-use kt::{
-    Generation,
-    wire::{
-        control::{Outcome, Swapped},
-        manifest::Manifest,
-    },
-};
+use kt::{Generation, wire::{state::Outcome, control::Swapped, manifest::Manifest}};
 
 use super::name_of;
 use crate::{

@@ -6,11 +6,7 @@ use std::{
 };
 
 use camino::Utf8Path;
-use kt::wire::{
-    control::{Changed, Former, Outcome, StateOutcome, SwapRefused},
-    manifest::Manifest,
-    state::NotMigrated,
-};
+use kt::wire::{state::{Changed, Former, Outcome, StateOutcome, NotMigrated}, control::SwapRefused, manifest::Manifest};
 
 use super::name_of;
 use crate::{

@@ -2,10 +2,7 @@
 
 use std::io::{self, Write};
 
-use kt::wire::{
-    control::{Changed, Outcome},
-    state::{FormerInfo, StateAnswer, StateInfo, StateRequest},
-};
+use kt::wire::state::{Changed, Outcome, FormerInfo, StateAnswer, StateInfo, StateRequest};
 
 use super::{
     StateError,

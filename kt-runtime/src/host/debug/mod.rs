@@ -24,11 +24,11 @@ pub use self::allowed::check as check_allowed;
 use self::stub::Process;
 use super::{
     Host,
-    control::opening,
+    request::opening,
     worker::{Worker, millis},
 };
 use crate::{
-    breakpoint,
+    debugger,
     sys::process,
     wire::{
         debug::{DebugRefused, DebugRequest, DebugStarted, DebuggerAttached},
@@ -183,7 +183,7 @@ fn start(host: &Host, request: &DebugRequest) -> Result<Session, DebugRefused> {
 
 /// The process that traces the first thread of another one.
 pub fn tracer(pid: u32) -> Option<u32> {
-    breakpoint::tracer(&fs::read(format!("/proc/{pid}/status")).ok()?)
+    debugger::tracer(&fs::read(format!("/proc/{pid}/status")).ok()?)
 }
 
 /// Resolves when the worker has ended, and its debugger has had time to hear of it from the stub.

@@ -18,6 +18,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
+    time::Duration,
 };
 
 use tokio::time::Instant;
@@ -33,6 +34,10 @@ use crate::wire::{
 pub(crate) use decode::fuzz as fuzz_object;
 #[cfg(test)]
 pub(crate) use decode::seeds as fuzz_seeds;
+
+/// How long an object waits for the swap that it was uploaded for, and an interrupted upload for its rest. A larger base over a
+/// slow line takes minutes.
+const WANTED: Duration = Duration::from_secs(600);
 
 /// The store of one service.
 #[derive(Debug)]

@@ -1,13 +1,9 @@
 //! What goes from the store, and when.
 
-use std::{collections::HashSet, fs, time::Duration};
+use std::{collections::HashSet, fs};
 
-use super::{Store, partial};
+use super::{Store, WANTED, partial};
 use crate::wire::ObjectId;
-
-/// How long an object waits for the swap that it was uploaded for, and an interrupted upload for its rest. A larger base over a
-/// slow line takes minutes.
-pub(super) const WANTED: Duration = Duration::from_secs(600);
 
 impl Store {
     /// Removes every object that is neither in `keep` nor wanted by somebody whose swap is still to come, and interrupted

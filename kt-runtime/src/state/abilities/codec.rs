@@ -13,9 +13,9 @@ use super::{
     leaf::Leaf,
     reach::{Looked, Reach},
 };
-use crate::state::{
-    cell::{Found, Held},
-    format::{Decoder, Encoder, FormatError},
+use crate::{
+    codec::format::{Decoder, Encoder, FormatError},
+    state::cell::{Found, Held},
 };
 
 /// What stands before the value, which a cell may lack.

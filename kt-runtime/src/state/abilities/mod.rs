@@ -14,10 +14,8 @@ pub use probe::{
 
 use std::{fmt, ptr::NonNull, time::Instant};
 
-use super::{
-    cell::{Cell, Held},
-    format::{Decoder, Encoder, FormatError},
-};
+use super::cell::{Cell, Held};
+use crate::codec::format::{Decoder, Encoder, FormatError};
 
 /// The abilities of a state's type `T`. Pointers are to a `T`.
 #[derive(Clone, Copy)]
@@ -119,7 +117,7 @@ impl Drop for Made {
     fn drop(&mut self) {
         if let Some(value) = self.value.take() {
             // A destructor of the user's that panics is not to take others' values with it, nor the worker.
-            let _ = crate::call::catch(|| {
+            let _ = crate::fault::catch(|| {
                 // SAFETY: `drop` belongs to the type that `value` was made of.
                 unsafe { (self.drop)(value) };
             });

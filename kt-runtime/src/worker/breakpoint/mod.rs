@@ -21,7 +21,7 @@ use self::{
     text::{Passed, Stopped},
 };
 use super::Worker;
-use crate::breakpoint::{Location, is_traced};
+use crate::debugger;
 
 /// How often a waiting call looks for its debugger. The kernel tells nobody that one attached.
 const LOOK: Duration = Duration::from_millis(20);
@@ -29,6 +29,14 @@ const LOOK: Duration = Duration::from_millis(20);
 /// How long tokio may take to give the tasks of a thread that blocks to another one. It says nothing when it has, and a thread
 /// that stops before keeps them.
 const HANDOVER: Duration = Duration::from_millis(5);
+
+/// The place of a breakpoint in the code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Location {
+    pub(crate) function: &'static str,
+    pub(crate) file: &'static str,
+    pub(crate) line: u32,
+}
 
 /// What the worker knows of its breakpoints.
 #[derive(Default)]
@@ -77,11 +85,11 @@ impl Worker {
     fn wait_for_debugger(&self, location: &Location, begun: Instant) -> bool {
         let limit = Duration::from_millis(self.config.breakpoint_timeout_ms);
         let queue = &self.breakpoints.queue;
-        let is_over = || begun.elapsed() >= limit && !is_traced();
+        let is_over = || begun.elapsed() >= limit && !debugger::traces_this_thread();
         if queue.enter(is_over) == Turn::Released {
             return false;
         }
-        if is_traced() {
+        if debugger::traces_this_thread() {
             queue.attached();
             return true;
         }
@@ -99,7 +107,7 @@ impl Worker {
         self.output
             .announce(&stopped.to_string(), stopped.reached());
         let passed = loop {
-            if is_traced() {
+            if debugger::traces_this_thread() {
                 queue.attached();
                 return true;
             }

@@ -8,8 +8,8 @@ use std::{
 
 use super::{Place, Told, Ways};
 use crate::{
+    fault::FRAMES,
     sys::{unwind, waker},
-    wire::limits,
 };
 
 /// Of a call, futures that it waits for at once. A list of any length can be joined.
@@ -26,7 +26,7 @@ pub(super) fn poll<F: Future>(
         return work.poll(context);
     };
     // The frames around this poll are the runtime's, and the same for all.
-    let around = unwind::trace(limits::FRAMES).len();
+    let around = unwind::trace(FRAMES).len();
     let ways = Arc::new(Mutex::new(Some(Ways::new())));
     let kept = {
         let ways = Arc::clone(&ways);
@@ -36,7 +36,7 @@ pub(super) fn poll<F: Future>(
             let Some(ways) = ways.as_mut().filter(|ways| ways.len() < WAYS) else {
                 return;
             };
-            let mut way = unwind::trace(limits::FRAMES);
+            let mut way = unwind::trace(FRAMES);
             way.truncate(way.len().saturating_sub(around));
             ways.push(way);
         }

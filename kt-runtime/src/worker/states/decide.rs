@@ -9,7 +9,7 @@ use super::{Held, NewState, Registry};
 use crate::{
     function::path_of,
     state::StateDescriptor,
-    wire::control::{Changed, Former, Outcome},
+    wire::state::{Changed, Former, Outcome},
 };
 
 /// What is to become of all states.

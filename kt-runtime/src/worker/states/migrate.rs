@@ -18,8 +18,8 @@ use super::{
 use crate::{
     state::{StateDescriptor, abilities::Made, descriptor::Migrate},
     wire::{
-        control::{Changed, Former, Migrating, Outcome, SwapRefused},
-        state::{NotMigrated, StateOptions, StateRefused},
+        control::{Migrating, SwapRefused},
+        state::{Changed, Former, NotMigrated, Outcome, StateOptions, StateRefused},
     },
 };
 
@@ -126,7 +126,7 @@ impl Registry {
             if let Some(exchange) = held.abilities.exchange {
                 let mut other = self.again(held.descriptor);
                 // A destructor of the user's runs, and may panic; a lock that is held by background work keeps its value.
-                let _ = crate::call::catch(|| {
+                let _ = crate::fault::catch(|| {
                     // SAFETY: both are of the type of `held.descriptor`.
                     let _ =
                         unsafe { exchange(held.value, &mut other, Instant::now(), &mut || true) };

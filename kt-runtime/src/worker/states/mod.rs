@@ -41,7 +41,7 @@ use crate::{
     },
     wire::{
         Generation,
-        control::{Outcome, StateOutcome},
+        state::{Outcome, StateOutcome},
     },
 };
 

@@ -13,11 +13,11 @@ use std::{
 };
 
 use crate::{
-    call::catch,
+    codec::format::{Decoder, Encoder, FormatError, Gone, Reader, STACK},
+    fault::catch,
     state::{
         abilities::{Codec, Made, NotEncoded},
         descriptor::Migrate,
-        format::{Decoder, Encoder, FormatError, Gone, Reader, STACK},
     },
     worker::Origin,
 };

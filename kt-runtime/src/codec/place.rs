@@ -5,7 +5,12 @@ use std::{hint::black_box, io, ptr, thread};
 use tokio::{runtime::Handle, sync::oneshot};
 
 use super::CodecError;
-use crate::state::format::STACK;
+
+/// The deepest nesting that is encoded or decoded. A deeper value would overflow the stack.
+pub(crate) const DEPTH: usize = 10_000;
+/// Stack of a thread that encodes or decodes, in bytes. It is only reserved: unoptimized code may
+/// need some ten kilobytes per level.
+pub const STACK: usize = 256 << 20;
 
 /// Bytes that a thread encodes or decodes while others wait for it. More takes a thread of its own.
 pub const SHORT: usize = 256 << 10;

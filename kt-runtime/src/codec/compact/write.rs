@@ -6,24 +6,21 @@ use serde::ser::{
 };
 
 use super::{EMPTY, U16, U32, U64, U128};
-use crate::{
-    shape::graph::{Content, Leaf},
-    state::format::DEPTH,
-    wire::codec::{
-        CodecError,
-        check::{Check, Parts},
-        error::Fail,
-        place::Stack,
-    },
+use crate::codec::{
+    CodecError,
+    check::{Check, Parts},
+    error::Fail,
+    graph::{Content, Leaf},
+    place::{DEPTH, Stack},
 };
 
 type Done = Result<(), Fail>;
 
 /// Encodes values one behind the other.
 #[derive(Debug)]
-pub(in crate::wire::codec) struct Writer {
-    pub(in crate::wire::codec) bytes: Vec<u8>,
-    pub(in crate::wire::codec) check: Check,
+pub(in crate::codec) struct Writer {
+    pub(in crate::codec) bytes: Vec<u8>,
+    pub(in crate::codec) check: Check,
     limit: usize,
     stack: Stack,
     depth: usize,
@@ -32,7 +29,7 @@ pub(in crate::wire::codec) struct Writer {
 }
 
 impl Writer {
-    pub(in crate::wire::codec) fn new(limit: usize, stack: Stack) -> Self {
+    pub(in crate::codec) fn new(limit: usize, stack: Stack) -> Self {
         Self {
             // Most values are short, and to grow byte by byte to a hundred would be five allocations.
             bytes: Vec::with_capacity(128),
@@ -278,7 +275,7 @@ impl<'w> ser::Serializer for &'w mut Writer {
 
 /// Everything that has parts.
 #[derive(Debug)]
-pub(in crate::wire::codec) struct Compound<'w> {
+pub(in crate::codec) struct Compound<'w> {
     writer: &'w mut Writer,
     parts: Parts,
     count: usize,

@@ -73,8 +73,8 @@ impl Graph {
 
 /// What tells one question from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Key {
-    pub(super) kind: Kind,
+pub(crate) struct Key {
+    pub(crate) kind: Kind,
     /// Of fields or variants.
     names: Names,
     /// Of the visitor that takes the answer.
@@ -82,7 +82,7 @@ pub(super) struct Key {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Leaf(Leaf),
     Option,
     Seq,
@@ -93,7 +93,7 @@ pub(super) enum Kind {
 }
 
 impl Key {
-    pub(super) fn new<V>(kind: Kind, names: Names) -> Self {
+    pub(crate) fn new<V>(kind: Kind, names: Names) -> Self {
         let visitor = match kind {
             Kind::Leaf(_) => "",
             _ => type_name::<V>(),
@@ -108,7 +108,7 @@ impl Key {
 
 /// Where in a node a value lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Slot {
+pub(crate) enum Slot {
     Root,
     Part(Id, u32),
     /// In a variant of an enum.
@@ -117,7 +117,7 @@ pub(super) enum Slot {
 
 /// How a variant was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     Unit,
     Newtype,
     Tuple(usize),
@@ -129,7 +129,7 @@ pub(super) enum Form {
 /// A type is run through many times, and each time with other values. What differs from one time to the next depends on
 /// values, and no graph can tell it: then there is none.
 #[derive(Debug, Default)]
-pub(super) struct Builder {
+pub(crate) struct Builder {
     ids: HashMap<Key, Id>,
     keys: Vec<Key>,
     edges: HashMap<Slot, Id>,
@@ -139,7 +139,7 @@ pub(super) struct Builder {
 
 impl Builder {
     /// The node of a question that was asked for the value in `slot`.
-    pub(super) fn ask(&mut self, slot: Slot, key: Key) -> Id {
+    pub(crate) fn ask(&mut self, slot: Slot, key: Key) -> Id {
         let next = self.keys.len() as Id;
         let id = *self.ids.entry(key).or_insert(next);
         if id == next {
@@ -151,24 +151,24 @@ impl Builder {
         id
     }
 
-    pub(super) fn variant(&mut self, id: Id, index: u32, form: Form) {
+    pub(crate) fn variant(&mut self, id: Id, index: u32, form: Form) {
         if *self.forms.entry((id, index)).or_insert(form) != form {
             self.contradicted = true;
         }
     }
 
     /// The type did something that bytes without names cannot follow.
-    pub(super) fn contradict(&mut self) {
+    pub(crate) fn contradict(&mut self) {
         self.contradicted = true;
     }
 
     /// Whether it is of any use to go on.
-    pub(super) fn contradicted(&self) -> bool {
+    pub(crate) fn contradicted(&self) -> bool {
         self.contradicted
     }
 
     /// The graph, if all of it was seen and nothing contradicted it.
-    pub(super) fn finish(self) -> Option<Graph> {
+    pub(crate) fn finish(self) -> Option<Graph> {
         if self.contradicted {
             return None;
         }

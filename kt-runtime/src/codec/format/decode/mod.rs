@@ -11,7 +11,7 @@ use serde::de::{self, Unexpected, Visitor, value::SeqDeserializer};
 use compound::{Elements, Entries, OneEntry};
 
 use super::{DEPTH, FormatError, Reader, Tag};
-use crate::wire::codec::Stack;
+use crate::codec::place::Stack;
 
 /// Gives the next bytes; `None` at their end.
 pub type Chunks<'a> = &'a mut dyn FnMut() -> Option<Vec<u8>>;
@@ -268,47 +268,53 @@ impl<'a> Decoder<'a> {
                 self.any(visitor)
             }
             Tag::Some => self.some(visitor),
-            Tag::Seq => {
-                self.enter()?;
-                let value = visitor.visit_seq(Elements {
-                    decoder: self,
-                    index: 0,
-                })?;
-                self.close()?;
-                Ok(value)
-            }
-            Tag::Map => {
-                self.enter()?;
-                let value = visitor.visit_map(Entries {
-                    decoder: self,
-                    index: 0,
-                    key: None,
-                    fields: false,
-                })?;
-                self.close()?;
-                Ok(value)
-            }
-            // For who does not ask for an enum, such as `serde_json::Value`: as JSON would have it.
-            Tag::Variant => {
-                let tag = self.tag()?;
-                let name = self.name(tag)?;
-                if self.peek()? == Tag::End {
-                    self.at += 1;
-                    return visitor.visit_str(&self.names[name]);
-                }
-                self.enter()?;
-                let value = visitor.visit_map(OneEntry {
-                    decoder: self,
-                    name,
-                    left: 2,
-                })?;
-                self.depth -= 1;
-                Ok(value)
-            }
+            Tag::Seq => self.any_seq(visitor),
+            Tag::Map => self.any_map(visitor),
+            Tag::Variant => self.any_variant(visitor),
             Tag::End => Err(FormatError::new(
                 "its `Deserialize` reads more elements than its `Serialize` wrote",
             )),
         }
+    }
+
+    fn any_seq<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, FormatError> {
+        self.enter()?;
+        let value = visitor.visit_seq(Elements {
+            decoder: self,
+            index: 0,
+        })?;
+        self.close()?;
+        Ok(value)
+    }
+
+    fn any_map<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, FormatError> {
+        self.enter()?;
+        let value = visitor.visit_map(Entries {
+            decoder: self,
+            index: 0,
+            key: None,
+            fields: false,
+        })?;
+        self.close()?;
+        Ok(value)
+    }
+
+    /// A variant for a type that does not ask for an enum, such as `serde_json::Value`: as in JSON.
+    fn any_variant<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, FormatError> {
+        let tag = self.tag()?;
+        let name = self.name(tag)?;
+        if self.peek()? == Tag::End {
+            self.at += 1;
+            return visitor.visit_str(&self.names[name]);
+        }
+        self.enter()?;
+        let value = visitor.visit_map(OneEntry {
+            decoder: self,
+            name,
+            left: 2,
+        })?;
+        self.depth -= 1;
+        Ok(value)
     }
 
     /// What an `Option` holds.

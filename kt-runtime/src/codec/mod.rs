@@ -8,6 +8,8 @@
 mod check;
 mod compact;
 mod error;
+pub mod format;
+pub(crate) mod graph;
 mod place;
 #[cfg(test)]
 mod tests;
@@ -18,18 +20,18 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use error::CodecError;
+use place::Stack;
 pub use place::{Place, SHORT};
-pub(crate) use place::{Stack, apart, apart_blocking};
+pub(crate) use place::{apart, apart_blocking};
 
-use super::data::{Part, header};
-use crate::{
-    shape::graph::Graph,
-    state::format::{self, FormatError},
-};
+use format::FormatError;
+use graph::Graph;
+
+use crate::error::Part;
 
 /// How a body is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +61,7 @@ impl Codec {
     /// # Errors
     /// If it is another or not said.
     pub fn of(headers: &HeaderMap) -> Result<Self, CodecError> {
-        let said = headers.get(&header::CONTENT_TYPE);
+        let said = headers.get(CONTENT_TYPE);
         let mut known = [Self::Compact, Self::Named].into_iter();
         known
             .find(|codec| said.is_some_and(|said| said == codec.id()))

@@ -6,14 +6,14 @@ use serde::de::{
 };
 
 use super::{EMPTY, U16, U32, U64, U128};
-use crate::{
-    state::format::DEPTH,
-    wire::codec::{error::Fail, place::Stack},
+use crate::codec::{
+    error::Fail,
+    place::{DEPTH, Stack},
 };
 
 /// Decodes values one behind the other.
 #[derive(Debug)]
-pub(in crate::wire::codec) struct Reader<'a> {
+pub(in crate::codec) struct Reader<'a> {
     rest: &'a [u8],
     stack: Stack,
     depth: usize,
@@ -22,7 +22,7 @@ pub(in crate::wire::codec) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(in crate::wire::codec) fn new(rest: &'a [u8], stack: Stack) -> Self {
+    pub(in crate::codec) fn new(rest: &'a [u8], stack: Stack) -> Self {
         Self {
             rest,
             stack,
@@ -31,7 +31,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(in crate::wire::codec) fn left(&self) -> usize {
+    pub(in crate::codec) fn left(&self) -> usize {
         self.rest.len()
     }
 

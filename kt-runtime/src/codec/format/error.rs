@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::wire::codec::CodecError;
+use crate::codec::CodecError;
 
 /// A value that cannot be encoded or decoded. Boxed: it is rare, and every call on the way returns it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use serde::de::{self, IntoDeserializer, Unexpected, Visitor};
 
 use super::{Decoder, compound::Pairs, variant::Alternative};
-use crate::state::format::{FormatError, Reader, Tag};
+use crate::codec::format::{FormatError, Reader, Tag};
 
 /// Of `serde_json::value::RawValue`, see <https://docs.rs/serde_json/1/src/serde_json/raw.rs.html>.
 const RAW_VALUE: &str = "$serde_json::private::RawValue";

@@ -3,7 +3,7 @@
 use serde::de::{DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, value::StrDeserializer};
 
 use super::Decoder;
-use crate::state::format::{FormatError, Reader, Tag};
+use crate::codec::format::{FormatError, Reader, Tag};
 
 pub(super) struct Elements<'d, 'a> {
     pub(super) decoder: &'d mut Decoder<'a>,

@@ -40,6 +40,9 @@ pub struct RawFrame {
     pub symbol: Option<String>,
 }
 
+/// Limit of the frames of a backtrace.
+#[cfg(any(kt, feature = "host"))]
+pub(crate) const FRAMES: usize = 256;
 /// Limit of a message, bytes.
 const TEXT: usize = 64 << 10;
 
@@ -132,11 +135,8 @@ mod hook {
         thread,
     };
 
-    use super::{LAST, RawFrame, RawPanic, message};
-    use crate::{
-        sys::{dl, unwind},
-        wire::limits,
-    };
+    use super::{FRAMES, LAST, RawFrame, RawPanic, message};
+    use crate::sys::{dl, unwind};
 
     /// Makes the panics of this process tell where they came from, whatever hook the user's code sets later. They are printed
     /// too, by the user's hook or in std's manner, but their frames only travel with the error: nobody could read addresses
@@ -198,7 +198,7 @@ mod hook {
         RawPanic {
             message: message(info.payload()),
             location: info.location().map(ToString::to_string),
-            frames: located(&unwind::trace(limits::FRAMES)),
+            frames: located(&unwind::trace(FRAMES)),
         }
     }
 

@@ -7,8 +7,10 @@
 
 use std::sync::Arc;
 
-use super::error::Fail;
-use crate::shape::graph::{Content, Graph, Id, Leaf, Names, Node};
+use super::{
+    error::Fail,
+    graph::{Content, Graph, Id, Leaf, Names, Node},
+};
 
 /// The place in a graph of the value that comes next; in none, everything is as it should be.
 #[derive(Debug, Default)]

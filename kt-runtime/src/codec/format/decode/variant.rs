@@ -5,7 +5,7 @@ use serde::de::{
 };
 
 use super::Decoder;
-use crate::state::format::{FormatError, Reader, Tag};
+use crate::codec::format::{FormatError, Reader, Tag};
 
 /// A variant's name, then its content.
 pub(super) struct Alternative<'d, 'a> {

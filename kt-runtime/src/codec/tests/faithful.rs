@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::same::{decode, encode, same, sent, types};
 use crate::{
+    codec::{Codec, Types},
     error::Part,
-    wire::codec::{Codec, Types},
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

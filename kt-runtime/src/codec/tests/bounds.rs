@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::same::{LIMIT, decode, types};
-use crate::wire::{
+use crate::{
     codec::{self, Codec, CodecError, Decoder, Encoded, Encoder, Place, SHORT, apart_blocking},
-    control::SwapRequest,
-    worker::ToWorker,
+    wire::{control::SwapRequest, worker::ToWorker},
 };
 
 #[test]

@@ -29,10 +29,8 @@ pub use decode::Decoder;
 pub use encode::{Encoder, Gone};
 pub use error::FormatError;
 
-/// Nesting that is followed: deeper values are refused, as they would overflow the stack.
-pub(crate) const DEPTH: usize = 10_000;
-/// Stack of a thread that encodes or decodes, bytes; reserved, not used: unoptimised code may need some ten kilobytes a level.
-pub const STACK: usize = 256 << 20;
+use super::place::DEPTH;
+pub use super::place::STACK;
 
 /// Bytes that travel at once.
 const CHUNK: usize = 64 << 10;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{json, value::RawValue};
 
 use super::same::{all_same, same, sent};
-use crate::wire::codec::Codec;
+use crate::codec::Codec;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 enum Op {

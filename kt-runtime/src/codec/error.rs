@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::error::{Error, Part};
+
 /// A value that could not be encoded or decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CodecError {
@@ -25,6 +27,28 @@ impl fmt::Display for CodecError {
 }
 
 impl std::error::Error for CodecError {}
+
+impl CodecError {
+    /// The error of a call whose arguments or result this process could not encode or decode.
+    pub(crate) fn into_call_error(self, function: &str, part: Part) -> Error {
+        let function = function.to_owned();
+        match self {
+            Self::TooLarge { limit } => Error::TooLarge {
+                function,
+                what: part,
+                limit: limit as u64,
+            },
+            error => Error::Codec {
+                function,
+                what: part,
+                reason: match part {
+                    Part::Arguments => format!("this program cannot encode them: {error}"),
+                    Part::Result => format!("this program cannot decode it: {error}"),
+                },
+            },
+        }
+    }
+}
 
 /// A [`CodecError`] on its way through serde: one word, since every value returns it.
 #[derive(Debug)]

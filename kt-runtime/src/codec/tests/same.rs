@@ -5,8 +5,8 @@ use std::fmt::Debug;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
+    codec::{Codec, Decoder, Encoded, Encoder, Place, Types},
     shape::Shape,
-    wire::codec::{Codec, Decoder, Encoded, Encoder, Place, Types},
 };
 
 pub(super) const LIMIT: usize = 64 << 20;

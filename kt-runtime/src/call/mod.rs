@@ -195,7 +195,7 @@ impl Prepared {
     async fn make(self) -> Result<Value, Error> {
         #[cfg(any(kt, feature = "host"))]
         if let Some(transport) = transport::registered().filter(|_| !self.local) {
-            return remote::make(transport, self.pending, self.timeout).await;
+            return remote::make(transport, self.pending).await;
         }
         #[cfg(any(kt, feature = "host"))]
         if let Some(worker) = worker::current().filter(|_| !self.local) {

@@ -1,6 +1,6 @@
 //! Calls that are carried out in the worker.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -16,7 +16,6 @@ use crate::{
 pub(super) async fn make(
     transport: &'static dyn Transport,
     pending: Box<dyn Pending>,
-    timeout: Option<Duration>,
 ) -> Result<Value, Error> {
     let function = pending.function();
     let coded = |part, error: CodecError| error.into_call_error(function.path(), part);
@@ -28,7 +27,7 @@ pub(super) async fn make(
         .map_err(|error| coded(Part::Arguments, error))?;
     let decode = pending.decoder();
 
-    let call = transport.send(function, args, timeout);
+    let call = transport.send(function, args);
     let (result, codec) = Quiet::new(call).await?;
     let decoded = decoded(decode, types, result, codec).await;
     decoded.map_err(|error| coded(Part::Result, error))

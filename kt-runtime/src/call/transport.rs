@@ -4,7 +4,6 @@
 use std::{
     pin::Pin,
     sync::{Arc, OnceLock},
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -25,12 +24,7 @@ pub(crate) trait Transport: Send + Sync {
     fn types(&self, function: &'static Function) -> Arc<Signature>;
 
     /// Sends a call and returns its encoded result.
-    fn send(
-        &'static self,
-        function: &'static Function,
-        args: Encoded,
-        timeout: Option<Duration>,
-    ) -> Answer;
+    fn send(&'static self, function: &'static Function, args: Encoded) -> Answer;
 }
 
 /// The encoded result of a call, later.

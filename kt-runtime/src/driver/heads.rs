@@ -4,7 +4,6 @@
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
-    time::Duration,
 };
 
 use http::Request;
@@ -28,7 +27,7 @@ pub(super) struct Heads(RwLock<HashMap<&'static str, Known>>);
 #[derive(Debug, Clone)]
 struct Known {
     types: Arc<Signature>,
-    /// With arguments in [`Codec::Compact`], which most calls have, and without a timeout.
+    /// With arguments in [`Codec::Compact`], which most calls have.
     request: Request<()>,
 }
 
@@ -42,19 +41,12 @@ impl Heads {
         driver: &Driver,
         function: &'static Function,
         codec: Codec,
-        timeout: Option<Duration>,
     ) -> Box<Request<()>> {
         let mut request = self.with(driver, function, |known| Box::new(known.request.clone()));
         if codec != Codec::Compact {
             request
                 .headers_mut()
                 .insert(&header::CONTENT_TYPE, codec.value());
-        }
-        if let Some(timeout) = timeout {
-            let timeout = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-            request
-                .headers_mut()
-                .insert(&header::TIMEOUT, timeout.into());
         }
         request
     }

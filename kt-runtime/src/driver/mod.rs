@@ -23,7 +23,6 @@ use std::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -100,7 +99,6 @@ impl Driver {
         function: &'static Function,
         args: Bytes,
         codec: Codec,
-        timeout: Option<Duration>,
     ) -> Result<(Bytes, Codec), Error> {
         // Once is enough, by whichever call comes first after it was set.
         let traced = !self.traced.load(Ordering::Relaxed)
@@ -114,7 +112,7 @@ impl Driver {
                     Err(Failure::NotSent("the worker's output has ended".into()))
                 }
                 Some(connection) => {
-                    let mut head = self.heads.of(self, function, codec, timeout);
+                    let mut head = self.heads.of(self, function, codec);
                     if traced {
                         let value = HeaderValue::from_static("1");
                         head.headers_mut().insert(&header::TRACED, value);
@@ -206,13 +204,8 @@ impl Transport for Driver {
         self.heads.types(self, function)
     }
 
-    fn send(
-        &'static self,
-        function: &'static Function,
-        args: Encoded,
-        timeout: Option<Duration>,
-    ) -> call::Answer {
-        Box::pin(self.call(function, args.bytes.into(), args.codec, timeout))
+    fn send(&'static self, function: &'static Function, args: Encoded) -> call::Answer {
+        Box::pin(self.call(function, args.bytes.into(), args.codec))
     }
 }
 

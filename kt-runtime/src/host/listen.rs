@@ -23,7 +23,7 @@ use crate::{
     wire::{
         PROTOCOL, VERSION, limits,
         preamble::{self, Hello, Purpose, Verdict},
-        server,
+        server::{self, Pings},
     },
 };
 
@@ -199,7 +199,7 @@ async fn admit(mut stream: impl Connection, purpose: Purpose, host: &Arc<Host>) 
             answer(&mut stream, &Verdict::Welcome).await?;
             let host = Arc::clone(host);
             let handle = move |exchange| control::handle(Arc::clone(&host), exchange);
-            server::serve_until(stream, stopping.asked(), handle)
+            server::serve_until(stream, stopping.asked(), Pings::Off, handle)
                 .await
                 .map_err(io::Error::other)
         }

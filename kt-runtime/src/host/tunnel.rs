@@ -13,7 +13,7 @@ use tokio::{
 use super::Host;
 use crate::wire::{
     VERSION,
-    server::{self, Exchange},
+    server::{self, Exchange, Pings},
     tunnel,
 };
 
@@ -27,7 +27,7 @@ pub async fn serve(
     // Only at the end of the workers, so that the last answers still get through.
     let mut stopping = host.stopping();
     let handle = |exchange| connect(exchange, connected.clone());
-    server::serve_while_alive(stream, stopping.ended(), handle)
+    server::serve_until(stream, stopping.ended(), Pings::On, handle)
         .await
         .map_err(io::Error::other)
 }

@@ -45,7 +45,7 @@ impl<T> Deref for State<T> {
     #[inline]
     fn deref(&self) -> &T {
         // SAFETY: the slot always points at a `T` that lives for ever: at first the static given to `new`, later one that
-        // `worker::registry` found to have the same layout. No `&mut` to it is ever made.
+        // `worker::states` found to have the same layout. No `&mut` to it is ever made.
         unsafe { &*self.slot.load(Ordering::Acquire) }
     }
 }

@@ -41,8 +41,6 @@ pub mod header {
     pub static GENERATION: HeaderName = HeaderName::from_static("kt-generation");
     /// Request: hash of the arguments' and the result's shape.
     pub static SHAPE: HeaderName = HeaderName::from_static("kt-shape");
-    /// Request: milliseconds until the caller gives up.
-    pub static TIMEOUT: HeaderName = HeaderName::from_static("kt-timeout");
     /// Request: the caller has a `tracing` subscriber.
     pub static TRACED: HeaderName = HeaderName::from_static("kt-traced");
     /// Answer: a position in the output that nothing which the call has printed lies behind.

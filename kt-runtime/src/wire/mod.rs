@@ -23,7 +23,6 @@ mod ids;
 pub mod inspect;
 pub mod limits;
 pub mod manifest;
-pub mod pings;
 pub mod platform;
 pub mod preamble;
 mod public;

@@ -4,20 +4,26 @@
 mod tests;
 
 use std::{
-    future::poll_fn,
+    future::{self, poll_fn},
     pin::{Pin, pin},
     task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
-use h2::server::{self, SendResponse};
+use h2::{
+    Ping, PingPong,
+    server::{self, SendResponse},
+};
 use http::{HeaderMap, Response, StatusCode, request::Parts};
 use serde::Serialize;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::{sleep, timeout},
+};
 
 use super::{
     http::{Body, BodySender, CALLS, CHUNK, CONNECTION_WINDOW, CONTROL_STREAMS, STREAM_WINDOW},
-    limits, pings,
+    limits,
 };
 use crate::codec;
 use crate::quiet::Quiet;
@@ -152,16 +158,25 @@ where
     F: Fn(Exchange) -> W,
     W: Future<Output = ()> + Send + 'static,
 {
-    serve_until(stream, std::future::pending(), handle).await
+    serve_until(stream, future::pending(), Pings::Off, handle).await
 }
 
-/// As [`serve`]; once `stop` resolves no request is taken any more, and those that were are answered before the end.
+/// Whether to ping the peer, and to close the connection if no answer comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pings {
+    Off,
+    On,
+}
+
+/// As [`serve`]; once `stop` resolves no request is taken any more, and the ones that were taken are
+/// answered first.
 ///
 /// # Errors
-/// If the connection breaks.
+/// If the connection breaks, or the peer does not answer a ping.
 pub async fn serve_until<S, F, W>(
     stream: S,
     stop: impl Future<Output = ()>,
+    pings: Pings,
     handle: F,
 ) -> Result<(), h2::Error>
 where
@@ -169,7 +184,7 @@ where
     F: Fn(Exchange) -> W,
     W: Future<Output = ()> + Send + 'static,
 {
-    run(stream, ended(stop), CONTROL_STREAMS, false, handle).await
+    run(stream, ended(stop), CONTROL_STREAMS, pings, handle).await
 }
 
 /// Whether a future has ended, however often that is asked.
@@ -201,31 +216,14 @@ where
     F: Fn(Exchange) -> W,
     W: Future<Output = ()> + Send + 'static,
 {
-    run(stream, turn, CALLS, false, handle).await
-}
-
-/// As [`serve_until`], and ends if the peer does not answer pings.
-///
-/// # Errors
-/// If the connection breaks or the peer is silent.
-pub async fn serve_while_alive<S, F, W>(
-    stream: S,
-    stop: impl Future<Output = ()>,
-    handle: F,
-) -> Result<(), h2::Error>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-    F: Fn(Exchange) -> W,
-    W: Future<Output = ()> + Send + 'static,
-{
-    run(stream, ended(stop), CONTROL_STREAMS, true, handle).await
+    run(stream, turn, CALLS, Pings::Off, handle).await
 }
 
 async fn run<S, F, W>(
     stream: S,
     mut turn: impl FnMut(&mut Context<'_>) -> Poll<()>,
     streams: u32,
-    pinged: bool,
+    pings: Pings,
     handle: F,
 ) -> Result<(), h2::Error>
 where
@@ -244,8 +242,11 @@ where
         .max_frame_size(1 << 16)
         .handshake(stream)
         .await?;
-    let pings = pinged.then(|| connection.ping_pong()).flatten();
-    let mut silence = pin!(pings::silence(pings, limits::PING_PAUSE, limits::PING));
+    let pings = match pings {
+        Pings::On => connection.ping_pong(),
+        Pings::Off => None,
+    };
+    let mut silence = pin!(silence(pings));
     let mut stopping = false;
     poll_fn(|context| {
         if turn(context).is_ready() && !stopping {
@@ -270,4 +271,20 @@ where
         silent.map(|()| Err(h2::Reason::SETTINGS_TIMEOUT.into()))
     })
     .await
+}
+
+/// Resolves once the peer does not answer a ping in time: a peer that was cut off does not close the
+/// connection. HTTP/2's pings (RFC 9113, 6.7) distinguish it from a busy one. The connection must be
+/// polled meanwhile.
+async fn silence(pings: Option<PingPong>) {
+    let Some(mut pings) = pings else {
+        return future::pending().await;
+    };
+    while let Ok(pong) = timeout(limits::PING, pings.ping(Ping::opaque())).await {
+        if pong.is_err() {
+            // The connection has ended, which its users report.
+            future::pending::<()>().await;
+        }
+        sleep(limits::PING_PAUSE).await;
+    }
 }

@@ -202,9 +202,7 @@ impl Pair {
         args: A,
     ) -> Result<T, Error> {
         let args = codec::encode(&args, LIMIT).unwrap();
-        let called = self
-            .driver
-            .call(function, args.into(), Codec::Compact, None);
+        let called = self.driver.call(function, args.into(), Codec::Compact);
         let (result, codec) = called.await?;
         assert_eq!(codec, Codec::Compact);
         Ok(codec::decode(&result).unwrap())
@@ -355,7 +353,7 @@ async fn arguments_over_the_limit_are_refused_and_the_connection_lives() {
     let args = vec![0_u8; LIMIT + (1 << 20)];
     let error = pair
         .driver
-        .call(&ECHO, args.into(), Codec::Compact, None)
+        .call(&ECHO, args.into(), Codec::Compact)
         .await
         .unwrap_err();
     assert!(matches!(error, Error::TooLarge { .. }), "{error}");

@@ -106,7 +106,7 @@ async fn what_a_worker_printed_before_its_end_is_in_the_log() {
         from: LogFrom::Start,
         follow: false,
     };
-    let log = kt::wire::codec::encode(&request, 100).unwrap();
+    let log = kt::codec::encode(&request, 100).unwrap();
     let response = soon(control.request(kt::wire::client::post(path::LOGS), log.into()))
         .await
         .unwrap();

@@ -27,8 +27,8 @@ fn no_crate_has_a_cycle_of_modules() {
     );
 }
 
-/// What the check would miss, it would miss in silence: a re-export, a glob, a macro's arguments and a path inside of an
-/// expression must each be seen.
+/// What the check would miss, it would miss in silence: a re-export, a glob, a macro's arguments, an attribute's string and a
+/// path inside of an expression must each be seen.
 #[test]
 fn a_cycle_is_found_however_its_paths_are_written() {
     let ways = [
@@ -43,6 +43,10 @@ fn a_cycle_is_found_however_its_paths_are_written() {
         (
             "mod deep { use crate::b::B; }",
             "pub use crate::a::A as Renamed;",
+        ),
+        (
+            "use crate::b::B;",
+            "struct S { #[serde(with = \"crate::a::g\")] f: u8 }",
         ),
     ];
     for (of_a, of_b) in ways {

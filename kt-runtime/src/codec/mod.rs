@@ -24,8 +24,8 @@ use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use error::CodecError;
+pub use place::Place;
 use place::Stack;
-pub use place::{Place, SHORT};
 pub(crate) use place::{apart, apart_blocking};
 
 use format::FormatError;

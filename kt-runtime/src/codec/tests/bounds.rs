@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::same::{LIMIT, decode, types};
 use crate::{
-    codec::{self, Codec, CodecError, Decoder, Encoded, Encoder, Place, SHORT, apart_blocking},
+    codec::{
+        self, Codec, CodecError, Decoder, Encoded, Encoder, Place, apart_blocking, place::SHORT,
+    },
     wire::{control::SwapRequest, worker::ToWorker},
 };
 

@@ -2,8 +2,8 @@
 
 use std::{fs::File, io::Read};
 
-/// Whether a debugger traces the calling thread: `TracerPid` of proc(5). Not of the process: a debugger
-/// may attach to its leader long before it attaches to this thread.
+/// Whether a debugger traces the calling thread: `TracerPid` of proc(5). Not of the process: a
+/// debugger may attach to its leader long before it attaches to this thread.
 pub(crate) fn traces_this_thread() -> bool {
     // The line is in the first few hundred bytes: the name before it has 64 at most.
     let mut status = [0; 1024];

@@ -1,4 +1,4 @@
-//! What a call can come back with instead of a result.
+//! The errors of calls.
 
 mod transfer;
 
@@ -8,60 +8,65 @@ use crate::generation::Generation;
 
 /// Why a call has no result.
 ///
-/// `Debug` prints what `Display` does and a panic's frames below, since that is what `fn main() -> Result<(), kt::Error>` shows.
-/// It has serde, so that a remote function that calls others may return it.
+/// `Debug` prints what `Display` does and a panic's frames below, since that is what `fn main() ->
+/// Result<(), kt::Error>` shows. It implements serde's traits, so that a remote function that calls
+/// others can return it.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Error {
     /// The service has no such function.
     UnknownFunction {
         function: String,
-        /// The most similar name that it has.
+        /// The most similar name in the service.
         nearest: Option<String>,
     },
-    /// The caller was built with other argument or result types than the function that is served now.
+    /// The caller was built with other argument or result types than the function that is served
+    /// now.
     ShapeMismatch {
         function: String,
         /// The signature that the caller was built with.
         here: String,
         /// The signature that is served now.
         there: String,
-        /// The caller is code that an edit replaced and that goes on in the worker: a task, a thread or a kept value.
+        /// The caller is code from before an edit that still runs in the worker: a task, a thread
+        /// or a kept value.
         within: bool,
     },
-    /// The service holds older code than this program was built with, and old code must not answer.
+    /// The service has older code than this program was built with. Old code must not answer.
     OldGeneration {
         function: String,
         wanted: Generation,
         serving: Generation,
     },
-    /// The function panicked. The worker lives on.
+    /// The function panicked. The worker keeps running.
     Panicked(Box<Panic>),
-    /// The worker ended while the call was in it.
+    /// The worker stopped during the call.
     WorkerDied { function: String, death: Death },
-    /// The call's [timeout](crate::Call::timeout) passed. The remote future was dropped; a plain function runs to its end unheard.
+    /// The call's [timeout](crate::Call::timeout) passed. The remote future was dropped; a plain
+    /// function runs to completion and its result is discarded.
     TimedOut { function: String, after: Duration },
-    /// Arguments or result are over the limit.
+    /// The arguments or the result exceed the limit.
     TooLarge {
         function: String,
         what: Part,
         limit: u64,
     },
-    /// Arguments or result could not be encoded or decoded: the type's serde implementation says why.
+    /// Arguments or result could not be encoded or decoded: the type's serde implementation says
+    /// why.
     Codec {
         function: String,
         what: Part,
         reason: String,
     },
-    /// The connection broke. `sent` tells whether the call may have been carried out.
+    /// The connection broke. If `sent`, the function may have run.
     ConnectionLost {
         function: String,
         sent: bool,
         reason: String,
     },
-    /// The service is not there or refuses this program.
+    /// The service is not running or refuses this program.
     Unavailable { service: String, reason: String },
-    /// The call was made in a way that this thread does not allow.
+    /// This thread does not allow the call.
     Misused { reason: String },
 }
 
@@ -78,7 +83,8 @@ pub enum Part {
 pub struct Panic {
     pub function: String,
     pub message: String,
-    /// `src/lib.rs:10:5`. `None` of a call in place: only the process's panic hook learns it, and a program's hook is its own.
+    /// `src/lib.rs:10:5`. `None` for a call in place: only the panic hook gets it, and kt does not
+    /// replace a program's hook.
     pub location: Option<String>,
     /// The user's frames, innermost first.
     pub frames: Vec<Frame>,
@@ -89,25 +95,25 @@ pub struct Panic {
 #[non_exhaustive]
 pub struct Frame {
     pub function: String,
-    /// File and line, where the compiler left them.
+    /// File and line, if the object has debug information.
     pub location: Option<(String, u32)>,
 }
 
-/// How a worker ended.
+/// How a worker stopped.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Death {
-    /// The exit code, if it exited by itself.
+    /// The exit code, if it exited.
     pub code: Option<i32>,
-    /// The signal that ended it.
+    /// The signal that killed it.
     pub signal: Option<i32>,
     /// The generation that it served.
     pub generation: Generation,
-    /// Its largest resident memory in bytes.
+    /// Its peak resident memory in bytes.
     pub max_rss: u64,
-    /// While it ran the kernel's out-of-memory killer ended a process of its machine.
+    /// The kernel's out-of-memory killer killed a process of its machine while it ran.
     pub out_of_memory: bool,
-    /// Another worker has taken its place, with the states that have serde.
+    /// Another worker replaced it and took over the states that implement serde's traits.
     pub replaced: bool,
     pub uptime: Duration,
 }
@@ -136,7 +142,7 @@ impl fmt::Display for Error {
                 serving,
             } => write!(
                 f,
-                "`{function}` would be answered by generation {serving}, older than this program's \
+                "the service has generation {serving} of `{function}`, older than this program's \
                  generation {wanted}; run the program again"
             ),
             Self::Panicked(panic) => panic.fmt(f),
@@ -160,7 +166,7 @@ impl fmt::Display for Error {
             } => {
                 let verb = match what {
                     Part::Arguments => "cannot be sent",
-                    Part::Result => "cannot come back",
+                    Part::Result => "cannot be returned",
                 };
                 write!(f, "the {what} of `{function}` {verb}: {reason}")
             }
@@ -170,12 +176,12 @@ impl fmt::Display for Error {
                 reason,
             } => {
                 let fate = match sent {
-                    true => "it may have been carried out",
-                    false => "it was not sent",
+                    true => "the function may have run",
+                    false => "the call was not sent",
                 };
                 write!(
                     f,
-                    "the connection was lost while `{function}` was called ({fate}): {reason}"
+                    "connection lost during the call of `{function}` ({fate}): {reason}"
                 )
             }
             Self::Unavailable { service, reason } => {
@@ -196,17 +202,18 @@ fn fmt_shape_mismatch(
     if !within {
         return write!(
             f,
-            "`{function}` is served with other types than this program was built with (here \
-             `{here}`, there `{there}`); run the program again"
+            "the types of `{function}` do not match: this program was built with `{here}`, the \
+             service has `{there}`; run the program again"
         );
     }
-    // Types without a known shape: the signatures are equal, and the types may be.
-    let has = if here == there { "may have" } else { "has" };
+    // Equal signatures: the shape of a type is unknown, and the types may be equal.
+    let verb = if here == there { "may not" } else { "do not" };
     write!(
         f,
-        "`{function}` {has} other types now (`{there}`) than in the code that calls it (`{here}`), \
-         which goes on in the worker since before an edit; `cargo kt state clear STATE` ends it if a \
-         state holds it, `cargo kt down SERVICE` ends all such code"
+        "the types of `{function}` {verb} match: its caller was built with `{here}`, the function \
+         now has `{there}`; the caller is code from before an edit that still runs in the worker: \
+         `cargo kt state clear STATE` stops it if a state holds it, `cargo kt down SERVICE` stops \
+         all such code"
     )
 }
 
@@ -214,20 +221,20 @@ fn fmt_death(f: &mut fmt::Formatter<'_>, function: &str, death: &Death) -> fmt::
     if death.replaced {
         write!(
             f,
-            "the worker was ended while `{function}` ran in it: {death}; the next call goes to the \
-             new one"
+            "the worker was stopped while `{function}` ran: {death}; the next call goes to its \
+             replacement"
         )
     } else if death.was_stopped() {
         write!(
             f,
-            "the worker was ended while `{function}` ran in it: {death}; its state is gone, run the \
+            "the worker was stopped while `{function}` ran: {death}; its state was lost, run the \
              program again"
         )
     } else {
         write!(
             f,
-            "the worker died while `{function}` ran in it: {death}; the next call starts a new one, \
-             and its state is gone"
+            "the worker died while `{function}` ran: {death}; its state was lost, and the next call \
+             starts a new worker"
         )
     }
 }
@@ -274,7 +281,7 @@ impl fmt::Debug for Frame {
 }
 
 impl Death {
-    /// Whether its host ended it and nothing took its place.
+    /// Whether its host stopped it without a replacement.
     fn was_stopped(&self) -> bool {
         self.code.is_none() && self.signal.is_none() && !self.replaced
     }
@@ -286,22 +293,23 @@ impl fmt::Display for Death {
             (Some(code), _) => write!(f, "it exited with code {code}, ")?,
             (_, Some(SIGKILL)) if self.out_of_memory => write!(
                 f,
-                "it was ended by signal 9 (SIGKILL), and the kernel ran out of memory and killed a process meanwhile, "
+                "it was killed by signal 9 (SIGKILL), and the kernel ran out of memory and killed a \
+                 process meanwhile, "
             )?,
-            (_, Some(signal)) => write!(f, "it was ended by {}, ", signal_name(signal))?,
+            (_, Some(signal)) => write!(f, "it was killed by {}, ", signal_name(signal))?,
             (None, None) if self.replaced => f.write_str("it was replaced, ")?,
-            (None, None) => f.write_str("it was ended by its host, ")?,
+            (None, None) => f.write_str("its host stopped it, ")?,
         }
         let megabytes = self.max_rss as f64 / (1 << 20) as f64;
         write!(
             f,
-            "after {:.1?} in generation {}, with {megabytes:.0} MiB at most",
+            "after {:.1?} in generation {}, with a peak of {megabytes:.0} MiB",
             self.uptime, self.generation
         )
     }
 }
 
-/// Signals by their numbers on Linux, which signal(7) lists: a program that runs its functions in place has no use for libc.
+/// Signal numbers on Linux, signal(7). Plain builds do not depend on libc.
 const SIGKILL: i32 = 9;
 
 fn signal_name(signal: i32) -> String {
@@ -349,7 +357,7 @@ mod tests {
     };
 
     #[test]
-    fn old_code_in_the_worker_is_told_from_a_program_that_can_run_again() {
+    fn a_mismatch_inside_the_worker_does_not_ask_to_run_the_program_again() {
         let error = |there: &str, within| {
             let error = Error::ShapeMismatch {
                 function: "app::handle".into(),
@@ -362,7 +370,7 @@ mod tests {
         assert!(error("fn(u8)", false).ends_with("run the program again"));
         let text = error("fn(u8)", true);
         assert!(
-            text.starts_with("`app::handle` has other types now (`fn(u8)`)"),
+            text.starts_with("the types of `app::handle` do not match"),
             "{text}"
         );
         assert!(
@@ -370,19 +378,19 @@ mod tests {
                 && text.contains("`cargo kt down SERVICE`")
         );
         assert!(!text.contains("run the program again"), "{text}");
-        // Types whose encoding is not known: they may be the same.
-        assert!(error("fn(u64)", true).contains("may have other types"));
+        // Types whose shape is unknown may be equal.
+        assert!(error("fn(u64)", true).contains("may not match"));
     }
 
     #[test]
-    fn only_what_is_known_is_said_of_a_workers_end() {
+    fn a_death_reports_only_what_is_known() {
         let killed = Death {
             signal: Some(SIGKILL),
             ..DEATH
         };
         let text = died(killed.clone());
         assert!(
-            text.contains("ended by signal 9 (SIGKILL), after 3.0s"),
+            text.contains("killed by signal 9 (SIGKILL), after 3.0s"),
             "{text}"
         );
         assert!(!text.contains("memory and"), "{text}");
@@ -397,12 +405,12 @@ mod tests {
             ..DEATH
         });
         assert!(
-            text.contains("it was replaced, after") && !text.contains("gone"),
+            text.contains("it was replaced, after") && !text.contains("lost"),
             "{text}"
         );
         let text = died(DEATH);
         assert!(
-            text.contains("ended by its host") && !text.contains("next call"),
+            text.contains("its host stopped it") && !text.contains("next call"),
             "{text}"
         );
     }

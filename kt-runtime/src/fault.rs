@@ -1,4 +1,6 @@
-//! From a panic to a [`RawPanic`]: a hook sees where and by which way, the catch sees that it was in a call.
+//! Catches panics. A hook records where the panic happened and its backtrace; [`catch`] returns it.
+//!
+//! Below both calls and the wire: must not know about either.
 
 use std::{
     any::Any,
@@ -12,7 +14,8 @@ use std::{
 #[cfg(any(kt, feature = "host"))]
 pub(crate) use hook::{install as install_hook, located};
 
-/// A panic as the process saw it that it happened in: addresses are given meaning on the developer's machine.
+/// A panic in the process in which it happened. Its addresses are symbolized on the developer's
+/// machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(
     any(kt, feature = "host"),
@@ -32,11 +35,11 @@ pub struct RawPanic {
     derive(serde::Serialize, serde::Deserialize)
 )]
 pub struct RawFrame {
-    /// File name of the object that the address lies in.
+    /// File name of the object that contains the address.
     pub object: String,
     /// Offset of the instruction from the object's load address.
     pub offset: u64,
-    /// Name of the nearest symbol, as far as the object itself tells.
+    /// Name of the nearest symbol, if the object has symbols.
     pub symbol: Option<String>,
 }
 
@@ -47,19 +50,19 @@ pub(crate) const FRAMES: usize = 256;
 const TEXT: usize = 64 << 10;
 
 thread_local! {
-    /// What the hook saw of this thread's latest panic.
+    /// The latest panic of this thread, recorded by the hook.
     static LAST: RefCell<Option<RawPanic>> = const { RefCell::new(None) };
 }
 
-/// Runs `work`, and returns its panic if it does not come to an end.
+/// Runs `work` and returns its panic.
 pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, RawPanic> {
     #[cfg(any(kt, feature = "host"))]
     hook::restore();
-    // What `work` leaves broken stays behind in what it shared, as with a thread that panics: locks are poisoned.
+    // As with a thread that panics, `work` may leave shared data inconsistent. Locks are poisoned.
     panic::catch_unwind(AssertUnwindSafe(work)).map_err(RawPanic::from_payload)
 }
 
-/// [`catch`] for a future: a panic in any poll, or in its destructor, ends it.
+/// [`catch`] for a future: a panic in any poll, or in its destructor, completes it.
 pub(crate) async fn catch_async<T>(work: impl Future<Output = T>) -> Result<T, RawPanic> {
     let mut work = pin!(Some(work));
     poll_fn(|context| {
@@ -76,7 +79,7 @@ pub(crate) async fn catch_async<T>(work: impl Future<Output = T>) -> Result<T, R
         Poll::Ready(match (ended, dropped) {
             (Ok(value), Ok(())) => Ok(value),
             (Ok(value), Err(panic)) => {
-                // It has a destructor of the user's as well.
+                // Its destructor is the user's code, too.
                 let _ = catch(|| drop(value));
                 Err(panic)
             }
@@ -87,13 +90,13 @@ pub(crate) async fn catch_async<T>(work: impl Future<Output = T>) -> Result<T, R
 }
 
 impl RawPanic {
-    /// What is known of a panic that was just caught on this thread.
+    /// The panic that was just caught on this thread.
     pub(crate) fn from_payload(payload: Box<dyn Any + Send>) -> Self {
         let message = message(&*payload);
-        // Not what the hook saw of another panic, which the user's code caught itself.
+        // The hook may have recorded another panic, which the user's code caught itself.
         let seen = LAST.with(|last| last.take());
         let seen = seen.filter(|seen| seen.message == message);
-        // A payload may panic when it is dropped, and what that panic carries may do the same.
+        // A payload may panic when it is dropped, and so may that panic's payload.
         if let Err(another) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
             std::mem::forget(another);
             LAST.with(|last| last.take());
@@ -101,7 +104,7 @@ impl RawPanic {
         seen.unwrap_or_else(|| Self::from_message(message))
     }
 
-    /// A panic of which no more is known.
+    /// A panic with a message only.
     pub(crate) fn from_message(message: String) -> Self {
         Self {
             message,
@@ -117,7 +120,7 @@ fn message(payload: &(dyn Any + Send)) -> String {
         .copied()
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     let mut text = text
-        .unwrap_or("a panic whose payload is no text")
+        .unwrap_or("a panic whose payload is not a string")
         .to_owned();
     let end = (0..=TEXT.min(text.len()))
         .rev()
@@ -126,7 +129,7 @@ fn message(payload: &(dyn Any + Send)) -> String {
     text
 }
 
-/// What the worker makes of a panic.
+/// The worker's panic hook.
 #[cfg(any(kt, feature = "host"))]
 mod hook {
     use std::{
@@ -138,17 +141,17 @@ mod hook {
     use super::{FRAMES, LAST, RawFrame, RawPanic, message};
     use crate::sys::{dl, unwind};
 
-    /// Makes the panics of this process tell where they came from, whatever hook the user's code sets later. They are printed
-    /// too, by the user's hook or in std's manner, but their frames only travel with the error: nobody could read addresses
-    /// here.
+    /// Records each panic of this process, whatever hook the user's code sets later. Panics are
+    /// also printed, by the user's hook or as std prints them. Frames are only part of the error:
+    /// here they would be bare addresses.
     pub(crate) fn install() {
         wrap(None);
     }
 
-    /// Set while no hook of ours is in place.
+    /// Set while our hook is not installed.
     static LOST: AtomicBool = AtomicBool::new(false);
 
-    /// Part of our hook: `std::panic::set_hook` drops the hook that it replaces.
+    /// Owned by our hook: `std::panic::set_hook` drops the hook that it replaces.
     struct InPlace;
 
     impl Drop for InPlace {
@@ -158,9 +161,9 @@ mod hook {
         }
     }
 
-    /// Puts our hook in front of the user's if it was replaced.
+    /// Re-installs our hook in front of the user's if it was replaced.
     pub(super) fn restore() {
-        // No hook can be set by a thread that panics; the next call does it.
+        // A panicking thread cannot set a hook; the next call does it.
         if LOST.load(Ordering::Acquire)
             && !thread::panicking()
             && LOST.swap(false, Ordering::AcqRel)
@@ -175,18 +178,18 @@ mod hook {
         let in_place = InPlace;
         panic::set_hook(Box::new(move |info| {
             let _in_place = &in_place;
-            let raw = look(info);
+            let raw = record(info);
             match &users {
                 Some(hook) => hook(info),
                 None => print(&raw),
             }
-            // Fails while the thread ends: then no call is left that could take it.
+            // Fails while the thread exits. Then no call can take it.
             let _ = LAST.try_with(|last| last.replace(Some(raw)));
         }));
     }
 
     fn print(raw: &RawPanic) {
-        let location = raw.location.as_deref().unwrap_or("an unknown place");
+        let location = raw.location.as_deref().unwrap_or("an unknown location");
         eprintln!(
             "\nthread '{}' panicked at {location}:\n{}",
             thread::current().name().unwrap_or("<unnamed>"),
@@ -194,7 +197,7 @@ mod hook {
         );
     }
 
-    fn look(info: &PanicHookInfo<'_>) -> RawPanic {
+    fn record(info: &PanicHookInfo<'_>) -> RawPanic {
         RawPanic {
             message: message(info.payload()),
             location: info.location().map(ToString::to_string),
@@ -202,7 +205,7 @@ mod hook {
         }
     }
 
-    /// Addresses of this process's code as others can read them.
+    /// Converts addresses of this process to offsets in objects, which other processes understand.
     pub(crate) fn located(addresses: &[usize]) -> Vec<RawFrame> {
         let located = addresses.iter().filter_map(|&address| {
             let place = dl::locate(address)?;

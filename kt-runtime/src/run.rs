@@ -1,4 +1,4 @@
-//! How the run that this program is part of came about.
+//! Describes the `cargo kt run` that started this program.
 
 use std::time::{Duration, SystemTime};
 

@@ -141,9 +141,9 @@ fn a_call_with_other_types_is_an_error_and_one_of_a_function_that_is_gone_the_ca
         .run()
         .success()
         .prints(
-            "error: `one::answer` has other types now (`fn(i16) -> i16`) than in the code that calls it (`fn(u64) -> u64`), which \
-             goes on in the worker since before an edit; `cargo kt state clear STATE` ends it if a state holds it, `cargo kt down SERVICE` \
-             ends all such code",
+            "error: the types of `one::answer` do not match: its caller was built with `fn(u64) -> u64`, the function now has \
+             `fn(i16) -> i16`; the caller is code from before an edit that still runs in the worker: `cargo kt state clear STATE` \
+             stops it if a state holds it, `cargo kt down SERVICE` stops all such code",
         );
     project.kt(["state", "clear", "ACTOR"]).success();
     project.run().success().prints("30, and by its own code 30");

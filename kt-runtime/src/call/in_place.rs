@@ -1,4 +1,4 @@
-//! Calls that are carried out in this process.
+//! Calls that run in this process.
 
 use crate::fault::{RawPanic, catch, catch_async};
 use crate::{
@@ -7,7 +7,8 @@ use crate::{
     runtime,
 };
 
-/// Runs the function without holding up the caller's runtime: a plain one goes to a thread that may block.
+/// Runs the function without blocking the caller's runtime: a plain function runs on a thread that
+/// may block.
 pub(super) async fn run<T: Send + 'static>(
     function: &'static Function,
     started: Started<T>,

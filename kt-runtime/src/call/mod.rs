@@ -1,7 +1,9 @@
-//! A call as its caller holds it: a builder until it is awaited, then carried out at the place that this process has.
+//! A call: a builder until it is awaited, then run in another process through the registered
+//! [`Transport`], in this worker, or in place.
 //!
-//! Only what knows the types is generic, and it is little: everything behind [`Pending`] is compiled once, here, and not
-//! again in each crate that makes calls, which is what a developer waits for after an edit.
+//! Only the code that knows the types is generic, and it is little. Everything behind [`Pending`]
+//! is compiled once, here, and not in each crate that makes calls, whose compilation a developer
+//! waits for after an edit.
 
 mod in_place;
 #[cfg(any(kt, feature = "host"))]
@@ -25,7 +27,7 @@ use std::{
 pub(crate) use self::transport::{Answer, Transport, register};
 #[cfg(any(kt, feature = "host"))]
 use crate::{
-    codec::{Codec, CodecError, Encoded, Encoder, Place, Types},
+    codec::{Codec, CodecError, Encoded, Encoder, ThreadKind, Types},
     worker,
 };
 use crate::{
@@ -34,23 +36,27 @@ use crate::{
     runtime::{self, Entered, Needs},
 };
 
-/// A call of a remote function that has not been made yet: `.await` it, or see [`blocking`](Self::blocking).
+/// A call of a remote function that has not started yet: `.await` it, or see
+/// [`blocking`](Self::blocking).
 ///
-/// In a driver that `cargo kt` started, the call goes to the warm worker. Everywhere else (`cargo run`, `cargo test`, in
-/// production, and inside the worker itself) it runs in place. Either way a panic of the function comes back as
-/// [`Error::Panicked`], and dropping the future cancels the call.
+/// In a program that `cargo kt` started, the call goes to the service's worker. Everywhere else
+/// (`cargo run`, `cargo test`, in production, and inside the worker itself) it runs in place. In
+/// both cases a panic of the function is returned as [`Error::Panicked`], and dropping the future
+/// cancels the call.
 ///
-/// Inside the worker a call enters the newest code, also from code that an edit has replaced since: a server, an actor or a callback
-/// that was started before and goes on. What they then pass is encoded and decoded, as between processes; if the function has
-/// other types by now, the call is an [`Error::ShapeMismatch`], and a function that is gone from the program is the caller's own.
-/// [`local`](Self::local) stays in the caller's own code. So does the function's bare name in its own body, which is no call.
+/// Inside the worker a call enters the newest code, also if the caller is older code that still
+/// runs: a server, an actor or a callback from before an edit. Its arguments and result are then
+/// encoded and decoded, as between processes. If the function's types have changed, the call
+/// returns [`Error::ShapeMismatch`]. If the function was removed from the program, the caller's own
+/// version runs. [`local`](Self::local) stays in the caller's own code, and so does the function's
+/// bare name in its own body, which is an ordinary call.
 #[must_use = "a call does nothing until it is awaited, or made with `.blocking()`"]
 pub struct Call<T> {
     prepared: Prepared,
     result: PhantomData<fn() -> T>,
 }
 
-/// The macro's entry: a call of `R` with its arguments, which stay as they are until the place is known.
+/// The macro's entry: a call of `R`. The arguments are encoded only if the call leaves the process.
 pub fn call<R: Remote>(function: &'static Function, args: R::Args) -> Call<R::Output> {
     Call {
         prepared: Prepared {
@@ -63,19 +69,21 @@ pub fn call<R: Remote>(function: &'static Function, args: R::Args) -> Call<R::Ou
 }
 
 impl<T: Send + 'static> Call<T> {
-    /// Gives the call up after this long: [`Error::TimedOut`]. Without one a call may take as long as its function does.
+    /// Cancels the call after this long and returns [`Error::TimedOut`]. Without a timeout a call
+    /// may take as long as its function does.
     pub fn timeout(mut self, after: Duration) -> Self {
         self.prepared.timeout = Some(after);
         self
     }
 
-    /// Runs the function in this process, wherever its calls go otherwise.
+    /// Runs the function in this process, from the caller's own code.
     pub fn local(mut self) -> Self {
         self.prepared.local = true;
         self
     }
 
-    /// Makes the call and waits for it on this thread. Also right inside an async task, whose thread it then holds.
+    /// Makes the call and blocks this thread until it completes. Also works inside an async task,
+    /// whose thread it then blocks.
     ///
     /// # Errors
     /// As the call itself.
@@ -106,7 +114,7 @@ impl<T> fmt::Debug for Call<T> {
     }
 }
 
-/// A [`Call`] under way. Dropping it cancels the call.
+/// A [`Call`] in progress. Dropping it cancels the call.
 #[must_use = "futures do nothing unless polled"]
 pub struct CallFuture<T> {
     made: Made,
@@ -136,7 +144,7 @@ type Made = Entered<Result<Value, Error>>;
 fn typed<T: 'static>(value: Value) -> T {
     match value.downcast() {
         Ok(value) => *value,
-        Err(_) => unreachable!("a `Call<T>` is only made of a function that returns `T`"),
+        Err(_) => unreachable!("a `Call<T>` is only created for a function that returns `T`"),
     }
 }
 
@@ -184,7 +192,7 @@ impl Prepared {
                     after,
                 })
             };
-            // Boxed: a timer would make every call's future larger.
+            // Boxed: a timer would make the future of every call larger.
             Box::pin(tokio::time::timeout(after, self.make()))
                 .await
                 .unwrap_or_else(elapsed)
@@ -199,7 +207,7 @@ impl Prepared {
         }
         #[cfg(any(kt, feature = "host"))]
         if let Some(worker) = worker::current().filter(|_| !self.local) {
-            // Boxed: it would make the future of every call to another process larger.
+            // Boxed: it would make the future of every call larger.
             return Box::pin(within::make(worker, self.pending)).await;
         }
         in_place::run(self.pending.function(), self.pending.start()).await
@@ -219,15 +227,20 @@ trait Pending: Send {
     fn function(&self) -> &'static Function;
     fn start(self: Box<Self>) -> Started<Value>;
     #[cfg(any(kt, feature = "host"))]
-    fn encode(&self, types: &Types, limit: usize, place: Place) -> Result<Encoded, CodecError>;
-    /// What decodes the result.
+    fn encode(
+        &self,
+        types: &Types,
+        limit: usize,
+        thread: ThreadKind,
+    ) -> Result<Encoded, CodecError>;
+    /// The function that decodes the result.
     #[cfg(any(kt, feature = "host"))]
     fn decoder(&self) -> Decode;
 }
 
-/// Makes a value of a body.
+/// Decodes a body.
 #[cfg(any(kt, feature = "host"))]
-type Decode = fn(&Types, &[u8], Codec, Place) -> Result<Value, CodecError>;
+type Decode = fn(&Types, &[u8], Codec, ThreadKind) -> Result<Value, CodecError>;
 
 struct Bound<R: Remote> {
     function: &'static Function,
@@ -249,15 +262,20 @@ impl<R: Remote> Pending for Bound<R> {
     }
 
     #[cfg(any(kt, feature = "host"))]
-    fn encode(&self, types: &Types, limit: usize, place: Place) -> Result<Encoded, CodecError> {
+    fn encode(
+        &self,
+        types: &Types,
+        limit: usize,
+        thread: ThreadKind,
+    ) -> Result<Encoded, CodecError> {
         let put = |to: &mut Encoder| R::encode_args(&self.args, to);
-        types.encode(limit, place, put)
+        types.encode(limit, thread, put)
     }
 
     #[cfg(any(kt, feature = "host"))]
     fn decoder(&self) -> Decode {
-        |types, result, codec, place| {
-            let output = types.decode(result, codec, place, R::decode_output)?;
+        |types, result, codec, thread| {
+            let output = types.decode(result, codec, thread, R::decode_output)?;
             Ok(Box::new(output))
         }
     }

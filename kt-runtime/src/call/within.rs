@@ -1,16 +1,16 @@
-//! Calls that code inside the worker makes.
+//! Calls from code inside the worker.
 
 use std::sync::Arc;
 
 use super::{Pending, Value, in_place, remote};
 use crate::fault::{RawPanic, catch};
 use crate::{
-    codec::{CodecError, Place, apart},
+    codec::{CodecError, ThreadKind, on_own_thread},
     error::{Error, Part},
     worker::{Newest, Worker},
 };
 
-/// Runs the newest generation's function. That is most often the caller's own, and nothing is encoded then.
+/// Runs the newest generation's function. Usually that is the caller's own, and nothing is encoded.
 pub(super) async fn make(worker: &Arc<Worker>, pending: Box<dyn Pending>) -> Result<Value, Error> {
     let function = pending.function();
     let nested = worker.enter(function).await;
@@ -30,13 +30,14 @@ pub(super) async fn make(worker: &Arc<Worker>, pending: Box<dyn Pending>) -> Res
         .await
         .map_err(|error| coded(Part::Arguments, error))?;
     let decode = pending.decoder();
-    // Their destructors are the caller's, and run before the function does, as if it had taken them.
+    // The arguments' destructors are the caller's. They run before the function, as if it had taken
+    // the arguments.
     drop(pending);
     how.codec = args.codec;
-    let started = match catch(|| (function.invoke)(&args.bytes, Place::Task, &how)) {
-        Ok(Err(CodecError::Elsewhere)) => {
-            let work = move || catch(|| (function.invoke)(&args.bytes, Place::Own, &how));
-            apart(work)
+    let started = match catch(|| (function.invoke)(&args.bytes, ThreadKind::Task, &how)) {
+        Ok(Err(CodecError::NeedsOwnThread)) => {
+            let work = move || catch(|| (function.invoke)(&args.bytes, ThreadKind::Own, &how));
+            on_own_thread(work)
                 .await
                 .map_err(|error| coded(Part::Arguments, error))?
         }

@@ -1,9 +1,9 @@
 //! Follows what a value's `Serialize` says along what its type's `Deserialize` asks for.
 //!
-//! bincode's bytes have no names: they are read as what is asked for, whatever they were written as. Where each step of
-//! the one is the very step of the other, that is the same. Where it is not (a field that is skipped or has another name, a variant
-//! whose number is another, a sequence where bytes are wanted), it may be something else: the value takes the format
-//! that has names.
+//! bincode's bytes have no names: they are read as what is asked for, whatever they were written
+//! as. Where each step of the one is the very step of the other, that is the same. Where it is not
+//! (a field that is skipped or has another name, a variant whose number is another, a sequence
+//! where bytes are wanted), it may be something else: the value takes the format that has names.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What goes wrong between values and bytes.
+//! Errors of encoding and decoding.
 
 use std::fmt;
 
@@ -12,8 +12,9 @@ pub enum CodecError {
         limit: usize,
     },
     Invalid(String),
-    /// Too long or too deep for this thread, which others wait for. See [`Place`](super::Place).
-    Elsewhere,
+    /// The value is too long or too deep for a shared thread. See
+    /// [`ThreadKind`](super::ThreadKind).
+    NeedsOwnThread,
 }
 
 impl fmt::Display for CodecError {
@@ -21,7 +22,7 @@ impl fmt::Display for CodecError {
         match self {
             Self::TooLarge { limit } => write!(f, "more than {limit} bytes"),
             Self::Invalid(reason) => f.write_str(reason),
-            Self::Elsewhere => f.write_str("it requires a thread of its own"),
+            Self::NeedsOwnThread => f.write_str("it requires a thread of its own"),
         }
     }
 }
@@ -50,7 +51,7 @@ impl CodecError {
     }
 }
 
-/// A [`CodecError`] on its way through serde: one word, since every value returns it.
+/// A [`CodecError`] inside serde. Boxed, because the call for every value returns it.
 #[derive(Debug)]
 pub struct Fail(pub(super) Box<CodecError>);
 

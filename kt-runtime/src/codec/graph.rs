@@ -1,8 +1,10 @@
-//! What a type's `Deserialize` asks for, as a graph: a node for each kind of question, an edge for each value inside.
+//! What a type's `Deserialize` asks for, as a graph: a node for each kind of question, an edge for
+//! each value inside.
 
 use std::{any::type_name, collections::HashMap};
 
-/// Edges of one graph. A type with more is not followed: an array of a million elements has as many.
+/// Edges of one graph. A type with more is not followed: an array of a million elements has as
+/// many.
 const EDGES: usize = 1 << 16;
 
 /// Index of a node.
@@ -126,8 +128,8 @@ pub(crate) enum Form {
 
 /// A graph that is being found.
 ///
-/// A type is run through many times, and each time with other values. What differs from one time to the next depends on
-/// values, and no graph can tell it: then there is none.
+/// A type is run through many times, and each time with other values. What differs from one time to
+/// the next depends on values, and no graph can tell it: then there is none.
 #[derive(Debug, Default)]
 pub(crate) struct Builder {
     ids: HashMap<Key, Id>,

@@ -1,18 +1,18 @@
-//! The one place that knows how values become bytes.
+//! How values become bytes. Must not know what the bytes are for, nor how they are sent.
 //!
-//! Messages of kt's own are in bincode 2. So are the arguments and results of calls, where that is proven to give back what was
-//! sent: where each step of the value's `Serialize` is the step that the type's `Deserialize` asks for (see
-//! [`check`]). All others travel in the [format](mod@format) that states have, in which everything says what it is. The
-//! codec's id travels with each body.
+//! Messages of kt's own are bincode 2. So are the arguments and results of calls for which that is
+//! proven to be lossless: each step of the value's `Serialize` is the step that the type's
+//! `Deserialize` asks for (see [`check`]). All others use the self-describing [format](mod@format)
+//! of states. Each body is sent with the id of its codec.
 
 mod check;
 mod compact;
 mod error;
 pub mod format;
 pub(crate) mod graph;
-mod place;
 #[cfg(test)]
 mod tests;
+mod thread;
 
 use std::{
     any::type_name,
@@ -24,9 +24,9 @@ use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use error::CodecError;
-pub use place::Place;
-use place::Stack;
-pub(crate) use place::{apart, apart_blocking};
+use thread::Stack;
+pub use thread::ThreadKind;
+pub(crate) use thread::{on_own_thread, on_own_thread_blocking};
 
 use format::FormatError;
 use graph::Graph;
@@ -38,7 +38,7 @@ use crate::error::Part;
 pub enum Codec {
     /// bincode 2, variable-length integers.
     Compact,
-    /// The self-describing format, as for a peer.
+    /// The self-describing format, for a [peer](format::Reader::Peer).
     Named,
 }
 
@@ -56,35 +56,33 @@ impl Codec {
         HeaderValue::from_static(self.id())
     }
 
-    /// Of a body with these headers.
+    /// The codec of a body with these headers.
     ///
     /// # Errors
-    /// If it is another or not said.
+    /// If it is unknown or missing.
     pub fn of(headers: &HeaderMap) -> Result<Self, CodecError> {
-        let said = headers.get(CONTENT_TYPE);
+        let found = headers.get(CONTENT_TYPE);
         let mut known = [Self::Compact, Self::Named].into_iter();
         known
-            .find(|codec| said.is_some_and(|said| said == codec.id()))
+            .find(|codec| found.is_some_and(|found| found == codec.id()))
             .ok_or_else(|| {
-                let said = said.map_or("none", |said| {
-                    said.to_str().unwrap_or("one that is no text")
-                });
-                CodecError::Invalid(format!("its content type is {said}"))
+                let found = found.map_or("missing", |found| found.to_str().unwrap_or("not text"));
+                CodecError::Invalid(format!("its content type is {found}"))
             })
     }
 }
 
-/// What is known of the types of a call's arguments or of its result.
+/// The types of a call's arguments or of its result.
 #[derive(Debug)]
 pub struct Types {
     part: Part,
-    /// One for each, if all of them have one.
+    /// One per type, if all types have one.
     graphs: Option<Arc<[Arc<Graph>]>>,
-    /// A value was not written as it would be read: the next one most likely is not either.
+    /// A value was not written as it would be read. Later values most likely are not, either.
     named: AtomicBool,
 }
 
-/// A body.
+/// An encoded body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoded {
     pub bytes: Vec<u8>,
@@ -100,25 +98,28 @@ impl Types {
         }
     }
 
-    /// Encodes the values that `put` puts, which may be asked for them a second time.
+    /// Encodes the values that `put` puts. `put` may be called twice.
     ///
     /// # Errors
-    /// If the limit is reached, or a value's `Serialize` fails. [`CodecError::Elsewhere`] if it cannot be done at this place.
+    /// If the limit is reached, or a value's `Serialize` fails. [`CodecError::NeedsOwnThread`] if
+    /// this thread may not do it.
     pub fn encode(
         &self,
         limit: usize,
-        place: Place,
+        thread: ThreadKind,
         put: impl Fn(&mut Encoder) -> Result<(), CodecError>,
     ) -> Result<Encoded, CodecError> {
-        let elsewhere = |error| match error {
-            CodecError::TooLarge { limit: reached } if reached < limit => CodecError::Elsewhere,
+        let over = |error| match error {
+            CodecError::TooLarge { limit: reached } if reached < limit => {
+                CodecError::NeedsOwnThread
+            }
             error => error,
         };
-        let most = place.bytes(limit);
+        let most = thread.bytes(limit);
         if let Some(graphs) = &self.graphs
             && !self.named.load(Ordering::Relaxed)
         {
-            let mut encoder = Encoder::compact(graphs, most, Stack::at(place));
+            let mut encoder = Encoder::compact(graphs, most, Stack::on(thread));
             match put(&mut encoder) {
                 Ok(()) if encoder.is_faithful() => {
                     return Ok(Encoded {
@@ -126,63 +127,64 @@ impl Types {
                         codec: Codec::Compact,
                     });
                 }
-                Err(error @ (CodecError::TooLarge { .. } | CodecError::Elsewhere)) => {
-                    return Err(elsewhere(error));
+                Err(error @ (CodecError::TooLarge { .. } | CodecError::NeedsOwnThread)) => {
+                    return Err(over(error));
                 }
-                // Also what its `Serialize` refused: the other format says where that was.
+                // Also if its `Serialize` failed: the other format reports where.
                 Ok(()) | Err(CodecError::Invalid(_)) => {
                     self.named.store(true, Ordering::Relaxed);
                 }
             }
         }
-        let mut encoder = Encoder::named(self.part, most, Stack::at(place));
-        put(&mut encoder).map_err(elsewhere)?;
+        let mut encoder = Encoder::named(self.part, most, Stack::on(thread));
+        put(&mut encoder).map_err(over)?;
         Ok(Encoded {
             bytes: encoder.finish(),
             codec: Codec::Named,
         })
     }
 
-    /// Decodes the values that `take` takes, which must be all.
+    /// Decodes the values that `take` takes. It must take all.
     ///
     /// # Errors
-    /// If the bytes are none that the types encode to. [`CodecError::Elsewhere`] if it cannot be done at this place.
+    /// If the bytes are not an encoding of the types. [`CodecError::NeedsOwnThread`] if this thread
+    /// may not do it.
     pub fn decode<T>(
         &self,
         bytes: &[u8],
         codec: Codec,
-        place: Place,
+        thread: ThreadKind,
         take: impl FnOnce(&mut Decoder<'_>) -> Result<T, CodecError>,
     ) -> Result<T, CodecError> {
-        if bytes.len() > place.bytes(usize::MAX) {
-            return Err(CodecError::Elsewhere);
+        if bytes.len() > thread.bytes(usize::MAX) {
+            return Err(CodecError::NeedsOwnThread);
         }
-        let mut decoder = Decoder::new(self.part, bytes, codec, Stack::at(place));
+        let mut decoder = Decoder::new(self.part, bytes, codec, Stack::on(thread));
         let value = take(&mut decoder)?;
         decoder.end()?;
         Ok(value)
     }
 }
 
-/// Encodes the values of a body one behind the other.
+/// Encodes the values of a body one after the other.
 #[derive(Debug)]
 pub struct Encoder {
-    way: Way<compact::Writer, format::Encoder<'static>>,
+    backend: Backend<compact::Writer, format::Encoder<'static>>,
     part: Part,
     graphs: Option<Arc<[Arc<Graph>]>>,
     count: usize,
 }
 
-/// Decodes the values of a body one behind the other.
+/// Decodes the values of a body one after the other.
 #[derive(Debug)]
 pub struct Decoder<'a> {
-    way: Way<compact::Reader<'a>, format::Decoder<'static>>,
+    backend: Backend<compact::Reader<'a>, format::Decoder<'static>>,
     part: Part,
     count: usize,
 }
 
 #[derive(Debug)]
-enum Way<C, N> {
+enum Backend<C, N> {
     Compact(C),
     Named(N),
 }
@@ -190,7 +192,7 @@ enum Way<C, N> {
 impl Encoder {
     fn compact(graphs: &Arc<[Arc<Graph>]>, limit: usize, stack: Stack) -> Self {
         Self {
-            way: Way::Compact(compact::Writer::new(limit, stack)),
+            backend: Backend::Compact(compact::Writer::new(limit, stack)),
             part: Part::Arguments,
             graphs: Some(Arc::clone(graphs)),
             count: 0,
@@ -199,7 +201,7 @@ impl Encoder {
 
     fn named(part: Part, limit: usize, stack: Stack) -> Self {
         Self {
-            way: Way::Named(format::Encoder::collecting(
+            backend: Backend::Named(format::Encoder::collecting(
                 format::Reader::Peer,
                 limit,
                 stack,
@@ -216,15 +218,15 @@ impl Encoder {
     /// If the limit is reached, or the value's `Serialize` fails.
     pub fn put<T: Serialize>(&mut self, value: &T) -> Result<(), CodecError> {
         self.count += 1;
-        match &mut self.way {
-            Way::Compact(writer) => {
+        match &mut self.backend {
+            Backend::Compact(writer) => {
                 let graphs = self.graphs.as_deref().unwrap_or_default();
                 if let Some(graph) = graphs.get(self.count - 1) {
                     writer.check.begin(Arc::clone(graph));
                 }
                 value.serialize(writer).map_err(|error| *error.0)
             }
-            Way::Named(encoder) => encoder.put(value).map_err(|error| {
+            Backend::Named(encoder) => encoder.put(value).map_err(|error| {
                 located(
                     self.part,
                     self.count,
@@ -237,69 +239,69 @@ impl Encoder {
     }
 
     fn is_faithful(&self) -> bool {
-        match &self.way {
-            Way::Compact(writer) => {
+        match &self.backend {
+            Backend::Compact(writer) => {
                 let graphs = self.graphs.as_deref().unwrap_or_default();
                 !writer.check.failed() && self.count == graphs.len()
             }
-            Way::Named(_) => true,
+            Backend::Named(_) => true,
         }
     }
 
     fn finish(self) -> Vec<u8> {
-        match self.way {
-            Way::Compact(writer) => writer.bytes,
-            Way::Named(encoder) => encoder.collected(),
+        match self.backend {
+            Backend::Compact(writer) => writer.bytes,
+            Backend::Named(encoder) => encoder.collected(),
         }
     }
 }
 
 impl<'a> Decoder<'a> {
     fn new(part: Part, bytes: &'a [u8], codec: Codec, stack: Stack) -> Self {
-        let way = match codec {
-            Codec::Compact => Way::Compact(compact::Reader::new(bytes, stack)),
+        let backend = match codec {
+            Codec::Compact => Backend::Compact(compact::Reader::new(bytes, stack)),
             Codec::Named => {
                 let reader = format::Reader::Peer;
-                Way::Named(format::Decoder::of(reader, bytes.to_vec(), stack))
+                Backend::Named(format::Decoder::of(reader, bytes.to_vec(), stack))
             }
         };
         Self {
-            way,
+            backend,
             part,
             count: 0,
         }
     }
 
-    /// Takes one value off the front.
+    /// Decodes the next value.
     ///
     /// # Errors
-    /// If the bytes end early or are none that `T` encodes to.
+    /// If the bytes end early or are not an encoding of `T`.
     pub fn take<T: DeserializeOwned>(&mut self) -> Result<T, CodecError> {
         self.count += 1;
         let (part, count) = (self.part, self.count);
-        match &mut self.way {
-            Way::Compact(reader) => T::deserialize(reader).map_err(|error| match *error.0 {
+        match &mut self.backend {
+            Backend::Compact(reader) => T::deserialize(reader).map_err(|error| match *error.0 {
                 CodecError::Invalid(reason) => CodecError::Invalid(format!(
                     "{}: {reason}",
                     value(part, count, type_name::<T>())
                 )),
                 error => error,
             }),
-            Way::Named(decoder) => decoder
+            Backend::Named(decoder) => decoder
                 .take()
                 .map_err(|error| located(part, count, type_name::<T>(), Work::Decode, &error)),
         }
     }
 
     fn end(mut self) -> Result<(), CodecError> {
-        match &mut self.way {
-            Way::Compact(reader) => nothing_left(reader.left()),
-            Way::Named(decoder) => decoder.end().map_err(|error| invalid(&error)),
+        match &mut self.backend {
+            Backend::Compact(reader) => nothing_left(reader.left()),
+            Backend::Named(decoder) => decoder.end().map_err(|error| invalid(&error)),
         }
     }
 }
 
-/// Bytes of a place in a value that a person still reads.
+/// Limit of a path in a message, in bytes.
 const PATH: usize = 200;
 
 #[derive(Clone, Copy, PartialEq)]
@@ -308,7 +310,7 @@ enum Work {
     Decode,
 }
 
-/// Which value of a body it is, for messages.
+/// Names a value of a body, for messages.
 #[cold]
 fn value(part: Part, count: usize, name: &str) -> String {
     match part {
@@ -326,7 +328,7 @@ fn located(part: Part, count: usize, name: &str, work: Work, error: &FormatError
     let place = match path.len() {
         0 => value,
         1..=PATH => format!("`{path}` of {value}"),
-        // A value that is too deep.
+        // The value is nested too deeply.
         _ => format!("deep inside {value}"),
     };
     let help = match work {
@@ -343,17 +345,18 @@ fn located(part: Part, count: usize, name: &str, work: Work, error: &FormatError
 /// # Errors
 /// If it is longer than `limit`.
 pub fn encode<T: Serialize>(message: &T, limit: usize) -> Result<Vec<u8>, CodecError> {
-    let mut writer = compact::Writer::new(limit, Stack::at(Place::Blocking));
+    let mut writer = compact::Writer::new(limit, Stack::on(ThreadKind::Blocking));
     message.serialize(&mut writer).map_err(|error| *error.0)?;
     Ok(writer.bytes)
 }
 
-/// Decodes a message of kt's own, which fills all the bytes. Takes no more memory than they account for.
+/// Decodes a message of kt's own, which must use all bytes. Allocates no more than the bytes
+/// account for.
 ///
 /// # Errors
-/// If the bytes are none that `T` encodes to.
+/// If the bytes are not an encoding of `T`.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
-    let mut reader = compact::Reader::new(bytes, Stack::at(Place::Blocking));
+    let mut reader = compact::Reader::new(bytes, Stack::on(ThreadKind::Blocking));
     let message = T::deserialize(&mut reader).map_err(|error| *error.0)?;
     nothing_left(reader.left())?;
     Ok(message)

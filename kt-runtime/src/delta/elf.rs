@@ -24,8 +24,8 @@ pub(super) struct Part {
     pub(super) address: u32,
 }
 
-/// The sections that can be rewritten; `None` if the file is of an unknown kind, or sections overlap.
-/// Reads only bytes outside of these sections.
+/// The sections that can be rewritten; `None` if the file is of an unknown kind, or sections
+/// overlap. Reads only bytes outside of these sections.
 pub(super) fn parts(file: &[u8]) -> Option<Vec<Part>> {
     const HEADER: usize = 64;
     // ELF, 64 bits, little-endian, version 1.

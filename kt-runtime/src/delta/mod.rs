@@ -1,16 +1,17 @@
 //! Settles an ELF file for a patch: code that only moved looks the same as before.
 //!
-//! An edit that makes a function longer moves everything behind it, and changes thousands of addresses
-//! in symbols, relocations, unwind tables and instructions by the same number. A patch has to list each
-//! of them. [`settle`] writes them in a form that does not depend on the move: in tables as the distance
-//! from the entry before, in unwind records as the distance from the function before, in instructions
-//! that refer to data as the address instead of the distance. A patch is computed from two settled
-//! files. [`unsettle`] restores the file. A file that is not ELF of the known kind stays unchanged.
+//! An edit that makes a function longer moves everything behind it, and changes thousands of
+//! addresses in symbols, relocations, unwind tables and instructions by the same number. A patch
+//! has to list each of them. [`settle`] writes them in a form that does not depend on the move: in
+//! tables as the distance from the entry before, in unwind records as the distance from the
+//! function before, in instructions that refer to data as the address instead of the distance. A
+//! patch is computed from two settled files. [`unsettle`] restores the file. A file that is not ELF
+//! of the known kind stays unchanged.
 //!
 //! Knows only bytes: not stores, connections or zstd.
 //!
-//! Sources: elf(5); the Linux Standard Base on `.eh_frame` and `.eh_frame_hdr`; Intel's manual, volume
-//! 2, on ModR/M.
+//! Sources: elf(5); the Linux Standard Base on `.eh_frame` and `.eh_frame_hdr`; Intel's manual,
+//! volume 2, on ModR/M.
 
 mod elf;
 #[cfg(test)]
@@ -100,8 +101,8 @@ fn table<const N: usize>(
     }
 }
 
-/// Each record of `.eh_frame` that describes a function has the function's start, as the distance from
-/// the field itself.
+/// Each record of `.eh_frame` that describes a function has the function's start, as the distance
+/// from the field itself.
 fn frames(bytes: &mut [u8], address: u32, direction: Direction) {
     let mut at = 0;
     let mut end = 0u32;

@@ -9,8 +9,9 @@ const OPCODES: [u8; 20] = [
     0x8d, 0xb6, 0xc7, 0xff,
 ];
 
-/// Rewrites operands that are a distance from the instruction pointer. Bytes that only look like such an
-/// operand do no harm: the bytes that identify them are not changed, so undoing finds the same ones.
+/// Rewrites operands that are a distance from the instruction pointer. Bytes that only look like
+/// such an operand do no harm: the bytes that identify them are not changed, so undoing finds the
+/// same ones.
 pub(super) fn rewrite(bytes: &mut [u8], address: u32, direction: Direction) {
     let mut at = 0;
     while at + 6 <= bytes.len() {

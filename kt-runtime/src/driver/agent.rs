@@ -1,4 +1,4 @@
-//! What this program asks of the `cargo kt` that started it, and tells it.
+//! Requests to the agent: the `cargo kt` that started this program.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -17,15 +17,15 @@ use crate::{
     },
 };
 
-/// How long `cargo kt` may take to hear what it is told: it has next to nothing to do then.
-pub(super) const REPORT: Duration = Duration::from_secs(1);
+/// Timeout of a report, which costs `cargo kt` almost nothing.
+const REPORT: Duration = Duration::from_secs(1);
 
 /// Whether the first call was answered.
 #[derive(Debug, Default)]
 pub(super) struct FirstAnswer(AtomicBool);
 
 impl Driver {
-    /// Asks for an answer. `None` if nobody is there who answers in time.
+    /// Sends a question. `None` if there is no agent or it does not answer in time.
     pub(super) async fn ask_agent<T: DeserializeOwned>(
         &self,
         path: &'static str,
@@ -57,9 +57,10 @@ impl Driver {
         }
     }
 
-    /// Tells that the terminal shows where a call waits: now a person can be asked about it.
+    /// Reports that the terminal shows where a call waits. Now `cargo kt` can ask the user about
+    /// it.
     pub(super) async fn breakpoint_printed(&self, reached: BreakpointReached) {
-        // Nobody listens: then nobody is there to be asked.
+        // Without an agent there is no user to ask.
         let _: Option<()> = self.ask_agent(BREAKPOINT, &reached, REPORT).await;
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// Reads an answer, once everything that the call printed is on the terminal.
+/// Reads an answer, after everything that the call printed is on the terminal.
 pub(super) async fn read(
     driver: &Driver,
     printed: &Printed,
@@ -32,7 +32,7 @@ pub(super) async fn read(
     let body = match body.collect(driver.config.body_limit).await {
         Ok(body) => body,
         Err(BodyError::TooLarge(limit)) => return Ok(Err(too_large(limit))),
-        // The worker has begun to answer: whatever the reason, it has seen the call.
+        // The worker has begun to answer, so it has seen the call.
         Err(BodyError::Http(error)) => return Err(Failure::Lost(error.to_string())),
     };
     if let Some(position) = number(&head.headers, &header::POSITION) {
@@ -56,10 +56,10 @@ pub(super) async fn read(
     }
     match codec::decode(&body) {
         Ok(Fault::Draining) => Err(Failure::NotSent("the worker is being replaced".into())),
-        // Boxed, as all that is rare: it would make every call's future many times as large.
+        // Boxed, because it is rare and would make the future of every call many times larger.
         Ok(fault) => Ok(Err(Box::pin(error(driver, function, fault)).await)),
         Err(error) => Ok(Err(driver.unavailable(format!(
-            "its answer cannot be read: {} {error}",
+            "failed to decode its answer: {} {error}",
             head.status
         )))),
     }
@@ -94,7 +94,7 @@ async fn error(driver: &Driver, function: &'static Function, fault: Fault) -> Er
             what,
             reason,
         },
-        Fault::Draining => driver.unavailable("it is ending"),
+        Fault::Draining => driver.unavailable("it is stopping"),
     }
 }
 

@@ -18,31 +18,31 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Connection {
     client: Client,
-    /// What its worker prints.
+    /// The output of its worker.
     pub(super) printed: Arc<Printed>,
-    /// Ends with the connection or with its runtime.
+    /// Finishes with the connection or with its runtime.
     carried: JoinHandle<()>,
 }
 
-/// How often a connection is made anew because the worker was replaced meanwhile.
-const REPLACED: usize = 3;
+/// How often to reconnect because the worker was replaced meanwhile.
+const ATTEMPTS: usize = 3;
 
 impl Connection {
-    /// Whether no call can be made over it any more.
-    pub(super) fn has_ended(&self) -> bool {
+    /// Whether it takes no more calls.
+    pub(super) fn is_closed(&self) -> bool {
         self.carried.is_finished()
     }
 
-    /// Connects and takes the worker's output, all of it before any call.
+    /// Connects, and attaches to the worker's output before any call.
     pub(super) async fn open(driver: &'static Driver) -> Result<Self, Error> {
         // The host may have to start a worker first.
-        let patience = limits::HANDSHAKE + limits::WORKER_START + limits::LOAD;
-        let opened = time::timeout(patience, Self::open_unbounded(driver)).await;
-        opened.unwrap_or_else(|_| Err(driver.unavailable(format!("no answer within {patience:?}"))))
+        let limit = limits::HANDSHAKE + limits::WORKER_START + limits::LOAD;
+        let opened = time::timeout(limit, Self::open_unbounded(driver)).await;
+        opened.unwrap_or_else(|_| Err(driver.unavailable(format!("no answer within {limit:?}"))))
     }
 
     async fn open_unbounded(driver: &'static Driver) -> Result<Self, Error> {
-        for _ in 0..REPLACED {
+        for _ in 0..ATTEMPTS {
             let (client, carried) = dial::start(driver).await?;
             let worker: WorkerId = client
                 .ask(WORKER, &())
@@ -57,10 +57,10 @@ impl Connection {
                 });
             }
         }
-        Err(driver.unavailable("its worker was replaced again and again"))
+        Err(driver.unavailable("its worker was replaced repeatedly"))
     }
 
-    /// Makes one call. The outer result is the connection's, the inner one the call's.
+    /// Makes one call. The outer error is the connection's, the inner one the call's.
     pub(super) async fn call(
         &self,
         driver: &Driver,
@@ -73,7 +73,7 @@ impl Connection {
             Err(error) => return Err(Failure::NotSent(error.to_string())),
         };
         if !args.is_empty() {
-            // The worker may answer, with a refusal, before it has read all: then its answer counts.
+            // The worker may refuse the call before it has read everything. Then its answer counts.
             let _ = body.send(args, true).await;
         }
         let response = head.await?;

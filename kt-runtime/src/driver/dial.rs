@@ -16,8 +16,8 @@ use crate::{
     },
 };
 
-/// A data connection, which ends with the last of its clients; what it ended with, its requests tell. Also the task that
-/// carries it.
+/// Opens a data connection, and returns it with the task that carries it. The connection closes
+/// with the last of its clients. Its requests report its errors.
 pub(super) async fn start(driver: &Driver) -> Result<(Client, JoinHandle<()>), Error> {
     let stream = dial(driver, Purpose::Data).await?;
     let (client, connection) = Client::start(stream)
@@ -29,19 +29,19 @@ pub(super) async fn start(driver: &Driver) -> Result<(Client, JoinHandle<()>), E
     Ok((client, carried))
 }
 
-/// Connects and says what for.
+/// Connects for a purpose.
 pub(super) async fn dial(driver: &Driver, purpose: Purpose) -> Result<UnixStream, Error> {
     let Endpoint::Unix(path) = &driver.config.endpoint;
     let mut stream = UnixStream::connect(path)
         .await
         .map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => driver.unavailable(
-                "it has ended (by its inactivity TTL, by `cargo kt down`, or because its host died); run the program again to \
-                 start it",
+                "it is not running (its inactivity TTL expired, `cargo kt down` stopped it, or its host \
+                 died); run the program again to start it",
             ),
-            // An end in order removes the socket.
+            // A host that stops in order removes its socket.
             io::ErrorKind::ConnectionRefused => driver.unavailable(
-                "its host died, and worker and state with it; run the program again to start it",
+                "its host died, and its worker and state were lost; run the program again to start it",
             ),
             _ => driver.unavailable(format!("{}: {error}", path.display())),
         })?;
@@ -55,11 +55,11 @@ pub(super) async fn dial(driver: &Driver, purpose: Purpose) -> Result<UnixStream
         Ok(Verdict::NoWorker(why)) => Err(driver.unavailable(why)),
         Ok(Verdict::Stage(_)) => Err(driver.unavailable("its pod has no host yet")),
         Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(driver.unavailable(format!(
-            "its host does not answer, {error}: it is stopped or hangs; `cargo kt down {}` ends it",
+            "its host does not answer ({error}): it is suspended or hangs; run `cargo kt down {}` to stop it",
             driver.config.service
         ))),
         Err(error) => {
-            Err(driver.unavailable(format!("its host broke the connection off: {error}")))
+            Err(driver.unavailable(format!("its host closed the connection: {error}")))
         }
     }
 }

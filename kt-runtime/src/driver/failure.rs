@@ -11,8 +11,8 @@ pub(super) enum Failure {
 
 impl From<h2::Error> for Failure {
     fn from(error: h2::Error) -> Self {
-        // A refused stream was not processed (RFC 9113, 8.7), nor was a stream that a GOAWAY leaves out.
-        // h2 reports a GOAWAY without an error code only to those streams.
+        // A refused stream was not processed (RFC 9113, 8.7), nor was a stream that a GOAWAY leaves
+        // out. h2 reports a GOAWAY without an error code only to those streams.
         let left_out =
             error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR);
         if left_out || error.reason() == Some(h2::Reason::REFUSED_STREAM) {

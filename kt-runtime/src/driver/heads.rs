@@ -1,5 +1,5 @@
-//! What is the same for all calls of a function, found once: to run through its types can take longer than all the rest
-//! that is done here for a call.
+//! The parts of a request that are the same for all calls of a function, computed once: tracing the
+//! types can take longer than the rest of a call.
 
 use std::{
     collections::HashMap,
@@ -27,7 +27,7 @@ pub(super) struct Heads(RwLock<HashMap<&'static str, Known>>);
 #[derive(Debug, Clone)]
 struct Known {
     types: Arc<Signature>,
-    /// With arguments in [`Codec::Compact`], which most calls have.
+    /// With arguments in [`Codec::Compact`], as in most calls.
     request: Request<()>,
 }
 
@@ -62,7 +62,7 @@ impl Heads {
             return look(known);
         }
         drop(known);
-        // Not under the lock: the user's own `Deserialize` runs here.
+        // Not under the lock: this runs the user's `Deserialize`.
         let known = Known::new(driver, function);
         let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
         look(all.entry(function.key).or_insert(known))
@@ -74,7 +74,7 @@ impl Known {
         let types = Arc::new(quiet::aloud(function.types));
         let mut request = client::post(CALL);
         let headers = request.headers_mut();
-        // Without a key the worker says that it has no such function, which is so.
+        // Without a key the worker answers that it has no such function.
         if let Some(key) = key_value(function.key) {
             headers.insert(&header::FUNCTION, key);
         }

@@ -1,5 +1,6 @@
-//! The calling side: the user's program on the developer's machine, started by `cargo kt`. Knows where the service is, and
-//! makes calls to it. Knows nothing of builds or objects beyond their paths.
+//! The calling side: the user's program on the developer's machine, started by `cargo kt`. It
+//! connects to the service and is the [`Transport`] of the program's calls. It must not know about
+//! builds, nor about objects beyond their paths.
 
 mod agent;
 mod answer;
@@ -49,20 +50,21 @@ use crate::{
     },
 };
 
-/// How often a call that was not carried out is tried again on a new connection.
+/// How often a call that the worker did not see is sent, each time on a new connection.
 const ATTEMPTS: usize = 3;
 
 /// This process's service.
 #[derive(Debug)]
 pub(crate) struct Driver {
     config: DriverConfig,
-    /// One connection for each runtime that makes calls: a connection only moves while its own runtime is being run.
+    /// One connection per runtime that makes calls: a connection makes progress only while its own
+    /// runtime runs.
     connections: Mutex<HashMap<runtime::Id, Arc<OnceCell<Connection>>>>,
     heads: Heads,
     output: Output,
     printer: Printer,
     first: FirstAnswer,
-    /// A worker has been told that this program has a `tracing` subscriber.
+    /// A worker knows that this program has a `tracing` subscriber.
     traced: AtomicBool,
     /// The worker that answered last.
     worker: Mutex<WorkerId>,
@@ -100,7 +102,7 @@ impl Driver {
         args: Bytes,
         codec: Codec,
     ) -> Result<(Bytes, Codec), Error> {
-        // Once is enough, by whichever call comes first after it was set.
+        // Reported once, by the first call after the subscriber was set.
         let traced = !self.traced.load(Ordering::Relaxed)
             && quiet::has_subscriber()
             && !self.traced.swap(true, Ordering::Relaxed);
@@ -109,7 +111,7 @@ impl Driver {
             let (slot, connection) = self.connection().await?;
             let failure = match connection.get() {
                 Some(connection) if !connection.printed.is_open() => {
-                    Err(Failure::NotSent("the worker's output has ended".into()))
+                    Err(Failure::NotSent("the worker's output was closed".into()))
                 }
                 Some(connection) => {
                     let mut head = self.heads.of(self, function, codec);
@@ -146,7 +148,7 @@ impl Driver {
         }
     }
 
-    /// This runtime's connection, made if there is none.
+    /// This runtime's connection, opened if there is none.
     async fn connection(&'static self) -> Result<(runtime::Id, Arc<OnceCell<Connection>>), Error> {
         let id = runtime::Handle::current().id();
         let connection = {
@@ -155,8 +157,8 @@ impl Driver {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
             if !connections.contains_key(&id) {
-                // Runtimes that are gone, and their connections with them.
-                connections.retain(|_, other| !other.get().is_some_and(Connection::has_ended));
+                // Connections of runtimes that were dropped.
+                connections.retain(|_, other| !other.get().is_some_and(Connection::is_closed));
             }
             connections.entry(id).or_default().clone()
         };
@@ -226,8 +228,8 @@ pub(crate) fn start() -> Option<&'static Driver> {
     Some(driver)
 }
 
-/// What `cargo kt` left for this process. A program that the driver starts inherits the variable, and is told apart by its
-/// parent.
+/// The configuration that `cargo kt` wrote for this process. A program that the driver starts
+/// inherits the variable, but has another parent.
 fn config() -> Option<DriverConfig> {
     let path = env::var_os(ENV)?;
     let config: Result<DriverConfig, String> = fs::read(&path)
@@ -236,16 +238,17 @@ fn config() -> Option<DriverConfig> {
     match config {
         Ok(config) if config.parent != parent_id() => None,
         Ok(config) if config.protocol == PROTOCOL => Some(config),
-        // The program was built by another version of cargo kt than started it, or the file is gone. Running in place
-        // instead would look like success.
+        // Another version of cargo kt built the program. Running in place instead would look like
+        // success.
         Ok(config) => panic!(
-            "cargo kt speaks protocol {} and this program's kt-runtime {VERSION} speaks {PROTOCOL}: give both one version",
+            "cargo kt uses protocol {} and this program's kt-runtime {VERSION} uses {PROTOCOL}: use the \
+             same version of both",
             config.protocol
         ),
-        // Its `cargo kt` has ended and cleaned up: a stray copy of the variable.
+        // Its `cargo kt` has exited and cleaned up: the variable is a leftover.
         Err(_) if !Path::new(&path).exists() => None,
         Err(error) => panic!(
-            "cannot read what cargo kt left in {}: {error}",
+            "failed to read the driver configuration in {}: {error}",
             path.display()
         ),
     }

@@ -1,5 +1,6 @@
-//! What workers print, printed here, by a thread of kt's own: a runtime of the user's may stand still or be gone, and a
-//! terminal may be slow. Every byte of a call comes before its answer.
+//! Prints the output of workers, on a thread of kt's own: a runtime of the user's may be blocked or
+//! dropped, and a terminal may be slow. All output of a call is printed before its answer is
+//! returned.
 
 use std::{
     collections::HashMap,
@@ -25,12 +26,13 @@ use crate::{
     wire::{WorkerId, client, data, frame, http::Body, limits},
 };
 
-/// The workers whose output this process prints, each by one connection.
+/// The workers whose output this process prints, over one connection each.
 #[derive(Debug, Default)]
 pub(super) struct Output(Mutex<HashMap<u64, Arc<Printed>>>);
 
 impl Output {
-    /// The output of a worker, connected to before any call to it. `None`: the service has another worker by now.
+    /// Attaches to a worker's output, before any call to it. `None`: the service has another worker
+    /// by now.
     pub(super) async fn of(
         &self,
         driver: &'static Driver,
@@ -45,7 +47,7 @@ impl Output {
         }
         let (sender, attached) = oneshot::channel();
         let asked = printer(driver)?.send(sender);
-        let ended = || driver.unavailable("the thread that prints its output has ended");
+        let ended = || driver.unavailable("the thread that prints its output has stopped");
         asked.map_err(|_| ended())?;
         let printed = attached.await.map_err(|_| ended())??;
         let instance = printed.worker.instance;
@@ -57,10 +59,10 @@ impl Output {
 
 type Attached = oneshot::Sender<Result<Arc<Printed>, Error>>;
 
-/// The thread that prints, started for the first that needs it: it attaches to the service's worker for whoever asks.
+/// The printing thread, started on first use. It attaches to the service's worker on request.
 fn printer(driver: &'static Driver) -> Result<&'static UnboundedSender<Attached>, Error> {
     let failed = |error: &io::Error| {
-        driver.unavailable(format!("no thread can be started for its output: {error}"))
+        driver.unavailable(format!("failed to start a thread for its output: {error}"))
     };
     let started = driver.printer.get_or_init(|| -> io::Result<_> {
         let (sender, mut attaching) = mpsc::unbounded_channel::<Attached>();
@@ -71,7 +73,7 @@ fn printer(driver: &'static Driver) -> Result<&'static UnboundedSender<Attached>
                 runtime.block_on(async {
                     while let Some(attached) = attaching.recv().await {
                         tokio::spawn(Quiet::new(async move {
-                            // A caller that has given up leaves it to end with the next output.
+                            // If the caller gave up, printing stops at the next output.
                             let _ = attached.send(attach(driver).await);
                         }));
                     }
@@ -82,10 +84,10 @@ fn printer(driver: &'static Driver) -> Result<&'static UnboundedSender<Attached>
     started.as_ref().map_err(failed)
 }
 
-/// How the thread is found.
+/// The channel to the printing thread.
 pub(super) type Printer = OnceLock<io::Result<UnboundedSender<Attached>>>;
 
-/// Connects to the service's worker and prints its output from here on.
+/// Connects to the service's worker and prints its output from now on.
 async fn attach(driver: &'static Driver) -> Result<Arc<Printed>, Error> {
     let (client, _) = dial::start(driver).await?;
     let request = client::request(http::Method::GET, data::OUTPUT);

@@ -6,7 +6,7 @@ use tokio::{sync::watch, time};
 
 use crate::wire::{WorkerId, control::Death, data, limits};
 
-/// How far one worker's output is printed here.
+/// How far the output of one worker is printed.
 #[derive(Debug)]
 pub(super) struct Printed {
     pub(super) worker: WorkerId,
@@ -15,49 +15,50 @@ pub(super) struct Printed {
 
 #[derive(Debug, Default)]
 struct Place {
-    /// In the worker's count of what it printed.
+    /// Counted by the worker.
     position: u64,
-    /// In the service's log: what the worker leaves when it dies lies behind.
+    /// In the service's log. The rest of a dead worker's output follows there.
     logged: u64,
     print: Print,
     life: Life,
 }
 
-/// What the thread that prints is at.
+/// What the printing thread does.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Print {
     #[default]
     Idle,
-    /// It waits for the lock on standard output or error, which may be held by who waits for the output.
+    /// It waits for the lock on standard output or error. The caller that waits for the output may
+    /// hold it.
     Locking,
-    /// This process's own output takes its time.
+    /// It writes to this process's standard output or error.
     Writing,
 }
 
-/// Of the connection that brings the output.
+/// The state of the output's connection.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 enum Life {
     #[default]
     Open,
-    /// The host is being asked how the worker ended.
+    /// The host is asked how the worker stopped.
     Ending,
-    /// The worker's end; none if it lives on or nothing is known of it.
+    /// How the worker stopped; `None` if it runs or nothing is known.
     Over(Option<Box<Death>>),
 }
 
 impl Printed {
-    /// Whether output still comes.
+    /// Whether more output may come.
     pub(super) fn is_open(&self) -> bool {
         self.place.borrow().life == Life::Open
     }
 
-    /// Waits until everything up to a position is printed: for as long as this process's own output takes, but not for ever
-    /// for bytes that do not come. An answer is worth more than a line.
+    /// Waits until everything up to a position is printed: as long as this process's own output
+    /// takes, but with a timeout if no bytes arrive. An answer matters more than a line of output.
     pub(super) async fn up_to(&self, position: u64) {
         if self.place.borrow().position >= position {
             return;
         }
-        // Boxed: most calls print nothing, and should not carry a timer.
+        // Boxed: most calls print nothing, and need no timer.
         Box::pin(self.wait_up_to(position)).await;
     }
 
@@ -80,17 +81,15 @@ impl Printed {
         }
         match self.place.borrow().print {
             Print::Locking => eprintln!(
-                "kt: output of the worker comes later: it waits for a lock on this program's standard output"
+                "kt: output of the worker is delayed: this program holds the lock on its standard output"
             ),
-            _ => eprintln!(
-                "kt: some output of the worker is missing here; `cargo kt logs` may have it"
-            ),
+            _ => eprintln!("kt: some output of the worker is missing; `cargo kt logs` may have it"),
         }
         self.place
             .send_modify(|place| place.position = place.position.max(position));
     }
 
-    /// How the worker ended, once what it left is printed. `None`: it lives on, as far as can be known.
+    /// How the worker stopped, after the rest of its output is printed. `None`: it may still run.
     pub(super) async fn death(&self) -> Option<Box<Death>> {
         let mut place = self.place.subscribe();
         let begun = place.wait_for(|place| place.life != Life::Open);
@@ -109,7 +108,8 @@ impl Printed {
     }
 
     pub(super) fn print_logged(&self, bytes: &[u8]) {
-        // Which stream it was, the log does not tell; a dying process's last words are for stderr.
+        // The log does not name the stream. The last output of a dying process is most likely
+        // stderr.
         self.print(data::Stream::Stderr, bytes);
         let length = bytes.len() as u64;
         self.place.send_modify(|place| place.logged += length);
@@ -120,7 +120,7 @@ impl Printed {
             self.place.send_modify(|place| place.print = print);
         };
         at(Print::Locking);
-        // A closed terminal must not end the program: its calls may matter more than their output.
+        // A closed terminal must not stop the program: its calls may matter more than their output.
         let _ = match stream {
             data::Stream::Stdout => {
                 let mut stdout = io::stdout().lock();
@@ -147,7 +147,7 @@ impl Printed {
         });
     }
 
-    /// The output has ended, and the host is asked how the worker ended.
+    /// The output has ended. The host is asked how the worker stopped.
     pub(super) fn ending(&self) {
         self.place.send_modify(|place| place.life = Life::Ending);
     }

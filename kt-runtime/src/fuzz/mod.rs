@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned, de::IgnoredAny};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
-    codec::{self, Codec, CodecError, Decoder, Encoder, Place, Types, apart_blocking},
+    codec::{self, Codec, CodecError, Decoder, Encoder, ThreadKind, Types, on_own_thread_blocking},
     delta, host,
     shape::Shape,
     wire::{
@@ -133,7 +133,7 @@ pub fn value(data: &[u8]) {
 struct Body {
     /// Found once: to look at a type takes longer than a case does.
     types: Types,
-    there_and_back: fn(&Types, &[u8], Codec, Place) -> Result<(), CodecError>,
+    there_and_back: fn(&Types, &[u8], Codec, ThreadKind) -> Result<(), CodecError>,
 }
 
 static BODIES: LazyLock<[Body; 6]> = LazyLock::new(|| {
@@ -188,7 +188,7 @@ fn there_and_back<T: Serialize + DeserializeOwned>(
     types: &Types,
     data: &[u8],
     codec: Codec,
-    place: Place,
+    place: ThreadKind,
 ) -> Result<(), CodecError> {
     let take = |from: &mut Decoder<'_>| from.take::<T>();
     let value = types.decode(data, codec, place, take)?;
@@ -196,7 +196,7 @@ fn there_and_back<T: Serialize + DeserializeOwned>(
     let sent = types.encode(usize::MAX, place, put)?;
     // What was understood can be sent, and arrives as it was.
     let value = match types.decode(&sent.bytes, sent.codec, place, take) {
-        Err(CodecError::Elsewhere) => return Err(CodecError::Elsewhere),
+        Err(CodecError::NeedsOwnThread) => return Err(CodecError::NeedsOwnThread),
         arrived => arrived.expect("what was encoded is decoded"),
     };
     let put = |to: &mut Encoder| to.put(&value);
@@ -206,19 +206,20 @@ fn there_and_back<T: Serialize + DeserializeOwned>(
 }
 
 fn body(body: &'static Body, data: &[u8], codec: Codec) {
-    let done = (body.there_and_back)(&body.types, data, codec, Place::Blocking);
+    let done = (body.there_and_back)(&body.types, data, codec, ThreadKind::Blocking);
     // On a thread with the large stack, as a value that is too deep for others is.
-    if matches!(done, Err(CodecError::Elsewhere)) {
+    if matches!(done, Err(CodecError::NeedsOwnThread)) {
         let data = data.to_vec();
-        let _ =
-            apart_blocking(move || (body.there_and_back)(&body.types, &data, codec, Place::Own));
+        let _ = on_own_thread_blocking(move || {
+            (body.there_and_back)(&body.types, &data, codec, ThreadKind::Own)
+        });
     }
 }
 
 fn ignored(data: &[u8]) {
     let types = Types::new(crate::Part::Result, None);
     let take = |from: &mut Decoder<'_>| from.take::<IgnoredAny>();
-    let _ = types.decode(data, Codec::Named, Place::Blocking, take);
+    let _ = types.decode(data, Codec::Named, ThreadKind::Blocking, take);
 }
 
 /// A file of saved states with the right start and the right checksum.

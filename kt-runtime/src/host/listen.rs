@@ -206,7 +206,7 @@ async fn admit(mut stream: impl Connection, purpose: Purpose, host: &Arc<Host>) 
         Purpose::Data => {
             host.lease.touch();
             // A worker may have to be started first.
-            timeout(limits::HANDSHAKE, preamble::hear(&mut stream)).await??;
+            timeout(limits::HANDSHAKE, preamble::acknowledge(&mut stream)).await??;
             match host.supervisor.worker().await {
                 Ok(worker) => {
                     worker.connect(stream.into_descriptor()?);

@@ -18,7 +18,7 @@ use super::{
     outbox::{Finished, Outbox},
 };
 use crate::{
-    codec::{self, Codec, CodecError, Encoded, Place, apart},
+    codec::{self, Codec, CodecError, Encoded, ThreadKind, on_own_thread},
     fault::{RawPanic, catch, catch_async},
     function::{Function, Invocation, Started},
     quiet::{self, Quiet},
@@ -182,10 +182,10 @@ async fn begin(
         codec,
         limit,
     };
-    let started = match catch(|| (function.invoke)(&args, Place::Task, &how)) {
-        Ok(Err(CodecError::Elsewhere)) => {
-            let work = move || catch(|| (function.invoke)(&args, Place::Own, &how));
-            apart(work)
+    let started = match catch(|| (function.invoke)(&args, ThreadKind::Task, &how)) {
+        Ok(Err(CodecError::NeedsOwnThread)) => {
+            let work = move || catch(|| (function.invoke)(&args, ThreadKind::Own, &how));
+            on_own_thread(work)
                 .await
                 .map_err(|error| coded(Part::Arguments, error))?
         }

@@ -21,7 +21,7 @@ fn die(how: &str, expected: &str) {
 
     let death = driver.ask(&format!("die {how}"));
     let expected = format!(
-        "WorkerDied: the worker died while `calls::remote::die` ran in it: {expected}, after "
+        "WorkerDied: the worker died while `calls::remote::die` ran: {expected}, after "
     );
     assert!(death.starts_with(&expected), "{death}");
     assert!(death.contains(" in generation 1, with "), "{death}");
@@ -35,17 +35,17 @@ fn die(how: &str, expected: &str) {
         output.stderr.contains(&format!("last words before {how}")),
         "{output:?}"
     );
-    output.says("is a new one, the state of the former is gone");
+    output.says("has a new worker; the state of the old worker was lost");
 }
 
 #[test]
 fn a_worker_that_aborts_is_a_typed_error_and_a_new_one_answers_next() {
-    die("abort", "it was ended by signal 6 (SIGABRT)");
+    die("abort", "it was killed by signal 6 (SIGABRT)");
 }
 
 #[test]
 fn a_worker_with_a_segmentation_fault_is_a_typed_error_and_a_new_one_answers_next() {
-    die("segfault", "it was ended by signal 11 (SIGSEGV)");
+    die("segfault", "it was killed by signal 11 (SIGSEGV)");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::{assert_greets, assert_starts_anew};
 #[test]
 fn a_killed_host_takes_its_worker_along_and_the_next_run_says_that_the_state_is_gone() {
     let project = Project::of(Fixture::ONE);
-    assert_greets(&project, "hello", 1).keeps_quiet_about("gone");
+    assert_greets(&project, "hello", 1).keeps_quiet_about("lost");
     assert_greets(&project, "hello", 2);
     let (host, worker) = project.processes();
     host.signal(libc::SIGKILL);
@@ -29,7 +29,7 @@ fn the_loss_is_said_also_when_others_have_cleaned_up_and_not_after_an_end_that_w
     assert_starts_anew(&project);
 
     project.kt(["down", "--all"]).success();
-    assert_greets(&project, "good day", 1).keeps_quiet_about("gone");
+    assert_greets(&project, "good day", 1).keeps_quiet_about("lost");
 }
 
 #[test]
@@ -139,5 +139,5 @@ fn a_driver_hears_that_its_worker_was_replaced_and_not_that_states_are_gone() {
     let output = driver.finish().success();
     output
         .says("replaced the worker of tester-calls")
-        .keeps_quiet_about("gone");
+        .keeps_quiet_about("lost");
 }

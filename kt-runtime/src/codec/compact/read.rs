@@ -8,7 +8,7 @@ use serde::de::{
 use super::{EMPTY, U16, U32, U64, U128};
 use crate::codec::{
     error::Fail,
-    place::{DEPTH, Stack},
+    thread::{DEPTH, Stack},
 };
 
 /// Decodes values one behind the other.

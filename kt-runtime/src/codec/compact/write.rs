@@ -11,7 +11,7 @@ use crate::codec::{
     check::{Check, Parts},
     error::Fail,
     graph::{Content, Leaf},
-    place::{DEPTH, Stack},
+    thread::{DEPTH, Stack},
 };
 
 type Done = Result<(), Fail>;
@@ -31,7 +31,8 @@ pub(in crate::codec) struct Writer {
 impl Writer {
     pub(in crate::codec) fn new(limit: usize, stack: Stack) -> Self {
         Self {
-            // Most values are short, and to grow byte by byte to a hundred would be five allocations.
+            // Most values are short, and to grow byte by byte to a hundred would be five
+            // allocations.
             bytes: Vec::with_capacity(128),
             check: Check::default(),
             limit,
@@ -316,7 +317,8 @@ impl Compound<'_> {
     }
 
     fn close(self) -> Done {
-        // Also of sequences: other than their length says, the rest would be read as something else.
+        // Also of sequences: other than their length says, the rest would be read as something
+        // else.
         if self.index != self.count {
             return self.writer.check.none();
         }

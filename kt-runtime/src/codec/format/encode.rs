@@ -8,7 +8,7 @@ use serde::ser::{
 };
 
 use super::{CHUNK, DEPTH, FormatError, Reader, Tag};
-use crate::codec::{CodecError, place::Stack};
+use crate::codec::{CodecError, thread::Stack};
 
 /// Takes the bytes away, a piece at a time.
 pub type Sink<'a> = &'a mut dyn FnMut(Vec<u8>) -> Result<(), Gone>;

@@ -2,7 +2,7 @@
 //!
 //! None of the formats at hand keeps everything: CBOR and MessagePack, as serde writes them, make `Some(None)` the same as `None`, and
 //! some turn a NaN into another. A migration may lose nothing in silence, so this format has a tag of its own for everything that
-//! serde's data model tells apart; fields and variants go by name, names are written once.
+//! serde's data model tells on_own_thread; fields and variants go by name, names are written once.
 //!
 //! | tag | content |
 //! |---|---|
@@ -29,8 +29,8 @@ pub use decode::Decoder;
 pub use encode::{Encoder, Gone};
 pub use error::FormatError;
 
-use super::place::DEPTH;
-pub use super::place::STACK;
+use super::thread::DEPTH;
+pub use super::thread::STACK;
 
 /// Bytes that travel at once.
 const CHUNK: usize = 64 << 10;

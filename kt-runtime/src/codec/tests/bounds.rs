@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::same::{LIMIT, decode, types};
 use crate::{
     codec::{
-        self, Codec, CodecError, Decoder, Encoded, Encoder, Place, apart_blocking, place::SHORT,
+        self, Codec, CodecError, Decoder, Encoded, Encoder, ThreadKind, on_own_thread_blocking,
+        thread::SHORT,
     },
     wire::{control::SwapRequest, worker::ToWorker},
 };
@@ -105,23 +106,29 @@ fn a_deep_value_takes_a_thread_with_a_large_stack_and_too_deep_a_one_is_an_error
         let take = |from: &mut Decoder<'_>| from.take::<List>();
         types::<List>().decode(&sent.bytes, sent.codec, place, take)
     };
-    assert!(encode(&list(10), Place::Task).is_ok());
-    assert_eq!(encode(&list(4000), Place::Task), Err(CodecError::Elsewhere));
+    assert!(encode(&list(10), ThreadKind::Task).is_ok());
     assert_eq!(
-        encode(&list(4000), Place::Blocking),
-        Err(CodecError::Elsewhere)
+        encode(&list(4000), ThreadKind::Task),
+        Err(CodecError::NeedsOwnThread)
     );
-    let sent = apart_blocking(move || encode(&list(4000), Place::Own))
+    assert_eq!(
+        encode(&list(4000), ThreadKind::Blocking),
+        Err(CodecError::NeedsOwnThread)
+    );
+    let sent = on_own_thread_blocking(move || encode(&list(4000), ThreadKind::Own))
         .unwrap()
         .unwrap();
-    assert_eq!(take(&sent, Place::Task), Err(CodecError::Elsewhere));
+    assert_eq!(
+        take(&sent, ThreadKind::Task),
+        Err(CodecError::NeedsOwnThread)
+    );
     let bytes = sent.bytes.clone();
     assert_eq!(
-        apart_blocking(move || take(&sent, Place::Own)).unwrap(),
+        on_own_thread_blocking(move || take(&sent, ThreadKind::Own)).unwrap(),
         Ok(list(4000))
     );
 
-    let error = apart_blocking(move || encode(&list(12_000), Place::Own)).unwrap();
+    let error = on_own_thread_blocking(move || encode(&list(12_000), ThreadKind::Own)).unwrap();
     let error = error.unwrap_err().to_string();
     assert!(error.contains("nested more than 10000 levels"), "{error}");
     // As if another had encoded it: each level begins with its number and the mark that there is one more.
@@ -133,7 +140,7 @@ fn a_deep_value_takes_a_thread_with_a_large_stack_and_too_deep_a_one_is_an_error
             codec,
         };
         assert!(
-            apart_blocking(move || take(&deep, Place::Own))
+            on_own_thread_blocking(move || take(&deep, ThreadKind::Own))
                 .unwrap()
                 .is_err()
         );
@@ -146,17 +153,17 @@ fn a_long_value_takes_a_thread_of_its_own() {
     let long = "x".repeat(SHORT);
     let put = |to: &mut Encoder| to.put(&long);
     assert_eq!(
-        types.encode(LIMIT, Place::Task, put),
-        Err(CodecError::Elsewhere)
+        types.encode(LIMIT, ThreadKind::Task, put),
+        Err(CodecError::NeedsOwnThread)
     );
-    let sent = types.encode(LIMIT, Place::Blocking, put).unwrap();
+    let sent = types.encode(LIMIT, ThreadKind::Blocking, put).unwrap();
     let take = |from: &mut Decoder<'_>| from.take::<String>();
-    let decoded = types.decode(&sent.bytes, sent.codec, Place::Task, take);
-    assert_eq!(decoded, Err(CodecError::Elsewhere));
+    let decoded = types.decode(&sent.bytes, sent.codec, ThreadKind::Task, take);
+    assert_eq!(decoded, Err(CodecError::NeedsOwnThread));
     assert_eq!(decode(&types, &sent), Ok(long));
     let put = |to: &mut Encoder| to.put(&"x".repeat(100));
     assert_eq!(
-        types.encode(50, Place::Task, put),
+        types.encode(50, ThreadKind::Task, put),
         Err(CodecError::TooLarge { limit: 50 })
     );
 }

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    codec::{Codec, Decoder, Encoded, Encoder, Place, Types},
+    codec::{Codec, Decoder, Encoded, Encoder, ThreadKind, Types},
     shape::Shape,
 };
 
@@ -21,14 +21,14 @@ pub(super) fn types<T: DeserializeOwned>() -> Types {
 pub(super) fn encode<T: Serialize>(types: &Types, value: &T) -> Result<Encoded, String> {
     let put = |to: &mut Encoder| to.put(value);
     types
-        .encode(LIMIT, Place::Blocking, put)
+        .encode(LIMIT, ThreadKind::Blocking, put)
         .map_err(|error| error.to_string())
 }
 
 pub(super) fn decode<T: DeserializeOwned>(types: &Types, sent: &Encoded) -> Result<T, String> {
     let take = |from: &mut Decoder<'_>| from.take::<T>();
     types
-        .decode(&sent.bytes, sent.codec, Place::Blocking, take)
+        .decode(&sent.bytes, sent.codec, ThreadKind::Blocking, take)
         .map_err(|error| error.to_string())
 }
 

@@ -103,7 +103,7 @@ async fn through(mut stream: UnixStream, link: &Link) -> io::Result<()> {
     }
     // Who connects knows by that that we run, and that a pod may have to come up first.
     if !link.is_up() {
-        preamble::hear(&mut stream).await?;
+        preamble::acknowledge(&mut stream).await?;
     }
     let client = link.client(&|_| {}).await.map_err(io::Error::other)?;
     tunnel::open(&client, stream)

@@ -11,7 +11,7 @@ use serde::de::{self, Unexpected, Visitor, value::SeqDeserializer};
 use compound::{Elements, Entries, OneEntry};
 
 use super::{DEPTH, FormatError, Reader, Tag};
-use crate::codec::place::Stack;
+use crate::codec::thread::Stack;
 
 /// Gives the next bytes; `None` at their end.
 pub type Chunks<'a> = &'a mut dyn FnMut() -> Option<Vec<u8>>;

@@ -1,4 +1,4 @@
-//! Where values are encoded and decoded, and how much of the stack that may take.
+//! Which threads encode and decode values, and how much stack they may use.
 
 use std::{hint::black_box, io, ptr, thread};
 
@@ -12,30 +12,31 @@ pub(crate) const DEPTH: usize = 10_000;
 /// need some ten kilobytes per level.
 pub const STACK: usize = 256 << 20;
 
-/// Bytes that a thread encodes or decodes while others wait for it. More takes a thread of its own.
+/// Limit of what a shared thread encodes or decodes, in bytes. A longer value requires its own
+/// thread.
 pub const SHORT: usize = 256 << 10;
-/// Of a thread that others may use: how much of its stack encoding and decoding may take, bytes.
+/// Limit of the stack that encoding and decoding may use on a shared thread, in bytes.
 const SHARED_STACK: usize = 128 << 10;
-/// Of a thread of its own: the rest is for what the type's own code calls at the deepest level.
+/// The same on an own thread. The rest is for what the type's code calls at the deepest level.
 const OWN_STACK: usize = STACK - (8 << 20);
-/// Threads of their own at one time: each reserves [`STACK`] bytes of addresses.
+/// Limit of concurrent own threads: each reserves [`STACK`] bytes of address space.
 const THREADS: usize = 64;
 
 static PERMITS: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(THREADS);
 
-/// What the thread may be used for.
+/// The kind of a thread that encodes or decodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// It runs tasks: neither for long nor deep.
+pub enum ThreadKind {
+    /// It runs tasks: only short and shallow values.
     Task,
-    /// It may be held for long, and has a stack like any other.
+    /// It may block, and has a stack of the usual size.
     Blocking,
-    /// It was started by [`apart`] or [`apart_blocking`].
+    /// It was started by [`on_own_thread`] or [`on_own_thread_blocking`] for one value.
     Own,
 }
 
-impl Place {
-    /// How many bytes may be encoded here, of a `limit`.
+impl ThreadKind {
+    /// How many bytes it may encode, of a `limit`.
     pub(crate) fn bytes(self, limit: usize) -> usize {
         match self {
             Self::Task => limit.min(SHORT),
@@ -44,7 +45,7 @@ impl Place {
     }
 }
 
-/// How far the stack may grow from here.
+/// How far the stack may grow from a base.
 #[derive(Debug, Clone, Copy)]
 pub struct Stack {
     base: usize,
@@ -53,8 +54,8 @@ pub struct Stack {
 }
 
 impl Stack {
-    pub fn at(place: Place) -> Self {
-        let own = place == Place::Own;
+    pub fn on(kind: ThreadKind) -> Self {
+        let own = kind == ThreadKind::Own;
         Self {
             base: here(),
             allowed: if own { OWN_STACK } else { SHARED_STACK },
@@ -62,13 +63,13 @@ impl Stack {
         }
     }
 
-    /// As far as it goes: for a thread that was made for this.
+    /// For an own thread.
     pub fn own() -> Self {
-        Self::at(Place::Own)
+        Self::on(ThreadKind::Own)
     }
 
     /// # Errors
-    /// If the stack has grown beyond what is allowed. A thread with a larger one can help unless this is one.
+    /// If the stack has grown beyond the limit: [`CodecError::NeedsOwnThread`] unless this is one.
     pub fn check(&self) -> Result<(), CodecError> {
         if self.base.abs_diff(here()) <= self.allowed {
             return Ok(());
@@ -78,28 +79,29 @@ impl Stack {
                 "it is nested too deeply for a stack of 256 MiB".into(),
             ));
         }
-        Err(CodecError::Elsewhere)
+        Err(CodecError::NeedsOwnThread)
     }
 }
 
-/// About where the stack ends now.
+/// The approximate end of the stack.
 #[inline(never)]
 fn here() -> usize {
     let byte = 0_u8;
     ptr::from_ref(black_box(&byte)).addr()
 }
 
-/// Runs `work` on a thread of its own with a large stack, without holding up this one. A panic of `work` goes on here.
+/// Runs `work` on its own thread with a large stack, without blocking this one. A panic of `work`
+/// is resumed here.
 ///
 /// # Errors
-/// If the system starts no thread.
-pub(crate) async fn apart<T: Send + 'static>(
+/// If no thread can be started.
+pub(crate) async fn on_own_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, CodecError> {
     // Never closed, so it never fails.
     let permit = PERMITS.acquire().await.ok();
     let (sender, receiver) = oneshot::channel();
-    // Detached: who no longer waits does not wait for the thread either.
+    // Detached: a caller that no longer waits does not wait for the thread.
     start(move || {
         let _permit = permit;
         let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
@@ -112,11 +114,11 @@ pub(crate) async fn apart<T: Send + 'static>(
     }
 }
 
-/// [`apart`] for a thread that may be held.
+/// [`on_own_thread`] for a caller that may block.
 ///
 /// # Errors
-/// If the system starts no thread.
-pub(crate) fn apart_blocking<T: Send + 'static>(
+/// If no thread can be started.
+pub(crate) fn on_own_thread_blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, CodecError> {
     start(work)?
@@ -137,7 +139,7 @@ fn start<T: Send + 'static>(
         });
     started.map_err(|error: io::Error| {
         CodecError::Invalid(format!(
-            "it requires a thread with a stack of {} MiB, which the system does not start: {error}",
+            "it requires a thread with a stack of {} MiB, which failed to start: {error}",
             STACK >> 20
         ))
     })

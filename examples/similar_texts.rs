@@ -8,7 +8,7 @@ const DIMENSIONS: usize = 256;
 /// A word of each makes a text: 200,000 of them.
 const WHO: &str = "painter sailor baker farmer teacher singer driver doctor lawyer dancer hunter writer miner weaver tailor barber waiter pilot nurse clerk";
 const DOES: &str = "sings sleeps waits dreams argues laughs works reads dances whistles travels rests cooks runs swims writes listens stumbles hides trades";
-const PLACE: &str = "river harbour station market bridge forest castle garden library tower village island mountain desert valley lighthouse museum bakery theatre factory school chapel quarry meadow canal";
+const PLACE: &str = "river harbor station market bridge forest castle garden library tower village island mountain desert valley lighthouse museum bakery theater factory school chapel quarry meadow canal";
 const TIME: &str = "morning midnight noon dusk dawn winter spring summer autumn thunder snowfall sunshine moonlight harvest holiday Monday Friday wartime peacetime rain";
 
 /// A vector of length 1 for each text, one behind the other.

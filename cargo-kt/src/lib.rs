@@ -1,15 +1,20 @@
 //! Everything of kt that runs on the developer's machine: *plan → build → link → ship → swap → call*.
 
+#![deny(unsafe_code)]
+
 pub mod agent;
-pub mod build;
+pub mod artifacts;
 pub mod command;
+pub mod compile;
 pub mod config;
+pub mod context;
 pub mod debug;
 pub mod glibc;
 pub mod layout;
 pub mod link;
 pub mod place;
 pub mod plan;
+pub mod session;
 pub mod ship;
 pub mod stacks;
 pub mod terminal;
@@ -23,7 +28,7 @@ use place::kubernetes::release::Release;
 /// What this one executable is depends on how it is called: rustc's wrapper or linker under cargo, the host of a service, or
 /// the subcommand that a person types.
 pub fn main() -> ExitCode {
-    if let Some(code) = build::multi_call().or_else(glibc::multi_call) {
+    if let Some(code) = compile::multi_call().or_else(glibc::multi_call) {
         return code;
     }
     let mut arguments = std::env::args_os().skip(1).peekable();

@@ -1,12 +1,8 @@
-//! The decoder of a pod's first program, which has no crates.
+//! The zstd decoder of the first stage.
 #![no_main]
-#![expect(dead_code, reason = "the program uses what this target does not")]
-
-#[path = "../../cargo-kt/src/place/kubernetes/stage/program/zstd/mod.rs"]
-mod zstd;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let mut decoder = Box::new(zstd::Decoder::new());
+    let mut decoder = Box::new(kt_first_stage::zstd::Decoder::new());
     let mut output = vec![0; 1 << 16];
     let _ = decoder.advance(data, &mut output);
 });

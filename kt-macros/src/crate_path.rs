@@ -162,7 +162,7 @@ pub fn rebase(tokens: TokenStream, path: &TokenStream) -> TokenStream {
 }
 
 /// As [`with`], for an attribute that `cargo kt` reads in the source: under another name it does not know it.
-pub fn with_said(
+pub fn with_explicit_name(
     arguments: TokenStream,
     item: TokenStream,
     expand: fn(TokenStream, TokenStream) -> TokenStream,

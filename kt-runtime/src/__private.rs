@@ -1,4 +1,4 @@
-//! What the macros expand to. No promise is kept about anything here.
+//! Items that macro expansions use. Not covered by any stability promise.
 
 #[cfg(not(any(kt, feature = "host")))]
 pub use crate::in_place_only::{CodecError, Decoder, Encoder, Shape};
@@ -17,22 +17,23 @@ pub use crate::{
     state::{
         StateDescriptor,
         abilities::{
-            AsAnyCell, AsAnything, AsCell, AsCellInCell, AsEntries, AsEntriesInCell,
-            AsEntriesInTwoCells, AsShown, AsShownCell, AsThreeCells, AsValue, Probe, leaf::Entries,
+            Probe, SpecializeAny, SpecializeAnyCell, SpecializeCell, SpecializeCellInCell,
+            SpecializeDebug, SpecializeDebugCell, SpecializeEntries, SpecializeEntriesInCell,
+            SpecializeEntriesInTwoCells, SpecializeThreeCells, SpecializeValue, leaf::Entries,
             migrate,
         },
         absent,
-        cell::{Cell, Found, Held, leave, left, until},
+        cell::{Cell, Found, LockTimeout, leave, left, until},
         descriptor::reset,
     },
 };
 
-/// What [`breakpoint!`](crate::breakpoint!) expands to.
+/// Used by the expansion of [`breakpoint!`](crate::breakpoint!).
 pub mod breakpoint {
     pub use crate::breakpoint::{passed, reached};
 }
 
-/// Whether a module is a program's root.
+/// Whether a module is the crate root.
 pub const fn is_root(module_path: &str) -> bool {
     let bytes = module_path.as_bytes();
     let mut at = 0;

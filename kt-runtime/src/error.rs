@@ -1,4 +1,4 @@
-//! The errors of calls.
+//! Why a call has no result.
 
 mod transfer;
 
@@ -8,72 +8,136 @@ use crate::generation::Generation;
 
 /// Why a call has no result.
 ///
-/// `Debug` prints what `Display` does and a panic's frames below, since that is what `fn main() ->
-/// Result<(), kt::Error>` shows. It implements serde's traits, so that a remote function that calls
-/// others can return it.
+/// Every call returns `Result<T, kt::Error>`. The variants are the same under `cargo kt run` and in
+/// place; in place, only [`Panicked`](Self::Panicked), [`TimedOut`](Self::TimedOut) and
+/// [`Misused`](Self::Misused) occur.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// #[kt::remote]
+/// async fn slow() -> u32 {
+///     tokio::time::sleep(Duration::from_secs(3600)).await;
+///     1
+/// }
+///
+/// #[kt::remote]
+/// fn parse(text: String) -> u32 {
+///     text.parse().unwrap()
+/// }
+///
+/// #[tokio::main]
+/// async fn main() {
+///     let error = slow().timeout(Duration::from_millis(10)).await.unwrap_err();
+///     assert!(matches!(error, kt::Error::TimedOut { .. }));
+///
+///     match parse("one".into()).await {
+///         Err(kt::Error::Panicked(panic)) => assert!(panic.message.contains("InvalidDigit")),
+///         other => panic!("{other:?}"),
+///     }
+/// }
+/// ```
+///
+/// `Debug` prints the same text as `Display`, followed by a panic's frames, since `fn main() ->
+/// Result<(), kt::Error>` prints `Debug`. The error implements serde's traits, so a remote function
+/// that calls others may return it.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Error {
     /// The service has no such function.
     UnknownFunction {
+        /// Path of the function.
         function: String,
-        /// The most similar name in the service.
+        /// The most similar name among the service's functions.
         nearest: Option<String>,
     },
-    /// The caller was built with other argument or result types than the function that is served
-    /// now.
+    /// The caller was compiled with other argument or result types than the function that the
+    /// service has now.
     ShapeMismatch {
+        /// Path of the function.
         function: String,
-        /// The signature that the caller was built with.
+        /// The signature that the caller was compiled with.
         here: String,
-        /// The signature that is served now.
+        /// The signature that the service has now.
         there: String,
-        /// The caller is code from before an edit that still runs in the worker: a task, a thread
-        /// or a kept value.
+        /// The caller is older code that still runs in the worker: a task, a thread or a kept
+        /// value.
         within: bool,
     },
-    /// The service has older code than this program was built with. Old code must not answer.
+    /// The service runs older code than this program was compiled with, and older code must not
+    /// answer.
     OldGeneration {
+        /// Path of the function.
         function: String,
+        /// The generation of this program.
         wanted: Generation,
+        /// The generation that the service runs.
         serving: Generation,
     },
     /// The function panicked. The worker keeps running.
     Panicked(Box<Panic>),
-    /// The worker stopped during the call.
-    WorkerDied { function: String, death: Death },
-    /// The call's [timeout](crate::Call::timeout) passed. The remote future was dropped; a plain
-    /// function runs to completion and its result is discarded.
-    TimedOut { function: String, after: Duration },
-    /// The arguments or the result exceed the limit.
-    TooLarge {
+    /// The worker exited during the call.
+    WorkerDied {
+        /// Path of the function.
         function: String,
+        /// How the worker exited.
+        death: Death,
+    },
+    /// The call's [timeout](crate::Call::timeout) elapsed. An `async fn` is canceled. A synchronous
+    /// function runs to completion and its result is discarded.
+    TimedOut {
+        /// Path of the function.
+        function: String,
+        /// The timeout.
+        after: Duration,
+    },
+    /// Arguments or result exceed the limit.
+    TooLarge {
+        /// Path of the function.
+        function: String,
+        /// Which of the two.
         what: Part,
+        /// The limit in bytes: the service's `body_limit`.
         limit: u64,
     },
-    /// Arguments or result could not be encoded or decoded: the type's serde implementation says
-    /// why.
+    /// Arguments or result could not be encoded or decoded.
     Codec {
+        /// Path of the function.
         function: String,
+        /// Which of the two.
         what: Part,
+        /// The message of the type's serde implementation.
         reason: String,
     },
-    /// The connection broke. If `sent`, the function may have run.
+    /// The connection was lost.
     ConnectionLost {
+        /// Path of the function.
         function: String,
+        /// The request was sent, so the function may have run.
         sent: bool,
+        /// Why the connection was lost.
         reason: String,
     },
-    /// The service is not running or refuses this program.
-    Unavailable { service: String, reason: String },
-    /// This thread does not allow the call.
-    Misused { reason: String },
+    /// The service does not exist or refuses this program.
+    Unavailable {
+        /// Name of the service.
+        service: String,
+        /// Why it cannot be reached.
+        reason: String,
+    },
+    /// The thread does not allow a call made in this way.
+    Misused {
+        /// What to do instead.
+        reason: String,
+    },
 }
 
-/// Which of a call's two bodies.
+/// The part of a call that an error is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
+    /// The arguments.
     Arguments,
+    /// The result.
     Result,
 }
 
@@ -81,40 +145,44 @@ pub enum Part {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Panic {
+    /// Path of the function.
     pub function: String,
+    /// The panic's message.
     pub message: String,
-    /// `src/lib.rs:10:5`. `None` for a call in place: only the panic hook gets it, and kt does not
-    /// replace a program's hook.
+    /// `src/lib.rs:10:5`. `None` for a call in place: only the process's panic hook receives the
+    /// location, and that hook is the program's own.
     pub location: Option<String>,
-    /// The user's frames, innermost first.
+    /// The frames of the program's crates, innermost first.
     pub frames: Vec<Frame>,
 }
 
-/// A place in the code of a [`Panic`].
+/// A frame of a [`Panic`]'s backtrace.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Frame {
+    /// Path of the function.
     pub function: String,
-    /// File and line, if the object has debug information.
+    /// File and line, if the debug information has them.
     pub location: Option<(String, u32)>,
 }
 
-/// How a worker stopped.
+/// How a worker exited.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Death {
     /// The exit code, if it exited.
     pub code: Option<i32>,
-    /// The signal that killed it.
+    /// The signal that terminated it.
     pub signal: Option<i32>,
-    /// The generation that it served.
+    /// The generation that it ran.
     pub generation: Generation,
     /// Its peak resident memory in bytes.
     pub max_rss: u64,
-    /// The kernel's out-of-memory killer killed a process of its machine while it ran.
+    /// The kernel's out-of-memory killer terminated a process on the worker's machine while it ran.
     pub out_of_memory: bool,
-    /// Another worker replaced it and took over the states that implement serde's traits.
+    /// Another worker replaced it, with the states that implement serde's traits.
     pub replaced: bool,
+    /// How long it ran.
     pub uptime: Duration,
 }
 

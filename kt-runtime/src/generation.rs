@@ -2,11 +2,13 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The number of a consistent set of crate objects in one service; each swap makes the next. The first is 1.
+/// The number of a set of crate objects that a service loaded together. The first is 1, and each
+/// swap increments it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Generation(pub u64);
 
-// By hand, since plain builds have serde without its macros, and a program must not depend on what `cargo kt` alone compiles.
+// Implemented by hand: plain builds have serde without its macros, and a program must not depend on
+// crates that only `cargo kt` compiles.
 impl Serialize for Generation {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.serialize(serializer)

@@ -1,6 +1,6 @@
-//! What the macros' expansion names of encoding, in a program that never encodes: built by plain cargo, it makes every call
-//! in place. The bounds are the real ones, so that a type is accepted or refused alike however it is built; nothing here
-//! can be made, and nothing that needs one is ever compiled.
+//! Types that macro expansions name for encoding, for programs that never encode: those built by
+//! plain cargo, which make every call in place. The bounds are the real ones, so that a type is
+//! accepted or rejected in both kinds of builds. No value of these types can exist.
 
 use std::convert::Infallible;
 

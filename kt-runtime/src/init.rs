@@ -1,4 +1,4 @@
-//! A function that runs at a worker's start, as the macro describes it and the worker runs it.
+//! The descriptor of a function that runs when a worker starts.
 
 use std::{
     convert::Infallible,
@@ -8,7 +8,7 @@ use std::{
     pin::Pin,
 };
 
-/// What a crate object exports for each `#[kt::init]`, as `kt:start:<key>`.
+/// Exported by a crate object for each `#[kt::init]`, as `kt:start:<key>`.
 #[cfg_attr(
     not(any(kt, feature = "host")),
     expect(dead_code, reason = "there is no worker to run it")
@@ -22,7 +22,7 @@ pub struct InitDescriptor {
     pub(crate) run: fn() -> InitRun,
 }
 
-/// A function that is about to run, and why it failed if it did.
+/// A function that is about to run; its result is the error text.
 pub enum InitRun {
     Plain(fn() -> Result<(), String>),
     Async(Pin<Box<dyn Future<Output = Result<(), String>>>>),
@@ -52,10 +52,10 @@ impl fmt::Debug for InitDescriptor {
     }
 }
 
-/// What a function with `#[kt::init]` may return.
+/// The return types that a function with `#[kt::init]` may have.
 #[diagnostic::on_unimplemented(
     message = "a function with `#[kt::init]` cannot return `{Self}`",
-    label = "the worker cannot tell whether it failed",
+    label = "the worker cannot detect whether it failed",
     note = "return `()`, or a `Result<(), E>` whose `E` implements `Debug`"
 )]
 pub trait Initialized {
@@ -80,14 +80,15 @@ impl<E: Debug> Initialized for Result<(), E> {
     }
 }
 
-/// An error of any type, to be put into words: by the first of the four traits below that its type allows. Each is implemented for
-/// one reference more than the next, and a method call takes the one with the most.
+/// An error of any type, to be formatted by the first of the four traits below that its type
+/// allows. Each trait is implemented for one more reference than the next, and method resolution
+/// prefers the most references.
 pub struct Failure<E> {
     error: E,
     debug: fn(&E) -> String,
 }
 
-/// An error, with what caused it.
+/// An error, with its sources.
 pub trait BySources {
     fn explain(&self) -> String;
 }
@@ -123,14 +124,14 @@ pub trait ByDebug {
     fn explain(&self) -> String;
 }
 
-// Without a bound: that `E` is no `Debug` is said once, of the function's result.
+// Without a bound: rustc reports a missing `Debug` once, for the function's result.
 impl<E> ByDebug for Failure<E> {
     fn explain(&self) -> String {
         (self.debug)(&self.error)
     }
 }
 
-/// A cause that the text before it has already is not said again.
+/// Skips causes that the text already contains.
 fn with_sources(error: &(impl Error + ?Sized)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -164,7 +165,7 @@ mod tests {
     }
 
     fn outer() -> Outer {
-        Outer("x".parse::<u8>().expect_err("it is no number"))
+        Outer("x".parse::<u8>().expect_err("not a number"))
     }
 
     macro_rules! explained {
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_explained_as_well_as_its_type_allows() {
+    fn an_error_is_formatted_by_the_best_trait_of_its_type() {
         let all = Some("the port is wrong: invalid digit found in string".to_owned());
         assert_eq!(explained!(outer()), all);
         assert_eq!(explained!(Box::<dyn Error>::from(outer())), all);

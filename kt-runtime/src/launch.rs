@@ -1,17 +1,17 @@
-//! Where the launcher's `main` goes: the one file that starts both a worker and a driver.
+//! The target of the launcher's `main`: the only file that starts both a worker and a driver.
 
 use std::{env, path::PathBuf, process::ExitCode};
 
 use crate::{driver, sys::dl, worker};
 
-/// Called by the launcher's `main`, which is linked against nothing but libstd and the base.
+/// Called by the launcher's `main`, which links only against libstd and the base.
 #[unsafe(no_mangle)]
 fn __kt_launch() -> ExitCode {
     if env::var_os(crate::wire::worker::ENV).is_some() {
         return worker::main();
     }
     let Some(driver) = driver::start() else {
-        eprintln!("kt: this file is started by `cargo kt`, not by hand");
+        eprintln!("kt: this program can only be started by `cargo kt`");
         return ExitCode::FAILURE;
     };
     match load(driver.objects()) {
@@ -27,12 +27,12 @@ fn __kt_launch() -> ExitCode {
 fn load(objects: &[PathBuf]) -> Result<fn() -> ExitCode, String> {
     let mut last = None;
     for path in objects {
-        // SAFETY: `cargo kt` linked these objects for this base, and gives them dependencies first.
+        // SAFETY: `cargo kt` linked these objects for this base, and lists dependencies first.
         last = Some(unsafe { dl::Object::open(path) }?);
     }
     let main = last
         .and_then(|program| program.symbol("kt:main"))
-        .ok_or("it has no `kt:main`")?;
+        .ok_or("missing symbol `kt:main`")?;
     // SAFETY: the macros export a `fn() -> ExitCode` under this name.
     Ok(unsafe { std::mem::transmute::<*const (), fn() -> ExitCode>(main) })
 }

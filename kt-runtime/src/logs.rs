@@ -1,6 +1,7 @@
-//! The log of a service: what its workers print, in segments that are files of one directory. A segment's name is the
-//! position of its first byte, counted from the service's first, in 20 decimal digits. Workers write, the host reads, and
-//! writes what a dead worker left in its pipes; an old worker that finishes its calls may write beside a new one.
+//! The log of a service: the output of its workers, in segment files of one directory. A segment's
+//! name is the position of its first byte, counted from the service's start, in 20 decimal digits.
+//! Workers write it. The host reads it, and appends what a dead worker left in its pipes. A
+//! replaced worker that finishes its calls may write concurrently with the new one.
 
 #[cfg(feature = "host")]
 mod pieces;
@@ -18,7 +19,7 @@ pub use pieces::PieceReader;
 pub use read::LogReader;
 pub use write::LogWriter;
 
-/// Size at which the next segment is begun, bytes.
+/// Size in bytes at which the next segment starts.
 const SEGMENT: u64 = 4 << 20;
 /// How many segments are kept.
 const KEPT: usize = 4;
@@ -27,7 +28,7 @@ fn name(position: u64) -> String {
     format!("{position:020}")
 }
 
-/// Positions of the segments that are there, oldest first.
+/// Positions of the existing segments, oldest first.
 fn segments(directory: &Path) -> io::Result<Vec<u64>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory)? {

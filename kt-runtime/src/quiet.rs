@@ -1,5 +1,5 @@
-//! Keeps what kt's own tasks do out of the user's `tracing` subscriber. h2 and tokio emit an event for nearly every frame: a
-//! subscriber that prints them would make each line that it prints the cause of the next ones.
+//! Keeps kt's own tasks out of the user's `tracing` subscriber. h2 and tokio emit an event for
+//! nearly every frame: a subscriber that prints events would cause further events with each line.
 
 use std::{
     cell::Cell,
@@ -14,7 +14,7 @@ use tracing_core::{
 };
 
 thread_local! {
-    /// Holds the empty subscriber in place while kt's own code runs on this thread.
+    /// Keeps the no-op subscriber set while kt's own code runs on this thread.
     static SILENCE: Cell<Option<DefaultGuard>> = const { Cell::new(None) };
 }
 
@@ -24,13 +24,13 @@ pub(crate) fn quietly<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// Runs code of the user's inside of code that runs [`quietly`], with their subscriber.
+/// Runs user code inside of code that runs [`quietly`], with the user's subscriber.
 pub(crate) fn aloud<T>(work: impl FnOnce() -> T) -> T {
     let _begin = Undo(end().then_some(Silence::Begin));
     work()
 }
 
-/// Whether what the user's code traces on this thread goes to a subscriber.
+/// Whether a subscriber receives the events of user code on this thread.
 pub(crate) fn has_subscriber() -> bool {
     dispatcher::has_been_set()
         && aloud(|| dispatcher::get_default(|current| !current.is::<NoSubscriber>()))
@@ -41,7 +41,7 @@ enum Silence {
     End,
 }
 
-/// What is done at the end of a scope, also by a panic.
+/// Undone at the end of a scope, also after a panic.
 struct Undo(Option<Silence>);
 
 impl Drop for Undo {
@@ -60,12 +60,12 @@ impl Drop for Undo {
 
 /// Returns whether that changed anything.
 fn begin() -> bool {
-    // Without a subscriber there is nothing to keep out. And to set one, even the empty one, would end the fallback of
-    // `tracing` to the `log` crate for the whole process.
+    // Without a subscriber there is nothing to suppress. Setting one, even the no-op one, would
+    // disable the fallback of `tracing` to the `log` crate for the whole process.
     if !dispatcher::has_been_set() {
         return false;
     }
-    // A thread that ends has no locals any more: then nothing is kept out.
+    // An exiting thread has no thread-locals any more: then nothing is suppressed.
     let began = SILENCE.try_with(|silence| {
         let former = silence.take();
         let begins = former.is_none();
@@ -78,14 +78,14 @@ fn begin() -> bool {
 /// Returns whether that changed anything.
 fn end() -> bool {
     let former = SILENCE.try_with(Cell::take).ok().flatten();
-    // The guard puts back what was there before it.
+    // Dropping the guard restores the previous subscriber.
     former.is_some()
 }
 
 pin_project! {
     /// A future of kt's own: polled and dropped [`quietly`].
     pub(crate) struct Quiet<F> {
-        // Empty once it has ended.
+        // `None` once it has completed.
         #[pin]
         work: Option<F>,
     }
@@ -114,7 +114,7 @@ impl<F: Future> Future for Quiet<F> {
         quietly(|| {
             let polled = match work.as_mut().as_pin_mut() {
                 Some(future) => future.poll(context),
-                None => unreachable!("a future is not polled after its end"),
+                None => unreachable!("a future is not polled after completion"),
             };
             if polled.is_ready() {
                 work.set(None);
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_users_subscriber_is_there_for_user_code_only() {
+    async fn the_users_subscriber_is_set_for_user_code_only() {
         let _set = dispatcher::set_default(&Dispatch::new(Users));
         let seen = Quiet::new(async {
             let outer = users();
@@ -185,6 +185,6 @@ mod tests {
         }));
         assert_eq!(seen.get(), Some(false));
         let _ = std::panic::catch_unwind(|| quietly(|| panic!("in kt's code")));
-        assert!(users(), "a panic puts the subscriber back");
+        assert!(users(), "a panic restores the subscriber");
     }
 }

@@ -1,51 +1,61 @@
-//! Describes the `cargo kt run` that started this program.
+//! The run that started this program.
 
 use std::time::{Duration, SystemTime};
 
 use crate::Generation;
 
 /// What `cargo kt run` did before it started this program.
+///
+/// ```
+/// if let Some(run) = kt::Run::current() {
+///     println!("generation {} of {} in {}", run.generation, run.service, run.place);
+///     for phase in &run.phases {
+///         println!("{:<20} {:?}", phase.name, phase.took);
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Run {
-    /// The service that takes the calls.
+    /// The service that receives the calls.
     pub service: String,
-    /// Where it lives: `local`, or context and namespace of a cluster.
+    /// Where it runs: `local`, or context and namespace of a cluster.
     pub place: String,
-    /// The code that it was given.
+    /// The generation that this run uses.
     pub generation: Generation,
-    /// The service was made for this run: everything in it is cold.
+    /// The run created the service.
     pub cold: bool,
-    /// This run brought new code.
+    /// The run swapped in new code.
     pub changed: bool,
-    /// When `cargo kt` began.
+    /// When `cargo kt` started.
     pub began: SystemTime,
-    /// Where the time went, in the order of their ends. What goes on at the same time overlaps.
+    /// The phases of the run, in the order in which they finished. Concurrent phases overlap.
     pub phases: Vec<Phase>,
 }
 
-/// A stretch of a run.
+/// One phase of a [`Run`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Phase {
     /// `compile`, `link`, `pod scheduled` …
     pub name: String,
-    /// From [`Run::began`] to its begin.
+    /// From [`Run::began`] to the phase's start.
     pub started: Duration,
+    /// How long it took.
     pub took: Duration,
 }
 
 #[cfg(any(kt, feature = "host"))]
 static CURRENT: std::sync::OnceLock<Run> = std::sync::OnceLock::new();
 
-/// For the driver, which knows how this process was started.
+/// Called by the driver, which knows the run that started this process.
 #[cfg(any(kt, feature = "host"))]
 pub(crate) fn set_current(run: Run) {
     let _ = CURRENT.set(run);
 }
 
 impl Run {
-    /// That of this process; `None` unless `cargo kt run` started it.
+    /// The run of this process. `None` unless `cargo kt run` started it.
     pub fn current() -> Option<Self> {
         #[cfg(any(kt, feature = "host"))]
         return CURRENT.get().cloned();

@@ -1,4 +1,5 @@
-//! Which tokio runtime carries what: the user's where there is one, so that nothing hops between threads; else our own.
+//! Chooses the tokio runtime for each task: the caller's if there is one, which avoids switching
+//! threads; otherwise kt's own.
 
 mod drivers;
 
@@ -16,7 +17,8 @@ use tokio::{
 
 pub(crate) use self::drivers::Needs;
 
-/// The runtime for callers that have none. One thread: it only carries connections and async functions called in place.
+/// The runtime for callers without one. A single thread suffices: it only carries connections and
+/// async functions called in place.
 fn own() -> &'static Runtime {
     static OWN: OnceLock<Runtime> = OnceLock::new();
     OWN.get_or_init(|| {
@@ -26,12 +28,14 @@ fn own() -> &'static Runtime {
             .thread_stack_size(stack_size())
             .enable_all()
             .build();
-        built.unwrap_or_else(|error| panic!("kt cannot start a thread for its connection: {error}"))
+        built.unwrap_or_else(|error| {
+            panic!("kt failed to start a thread for its connection: {error}")
+        })
     })
 }
 
-/// Threads for plain functions, set by the worker: apart from the runtime's own, so that thousands of calls that wait never
-/// take the threads that the user's code counts on.
+/// Threads for synchronous functions, created by the worker. Separate from the runtime's blocking
+/// threads, so that thousands of waiting calls never exhaust those that the user's code relies on.
 static POOL: OnceLock<Runtime> = OnceLock::new();
 
 #[cfg(any(kt, feature = "host"))]
@@ -43,17 +47,17 @@ pub(crate) fn start_pool(threads: usize) -> std::io::Result<()> {
         .thread_name("kt-call")
         .thread_stack_size(stack_size())
         .build()?;
-    // A second start finds the first one's pool.
+    // A second call keeps the first one's pool.
     let _ = POOL.set(pool);
     Ok(())
 }
 
-/// Runs `work` on a thread that may block, inside the caller's runtime as far as `Handle::current()` shows.
+/// Runs `work` on a thread that may block, with the caller's runtime as `Handle::current()`.
 pub(crate) fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Task<T> {
     blocking_in(&Handle::current(), work)
 }
 
-/// As [`blocking`], inside another runtime.
+/// Like [`blocking`], inside another runtime.
 pub(crate) fn blocking_in<T: Send + 'static>(
     runtime: &Handle,
     work: impl FnOnce() -> T + Send + 'static,
@@ -68,18 +72,21 @@ pub(crate) fn blocking_in<T: Send + 'static>(
     }))
 }
 
-/// What a main thread's stack has by default. Functions run on threads instead, and one that runs in `main` must run there.
+/// The default stack size of a main thread: a function that works in `main` must also work on a
+/// pool thread.
 const STACK: usize = 8 << 20;
 
-/// Stack of each thread on which user code may run, bytes: as the user says, in the variable that is std's own for it. It is
-/// only address space until it is used.
+/// Stack size in bytes of each thread that may run user code: `RUST_MIN_STACK`, as for std's
+/// threads, if set. It is only address space until it is used.
 pub(crate) fn stack_size() -> usize {
-    let asked = std::env::var("RUST_MIN_STACK").ok();
-    asked.and_then(|asked| asked.parse().ok()).unwrap_or(STACK)
+    let requested = std::env::var("RUST_MIN_STACK").ok();
+    requested
+        .and_then(|requested| requested.parse().ok())
+        .unwrap_or(STACK)
 }
 
-/// A future on the caller's runtime, or on our own if there is none or it lacks what the future needs: that is found out at
-/// the first poll.
+/// A future on the caller's runtime, or on kt's own if there is none or it lacks what the future
+/// needs. The first poll decides.
 pub(crate) struct Entered<T: Send + 'static>(Stage<T>);
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -114,7 +121,7 @@ impl<T: Send + 'static> Future for Entered<T> {
             Stage::Here(future) => future.as_mut().poll(context),
             Stage::OnOurOwn(task) => Pin::new(task).poll(context).map(|ended| match ended {
                 Ok(value) => value,
-                // Our own runtime never shuts down, and an abort comes only from this task's drop.
+                // kt's own runtime never shuts down, and only this task's drop aborts it.
                 Err(error) => std::panic::resume_unwind(error.into_panic()),
             }),
             Stage::New(..) | Stage::Done => unreachable!("the stage was left above"),
@@ -122,7 +129,7 @@ impl<T: Send + 'static> Future for Entered<T> {
     }
 }
 
-/// Waits for `future` on this thread, wherever it stands.
+/// Waits for `future` on this thread, inside or outside of a runtime.
 pub(crate) fn block_on<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
     let Ok(current) = Handle::try_current() else {
         return own().block_on(future);
@@ -130,19 +137,20 @@ pub(crate) fn block_on<T: Send + 'static>(future: impl Future<Output = T> + Send
     if current.runtime_flavor() == RuntimeFlavor::MultiThread {
         return task::block_in_place(|| current.block_on(future));
     }
-    // The only thread of the caller's runtime is this one, and it is about to wait: another must do the work.
+    // This thread is the only one of the caller's runtime, and it is about to block: run the future
+    // on another thread.
     let (sender, receiver) = mpsc::sync_channel(1);
     own().spawn(async move { sender.send(future.await) });
     match receiver.recv() {
         Ok(value) => value,
         Err(_) => panic!(
-            "the thread that carries kt's connection has panicked (seen from {:?})",
+            "the thread that carries kt's connection panicked (seen from {:?})",
             thread::current().id()
         ),
     }
 }
 
-/// A task that is aborted when nobody waits for it any more.
+/// A task that is aborted on drop.
 pub(crate) struct Task<T>(JoinHandle<T>);
 
 #[cfg(any(kt, feature = "host"))]

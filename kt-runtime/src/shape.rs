@@ -1,13 +1,15 @@
-//! The shape of what a function takes and gives, as serde sees it: two programs whose shapes are equal mean the same by
-//! the same bytes.
+//! The shape of a function's argument and result types, as serde sees them. Two programs with equal
+//! shapes interpret the same bytes in the same way.
 //!
-//! A format without field names, such as bincode, turns a changed type into garbage without an error. So where a driver and a
-//! generation were not built together, their functions' shapes are compared before a call is let through. The shape is
-//! found by running each type's `Deserialize` on a [`Tracer`] that answers every question with some value and writes the
-//! question down: names, fields, variants, lengths. A type whose implementation is not content with that has no shape,
-//! and is only called by the program that was built with it.
+//! A format without field names, such as bincode, decodes a changed type to garbage without an
+//! error. So if a driver and a generation were not built together, the shapes of the called
+//! function are compared before the call is accepted. The shape is found by running each type's
+//! `Deserialize` on a [`Tracer`], which answers every request with some value and records the
+//! request: names, fields, variants, lengths. A type whose implementation rejects these values has
+//! no shape, and can only be called by the program that was built with it.
 //!
-//! The questions also make a [`Graph`], along which a value is checked when it is encoded without names.
+//! The requests also form a [`Graph`], which values are checked against when they are encoded
+//! without names.
 
 mod tracer;
 
@@ -29,11 +31,11 @@ use crate::{
 };
 use tracer::{Found, Tracer, Values, Variants};
 
-/// How often a type is run through; each run explores one variant more of each enum in it.
+/// Maximum number of passes over a type; each pass explores one more variant of each enum in it.
 const PASSES: usize = 4096;
-/// How often it is run through once more with other values, at most.
+/// Maximum number of additional passes with other values.
 const PROBES: usize = 32;
-/// Questions that one type may ask in all of that.
+/// Maximum number of requests by one type in all passes.
 const QUESTIONS: usize = 1 << 22;
 
 /// Collects the shape of a signature.
@@ -45,10 +47,10 @@ pub struct Shape {
     output: Option<Graph>,
 }
 
-/// What is known of a function's types.
+/// The types of a function.
 #[derive(Debug)]
 pub(crate) struct Signature {
-    /// The shape, or nothing if a type did not tell all of its own.
+    /// The shape, or `None` if a type could not be traced completely.
     pub(crate) shape: Option<u64>,
     pub(crate) arguments: Types,
     pub(crate) output: Types,
@@ -79,7 +81,7 @@ impl Shape {
     fn add<T: DeserializeOwned>(&mut self, role: &str) -> Option<Graph> {
         (role, type_name::<T>()).hash(&mut self.hasher);
         let hasher = &mut self.hasher;
-        // It runs on values that nobody made: a panic says no more than an error.
+        // It runs on artificial values: treat a panic like an error.
         let found = fault::catch(move || trace::<T>(hasher));
         match found.ok().flatten() {
             Some(graph) => graph.finish(),
@@ -91,7 +93,7 @@ impl Shape {
     }
 }
 
-/// Runs through a type until every variant of each enum in it was seen.
+/// Traces a type until every variant of each enum in it was seen.
 fn trace<T: DeserializeOwned>(log: &mut DefaultHasher) -> Option<Builder> {
     let mut enums: HashMap<&'static str, Variants> = HashMap::new();
     let mut graph = Builder::default();
@@ -109,7 +111,7 @@ fn trace<T: DeserializeOwned>(log: &mut DefaultHasher) -> Option<Builder> {
             return Some(graph);
         }
         let begun = enums.values().map(Variants::begun).sum();
-        // Each pass takes another variant of those that are explored, until one leads to something new.
+        // Each pass tries another known variant, until one leads to something new.
         idle = if begun == explored { idle + 1 } else { 0 };
         explored = begun;
         if idle > explored {
@@ -119,7 +121,8 @@ fn trace<T: DeserializeOwned>(log: &mut DefaultHasher) -> Option<Builder> {
     None
 }
 
-/// Looks whether other values lead to other questions. A type may refuse them, which says nothing.
+/// Checks whether other values lead to other requests. A type may reject them, which proves
+/// nothing.
 fn probe<T: DeserializeOwned>(
     enums: &mut HashMap<&'static str, Variants>,
     graph: &mut Builder,
@@ -202,7 +205,8 @@ mod tests {
         }
     }
 
-    /// The name of a type contains its module's here; the real ones are compared across builds of one module.
+    /// In this test a type's name contains its module; real shapes are compared across builds of
+    /// one module.
     fn trace<T: DeserializeOwned>() -> Option<u64> {
         let mut hasher = DefaultHasher::new();
         super::trace::<T>(&mut hasher).map(|_| hasher.finish())
@@ -217,11 +221,11 @@ mod tests {
     }
 
     #[test]
-    fn every_change_that_bytes_do_not_show_changes_the_shape() {
+    fn changes_that_bytes_do_not_show_change_the_shape() {
         assert_ne!(
             trace::<before::Plain>(),
             trace::<after::Plain>(),
-            "fields of one type change places"
+            "fields of the same type are swapped"
         );
         assert_ne!(
             trace::<before::Tree>(),
@@ -231,7 +235,7 @@ mod tests {
         assert_ne!(
             trace::<before::List>(),
             trace::<after::List>(),
-            "a field more"
+            "an additional field"
         );
         assert_ne!(trace::<u32>(), trace::<u64>());
         assert_ne!(trace::<Vec<u32>>(), trace::<Option<u32>>());
@@ -256,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_that_wants_a_certain_text_has_no_shape() {
+    fn a_type_that_requires_a_certain_string_has_no_shape() {
         #[derive(Debug)]
         struct Color;
         impl<'de> Deserialize<'de> for Color {

@@ -1,4 +1,4 @@
-//! [`shell`]: an interactive shell next to the remote functions, from a program.
+//! [`shell`]: opens an interactive shell next to the remote functions, from a program.
 
 use std::{
     env,
@@ -7,20 +7,21 @@ use std::{
     process::{Command, ExitStatus},
 };
 
-/// Opens a shell where the remote functions run, and returns its exit status when it has ended.
+/// Opens an interactive shell next to the remote functions, and returns its exit status.
 ///
-/// In a program that `cargo kt run` started this is `cargo kt ssh`: the shell has the environment, the directory and the file
-/// system of the warm process, and this program's terminal. Under plain cargo the remote functions run here, and so does the
-/// shell: it is `$SHELL`, or `sh`.
+/// In a program that `cargo kt run` started, this is `cargo kt ssh`: the shell has the worker's
+/// environment, working directory and file system, and this program's terminal. Under plain cargo
+/// the remote functions run in this process, and the shell is `$SHELL`, or `sh`.
 ///
-/// The calling thread waits. In a program with other tasks to run, call it from `tokio::task::spawn_blocking`.
+/// The calling thread blocks. In a program with other tasks, call it from
+/// `tokio::task::spawn_blocking`.
 ///
 /// # Errors
-/// If the shell cannot be started, and in a remote function: only the program has a terminal.
+/// If the shell cannot be started, and inside a remote function: only the program has a terminal.
 ///
 /// ```no_run
 /// let status = kt::shell()?;
-/// println!("the shell ended with {status}");
+/// println!("the shell exited with {status}");
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn shell() -> io::Result<ExitStatus> {
@@ -31,10 +32,10 @@ pub fn shell() -> io::Result<ExitStatus> {
             "a remote function has no terminal: call `kt::shell()` in the program, or use `cargo kt ssh`",
         ));
     }
-    let words = words()?;
-    let (program, arguments) = words
+    let command = shell_command()?;
+    let (program, arguments) = command
         .split_first()
-        .ok_or_else(|| io::Error::other("cargo kt did not say how to open a shell"))?;
+        .ok_or_else(|| io::Error::other("the driver has no shell command from `cargo kt`"))?;
     Command::new(program)
         .args(arguments)
         .status()
@@ -47,8 +48,8 @@ pub fn shell() -> io::Result<ExitStatus> {
         })
 }
 
-/// What to start.
-fn words() -> io::Result<Vec<OsString>> {
+/// The program to start, with its arguments.
+fn shell_command() -> io::Result<Vec<OsString>> {
     #[cfg(any(kt, feature = "host"))]
     if let Some(driver) = crate::driver::current() {
         return Ok(driver.shell().to_vec());

@@ -1,5 +1,5 @@
-//! What threads wait with, for the files that `tests/models` compiles a second time, against loom's in the place of these.
-//! There every order in which the threads can run is tried.
+//! Synchronization primitives for the files that `tests/models` compiles a second time with loom,
+//! which tries every order in which the threads can run.
 
 pub(crate) use std::{
     sync::{Condvar, Mutex, MutexGuard},

@@ -24,7 +24,7 @@ pub fn cargo_kt() -> &'static Path {
             "build",
             "--quiet",
             "--package",
-            "cargo-kt",
+            "kt-cli",
             "--bin",
             "cargo-kt",
         ]);

@@ -98,7 +98,7 @@ fn a_worker_without_descriptors_refuses_a_driver_and_lives() {
     let before = first.ask("pids");
     assert_eq!(first.ask("exhaust"), "true");
     let refused = project.run_with("pids");
-    refused.prints("the worker has no file descriptor left");
+    refused.prints("the worker has run out of file descriptors");
     // Those who are connected go on, and others come in when there is room.
     assert_eq!(first.ask("return"), "()");
     assert_eq!(first.ask("pids"), before);

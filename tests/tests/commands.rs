@@ -63,11 +63,11 @@ fn a_commands_streams_and_status_stay_apart_and_it_has_the_workers_surroundings(
     project
         .kt(["exec", "--", "no-such-program"])
         .code(101)
-        .says("error: `no-such-program` was not found at tester-one");
+        .says("error: `no-such-program` not found in tester-one");
     project
         .kt(["exec", "-C", "/no/such", "--", "pwd"])
         .code(101)
-        .says("error: there is no directory `/no/such` at tester-one");
+        .says("error: no such directory `/no/such` in tester-one");
     // The worker is none the worse.
     project.run().success().prints("visit 2");
 }
@@ -176,7 +176,7 @@ fn a_shell_ends_with_its_service_and_says_so_on_the_narrowest_terminal() {
     let mut screen = project.screen_of(10, 3, SHELL);
     screen.wait_for("kt> ");
     project.kt(["down", "--all"]).success();
-    screen.wait_for("ended, and the command with it");
+    screen.wait_for("stopped, and the command with it");
     let (status, shown) = screen.finish();
     assert_eq!(status.code(), Some(101), "{shown}");
 }
@@ -188,7 +188,7 @@ fn a_running_command_keeps_the_service_and_an_idle_prompt_does_not() {
     // Twice the service's time.
     project.kt(["exec", "--", "sleep", "4"]).success();
     let mut screen = shell(&project);
-    screen.wait_for("ended, and the command with it");
+    screen.wait_for("stopped, and the command with it");
     assert_eq!(screen.finish().0.code(), Some(101));
 }
 
@@ -203,5 +203,5 @@ fn without_a_service_a_command_says_what_starts_one() {
     project
         .kt(["ssh", "no-such-service"])
         .code(101)
-        .says("error: no service `no-such-service` here");
+        .says("error: no service named `no-such-service`");
 }

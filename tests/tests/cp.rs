@@ -212,7 +212,7 @@ fn a_copy_that_was_killed_goes_on_and_trusts_nothing_that_it_finds() {
         copy.interrupt();
         copy.finish()
             .code(101)
-            .says("error: interrupted: not all was copied")
+            .says("error: interrupted: the copy is incomplete")
             .says("help: run the same command again");
         let left = File::options().write(true).open(left).expect("it stays");
         left.write_all_at(b"other", 4_000_000).expect("it takes it");
@@ -235,7 +235,7 @@ fn a_service_that_ends_breaks_the_copy_and_says_so() {
     project.kt(["down", "--all"]).success();
     copy.finish()
         .code(101)
-        .says("error: the connection to tester-one broke: not all was copied")
+        .says("error: lost the connection to tester-one: the copy is incomplete")
         .says("help: run the same command again");
 }
 
@@ -283,8 +283,8 @@ fn targets_that_cannot_be_written_to_are_errors_that_say_why() {
     for source in [&large, &tree] {
         up(source, &there(&small))
             .says(&format!("error: failed to copy `{}", small.display()))
-            .says("at tester-one: it needs")
-            .says("help: free some");
+            .says("in tester-one: needs")
+            .says("help: free space");
         let left = project
             .kt(["exec", "--", "ls", "-A", text(&small)])
             .success();
@@ -295,13 +295,13 @@ fn targets_that_cannot_be_written_to_are_errors_that_say_why() {
         .success();
     up(&large, &there(&fixed.join("large")))
         .says("Read-only file system")
-        .says("help: it lies on a read-only file system");
+        .says("help: it is on a read-only file system");
     // Not even root may write there.
     up(&large, ":/proc/large")
-        .says("error: failed to copy `/proc/large` at tester-one: failed to write to its folder");
+        .says("error: failed to copy `/proc/large` in tester-one: failed to write to its folder");
     up(&large, ":/no/such/large")
-        .says("error: failed to copy `/no/such/large` at tester-one: the folder that it would lie in does not exist")
-        .says("help: make it first: `cargo kt exec -- mkdir -p /no/such`");
+        .says("error: failed to copy `/no/such/large` in tester-one: the folder that it would lie in does not exist")
+        .says("help: create it first: `cargo kt exec -- mkdir -p /no/such`");
     up(&large, &there(&large.join("inner"))).says("a folder is needed there, and it is not one");
     up(&tree, &there(&large)).says("a folder is needed there, and it is not one");
     up(&files.join("missing"), ":/tmp").says(&format!(
@@ -311,12 +311,12 @@ fn targets_that_cannot_be_written_to_are_errors_that_say_why() {
     project
         .kt(["cp", text(&large), text(&tree), ":/no-folder"])
         .code(101)
-        .says("error: failed to copy `/no-folder` at tester-one: there is no such folder");
+        .says("error: failed to copy `/no-folder` in tester-one: there is no such folder");
     // The other way round.
     project
         .kt(["cp", ":/no/such/file", text(&files)])
         .code(101)
-        .says("error: failed to copy `/no/such/file` at tester-one: it does not exist");
+        .says("error: failed to copy `/no/such/file` in tester-one: it does not exist");
     project
         .kt(["cp", &there(&large), "/proc/large"])
         .code(101)
@@ -332,7 +332,7 @@ fn targets_that_cannot_be_written_to_are_errors_that_say_why() {
     output
         .code(101)
         .says("a folder cannot be copied into itself")
-        .says("error: 3 of the files and folders could not be copied");
+        .says("error: failed to copy 3 of the files and folders");
 }
 
 #[test]
@@ -346,7 +346,7 @@ fn this_machines_own_full_disk_is_said_before_half_is_written() {
         .kt_with_mounts(&mount, ["cp", &from, text(&small)])
         .code(101)
         .says(&format!("error: failed to copy `{}", small.display()))
-        .says("it needs 20.0 MB and 8.4 MB are free there");
+        .says("needs 20.0 MB, but only 8.4 MB are free");
 }
 
 #[test]
@@ -355,15 +355,15 @@ fn paths_that_lead_nowhere_are_errors_that_say_how_to_write_them() {
     project
         .kt(["cp", "Cargo.toml", "copy"])
         .code(101)
-        .says("error: none of the paths is a service's")
+        .says("error: no path names a service")
         .says("help: `cargo kt cp FILE :/tmp/`");
     project
         .kt(["cp", "one:a", "two:b"])
         .code(101)
-        .says("error: files are copied between this machine and one service");
+        .says("error: cannot copy between two services");
     project
         .kt(["cp", "Cargo.toml", "no-such-service:a"])
         .code(101)
-        .says("error: no service `no-such-service` here");
+        .says("error: no service named `no-such-service`");
     project.kt(["cp", "Cargo.toml"]).code(2);
 }

@@ -59,7 +59,7 @@ fn the_terminal_shows_where_a_call_waits_and_a_debugger_shows_its_variables() {
         place,
         "kt: breakpoint reached: `debugger::greet` at src/main.rs:12 (service debugged, call `debugger::greet`)"
     );
-    driver.wait_for_error("help: `cargo kt debug debugged` attaches a debugger; without one the call continues after 10 min");
+    driver.wait_for_error("help: run `cargo kt debug debugged` to attach a debugger; without one the call continues after 10 min");
     assert_eq!(driver.ask("echo 1"), "Ok(2)", "other calls are answered");
 
     let commands = [
@@ -177,7 +177,7 @@ fn a_crate_that_was_built_with_lines_alone_is_built_with_its_variables_for_a_bre
     debugger
         .finish()
         .success()
-        .says("Building one with debug information of variables")
+        .says("Building one with full debug information")
         .says(", generation 2)")
         .prints("visit = 2")
         .prints("name = \"Alice\"");
@@ -218,9 +218,9 @@ fn a_breakpoint_in_generic_code_of_another_crate_is_in_the_crate_that_uses_it() 
     debugger
         .finish()
         .success()
-        .says("Building one with debug information of variables")
+        .says("Building one with full debug information")
         .says("the debug information of outside has no variables")
-        .says("help: `[profile.dev.package.outside]` with `debug = true` in Cargo.toml")
+        .says("help: set `debug = true` in `[profile.dev.package.outside]` of Cargo.toml")
         .prints("other = 2");
     program.finish().success().prints("visit 2");
 }
@@ -238,8 +238,8 @@ fn a_profile_without_debug_information_is_none_for_a_breakpoint_and_what_optimiz
     debug(&project, &["-ex", "info locals"])
         .success()
         .prints("words = Vec(size=2) = {\"hello\", \"hello\"}")
-        .prints("kt: note: optimized code keeps no value here of ")
-        .prints("help: a profile with `opt-level = 0` keeps every variable");
+        .prints("kt: note: optimized out at this location: ")
+        .prints("help: build with `opt-level = 0` to keep all variables");
     driver.wait_for("greet hello 2: \"hello hello\"");
     driver.finish().success();
 }
@@ -296,7 +296,7 @@ fn a_call_whose_program_has_gone_goes_on() {
     kill(driver.id());
     drop(driver);
     let log = project.spawn_kt(["logs", "--follow"]);
-    log.wait_for("kt: warning: the program that made the call has ended: `debugger::count` continues at src/main.rs:20");
+    log.wait_for("kt: warning: the program that made the call has exited: `debugger::count` continues at src/main.rs:20");
     drop(log);
     let mut driver = self::driver(&project, &[]);
     assert_eq!(driver.ask("echo 1"), "Ok(2)");
@@ -342,8 +342,8 @@ fn a_second_debugger_reads_who_is_first() {
     first.wait_for("kt: attached");
     let second = debug(&project, &["-ex", "bt"]).code(101);
     second
-        .says("debugged is being debugged already: a debugger of tester@")
-        .says("help: one debugger at a time");
+        .says("debugged is already being debugged: a debugger of tester@")
+        .says("help: quit that gdb first");
     driver.send("count word");
     first.finish().success();
     driver.wait_for("count word: 4");
@@ -395,7 +395,7 @@ fn a_program_that_reads_the_terminal_keeps_its_keys() {
     screen.wait_for("ready");
     screen.keys("greet hello 2\n");
     screen.wait_for("breakpoint reached");
-    screen.wait_for("help: `cargo kt debug debugged` attaches a debugger");
+    screen.wait_for("help: run `cargo kt debug debugged` to attach a debugger");
     screen.keys("echo 1\n");
     screen.wait_for("Ok(2)");
     debug(&project, &["-ex", "bt"]).success();
@@ -461,7 +461,7 @@ fn a_worker_that_is_killed_while_a_call_is_stopped_ends_the_session_and_the_call
     let killing = format!("shell kill -KILL {worker}");
     let debugger = debug(&project, &["-ex", &killing, "-ex", "next"]);
     assert!(!debugger.status.success(), "{debugger:?}");
-    debugger.prints("the worker of debugged has ended");
+    debugger.prints("the worker of debugged exited");
     driver.wait_for("count word: ");
     assert_eq!(driver.ask("echo 1"), "Ok(2)", "another worker takes over");
     driver.finish().success();
@@ -503,7 +503,7 @@ fn a_gdb_that_cannot_be_used_is_named_with_what_to_install() {
     project.environment("RUST_GDB", old.display());
     debug(&project, &[])
         .code(101)
-        .says("is gdb 11.2, and kt needs gdb 12 or newer");
+        .says("is gdb 11.2, but kt requires gdb 12 or newer");
     project.environment("RUST_GDB", python.display());
     debug(&project, &[])
         .code(101)

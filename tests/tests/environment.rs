@@ -103,7 +103,7 @@ fn a_variable_that_is_asked_for_is_applied_and_the_state_carried_over() {
     // The same again is no change.
     run("--env APP_MODE=dev").prints("call 2");
     let changed = run("--env APP_MODE=prod")
-        .says("needs a new worker: the environment that was asked for is another one: it has APP_MODE=dev (here prod)")
+        .says("needs a new worker: the requested environment changed: APP_MODE=dev (here prod)")
         .prints("call 3");
     assert_eq!(is(&changed, "there", "APP_MODE").as_deref(), Some("prod"));
     let none = run("").prints("call 4");
@@ -165,11 +165,11 @@ fn what_cargo_run_sets_otherwise_since_the_start_is_reported_once_each() {
             .collect();
         format!("fn main() {{ println!(\"cargo::rerun-if-changed=build.rs\");{prints} }}")
     };
-    project.write("build.rs", &script(&["FLAVOUR=none"]));
+    project.write("build.rs", &script(&["FLAVOR=none"]));
     let first = project.run().success().prints("call 1");
     assert_eq!(environment_note(&first), None);
 
-    project.write("build.rs", &script(&["FLAVOUR=none", "STAMP=s1"]));
+    project.write("build.rs", &script(&["FLAVOR=none", "STAMP=s1"]));
     let added = project.run().success().prints("call 2");
     assert_eq!(is(&added, "here", "STAMP").as_deref(), Some("s1"));
     assert_eq!(is(&added, "there", "STAMP"), None);
@@ -198,23 +198,23 @@ fn what_cargo_run_sets_otherwise_since_the_start_is_reported_once_each() {
     assert_eq!(environment_note(&again), None, "{again:?}");
 
     // What a build script sets wins over the shell, here and there: nothing differs.
-    project.environment("FLAVOUR", "rose");
+    project.environment("FLAVOR", "rose");
     let shell = project.run().success().prints("call 5");
     for place in ["here", "there"] {
-        assert_eq!(is(&shell, place, "FLAVOUR").as_deref(), Some("none"));
+        assert_eq!(is(&shell, place, "FLAVOR").as_deref(), Some("none"));
     }
     assert_eq!(environment_note(&shell), None, "{shell:?}");
-    project.write("build.rs", &script(&["FLAVOUR=rose", "STAMP=s1"]));
+    project.write("build.rs", &script(&["FLAVOR=rose", "STAMP=s1"]));
     let changed = project.run().success().prints("call 6");
-    assert_eq!(is(&changed, "there", "FLAVOUR").as_deref(), Some("none"));
+    assert_eq!(is(&changed, "there", "FLAVOR").as_deref(), Some("none"));
     assert_eq!(
         environment_note(&changed),
-        Some("FLAVOUR=none (`cargo run` sets rose)")
+        Some("FLAVOR=none (`cargo run` sets rose)")
     );
 
     project.kt(["down", "--all"]).success();
     let fresh = project.run().success().prints("call 1");
-    assert_eq!(is(&fresh, "there", "FLAVOUR").as_deref(), Some("rose"));
+    assert_eq!(is(&fresh, "there", "FLAVOR").as_deref(), Some("rose"));
     assert_eq!(is(&fresh, "there", "STAMP").as_deref(), Some("s1"));
     assert_eq!(environment_note(&fresh), None);
 }
@@ -225,17 +225,17 @@ fn a_variable_of_the_build_script_wins_over_one_of_the_configuration() {
     let project = project();
     project.write(
         ".cargo/config.toml",
-        "[env]\nFLAVOUR = { value = \"configured\", force = true }\n",
+        "[env]\nFLAVOR = { value = \"configured\", force = true }\n",
     );
     project.write(
         "build.rs",
-        "fn main() { println!(\"cargo::rerun-if-changed=build.rs\\ncargo::rustc-env=FLAVOUR=script\") }",
+        "fn main() { println!(\"cargo::rerun-if-changed=build.rs\\ncargo::rustc-env=FLAVOR=script\") }",
     );
     let plain = project.plain_cargo(["run"]).success();
-    assert_eq!(is(&plain, "here", "FLAVOUR").as_deref(), Some("script"));
+    assert_eq!(is(&plain, "here", "FLAVOR").as_deref(), Some("script"));
     let warm = project.run().success();
     for place in ["here", "there"] {
-        assert_eq!(is(&warm, place, "FLAVOUR").as_deref(), Some("script"));
+        assert_eq!(is(&warm, place, "FLAVOR").as_deref(), Some("script"));
     }
 }
 

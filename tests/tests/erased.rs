@@ -300,7 +300,7 @@ fn an_author_may_vouch_for_what_cannot_be_seen() {
         "{outcomes:?}"
     );
     let list = project.kt(["state", "ls"]).success();
-    assert!(list.stdout.contains("`keep` vouches"), "{}", list.stdout);
+    assert!(list.stdout.contains("forced by `keep`"), "{}", list.stdout);
     assert_eq!(look(&project, 2)["REGEX"], "1");
 
     // What can be seen is compared as ever.

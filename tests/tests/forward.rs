@@ -53,7 +53,7 @@ fn a_port_that_nobody_serves_closes_the_connection_and_says_why() {
         // An end or a reset.
         let _ = stream.read_to_end(&mut answer);
         assert!(answer.is_empty());
-        forward.wait_for_error(&format!("no connection to port {nobody}"));
+        forward.wait_for_error(&format!("failed to connect to port {nobody}"));
         forward.interrupt();
         forward.finish().success();
     }
@@ -68,9 +68,9 @@ fn ports_in_use_bad_ports_and_the_services_end_are_errors() {
         .kt(["forward", &port.to_string()])
         .code(101)
         .says(&format!(
-            "error: failed to listen on port {port} of this machine: another program has it"
+            "error: failed to listen on local port {port}: port is in use"
         ))
-        .says("help: `cargo kt forward 0:PORT`");
+        .says("help: use a free port with `cargo kt forward 0:PORT`");
     project
         .kt(["forward", "--reverse", &port.to_string()])
         .code(101)
@@ -80,11 +80,11 @@ fn ports_in_use_bad_ports_and_the_services_end_are_errors() {
     project
         .kt(["forward", "80a"])
         .code(2)
-        .says("`80a` is no port");
+        .says("`80a` is not a port");
     let (forward, _) = forward(&project, &["0:80"]);
     project.kt(["down", "--all"]).success();
     forward
         .finish()
         .code(101)
-        .says("error: service `tester-one` ended, and the connections with it");
+        .says("error: service `tester-one` stopped, and the connections with it");
 }

@@ -25,7 +25,7 @@ fn dropped(output: &Output) -> u64 {
     let notices = output.stdout.lines().filter_map(|line| {
         let (bytes, _) = line
             .strip_prefix("[kt: ")?
-            .split_once(" bytes of output were dropped here")?;
+            .split_once(" bytes of output dropped")?;
         bytes.parse::<u64>().ok()
     });
     notices.sum()

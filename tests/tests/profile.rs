@@ -92,7 +92,7 @@ fn a_function_that_does_three_times_the_work_has_more_samples_and_both_have_name
         .prints("stacks::work::work")
         .says("Profiling profiled (worker ")
         .says("without a name")
-        .says("of processor time")
+        .says("of CPU time")
         .says("Wrote kt-profile.svg");
     let drawn = project.read("kt-profile.svg");
     assert!(
@@ -144,7 +144,7 @@ fn threads_that_wait_are_sampled_on_request_alone() {
         false => {
             quiet
                 .code(101)
-                .says("no thread of profiled ran")
+                .says("no thread of profiled was running")
                 .says("`--wall`");
             assert!(!project.root().join("quiet.folded").exists());
         }
@@ -172,8 +172,8 @@ fn calls_are_answered_while_a_worker_is_sampled_often() {
     profile.wait_for_error("Profiling profiled");
     let second = project.kt(["profile", "--seconds", "1"]).code(101);
     second
-        .says("profiled is being profiled already")
-        .says("help: one profile at a time");
+        .says("profiled is already being profiled")
+        .says("help: stop that `cargo kt profile` first");
     driver.send("wait");
     for number in 0..200 {
         assert_eq!(
@@ -207,7 +207,7 @@ fn a_debugger_ends_a_profile_and_what_there_is_is_written() {
     project
         .kt(["profile", "--seconds", "1"])
         .code(101)
-        .says("cannot be looked at: a debugger of tester@");
+        .says("cannot inspect the threads of profiled: a debugger of tester@");
     debugger.send("quit");
     debugger.finish().success();
     assert_eq!(driver.ask("echo 1"), "Ok(2)");

@@ -31,7 +31,7 @@ fn a_service_that_ended_because_nobody_called_it_tells_the_next_run_once() {
     project
         .run()
         .success()
-        .says("tester-one ended after 5.00s without a call; its state is gone")
+        .says("tester-one stopped after 5.00s without a call, and its state is lost")
         .prints("visit 1");
     project
         .run()
@@ -87,7 +87,7 @@ fn a_program_has_a_service_for_each_profile_that_it_is_built_with() {
     project
         .kt(["down", "--release"])
         .success()
-        .says("Ended tester-one-release");
+        .says("Stopped tester-one-release");
     assert_eq!(names(&project), ["tester-one"]);
     project
         .kt(["down", "--release"])

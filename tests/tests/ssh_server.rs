@@ -155,7 +155,7 @@ fn an_idle_prompt_does_not_keep_the_service() {
     server
         .finish()
         .code(101)
-        .says("error: service `tester-one` ended, and the connections with it");
+        .says("error: service `tester-one` stopped, and the connections with it");
     let (status, shown) = screen.finish();
     assert_eq!(status.code(), Some(255), "{shown}");
 }
@@ -293,7 +293,7 @@ fn ports_are_forwarded_both_ways() {
     let _ = stream.read_to_end(&mut answer);
     assert!(answer.is_empty());
     server.wait_for_error(&format!(
-        "no connection to 127.0.0.1:{nobody} of tester-one"
+        "failed to connect to 127.0.0.1:{nobody} of tester-one"
     ));
     server.interrupt();
     server.finish().success();
@@ -328,7 +328,7 @@ fn only_the_services_own_key_is_let_in_and_only_its_own_host_is_known() {
         .code(255)
         .says("Permission denied (publickey)");
     ssh(&wrong, &["-o", "PubkeyAuthentication=no", "true"]).code(255);
-    server.wait_for_error("did not show the key of the service, and was not let in");
+    server.wait_for_error("it did not authenticate with the service's key");
     // Another server on that port is not taken for ours.
     server.interrupt();
     server.finish().success();
@@ -346,8 +346,8 @@ fn only_the_services_own_key_is_let_in_and_only_its_own_host_is_known() {
     project
         .kt(["ssh", "--config"])
         .code(101)
-        .says("error: others can read")
-        .says("help: remove the folder");
+        .says("error: insecure permissions")
+        .says("help: remove its directory");
 }
 
 #[test]
@@ -359,9 +359,9 @@ fn a_port_in_use_options_that_do_not_fit_and_the_services_end_are_errors() {
         .kt(["ssh", "--server", &port.to_string()])
         .code(101)
         .says(&format!(
-            "error: failed to listen on port {port} of this machine: another program has it"
+            "error: failed to listen on local port {port}: port is in use"
         ))
-        .says("help: `cargo kt ssh --server` takes one that is free");
+        .says("help: use a free port with `cargo kt ssh --server`");
     project.kt(["ssh", "--server", "--config"]).code(2);
     project.kt(["ssh", "--server", "0", "--", "true"]).code(2);
     let json = project.kt(["ssh", "--config", "--message-format", "json"]);
@@ -373,5 +373,5 @@ fn a_port_in_use_options_that_do_not_fit_and_the_services_end_are_errors() {
     server
         .finish()
         .code(101)
-        .says("error: service `tester-one` ended, and the connections with it");
+        .says("error: service `tester-one` stopped, and the connections with it");
 }

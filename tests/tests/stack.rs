@@ -157,7 +157,7 @@ fn a_parked_thread_shows_its_function_and_line_and_its_call() {
         .prints("stacks::parked  generation 1, for ")
         .prints(", on thread kt-call (")
         .prints(" without code of the program: ")
-        .prints(" stood for ");
+        .prints(" paused for ");
     let all = project.kt(["stack", "--all"]).success();
     all.prints(&place).prints("kt::function::invoke");
 
@@ -290,8 +290,8 @@ fn a_debugger_that_is_attached_is_named_and_afterwards_stacks_are_shown_again() 
     project
         .kt(["stack"])
         .code(101)
-        .says("the threads of stacked cannot be looked at: a debugger of tester@")
-        .says("help: one tracer at a time");
+        .says("cannot inspect the threads of stacked: a debugger of tester@")
+        .says("help: run `thread apply all backtrace` in that gdb");
     debugger.send("quit");
     debugger.finish().success();
     Look::once(&project, &["stacks::busy"], "thread");
@@ -315,6 +315,6 @@ fn a_service_whose_worker_died_has_no_stacks() {
         .kt(["stack"])
         .code(101)
         .says("stacked has no worker")
-        .says("help: `cargo kt run`");
+        .says("help: start one with `cargo kt run`");
     driver.finish().success();
 }

@@ -140,8 +140,7 @@ fn a_program_with_a_subscriber_whose_worker_has_none_is_told_once() {
         .replace("async fn main() -> Result<(), kt::Error> {\n", "async fn main() -> Result<(), kt::Error> {\n    a_subscriber();\n    tracing::info!(\"here\");\n")
         .replace("below::note(\"subscriber\");", "");
     project.write(MAIN, &without);
-    let note =
-        "this program has a `tracing` subscriber and the process of its remote functions has none";
+    let note = "this program has a `tracing` subscriber, but the worker that runs its remote functions has none";
     let first = project.run().success().says(note).says("#[kt::init]");
     assert_eq!(first.stderr.matches(note).count(), 1, "{first:?}");
     project.run().success().keeps_quiet_about(note);

@@ -229,7 +229,7 @@ async fn main() -> Result<(), kt::Error> {
         .prints("(10, 1)")
         .says("state `one::HOLDS` was kept and may hold code of generation 1 or before (a `dyn one::Answers")
         .says(
-            "help: call a `#[kt::remote]` function from it, since a call enters the newest code; or make its value anew with \
+            "help: call a `#[kt::remote]` function from it, which always enters the newest code, or re-initialize its value with \
              `cargo kt state clear one::HOLDS`",
         )
         .keeps_quiet_about("state `one::PLAIN`");
@@ -293,7 +293,7 @@ async fn main() -> Result<(), kt::Error> {
         [
             "3 states were kept and may hold code of generation 1 or before, which does not change: `one::LAZY_POINTER` (a function \
              pointer), `one::POINTER` (a function pointer), `one::UNUSED` (its initializer)",
-            "help: call a `#[kt::remote]` function from it, since a call enters the newest code; or make their values anew with \
+            "help: call a `#[kt::remote]` function from it, which always enters the newest code, or re-initialize their values with \
              `cargo kt state clear one::LAZY_POINTER one::POINTER one::UNUSED`",
         ],
         "{output:?}"

@@ -1,5 +1,5 @@
-//! *agent*: what `cargo kt` answers its driver while that runs. It alone has the objects with their line tables, so a panic's
-//! addresses get their names here. Knows nothing of the pod.
+//! *agent*: `cargo kt` answers requests of its driver. Only it has the objects with line tables, so
+//! it symbolizes the addresses of panics. Knows nothing about pods.
 
 mod symbolize;
 
@@ -20,19 +20,19 @@ use tokio::{net::UnixListener, sync::watch};
 
 pub use symbolize::{Loaded, Objects, Symbolizer};
 
-/// What a driver may want of its `cargo kt`.
+/// Serves the requests of a driver.
 pub struct Agent {
     pub symbolizer: Symbolizer,
-    /// Called when the driver's first call after a cold start was answered.
+    /// Called after the driver's first call since a cold start has returned.
     pub answered: Box<dyn Fn() + Send + Sync>,
-    /// The latest call that waits at a breakpoint, once the driver has printed where.
+    /// The latest call that waits at a breakpoint, after the driver has printed its location.
     pub breakpoint: watch::Sender<Option<BreakpointReached>>,
 }
 
-/// Answers on a socket at `path` until the future is dropped. The folder must be the user's own.
+/// Serves on a socket at `path` until the future is dropped. The directory must belong to the user.
 ///
 /// # Errors
-/// If the socket cannot be made.
+/// If the socket cannot be created.
 pub fn serve(path: &Path, agent: Agent) -> io::Result<impl Future<Output = ()> + Send + use<>> {
     let listener = UnixListener::bind(path)?;
     let agent = Arc::new(agent);
@@ -40,7 +40,7 @@ pub fn serve(path: &Path, agent: Agent) -> io::Result<impl Future<Output = ()> +
         while let Ok((stream, _)) = listener.accept().await {
             let agent = Arc::clone(&agent);
             tokio::spawn(async move {
-                // A driver that is gone needs no answer.
+                // Fails only if the driver exited.
                 let _ =
                     server::serve(stream, |exchange| answer(Arc::clone(&agent), exchange)).await;
             });
@@ -50,7 +50,7 @@ pub fn serve(path: &Path, agent: Agent) -> io::Result<impl Future<Output = ()> +
 
 async fn answer(agent: Arc<Agent>, exchange: Exchange) {
     let Exchange { head, body, answer } = exchange;
-    // A driver that is gone needs no answer.
+    // Fails only if the driver exited.
     let _ = match head.uri.path() {
         ANSWERED => {
             (agent.answered)();
@@ -61,28 +61,29 @@ async fn answer(agent: Arc<Agent>, exchange: Exchange) {
                 agent.breakpoint.send_replace(Some(reached));
                 answer.value(&()).await
             }
-            Err(words) => answer.refuse(StatusCode::BAD_REQUEST, words).await,
+            Err(message) => answer.refuse(StatusCode::BAD_REQUEST, message).await,
         },
         SYMBOLIZE => match read::<Symbolize>(body).await {
             Ok(question) => {
-                // Links the objects with their line tables and reads those: no work for a thread that carries connections.
+                // Links the objects with their line tables and reads them, which would block the
+                // async threads.
                 let symbols = tokio::task::spawn_blocking(move || {
                     agent.symbolizer.symbolize(&question.frames)
                 });
                 answer.value(&symbols.await.unwrap_or_default()).await
             }
-            Err(words) => answer.refuse(StatusCode::BAD_REQUEST, words).await,
+            Err(message) => answer.refuse(StatusCode::BAD_REQUEST, message).await,
         },
         path => {
-            let words = format!("cargo kt does not answer {path}");
-            answer.refuse(StatusCode::NOT_FOUND, words).await
+            let message = format!("cargo kt does not answer {path}");
+            answer.refuse(StatusCode::NOT_FOUND, message).await
         }
     };
 }
 
-/// What a driver sent, or what is wrong with it.
+/// The decoded message of a driver, or the reason why it is invalid.
 async fn read<T: DeserializeOwned>(body: Body) -> Result<T, String> {
     let body = body.collect(limits::CONTROL).await;
-    let body = body.map_err(|_| "the message did not arrive whole".to_owned())?;
+    let body = body.map_err(|_| "the message is incomplete".to_owned())?;
     codec::decode(&body).map_err(|error| error.to_string())
 }

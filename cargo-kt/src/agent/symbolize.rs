@@ -1,4 +1,4 @@
-//! From addresses to functions, files and lines.
+//! Maps addresses to functions, files and lines.
 
 use std::{
     collections::HashMap,
@@ -9,17 +9,18 @@ use std::{
 use addr2line::Loader;
 use kt::wire::data::{RawFrame, Symbol};
 
-/// Finds the object with line tables that has the same addresses as the one of this name, if it is the developer's own code.
+/// Finds the object with line tables for the object of this name, if it is the developer's own
+/// code. Both have the same addresses.
 pub type Objects = Box<dyn Fn(&str) -> Option<PathBuf> + Send + Sync>;
 
-/// Objects that were read for addresses before.
+/// A cache of objects that were read for earlier addresses.
 #[derive(Default)]
 pub struct Loaded(HashMap<String, Option<Loader>>);
 
-/// Knows the developer's crate objects.
+/// Symbolizes addresses in the developer's crate objects.
 pub struct Symbolizer {
     objects: Objects,
-    /// File names in line tables are relative to where cargo ran rustc.
+    /// File names in line tables are relative to the directory in which cargo ran rustc.
     workspace: PathBuf,
 }
 
@@ -36,14 +37,14 @@ impl Symbolizer {
         Self { objects, workspace }
     }
 
-    /// The meaning of all addresses, inlined functions included, innermost first.
+    /// The symbols of all addresses, including inlined functions, innermost first.
     pub fn symbolize(&self, frames: &[RawFrame]) -> Vec<Symbol> {
         let mut loaded = Loaded::default();
         let frames = frames.iter();
         frames.flat_map(|it| self.one(&mut loaded, it)).collect()
     }
 
-    /// The meaning of one address, as above. Nothing if there is no name for it.
+    /// The symbols of one address. Empty if no name is known.
     pub fn one(&self, loaded: &mut Loaded, frame: &RawFrame) -> Vec<Symbol> {
         if !loaded.0.contains_key(&frame.object) {
             let loader = (self.objects)(&frame.object).and_then(|path| Loader::new(path).ok());
@@ -62,7 +63,7 @@ impl Symbolizer {
     }
 
     fn in_object(&self, loader: &Loader, frame: &RawFrame) -> Vec<Symbol> {
-        // Line tables alone name only functions with inlined code in them; the symbol table names all.
+        // Line tables name only functions that contain inlined code; the symbol table names all.
         let outermost = loader.find_symbol(frame.offset).or(frame.symbol.as_deref());
         let mut found = Vec::new();
         if let Ok(mut inlined) = loader.find_frames(frame.offset) {
@@ -77,7 +78,8 @@ impl Symbolizer {
                 .function
                 .as_ref()
                 .and_then(|function| function.raw_name().ok());
-            // They have names without a path. That of the function which the others are inlined into is in the symbol table too.
+            // Names in line tables have no path. The outermost function, into which the others are
+            // inlined, is also in the symbol table.
             let is_outermost = index + 1 == count;
             let name = match (outermost, name.as_deref()) {
                 (Some(symbol), _) if is_outermost => symbol,
@@ -101,7 +103,7 @@ impl Symbolizer {
         symbols
     }
 
-    /// Paths below the workspace as rustc prints them in diagnostics.
+    /// Makes paths relative to the workspace, as in rustc's diagnostics.
     fn relative(&self, file: &str) -> String {
         let path = Path::new(file);
         path.strip_prefix(&self.workspace)
@@ -113,7 +115,8 @@ impl Symbolizer {
 
 fn symbol(name: &str, file: Option<String>, line: Option<u32>, in_user_object: bool) -> Symbol {
     let function = format!("{:#}", rustc_demangle::demangle(name));
-    // Generic code of std is compiled into the crate that uses it, and what the macros write is nobody's to read.
+    // Generic code of std is compiled into the crate that uses it. Generated code of the macros is
+    // not user code either.
     let std = file
         .as_deref()
         .is_some_and(|file| file.starts_with("/rustc/") || file.contains("/lib/rustlib/src/"));
@@ -132,8 +135,8 @@ fn symbol(name: &str, file: Option<String>, line: Option<u32>, in_user_object: b
     }
 }
 
-/// Whether a function is kt's own: generic code of it, such as its encoder, is compiled into the crate that uses it. An `impl` for
-/// a type of kt's is the user's if the trait is.
+/// Whether a function is kt's own: its generic code, such as the encoder, is compiled into the
+/// crate that uses it. An `impl` for a type of kt is user code if its trait is.
 fn is_of_kt(function: &str) -> bool {
     let Some(implementation) = function.strip_prefix('<') else {
         return function.starts_with("kt::");
@@ -157,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn generic_code_of_kt_is_not_the_users() {
+    fn generic_code_of_kt_is_not_user_code() {
         for (function, user) in [
             ("kt::codec::Encoder::put", false),
             ("kt::codec::Encoder::put::<app::Job>", false),
@@ -183,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn generic_code_of_std_is_not_the_users() {
+    fn generic_code_of_std_is_not_user_code() {
         let std = symbol(
             "f",
             Some("/rustc/59807616e/library/core/src/ops/function.rs".into()),
@@ -199,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_object_gives_what_its_symbols_say() {
+    fn an_unknown_object_keeps_its_symbols() {
         let symbolizer = Symbolizer::new(Box::new(|_| None), PathBuf::new());
         let frame = RawFrame {
             object: "libc.so.6".into(),

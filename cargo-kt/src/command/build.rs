@@ -2,42 +2,31 @@
 
 use std::process::ExitCode;
 
-use super::{
-    dry_run,
-    run::ServiceArgs,
-    start, terminal,
-    warm::{Wanted, warm},
-};
-use crate::plan::CargoOptions;
+use super::{deploy_args::DeployArgs, dry_run, start, terminal};
+use crate::{plan::CargoOptions, session};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct BuildArgs {
     #[command(flatten)]
     cargo: CargoOptions,
     #[command(flatten)]
-    service: ServiceArgs,
+    deploy: DeployArgs,
 }
 
 pub(super) fn build(args: BuildArgs) -> ExitCode {
     let terminal = &terminal(&args.cargo);
     start(terminal, async {
-        if let Some(form) = args.service.dry_run {
-            dry_run::print(form, &args.cargo, &args.service)?;
+        if let Some(form) = args.deploy.dry_run {
+            dry_run::print(form, &args.cargo, args.deploy.flags())?;
             return Ok(ExitCode::SUCCESS);
         }
-        let wanted = Wanted {
-            options: &args.cargo,
-            service: &args.service,
-            program_arguments: 0,
-        };
-        let warm = warm(&wanted, terminal).await?;
-        if !warm.swapped.changed {
+        let request = args.deploy.request(&args.cargo, 0);
+        let deployed = session::deploy(&request, terminal).await?;
+        if !deployed.swapped.changed {
+            let (service, generation) = (&deployed.connected.service, deployed.swapped.generation);
             terminal.status(
                 "Fresh",
-                format_args!(
-                    "{} has generation {}",
-                    warm.connected.service, warm.swapped.generation
-                ),
+                format_args!("{service} has generation {generation}"),
             );
         }
         Ok(ExitCode::SUCCESS)

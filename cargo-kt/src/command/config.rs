@@ -7,12 +7,13 @@ use std::{
 
 use serde_json::Value;
 
-use super::{CommandError, options, start, terminal};
+use super::{CommandError, start, terminal};
 use crate::{
-    build::BuildError,
     config::{Config, Flags, PlaceKind, Service},
+    context::CargoContext,
     place::{kubernetes::Selection, service},
-    plan::{self, CargoOptions, Plan, Surroundings},
+    plan::{self, CargoOptions, Plan},
+    session,
     terminal::{Terminal, text::table},
 };
 
@@ -27,9 +28,9 @@ pub(super) struct ConfigArgs {
 pub(super) fn config(args: ConfigArgs) -> ExitCode {
     let terminal = &terminal(&args.cargo);
     start(terminal, async {
-        let surroundings = Surroundings::current().map_err(BuildError::from)?;
-        let plan = plan::plan(&args.cargo, &surroundings).map_err(BuildError::from)?;
-        let mut config = options::resolve(&args.options, &plan, &surroundings)?;
+        let context = CargoContext::current()?;
+        let plan = plan::plan(&args.cargo, &context)?;
+        let mut config = session::config::resolve(&args.options, &plan, &context)?;
         fill(&mut config, &plan);
         if args.cargo.wants_json() {
             return Ok(json(&config, terminal));

@@ -1,4 +1,4 @@
-//! `cargo kt down`: ends services.
+//! `cargo kt down`: stops services.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -7,15 +7,15 @@ use crate::{config::duration, place::PlaceError, terminal::Terminal};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DownArgs {
-    /// Services to end, as `cargo kt ls` names them
+    /// Names of services to stop, as shown by `cargo kt ls`
     #[arg(value_name = "NAME", required_unless_present_any = ["all", "release", "profile"])]
     names: Vec<String>,
-    /// End all services
+    /// Stop all services
     #[arg(long, conflicts_with_all = ["names", "ProfileArgs"])]
     all: bool,
     #[command(flatten)]
     profile: ProfileArgs,
-    /// How long calls in flight may go on
+    /// Grace period for calls in flight
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration::parse)]
     grace: Duration,
     #[command(flatten)]
@@ -26,15 +26,15 @@ pub(super) struct DownArgs {
 
 pub(super) fn down(args: DownArgs) -> ExitCode {
     let terminal = args.speech.terminal();
-    start(&terminal, end(&args, &terminal))
+    start(&terminal, stop(&args, &terminal))
 }
 
-/// Ends each, also if one before it could not be ended.
-async fn end(args: &DownArgs, terminal: &Terminal) -> Result<ExitCode, CommandError> {
+/// Stops all services, even if one fails.
+async fn stop(args: &DownArgs, terminal: &Terminal) -> Result<ExitCode, CommandError> {
     let places = args.places.places()?;
     let mut code = ExitCode::SUCCESS;
-    let mut tell = |name: &str, ended: Result<(), PlaceError>| match ended {
-        Ok(()) => terminal.status("Ended", format_args!("{name}, its state is gone")),
+    let mut report = |name: &str, ended: Result<(), PlaceError>| match ended {
+        Ok(()) => terminal.status("Stopped", format_args!("{name}; its state was discarded")),
         Err(error) => {
             terminal.error(&error);
             code = ExitCode::from(101);
@@ -43,15 +43,15 @@ async fn end(args: &DownArgs, terminal: &Terminal) -> Result<ExitCode, CommandEr
     if args.all {
         let services = places.list(false).await?;
         if services.is_empty() {
-            terminal.note("no services are up");
+            terminal.note("no services are running");
         }
         for service in services {
-            tell(&service.name, places.end(&service, args.grace).await);
+            report(&service.name, places.end(&service, args.grace).await);
         }
     }
     let of_profile = args.profile.service(&places).await?;
     for name in args.names.iter().chain(&of_profile) {
-        tell(name, places.down(name, args.grace).await);
+        report(name, places.down(name, args.grace).await);
     }
     Ok(code)
 }

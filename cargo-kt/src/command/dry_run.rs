@@ -1,13 +1,14 @@
-//! `cargo kt run --dry-run`: what would be made in the cluster, and nothing else.
+//! `cargo kt run --dry-run`: prints the objects that would be created in the cluster.
 
 use std::io::{self, Write};
 
-use super::{CommandError, options, run::ServiceArgs, warm};
+use super::CommandError;
 use crate::{
-    build::BuildError,
-    config::PlaceKind,
+    config::{Flags, PlaceKind},
+    context::CargoContext,
     place::{self, kubernetes},
-    plan::{self, CargoOptions, Surroundings},
+    plan::{self, CargoOptions},
+    session,
 };
 
 /// How the objects are printed.
@@ -17,22 +18,18 @@ pub(super) enum DryRun {
     Json,
 }
 
-pub(super) fn print(
-    form: DryRun,
-    cargo: &CargoOptions,
-    service: &ServiceArgs,
-) -> Result<(), CommandError> {
-    let surroundings = Surroundings::current().map_err(BuildError::from)?;
-    let plan = plan::plan(cargo, &surroundings).map_err(BuildError::from)?;
-    let config = options::resolve(&service.options, &plan, &surroundings)?;
+pub(super) fn print(form: DryRun, cargo: &CargoOptions, flags: &Flags) -> Result<(), CommandError> {
+    let context = CargoContext::current()?;
+    let plan = plan::plan(cargo, &context)?;
+    let config = session::config::resolve(flags, &plan, &context)?;
     if config.service.place != PlaceKind::Kubernetes {
-        return Err(CommandError::NothingToShow);
+        return Err(CommandError::LocalDryRun);
     }
-    let place::Wanted::Kubernetes(spec) = warm::service(&config, &surroundings, &plan)? else {
-        return Err(CommandError::NothingToShow);
+    let place::ServiceSpec::Kubernetes(spec) = session::place_of(&config, &context, &plan)? else {
+        return Err(CommandError::LocalDryRun);
     };
     let mut objects = kubernetes::shown(&spec).map_err(place::PlaceError::from)?;
-    // At a launch it is the request that says it.
+    // A launch has the namespace in its requests.
     if let Some(namespace) = &config.service.namespace {
         for object in &mut objects {
             object["metadata"]["namespace"] = namespace.as_str().into();
@@ -51,7 +48,7 @@ pub(super) fn print(
             DryRun::Json => object.to_string() + "\n",
         };
         match out.write_all(text.as_bytes()) {
-            // A reader that has seen enough.
+            // The reader closed the pipe.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
             other => other.map_err(|error| failed(error.to_string()))?,
         }

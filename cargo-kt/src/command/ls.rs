@@ -1,4 +1,4 @@
-//! `cargo kt ls`: the services that live.
+//! `cargo kt ls`: lists the running services.
 
 use std::{
     io::{self, Write},
@@ -26,7 +26,7 @@ const HEADER: [&str; 7] = [
 
 #[derive(Debug, clap::Args)]
 pub(super) struct LsArgs {
-    /// Also show other users' services in the cluster
+    /// Also list other users' services in the cluster
     #[arg(long)]
     all_users: bool,
     #[command(flatten)]
@@ -35,7 +35,7 @@ pub(super) struct LsArgs {
     speech: Speech,
 }
 
-/// Prints every service, a line each.
+/// Prints a line per service.
 pub(super) fn ls(args: LsArgs) -> ExitCode {
     let terminal = args.speech.terminal();
     start(&terminal, async {
@@ -47,7 +47,7 @@ pub(super) fn ls(args: LsArgs) -> ExitCode {
             return Ok(ExitCode::SUCCESS);
         }
         match print(&services, &mut io::stdout().lock()) {
-            // A reader that has seen enough.
+            // The reader closed the pipe.
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CommandError::Io {
                 what: "print the services".into(),
                 source: error,
@@ -57,7 +57,7 @@ pub(super) fn ls(args: LsArgs) -> ExitCode {
     })
 }
 
-/// A service for programs: what the columns show, in plain units.
+/// A service as JSON: the columns in base units.
 fn json(service: &Service) -> serde_json::Value {
     let mut fields = serde_json::json!({"name": service.name, "place": service.place.to_string()});
     let more = match &service.state {
@@ -86,7 +86,7 @@ fn json(service: &Service) -> serde_json::Value {
 
 fn print(services: &[Service], out: &mut dyn Write) -> io::Result<()> {
     if services.is_empty() {
-        return writeln!(out, "no services; `cargo kt run` starts one");
+        return writeln!(out, "no services; start one with `cargo kt run`");
     }
     let mut rows = vec![HEADER.map(str::to_owned)];
     rows.extend(services.iter().map(row));
@@ -132,7 +132,7 @@ mod tests {
     use crate::place::PlaceName;
 
     #[test]
-    fn columns_are_aligned_and_what_cannot_be_asked_says_why() {
+    fn columns_are_aligned_and_unreachable_services_have_a_reason() {
         let status = Status {
             service: "alice-app".into(),
             kt_version: "0.1.0".into(),

@@ -1,58 +1,43 @@
-//! The subcommands: each puts the steps of the flow together and says what came of them. All words that a person types or
-//! reads about a command as a whole are here.
+//! The command line: arguments in, messages out. Each command is one module. What `run` and `build` do is in
+//! [`session`](crate::session).
 
-mod breakpoints;
 mod build;
-mod clock;
-mod code;
+mod completions;
 mod config;
 mod cp;
 mod debug;
+mod deploy_args;
 mod describe;
 mod doctor;
 mod down;
-mod driver;
 mod dry_run;
-mod environment;
 mod error;
 mod exec;
-mod fit;
 mod forward;
-mod keeper;
-mod last_build;
-mod layouts;
 mod logs;
 mod ls;
-mod options;
+mod man;
 mod places;
 mod print;
 mod profile;
-mod replacement;
-mod report;
-mod resets;
+#[cfg(test)]
+mod reference;
 mod run;
 mod sampling;
 mod service;
 mod ssh_server;
 mod stack;
 mod state;
-mod swap;
+#[cfg(test)]
+mod tests;
 mod top;
-mod warm;
-mod watch;
 
 use std::process::ExitCode;
 
 use anstream::ColorChoice;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
-pub use cp::CopyError;
-pub use error::CommandError;
-pub use exec::ExecError;
-pub use fit::Misfit;
-pub use forward::ForwardError;
-pub use resets::ResetError;
-pub use ssh_server::SshServerError;
+pub use error::{CommandError, CopyError, ExecError, ForwardError, SshServerError, StateError};
 
 use crate::{
     plan::CargoOptions,
@@ -61,14 +46,17 @@ use crate::{
 
 /// As cargo calls a subcommand: `cargo-kt kt …`.
 #[derive(Debug, Parser)]
-#[command(name = "cargo", bin_name = "cargo", styles = clap_cargo_styles())]
+#[command(name = "cargo", bin_name = "cargo", styles = clap_cargo::style::CLAP_STYLING)]
 enum Cargo {
     Kt(Kt),
 }
 
+/// The package is part of it: `cargo-kt` on crates.io is another project.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("CARGO_PKG_NAME"), ")");
+
 /// Run annotated Rust functions in a warm process that survives edits
 #[derive(Debug, Args)]
-#[command(version, arg_required_else_help = true)]
+#[command(version = VERSION, arg_required_else_help = true)]
 struct Kt {
     #[command(subcommand)]
     command: Command,
@@ -113,6 +101,11 @@ enum Command {
     Profile(sampling::SamplingArgs),
     /// Attach a debugger to a service's worker
     Debug(debug::DebugArgs),
+    /// Print the completions of a shell
+    Completions(completions::CompletionsArgs),
+    /// Write the man pages
+    #[command(hide = true)]
+    Man(man::ManArgs),
 }
 
 /// Runs the command line of this process.
@@ -136,6 +129,8 @@ pub fn main() -> ExitCode {
         Command::Stack(args) => stack::stack(args),
         Command::Profile(args) => sampling::profile(args),
         Command::Debug(args) => debug::debug(args),
+        Command::Completions(args) => completions::completions(args, Cargo::command()),
+        Command::Man(args) => man::man(args, Cargo::command()),
     }
 }
 
@@ -225,14 +220,4 @@ fn color(option: Option<&str>) -> ColorChoice {
         Some("never") => ColorChoice::Never,
         _ => ColorChoice::Auto,
     }
-}
-
-/// cargo's own colours for help texts.
-fn clap_cargo_styles() -> clap::builder::Styles {
-    use clap::builder::styling::{AnsiColor, Styles};
-    Styles::styled()
-        .header(AnsiColor::BrightGreen.on_default().bold())
-        .usage(AnsiColor::BrightGreen.on_default().bold())
-        .literal(AnsiColor::BrightCyan.on_default().bold())
-        .placeholder(AnsiColor::Cyan.on_default())
 }

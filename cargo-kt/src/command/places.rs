@@ -1,4 +1,4 @@
-//! Where a command looks for services, as typed.
+//! Options that select where a command searches for services.
 
 use crate::place::{Dirs, PlaceError, Places, kubernetes::Selection};
 
@@ -6,7 +6,7 @@ const HEADING: &str = "Place Options";
 
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct PlaceArgs {
-    /// Also look here; clusters with services that this machine is connected to are looked at in any case
+    /// Also search this place; clusters to which this machine is connected are always searched
     #[arg(long, help_heading = HEADING, value_name = "PLACE", env = "KT_PLACE", value_parser = ["local", "kubernetes"])]
     place: Option<String>,
     /// Context of the kubeconfig
@@ -18,7 +18,7 @@ pub(super) struct PlaceArgs {
 }
 
 impl PlaceArgs {
-    /// The cluster that is meant, if one is at all.
+    /// The selected cluster.
     pub(super) fn selection(&self) -> Selection {
         Selection {
             context: self.context.clone(),
@@ -26,7 +26,7 @@ impl PlaceArgs {
         }
     }
 
-    /// These again, for a command line that is run elsewhere.
+    /// Converts the options back to arguments, for a command line run by another program.
     pub(super) fn to_options(&self) -> Vec<String> {
         let given = [
             ("--place", &self.place),
@@ -43,9 +43,9 @@ impl PlaceArgs {
     /// # Errors
     /// If there is no directory for sockets.
     pub(super) fn places(&self) -> Result<Places, PlaceError> {
-        let told = self.place.as_deref() == Some("kubernetes")
+        let is_selected = self.place.as_deref() == Some("kubernetes")
             || self.place.is_none() && (self.context.is_some() || self.namespace.is_some());
-        let cluster = told.then(|| self.selection());
+        let cluster = is_selected.then(|| self.selection());
         Ok(Places::new(Dirs::current()?, cluster))
     }
 }

@@ -1,13 +1,13 @@
-//! What a command was asked for, on standard output.
+//! Prints the output of commands.
 
 use std::io::{self, Write};
 
 use super::CommandError;
 
-/// Prints a text. A reader that has seen enough is no error.
+/// Prints a text. A closed pipe is not an error.
 ///
 /// # Errors
-/// If it cannot be printed for another reason.
+/// If the write fails for another reason.
 pub(super) fn print(text: &str) -> Result<(), CommandError> {
     print_bytes(text.as_bytes()).map(drop)
 }
@@ -19,7 +19,7 @@ pub(super) fn print_bytes(bytes: &[u8]) -> Result<bool, CommandError> {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(source) => Err(CommandError::Io {
-            what: "print the answer".into(),
+            what: "print the output".into(),
             source,
         }),
     }

@@ -1,26 +1,27 @@
-//! The service of a program by the profile that it is built with: each has its own.
+//! Selects a service by the build profile of its program: each profile has its own service.
 
-use super::{CommandError, options};
+use super::CommandError;
 use crate::{
-    build::BuildError,
     config::Flags,
+    context::CargoContext,
     place::{Places, service},
-    plan::{self, CargoOptions, Surroundings},
+    plan::{self, CargoOptions},
+    session,
 };
 
-/// Which service of the program in this directory is meant.
+/// Selects the service of the program in the current directory.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct ProfileArgs {
-    /// The service of this directory's program as `cargo kt run --release` has it
+    /// Select the service that `cargo kt run --release` uses in this directory
     #[arg(short, long, conflicts_with = "profile")]
     release: bool,
-    /// The service of this directory's program as `cargo kt run --profile` has it
+    /// Select the service that `cargo kt run --profile` uses in this directory
     #[arg(long, value_name = "PROFILE-NAME")]
     profile: Option<String>,
 }
 
 impl ProfileArgs {
-    /// Those of a command with options of its own for them.
+    /// For a command that defines these options itself.
     pub(super) fn of(release: bool, profile: Option<&str>) -> Self {
         Self {
             release,
@@ -28,10 +29,12 @@ impl ProfileArgs {
         }
     }
 
-    /// The name of the service of the profile that was typed, if one was. It may not be up.
+    /// The name of the selected profile's service, if a profile was selected. The service may not
+    /// be running.
     ///
     /// # Errors
-    /// If there is no program here, or its options cannot be read, or a place cannot be looked at.
+    /// If there is no program in the current directory, its options are invalid, or a place cannot
+    /// be searched.
     pub(super) async fn service(&self, places: &Places) -> Result<Option<String>, CommandError> {
         if !self.release && self.profile.is_none() {
             return Ok(None);
@@ -50,13 +53,13 @@ impl ProfileArgs {
     }
 }
 
-/// The names that the service of the program has which `cargo kt run` with these options would run here: the longer one if
-/// another workspace took the shorter.
+/// The possible names of the service that `cargo kt run` would use with these options: the first
+/// one if another workspace already has the second.
 pub(super) fn candidates(cargo: &CargoOptions) -> Result<[String; 2], CommandError> {
-    let surroundings = Surroundings::current().map_err(BuildError::from)?;
-    let plan = plan::plan(cargo, &surroundings).map_err(BuildError::from)?;
-    let config = options::resolve(&Flags::default(), &plan, &surroundings)?;
-    let plain = options::service_name(&config, &plan);
-    let workspace = options::workspace(&plan);
+    let context = CargoContext::current()?;
+    let plan = plan::plan(cargo, &context)?;
+    let config = session::config::resolve(&Flags::default(), &plan, &context)?;
+    let plain = session::config::service_name(&config, &plan);
+    let workspace = session::config::workspace(&plan);
     Ok([service::name_in(&plain, &workspace), plain])
 }

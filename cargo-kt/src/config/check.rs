@@ -1,19 +1,21 @@
-//! What no option by itself can tell: whether they go together, and with what kt has in the pod.
+//! Checks across options: that they are compatible with each other and with kt's own objects in the
+//! pod.
 
 use std::collections::BTreeMap;
 
 use super::{ConfigError, Service, service::Options, value};
 
-/// Longest name: `-stage` is put behind it, and a label has 63 bytes.
-const NAME: usize = 57;
-/// Where nothing of the user's may be mounted.
-const OURS: &str = "kt";
-/// How our own volumes' names begin, and those that we make of secrets.
-const OUR_VOLUMES: [&str; 2] = ["kt-", "secret-"];
-/// Label of a node, which the program's target decides. Source: kubernetes.io/docs/reference/labels-annotations-taints.
+/// Maximum length of a name: `-stage` is appended, and a label has at most 63 bytes.
+const MAX_NAME: usize = 57;
+/// The top-level directory of the pod that is reserved for kt.
+const RESERVED_DIR: &str = "kt";
+/// Name prefixes of kt's own volumes, and of those created for secrets.
+const RESERVED_VOLUMES: [&str; 2] = ["kt-", "secret-"];
+/// Node label that is determined by the program's target. Source:
+/// kubernetes.io/docs/reference/labels-annotations-taints.
 const ARCHITECTURE: &str = "kubernetes.io/arch";
-/// Labels of a pod by which kt finds it again.
-const OUR_LABELS: [&str; 3] = [
+/// Pod labels that kt uses to find its pods.
+const RESERVED_LABELS: [&str; 3] = [
     "app.kubernetes.io/managed-by",
     "app.kubernetes.io/name",
     "cargo-kt/user",
@@ -26,29 +28,32 @@ impl Service {
             ("inactivity_ttl", self.inactivity_ttl),
         ] {
             if duration.is_zero() {
-                return Err(options.together(name, "must be more than nothing".into()));
+                return Err(options.conflict(name, "must be greater than zero".into()));
             }
         }
-        if let Some(name) = self.name.as_ref().filter(|name| name.len() > NAME) {
+        if let Some(name) = self.name.as_ref().filter(|name| name.len() > MAX_NAME) {
             let why = format!(
-                "`{name}` has {} letters, and names of other objects are made of it: {NAME} at most",
+                "is too long: `{name}` has {} characters, the maximum is {MAX_NAME}",
                 name.len()
             );
-            return Err(options.together("name", why));
+            return Err(options.conflict("name", why));
         }
         if self.node_selector.contains_key(ARCHITECTURE) {
             let why = format!(
-                "has `{ARCHITECTURE}`, which the program's target decides\nhelp: use `--target`"
+                "must not set `{ARCHITECTURE}`, which is determined by the program's target\nhelp: use `--target`"
             );
-            return Err(options.together("node_selector", why));
+            return Err(options.conflict("node_selector", why));
         }
-        if let Some(label) = OUR_LABELS.iter().find(|it| self.labels.contains_key(**it)) {
-            let why = format!("has `{label}`, by which kt finds its pods");
-            return Err(options.together("labels", why));
+        if let Some(label) = RESERVED_LABELS
+            .iter()
+            .find(|it| self.labels.contains_key(**it))
+        {
+            let why = format!("must not set `{label}`, which kt uses to find its pods");
+            return Err(options.conflict("labels", why));
         }
         if let Some(name) = self.env.keys().find(|name| name.contains(['=', '\0'])) {
-            let why = format!("has the name `{name}`, which no variable can have");
-            return Err(options.together("env", why));
+            let why = format!("has the invalid variable name `{name}`");
+            return Err(options.conflict("env", why));
         }
         self.check_mounts(options)
     }
@@ -56,12 +61,12 @@ impl Service {
     fn check_mounts(&self, options: &Options<'_>) -> Result<(), ConfigError> {
         let mut mounts: BTreeMap<Vec<&str>, &str> = BTreeMap::new();
         let mut mount = |option, path, what| {
-            let parts = parts(path).map_err(|why| options.together(option, why))?;
+            let parts = parts(path).map_err(|why| options.conflict(option, why))?;
             match mounts.insert(parts, what) {
                 None => Ok(()),
                 Some(before) => {
-                    let why = format!("mounts `{what}` at {path}, where `{before}` is");
-                    Err(options.together(option, why))
+                    let why = format!("mounts `{what}` at {path}, which `{before}` already uses");
+                    Err(options.conflict(option, why))
                 }
             }
         };
@@ -69,10 +74,10 @@ impl Service {
             match &secret.mount {
                 None if !secret.env => {
                     let why = format!(
-                        "says nothing of what `{}` is for: `env = true`, or `mount = \"/path\"`",
+                        "does not use `{}`: set `env = true` or `mount = \"/path\"`",
                         secret.name
                     );
-                    return Err(options.together("secrets", why));
+                    return Err(options.conflict("secrets", why));
                 }
                 Some(path) => mount("secrets", path, &*secret.name)?,
                 None => {}
@@ -81,19 +86,19 @@ impl Service {
         let mut names: Vec<&str> = Vec::new();
         for volume in &self.volumes {
             let name = &*volume.name;
-            let refused = |why: String| Err(options.together("volumes", why));
+            let refused = |why: String| Err(options.conflict("volumes", why));
             if !value::is_label(name) {
                 return refused(format!(
-                    "calls one `{name}`; a name is up to 63 of the letters a-z, digits and `-`"
+                    "has the invalid volume name `{name}`: use up to 63 of a-z, 0-9 and `-`"
                 ));
             }
-            if OUR_VOLUMES.iter().any(|start| name.starts_with(start)) {
+            if RESERVED_VOLUMES.iter().any(|start| name.starts_with(start)) {
                 return refused(format!(
-                    "calls one `{name}`: names that begin with `kt-` or `secret-` are ours"
+                    "has the reserved volume name `{name}`: the prefixes `kt-` and `secret-` are for kt"
                 ));
             }
             if names.contains(&name) {
-                return refused(format!("calls two of them `{name}`"));
+                return refused(format!("has two volumes named `{name}`"));
             }
             names.push(name);
             mount("volumes", &volume.mount, name)?;
@@ -102,7 +107,7 @@ impl Service {
     }
 }
 
-/// The names in an absolute path, so that two ways to write one path are equal.
+/// The segments of an absolute path, so that different spellings of a path are equal.
 fn parts(path: &str) -> Result<Vec<&str>, String> {
     let parts: Vec<&str> = path
         .split('/')
@@ -110,18 +115,18 @@ fn parts(path: &str) -> Result<Vec<&str>, String> {
         .collect();
     if !path.starts_with('/') || parts.contains(&"..") {
         return Err(format!(
-            "mounts something at `{path}`, which is no absolute path"
+            "has the invalid mount path `{path}`: it must be absolute, without `..`"
         ));
     }
     if path.contains(':') {
         return Err(format!(
-            "mounts something at `{path}`, and a mount's path has no `:`"
+            "has the invalid mount path `{path}`: it must not contain `:`"
         ));
     }
     match parts[..] {
-        [] => Err("mounts something over the whole file system".to_owned()),
-        [OURS, ..] => Err(format!(
-            "mounts something at `{path}`: /{OURS} is where kt itself lives in the pod"
+        [] => Err("has the invalid mount path `/`".to_owned()),
+        [RESERVED_DIR, ..] => Err(format!(
+            "has the reserved mount path `{path}`: /{RESERVED_DIR} is for kt"
         )),
         _ => Ok(parts),
     }

@@ -1,36 +1,25 @@
-//! Durations as people type them.
+//! Durations in options, in the syntax of `humantime`.
 
 use std::time::Duration;
 
-/// `90s`, `10m`, `1h30m`, `500ms`.
+/// Parses `90s`, `10m`, `1h 30m` or `500ms`.
 pub fn parse(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no duration; write it as `90s`, `10m` or `1h30m`");
-    let (mut rest, mut total) = (text, Duration::ZERO);
-    if rest.is_empty() {
-        return Err(wrong());
-    }
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
-        let number: u64 = rest[..digits].parse().map_err(|_| wrong())?;
-        rest = &rest[digits..];
-        let unit = rest
-            .find(|c: char| c.is_ascii_digit())
-            .unwrap_or(rest.len());
-        let milliseconds = match &rest[..unit] {
-            "ms" => 1,
-            "s" => 1000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            _ => return Err(wrong()),
-        };
-        let part = number.checked_mul(milliseconds).map(Duration::from_millis);
-        total = part
-            .and_then(|part| total.checked_add(part))
-            .ok_or_else(wrong)?;
-        rest = &rest[unit..];
-    }
-    Ok(total)
+    let parsed = humantime::parse_duration(text).map_err(|error| match error {
+        // Its own message lists all spellings of all units.
+        humantime::DurationError::UnknownUnit { unit, .. } if !unit.is_empty() => {
+            format!("unknown unit `{unit}`, expected `ms`, `s`, `m`, `h` or `d`")
+        }
+        other => other.to_string(),
+    });
+    parsed
+        // Longer ones overflow when they are added to the current time.
+        .and_then(|duration| match u64::try_from(duration.as_millis()) {
+            Ok(_) => Ok(duration),
+            Err(_) => Err("it is too long".to_owned()),
+        })
+        .map_err(|reason| {
+            format!("invalid duration `{text}`: {reason}; for example `90s` or `1h30m`")
+        })
 }
 
 #[cfg(test)]
@@ -38,12 +27,40 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_read_as_they_are_written() {
+    fn durations_have_a_number_and_a_unit() {
+        assert_eq!(parse("90s"), Ok(Duration::from_secs(90)));
         assert_eq!(parse("10m"), Ok(Duration::from_secs(600)));
         assert_eq!(parse("1h30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(parse("1h 30m"), Ok(Duration::from_secs(5400)));
         assert_eq!(parse("500ms"), Ok(Duration::from_millis(500)));
-        for wrong in ["", "10", "m", "10 m", "1x", "99999999999999999999s"] {
+        assert_eq!(parse("2d"), Ok(Duration::from_secs(172_800)));
+        assert_eq!(parse("1.5s"), Ok(Duration::from_millis(1500)));
+        assert_eq!(parse("0s"), Ok(Duration::ZERO));
+        for wrong in [
+            "",
+            "10",
+            "m",
+            "-1s",
+            "1x",
+            "99999999999999999999s",
+            "9999999999999999999s",
+        ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn errors_name_the_units() {
+        let error = |text| parse(text).unwrap_err();
+        assert_eq!(
+            error("1x"),
+            "invalid duration `1x`: unknown unit `x`, expected `ms`, `s`, `m`, `h` or `d`; \
+             for example `90s` or `1h30m`"
+        );
+        assert_eq!(
+            error("10"),
+            "invalid duration `10`: time unit needed, for example 10sec or 10ms; \
+             for example `90s` or `1h30m`"
+        );
     }
 }

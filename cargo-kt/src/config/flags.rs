@@ -1,19 +1,19 @@
-//! The options on a command line: `--inactivity-ttl 10m`.
+//! Options on the command line: `--inactivity-ttl 10m`.
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use serde_json::Value;
 
 use super::{ConfigError, Kind, Layer, OPTIONS, ServiceOption, Written, value};
 
-/// What was typed, by option.
+/// The typed values, by option.
 #[derive(Debug, Clone, Default)]
 pub struct Flags(Vec<(&'static str, Vec<String>)>);
 
 impl Flags {
-    /// The layer that they make.
+    /// Converts the flags to a layer.
     ///
     /// # Errors
-    /// If a text is not what its option takes.
+    /// If a value is invalid.
     pub fn layer(&self) -> Result<Layer, ConfigError> {
         let mut layer = Layer::new();
         for (name, texts) in &self.0 {
@@ -85,7 +85,8 @@ impl FromArgMatches for Flags {
     }
 }
 
-/// What the option is for, with its default as clap writes one: clap itself must not know it, or a flag would always be set.
+/// The help text with the default in clap's format. clap itself must not know the default, or every
+/// flag would count as set.
 fn help(option: &ServiceOption) -> String {
     let mut help = option.help.to_owned();
     if let Kind::Choice(all) = option.kind {
@@ -96,7 +97,7 @@ fn help(option: &ServiceOption) -> String {
         (Kind::Switch, _) | (_, "") => help,
         (_, default) => match option.local_default() {
             Some(local) => {
-                format!("{help} [default: {local} on this machine, {default} in a cluster]")
+                format!("{help} [default: {local} locally, {default} in a cluster]")
             }
             None => format!("{help} [default: {default}]"),
         },
@@ -105,15 +106,15 @@ fn help(option: &ServiceOption) -> String {
 
 fn placeholder(kind: Kind) -> &'static str {
     match kind {
-        Kind::Choice(_) => "WORD",
+        Kind::Choice(_) => "VALUE",
         Kind::Text | Kind::Label => "NAME",
         Kind::Path => "PATH",
-        Kind::Quantity => "AMOUNT",
+        Kind::Quantity => "QUANTITY",
         Kind::Number(..) | Kind::Switch => "N",
         Kind::Duration => "DURATION",
         Kind::User => "UID",
         Kind::Version => "VERSION",
-        Kind::Map => "NAME=TEXT",
+        Kind::Map => "NAME=VALUE",
         Kind::List => "NAME,…",
         Kind::Objects | Kind::Object => "YAML|@FILE",
     }

@@ -1,4 +1,4 @@
-//! The places where options are written.
+//! Layers of options: manifests and the environment.
 
 use std::{collections::BTreeMap, ffi::OsString, fs, path::Path};
 
@@ -6,23 +6,23 @@ use serde_json::Value;
 
 use super::{ConfigError, OPTIONS, option, value};
 
-/// One option as it is written somewhere.
+/// An option with its value and origin.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Written {
     pub name: String,
     pub value: Value,
-    /// A file and a table or line, a variable, or a flag.
+    /// A file with a table or line, a variable, or a flag.
     pub origin: String,
 }
 
-/// What is written in one place.
+/// The options of one source.
 pub type Layer = Vec<Written>;
 
-/// `[package.metadata.kt]` or `[workspace.metadata.kt]` of a Cargo.toml, which messages call `shown`. A file that does not have
-/// the words is not parsed.
+/// Reads `[package.metadata.kt]` or `[workspace.metadata.kt]` of a Cargo.toml; `shown` is its name
+/// in messages. Files without these words are not parsed.
 ///
 /// # Errors
-/// If the file cannot be read or is no TOML.
+/// If the file cannot be read or is not valid TOML.
 pub fn manifest(path: &Path, shown: &str, table: &str) -> Result<Layer, ConfigError> {
     let text = fs::read_to_string(path).map_err(|source| ConfigError::Read {
         path: path.to_owned(),
@@ -47,10 +47,10 @@ pub fn manifest(path: &Path, shown: &str, table: &str) -> Result<Layer, ConfigEr
     Ok(written.collect())
 }
 
-/// `KT_CPU` and so on.
+/// Reads variables such as `KT_CPU`.
 ///
 /// # Errors
-/// If a variable's text is not what its option takes, or its name is an option's but for a slip.
+/// If a variable's value is invalid, or its name looks like a misspelled option.
 pub fn environment(variables: &BTreeMap<OsString, OsString>) -> Result<Layer, ConfigError> {
     let mut layer = Layer::new();
     for variable in variables.keys().filter_map(|it| it.to_str()) {

@@ -1,6 +1,5 @@
-//! What a service shall be: as written in several places, and resolved to one value for each option, with where it came from.
-//!
-//! Knows the options and their checks; not what becomes of them.
+//! *config*: resolves the options of a service from several layers to one value each, with its
+//! origin. Knows the options and their checks, not how they are used.
 
 mod check;
 pub mod duration;
@@ -8,6 +7,7 @@ mod error;
 mod flags;
 mod layer;
 mod option;
+mod place;
 pub mod quantity;
 mod service;
 mod source;
@@ -23,15 +23,16 @@ pub use error::ConfigError;
 pub use flags::Flags;
 pub use layer::{Layer, Written, environment, manifest};
 pub use option::{Group, Kind, OPTIONS, ServiceOption};
-pub use service::{PlaceKind, Secret, Service, Volume, VolumeSource};
+pub use place::PlaceKind;
+pub use service::{Secret, Service, Volume, VolumeSource};
 pub use source::source;
 
 /// One option, resolved.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Resolved {
-    /// `Null` if it is set nowhere and has no default.
+    /// `Null` if it is not set and has no default.
     pub value: Value,
-    /// Where it was written; `default` if nowhere.
+    /// Where it was set; `default` if it was not.
     pub origin: String,
 }
 
@@ -44,10 +45,11 @@ pub struct Config {
 }
 
 impl Config {
-    /// Puts layers over each other, the lowest first: a later one's value stands, and maps are merged key by key.
+    /// Merges layers, the lowest first: later values override earlier ones, and maps are merged key
+    /// by key.
     ///
     /// # Errors
-    /// If an option is unknown, a value is not what the option takes, or two do not go together.
+    /// If an option is unknown, a value is invalid, or two options conflict.
     pub fn resolve(layers: impl IntoIterator<Item = Layer>) -> Result<Self, ConfigError> {
         let mut values: BTreeMap<&str, Resolved> = BTreeMap::new();
         for Written {
@@ -83,24 +85,24 @@ impl Config {
         Ok(Self { options, service })
     }
 
-    /// The flags that were typed for a pod, if there is none.
+    /// Flags for pods that have no effect because the place is local.
     pub fn without_effect(&self) -> Vec<String> {
         if self.service.place == PlaceKind::Kubernetes {
             return Vec::new();
         }
-        let in_vain = |option: &ServiceOption| match option.group {
+        let needs_pod = |option: &ServiceOption| match option.group {
             Group::Service => ["context", "namespace"].contains(&option.name),
             Group::Pod | Group::Cluster => option.name != "env",
         };
         let typed = self.options.iter().filter(|(option, resolved)| {
-            in_vain(option) && resolved.origin.ends_with(&format!("--{}", option.flag()))
+            needs_pod(option) && resolved.origin.ends_with(&format!("--{}", option.flag()))
         });
         typed
             .map(|(option, _)| format!("--{}", option.flag()))
             .collect()
     }
 
-    /// Whether somebody has set the option.
+    /// Whether the option was set by any layer.
     pub fn is_set(&self, name: &str) -> bool {
         let found = self.options.iter().find(|(option, _)| option.name == name);
         found.is_some_and(|(_, resolved)| resolved.origin != "default")

@@ -1,13 +1,13 @@
-//! The options, all of them, in one table: the command line, the environment and the files all go by it.
+//! The table of all options, which the command line, the environment and files share.
 
 use serde_json::Value;
 
 use super::{ConfigError, PlaceKind};
 
-/// What an option takes.
+/// The type of an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Any text that is not empty.
+    /// A non-empty string.
     Text,
     /// A DNS label (RFC 1123).
     Label,
@@ -17,34 +17,34 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// A Kubernetes quantity above zero, such as `500m` or `2Gi`.
     Quantity,
-    /// A whole number from … to ….
+    /// An integer from … to ….
     Number(u64, u64),
-    /// `true` or `false`; as a flag it stands alone.
+    /// `true` or `false`; the flag needs no value.
     Switch,
-    /// Such as `90s` or `10m`.
+    /// A duration such as `90s` or `10m`.
     Duration,
-    /// A user's number, or `image`.
+    /// A user ID, or `image`.
     User,
     /// A version of two numbers, such as `2.31`.
     Version,
-    /// Names and texts.
+    /// A map of strings.
     Map,
-    /// Texts.
+    /// A list of strings.
     List,
-    /// A list of objects of the cluster's own form, or of ours.
+    /// A list of objects, in Kubernetes' form or kt's.
     Objects,
-    /// An object of the cluster's own form.
+    /// An object in Kubernetes' form.
     Object,
 }
 
-/// What an option is about, for tables and help texts.
+/// The group of an option in tables and help texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
-    /// Where the service is and how long.
+    /// Place and lifetime of the service.
     Service,
-    /// What is in its pod. Nothing of it holds for the place `local`.
+    /// Contents of the pod. Has no effect for the place `local`.
     Pod,
-    /// Where in the cluster the pod runs, and as what.
+    /// Scheduling and identity of the pod.
     Cluster,
 }
 
@@ -62,10 +62,10 @@ impl Group {
 #[derive(Debug, PartialEq, Eq)]
 pub struct ServiceOption {
     pub group: Group,
-    /// As in Cargo.toml; `--name-so` and `KT_NAME_SO` elsewhere.
+    /// The name in Cargo.toml; the flag is `--name-so`, the variable `KT_NAME_SO`.
     pub name: &'static str,
     pub kind: Kind,
-    /// As written; empty if it has none. In a cluster, where [`LOCAL_DEFAULTS`] has another.
+    /// The default as text; empty if none. [`LOCAL_DEFAULTS`] overrides it for local services.
     pub default: &'static str,
     pub help: &'static str,
 }
@@ -86,52 +86,52 @@ macro_rules! options {
 /// Every option.
 pub const OPTIONS: &[ServiceOption] = options! {
     Service {
-        "place": Choice(&["local", "kubernetes"]), "local", "Where the service lives: on this machine, or in a cluster";
-        "context": Text, "", "Context of the kubeconfig [default: its current one]";
-        "namespace": Label, "", "Namespace in the cluster [default: the context's]";
-        "name": Label, "", "Name of the service [default: of the user, the program, and the profile unless it is dev]";
-        "inactivity_ttl": Duration, "10m", "How long the service stays up without a call";
-        "launch_timeout": Duration, "60s", "How long the pod may take to run";
-        "keep": Switch, "false", "Leave what a failed launch made, to look at";
-        "body_limit": Number(1, 1 << 40), "268435456", "Largest arguments or result of a call, bytes";
-        "breakpoint_timeout": Duration, "10m", "How long a call at `kt::breakpoint!()` waits for a debugger";
+        "place": Choice(&["local", "kubernetes"]), "local", "Where the service runs: on this machine or in a cluster";
+        "context": Text, "", "Context of the kubeconfig [default: the current context]";
+        "namespace": Label, "", "Kubernetes namespace [default: the context's]";
+        "name": Label, "", "Name of the service [default: from user, program and, unless it is dev, profile]";
+        "inactivity_ttl": Duration, "10m", "Stop the service after this time without a call";
+        "launch_timeout": Duration, "60s", "Timeout for the pod to start";
+        "keep": Switch, "false", "Keep the objects of a failed launch for debugging";
+        "body_limit": Number(1, 1 << 40), "268435456", "Maximum size of a call's arguments or result, in bytes";
+        "breakpoint_timeout": Duration, "10m", "How long a call waits for a debugger at `kt::breakpoint!()`";
     }
     Pod {
-        "image": Text, "debian:12-slim", "Image of the pod: any with glibc";
-        "glibc": Version, "", "Version of glibc to link for, such as 2.31 [default: the image's]";
-        "image_pull_policy": Choice(&["Always", "IfNotPresent", "Never"]), "", "When the image is pulled";
-        "image_pull_secrets": List, "", "Secrets with credentials for the registry";
-        "replicas": Number(1, 1), "1", "Pods of the service; one, for now";
-        "cpu": Quantity, "1", "CPUs of the pod, request and limit";
-        "memory": Quantity, "2Gi", "Memory of the pod, request and limit";
-        "ephemeral_storage": Quantity, "", "Disk of the pod, request and limit";
-        "gpus": Number(0, 1024), "0", "GPUs of the pod";
-        "gpu_resource": Text, "nvidia.com/gpu", "The cluster's name for a GPU";
-        "env": Map, "", "A variable of the pod's environment";
-        "secrets": Objects, "", "Secrets: [{name, env: true}] for variables, [{name, mount: /path}] for files";
-        "volumes": Objects, "", "Volumes: [{name, mount, claim}], or empty_dir: SIZE, or host_path: /path";
-        "working_dir": Path, "", "The pod's working directory [default: the image's]";
-        "user": User, "65532", "User and group in the pod, a number; `image` for the image's own";
+        "image": Text, "debian:12-slim", "Image of the pod; must have glibc";
+        "glibc": Version, "", "Version of glibc to link against, such as 2.31 [default: the image's]";
+        "image_pull_policy": Choice(&["Always", "IfNotPresent", "Never"]), "", "When to pull the image";
+        "image_pull_secrets": List, "", "Secrets with registry credentials";
+        "replicas": Number(1, 1), "1", "Number of pods; currently always 1";
+        "cpu": Quantity, "1", "CPU request and limit of the pod";
+        "memory": Quantity, "2Gi", "Memory request and limit of the pod";
+        "ephemeral_storage": Quantity, "", "Ephemeral storage request and limit of the pod";
+        "gpus": Number(0, 1024), "0", "Number of GPUs of the pod";
+        "gpu_resource": Text, "nvidia.com/gpu", "Resource name of GPUs in the cluster";
+        "env": Map, "", "Environment variable of the pod";
+        "secrets": Objects, "", "Secrets: [{name, env: true}] as variables, [{name, mount: /path}] as files";
+        "volumes": Objects, "", "Volumes: [{name, mount, claim}], or with empty_dir: SIZE or host_path: /path instead of claim";
+        "working_dir": Path, "", "Working directory of the pod [default: the image's]";
+        "user": User, "65532", "User and group ID in the pod, or `image` for the image's own user";
     }
     Cluster {
-        "node_selector": Map, "", "A label that the node must have";
-        "tolerations": Objects, "", "Taints of nodes that the pod bears";
-        "affinity": Object, "", "Which nodes and pods the pod likes to be near";
+        "node_selector": Map, "", "Label that the node must have";
+        "tolerations": Objects, "", "Tolerations for node taints";
+        "affinity": Object, "", "Node and pod affinity";
         "priority_class": Text, "", "PriorityClass of the pod";
         "runtime_class": Text, "", "RuntimeClass of the pod";
-        "service_account": Label, "", "ServiceAccount of the pod [default: one of its own]";
-        "labels": Map, "", "A label of the pod";
-        "annotations": Map, "", "An annotation of the pod";
-        "pod_template": Object, "", "Whatever else the pod's template shall have";
+        "service_account": Label, "", "ServiceAccount of the pod [default: created for the service]";
+        "labels": Map, "", "Label of the pod";
+        "annotations": Map, "", "Annotation of the pod";
+        "pod_template": Object, "", "Patch merged into the pod template";
     }
 };
 
-/// Defaults on this machine that differ from those in a cluster. A process that waits here costs nobody else anything, and its
-/// state should outlive a lunch.
+/// Local defaults that differ from those in a cluster. An idle local process costs other users
+/// nothing, and its state should survive a lunch break.
 const LOCAL_DEFAULTS: &[(&str, &str)] = &[("inactivity_ttl", "8h")];
 
 impl ServiceOption {
-    /// The default on this machine, if it has one of its own.
+    /// The local default, if it differs.
     pub fn local_default(&self) -> Option<&'static str> {
         let (_, default) = LOCAL_DEFAULTS.iter().find(|(name, _)| *name == self.name)?;
         Some(default)
@@ -164,7 +164,7 @@ impl ServiceOption {
     }
 }
 
-/// The option of this name.
+/// Finds an option by name.
 pub(super) fn find(name: &str, origin: &str) -> Result<&'static ServiceOption, ConfigError> {
     let wanted = name.replace('-', "_");
     if let Some(found) = OPTIONS.iter().find(|option| option.name == wanted) {
@@ -180,8 +180,8 @@ pub(super) fn find(name: &str, origin: &str) -> Result<&'static ServiceOption, C
     })
 }
 
-/// Refuses a variable that was meant for an option. Others that begin with `KT_` may be anybody's: only a long name with at
-/// most two letters wrong is certain.
+/// Rejects a variable with a misspelled option name. Other programs may use variables that start
+/// with `KT_`, so only a long name with at most two wrong letters counts.
 pub(super) fn check_variable(name: &str) -> Result<(), ConfigError> {
     let Some(wanted) = name.strip_prefix("KT_").filter(|it| it.len() > 5) else {
         return Ok(());

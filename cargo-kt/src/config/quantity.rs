@@ -1,6 +1,7 @@
-//! Kubernetes' quantities. Source: `staging/src/k8s.io/apimachinery/pkg/api/resource/quantity.go` of Kubernetes.
+//! Parses and formats Kubernetes quantities. Source:
+//! `staging/src/k8s.io/apimachinery/pkg/api/resource/quantity.go` of Kubernetes.
 
-/// Suffixes, and what each multiplies by.
+/// Suffixes and their factors.
 const SUFFIXES: [(&str, f64); 16] = [
     ("", 1.0),
     ("n", 1e-9),
@@ -20,7 +21,7 @@ const SUFFIXES: [(&str, f64); 16] = [
     ("Ei", 1_152_921_504_606_846_976.0),
 ];
 
-/// The amount that a text names, in whole units: `500m` is 0.5.
+/// Parses a quantity in base units: `500m` is 0.5.
 pub fn parse(text: &str) -> Option<f64> {
     let end = text
         .find(|c: char| !c.is_ascii_digit() && c != '.')
@@ -35,12 +36,12 @@ pub fn parse(text: &str) -> Option<f64> {
     Some(number.parse::<f64>().ok()? * factor)
 }
 
-/// Whether a text is a quantity, and more than nothing.
+/// Whether a text is a quantity greater than zero.
 pub(super) fn is_positive(text: &str) -> bool {
     parse(text).is_some_and(|amount| amount > 0.0)
 }
 
-/// An amount of bytes as a quantity, with as many digits as a person reads: `1.5Gi`.
+/// Formats bytes as a rounded quantity: `1.5Gi`.
 pub fn bytes(amount: f64) -> String {
     let fitting = SUFFIXES
         .iter()
@@ -53,7 +54,7 @@ pub fn bytes(amount: f64) -> String {
     }
 }
 
-/// An amount with two decimal places at most.
+/// Formats an amount with at most two decimal places.
 pub fn number(amount: f64) -> String {
     let text = format!("{amount:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -64,7 +65,7 @@ mod tests {
     use super::{bytes, is_positive, number, parse};
 
     #[test]
-    fn quantities_are_what_kubernetes_takes() {
+    fn quantities_are_parsed_as_kubernetes_does() {
         for good in ["1", "500m", "0.5", "2Gi", "1e3", "100M", "1.5Gi"] {
             assert!(is_positive(good), "{good}");
         }
@@ -74,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn amounts_are_read_and_written() {
+    fn amounts_are_parsed_and_formatted() {
         assert_eq!(parse("1500m"), Some(1.5));
         assert_eq!(parse("2Ki"), Some(2048.0));
         assert_eq!(parse("3e2"), Some(300.0));

@@ -1,4 +1,4 @@
-//! The options of a service, each with the type that it has.
+//! The resolved options of a service, with their types.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -6,25 +6,9 @@ use kt::wire::platform::Glibc;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::{ConfigError, Resolved, ServiceOption, duration};
+use super::{ConfigError, PlaceKind, Resolved, ServiceOption, duration};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PlaceKind {
-    Local,
-    Kubernetes,
-}
-
-impl PlaceKind {
-    /// All other words were refused.
-    pub(super) fn named(name: &str) -> Self {
-        match name {
-            "kubernetes" => Self::Kubernetes,
-            _ => Self::Local,
-        }
-    }
-}
-
-/// What a service shall be.
+/// The configuration of a service.
 #[derive(Debug, Clone)]
 pub struct Service {
     pub place: PlaceKind,
@@ -37,7 +21,7 @@ pub struct Service {
     pub launch_timeout: Duration,
     pub keep: bool,
     pub image: String,
-    /// To link for; `None`: the image's.
+    /// The version to link against; `None`: the image's.
     pub glibc: Option<Glibc>,
     pub image_pull_policy: Option<String>,
     pub image_pull_secrets: Vec<String>,
@@ -50,7 +34,7 @@ pub struct Service {
     pub secrets: Vec<Secret>,
     pub volumes: Vec<Volume>,
     pub working_dir: Option<String>,
-    /// `None`: the image's own.
+    /// `None`: the image's own user.
     pub user: Option<u64>,
     pub node_selector: BTreeMap<String, String>,
     pub tolerations: Vec<Value>,
@@ -68,10 +52,10 @@ pub struct Service {
 #[serde(deny_unknown_fields)]
 pub struct Secret {
     pub name: String,
-    /// Its keys are variables.
+    /// Whether its keys become variables.
     #[serde(default)]
     pub env: bool,
-    /// Its keys are files here.
+    /// The directory in which its keys become files.
     pub mount: Option<String>,
 }
 
@@ -85,9 +69,9 @@ pub struct Volume {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VolumeSource {
-    /// A PersistentVolumeClaim's name.
+    /// The name of a PersistentVolumeClaim.
     Claim(String),
-    /// Size, if it is limited.
+    /// The size limit, if any.
     EmptyDir(Option<String>),
     HostPath(String),
 }
@@ -102,7 +86,7 @@ struct WrittenVolume {
     host_path: Option<String>,
 }
 
-/// The resolved options, to be taken by name.
+/// The resolved options, accessed by name.
 pub(super) struct Options<'a>(&'a [(&'static ServiceOption, Resolved)]);
 
 impl Options<'_> {
@@ -144,14 +128,14 @@ impl Options<'_> {
         let objects = self.value(name).as_array().cloned().unwrap_or_default();
         let read = |object: Value| {
             serde_json::from_value(object)
-                .map_err(|error| self.together(name, format!("cannot be read: {error}")))
+                .map_err(|error| self.conflict(name, format!("is invalid: {error}")))
         };
         objects.into_iter().map(read).collect()
     }
 
-    pub(super) fn together(&self, name: &'static str, why: String) -> ConfigError {
+    pub(super) fn conflict(&self, name: &'static str, why: String) -> ConfigError {
         let origin = self.find(name).map(|(_, it)| it.origin.clone());
-        ConfigError::Together {
+        ConfigError::Conflict {
             name,
             why,
             origin: origin.unwrap_or_default(),
@@ -161,7 +145,7 @@ impl Options<'_> {
 
 impl Service {
     /// # Errors
-    /// If something in a list is not as it should be, or two options do not go together.
+    /// If an element of a list is invalid, or two options conflict.
     pub(super) fn of(options: &[(&'static ServiceOption, Resolved)]) -> Result<Self, ConfigError> {
         let options = Options(options);
         let number = |name| options.value(name).as_u64().unwrap_or_default();
@@ -182,7 +166,7 @@ impl Service {
             launch_timeout: options.duration("launch_timeout"),
             keep: options.value("keep").as_bool().unwrap_or_default(),
             image: text("image"),
-            // All others were refused.
+            // `check` has rejected invalid versions.
             glibc: options.text("glibc").and_then(|it| it.parse().ok()),
             image_pull_policy: options.text("image_pull_policy"),
             image_pull_secrets: list("image_pull_secrets"),
@@ -226,10 +210,10 @@ fn volumes(options: &Options<'_>) -> Result<Vec<Volume>, ConfigError> {
             (None, Some(size), None) if size.is_empty() => VolumeSource::EmptyDir(None),
             (None, Some(size), None) => {
                 if !super::quantity::is_positive(&size) {
-                    return Err(options.together(
+                    return Err(options.conflict(
                         "volumes",
                         format!(
-                            "gives `{name}` the size `{size}`, which is no amount such as `2Gi`"
+                            "has the invalid size `{size}` for `{name}`: expected a quantity such as `2Gi`"
                         ),
                     ));
                 }
@@ -238,8 +222,8 @@ fn volumes(options: &Options<'_>) -> Result<Vec<Volume>, ConfigError> {
             (None, None, Some(path)) => VolumeSource::HostPath(path),
             _ => {
                 let why =
-                    format!("must say one of `claim`, `empty_dir` and `host_path` for `{name}`");
-                return Err(options.together("volumes", why));
+                    format!("must have one of `claim`, `empty_dir` and `host_path` for `{name}`");
+                return Err(options.conflict("volumes", why));
             }
         };
         Ok(Volume {

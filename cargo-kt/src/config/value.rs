@@ -1,4 +1,4 @@
-//! Values: from text, and whether they are what an option takes.
+//! Parses and checks values of options.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{ConfigError, Kind, ServiceOption, duration, quantity};
 
-/// A value as it is typed on a command line or in a variable.
+/// Parses a value from the command line or a variable.
 pub(super) fn parse(
     option: &'static ServiceOption,
     text: &str,
@@ -48,12 +48,12 @@ fn pairs(text: &str) -> Option<Value> {
     pairs.collect::<Option<Map<_, _>>>().map(Value::Object)
 }
 
-/// YAML, of which JSON is a part.
+/// Parses YAML, a superset of JSON.
 pub(super) fn document(text: &str) -> Option<Value> {
     serde_saphyr::from_str(text).ok()
 }
 
-/// A value as it is written in a file. What is an object in the cluster's own form may be YAML there too.
+/// Converts a value from a file. Objects in Kubernetes' form may also be YAML strings there.
 pub(super) fn read(option: &ServiceOption, value: Value) -> Value {
     match (&value, option.kind) {
         (Value::String(text), Kind::Objects | Kind::Object) => document(text).unwrap_or(value),
@@ -61,7 +61,7 @@ pub(super) fn read(option: &ServiceOption, value: Value) -> Value {
     }
 }
 
-/// Whether an option takes a value.
+/// Checks that a value is valid for an option.
 pub(super) fn check(
     option: &'static ServiceOption,
     value: &Value,
@@ -101,14 +101,12 @@ pub(super) fn check(
     }
 }
 
-/// What an option takes, in words.
-pub(super) fn takes(option: &ServiceOption) -> String {
-    let words = match option.kind {
-        Kind::Text => "a text",
+/// Describes the valid values of an option.
+pub(super) fn expected(option: &ServiceOption) -> String {
+    let text = match option.kind {
+        Kind::Text => "a string",
         Kind::Path => "an absolute path",
-        Kind::Label => {
-            "up to 63 of the letters a-z, digits and `-`, with a letter or digit at both ends"
-        }
+        Kind::Label => "up to 63 of a-z, 0-9 and `-`, starting and ending with a letter or digit",
         Kind::Choice(all) => {
             let all: Vec<String> = all.iter().map(|it| format!("`{it}`")).collect();
             return match &all[..] {
@@ -118,19 +116,21 @@ pub(super) fn takes(option: &ServiceOption) -> String {
                 _ => all.concat(),
             };
         }
-        Kind::Quantity => "an amount above zero, such as `500m`, `2` or `4Gi`",
-        Kind::Number(from, to) if from == to => return format!("nothing but {from} for now"),
-        Kind::Number(from, to) => return format!("a whole number from {from} to {to}"),
+        Kind::Quantity => "a quantity above zero, such as `500m`, `2` or `4Gi`",
+        Kind::Number(from, to) if from == to => {
+            return format!("{from} (the only supported value)");
+        }
+        Kind::Number(from, to) => return format!("an integer from {from} to {to}"),
         Kind::Switch => "`true` or `false`",
-        Kind::Duration => "a time such as `90s`, `10m` or `1h30m`",
-        Kind::User => "a user's number, or `image` for the image's own user",
-        Kind::Version => "a version of two numbers, in quotes: `\"2.31\"`",
-        Kind::Map => "names with texts: `{ NAME = \"text\" }`; `NAME=text` as flag or variable",
-        Kind::List => "a list of texts: `[\"one\", \"two\"]`; `one,two` as flag or variable",
+        Kind::Duration => "a duration such as `90s`, `10m` or `1h30m`",
+        Kind::User => "a user ID, or `image` for the image's own user",
+        Kind::Version => "a version `MAJOR.MINOR` in quotes: `\"2.31\"`",
+        Kind::Map => "a map of strings: `{ NAME = \"value\" }`; `NAME=value` as flag or variable",
+        Kind::List => "a list of strings: `[\"one\", \"two\"]`; `one,two` as flag or variable",
         Kind::Objects => "a list of objects; YAML, JSON or `@FILE` as flag or variable",
         Kind::Object => "an object; YAML, JSON or `@FILE` as flag or variable",
     };
-    words.to_owned()
+    text.to_owned()
 }
 
 pub(super) fn wrong(option: &'static ServiceOption, value: &Value, origin: &str) -> ConfigError {
@@ -138,7 +138,7 @@ pub(super) fn wrong(option: &'static ServiceOption, value: &Value, origin: &str)
         name: option.name,
         value: value.to_string(),
         origin: origin.to_owned(),
-        takes: takes(option),
+        expected: expected(option),
     }
 }
 

@@ -1,12 +1,12 @@
-//! Why a debugger could not attach, and what to do then.
+//! Errors of the debugger, with their help.
 
-use std::{fmt, io, path::PathBuf, time::Duration};
+use std::{io, path::PathBuf};
 
-use kt::wire::debug::{DebugRefused, DebuggerAttached, Forbidden};
+use kt::wire::debug::{DebugRefused, Forbidden};
 
-use crate::{place::PlaceError, terminal::text};
+use crate::{place::PlaceError, ship::debugger_attached, terminal::text};
 
-/// Why there is no debugger.
+/// Why a debugger could not attach.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DebugError {
@@ -15,7 +15,7 @@ pub enum DebugError {
     )]
     NoGdb { program: String },
     #[error(
-        "`{program}` is gdb {found}, and kt needs gdb {needed} or newer\nhelp: install a newer one and set RUST_GDB to its path"
+        "`{program}` is gdb {found}, but kt requires gdb {needed} or newer\nhelp: install a newer gdb and set RUST_GDB to its path"
     )]
     OldGdb {
         program: String,
@@ -23,11 +23,11 @@ pub enum DebugError {
         needed: u32,
     },
     #[error(
-        "`{program}` does not say which version of gdb it is: {said}\nhelp: set RUST_GDB to the path of a gdb"
+        "`{program}` did not print a gdb version: {printed}\nhelp: set RUST_GDB to the path of a gdb"
     )]
-    NotGdb { program: String, said: String },
+    NotGdb { program: String, printed: String },
     #[error(
-        "`{program}` was built without Python, which kt's commands and Rust's pretty printers need\nhelp: install the package `gdb` of your distribution, not `gdb-minimal`"
+        "`{program}` was built without Python, which kt's commands and Rust's pretty printers require\nhelp: install the package `gdb` of your distribution, not `gdb-minimal`"
     )]
     NoPython { program: String },
     #[error(
@@ -41,52 +41,44 @@ pub enum DebugError {
     },
     #[error(transparent)]
     Place(#[from] PlaceError),
-    #[error(
-        "the program of {service} could not be built with debug information of variables: see above"
-    )]
+    #[error("failed to build the program of {service} with full debug information: see above")]
     Build { service: String },
     #[error("failed to {what}")]
     Io { what: String, source: io::Error },
     #[error("failed to read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
-    #[error("{} cannot be shipped to a pod: {why}", path.display())]
+    #[error("failed to ship {} to a pod: {why}", path.display())]
     Library { path: PathBuf, why: String },
     #[error(
-        "gdb {found} has no DAP server\nhelp: gdb 14 or newer has one; `--print-launch-json` works with this one"
+        "gdb {found} has no DAP server\nhelp: use gdb 14 or newer, or `--print-launch-json`, which works with this version"
     )]
     NoDap { found: String },
     #[error(
-        "{service} runs on {theirs}, and gdbserver is here for {} only\nhelp: attach from a machine of {theirs}",
+        "{service} runs on {theirs}, but the local gdbserver is for {}\nhelp: attach from a {theirs} machine",
         std::env::consts::ARCH
     )]
     OtherArchitecture { service: String, theirs: String },
 }
 
 impl DebugError {
-    /// For `map_err`.
+    /// Returns a function for `map_err`.
     pub(super) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         move |source| Self::Io { what, source }
     }
 }
 
-/// How long ago a debugger attached, and whose it is.
-pub fn attached(debugger: &DebuggerAttached) -> impl fmt::Display {
-    let since = text::duration(Duration::from_millis(debugger.since_ms));
-    format!("a debugger of {} is attached, since {since}", debugger.who)
-}
-
 fn refused(service: &str, refusal: &DebugRefused) -> String {
     match refusal {
         DebugRefused::NoWorker(why) => {
-            format!("{service} has no worker to debug: {why}\nhelp: `cargo kt run` starts one")
+            format!("{service} has no worker to debug: {why}\nhelp: start one with `cargo kt run`")
         }
         DebugRefused::Attached(other) => format!(
-            "{service} is being debugged already: {}\nhelp: one debugger at a time; it ends when that gdb quits",
-            attached(other)
+            "{service} is already being debugged: {}\nhelp: quit that gdb first; only one debugger can attach at a time",
+            debugger_attached(other)
         ),
         DebugRefused::Traced { pid, name } => format!(
-            "the worker of {service} is traced by process {pid} ({name})\nhelp: one tracer at a time; end that one first"
+            "the worker of {service} is traced by process {pid} ({name})\nhelp: stop that process first; only one tracer can attach at a time"
         ),
         DebugRefused::Forbidden(forbidden) => format!(
             "{service} cannot be debugged: {forbidden}\nhelp: {}",
@@ -94,7 +86,7 @@ fn refused(service: &str, refusal: &DebugRefused) -> String {
         ),
         DebugRefused::Missing(ids) => {
             format!(
-                "{service} lost {} of gdbserver\nhelp: try again",
+                "{service} no longer has {} of gdbserver\nhelp: try again",
                 text::count(ids.len(), "object")
             )
         }
@@ -102,25 +94,25 @@ fn refused(service: &str, refusal: &DebugRefused) -> String {
     }
 }
 
-/// What allows it.
+/// Help for a forbidden ptrace.
 pub fn permit(forbidden: Forbidden) -> &'static str {
     match forbidden {
         Forbidden::Yama(3) => {
-            "only a restart of the machine, or of the pod's node, with a lower kernel.yama.ptrace_scope changes it"
+            "reboot the machine, or the pod's node, with a lower kernel.yama.ptrace_scope; it cannot be changed at runtime"
         }
         Forbidden::Yama(_) => {
-            "`sysctl kernel.yama.ptrace_scope=1` on the machine, or on the pod's node, allows it"
+            "run `sysctl kernel.yama.ptrace_scope=1` on the machine, or on the pod's node"
         }
         Forbidden::Seccomp => {
-            "in a pod, `securityContext.seccompProfile.type: RuntimeDefault` in `pod_template` allows ptrace from Linux 4.8 on; in Docker, \
-             `--security-opt seccomp=unconfined`"
+            "in a pod, set `securityContext.seccompProfile.type: RuntimeDefault` in `pod_template`, which allows ptrace since Linux 4.8; in Docker, \
+             use `--security-opt seccomp=unconfined`"
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use kt::wire::debug::Reloads;
+    use kt::wire::debug::{DebuggerAttached, Reloads};
 
     use super::*;
 
@@ -133,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_forbids_ptrace_is_named_with_what_allows_it() {
+    fn forbidden_ptrace_has_help() {
         let yama = text_of(DebugRefused::Forbidden(Forbidden::Yama(2)));
         assert!(
             yama.contains("ptrace_scope = 2") && yama.contains("sysctl kernel.yama.ptrace_scope=1"),
@@ -147,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_debugger_reads_who_is_first_and_since_when() {
+    fn a_second_debugger_is_rejected_with_the_user_of_the_first() {
         let second = text_of(DebugRefused::Attached(DebuggerAttached {
             who: "alice@laptop".into(),
             since_ms: 90_000,

@@ -1,8 +1,8 @@
-//! A debugger on this machine for a worker that may be anywhere: gdb, with the symbols that only this machine has.
-//!
-//! A [`session`] holds the stream to the host and carries gdb's bytes; [`sysroot`] is a directory in which gdb finds, under the
-//! paths that the worker's files have there, their counterparts with debug information; [`script`] is what gdb is told at its
-//! start, and [`sources`] gives each generation its own text. It may not know how a service is reached.
+//! *debug*: runs gdb on this machine for a local or remote worker, with the symbols that only this
+//! machine has. [`session`] forwards gdb's bytes over a stream to the host. [`sysroot`] creates a
+//! directory in which gdb finds, under the paths of the worker's files, their counterparts with
+//! debug information. [`script`] writes gdb's startup script, and [`sources`] gives each generation
+//! its own sources. It may not know how a service is reached.
 
 mod error;
 mod pipe;
@@ -14,7 +14,7 @@ mod sysroot;
 mod tools;
 mod variables;
 
-pub use error::{DebugError, attached, permit};
+pub use error::{DebugError, permit};
 pub use pipe::{COMMAND as PIPE_COMMAND, main as pipe};
 pub use script::{Batch, Script};
 pub use session::Session;

@@ -1,4 +1,5 @@
-//! What gdb starts as its end of the remote protocol: it carries bytes between its standard streams and the socket of the session.
+//! The process that gdb starts for its remote protocol: copies bytes between its standard streams
+//! and the socket of the session.
 
 use std::{
     ffi::OsString,
@@ -9,20 +10,20 @@ use std::{
     thread,
 };
 
-/// The first argument of this executable that makes it one.
+/// The first argument of this executable that selects this process.
 pub const COMMAND: &str = "debug-pipe";
 
-/// Carries bytes until either end is gone.
+/// Copies bytes until either side closes the connection.
 pub fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let Some(socket) = arguments.next() else {
-        eprintln!("error: `{COMMAND}` is started by gdb, not by hand");
+        eprintln!("error: `{COMMAND}` is for gdb only");
         return ExitCode::FAILURE;
     };
-    let carried = UnixStream::connect(&socket).and_then(|stream| carry(&stream));
-    match carried {
+    let copied = UnixStream::connect(&socket).and_then(|stream| carry(&stream));
+    match copied {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: the connection to the service broke: {error}");
+            eprintln!("error: lost the connection to the service: {error}");
             ExitCode::FAILURE
         }
     }
@@ -30,7 +31,7 @@ pub fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
 
 fn carry(stream: &UnixStream) -> io::Result<()> {
     let sending = stream.try_clone()?;
-    // Not waited for: it ends with this process, when the service has hung up.
+    // Not joined: it ends with this process, when the service closes the connection.
     thread::Builder::new().spawn(move || {
         let _ = copy(&mut io::stdin().lock(), &mut &sending);
         let _ = sending.shutdown(Shutdown::Write);
@@ -38,7 +39,7 @@ fn carry(stream: &UnixStream) -> io::Result<()> {
     copy(&mut &*stream, &mut io::stdout().lock())
 }
 
-/// Each piece goes on at once: who waits for more would hold up the other side.
+/// Writes each piece immediately: waiting for more would block the peer.
 fn copy(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
     let mut piece = vec![0; 64 << 10];
     loop {

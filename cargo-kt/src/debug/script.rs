@@ -1,4 +1,4 @@
-//! What gdb is told at its start.
+//! Writes gdb's startup script.
 
 use std::{
     fs, io,
@@ -11,42 +11,42 @@ use serde_json::json;
 use super::{Sysroot, pipe};
 use crate::terminal::text;
 
-/// What gdb does on its own in a session.
+/// The Python part, which handles events of a session.
 const SESSION: &str = include_str!("session.py");
 
 /// Commands that run at the first stop instead of a prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
     pub commands: Vec<String>,
-    /// How long the first stop is waited for.
+    /// Timeout for the first stop.
     pub timeout: Duration,
 }
 
-/// Everything that the script says.
+/// The parameters of the script.
 #[derive(Debug)]
 pub struct Script<'a> {
     pub service: &'a str,
     pub pid: u32,
     pub sysroot: &'a Sysroot,
-    /// The worker's executable, by its path there.
+    /// The worker's executable, as a path on its machine.
     pub executable: &'a str,
-    /// Of the session.
+    /// The socket of the session.
     pub socket: &'a Path,
-    /// Names of the developer's own objects, of all generations that are loaded.
+    /// Names of the developer's own objects, of all loaded generations.
     pub objects: &'a [String],
     /// `file:line` or functions.
     pub breakpoints: &'a [String],
     pub batch: Option<&'a Batch>,
-    /// A person types commands: no script and no editor.
+    /// Commands are typed by a user, not by a script or an editor.
     pub interactive: bool,
-    /// Of the toolchain, where its scripts and sources are.
+    /// The sysroot of the toolchain, with its scripts and sources.
     pub toolchain: Option<&'a Path>,
-    /// rustc's, part of the paths of libstd's sources.
+    /// rustc's commit hash, which is part of the paths of libstd's sources.
     pub commit: Option<&'a str>,
 }
 
 impl Script<'_> {
-    /// Writes the script to a directory, and gives its path.
+    /// Writes the script to a directory. Returns its path.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -81,11 +81,11 @@ impl Script<'_> {
             "set confirm off".to_owned(),
             "set breakpoint pending on".to_owned(),
             "set non-stop on".to_owned(),
-            // gdb's own means to stop a thread, which may arrive late.
+            // gdb stops threads with it, and it may arrive late.
             "handle SIGSTOP nostop noprint nopass".to_owned(),
-            // Threads of a pool come and go.
+            // Thread pools start and stop threads often.
             "set print thread-events off".to_owned(),
-            // It would ask, and then fetch symbols of the system's libraries for seconds.
+            // It would prompt, and then fetch symbols of system libraries for seconds.
             "set debuginfod enabled off".to_owned(),
             format!("set sysroot {}", self.sysroot.directory().display()),
         ];
@@ -115,14 +115,14 @@ impl Script<'_> {
             self.sysroot.path(self.executable).display()
         ));
         let pipe = [own.as_path(), Path::new(pipe::COMMAND), self.socket];
-        let pipe = pipe.map(|word| shell(&word.display().to_string()));
+        let pipe = pipe.map(|argument| shell(&argument.display().to_string()));
         lines.push(format!("target extended-remote | {}", pipe.join(" ")));
         for path in &self.sysroot.fetched {
-            let here = self.sysroot.path(path);
-            lines.push(format!("remote get {path} {}", here.display()));
+            let local = self.sysroot.path(path);
+            lines.push(format!("remote get {path} {}", local.display()));
         }
         for place in self.breakpoints {
-            // gdb has no symbols yet, and would say so for each.
+            // gdb has no symbols yet, and would print a message for each breakpoint.
             lines.push(format!(
                 "python gdb.execute({}, to_string=True)",
                 python(&format!("break {place}"))
@@ -134,19 +134,19 @@ impl Script<'_> {
             python(&config.display().to_string())
         ));
         lines.push(format!("source {}", session.display()));
-        // In the background: only what the debugger stops is to stop.
+        // In the background, so that threads not stopped by the debugger keep running.
         lines.push(format!("attach {} &", self.pid));
         lines.push(String::new());
         Ok(lines.join("\n"))
     }
 }
 
-/// A word for a shell.
-fn shell(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
+/// Quotes an argument for a shell.
+fn shell(argument: &str) -> String {
+    format!("'{}'", argument.replace('\'', r"'\''"))
 }
 
-/// A text for Python. JSON's escapes are Python's too.
+/// A Python string literal. JSON's escapes are valid in Python.
 fn python(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_of_a_shell_and_texts_of_python_are_quoted() {
+    fn arguments_of_a_shell_and_texts_of_python_are_quoted() {
         assert_eq!(shell("/a b/it's"), r"'/a b/it'\''s'");
         assert_eq!(python("/a \"b\"\\"), r#""/a \"b\"\\""#);
     }

@@ -1,4 +1,4 @@
-"""What gdb does on its own in a session of `cargo kt debug`. Read by gdb, with `kt_session` set to a dict."""
+"""Handles events in a gdb session of `cargo kt debug`. gdb sources it with `kt_session` set."""
 
 import gdb
 import os
@@ -12,11 +12,11 @@ MARKERS = {
     "aarch64": (0, (0xD4200000 | (0x6B74 << 5)).to_bytes(4, "little")),
 }
 
-# Parts of paths of sources that are not the developer's.
-ELSEWHERE = ("/rustc/", "/lib/rustlib/src/", "/registry/src/", "/git/checkouts/")
+# Parts of the paths of sources outside the workspace.
+EXTERNAL_SOURCES = ("/rustc/", "/lib/rustlib/src/", "/registry/src/", "/git/checkouts/")
 
-# Crates whose code is nobody's to debug here, though generic code of theirs is compiled into the user's objects.
-NOT_THE_USERS = re.compile(
+# Crates that are not user code, although their generic code is compiled into the user's objects.
+NOT_USER_CODE = re.compile(
     r"^<?&?(mut )?(dyn )?(kt|kt_runtime|core|std|alloc|tokio|serde|serde_core|__rustc)::|^__?rust|__(kt_|Kt|private::)"
 )
 
@@ -25,7 +25,7 @@ def is_user_code(frame):
     """Whether a frame is of the developer's own code."""
     function = frame.function()
     names = (frame.name(), function and function.linkage_name)
-    if not names[0] or any(name and NOT_THE_USERS.search(name) for name in names):
+    if not names[0] or any(name and NOT_USER_CODE.search(name) for name in names):
         return False
     shared = gdb.current_progspace().solib_name(frame.pc())
     if not shared or os.path.basename(shared) not in kt_session["objects"]:
@@ -33,17 +33,17 @@ def is_user_code(frame):
     symtab = frame.find_sal().symtab
     if symtab is None:
         return False
-    return not any(part in symtab.filename for part in ELSEWHERE)
+    return not any(part in symtab.filename for part in EXTERNAL_SOURCES)
 
 
-def say(text):
-    """Prints a line at once: to a pipe gdb would hold it back."""
+def print_line(text):
+    """Prints a line immediately: gdb buffers output to a pipe."""
     gdb.write(text + "\n")
     gdb.flush()
 
 
 class UserCode:
-    """A backtrace begins and ends with the developer's own code. `bt -no-filters` shows all."""
+    """Trims a backtrace to the developer's own code. `bt -no-filters` shows all frames."""
 
     name = "kt-user-code"
     priority = 100
@@ -63,18 +63,19 @@ class UserCode:
 
 
 class Continue(gdb.Command):
-    """Let the selected thread go on; others are not stopped. The prompt comes back at once."""
+    """Continue the selected thread; other threads keep running. The prompt returns immediately."""
 
-    # In the foreground gdb would wait until this thread stops again, and a thread whose call has ended never does.
+    # In the foreground gdb would wait until this thread stops again, which never happens
+    # if its call returns.
 
     def __init__(self):
         super().__init__("continue", gdb.COMMAND_RUNNING)
 
     def invoke(self, argument, from_tty):
-        # As `continue` in the background, whose name is taken.
+        # Same as `continue &`; this class replaces `continue`.
         gdb.execute("signal 0 &", to_string=True)
         if from_tty:
-            say("kt: the call goes on; `quit` leaves the debugger")
+            print_line("kt: the call continues; `quit` exits the debugger")
 
 
 class Session:
@@ -103,7 +104,7 @@ class Session:
         try:
             self.stop(event)
         except Exception:
-            # gdb drops an exception of a handler, and a batch would wait for ever.
+            # gdb ignores exceptions in handlers, and a batch would wait forever.
             traceback.print_exc()
             self.finish(1)
 
@@ -112,42 +113,42 @@ class Session:
         if thread is None:
             return
         at_marker = self.is_at_marker(thread)
-        # What gdb stops threads with to attach may arrive late.
+        # gdb stops threads with SIGSTOP to attach, and the event may arrive late.
         is_signal = isinstance(event, gdb.SignalEvent) and event.stop_signal != "SIGSTOP"
         if isinstance(event, gdb.BreakpointEvent) or at_marker or is_signal:
             first, self.stopped = not self.stopped, True
             if first or not self.batch:
                 gdb.post_event(lambda: self.show(thread, first))
         elif not self.leader_released and not self.stopped:
-            # gdb stops the first thread to attach, and not always lets it go on.
+            # gdb stops the first thread to attach, and does not always continue it.
             self.leader_released = True
             gdb.post_event(lambda: self.release(thread))
 
     def on_objfile(self, _event):
-        """gdb has attached once it knows all objects. What is posted runs when it has set its breakpoints in them, too."""
+        """gdb has attached once it knows all objects. Posted events run after it set its breakpoints."""
         names = {os.path.basename(objfile.filename or "") for objfile in gdb.objfiles()}
         if not self.attached and names.issuperset(self.config["objects"]):
             self.attached = True
-            gdb.post_event(lambda: say("kt: attached to the worker of %s" % self.config["service"]))
+            gdb.post_event(lambda: print_line("kt: attached to the worker of %s" % self.config["service"]))
 
     def on_exit(self, _event):
-        # Also when it is only detached, which a person sees from gdb, and a batch does last of all.
+        # Also called on detach: gdb itself reports that to users, and a batch detaches last.
         if self.batch:
-            say("kt: the worker of %s has ended" % self.config["service"])
+            print_line("kt: the worker of %s exited" % self.config["service"])
             gdb.post_event(lambda: self.finish(1))
 
-    # What is done about them, outside of the handlers
+    # Actions, outside the handlers
 
     def show(self, thread, first):
         if not thread.is_valid() or not thread.is_stopped():
             return
         thread.switch()
-        # gdb has shown the innermost one.
+        # gdb has printed the innermost frame.
         if self.select_user_frame() and not self.batch:
             gdb.execute("frame")
-        self.say_what_is_missing()
+        self.print_missing_variables()
         if self.config["interactive"]:
-            # gdb has printed its prompt long before, and does not again for what happens in the background.
+            # gdb printed its prompt earlier, and does not repeat it after background events.
             gdb.write(gdb.parameter("prompt"))
             gdb.flush()
         if first and self.batch:
@@ -155,7 +156,7 @@ class Session:
 
     def give_up(self):
         if not self.stopped:
-            say("error: no call reached a breakpoint within %s" % self.config["timeout"])
+            print_line("error: no call reached a breakpoint within %s" % self.config["timeout"])
             self.finish(1)
 
     def release(self, thread):
@@ -168,7 +169,7 @@ class Session:
             selected.switch()
 
     def select_user_frame(self):
-        """Selects the innermost frame of the developer's own code. Whether that is another than the innermost."""
+        """Selects the innermost user frame. Returns whether it is not the innermost frame of all."""
         frame = gdb.newest_frame()
         for level in range(64):
             if frame is None:
@@ -179,14 +180,14 @@ class Session:
             frame = frame.older()
         return False
 
-    def say_what_is_missing(self):
-        """Says so where the compiler has left a variable nowhere."""
+    def print_missing_variables(self):
+        """Prints a note if the compiler removed variables."""
         try:
             block = gdb.selected_frame().block()
         except RuntimeError:
-            say(
+            print_line(
                 "kt: note: this code has no debug information for variables\n"
-                "help: run the program again; `cargo kt run` builds crates with `kt::breakpoint!()` with all of it"
+                "help: run the program again: `cargo kt run` builds crates that use `kt::breakpoint!()` with full debug information"
             )
             return
         missing = set()
@@ -202,18 +203,19 @@ class Session:
                 break
             block = block.superblock
         if missing:
-            say(
-                "kt: note: optimized code keeps no value here of %s\n"
-                "help: a profile with `opt-level = 0` keeps every variable" % ", ".join(sorted(missing))
+            print_line(
+                "kt: note: optimized out at this location: %s\n"
+                "help: build with `opt-level = 0` to keep all variables" % ", ".join(sorted(missing))
             )
 
     def run_batch(self):
         commands = list(self.config["commands"])
-        # What would run on after the last command does so anyway: the debugger detaches.
+        # Redundant at the end: the debugger detaches anyway.
         while commands and commands[-1].strip() in ("continue", "c", "detach", "quit", "q"):
             commands.pop()
         self.commands = commands
-        # As typed: what runs within an event does not wait for a step to end. The input is a pipe of which gdb has the other end too.
+        # As if typed: commands executed within an event do not wait for a step to finish.
+        # Standard input is a pipe, and gdb also holds its write end.
         with open("/proc/self/fd/0", "w") as typed:
             for index in range(len(commands)):
                 typed.write("python kt.run(%d)\n" % index)
@@ -224,17 +226,17 @@ class Session:
         try:
             gdb.execute(command)
         except gdb.error as error:
-            say("error: %s: %s" % (command, error))
+            print_line("error: %s: %s" % (command, error))
             self.finish(1)
 
     def finish(self, status):
         try:
             gdb.execute("detach", to_string=True)
         except gdb.error:
-            # The worker has ended.
+            # The worker exited.
             pass
         gdb.flush()
-        # Nothing is left to be done, and gdb 13 crashes where it takes Python down with a handler of events.
+        # Skips gdb's cleanup: gdb 13 crashes when it finalizes Python with an event handler.
         os._exit(status)
 
     def is_at_marker(self, thread):

@@ -1,4 +1,4 @@
-//! The stream to the host that carries gdb's remote protocol, from the question to the end.
+//! The stream to the host that carries gdb's remote protocol.
 
 use std::{
     path::{Path, PathBuf},
@@ -17,28 +17,28 @@ use tokio::{net::UnixListener, task::JoinHandle, time::timeout};
 use super::DebugError;
 use crate::place::{Connected, PlaceError};
 
-/// How long a host may take to say whether a debugger may attach: it starts a process.
-const ANSWER: Duration = Duration::from_secs(20);
-/// How long it may take to let go of the worker.
-const RELEASE: Duration = Duration::from_secs(20);
+/// Timeout for the host's response to the request to attach: it starts a process.
+const ATTACH_TIMEOUT: Duration = Duration::from_secs(20);
+/// Timeout for the host to release the worker.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A debugger that may attach, for as long as this is there.
+/// Permission for a debugger to attach, until it is dropped.
 pub struct Session {
     pub started: DebugStarted,
     body: Body,
-    /// What came behind the answer.
+    /// Bytes received after the answer.
     received: Bytes,
     sender: BodySender,
 }
 
-/// Carries the bytes of one gdb.
+/// A running task that forwards the bytes of gdb.
 pub struct Carrying(JoinHandle<()>);
 
 impl Session {
-    /// Asks the host for the worker.
+    /// Requests the worker from the host.
     ///
     /// # Errors
-    /// If it refuses, or does not answer.
+    /// If the host rejects the request or does not answer.
     pub async fn begin(connected: &Connected, request: &DebugRequest) -> Result<Self, DebugError> {
         let service = &connected.service;
         let asking = async {
@@ -47,12 +47,13 @@ impl Session {
                 connected.must_next(&mut answer).await?;
             Ok::<_, PlaceError>((started, sender, answer))
         };
-        let asked = timeout(ANSWER, asking)
-            .await
-            .map_err(|_| PlaceError::Silent {
-                service: service.clone(),
-                after: ANSWER,
-            })?;
+        let asked =
+            timeout(ATTACH_TIMEOUT, asking)
+                .await
+                .map_err(|_| PlaceError::Unresponsive {
+                    service: service.clone(),
+                    after: ATTACH_TIMEOUT,
+                })?;
         let (started, sender, answer) = asked?;
         let started = started.map_err(|refusal| DebugError::Refused {
             service: service.clone(),
@@ -67,10 +68,10 @@ impl Session {
         })
     }
 
-    /// Listens for the one connection of gdb's pipe, and carries its bytes.
+    /// Accepts the connection of gdb's pipe and forwards its bytes.
     ///
     /// # Errors
-    /// If the socket cannot be made.
+    /// If the socket cannot be created.
     pub fn carry(self, socket: &Path) -> Result<Carrying, DebugError> {
         let listener = UnixListener::bind(socket)
             .map_err(DebugError::io(format!("listen on {}", socket.display())))?;
@@ -87,18 +88,18 @@ impl Session {
             let Ok((stream, _)) = accepted else {
                 return;
             };
-            // gdb sees the end of its pipe, and says so.
+            // gdb reports the end of its pipe itself.
             let _ = tunnel::couple(stream, received, body, sender, || {}).await;
         })))
     }
 }
 
 impl Carrying {
-    /// To be called when gdb has ended: returns once the host has let go of the worker.
+    /// Call it after gdb exited: waits until the host has released the worker.
     pub async fn end(self) {
         let Self(task) = self;
         let abort = task.abort_handle();
-        if timeout(RELEASE, task).await.is_err() {
+        if timeout(RELEASE_TIMEOUT, task).await.is_err() {
             abort.abort();
         }
     }

@@ -1,8 +1,8 @@
-//! Each object's own sources: a debugger that shows an older generation shows the text that it was made of.
-//!
-//! Debug information names files relative to the directory in which rustc ran, the same for all generations. Where a file says
-//! something else by now, gdb gets a copy of the object that names a directory of the session's instead, in which each name
-//! leads to the right text. gdb's own means (`set substitute-path`) know no objects.
+//! Each object's own sources: for an older generation, the debugger shows the sources it was
+//! compiled from. Debug information names files relative to the directory in which rustc ran, which
+//! is the same for all generations. If a file has changed since, gdb gets a copy of the object that
+//! names a directory of the session instead, with links to the original sources. gdb's `set
+//! substitute-path` cannot distinguish objects.
 
 use std::{
     fs, io,
@@ -14,21 +14,21 @@ use camino::Utf8Path;
 use gimli::{EndianSlice, LittleEndian};
 use object::{Object as _, ObjectSection as _};
 
-use crate::build::Snapshot;
+use crate::compile::Snapshot;
 
-/// Makes what gdb reads of an object, or `None` if its files are what they were.
+/// Creates a copy of an object for gdb, or returns `None` if its sources are unchanged.
 ///
 /// # Errors
 /// If the directory cannot be written, or the object's debug information cannot be read.
 pub fn with_own_sources(
     object: &Path,
     snapshot: &Snapshot,
-    warm: &Utf8Path,
+    kt_dir: &Utf8Path,
     directory: &Path,
 ) -> io::Result<Option<PathBuf>> {
     let found = snapshot.files.iter().filter_map(|(path, blake3)| {
         let inside = path.strip_prefix(&snapshot.directory).ok()?;
-        Some((inside, path, Snapshot::find(warm, path, blake3)))
+        Some((inside, path, Snapshot::find(kt_dir, path, blake3)))
     });
     let found: Vec<_> = found.collect();
     let is_unchanged =
@@ -39,7 +39,7 @@ pub fn with_own_sources(
     let name = object.file_name().unwrap_or_default();
     let sources = directory.join(name);
     for (inside, _, found) in &found {
-        // Where nothing has that text any more gdb finds no file, and says so.
+        // If no copy of the source exists any more, gdb reports the missing file.
         if let Some(found) = found {
             let link = sources.join(inside);
             fs::create_dir_all(link.parent().unwrap_or(&sources))?;
@@ -53,8 +53,8 @@ pub fn with_own_sources(
     Ok(Some(copy))
 }
 
-/// Writes into debug information (DWARF 4, as rustc makes it for Linux) that each unit was compiled in `directory`. Units that say
-/// it in another form stay as they are.
+/// Sets the compilation directory of each unit to `directory` in debug information (DWARF 4, as
+/// rustc emits for Linux). Units with another form of the attribute stay unchanged.
 fn compiled_in(data: &mut Vec<u8>, directory: &Path) -> Result<(), String> {
     use std::os::unix::ffi::OsStrExt as _;
 
@@ -64,7 +64,7 @@ fn compiled_in(data: &mut Vec<u8>, directory: &Path) -> Result<(), String> {
             .map_err(|error| text(&error))?;
         let strings = file
             .section_by_name(".debug_str")
-            .ok_or("it has no names")?;
+            .ok_or("it has no .debug_str")?;
         let content = strings.data().map_err(|error| text(&error))?.to_vec();
         // The table of sections: e_shoff and e_shentsize of the ELF header.
         let table = u64::from_le_bytes(array(data, 0x28)?);
@@ -76,10 +76,10 @@ fn compiled_in(data: &mut Vec<u8>, directory: &Path) -> Result<(), String> {
     let offset = u32::try_from(strings.len()).map_err(|error| text(&error))?;
     for place in places {
         data.get_mut(place..place + 4)
-            .ok_or("it ends early")?
+            .ok_or("truncated file")?
             .copy_from_slice(&offset.to_le_bytes());
     }
-    // The names move to the end of the file, where there is room for one more.
+    // Moves the strings to the end of the file, so that one can be appended.
     let moved = data.len() as u64;
     data.extend_from_slice(&strings);
     data.extend_from_slice(directory.as_os_str().as_bytes());
@@ -89,7 +89,7 @@ fn compiled_in(data: &mut Vec<u8>, directory: &Path) -> Result<(), String> {
     for (field, value) in [(0x18, moved), (0x20, length)] {
         let at = usize::try_from(header + field).map_err(|error| text(&error))?;
         data.get_mut(at..at + 8)
-            .ok_or("it ends early")?
+            .ok_or("truncated file")?
             .copy_from_slice(&value.to_le_bytes());
     }
     Ok(())
@@ -97,10 +97,10 @@ fn compiled_in(data: &mut Vec<u8>, directory: &Path) -> Result<(), String> {
 
 fn array<const N: usize>(data: &[u8], at: usize) -> Result<[u8; N], String> {
     let bytes = data.get(at..at + N).and_then(|bytes| bytes.try_into().ok());
-    bytes.ok_or_else(|| "it ends early".to_owned())
+    bytes.ok_or_else(|| "truncated file".to_owned())
 }
 
-/// Where in the file the offset of each unit's directory stands.
+/// File positions of the offset of each unit's directory.
 fn places<'d>(
     file: &object::read::elf::ElfFile64<'d, object::Endianness>,
 ) -> Result<Vec<usize>, Box<dyn std::error::Error>> {

@@ -1,4 +1,5 @@
-//! gdbserver for a pod: the one of this machine with its dynamic linker and libraries, so that it runs in any image.
+//! gdbserver for a pod: the local one with its dynamic linker and libraries, so that it runs in any
+//! image.
 
 use std::{
     fs,
@@ -12,7 +13,7 @@ use kt::wire::{ObjectId, debug::Stub, manifest::Object};
 use super::{DebugError, tools};
 use crate::ship::Files;
 
-/// gdbserver as objects that a host can store.
+/// gdbserver as objects for a host's store.
 pub struct Shipped {
     pub stub: Stub,
     pub objects: Vec<Object>,
@@ -20,7 +21,7 @@ pub struct Shipped {
 }
 
 impl Shipped {
-    /// The files of this machine's gdbserver.
+    /// Finds the files of the local gdbserver.
     ///
     /// # Errors
     /// If it is not installed, or one of its libraries cannot be found.
@@ -36,7 +37,7 @@ impl Shipped {
         let Libraries { loader, others } =
             libraries(&listed).ok_or_else(|| DebugError::Library {
                 path: gdbserver.clone(),
-                why: "`ldd` names no dynamic linker".to_owned(),
+                why: "`ldd` printed no dynamic linker".to_owned(),
             })?;
         let mut shipped = Self {
             stub: Stub::Installed,
@@ -71,7 +72,7 @@ impl Shipped {
         let id = blake3::hash(&content).to_hex();
         let id: ObjectId = id.parse().map_err(|_| DebugError::Library {
             path: path.to_owned(),
-            why: "its hash is none".to_owned(),
+            why: "invalid hash".to_owned(),
         })?;
         self.objects.push(Object {
             id,
@@ -89,7 +90,8 @@ struct Libraries {
     others: Vec<(String, PathBuf)>,
 }
 
-/// From lines such as `libc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x…)` and `/lib64/ld-linux-x86-64.so.2 (0x…)`: ldd(1).
+/// Parses lines such as `libc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x…)` and
+/// `/lib64/ld-linux-x86-64.so.2 (0x…)`: ldd(1).
 fn libraries(listed: &str) -> Option<Libraries> {
     let (mut loader, mut others) = (None, Vec::new());
     for line in listed.lines().map(str::trim) {
@@ -99,7 +101,7 @@ fn libraries(listed: &str) -> Option<Libraries> {
                 others.push((name.to_owned(), PathBuf::from(path)));
             }
             None if line.starts_with('/') => loader = line.split(" (").next().map(PathBuf::from),
-            // The kernel's own.
+            // The vDSO, which is part of the kernel.
             None => {}
         }
     }
@@ -120,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn libraries_are_read_from_what_ldd_lists() {
+    fn libraries_are_parsed_from_the_output_of_ldd() {
         let listed = "\
 \tlinux-vdso.so.1 (0x00007ffd)
 \tlibstdc++.so.6 => /lib/x86_64-linux-gnu/libstdc++.so.6 (0x00007f01)

@@ -1,5 +1,6 @@
-//! A directory that has, under the paths that a worker's files have where it runs, what gdb reads of them: for each object of the
-//! developer's its counterpart with debug information, and for everything else a file of the same content.
+//! A directory with the files that gdb reads, under the paths that they have on the worker's
+//! machine: for the developer's objects their counterparts with debug information, for all others
+//! identical files.
 
 use std::{
     fs, io,
@@ -9,60 +10,61 @@ use std::{
 
 use super::DebugError;
 
-/// Where something is that a worker has mapped.
+/// The location of a file that a worker has mapped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// A file here.
-    Here(PathBuf),
-    /// Only there: gdb fetches it.
-    There,
+    /// A local file.
+    Local(PathBuf),
+    /// Only on the worker's machine: gdb fetches it.
+    Remote,
 }
 
-/// The directory, removed at its end.
+/// A sysroot for gdb.
 #[derive(Debug)]
 pub struct Sysroot {
     directory: PathBuf,
-    /// Paths of files that are to be fetched, as the worker has them.
+    /// Paths of files that gdb must fetch, on the worker's machine.
     pub fetched: Vec<String>,
 }
 
 impl Sysroot {
-    /// Makes it for a worker's files. `find` says where each is, by its path there.
+    /// Creates the directory for a worker's files. `find` locates each by its path on the worker's
+    /// machine.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn make(
+    pub fn create(
         directory: &Path,
         mapped: &[String],
         find: impl Fn(&str) -> Origin,
     ) -> Result<Self, DebugError> {
-        let made = |source| DebugError::Io {
-            what: format!("make {}", directory.display()),
+        let failed = |source| DebugError::Io {
+            what: format!("create {}", directory.display()),
             source,
         };
-        // The dynamic linker knows files by paths that lead through these links, /proc by those that they lead to.
+        // The dynamic linker has paths through these links, /proc has resolved paths.
         for name in ["lib", "lib64"] {
-            let target = Path::new("usr").join(name);
-            fs::create_dir_all(directory.join(&target)).map_err(made)?;
-            symlink(&target, directory.join(name)).map_err(made)?;
+            let usr = Path::new("usr").join(name);
+            fs::create_dir_all(directory.join(&usr)).map_err(failed)?;
+            symlink(&usr, directory.join(name)).map_err(failed)?;
         }
         let mut fetched = Vec::new();
         for path in mapped {
-            let there = inside(directory, path);
+            let target = inside(directory, path);
             match find(path) {
-                Origin::Here(file) => link(&file, &there).map_err(made)?,
-                Origin::There => {
-                    fs::create_dir_all(there.parent().unwrap_or(directory)).map_err(made)?;
+                Origin::Local(file) => link(&file, &target).map_err(failed)?,
+                Origin::Remote => {
+                    fs::create_dir_all(target.parent().unwrap_or(directory)).map_err(failed)?;
                     fetched.push(path.clone());
                 }
             }
-            // Its place in a program's header is another than the one that the link leads to.
+            // Program headers name the dynamic linker by another path than the resolved one.
             let name = path.rsplit('/').next().unwrap_or(path);
             if name.starts_with("ld-linux") {
                 for folder in ["usr/lib64", "usr/lib"] {
                     let alias = directory.join(folder).join(name);
-                    if alias != there && fs::symlink_metadata(&alias).is_err() {
-                        symlink(&there, &alias).map_err(made)?;
+                    if alias != target && fs::symlink_metadata(&alias).is_err() {
+                        symlink(&target, &alias).map_err(failed)?;
                     }
                 }
             }
@@ -73,9 +75,9 @@ impl Sysroot {
         })
     }
 
-    /// Has a file here that was to be fetched.
+    /// Provides a local copy of a file, which gdb then does not fetch.
     pub fn provide(&mut self, path: &str, file: &Path) {
-        // Where it cannot be linked, it is fetched.
+        // If it cannot be linked, gdb fetches it.
         if link(file, &self.path(path)).is_ok() {
             self.fetched.retain(|fetched| fetched != path);
         }
@@ -85,23 +87,23 @@ impl Sysroot {
         &self.directory
     }
 
-    /// Where a file of the worker's is in here.
+    /// The path of a worker's file in this directory.
     pub fn path(&self, path: &str) -> PathBuf {
         inside(&self.directory, path)
     }
 }
 
-fn link(file: &Path, there: &Path) -> io::Result<()> {
-    if let Some(folder) = there.parent() {
+fn link(file: &Path, target: &Path) -> io::Result<()> {
+    if let Some(folder) = target.parent() {
         fs::create_dir_all(folder)?;
     }
-    match symlink(file, there) {
+    match symlink(file, target) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         done => done,
     }
 }
 
-/// Below `directory` whatever the path is: it comes from elsewhere.
+/// Joins a path below `directory`, even if it has `..`: it comes from another machine.
 fn inside(directory: &Path, path: &str) -> PathBuf {
     let parts = Path::new(path).components();
     let parts = parts.filter(|part| matches!(part, Component::Normal(_)));
@@ -124,7 +126,7 @@ mod tests {
         ]
         .map(str::to_owned);
         let sysroot = root.path().join("sysroot");
-        let sysroot = Sysroot::make(&sysroot, &mapped, |_| Origin::Here(file.clone())).unwrap();
+        let sysroot = Sysroot::create(&sysroot, &mapped, |_| Origin::Local(file.clone())).unwrap();
         for path in [
             "lib/x86_64-linux-gnu/libc.so.6",
             "usr/lib/x86_64-linux-gnu/libc.so.6",
@@ -137,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_from_elsewhere_leads_nowhere_else() {
+    fn a_remote_path_stays_below_the_directory() {
         assert_eq!(
             inside(Path::new("/s"), "/../../etc/./passwd"),
             Path::new("/s/etc/passwd")

@@ -1,4 +1,4 @@
-//! The debugger as it is installed on this machine.
+//! Finds the installed gdb and gdbserver.
 
 use std::{
     io,
@@ -8,15 +8,16 @@ use std::{
 
 use super::DebugError;
 
-/// The oldest gdb that handles threads one by one over `extended-remote`, and whose Python has what `session.py` uses.
+/// The oldest gdb with non-stop mode over `extended-remote` and the Python API that `session.py`
+/// uses.
 const OLDEST: u32 = 12;
-/// The first with a server of the Debug Adapter Protocol.
+/// The first gdb with a server for the Debug Adapter Protocol.
 const DAP: u32 = 14;
 
-/// As rust-gdb has it.
+/// The variable that rust-gdb also reads.
 const VARIABLE: &str = "RUST_GDB";
 
-/// A gdb that can be used.
+/// A usable gdb.
 #[derive(Debug, Clone)]
 pub struct Gdb {
     pub program: PathBuf,
@@ -30,10 +31,10 @@ struct Version {
 }
 
 impl Gdb {
-    /// The one that `RUST_GDB` names, else `gdb`.
+    /// Finds the gdb in `RUST_GDB`, else `gdb`.
     ///
     /// # Errors
-    /// If it is not there, too old, or has no Python.
+    /// If it is missing, too old, or has no Python.
     pub fn find() -> Result<Self, DebugError> {
         let named = std::env::var_os(VARIABLE).filter(|name| !name.is_empty());
         let program = named.map_or_else(|| "gdb".into(), PathBuf::from);
@@ -41,7 +42,7 @@ impl Gdb {
         let version = run(&program, &["--version"])?;
         let version = Version::parse(&version).ok_or_else(|| DebugError::NotGdb {
             program: name.clone(),
-            said: version.lines().next().unwrap_or("nothing").to_owned(),
+            printed: version.lines().next().unwrap_or("nothing").to_owned(),
         })?;
         if version.major < OLDEST {
             return Err(DebugError::OldGdb {
@@ -61,7 +62,7 @@ impl Gdb {
     }
 
     /// # Errors
-    /// If it has no server of the Debug Adapter Protocol.
+    /// If it has no server for the Debug Adapter Protocol.
     pub fn check_dap(&self) -> Result<(), DebugError> {
         if self.version.major >= DAP {
             return Ok(());
@@ -73,7 +74,7 @@ impl Gdb {
 }
 
 /// # Errors
-/// If gdbserver, which a service on this machine needs, is not there.
+/// If gdbserver, which local services need, is missing.
 pub fn check_gdbserver() -> Result<(), DebugError> {
     run(Path::new("gdbserver"), &["--version"])
         .map(drop)
@@ -83,7 +84,7 @@ pub fn check_gdbserver() -> Result<(), DebugError> {
         })
 }
 
-/// What a program prints.
+/// The stdout of a program.
 fn run(program: &Path, arguments: &[&str]) -> Result<String, DebugError> {
     let output = Command::new(program)
         .args(arguments)
@@ -103,7 +104,8 @@ fn run(program: &Path, arguments: &[&str]) -> Result<String, DebugError> {
 }
 
 impl Version {
-    /// From `GNU gdb (Debian 13.1-3) 13.1`: the last word of the first line begins with it.
+    /// Parses `GNU gdb (Debian 13.1-3) 13.1`: the last word of the first line starts with the
+    /// version.
     fn parse(text: &str) -> Option<Self> {
         let first = text.lines().next().filter(|line| line.contains("gdb"))?;
         let text = first.rsplit(' ').next()?;

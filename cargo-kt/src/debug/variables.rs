@@ -1,13 +1,13 @@
-//! Which of the developer's objects a breakpoint of the debugger's own lies in, and whether their debug information has variables.
-//!
-//! The objects tell it themselves. Generic and inlined code of a crate is in the objects of the crates that use it.
+//! Finds the developer's objects that contain a gdb breakpoint, and checks whether their debug
+//! information has variables. It reads the objects, because generic and inlined code of a crate is
+//! in the objects of the crates that use it.
 
 use std::{error::Error, fs, path::Path};
 
 use gimli::{AttributeValue, EndianSlice, LittleEndian};
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 
-/// Where gdb is to stop.
+/// The location of a breakpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place<'a> {
     File(&'a str),
@@ -15,7 +15,7 @@ pub enum Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    /// As typed: `FILE:LINE`, or the path of a function.
+    /// Parses `FILE:LINE`, or the path of a function.
     pub fn parse(place: &'a str) -> Self {
         match place.rsplit_once(':') {
             Some((file, line)) if line.parse::<u32>().is_ok() => Self::File(file),
@@ -30,18 +30,18 @@ pub struct DebugObject<'d> {
     dwarf: gimli::Dwarf<EndianSlice<'d, LittleEndian>>,
 }
 
-/// Whether one of the places is in an object that has lines alone, so that nothing can be shown there. What cannot be read has no
-/// place in it.
+/// Whether one of the places is in an object with line tables only, so that gdb can show no
+/// variables there. False if the object cannot be read.
 pub fn lacks_variables(path: &Path, places: &[Place<'_>]) -> bool {
     let data = fs::read(path).unwrap_or_default();
-    let looked = || -> Result<bool, Box<dyn Error>> {
+    let check = || -> Result<bool, Box<dyn Error>> {
         let object = DebugObject::parse(&data)?;
         Ok(!object.has_variables()?
             && places
                 .iter()
                 .any(|place| object.has(*place).unwrap_or(false)))
     };
-    looked().unwrap_or(false)
+    check().unwrap_or(false)
 }
 
 impl<'d> DebugObject<'d> {
@@ -59,7 +59,7 @@ impl<'d> DebugObject<'d> {
     fn has_variables(&self) -> Result<bool, gimli::Error> {
         let mut units = self.dwarf.units();
         while let Some(unit) = units.next()? {
-            // Each kind of entry that a unit has is among its abbreviations, which are numbered from 1.
+            // The abbreviations of a unit list all kinds of its entries. Codes start at 1.
             let known = self.dwarf.abbreviations(&unit)?;
             let mut kinds = (1..).map_while(|code| known.get(code));
             let is_variable =
@@ -78,7 +78,7 @@ impl<'d> DebugObject<'d> {
         }
     }
 
-    /// Whether a line of a file is in it. The file may be said as far as it tells it from others.
+    /// Whether the object has lines of a file. `file` may be the end of a path.
     fn has_file(&self, file: &str) -> Result<bool, gimli::Error> {
         let mut units = self.dwarf.units();
         while let Some(header) = units.next()? {
@@ -109,16 +109,17 @@ impl<'d> DebugObject<'d> {
     }
 }
 
-/// A relative path lies below where rustc ran, which says nothing more here.
-fn is_path(path: &Path, said: &str) -> bool {
-    path.ends_with(said)
-        || path.is_relative() && Path::new(said).is_absolute() && Path::new(said).ends_with(path)
+/// Whether `given` names `path`. A relative path is relative to the directory in which rustc ran,
+/// which is unknown here.
+fn is_path(path: &Path, given: &str) -> bool {
+    path.ends_with(given)
+        || path.is_relative() && Path::new(given).is_absolute() && Path::new(given).ends_with(path)
 }
 
-/// A function that is written in another one, as what the attribute makes of a remote function, counts as that one.
-fn is_function(name: &str, said: &str) -> bool {
+/// Whether `given` names a function or one nested in it, such as the expansion of `#[kt::remote]`.
+fn is_function(name: &str, given: &str) -> bool {
     let inside = format!("::{name}::");
-    inside.contains(&format!("::{said}::"))
+    inside.contains(&format!("::{given}::"))
 }
 
 #[cfg(test)]
@@ -133,8 +134,8 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_found_by_as_much_of_its_path_as_is_said() {
-        let is = |path: &str, said| is_path(Path::new(path), said);
+    fn a_file_is_found_by_the_end_of_its_path() {
+        let is = |path: &str, given| is_path(Path::new(path), given);
         assert!(is("src/main.rs", "main.rs") && is("src/main.rs", "/w/app/src/main.rs"));
         assert!(is("src/inner/../../other/odd.rs", "other/odd.rs"));
         assert!(!is("src/main.rs", "ain.rs") && !is("/w/src/main.rs", "app/src/main.rs"));
@@ -142,9 +143,9 @@ mod tests {
     }
 
     #[test]
-    fn a_function_is_found_by_whole_parts_of_its_path() {
-        for said in ["wrap", "textwrap::wrap", "textwrap::wrap::wrap"] {
-            assert!(is_function("textwrap::wrap::wrap", said), "{said}");
+    fn a_function_is_found_by_whole_segments_of_its_path() {
+        for given in ["wrap", "textwrap::wrap", "textwrap::wrap::wrap"] {
+            assert!(is_function("textwrap::wrap::wrap", given), "{given}");
         }
         assert!(is_function("one::greet::greet::{{closure}}", "one::greet"));
         assert!(!is_function("textwrap::wrap::wrap", "rap"));
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_knows_its_files_functions_and_variables() {
+    fn an_object_lists_its_files_functions_and_variables() {
         // This test's own executable, which has all of them.
         let data = fs::read(std::env::current_exe().unwrap()).unwrap();
         let object = DebugObject::parse(&data).unwrap();

@@ -1,8 +1,8 @@
-//! zig as the C compiler of build scripts: this executable under another name, which cleans up what clang would be told.
+//! zig as the C compiler of build scripts: this executable under another name, which adapts the arguments.
 //!
-//! The variables that name it are the `cc` crate's (<https://docs.rs/cc>, "External configuration via environment variables"),
-//! and cargo runs the build scripts again that have said that they look at them. Only C: zig's C++ has another standard library than
-//! the one that build scripts ask for.
+//! The environment variables are those of the `cc` crate (<https://docs.rs/cc>, "External configuration via environment
+//! variables"). cargo runs build scripts again that declared a dependency on them. Only C: zig's C++ has another standard library
+//! than build scripts expect.
 
 use std::{
     ffi::OsString,
@@ -14,15 +14,15 @@ use std::{
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use super::{Glibc, GlibcError, Memory, Zig, zig::triple};
-use crate::plan::Surroundings;
+use super::{Glibc, GlibcError, ImageGlibcCache, Zig, zig::triple};
+use crate::context::CargoContext;
 
 /// The symbolic link's name.
 const NAME: &str = "kt-zig-cc";
-/// What the compiler is, beside it.
+/// Its settings, in the same folder.
 const SETTINGS: &str = "kt-zig-cc.json";
 
-/// A C compiler for a glibc, at a path of its own.
+/// A C compiler for one glibc. Each has its own path.
 #[derive(Debug, Clone)]
 pub struct CCompiler {
     path: Utf8PathBuf,
@@ -31,33 +31,33 @@ pub struct CCompiler {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Settings {
-    /// As Rust names it.
+    /// Target triple, as Rust names it.
     target: String,
     zig: Utf8PathBuf,
-    /// As zig names it, with the glibc's version.
+    /// Target triple, as zig names it, with the version of glibc.
     triple: String,
-    /// zig's own, where headers and objects of glibc are found again.
+    /// zig's cache of glibc headers and objects.
     cache: Utf8PathBuf,
-    /// Where build scripts of the target write; what runs while building is compiled for this machine.
+    /// The output folder of build scripts for the target. Others run during the build and are compiled for this machine.
     outputs: Utf8PathBuf,
 }
 
 impl CCompiler {
-    /// Has all C code of build scripts below `warm` compiled for a glibc from now on. `executable` is this one, and cargo's files
-    /// for the target lie below `outputs`; zig's own go below `cache`.
+    /// From now on, compiles all C code of build scripts in the kt directory `warm` for a glibc. cargo's files for the target are
+    /// below `outputs`, zig's below `cache`.
     ///
     /// # Errors
-    /// If there is no zig, or something cannot be written.
+    /// If zig is not found, or a file cannot be written.
     pub fn introduce(
         warm: &Utf8Path,
         (target, glibc): (&str, Glibc),
         outputs: &Utf8Path,
         cache: &Utf8Path,
-        surroundings: &Surroundings,
+        context: &CargoContext,
     ) -> Result<(), GlibcError> {
         let settings = Settings {
             target: target.to_owned(),
-            zig: Zig::find(&surroundings.environment)?.program,
+            zig: Zig::find(&context.environment)?.program,
             triple: triple(target, glibc)?,
             cache: cache.join("zig"),
             outputs: outputs.to_owned(),
@@ -73,40 +73,43 @@ impl CCompiler {
         fs::write(&file, text).map_err(GlibcError::io("write", &file))?;
         let path = folder.join(NAME);
         let _ = fs::remove_file(&path);
-        std::os::unix::fs::symlink(&surroundings.executable, &path)
+        std::os::unix::fs::symlink(&context.executable, &path)
             .map_err(GlibcError::io("write", &path))?;
-        let mut memory = Memory::read(warm);
+        let mut memory = ImageGlibcCache::read(warm);
         memory.c.insert(target.to_owned(), glibc);
         memory.write();
         Ok(())
     }
 
-    /// Those that were introduced, one for each target, as far as they still are what they were: without one, this machine's own
-    /// compiles for this machine.
+    /// The compilers that were introduced, one for each target, if their files are still there.
     pub fn all(warm: &Utf8Path) -> Vec<Self> {
         let known = |(target, glibc): (String, Glibc)| {
             let path = folder(warm, &target, glibc).join(NAME);
             let settings = fs::read(path.with_file_name(SETTINGS)).ok()?;
             let settings: Settings = serde_json::from_slice(&settings).ok()?;
-            // Follows the link.
+            // `is_file` follows the link.
             (path.is_file() && settings.zig.is_file()).then_some(Self { path, settings })
         };
-        Memory::read(warm).c.into_iter().filter_map(known).collect()
+        ImageGlibcCache::read(warm)
+            .c
+            .into_iter()
+            .filter_map(known)
+            .collect()
     }
 
-    /// The variables that have build scripts use it.
+    /// The variables that make build scripts use it.
     pub fn variables(&self) -> Vec<(OsString, OsString)> {
         let target = self.settings.target.replace('-', "_");
         vec![(format!("CC_{target}").into(), self.path.as_str().into())]
     }
 }
 
-/// One for each version: the compiler's path is what tells cargo that something has changed.
+/// One for each version: cargo detects a change by the compiler's path.
 fn folder(warm: &Utf8Path, target: &str, glibc: Glibc) -> Utf8PathBuf {
     warm.join(format!("zig-{target}-{glibc}"))
 }
 
-/// Acts as the C compiler if that is how this process was called. Returns only if it could not.
+/// Acts as the C compiler if this process was started under that name. Returns only on failure.
 pub fn multi_call() -> Option<ExitCode> {
     let mut arguments = std::env::args_os();
     let name = Utf8PathBuf::from(arguments.next()?.into_string().ok()?);
@@ -146,7 +149,7 @@ fn command(
     }
     let mut command = Command::new(&settings.zig);
     command
-        // Without optimization zig checks for undefined behaviour, with a library of its own.
+        // Without optimization zig checks for undefined behavior, with its own library.
         .args(["cc", "-target", &settings.triple, "-fno-sanitize=undefined"])
         .args(without_target(arguments))
         .env("ZIG_GLOBAL_CACHE_DIR", &settings.cache)
@@ -154,7 +157,7 @@ fn command(
     Ok(command)
 }
 
-/// What is said to clang, without its own name of the target, which zig does not know.
+/// The arguments without clang's target triple, which zig does not accept.
 fn without_target(arguments: Vec<OsString>) -> Vec<OsString> {
     let mut kept = Vec::new();
     let mut rest = arguments.into_iter();
@@ -172,10 +175,10 @@ fn without_target(arguments: Vec<OsString>) -> Vec<OsString> {
 mod tests {
     use super::*;
 
-    fn told(command: &Command) -> String {
-        let words = std::iter::once(command.get_program()).chain(command.get_args());
-        words
-            .map(|word| word.to_string_lossy())
+    fn line(command: &Command) -> String {
+        let arguments = std::iter::once(command.get_program()).chain(command.get_args());
+        arguments
+            .map(|argument| argument.to_string_lossy())
             .collect::<Vec<_>>()
             .join(" ")
     }
@@ -202,7 +205,7 @@ mod tests {
                 .into()
         };
         let of = |out_dir: Option<&str>| {
-            told(&command(&name, out_dir.map(OsString::from), arguments()).unwrap())
+            line(&command(&name, out_dir.map(OsString::from), arguments()).unwrap())
         };
         let zig = "/opt/zig cc -target x86_64-linux-gnu.2.31 -fno-sanitize=undefined -O2 -c a.c";
         assert_eq!(

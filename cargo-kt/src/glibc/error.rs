@@ -4,30 +4,33 @@ use camino::Utf8PathBuf;
 
 use super::Glibc;
 
-/// Why nothing could be made for an older glibc.
+/// Why a program could not be linked for an older glibc.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GlibcError {
     #[error(
-        "zig is not there, which has the symbols of every glibc: looked for `zig` and `python3 -m ziglang` in PATH\n\
+        "zig not found (needed to link for an older glibc): searched PATH for `zig` and `python3 -m ziglang`\n\
          help: `pip install ziglang`, or set KT_ZIG to the path of a zig"
     )]
     NoZig,
     #[error(
-        "`{program}` is no zig that works: {words}\nhelp: `pip install --upgrade ziglang`, or set KT_ZIG to the path of another"
+        "`{program}` is not a working zig: {stderr}\nhelp: run `pip install --upgrade ziglang`, or set `KT_ZIG` to the path of another"
     )]
-    NotZig { program: Utf8PathBuf, words: String },
+    NotZig {
+        program: Utf8PathBuf,
+        stderr: String,
+    },
     #[error(
-        "zig has no glibc {glibc} for {target}: {words}\nhelp: choose another with `--glibc`, or an image with a newer one"
+        "zig does not have glibc {glibc} for {target}: {stderr}\nhelp: choose another with `--glibc`, or use an image with a newer one"
     )]
     Version {
         glibc: Glibc,
         target: String,
-        words: String,
+        stderr: String,
     },
-    #[error("zig made no {file} for glibc {glibc}\nhelp: `pip install --upgrade ziglang`")]
+    #[error("zig created no {file} for glibc {glibc}\nhelp: run `pip install --upgrade ziglang`")]
     NoFile { file: &'static str, glibc: Glibc },
-    #[error("kt links for an older glibc on x86_64 and aarch64 only, and not for {target}")]
+    #[error("kt cannot link for an older glibc on {target}, only on x86_64 and aarch64")]
     Target { target: String },
     #[error("failed to {action} {path}: {source}")]
     Io {
@@ -38,7 +41,7 @@ pub enum GlibcError {
 }
 
 impl GlibcError {
-    /// For `map_err`: which file it was and what was done with it.
+    /// For `map_err`: attaches the file and what was done with it.
     pub(super) fn io(
         action: &'static str,
         path: impl Into<Utf8PathBuf>,

@@ -1,4 +1,4 @@
-//! The libraries of a glibc, as far as a linker looks at them: symbols with their versions, and the start of an executable.
+//! Stub libraries of a glibc for the linker: symbols with their versions, and the start files of an executable.
 
 use std::{collections::BTreeMap, ffi::OsString, fs, process::Command};
 
@@ -6,11 +6,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{Glibc, GlibcError, Zig, zig::triple};
 
-/// Files by the names that zig gives them, each with the name that `-l` looks for. In the order of a link: before 2.34 what is
-/// now in libc lay in libraries of its own, and the dynamic linker has `__tls_get_addr`.
+/// Files by zig's names, each with the name that `-l` searches for, in link order. Before 2.34, parts of libc were separate
+/// libraries. The dynamic linker has `__tls_get_addr`.
 const LIBRARIES: [(&str, Option<&str>); 9] = [
     ("libc.so.6", Some("libc.so")),
-    // Small parts of glibc that are linked statically, of the very version.
+    // Small parts of glibc that are linked statically, of this version.
     ("libc_nonshared.a", None),
     ("libm.so.6", Some("libm.so")),
     ("libpthread.so.0", Some("libpthread.so")),
@@ -20,7 +20,7 @@ const LIBRARIES: [(&str, Option<&str>); 9] = [
     ("libresolv.so.2", Some("libresolv.so")),
     ("libld.so.2", None),
 ];
-/// Since then these are empty, and zig makes none.
+/// Empty since this version: zig creates none.
 const MERGED: (Glibc, [&str; 4]) = (
     Glibc(2, 34),
     [
@@ -30,13 +30,13 @@ const MERGED: (Glibc, [&str; 4]) = (
         "libutil.so.1",
     ],
 );
-/// What a position-independent executable starts with.
+/// The start file of a position-independent executable.
 const START: &str = "Scrt1.o";
 
-/// What zig compiles, so that it makes all of them.
+/// zig compiles it and creates all of them.
 const PROGRAM: &str = "int main(void) { return 0; }\n";
 
-/// What shared objects of C compilers begin with has this, which parts of `libc_nonshared.a` name.
+/// Defined by a C compiler's start file of shared objects. Parts of `libc_nonshared.a` refer to it.
 const HANDLE: &str =
     "__attribute__((visibility(\"hidden\"))) void *__dso_handle = &__dso_handle;\n";
 const HANDLE_ARCHIVE: &str = "libdso_handle.a";
@@ -79,9 +79,9 @@ const UNWINDING: [(&str, &[&str]); 3] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stubs {
     pub glibc: Glibc,
-    /// Where `-l` finds them.
+    /// The directory for `-L`.
     pub directory: Utf8PathBuf,
-    /// In the order of a link.
+    /// In link order.
     pub libraries: Vec<Utf8PathBuf>,
     pub start: Utf8PathBuf,
     /// `libgcc_s`, for a machine whose C compiler has none for the target.
@@ -89,10 +89,10 @@ pub struct Stubs {
 }
 
 impl Stubs {
-    /// Those of a version, made the first time, which takes zig some seconds; kept below `cache`.
+    /// The stubs of a version. zig takes some seconds to create them the first time; they are cached below `cache`.
     ///
     /// # Errors
-    /// If there is no zig, or it does not know the version.
+    /// If zig is not found, or does not know the version.
     pub fn make(
         cache: &Utf8Path,
         target: &str,
@@ -112,7 +112,7 @@ impl Stubs {
             unwinder: directory.join(UNWINDER),
             directory,
         };
-        // It appears whole or not at all.
+        // The rename is atomic.
         if stubs.directory.is_dir() {
             return Ok(stubs);
         }
@@ -126,7 +126,7 @@ impl Stubs {
             source: std::io::ErrorKind::InvalidFilename.into(),
         })?;
         let made = stubs.compile(&zig, &triple, target, work, environment)?;
-        // Whoever was faster made the same.
+        // Another process may have created the same files first.
         match fs::rename(&made, &stubs.directory) {
             Err(_) if stubs.directory.is_dir() => Ok(stubs),
             renamed => {
@@ -136,7 +136,7 @@ impl Stubs {
         }
     }
 
-    /// Has zig build a program with a cache of its own, in which each file is there once.
+    /// Builds a program with zig and an empty cache, in which each file then exists once.
     fn compile(
         &self,
         zig: &Zig,
@@ -162,7 +162,7 @@ impl Stubs {
                 false => Err(GlibcError::Version {
                     glibc: self.glibc,
                     target: target.to_owned(),
-                    words: String::from_utf8_lossy(&ran.stderr).trim().to_owned(),
+                    stderr: String::from_utf8_lossy(&ran.stderr).trim().to_owned(),
                 }),
             }
         };
@@ -222,7 +222,7 @@ impl Stubs {
     }
 }
 
-/// Empty functions in C, and the script for their versions.
+/// Empty functions in C, and a version script for them.
 fn unwinding() -> (String, String) {
     let (mut functions, mut versions) = (String::new(), String::new());
     for (version, names) in UNWINDING {
@@ -234,7 +234,7 @@ fn unwinding() -> (String, String) {
     (functions, versions)
 }
 
-/// Those that a version has.
+/// The files that a version has.
 fn libraries(glibc: Glibc) -> impl Iterator<Item = (&'static str, Option<&'static str>)> {
     let (since, merged) = MERGED;
     let has = move |name: &str| glibc < since || !merged.contains(&name);

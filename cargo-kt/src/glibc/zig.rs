@@ -1,4 +1,4 @@
-//! Finding zig, and what it calls things.
+//! The zig executable, and its names of targets.
 
 use std::{
     collections::BTreeMap,
@@ -10,31 +10,31 @@ use camino::Utf8PathBuf;
 
 use super::{Glibc, GlibcError};
 
-/// Says where zig is, before all else.
+/// The path of zig. It has precedence.
 const VARIABLE: &str = "KT_ZIG";
 
-/// The package `ziglang` has the executable beside its own code; started by its path it needs no Python.
+/// The Python package `ziglang` contains the executable, which runs without Python.
 const ASK_PYTHON: &str =
     "import os, ziglang; print(os.path.join(os.path.dirname(ziglang.__file__), 'zig'))";
 
-/// An executable of zig.
+/// A zig executable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Zig {
     pub program: Utf8PathBuf,
 }
 
 impl Zig {
-    /// The one that `KT_ZIG` names, `zig` in PATH, or that of the Python package `ziglang`.
+    /// `KT_ZIG`, `zig` in PATH, or that of the Python package `ziglang`.
     ///
     /// # Errors
-    /// If there is none, or the one that is named is none.
+    /// If none is found, or `KT_ZIG` is not a working zig.
     pub fn find(environment: &BTreeMap<OsString, OsString>) -> Result<Self, GlibcError> {
         let variable = |name: &str| environment.get(OsStr::new(name));
         if let Some(named) = variable(VARIABLE).filter(|named| !named.is_empty()) {
             let program = Utf8PathBuf::from(named.to_string_lossy().into_owned());
             return match answer(environment, program.as_str(), &["version"]) {
                 Ok(_) => Ok(Self { program }),
-                Err(words) => Err(GlibcError::NotZig { program, words }),
+                Err(stderr) => Err(GlibcError::NotZig { program, stderr }),
             };
         }
         let in_path = std::env::split_paths(variable("PATH").map_or(OsStr::new(""), |path| path))
@@ -74,7 +74,7 @@ fn answer(
 /// `x86_64-unknown-linux-gnu` with a glibc as zig calls it: `x86_64-linux-gnu.2.31`.
 ///
 /// # Errors
-/// If kt links for no such target.
+/// If the target is not supported.
 pub(super) fn triple(target: &str, glibc: Glibc) -> Result<String, GlibcError> {
     match target.split_once("-unknown-linux-gnu") {
         Some((machine @ ("x86_64" | "aarch64"), "")) => Ok(format!("{machine}-linux-gnu.{glibc}")),
@@ -106,7 +106,9 @@ mod tests {
         assert!(error.to_string().contains("pip install ziglang"), "{error}");
         let error = Zig::find(&environment("KT_ZIG", "/bin/false")).unwrap_err();
         assert!(
-            error.to_string().starts_with("`/bin/false` is no zig"),
+            error
+                .to_string()
+                .starts_with("`/bin/false` is not a working zig"),
             "{error}"
         );
     }

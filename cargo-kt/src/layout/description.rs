@@ -1,14 +1,15 @@
-//! What a type looks like in memory, in a form that can be hashed, stored and compared.
+//! The layout of a type in memory, in a form that can be hashed, stored and compared.
 
 use serde::{Deserialize, Serialize};
 
-/// The graph of everything that can be reached from one type.
+/// The graph of all types reachable from one type.
 ///
-/// Types are numbered in the order in which a breadth-first walk from the first one meets them, following parts in
-/// order. Two equal graphs are therefore equal value for value, and a cycle is just a number that was given before.
+/// Types are numbered in the order in which a breadth-first walk from the first one meets them,
+/// following parts in order. So equal graphs are equal as values, and a cycle is a reference to an
+/// earlier number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
-    /// The state's own type first.
+    /// The state's own type is first.
     pub types: Vec<Type>,
 }
 
@@ -16,9 +17,10 @@ pub struct Description {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Type {
     pub form: Form,
-    /// With its path; without what only says where in a file something stands (`{impl#3}` is `{impl}`).
+    /// With its path, but without numbers that only encode a position in a file (`{impl#3}` is
+    /// `{impl}`).
     pub name: String,
-    /// The crate that defines it, by the name rustc gives to its namespace; `None` for what the language defines.
+    /// The crate that defines it, as named in rustc's namespaces; `None` for types of the language.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub home: Option<String>,
     /// In bytes.
@@ -27,28 +29,29 @@ pub struct Type {
     /// In bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub align: Option<u64>,
-    /// How the bits are read (`DW_AT_encoding`), of a base type.
+    /// The encoding of a base type (`DW_AT_encoding`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<u64>,
-    /// Fields in the order of the source (which derived impls follow), with their offsets; variants; parameters …
+    /// Fields in source order (which derived impls follow), with their offsets; variants;
+    /// parameters …
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Part>,
 }
 
-/// What kind of type it is, after DWARF's tags.
+/// The kind of a type, after DWARF's tags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Form {
     Base,
     Structure,
     Union,
-    /// An enum whose variants hold nothing.
+    /// A fieldless enum.
     Enumeration,
     Pointer,
     Array,
     Subroutine,
 }
 
-/// One thing that a type is made of or stands for.
+/// One component of a type, or a type that it refers to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
     pub role: Role,
@@ -57,10 +60,11 @@ pub struct Part {
     /// In bytes from the start of the type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
-    /// The discriminant or niche value of a variant, the value of an enumerator or const parameter, an array's length.
+    /// The discriminant or niche value of a variant, the value of an enumerator or const parameter,
+    /// an array's length.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
-    /// Which of [`Description::types`]; none for `()` as a result and for enumerators.
+    /// Index in [`Description::types`]; `None` for `()` as a result and for enumerators.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<usize>,
 }
@@ -68,11 +72,11 @@ pub struct Part {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Role {
     Field,
-    /// Where an enum says which variant it holds.
+    /// Where an enum stores which variant it holds.
     Discriminant,
     Variant,
     Enumerator,
-    /// A generic parameter, also where nothing of that type is inside (`PhantomData`, erased pointers).
+    /// A generic parameter, even if the type has no value of it (`PhantomData`, erased pointers).
     Parameter,
     Pointee,
     Element,

@@ -1,29 +1,30 @@
-//! What changed between two descriptions, as a person would put it.
+//! What changed between two descriptions, for messages.
 
 use super::{
     description::{Description, Form, Part, Role, Type},
     words::{both, written},
 };
 
-/// How long the names of types may be before only that part of them is told which differs.
-const LONGEST: usize = 80;
+/// The longest type names that are printed whole. Of longer ones, only the part that differs is
+/// printed.
+const MAX_NAME: usize = 80;
 
 impl Description {
-    /// The first difference from `new`, as a person would put it: "field `x` of `Item`: `u64` → `u32`".
-    /// `None` when there is none.
+    /// The first difference from `new`, for messages: "field `x` of `Item`: `u64` → `u32`". `None`
+    /// if there is none.
     pub fn difference(&self, new: &Description) -> Option<String> {
         let mut pairs = vec![(0, 0)];
         let mut seen = std::collections::HashSet::from([(0, 0)]);
         let mut next = 0;
-        // Breadth first, so that the difference nearest to the state is told; but what only follows from another
-        // difference further inside (a size, a niche) waits until no other was found.
+        // Breadth first, to report the difference nearest to the state. A difference that may only
+        // follow from one further inside (a size, a niche) is reported only if no other is found.
         let mut consequence = None;
         while let Some(&(old_index, new_index)) = pairs.get(next) {
             next += 1;
             let (Some(old_type), Some(new_type)) =
                 (self.types.get(old_index), new.types.get(new_index))
             else {
-                return Some("its description is damaged".to_owned());
+                return Some("its recorded layout is corrupt".to_owned());
             };
             let compared = Pair {
                 old_graph: self,
@@ -47,15 +48,17 @@ impl Description {
                 }
             }
         }
-        consequence
-            .or_else(|| (self != new).then(|| "its types are connected otherwise".to_owned()))
+        consequence.or_else(|| {
+            (self != new).then(|| "the references between its types changed".to_owned())
+        })
     }
 
     fn target(&self, part: &Part) -> Option<&Type> {
         self.types.get(part.target?)
     }
 
-    /// How much memory a type takes; arrays say no size in DWARF, so it is that of their elements.
+    /// How much memory a type takes. Arrays have no size in DWARF, so it is their length times the
+    /// size of an element.
     fn extent(&self, of: &Type, depth: usize) -> String {
         match (of.size, of.align) {
             (Some(size), Some(align)) => format!("{size} bytes aligned to {align}"),
@@ -67,9 +70,9 @@ impl Description {
                     .filter(|part| depth > 0 && part.role == Role::Element);
                 match element.and_then(|part| Some((part.value.as_deref()?, self.target(part)?))) {
                     Some((length, element)) => {
-                        format!("{length} times {}", self.extent(element, depth - 1))
+                        format!("{length} × {}", self.extent(element, depth - 1))
                     }
-                    None => "no size".to_owned(),
+                    None => "unknown size".to_owned(),
                 }
             }
         }
@@ -78,11 +81,11 @@ impl Description {
 
 enum Difference {
     Cause(String),
-    /// May follow from something further inside.
+    /// May follow from a difference further inside.
     Consequence(String),
 }
 
-/// Two types that stand in the same place.
+/// Two types at the same position.
 struct Pair<'a> {
     old_graph: &'a Description,
     new_graph: &'a Description,
@@ -91,12 +94,12 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    /// What differs between the types themselves, apart from what they lead to.
+    /// The difference between the types themselves, without the types that they refer to.
     fn difference(&self) -> Option<Difference> {
         let (old, new) = (self.old, self.new);
         let is_renamed = old.name != new.name && !(old.is_of_kt() && new.is_of_kt());
         if is_renamed || old.encoding != new.encoding {
-            // Only of the state's own type: of others it was told where they stand.
+            // Only for the state's own type: for others, the field that has the type was reported.
             return Some(Difference::Cause(changed("", &old.name, &new.name)));
         }
         let mut causes = self.named_parts(Type::fields, "field");
@@ -110,20 +113,23 @@ impl Pair<'_> {
         }
         if old.form != new.form {
             let name = written(&old.name);
-            return Some(Difference::Cause(format!("`{name}` is stored otherwise")));
+            return Some(Difference::Cause(format!(
+                "the representation of `{name}` changed"
+            )));
         }
         self.other_parts()
     }
 
-    /// What was added to, taken from, renamed, changed or moved among the fields or variants, with where it stands.
-    fn named_parts(&self, of: fn(&Type) -> Vec<&Part>, word: &str) -> Vec<(usize, String)> {
+    /// The fields or variants that were added, removed, renamed, changed or moved, each with its
+    /// position.
+    fn named_parts(&self, of: fn(&Type) -> Vec<&Part>, kind: &str) -> Vec<(usize, String)> {
         let (old, new) = (of(self.old), of(self.new));
         let owner = format!("of `{}`", written(&self.old.name));
         let find = |parts: &[&Part], name: &str| parts.iter().position(|it| it.name == name);
         let mut changes = Vec::new();
         let mut renamed = Vec::new();
         for (position, part) in old.iter().enumerate() {
-            let what = format!("{word} `{}` {owner}", part.shown());
+            let what = format!("{kind} `{}` {owner}", part.shown());
             if let Some(now) = find(&new, &part.name) {
                 if let Some(change) = self.change(part, new[now], &what) {
                     changes.push((position, change));
@@ -148,7 +154,7 @@ impl Pair<'_> {
         }
         for (position, part) in new.iter().enumerate() {
             if find(&old, &part.name).is_none() && !renamed.contains(&position) {
-                let what = format!("{word} `{}` {owner} added", part.shown());
+                let what = format!("{kind} `{}` {owner} added", part.shown());
                 changes.push((position, what));
             }
         }
@@ -161,7 +167,7 @@ impl Pair<'_> {
             types.sort();
             types
         };
-        // Fields of tuples have their places for names.
+        // Tuple fields are named by their positions.
         let is_permuted = old.iter().all(|it| it.name.starts_with("__"))
             && changes.len() > 1
             && old.len() == new.len()
@@ -170,19 +176,19 @@ impl Pair<'_> {
             changes.clear();
         }
         if is_permuted || !common.is_sorted() {
-            changes.push((usize::MAX, format!("{word}s {owner} reordered")));
+            changes.push((usize::MAX, format!("{kind}s {owner} reordered")));
         }
         changes
     }
 
-    /// How a field or variant that both have differs in itself.
+    /// The difference of a field or variant that both types have.
     fn change(&self, old: &Part, new: &Part, what: &str) -> Option<String> {
         let (old_target, new_target) = (self.old_graph.target(old), self.new_graph.target(new));
         if self.old.form != self.new.form {
             let holds = |target: Option<&Type>| target.is_some_and(|it| !it.parts.is_empty());
             return match (holds(old_target), holds(new_target)) {
-                (false, true) => Some(format!("{what} holds something now")),
-                (true, false) => Some(format!("{what} holds nothing now")),
+                (false, true) => Some(format!("{what} now has fields")),
+                (true, false) => Some(format!("{what} no longer has fields")),
                 _ => None,
             };
         }
@@ -190,7 +196,7 @@ impl Pair<'_> {
         if from == to {
             return None;
         }
-        // What kt itself puts around a state's value is nothing that anybody wrote.
+        // The wrapper that kt puts around a state's value is not in the user's source.
         let what = match self.old.is_of_kt() {
             true => String::new(),
             false => format!("{what}: "),
@@ -198,10 +204,10 @@ impl Pair<'_> {
         Some(changed(&what, from, to))
     }
 
-    /// Whether one may be the other with another name.
+    /// Whether `new` may be `old` under another name.
     fn is_alike(&self, old: &Part, new: &Part) -> bool {
         let (old_target, new_target) = (self.old_graph.target(old), self.new_graph.target(new));
-        // The structure of a variant has the variant's name.
+        // The structure of a variant has the variant's name, so names of structures do not count.
         let is_variant = old.role == Role::Variant && new.role == Role::Variant;
         let same_type = match (old_target, new_target) {
             (Some(old), Some(new)) if is_variant => {
@@ -217,7 +223,7 @@ impl Pair<'_> {
         old.role == new.role && same_type
     }
 
-    /// All that is not a field or variant, and where things lie.
+    /// Differences in other parts than fields and variants, and in offsets.
     fn other_parts(&self) -> Option<Difference> {
         let (old, new) = (self.old, self.new);
         let mut is_moved = false;
@@ -239,7 +245,8 @@ impl Pair<'_> {
             let (old_name, new_name) = (name_of(old_target), name_of(new_target));
             if old_name != new_name {
                 let difference = changed(&format!("{what}: "), old_name, new_name);
-                // The place of a discriminant may be a niche, which moves with what is in the variants.
+                // The discriminant may be in a niche, which moves with the contents of the
+                // variants.
                 if !old.has_niche_in(old_part) {
                     return Some(Difference::Cause(difference));
                 }
@@ -264,22 +271,22 @@ impl Pair<'_> {
         }
         let (old_extent, new_extent) =
             (self.old_graph.extent(old, 0), self.new_graph.extent(new, 0));
-        // With parts as they were, the reason lies here: another `repr`.
+        // The parts are unchanged, so the type itself is the cause: another `repr`.
         if old_extent != new_extent && !is_moved && consequence.is_none() {
             return Some(Difference::Cause(format!(
                 "`{name}`: {old_extent} → {new_extent}"
             )));
         }
-        let is_laid_out_anew = old_extent != new_extent || old.offsets() != new.offsets();
-        let fallback = is_laid_out_anew.then(|| format!("`{name}`: its parts lie otherwise"));
+        let is_layout_changed = old_extent != new_extent || old.offsets() != new.offsets();
+        let fallback = is_layout_changed.then(|| format!("the field offsets of `{name}` changed"));
         consequence.or(fallback).map(Difference::Consequence)
     }
 }
 
-/// `` `Vec<u8>` → `Vec<u16>` ``, and of long names only the one argument that differs.
+/// `` `Vec<u8>` → `Vec<u16>` ``; of long names, only the one argument that differs.
 fn changed(what: &str, from: &str, to: &str) -> String {
     let (mut from, mut to) = both(from, to);
-    while from.len().max(to.len()) > LONGEST
+    while from.len().max(to.len()) > MAX_NAME
         && let Some((inner_from, inner_to)) = only_argument_that_differs(&from, &to)
     {
         (from, to) = (inner_from, inner_to);
@@ -307,26 +314,27 @@ fn name_of(target: Option<&Type>) -> &str {
 
 impl Type {
     fn fields(&self) -> Vec<&Part> {
-        self.parts_that(|role| role == Role::Field)
+        self.parts_with(|role| role == Role::Field)
     }
 
     fn variants(&self) -> Vec<&Part> {
-        self.parts_that(|role| matches!(role, Role::Variant | Role::Enumerator))
+        self.parts_with(|role| matches!(role, Role::Variant | Role::Enumerator))
     }
 
-    fn parts_that(&self, is_wanted: fn(Role) -> bool) -> Vec<&Part> {
+    fn parts_with(&self, is_included: fn(Role) -> bool) -> Vec<&Part> {
         self.parts
             .iter()
-            .filter(|part| is_wanted(part.role))
+            .filter(|part| is_included(part.role))
             .collect()
     }
 
-    /// Whether a part is the discriminant of an enum with fields, which may be any integer that such a field has.
+    /// Whether a part is the discriminant of an enum with fields. It may be any integer in such a
+    /// field.
     fn has_niche_in(&self, part: &Part) -> bool {
         part.role == Role::Discriminant && self.form == Form::Structure
     }
 
-    /// What `#[kt::state]` wraps a value in.
+    /// The wrapper that `#[kt::state]` puts around a value.
     fn is_of_kt(&self) -> bool {
         let stem = self.name.split('<').next().unwrap_or(&self.name);
         stem.ends_with("::__KtInit")
@@ -338,7 +346,7 @@ impl Type {
 }
 
 impl Part {
-    /// Fields of tuples are `__0`, `__1` … in DWARF.
+    /// Tuple fields are `__0`, `__1` … in DWARF.
     fn shown(&self) -> &str {
         self.name.strip_prefix("__").unwrap_or(&self.name)
     }

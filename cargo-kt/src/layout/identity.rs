@@ -1,15 +1,16 @@
-//! What a crate's types are made from: its sources, its flags and the macros that expand in it.
+//! What determines a crate's types: its sources, its flags and the macros that it expands.
 
 use camino::Utf8Path;
 
-use super::tokens::{Digest, SourcesHash};
-use super::twin::{STALE_ENVIRONMENT, path_of_extern, telling_arguments};
-use crate::build::{Compiled, HotCrate, Invocation, NativeLibraries};
+use super::twin::{STALE_ENVIRONMENT, path_of_extern, relevant_arguments};
+use super::{syntax::Digest, tokens::SourcesHash};
+use crate::artifacts::{Compiled, HotCrate, Invocation, NativeLibraries};
 
-/// Variables that say how rustc is run, not what it makes.
-const MUTE_ENVIRONMENT: [&str; 4] = ["LD_LIBRARY_PATH", "PATH", "RUST_BACKTRACE", "TERM"];
+/// Variables that affect how rustc runs and not its output.
+const IRRELEVANT_ENVIRONMENT: [&str; 4] = ["LD_LIBRARY_PATH", "PATH", "RUST_BACKTRACE", "TERM"];
 
-/// Hashes, for each hot crate, all that can influence a type that is written in it; not what it depends on.
+/// For each hot crate, hashes everything that can influence a type defined in it, without its
+/// dependencies.
 pub fn of_crates(compiled: &Compiled, sources: &[SourcesHash]) -> Vec<String> {
     let identity = |(hot, sources): (&HotCrate, &SourcesHash)| {
         let mut digest = Digest::new("kt crate");
@@ -18,7 +19,8 @@ pub fn of_crates(compiled: &Compiled, sources: &[SourcesHash]) -> Vec<String> {
             .add(&hot.version)
             .add(&hot.crate_name)
             .add(&sources.types);
-        // Cargo's hash of the package's identity, features, profile and flags, also where the call is not known.
+        // cargo's hash of the package's identity, features, profile and flags. It is present even
+        // if the rustc invocation is unknown.
         digest.add(hot.rlib.file_stem().unwrap_or_default());
         if let Some(invocation) = &hot.invocation {
             add_invocation(&mut digest, invocation);
@@ -32,49 +34,50 @@ pub fn of_crates(compiled: &Compiled, sources: &[SourcesHash]) -> Vec<String> {
     compiled.hot.iter().zip(sources).map(identity).collect()
 }
 
-/// A variable's value, told from a variable that is not set.
+/// The variable's value, distinct from an unset variable.
 pub fn set(value: Option<&str>) -> String {
     value.map_or_else(|| "unset".to_owned(), |value| format!("={value}"))
 }
 
 fn add_invocation(digest: &mut Digest, invocation: &Invocation) {
-    let arguments = telling_arguments(invocation);
+    let arguments = relevant_arguments(invocation);
     for argument in &arguments {
         digest.add(argument);
     }
     digest.add("environment");
-    for (name, value) in telling_environment(invocation) {
+    for (name, value) in relevant_environment(invocation) {
         digest.add(name).add(value);
     }
     digest.add("macros");
     for argument in &arguments {
         let path = Utf8Path::new(path_of_extern(argument));
-        // A procedural macro of the workspace can be edited without its name changing.
+        // A procedural macro of the workspace can be edited while its file name stays the same.
         if path.extension() == Some("so") && !is_from_a_registry(path) {
             digest.add(&content_of_library(path));
         }
     }
 }
 
-pub fn telling_environment(invocation: &Invocation) -> impl Iterator<Item = (&str, &str)> {
-    let says_something = |name: &str| {
-        !MUTE_ENVIRONMENT.contains(&name)
+pub fn relevant_environment(invocation: &Invocation) -> impl Iterator<Item = (&str, &str)> {
+    let is_relevant = |name: &str| {
+        !IRRELEVANT_ENVIRONMENT.contains(&name)
             && !STALE_ENVIRONMENT.contains(&name)
             && !name.starts_with("KT_")
     };
     let all = invocation.environment.iter();
     all.map(|(name, value)| (name.as_str(), value.as_str()))
-        .filter(move |(name, _)| says_something(name))
+        .filter(move |(name, _)| is_relevant(name))
 }
 
-/// An identity that holds only as long as rustc makes the same of the crate.
+/// An identity that also depends on rustc's output for the crate.
 pub fn with_artifact(identity: &str, rlib: &Utf8Path) -> String {
     let mut digest = Digest::new("made of");
     digest.add(identity).add(&content_of_library(rlib));
     digest.finish()
 }
 
-/// A procedural macro: its file's name, which says version and features, and its content if that can change under the name.
+/// A procedural macro: its file name, which encodes version and features, or its content if that
+/// can change under one name.
 pub fn of_macro(library: &Utf8Path) -> String {
     let name = library.file_stem().unwrap_or_default();
     match is_from_a_registry(library) {
@@ -83,8 +86,8 @@ pub fn of_macro(library: &Utf8Path) -> String {
     }
 }
 
-/// Whether cargo made a library from sources that never change under one name. Hashing some tens of megabytes of
-/// procedural macros would take longer than all else.
+/// Whether cargo built a library from sources that never change under one name. Hashing some tens
+/// of megabytes of procedural macros would take longer than everything else.
 fn is_from_a_registry(library: &Utf8Path) -> bool {
     let Some(stem) = library.file_stem() else {
         return false;
@@ -106,7 +109,7 @@ fn is_from_a_registry(library: &Utf8Path) -> bool {
             .all(|source| source.contains("/registry/src/") || source.contains("/git/checkouts/"))
 }
 
-/// The hash of a shared library's content; empty where there is none, which rustc will have noticed.
+/// The hash of a shared library's content; empty if the file does not exist, which rustc reports.
 fn content_of_library(path: &Utf8Path) -> String {
     let mut hasher = blake3::Hasher::new();
     match std::fs::File::open(path).and_then(|file| hasher.update_reader(file).map(|_| ())) {
@@ -115,9 +118,9 @@ fn content_of_library(path: &Utf8Path) -> String {
     }
 }
 
-/// Hashes what build scripts made for the linker: the static libraries that they name, by content.
+/// Hashes the static libraries that build scripts pass to the linker, by content.
 ///
-/// Those of the base do not change under one worker.
+/// The base's libraries do not change while one worker runs.
 pub fn of_native_code(native: &NativeLibraries) -> String {
     let mut digest = Digest::new("kt native code");
     let folder = |path: &str| {
@@ -128,7 +131,7 @@ pub fn of_native_code(native: &NativeLibraries) -> String {
     for library in &native.libraries {
         let (kind, name) = library.split_once('=').unwrap_or(("", library));
         digest.add(library);
-        // `static:+whole-archive=z`; without a kind rustc takes what it finds.
+        // `static:+whole-archive=z`; without a kind, rustc uses the library that it finds.
         if !kind.is_empty() && !kind.starts_with("static") {
             continue;
         }
@@ -144,8 +147,8 @@ pub fn of_native_code(native: &NativeLibraries) -> String {
     digest.finish()
 }
 
-/// Hashes what the types of a crate's states can depend on: the crate, the hot crates below it, and all that stays the
-/// same for a whole program.
+/// Hashes what the types of a crate's states can depend on: the crate, the hot crates below it, and
+/// the inputs that are the same for the whole program.
 pub fn with_dependencies(
     compiled: &Compiled,
     identities: &[String],

@@ -1,24 +1,28 @@
-//! The *layout fingerprint* of every state's type: what decides whether a warm value's memory may be kept when the code
-//! around it is replaced.
+//! *layout*: computes a fingerprint of each state's type. The fingerprint decides whether the
+//! memory of a live value may be kept when the code around it is replaced.
 //!
-//! Equal fingerprints mean that all memory that can be reached from the state lies as before and means what it meant, as
-//! far as types say. Where that is not certain they differ, or there is none. Two steps, the second only where needed:
-//! 1. `tokens`: if nothing that can influence a type changed in the sources, flags and dependencies of the state's
-//!    crate, what is in the cache still holds. A few milliseconds.
-//! 2. `twin` and `dwarf`: rustc compiles the crate once more, with full debug information, and that is read.
+//! Equal fingerprints mean that all memory reachable from the state has the same layout and the
+//! same meaning, as far as types express it. Where that is not certain, fingerprints differ, or
+//! there is none. There are two steps, and the second runs only where needed:
+//! 1. `tokens`: if nothing that can influence a type changed in the sources, flags and dependencies
+//!    of the state's crate, the cached result holds. Takes a few milliseconds.
+//! 2. `twin` (the *type probe*) and `dwarf`: rustc compiles the crate once more with full debug
+//!    information, and kt reads the types from it.
 //!
-//! # What types do not say
-//! - The meaning of a value that only code knows: another `Ord`, `Hash` or `Drop` for the same fields, an index that
-//!   counts from elsewhere. `#[kt::state(version = …)]` is for that.
-//! - A pointer that is kept as an integer (`usize`, `AtomicUsize`, `[u64; 4]`).
-//! - What a kept `dyn`, function pointer or future does: it goes on running the code that made it.
-//! - A `dyn Any` downcast to a type without a name (a closure's own) whose captures of one type changed places.
-//! - A third-party macro that makes a type depend on the line it is called in, or on the result of an `async fn` or
-//!   `-> impl Trait` whose name is not among its arguments.
-//! - A third-party crate that keeps other things than its type parameters behind an untyped pointer, and hands them out
-//!   to hot code as typed without asking for a `TypeId`, unless hot types are among those parameters (`opaque`).
+//! # What types do not express
+//! - The meaning of a value that only code knows: another `Ord`, `Hash` or `Drop` for the same
+//!   fields, an index with another origin. `#[kt::state(version = …)]` is for that.
+//! - A pointer that is stored as an integer (`usize`, `AtomicUsize`, `[u64; 4]`).
+//! - What a kept `dyn`, function pointer or future does: it keeps running the code that created it.
+//! - A `dyn Any` downcast to an unnamed type (a closure's own) whose captures of one type were
+//!   reordered.
+//! - A third-party macro that makes a type depend on the line it is called in, or on the result of
+//!   an `async fn` or `-> impl Trait` whose name is not among its arguments.
+//! - A third-party crate that stores values of other types than its type parameters behind an
+//!   untyped pointer, and returns them to hot code as typed without checking a `TypeId`, unless hot
+//!   types are among those parameters (`opaque`).
 //!
-//! It is given what *build* made and knows nothing of workers, pods and generations.
+//! This module reads what *build* produced. It may not know workers, pods or generations.
 
 mod definitions;
 mod description;
@@ -28,7 +32,9 @@ mod identity;
 mod identity_of_types;
 mod opaque;
 mod pending;
+mod settings;
 mod store;
+mod syntax;
 mod tokens;
 mod twin;
 mod words;
@@ -38,28 +44,29 @@ pub use dwarf::DwarfError;
 pub(crate) use identity_of_types::{TypeIdentity, new_identity};
 pub use pending::Pending;
 pub use tokens::ReadSource;
-pub use twin::TwinError;
+pub use twin::TypeProbeError;
 
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use crate::build::Compiled;
+use crate::artifacts::Compiled;
 
-/// What is wanted to be known.
+/// What to compute the layouts of.
 #[derive(Debug, Clone, Copy)]
 pub struct LayoutRequest<'a> {
     pub compiled: &'a Compiled,
-    /// Keys of states by the index in [`Compiled::hot`] of the crate that has them: what follows `kt:state:` and
-    /// `kt:init:` in their symbols.
+    /// Keys of states by the index in [`Compiled::hot`] of their crate. A key is what follows
+    /// `kt:state:` and `kt:init:` in the state's symbols.
     pub states: &'a [(usize, Vec<String>)],
-    /// Keys of those states for which the developer vouches that what has no visible type is of no type of the workspace.
+    /// Keys of the states that the developer marked with `keep`: their memory without a visible
+    /// type holds no type of the workspace.
     pub keeps: &'a [String],
     /// Identity of the base, with all its layers.
     pub base_id: &'a str,
-    /// The directory of all that kt writes for this workspace.
-    pub warm: &'a Utf8Path,
+    /// The directory for all files that kt writes for this workspace.
+    pub kt_dir: &'a Utf8Path,
 }
 
 /// The layout of one state.
@@ -72,39 +79,41 @@ pub struct StateLayout {
     pub layout: Result<Layout, Arc<UnknownLayout>>,
 }
 
-/// A layout that is known.
+/// A known layout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layout {
     pub fingerprint: Fingerprint,
-    /// What the fingerprint was made from, to say what changed.
+    /// What the fingerprint is computed from, to report what changed.
     pub description: Description,
-    /// What in it has no type that can be seen (`dyn Trait`, function pointers, erased memory), and where. If there is
-    /// anything, the fingerprint changes when a definition of any hot crate that existed before gets another meaning.
+    /// The parts without a visible type (`dyn Trait`, function pointers, erased memory), and where
+    /// they are. If there are any, the fingerprint also changes when an existing definition of any
+    /// hot crate gets another meaning.
     pub opaque: Vec<String>,
-    /// What else the fingerprint takes in.
+    /// Further inputs of the fingerprint.
     pub context: Context,
 }
 
-/// What a fingerprint takes in beside the types that can be seen, each only where the layout depends on it.
+/// Inputs of a fingerprint besides the visible types, each only where the layout depends on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Context {
-    /// Names the definitions of hot crates, where hot types may be in memory without a visible type and new code may read
-    /// them as what they are by now; see `definitions::Lineage`.
+    /// Names the definitions of hot crates. Set where hot types may be in memory without a visible
+    /// type and new code may read them by their current definition; see `definitions::Lineage`.
     pub types: Option<String>,
-    /// The same for the crates of others that hot crates name.
+    /// The same for the third-party crates that hot crates name.
     pub dependencies: Option<String>,
-    /// What `TypeId`s are made from beside the type: the hash of `-C metadata` of all hot crates.
+    /// The input of `TypeId`s besides the type: a hash of `-C metadata` of all hot crates.
     pub type_ids: Option<String>,
-    /// The hash of what build scripts compiled.
+    /// A hash of the code that build scripts compiled.
     pub native: Option<String>,
 }
 
-/// Equal only for types that lie in memory alike.
+/// Equal only for types with the same layout in memory.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fingerprint(String);
 
 impl Fingerprint {
-    /// 64 hex digits of blake3 for what can be seen. If something cannot, a `-` follows, and 32 digits for what it may be.
+    /// 64 hex digits of blake3 over the visible types. If the type has opaque parts, a `-` and 32
+    /// digits over their context follow.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -121,20 +130,20 @@ impl std::fmt::Display for Fingerprint {
 #[non_exhaustive]
 pub enum UnknownLayout {
     #[error(
-        "know how rustc was called for `{0}`, a path dependency outside of the workspace; make it a member"
+        "the rustc command line of `{0}`, a path dependency outside the workspace, is not known; make it a member"
     )]
     NoInvocation(String),
     #[error(transparent)]
-    Twin(#[from] TwinError),
+    TypeProbe(#[from] TypeProbeError),
     #[error(transparent)]
     Dwarf(#[from] DwarfError),
-    #[error("see the same sources of `{0}` twice: they were edited meanwhile; run again")]
+    #[error("the sources of `{0}` were edited while rustc read them; run again")]
     Edited(String),
-    #[error("finish the thread that looked at it")]
+    #[error("the thread that computed it panicked")]
     Panicked,
 }
 
-/// Why nothing can be said of any state.
+/// Why no layout of any state can be computed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LayoutError {
@@ -142,27 +151,28 @@ pub enum LayoutError {
     ReadSource(#[from] ReadSource),
 }
 
-/// Looks at sources and cache, and starts twins for what they leave open; see [`Pending::finish`].
+/// Checks the sources and the cache, and starts type probes for the states that are not cached; see
+/// [`Pending::finish`].
 ///
 /// # Errors
-/// When the sources of a hot crate cannot be read.
+/// If the sources of a hot crate cannot be read.
 pub fn begin(request: LayoutRequest<'_>) -> Result<Pending, LayoutError> {
     Pending::begin(request)
 }
 
-/// What a fingerprint was made from, if it was made here and not too long ago.
-pub fn description(warm: &Utf8Path, fingerprint: &str) -> Option<Description> {
-    remembered(warm, fingerprint).map(|it| it.description)
+/// What a fingerprint was computed from, if this machine computed it and still has the file.
+pub fn description(kt_dir: &Utf8Path, fingerprint: &str) -> Option<Description> {
+    stored_description(kt_dir, fingerprint).map(|it| it.description)
 }
 
-/// What changed between a fingerprint that was made here and a layout, as a person would put it.
-pub fn difference(warm: &Utf8Path, old: &str, new: &Layout) -> Option<Difference> {
-    let old = remembered(warm, old)?;
+/// What changed between a fingerprint that this machine computed and a layout, for messages.
+pub fn difference(kt_dir: &Utf8Path, old: &str, new: &Layout) -> Option<Difference> {
+    let old = stored_description(kt_dir, old)?;
     if let Some(seen) = old.description.difference(&new.description) {
         return Some(Difference::Seen(seen));
     }
     let lineage = |name: &Option<String>| {
-        let path = directory(warm).join("lineages").join(name.as_deref()?);
+        let path = directory(kt_dir).join("lineages").join(name.as_deref()?);
         definitions::read(path.parent()?, path.file_name()?)
     };
     let between = |of: fn(&Context) -> &Option<String>| {
@@ -171,8 +181,10 @@ pub fn difference(warm: &Utf8Path, old: &str, new: &Layout) -> Option<Difference
     let (old, new_context) = (&old.context, &new.context);
     let guards = || {
         let text = match (&old.types, &new_context.types) {
-            (None, Some(_)) => "the workspace has `unsafe` code now, or a crate outside of it",
-            (Some(_), None) => "the workspace has no `unsafe` code any more",
+            (None, Some(_)) => {
+                "the workspace now has `unsafe` code, or a path dependency outside it"
+            }
+            (Some(_), None) => "the workspace no longer has `unsafe` code",
             _ => return None,
         };
         Some(text.to_owned())
@@ -180,10 +192,10 @@ pub fn difference(warm: &Utf8Path, old: &str, new: &Layout) -> Option<Difference
     let cause = between(|it| &it.types)
         .or_else(|| between(|it| &it.dependencies))
         .or_else(guards)
-        .or_else(|| (old.native != new_context.native).then(|| "code that a build script compiles changed".to_owned()))
+        .or_else(|| (old.native != new_context.native).then(|| "code compiled by a build script changed".to_owned()))
         .or_else(|| {
             (old.type_ids != new_context.type_ids)
-                .then(|| "the features or dependencies of a crate changed, and with them every `TypeId` in it".to_owned())
+                .then(|| "the features or dependencies of a crate changed, which changes every `TypeId` in it".to_owned())
         });
     match new.opaque.first() {
         Some(what) => Some(Difference::Erased {
@@ -194,28 +206,28 @@ pub fn difference(warm: &Utf8Path, old: &str, new: &Layout) -> Option<Difference
     }
 }
 
-/// Why two layouts are not the same.
+/// Why two layouts differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Difference {
     /// "field `x` of `Item`: `u64` → `u32`".
     Seen(String),
-    /// What can be seen is the same, and something that cannot may be of a type that changed.
+    /// The visible types are the same, but an opaque part may be of a type that changed.
     Erased {
-        /// The first thing that has no type that can be seen.
+        /// The first part without a visible type.
         what: String,
-        /// The definition that changed; `None` if that is not remembered, or if it is no definition.
+        /// The definition that changed; `None` if it is not recorded, or if something else changed.
         cause: Option<String>,
     },
 }
 
-fn remembered(warm: &Utf8Path, fingerprint: &str) -> Option<pending::Remembered> {
-    let bytes = std::fs::read(pending::described(&directory(warm), fingerprint)).ok()?;
+fn stored_description(kt_dir: &Utf8Path, fingerprint: &str) -> Option<pending::StoredDescription> {
+    let bytes = std::fs::read(pending::described(&directory(kt_dir), fingerprint)).ok()?;
     serde_json::from_slice(&bytes).ok()
 }
 
-/// Where everything of this folder is kept.
-fn directory(warm: &Utf8Path) -> Utf8PathBuf {
-    warm.join("layout")
+/// The directory for all files of this module.
+fn directory(kt_dir: &Utf8Path) -> Utf8PathBuf {
+    kt_dir.join("layout")
 }
 
 #[cfg(test)]

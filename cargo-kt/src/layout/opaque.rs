@@ -1,30 +1,31 @@
-//! What a description cannot say: memory whose type is only known to the code that put it there.
+//! What a description cannot express: memory whose type only the code that wrote it knows.
 //!
-//! Code finds such memory through a vtable, a function pointer or a cast. Old values bring their old code along, so
-//! calling it is sound as long as both sides agree on the types that pass between them; and a cast back to a concrete
-//! type is checked by `TypeId`, which stays the same when a field's type changes. A state that reaches such memory is
-//! therefore kept only while no type that existed when the value was made has another meaning (`definitions`).
+//! Code reaches such memory through a vtable, a function pointer or a cast. Old values keep their
+//! old code loaded, so calling it is sound as long as both sides agree on the types that they
+//! exchange. A cast back to a concrete type is checked by `TypeId`, which stays the same when a
+//! field's type changes. So a state that reaches such memory is kept only while no type that
+//! existed when the value was created gets another meaning (`definitions`).
 
 use std::collections::HashSet;
 
 use super::description::{Description, Form, Part, Role, Type};
 
-/// Which crates a developer may edit and which are loaded once.
+/// Which crates are hot (the developer may edit them) and which are loaded once.
 #[derive(Debug, Clone, Default)]
 pub struct Crates {
     /// Names of hot crates.
     pub hot: HashSet<String>,
-    /// Names that a hot crate and another have: debug information gives the name only.
+    /// Names that a hot crate shares with another crate: debug information has only the name.
     pub ambiguous: HashSet<String>,
-    /// Names that two crates of the base have, such as two versions of `rand`.
+    /// Names that two base crates share, such as two versions of `rand`.
     pub twice: HashSet<String>,
 }
 
-/// libstd's parts. Whatever is erased in there holds values of the type parameters, is behind a `dyn`, or is used by
-/// the code that came with it (`Waker`).
+/// libstd's crates. Erased memory in their types holds values of the type parameters, is behind a
+/// `dyn`, or is used by the code that came with it (`Waker`).
 const STD: [&str; 3] = ["std", "core", "alloc"];
 
-/// Third-party crates of which the same is known.
+/// Third-party crates with the same property.
 const LIKE_STD: [&str; 20] = [
     "arc_swap",
     "arrayvec",
@@ -48,7 +49,7 @@ const LIKE_STD: [&str; 20] = [
     "triomphe",
 ];
 
-/// What libstd has in place of a raw pointer or of plain bytes.
+/// libstd's wrappers of raw pointers and plain bytes.
 const WRAPPERS: [&str; 5] = [
     "NonNull<",
     "Unique<",
@@ -57,24 +58,26 @@ const WRAPPERS: [&str; 5] = [
     "MaybeUninit<",
 ];
 
-/// What of a state has no type that can be seen.
+/// The parts of a state without a visible type.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Opaque {
-    /// Everything opaque that the state reaches, each as "what, at where"; empty if nothing.
+    /// Every opaque part that the state reaches, as "what at where".
     pub what: Vec<String>,
-    /// Code finds some of it by a `TypeId`. Under another, nothing of it is ever found again.
+    /// Code finds some of it by a `TypeId`. If the `TypeId` changes, that part can never be found
+    /// again.
     pub by_type_id: bool,
-    /// Some of it is behind a pointer that does not say to what, perhaps in C.
+    /// Some of it is behind an untyped pointer, perhaps in C.
     pub by_pointer: bool,
-    /// Hot code can get at some of it by more than a third-party crate's own functions: it has no crate's private parts
-    /// around it, goes by a `TypeId`, or is beside a hot type by whose traits it may be read.
+    /// Hot code can reach some of it by other means than a third-party crate's functions: it is not
+    /// private to another crate, is found by a `TypeId`, or is beside a hot type whose traits may
+    /// read it.
     pub is_exposed: bool,
-    /// Hot code names a type of a crate of which the program has two versions. That is nothing opaque, but which of the
-    /// two it is cannot be seen.
+    /// Hot code names a type of a crate that the program has in two versions. Nothing is opaque,
+    /// but debug information does not show which version it is.
     pub of_two_versions: bool,
 }
 
-/// Everything opaque that the first type of `description` reaches.
+/// Finds every opaque part that the first type of `description` reaches.
 pub fn find(description: &Description, crates: &Crates) -> Opaque {
     let mut finder = Finder {
         description,
@@ -90,7 +93,7 @@ pub fn find(description: &Description, crates: &Crates) -> Opaque {
     finder.walk_everything();
     finder.walk_exposed();
     if let (Some(erases), Some(holds)) = (&finder.base_erases, &finder.base_holds_hot) {
-        let mut what = format!("memory without a type in {erases}");
+        let mut what = format!("untyped memory in {erases}");
         if holds != erases {
             what += &format!(", beside {holds}");
         }
@@ -115,10 +118,10 @@ struct Finder<'a> {
     by_pointer: bool,
     is_exposed: bool,
     of_two_versions: bool,
-    /// A type of a third-party crate that has a pointer to memory without a type …
+    /// A type of a third-party crate with a pointer to untyped memory. It matters only …
     base_erases: Option<String>,
-    /// … matters when some type of a third-party crate is instantiated with a hot one: the memory may hold what that
-    /// type's trait implementations name.
+    /// … if some type of a third-party crate is instantiated with a hot type: the memory may then
+    /// hold types that the hot type's trait implementations name.
     base_holds_hot: Option<String>,
 }
 
@@ -134,7 +137,8 @@ impl<'a> Finder<'a> {
             .is_some_and(|home| self.crates.hot.contains(home))
     }
 
-    /// What matters wherever it is, also deep in types of other crates: there `dyn Any` and `TypeId` lead to hot types.
+    /// Finds what matters at any depth, also inside types of other crates: there, `dyn Any` and
+    /// `TypeId` lead to hot types.
     fn walk_everything(&mut self) {
         for of in &self.description.types {
             let is_dyn = is_dyn(of);
@@ -142,7 +146,7 @@ impl<'a> Finder<'a> {
                 self.found.push(format!("`{}`", of.name));
                 self.is_exposed |= of.name.contains("core::any::Any");
             } else if of.name == "core::any::TypeId" {
-                self.found.push("a map by `TypeId`".to_owned());
+                self.found.push("a map keyed by `TypeId`".to_owned());
                 self.by_type_id = true;
                 self.is_exposed = true;
             }
@@ -164,7 +168,8 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// What matters only where hot code decides what it means: all but the private parts of other crates' types.
+    /// Finds what matters only where hot code decides its meaning: everywhere but in the private
+    /// parts of other crates' types.
     fn walk_exposed(&mut self) {
         let mut seen = HashSet::from([0]);
         let mut paths = vec![(0, String::new())];
@@ -175,7 +180,7 @@ impl<'a> Finder<'a> {
             let Some(of) = self.description.types.get(index) else {
                 continue;
             };
-            self.look_at(of, &path);
+            self.check_type(of, &path);
             let foreign = of.home.is_some() && !self.is_hot(of);
             for part in &of.parts {
                 if foreign && !matches!(part.role, Role::Parameter | Role::Variant) {
@@ -192,7 +197,7 @@ impl<'a> Finder<'a> {
                     self.base_holds_hot
                         .get_or_insert_with(|| format!("`{}`", of.name));
                 }
-                if self.is_function(target) && !is_lazy_initialiser(of, part) {
+                if self.is_function(target) && !is_lazy_initializer(of, part) {
                     self.found.push(format!("`{}`{}", target.name, at(&path)));
                     self.is_exposed = true;
                 }
@@ -209,8 +214,9 @@ impl<'a> Finder<'a> {
         }
     }
 
-    fn look_at(&mut self, of: &Type, path: &str) {
-        // Deep in another crate's types it is a panic's payload, or there is a `TypeId` beside it.
+    fn check_type(&mut self, of: &Type, path: &str) {
+        // Deep inside another crate's types, a `dyn Any` is a panic's payload or has a `TypeId`
+        // beside it.
         let is_dyn = is_dyn(of);
         self.is_exposed |= is_dyn;
         self.by_type_id |= is_dyn && of.name.contains("core::any::Any");
@@ -224,7 +230,7 @@ impl<'a> Finder<'a> {
         self.of_two_versions |= is_in(&self.crates.twice);
         if is_in(&self.crates.ambiguous) {
             self.found.push(format!(
-                "`{}`{}, as two crates have its name",
+                "`{}`{}, whose crate name is not unique",
                 of.name,
                 at(path)
             ));
@@ -232,7 +238,8 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// Whether a hot crate is named in it, as in `Store<app::Key>` or `dyn Fn(&app::Rec) -> u64`.
+    /// Whether its name contains a hot crate, as in `Store<app::Key>` or `dyn Fn(&app::Rec) ->
+    /// u64`.
     fn names_hot(&self, of: &Type) -> bool {
         let is_word = |it: char| it.is_alphanumeric() || it == '_';
         of.name.match_indices("::").any(|(end, _)| {
@@ -253,7 +260,8 @@ impl<'a> Finder<'a> {
             })
     }
 
-    /// A raw pointer to bytes, or a place for bytes; through `depth` wrappers of libstd (`Option<Cell<*mut u8>>`).
+    /// A raw pointer to bytes, or storage for bytes, through up to `depth` wrappers of libstd
+    /// (`Option<Cell<*mut u8>>`).
     fn is_erased(&self, of: &Type, depth: usize) -> bool {
         let raw = of.name.starts_with("*const ") || of.name.starts_with("*mut ");
         let from_core = of.home.as_deref() == Some("core");
@@ -263,7 +271,7 @@ impl<'a> Finder<'a> {
                 .any(|prefix| last_segment(&of.name).starts_with(prefix));
         let targets = |role: Role| of.parts.iter().filter(move |part| part.role == role);
         if raw {
-            // A wide one is a structure whose first field is the thin one.
+            // A wide pointer is a structure whose first field is the thin pointer.
             return of
                 .parts
                 .iter()
@@ -305,14 +313,14 @@ impl<'a> Finder<'a> {
                 })
     }
 
-    /// What one points to when one does not say to what.
+    /// The pointee types of untyped pointers.
     fn is_bytes(&self, of: &Type, depth: usize) -> bool {
         const INTEGERS: [&str; 12] = [
             "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize",
         ];
         match of.form {
             Form::Base => INTEGERS.contains(&of.name.as_str()) || of.size == Some(0),
-            // `(*mut c_void)`, and the opaque structs that bindings to C have.
+            // `c_void`, and the opaque structs of C bindings.
             _ if of.size == Some(0) || last_segment(&of.name) == "c_void" => true,
             Form::Array => depth > 0 && self.parts_are_bytes(of, Role::Element, depth),
             _ if last_segment(&of.name).starts_with("MaybeUninit<") => {
@@ -331,14 +339,14 @@ impl<'a> Finder<'a> {
     }
 }
 
-/// `LazyLock<T>` is `LazyLock<T, fn() -> T>`, and so is `once_cell`'s `Lazy`. That function runs at most once and all that comes of it is a `T`, which
-/// is described.
-fn is_lazy_initialiser(of: &Type, part: &Part) -> bool {
+/// `LazyLock<T>` is `LazyLock<T, fn() -> T>`, and so is `once_cell`'s `Lazy`. The function runs at
+/// most once and produces only a `T`, which the description has.
+fn is_lazy_initializer(of: &Type, part: &Part) -> bool {
     part.role == Role::Parameter && of.is_lazy_cell()
 }
 
 impl Type {
-    /// A cell that keeps its initializer in the place of its value: std's and `once_cell`'s.
+    /// A cell that stores its initializer in the memory of its value: std's and `once_cell`'s.
     pub fn is_lazy_cell(&self) -> bool {
         let name = last_segment(&self.name);
         match self.home.as_deref() {

@@ -1,4 +1,5 @@
-//! The way of one request: hash, look in the cache, let twins run, describe, fingerprint.
+//! The steps of one request: hash the sources, check the cache, run type probes, describe,
+//! fingerprint.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::mpsc::{self, Receiver};
@@ -7,19 +8,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use super::definitions::{self, Collected, Crate, Lineage, SourceFacts, settings};
+use super::definitions::{self, Collected, Crate, Lineage, SourceFacts};
 use super::opaque::{self, Crates, Opaque};
-use super::tokens::{self, Digest};
 use super::{
     Context, Description, DwarfError, Fingerprint, Layout, LayoutError, LayoutRequest, StateLayout,
-    TwinError, UnknownLayout, directory, dwarf, identity, store, twin,
+    TypeProbeError, UnknownLayout, directory, dwarf, identity, store, twin,
 };
-use crate::build::{Compiled, HotCrate, NativeLibraries};
+use super::{settings, syntax::Digest, tokens};
+use crate::artifacts::{Compiled, HotCrate, NativeLibraries};
 
-/// Raised when descriptions are made otherwise, so that older ones are not compared with newer.
+/// Increase when the content of descriptions changes, so that kt does not compare old ones with new
+/// ones.
 const FORMAT: &str = "kt layout 2";
 
-/// Where the description of a fingerprint is kept.
+/// The file with the description of a fingerprint.
 pub(super) fn described(directory: &Utf8Path, fingerprint: &str) -> Utf8PathBuf {
     directory
         .join("described")
@@ -28,15 +30,16 @@ pub(super) fn described(directory: &Utf8Path, fingerprint: &str) -> Utf8PathBuf 
 
 type Described = Result<Description, Arc<UnknownLayout>>;
 
-/// Descriptions of a crate's states, as they are in the cache.
+/// Cached descriptions of a crate's states.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct KnownStates {
     states: BTreeMap<String, Description>,
 }
 
-/// Layouts that are being found out: twins run on threads of their own while whoever began goes on.
+/// Layouts that are being computed: type probes run on their own threads while the caller
+/// continues.
 ///
-/// One that is dropped lets its twins finish, for the cache.
+/// If dropped, running probes still finish and fill the cache.
 #[derive(Debug)]
 pub struct Pending {
     directory: Utf8PathBuf,
@@ -46,39 +49,39 @@ pub struct Pending {
     crates: Crates,
     keeps: HashSet<String>,
     program: Program,
-    /// Which rustc, for which target.
+    /// The rustc version and the target.
     toolchain: String,
 }
 
-/// What fingerprints of states with erased memory, or of other crates' types, take in beside the types themselves.
+/// Further inputs for fingerprints of states with erased memory or with types of other crates.
 #[derive(Debug)]
 struct Program {
-    /// Where its lineages are remembered, below the directory of them all.
+    /// The directory of its lineages, relative to the directory of all lineages.
     name: String,
     crates: Vec<Crate>,
     files: Vec<SourceFacts>,
-    /// Crates of others by the names under which hot crates use them.
+    /// Third-party crates, by the names that hot crates use for them.
     dependencies: Vec<Crate>,
     /// `-C metadata` of all hot crates.
     metadata: Vec<String>,
-    /// No cast that rustc or a third-party crate checks leads from a type to the one that an edit made of it, and hot
-    /// code has no others: each hot crate has a type identity, and no `unsafe` code.
-    tells_types_apart: bool,
+    /// A checked cast never turns a type into its edited version, and hot code has no unchecked
+    /// casts: each hot crate has a type identity and no `unsafe` code.
+    has_type_identities: bool,
     native: NativeLibraries,
 }
 
-/// One twin to be made. It owns all it needs, as it outlives the request.
+/// One type probe to compile. It owns its inputs, as it may outlive the request.
 #[derive(Debug)]
 struct Job {
     index: usize,
     hot: HotCrate,
     keys: Vec<String>,
-    twin_directory: Utf8PathBuf,
+    probe_directory: Utf8PathBuf,
     cached: Utf8PathBuf,
     known: KnownStates,
-    /// The crate and the hot crates that it depends on …
+    /// The crate and the hot crates that it depends on, …
     sources: Vec<HotCrate>,
-    /// … and what was in them.
+    /// … and hashes of their contents.
     contents: Vec<String>,
     tokens_cache: Utf8PathBuf,
 }
@@ -86,12 +89,13 @@ struct Job {
 impl Pending {
     pub(super) fn begin(request: LayoutRequest<'_>) -> Result<Self, LayoutError> {
         let compiled = request.compiled;
-        let directory = directory(request.warm);
+        let directory = directory(request.kt_dir);
         let tokens_cache = directory.join("tokens");
         let sources = tokens::hash(&compiled.hot, &tokens_cache)?;
         let program = Program::of(compiled, &sources);
         let mut identities = identity::of_crates(compiled, &sources);
-        // What such a macro made this time only rustc can tell: the tokens in the source are not all that it read.
+        // The output of an unknown macro depends on more than the tokens in the source (it may read
+        // files), so it is identified by rustc's output.
         let unknown = definitions::expands_unknown(&program.crates, &program.files);
         for ((identity, hot), _) in identities
             .iter_mut()
@@ -145,8 +149,8 @@ impl Pending {
                 index: *index,
                 hot: hot.clone(),
                 keys: keys.clone(),
-                twin_directory: directory
-                    .join("twins")
+                probe_directory: directory
+                    .join("type-probes")
                     .join(hot.rlib.file_stem().unwrap_or(&hot.crate_name)),
                 cached,
                 known,
@@ -184,7 +188,8 @@ impl Pending {
                     else {
                         break;
                     };
-                    // Nobody listens any more if the request was given up; the cache has it then.
+                    // The receiver is dropped if the caller abandoned the request. The cache has
+                    // the result then.
                     let _ = sender.send((job.index, job.run()));
                 }
             });
@@ -192,13 +197,14 @@ impl Pending {
         self.running = Some(receiver);
     }
 
-    /// Whether [`Pending::finish`] has to wait for rustc.
-    pub fn has_twins(&self) -> bool {
+    /// Whether [`Pending::finish`] must wait for rustc.
+    pub fn has_type_probes(&self) -> bool {
         self.running.is_some()
     }
 
-    /// All that any layout of this program depends on: what is unknown may be any that it allows.
-    pub(crate) fn everything(&self) -> String {
+    /// A digest of everything that any layout of this program depends on. It stands for a layout
+    /// that is unknown.
+    pub(crate) fn program_digest(&self) -> String {
         let mut lineages = Lineages::new(&self.directory, &self.program);
         let mut digest = Digest::new("kt layouts of a program");
         digest
@@ -211,12 +217,13 @@ impl Pending {
         digest.finish()
     }
 
-    /// Waits for the twins. The layouts are in the order of the request.
+    /// Waits for the type probes. Returns the layouts in the order of the request.
     pub fn finish(mut self) -> Vec<StateLayout> {
         self.wait()
     }
 
-    /// The same; what it stands for can still be asked for. A second time there is nothing left.
+    /// As [`finish`](Self::finish), but [`program_digest`](Self::program_digest) can still be
+    /// called. A second call returns no layouts.
     pub(crate) fn wait(&mut self) -> Vec<StateLayout> {
         for (index, described) in self.running.take().into_iter().flatten() {
             self.known.extend(
@@ -236,22 +243,22 @@ impl Pending {
             let layout =
                 described.map(|description| self.fingerprint(description, keeps, &mut lineages));
             if let Ok(layout) = &layout {
-                self.remember(layout);
+                self.store_description(layout);
             }
             StateLayout { hot, key, layout }
         };
         states.into_iter().map(layout).collect()
     }
 
-    /// Keeps a description, to say later what has changed.
-    fn remember(&self, layout: &Layout) {
+    /// Stores a description, to report later what changed.
+    fn store_description(&self, layout: &Layout) {
         let path = described(&self.directory, layout.fingerprint.as_str());
         if !path.exists() {
-            let remembered = Remembered {
+            let stored = StoredDescription {
                 context: layout.context.clone(),
                 description: layout.description.clone(),
             };
-            store::write_json(&path, &remembered);
+            store::write_json(&path, &stored);
             path.parent().into_iter().for_each(store::prune);
         }
     }
@@ -265,7 +272,7 @@ impl Pending {
         let opaque = opaque::find(&description, &self.crates);
         let mut digest = Digest::new(FORMAT);
         digest.add(&self.toolchain);
-        // The same value is always written as the same text: no maps, no floats.
+        // serde_json always writes this value as the same text: it has no maps and no floats.
         digest.add_bytes(&serde_json::to_vec(&description).unwrap_or_default());
         let mut fingerprint = digest.finish();
         let mut context = Context::default();
@@ -287,7 +294,7 @@ impl Pending {
 
     fn context(&self, opaque: &Opaque, lineages: &mut Lineages<'_>) -> Context {
         let is_opaque = !opaque.what.is_empty();
-        let holds_hot = is_opaque && (opaque.is_exposed || !self.program.tells_types_apart);
+        let holds_hot = is_opaque && (opaque.is_exposed || !self.program.has_type_identities);
         Context {
             dependencies: opaque
                 .of_two_versions
@@ -305,9 +312,9 @@ impl Pending {
     }
 }
 
-/// What is kept of a layout.
+/// The stored part of a layout.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Remembered {
+pub(super) struct StoredDescription {
     pub(super) description: Description,
     /// As in [`Layout`].
     pub(super) context: Context,
@@ -338,14 +345,14 @@ impl Program {
                 .map(|it| settings::dependencies(it, is_hot))
                 .collect(),
             metadata: hot.iter().map(settings::metadata).collect(),
-            tells_types_apart: hot.iter().all(|it| it.types.is_some())
+            has_type_identities: hot.iter().all(|it| it.types.is_some())
                 && sources.iter().all(|it| definitions::is_safe(&it.files)),
             native: compiled.native.clone(),
         }
     }
 }
 
-/// What of a program few states need, found out when the first does.
+/// Inputs that few states need, computed on first use.
 struct Lineages<'a> {
     directory: Utf8PathBuf,
     program: &'a Program,
@@ -378,7 +385,7 @@ impl<'a> Lineages<'a> {
         })
     }
 
-    /// The same of what hot crates call the crates of others.
+    /// The same for the third-party crates that hot crates name.
     fn dependencies(&mut self) -> &str {
         let (directory, program) = (&self.directory, self.program);
         self.dependencies.get_or_insert_with(|| {
@@ -398,9 +405,10 @@ impl<'a> Lineages<'a> {
     }
 }
 
-/// Only names that a base crate shares with a hot one are ambiguous. Of two hot crates with one name (the library and
-/// the binary of a package) all types are described down to the last field. Of two base crates neither can be edited; where
-/// hot code names one, which of them it means is part of the fingerprint.
+/// Only names that a base crate shares with a hot one are ambiguous. If two hot crates share a name
+/// (the library and the binary of a package), their types are described down to the last field. If
+/// two base crates share a name, neither can be edited; where hot code names one, the lineage of
+/// the dependencies is part of the fingerprint.
 fn crates_of(compiled: &Compiled) -> Crates {
     let hot: HashSet<String> = compiled
         .hot
@@ -456,9 +464,9 @@ impl Job {
         let Some(invocation) = &self.hot.invocation else {
             return Err(UnknownLayout::NoInvocation(self.hot.package.clone()));
         };
-        let _lock = lock(&self.twin_directory)?;
-        let object = twin::compile(invocation, &self.twin_directory)?;
-        // What rustc read was not necessarily what was hashed.
+        let _lock = lock(&self.probe_directory)?;
+        let object = twin::compile(invocation, &self.probe_directory)?;
+        // rustc may have read other contents than those that were hashed.
         let now = tokens::hash(&self.sources, &self.tokens_cache).ok();
         let now: Option<Vec<String>> =
             now.map(|all| all.into_iter().map(|it| it.contents).collect());
@@ -468,7 +476,7 @@ impl Job {
         let symbol = |key: &String| format!("kt:init:{key}");
         let symbols: Vec<String> = self.keys.iter().map(symbol).collect();
         let described = dwarf::describe(&object, &symbols);
-        // Some megabytes that nobody needs any more.
+        // It has some megabytes and is not needed anymore.
         let _ = std::fs::remove_file(&object);
         let mut described = described?;
         let take = |key: &String| {
@@ -480,14 +488,14 @@ impl Job {
     }
 }
 
-/// Held while a twin is made and read, against another process doing the same.
-fn lock(twin_directory: &Utf8Path) -> Result<std::fs::File, TwinError> {
-    let in_directory = |source| TwinError::Directory {
-        path: twin_directory.to_owned(),
+/// Held while a type probe is compiled and read, to exclude other processes.
+fn lock(probe_directory: &Utf8Path) -> Result<std::fs::File, TypeProbeError> {
+    let in_directory = |source| TypeProbeError::Directory {
+        path: probe_directory.to_owned(),
         source,
     };
-    std::fs::create_dir_all(twin_directory).map_err(in_directory)?;
-    let file = std::fs::File::create(twin_directory.join("lock")).map_err(in_directory)?;
+    std::fs::create_dir_all(probe_directory).map_err(in_directory)?;
+    let file = std::fs::File::create(probe_directory.join("lock")).map_err(in_directory)?;
     file.lock().map_err(in_directory)?;
     Ok(file)
 }

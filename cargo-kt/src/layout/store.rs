@@ -1,22 +1,22 @@
-//! Files of the cache: written whole or not at all, and never needed.
+//! Files of the cache: written atomically, and never required.
 
 use std::io::{self, Write as _};
 
 use camino::Utf8Path;
 use serde::Serialize;
 
-/// Newest files that [`prune`] leaves.
-const KEPT_FILES: usize = 256;
+/// If a directory has more files, [`prune`] removes the oldest.
+const MAX_FILES: usize = 256;
 
-/// Writes a file of the cache. Failing costs the next run some time and nothing else, so it is not reported.
+/// Writes a file of the cache. A failure only makes the next run slower, so it is not reported.
 pub fn write_json(path: &Utf8Path, value: &impl Serialize) {
     let _ = try_write_json(path, value);
 }
 
-/// Writes a file that matters.
+/// Writes a file that must not be lost.
 ///
 /// # Errors
-/// Those of the file system.
+/// File system errors.
 pub fn try_write_json(path: &Utf8Path, value: &impl Serialize) -> io::Result<()> {
     let directory = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     std::fs::create_dir_all(directory)?;
@@ -39,9 +39,9 @@ pub fn prune(directory: &Utf8Path) {
         Some((entry.metadata().ok()?.modified().ok()?, entry.into_path()))
     };
     let mut files: Vec<_> = entries.flatten().filter_map(with_age).collect();
-    if files.len() > KEPT_FILES {
+    if files.len() > MAX_FILES {
         files.sort();
-        files[..files.len() - KEPT_FILES / 2]
+        files[..files.len() - MAX_FILES / 2]
             .iter()
             .for_each(|(_, path)| {
                 let _ = std::fs::remove_file(path);

@@ -1,43 +1,47 @@
-//! A *twin*: one more run of rustc over a crate, only to see how its types lie in memory.
+//! The *type probe*: a second run of rustc over a crate, only to read the layout of its types from
+//! the debug information.
 //!
-//! It has the arguments of the real run, apart from what decides which files come out and how much is said in them:
-//! - `-C debuginfo=2`, which the real run is spared because it nearly doubles its time;
+//! It has the arguments of the real run, except those that select output files and their debug
+//! information:
+//! - `-C debuginfo=2`, which the real run omits because it nearly doubles the time;
 //! - no remote function and no `main` is exported (`KT_BUILD=types`), and
-//! - `--crate-type cdylib`, of which only exported items are roots: code is made for what the states need and for
-//!   nothing else. The layout of a type does not depend on the kind of crate, and neither does its `TypeId`: the
-//!   crate's identity in rustc (`StableCrateId`) asks only whether it is an executable;
-//! - one codegen unit, so that each type is described once, and no link-time optimisation, so that the object is ELF.
+//! - `--crate-type cdylib`, where only exported items are roots: rustc generates code only for what
+//!   the states need. The layout of a type does not depend on the crate type, and neither does its
+//!   `TypeId`: the crate's identity in rustc (`StableCrateId`) depends only on whether it is an
+//!   executable;
+//! - one codegen unit, so that each type is described once, and no link-time optimization, so that
+//!   the object is ELF.
 
 use std::process::{Command, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::build::Invocation;
+use crate::artifacts::Invocation;
 
-/// Why there is no twin.
+/// Why a type probe failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum TwinError {
-    #[error("use {path}")]
+pub enum TypeProbeError {
+    #[error("failed to use {path}")]
     Directory {
         path: Utf8PathBuf,
         source: std::io::Error,
     },
-    #[error("start `{program}`")]
+    #[error("failed to start `{program}`")]
     Start {
         program: String,
         source: std::io::Error,
     },
-    #[error("compile it with full debug information: {0}")]
+    #[error("failed to compile the crate with full debug information: {0}")]
     Rustc(String),
-    #[error("find the object that rustc made in {0}")]
+    #[error("rustc did not write exactly one object file to {0}")]
     NoObject(Utf8PathBuf),
 }
 
-/// Jobserver file descriptors of a cargo that has ended: rustc would warn about them and go on.
+/// Jobserver file descriptors of a cargo that exited: rustc would warn about them and continue.
 pub const STALE_ENVIRONMENT: [&str; 3] = ["CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS"];
 
-/// Options with a value that only say which files come out, how they are linked, and what is printed.
+/// Options with a value that only affect output files, linking and diagnostics.
 const OUTPUT_OPTIONS: [&str; 10] = [
     "--cap-lints",
     "--color",
@@ -70,8 +74,8 @@ const OUTPUT_CODEGEN: [&str; 15] = [
     "strip",
 ];
 
-/// The arguments of an invocation that can influence a type, without the compiler's own path.
-pub fn telling_arguments(invocation: &Invocation) -> Vec<String> {
+/// The arguments of an invocation that can influence a type, without the compiler's path.
+pub fn relevant_arguments(invocation: &Invocation) -> Vec<String> {
     let mut kept = Vec::new();
     let mut arguments = invocation.arguments.iter().skip(1).map(String::as_str);
     while let Some(argument) = arguments.next() {
@@ -106,14 +110,19 @@ pub fn telling_arguments(invocation: &Invocation) -> Vec<String> {
     kept
 }
 
-/// Compiles the twin into `directory`, which is its own, and returns its object. Whoever calls holds a lock on it.
+/// Compiles the type probe into `directory`, which only it uses, and returns its object. The caller
+/// holds a lock on the directory.
 ///
 /// # Errors
-/// When rustc cannot be started or fails; its first error is in the message, as the real run has shown them all.
-pub fn compile(invocation: &Invocation, directory: &Utf8Path) -> Result<Utf8PathBuf, TwinError> {
-    // A crate without libstd cannot be a cdylib; as an rlib it takes longer.
+/// If rustc cannot be started or fails. The message has its first error, as the real run has
+/// printed them all.
+pub fn compile(
+    invocation: &Invocation,
+    directory: &Utf8Path,
+) -> Result<Utf8PathBuf, TypeProbeError> {
+    // A crate without libstd cannot be a cdylib. As an rlib it takes longer.
     compile_as(invocation, directory, "cdylib").or_else(|error| match error {
-        TwinError::Rustc(_) => compile_as(invocation, directory, "rlib"),
+        TypeProbeError::Rustc(_) => compile_as(invocation, directory, "rlib"),
         error => Err(error),
     })
 }
@@ -122,14 +131,14 @@ fn compile_as(
     invocation: &Invocation,
     directory: &Utf8Path,
     kind: &str,
-) -> Result<Utf8PathBuf, TwinError> {
+) -> Result<Utf8PathBuf, TypeProbeError> {
     let out = directory.join("out");
     let incremental = directory.join("incremental");
-    let in_directory = |source| TwinError::Directory {
+    let in_directory = |source| TypeProbeError::Directory {
         path: directory.to_owned(),
         source,
     };
-    // What an earlier twin left must not be taken for this one's.
+    // The output of an earlier probe must not be mistaken for this one's.
     match std::fs::remove_dir_all(&out) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             return Err(in_directory(error));
@@ -146,7 +155,7 @@ fn compile_as(
         .unwrap_or_else(|| "rustc".to_owned());
     let mut command = Command::new(&program);
     command
-        .args(telling_arguments(invocation).into_iter().map(with_rlib))
+        .args(relevant_arguments(invocation).into_iter().map(with_rlib))
         .args([
             "--crate-type",
             kind,
@@ -169,7 +178,7 @@ fn compile_as(
                 .iter()
                 .map(|(name, value)| (name, value)),
         )
-        // The macros then export initial values and nothing else.
+        // With this, kt's macros export initial values only.
         .env("KT_BUILD", "types")
         .env_remove("KT_MAIN")
         .current_dir(&invocation.directory)
@@ -179,14 +188,14 @@ fn compile_as(
     }
     let output = command
         .output()
-        .map_err(|source| TwinError::Start { program, source })?;
+        .map_err(|source| TypeProbeError::Start { program, source })?;
     if !output.status.success() {
         let messages = String::from_utf8_lossy(&output.stderr);
         let first = messages
             .lines()
             .find(|line| line.contains("error"))
             .unwrap_or("no message");
-        return Err(TwinError::Rustc(first.trim().to_owned()));
+        return Err(TypeProbeError::Rustc(first.trim().to_owned()));
     }
     let objects = out.read_dir_utf8().map_err(in_directory)?;
     let mut objects = objects
@@ -195,11 +204,11 @@ fn compile_as(
         .filter(|path| path.extension() == Some("o"));
     match (objects.next(), objects.next()) {
         (Some(object), None) => Ok(object),
-        _ => Err(TwinError::NoObject(out)),
+        _ => Err(TypeProbeError::NoObject(out)),
     }
 }
 
-/// While cargo pipelines, dependencies are given as `.rmeta`; a cdylib wants to know where their code is.
+/// With cargo's pipelining, dependencies are passed as `.rmeta`, but a cdylib needs their code.
 fn with_rlib(argument: String) -> String {
     let rlib = argument
         .strip_suffix(".rmeta")

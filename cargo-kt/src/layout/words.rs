@@ -1,10 +1,10 @@
-//! Types as a developer writes them.
+//! Names of types, as a developer writes them.
 
-/// Parameters that have this value when nothing is written, as they are always the last.
+/// Default type arguments. They are always the last ones and are not printed.
 const DEFAULTS: [&str; 2] = ["alloc::alloc::Global", "std::hash::random::RandomState"];
 
-/// `HashMap<String, Item>` of
-/// `std::collections::hash::map::HashMap<alloc::string::String, app::Item, std::hash::random::RandomState>`.
+/// `HashMap<String, Item>` of `std::collections::hash::map::HashMap<alloc::string::String,
+/// app::Item, std::hash::random::RandomState>`.
 pub(super) fn written(name: &str) -> String {
     let mut text = String::with_capacity(name.len());
     let mut rest = name;
@@ -19,16 +19,16 @@ pub(super) fn written(name: &str) -> String {
     text
 }
 
-/// How much of a type of which only a part has to be recognized is shown.
-const SHOWN: usize = 60;
+/// The longest type name in a text, in characters.
+const MAX_NAME: usize = 60;
 
-/// A text with the names of types between backticks, each written as by a developer, and cut if it is long.
+/// Shortens the type names between backticks in a text, and truncates long ones.
 pub(super) fn shortened(text: &str) -> String {
     let part = |(position, part): (usize, &str)| match position % 2 {
         0 => part.to_owned(),
         _ => {
             let name = written(part);
-            match name.char_indices().nth(SHOWN) {
+            match name.char_indices().nth(MAX_NAME) {
                 Some((end, _)) => format!("{}…", &name[..end]),
                 None => name,
             }
@@ -38,7 +38,7 @@ pub(super) fn shortened(text: &str) -> String {
     parts.join("`")
 }
 
-/// Both, as short as they can be told apart.
+/// Both names, as short as possible while they differ.
 pub(super) fn both(old: &str, new: &str) -> (String, String) {
     match (written(old), written(new)) {
         (short_old, short_new) if short_old == short_new => (old.to_owned(), new.to_owned()),
@@ -46,7 +46,7 @@ pub(super) fn both(old: &str, new: &str) -> (String, String) {
     }
 }
 
-/// `Vec` and `u8` of `Vec<u8>`; `None` of a type without parameters.
+/// `Vec` and `u8` of `Vec<u8>`; `None` for a type without parameters.
 pub(super) fn parameters(name: &str) -> Option<(&str, Vec<String>)> {
     let (stem, inside) = name.split_once('<')?;
     let (arguments, after) = arguments(inside);
@@ -57,7 +57,7 @@ fn is_of_name(character: char) -> bool {
     character.is_alphanumeric() || ['_', '{'].contains(&character)
 }
 
-/// Writes the path at the start of `rest` without its modules, and gives back what follows.
+/// Writes the path at the start of `rest` without its modules. Returns the rest.
 fn path<'a>(mut rest: &'a str, text: &mut String) -> &'a str {
     let mut segments: Vec<String> = Vec::new();
     loop {
@@ -78,7 +78,8 @@ fn path<'a>(mut rest: &'a str, text: &mut String) -> &'a str {
             _ => break,
         }
     }
-    // Modules begin with small letters, types and variants do not, unless it is the type that is meant.
+    // Modules start with a lowercase letter, types and variants do not. If all segments do, the
+    // last one is the type.
     let first = segments
         .iter()
         .position(|segment| segment.starts_with(char::is_uppercase))
@@ -87,7 +88,7 @@ fn path<'a>(mut rest: &'a str, text: &mut String) -> &'a str {
     rest
 }
 
-/// `{closure_env}` and the like are names too.
+/// `{closure_env}` and similar are names too.
 fn name_length(text: &str) -> usize {
     if text.starts_with('{') {
         return text.find('}').map_or(text.len(), |end| end + 1);
@@ -96,14 +97,14 @@ fn name_length(text: &str) -> usize {
         .unwrap_or(text.len())
 }
 
-/// What is written of the arguments up to the closing bracket, and what follows that.
+/// The printed arguments up to the closing bracket, and the text after it.
 fn arguments(inside: &str) -> (Vec<String>, &str) {
     let (mut found, mut start, mut depth) = (Vec::new(), 0, 0_usize);
     let (mut end, mut before) = (inside.len(), ' ');
     for (position, character) in inside.char_indices() {
         match character {
             '<' | '(' | '[' => depth += 1,
-            // Not the arrow of a function pointer.
+            // The arrow of a function pointer does not close a bracket.
             '>' if before == '-' => {}
             '>' if depth == 0 => {
                 end = position;
@@ -132,7 +133,7 @@ mod tests {
     use super::{shortened, written};
 
     #[test]
-    fn a_long_type_in_a_text_is_cut_and_the_rest_stays() {
+    fn a_long_type_in_a_text_is_truncated_and_the_rest_stays() {
         assert_eq!(
             shortened("`alloc::boxed::Box<dyn app::Rule>` at `.rules`, beside a map"),
             "`Box<dyn Rule>` at `.rules`, beside a map"
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn types_lose_their_modules_and_what_nobody_writes() {
+    fn types_lose_their_modules_and_default_arguments() {
         for (name, expected) in [
             ("u64", "u64"),
             ("alloc::string::String", "String"),

@@ -1,6 +1,8 @@
-//! rlibs: what their object members hold, and copies in which what stands in the way of a separate link is repaired.
+//! rlibs: facts about their object members, and repaired copies that can be linked into separate
+//! shared objects.
 //!
-//! An rlib is an `ar` archive: `lib.rmeta`, rustc's own objects (`*.rcgu.o`), and the members of bundled C libraries.
+//! An rlib is an `ar` archive: `lib.rmeta`, rustc's own objects (`*.rcgu.o`), and the members of
+//! bundled C libraries.
 
 use std::{collections::BTreeSet, ops::Range};
 
@@ -16,18 +18,19 @@ use serde::{Deserialize, Serialize};
 
 use super::elf::is_object;
 
-/// What has to be known of an rlib before it is linked; cached by the file's identity.
+/// Facts about an rlib that are needed before it is linked, cached by the file's identity.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArchiveFacts {
-    /// blake3 over its object members in hex. Metadata does not count: what is not linked cannot make a difference.
+    /// blake3 over its object members in hex. Metadata does not count, as it is not linked.
     pub content: String,
-    /// Some C member hides symbols that Rust code in another shared object may need.
+    /// A C member has hidden symbols that Rust code in another shared object may need.
     #[serde(default)]
     pub hides: bool,
-    /// It holds the expansion of `#[global_allocator]`.
+    /// It has the expansion of `#[global_allocator]`.
     #[serde(default)]
     pub allocator: bool,
-    /// It is the object that rustc makes for an executable without `#[global_allocator]`, which hands `__rust_alloc` to a static libstd.
+    /// It is the object that rustc generates for an executable without `#[global_allocator]`. It
+    /// connects `__rust_alloc` to a static libstd.
     #[serde(default)]
     pub allocator_shim: bool,
     /// The distributed slices of linkme that it declares or adds to.
@@ -36,18 +39,18 @@ pub struct ArchiveFacts {
     /// Keys of the states that it declares: what follows `kt:state:` in its symbols, sorted.
     #[serde(default)]
     pub states: Vec<String>,
-    /// Those of them that have the argument `keep`: what follows `kt:keep:`, sorted.
+    /// Keys of the states with the argument `keep`: what follows `kt:keep:`, sorted.
     #[serde(default)]
     pub keeps: Vec<String>,
-    /// It has code that runs when it is loaded.
+    /// It has code that runs at load time.
     #[serde(default)]
     pub constructors: bool,
 }
 
-/// What the symbol of a state's descriptor begins with.
+/// Prefix of the symbol of a state's descriptor.
 const STATE: &[u8] = b"kt:state:";
 
-/// What a symbol begins with that says that a state has the argument `keep`.
+/// Prefix of the symbol that marks a state with the argument `keep`.
 const KEEP: &[u8] = b"kt:keep:";
 
 /// Whether a section of this name lists functions to call at load time.
@@ -60,21 +63,23 @@ pub(super) fn is_constructors(section: &[u8]) -> bool {
         })
 }
 
-/// Changes to symbols that let an rlib be linked into a shared object of its own.
+/// Changes to symbols that are needed to link an rlib into a separate shared object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Repairs {
-    /// Hidden symbols of C members become protected: rustc expects to link them statically, so they were never meant to be
-    /// found from another object, but now the crate that calls them may be one.
+    /// Hidden symbols of C members become protected: rustc links them statically, so they need not
+    /// be visible to other objects. Here the crate that calls them may be in another object.
     pub protect: bool,
-    /// The `__rust_alloc` family of `#[global_allocator]` becomes undefined, so that this object uses libstd's as all others do;
-    /// with its own, memory would be allocated by one allocator and freed by another.
+    /// The `__rust_alloc` family of `#[global_allocator]` becomes undefined, so that this object
+    /// uses libstd's, as all others do. With its own, one allocator would allocate memory and
+    /// another would free it.
     pub undefine_allocator: bool,
-    /// Undefined symbols that no library has become weak: a static link would not have pulled in the member that names them.
+    /// Undefined symbols that no library defines become weak: a static link would not pull in the
+    /// member that refers to them.
     pub weaken: BTreeSet<String>,
 }
 
 impl Repairs {
-    /// What every rlib with these facts needs.
+    /// The repairs that an rlib with these facts needs.
     pub fn for_facts(facts: &ArchiveFacts) -> Self {
         Self {
             protect: facts.hides,
@@ -88,7 +93,7 @@ impl Repairs {
     }
 }
 
-/// One symbol of a member's symbol table: where in the archive, and what it is.
+/// One symbol of a member's symbol table, and its offset in the archive.
 pub(super) struct Symbol<'data> {
     offset: usize,
     pub name: &'data [u8],
@@ -111,7 +116,8 @@ impl Symbol<'_> {
         )
     }
 
-    /// Whether it is of the family that `#[global_allocator]` expands to: `__rust_alloc` itself, or mangled as rustc does since 1.89.
+    /// Whether it belongs to the expansion of `#[global_allocator]`: `__rust_alloc` itself, or
+    /// mangled as rustc does since 1.89.
     fn is_allocator(&self) -> bool {
         const FAMILY: [&[u8]; 4] = [
             b"__rust_alloc",
@@ -168,7 +174,8 @@ impl<'data> Member<'data> {
             .collect())
     }
 
-    /// Whether anything in it is called when it is loaded (gABI, chapter 5, "Initialization and Termination Functions").
+    /// Whether it has functions to call at load time (gABI, chapter 5, "Initialization and
+    /// Termination Functions").
     fn has_constructors(&self) -> Result<bool, object::Error> {
         let header = FileHeader64::<LE>::parse(self.data)?;
         let sections = header.sections(LE, self.data)?;
@@ -191,7 +198,7 @@ impl<'data> Member<'data> {
     }
 }
 
-/// The object members of an rlib; an object file counts as an archive of itself.
+/// The object members of an rlib; an object file counts as an archive with one member.
 pub(super) fn members(archive: &[u8]) -> Result<Vec<Member<'_>>, object::Error> {
     if is_object(archive) {
         return Ok(vec![Member {
@@ -256,9 +263,10 @@ pub fn facts(archive: &[u8]) -> Result<ArchiveFacts, object::Error> {
     Ok(facts)
 }
 
-/// A copy of an rlib in which the entries of symbol tables are changed in place; nothing moves.
+/// Copies an rlib and changes entries of its symbol tables in place. No data moves.
 pub fn repair(archive: &[u8], repairs: &Repairs) -> Result<Vec<u8>, object::Error> {
-    // struct Elf64_Sym: st_name 4 bytes, st_info 1, st_other 1, st_shndx 2, st_value 8, st_size 8 (gABI, chapter 4).
+    // struct Elf64_Sym: st_name 4 bytes, st_info 1, st_other 1, st_shndx 2, st_value 8, st_size 8
+    // (gABI, chapter 4).
     const INFO: usize = 4;
     const OTHER: usize = 5;
     const SECTION: usize = 6;
@@ -267,7 +275,8 @@ pub fn repair(archive: &[u8], repairs: &Repairs) -> Result<Vec<u8>, object::Erro
         for symbol in member.symbols()? {
             let entry = &mut copy[symbol.offset..symbol.offset + size_of::<Sym64<LE>>()];
             if repairs.protect && !member.is_rust() && symbol.is_hidden() {
-                // References too: the most constraining visibility of all that name a symbol counts.
+                // Also for references: the most constraining visibility of all references to a
+                // symbol applies.
                 entry[OTHER] |= elf::STV_PROTECTED.0;
             }
             if symbol.is_undefined() {
@@ -277,7 +286,7 @@ pub fn repair(archive: &[u8], repairs: &Repairs) -> Result<Vec<u8>, object::Erro
                     .any(|name| name.as_bytes() == symbol.name)
                 {
                     entry[INFO] = (elf::STB_WEAK.0 << 4) | (entry[INFO] & 0xf);
-                    // A hidden undefined symbol could not be left to the dynamic linker.
+                    // The dynamic linker could not resolve a hidden undefined symbol.
                     entry[OTHER] &= !3;
                 }
             } else if repairs.undefine_allocator && member.is_rust() && symbol.is_allocator() {

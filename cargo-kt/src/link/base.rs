@@ -1,7 +1,8 @@
 //! The base: third-party crates in layers of shared objects.
 //!
-//! Layer 0 is what the launcher is linked against; it has static TLS and is there from the start. A layer added later holds only crates that
-//! are strictly new, so that everything loaded before keeps its state. Anything else makes a new layer 0, and that needs a new process.
+//! The launcher is linked against layer 0, so it is loaded at start and has static TLS. A layer
+//! that is added later has only strictly new crates, so everything loaded before keeps its state.
+//! Any other change needs a new layer 0, and so a new process.
 
 use std::time::Instant;
 
@@ -9,40 +10,26 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BaseChange, CrateIdentity, ExistingLayer, LinkError, LinkEvent, LinkedFile, Linker,
-    Replacement,
+    BaseChange, CrateIdentity, ExistingLayer, LinkError, LinkEvent, LinkedFile, LinkedLayer,
+    Linker, Replacement,
     archive::ArchiveFacts,
     change::{Assigned, assign},
     hash::{Name, short},
     shared::{FLAGS, SharedLink},
     warm,
 };
-use crate::build::BaseCrate;
+use crate::artifacts::BaseCrate;
 
-/// What glibc keeps free for the static TLS of objects loaded with `dlopen` (`glibc.rtld.optional_static_tls`, 512 bytes since 2.32).
+/// The static TLS that glibc reserves for objects loaded with `dlopen`
+/// (`glibc.rtld.optional_static_tls`, 512 bytes since 2.32).
 const SPARE_STATIC_TLS: u64 = 512;
 
-/// Flags beyond [`FLAGS`]. Stripped of everything that is not loaded: `.dynsym` has the names of all that is exported, and `.symtab` would
-/// say them again (a quarter of the size). Two C libraries may define the same symbol; static links take the first, too.
+/// Flags beyond [`FLAGS`]. Sections that are not loaded are stripped: `.dynsym` has the names of
+/// all exports, and `.symtab` would repeat them (a quarter of the size). Two C libraries may define
+/// the same symbol; the first one wins, as in a static link.
 const LAYER_FLAGS: [&str; 3] = ["--strip-all", "-z", "muldefs"];
 
-/// A layer of this link.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LinkedLayer {
-    pub file: LinkedFile,
-    pub crates: Vec<CrateIdentity>,
-}
-
-impl From<&LinkedLayer> for ExistingLayer {
-    fn from(layer: &LinkedLayer) -> Self {
-        Self {
-            soname: layer.file.soname.clone(),
-            crates: layer.crates.clone(),
-        }
-    }
-}
-
-/// What [`link`] knows of the base crates.
+/// The base crates, as input for [`link`].
 pub(super) struct BaseInput<'a> {
     pub crates: &'a [BaseCrate],
     pub facts: &'a [ArchiveFacts],
@@ -62,7 +49,7 @@ impl BaseInput<'_> {
     }
 }
 
-/// Links what is missing of the base.
+/// Links the missing layers of the base.
 pub(super) fn link(
     linker: &Linker<'_>,
     input: &BaseInput<'_>,
@@ -81,7 +68,7 @@ pub(super) fn link(
     if existing.is_empty() {
         return Ok((vec![whole()?], BaseChange::New));
     }
-    // The symbols of a crate in the base would win over those of its object.
+    // Symbols of a crate in the base would take precedence over those of its object.
     let has_promoted = |layer: &ExistingLayer| {
         let mut crates = layer.crates.iter();
         crates
@@ -142,10 +129,10 @@ fn extend(
     Ok(Ok((layers, change)))
 }
 
-/// What is written beside a layer when it is complete.
+/// Written beside a layer when it is complete.
 #[derive(Serialize, Deserialize)]
 struct LayerRecord {
-    /// [`Linker::identity`] of then.
+    /// [`Linker::identity`] when it was linked.
     identity: String,
     layer: LinkedLayer,
 }
@@ -154,28 +141,28 @@ fn record_path(layer: &Utf8Path) -> Utf8PathBuf {
     Utf8PathBuf::from(format!("{layer}.json"))
 }
 
-/// Where a layer lies: layer 0 beside its launcher.
+/// The path of a layer: layer 0 is beside its launcher.
 fn layer_path(linker: &Linker<'_>, soname: &str, is_first: bool) -> Utf8PathBuf {
     if is_first {
-        first_layer(&linker.warm, soname)
+        first_layer(&linker.kt_dir, soname)
     } else {
-        linker.warm.layers().join(soname)
+        linker.kt_dir.layers().join(soname)
     }
 }
 
-pub(super) fn first_layer(warm: &warm::Warm, soname: &str) -> Utf8PathBuf {
+pub(super) fn first_layer(kt_dir: &warm::KtDir, soname: &str) -> Utf8PathBuf {
     let stem = soname.trim_end_matches(".so");
     let hash = stem.rsplit('-').next().unwrap_or(soname);
-    warm.bases().join(hash).join(soname)
+    kt_dir.bases().join(hash).join(soname)
 }
 
-fn known_layer(linker: &Linker<'_>, wanted: &ExistingLayer) -> Option<LinkedLayer> {
-    let paths = [true, false].map(|is_first| layer_path(linker, &wanted.soname, is_first));
+fn known_layer(linker: &Linker<'_>, existing: &ExistingLayer) -> Option<LinkedLayer> {
+    let paths = [true, false].map(|is_first| layer_path(linker, &existing.soname, is_first));
     let records = paths
         .iter()
         .filter_map(|path| warm::read_json::<LayerRecord>(&record_path(path)));
     let mut usable = records.filter(|record| {
-        record.identity == linker.identity && record.layer.crates == wanted.crates
+        record.identity == linker.identity && record.layer.crates == existing.crates
     });
     usable
         .next()
@@ -256,7 +243,7 @@ fn link_layer(
             layer: layer.clone(),
         },
     )?;
-    linker.say(LinkEvent::Base {
+    linker.report(LinkEvent::Base {
         crates: members.len(),
         file: layer.file.clone(),
         elapsed: begun.elapsed(),

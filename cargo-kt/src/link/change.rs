@@ -1,8 +1,8 @@
-//! Whether a base can stay as it is: layers that exist compared with the crates of this build.
+//! Decides whether a base can be kept: compares existing layers with the crates of this build.
 
 use serde::{Deserialize, Serialize};
 
-/// A crate of a layer: which, and what was compiled.
+/// A crate of a layer, and its compiled content.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CrateIdentity {
     pub package: String,
@@ -11,38 +11,40 @@ pub struct CrateIdentity {
     pub content: String,
 }
 
-/// A layer that is there already: in the last link or in a running pod.
+/// An existing layer: from the last link or in a running pod.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExistingLayer {
     pub soname: String,
     pub crates: Vec<CrateIdentity>,
 }
 
-/// How the layers of a link stand to those that existed.
+/// How the layers of a link differ from the existing ones.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BaseChange {
-    /// None existed.
+    /// There was no base.
     New,
-    /// All layers are those that existed.
+    /// The layers are unchanged.
     Same,
-    /// They are, and one more holds these crates.
+    /// The layers are unchanged, and a new one has these crates.
     LayerAdded { crates: Vec<CrateIdentity> },
-    /// There is a new layer 0: what runs on the old one cannot go on.
+    /// There is a new layer 0: a worker on the old one cannot continue.
     Replaced { why: Replacement },
 }
 
 /// Why a base could not be kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Replacement {
-    /// Crates were updated, or compiled with other features or flags: package, former and present version.
+    /// Crates were updated, or compiled with other features or flags: package, old and new version.
     CratesChanged(Vec<(String, String, String)>),
-    /// Crates went away, and the layer that held them is not on this machine.
+    /// Crates were removed, and this machine does not have the layer that had them.
     CratesGone(Vec<CrateIdentity>),
-    /// The new crates want more thread-local memory at fixed offsets than a running process can give.
+    /// The new crates need more thread-local memory at fixed offsets than a running process can
+    /// provide.
     StaticTls { bytes: u64 },
-    /// The workspace now registers something in this crate, which has to be loaded anew with it.
+    /// The workspace now registers something in this crate, which must be loaded again with each
+    /// registration.
     Registry(CrateIdentity),
-    /// The toolchain, the system's libraries or kt itself is another one.
+    /// The toolchain, the system's libraries or kt itself changed.
     Environment,
 }
 
@@ -58,14 +60,17 @@ impl std::fmt::Display for Replacement {
                     more => format!(" and {more} more"),
                 };
                 if old == new {
-                    write!(f, "{package} {new} was compiled differently{more}")
+                    write!(
+                        f,
+                        "{package} {new} was recompiled with other features or flags{more}"
+                    )
                 } else {
-                    write!(f, "{package} {old} became {new}{more}")
+                    write!(f, "{package} changed from {old} to {new}{more}")
                 }
             }
             Self::CratesGone(crates) => match crates.first() {
-                Some(first) => write!(f, "{} {} is gone", first.package, first.version),
-                None => f.write_str("crates are gone"),
+                Some(first) => write!(f, "{} {} was removed", first.package, first.version),
+                None => f.write_str("crates were removed"),
             },
             Self::StaticTls { bytes } => write!(
                 f,
@@ -73,7 +78,7 @@ impl std::fmt::Display for Replacement {
             ),
             Self::Registry(krate) => write!(
                 f,
-                "crates of the workspace now register in {} {}",
+                "crates of the workspace now register items in {} {}",
                 krate.package, krate.version
             ),
             Self::Environment => f.write_str("the toolchain or the system's libraries changed"),
@@ -81,7 +86,7 @@ impl std::fmt::Display for Replacement {
     }
 }
 
-/// Which crates make up each existing layer (by index), and which are left for a new one.
+/// The crates of each existing layer, by index, and those left for a new layer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Assigned {
     pub layers: Vec<Vec<usize>>,
@@ -98,16 +103,17 @@ pub(super) fn assign(
     let mut missing = Vec::new();
     for layer in existing {
         let mut members = Vec::new();
-        for wanted in &layer.crates {
-            match left.iter().position(|&index| crates[index] == *wanted) {
+        for member in &layer.crates {
+            match left.iter().position(|&index| crates[index] == *member) {
                 Some(position) => members.push(left.remove(position)),
-                None => missing.push((layer, wanted)),
+                None => missing.push((layer, member)),
             }
         }
         members.sort_unstable();
         layers.push(members);
     }
-    // A crate that is missing while another of its package is new was changed; one that left no successor does no harm where it is.
+    // If a crate is missing and another version of its package is new, it was changed. A crate that
+    // was removed may stay loaded.
     let changed: Vec<_> = missing
         .iter()
         .filter_map(|(_, old)| {
@@ -126,18 +132,19 @@ pub(super) fn assign(
     if !changed.is_empty() {
         return Err(Replacement::CratesChanged(updates_first(changed)));
     }
-    let gone: Vec<_> = missing
+    let removed: Vec<_> = missing
         .iter()
         .filter(|(layer, _)| !on_disk(layer))
         .map(|(_, old)| (*old).clone())
         .collect();
-    if !gone.is_empty() {
-        return Err(Replacement::CratesGone(gone));
+    if !removed.is_empty() {
+        return Err(Replacement::CratesGone(removed));
     }
     Ok(Assigned { layers, new: left })
 }
 
-/// A crate with a new version is more likely the cause than those compiled again for its sake.
+/// A crate with a new version is more likely the cause than the crates that were recompiled because
+/// of it.
 fn updates_first(mut changed: Vec<(String, String, String)>) -> Vec<(String, String, String)> {
     changed.sort_by_key(|(_, old, new)| old == new);
     changed
@@ -163,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn strictly_new_crates_make_one_more_layer() {
+    fn strictly_new_crates_become_one_more_layer() {
         let (a, b, c) = (
             krate("a", "1.0.0", "x"),
             krate("b", "1.0.0", "y"),
@@ -191,11 +198,11 @@ mod tests {
         let expected = [("b", "1.0.0", "1.0.1"), ("a", "1.0.0", "1.0.0")]
             .map(|(p, o, n)| (p.into(), o.into(), n.into()));
         assert_eq!(why, Replacement::CratesChanged(expected.to_vec()));
-        assert_eq!(why.to_string(), "b 1.0.0 became 1.0.1 and 1 more");
+        assert_eq!(why.to_string(), "b changed from 1.0.0 to 1.0.1 and 1 more");
     }
 
     #[test]
-    fn a_crate_that_is_gone_stays_loaded_where_its_layer_is_at_hand() {
+    fn a_removed_crate_stays_loaded_if_its_layer_is_on_this_machine() {
         let (a, b) = (krate("a", "1.0.0", "x"), krate("b", "1.0.0", "y"));
         let existing = [layer(&[a.clone(), b.clone()])];
         assert_eq!(

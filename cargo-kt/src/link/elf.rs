@@ -1,4 +1,5 @@
-//! Small questions to ELF files: names, needs, symbols. 64-bit little-endian only, as are all targets of kt.
+//! Reads names, needed libraries and symbols of ELF files. 64-bit little-endian only, as are all
+//! targets of kt.
 
 use kt::wire::platform::Glibc;
 use object::{
@@ -9,7 +10,7 @@ use object::{
 
 type File<'data> = ElfFile64<'data, LE>;
 
-/// What the dynamic linker reads of a shared object.
+/// What the dynamic linker reads from a shared object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Dynamic {
     pub soname: Option<String>,
@@ -19,7 +20,8 @@ pub struct Dynamic {
     pub build_id: Option<String>,
     /// The newest `GLIBC_x.y` among its version needs.
     pub glibc: Option<Glibc>,
-    /// Bytes of static TLS that it insists on (`DF_STATIC_TLS`, initial-exec accesses), which is scarce for objects loaded with `dlopen`.
+    /// Bytes of static TLS that it requires (`DF_STATIC_TLS`, initial-exec accesses). Static TLS is
+    /// scarce for objects loaded with `dlopen`.
     pub static_tls: u64,
 }
 
@@ -38,17 +40,17 @@ pub fn dynamic(data: &[u8]) -> Result<Dynamic, object::Error> {
             .unwrap_or_default();
         Ok(String::from_utf8_lossy(name).into_owned())
     };
-    let mut wants_static_tls = false;
+    let mut needs_static_tls = false;
     for entry in table.dynamics() {
         let value = entry.d_val(LE);
         match entry.d_tag(LE) {
             elf::DT_NEEDED => facts.needed.push(text(value)?),
             elf::DT_SONAME => facts.soname = Some(text(value)?),
-            elf::DT_FLAGS => wants_static_tls = value & elf::DF_STATIC_TLS.0 != 0,
+            elf::DT_FLAGS => needs_static_tls = value & elf::DF_STATIC_TLS.0 != 0,
             _ => {}
         }
     }
-    if wants_static_tls {
+    if needs_static_tls {
         let segments = file.elf_program_headers().iter();
         facts.static_tls = segments
             .filter(|s| s.p_type(LE) == elf::PT_TLS)
@@ -74,10 +76,10 @@ fn glibc(file: &File<'_>, data: &[u8]) -> Result<Option<Glibc>, object::Error> {
     Ok(newest)
 }
 
-/// `GLIBC_2.34` → 2.34; `GLIBC_PRIVATE` and other libraries' versions → nothing.
+/// `GLIBC_2.34` → 2.34; `None` for `GLIBC_PRIVATE` and versions of other libraries.
 fn parse_glibc(version: &[u8]) -> Option<Glibc> {
     let version = std::str::from_utf8(version).ok()?.strip_prefix("GLIBC_")?;
-    // The very first had three numbers: `GLIBC_2.2.5`.
+    // The first versions have three numbers: `GLIBC_2.2.5`.
     let mut numbers = version.split('.');
     Some(Glibc(
         numbers.next()?.parse().ok()?,
@@ -85,7 +87,7 @@ fn parse_glibc(version: &[u8]) -> Option<Glibc> {
     ))
 }
 
-/// Names in `.dynsym` that this object itself defines.
+/// Names in `.dynsym` that this object defines.
 pub fn exports(data: &[u8]) -> Result<Vec<&[u8]>, object::Error> {
     let file = File::parse(data)?;
     let table = file.elf_dynamic_symbol_table();
@@ -111,7 +113,7 @@ pub fn exports_after(data: &[u8], prefix: &str) -> Result<Vec<String>, object::E
     Ok(rest)
 }
 
-/// Whether these bytes are an object file as rustc and C compilers make them.
+/// Whether these bytes are a relocatable object file.
 pub(super) fn is_object(data: &[u8]) -> bool {
     FileHeader64::<LE>::parse(data).is_ok_and(|header| header.e_type(LE) == elf::ET_REL)
 }
@@ -129,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_said_so() {
+    fn other_files_are_not_objects() {
         assert!(!is_object(b"!<arch>\n"));
         assert!(dynamic(b"\x7fELF").is_err());
     }

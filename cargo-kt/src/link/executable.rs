@@ -1,4 +1,5 @@
-//! Executables: the launcher, and drivers without items of kt, linked against shared objects where rustc would have used rlibs.
+//! Executables: the launcher, and drivers without kt items. They are linked against shared objects
+//! in place of rlibs.
 
 use std::time::Instant;
 
@@ -11,17 +12,17 @@ use super::{
     shared::prepared,
     warm,
 };
-use crate::build::LinkLine;
+use crate::artifacts::LinkLine;
 
-/// How many drivers are kept, besides the one in use.
-const KEPT: usize = 16;
+/// How many unused drivers are kept.
+const MAX_UNUSED: usize = 16;
 
-/// A position-independent executable to be linked.
+/// A position-independent executable to link.
 pub(super) struct ExecutableLink<'a> {
     pub objects: &'a [Utf8PathBuf],
-    /// In the order in which the dynamic linker will search them.
+    /// In the search order of the dynamic linker.
     pub shared: Vec<&'a Utf8Path>,
-    /// Whether all of `shared` are needed even where no symbol says so.
+    /// Whether all of `shared` become `DT_NEEDED`, even if no symbol refers to them.
     pub always_needed: bool,
     pub extra: Vec<String>,
 }
@@ -29,7 +30,8 @@ pub(super) struct ExecutableLink<'a> {
 impl ExecutableLink<'_> {
     pub fn arguments(&self, linker: &Linker<'_>) -> Vec<String> {
         let system = &linker.system;
-        // Without `-z nocopyreloc` an executable could take copies of the base's statics, and the base would not see them.
+        // Without `-z nocopyreloc`, an executable could have copies of the base's statics, which
+        // the base would not use.
         let mut arguments: Vec<String> = [
             "-pie",
             "--eh-frame-hdr",
@@ -70,7 +72,8 @@ impl ExecutableLink<'_> {
     }
 }
 
-/// Links a driver without items of kt: rustc's objects of the bin, and crate objects, base and libstd instead of rlibs.
+/// Links a driver without kt items: rustc's objects of the bin, with crate objects, base and libstd
+/// in place of rlibs.
 pub(super) fn link(
     linker: &Linker<'_>,
     line: &LinkLine,
@@ -80,7 +83,7 @@ pub(super) fn link(
     crates: &[LinkedCrate],
     objects: &[ArchiveFacts],
 ) -> Result<LinkedFile, LinkError> {
-    let user = users_arguments(&line.arguments);
+    let user = user_arguments(&line.arguments);
     let mut name = Name::new("executable");
     name.add(&linker.identity)
         .add_all(objects.iter().map(|facts| &facts.content))
@@ -90,7 +93,7 @@ pub(super) fn link(
         .add_all(crates.iter().map(|krate| &krate.file.soname));
     let hash = name.hex();
     let path = linker
-        .warm
+        .kt_dir
         .programs()
         .join(format!("program-{}", short(&hash)));
     let record = path.with_extension("json");
@@ -111,7 +114,7 @@ pub(super) fn link(
     );
     folders.sort();
     folders.dedup();
-    // DT_RPATH and not DT_RUNPATH: it also counts for what the crate objects need of each other.
+    // DT_RPATH and not DT_RUNPATH: it also applies to the dependencies between crate objects.
     let mut extra = vec![
         "--disable-new-dtags".to_owned(),
         format!("--build-id=0x{}", build_id(&hash)),
@@ -124,7 +127,7 @@ pub(super) fn link(
     let mut shared = vec![libstd.path.as_path()];
     shared.extend(layers.iter().map(|layer| layer.file.path.as_path()));
     shared.extend(crates.iter().map(|krate| krate.file.path.as_path()));
-    let objects = own_objects(linker, &line.objects, objects)?;
+    let objects = without_allocator_shim(linker, &line.objects, objects)?;
     let arguments = ExecutableLink {
         objects: &objects,
         shared,
@@ -132,15 +135,15 @@ pub(super) fn link(
         extra,
     }
     .arguments(linker);
-    linker.say(LinkEvent::Command(linker.lld.command(&arguments, &path)));
-    if let Err(refused) = linker.lld.link(&arguments, &path)? {
-        let names: Vec<_> = refused.undefined().into_iter().map(|it| it.0).collect();
+    linker.report(LinkEvent::Command(linker.lld.command(&arguments, &path)));
+    if let Err(failure) = linker.lld.link(&arguments, &path)? {
+        let names: Vec<_> = failure.undefined().into_iter().map(|it| it.0).collect();
         linker.check_glibc("the program", &names)?;
         return Err(linker.lld.error("the program", &arguments, &path));
     }
     let linked = LinkedFile::of(&path)?;
     warm::write_json(&record, &linked)?;
-    linker.say(LinkEvent::Executable {
+    linker.report(LinkEvent::Executable {
         file: linked.clone(),
         elapsed: begun.elapsed(),
     });
@@ -148,15 +151,16 @@ pub(super) fn link(
         (file.starts_with("program-") && !file.contains('.') && path.file_name() != Some(file))
             .then_some(())
     };
-    warm::prune(&linker.warm.programs(), KEPT, select, |old| {
+    warm::prune(&linker.kt_dir.programs(), MAX_UNUSED, select, |old| {
         let _ = std::fs::remove_file(old.with_extension("json"));
         let _ = std::fs::remove_file(old);
     });
     Ok(linked)
 }
 
-/// rustc's objects without an allocator: libstd's shared object brings the one that the base uses, too.
-fn own_objects(
+/// rustc's objects without an allocator: libstd's shared object has the allocator that the base
+/// also uses.
+fn without_allocator_shim(
     linker: &Linker<'_>,
     objects: &[Utf8PathBuf],
     facts: &[ArchiveFacts],
@@ -169,9 +173,10 @@ fn own_objects(
         .collect()
 }
 
-/// What of rustc's link line came from the user (build scripts, `-C link-arg`): everything that rustc does not always pass, spelled for the
-/// linker itself instead of for the C compiler (`rustc_codegen_ssa/src/back/link.rs` has the list).
-fn users_arguments(line: &[String]) -> Vec<String> {
+/// The part of rustc's link line that came from the user (build scripts, `-C link-arg`): everything
+/// that rustc does not always pass, in the linker's spelling and not the C compiler's
+/// (`rustc_codegen_ssa/src/back/link.rs` has the list).
+fn user_arguments(line: &[String]) -> Vec<String> {
     let mut kept = Vec::new();
     let mut arguments = line.iter();
     while let Some(argument) = arguments.next() {
@@ -184,7 +189,7 @@ fn users_arguments(line: &[String]) -> Vec<String> {
         } else if argument == "-rdynamic" {
             kept.push("--export-dynamic".to_owned());
         } else if let Some(options) = argument.strip_prefix("-Wl,") {
-            if !is_rustcs(options) {
+            if !is_of_rustc(options) {
                 kept.extend(options.split(',').map(str::to_owned));
             }
         } else if argument.starts_with("-l") || argument.starts_with("-L") || is_library(argument) {
@@ -194,8 +199,8 @@ fn users_arguments(line: &[String]) -> Vec<String> {
     kept
 }
 
-/// Options that rustc passes of its own accord, or that would undo ours.
-fn is_rustcs(options: &str) -> bool {
+/// Options that rustc always passes, or that would override kt's.
+fn is_of_rustc(options: &str) -> bool {
     const WHOLE: [&str; 5] = [
         "--eh-frame-hdr",
         "--gc-sections",
@@ -218,10 +223,10 @@ fn is_rustcs(options: &str) -> bool {
 
 fn is_library(argument: &str) -> bool {
     let path = Utf8Path::new(argument);
-    let is_rustcs_std = path
+    let is_libstd = path
         .file_name()
         .is_some_and(|name| name.starts_with("libstd-"));
-    !argument.starts_with('-') && matches!(path.extension(), Some("a" | "so")) && !is_rustcs_std
+    !argument.starts_with('-') && matches!(path.extension(), Some("a" | "so")) && !is_libstd
 }
 
 #[cfg(test)]
@@ -229,12 +234,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_rustcs_link_line_the_users_part_is_kept() {
+    fn the_users_part_of_rustcs_link_line_is_kept() {
         let line = "-m64 -Wl,--as-needed -Wl,-Bstatic /t/libcore_crate-1.rlib /s/libstd-2.rlib -Wl,-Bdynamic -lssl -lgcc_s -lc -L /t/raw \
                     -Wl,--eh-frame-hdr -Wl,-z,noexecstack -L /s/lib -o /t/app -Wl,--gc-sections -pie -Wl,-z,relro,-z,now -Wl,-O1 \
                     -nodefaultlibs -Wl,-rpath,/opt/x -rdynamic /opt/liby.a -fuse-ld=lld -B/gcc-ld";
         let line: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
         let kept = "--as-needed -Bstatic -Bdynamic -lssl -lgcc_s -lc -L/t/raw -L/s/lib -rpath /opt/x --export-dynamic /opt/liby.a";
-        assert_eq!(users_arguments(&line).join(" "), kept);
+        assert_eq!(user_arguments(&line).join(" "), kept);
     }
 }

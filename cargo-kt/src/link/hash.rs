@@ -1,4 +1,4 @@
-//! Content hashes of files, so that a file that did not change is not read again.
+//! Content hashes of files, cached so that an unchanged file is not read again.
 
 use std::{
     collections::BTreeMap,
@@ -20,11 +20,13 @@ use super::{
     warm,
 };
 
-/// When files are remembered, this many of those not asked for in this run stay remembered too (for other programs of the workspace).
-const REMEMBERED: usize = 4096;
+/// How many files that this run did not request stay in the cache (for other programs of the
+/// workspace).
+const MAX_OTHER_FILES: usize = 4096;
 
-/// What tells that a file is still the one that was read. rustc and linkers make files anew and rename them into place, so that a
-/// changed file has another inode even where the clock is too coarse to tell; the change time would differ after a mere hard link.
+/// Identifies the version of a file. rustc and linkers create a new file and rename it, so a
+/// changed file has another inode even if the clock is too coarse. The change time is not used, as
+/// a hard link changes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stamp {
     size: u64,
@@ -35,7 +37,7 @@ pub(super) struct Stamp {
 
 impl Stamp {
     pub fn of(path: &Utf8Path) -> Result<Self, LinkError> {
-        let meta = fs::metadata(path).map_err(LinkError::io("look at", path))?;
+        let meta = fs::metadata(path).map_err(LinkError::io("read the metadata of", path))?;
         Ok(Self {
             size: meta.size(),
             seconds: meta.mtime(),
@@ -45,12 +47,12 @@ impl Stamp {
     }
 }
 
-/// The facts of files, as last read. One small file on disk.
+/// The facts of files at their last read, cached in one small file.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Hashes {
     files: BTreeMap<Utf8PathBuf, (Stamp, ArchiveFacts)>,
     #[serde(skip)]
-    asked: BTreeMap<Utf8PathBuf, (Stamp, ArchiveFacts)>,
+    requested: BTreeMap<Utf8PathBuf, (Stamp, ArchiveFacts)>,
     #[serde(skip)]
     changed: bool,
 }
@@ -64,21 +66,22 @@ impl Hashes {
         if !self.changed {
             return Ok(());
         }
-        if self.files.len() > REMEMBERED {
+        if self.files.len() > MAX_OTHER_FILES {
             self.files.clear();
         }
-        self.files.append(&mut self.asked);
+        self.files.append(&mut self.requested);
         warm::write_json(path, &self)
     }
 
-    /// The facts of rlibs, in the order asked; those that changed are read by as many threads as there are processors.
+    /// The facts of rlibs, in the order of `paths`. Changed ones are read by one thread per
+    /// processor.
     pub fn archives(&mut self, paths: &[&Utf8Path]) -> Result<Vec<ArchiveFacts>, LinkError> {
         self.facts(paths, |path, data| {
             archive::facts(data).map_err(LinkError::object(path))
         })
     }
 
-    /// blake3 in hex over whole files that are no archives of ours.
+    /// blake3 in hex over whole files, for files that are not archives of the program.
     pub fn files(&mut self, paths: &[&Utf8Path]) -> Result<Vec<String>, LinkError> {
         let whole = |_: &Utf8Path, data: &[u8]| {
             Ok(ArchiveFacts {
@@ -103,7 +106,7 @@ impl Hashes {
             let stamp = Stamp::of(path)?;
             match self.files.get(*path) {
                 Some(entry) if entry.0 == stamp => {
-                    drop(self.asked.insert((*path).to_owned(), entry.clone()))
+                    drop(self.requested.insert((*path).to_owned(), entry.clone()))
                 }
                 _ => unknown.push((*path, stamp)),
             }
@@ -135,22 +138,24 @@ impl Hashes {
             })
         })?;
         self.changed |= !unknown.is_empty();
-        self.asked
+        self.requested
             .extend(found.into_inner().unwrap_or_else(|e| e.into_inner()));
-        // Every path was put there just now: known, or read without an error.
+        // Every path was inserted above: from the cache, or after it was read.
         Ok(paths
             .iter()
-            .filter_map(|path| self.asked.get(*path))
+            .filter_map(|path| self.requested.get(*path))
             .map(|entry| entry.1.clone())
             .collect())
     }
 }
 
-/// A hash over named parts; the basis of every name that *link* gives. Each part's length goes in, so that no two inputs run together.
+/// A hash over a sequence of parts; every name that *link* assigns is one. The length of each part
+/// is hashed too, so that different sequences cannot have the same bytes.
 pub(super) struct Name(blake3::Hasher);
 
 impl Name {
-    /// Bumped whenever the way of linking changes, so that no name made by another version of kt means something else.
+    /// Increase when linking changes, so that a name never refers to the output of another version
+    /// of kt.
     const FORMAT: &str = "kt link 2";
 
     pub fn new(kind: &str) -> Self {
@@ -183,7 +188,7 @@ impl Name {
     }
 }
 
-/// The digits of a hash that go into a soname.
+/// The digits of a hash that are part of a soname.
 pub(super) fn short(hex: &str) -> &str {
     &hex[..16]
 }
@@ -198,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_of_a_name_do_not_run_together() {
+    fn the_borders_of_parts_are_hashed() {
         let hex = |parts: &[&str]| Name::new("test").add_all(parts).hex();
         assert_ne!(hex(&["ab", "c"]), hex(&["a", "bc"]));
         assert_ne!(hex(&["a"]), hex(&["a", ""]));

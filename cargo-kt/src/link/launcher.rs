@@ -1,6 +1,8 @@
-//! The launcher: a program of a few lines that has libstd and the base among its own needed libraries, made once per base.
+//! The launcher: a program of a few lines with libstd and the base as needed libraries, built once
+//! per base.
 //!
-//! The same three files start the driver here and the worker in a pod, where they also lie in one directory (`RUNPATH $ORIGIN`).
+//! The same three files start the driver on this machine and the worker in a pod, where they are
+//! also in one directory (`RUNPATH $ORIGIN`).
 
 use std::{process::Command, time::Instant};
 
@@ -13,7 +15,8 @@ use super::{
     warm,
 };
 
-/// `fn main` is compiled by the user's rustc, so that the runtime's start-up (stack guard, SIGPIPE, main thread, arguments) is libstd's own.
+/// The user's rustc compiles `fn main`, so that libstd does the start-up (stack guard, SIGPIPE,
+/// main thread, arguments).
 const SOURCE: &str = r#"
 use std::process::ExitCode;
 
@@ -27,14 +30,14 @@ fn main() -> ExitCode {
 }
 "#;
 
-/// The launcher and the libstd beside it.
+/// The launcher and libstd.
 pub(super) struct Launcher {
     pub launcher: LinkedFile,
     pub libstd: LinkedFile,
 }
 
-/// Makes them in the folder of layer 0, if they are not there.
-pub(super) fn make(linker: &Linker<'_>, base: &LinkedLayer) -> Result<Launcher, LinkError> {
+/// Builds them in the directory of layer 0, if they do not exist.
+pub(super) fn build(linker: &Linker<'_>, base: &LinkedLayer) -> Result<Launcher, LinkError> {
     let folder = base.file.path.parent().unwrap_or(&base.file.path);
     Ok(Launcher {
         libstd: place_libstd(linker, folder)?,
@@ -46,11 +49,11 @@ fn record_path(file: &Utf8Path) -> Utf8PathBuf {
     Utf8PathBuf::from(format!("{file}.json"))
 }
 
-fn known(file: &Utf8Path) -> Option<LinkedFile> {
+fn recorded(file: &Utf8Path) -> Option<LinkedFile> {
     warm::read_json::<LinkedFile>(&record_path(file)).filter(LinkedFile::is_whole)
 }
 
-fn remember(file: &Utf8Path) -> Result<LinkedFile, LinkError> {
+fn record(file: &Utf8Path) -> Result<LinkedFile, LinkError> {
     let linked = LinkedFile::of(file)?;
     warm::write_json(&record_path(file), &linked)?;
     Ok(linked)
@@ -59,11 +62,11 @@ fn remember(file: &Utf8Path) -> Result<LinkedFile, LinkError> {
 fn place_libstd(linker: &Linker<'_>, folder: &Utf8Path) -> Result<LinkedFile, LinkError> {
     let source = &linker.std.shared;
     let file = folder.join(source.file_name().unwrap_or("libstd.so"));
-    if let Some(known) = known(&file) {
+    if let Some(known) = recorded(&file) {
         return Ok(known);
     }
     warm::hard_link(source, &file)?;
-    remember(&file)
+    record(&file)
 }
 
 fn place_launcher(
@@ -72,7 +75,7 @@ fn place_launcher(
     base: &LinkedLayer,
 ) -> Result<LinkedFile, LinkError> {
     let file = folder.join("launcher");
-    if let Some(known) = known(&file) {
+    if let Some(known) = recorded(&file) {
         return Ok(known);
     }
     let begun = Instant::now();
@@ -84,7 +87,8 @@ fn place_launcher(
     let link = ExecutableLink {
         objects: std::slice::from_ref(&object),
         shared: vec![&linker.std.shared, &base.file.path],
-        // The base's symbols must come before those of libraries that it needs itself, and before libc's (jemalloc).
+        // The base's symbols must come before those of the libraries that it needs itself, and
+        // before libc's (jemalloc).
         always_needed: true,
         extra: vec![
             "--enable-new-dtags".to_owned(),
@@ -94,10 +98,10 @@ fn place_launcher(
         ],
     };
     let arguments = link.arguments(linker);
-    linker.say(LinkEvent::Command(linker.lld.command(&arguments, &file)));
-    let refused = linker.lld.link(&arguments, &file)?;
-    if let Err(refused) = refused {
-        let entry_is_missing = refused
+    linker.report(LinkEvent::Command(linker.lld.command(&arguments, &file)));
+    let failure = linker.lld.link(&arguments, &file)?;
+    if let Err(failure) = failure {
+        let entry_is_missing = failure
             .undefined()
             .iter()
             .any(|(symbol, _)| symbol == "__kt_launch");
@@ -108,15 +112,15 @@ fn place_launcher(
         });
     }
     let _ = std::fs::remove_file(&object);
-    let linked = remember(&file)?;
-    linker.say(LinkEvent::Launcher {
+    let linked = record(&file)?;
+    linker.report(LinkEvent::Launcher {
         file: linked.clone(),
         elapsed: begun.elapsed(),
     });
     Ok(linked)
 }
 
-/// Compiles [`SOURCE`] to an object; linking is left to us, so that no C compiler is called.
+/// Compiles [`SOURCE`] to an object. kt links it itself, so no C compiler is called.
 fn compile(linker: &Linker<'_>, file: &Utf8Path) -> Result<Utf8PathBuf, LinkError> {
     let object = warm::temporary(&file.with_extension("o"));
     let source = warm::temporary(&file.with_extension("rs"));
@@ -145,7 +149,7 @@ fn compile(linker: &Linker<'_>, file: &Utf8Path) -> Result<Utf8PathBuf, LinkErro
     let ran = ran?;
     if !ran.status.success() {
         return Err(LinkError::Launcher {
-            words: String::from_utf8_lossy(&ran.stderr).into_owned(),
+            stderr: String::from_utf8_lossy(&ran.stderr).into_owned(),
         });
     }
     Ok(object)

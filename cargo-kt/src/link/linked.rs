@@ -1,20 +1,20 @@
-//! What *link* hands on: the files of a linked program, and what happened while they were made.
+//! The output of *link*: the files of a linked program, and events while linking.
 
-use std::{fs, time::Duration};
+use std::{collections::BTreeMap, fs, time::Duration};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use kt::wire::{manifest::PlainStatic, platform::Glibc};
 use serde::{Deserialize, Serialize};
 
-use crate::build::Compiled;
+use crate::artifacts::Compiled;
 
-use super::{BaseChange, LinkError, LinkedLayer, StateKeys, elf, warm};
+use super::{BaseChange, CrateIdentity, ExistingLayer, LinkError, elf, warm};
 
-/// A file that *link* made, as it is shipped and checked.
+/// A linked file, with what is needed to ship and check it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkedFile {
     pub path: Utf8PathBuf,
-    /// As other objects name it in `DT_NEEDED`; the file's name where it has none.
+    /// Its name in the `DT_NEEDED` of other objects, or the file name if it has none.
     pub soname: String,
     /// In hex, over the whole file.
     pub blake3: String,
@@ -22,7 +22,7 @@ pub struct LinkedFile {
     pub size: u64,
     /// The GNU build id in hex; libstd has none.
     pub build_id: Option<String>,
-    /// The newest glibc of whose symbols it needs one.
+    /// The newest glibc version among the symbols that it needs.
     pub glibc: Option<Glibc>,
 }
 
@@ -42,7 +42,8 @@ impl LinkedFile {
         })
     }
 
-    /// Whether the file is still there. Files appear by renaming, so one of the right size is the right one.
+    /// Whether the file still exists. Files are created by rename, so one with the right size is
+    /// complete.
     pub(super) fn is_whole(&self) -> bool {
         fs::metadata(&self.path).is_ok_and(|meta| meta.len() == self.size)
     }
@@ -54,9 +55,9 @@ pub struct LinkedCrate {
     pub file: LinkedFile,
     pub package: String,
     pub version: String,
-    /// As rustc knows it, with underscores.
+    /// rustc's name of the crate, with underscores.
     pub crate_name: String,
-    /// [`crate::build::HotCrate::sources_hash`] of the sources that are in it.
+    /// [`crate::artifacts::HotCrate::sources_hash`] of its sources.
     pub sources_hash: String,
     /// Keys of its remote functions: what follows `kt:fn:` in the exported symbols, sorted.
     pub functions: Vec<String>,
@@ -64,27 +65,48 @@ pub struct LinkedCrate {
     pub inits: Vec<String>,
     /// Keys of its states: what follows `kt:state:`, sorted.
     pub states: Vec<String>,
-    /// Those of them that have the argument `keep`, sorted.
+    /// Keys of its states with the argument `keep`, sorted.
     #[serde(default)]
     pub keeps: Vec<String>,
-    /// Statics that can change and are no states, sorted.
+    /// Mutable statics that are not states, sorted.
     pub statics: Vec<PlainStatic>,
     /// Whether it exports `kt:main`.
     pub has_main: bool,
     /// The sonames in its `DT_NEEDED`.
     pub needed: Vec<String>,
-    /// Statics of the base that its code may write to when it is loaded: crate and path, sorted.
+    /// Statics of the base that its load-time code may write to: crate and path, sorted.
     pub registers: Vec<(String, String)>,
-    /// The rlib that it was linked from, kept under a name that no later build overwrites; it has the debug information.
+    /// The rlib that it was linked from, under a name that no later build overwrites. It has the
+    /// debug information.
     pub rlib: Utf8PathBuf,
 }
 
-/// What is started as the driver.
+/// A layer of this link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkedLayer {
+    pub file: LinkedFile,
+    pub crates: Vec<CrateIdentity>,
+}
+
+impl From<&LinkedLayer> for ExistingLayer {
+    fn from(layer: &LinkedLayer) -> Self {
+        Self {
+            soname: layer.file.soname.clone(),
+            crates: layer.crates.clone(),
+        }
+    }
+}
+
+/// The layouts of a program's states as text for reload keys, by the crate's index in
+/// [`Compiled::hot`]. Other layouts give another text.
+pub type StateKeys = BTreeMap<usize, String>;
+
+/// The driver's executable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Driver {
     /// The launcher, which calls `kt:main` of the last crate object.
     Library,
-    /// An executable of its own.
+    /// A separate executable.
     Executable(LinkedFile),
 }
 
@@ -93,31 +115,32 @@ pub enum Driver {
 pub struct Linked {
     pub launcher: LinkedFile,
     pub libstd: LinkedFile,
-    /// Layer 0 first. It lies in one folder with the launcher and libstd.
+    /// Layer 0 first. It is in one directory with the launcher and libstd.
     pub layers: Vec<LinkedLayer>,
-    /// Dependencies first: the order in which they can be loaded.
+    /// Dependencies first: a valid load order.
     pub crates: Vec<LinkedCrate>,
     pub driver: Driver,
     pub base_change: BaseChange,
-    /// The crate whose `#[global_allocator]` is not used: libstd's own is, everywhere.
+    /// The crate whose `#[global_allocator]` is not used: all objects use libstd's allocator.
     pub global_allocator: Option<String>,
-    /// The program is an executable with code that runs before `main`: the worker has neither it nor what it registers.
+    /// The program is an executable with code that runs before `main`. The worker does not run that
+    /// code and does not have what it registers.
     #[serde(default)]
     pub registers_here_only: bool,
-    /// The program as it was linked, where third-party crates had to be linked as hot ones: their registries are filled by crates that
-    /// can be edited.
+    /// The program as it was linked, if third-party crates were linked as hot ones because
+    /// workspace crates fill their registries.
     pub promoted: Option<Box<Compiled>>,
-    /// The layouts of states that the objects are named by.
+    /// The state layouts that are part of the objects' names.
     pub states: StateKeys,
 }
 
-/// What happens while linking, for the terminal.
+/// Events while linking, for the terminal.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum LinkEvent {
-    /// A command about to be run, as a person would type it (`-v`).
+    /// A command that is about to run, as a shell command line (`-v`).
     Command(String),
-    /// A layer of the base was linked from so many crates.
+    /// A layer of the base was linked.
     Base {
         crates: usize,
         file: LinkedFile,
@@ -133,12 +156,13 @@ pub enum LinkEvent {
         file: LinkedFile,
         elapsed: Duration,
     },
-    /// A driver without items of kt was linked.
+    /// A driver without kt items was linked.
     Executable {
         file: LinkedFile,
         elapsed: Duration,
     },
-    /// No library defines these symbols, which C code of a third-party crate names; calling them would be a fault.
+    /// No library defines these symbols, which C code of a third-party crate refers to. Calling
+    /// them would crash.
     Weakened {
         object: String,
         symbols: Vec<String>,
@@ -146,12 +170,12 @@ pub enum LinkEvent {
 }
 
 impl Linked {
-    /// What of it needs the newest glibc, in words, and which.
+    /// The part of the program that needs the newest glibc, for messages, and the version.
     pub fn newest_glibc(&self) -> Option<(String, Glibc)> {
         let named = |name: &str, file: &LinkedFile| (name.to_owned(), file.glibc);
         let all = [
             named("the launcher", &self.launcher),
-            named("Rust's standard library", &self.libstd),
+            named("the Rust standard library", &self.libstd),
         ];
         let layers = self
             .layers
@@ -164,7 +188,7 @@ impl Linked {
         let needs = all.into_iter().chain(layers).chain(crates);
         needs
             .filter_map(|(name, glibc)| Some((name, glibc?)))
-            // Of equal ones the last: the person's own.
+            // The last of equal ones: the user's own crate.
             .max_by_key(|(_, glibc)| *glibc)
     }
 
@@ -197,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_the_newest_glibc_is_named_and_of_equals_the_persons_own() {
+    fn the_part_that_needs_the_newest_glibc_is_named_and_of_equal_ones_the_users_crate() {
         let krate = |name: &str, glibc| LinkedCrate {
             file: file(name, Some(glibc)),
             package: name.into(),

@@ -1,17 +1,18 @@
-//! The toolchain's own linker.
+//! The toolchain's linker.
 
 use std::{fs, os::unix::process::ExitStatusExt, process::Command};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{LinkError, warm};
-use crate::build::Toolchain;
+use crate::context::Toolchain;
 
-/// Longer commands go through a response file; the kernel takes 128 KiB for one argument and 2 MiB for all.
-const LONGEST_COMMAND: usize = 96 * 1024;
+/// Longer commands use a response file. The kernel accepts 128 KiB for one argument and 2 MiB for
+/// all.
+const MAX_COMMAND: usize = 96 * 1024;
 
-/// How many lines of the linker's own words an error repeats.
-const WORDS: usize = 24;
+/// How many lines of the linker's stderr an error repeats.
+const MAX_STDERR_LINES: usize = 24;
 
 /// `rust-lld -flavor gnu`.
 #[derive(Debug, Clone)]
@@ -19,10 +20,10 @@ pub(super) struct Lld {
     program: Utf8PathBuf,
 }
 
-/// The linker said no: its words with mangled names, to be searched for symbols.
+/// The linker failed. Its stderr has mangled names, to find undefined symbols.
 #[derive(Debug)]
-pub(super) struct Refused {
-    pub words: String,
+pub(super) struct LinkFailure {
+    pub stderr: String,
 }
 
 impl Lld {
@@ -42,7 +43,7 @@ impl Lld {
         &self.program
     }
 
-    /// The command as a person would type it.
+    /// The command as a shell command line.
     pub fn command(&self, arguments: &[String], output: &Utf8Path) -> String {
         let arguments = arguments
             .iter()
@@ -56,41 +57,41 @@ impl Lld {
         )
     }
 
-    /// Links to `output`, which others see whole or not at all.
+    /// Links to `output` atomically.
     pub fn link(
         &self,
         arguments: &[String],
         output: &Utf8Path,
-    ) -> Result<Result<(), Refused>, LinkError> {
-        warm::make_room(output)?;
+    ) -> Result<Result<(), LinkFailure>, LinkError> {
+        warm::create_parent(output)?;
         let temporary = warm::temporary(output);
-        let (done, words) = self.run(arguments, &temporary, false)?;
+        let (done, stderr) = self.run(arguments, &temporary, false)?;
         if !done {
             let _ = fs::remove_file(&temporary);
-            return Ok(Err(Refused { words }));
+            return Ok(Err(LinkFailure { stderr }));
         }
-        fs::rename(&temporary, output).map_err(LinkError::io("rename the linked", output))?;
+        fs::rename(&temporary, output).map_err(LinkError::io("rename a linked file to", output))?;
         Ok(Ok(()))
     }
 
-    /// The error for a link that was refused: links again, for readable names.
+    /// The error for a failed link. Links again, for readable names.
     pub fn error(&self, what: &str, arguments: &[String], output: &Utf8Path) -> LinkError {
         let temporary = warm::temporary(output);
-        let words = match self.run(arguments, &temporary, true) {
-            Ok((_, words)) => words,
+        let stderr = match self.run(arguments, &temporary, true) {
+            Ok((_, stderr)) => stderr,
             Err(error) => return error,
         };
         let _ = fs::remove_file(&temporary);
-        let mut lines: Vec<_> = words.lines().collect();
-        let more = lines.len().saturating_sub(WORDS);
-        lines.truncate(WORDS);
-        let mut words = lines.join("\n");
+        let mut lines: Vec<_> = stderr.lines().collect();
+        let more = lines.len().saturating_sub(MAX_STDERR_LINES);
+        lines.truncate(MAX_STDERR_LINES);
+        let mut stderr = lines.join("\n");
         if more > 0 {
-            words.push_str(&format!("\n… and {more} more lines"));
+            stderr.push_str(&format!("\n… and {more} more lines"));
         }
         LinkError::Lld {
             what: what.to_owned(),
-            words,
+            stderr,
             command: self.command(arguments, output),
         }
     }
@@ -119,7 +120,7 @@ impl Lld {
             .iter()
             .map(|argument| argument.len() + 1)
             .sum::<usize>()
-            > LONGEST_COMMAND
+            > MAX_COMMAND
         {
             let file = Utf8PathBuf::from(format!("{output}.rsp"));
             let lines: Vec<_> = arguments
@@ -150,18 +151,18 @@ impl Lld {
     }
 }
 
-impl Refused {
+impl LinkFailure {
     /// Undefined symbols, mangled, each with the archives whose members name it.
     pub fn undefined(&self) -> Vec<(String, Vec<Utf8PathBuf>)> {
         let mut found: Vec<(String, Vec<Utf8PathBuf>)> = Vec::new();
-        for line in self.words.lines() {
+        for line in self.stderr.lines() {
             if line.contains("error: ") {
                 let symbol = line
                     .split_once("error: undefined ")
                     .and_then(|(_, rest)| rest.split_once("symbol: "));
                 match symbol {
                     Some((_, name)) => found.push((name.to_owned(), Vec::new())),
-                    // Another error follows; its ">>>" lines are not ours.
+                    // Another error follows; its ">>>" lines do not belong to the symbol.
                     None => found.push((String::new(), Vec::new())),
                 }
             } else if let (Some((_, archive)), Some(last)) =
@@ -193,8 +194,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn undefined_symbols_are_read_from_the_linkers_words() {
-        let words = "\
+    fn undefined_symbols_are_read_from_the_linkers_stderr() {
+        let stderr = "\
 rust-lld: error: undefined symbol: sqlite3_wal
 >>> referenced by wal.c
 >>>               wal.o:(f) in archive /t/libsqlite.rlib
@@ -206,8 +207,8 @@ rust-lld: error: undefined hidden symbol: h
 rust-lld: error: duplicate symbol: d
 >>> defined at d.o in archive /t/libd.rlib
 ";
-        let undefined = Refused {
-            words: words.into(),
+        let undefined = LinkFailure {
+            stderr: stderr.into(),
         }
         .undefined();
         let expected = [
@@ -221,7 +222,7 @@ rust-lld: error: duplicate symbol: d
     }
 
     #[test]
-    fn a_command_can_be_typed_again() {
+    fn a_command_is_quoted_for_the_shell() {
         assert_eq!(quote("-L/a b"), "'-L/a b'");
         assert_eq!(quote("--build-id=0x12"), "--build-id=0x12");
         assert_eq!(response_line(r#"a\"b"#), r#""a\\\"b""#);

@@ -1,10 +1,12 @@
-//! *link*: from the rlibs of one program to files that can be loaded, by calling the toolchain's `rust-lld`.
+//! *link*: turns the rlibs of one program into loadable files, with the toolchain's `rust-lld`.
 //!
-//! Third-party crates become the *base* ([`base`]), each hot crate a *crate object* ([`object`]), and a *launcher* ([`launcher`]) is made that
-//! has libstd and the base loaded before `main`. Every file is named by the hash of all that goes into it, so nothing is linked twice
-//! and one name never means two contents. Everything lies under one folder, `warm`, which may be deleted at any time.
+//! Third-party crates become the *base* ([`base`]), and each hot crate becomes a *crate object*
+//! ([`object`]). A *launcher* ([`launcher`]) loads libstd and the base before `main`. Every file is
+//! named by the hash of all its inputs, so nothing is linked twice and one name never has two
+//! contents. All files are in one directory, `kt_dir`, which may be deleted at any time.
 //!
-//! It knows ELF, archives and the linker. It may not know cargo (that is *build*) nor where the files go (that is *ship*).
+//! This module knows ELF, archives and the linker. It may not know cargo (that is *build*) or where
+//! the files go (that is *ship*).
 
 mod archive;
 mod base;
@@ -18,7 +20,6 @@ mod linked;
 mod lld;
 mod native;
 mod object;
-mod older;
 mod reach;
 mod registries;
 mod reload;
@@ -33,88 +34,91 @@ use std::{borrow::Cow, fs, sync::mpsc, thread};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-pub use base::LinkedLayer;
 pub use change::{BaseChange, CrateIdentity, ExistingLayer, Replacement};
 pub use error::LinkError;
-pub use linked::{Driver, LinkEvent, Linked, LinkedCrate, LinkedFile};
+pub use linked::{Driver, LinkEvent, Linked, LinkedCrate, LinkedFile, LinkedLayer, StateKeys};
 pub use object::snapshot;
-pub use reload::{LayoutsOf, StateKeys};
+pub use reload::LayoutsOf;
 pub use system::has_compiler;
-pub use twin::{counterpart, twin};
+pub use twin::{debug_file, debug_object};
 
 use crate::{
-    build::{Compiled, CompiledProgram, Toolchain},
+    artifacts::{Compiled, CompiledProgram},
+    context::Toolchain,
     glibc::Stubs,
 };
 use archive::ArchiveFacts;
 use hash::{Hashes, Name, Stamp, short};
 use registries::Program;
 
-/// How many answers are remembered: programs and selections that somebody switches between.
-const ANSWERS: usize = 32;
+/// How many results are cached: for programs and selections that a developer switches between.
+const MAX_RESULTS: usize = 32;
 
-/// Of how many archives the symbols are remembered.
-const SYMBOLS: usize = 512;
+/// How many archives have cached symbols.
+const MAX_SYMBOL_FILES: usize = 512;
 
-/// How many bases are kept besides the one in use; each is some 30 MB.
-const BASES: usize = 4;
+/// How many unused bases are kept; each has some 30 MB.
+const MAX_UNUSED_BASES: usize = 4;
 
-/// What all links of one call share.
+/// Shared by all links of one call.
 struct Linker<'a> {
     toolchain: &'a Toolchain,
-    warm: warm::Warm,
+    kt_dir: warm::KtDir,
     lld: lld::Lld,
     system: system::System,
     std: system::Std,
     natives: native::Natives,
-    /// A hash over the toolchain and the contents of the system's libraries: part of every name.
+    /// A hash over the toolchain and the contents of the system's libraries. It is part of every
+    /// name.
     identity: String,
     events: mpsc::Sender<LinkEvent>,
 }
 
 impl Linker<'_> {
     /// # Errors
-    /// If the linker misses symbols only because the glibc that it links against is older than the system's.
+    /// If symbols are undefined only because the target glibc is older than the system's.
     fn check_glibc(&self, what: &str, undefined: &[String]) -> Result<(), LinkError> {
         let symbols = self.system.newer_than_linked(undefined)?;
-        match &self.system.older {
-            Some(older) if !symbols.is_empty() => Err(LinkError::NewerGlibc {
+        match &self.system.glibc_override {
+            Some(target) if !symbols.is_empty() => Err(LinkError::NewerGlibc {
                 what: what.to_owned(),
                 symbols,
-                glibc: older.glibc,
+                glibc: target.glibc,
             }),
             _ => Ok(()),
         }
     }
 
-    fn say(&self, event: LinkEvent) {
-        // Nobody listens any more only if the caller's `progress` panicked.
+    fn report(&self, event: LinkEvent) {
+        // Sending fails only if the caller's `progress` panicked.
         let _ = self.events.send(event);
     }
 }
 
-/// Links a program. What is there already is not linked again; on unchanged input no process is started.
+/// Links a program. Existing files are not linked again. With unchanged input, no process is
+/// started.
 ///
-/// `warm` is `<target dir>/kt/warm`. `existing` are the layers of the last link or, better, of the running pod, layer 0 first.
-/// `stubs` are an older glibc to link against than this machine's. `layouts` answers how the states lie in memory, which is part of their
-/// objects' names. `progress` is called on this thread.
+/// `kt_dir` is `<target dir>/kt/warm`. `existing` are the layers of the last link or, better, of
+/// the running pod, layer 0 first. `stubs` are an older glibc to link against in place of this
+/// machine's. `layouts` returns the layouts of the states, which are part of their objects' names.
+/// `progress` is called on this thread.
 ///
 /// # Errors
-/// See [`LinkError`]. Nothing that existed is touched by a link that fails.
+/// See [`LinkError`]. A failed link changes no existing file.
 pub fn link(
     compiled: &Compiled,
-    warm: &Utf8Path,
+    kt_dir: &Utf8Path,
     existing: &[ExistingLayer],
     stubs: Option<&Stubs>,
     layouts: &LayoutsOf<'_>,
     progress: &dyn Fn(LinkEvent),
 ) -> Result<Linked, LinkError> {
-    let folders = warm::Warm::new(warm);
-    let answer = folders
-        .answers()
+    let directory = warm::KtDir::new(kt_dir);
+    let result_file = directory
+        .results()
         .join(format!("{}.json", short(&key(compiled, existing, stubs)?)));
-    if let Some(known) = warm::read_json::<Linked>(&answer).filter(Linked::is_whole) {
-        // The objects are those that this input gives for as long as it gives these layouts.
+    if let Some(known) = warm::read_json::<Linked>(&result_file).filter(Linked::is_whole) {
+        // The cached objects are valid if the states still have these layouts.
         let program = known.promoted.as_deref().unwrap_or(compiled);
         let states = known.crates.iter().map(|it| (&it.states, &it.keeps));
         if reload::states(program, states, &known.layers, layouts)? == known.states {
@@ -123,33 +127,43 @@ pub fn link(
     }
     let (events, listener) = mpsc::channel();
     let linked = thread::scope(|scope| {
-        let work = || link_all(compiled, folders.clone(), existing, stubs, layouts, events);
+        let work = || {
+            link_all(
+                compiled,
+                directory.clone(),
+                existing,
+                stubs,
+                layouts,
+                events,
+            )
+        };
         let thread = scope.spawn(work);
         listener.into_iter().for_each(progress);
         thread
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })?;
-    warm::write_json(&answer, &linked)?;
+    warm::write_json(&result_file, &linked)?;
     Ok(linked)
 }
 
-/// Where the crate object or layer of this soname lies, if it is still kept from this link or an earlier one.
-pub fn kept(warm: &Utf8Path, soname: &str) -> Option<Utf8PathBuf> {
-    let folders = warm::Warm::new(warm);
+/// The crate object or layer with this soname, if this link or an earlier one still has the file.
+pub fn kept(kt_dir: &Utf8Path, soname: &str) -> Option<Utf8PathBuf> {
+    let directory = warm::KtDir::new(kt_dir);
     // The name may come from another machine.
     if Utf8Path::new(soname).file_name() != Some(soname) {
         return None;
     }
     let places = [
-        folders.objects().join(soname),
-        base::first_layer(&folders, soname),
-        folders.layers().join(soname),
+        directory.objects().join(soname),
+        base::first_layer(&directory, soname),
+        directory.layers().join(soname),
     ];
     places.into_iter().find(|path| path.is_file())
 }
 
-/// A hash over everything that `link` looks at, by the files' stamps: cheap, and the same only for unchanged input.
+/// A hash over all inputs of `link`, by the files' stamps: cheap, and equal only for unchanged
+/// input.
 fn key(
     compiled: &Compiled,
     existing: &[ExistingLayer],
@@ -187,21 +201,21 @@ fn key(
 
 fn link_all(
     compiled: &Compiled,
-    warm: warm::Warm,
+    kt_dir: warm::KtDir,
     existing: &[ExistingLayer],
     stubs: Option<&Stubs>,
     layouts: &LayoutsOf<'_>,
     events: mpsc::Sender<LinkEvent>,
 ) -> Result<Linked, LinkError> {
     let toolchain = &compiled.toolchain;
-    let hashes_file = warm.file("archives-2.json");
-    let system_file = warm.file(&format!("system-{}.json", toolchain.target));
+    let hashes_file = kt_dir.file("archives-2.json");
+    let system_file = kt_dir.file(&format!("system-{}.json", toolchain.target));
     let mut hashes = Hashes::load(&hashes_file);
     let lld = lld::Lld::of(toolchain)?;
     let system = match (system::System::find(toolchain, &system_file), stubs) {
         (Ok(system), None) => system,
         (Ok(system), Some(stubs)) => system.with(stubs),
-        // Nothing of it is needed: a machine without compilers for other machines.
+        // The system's files are not needed: this machine has no C compiler for the target.
         (Err(LinkError::NoCompiler { .. }), Some(stubs)) => {
             system::System::without_compiler(toolchain, stubs)?
         }
@@ -216,7 +230,7 @@ fn link_all(
     let natives = native::Natives::new(&compiled.native);
     let linker = Linker {
         toolchain,
-        warm,
+        kt_dir,
         lld,
         system,
         std,
@@ -225,7 +239,8 @@ fn link_all(
         events,
     };
 
-    let program = Program::read(compiled, &mut hashes, &linker)?.settle(&linker.warm)?;
+    let program =
+        Program::read(compiled, &mut hashes, &linker)?.resolve_registrations(&linker.kt_dir)?;
     let compiled = program.compiled.as_ref();
     let (base_facts, hot_facts, symbols) = (&program.base, &program.hot, &program.symbols);
     let hot_definer = |name: &str| {
@@ -244,9 +259,9 @@ fn link_all(
         promoted: &program.promoted,
     };
     let (layers, base_change) = base::link(&linker, &input, existing)?;
-    // A base is always at least one layer, be it of no crates.
+    // A base always has at least one layer, even without crates.
     let first = &layers[0];
-    let launcher = launcher::make(&linker, first)?;
+    let launcher = launcher::build(&linker, first)?;
     let states = hot_facts.iter().map(|it| (&it.states, &it.keeps));
     let states = reload::states(compiled, states, &layers, layouts)?;
     let crates = object::link(&linker, &program, &layers, &states)?;
@@ -312,7 +327,7 @@ impl<'a> Program<'a> {
         let symbols = hot
             .iter()
             .zip(&facts)
-            .map(|(rlib, facts)| symbols::of_rlib(&linker.warm, rlib, facts))
+            .map(|(rlib, facts)| symbols::of_rlib(&linker.kt_dir, rlib, facts))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             compiled: Cow::Borrowed(compiled),
@@ -345,7 +360,8 @@ fn global_allocator(
         .map(|(package, _)| package.clone())
 }
 
-/// linkme finds the elements of a slice between two symbols that the linker sets around a section, in each shared object anew.
+/// linkme finds the elements of a slice between two symbols that the linker defines around a
+/// section, separately in each shared object.
 fn check_slices(
     compiled: &Compiled,
     base: &[ArchiveFacts],
@@ -377,19 +393,19 @@ fn check_slices(
 
 fn prune(linker: &Linker<'_>, layers: &[LinkedLayer], crates: &[LinkedCrate]) {
     object::prune(linker, crates);
-    linker.warm.remove_unfinished();
-    registries::prune(&linker.warm);
+    linker.kt_dir.remove_unfinished();
+    registries::prune(&linker.kt_dir);
     let in_use = |name: &str| {
         layers
             .iter()
             .any(|layer| layer.file.path.as_str().contains(name))
     };
     let unused = |name: &str| (!in_use(name)).then_some(());
-    warm::prune(&linker.warm.bases(), BASES, unused, |old| {
+    warm::prune(&linker.kt_dir.bases(), MAX_UNUSED_BASES, unused, |old| {
         drop(fs::remove_dir_all(old))
     });
     let added = |name: &str| name.strip_suffix(".so").filter(|_| !in_use(name)).map(drop);
-    warm::prune(&linker.warm.layers(), BASES, added, |old| {
+    warm::prune(&linker.kt_dir.layers(), MAX_UNUSED_BASES, added, |old| {
         let _ = fs::remove_file(format!("{old}.json"));
         let _ = fs::remove_file(old);
     });
@@ -398,10 +414,15 @@ fn prune(linker: &Linker<'_>, layers: &[LinkedLayer], crates: &[LinkedCrate]) {
         Some(stem[..stem.len().saturating_sub(17)].to_owned())
     };
     let remove = |old: &Utf8Path| drop(fs::remove_file(old));
-    warm::prune(&linker.warm.archives(), object::KEPT, by_rlib, remove);
+    warm::prune(
+        &linker.kt_dir.archives(),
+        object::MAX_UNUSED,
+        by_rlib,
+        remove,
+    );
     let any = |_: &str| Some(());
-    warm::prune(&linker.warm.symbols(), SYMBOLS, any, remove);
-    warm::prune(&linker.warm.answers(), ANSWERS, any, |old| {
+    warm::prune(&linker.kt_dir.symbols(), MAX_SYMBOL_FILES, any, remove);
+    warm::prune(&linker.kt_dir.results(), MAX_RESULTS, any, |old| {
         drop(fs::remove_file(old))
     });
 }

@@ -1,4 +1,4 @@
-//! C libraries from outside the rlibs: what build scripts asked for, and what `#[link]` attributes ask for.
+//! C libraries outside the rlibs: requested by build scripts or by `#[link]` attributes.
 
 use std::{fs, process::Command};
 
@@ -10,10 +10,10 @@ use super::{
     system::System,
     warm,
 };
-use crate::build::NativeLibraries;
+use crate::artifacts::NativeLibraries;
 
-/// Libraries that every link has anyway; glibc 2.34 and newer hold most of them in libc itself.
-const ALWAYS_THERE: [&str; 8] = ["c", "m", "dl", "rt", "pthread", "util", "gcc_s", "gcc"];
+/// Libraries that every link has; glibc 2.34 and newer have most of them in libc itself.
+const ALWAYS_LINKED: [&str; 8] = ["c", "m", "dl", "rt", "pthread", "util", "gcc_s", "gcc"];
 
 /// The native libraries of a program.
 #[derive(Debug, Clone, Default)]
@@ -27,7 +27,8 @@ pub(super) struct Natives {
 }
 
 impl Natives {
-    /// Sorts out what cargo reported of build scripts (`[kind[:modifiers]=]name`, the Cargo book, `rustc-link-lib`).
+    /// Parses the libraries that cargo reports for build scripts (`[kind[:modifiers]=]name`, the
+    /// Cargo book, `rustc-link-lib`).
     pub fn new(reported: &NativeLibraries) -> Self {
         let mut natives = Self::default();
         for path in &reported.search_paths {
@@ -45,17 +46,17 @@ impl Natives {
                 "static" if modifiers.split(',').any(|modifier| modifier == "-bundle") => {
                     &mut natives.archives
                 }
-                // In the rlib already.
+                // Bundled into the rlib.
                 _ => continue,
             };
-            if !ALWAYS_THERE.contains(&name) && !list.iter().any(|known| known == name) {
+            if !ALWAYS_LINKED.contains(&name) && !list.iter().any(|known| known == name) {
                 list.push(name.to_owned());
             }
         }
         natives
     }
 
-    /// `-L` for all directories that a C compiler would search too.
+    /// `-L` for all directories that a C compiler would also search.
     pub fn search_arguments(&self, system: &System) -> Vec<String> {
         self.search
             .iter()
@@ -64,7 +65,7 @@ impl Natives {
             .collect()
     }
 
-    /// The static libraries, whole: a crate object may need any part of them.
+    /// The static libraries with `--whole-archive`: a crate object may need any part of them.
     pub fn archive_arguments(&self) -> Vec<String> {
         if self.archives.is_empty() {
             return Vec::new();
@@ -78,7 +79,8 @@ impl Natives {
             .collect()
     }
 
-    /// `-l` for these shared libraries, and where they can be found at run time if the system does not look there itself.
+    /// `-l` for these shared libraries, and `-rpath` if the dynamic linker does not search their
+    /// directory.
     pub fn shared_arguments(&self, names: &[String], system: &System) -> Vec<String> {
         let mut arguments: Vec<_> = names.iter().map(|name| format!("-l{name}")).collect();
         for name in names {
@@ -105,7 +107,8 @@ impl Natives {
             .find(|path| path.is_file())
     }
 
-    /// What each shared library defines. One that cannot be read (a linker script) has no symbols here: it counts as needed by all.
+    /// The symbols of each shared library. One that cannot be read (a linker script) has none: it
+    /// counts as needed by all crates.
     pub fn symbols(&self, linker: &Linker<'_>) -> Vec<(String, Option<Symbols>)> {
         let exports = |name: &String| {
             let data = fs::read(self.locate(name, &linker.system)?).ok()?;
@@ -118,13 +121,14 @@ impl Natives {
     }
 }
 
-/// The libraries that `#[link(name = …)]` in these rlibs (and in what they depend on) asks for. Only rustc can read them, and only while it
-/// links, so it is asked to make a static library; that takes a second, so this is asked only when symbols are missing.
-pub(super) fn asked_by_attributes(
+/// The libraries that `#[link(name = …)]` in these rlibs and their dependencies requests. Only
+/// rustc can read them, and only while it links, so it builds a static library here. That takes a
+/// second, so this is called only if symbols are undefined.
+pub(super) fn from_link_attributes(
     linker: &Linker<'_>,
     rlibs: &[Utf8PathBuf],
 ) -> Result<Vec<String>, LinkError> {
-    let folder = warm::temporary(&linker.warm.file("attributes"));
+    let folder = warm::temporary(&linker.kt_dir.file("attributes"));
     fs::create_dir_all(&folder).map_err(LinkError::io("create the folder", &folder))?;
     let source = folder.join("attributes.rs");
     let crates: String = (0..rlibs.len())
@@ -164,7 +168,7 @@ pub(super) fn asked_by_attributes(
         .split_whitespace()
         .filter_map(|word| word.strip_prefix("-l"));
     Ok(names
-        .filter(|name| !ALWAYS_THERE.contains(name))
+        .filter(|name| !ALWAYS_LINKED.contains(name))
         .map(str::to_owned)
         .collect())
 }
@@ -174,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_build_scripts_say_is_sorted_out() {
+    fn libraries_of_build_scripts_are_parsed() {
         let natives = Natives::new(&NativeLibraries {
             libraries: [
                 "static=bundled",

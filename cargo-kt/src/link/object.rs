@@ -1,9 +1,10 @@
-//! Crate objects: each hot crate's rlib as a shared object of its own.
+//! Crate objects: each hot crate's rlib becomes a shared object.
 //!
-//! An object's name is a hash of all that can make a difference to it: its object members, the flags, the toolchain, and the names of the
-//! shared objects that define what it leaves undefined. A crate that uses nothing of an edited dependency but types keeps its name,
-//! and with it the values of its statics. The names are known before anything is linked.
-//! A crate that must be loaded again without an edit of its own has a *reload key*, which is part of its name ([`super::reload`]).
+//! An object's name is a hash of everything that can affect it: its object members, the flags, the
+//! toolchain, and the names of the shared objects that define its undefined symbols. A crate that
+//! uses only types of an edited dependency keeps its name, and so keeps the values of its statics.
+//! The names are known before anything is linked. A crate that must be loaded again without an edit
+//! of its own has a *reload key*, which is part of its name ([`super::reload`]).
 
 use std::{
     fs,
@@ -17,29 +18,31 @@ use kt::wire::manifest::PlainStatic;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    LinkError, LinkEvent, LinkedCrate, LinkedFile, LinkedLayer, Linker,
+    LinkError, LinkEvent, LinkedCrate, LinkedFile, LinkedLayer, Linker, StateKeys,
     archive::{self, ArchiveFacts},
     elf,
     hash::{Name, short},
     registries::Program,
-    reload::{ReloadKeys, StateKeys},
+    reload::ReloadKeys,
     shared::{FLAGS, SharedLink},
     statics,
     symbols::{self, Symbols},
     warm,
 };
-use crate::build::{HotCrate, Snapshot};
+use crate::artifacts::HotCrate;
+use crate::compile::Snapshot;
 
-/// Flags beyond [`FLAGS`]. `.symtab` stays: it gives backtraces and debuggers the names of functions that are not exported.
-/// `-z separate-code`: code starts on a page of its own, so that it stays in its place when what lies before it grows a
-/// little; a patch of an edited object is half as long, and the object itself 6 KB longer.
+/// Flags beyond [`FLAGS`]. `.symtab` stays: backtraces and debuggers get the names of unexported
+/// functions from it. `-z separate-code`: code starts on its own page, so it stays at its address
+/// when the sections before it grow a little. A patch of an edited object is half as long, and the
+/// object itself is 6 KB longer.
 const OBJECT_FLAGS: [&str; 3] = [STRIP_DEBUG, "-z", "separate-code"];
 pub(super) const STRIP_DEBUG: &str = "--strip-debug";
 
-/// How many objects of each crate are kept, besides those in use.
-pub(super) const KEPT: usize = 32;
+/// How many unused objects of each crate are kept.
+pub(super) const MAX_UNUSED: usize = 32;
 
-/// What is written beside an object when it is complete.
+/// Written beside an object when it is complete.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct ObjectRecord {
     file: LinkedFile,
@@ -51,15 +54,15 @@ pub(super) struct ObjectRecord {
     keeps: Vec<String>,
     statics: Vec<PlainStatic>,
     has_main: bool,
-    /// Of the sources that were compiled.
+    /// Hash of the sources that were compiled.
     #[serde(default)]
     sources_hash: String,
-    /// The linker and its arguments, so that the twin is the same link.
+    /// The linker and its arguments, to repeat the link for the debug object.
     pub linker: Utf8PathBuf,
     pub arguments: Vec<String>,
 }
 
-/// An object that has its name.
+/// An object whose name is known.
 struct Planned<'a> {
     krate: &'a HotCrate,
     facts: &'a ArchiveFacts,
@@ -70,16 +73,16 @@ struct Planned<'a> {
     /// Layers beyond 0 whose symbols it uses.
     layers: Vec<&'a LinkedLayer>,
     natives: Vec<String>,
-    /// Objects that must be linked before it: the longest chain.
+    /// Length of the longest chain of objects that must be linked before it.
     level: usize,
 }
 
 impl Planned<'_> {
     fn path(&self, linker: &Linker<'_>) -> Utf8PathBuf {
-        linker.warm.objects().join(&self.soname)
+        linker.kt_dir.objects().join(&self.soname)
     }
 
-    /// The rlib as it was linked, under a name that cargo does not overwrite.
+    /// The linked rlib, under a name that cargo does not overwrite.
     fn rlib(&self, linker: &Linker<'_>) -> Utf8PathBuf {
         self.path(linker).with_extension("rlib")
     }
@@ -94,18 +97,18 @@ pub(super) fn record_path(object: &Utf8Path) -> Utf8PathBuf {
     object.with_extension("json")
 }
 
-/// What a crate object was compiled from, by its name. `None` if that is not known here.
-pub fn snapshot(warm: &Utf8Path, soname: &str) -> Option<Snapshot> {
+/// The sources of a crate object, by the object's name. `None` if this machine has no record of it.
+pub fn snapshot(kt_dir: &Utf8Path, soname: &str) -> Option<Snapshot> {
     // The name may come from another machine.
     if Utf8Path::new(soname).file_name() != Some(soname) {
         return None;
     }
-    let object = warm::Warm::new(warm).objects().join(soname);
+    let object = warm::KtDir::new(kt_dir).objects().join(soname);
     let record: ObjectRecord = warm::read_json(&record_path(&object))?;
-    Snapshot::of(warm, &record.sources_hash)
+    Snapshot::of(kt_dir, &record.sources_hash)
 }
 
-/// Links what is missing of the crate objects; independent ones at the same time.
+/// Links the missing crate objects; independent ones in parallel.
 pub(super) fn link(
     linker: &Linker<'_>,
     program: &Program<'_>,
@@ -155,7 +158,7 @@ fn linked(linker: &Linker<'_>, object: &Planned<'_>, record: ObjectRecord) -> Li
     }
 }
 
-/// For each hot crate those whose symbols it uses.
+/// For each hot crate, the hot crates whose symbols it uses.
 fn uses(program: &Program<'_>) -> Vec<Vec<usize>> {
     let hot = program.compiled.hot.iter().zip(&program.symbols);
     hot.map(|(krate, symbols)| {
@@ -184,15 +187,15 @@ fn plan<'a>(
     let natives = linker.natives.symbols(linker);
     let mut planned: Vec<Planned<'a>> = Vec::new();
     for ((index, krate), uses) in program.compiled.hot.iter().enumerate().zip(all_uses) {
-        let wants = |other: &Symbols| symbols[index].uses(other);
+        let uses_of = |other: &Symbols| symbols[index].uses(other);
         let layers_used: Vec<_> = added
             .iter()
-            .filter(|(_, symbols)| wants(symbols))
+            .filter(|(_, symbols)| uses_of(symbols))
             .map(|(layer, _)| *layer)
             .collect();
         let natives_used: Vec<_> = natives
             .iter()
-            .filter(|(_, symbols)| symbols.as_ref().is_none_or(wants))
+            .filter(|(_, symbols)| symbols.as_ref().is_none_or(uses_of))
             .map(|(name, _)| name.clone())
             .collect();
         let mut name = Name::new("object");
@@ -226,7 +229,7 @@ fn plan<'a>(
 
 fn layer_symbols(linker: &Linker<'_>, layer: &LinkedLayer) -> Result<Symbols, LinkError> {
     let path = &layer.file.path;
-    symbols::cached(&linker.warm.symbols().join(&layer.file.soname), || {
+    symbols::cached(&linker.kt_dir.symbols().join(&layer.file.soname), || {
         symbols::of_shared(&warm::read(path)?).map_err(LinkError::object(path))
     })
 }
@@ -240,7 +243,7 @@ fn link_object(
     let object = &planned[index];
     let begun = Instant::now();
     let output = object.path(linker);
-    // First the rlib: from here on it cannot change under our hands.
+    // Take the rlib first: from here on, cargo cannot replace it.
     let rlib = object.rlib(linker);
     warm::hard_link(&object.krate.rlib, &rlib)?;
     let content = archive::facts(&warm::read(&rlib)?)
@@ -288,7 +291,7 @@ fn link_object(
     let record = examine(linker, object.krate, &output, arguments)?;
     warm::write_json(&record_path(&output), &record)?;
     let crate_name = object.krate.crate_name.clone();
-    linker.say(LinkEvent::Object {
+    linker.report(LinkEvent::Object {
         crate_name,
         file: record.file.clone(),
         elapsed: begun.elapsed(),
@@ -354,24 +357,25 @@ fn in_parallel<T: Send>(
     })
 }
 
-/// Removes objects that have not been made lately and are not `in_use` (by soname).
+/// Removes the oldest objects that are not `in_use` (by soname).
 pub(super) fn prune(linker: &Linker<'_>, in_use: &[LinkedCrate]) {
     let crate_of = |file: &str| {
         let stem = file.strip_suffix(".so")?;
         let used = in_use.iter().any(|krate| krate.file.soname == file);
         (!used).then(|| stem[..stem.len().saturating_sub(17)].to_owned())
     };
-    warm::prune(&linker.warm.objects(), KEPT, crate_of, |object| {
-        let twin = linker
-            .warm
-            .twins()
+    warm::prune(&linker.kt_dir.objects(), MAX_UNUSED, crate_of, |object| {
+        let debug_object = linker
+            .kt_dir
+            .debug_objects()
             .join(object.file_name().unwrap_or_default());
-        // The record goes first: without it the object counts as absent. What cannot be removed is tried again next time.
+        // The record first: without it, the object counts as absent. Files that cannot be removed
+        // are retried next time.
         for file in [
             &record_path(object),
             object,
             &object.with_extension("rlib"),
-            &twin,
+            &debug_object,
         ] {
             let _ = fs::remove_file(file);
         }

@@ -1,9 +1,11 @@
-//! Registries that go over several crates: which crates fill them when they are loaded, and which have them.
+//! Registries that span several crates: which crates fill them at load time, and which crates
+//! contain them.
 //!
-//! A registry in a third-party crate lies in the base, which is loaded once. It would keep what former code has put in, so that crate and the
-//! third-party crates that bind to it become hot for this program: the ones that `inventory` fills, since nothing but registration
-//! happens there. Any other static of the base that is reached may be a logger that is set or one that is only asked, so its crate stays
-//! where it is, and what may happen is said when such code runs again.
+//! A registry in a third-party crate is in the base, which is loaded once, so it would keep the
+//! entries of former code. That crate and the third-party crates that bind to it therefore become
+//! hot for this program. This is done for registries of `inventory`, as only registration happens
+//! there. Any other static of the base that is reached may be a logger that is set or only read, so
+//! its crate stays in the base, and kt warns when such code runs again.
 
 use std::{
     borrow::Cow,
@@ -19,36 +21,36 @@ use super::{
     symbols::{self, Symbols},
     warm,
 };
-use crate::build::{BaseCrate, Compiled, HotCrate};
+use crate::artifacts::{BaseCrate, Compiled, HotCrate};
 
-/// How many answers are kept.
-const KEPT: usize = 64;
+/// How many results are cached.
+const MAX_RESULTS: usize = 64;
 
-/// Never made hot: objects and worker must agree on it for the worker's whole life.
+/// Never becomes hot: objects and worker share it for the worker's whole life.
 const RUNTIME: &str = "kt-runtime";
 
-/// A program, and what has to be known of its rlibs before they are linked.
+/// A program, and the facts about its rlibs that are needed before linking.
 #[derive(Debug, Clone)]
 pub(super) struct Program<'a> {
     pub compiled: Cow<'a, Compiled>,
     pub base: Vec<ArchiveFacts>,
     pub hot: Vec<ArchiveFacts>,
-    /// Of the hot crates.
+    /// One per hot crate.
     pub symbols: Vec<Symbols>,
     /// Crates of the base that became hot.
     pub promoted: Vec<CrateIdentity>,
-    /// Of the hot crates.
+    /// One per hot crate.
     pub registrations: Vec<Registrations>,
 }
 
-/// What the code of a crate may write to that runs when its object is loaded.
+/// What a crate's load-time code may write to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Registrations {
     /// Other hot crates, by index.
     pub hot: BTreeSet<usize>,
-    /// Statics of the base: by crate, and their paths.
+    /// Paths of statics of the base, by crate.
     pub base: BTreeMap<usize, BTreeSet<String>>,
-    /// Of those crates the ones that have a list of inventory's.
+    /// The crates in `base` that have a list of inventory.
     inventories: BTreeSet<usize>,
 }
 
@@ -67,15 +69,16 @@ impl Registrations {
 }
 
 impl<'a> Program<'a> {
-    /// Finds out what is registered where, and makes hot what has to be.
-    pub fn settle(mut self, folders: &warm::Warm) -> Result<Self, LinkError> {
+    /// Finds which registries are filled by which crates, and turns the crates with registries of
+    /// inventory into hot ones.
+    pub fn resolve_registrations(mut self, kt_dir: &warm::KtDir) -> Result<Self, LinkError> {
         if !self.hot.iter().any(|facts| facts.constructors) {
             self.registrations = vec![Registrations::default(); self.hot.len()];
             return Ok(self);
         }
-        let mut symbols = self.base_symbols(folders)?;
+        let mut symbols = self.base_symbols(kt_dir)?;
         loop {
-            self.registrations = self.find(folders, &symbols)?;
+            self.registrations = self.find(kt_dir, &symbols)?;
             let mut owners = BTreeMap::new();
             for (index, it) in self.registrations.iter().enumerate() {
                 owners.extend(it.inventories.iter().map(|owner| (*owner, index)));
@@ -87,9 +90,9 @@ impl<'a> Program<'a> {
         }
     }
 
-    fn base_symbols(&self, folders: &warm::Warm) -> Result<Vec<Symbols>, LinkError> {
+    fn base_symbols(&self, kt_dir: &warm::KtDir) -> Result<Vec<Symbols>, LinkError> {
         let find = |(krate, facts): (&BaseCrate, &ArchiveFacts)| {
-            symbols::of_rlib(folders, &krate.rlib, facts)
+            symbols::of_rlib(kt_dir, &krate.rlib, facts)
         };
         self.compiled
             .base
@@ -101,22 +104,23 @@ impl<'a> Program<'a> {
 
     fn find(
         &self,
-        folders: &warm::Warm,
+        kt_dir: &warm::KtDir,
         base: &[Symbols],
     ) -> Result<Vec<Registrations>, LinkError> {
         (0..self.hot.len())
             .map(|index| match self.hot[index].constructors {
-                true => self.registrations_of(index, folders, base),
+                true => self.registrations_of(index, kt_dir, base),
                 false => Ok(Registrations::default()),
             })
             .collect()
     }
 
-    /// What the constructors of one hot crate reach; known as long as neither it nor anything below it is another.
+    /// What the constructors of one hot crate reach. The result is cached until the crate or one of
+    /// its dependencies changes.
     fn registrations_of(
         &self,
         index: usize,
-        folders: &warm::Warm,
+        kt_dir: &warm::KtDir,
         base: &[Symbols],
     ) -> Result<Registrations, LinkError> {
         let compiled = &self.compiled;
@@ -127,7 +131,7 @@ impl<'a> Program<'a> {
         let mut name = Name::new("registrations");
         name.add_all(hot.iter().map(|&it| &self.hot[it].content))
             .add_all(self.base.iter().map(|facts| &facts.content));
-        let cache = folders.registrations().join(&name.hex()[..32]);
+        let cache = kt_dir.registrations().join(&name.hex()[..32]);
         let reached = match warm::read_json::<BTreeSet<Reached>>(&cache) {
             Some(known) => known,
             None => {
@@ -166,7 +170,8 @@ impl<'a> Program<'a> {
         Ok(found)
     }
 
-    /// Makes crates of the base hot, with those of the base that bind to them. `owners` are filled by the hot crates they map to.
+    /// Makes base crates hot, together with the base crates that bind to them. `owners` maps each
+    /// registry's crate to a hot crate that fills it.
     fn promote(
         mut self,
         owners: &BTreeMap<usize, usize>,
@@ -188,10 +193,10 @@ impl<'a> Program<'a> {
             chosen.extend(more);
         }
         let compiled = self.compiled.as_ref();
-        let is_runtimes = chosen
+        let has_runtime = chosen
             .iter()
             .any(|it| compiled.base[*it].package == RUNTIME);
-        let order = in_order(&chosen, symbols).filter(|_| !is_runtimes);
+        let order = in_order(&chosen, symbols).filter(|_| !has_runtime);
         let Some(order) = order else {
             let (owner, submitter) = owners.iter().next().map_or((0, 0), |(a, b)| (*a, *b));
             return Err(LinkError::RegistryOfBase {
@@ -211,7 +216,7 @@ impl<'a> Program<'a> {
             krate.dependencies = dependencies.into_iter().collect();
             hot.push(krate);
         }
-        // Which of them a crate binds to is seen by its symbols.
+        // Symbols decide later which of them a crate binds to.
         hot.extend(compiled.hot.iter().cloned().map(|mut krate| {
             let own = krate.dependencies.iter().map(|it| it + count);
             krate.dependencies = (0..count).chain(own).collect();
@@ -245,7 +250,7 @@ impl<'a> Program<'a> {
     }
 }
 
-/// Dependencies first; nothing if they bind to each other in a circle.
+/// Sorted with dependencies first; `None` if they bind to each other in a cycle.
 fn in_order(chosen: &BTreeSet<usize>, symbols: &[Symbols]) -> Option<Vec<usize>> {
     let mut left = chosen.clone();
     let mut order = Vec::new();
@@ -281,11 +286,11 @@ fn promoted(krate: &BaseCrate, facts: &ArchiveFacts) -> HotCrate {
     }
 }
 
-/// Forgets answers that nobody asked for lately.
-pub(super) fn prune(folders: &warm::Warm) {
+/// Removes the oldest cached results.
+pub(super) fn prune(kt_dir: &warm::KtDir) {
     warm::prune(
-        &folders.registrations(),
-        KEPT,
+        &kt_dir.registrations(),
+        MAX_RESULTS,
         |_| Some(()),
         |old| drop(std::fs::remove_file(old)),
     );

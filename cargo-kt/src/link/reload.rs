@@ -1,23 +1,28 @@
-//! *Reload keys*: what makes a worker load a crate's object again although the crate was not edited.
+//! *Reload keys* make a worker load a crate's object again although the crate was not edited.
 //!
-//! A worker takes an object of the same name for the same object, so another key means another name, and everything that binds to the object
-//! gets another name too. A key is made of what the build holds and of nothing that happens to run: an edit there and back names the
-//! former objects again. There are two reasons for a key:
-//! - **The layouts of the crate's states.** A state's layout can change while its crate's code stays as it is, byte for byte: a
-//!   `Box<dyn Any>` in it holds what another crate puts there, a reference in it leads to a type that another crate declares. The
-//!   crate's handle must not show one piece of memory to calls that disagree on the layout. So a name implies the layouts of the states.
-//! - **Registries that other crates fill** when they are loaded ([`super::registries`]). A registry must be empty whenever one of those that
-//!   fill it is loaded once more; then all of them are, as they bind to the registry's crate, and each registers once. So its key is made
-//!   of all that makes the name of one of those another: its content, and those of what it uses. Of contents, since its name
-//!   follows from the key.
+//! A worker treats objects with the same name as the same object. So another key means another
+//! name, and everything that binds to the object gets another name too. A key depends only on the
+//! build and not on what is running: undoing an edit gives the former names again. There are two
+//! reasons for a key:
+//! - **The layouts of the crate's states.** A state's layout can change while its crate's code
+//!   stays the same, byte for byte: a `Box<dyn Any>` in it has a value that another crate stored,
+//!   or a reference in it leads to a type that another crate declares. The crate's handle must not
+//!   give calls that disagree on the layout access to the same memory. So a name implies the
+//!   layouts of the states.
+//! - **Registries that other crates fill** at load time ([`super::registries`]). A registry must be
+//!   empty whenever one of the crates that fill it is loaded again. Then all of them are loaded
+//!   again, as they bind to the registry's crate, and each registers once. So the registry's key
+//!   depends on everything that changes the name of a filling crate: its content, and the contents
+//!   of what it uses. It uses contents and not names, as a filling crate's name follows from the
+//!   key.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::{LinkError, LinkedLayer, registries::Program};
-use crate::{build::Compiled, layout::LayoutError};
+use super::{LinkError, LinkedLayer, StateKeys, registries::Program};
+use crate::{artifacts::Compiled, layout::LayoutError};
 
-/// Answers how the states of hot crates are laid out: given the program as it is linked, the layers of the base, and the keys of the states by
-/// the crate's index in [`Compiled::hot`].
+/// Returns the layouts of the states of hot crates, given the program as it is linked, the layers
+/// of the base, and the keys of the states by the crate's index in [`Compiled::hot`].
 pub type LayoutsOf<'a> = dyn Fn(
         &Compiled,
         &[LinkedLayer],
@@ -27,10 +32,8 @@ pub type LayoutsOf<'a> = dyn Fn(
     + Sync
     + 'a;
 
-/// The layouts of a program's states, as text for reload keys, by the crate's index in [`Compiled::hot`]: another text for other layouts.
-pub type StateKeys = BTreeMap<usize, String>;
-
-/// Asks for the layouts of all states; `states` are, crate by crate, their keys, and the keys of those with the argument `keep`.
+/// Gets the layouts of all states. `states` has, for each crate, the keys of its states and the
+/// keys of those with the argument `keep`.
 pub(super) fn states<'a>(
     compiled: &Compiled,
     states: impl Iterator<Item = (&'a Vec<String>, &'a Vec<String>)>,
@@ -39,24 +42,24 @@ pub(super) fn states<'a>(
 ) -> Result<StateKeys, LinkError> {
     let (states, keeps): (Vec<_>, Vec<_>) = states.unzip();
     let keeps: Vec<String> = keeps.into_iter().flatten().cloned().collect();
-    let asked: Vec<_> = states
+    let requested: Vec<_> = states
         .into_iter()
         .cloned()
         .enumerate()
         .filter(|(_, states)| !states.is_empty())
         .collect();
-    match asked.is_empty() {
+    match requested.is_empty() {
         true => Ok(StateKeys::new()),
-        false => Ok(layouts(compiled, layers, &asked, &keeps)?),
+        false => Ok(layouts(compiled, layers, &requested, &keeps)?),
     }
 }
 
-/// The keys of all hot crates.
+/// The reload keys of all hot crates.
 #[derive(Debug, Default)]
 pub(super) struct ReloadKeys(Vec<Vec<String>>);
 
 impl ReloadKeys {
-    /// `uses` are, for each crate, those that its name depends on.
+    /// `uses` has, for each crate, the crates that its name depends on.
     pub fn new(program: &Program<'_>, uses: &[Vec<usize>], states: &StateKeys) -> Self {
         let state = |index: usize| states.get(&index);
         let mut keys: Vec<Vec<String>> = (0..uses.len())
@@ -80,13 +83,14 @@ impl ReloadKeys {
         Self(keys)
     }
 
-    /// What goes into the name of a crate's object; nothing for most.
+    /// The reload keys of a crate's object. Most crates have none.
     pub fn of(&self, index: usize) -> &[String] {
         self.0.get(index).map_or(&[], Vec::as_slice)
     }
 }
 
-/// For each crate all whose contents or states decide on its name: itself, what it uses, what fills it, and theirs.
+/// For each crate, all crates whose contents or states affect its name: itself, the crates that it
+/// uses, those that fill it, and theirs.
 fn inputs(uses: &[Vec<usize>], fillers: &[BTreeSet<usize>]) -> Vec<BTreeSet<usize>> {
     let mut inputs: Vec<BTreeSet<usize>> = (0..uses.len()).map(|it| [it].into()).collect();
     loop {
@@ -109,8 +113,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_registry_depends_on_all_that_makes_its_fillers_others() {
-        // 0 is a registry; 1 stands alone; 2 uses 0 and 1 and fills 0; 3 fills 0; 4 uses 2.
+    fn a_registry_depends_on_all_inputs_of_its_fillers() {
+        // 0 is a registry; 1 is independent; 2 uses 0 and 1 and fills 0; 3 fills 0; 4 uses 2.
         let uses = [vec![], vec![], vec![0, 1], vec![0], vec![2]];
         let fillers = [
             BTreeSet::from([2, 3]),
@@ -126,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_registry_depends_on_what_fills_the_registries_that_its_fillers_use() {
+    fn a_registry_depends_on_the_fillers_of_registries_that_its_fillers_use() {
         // 2 fills 0 and uses 1, a registry that 3 fills.
         let uses = [vec![], vec![], vec![0, 1], vec![1]];
         let fillers = [

@@ -1,4 +1,5 @@
-//! One shared object from rlibs: what layers and crate objects have in common, and what is done when symbols are missing.
+//! Links rlibs into one shared object: the common part of layers and crate objects, and the
+//! handling of undefined symbols.
 
 use std::collections::BTreeSet;
 
@@ -11,35 +12,37 @@ use super::{
     native, warm,
 };
 
-/// A link to be done.
+/// A shared object to link.
 pub(super) struct SharedLink<'a> {
-    /// In words, for errors.
+    /// What is linked, for errors.
     pub what: String,
     pub output: Utf8PathBuf,
     pub soname: &'a str,
-    /// 64 hex digits over everything that goes in.
+    /// 64 hex digits: a hash over all inputs.
     pub hash: &'a str,
     pub rlibs: Vec<(&'a Utf8Path, &'a ArchiveFacts)>,
-    /// Flags of this kind of object.
+    /// Flags for this kind of object.
     pub flags: &'a [&'a str],
     /// Shared objects of kt to link against.
     pub against: Vec<&'a Utf8Path>,
-    /// `-l` and friends.
+    /// `-l` and related arguments.
     pub natives: Vec<String>,
-    /// Whether symbols that nothing has may stay without a value. Linked statically the members that name them would not
-    /// have been pulled in; an object linked whole has them all.
+    /// Whether undefined symbols may stay undefined. A static link would not pull in the members
+    /// that refer to them, but an object that is linked whole has them all.
     pub weaken: bool,
-    /// Looks up symbols of hot crates, which must not be needed here.
+    /// Returns the hot crate that defines a symbol. This object must not need one.
     pub hot: &'a (dyn Fn(&str) -> Option<String> + Sync),
 }
 
-/// Flags that all shared objects are linked with.
+/// Flags for all shared objects.
 ///
-/// - `--eh-frame-hdr`: without it a panic finds no way to unwind and aborts.
+/// - `--eh-frame-hdr`: without it, a panic cannot unwind and aborts.
 /// - `-Bsymbolic`: an object's own references are bound at link time. A process over 137 crates
-///   starts with 3.7 ms of CPU instead of 17. Relative relocations could be packed, too, but that needs glibc 2.36 and gains 0.1 ms.
-/// - `-z now`: no lazy binding; a missing symbol shows when an object is loaded and not during a call.
-/// - `--no-undefined`: or, better, when it is linked.
+///   starts with 3.7 ms of CPU instead of 17. Packed relative relocations would need glibc 2.36 and
+///   save only 0.1 ms.
+/// - `-z now`: no lazy binding. A missing symbol is an error when the object is loaded, not during
+///   a call.
+/// - `--no-undefined`: a missing symbol is already an error at link time.
 pub(super) const FLAGS: [&str; 8] = [
     "-shared",
     "--eh-frame-hdr",
@@ -52,21 +55,21 @@ pub(super) const FLAGS: [&str; 8] = [
 ];
 
 impl SharedLink<'_> {
-    /// Links; gives back the arguments that worked.
+    /// Links. Returns the arguments that worked.
     pub fn run(&self, linker: &Linker<'_>) -> Result<Vec<String>, LinkError> {
         let mut natives = self.natives.clone();
         let mut weaken = BTreeSet::new();
-        let mut asked = false;
+        let mut has_read_attributes = false;
         loop {
             let rlibs = self.prepare(linker, &weaken)?;
             let arguments = self.arguments(linker, &rlibs, &natives);
-            linker.say(LinkEvent::Command(
+            linker.report(LinkEvent::Command(
                 linker.lld.command(&arguments, &self.output),
             ));
-            let Err(refused) = linker.lld.link(&arguments, &self.output)? else {
+            let Err(failure) = linker.lld.link(&arguments, &self.output)? else {
                 return Ok(arguments);
             };
-            let undefined = refused.undefined();
+            let undefined = failure.undefined();
             self.check_hot(&undefined)?;
             let fatal = || linker.lld.error(&self.what, &arguments, &self.output);
             if undefined.is_empty() {
@@ -74,8 +77,8 @@ impl SharedLink<'_> {
             }
             let names: Vec<_> = undefined.iter().map(|(name, _)| name.clone()).collect();
             linker.check_glibc(&self.what, &names)?;
-            if !asked {
-                asked = true;
+            if !has_read_attributes {
+                has_read_attributes = true;
                 let places: BTreeSet<_> = undefined.iter().flat_map(|(_, places)| places).collect();
                 let sources = rlibs
                     .iter()
@@ -84,7 +87,7 @@ impl SharedLink<'_> {
                 let sources: Vec<_> = sources
                     .map(|(_, (source, _))| (*source).to_owned())
                     .collect();
-                let libraries = native::asked_by_attributes(linker, &sources)?;
+                let libraries = native::from_link_attributes(linker, &sources)?;
                 if !libraries.is_empty() {
                     natives.extend(linker.natives.search_arguments(&linker.system));
                     natives.extend(linker.natives.shared_arguments(&libraries, &linker.system));
@@ -96,7 +99,7 @@ impl SharedLink<'_> {
             if !self.weaken || weaken.len() == before {
                 return Err(fatal());
             }
-            linker.say(LinkEvent::Weakened {
+            linker.report(LinkEvent::Weakened {
                 object: self.soname.to_owned(),
                 symbols: weaken.iter().cloned().collect(),
             });
@@ -146,7 +149,7 @@ impl SharedLink<'_> {
         arguments.extend_from_slice(natives);
         let rest = linker.std.archives.iter().chain(&linker.system.libraries);
         arguments.extend(rest.map(Utf8PathBuf::to_string));
-        arguments.extend(linker.system.hides());
+        arguments.extend(linker.system.exclude_libs_flag());
         arguments
     }
 
@@ -166,7 +169,7 @@ impl SharedLink<'_> {
     }
 }
 
-/// The rlib itself, or a repaired copy; copies are kept by content.
+/// The rlib itself, or a repaired copy, which is cached by content.
 pub(super) fn prepared(
     linker: &Linker<'_>,
     rlib: &Utf8Path,
@@ -185,7 +188,7 @@ pub(super) fn prepared(
         .add_all(&repairs.weaken);
     let stem = rlib.file_stem().unwrap_or("archive");
     let copy = linker
-        .warm
+        .kt_dir
         .archives()
         .join(format!("{stem}-{}.rlib", short(&name.hex())));
     if !copy.is_file() {

@@ -1,4 +1,5 @@
-//! Which symbols an archive or library defines and needs, small enough to ask for at every link.
+//! The symbols that an archive or library defines and needs, in a form small enough to read at
+//! every link.
 
 use std::{collections::BTreeSet, fs};
 
@@ -10,14 +11,15 @@ use super::{
     elf, warm,
 };
 
-/// What is defined and needed, by the first 8 bytes of each name's blake3, sorted. A collision only makes one look needed that is not.
+/// Defined and needed symbols, as the first 8 bytes of each name's blake3, sorted. A collision only
+/// makes an object appear needed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Symbols {
     pub defined: Vec<u64>,
     pub undefined: Vec<u64>,
 }
 
-/// What an rlib offers to other shared objects and wants from them.
+/// The symbols that an rlib exports to other shared objects and needs from them.
 pub fn of_archive(archive: &[u8]) -> Result<Symbols, object::Error> {
     let (mut defined, mut undefined) = (BTreeSet::new(), BTreeSet::new());
     for member in members(archive)? {
@@ -37,18 +39,18 @@ pub fn of_archive(archive: &[u8]) -> Result<Symbols, object::Error> {
     })
 }
 
-/// [`of_archive`] of an rlib with these facts, remembered.
+/// [`of_archive`] of an rlib with these facts, cached.
 pub(super) fn of_rlib(
-    folders: &warm::Warm,
+    kt_dir: &warm::KtDir,
     rlib: &Utf8Path,
     facts: &ArchiveFacts,
 ) -> Result<Symbols, LinkError> {
-    cached(&folders.symbols().join(&facts.content[..32]), || {
+    cached(&kt_dir.symbols().join(&facts.content[..32]), || {
         of_archive(&warm::read(rlib)?).map_err(LinkError::object(rlib))
     })
 }
 
-/// How [`Symbols`] knows a name.
+/// The hash of a name in [`Symbols`].
 pub fn name_hash(name: &[u8]) -> u64 {
     let hash = *blake3::hash(name).as_bytes();
     u64::from_le_bytes([
@@ -56,7 +58,7 @@ pub fn name_hash(name: &[u8]) -> u64 {
     ])
 }
 
-/// What a shared object offers.
+/// The symbols that a shared object exports.
 pub fn of_shared(data: &[u8]) -> Result<Symbols, object::Error> {
     let mut defined: Vec<_> = elf::exports(data)?.into_iter().map(name_hash).collect();
     defined.sort_unstable();
@@ -67,7 +69,7 @@ pub fn of_shared(data: &[u8]) -> Result<Symbols, object::Error> {
 }
 
 impl Symbols {
-    /// Whether `other` defines anything that is undefined here.
+    /// Whether `other` defines any undefined symbol of this one.
     pub fn uses(&self, other: &Self) -> bool {
         let (mut mine, mut theirs) = (
             self.undefined.iter().peekable(),
@@ -83,7 +85,8 @@ impl Symbols {
         false
     }
 
-    /// Little-endian words: how many are defined, those, the undefined ones.
+    /// Little-endian 64-bit words: the number of defined symbols, the defined ones, the undefined
+    /// ones.
     fn to_bytes(&self) -> Vec<u8> {
         let words = std::iter::once(self.defined.len() as u64)
             .chain(self.defined.iter().chain(&self.undefined).copied());
@@ -105,7 +108,8 @@ impl Symbols {
     }
 }
 
-/// The symbols in the file at `cache`, which is named by what they are the symbols of; `find` them if it is not there.
+/// Reads the symbols from the file `cache`, whose name identifies their input. If it does not
+/// exist, calls `find`.
 pub(super) fn cached(
     cache: &Utf8Path,
     find: impl FnOnce() -> Result<Symbols, LinkError>,

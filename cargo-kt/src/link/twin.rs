@@ -1,4 +1,5 @@
-//! Objects with their debug information, for symbolising and debugging; what is loaded and shipped has none.
+//! Debug objects: crate objects with their debug information, for symbolizing and debugging. The
+//! objects that are loaded and shipped have none.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -9,25 +10,26 @@ use super::{
     warm,
 };
 
-/// The unstripped twin of a crate object: the same link with its debug information, at identical addresses. Made when first asked for.
+/// The unstripped copy of a crate object: the same link with debug information, at identical
+/// addresses. It is linked on first use.
 ///
 /// # Errors
-/// [`LinkError::NoTwin`] when the object, or one that it was linked against, has been pruned.
-pub fn twin(warm: &Utf8Path, soname: &str) -> Result<Utf8PathBuf, LinkError> {
-    let folders = warm::Warm::new(warm);
-    let twin = folders.twins().join(soname);
-    if twin.is_file() {
-        return Ok(twin);
+/// [`LinkError::NoDebugObject`] if the object, or one that it was linked against, was pruned.
+pub fn debug_object(kt_dir: &Utf8Path, soname: &str) -> Result<Utf8PathBuf, LinkError> {
+    let directory = warm::KtDir::new(kt_dir);
+    let debug_object = directory.debug_objects().join(soname);
+    if debug_object.is_file() {
+        return Ok(debug_object);
     }
-    let missing = || LinkError::NoTwin {
+    let missing = || LinkError::NoDebugObject {
         soname: soname.to_owned(),
     };
     let record: ObjectRecord =
-        warm::read_json(&record_path(&folders.objects().join(soname))).ok_or_else(missing)?;
+        warm::read_json(&record_path(&directory.objects().join(soname))).ok_or_else(missing)?;
     let files = record
         .arguments
         .iter()
-        .filter(|argument| argument.starts_with(warm.as_str()));
+        .filter(|argument| argument.starts_with(kt_dir.as_str()));
     if files.into_iter().any(|file| !Utf8Path::new(file).is_file()) {
         return Err(missing());
     }
@@ -38,22 +40,23 @@ pub fn twin(warm: &Utf8Path, soname: &str) -> Result<Utf8PathBuf, LinkError> {
         .cloned()
         .collect();
     let lld = Lld::at(record.linker);
-    match lld.link(&arguments, &twin)? {
-        Ok(()) => Ok(twin),
-        Err(_) => Err(lld.error("an unstripped twin", &arguments, &twin)),
+    match lld.link(&arguments, &debug_object)? {
+        Ok(()) => Ok(debug_object),
+        Err(_) => Err(lld.error("a debug object", &arguments, &debug_object)),
     }
 }
 
-/// The file of ours that holds what a debugger wants to know of one that a worker has loaded, by its name: the twin of a crate
-/// object, else the very file. `base` is the soname of the worker's layer 0, beside which the launcher and libstd lie.
-pub fn counterpart(warm: &Utf8Path, base: &str, name: &str) -> Option<Utf8PathBuf> {
+/// The file on this machine that a debugger reads for a file that a worker has loaded, by its name:
+/// the debug object of a crate object, else the same file. `base` is the soname of the worker's
+/// layer 0, which is in one directory with the launcher and libstd.
+pub fn debug_file(kt_dir: &Utf8Path, base: &str, name: &str) -> Option<Utf8PathBuf> {
     // The name may come from another machine.
     if Utf8Path::new(name).file_name() != Some(name) {
         return None;
     }
-    if let Ok(twin) = twin(warm, name) {
-        return Some(twin);
+    if let Ok(debug_object) = debug_object(kt_dir, name) {
+        return Some(debug_object);
     }
-    let beside = base::first_layer(&warm::Warm::new(warm), base).with_file_name(name);
-    super::kept(warm, name).or_else(|| beside.is_file().then_some(beside))
+    let beside = base::first_layer(&warm::KtDir::new(kt_dir), base).with_file_name(name);
+    super::kept(kt_dir, name).or_else(|| beside.is_file().then_some(beside))
 }

@@ -1,4 +1,4 @@
-//! The folders under `<target dir>/kt/warm/`, and how files get there whole.
+//! The directories under `<target dir>/kt/warm/`, and atomic writes to them.
 
 use std::{
     fs, io,
@@ -11,16 +11,16 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::LinkError;
 
-/// The folder that holds everything linked for a workspace.
+/// The directory for everything that is linked for a workspace.
 #[derive(Debug, Clone)]
-pub(super) struct Warm(Utf8PathBuf);
+pub(super) struct KtDir(Utf8PathBuf);
 
-impl Warm {
+impl KtDir {
     pub fn new(root: &Utf8Path) -> Self {
         Self(root.to_owned())
     }
 
-    /// One folder per layer 0, named by its hash: the base, libstd and the launcher side by side.
+    /// One directory per layer 0, named by its hash, with the base, libstd and the launcher.
     pub fn bases(&self) -> Utf8PathBuf {
         self.0.join("bases")
     }
@@ -35,9 +35,9 @@ impl Warm {
         self.0.join("objects")
     }
 
-    /// Unstripped twins of crate objects.
-    pub fn twins(&self) -> Utf8PathBuf {
-        self.0.join("twins")
+    /// Unstripped copies of crate objects.
+    pub fn debug_objects(&self) -> Utf8PathBuf {
+        self.0.join("debug-objects")
     }
 
     /// Repaired copies of rlibs.
@@ -45,27 +45,27 @@ impl Warm {
         self.0.join("archives")
     }
 
-    /// What archives and libraries define and need.
+    /// The symbols that archives and libraries define and need.
     pub fn symbols(&self) -> Utf8PathBuf {
         self.0.join("symbols")
     }
 
-    /// What the constructors of crates reach.
+    /// The statics that constructors of crates reach.
     pub fn registrations(&self) -> Utf8PathBuf {
         self.0.join("registrations")
     }
 
-    /// Drivers without items of kt.
+    /// Drivers without kt items.
     pub fn programs(&self) -> Utf8PathBuf {
         self.0.join("programs")
     }
 
-    /// What `link` answered, by its input.
-    pub fn answers(&self) -> Utf8PathBuf {
+    /// Cached results of `link`, by its input.
+    pub fn results(&self) -> Utf8PathBuf {
         self.0.join("links")
     }
 
-    /// Removes what interrupted runs left half written, here and two levels below.
+    /// Removes unfinished files of interrupted runs, in this directory and two levels below.
     pub fn remove_unfinished(&self) {
         remove_unfinished(&self.0, 2);
     }
@@ -75,8 +75,8 @@ impl Warm {
     }
 }
 
-/// How long a file may be written to: a run that is so old has ended.
-const UNFINISHED: Duration = Duration::from_secs(3600);
+/// The age after which an unfinished file is abandoned.
+const ABANDONED_AFTER: Duration = Duration::from_secs(3600);
 
 fn remove_unfinished(folder: &Utf8Path, depth: u32) {
     for entry in folder.read_dir_utf8().into_iter().flatten().flatten() {
@@ -84,9 +84,9 @@ fn remove_unfinished(folder: &Utf8Path, depth: u32) {
         let Ok(data) = entry.metadata() else { continue };
         let is_old = || {
             let age = data.modified().ok().and_then(|at| at.elapsed().ok());
-            age.is_some_and(|age| age > UNFINISHED)
+            age.is_some_and(|age| age > ABANDONED_AFTER)
         };
-        // As `tempfile` names them, and as `temporary` does.
+        // The names that `tempfile` and `temporary` use.
         if (name.starts_with(".tmp") || name.ends_with(".tmp")) && is_old() {
             let _ = match data.is_dir() {
                 true => fs::remove_dir_all(path),
@@ -98,26 +98,26 @@ fn remove_unfinished(folder: &Utf8Path, depth: u32) {
     }
 }
 
-/// A name in the folder of `path` that no other process or thread uses.
+/// A path in the directory of `path` that no other process or thread uses.
 pub(super) fn temporary(path: &Utf8Path) -> Utf8PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let unique = NEXT.fetch_add(1, Ordering::Relaxed);
     Utf8PathBuf::from(format!("{path}.{}-{unique}.tmp", std::process::id()))
 }
 
-/// Creates the folder that `path` lies in.
-pub(super) fn make_room(path: &Utf8Path) -> Result<(), LinkError> {
+/// Creates the parent directory of `path`.
+pub(super) fn create_parent(path: &Utf8Path) -> Result<(), LinkError> {
     let folder = path.parent().unwrap_or(path);
-    fs::create_dir_all(folder).map_err(LinkError::io("create the folder", folder))
+    fs::create_dir_all(folder).map_err(LinkError::io("create the directory", folder))
 }
 
-/// Writes a file that others see whole or not at all.
+/// Writes a file atomically.
 pub(super) fn write(path: &Utf8Path, content: &[u8]) -> Result<(), LinkError> {
-    make_room(path)?;
+    create_parent(path)?;
     let temporary = temporary(path);
     let written = fs::write(&temporary, content).and_then(|()| fs::rename(&temporary, path));
     written.map_err(|source| {
-        // A full disk leaves half a file; it is of no use to anybody.
+        // A full disk leaves a partial file.
         let _ = fs::remove_file(&temporary);
         LinkError::Io {
             action: "write",
@@ -132,7 +132,7 @@ pub(super) fn write_json(path: &Utf8Path, value: &impl Serialize) -> Result<(), 
     write(path, &json.map_err(LinkError::io("write", path))?)
 }
 
-/// A cached value; what cannot be read (absent, from another version of kt) is as good as absent.
+/// Reads a cached value; `None` if the file does not exist or is from another version of kt.
 pub(super) fn read_json<T: DeserializeOwned>(path: &Utf8Path) -> Option<T> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()
 }
@@ -141,20 +141,21 @@ pub(super) fn read(path: &Utf8Path) -> Result<Vec<u8>, LinkError> {
     fs::read(path).map_err(LinkError::io("read", path))
 }
 
-/// Makes `to` the same file as `from`, or a copy of it on another file system.
+/// Makes `to` a hard link of `from`, or a copy on another file system.
 pub(super) fn hard_link(from: &Utf8Path, to: &Utf8Path) -> Result<(), LinkError> {
-    make_room(to)?;
+    create_parent(to)?;
     let temporary = temporary(to);
     fs::hard_link(from, &temporary)
         .or_else(|_| fs::copy(from, &temporary).map(drop))
         .and_then(|()| fs::rename(&temporary, to))
-        .map_err(LinkError::io("hard-link", to))?;
+        .map_err(LinkError::io("create the hard link", to))?;
     // Renaming one hard link of a file over another does nothing and leaves both (rename(2)).
     let _ = fs::remove_file(&temporary);
     Ok(())
 }
 
-/// Removes all but the `keep` youngest entries of `folder` among those that `select` puts into a group; `remove` gets the rest.
+/// Groups the entries of `folder` with `select`, and calls `remove` for all but the `keep` newest
+/// of each group.
 pub(super) fn prune<K: Eq + std::hash::Hash>(
     folder: &Utf8Path,
     keep: usize,
@@ -185,11 +186,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_an_interrupted_run_left_goes_and_what_is_being_written_stays() {
+    fn abandoned_files_are_removed_and_files_being_written_stay() {
         let root = tempfile::tempdir().unwrap();
         let root = Utf8Path::from_path(root.path()).unwrap();
-        let old = SystemTime::now() - 2 * UNFINISHED;
-        let make = |name: &str, modified| {
+        let old = SystemTime::now() - 2 * ABANDONED_AFTER;
+        let create = |name: &str, modified| {
             let path = root.join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             let file = fs::File::create(&path).unwrap();
@@ -197,15 +198,15 @@ mod tests {
             path
         };
         let left = [
-            make("layout/types/.tmpAbc123", old),
-            make("objects/libapp.so.12-0.tmp", old),
-            make(".tmpXyz", old),
+            create("layout/types/.tmpAbc123", old),
+            create("objects/libapp.so.12-0.tmp", old),
+            create(".tmpXyz", old),
         ];
         let kept = [
-            make("layout/types/.tmpNow", SystemTime::now()),
-            make("layout/types/0123.json", old),
+            create("layout/types/.tmpNow", SystemTime::now()),
+            create("layout/types/0123.json", old),
         ];
-        Warm::new(root).remove_unfinished();
+        KtDir::new(root).remove_unfinished();
         assert!(left.iter().all(|path| !path.exists()));
         assert!(kept.iter().all(|path| path.exists()));
     }

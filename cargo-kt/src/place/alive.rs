@@ -1,5 +1,6 @@
-//! Whether a host answers at all. One that is stopped or hangs keeps its connections open, and who waits for it would wait
-//! for ever; HTTP/2's pings (RFC 9113, section 6.7) tell it from one that has much to do.
+//! Detects hosts that stopped answering. A stopped (SIGSTOP) or hanging host keeps its connections
+//! open, so a request to it would never end. HTTP/2 pings (RFC 9113, section 6.7) distinguish it
+//! from a busy host.
 
 use std::{future, time::Duration};
 
@@ -13,68 +14,79 @@ use tokio::{
 
 use super::PlaceError;
 
-/// Pause between a ping's answer and the next ping.
+/// Interval between a ping's answer and the next ping.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How long a host may take to answer one: its only thread also writes objects, to disks that may be slow.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Timeout of a ping. The host's only thread also writes objects, to disks that may be slow.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Knows of one connection whether its host is silent.
+/// Monitors whether the host of one connection answers.
 #[derive(Debug, Clone)]
-pub struct Alive {
+pub struct KeepAlive {
     service: String,
-    silent: watch::Receiver<bool>,
+    unresponsive: watch::Receiver<bool>,
 }
 
-impl Alive {
-    /// Moves a connection in the background, until its last client is dropped or its host is silent.
+impl KeepAlive {
+    /// Drives a connection in the background, until its last client is dropped or its host stops
+    /// answering.
     pub fn watch<S>(service: &str, connection: Connection<S, Bytes>) -> Self
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let (sender, silent) = watch::channel(false);
-        tokio::spawn(move_on(connection, sender));
+        let (sender, unresponsive) = watch::channel(false);
+        tokio::spawn(drive(connection, sender));
         let service = service.to_owned();
-        Self { service, silent }
+        Self {
+            service,
+            unresponsive,
+        }
     }
 
-    /// Resolves when the connection is over, in whatever way.
+    /// Resolves when the connection has ended, for any reason.
     pub async fn ended(&self) {
-        let mut silent = self.silent.clone();
-        // The sender goes with the connection.
-        let _ = silent.wait_for(|silent| *silent).await;
+        let mut unresponsive = self.unresponsive.clone();
+        // The sender is dropped with the connection.
+        let _ = unresponsive.wait_for(|unresponsive| *unresponsive).await;
     }
 
-    /// Waits for what the host does, for as long as it answers pings.
+    /// Awaits `work`, as long as the host answers pings.
     ///
     /// # Errors
-    /// If it is silent.
-    pub async fn unless_silent<T>(&self, work: impl Future<Output = T>) -> Result<T, PlaceError> {
-        let mut silent = self.silent.clone();
-        let silence = async {
-            if silent.wait_for(|silent| *silent).await.is_err() {
-                // The connection has ended, which is for `work` to tell.
+    /// If the host stops answering.
+    pub async fn fail_if_unresponsive<T>(
+        &self,
+        work: impl Future<Output = T>,
+    ) -> Result<T, PlaceError> {
+        let mut unresponsive = self.unresponsive.clone();
+        let ping_timeout = async {
+            if unresponsive
+                .wait_for(|unresponsive| *unresponsive)
+                .await
+                .is_err()
+            {
+                // The connection has ended: `work` fails with the reason.
                 future::pending::<()>().await;
             }
         };
         tokio::select! {
-            // Silence ends the connection too: it is the reason, the broken connection only follows.
+            // A ping timeout also ends the connection, so report the timeout, which is the cause.
             biased;
-            () = silence => Err(PlaceError::Silent { service: self.service.clone(), after: PATIENCE }),
+            () = ping_timeout => Err(PlaceError::Unresponsive { service: self.service.clone(), after: TIMEOUT }),
             done = work => Ok(done),
         }
     }
 }
 
-async fn move_on<S>(mut connection: Connection<S, Bytes>, silent: watch::Sender<bool>)
+async fn drive<S>(mut connection: Connection<S, Bytes>, unresponsive: watch::Sender<bool>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let pings = connection.ping_pong();
-    let silence = async {
+    let ping_timeout = async {
         let Some(mut pings) = pings else {
             return future::pending().await;
         };
-        while let Ok(pong) = timeout(PATIENCE, pings.ping(Ping::opaque())).await {
+        while let Ok(pong) = timeout(TIMEOUT, pings.ping(Ping::opaque())).await {
             if pong.is_err() {
                 // The connection has ended.
                 future::pending::<()>().await;
@@ -83,11 +95,11 @@ where
         }
     };
     tokio::select! {
-        // An answer that came while this process was stopped is read before it is missed.
+        // Read an answer that arrived while this process was stopped before the timeout counts.
         biased;
         _ = &mut connection => {}
-        () = silence => {
-            silent.send_replace(true);
+        () = ping_timeout => {
+            unresponsive.send_replace(true);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A control connection to a service: how it is made over a socket or any other stream, and what is asked of it.
+//! A control connection to a service, over a Unix socket or any other stream, and its requests.
 
 use std::{
     io,
@@ -29,10 +29,10 @@ use tokio::{
     time::timeout,
 };
 
-use super::{PlaceError, PlaceName, alive::Alive};
-use crate::ship::Link;
+use super::{PlaceError, PlaceName, alive::KeepAlive};
+use crate::ship::Transport;
 
-/// How long a host may take to answer a question that needs no work: it asks its worker first.
+/// Timeout of a request that needs no work. The host asks its worker first.
 const ANSWER: Duration = limits::HANDSHAKE.saturating_add(limits::STATUS);
 
 /// A control connection to a service.
@@ -40,21 +40,21 @@ const ANSWER: Duration = limits::HANDSHAKE.saturating_add(limits::STATUS);
 pub struct Connected {
     pub service: String,
     pub place: PlaceName,
-    /// Where others connect to it; empty for a connection that is not a socket's.
+    /// The service's socket; empty if the connection is not over a socket.
     pub socket: PathBuf,
     pub client: Client,
-    /// How the service was when the connection was made.
+    /// The service's status when the connection was opened.
     pub status: Status,
-    /// Whether this call started it.
+    /// Whether this process started the service.
     pub started: bool,
-    /// How the service that it takes the place of ended, if nobody called that.
+    /// How the previous service of this name stopped, if it stopped on its own.
     pub expired: Option<Expired>,
-    pub(super) alive: Alive,
+    pub(super) keep_alive: KeepAlive,
 }
 
-/// Keeps a service from ending.
+/// Prevents a service from stopping for inactivity.
 #[derive(Debug)]
-#[must_use = "the service is held only as long as it is there"]
+#[must_use = "the service is held only until this is dropped"]
 pub struct Hold(AbortHandle);
 
 impl Drop for Hold {
@@ -64,34 +64,34 @@ impl Drop for Hold {
 }
 
 impl Connected {
-    /// Asks the host something that it answers at once.
+    /// Sends a request that the host answers immediately.
     ///
     /// # Errors
-    /// If it refuses or does not answer.
+    /// If the host rejects the request or does not answer.
     pub async fn ask<Q: Serialize, A: DeserializeOwned>(
         &self,
         path: &str,
-        question: &Q,
+        request: &Q,
     ) -> Result<A, PlaceError> {
-        ask(&self.client, &self.service, path, question).await
+        ask(&self.client, &self.service, path, request).await
     }
 
-    /// Asks something whose answer is a stream.
+    /// Sends a request whose answer is a stream.
     ///
     /// # Errors
-    /// If it refuses or does not answer.
-    pub async fn stream<Q: Serialize>(&self, path: &str, question: &Q) -> Result<Body, PlaceError> {
-        let body = codec::encode(question, limits::CONTROL)
+    /// If the host rejects the request or does not answer.
+    pub async fn stream<Q: Serialize>(&self, path: &str, request: &Q) -> Result<Body, PlaceError> {
+        let body = codec::encode(request, limits::CONTROL)
             .map_err(|error| self.failed(RequestError::Codec(error)))?;
         let asking = self.client.request(client::post(path), body.into());
-        let answer = self.unless_silent(asking).await?;
+        let answer = self.fail_if_unresponsive(asking).await?;
         self.body_of(answer).await
     }
 
-    /// Begins a request whose body goes on behind `head`. The answer is a stream too, which begins with a frame.
+    /// Starts a request whose body continues after `head`. The answer is a stream of frames.
     ///
     /// # Errors
-    /// If it refuses or does not answer.
+    /// If the host rejects the request or does not answer.
     pub async fn converse<Q: Serialize>(
         &self,
         path: &str,
@@ -103,7 +103,7 @@ impl Connected {
         let request = Box::new(client::post(path));
         let (answer, mut sender) = self.client.begin(request, false).await.map_err(http)?;
         sender.send(head.into(), false).await.map_err(http)?;
-        let answer = self.unless_silent(answer).await?;
+        let answer = self.fail_if_unresponsive(answer).await?;
         let body = self.body_of(answer).await?;
         Ok((sender, Frames::new(body, limits::CONTROL)))
     }
@@ -111,19 +111,19 @@ impl Connected {
     /// The next message of a stream, or `None` at its end.
     ///
     /// # Errors
-    /// If the host is silent, the connection breaks, or it is no such message.
+    /// If the host does not answer, the connection breaks, or the message is invalid.
     pub async fn next<T: DeserializeOwned>(
         &self,
         frames: &mut Frames,
     ) -> Result<Option<T>, PlaceError> {
-        let next = self.unless_silent(frames.next()).await?;
+        let next = self.fail_if_unresponsive(frames.next()).await?;
         next.map_err(|error| self.broken(error))
     }
 
-    /// As [`next`](Self::next), of a stream that has one more.
+    /// As [`next`](Self::next), for a stream that must have another message.
     ///
     /// # Errors
-    /// As there, and if it ends instead.
+    /// As [`next`](Self::next), and if the stream has ended.
     pub async fn must_next<T: DeserializeOwned>(
         &self,
         frames: &mut Frames,
@@ -157,18 +157,21 @@ impl Connected {
         }
     }
 
-    /// Waits for something that takes the host as long as it takes, unless the host stops to answer at all.
+    /// Awaits work without a timeout, as long as the host answers pings.
     ///
     /// # Errors
-    /// If it does.
-    pub async fn unless_silent<T>(&self, work: impl Future<Output = T>) -> Result<T, PlaceError> {
-        self.alive.unless_silent(work).await
+    /// If the host stops answering.
+    pub async fn fail_if_unresponsive<T>(
+        &self,
+        work: impl Future<Output = T>,
+    ) -> Result<T, PlaceError> {
+        self.keep_alive.fail_if_unresponsive(work).await
     }
 
-    /// Gives the service another time to live without activity, if it has another one.
+    /// Sets the service's inactivity timeout, if it differs.
     ///
     /// # Errors
-    /// If it refuses or does not answer.
+    /// If the host rejects the request or does not answer.
     pub(super) async fn set_ttl(&mut self, ttl: Duration) -> Result<(), PlaceError> {
         let ttl_ms = ttl.as_millis().try_into().unwrap_or(u64::MAX);
         if ttl_ms != self.status.ttl_ms {
@@ -178,33 +181,35 @@ impl Connected {
         Ok(())
     }
 
-    /// Keeps the service from ending for lack of use, until what is returned is dropped or the connection breaks.
+    /// Prevents the service from stopping for inactivity, until the `Hold` is dropped or the
+    /// connection breaks.
     pub fn hold(&self) -> Hold {
         let client = self.client.clone();
         let holding = tokio::spawn(async move {
-            // No answer comes; an end of it is the connection's, and others tell of that.
+            // The host never answers. The request ends with the connection; other requests report
+            // that.
             let _ = client.ask::<_, ()>(path::HOLD, &()).await;
         });
         Hold(holding.abort_handle())
     }
 
-    /// What lies between here and the service.
-    pub fn link(&self) -> Link {
+    /// The transport between this machine and the service.
+    pub fn transport(&self) -> Transport {
         match self.place {
-            PlaceName::Local => Link::SameMachine,
-            PlaceName::Kubernetes { .. } => Link::Network,
+            PlaceName::Local => Transport::SameHost,
+            PlaceName::Kubernetes { .. } => Transport::Network,
         }
     }
 
-    /// Resolves when the connection is over, in whatever way.
+    /// Resolves when the connection has ended, for any reason.
     pub async fn ended(&self) {
-        self.alive.ended().await;
+        self.keep_alive.ended().await;
     }
 
-    /// Whether the host is of this version of kt.
+    /// Checks that the host has this version of kt.
     ///
     /// # Errors
-    /// If it is not.
+    /// If it has another version.
     pub fn check_version(&self) -> Result<(), PlaceError> {
         if self.status.kt_version == VERSION {
             return Ok(());
@@ -217,36 +222,36 @@ impl Connected {
     }
 }
 
-/// Connects to the service behind a socket; `None` if nobody listens, or who did is just ending.
+/// Connects to the service behind a socket; `None` if no process listens or the host is stopping.
 ///
 /// # Errors
-/// If it does not answer within `patience` or refuses.
+/// If it does not answer within `limit` or rejects the connection.
 pub async fn at(
     service: &str,
     socket: &Path,
-    patience: Duration,
+    limit: Duration,
 ) -> Result<Option<Connected>, PlaceError> {
     let connecting = async {
         let stream = UnixStream::connect(socket).await?;
-        greet(stream, b"").await
+        handshake(stream, b"").await
     };
-    let (stream, verdict) = match timeout(patience, connecting).await {
+    let (stream, verdict) = match timeout(limit, connecting).await {
         Ok(Ok(answered)) => answered,
-        Ok(Err(error)) if nobody(&error) => return Ok(None),
+        Ok(Err(error)) if no_listener(&error) => return Ok(None),
         Ok(Err(source)) => return Err(failed(service, source)),
-        Err(_) => return Err(silent(service, patience)),
+        Err(_) => return Err(unresponsive(service, limit)),
     };
-    let connected = welcomed(service, stream, verdict).await?;
+    let connected = start_client(service, stream, verdict).await?;
     Ok(connected.map(|connected| Connected {
         socket: socket.to_owned(),
         ..connected
     }))
 }
 
-/// Connects to the host at the other end of a stream; `None` if it is just ending.
+/// Connects to a host over a stream; `None` if the host is stopping.
 ///
 /// # Errors
-/// If it does not answer or refuses.
+/// If it does not answer or rejects the connection.
 pub async fn over<S>(
     service: &str,
     stream: S,
@@ -255,16 +260,16 @@ pub async fn over<S>(
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let (stream, verdict) = match timeout(limits::HANDSHAKE, greet(stream, token)).await {
+    let (stream, verdict) = match timeout(limits::HANDSHAKE, handshake(stream, token)).await {
         Ok(Ok(answered)) => answered,
-        Ok(Err(error)) if nobody(&error) => return Ok(None),
+        Ok(Err(error)) if no_listener(&error) => return Ok(None),
         Ok(Err(source)) => return Err(failed(service, source)),
-        Err(_) => return Err(silent(service, limits::HANDSHAKE)),
+        Err(_) => return Err(unresponsive(service, limits::HANDSHAKE)),
     };
-    welcomed(service, stream, verdict).await
+    start_client(service, stream, verdict).await
 }
 
-async fn greet<S>(mut stream: S, token: &[u8]) -> io::Result<(S, Verdict)>
+async fn handshake<S>(mut stream: S, token: &[u8]) -> io::Result<(S, Verdict)>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -272,7 +277,7 @@ where
     Ok((stream, verdict))
 }
 
-async fn welcomed<S>(
+async fn start_client<S>(
     service: &str,
     stream: S,
     verdict: Verdict,
@@ -298,7 +303,7 @@ where
     let (client, connection) = Client::start(stream)
         .await
         .map_err(|error| failed(&service, io::Error::other(error)))?;
-    let alive = Alive::watch(&service, connection);
+    let keep_alive = KeepAlive::watch(&service, connection);
     match ask(&client, &service, path::STATUS, &()).await {
         Ok(status) => Ok(Some(Connected {
             service,
@@ -308,9 +313,9 @@ where
             status,
             started: false,
             expired: None,
-            alive,
+            keep_alive,
         })),
-        // It said welcome and ended.
+        // The host accepted the connection and then stopped.
         Err(PlaceError::Request {
             source: RequestError::Http(_),
             ..
@@ -321,7 +326,7 @@ where
 
 fn failed(service: &str, source: io::Error) -> PlaceError {
     if source.kind() == io::ErrorKind::TimedOut {
-        return silent(service, limits::HEARD);
+        return unresponsive(service, limits::HEARD);
     }
     PlaceError::Connection {
         service: service.to_owned(),
@@ -329,8 +334,8 @@ fn failed(service: &str, source: io::Error) -> PlaceError {
     }
 }
 
-fn silent(service: &str, after: Duration) -> PlaceError {
-    PlaceError::Silent {
+fn unresponsive(service: &str, after: Duration) -> PlaceError {
+    PlaceError::Unresponsive {
         service: service.to_owned(),
         after,
     }
@@ -340,23 +345,23 @@ async fn ask<Q: Serialize, A: DeserializeOwned>(
     client: &Client,
     service: &str,
     path: &str,
-    question: &Q,
+    request: &Q,
 ) -> Result<A, PlaceError> {
-    match timeout(ANSWER, client.ask(path, question)).await {
+    match timeout(ANSWER, client.ask(path, request)).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(source)) => Err(PlaceError::Request {
             service: service.to_owned(),
             source,
         }),
-        Err(_) => Err(PlaceError::Silent {
+        Err(_) => Err(PlaceError::Unresponsive {
             service: service.to_owned(),
             after: ANSWER,
         }),
     }
 }
 
-/// No socket, a dead one, or a host that hung up because it ends.
-fn nobody(error: &io::Error) -> bool {
+/// Whether the socket does not exist, has no listener, or its host is stopping.
+fn no_listener(error: &io::Error) -> bool {
     use io::ErrorKind::{
         BrokenPipe, ConnectionRefused, ConnectionReset, NotADirectory, NotFound, UnexpectedEof,
         WouldBlock,

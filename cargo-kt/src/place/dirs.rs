@@ -1,4 +1,4 @@
-//! Where things lie on this machine: sockets in the user's runtime directory, objects and logs in the cache.
+//! Directories on this machine: the runtime directory for sockets, the cache for objects and logs.
 
 use std::{
     fmt,
@@ -13,10 +13,10 @@ use std::{
 
 use super::PlaceError;
 
-/// Longest path of a Unix socket in bytes: `sun_path` less its NUL, unix(7).
+/// Longest path of a Unix socket in bytes: `sun_path` without its NUL, unix(7).
 pub const SOCKET_PATH: usize = 107;
 
-/// The variables that decide, as they are.
+/// The environment variables and defaults that select the directories.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
     pub kt_runtime_dir: Option<PathBuf>,
@@ -25,14 +25,14 @@ pub struct Environment {
     pub xdg_cache_home: Option<PathBuf>,
     pub home: Option<PathBuf>,
     pub uid: u32,
-    /// For sockets where nothing else is: `/tmp`.
+    /// Fallback for sockets: `/tmp`.
     pub temporary: PathBuf,
-    /// For the cache where the home cannot be written: `/var/tmp`.
+    /// Fallback for the cache if the home is not writable: `/var/tmp`.
     pub persistent: PathBuf,
 }
 
 impl Environment {
-    /// Those of this process. Empty ones count as not set.
+    /// The environment of this process. Empty variables count as not set.
     pub fn current() -> Self {
         let path = |name| {
             std::env::var_os(name)
@@ -52,16 +52,16 @@ impl Environment {
     }
 }
 
-/// Something that the person should be told: another place was taken than expected.
+/// A notice for the user: another directory is used than expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
-    CacheElsewhere {
+    CacheFallback {
         wanted: PathBuf,
         taken: PathBuf,
         why: String,
     },
-    /// The cache of another user's home, as `sudo` leaves it.
-    CacheNotOurs {
+    /// The cache in another user's home, as under `sudo`.
+    CacheNotSafe {
         wanted: PathBuf,
         taken: PathBuf,
         why: String,
@@ -71,13 +71,13 @@ pub enum Notice {
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::CacheElsewhere { wanted, taken, why } => write!(
+            Self::CacheFallback { wanted, taken, why } => write!(
                 f,
                 "{} cannot be written to ({why}): {} is used instead",
                 wanted.display(),
                 taken.display()
             ),
-            Self::CacheNotOurs { wanted, taken, why } => write!(
+            Self::CacheNotSafe { wanted, taken, why } => write!(
                 f,
                 "{} is not safe to use: {why}; {} is used instead",
                 wanted.display(),
@@ -87,27 +87,28 @@ impl fmt::Display for Notice {
     }
 }
 
-/// The directories of this user. Both exist and can be written to.
+/// The directories of this user. Both exist and are writable.
 #[derive(Debug, Clone)]
 pub struct Dirs {
-    /// A folder per service with its socket and lock.
+    /// One folder per service, with its socket and lock.
     pub runtime: PathBuf,
-    /// Shorten this one to shorten `runtime`.
+    /// The variable that sets `runtime`, for error messages.
     runtime_variable: &'static str,
     pub cache: PathBuf,
     pub notices: Vec<Notice>,
 }
 
 impl Dirs {
-    /// Those of this process.
+    /// The directories for the environment of this process.
     ///
     /// # Errors
-    /// If there is no directory that can be written to, or others could put something into one that was asked for.
+    /// If no directory is writable, or other users can write to a directory that was set
+    /// explicitly.
     pub fn current() -> Result<Self, PlaceError> {
         Self::resolve(&Environment::current())
     }
 
-    /// Those that an environment leads to.
+    /// The directories for an environment.
     ///
     /// # Errors
     /// As [`current`](Self::current).
@@ -122,10 +123,10 @@ impl Dirs {
         })
     }
 
-    /// The socket of a service.
+    /// The path of a service's socket.
     ///
     /// # Errors
-    /// If its path would be longer than a socket's may be.
+    /// If the path is too long for a socket.
     pub fn socket(&self, service: &str) -> Result<PathBuf, PlaceError> {
         let path = self.runtime.join(service).join("socket");
         let length = path.as_os_str().as_bytes().len();
@@ -140,12 +141,12 @@ impl Dirs {
         Ok(path)
     }
 
-    /// The lock that the service's host holds.
+    /// The lock file that the service's host holds.
     pub fn lock(&self, service: &str) -> PathBuf {
         self.runtime.join(service).join("lock")
     }
 
-    /// Where the service keeps objects and logs.
+    /// The directory for the service's objects and logs.
     pub fn service(&self, service: &str) -> PathBuf {
         self.cache.join("services").join(service)
     }
@@ -155,7 +156,7 @@ fn runtime(environment: &Environment) -> Result<(PathBuf, &'static str), PlaceEr
     let uid = environment.uid;
     let (path, variable) = match (&environment.kt_runtime_dir, &environment.xdg_runtime_dir) {
         (Some(path), _) => (path.clone(), "KT_RUNTIME_DIR"),
-        // `sudo` and `su` leave the variable of the user before.
+        // `sudo` and `su` keep the variable of the original user.
         (None, Some(path)) if fs::metadata(path).is_ok_and(|data| data.uid() == uid) => {
             (path.join("kt"), "XDG_RUNTIME_DIR (or KT_RUNTIME_DIR)")
         }
@@ -178,7 +179,7 @@ fn runtime(environment: &Environment) -> Result<(PathBuf, &'static str), PlaceEr
 #[error("{why}")]
 struct Exposed {
     why: String,
-    /// The mode with which it would be.
+    /// The argument of `chmod` that makes it safe.
     chmod: Option<&'static str>,
 }
 
@@ -191,7 +192,7 @@ impl Exposed {
     }
 }
 
-/// What a person can do about it.
+/// The text of the error's `help:` line.
 fn help(path: &Path, chmod: Option<&str>, variable: &str) -> String {
     match chmod {
         Some(mode) => format!("run `chmod {mode} {}`", path.display()),
@@ -199,7 +200,8 @@ fn help(path: &Path, chmod: Option<&str>, variable: &str) -> String {
     }
 }
 
-/// Makes the directory if it is not there, and checks that nobody else can look into it or put anything in it.
+/// Creates the directory if it does not exist, and checks that no other user can read it or write
+/// to it.
 fn private(path: &Path, uid: u32) -> Result<(), Exposed> {
     if !path.is_absolute() {
         return Err(Exposed::because("it is not an absolute path"));
@@ -221,7 +223,7 @@ fn private(path: &Path, uid: u32) -> Result<(), Exposed> {
     let mode = data.mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(Exposed {
-            why: format!("its mode is {mode:04o}, so that others can look into it"),
+            why: format!("its mode is {mode:04o}, so other users can access it"),
             chmod: Some("700"),
         });
     }
@@ -243,14 +245,14 @@ fn cache(environment: &Environment) -> Result<(PathBuf, Vec<Notice>), PlaceError
                 .map(|cache| cache.join("kt"))
         })
         .or_else(home)
-        // The host does not run where we do.
+        // The host runs in another working directory.
         .map(|path| std::path::absolute(&path).unwrap_or(path));
     let uid = environment.uid;
     let fall_back = |path: PathBuf, why: Option<(PathBuf, Unusable)>| {
-        let kept = usable(&fallback)
+        let checked = usable(&fallback)
             .and_then(|()| private(&fallback, uid).map_err(io::Error::other))
             .and_then(|()| services(&fallback, uid).map_err(io::Error::other));
-        match kept {
+        match checked {
             Ok(()) => {
                 let taken = fallback.clone();
                 let notice = why.map(|(wanted, why)| why.notice(wanted, taken));
@@ -268,12 +270,12 @@ fn cache(environment: &Environment) -> Result<(PathBuf, Vec<Notice>), PlaceError
     };
     let checked = usable(&wanted)
         .map_err(Unusable::NotWritable)
-        .and_then(|()| ours(&wanted, uid).map_err(Unusable::NotOurs))
-        .and_then(|()| services(&wanted, uid).map_err(Unusable::NotOurs));
+        .and_then(|()| check_owner(&wanted, uid).map_err(Unusable::NotSafe))
+        .and_then(|()| services(&wanted, uid).map_err(Unusable::NotSafe));
     match checked {
         Ok(()) => Ok((wanted, Vec::new())),
-        // It was asked for by name: another one in its place would be a surprise.
-        Err(Unusable::NotOurs(Exposed { why, chmod })) if environment.kt_home.is_some() => {
+        // It was set explicitly: do not silently use another one.
+        Err(Unusable::NotSafe(Exposed { why, chmod })) if environment.kt_home.is_some() => {
             let help = help(&wanted, chmod, "KT_HOME");
             Err(PlaceError::CacheDirectory {
                 path: wanted,
@@ -285,27 +287,27 @@ fn cache(environment: &Environment) -> Result<(PathBuf, Vec<Notice>), PlaceError
     }
 }
 
-/// Why a directory is not taken for the cache.
+/// Why a directory is not used as the cache.
 enum Unusable {
     NotWritable(io::Error),
-    NotOurs(Exposed),
+    NotSafe(Exposed),
 }
 
 impl Unusable {
     fn notice(self, wanted: PathBuf, taken: PathBuf) -> Notice {
         match self {
-            Self::NotWritable(error) => Notice::CacheElsewhere {
+            Self::NotWritable(error) => Notice::CacheFallback {
                 wanted,
                 taken,
                 why: error.to_string(),
             },
-            Self::NotOurs(Exposed { why, .. }) => Notice::CacheNotOurs { wanted, taken, why },
+            Self::NotSafe(Exposed { why, .. }) => Notice::CacheNotSafe { wanted, taken, why },
         }
     }
 }
 
-/// Checks that nobody else can rename or add anything in a directory that may be shown to others.
-fn ours(path: &Path, uid: u32) -> Result<(), Exposed> {
+/// Checks that no other user can write to a directory, which other users may read.
+fn check_owner(path: &Path, uid: u32) -> Result<(), Exposed> {
     let data = fs::metadata(path).map_err(Exposed::because)?;
     if data.uid() != uid {
         return Err(Exposed::because(format!(
@@ -316,15 +318,16 @@ fn ours(path: &Path, uid: u32) -> Result<(), Exposed> {
     let mode = data.mode() & 0o777;
     if mode & 0o022 != 0 {
         return Err(Exposed {
-            why: format!("its mode is {mode:04o}, so that others can put files into it"),
+            why: format!("its mode is {mode:04o}, so other users can write to it"),
             chmod: Some("go-w"),
         });
     }
     Ok(())
 }
 
-/// Makes the directory with the code, logs and states of services. Objects in it are executed: others neither read nor write
-/// there. One of ours that others could only read becomes private; what others could write to may hold files of theirs.
+/// Creates the directory for the code, logs and states of services. Objects in it are executed, so
+/// no other user may read or write it. If others could only read it, it becomes private. If others
+/// could write to it, it may contain their files, so it is rejected.
 fn services(cache: &Path, uid: u32) -> Result<(), Exposed> {
     let path = cache.join("services");
     create(&path).map_err(Exposed::because)?;
@@ -339,7 +342,7 @@ fn services(cache: &Path, uid: u32) -> Result<(), Exposed> {
     })
 }
 
-/// Makes the directory and a file in it: permission bits tell nothing about read-only file systems.
+/// Creates the directory and a file in it: permission bits do not show read-only file systems.
 fn usable(path: &Path) -> io::Result<()> {
     create(path)?;
     tempfile::tempfile_in(path).map(drop)
@@ -373,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn directories_come_from_the_first_variable_that_is_set() {
+    fn the_first_variable_that_is_set_wins() {
         let root = tempfile::tempdir().unwrap();
         let mut environment = environment(root.path());
         let dirs = Dirs::resolve(&environment).unwrap();
@@ -394,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_for_sockets_that_others_can_reach_is_refused() {
+    fn an_accessible_runtime_directory_is_rejected() {
         let root = tempfile::tempdir().unwrap();
         let environment = environment(root.path());
         let kt = root.path().join("run/kt");
@@ -419,10 +422,10 @@ mod tests {
     }
 
     #[test]
-    fn a_read_only_home_is_replaced_with_a_notice() {
+    fn a_read_only_home_falls_back_with_a_notice() {
         let root = tempfile::tempdir().unwrap();
         let mut environment = environment(root.path());
-        // Nobody can make a directory in /proc, root included.
+        // Not even root can create a directory in /proc.
         environment.home = Some("/proc".into());
         let dirs = Dirs::resolve(&environment).unwrap();
         let fallback = root.path().join(format!("var/kt-{}", environment.uid));
@@ -441,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cache_that_others_can_write_to_is_refused_where_it_was_asked_for() {
+    fn an_explicit_cache_that_others_can_write_to_is_rejected() {
         let root = tempfile::tempdir().unwrap();
         let mut environment = environment(root.path());
         let own = root.path().join("own");
@@ -463,7 +466,7 @@ mod tests {
             "{error}"
         );
 
-        // Nobody but its owner.
+        // A cache of another user.
         environment.uid += 1;
         let error = refused(&environment);
         let owner = environment.uid - 1;
@@ -474,7 +477,7 @@ mod tests {
     }
 
     #[test]
-    fn what_services_keep_is_private_in_a_cache_that_others_can_read() {
+    fn services_are_private_in_a_cache_that_others_can_read() {
         let root = tempfile::tempdir().unwrap();
         let mut environment = environment(root.path());
         let cache = root.path().join("xdg");
@@ -491,7 +494,7 @@ mod tests {
     }
 
     #[test]
-    fn a_default_cache_that_others_can_write_to_is_replaced_with_a_notice() {
+    fn a_default_cache_that_others_can_write_to_falls_back_with_a_notice() {
         let root = tempfile::tempdir().unwrap();
         let environment = environment(root.path());
         let cache = root.path().join("home/.cache/kt");
@@ -510,7 +513,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_too_long_for_a_socket_names_the_variable() {
+    fn the_error_for_a_long_socket_path_names_the_variable() {
         let root = tempfile::tempdir().unwrap();
         let mut environment = environment(root.path());
         let long = root.path().join("x".repeat(100));

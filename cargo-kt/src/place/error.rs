@@ -1,21 +1,19 @@
-use std::{io, path::PathBuf, time::Duration};
+use std::{error::Error, io, path::PathBuf, time::Duration};
 
 use kt::wire::client::RequestError;
 
-use super::kubernetes::KubernetesError;
-
-/// Why a service cannot be reached, started or ended.
+/// Why a service cannot be reached, started or stopped.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlaceError {
     #[error(
-        "the path of the service's socket has {length} bytes and Linux allows {limit}: {}\nhelp: set {variable} to a shorter directory", path.display()
+        "the service's socket path has {length} bytes, but Linux allows {limit}: {}\nhelp: set {variable} to a shorter directory", path.display()
     )]
     SocketPathTooLong {
         path: PathBuf,
         length: usize,
         limit: usize,
-        /// The environment variable that the path comes from, or the one that overrides it.
+        /// The environment variable that sets or overrides the path.
         variable: &'static str,
     },
     #[error("{} cannot be used for sockets: {why}\nhelp: {help}", path.display())]
@@ -30,15 +28,17 @@ pub enum PlaceError {
         why: String,
         help: String,
     },
-    #[error("neither {} nor {} can be written to: {source}\nhelp: set KT_HOME to a directory that can", path.display(), fallback.display())]
+    #[error("failed to write to both {} and {}: {source}\nhelp: set KT_HOME to a writable directory", path.display(), fallback.display())]
     NoCache {
         path: PathBuf,
         fallback: PathBuf,
         source: io::Error,
     },
-    #[error("`{name}` is no name of a service: it is made of the letters a-z, digits and `-`")]
+    #[error(
+        "invalid service name `{name}`: use the letters a-z, digits and single `-` between them"
+    )]
     BadName { name: String },
-    #[error("no service `{name}` here{}", nearest.as_ref().map(|name| format!(": did you mean `{name}`?")).unwrap_or_default())]
+    #[error("no service named `{name}`{}", nearest.as_ref().map(|name| format!(": did you mean `{name}`?")).unwrap_or_default())]
     NoService {
         name: String,
         nearest: Option<String>,
@@ -46,14 +46,14 @@ pub enum PlaceError {
     #[error("{}", which(names))]
     WhichService { names: Vec<String> },
     #[error(
-        "there are several services `{service}`: in {}\nhelp: say which with `--context` and `--namespace`", places.join(" and in ")
+        "service `{service}` exists in several places: {}\nhelp: select one with `--context` and `--namespace`", places.join(", ")
     )]
     WhichPlace {
         service: String,
         places: Vec<String>,
     },
     #[error(
-        "service `{service}` was started by {}kt {theirs} and this is kt {ours}\nhelp: end it with `cargo kt down {service}`; its state is lost",
+        "service `{service}` was started by {}kt {theirs}, but this is kt {ours}\nhelp: stop it with `cargo kt down {service}`; its state is lost",
         if theirs == ours { "another build of " } else { "" }
     )]
     OtherVersion {
@@ -61,37 +61,32 @@ pub enum PlaceError {
         theirs: String,
         ours: &'static str,
     },
-    #[error("service `{service}` does not let us in: it belongs to another user or wants a token")]
+    #[error("permission denied: service `{service}` belongs to another user or requires a token")]
     Forbidden { service: String },
-    #[error("the host of service `{service}` did not come up: {why}")]
+    #[error("the host of service `{service}` did not start: {why}")]
     HostStart { service: String, why: String },
     #[error(
-        "service `{service}` did not answer within {} s\nhelp: `cargo kt down {service}` ends it", after.as_secs()
+        "service `{service}` did not answer within {} s\nhelp: stop it with `cargo kt down {service}`", after.as_secs()
     )]
-    Silent { service: String, after: Duration },
-    #[error("service `{service}` does not end: process {pid} survived SIGKILL")]
-    DoesNotEnd { service: String, pid: u32 },
-    #[error("service `{service}` does not end, and who runs it cannot be told")]
+    Unresponsive { service: String, after: Duration },
+    #[error("service `{service}` did not stop: process {pid} survived SIGKILL")]
+    DidNotStop { service: String, pid: u32 },
+    #[error("service `{service}` did not stop, and its process could not be identified")]
     UnknownHost { service: String },
-    #[error("failed to talk to service `{service}`: {source}")]
+    #[error("failed to communicate with service `{service}`: {source}")]
     Connection { service: String, source: io::Error },
-    #[error("service `{service}` refused: {source}")]
+    #[error("request to service `{service}` failed: {source}")]
     Request {
         service: String,
         source: RequestError,
     },
-    #[error("service `{service}` is not up yet")]
+    #[error("service `{service}` is not running yet")]
     NotUp { service: String },
+    /// What failed in a cluster.
     #[error(transparent)]
-    Kubernetes(Box<KubernetesError>),
+    Cluster(Box<dyn Error + Send + Sync>),
     #[error("failed to read {}: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
-}
-
-impl From<KubernetesError> for PlaceError {
-    fn from(error: KubernetesError) -> Self {
-        Self::Kubernetes(Box::new(error))
-    }
 }
 
 fn which(names: &[String]) -> String {

@@ -1,4 +1,4 @@
-//! A service's log, piece by piece.
+//! A service's log as a stream of bytes.
 
 use bytes::Bytes;
 use kt::{
@@ -9,11 +9,11 @@ use kt::{
     },
 };
 
-use super::{Connected, PlaceError, alive::Alive};
+use super::{Connected, PlaceError, alive::KeepAlive};
 
 const PIECE: usize = 64 << 10;
 
-/// A log that is read.
+/// A reader of a service's log.
 #[derive(Debug)]
 pub struct Logs {
     service: String,
@@ -22,24 +22,24 @@ pub struct Logs {
 
 #[derive(Debug)]
 enum Source {
-    Host(Body, Alive),
+    Host(Body, KeepAlive),
     Files(LogReader),
 }
 
-/// The log of a service that is there.
+/// The log of a running service.
 ///
 /// # Errors
-/// If its host refuses.
+/// If its host rejects the request.
 pub async fn of(connected: Connected, from: LogFrom, follow: bool) -> Result<Logs, PlaceError> {
     let request = LogRequest { from, follow };
     let body = connected.stream(path::LOGS, &request).await?;
     let service = connected.service;
-    let source = Source::Host(body, connected.alive);
+    let source = Source::Host(body, connected.keep_alive);
     Ok(Logs { service, source })
 }
 
 impl Logs {
-    /// The log that a service has left in files.
+    /// The log files of a service that has stopped.
     pub fn in_files(service: &str, reader: LogReader) -> Self {
         Self {
             service: service.to_owned(),
@@ -47,20 +47,22 @@ impl Logs {
         }
     }
 
-    /// The next piece; `None` at the end, which for a followed log is the service's.
+    /// The next piece; `None` at the end. A followed log ends when the service stops.
     ///
     /// # Errors
-    /// If the host is silent, the connection breaks, or a file cannot be read.
+    /// If the host does not answer, the connection breaks, or a file cannot be read.
     pub async fn next(&mut self) -> Option<Result<Bytes, PlaceError>> {
         let failed = |source| PlaceError::Connection {
             service: self.service.clone(),
             source,
         };
         match &mut self.source {
-            Source::Host(body, alive) => match alive.unless_silent(body.chunk()).await {
-                Ok(chunk) => Some(chunk?.map_err(|error| failed(std::io::Error::other(error)))),
-                Err(silent) => Some(Err(silent)),
-            },
+            Source::Host(body, keep_alive) => {
+                match keep_alive.fail_if_unresponsive(body.chunk()).await {
+                    Ok(chunk) => Some(chunk?.map_err(|error| failed(std::io::Error::other(error)))),
+                    Err(silent) => Some(Err(silent)),
+                }
+            }
             Source::Files(reader) => {
                 let mut piece = vec![0; PIECE];
                 match reader.read(&mut piece) {

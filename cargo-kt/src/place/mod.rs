@@ -1,5 +1,7 @@
-//! Where services live. *place* finds or starts a service and gives a control connection to it; it knows nothing of what is
-//! loaded there. Places differ in how a service is reached, never in what is said to it.
+//! Finds or starts a service and opens a control connection to it, on this machine or in a cluster.
+//!
+//! Places differ in how a service is reached, never in the requests that it receives. This module
+//! does not know what code a service has loaded.
 
 mod alive;
 mod connected;
@@ -21,21 +23,21 @@ pub use dirs::{Dirs, Environment, Notice};
 pub use error::PlaceError;
 pub use logs::Logs;
 pub use nearest::nearest;
-pub use opening::{Opening, Wanted};
+pub use opening::{PendingService, ServiceSpec};
 pub use pieces::Pieces;
 pub use places::Places;
 
-/// A service as `cargo kt ls` shows it.
+/// A service in the output of `cargo kt ls`.
 #[derive(Debug, Clone)]
 pub struct Service {
     pub name: String,
     pub place: PlaceName,
-    /// Whose it is; empty for this user's own on this machine.
+    /// The owner; empty for the current user's services on this machine.
     pub user: String,
     pub state: State,
 }
 
-/// Where a service lives.
+/// Where a service runs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PlaceName {
     Local,
@@ -43,7 +45,7 @@ pub enum PlaceName {
 }
 
 impl PlaceName {
-    /// The options with which a command of `cargo kt` looks here too.
+    /// The options that make a `cargo kt` command search this place.
     pub fn options(&self) -> Vec<String> {
         match self {
             Self::Local => Vec::new(),
@@ -67,10 +69,10 @@ impl std::fmt::Display for PlaceName {
     }
 }
 
-/// What is known of a service.
+/// The status of a service, if it could be queried.
 #[derive(Debug, Clone)]
 pub enum State {
     Live(Box<Status>),
-    /// It is there and cannot be asked; why.
+    /// It exists, but could not be queried for this reason.
     Unreachable(String),
 }

@@ -1,6 +1,6 @@
-//! Names that are like another.
+//! Suggestions for misspelled names.
 
-/// The most similar of these, if one is similar at all.
+/// The name closest to `name`, if one differs in at most half of its characters.
 pub fn nearest(name: &str, others: impl IntoIterator<Item = String>) -> Option<String> {
     let others = others.into_iter();
     others

@@ -1,4 +1,4 @@
-//! The way to a program's service, begun as soon as it is known which one that is, while the program compiles.
+//! Finds or starts a program's service in the background while the program compiles.
 
 use tokio::{
     sync::{oneshot, watch},
@@ -7,54 +7,56 @@ use tokio::{
 
 use super::{Connected, Dirs, Hold, PlaceError, kubernetes, local};
 
-/// The service that a program wants, wherever it lives.
+/// The service that a program requires, in any place.
 #[derive(Debug, Clone)]
-pub enum Wanted {
+pub enum ServiceSpec {
     Local(local::ServiceSpec),
     Kubernetes(Box<kubernetes::ServiceSpec>),
 }
 
-/// Who hears what happens meanwhile.
-pub type Told = Box<dyn Fn(kubernetes::Step) + Send + Sync>;
+/// Receives the steps of a launch.
+pub type ProgressFn = Box<dyn Fn(kubernetes::Step) + Send + Sync>;
 
-/// A service that is being found or made.
+/// A service that is being found or started.
 #[derive(Debug)]
-pub struct Opening(Way);
+pub struct PendingService(Kind);
 
 #[derive(Debug)]
-enum Way {
-    /// Takes milliseconds: nothing is gained by a start before it is needed, and nothing started in vain.
+enum Kind {
+    /// Starts on demand. It takes milliseconds, so an early start gains nothing and might be
+    /// wasted.
     Local(Dirs, Box<local::ServiceSpec>),
     Kubernetes {
         found: Option<oneshot::Receiver<Option<Connected>>>,
-        /// Whether it goes on without us.
+        /// Whether the launch continues without this process.
         handed_over: watch::Receiver<bool>,
         task: JoinHandle<Result<(Connected, Hold), PlaceError>>,
     },
 }
 
-impl Opening {
-    /// Begins. To be called on a runtime of more than one thread if the caller does not wait at once.
-    pub fn begin(dirs: Dirs, wanted: Wanted, told: Told) -> Self {
+impl PendingService {
+    /// Starts the search. Requires a multi-threaded runtime unless the caller awaits the result
+    /// immediately.
+    pub fn begin(dirs: Dirs, wanted: ServiceSpec, progress: ProgressFn) -> Self {
         Self(match wanted {
-            Wanted::Local(spec) => Way::Local(dirs, Box::new(spec)),
-            Wanted::Kubernetes(spec) => {
+            ServiceSpec::Local(spec) => Kind::Local(dirs, Box::new(spec)),
+            ServiceSpec::Kubernetes(spec) => {
                 let (sender, found) = oneshot::channel();
                 let (over, handed_over) = watch::channel(false);
                 let task = tokio::spawn(async move {
-                    let told = |step| {
-                        if matches!(step, kubernetes::Step::LetGo | kubernetes::Step::Ready) {
+                    let progress = |step| {
+                        if matches!(step, kubernetes::Step::Unpaused | kubernetes::Step::Ready) {
                             over.send_replace(true);
                         }
-                        told(step);
+                        progress(step);
                     };
-                    let connected = kubernetes::open(&dirs, &spec, sender, &told).await?;
-                    // Compilers may take longer than a service lives without a call.
+                    let connected = kubernetes::open(&dirs, &spec, sender, &progress).await?;
+                    // Compilation may take longer than the service's inactivity timeout.
                     let held = connected.hold();
                     Ok((connected, held))
                 });
                 let found = Some(found);
-                Way::Kubernetes {
+                Kind::Kubernetes {
                     found,
                     handed_over,
                     task,
@@ -63,50 +65,52 @@ impl Opening {
         })
     }
 
-    /// The service if it was up before: what runs decides how what is new is linked. One that is just made is not waited for.
+    /// The service, if it was running before: its base decides how new code is linked. Does not
+    /// wait for a service that is being started.
     ///
     /// # Errors
-    /// If it cannot be told, for which this is the end.
+    /// If the service's status could not be determined; the launch is abandoned.
     pub async fn running(&mut self) -> Result<Option<Connected>, PlaceError> {
         match &mut self.0 {
-            Way::Local(dirs, spec) => local::find(dirs, spec).await,
-            Way::Kubernetes { found, task, .. } => {
+            Kind::Local(dirs, spec) => local::find(dirs, spec).await,
+            Kind::Kubernetes { found, task, .. } => {
                 let answer = match found.take() {
                     Some(found) => found.await.ok(),
                     None => None,
                 };
                 match answer {
                     Some(running) => Ok(running),
-                    // It has failed before it knew.
+                    // The task failed before it found out.
                     None => joined(task.await).map(|(connected, _)| Some(connected)),
                 }
             }
         }
     }
 
-    /// Waits until nothing is left half done: for those who do not need it after all.
-    pub async fn settle(self) {
-        if let Way::Kubernetes {
+    /// Waits until the launch continues without this process, for callers that no longer need the
+    /// service.
+    pub async fn wait_until_detached(self) {
+        if let Kind::Kubernetes {
             mut handed_over, ..
         } = self.0
         {
-            // Its sender goes with the task.
+            // The sender is dropped with the task.
             let _ = handed_over.wait_for(|over| *over).await;
         }
     }
 
-    /// The service, once it answers, and held until it has its program.
+    /// Waits until the service answers. The `Hold` keeps it running until the caller drops it.
     ///
     /// # Errors
-    /// If it cannot be found or made.
+    /// If it cannot be found or started.
     pub async fn connected(self) -> Result<(Connected, Hold), PlaceError> {
         match self.0 {
-            Way::Local(dirs, spec) => {
+            Kind::Local(dirs, spec) => {
                 let connected = local::connect_or_start(&dirs, &spec).await?;
                 let held = connected.hold();
                 Ok((connected, held))
             }
-            Way::Kubernetes { task, .. } => joined(task.await),
+            Kind::Kubernetes { task, .. } => joined(task.await),
         }
     }
 }

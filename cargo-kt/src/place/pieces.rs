@@ -1,4 +1,4 @@
-//! A service's log in pieces of which it is known who can have printed them.
+//! A service's log in pieces, each with the generations and calls that may have printed it.
 
 use kt::{
     host::PieceReader,
@@ -12,7 +12,7 @@ use kt::{
 
 use super::{Connected, PlaceError};
 
-/// A log that is read.
+/// A reader of a service's log.
 #[derive(Debug)]
 pub struct Pieces {
     service: String,
@@ -25,10 +25,10 @@ enum Source {
     Files(PieceReader),
 }
 
-/// The log of a service that is there.
+/// The log of a running service.
 ///
 /// # Errors
-/// If its host refuses.
+/// If its host rejects the request.
 pub async fn of(connected: Connected, from: LogFrom, follow: bool) -> Result<Pieces, PlaceError> {
     let request = LogRequest { from, follow };
     let body = connected.stream(path::LOG_PIECES, &request).await?;
@@ -40,7 +40,7 @@ pub async fn of(connected: Connected, from: LogFrom, follow: bool) -> Result<Pie
 }
 
 impl Pieces {
-    /// The log that a service has left in files.
+    /// The log files of a service that has stopped.
     pub fn in_files(service: &str, reader: PieceReader) -> Self {
         Self {
             service: service.to_owned(),
@@ -48,10 +48,10 @@ impl Pieces {
         }
     }
 
-    /// The next piece; `None` at the end, which for a followed log is the service's.
+    /// The next piece; `None` at the end. A followed log ends when the service stops.
     ///
     /// # Errors
-    /// If the host is silent, the connection breaks, or a file cannot be read.
+    /// If the host does not answer, the connection breaks, or a file cannot be read.
     pub async fn next(&mut self) -> Result<Option<LogPiece>, PlaceError> {
         match &mut self.source {
             Source::Host(frames, connected) => connected.next(frames).await,

@@ -1,5 +1,5 @@
-//! All places in which a command looks for services that are there: this machine, the clusters that it has tunnels to, and
-//! the cluster that it was told.
+//! The places that a command searches for existing services: this machine, clusters with a running
+//! tunnel, and the cluster selected on the command line.
 
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ use super::{
     local, logs, pieces,
 };
 
-/// Where a command looks.
+/// The places that a command searches.
 #[derive(Debug, Clone)]
 pub struct Places {
     dirs: Dirs,
-    /// The cluster that was asked for; one that there is a tunnel to is looked at in any case.
+    /// The selected cluster. Clusters with a running tunnel are searched in any case.
     cluster: Option<Selection>,
 }
 
@@ -28,10 +28,10 @@ impl Places {
         Self { dirs, cluster }
     }
 
-    /// Every service, by name. `all_users` also has others' in the cluster.
+    /// All services, sorted by name. `all_users` includes other users' services in the cluster.
     ///
     /// # Errors
-    /// If a place itself cannot be looked at; a single service that does not answer is part of the list.
+    /// If a place cannot be searched. A service that does not answer is part of the list.
     pub async fn list(&self, all_users: bool) -> Result<Vec<Service>, PlaceError> {
         let mut services = local::list(&self.dirs).await?;
         let tunnels = Directory::list(&self.dirs);
@@ -43,8 +43,8 @@ impl Places {
         services.extend(live.await.into_iter().flatten());
         if let Some(selection) = &self.cluster {
             let cluster = open(selection).await?;
-            let there = kubernetes::list(&self.dirs, &cluster, all_users).await?;
-            for service in there {
+            let in_cluster = kubernetes::list(&self.dirs, &cluster, all_users).await?;
+            for service in in_cluster {
                 let known = |it: &Service| it.name == service.name && it.place == service.place;
                 if !services.iter().any(known) {
                     services.push(service);
@@ -55,10 +55,10 @@ impl Places {
         Ok(services)
     }
 
-    /// A control connection to the service of this name.
+    /// Opens a control connection to the service of this name.
     ///
     /// # Errors
-    /// If there is none, it cannot be reached, or its host is another version's.
+    /// If it does not exist, cannot be reached, or its host has another version.
     pub async fn connect(&self, name: &str) -> Result<Connected, PlaceError> {
         let connected = match self.find(name).await? {
             Some(connected) => connected,
@@ -68,7 +68,8 @@ impl Places {
         Ok(connected)
     }
 
-    /// The service of this name in a cluster. One of the same name on this machine goes before it, unless a cluster was told.
+    /// The service of this name in a cluster. A service of the same name on this machine takes
+    /// precedence, unless a cluster was selected.
     async fn find(&self, name: &str) -> Result<Option<Connected>, PlaceError> {
         if self.is_here(name) {
             return Ok(None);
@@ -85,10 +86,11 @@ impl Places {
         }
     }
 
-    /// Ends the service of this name; its calls may go on for `grace`. Returns once nothing of it is left.
+    /// Stops the service of this name; running calls have `grace` to finish. Returns once
+    /// everything of it is removed.
     ///
     /// # Errors
-    /// If there is none of this name, or it cannot be ended.
+    /// If it does not exist or cannot be stopped.
     pub async fn down(&self, name: &str, grace: Duration) -> Result<(), PlaceError> {
         if !self.is_here(name) {
             let through = self.live_tunnel(name).await?;
@@ -103,17 +105,17 @@ impl Places {
         local::down(&self.dirs, name, grace).await
     }
 
-    /// Ends a service of the list, as [`down`](Self::down) does.
+    /// Stops a listed service, as [`down`](Self::down) does.
     ///
     /// # Errors
-    /// If it cannot be ended.
+    /// If it cannot be stopped.
     pub async fn end(&self, service: &Service, grace: Duration) -> Result<(), PlaceError> {
         let name = &service.name;
         match selection(&service.place) {
             None => local::down(&self.dirs, name, grace).await,
             Some(selection) => {
                 let cluster = open(&selection).await?;
-                // That it is gone by now is what was wanted.
+                // It may have stopped in the meantime.
                 kubernetes::down(&self.dirs, &cluster, name, grace)
                     .await
                     .map(drop)
@@ -121,10 +123,10 @@ impl Places {
         }
     }
 
-    /// The image that a service runs in; `None` for one on this machine.
+    /// The container image of a service; `None` for one on this machine.
     ///
     /// # Errors
-    /// If the cluster does not say.
+    /// If the cluster cannot be queried.
     pub async fn image(&self, connected: &Connected) -> Result<Option<String>, PlaceError> {
         match selection(&connected.place) {
             None => Ok(None),
@@ -139,10 +141,10 @@ impl Places {
         self.cluster.is_none() && local::is_there(&self.dirs, name)
     }
 
-    /// The log of the service of this name; on this machine also of one that has ended.
+    /// The log of the service of this name; on this machine also of a stopped one.
     ///
     /// # Errors
-    /// If there was none of this name.
+    /// If it never existed.
     pub async fn logs(&self, name: &str, from: LogFrom, follow: bool) -> Result<Logs, PlaceError> {
         match self.find(name).await? {
             Some(connected) => logs::of(connected, from, follow).await,
@@ -150,10 +152,10 @@ impl Places {
         }
     }
 
-    /// As [`logs`](Self::logs), with who can have printed what.
+    /// As [`logs`](Self::logs), with the possible origin of each piece.
     ///
     /// # Errors
-    /// As there.
+    /// As [`logs`](Self::logs).
     pub async fn log_pieces(
         &self,
         name: &str,
@@ -166,21 +168,21 @@ impl Places {
         }
     }
 
-    /// The tunnels to services of this name, in the cluster that was told if one was.
+    /// The tunnels to services of this name, in the selected cluster if there is one.
     fn tunnels(&self, name: &str) -> Vec<(Directory, Record)> {
-        let told = self.cluster.as_ref().map(Selection::identify);
-        let meant = |record: &Record| match &told {
+        let selected = self.cluster.as_ref().map(Selection::identify);
+        let matches = |record: &Record| match &selected {
             None => true,
             Some(Ok(it)) => it.context == record.context && it.namespace == record.namespace,
-            // That it cannot be told is an error of whoever looks into it.
+            // The caller that opens the cluster reports this error.
             Some(Err(_)) => false,
         };
         let mut tunnels = Directory::list(&self.dirs);
-        tunnels.retain(|(_, record)| record.service == name && meant(record));
+        tunnels.retain(|(_, record)| record.service == name && matches(record));
         tunnels
     }
 
-    /// The one tunnel that lives of those to services of this name.
+    /// The only running tunnel to a service of this name.
     async fn live_tunnel(&self, name: &str) -> Result<Option<Connected>, PlaceError> {
         let mut live: Vec<Connected> = Vec::new();
         for (directory, record) in self.tunnels(name) {
@@ -216,7 +218,7 @@ async fn through(directory: Directory, record: Record) -> Option<Service> {
     })
 }
 
-/// Where a cluster's service is; `None` for one on this machine.
+/// The cluster of a place; `None` for this machine.
 fn selection(place: &PlaceName) -> Option<Selection> {
     match place {
         PlaceName::Local => None,

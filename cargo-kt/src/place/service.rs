@@ -1,19 +1,19 @@
-//! Names of services.
+//! Service names.
 
 use super::PlaceError;
 
-/// Longest name: a Kubernetes label has 63 bytes, and more is put behind names there.
+/// Longest name. A Kubernetes label has at most 63 bytes, and Kubernetes appends to pod names.
 const LENGTH: usize = 40;
-/// Digits of a hash that keep cut names apart.
+/// Hash digits that distinguish truncated names.
 const CUT: usize = 6;
-/// Digits of a hash that keep workspaces apart.
+/// Hash digits that distinguish workspaces.
 const WORKSPACE: usize = 4;
 
-/// The profile whose services have the program's name alone.
+/// The profile whose name is not part of the service name.
 pub const PLAIN_PROFILE: &str = "dev";
 
-/// The name of the service that this user's program has by default. Code of two profiles cannot be in one worker: with one
-/// service, each change of the profile would cost the states that have no serde.
+/// The default service name of this user's program. One worker cannot hold code of two profiles:
+/// with one service for both, each profile change would lose the states that have no serde.
 pub fn of_program(program: &str, profile: &str) -> String {
     match profile {
         PLAIN_PROFILE => name(&user(), program),
@@ -25,7 +25,7 @@ pub fn of_program(program: &str, profile: &str) -> String {
 pub fn name(user: &str, program: &str) -> String {
     let label = label(&format!("{user}-{program}"));
     if label.is_empty() {
-        // Nothing of it can be in a label.
+        // No character is valid in a label.
         return format!("kt-{}", hash(&format!("{user}-{program}"), CUT));
     }
     if label.len() <= LENGTH {
@@ -35,17 +35,17 @@ pub fn name(user: &str, program: &str) -> String {
     format!("{kept}-{}", hash(&label, CUT))
 }
 
-/// The name for the same program of another workspace.
+/// The name for a program of the same name in another workspace.
 pub fn name_in(name: &str, workspace: &str) -> String {
     let length = name.len().min(LENGTH - WORKSPACE - 1);
     let kept = name[..length].trim_end_matches('-');
     format!("{kept}-{}", hash(workspace, WORKSPACE))
 }
 
-/// Checks a name that a person gave; it becomes a folder's.
+/// Checks a name given by the user; it becomes the name of a directory.
 ///
 /// # Errors
-/// If it is no DNS label.
+/// If it is not a DNS label.
 pub fn check(name: &str) -> Result<(), PlaceError> {
     if !name.is_empty() && name.len() <= 63 && label(name) == name {
         return Ok(());
@@ -54,7 +54,7 @@ pub fn check(name: &str) -> Result<(), PlaceError> {
     Err(PlaceError::BadName { name })
 }
 
-/// The name of the user who runs this, for names of services only.
+/// The name of the current user. Used in service names only, not for authentication.
 pub fn user() -> String {
     ["USER", "LOGNAME"]
         .into_iter()
@@ -63,7 +63,7 @@ pub fn user() -> String {
         .unwrap_or_else(|| format!("u{}", rustix::process::geteuid().as_raw()))
 }
 
-/// Lower case letters, digits and single `-` between them.
+/// Converts text to lowercase letters, digits and single `-` between them.
 pub fn label(text: &str) -> String {
     let mut label = String::new();
     for c in text.chars().flat_map(char::to_lowercase) {
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn long_names_stay_apart() {
+    fn long_names_are_distinct() {
         let long = "a-program-whose-name-goes-on-and-on-and-on";
         let (one, other) = (
             name("alice", &format!("{long}1")),
@@ -110,12 +110,12 @@ mod tests {
     }
 
     #[test]
-    fn profiles_have_services_of_their_own() {
+    fn each_profile_has_its_own_service() {
         let all = ["dev", "release", "prof"].map(|profile| of_program("app", profile));
         assert_eq!(all[0], name(&user(), "app"));
         assert_eq!(all[1], format!("{}-release", all[0]));
         assert_eq!(all[2], format!("{}-prof", all[0]));
-        // Also where the profile is what is cut off.
+        // Also if truncation removes the profile.
         let long = "x".repeat(100);
         let all = ["dev", "release", "prof"].map(|profile| of_program(&long, profile));
         assert!(all.iter().all(|name| name.len() <= LENGTH), "{all:?}");
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn workspaces_get_names_of_their_own() {
+    fn each_workspace_has_its_own_name() {
         let plain = name("alice", "app");
         let (one, other) = (name_in(&plain, "/one"), name_in(&plain, "/other"));
         assert_ne!(one, other);
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_paths_are_refused() {
+    fn names_that_are_paths_are_rejected() {
         for bad in ["", "..", "a/b", "A", "a--b", "-a", "a_b", &"x".repeat(64)] {
             assert!(check(bad).is_err(), "{bad}");
         }

@@ -4,13 +4,14 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{PlanError, Surroundings};
+use super::PlanError;
+use crate::context::CargoContext;
 
 /// Every place where cargo looks for configuration, nearest first, whether or not a file is there.
-fn configuration_candidates(surroundings: &Surroundings) -> Vec<Utf8PathBuf> {
+fn configuration_candidates(context: &CargoContext) -> Vec<Utf8PathBuf> {
     let mut candidates: Vec<Utf8PathBuf> = Vec::new();
-    let homes = surroundings.cargo_home().into_iter();
-    for directory in surroundings
+    let homes = context.cargo_home().into_iter();
+    for directory in context
         .directory
         .ancestors()
         .map(|ancestor| ancestor.join(".cargo"))
@@ -39,14 +40,11 @@ impl Configuration {
     ///
     /// # Errors
     /// When a file exists but cannot be read or parsed: cargo would refuse it too.
-    pub(crate) fn read_with(
-        typed: &[String],
-        surroundings: &Surroundings,
-    ) -> Result<Self, PlanError> {
+    pub(crate) fn read_with(typed: &[String], context: &CargoContext) -> Result<Self, PlanError> {
         let mut configuration = Self::default();
         // Of two that set the same, cargo takes the later.
         for typed in typed.iter().rev() {
-            let here = &surroundings.directory;
+            let here = &context.directory;
             let path = here.join(typed);
             match typed.parse::<toml::Table>() {
                 Ok(table) if !path.is_file() => {
@@ -61,7 +59,7 @@ impl Configuration {
                 _ => configuration.read_file(path)?,
             }
         }
-        for path in configuration_candidates(surroundings) {
+        for path in configuration_candidates(context) {
             configuration.read_file(path)?;
         }
         Ok(configuration)

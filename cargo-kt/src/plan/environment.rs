@@ -8,7 +8,8 @@ use std::{collections::BTreeMap, ffi::OsStr};
 use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::Package;
 
-use super::{Configuration, Surroundings};
+use super::Configuration;
+use crate::context::CargoContext;
 
 /// What a program's environment has from its package and from cargo's configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -35,9 +36,9 @@ impl ProgramEnvironment {
         }
     }
 
-    /// The variables of `[env]` that are in force where a program is started with `surroundings`.
-    pub fn configured(&self, surroundings: &Surroundings) -> BTreeMap<String, String> {
-        let is_set = |name: &str| surroundings.environment.contains_key(OsStr::new(name));
+    /// The variables of `[env]` that are in force where a program is started with `context`.
+    pub fn configured(&self, context: &CargoContext) -> BTreeMap<String, String> {
+        let is_set = |name: &str| context.environment.contains_key(OsStr::new(name));
         self.configured
             .iter()
             .filter(|(name, configured)| configured.force || !is_set(name))
@@ -138,10 +139,10 @@ mod tests {
             "typed/deep/most.toml",
             "env.B = \"included\"\nenv.D = { value = \"x\", relative = true }",
         );
-        let mut surroundings = Surroundings::current().unwrap();
-        surroundings.directory = here.to_owned();
+        let mut context = CargoContext::current().unwrap();
+        context.directory = here.to_owned();
         let typed = ["typed/more.toml", "env.C = \"text\""].map(str::to_owned);
-        let configuration = Configuration::read_with(&typed, &surroundings).unwrap();
+        let configuration = Configuration::read_with(&typed, &context).unwrap();
         let found = configured(&configuration);
         let value = |name: &str| found[name].value.as_str();
         assert_eq!(

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use camino::Utf8PathBuf;
 
+use crate::context::ContextError;
+
 /// What was typed does not name one program that can be run here. Fits after "failed to plan: …".
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -57,7 +59,7 @@ pub enum PlanError {
     RuntimeMissing { package: String },
     #[error(
         "package `{package}` uses kt-runtime {found}, and this is cargo-kt {ours}\nhelp: install the matching one with \
-         `cargo install cargo-kt --version {found}`, or use kt-runtime `={ours}`"
+         `cargo install kt-cli --version {found}`, or use kt-runtime `={ours}`"
     )]
     RuntimeVersion {
         package: String,
@@ -70,10 +72,6 @@ pub enum PlanError {
     )]
     ForeignTarget { target: String, host: String },
     #[error(
-        "the toolchain has no standard library for `{target}`\nhelp: `rustup target add {target}`"
-    )]
-    TargetMissing { target: String },
-    #[error(
         "a Rust toolchain for `{host}` is not supported: kt needs Linux with glibc (`*-unknown-linux-gnu`)"
     )]
     UnsupportedHost { host: String },
@@ -82,13 +80,8 @@ pub enum PlanError {
          has it (`rustup toolchain install stable`); packages of distributions often lack it"
     )]
     NoLinker { path: Utf8PathBuf },
-    #[error("`{}` is not UTF-8, which cargo's messages need", path.display())]
-    NotUtf8 { path: std::path::PathBuf },
-    #[error("{what} cannot be known")]
-    Surroundings {
-        what: &'static str,
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Context(#[from] ContextError),
     #[error("`{path}` could not be read")]
     Read {
         path: Utf8PathBuf,

@@ -11,7 +11,6 @@ mod packages;
 mod profile;
 mod program;
 mod resolve;
-mod surroundings;
 
 pub(crate) use configuration::Configuration;
 pub use environment::ProgramEnvironment;
@@ -22,7 +21,6 @@ pub(crate) use profile::overrides;
 pub use profile::{Notice, Profile};
 pub use program::{Program, ProgramKind};
 pub use resolve::plan;
-pub use surroundings::Surroundings;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -39,7 +37,7 @@ pub struct Plan {
     pub package: usize,
     pub program: Program,
     pub profile: Profile,
-    pub toolchain: crate::build::Toolchain,
+    pub toolchain: crate::context::Toolchain,
     pub workspace_root: Utf8PathBuf,
     /// The user's target directory, as `cargo run` would have it.
     pub target_directory: Utf8PathBuf,
@@ -56,8 +54,8 @@ impl Plan {
     }
 
     /// Where everything of kt itself lies.
-    pub fn warm_directory(&self) -> Utf8PathBuf {
-        warm_directory(&self.target_directory)
+    pub fn kt_dir(&self) -> Utf8PathBuf {
+        kt_dir(&self.target_directory)
     }
 
     /// Where cargo runs rustc for a crate of this package, whose root module is `source`: `path_args` in cargo's
@@ -80,6 +78,6 @@ impl Plan {
 }
 
 /// Where kt keeps its things, given the user's target directory.
-pub(crate) fn warm_directory(target_directory: &Utf8Path) -> Utf8PathBuf {
+pub(crate) fn kt_dir(target_directory: &Utf8Path) -> Utf8PathBuf {
     target_directory.join("kt/warm")
 }

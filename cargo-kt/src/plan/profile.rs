@@ -5,7 +5,8 @@ use std::fmt;
 
 use camino::Utf8Path;
 
-use super::{Configuration, PlanError, Surroundings};
+use super::{Configuration, PlanError};
+use crate::context::CargoContext;
 
 /// A cargo profile.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -141,7 +142,7 @@ pub(super) fn replaced(
     profile: &str,
     workspace_manifest: &Utf8Path,
     configuration: &Configuration,
-    surroundings: &Surroundings,
+    context: &CargoContext,
 ) -> Result<Vec<Notice>, PlanError> {
     let text = std::fs::read_to_string(workspace_manifest).map_err(|source| PlanError::Read {
         path: workspace_manifest.to_owned(),
@@ -151,7 +152,7 @@ pub(super) fn replaced(
         path: workspace_manifest.to_owned(),
         source: Box::new(source),
     })?;
-    let settings = settings(profile, &manifest, configuration, surroundings);
+    let settings = settings(profile, &manifest, configuration, context);
     let notices = OVERRIDES.iter().filter_map(|set| {
         let found = settings.get(set.key)?;
         (found != set.value && !set.same.contains(&found.as_str())).then(|| {
@@ -173,7 +174,7 @@ fn settings(
     profile: &str,
     manifest: &toml::Table,
     configuration: &Configuration,
-    surroundings: &Surroundings,
+    context: &CargoContext,
 ) -> BTreeMap<&'static str, String> {
     let in_manifest = |name: &str, key: &str| manifest.get("profile")?.get(name)?.get(key).cloned();
     let parent = |name: &str| match name {
@@ -203,7 +204,7 @@ fn settings(
         let variable = format!("CARGO_PROFILE_{name}_{key}")
             .replace('-', "_")
             .to_uppercase();
-        if let Some(value) = surroundings.variable(&variable) {
+        if let Some(value) = context.variable(&variable) {
             let plain = value.parse::<bool>().is_ok() || value.parse::<i64>().is_ok();
             return Some(if plain {
                 value.to_owned()

@@ -7,9 +7,10 @@ use cargo_metadata::{Metadata, MetadataCommand};
 
 use super::{
     CargoOptions, Configuration, Notice, Packages, Plan, PlanError, Profile, ProgramEnvironment,
-    Surroundings, profile, program,
+    profile, program,
 };
-use crate::build::{Toolchain, cfg};
+use crate::context::CargoContext;
+use crate::context::{ContextError, Toolchain, cfg};
 
 /// What pods can be of, besides what this machine is.
 const POD_TARGETS: [&str; 2] = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"];
@@ -18,10 +19,10 @@ const POD_TARGETS: [&str; 2] = ["x86_64-unknown-linux-gnu", "aarch64-unknown-lin
 ///
 /// # Errors
 /// All of [`PlanError`]; where cargo itself refuses, it has said why on standard error.
-pub fn plan(options: &CargoOptions, surroundings: &Surroundings) -> Result<Plan, PlanError> {
-    check_project(options, surroundings)?;
-    let configuration = Configuration::read_with(&options.config, surroundings)?;
-    let mut toolchain = toolchain(&configuration, surroundings)?;
+pub fn plan(options: &CargoOptions, context: &CargoContext) -> Result<Plan, PlanError> {
+    check_project(options, context)?;
+    let configuration = Configuration::read_with(&options.config, context)?;
+    let mut toolchain = toolchain(&configuration, context)?;
     if !toolchain.host.ends_with("-linux-gnu") {
         return Err(PlanError::UnsupportedHost {
             host: toolchain.host,
@@ -45,7 +46,7 @@ pub fn plan(options: &CargoOptions, surroundings: &Surroundings) -> Result<Plan,
     if !linker.is_file() {
         return Err(PlanError::NoLinker { path: linker });
     }
-    let metadata = metadata(options, surroundings, &toolchain.target)?;
+    let metadata = metadata(options, context, &toolchain.target)?;
     let (package, program) = program::select(&metadata, options)?;
     let packages = Packages::reached_from(&metadata, &package.id);
     let Some(index) = packages.position(&package.id.repr) else {
@@ -60,25 +61,25 @@ pub fn plan(options: &CargoOptions, surroundings: &Surroundings) -> Result<Plan,
         options.profile_name(),
         &workspace_root.join("Cargo.toml"),
         &configuration,
-        surroundings,
+        context,
     )?;
     notices.extend(configured_notices(
         &configuration,
-        surroundings,
+        context,
         &toolchain.target,
     ));
     let environment = ProgramEnvironment::of(package, &configuration);
     Ok(Plan {
         options: options.clone(),
         environment,
-        cargo: surroundings.cargo().to_owned(),
+        cargo: context.cargo().to_owned(),
         packages,
         package: index,
         program,
         profile: Profile::named(options.profile_name()),
         toolchain,
         target_directory: match &options.target_dir {
-            Some(directory) => surroundings.directory.join(directory),
+            Some(directory) => context.directory.join(directory),
             None => metadata.target_directory.clone(),
         },
         workspace_root,
@@ -87,8 +88,8 @@ pub fn plan(options: &CargoOptions, surroundings: &Surroundings) -> Result<Plan,
 }
 
 /// Says what is missing before cargo does, since cargo's words name `cargo metadata`, which nobody typed.
-fn check_project(options: &CargoOptions, surroundings: &Surroundings) -> Result<(), PlanError> {
-    let directory = &surroundings.directory;
+fn check_project(options: &CargoOptions, context: &CargoContext) -> Result<(), PlanError> {
+    let directory = &context.directory;
     let found = options.manifest_path.is_some()
         || directory
             .ancestors()
@@ -127,20 +128,22 @@ fn check_runtime(packages: &Packages, package: &str) -> Result<(), PlanError> {
 /// with cargo's own progress and words on standard error.
 fn metadata(
     options: &CargoOptions,
-    surroundings: &Surroundings,
+    context: &CargoContext,
     target: &str,
 ) -> Result<Metadata, PlanError> {
     // Dependencies are chosen by the target's cfgs, so cargo must be answered as it will be when it builds.
-    let surrounded = |source| PlanError::Surroundings {
-        what: "a temporary directory",
-        source,
+    let surrounded = |source| {
+        PlanError::from(ContextError::Unavailable {
+            what: "a temporary directory",
+            source,
+        })
     };
     let links = tempfile::tempdir().map_err(surrounded)?;
     let wrapper = links.path().join(cfg::NAME);
-    std::os::unix::fs::symlink(&surroundings.executable, &wrapper).map_err(surrounded)?;
+    std::os::unix::fs::symlink(&context.executable, &wrapper).map_err(surrounded)?;
     let run = |more: &[&str], stderr: Stdio| {
-        let cargo = surroundings.cargo();
-        surroundings
+        let cargo = context.cargo();
+        context
             .command(cargo)
             .args([
                 "metadata",
@@ -161,10 +164,11 @@ fn metadata(
                 std::io::ErrorKind::NotFound => PlanError::CargoMissing {
                     cargo: cargo.to_owned(),
                 },
-                _ => PlanError::Surroundings {
+                _ => ContextError::Unavailable {
                     what: "the output of `cargo metadata`",
                     source,
-                },
+                }
+                .into(),
             })
     };
     let missing = |flag: &'static str, typed: bool| (!typed).then_some(flag);
@@ -195,11 +199,11 @@ fn metadata(
 /// The compiler that cargo would call: `RUSTC`, `build.rustc`, or the one in `PATH`.
 fn toolchain(
     configuration: &Configuration,
-    surroundings: &Surroundings,
+    context: &CargoContext,
 ) -> Result<Toolchain, PlanError> {
     let named = ["RUSTC", "CARGO_BUILD_RUSTC"]
         .iter()
-        .find_map(|name| surroundings.variable(name));
+        .find_map(|name| context.variable(name));
     let rustc = match named.filter(|path| !path.is_empty()) {
         Some(path) => Utf8PathBuf::from(path),
         None => match configuration
@@ -214,9 +218,8 @@ fn toolchain(
             None => "rustc".into(),
         },
     };
-    let version = rustc_says(surroundings, &rustc, &["-vV"])?;
-    let sysroot =
-        Utf8PathBuf::from(rustc_says(surroundings, &rustc, &["--print", "sysroot"])?.trim());
+    let version = rustc_says(context, &rustc, &["-vV"])?;
+    let sysroot = Utf8PathBuf::from(rustc_says(context, &rustc, &["--print", "sysroot"])?.trim());
     let Some(host) = version
         .lines()
         .find_map(|line| line.strip_prefix("host: "))
@@ -239,11 +242,11 @@ fn toolchain(
 }
 
 fn rustc_says(
-    surroundings: &Surroundings,
+    context: &CargoContext,
     rustc: &Utf8Path,
     arguments: &[&str],
 ) -> Result<String, PlanError> {
-    let output = surroundings
+    let output = context
         .command(rustc)
         .args(arguments)
         .stdin(Stdio::null())
@@ -267,13 +270,13 @@ fn rustc_says(
 /// Settings outside of profiles that cannot apply.
 fn configured_notices(
     configuration: &Configuration,
-    surroundings: &Surroundings,
+    context: &CargoContext,
     target: &str,
 ) -> Vec<Notice> {
     let configured = |variables: &[&str], keys: &[&str]| {
         let set = variables
             .iter()
-            .find_map(|name| surroundings.variable(name))
+            .find_map(|name| context.variable(name))
             .map(str::to_owned);
         set.or_else(|| {
             configuration
@@ -284,7 +287,7 @@ fn configured_notices(
         .filter(|value| !value.is_empty())
     };
     let mut notices = Vec::new();
-    notices.extend(runner(configuration, surroundings, target));
+    notices.extend(runner(configuration, context, target));
     if let Some(found) =
         configured(&["CARGO_BUILD_TARGET"], &["build", "target"]).filter(|found| found != target)
     {
@@ -317,14 +320,10 @@ fn configured_notices(
 }
 
 /// The program that cargo would start the program with, if any: `target.<triple>.runner` or `target.<cfg>.runner`.
-fn runner(
-    configuration: &Configuration,
-    surroundings: &Surroundings,
-    target: &str,
-) -> Option<Notice> {
+fn runner(configuration: &Configuration, context: &CargoContext, target: &str) -> Option<Notice> {
     let name = target.to_uppercase().replace('-', "_");
     let variable = format!("CARGO_TARGET_{name}_RUNNER");
-    if let Some(found) = surroundings
+    if let Some(found) = context
         .variable(&variable)
         .filter(|found| !found.is_empty())
     {

@@ -1,4 +1,5 @@
-//! In which form an object goes over the connection. `docs/design/delta.md` has the figures behind the constants.
+//! The encoding of an object on the wire: as it is, compressed, or as a patch. `docs/design/delta.md` has the measurements
+//! behind the constants.
 
 use std::{
     fs::File,
@@ -16,30 +17,32 @@ use zstd::{
     zstd_safe::{self, CCtx, CParameter},
 };
 
-use super::{Link, Reference};
+use super::{Reference, Transport};
 
-/// zstd's level for whole objects: the next ones save 4 % for half as fast again.
+/// zstd's level for whole objects: the next ones save 4 % but take 1.5 times as long.
 const WHOLE_LEVEL: i32 = 3;
-/// zstd's level for patches. Its one hash table finds nearly all that levels with chains and trees find, in a tenth of their
-/// time, given one entry for each byte of the reference.
+/// zstd's level for patches. With one hash table entry for each byte of the reference, it finds nearly all that the levels
+/// with chains and trees find, in a tenth of their time.
 const PATCH_LEVEL: i32 = 2;
-/// From this length of a reference on, bytes, long distance matching replaces the large table: that would cost a cache miss each.
+/// For references of this length or longer, in bytes, long distance matching replaces the large table, whose every access
+/// would be a cache miss.
 const LONG: usize = 4 << 20;
-/// Named in every recipe; to be changed with any parameter.
+/// Part of every recipe. Change it with any parameter.
 const PARAMETERS: u32 = 1;
-/// A patch that is at most this part of its object is taken without trying whether the object compresses as well: none does.
+/// A patch of at most this fraction of its object is used without compressing the object for comparison: none compresses so
+/// well.
 const CLEARLY_SMALLER: usize = 4;
-/// Bytes that are read or sent at once.
+/// Bytes for each read and each send.
 const PIECE: usize = 256 << 10;
 
-/// An object in the form in which it is sent.
+/// An object as it is sent.
 #[derive(Debug)]
 pub(super) struct Encoded {
     pub encoding: Encoding,
-    /// Of the object, bytes.
+    /// Length of the object, bytes.
     pub length: u64,
     path: Utf8PathBuf,
-    /// The whole stream; none if it is made while it is sent.
+    /// The whole stream; `None` if it is encoded while it is sent.
     ready: Option<Vec<u8>>,
 }
 
@@ -47,24 +50,24 @@ pub(super) struct Encoded {
 #[derive(Debug)]
 pub(super) struct Piece {
     pub bytes: Bytes,
-    /// How much of the object is encoded in all up to its end, bytes.
+    /// Bytes of the object that are encoded up to the end of this part.
     pub covered: u64,
 }
 
-/// Chooses the form. Takes as long as a patch takes, where there may be one; blocking.
+/// Chooses the encoding. Blocking; takes as long as creating a patch, if there is a reference.
 pub(super) fn choose(
     path: &Utf8Path,
-    link: Link,
+    transport: Transport,
     reference: Option<&Reference>,
 ) -> io::Result<Encoded> {
-    let mut encoded = whole(path, link)?;
-    let Some(reference) = reference.filter(|_| link == Link::Network) else {
+    let mut encoded = whole(path, transport)?;
+    let Some(reference) = reference.filter(|_| transport == Transport::Network) else {
         return Ok(encoded);
     };
     if encoded.length > limits::PATCHED {
         return Ok(encoded);
     }
-    // Without its reference here, or with another file in its place, the object goes whole.
+    // Without its reference, or if that file changed, the object is sent whole.
     let Some(former) = read_reference(reference) else {
         return Ok(encoded);
     };
@@ -86,12 +89,12 @@ pub(super) fn choose(
     Ok(encoded)
 }
 
-/// The form that needs nothing of what is there already.
-pub(super) fn whole(path: &Utf8Path, link: Link) -> io::Result<Encoded> {
+/// The encoding that needs no object of the service.
+pub(super) fn whole(path: &Utf8Path, transport: Transport) -> io::Result<Encoded> {
     Ok(Encoded {
-        encoding: match link {
-            Link::SameMachine => Encoding::Identity,
-            Link::Network => Encoding::Zstd {
+        encoding: match transport {
+            Transport::SameHost => Encoding::Identity,
+            Transport::Network => Encoding::Zstd {
                 recipe: recipe("whole"),
             },
         },
@@ -113,16 +116,16 @@ fn read_reference(reference: &Reference) -> Option<Vec<u8>> {
     (ObjectId(*blake3::hash(&former).as_bytes()) == reference.id).then_some(former)
 }
 
-/// What makes `object` of `reference`: a zstd frame, as `zstd --patch-from` writes it of files whose
-/// [addresses are settled](delta).
+/// The patch from `reference` to `object`: a zstd frame, as `zstd --patch-from` writes it for files
+/// whose [addresses are settled](delta).
 ///
 /// # Errors
-/// If zstd has no memory.
+/// If zstd cannot allocate memory.
 pub fn patch(mut reference: Vec<u8>, mut object: Vec<u8>) -> io::Result<Vec<u8>> {
     delta::settle(&mut reference);
     delta::settle(&mut object);
     let mut context = context(PATCH_LEVEL)?;
-    // The window must reach from the object's end to the reference's beginning.
+    // The window must reach from the end of the object to the start of the reference.
     let both = (reference.len() + object.len()).max(1 << 17) as u64;
     set(&mut context, CParameter::WindowLog(log2(both)))?;
     if reference.len() > LONG {
@@ -137,10 +140,10 @@ pub fn patch(mut reference: Vec<u8>, mut object: Vec<u8>) -> io::Result<Vec<u8>>
     Ok(patch)
 }
 
-/// The object compressed by itself, with the parameters of one that is compressed while it is sent.
+/// The object compressed without a reference, with the parameters of one that is compressed while it is sent.
 ///
 /// # Errors
-/// If zstd has no memory.
+/// If zstd cannot allocate memory.
 pub fn compress(object: &[u8]) -> io::Result<Vec<u8>> {
     let mut compressed = Vec::with_capacity(object.len() / 2);
     compressor(object, object.len() as u64)?.read_to_end(&mut compressed)?;
@@ -168,13 +171,13 @@ fn error(code: usize) -> io::Error {
     io::Error::other(zstd_safe::get_error_name(code).to_ascii_lowercase())
 }
 
-/// The smallest power of two that holds it.
+/// The exponent of the smallest power of two that holds it.
 fn log2(number: u64) -> u32 {
     number.next_power_of_two().trailing_zeros()
 }
 
 impl Encoded {
-    /// Encodes what is not ready, and gives the stream from `offset` on to `take`, until that returns false; blocking.
+    /// Encodes the object if needed, and passes the stream from `offset` on to `take` until that returns false. Blocking.
     ///
     /// # Errors
     /// If the object cannot be read.
@@ -209,7 +212,7 @@ impl Encoded {
     }
 }
 
-/// Reads to the end. `covered`: how much of the object the stream has up to a position.
+/// Reads to the end. `covered` maps a position in the stream to one in the object.
 fn pieces<R: Read>(
     stream: &mut R,
     offset: u64,
@@ -231,7 +234,7 @@ fn pieces<R: Read>(
     }
 }
 
-/// A file that knows how much of it has been read.
+/// A file that counts the bytes read.
 struct Counted {
     file: File,
     read: u64,

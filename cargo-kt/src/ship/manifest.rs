@@ -1,4 +1,4 @@
-//! What was linked, as the pod is told of it.
+//! The manifest: describes the linked objects to the service.
 
 use kt::wire::{
     ObjectId, VERSION,
@@ -9,7 +9,7 @@ use kt::wire::{
 
 use super::{Files, ShipError};
 use crate::{
-    build::Compiled,
+    artifacts::Compiled,
     layout::StateLayout,
     link::{CrateIdentity, ExistingLayer, Linked, LinkedFile, LinkedLayer},
 };
@@ -17,7 +17,7 @@ use crate::{
 /// The manifest of a linked program.
 ///
 /// # Errors
-/// If a hash is none: a cache of *link* was tampered with.
+/// If a hash is malformed: a cache of *link* was tampered with.
 pub fn manifest(
     program: &str,
     compiled: &Compiled,
@@ -62,7 +62,7 @@ pub fn manifest(
         rustc: compiled.toolchain.version.clone(),
         target: compiled.toolchain.target.clone(),
         profile: compiled.profile.clone(),
-        // The caller sets it: it is not a matter of what was linked.
+        // The caller sets it: it does not depend on the linked objects.
         environment: Environment::default(),
         worker,
         layers,
@@ -70,7 +70,7 @@ pub fn manifest(
     })
 }
 
-/// The layers that a pod has, for *link* to build on.
+/// The layers of a running base, for *link* to build on.
 pub fn layers_of(manifest: &Manifest) -> Vec<ExistingLayer> {
     let layers = std::iter::once(&manifest.worker.base).chain(&manifest.layers);
     let identity = |it: &LayerCrate| CrateIdentity {
@@ -86,7 +86,7 @@ pub fn layers_of(manifest: &Manifest) -> Vec<ExistingLayer> {
         .collect()
 }
 
-/// Where each file of a manifest lies here.
+/// The path of each object of a manifest on this machine.
 ///
 /// # Errors
 /// As [`manifest`].

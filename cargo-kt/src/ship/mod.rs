@@ -1,7 +1,7 @@
-//! *ship*: from objects on this machine to a generation that serves there. Sends what the service lacks, and swaps.
+//! *ship*: sends the objects that a service lacks, and requests the swap.
 //!
-//! [`upload`] asks what is missing and sends it, [`encode`] finds the shortest form of each object, of which [`send`] sends what
-//! is not there yet. It may not know how the service is reached, but for whether bytes on the way cost more than encoding them.
+//! [`upload`] queries which objects are missing, [`encode`] finds the shortest encoding of each, and [`send`] sends it. It does not
+//! know how the service is reached, only whether the transport is slower than encoding.
 
 mod encode;
 mod manifest;
@@ -9,13 +9,14 @@ mod reference;
 mod send;
 mod upload;
 
-use std::{collections::HashMap, pin::pin, time::Duration};
+use std::{collections::HashMap, fmt, pin::pin, time::Duration};
 
 use camino::Utf8PathBuf;
 use kt::wire::{
     ObjectId,
     client::{Client, RequestError},
     control::{Numbers, SwapRefused, SwapRequest, Swapped, path},
+    debug::DebuggerAttached,
     manifest::Manifest,
     state::StateOptions,
 };
@@ -29,38 +30,38 @@ pub use manifest::{files, layers_of, manifest};
 pub use reference::{Reference, References, references};
 pub use upload::{Progress, Shipped, ship, ship_objects};
 
-/// Where each object's file lies here.
+/// The file of each object on this machine.
 pub type Files = HashMap<ObjectId, Utf8PathBuf>;
 
-/// What lies between here and the service.
+/// The transport between this machine and the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Link {
-    /// A socket of this machine: it takes the bytes faster than they can be compressed, so they go as they are.
-    SameMachine,
-    /// Anything slower: objects go compressed, as patches where that is shorter.
+pub enum Transport {
+    /// A socket of this machine, which is faster than compression: objects are sent as they are.
+    SameHost,
+    /// Anything slower: objects are compressed, or sent as patches where that is shorter.
     Network,
 }
 
-/// What is to be there.
+/// The objects that the service must have.
 #[derive(Debug, Clone, Copy)]
 pub struct Shipment<'a> {
     pub manifest: &'a Manifest,
     pub files: &'a Files,
     pub references: &'a References,
-    pub link: Link,
+    pub transport: Transport,
 }
 
-/// How it is to become what serves.
+/// How the service swaps to them.
 #[derive(Debug, Clone, Default)]
 pub struct Order {
-    /// A running worker that cannot load it may be replaced, its state lost.
+    /// Whether a running worker that cannot load them is replaced, which loses its state.
     pub replace_worker: bool,
     pub states: StateOptions,
-    /// The least numbers to be given out, where the service may have forgotten those it gave out before.
+    /// The lowest ids that the service may assign: it may have lost track of those it assigned before.
     pub at_least: Option<Numbers>,
 }
 
-/// Why a generation did not get there or was not taken.
+/// Why a generation was not sent or not accepted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ShipError {
@@ -71,30 +72,30 @@ pub enum ShipError {
     },
     #[error("no file is known for object `{name}`")]
     NoFile { name: String },
-    #[error("the service did not take {path}: {source}")]
+    #[error("the service rejected {path}: {source}")]
     Upload {
         path: Utf8PathBuf,
         source: RequestError,
     },
-    #[error("failed to talk to the service: {0}")]
+    #[error("failed to communicate with the service: {0}")]
     Request(#[source] RequestError),
-    #[error("list the objects: the program was linked without a base")]
+    #[error("the program was linked without a base")]
     NoBase,
-    #[error("list the objects: what is kept as the hash of {file} is none")]
+    #[error("the cached hash of {file} is malformed")]
     Hash {
         file: Utf8PathBuf,
         source: kt::wire::ParseObjectIdError,
     },
-    /// The generation before serves on.
-    #[error("the service did not take the new code, the old serves on: {}", words(.0))]
+    /// The former generation keeps serving.
+    #[error("the service rejected the new code and keeps serving the old: {}", reason(.0))]
     Refused(SwapRefused),
 }
 
-/// How long a worker may take to load new code before its developer is told: it takes some milliseconds, unless initializers
-/// of libraries compute or the worker hangs.
+/// After this time without an answer the developer is notified. Loading takes some milliseconds, unless an initializer of a
+/// library is slow or the worker hangs.
 const SLOW: Duration = Duration::from_secs(5);
 
-/// Sends what is missing and makes the manifest the generation that serves.
+/// Sends the missing objects and makes the manifest the serving generation.
 ///
 /// `slow` is called once if the worker takes [`SLOW`] to load it.
 ///
@@ -126,7 +127,7 @@ pub async fn swap(
         let swapped: Result<Swapped, SwapRefused> = swapped.map_err(ShipError::Request)?;
         match swapped {
             Ok(swapped) => return Ok((shipped, swapped)),
-            // Another `cargo kt` was faster with a generation that did not need them. Once: then something else is wrong.
+            // Another `cargo kt` swapped meanwhile to a generation without them. This is retried once.
             Err(SwapRefused::Missing(_)) if !shipped.again => {
                 let more = ship(client, shipment, progress).await?;
                 shipped = shipped.and(more);
@@ -136,7 +137,7 @@ pub async fn swap(
     }
 }
 
-fn words(refused: &SwapRefused) -> String {
+fn reason(refused: &SwapRefused) -> String {
     match refused {
         SwapRefused::Missing(ids) => {
             let objects = text::count(ids.len(), "object");
@@ -149,7 +150,7 @@ fn words(refused: &SwapRefused) -> String {
             let death = kt::Death::from(death.clone());
             format!("the worker died while it loaded the new code: {death}")
         }
-        // The command knows what differs in their types, and says more.
+        // The caller knows how their types differ, and reports that.
         SwapRefused::WouldReset(states) => {
             format!("it would reset {}", text::count(states.len(), "state"))
         }
@@ -160,14 +161,20 @@ fn words(refused: &SwapRefused) -> String {
         }
         SwapRefused::Debugged(debugger) => format!(
             "{}\nhelp: detach it, or attach with `cargo kt debug --reload wait`",
-            crate::debug::attached(debugger)
+            debugger_attached(debugger)
         ),
         SwapRefused::Init { key, why, .. } => format!("init function `{key}` {why}"),
         SwapRefused::TimedOut { after_ms, .. } => {
             let after = text::duration(Duration::from_millis(*after_ms));
             format!(
-                "the worker did not finish loading within {after}: it hangs, or an initializer of a library computes; `cargo kt down` ends it with its state"
+                "the worker did not finish loading within {after}: it hangs, or an initializer of a library is slow\nhelp: `cargo kt down` stops it and loses its state"
             )
         }
     }
+}
+
+/// Who attached a debugger, and how long ago.
+pub fn debugger_attached(debugger: &DebuggerAttached) -> impl fmt::Display {
+    let since = text::duration(Duration::from_millis(debugger.since_ms));
+    format!("a debugger of {} is attached, since {since}", debugger.who)
 }

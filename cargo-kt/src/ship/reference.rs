@@ -1,4 +1,4 @@
-//! Which objects that are there resemble those that are to be sent: the ones in whose place these come.
+//! Objects of the service that patches may refer to: those that the new ones replace.
 
 use std::collections::HashMap;
 
@@ -14,15 +14,16 @@ use crate::link;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
     pub id: ObjectId,
-    /// Where its file lies here. That the file is still the same is found out when it is read.
+    /// Its file on this machine. Whether the file is unchanged is checked when it is read.
     pub path: Utf8PathBuf,
 }
 
-/// For objects that are to be sent, what they can be patches of.
+/// The reference of each object to be sent.
 pub type References = HashMap<ObjectId, Reference>;
 
-/// The references of a manifest's objects in `former`, the one that serves: a crate's object is a patch of the same crate's, a
-/// layer of the layer in its place. Only what *link* still keeps under `warm` counts. Reads no file.
+/// The references of a manifest's objects in `former`, the one that serves: a crate's object refers to the
+/// object of the same crate, a layer to the one at its index. Only objects that *link* still has in the kt directory count.
+/// Reads no file.
 pub fn references(former: Option<&Manifest>, manifest: &Manifest, warm: &Utf8Path) -> References {
     let Some(former) = former else {
         return References::new();

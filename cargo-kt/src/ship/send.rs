@@ -1,4 +1,4 @@
-//! One object on its way.
+//! The upload of one object.
 
 use bytes::Bytes;
 use camino::Utf8PathBuf;
@@ -12,58 +12,58 @@ use kt::wire::{
 use tokio::{sync::mpsc, task};
 
 use super::{
-    Link, Reference, ShipError,
+    Reference, ShipError, Transport,
     encode::{self, Encoded},
 };
 
 /// Pieces that are encoded ahead of the connection.
 const AHEAD: usize = 4;
 
-/// An object that is to be sent.
+/// An object to send.
 #[derive(Debug, Clone)]
 pub(super) struct Sending {
     pub client: Client,
     pub id: ObjectId,
     pub path: Utf8PathBuf,
-    pub link: Link,
-    /// An object that is there, which this one may be a patch of.
+    pub transport: Transport,
+    /// An object of the service that a patch may refer to.
     pub reference: Option<Reference>,
-    /// What is there of it.
+    /// The part that the service has already.
     pub partials: Vec<Partial>,
     pub steps: mpsc::UnboundedSender<Step>,
 }
 
-/// So much more of an object is there.
+/// Progress of an upload.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Step {
     /// Bytes of the object.
     pub covered: u64,
-    /// Bytes that it took to say so.
+    /// Bytes on the wire.
     pub sent: u64,
 }
 
-/// How it went.
+/// A finished upload.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sent {
     pub patched: bool,
-    /// It went on where an interrupted upload had ended.
+    /// Whether it resumed an interrupted upload.
     pub resumed: bool,
 }
 
-/// An upload that did not come to its good end.
+/// A failed upload.
 enum Failed {
-    /// It may be taken when it is sent in another way.
+    /// Another encoding may be accepted.
     Refused(RequestError),
     For(ShipError),
 }
 
 impl Sending {
-    /// Sends it in the shortest form, and if that is refused whole.
+    /// Sends the shortest encoding. If that is rejected, sends the object whole.
     pub async fn run(self) -> Result<Sent, ShipError> {
-        // Of the object, in the furthest attempt; bytes.
+        // Bytes of the object in the furthest attempt.
         let mut covered = 0;
         let (sent, length) = self.send(&mut covered).await?;
-        // All of it may have been there before.
+        // The service may have had all of it.
         let covered = length.saturating_sub(covered);
         let _ = self.steps.send(Step { covered, sent: 0 });
         Ok(sent)
@@ -73,7 +73,11 @@ impl Sending {
         let choosing = self.clone();
         let encoded = self
             .blocking(move || {
-                encode::choose(&choosing.path, choosing.link, choosing.reference.as_ref())
+                encode::choose(
+                    &choosing.path,
+                    choosing.transport,
+                    choosing.reference.as_ref(),
+                )
             })
             .await?;
         let mut head = Head {
@@ -96,8 +100,10 @@ impl Sending {
         if !patched && !resumed {
             return Err(self.refused(source));
         }
-        let (path, link) = (self.path.clone(), self.link);
-        let whole = self.blocking(move || encode::whole(&path, link)).await?;
+        let (path, transport) = (self.path.clone(), self.transport);
+        let whole = self
+            .blocking(move || encode::whole(&path, transport))
+            .await?;
         head.encoding = whole.encoding.clone();
         head.offset = 0;
         let sent = Sent {
@@ -122,14 +128,14 @@ impl Sending {
             .map_err(|error| refused(RequestError::Http(error)))?;
         let (pieces, mut ahead) = mpsc::channel(AHEAD);
         let sending = async {
-            // Beside the sending, and ended by it: a receiver that is gone takes no piece.
+            // Runs beside the sender and stops with it: a dropped receiver accepts no piece.
             let producing = self.blocking(move || {
                 encoded.produce(head.offset, |piece| pieces.blocking_send(piece).is_ok())
             });
             let sending = async {
                 while let Some(piece) = ahead.recv().await {
                     let sent = piece.bytes.len() as u64;
-                    // A failure here is the answer's business: a service that refuses stops reading.
+                    // The answer has the reason: a service that rejects an upload stops reading.
                     if body.send(piece.bytes, false).await.is_err() {
                         ahead.close();
                         return false;
@@ -137,13 +143,13 @@ impl Sending {
                     let more = piece.covered.saturating_sub(*covered);
                     *covered += more;
                     let covered = more;
-                    // Nobody counts any more if another upload failed.
+                    // The receiver is dropped if another upload failed.
                     let _ = self.steps.send(Step { covered, sent });
                 }
                 true
             };
             let (produced, open) = tokio::join!(producing, sending);
-            // Ended only if it is whole: what breaks off is no object.
+            // The body ends only if it is complete: an aborted one is not an object.
             produced?;
             if open {
                 let _ = body.send(Bytes::new(), true).await;
@@ -162,7 +168,7 @@ impl Sending {
             }
         };
         tokio::pin!(sending, answering);
-        // A refusal may come long before the end of the body.
+        // A rejection may arrive long before the end of the body.
         tokio::select! {
             biased;
             answer = &mut answering => return answer,
@@ -176,7 +182,7 @@ impl Sending {
         ShipError::Upload { path, source }
     }
 
-    /// Reads and encodes where it holds nobody up.
+    /// Reads and encodes on a thread for blocking work.
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> std::io::Result<T> + Send + 'static,

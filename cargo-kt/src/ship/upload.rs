@@ -1,4 +1,4 @@
-//! All objects that the service lacks, a few at a time.
+//! Uploads all objects that the service lacks, several at a time.
 
 use kt::wire::{
     ObjectId,
@@ -10,36 +10,36 @@ use kt::wire::{
 use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{
-    Files, Link, References, ShipError, Shipment,
+    Files, References, ShipError, Shipment, Transport,
     send::{Sending, Sent, Step},
 };
 
-/// Objects that are sent at once: enough to hide reading, encoding and hashing behind sending.
+/// Concurrent uploads: enough to hide reading, encoding and hashing behind sending.
 const STREAMS: usize = 3;
 
-/// How far the sending is, in bytes.
+/// Progress, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
-    /// Of the objects, as they are.
+    /// Decoded.
     pub done: u64,
     pub total: u64,
-    /// Over the connection, encoded.
+    /// Encoded, on the wire.
     pub sent: u64,
 }
 
-/// What was sent.
+/// A finished upload of all objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Shipped {
     pub objects: usize,
-    /// Of the objects, as they are.
+    /// Decoded.
     pub bytes: u64,
-    /// Over the connection, encoded; without what was there of interrupted uploads.
+    /// Encoded, on the wire; without the parts of interrupted uploads.
     pub sent: u64,
     /// Objects that were sent as patches.
     pub patched: usize,
-    /// Objects of which something was there already.
+    /// Resumed uploads.
     pub resumed: usize,
-    /// Objects that were there already.
+    /// Objects that the service had.
     pub present: usize,
     pub(crate) again: bool,
 }
@@ -61,7 +61,7 @@ impl Shipped {
 /// Sends the objects of a manifest that the service lacks.
 ///
 /// # Errors
-/// If a file cannot be read, or the service does not take it.
+/// If a file cannot be read, or the service rejects it.
 pub async fn ship(
     client: &Client,
     shipment: &Shipment<'_>,
@@ -72,7 +72,7 @@ pub async fn ship(
         objects: &objects,
         files: shipment.files,
         references: shipment.references,
-        link: shipment.link,
+        transport: shipment.transport,
     };
     send_missing(client, cargo, progress).await
 }
@@ -85,24 +85,24 @@ pub async fn ship_objects(
     client: &Client,
     objects: &[Object],
     files: &Files,
-    link: Link,
+    transport: Transport,
 ) -> Result<Shipped, ShipError> {
     let objects: Vec<&Object> = objects.iter().collect();
     let cargo = Cargo {
         objects: &objects,
         files,
         references: &References::default(),
-        link,
+        transport,
     };
     send_missing(client, cargo, &mut |_| {}).await
 }
 
-/// What is sent if it is not there.
+/// The objects to send if they are missing.
 struct Cargo<'a> {
     objects: &'a [&'a Object],
     files: &'a Files,
     references: &'a References,
-    link: Link,
+    transport: Transport,
 }
 
 async fn send_missing(
@@ -137,7 +137,7 @@ async fn send_missing(
             client: client.clone(),
             id,
             path: path.clone(),
-            link: cargo.link,
+            transport: cargo.transport,
             reference: reference
                 .filter(|reference| missing.references.contains(&reference.id))
                 .cloned(),
@@ -147,7 +147,7 @@ async fn send_missing(
         waiting.push((object.size, sending));
     }
     drop(steps);
-    // Largest last, where it is taken from first: the others fit beside it.
+    // Sorted by size: the largest is last and is taken first, the others run beside it.
     waiting.sort_unstable_by_key(|(size, sending)| (*size, sending.id));
     let bytes = waiting.iter().map(|(size, _)| size).sum();
     let mut shipped = Shipped {
@@ -167,7 +167,7 @@ async fn send_missing(
         counted.sent
     };
 
-    // Dropped on an error, it ends the others.
+    // Dropping it on an error cancels the others.
     let mut sending = JoinSet::new();
     loop {
         while sending.len() < STREAMS

@@ -1,10 +1,10 @@
-//! Why there are no stacks, and what to do then.
+//! Errors of stacks and profiles, with their help.
 
 use kt::wire::sample::SampleRefused;
 
-use crate::debug::{attached, permit};
+use crate::{debug::permit, ship::debugger_attached};
 
-/// Why threads of a worker cannot be looked at.
+/// Why the threads of a worker cannot be inspected.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SampleError {
@@ -14,10 +14,10 @@ pub enum SampleError {
         refusal: Box<SampleRefused>,
     },
     #[error(
-        "no thread of {service} ran in any of {looks} looks: nothing was written\nhelp: call its functions meanwhile, or sample threads \
-         that wait with `--wall`"
+        "no thread of {service} was running in any of {snapshots} snapshots; no profile was written\n\
+         help: call its functions while profiling, or also sample waiting threads with `--wall`"
     )]
-    NothingRan { service: String, looks: u64 },
+    NothingRan { service: String, snapshots: u64 },
     #[error("failed to write {}", path.display())]
     Write {
         path: std::path::PathBuf,
@@ -28,24 +28,24 @@ pub enum SampleError {
 fn refused(service: &str, refusal: &SampleRefused) -> String {
     match refusal {
         SampleRefused::NoWorker(why) => {
-            format!("{service} has no worker: {why}\nhelp: `cargo kt run` starts one")
+            format!("{service} has no worker: {why}\nhelp: start one with `cargo kt run`")
         }
         SampleRefused::Debugged(debugger) => format!(
-            "the threads of {service} cannot be looked at: {}\nhelp: one tracer at a time; gdb's `thread apply all backtrace` shows the same",
-            attached(debugger)
+            "cannot inspect the threads of {service}: {}\nhelp: run `thread apply all backtrace` in that gdb; only one tracer can attach at a time",
+            debugger_attached(debugger)
         ),
         SampleRefused::Traced { pid, name } => format!(
-            "the worker of {service} is traced by process {pid} ({name})\nhelp: one tracer at a time; end that one first"
+            "the worker of {service} is traced by process {pid} ({name})\nhelp: stop that process first; only one tracer can attach at a time"
         ),
         SampleRefused::Forbidden(forbidden) => format!(
-            "the threads of {service} cannot be looked at: {forbidden}\nhelp: {}",
+            "cannot inspect the threads of {service}: {forbidden}\nhelp: {}",
             permit(*forbidden)
         ),
         SampleRefused::Profiled => format!(
-            "{service} is being profiled already\nhelp: one profile at a time; it ends with its `cargo kt profile`"
+            "{service} is already being profiled\nhelp: stop that `cargo kt profile` first; only one profile can run at a time"
         ),
         SampleRefused::Failed(why) => {
-            format!("the threads of {service} cannot be looked at: {why}")
+            format!("cannot inspect the threads of {service}: {why}")
         }
     }
 }
@@ -57,13 +57,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_says_who_or_what_forbids_it_and_what_to_do() {
+    fn a_rejection_has_a_reason_and_help() {
         let debugged = SampleRefused::Debugged(DebuggerAttached {
             who: "alice@laptop".into(),
             since_ms: 90_000,
             reloads: Reloads::Wait,
         });
-        for (refusal, said) in [
+        for (refusal, expected) in [
             (debugged, "alice@laptop"),
             (
                 SampleRefused::Forbidden(Forbidden::Yama(2)),
@@ -76,7 +76,7 @@ mod tests {
             (SampleRefused::NoWorker("it died".into()), "it died"),
         ] {
             let text = refused("app", &refusal);
-            assert!(text.contains(said) && text.contains("help:"), "{text}");
+            assert!(text.contains(expected) && text.contains("help:"), "{text}");
         }
     }
 }

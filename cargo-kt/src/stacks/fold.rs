@@ -1,4 +1,4 @@
-//! Many stacks, added up by the names of their functions.
+//! Aggregates stacks by the names of their functions.
 
 use std::{
     cmp::Reverse,
@@ -7,10 +7,11 @@ use std::{
 
 use super::{Frame, Named};
 
-/// The root of stacks without a function of the program.
+/// The root frame of stacks without a function of the program.
 const RUNTIME: &str = "[without code of the program]";
 
-/// Stacks by their functions, outermost first. Functions of one name are one, whichever generation they are of.
+/// Counts of stacks by their functions, outermost first. Functions with the same name are merged
+/// across generations.
 #[derive(Debug, Default)]
 pub struct Folded {
     stacks: BTreeMap<Vec<String>, u64>,
@@ -19,29 +20,29 @@ pub struct Folded {
     pub counts: Counts,
 }
 
-/// What the stacks were like.
+/// Statistics of the stacks.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Counts {
     pub samples: u64,
     pub frames: u64,
     /// Frames without a name.
     pub nameless_frames: u64,
-    /// Stacks whose outer part is not known.
+    /// Stacks whose outer frames are unknown.
     pub cut_stacks: u64,
 }
 
-/// How often a function was found.
+/// The number of samples of a function.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Weight {
     pub function: String,
-    /// On a stack.
+    /// Samples with the function anywhere on the stack.
     pub total: u64,
-    /// At its top.
+    /// Samples with the function at the top of the stack.
     pub own: u64,
 }
 
 impl Folded {
-    /// Counts a stack of a thread. The frames around the program's are left out, unless `all` are wanted.
+    /// Counts a stack of a thread. Omits the frames around the program's, unless `all`.
     pub fn add(&mut self, thread: &str, stack: &Named, count: u64, all: bool) {
         let frames = &stack.frames;
         let nameless = frames.iter().filter(|frame| !frame.named).count();
@@ -62,13 +63,14 @@ impl Folded {
         *self.stacks.entry(names.collect()).or_default() += count;
     }
 
-    /// As flame graph tools read them: functions, outermost first, and how often.
+    /// Lines in the folded format of flame graph tools: functions, outermost first, and a count.
     pub fn lines(&self) -> impl Iterator<Item = String> {
         let stacks = self.stacks.iter();
         stacks.map(|(functions, count)| format!("{} {count}", functions.join(";")))
     }
 
-    /// The program's functions with the most samples at the top of a stack or below it, at most `most`; others if it has none.
+    /// The `most` functions of the program with the most samples; functions of libraries if it has
+    /// none.
     pub fn heaviest(&self, most: usize) -> Vec<Weight> {
         let mut weights: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
         for (functions, count) in &self.stacks {
@@ -76,7 +78,7 @@ impl Folded {
             if let Some(top) = different.last() {
                 weights.entry(top).or_default().1 += count;
             }
-            // One that calls itself is counted once.
+            // Counts recursive functions once.
             different.sort_unstable();
             different.dedup();
             for function in different {
@@ -100,7 +102,8 @@ impl Folded {
     }
 }
 
-/// Frames of one object that have no names are one. Of inlined functions there is often no path: their file tells some apart.
+/// Unnamed frames of one object are merged. Inlined functions often have no path, so their file is
+/// added.
 fn name(frame: &Frame) -> String {
     match (frame.named, frame.function.split_once("+0x")) {
         (true, _) => match &frame.file {
@@ -114,7 +117,7 @@ fn name(frame: &Frame) -> String {
     }
 }
 
-/// A semicolon parts frames in the format, as in no name.
+/// Replaces semicolons, which separate frames in the folded format.
 fn plain(name: &str) -> String {
     name.replace(';', ",")
 }
@@ -123,7 +126,7 @@ fn plain(name: &str) -> String {
 mod tests {
     use super::*;
 
-    /// `*f` is the user's, and `lib+0x1` has no name.
+    /// `*f` is user code, and `lib+0x1` has no name.
     fn stack(functions: &[&str]) -> Named {
         let frame = |function: &&str| Frame {
             function: function.trim_start_matches('*').to_owned(),
@@ -147,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stack_begins_with_the_outermost_function_of_the_program() {
+    fn a_stack_starts_at_the_outermost_function_of_the_program() {
         let stacks: &[(&[&str], u64)] = &[
             (
                 &[
@@ -175,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_one_name_is_one_and_what_has_none_goes_by_its_object() {
+    fn frames_are_merged_by_name_and_unnamed_ones_by_object() {
         let stacks: &[(&[&str], u64)] = &[
             (&["lib.so+0x10", "*<[u8; 4] as app::Sum>::sum"], 1),
             (&["lib.so+0x20", "*<[u8; 4] as app::Sum>::sum"], 2),
@@ -196,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn the_heaviest_functions_come_first_and_one_that_calls_itself_counts_once() {
+    fn the_heaviest_functions_come_first_and_recursion_counts_once() {
         let mut folded = Folded::default();
         folded.add("t", &stack(&["*b", "core::fold", "*a", "*a"]), 3, false);
         folded.add("t", &stack(&["*a"]), 1, false);

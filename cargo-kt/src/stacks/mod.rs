@@ -1,4 +1,5 @@
-//! Stacks of a worker's threads, which its host unwinds, and the names of their frames, which only this machine knows.
+//! *stacks*: names the frames of a worker's stacks. The host unwinds them; only this machine has
+//! the symbols.
 
 mod error;
 mod fold;

@@ -1,4 +1,5 @@
-//! From addresses to functions: the developer's crates by their twins, which have line tables, the rest by symbol tables.
+//! Maps addresses to functions: of the developer's crates with the line tables of their debug
+//! objects, of others with symbol tables.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -20,16 +21,16 @@ use crate::{
     terminal::text::count,
 };
 
-/// The module of the waker by which a worker finds out what its calls wait for.
+/// The module of the waker with which a worker finds out what its calls wait for.
 const WAKER: &str = "kt::sys::waker::";
 
-/// How names of files begin that kt links.
+/// Prefix of the names of files that kt links.
 const OBJECTS: &str = "libkt-";
 
 /// A function on a stack.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Frame {
-    /// Its path, or the object and offset if it has no name.
+    /// The path of the function, or object and offset if it has no name.
     pub function: String,
     pub file: Option<String>,
     pub line: Option<u32>,
@@ -43,33 +44,37 @@ pub struct Frame {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Named {
     pub frames: Vec<Frame>,
-    /// It ends with the function that the thread began with.
+    /// Whether the outermost frame is the start of the thread.
     pub whole: bool,
 }
 
-/// Knows the names of a service's functions.
+/// Resolves and caches the names of a service's functions.
 pub struct Names {
     symbolizer: Symbolizer,
     loaded: Loaded,
-    warm: Utf8PathBuf,
+    kt_dir: Utf8PathBuf,
     /// The file name of the worker's base.
     base: String,
-    /// Of objects without line tables here.
+    /// Symbol tables of objects without local line tables.
     symbols: HashMap<String, Option<Symbols>>,
     known: HashMap<(String, u64), Vec<Frame>>,
-    /// Objects of kt's that this machine has nothing of.
+    /// Objects linked by kt that are missing on this machine.
     missing: BTreeSet<String>,
 }
 
 impl Names {
-    /// `warm`: where kt keeps what it made for the workspace. `base`: the name of the worker's base.
-    pub fn new(warm: Utf8PathBuf, workspace: PathBuf, base: String) -> Self {
-        let twins = warm.clone();
-        let find = move |object: &str| link::twin(&twins, object).ok().map(Into::into);
+    /// `kt_dir`: the kt directory of the workspace. `base`: the file name of the worker's base.
+    pub fn new(kt_dir: Utf8PathBuf, workspace: PathBuf, base: String) -> Self {
+        let debug_objects = kt_dir.clone();
+        let find = move |object: &str| {
+            link::debug_object(&debug_objects, object)
+                .ok()
+                .map(Into::into)
+        };
         Self {
             symbolizer: Symbolizer::new(Box::new(find), workspace),
             loaded: Loaded::default(),
-            warm,
+            kt_dir,
             base,
             symbols: HashMap::new(),
             known: HashMap::new(),
@@ -77,18 +82,18 @@ impl Names {
         }
     }
 
-    /// What a person should know of frames that have no name although kt has linked their objects.
+    /// A note for the user about unnamed frames of objects that kt linked.
     pub fn note(&self) -> Option<String> {
         let first = self.missing.first()?;
         Some(format!(
-            "this machine has no symbols of {} ({first}{}): it did not build them, or `target` has been cleaned since; their frames \
-             have offsets",
+            "no symbols for {} ({first}{}) on this machine: built on another machine, or `target` was cleaned since; \
+             their frames are shown as offsets",
             count(self.missing.len(), "object"),
             if self.missing.len() > 1 { ", …" } else { "" },
         ))
     }
 
-    /// A stack of a thread. `objects` are those that its frames mean.
+    /// Names the frames of a thread's stack. `objects`: the objects that its frames refer to.
     pub fn stack(&mut self, stack: &Stack, objects: &[String]) -> Named {
         let frames = stack.frames.iter();
         Named {
@@ -99,12 +104,12 @@ impl Names {
         }
     }
 
-    /// The way to a future that a call waits for.
-    pub fn way(&mut self, way: &[RawFrame]) -> Named {
-        let mut frames: Vec<Frame> = way.iter().flat_map(|frame| self.named(frame)).collect();
-        // It begins in what took it: the clone of a waker.
-        let taking = frames.iter().rposition(|it| it.function.starts_with(WAKER));
-        frames.drain(..taking.map_or(0, |last| last + 1));
+    /// Names the frames of the awaits that lead to a future.
+    pub fn awaits(&mut self, frames: &[RawFrame]) -> Named {
+        let mut frames: Vec<Frame> = frames.iter().flat_map(|frame| self.named(frame)).collect();
+        // The innermost frames clone the waker, which recorded the stack.
+        let clone = frames.iter().rposition(|it| it.function.starts_with(WAKER));
+        frames.drain(..clone.map_or(0, |last| last + 1));
         Named {
             frames,
             whole: true,
@@ -123,7 +128,7 @@ impl Names {
         })
     }
 
-    /// The function of an address, and those that it is inlined into.
+    /// The function of an address, and the functions into which it is inlined.
     fn named(&mut self, frame: &RawFrame) -> Vec<Frame> {
         let key = (frame.object.clone(), frame.offset);
         if let Some(known) = self.known.get(&key) {
@@ -142,11 +147,11 @@ impl Names {
         frames
     }
 
-    /// Of std and third-party crates, whose symbols the base and the toolchain's libraries have.
+    /// For std and third-party crates: the base and the toolchain's libraries have their symbols.
     fn by_symbols(&mut self, frame: &RawFrame) -> Vec<Symbol> {
-        let (warm, base) = (&self.warm, &self.base);
+        let (kt_dir, base) = (&self.kt_dir, &self.base);
         let symbols = self.symbols.entry(frame.object.clone()).or_insert_with(|| {
-            let file = link::counterpart(warm, base, &frame.object)?;
+            let file = link::debug_file(kt_dir, base, &frame.object)?;
             Symbols::of_file(file.as_std_path()).ok()
         });
         if symbols.is_none() && frame.symbol.is_none() && frame.object.starts_with(OBJECTS) {
@@ -188,10 +193,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_of_an_object_that_is_not_here_have_offsets_and_a_note_says_why() {
+    fn frames_of_a_missing_object_have_offsets_and_a_note() {
         let folder = tempfile::tempdir().unwrap();
-        let warm = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
-        let mut names = Names::new(warm, PathBuf::new(), "libkt-base-0.so".into());
+        let kt_dir = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
+        let mut names = Names::new(kt_dir, PathBuf::new(), "libkt-base-0.so".into());
         let frame = |object, offset, symbol: Option<&str>| StackFrame {
             object,
             offset,
@@ -213,7 +218,7 @@ mod tests {
         let found = functions(names.stack(&stack, &objects));
         let wanted = [("poll", true), ("libc.so.6+0x10", false), ("0x10", false)];
         assert_eq!(found, wanted.map(|(name, named)| (name.to_owned(), named)));
-        assert_eq!(names.note(), None, "nobody has those of a system's library");
+        assert_eq!(names.note(), None, "not for system libraries");
         let stack = Stack {
             frames: vec![frame(Some(0), 16, None)],
             whole: true,

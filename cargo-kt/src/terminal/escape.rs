@@ -1,48 +1,48 @@
-//! Another program's output on the developer's terminal. What a service prints may hold what its users sent to it, and a
-//! terminal obeys: it sets titles, moves the cursor over other lines, reports back as if the developer had typed.
-//!
-//! Colors pass, with newlines and tabs. Everything else that a terminal would obey is written as text: `\x1b[2J`. That does not
-//! rest on the parser, which only tells where sequences end: what passes is compared byte for byte with what may.
+//! Escapes another program's output for the developer's terminal. A service may print data from its
+//! users, and control sequences in it could set titles, overwrite lines, or make the terminal send
+//! input. Colors, newlines and tabs pass. All other control characters are written as text:
+//! `\x1b[2J`. This does not depend on the parser, which only finds where sequences end: passing
+//! bytes are checked against an allowlist.
 
 use anstyle_parse::{DefaultCharAccumulator, Params, Parser, Perform};
 
-/// The longest sequence of colors that passes, bytes; also what is held back of a longer sequence.
-const HELD: usize = 256;
+/// Maximum bytes of a color sequence, and of the bytes buffered of a longer sequence.
+const MAX_SEQUENCE: usize = 256;
 
-/// Escapes a stream of bytes, however it is cut.
+/// Escapes a stream of bytes that arrives in arbitrary pieces.
 #[derive(Debug, Default)]
 pub struct Escape {
     parser: Parser<DefaultCharAccumulator>,
-    /// The bytes since the last whole character or sequence.
-    held: Vec<u8>,
+    /// The bytes since the last complete character or sequence.
+    buffered: Vec<u8>,
     colored: bool,
 }
 
 impl Escape {
-    /// What a terminal may be given of these bytes, and of those held back before.
+    /// Escapes these bytes and those buffered before. May buffer the last bytes.
     pub fn push(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(bytes.len());
         for &byte in bytes {
-            self.held.push(byte);
+            self.buffered.push(byte);
             let mut found = Found::Nothing;
             self.parser.advance(&mut found, byte);
             match found {
-                Found::Nothing if self.held.len() < HELD => continue,
-                // Its start has been written as text by then, so the terminal is in no sequence: neither are we.
+                Found::Nothing if self.buffered.len() < MAX_SEQUENCE => continue,
+                // The start has been written as text, so the terminal is not within a sequence.
                 Found::Nothing => self.parser = Parser::default(),
-                Found::Whole => {}
+                Found::Complete => {}
             }
-            self.colored |= is_color(&self.held);
-            write(&self.held, &mut out);
-            self.held.clear();
+            self.colored |= is_color(&self.buffered);
+            write(&self.buffered, &mut out);
+            self.buffered.clear();
         }
         out
     }
 
-    /// What is left at the stream's end. The terminal has its own colors after it.
+    /// The rest at the end of the stream. Resets the colors.
     pub fn finish(&mut self) -> Vec<u8> {
         let mut out = Vec::new();
-        write(&std::mem::take(&mut self.held), &mut out);
+        write(&std::mem::take(&mut self.buffered), &mut out);
         self.parser = Parser::default();
         if std::mem::take(&mut self.colored) {
             out.extend(b"\x1b[0m");
@@ -51,7 +51,7 @@ impl Escape {
     }
 }
 
-/// A whole text, escaped.
+/// Escapes a complete text.
 pub fn escaped(text: &[u8]) -> Vec<u8> {
     let mut escape = Escape::default();
     let mut out = escape.push(text);
@@ -59,7 +59,8 @@ pub fn escaped(text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Select Graphic Rendition, ECMA-48 8.3.117, without private parameters: those of `CSI > 4 m` change what keys send.
+/// Whether a sequence is Select Graphic Rendition, ECMA-48 8.3.117, without private parameters:
+/// `CSI > 4 m` changes what keys send.
 fn is_color(sequence: &[u8]) -> bool {
     let parameters = sequence
         .strip_prefix(b"\x1b[")
@@ -94,39 +95,39 @@ fn write(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Whether the parser has come to the end of something.
+/// Whether the parser reached the end of a character or sequence.
 enum Found {
     Nothing,
-    Whole,
+    Complete,
 }
 
 impl Perform for Found {
     fn print(&mut self, _: char) {
-        *self = Self::Whole;
+        *self = Self::Complete;
     }
 
     fn execute(&mut self, _: u8) {
-        *self = Self::Whole;
+        *self = Self::Complete;
     }
 
     fn hook(&mut self, _: &Params, _: &[u8], _: bool, _: u8) {
-        *self = Self::Whole;
+        *self = Self::Complete;
     }
 
     fn put(&mut self, _: u8) {
-        *self = Self::Whole;
+        *self = Self::Complete;
     }
 
     fn osc_dispatch(&mut self, _: &[&[u8]], _: bool) {
-        *self = Self::Whole;
+        *self = Self::Complete;
     }
 
     fn csi_dispatch(&mut self, _: &Params, _: &[u8], _: bool, _: u8) {
-        *self = Self::Whole;
+        *self = Self::Complete;
     }
 
     fn esc_dispatch(&mut self, _: &[u8], _: bool, _: u8) {
-        *self = Self::Whole;
+        *self = Self::Complete;
     }
 }
 
@@ -135,8 +136,8 @@ mod tests {
     use super::*;
 
     fn shown(bytes: &[u8]) -> String {
-        let out = String::from_utf8(escaped(bytes)).expect("a terminal gets UTF-8");
-        // However it is cut.
+        let out = String::from_utf8(escaped(bytes)).expect("valid UTF-8");
+        // Byte by byte, with the same result.
         let mut escape = Escape::default();
         let mut pieces: Vec<u8> = bytes
             .iter()
@@ -157,14 +158,14 @@ mod tests {
     }
 
     #[test]
-    fn what_a_terminal_would_obey_is_text() {
+    fn control_sequences_become_text() {
         for (bytes, text) in [
             (&b"\x1b[2J"[..], "\\x1b[2J"),
             (b"\x1b]0;title\x07after", "\\x1b]0;title\\x07after"),
             (b"\x1b]52;c;aGk=\x1b\\after", "\\x1b]52;c;aGk=\\x1b\\after"),
             (b"\x1bP1$qm\x1b\\", "\\x1bP1$qm\\x1b\\"),
             (b"\x1b[6n\x1bc", "\\x1b[6n\\x1bc"),
-            // Sequences that end in `m` and are no colors.
+            // Sequences that end in `m` but are not colors.
             (b"\x1b[>4;2m\x1b[?4m\x1b[ m", "\\x1b[>4;2m\\x1b[?4m\\x1b[ m"),
             (
                 b"over\rwritten\x08\x7f\x00",
@@ -173,7 +174,7 @@ mod tests {
             // C1 controls, in UTF-8 and as bytes.
             ("\u{9b}2J\u{85}".as_bytes(), "\\u{9b}2J\\u{85}"),
             (b"\x9b2J", "\\x9b2J"),
-            // A character that is cut off by a sequence.
+            // A character interrupted by a sequence.
             (b"\xe2\x1b[2J", "\\xe2\\x1b[2J"),
             (b"\x1b[3\n1mx", "\\x1b[3\n1mx"),
             (b"\x1b[31\x18x", "\\x1b[31\\x18x"),
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn no_bytes_make_it_say_anything_that_a_terminal_obeys() {
+    fn random_bytes_produce_no_control_sequences() {
         // A linear congruential generator, after Knuth: the same bytes each time.
         let mut state = 1_u64;
         let mut next = || {
@@ -213,11 +214,11 @@ mod tests {
     }
 
     #[test]
-    fn a_sequence_without_an_end_is_not_held_back_for_ever() {
+    fn an_endless_sequence_is_not_buffered_forever() {
         let mut escape = Escape::default();
         let mut endless = b"\x1b]0;".to_vec();
         endless.extend(vec![b'x'; 100_000]);
         let out = escape.push(&endless);
-        assert!(out.len() > 99_000 && escape.held.len() < HELD);
+        assert!(out.len() > 99_000 && escape.buffered.len() < MAX_SEQUENCE);
     }
 }

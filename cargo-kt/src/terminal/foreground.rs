@@ -1,4 +1,4 @@
-//! Whose the terminal is: a child's for a while, as a shell does it with a job.
+//! Makes a child the foreground process group of the terminal, as shells do for jobs.
 
 use std::io;
 
@@ -7,23 +7,24 @@ use rustix::{
     termios::tcsetpgrp,
 };
 
-/// The terminal belongs to a child's process group for as long as this is there.
+/// A child's process group is in the foreground until this is dropped.
 #[derive(Debug)]
 pub struct Foreground(());
 
 impl Foreground {
-    /// Gives it to the group that a child leads.
+    /// Moves the process group led by a child to the foreground.
     ///
     /// # Errors
-    /// If standard input is no terminal of this process's session.
+    /// If standard input is not the terminal of this process's session.
+    #[expect(unsafe_code, reason = "rustix has no signal dispositions")]
     pub fn give(leader: u32) -> io::Result<Self> {
         let group = i32::try_from(leader).ok().and_then(Pid::from_raw);
         let group = group.ok_or(io::ErrorKind::InvalidInput)?;
-        // Who is not in the foreground is stopped by it when it takes the terminal back: tcsetpgrp(3).
-        // SAFETY: SIG_IGN installs no handler.
+        // A background process that calls tcsetpgrp(3) to take the terminal back gets SIGTTOU,
+        // which would stop it. SAFETY: SIG_IGN installs no handler.
         unsafe { libc::signal(libc::SIGTTOU, libc::SIG_IGN) };
         tcsetpgrp(io::stdin(), group)?;
-        // It may have asked for the terminal before it was its own, and was stopped for that.
+        // The child may have been stopped because it used the terminal before this.
         let _ = kill_process_group(group, Signal::CONT);
         Ok(Self(()))
     }
@@ -32,9 +33,9 @@ impl Foreground {
 impl Drop for Foreground {
     fn drop(&mut self) {
         let own = getpgrp();
-        // A terminal that is gone needs no owner.
+        // Fails only if the terminal was closed.
         let _ = tcsetpgrp(io::stdin(), own);
-        // The program may have asked for the terminal meanwhile.
+        // The program may have been stopped because it used the terminal in the meantime.
         let _ = kill_process_group(own, Signal::CONT);
     }
 }

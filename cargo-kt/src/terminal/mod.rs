@@ -1,5 +1,5 @@
-//! What the person at the terminal sees, in cargo's manner: one line for each step on stderr, a right-aligned verb before
-//! it. With `--message-format json` the same steps are JSON lines on stdout, among cargo's own.
+//! *terminal*: prints steps as cargo does, one line each on stderr with a right-aligned verb. With
+//! `--message-format json` the same steps are JSON lines on stdout, among cargo's own.
 
 pub mod escape;
 mod foreground;
@@ -17,7 +17,7 @@ use anstream::{AutoStream, ColorChoice};
 use serde::Serialize;
 
 pub use foreground::Foreground;
-pub use progress::{Moving, Progress};
+pub use progress::{LiveLine, Progress};
 pub use reader::is_read_by;
 
 const GREEN: &str = "\x1b[1m\x1b[32m";
@@ -26,21 +26,21 @@ const RED: &str = "\x1b[1m\x1b[31m";
 const CYAN: &str = "\x1b[1m\x1b[36m";
 const RESET: &str = "\x1b[0m";
 
-/// How much is said.
+/// How much is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
     /// Warnings and errors.
     Quiet,
     Normal,
-    /// Reasons and commands too.
+    /// Also reasons and commands.
     Verbose,
 }
 
-/// Who reads.
+/// The output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     Human,
-    /// A program: `{"reason": "kt-…", …}` lines.
+    /// `{"reason": "kt-…", …}` lines.
     Json,
 }
 
@@ -69,19 +69,19 @@ impl Terminal {
         self.verbosity == Verbosity::Quiet
     }
 
-    /// Whether standard output is for programs.
+    /// Whether standard output is JSON.
     pub fn is_json(&self) -> bool {
         self.format == Format::Json
     }
 
-    /// A step, such as `Linking` and what was linked.
+    /// Prints a step, such as `Linking` and the name of the object.
     pub fn status(&self, verb: &str, text: impl Display) {
         if self.verbosity >= Verbosity::Normal {
             self.line(format_args!("{GREEN}{verb:>12}{RESET} {text}"));
         }
     }
 
-    /// A detail below a step, for those who ask for it.
+    /// Prints a detail of a step, with `-v`.
     pub fn detail(&self, verb: &str, text: impl Display) {
         if self.verbosity >= Verbosity::Verbose {
             self.line(format_args!("{CYAN}{verb:>12}{RESET} {text}"));
@@ -94,26 +94,27 @@ impl Terminal {
         }
     }
 
-    /// Something that the person should know even in quiet: what they asked for is done in another way, or lost something.
+    /// Prints a warning, also with `--quiet`: the command behaves differently than requested, or
+    /// lost something.
     pub fn warning(&self, text: impl Display) {
         self.line(format_args!("{YELLOW}warning{RESET}: {text}"));
     }
 
-    /// An error and what caused it, each cause once.
+    /// Prints an error and its causes, each once.
     pub fn error(&self, error: &dyn std::error::Error) {
         self.line(format_args!("{RED}error{RESET}: {error}"));
-        let (mut said, mut cause) = (error.to_string(), error.source());
+        let (mut printed, mut cause) = (error.to_string(), error.source());
         while let Some(error) = cause {
             let text = error.to_string();
-            if !said.contains(&text) {
+            if !printed.contains(&text) {
                 self.line(format_args!("  caused by: {text}"));
-                said = text;
+                printed = text;
             }
             cause = error.source();
         }
     }
 
-    /// A step for programs. `fields` must serialise as a map.
+    /// Prints a step as JSON. `fields` must serialize as a map.
     pub fn json(&self, reason: &str, fields: &impl Serialize) {
         if self.format != Format::Json {
             return;
@@ -129,15 +130,15 @@ impl Terminal {
         }
     }
 
-    /// A line that is JSON already: cargo's.
+    /// Prints a line that is already JSON, such as cargo's.
     pub fn raw_json(&self, line: &str) {
         if self.format == Format::Json {
-            // A reader that has gone away does not need the rest.
+            // Fails only if the reader closed the pipe.
             let _ = writeln!(io::stdout().lock(), "{line}");
         }
     }
 
-    /// A bar that shows itself if the work takes more than a second.
+    /// A progress bar that appears if the work takes longer than a second.
     pub fn progress(&self, verb: &'static str, total: u64) -> Progress {
         Progress::new(
             verb,
@@ -146,18 +147,19 @@ impl Terminal {
         )
     }
 
-    /// A line that changes in place, for work whose end is not known; `None` where nobody would see it.
-    pub fn moving(&self, verb: &'static str) -> Option<Moving> {
+    /// A line that is updated in place, for work of unknown length; `None` if stderr is not a
+    /// terminal.
+    pub fn live_line(&self, verb: &'static str) -> Option<LiveLine> {
         let shown = self.verbosity >= Verbosity::Normal && io::stderr().is_terminal();
-        shown.then(|| Moving::new(verb))
+        shown.then(|| LiveLine::new(verb))
     }
 
-    /// Whether a person sits there who can answer a question.
+    /// Whether the user can answer a prompt.
     pub fn can_ask(&self) -> bool {
         io::stdin().is_terminal() && io::stderr().is_terminal() && self.format != Format::Json
     }
 
-    /// Asks a person who can answer; `None` if nobody can.
+    /// Asks the user for confirmation; `None` if no user can answer.
     ///
     /// # Errors
     /// If the answer cannot be read.
@@ -184,12 +186,13 @@ impl Terminal {
             .stderr
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        // One write, so that lines of several processes do not mix; a closed terminal is no reason to fail.
+        // One write, so that lines of several processes do not mix. A closed terminal is not an
+        // error.
         let _ = stderr.write_all(format!("{text}\n").as_bytes());
     }
 }
 
-impl crate::build::Console for Terminal {
+impl crate::compile::Console for Terminal {
     fn status(&self, verb: &str, text: &str) {
         Self::status(self, verb, text);
     }

@@ -1,4 +1,4 @@
-//! A bar for what takes long.
+//! Progress bars for long operations.
 
 use std::time::{Duration, Instant};
 
@@ -6,10 +6,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::text;
 
-/// What is over sooner needs no bar.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// Shorter operations show no bar.
+const SHOW_AFTER: Duration = Duration::from_secs(1);
 
-/// Bytes done of bytes to do. Hidden for the first second, and where stderr is no terminal.
+/// A bar of completed bytes. Hidden for the first second, and if stderr is not a terminal.
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
@@ -38,9 +38,9 @@ impl Progress {
         }
     }
 
-    /// So many bytes are done, by sending so many; the bar says how many those are if they are fewer.
+    /// Sets the number of bytes done, and of bytes sent, which the bar shows if it is lower.
     pub fn set(&self, done: u64, sent: u64) {
-        let due = self.allowed && self.started.elapsed() >= PATIENCE;
+        let due = self.allowed && self.started.elapsed() >= SHOW_AFTER;
         if due && !self.shown.swap(true, std::sync::atomic::Ordering::Relaxed) {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
@@ -52,11 +52,11 @@ impl Progress {
     }
 }
 
-/// A line that says what is being worked on.
+/// A line with the current work, updated in place.
 #[derive(Debug)]
-pub struct Moving(ProgressBar);
+pub struct LiveLine(ProgressBar);
 
-impl Moving {
+impl LiveLine {
     pub(super) fn new(verb: &'static str) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         let style = ProgressStyle::with_template("{prefix:>12.green.bold} {msg}");
@@ -65,7 +65,7 @@ impl Moving {
         Self(bar)
     }
 
-    /// Shows this, or nothing.
+    /// Shows a text, or hides the line.
     pub fn show(&self, text: Option<String>) {
         match text {
             Some(text) => {
@@ -80,7 +80,7 @@ impl Moving {
     }
 }
 
-impl Drop for Moving {
+impl Drop for LiveLine {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }

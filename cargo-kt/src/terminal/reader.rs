@@ -1,11 +1,12 @@
-//! Whether a program has the terminal's keys for itself: whoever else asks something there may not get the answer.
+//! Detects whether a program reads the terminal's keys: a prompt of another process might not get
+//! the answer.
 
 use std::{fs, io, os::unix::fs::MetadataExt, path::Path};
 
 use rustix::termios::{LocalModes, tcgetattr};
 
-/// Whether a process waits for keys of this process's terminal, or has taken it over with modes of its own (a line editor, a full
-/// screen).
+/// Whether a process waits for keys of this process's terminal, or has changed its modes (line
+/// editors, full-screen programs).
 pub fn is_read_by(pid: u32) -> bool {
     let edits_lines =
         tcgetattr(io::stdin()).is_ok_and(|modes| modes.local_modes.contains(LocalModes::ICANON));
@@ -21,10 +22,10 @@ fn threads(pid: u32) -> impl Iterator<Item = std::path::PathBuf> {
         .map(|thread| thread.path())
 }
 
-/// Whether a thread is in a read(2) of the terminal.
+/// Whether a thread is blocked in a read(2) of the terminal.
 fn waits_for_keys(thread: &Path) -> bool {
     let call = fs::read_to_string(thread.join("syscall")).unwrap_or_default();
-    let Some(descriptor) = descriptor_that_is_read(&call) else {
+    let Some(descriptor) = read_descriptor(&call) else {
         return false;
     };
     let device = |path: &Path| {
@@ -37,11 +38,12 @@ fn waits_for_keys(thread: &Path) -> bool {
     read.is_some() && read == device(Path::new("/proc/self/fd/0"))
 }
 
-/// The descriptor of a line of `/proc/PID/task/TID/syscall` (proc(5)): `NUMBER 0xARGUMENT …`, or `running`.
-fn descriptor_that_is_read(call: &str) -> Option<u64> {
-    let mut words = call.split_whitespace();
-    let number: i64 = words.next()?.parse().ok()?;
-    let descriptor = u64::from_str_radix(words.next()?.strip_prefix("0x")?, 16).ok()?;
+/// The descriptor of a line of `/proc/PID/task/TID/syscall` (proc(5)): `NUMBER 0xARGUMENT …`, or
+/// `running`.
+fn read_descriptor(call: &str) -> Option<u64> {
+    let mut fields = call.split_whitespace();
+    let number: i64 = fields.next()?.parse().ok()?;
+    let descriptor = u64::from_str_radix(fields.next()?.strip_prefix("0x")?, 16).ok()?;
     [libc::SYS_read, libc::SYS_readv]
         .contains(&number)
         .then_some(descriptor)
@@ -52,15 +54,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thread_in_a_read_is_told_from_others() {
+    fn a_thread_blocked_in_a_read_is_recognized() {
         let read = format!(
             "{} 0x3 0x7ffd 0x400 0x0 0x0 0x0 0x7ffe 0x7f00",
             libc::SYS_read
         );
-        assert_eq!(descriptor_that_is_read(&read), Some(3));
+        assert_eq!(read_descriptor(&read), Some(3));
         let wait = format!("{} 0x3 0x7ffd", libc::SYS_epoll_pwait);
-        assert_eq!(descriptor_that_is_read(&wait), None);
-        assert_eq!(descriptor_that_is_read("running"), None);
-        assert_eq!(descriptor_that_is_read(""), None);
+        assert_eq!(read_descriptor(&wait), None);
+        assert_eq!(read_descriptor("running"), None);
+        assert_eq!(read_descriptor(""), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Numbers as people read them.
+//! Formats numbers for people.
 
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ pub fn bytes(bytes: u64) -> String {
     }
 }
 
-/// `0.31s` from ten milliseconds on, as cargo does; below, `1.2ms`.
+/// `0.31s` for ten milliseconds and more, as cargo does; `1.2ms` below. `humantime` would print all
+/// digits: `310ms 417us 12ns`.
 pub fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match duration.as_millis() {
@@ -24,7 +25,7 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
-/// Lines with columns of one width each, and a space of two between them.
+/// Aligned columns, separated by two spaces.
 pub fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
     let widths: [usize; COLUMNS] = std::array::from_fn(|column| {
         let lengths = rows.iter().map(|row| row[column].chars().count());

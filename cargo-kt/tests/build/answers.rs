@@ -16,7 +16,7 @@ impl Workspace {
     /// Compiles and runs the program with plain cargo, in a target directory that kt never sees.
     #[track_caller]
     pub fn cargo(&self) -> String {
-        let mut command = self.surroundings.command(Utf8Path::new("cargo"));
+        let mut command = self.context.command(Utf8Path::new("cargo"));
         command
             .args(["run", "--quiet", "--offline", "--target-dir"])
             .arg(self.path("../plain"));
@@ -55,7 +55,7 @@ impl Workspace {
         let main = directory.path().join("main.rs");
         std::fs::write(&main, "fn main() { app::kt_main() }").unwrap();
         let program = directory.path().join("main");
-        let mut rustc = self.surroundings.command(Utf8Path::new("rustc"));
+        let mut rustc = self.context.command(Utf8Path::new("rustc"));
         rustc
             .arg("--edition=2024")
             .arg(&main)
@@ -71,8 +71,8 @@ impl Workspace {
 
     /// kt's own target directory.
     fn kt_target(&self) -> Utf8PathBuf {
-        match self.surroundings.variable("CARGO_TARGET_DIR") {
-            Some(directory) => self.surroundings.directory.join(directory).join("kt"),
+        match self.context.variable("CARGO_TARGET_DIR") {
+            Some(directory) => self.context.directory.join(directory).join("kt"),
             None => self.path("target/kt"),
         }
     }
@@ -82,14 +82,12 @@ impl Workspace {
         let directory = self.path(directory);
         std::fs::create_dir_all(&directory).unwrap();
         self.root = directory.canonicalize_utf8().unwrap();
-        self.surroundings.directory.clone_from(&self.root);
+        self.context.directory.clone_from(&self.root);
     }
 
     /// Takes a variable away.
     pub fn unset(&mut self, name: &str) {
-        self.surroundings
-            .environment
-            .remove(std::ffi::OsStr::new(name));
+        self.context.environment.remove(std::ffi::OsStr::new(name));
     }
 
     /// A program that prints the value of one expression.

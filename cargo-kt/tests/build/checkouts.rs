@@ -1,6 +1,6 @@
 //! Checkouts of one workspace that share a target directory, as git worktrees do.
 
-use cargo_kt::build::How;
+use cargo_kt::compile::How;
 
 use crate::fixture::{KT_MAIN, Workspace};
 

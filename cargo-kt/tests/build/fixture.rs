@@ -4,8 +4,11 @@ use std::ffi::OsString;
 use std::sync::Mutex;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use cargo_kt::build::{BuildError, Compiled, Console, How, Prepared, prepare};
-use cargo_kt::plan::{CargoOptions, Surroundings};
+use cargo_kt::artifacts::Compiled;
+use cargo_kt::compile::{BuildError, Console, How, Planned};
+use cargo_kt::context::CargoContext;
+use cargo_kt::plan::CargoOptions;
+use cargo_kt::session::plan;
 
 /// Exported as the macros of kt will once per bin.
 pub const KT_MAIN: &str = "#[unsafe(export_name = \"kt:main\")] pub fn kt_main() { main() }\n";
@@ -14,7 +17,7 @@ pub struct Workspace {
     _directory: tempfile::TempDir,
     pub root: Utf8PathBuf,
     pub options: CargoOptions,
-    pub surroundings: Surroundings,
+    pub context: CargoContext,
 }
 
 /// What a build gave, with its lock released: a test builds again while it still looks at the last result.
@@ -80,18 +83,18 @@ impl Workspace {
         let base = Utf8PathBuf::from_path_buf(directory.path().canonicalize().unwrap()).unwrap();
         let root = base.join("ws");
         std::fs::create_dir_all(&root).unwrap();
-        let mut surroundings = Surroundings::current().unwrap();
-        surroundings.directory = root.clone();
-        surroundings.executable = env!("CARGO_BIN_EXE_cargo-kt").into();
+        let mut context = CargoContext::current().unwrap();
+        context.directory = root.clone();
+        context.executable = env!("CARGO_BIN_EXE_cargo-kt").into();
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
             if text.starts_with("CARGO_") && text != "CARGO_HOME" || text == "RUSTFLAGS" {
-                surroundings.environment.remove(&name);
+                context.environment.remove(&name);
             }
         }
         for (name, value) in crate::ENVIRONMENT {
             let (name, value) = (OsString::from(name), OsString::from(value));
-            surroundings.environment.insert(name, value);
+            context.environment.insert(name, value);
         }
         let workspace = Self {
             _directory: directory,
@@ -101,7 +104,7 @@ impl Workspace {
                 quiet: true,
                 ..Default::default()
             },
-            surroundings,
+            context,
         };
         let version = env!("CARGO_PKG_VERSION");
         workspace.write(
@@ -145,14 +148,14 @@ impl Workspace {
     }
 
     pub fn set(&mut self, name: &str, value: &str) {
-        self.surroundings
+        self.context
             .environment
             .insert(OsString::from(name), OsString::from(value));
     }
 
     pub fn try_build(&self) -> (Result<Built, BuildError>, Heard) {
         let heard = Heard::default();
-        let built = prepare(&self.options, &self.surroundings, &heard).and_then(Prepared::compile);
+        let built = plan(&self.options, &self.context, &heard).and_then(Planned::compile);
         (
             built.map(|built| Built {
                 compiled: built.compiled,

@@ -1,6 +1,6 @@
 //! The identity of a crate's types: another with each definition that changed, and with no other edit.
 
-use cargo_kt::build::How;
+use cargo_kt::compile::How;
 
 use crate::fixture::{Built, KT_MAIN, Workspace};
 

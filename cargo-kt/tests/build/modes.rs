@@ -1,6 +1,7 @@
 //! How a bin is compiled: as an rlib with items of kt, as an executable without.
 
-use cargo_kt::build::{BuildError, CompiledProgram};
+use cargo_kt::artifacts::CompiledProgram;
+use cargo_kt::compile::BuildError;
 
 use crate::fixture::{Built, KT_MAIN, Workspace, names};
 

@@ -5,11 +5,11 @@ use cargo_kt::plan::{Notice, PlanError, plan};
 use crate::fixture::{KT_MAIN, Workspace};
 
 fn refusal(workspace: &Workspace) -> PlanError {
-    plan(&workspace.options, &workspace.surroundings).expect_err("this must not be planned")
+    plan(&workspace.options, &workspace.context).expect_err("this must not be planned")
 }
 
 fn planned(workspace: &Workspace) -> String {
-    let plan = plan(&workspace.options, &workspace.surroundings).unwrap();
+    let plan = plan(&workspace.options, &workspace.context).unwrap();
     format!(
         "{} {} of {}",
         plan.program.kind.as_str(),
@@ -63,9 +63,9 @@ fn a_members_directory_narrows_the_choice() {
         "deep = { path = \"../deep\" }\nkt-runtime = { path = \"../../kt-runtime\" }\n",
     );
     workspace.write("leaf/src/main.rs", "fn main() {}\n");
-    workspace.surroundings.directory = workspace.path("leaf");
+    workspace.context.directory = workspace.path("leaf");
     assert_eq!(planned(&workspace), "bin leaf of leaf");
-    workspace.surroundings.directory = workspace.path("deep");
+    workspace.context.directory = workspace.path("deep");
     assert!(matches!(refusal(&workspace), PlanError::NoBinTarget));
     workspace.options.package = Some("leaf@0.1.0".to_owned());
     assert_eq!(planned(&workspace), "bin leaf of leaf");
@@ -128,7 +128,7 @@ fn what_is_no_project_or_cannot_run_here_is_said() {
         refusal(&workspace),
         PlanError::CargoMissing { .. }
     ));
-    workspace.surroundings.directory = workspace.root.parent().unwrap().to_owned();
+    workspace.context.directory = workspace.root.parent().unwrap().to_owned();
     assert!(matches!(refusal(&workspace), PlanError::NotAProject { .. }));
 }
 
@@ -146,7 +146,7 @@ fn settings_that_cannot_apply_are_said_and_replaced() {
     );
     workspace.set("CARGO_PROFILE_DEV_DEBUG", "0");
     workspace.options.profile = Some("fast".to_owned());
-    let plan = plan(&workspace.options, &workspace.surroundings).unwrap();
+    let plan = plan(&workspace.options, &workspace.context).unwrap();
     let mut replaced = Vec::new();
     for notice in &plan.notices {
         match notice {

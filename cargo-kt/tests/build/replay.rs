@@ -1,6 +1,6 @@
 //! The second build onwards: without cargo where that is safe, with it where it is not.
 
-use cargo_kt::build::{BuildError, How};
+use cargo_kt::compile::{BuildError, How};
 
 use crate::fixture::{Built, KT_MAIN, Workspace, inodes, rebuilt};
 
@@ -23,7 +23,7 @@ fn an_unchanged_program_needs_no_process() {
     let mut workspace = Workspace::new();
     let first = workspace.build();
     // Whoever started a process would fail.
-    workspace.surroundings.executable = "/nonexistent".into();
+    workspace.context.executable = "/nonexistent".into();
     let second = workspace.build();
     assert_eq!(second.how, How::Unchanged);
     assert_eq!(first.compiled, second.compiled);
@@ -166,8 +166,8 @@ fn a_module_that_appears_is_read_and_watched() {
 }
 
 #[test]
-fn a_bin_switches_its_way_in_a_replay_too() {
-    use cargo_kt::build::CompiledProgram;
+fn bin_switches_its_mode_in_a_replay() {
+    use cargo_kt::artifacts::CompiledProgram;
     let workspace = Workspace::new();
     workspace.build();
     let plain = "fn main() { println!(\"{}\", leaf::leaf()) }\n";

@@ -1,6 +1,6 @@
 //! Workspaces whose root lies elsewhere than above the package.
 
-use cargo_kt::build::How;
+use cargo_kt::compile::How;
 
 use crate::fixture::{KT_MAIN, Workspace};
 
@@ -13,7 +13,7 @@ fn beside() -> Workspace {
         "app/src/main.rs",
         &format!("{KT_MAIN}fn main() {{ println!(\"{{}} {{}}\", env!(\"CARGO_PKG_VERSION\"), cfg!(debug_assertions)) }}\n"),
     );
-    workspace.surroundings.directory = workspace.path("app");
+    workspace.context.directory = workspace.path("app");
     workspace
 }
 
@@ -39,7 +39,7 @@ fn a_root_beside_the_package_is_watched() {
     assert_eq!(workspace.same(), "2.0.0 false");
     assert_eq!(workspace.build().how, How::Unchanged);
     // From a directory above both.
-    workspace.surroundings.directory.clone_from(&workspace.root);
+    workspace.context.directory.clone_from(&workspace.root);
     workspace.options.manifest_path = Some(workspace.path("app/Cargo.toml"));
     assert_eq!(workspace.same(), "2.0.0 false");
     workspace.write("root/Cargo.toml", &root("3.0.0", ""));

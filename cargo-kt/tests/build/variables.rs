@@ -104,10 +104,10 @@ fn a_relative_value_is_relative_to_its_configuration() {
     let root = workspace.root.clone();
     let manifest = workspace.path("Cargo.toml");
     for _ in 0..2 {
-        workspace.surroundings.directory = root.join("sub");
+        workspace.context.directory = root.join("sub");
         workspace.options.manifest_path = Some(manifest.clone());
         assert_eq!(workspace.same(), root.join("sub/data").as_str());
-        workspace.surroundings.directory.clone_from(&root);
+        workspace.context.directory.clone_from(&root);
         workspace.options.manifest_path = None;
         assert_eq!(workspace.same(), root.join("data").as_str());
     }
@@ -123,9 +123,9 @@ fn another_directorys_configuration_is_of_builds_there() {
         assert_eq!(workspace.same(), "root");
         edit(&workspace);
         assert_eq!(workspace.same(), "root");
-        workspace.surroundings.directory = root.join("sub");
+        workspace.context.directory = root.join("sub");
         assert_eq!(workspace.same(), "sub");
-        workspace.surroundings.directory.clone_from(&root);
+        workspace.context.directory.clone_from(&root);
     }
 }
 
@@ -208,7 +208,10 @@ fn two_programs_with_the_same_crates_need_no_cargo_in_turn() {
     build(&mut workspace, "other");
     for _ in 0..2 {
         for bin in ["app", "other"] {
-            assert_eq!(build(&mut workspace, bin), cargo_kt::build::How::Unchanged);
+            assert_eq!(
+                build(&mut workspace, bin),
+                cargo_kt::compile::How::Unchanged
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! *link* with real cargo, real rust-lld, and objects opened in a child process that the launcher starts.
+//! *link* with real cargo, real rust-lld, and objects loaded in a child process that the launcher
+//! starts.
 
 mod program;
 
@@ -6,15 +7,15 @@ use std::{collections::BTreeSet, process::Command};
 
 use camino::Utf8Path;
 use cargo_kt::link::{
-    BaseChange, Driver, ExistingLayer, LinkError, LinkEvent, Linked, LinkedCrate, Replacement, elf,
-    link, twin,
+    BaseChange, Driver, ExistingLayer, LinkError, LinkEvent, Linked, LinkedCrate, Replacement,
+    debug_object, elf, link,
 };
 use object::{Object as _, ObjectSection as _};
 use program::{HOST, Program, without_states};
 
 const APP: &[(&str, &[usize])] = &[("counter", &[]), ("app", &[0])];
 
-/// Opens objects one after the other in one process and gives back what they print.
+/// Loads objects one after the other in one process and returns what they print.
 fn run<'a>(linked: &Linked, objects: impl IntoIterator<Item = &'a Utf8Path>) -> Vec<String> {
     let objects: Vec<_> = objects.into_iter().map(Utf8Path::as_str).collect();
     let ran = Command::new(&linked.launcher.path)
@@ -54,11 +55,11 @@ fn named<'a>(linked: &'a Linked, name: &str) -> &'a LinkedCrate {
 #[test]
 fn an_edit_links_what_changed_and_keeps_the_statics_of_the_rest() {
     let program = Program::new("edit");
-    let warm = program.warm();
+    let kt_dir = program.kt_dir();
     let compiled = program.compile("app", APP);
-    let (v0, said) = program.link(&compiled, &[]);
+    let (v0, linked_names) = program.link(&compiled, &[]);
     assert_eq!(v0.base_change, BaseChange::New);
-    assert_eq!(said, ["base", "launcher", "counter", "app"]);
+    assert_eq!(linked_names, ["base", "launcher", "counter", "app"]);
     assert_eq!(named(&v0, "app").functions, ["app/:app::answer"]);
     assert_eq!(named(&v0, "app").states, ["app/:app::CALLS"]);
     assert!(named(&v0, "app").has_main && !named(&v0, "counter").has_main);
@@ -68,34 +69,34 @@ fn an_edit_links_what_changed_and_keeps_the_statics_of_the_rest() {
             .contains(&named(&v0, "counter").file.soname)
     );
 
-    // Nothing changed: nothing is done.
-    let (again, said) = program.link(&compiled, &[]);
-    assert_eq!((&again, said.as_slice()), (&v0, [].as_slice()));
-    // The answer is forgotten: nothing is linked even so.
-    std::fs::remove_dir_all(warm.join("links")).unwrap();
-    let (again, said) = program.link(&compiled, &existing(&v0));
+    // Nothing changed: nothing is linked.
+    let (again, linked_names) = program.link(&compiled, &[]);
+    assert_eq!((&again, linked_names.as_slice()), (&v0, [].as_slice()));
+    // Without the cached result, still nothing is linked.
+    std::fs::remove_dir_all(kt_dir.join("links")).unwrap();
+    let (again, linked_names) = program.link(&compiled, &existing(&v0));
     assert_eq!(
-        (again.base_change, said.as_slice()),
+        (again.base_change, linked_names.as_slice()),
         (BaseChange::Same, [].as_slice())
     );
     assert_eq!(again.crates, v0.crates);
 
     program.edit("app/src/lib.rs", "app v0", "app v1");
-    let (v1, said) = program.link(&program.compile("app", APP), &existing(&v0));
+    let (v1, linked_names) = program.link(&program.compile("app", APP), &existing(&v0));
     assert_eq!(v1.base_change, BaseChange::Same);
-    assert_eq!(said, ["app"]);
+    assert_eq!(linked_names, ["app"]);
     assert_eq!(named(&v1, "counter"), named(&v0, "counter"));
 
     program.edit("counter/src/lib.rs", "counter v0", "counter v1");
-    let (v2, said) = program.link(&program.compile("app", APP), &existing(&v1));
-    assert_eq!(said, ["counter", "app"]);
+    let (v2, linked_names) = program.link(&program.compile("app", APP), &existing(&v1));
+    assert_eq!(linked_names, ["counter", "app"]);
 
     let objects = paths(&v0)
         .into_iter()
         .chain([named(&v1, "app").file.path.as_path()])
         .chain(paths(&v2));
     let line = |app: &str, counter: &str, hits: u32| {
-        // SHA-256 of eight times `a` starts with 1f.
+        // The SHA-256 of `aaaaaaaa` starts with 1f.
         format!(
             "{app}, {counter}: sum=45 hits={hits} calls=1 panic_caught=true thread=named 2 3600 42 1 1f"
         )
@@ -107,10 +108,10 @@ fn an_edit_links_what_changed_and_keeps_the_statics_of_the_rest() {
     ];
     assert_eq!(run(&v2, objects), expected);
 
-    // The same sources linked elsewhere give the same bytes under the same names.
-    let elsewhere = program.warm().with_file_name("elsewhere");
+    // The same sources linked in another directory give the same bytes under the same names.
+    let other_dir = program.kt_dir().with_file_name("other");
     let compiled = program.compile("app", APP);
-    let other = link(&compiled, &elsewhere, &[], None, &without_states, &|_| {}).unwrap();
+    let other = link(&compiled, &other_dir, &[], None, &without_states, &|_| {}).unwrap();
     let hashes = |linked: &Linked| {
         let layers = linked.layers.iter().map(|layer| &layer.file);
         let files = layers
@@ -124,21 +125,21 @@ fn an_edit_links_what_changed_and_keeps_the_statics_of_the_rest() {
 }
 
 #[test]
-fn a_twin_has_the_lines_and_the_addresses() {
-    let program = Program::new("twin");
+fn a_debug_object_has_line_tables_and_identical_addresses() {
+    let program = Program::new("debug-object");
     let (linked, _) = program.link(&program.compile("app", APP), &[]);
-    // cargo overwrites the rlib; the twin is of the object that was linked.
+    // cargo overwrites the rlib. The debug object is built from the rlib that was linked.
     program.edit("app/src/lib.rs", "app v0", "app v1 and longer");
     program.compile("app", APP);
     let object = &named(&linked, "app").file;
-    let twin = twin(&program.warm(), &object.soname).unwrap();
-    let (object_data, twin_data) = (
+    let debug_object = debug_object(&program.kt_dir(), &object.soname).unwrap();
+    let (object_data, debug_data) = (
         std::fs::read(&object.path).unwrap(),
-        std::fs::read(&twin).unwrap(),
+        std::fs::read(&debug_object).unwrap(),
     );
     assert_eq!(
         elf::dynamic(&object_data).unwrap(),
-        elf::dynamic(&twin_data).unwrap()
+        elf::dynamic(&debug_data).unwrap()
     );
     let loaded = |data: &[u8]| {
         let file = object::File::parse(data).unwrap();
@@ -153,7 +154,7 @@ fn a_twin_has_the_lines_and_the_addresses() {
             })
             .collect::<Vec<_>>()
     };
-    assert_eq!(loaded(&object_data), loaded(&twin_data));
+    assert_eq!(loaded(&object_data), loaded(&debug_data));
     let has_lines = |data: &[u8]| {
         object::File::parse(data)
             .unwrap()
@@ -161,13 +162,13 @@ fn a_twin_has_the_lines_and_the_addresses() {
             .is_some()
     };
     assert_eq!(
-        (has_lines(&object_data), has_lines(&twin_data)),
+        (has_lines(&object_data), has_lines(&debug_data)),
         (false, true)
     );
 }
 
 #[test]
-fn a_dependency_added_is_one_more_layer_beside_the_loaded_ones() {
+fn an_added_dependency_becomes_one_more_layer() {
     let program = Program::new("layer");
     let (before, _) = program.link(&program.compile("app", APP), &[]);
     program.edit(
@@ -186,7 +187,7 @@ fn a_dependency_added_is_one_more_layer_beside_the_loaded_ones() {
         " counter::version(),",
         " counter::added(), counter::version(),",
     );
-    let (after, said) = program.link(&program.compile("app", APP), &existing(&before));
+    let (after, linked_names) = program.link(&program.compile("app", APP), &existing(&before));
     let BaseChange::LayerAdded { crates } = &after.base_change else {
         panic!("{:?}", after.base_change)
     };
@@ -197,7 +198,7 @@ fn a_dependency_added_is_one_more_layer_beside_the_loaded_ones() {
             .collect::<Vec<_>>(),
         ["itoa"]
     );
-    assert_eq!(said, ["base", "counter", "app"]);
+    assert_eq!(linked_names, ["base", "counter", "app"]);
     assert_eq!(after.layers[0], before.layers[0]);
     assert_eq!(after.launcher, before.launcher);
 
@@ -209,8 +210,8 @@ fn a_dependency_added_is_one_more_layer_beside_the_loaded_ones() {
     assert!(printed[0].starts_with("app v0, counter v0:"), "{printed:?}");
     assert!(printed[1].starts_with("app 7, counter v0:"), "{printed:?}");
 
-    // Without the layer's file it is made again, to the same bytes.
-    std::fs::remove_dir_all(program.warm().join("layers")).unwrap();
+    // If the layer's file is missing, it is linked again, to the same bytes.
+    std::fs::remove_dir_all(program.kt_dir().join("layers")).unwrap();
     let (again, _) = program.link(&program.compile("app", APP), &existing(&after));
     assert_eq!(
         (&again.layers, &again.base_change),
@@ -235,7 +236,8 @@ fn a_dependency_added_is_one_more_layer_beside_the_loaded_ones() {
     assert_eq!(crates[0].0, "rayon");
     assert_eq!(replaced.layers.len(), 1);
 
-    // The dependency goes again: what is loaded stays, and the crates are what they were.
+    // The dependency is removed again: loaded layers stay, and the crate objects are the former
+    // ones.
     program.edit(
         "counter/Cargo.toml",
         "default = [\"added\"]",
@@ -261,7 +263,7 @@ fn a_dependency_added_is_one_more_layer_beside_the_loaded_ones() {
 }
 
 #[test]
-fn a_crate_that_uses_nothing_but_types_of_an_edited_one_keeps_its_object() {
+fn a_crate_that_uses_only_types_of_an_edited_one_keeps_its_object() {
     let program = Program::new("types");
     program.edit(
         "app/src/lib.rs",
@@ -276,19 +278,19 @@ pub fn unused<T>() -> String {",
     );
     let (v0, _) = program.link(&program.compile("app", APP), &[]);
     program.edit("counter/src/lib.rs", "(0..numbers)", "(1..numbers)");
-    let (v1, said) = program.link(&program.compile("app", APP), &existing(&v0));
-    assert_eq!(said, ["counter"]);
+    let (v1, linked_names) = program.link(&program.compile("app", APP), &existing(&v0));
+    assert_eq!(linked_names, ["counter"]);
     assert_eq!(named(&v0, "app"), named(&v1, "app"));
 }
 
 #[test]
-fn c_symbols_hidden_duplicate_missing_or_shared_do_not_stand_in_the_way() {
+fn hidden_duplicate_missing_and_shared_c_symbols_are_linked() {
     let program = Program::new("c");
     let compiled = program.compile("app", APP);
     let weakened = std::cell::RefCell::new(Vec::new());
     let linked = link(
         &compiled,
-        &program.warm(),
+        &program.kt_dir(),
         &[],
         None,
         &without_states,
@@ -303,7 +305,7 @@ fn c_symbols_hidden_duplicate_missing_or_shared_do_not_stand_in_the_way() {
     let base = std::fs::read(&linked.layers[0].file.path).unwrap();
     let exports: BTreeSet<_> = elf::exports(&base).unwrap().into_iter().collect();
     assert!(exports.contains(b"kt_first_hidden".as_slice()));
-    // The library that a build script asked for is needed by the one object that calls it.
+    // The library that a build script requests is needed only by the object that calls it.
     let needs = |name| {
         named(&linked, name)
             .needed
@@ -314,12 +316,12 @@ fn c_symbols_hidden_duplicate_missing_or_shared_do_not_stand_in_the_way() {
 }
 
 #[test]
-fn a_global_allocator_is_replaced_by_libstds_everywhere_and_said() {
+fn a_global_allocator_is_replaced_by_libstds_and_reported() {
     let program = Program::new("allocator");
     let (linked, _) = program.link(&program.compile("allocator", &[("allocator", &[])]), &[]);
     assert_eq!(linked.global_allocator.as_deref(), Some("allocator"));
     assert_eq!(run(&linked, paths(&linked)), ["calls=0 seconds=3600"]);
-    // libresolv is asked for by an attribute only; the object names it for the dynamic linker.
+    // Only an attribute requests libresolv. The object has it as DT_NEEDED.
     let needed = &named(&linked, "allocator").needed;
     assert!(
         needed.iter().any(|soname| soname.starts_with("libresolv")),
@@ -333,7 +335,7 @@ fn a_distributed_slice_over_two_objects_is_refused() {
     let compiled = program.compile("slices-b", &[("slices-a", &[]), ("slices-b", &[0])]);
     let error = link(
         &compiled,
-        &program.warm(),
+        &program.kt_dir(),
         &[],
         None,
         &without_states,
@@ -353,12 +355,12 @@ fn a_distributed_slice_over_two_objects_is_refused() {
 }
 
 #[test]
-fn third_party_code_that_needs_a_hot_crate_is_an_error_that_names_it() {
+fn third_party_code_that_needs_a_hot_crate_is_an_error_that_names_the_crate() {
     let program = Program::new("patched");
     let compiled = program.compile("app", &[("first", &[]), ("app", &[])]);
     let error = link(
         &compiled,
-        &program.warm(),
+        &program.kt_dir(),
         &[],
         None,
         &without_states,
@@ -375,8 +377,8 @@ fn third_party_code_that_needs_a_hot_crate_is_an_error_that_names_it() {
 fn a_program_without_kt_items_runs_against_the_same_objects() {
     let program = Program::new("plain");
     let compiled = program.compile_executable("app", "plain", &[("counter", &[]), ("app", &[0])]);
-    let (linked, said) = program.link(&compiled, &[]);
-    assert!(said.contains(&"executable".to_owned()));
+    let (linked, linked_names) = program.link(&compiled, &[]);
+    assert!(linked_names.contains(&"executable".to_owned()));
     let Driver::Executable(file) = &linked.driver else {
         panic!("{:?}", linked.driver)
     };
@@ -403,13 +405,13 @@ fn a_program_without_kt_items_runs_against_the_same_objects() {
 }
 
 #[test]
-fn a_toolchain_without_linker_and_a_machine_without_compiler_are_told_what_to_install() {
+fn errors_for_a_missing_linker_or_compiler_name_what_to_install() {
     let program = Program::new("missing");
     let mut compiled = program.compile("allocator", &[("allocator", &[])]);
     let sysroot = std::mem::replace(&mut compiled.toolchain.sysroot, "/nowhere".into());
     let error = link(
         &compiled,
-        &program.warm(),
+        &program.kt_dir(),
         &[],
         None,
         &without_states,
@@ -425,7 +427,7 @@ fn a_toolchain_without_linker_and_a_machine_without_compiler_are_told_what_to_in
     compiled.toolchain.target = "riscv64gc-unknown-linux-gnu".to_owned();
     let error = link(
         &compiled,
-        &program.warm(),
+        &program.kt_dir(),
         &[],
         None,
         &without_states,

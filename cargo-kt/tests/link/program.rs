@@ -1,4 +1,5 @@
-//! The fixture workspace, copied so that a test can edit it, and what *build* would make of it.
+//! The fixture workspace, copied so that a test can edit it, and its build in the form that *build*
+//! produces.
 
 use std::{
     cell::RefCell,
@@ -10,7 +11,8 @@ use std::{
 
 use camino::{Utf8Path, Utf8PathBuf};
 use cargo_kt::{
-    build::{BaseCrate, Compiled, CompiledProgram, HotCrate, LinkLine, NativeLibraries, Toolchain},
+    artifacts::{BaseCrate, Compiled, CompiledProgram, HotCrate, LinkLine, NativeLibraries},
+    context::Toolchain,
     layout::LayoutError,
     link::{ExistingLayer, LinkEvent, Linked, LinkedLayer, StateKeys, link},
 };
@@ -22,10 +24,11 @@ pub const HOST: &str = if cfg!(target_arch = "x86_64") {
     "aarch64-unknown-linux-gnu"
 };
 
-/// Copies of one workspace that share a target directory overwrite each other's rlibs: one test at a time.
+/// Copies of the workspace share a target directory and overwrite each other's rlibs, so tests run
+/// one at a time.
 static TARGET: Mutex<()> = Mutex::new(());
 
-/// The layouts of no states: the fixture has none.
+/// Returns no layouts: the fixture has no states.
 pub fn without_states(
     _: &Compiled,
     _: &[LinkedLayer],
@@ -41,7 +44,8 @@ pub struct Program {
 }
 
 impl Program {
-    /// A fresh copy under a name of its own. All copies share one target directory, so third-party crates are compiled once.
+    /// Creates a new copy with its own name. All copies share one target directory, so third-party
+    /// crates are compiled once.
     pub fn new(name: &str) -> Self {
         let target = TARGET.lock().unwrap_or_else(PoisonError::into_inner);
         let root = Utf8Path::new(env!("CARGO_TARGET_TMPDIR"))
@@ -58,8 +62,8 @@ impl Program {
         }
     }
 
-    pub fn warm(&self) -> Utf8PathBuf {
-        self.root.join("warm")
+    pub fn kt_dir(&self) -> Utf8PathBuf {
+        self.root.join("kt")
     }
 
     pub fn edit(&self, file: &str, from: &str, to: &str) {
@@ -69,30 +73,31 @@ impl Program {
         fs::write(path, text.replace(from, to)).unwrap();
     }
 
-    /// Links and gives back what was linked, in words.
+    /// Links. Also returns the names of the files that were linked.
     pub fn link(&self, compiled: &Compiled, existing: &[ExistingLayer]) -> (Linked, Vec<String>) {
-        let said = RefCell::new(Vec::new());
+        let names = RefCell::new(Vec::new());
         let linked = link(
             compiled,
-            &self.warm(),
+            &self.kt_dir(),
             existing,
             None,
             &without_states,
             &|event| match event {
-                LinkEvent::Base { .. } => said.borrow_mut().push("base".to_owned()),
-                LinkEvent::Launcher { .. } => said.borrow_mut().push("launcher".to_owned()),
-                LinkEvent::Executable { .. } => said.borrow_mut().push("executable".to_owned()),
-                LinkEvent::Object { crate_name, .. } => said.borrow_mut().push(crate_name),
+                LinkEvent::Base { .. } => names.borrow_mut().push("base".to_owned()),
+                LinkEvent::Launcher { .. } => names.borrow_mut().push("launcher".to_owned()),
+                LinkEvent::Executable { .. } => names.borrow_mut().push("executable".to_owned()),
+                LinkEvent::Object { crate_name, .. } => names.borrow_mut().push(crate_name),
                 _ => {}
             },
         );
         (
-            linked.unwrap_or_else(|error| panic!("failed to {error}")),
-            said.into_inner(),
+            linked.unwrap_or_else(|error| panic!("{error}")),
+            names.into_inner(),
         )
     }
 
-    /// The library of `package`, with these packages hot (name, indices of hot dependencies).
+    /// Builds the library of `package`, with these packages hot (name, indices of hot
+    /// dependencies).
     pub fn compile(&self, package: &str, hot: &[(&str, &[usize])]) -> Compiled {
         self.build(
             &["build", "-p", package, "--lib"],
@@ -102,7 +107,8 @@ impl Program {
         )
     }
 
-    /// A bin, its link line recorded by a linker that only copies the objects that rustc would delete.
+    /// Builds a bin. Its linker records the link line and copies the objects, which rustc would
+    /// delete.
     pub fn compile_executable(
         &self,
         package: &str,
@@ -245,7 +251,8 @@ impl Program {
     }
 }
 
-/// `path+file:///x/app#0.1.0`, `registry+https://…#itoa@1.0.0` → package and version (the Cargo book, package ID specifications).
+/// `path+file:///x/app#0.1.0`, `registry+https://…#itoa@1.0.0` → package and version (the Cargo
+/// book, package ID specifications).
 fn parse_id(id: &str) -> (String, String) {
     let (source, fragment) = id.rsplit_once('#').unwrap();
     match fragment.split_once('@') {

@@ -1,4 +1,4 @@
-//! Objects on their way over a network: compressed, as patches, and on from where they broke off.
+//! Uploads over a network: compressed, as patches, and resumed after an interruption.
 
 use std::{fs, io, sync::Arc};
 
@@ -6,7 +6,8 @@ use camino::Utf8PathBuf;
 use cargo_kt::{
     place::Connected,
     ship::{
-        self, Files, Link, Order, Progress, Reference, References, ShipError, Shipment, Shipped,
+        self, Files, Order, Progress, Reference, References, ShipError, Shipment, Shipped,
+        Transport,
     },
 };
 use kt::wire::{
@@ -28,7 +29,7 @@ use crate::{
     fixture::User,
 };
 
-/// Bytes that differ in each call and compress somewhat, as code does.
+/// Pseudorandom bytes per seed that compress somewhat, as code does.
 fn object(seed: u64, length: usize) -> Vec<u8> {
     let mut state = seed * 2 + 1;
     let mut object = Vec::with_capacity(length);
@@ -44,12 +45,12 @@ fn object(seed: u64, length: usize) -> Vec<u8> {
     object
 }
 
-/// A program whose one crate is these bytes.
+/// A program with one crate, whose object has these bytes.
 fn program(user: &User, name: &str, bytes: &[u8]) -> (Build, Files) {
     let mut build = Build::new("app", name);
     let krate = &mut build.manifest.crates[0].object;
     (krate.id, krate.size) = (id(bytes), bytes.len() as u64);
-    // The worker of these tests reports it as the object's own.
+    // The worker of these tests reports this as the object's build id.
     krate.build_id = name.to_owned();
     build.files.retain(|file| file != name.as_bytes());
     build.files.push(bytes.to_vec());
@@ -62,7 +63,7 @@ fn program(user: &User, name: &str, bytes: &[u8]) -> (Build, Files) {
     (build, files)
 }
 
-/// What makes the new object a patch of the old one.
+/// Makes the new object a patch of the old one.
 fn reference(new: &[u8], old: ObjectId, files: &Files) -> References {
     let path = files[&old].clone();
     References::from([(id(new), Reference { id: old, path })])
@@ -77,7 +78,7 @@ async fn ship(
         manifest: &build.manifest,
         files,
         references,
-        link: Link::Network,
+        transport: Transport::Network,
     };
     let mut seen: Vec<Progress> = Vec::new();
     let shipped = ship::ship(client, &shipment, &mut |progress| seen.push(progress)).await?;
@@ -94,7 +95,7 @@ fn stored(user: &User, object: &[u8]) -> Option<Vec<u8>> {
 }
 
 #[tokio::test]
-async fn an_edit_costs_what_differs_and_serves() {
+async fn an_edit_sends_only_the_difference_and_serves() {
     let user = User::new();
     let connected = user.start("alice-app").await;
     let old = object(1, 1_000_000);
@@ -113,7 +114,7 @@ async fn an_edit_costs_what_differs_and_serves() {
         manifest: &second.0.manifest,
         files: &second.1,
         references: &references,
-        link: Link::Network,
+        transport: Transport::Network,
     };
     let order = Order::default();
     let swapped = ship::swap(&connected.client, &shipment, order, &mut |_| {}, &mut || {}).await;
@@ -125,10 +126,10 @@ async fn an_edit_costs_what_differs_and_serves() {
 }
 
 #[tokio::test]
-async fn a_patch_of_an_elf_file_whose_addresses_moved_is_that_file() {
+async fn a_patch_restores_an_elf_file_with_moved_addresses() {
     let user = User::new();
     let connected = user.start("alice-app").await;
-    // Small, and with symbols, relocations, unwind tables and code.
+    // A small file with symbols, relocations, unwind tables and code.
     let old = fs::read("/bin/sh").unwrap();
     let mut new = old.clone();
     for at in (5000..new.len()).step_by(20_000) {
@@ -145,7 +146,7 @@ async fn a_patch_of_an_elf_file_whose_addresses_moved_is_that_file() {
 }
 
 #[tokio::test]
-async fn without_what_a_patch_refers_to_the_object_goes_whole() {
+async fn without_its_reference_an_object_is_sent_whole() {
     let user = User::new();
     let connected = user.start("alice-app").await;
     let (old, new) = (object(1, 300_000), object(1, 299_990));
@@ -156,7 +157,7 @@ async fn without_what_a_patch_refers_to_the_object_goes_whole() {
     assert_eq!((shipped.objects, shipped.patched), (4, 0));
     assert_eq!(stored(&user, &new), Some(new));
 
-    // Here another file has come into its place.
+    // The local file was replaced by another one.
     let third = [&old[..], b"more"].concat();
     ship(&connected.client, &first, &References::new())
         .await
@@ -172,7 +173,7 @@ async fn without_what_a_patch_refers_to_the_object_goes_whole() {
 }
 
 #[tokio::test]
-async fn a_patch_that_the_service_cannot_use_is_followed_by_the_whole_object() {
+async fn after_an_unusable_patch_the_whole_object_is_sent() {
     let user = User::new();
     let connected = user.start("alice-app").await;
     let old = object(1, 300_000);
@@ -191,7 +192,7 @@ async fn a_patch_that_the_service_cannot_use_is_followed_by_the_whole_object() {
 }
 
 #[tokio::test]
-async fn an_object_that_resembles_nothing_is_no_patch() {
+async fn a_dissimilar_object_is_not_sent_as_a_patch() {
     let user = User::new();
     let connected = user.start("alice-app").await;
     let (old, new) = (object(1, 200_000), object(99, 200_000));
@@ -206,7 +207,7 @@ async fn an_object_that_resembles_nothing_is_no_patch() {
     assert_eq!(stored(&user, &new), Some(new));
 }
 
-/// A control connection that breaks after so many bytes to the service.
+/// A control connection that breaks after `after` bytes to the service.
 async fn breaking(connected: &Connected, socket: &std::path::Path, after: usize) -> Client {
     let mut service = UnixStream::connect(socket).await.unwrap();
     let verdict = preamble::call_on(&mut service, Purpose::Control, b"", limits::HEARD).await;
@@ -232,13 +233,14 @@ async fn relay(near: UnixStream, service: UnixStream, after: usize) -> io::Resul
         questions.write_all(&piece[..length]).await?;
         left -= length;
     }
-    // The service has read it all before it sees the end: a Unix socket keeps what was written.
+    // A Unix socket keeps written bytes, so the service reads them all before the end of the
+    // stream.
     questions.shutdown().await?;
     back.abort();
     Ok(())
 }
 
-/// Waits until something of an object is there that nobody writes to.
+/// Waits until the service has a partial object that no upload writes to.
 async fn partial(client: &Client, object: ObjectId) -> u64 {
     for _ in 0..10_000 {
         let wanted = Wanted {
@@ -251,11 +253,11 @@ async fn partial(client: &Client, object: ObjectId) -> u64 {
         }
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     }
-    panic!("nothing of it is there");
+    panic!("the service has no part of the object");
 }
 
 #[tokio::test]
-async fn an_upload_that_broke_off_sends_only_the_rest() {
+async fn an_interrupted_upload_resumes() {
     let user = User::new();
     let connected = user.start("alice-app").await;
     let socket = user.dirs.socket("alice-app").unwrap();
@@ -272,14 +274,14 @@ async fn an_upload_that_broke_off_sends_only_the_rest() {
         .await
         .unwrap();
     assert_eq!(shipped.resumed, 1, "{shipped:?}");
-    // And some small objects.
+    // The rest, and some small objects.
     let rest = all - there;
     assert!((rest..rest + 1000).contains(&shipped.sent), "{shipped:?}");
     assert_eq!(stored(&user, &bytes), Some(bytes));
 }
 
 #[tokio::test]
-async fn a_wrong_beginning_is_found_out_and_the_object_sent_anew() {
+async fn a_wrong_partial_object_is_detected_and_sent_from_scratch() {
     let user = User::new();
     let connected = user.start("alice-app").await;
     let socket = user.dirs.socket("alice-app").unwrap();
@@ -301,15 +303,15 @@ async fn a_wrong_beginning_is_found_out_and_the_object_sent_anew() {
 }
 
 #[tokio::test]
-async fn many_who_send_the_same_at_once_all_succeed() {
+async fn concurrent_uploads_of_one_object_all_succeed() {
     let user = Arc::new(User::new());
     let connected = Arc::new(user.start("alice-app").await);
     let bytes = object(6, 3_000_000);
     let start = Arc::new(Semaphore::new(0));
     let mut senders = tokio::task::JoinSet::new();
     for number in 0..4 {
-        // Some of each kind, so that both different and equal streams of one object meet.
-        let link = [Link::Network, Link::SameMachine][number % 2];
+        // Both transports, so that equal and different streams of one object meet.
+        let transport = [Transport::Network, Transport::SameHost][number % 2];
         let (build, files) = program(&user, "one", &bytes);
         let (connected, start) = (Arc::clone(&connected), Arc::clone(&start));
         senders.spawn(async move {
@@ -319,7 +321,7 @@ async fn many_who_send_the_same_at_once_all_succeed() {
                 manifest: &build.manifest,
                 files: &files,
                 references: &references,
-                link,
+                transport,
             };
             ship::ship(&connected.client, &shipment, &mut |_| {}).await
         });
@@ -333,10 +335,10 @@ async fn many_who_send_the_same_at_once_all_succeed() {
 
 #[tokio::test]
 #[ignore = "measures, for docs/design/delta.md: run it alone, with --nocapture"]
-async fn what_encoding_costs_where_bytes_cost_nothing() {
+async fn measure_encoding_on_a_fast_link() {
     const MEBI: usize = 1 << 20;
     for (name, length) in [("an edit", 2 * MEBI), ("a first upload", 24 * MEBI)] {
-        for link in [Link::SameMachine, Link::Network] {
+        for transport in [Transport::SameHost, Transport::Network] {
             let user = User::new();
             let connected = user.start("alice-app").await;
             let old = object(1, length);
@@ -353,13 +355,13 @@ async fn what_encoding_costs_where_bytes_cost_nothing() {
                 manifest: &build.manifest,
                 files: &files,
                 references: &references,
-                link,
+                transport,
             };
             let begun = std::time::Instant::now();
             let shipped = ship::ship(&connected.client, &shipment, &mut |_| {}).await;
             let took = begun.elapsed();
             println!(
-                "{name} of {length} bytes, {link:?}: {} bytes in {took:.1?}",
+                "{name} of {length} bytes, {transport:?}: {} bytes in {took:.1?}",
                 shipped.unwrap().sent
             );
         }

@@ -1,4 +1,4 @@
-//! A user's directories for one test.
+//! A user with separate directories for one test.
 
 use std::{
     ffi::OsString,
@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 const ARGUMENTS: &str = "TEST_HOST";
 
-/// The process that `spec.host` starts.
+/// Runs the host that `spec.host` starts.
 pub fn host_main() {
     let arguments = std::env::var_os(ARGUMENTS).expect("started by a test");
     let arguments = arguments
@@ -76,7 +76,7 @@ impl User {
             .unwrap()
     }
 
-    /// Names of the services that live.
+    /// Names of the listed services.
     pub async fn names(&self) -> Vec<String> {
         let services = Places::new(self.dirs.clone(), None)
             .list(false)
@@ -94,7 +94,7 @@ impl User {
 
 impl Drop for User {
     fn drop(&mut self) {
-        // Each test's hosts are those whose locks lie in its own directory.
+        // The hosts of a test hold locks in its own directory.
         for folder in fs::read_dir(&self.dirs.runtime)
             .into_iter()
             .flatten()
@@ -118,12 +118,12 @@ pub fn kill(pid: u32, signal: &str) {
     assert!(kill.unwrap().success());
 }
 
-/// Waits until a process is gone; a zombie without other threads is.
-pub async fn gone(pid: u32) {
+/// Waits until a process has exited. A zombie without other threads counts as exited.
+pub async fn exited(pid: u32) {
     let deadline = Instant::now() + Duration::from_secs(20);
     let stat = format!("/proc/{pid}/stat");
     while fs::read_to_string(&stat).is_ok_and(|text| !zombie(&text)) {
-        assert!(Instant::now() < deadline, "process {pid} does not end");
+        assert!(Instant::now() < deadline, "process {pid} did not exit");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }

@@ -7,10 +7,10 @@ use tokio::{
     net::UnixListener,
 };
 
-use crate::fixture::{User, gone, kill};
+use crate::fixture::{User, exited, kill};
 
 #[tokio::test]
-async fn a_service_is_started_once_found_again_listed_and_ended() {
+async fn a_service_is_started_once_then_found_listed_and_stopped() {
     let user = User::new();
     let first = user.start("alice-app").await;
     assert!(first.started);
@@ -27,7 +27,7 @@ async fn a_service_is_started_once_found_again_listed_and_ended() {
 }
 
 #[tokio::test]
-async fn all_who_come_at_once_get_the_same_host() {
+async fn concurrent_starts_get_the_same_host() {
     let user = User::new();
     let (one, two, three) = tokio::join!(
         user.start("alice-app"),
@@ -39,11 +39,11 @@ async fn all_who_come_at_once_get_the_same_host() {
 }
 
 #[tokio::test]
-async fn a_service_comes_back_while_the_former_one_is_ending() {
+async fn a_service_can_start_while_its_predecessor_stops() {
     let user = User::new();
     let first = user.start("alice-app").await;
     let (ended, second) = tokio::join!(user.down("alice-app"), async {
-        // The first may still answer: it is asked until the second does.
+        // The first host may still answer: retry until the second one does.
         loop {
             let connected = user.start("alice-app").await;
             if connected.status.host_pid != first.status.host_pid {
@@ -57,7 +57,7 @@ async fn a_service_comes_back_while_the_former_one_is_ending() {
 }
 
 #[tokio::test]
-async fn another_workspace_gets_a_name_of_its_own_and_keeps_it() {
+async fn another_workspace_gets_its_own_name_and_keeps_it() {
     let user = User::new();
     let one = user.start("alice-app").await;
     let spec = user.spec("alice-app", "/other");
@@ -71,7 +71,7 @@ async fn another_workspace_gets_a_name_of_its_own_and_keeps_it() {
 }
 
 #[tokio::test]
-async fn the_time_to_live_follows_the_last_who_says_one() {
+async fn the_last_explicit_ttl_applies() {
     let user = User::new();
     let mut spec = user.spec("alice-app", "/workspace");
     spec.inactivity_ttl = Some(Duration::from_secs(100));
@@ -87,16 +87,16 @@ async fn the_time_to_live_follows_the_last_who_says_one() {
 }
 
 #[tokio::test]
-async fn what_a_killed_host_left_is_cleaned_and_replaced() {
+async fn leftovers_of_a_killed_host_are_removed() {
     let user = User::new();
     let first = user.start("alice-app").await;
     kill(first.status.host_pid, "KILL");
-    gone(first.status.host_pid).await;
+    exited(first.status.host_pid).await;
     let second = user.start("alice-app").await;
     assert_ne!(second.status.host_pid, first.status.host_pid);
 
     kill(second.status.host_pid, "KILL");
-    gone(second.status.host_pid).await;
+    exited(second.status.host_pid).await;
     assert_eq!(user.names().await, [""; 0]);
     assert!(matches!(
         user.down("alice-app").await,
@@ -106,7 +106,7 @@ async fn what_a_killed_host_left_is_cleaned_and_replaced() {
 }
 
 #[tokio::test]
-async fn a_host_of_another_version_is_named_with_the_way_out() {
+async fn the_error_for_another_version_names_both_versions_and_the_fix() {
     let user = User::new();
     let socket = user.dirs.socket("alice-app").unwrap();
     std::fs::create_dir(socket.parent().unwrap()).unwrap();
@@ -134,12 +134,12 @@ async fn a_host_of_another_version_is_named_with_the_way_out() {
 }
 
 #[tokio::test]
-async fn a_host_that_does_not_come_up_is_quoted() {
+async fn a_host_start_error_quotes_stderr() {
     let user = User::new();
     let mut spec = user.spec("alice-app", "/workspace");
     for (host, expected) in [
         (&["/bin/sh", "-c", "echo broken >&2; exit 1"][..], "broken"),
-        (&["/bin/true"], "without a word"),
+        (&["/bin/true"], "without an error message"),
         (&["/not/there"], "/not/there"),
     ] {
         spec.host = host.iter().map(Into::into).collect();
@@ -151,7 +151,7 @@ async fn a_host_that_does_not_come_up_is_quoted() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_none_brings_the_nearest_to_mind() {
+async fn an_unknown_name_suggests_the_nearest() {
     let user = User::new();
     user.start("alice-app").await;
     match user.down("alice-ap").await.unwrap_err() {
@@ -168,7 +168,7 @@ async fn a_name_that_is_none_brings_the_nearest_to_mind() {
 async fn the_log_outlives_its_service() {
     let user = User::new();
     user.start("alice-app").await;
-    // What a worker prints; here nobody but us does.
+    // Write the worker's output directly.
     let logs = user.dirs.service("alice-app").join("logs");
     std::fs::create_dir_all(&logs).unwrap();
     std::fs::write(logs.join(format!("{:020}", 0)), "printed\n").unwrap();

@@ -1,5 +1,5 @@
-//! Services on this machine, as `cargo kt` finds, starts, fills and ends them. Hosts and workers are this executable,
-//! started again.
+//! Finds, starts, fills and stops services on this machine, as `cargo kt` does. This executable
+//! also runs as the hosts and workers.
 
 #[path = "../../../kt-runtime/tests/host/build.rs"]
 mod build;
@@ -10,11 +10,11 @@ mod ship;
 #[path = "../../../kt-runtime/tests/host/worker.rs"]
 mod worker;
 
-/// What the tests start.
+/// The entry point of the processes that the tests start.
 #[test]
 #[ignore = "not a test: the processes that the tests start"]
 fn process() {
-    // A worker inherits its host's environment: it is looked for first.
+    // Check for a worker first: it inherits its host's environment.
     if std::env::var_os(kt::wire::worker::ENV).is_some() {
         worker::main();
     }

@@ -2,7 +2,7 @@ use std::fs::File;
 
 use camino::Utf8PathBuf;
 use cargo_kt::ship::{
-    self, Files, Link, Order, Progress, References, ShipError, Shipment, Shipped,
+    self, Files, Order, Progress, References, ShipError, Shipment, Shipped, Transport,
 };
 use kt::wire::{
     Generation,
@@ -16,7 +16,7 @@ use crate::{
     worker,
 };
 
-/// Puts a build's files on the disk.
+/// Writes a build's files to disk.
 fn files(user: &User, build: &Build) -> Files {
     let put = |bytes: &Vec<u8>| {
         let path = user.root().join(id(bytes).to_string());
@@ -26,7 +26,7 @@ fn files(user: &User, build: &Build) -> Files {
     build.files.iter().map(put).collect()
 }
 
-/// Sends as it is sent on one machine.
+/// Ships over a link of the same machine.
 async fn ship_here(
     client: &Client,
     build: &Build,
@@ -53,7 +53,7 @@ fn here<'a>(build: &'a Build, files: &'a Files, references: &'a References) -> S
         manifest: &build.manifest,
         files,
         references,
-        link: Link::SameMachine,
+        transport: Transport::SameHost,
     }
 }
 
@@ -67,7 +67,7 @@ fn large(code: &str) -> Build {
 }
 
 #[tokio::test]
-async fn only_what_is_missing_is_sent_and_the_generation_serves() {
+async fn only_missing_objects_are_sent_and_the_generation_serves() {
     let user = User::new();
     let connected = user.start("alice-app").await;
     let build = large("one");
@@ -86,7 +86,7 @@ async fn only_what_is_missing_is_sent_and_the_generation_serves() {
     assert!(seen.is_sorted_by_key(|progress| (progress.done, progress.sent)));
     let last = seen.last().unwrap();
     assert_eq!((last.done, last.total), (shipped.bytes, shipped.bytes));
-    // On one machine nothing is encoded.
+    // Nothing is encoded on the same machine.
     assert_eq!((last.sent, shipped.sent), (shipped.bytes, shipped.bytes));
 
     let edit = large("two");
@@ -98,7 +98,7 @@ async fn only_what_is_missing_is_sent_and_the_generation_serves() {
 }
 
 #[tokio::test]
-async fn a_file_that_changed_since_it_was_hashed_is_not_taken() {
+async fn a_file_that_changed_after_hashing_is_rejected() {
     let user = User::new();
     let connected = user.start("alice-app").await;
     let build = Build::new("app", "one");
@@ -108,22 +108,22 @@ async fn a_file_that_changed_since_it_was_hashed_is_not_taken() {
     match refused.unwrap_err() {
         ShipError::Upload {
             path,
-            source: RequestError::Refused(_, words),
+            source: RequestError::Refused(_, message),
         } => {
             assert_eq!(path, files[&id(b"one")]);
-            assert!(words.contains("changed while it was sent"), "{words}");
+            assert!(message.contains("changed while it was sent"), "{message}");
         }
         other => panic!("{other}"),
     }
 }
 
 #[tokio::test]
-async fn a_refusal_stops_the_sending_and_its_words_arrive() {
+async fn a_refusal_stops_the_upload_and_its_message_arrives() {
     let user = User::new();
     let connected = user.start("alice-app").await;
     let build = Build::new("app", "one");
     let files = files(&user, &build);
-    // Larger than any object may be, without taking room.
+    // Sparse: larger than the limit, without using disk space.
     let huge = File::create(&files[&id(b"one")]).unwrap();
     huge.set_len(kt::wire::limits::OBJECT + 1).unwrap();
     let mut sent = 0;
@@ -133,11 +133,11 @@ async fn a_refusal_stops_the_sending_and_its_words_arrive() {
     .await;
     match refused.unwrap_err() {
         ShipError::Upload {
-            source: RequestError::Refused(status, words),
+            source: RequestError::Refused(status, message),
             ..
         } => {
             assert_eq!(status, 413);
-            assert!(words.contains("more than"), "{words}");
+            assert!(message.contains("larger than"), "{message}");
         }
         other => panic!("{other}"),
     }
@@ -145,7 +145,7 @@ async fn a_refusal_stops_the_sending_and_its_words_arrive() {
 }
 
 #[tokio::test]
-async fn what_the_service_refuses_and_files_that_are_gone_are_told_apart() {
+async fn refused_swaps_and_missing_files_are_different_errors() {
     let user = User::new();
     let connected = user.start("alice-app").await;
     let build = Build::new(worker::REFUSE, "one");

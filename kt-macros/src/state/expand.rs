@@ -84,11 +84,11 @@ pub fn state(state: &State, arguments: &Arguments) -> TokenStream {
                 // The first of these traits that the type allows, which only a method call finds out.
                 || {
                     use ::__kt__::__private::{
-                        AsAnyCell as _, AsAnything as _, AsCell as _, AsCellInCell as _, AsEntries as _,
-                        AsEntriesInCell as _, AsEntriesInTwoCells as _, AsShown as _, AsShownCell as _,
-                        AsThreeCells as _, AsValue as _,
+                        SpecializeAnyCell as _, SpecializeAny as _, SpecializeCell as _, SpecializeCellInCell as _, SpecializeEntries as _,
+                        SpecializeEntriesInCell as _, SpecializeEntriesInTwoCells as _, SpecializeDebug as _, SpecializeDebugCell as _,
+                        SpecializeThreeCells as _, SpecializeValue as _,
                     };
-                    (&&&&&&&&&&&::__kt__::__private::Probe::<#ty, __KtHere>::new()).abilities()
+                    (&&&&&&&&&&&::__kt__::__private::Probe::<#ty, __KtHere>::new()).vtable()
                 },
             )#version #migrate #on_reset #keep;
         };

@@ -69,7 +69,7 @@ fn parking_lot(krate: &TokenStream) -> TokenStream {
                 &self,
                 until: ::std::time::Instant,
                 see: &mut dyn ::core::ops::FnMut(&V, ::__kt__::__private::Found),
-            ) -> ::core::result::Result<(), ::__kt__::__private::Held> {
+            ) -> ::core::result::Result<(), ::__kt__::__private::LockTimeout> {
                 let guard = ::__kt__::__private::until(until, || self.try_lock())?;
                 see(&*guard, ::__kt__::__private::Found::Sound);
                 ::core::result::Result::Ok(())
@@ -128,7 +128,7 @@ fn once_cell(krate: &TokenStream) -> TokenStream {
                 &self,
                 _: ::std::time::Instant,
                 see: &mut dyn ::core::ops::FnMut(&V, ::__kt__::__private::Found),
-            ) -> ::core::result::Result<(), ::__kt__::__private::Held> {
+            ) -> ::core::result::Result<(), ::__kt__::__private::LockTimeout> {
                 if let ::core::option::Option::Some(value) = Self::get(self) {
                     see(value, ::__kt__::__private::Found::Sound);
                 }
@@ -154,7 +154,7 @@ fn arc_swap(krate: &TokenStream) -> TokenStream {
             other: &mut Self,
             _: ::std::time::Instant,
             go: &mut dyn ::core::ops::FnMut() -> bool,
-        ) -> ::core::result::Result<(), ::__kt__::__private::Held> {
+        ) -> ::core::result::Result<(), ::__kt__::__private::LockTimeout> {
             if go() {
                 other.store(self.swap(other.load_full()));
             }
@@ -168,7 +168,7 @@ fn arc_swap(krate: &TokenStream) -> TokenStream {
                 &self,
                 _: ::std::time::Instant,
                 see: &mut dyn ::core::ops::FnMut(&V, ::__kt__::__private::Found),
-            ) -> ::core::result::Result<(), ::__kt__::__private::Held> {
+            ) -> ::core::result::Result<(), ::__kt__::__private::LockTimeout> {
                 see(&*self.load_full(), ::__kt__::__private::Found::Sound);
                 ::core::result::Result::Ok(())
             }
@@ -183,7 +183,7 @@ fn arc_swap(krate: &TokenStream) -> TokenStream {
                 &self,
                 _: ::std::time::Instant,
                 see: &mut dyn ::core::ops::FnMut(&V, ::__kt__::__private::Found),
-            ) -> ::core::result::Result<(), ::__kt__::__private::Held> {
+            ) -> ::core::result::Result<(), ::__kt__::__private::LockTimeout> {
                 if let ::core::option::Option::Some(value) = self.load_full() {
                     see(&*value, ::__kt__::__private::Found::Sound);
                 }
@@ -256,7 +256,7 @@ fn lock(parameters: &TokenStream, of: &TokenStream, read: &str, write: &str) -> 
                 &self,
                 until: ::std::time::Instant,
                 see: &mut dyn ::core::ops::FnMut(&V, ::__kt__::__private::Found),
-            ) -> ::core::result::Result<(), ::__kt__::__private::Held> {
+            ) -> ::core::result::Result<(), ::__kt__::__private::LockTimeout> {
                 let guard = ::__kt__::__private::until(until, || self.#read())?;
                 see(&*guard, ::__kt__::__private::Found::Sound);
                 ::core::result::Result::Ok(())
@@ -269,7 +269,7 @@ fn lock(parameters: &TokenStream, of: &TokenStream, read: &str, write: &str) -> 
                 other: &mut Self,
                 until: ::std::time::Instant,
                 go: &mut dyn ::core::ops::FnMut() -> bool,
-            ) -> ::core::result::Result<(), ::__kt__::__private::Held> {
+            ) -> ::core::result::Result<(), ::__kt__::__private::LockTimeout> {
                 let mut guard = ::__kt__::__private::until(until, || self.#write())?;
                 if go() {
                     ::core::mem::swap(&mut *guard, other.get_mut());
@@ -290,7 +290,7 @@ fn once(of: &TokenStream) -> TokenStream {
                 &self,
                 _: ::std::time::Instant,
                 see: &mut dyn ::core::ops::FnMut(&V, ::__kt__::__private::Found),
-            ) -> ::core::result::Result<(), ::__kt__::__private::Held> {
+            ) -> ::core::result::Result<(), ::__kt__::__private::LockTimeout> {
                 if let ::core::option::Option::Some(value) = self.get() {
                     see(value, ::__kt__::__private::Found::Sound);
                 }

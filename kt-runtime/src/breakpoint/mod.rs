@@ -1,8 +1,9 @@
 //! [`breakpoint!`](crate::breakpoint): stops the call that reaches it, for a debugger.
 //!
-//! The instruction that stops is part of the macro and not of a function, so that a debugger shows the user's own frame on top.
-//! This side decides whether it is executed at all: only in a thread that a debugger traces. A worker first waits for one
-//! ([`worker::breakpoint`](crate::worker)); any other process asks once and goes on.
+//! The trap instruction is part of the macro and not of a function, so that a debugger shows the
+//! user's own frame on top. This module decides whether to execute it: only in a thread that a
+//! debugger traces. A worker first waits for a debugger ([`worker::breakpoint`](crate::worker));
+//! any other process checks once and continues.
 
 mod trap;
 
@@ -10,11 +11,11 @@ use crate::debugger;
 #[cfg(any(kt, feature = "host"))]
 use crate::worker::{self, Location};
 
-/// Whether the calling thread shall stop here. Called by the macro, just before the instruction that stops.
+/// Whether the calling thread must stop. The macro calls this just before the trap instruction.
 #[must_use]
 #[cfg_attr(
     not(any(kt, feature = "host")),
-    expect(unused_variables, reason = "only a worker says where a call waits")
+    expect(unused_variables, reason = "only a worker reports where a call waits")
 )]
 pub fn reached<C>(file: &'static str, line: u32, _in_function: &C) -> bool {
     #[cfg(any(kt, feature = "host"))]
@@ -28,7 +29,7 @@ pub fn reached<C>(file: &'static str, line: u32, _in_function: &C) -> bool {
     debugger::traces_this_thread()
 }
 
-/// The debugger let the call go on.
+/// The debugger let the call continue.
 pub fn passed() {
     #[cfg(any(kt, feature = "host"))]
     if let Some(worker) = worker::current() {
@@ -36,7 +37,8 @@ pub fn passed() {
     }
 }
 
-/// The path of the function that a closure is written in. The closure of an async function's body counts as the function.
+/// The path of the function that contains a closure. The body of an async function counts as the
+/// function.
 #[cfg(any(kt, feature = "host"))]
 fn function_of<C>() -> &'static str {
     let mut path = std::any::type_name::<C>();
@@ -52,11 +54,11 @@ mod tests {
 
     #[cfg(feature = "host")]
     #[test]
-    fn the_function_of_a_breakpoint_is_the_one_that_is_written_around_it() {
+    fn the_function_of_a_breakpoint_is_the_enclosing_one() {
         fn path_of<C>(_: &C) -> &'static str {
             function_of::<C>()
         }
-        let here = "kt::breakpoint::tests::the_function_of_a_breakpoint_is_the_one_that_is_written_around_it";
+        let here = "kt::breakpoint::tests::the_function_of_a_breakpoint_is_the_enclosing_one";
         assert_eq!(path_of(&|| {}), here);
         let in_closure = || path_of(&|| {});
         assert_eq!(in_closure(), here);

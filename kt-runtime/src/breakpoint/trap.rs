@@ -1,17 +1,19 @@
-//! The instruction that stops, with a marker behind it by which the worker's
-//! [handler of SIGTRAP](crate::sys) tells it from what a debugger has left in the code.
+//! The trap instruction, followed by a marker by which the worker's [SIGTRAP handler](crate::sys)
+//! distinguishes it from a debugger's leftover breakpoint.
 
 /// Stops the call that reaches it, for `cargo kt debug`.
 ///
-/// Under `cargo kt run` a remote function that gets here waits for a debugger, and the terminal shows where and how to attach
-/// one. Only this call waits. If no debugger attaches within the service's `breakpoint_timeout` (10 minutes by default),
-/// the call goes on and a warning is printed. Calls that reach a breakpoint while another call is stopped at one wait for
-/// their turn.
+/// Under `cargo kt run` a remote function that reaches it waits for a debugger, and the terminal
+/// shows where it waits and how to attach one. Only this call waits. If no debugger attaches within
+/// the service's `breakpoint_timeout` (10 minutes by default), the call continues and a warning is
+/// printed. Calls that reach a breakpoint while another call is stopped wait until that call
+/// continues.
 ///
-/// The debugger shows the function around the macro as the innermost frame, with its variables.
+/// The debugger shows the function that contains the macro as the innermost frame, with its
+/// variables.
 ///
-/// Anywhere else (in `main`, under plain cargo, in a test) it stops for a debugger that is attached already, and does nothing
-/// without one.
+/// Everywhere else (in `main`, under plain cargo, in a test) it stops for a debugger that is
+/// already attached, and otherwise does nothing.
 ///
 /// ```
 /// fn work(name: &str) -> usize {
@@ -36,8 +38,9 @@ macro_rules! breakpoint {
 #[macro_export]
 macro_rules! __breakpoint_trap {
     () => {
-        // SAFETY: a debugger traces this thread and takes the trap; should it detach in between, a handler lets the thread go on
-        // behind the instruction. Neither changes a register or memory, unless the person at the debugger does.
+        // SAFETY: a debugger traces this thread and takes the trap. If it detaches in between, a
+        // handler continues the thread after the instruction. Neither changes a register or memory,
+        // unless the user does so in the debugger.
         unsafe {
             ::core::arch::asm!(
                 "int3",

@@ -36,20 +36,41 @@ use crate::{
     runtime::{self, Entered, Needs},
 };
 
-/// A call of a remote function that has not started yet: `.await` it, or see
-/// [`blocking`](Self::blocking).
+/// A call of a remote function. It starts when it is awaited, or with [`blocking`](Self::blocking).
 ///
-/// In a program that `cargo kt` started, the call goes to the service's worker. Everywhere else
-/// (`cargo run`, `cargo test`, in production, and inside the worker itself) it runs in place. In
-/// both cases a panic of the function is returned as [`Error::Panicked`], and dropping the future
-/// cancels the call.
+/// ```
+/// use std::time::Duration;
 ///
-/// Inside the worker a call enters the newest code, also if the caller is older code that still
-/// runs: a server, an actor or a callback from before an edit. Its arguments and result are then
-/// encoded and decoded, as between processes. If the function's types have changed, the call
-/// returns [`Error::ShapeMismatch`]. If the function was removed from the program, the caller's own
-/// version runs. [`local`](Self::local) stays in the caller's own code, and so does the function's
-/// bare name in its own body, which is an ordinary call.
+/// #[kt::remote]
+/// async fn double(number: u64) -> u64 {
+///     number * 2
+/// }
+///
+/// #[tokio::main]
+/// async fn main() -> Result<(), kt::Error> {
+///     assert_eq!(double(1).await?, 2);
+///     assert_eq!(double(2).timeout(Duration::from_secs(1)).await?, 4);
+///
+///     // Two calls at the same time.
+///     let (three, four) = tokio::join!(double(3).into_future(), double(4).into_future());
+///     assert_eq!((three?, four?), (6, 8));
+///     Ok(())
+/// }
+/// ```
+///
+/// In a program that `cargo kt run` started, the call goes to the worker. Everywhere else (`cargo
+/// run`, `cargo test`, production, and inside the worker) it runs in place. In both cases a panic
+/// of the function is returned as [`Error::Panicked`], and dropping the future cancels the call: an
+/// `async fn` is dropped, a synchronous function runs to completion and its result is discarded.
+///
+/// # Calls inside the worker
+///
+/// A call inside the worker enters the newest code, also from code that an edit has replaced and
+/// that still runs: a server, an actor or a callback. Its arguments and result are then encoded and
+/// decoded as between processes. If the function's types changed, the call returns
+/// [`Error::ShapeMismatch`]. If the program no longer has the function, the caller's own copy runs.
+/// [`local`](Self::local) stays in the caller's code. The function's name within its own body is an
+/// ordinary call.
 #[must_use = "a call does nothing until it is awaited, or made with `.blocking()`"]
 pub struct Call<T> {
     prepared: Prepared,
@@ -69,24 +90,36 @@ pub fn call<R: Remote>(function: &'static Function, args: R::Args) -> Call<R::Ou
 }
 
 impl<T: Send + 'static> Call<T> {
-    /// Cancels the call after this long and returns [`Error::TimedOut`]. Without a timeout a call
-    /// may take as long as its function does.
+    /// Limits the call to this duration: then it returns [`Error::TimedOut`]. Without a timeout a
+    /// call takes as long as its function.
     pub fn timeout(mut self, after: Duration) -> Self {
         self.prepared.timeout = Some(after);
         self
     }
 
-    /// Runs the function in this process, from the caller's own code.
+    /// Runs the function in this process.
     pub fn local(mut self) -> Self {
         self.prepared.local = true;
         self
     }
 
-    /// Makes the call and blocks this thread until it completes. Also works inside an async task,
-    /// whose thread it then blocks.
+    /// Makes the call and blocks this thread until it returns. Inside an async task it blocks the
+    /// task's thread.
+    ///
+    /// ```
+    /// #[kt::remote]
+    /// fn add(a: u32, b: u32) -> u32 {
+    ///     a + b
+    /// }
+    ///
+    /// fn main() -> Result<(), kt::Error> {
+    ///     assert_eq!(add(1, 2).blocking()?, 3);
+    ///     Ok(())
+    /// }
+    /// ```
     ///
     /// # Errors
-    /// As the call itself.
+    /// The same as for an awaited call.
     pub fn blocking(self) -> Result<T, Error> {
         self.prepared.blocking().map(typed)
     }
@@ -114,7 +147,7 @@ impl<T> fmt::Debug for Call<T> {
     }
 }
 
-/// A [`Call`] in progress. Dropping it cancels the call.
+/// A running [`Call`]. Dropping it cancels the call.
 #[must_use = "futures do nothing unless polled"]
 pub struct CallFuture<T> {
     made: Made,

@@ -1,9 +1,9 @@
-//! Follows what a value's `Serialize` says along what its type's `Deserialize` asks for.
+//! Compares the steps of a value's `Serialize` with the requests of its type's `Deserialize`.
 //!
-//! bincode's bytes have no names: they are read as what is asked for, whatever they were written
-//! as. Where each step of the one is the very step of the other, that is the same. Where it is not
-//! (a field that is skipped or has another name, a variant whose number is another, a sequence
-//! where bytes are wanted), it may be something else: the value takes the format that has names.
+//! bincode's bytes have no names: they are read as what is requested, whatever they were written
+//! as. If each step of one is the same step of the other, the value is unchanged. If not (a field
+//! that is skipped or has another name, a variant with another number, a sequence where bytes are
+//! requested), it may change: the value is encoded in the format with names.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::{
     graph::{Content, Graph, Id, Leaf, Names, Node},
 };
 
-/// The place in a graph of the value that comes next; in none, everything is as it should be.
+/// The position of the next value in a graph. Without a graph every step is accepted.
 #[derive(Debug, Default)]
 pub(super) struct Check {
     graph: Option<Arc<Graph>>,
@@ -40,7 +40,7 @@ impl Check {
         self.graph = Some(graph);
     }
 
-    /// Whether anything was not as asked for.
+    /// Whether any step differed from the request.
     pub(super) fn failed(&self) -> bool {
         self.failed
     }

@@ -1,10 +1,10 @@
-//! What a type's `Deserialize` asks for, as a graph: a node for each kind of question, an edge for
+//! The requests of a type's `Deserialize` as a graph: a node for each kind of request, an edge for
 //! each value inside.
 
 use std::{any::type_name, collections::HashMap};
 
-/// Edges of one graph. A type with more is not followed: an array of a million elements has as
-/// many.
+/// Maximum number of edges of a graph. Types with more are not checked: an array of a million
+/// elements has as many edges.
 const EDGES: usize = 1 << 16;
 
 /// Index of a node.
@@ -32,7 +32,7 @@ pub(crate) enum Leaf {
     Unit,
 }
 
-/// One question.
+/// One request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Node {
     Leaf(Leaf),
@@ -45,7 +45,7 @@ pub(crate) enum Node {
     Enum(Names, Box<[Content]>),
 }
 
-/// What a variant holds.
+/// The content of a variant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Content {
     Unit,
@@ -56,7 +56,7 @@ pub(crate) enum Content {
 
 pub(crate) type Names = &'static [&'static str];
 
-/// All that one type asks for. The first node is the type itself.
+/// All requests of one type. `root` is the type itself.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Graph {
     nodes: Box<[Node]>,
@@ -73,13 +73,13 @@ impl Graph {
     }
 }
 
-/// What tells one question from another.
+/// Identifies a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     pub(crate) kind: Kind,
-    /// Of fields or variants.
+    /// Field or variant names.
     names: Names,
-    /// Of the visitor that takes the answer.
+    /// The type name of the visitor that receives the answer.
     visitor: &'static str,
 }
 
@@ -108,7 +108,7 @@ impl Key {
     }
 }
 
-/// Where in a node a value lies.
+/// The position of a value in a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Slot {
     Root,
@@ -117,7 +117,7 @@ pub(crate) enum Slot {
     Variant(Id, u32, u32),
 }
 
-/// How a variant was read.
+/// The form in which a variant was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     Unit,
@@ -126,10 +126,10 @@ pub(crate) enum Form {
     Struct(Names),
 }
 
-/// A graph that is being found.
+/// A graph under construction.
 ///
-/// A type is run through many times, and each time with other values. What differs from one time to
-/// the next depends on values, and no graph can tell it: then there is none.
+/// A type is traced many times with different values. A difference between passes means that the
+/// requests depend on values, which a graph cannot express: then there is no graph.
 #[derive(Debug, Default)]
 pub(crate) struct Builder {
     ids: HashMap<Key, Id>,
@@ -140,7 +140,7 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
-    /// The node of a question that was asked for the value in `slot`.
+    /// The node of a request for the value in `slot`.
     pub(crate) fn ask(&mut self, slot: Slot, key: Key) -> Id {
         let next = self.keys.len() as Id;
         let id = *self.ids.entry(key).or_insert(next);
@@ -159,17 +159,17 @@ impl Builder {
         }
     }
 
-    /// The type did something that bytes without names cannot follow.
+    /// The type did something that cannot be checked in bytes without names.
     pub(crate) fn contradict(&mut self) {
         self.contradicted = true;
     }
 
-    /// Whether it is of any use to go on.
+    /// Whether further passes are pointless.
     pub(crate) fn contradicted(&self) -> bool {
         self.contradicted
     }
 
-    /// The graph, if all of it was seen and nothing contradicted it.
+    /// The graph, if it is complete and without contradictions.
     pub(crate) fn finish(self) -> Option<Graph> {
         if self.contradicted {
             return None;

@@ -2,7 +2,7 @@
 //!
 //! Messages of kt's own are bincode 2. So are the arguments and results of calls for which that is
 //! proven to be lossless: each step of the value's `Serialize` is the step that the type's
-//! `Deserialize` asks for (see [`check`]). All others use the self-describing [format](mod@format)
+//! `Deserialize` requests (see [`check`]). All others use the self-describing [format](mod@format)
 //! of states. Each body is sent with the id of its codec.
 
 mod check;

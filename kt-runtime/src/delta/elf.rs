@@ -73,8 +73,8 @@ pub(super) fn parts(file: &[u8]) -> Option<Vec<Part>> {
     }
     taken.retain(|range| !range.is_empty());
     taken.sort_unstable_by_key(|range| range.start);
-    let apart = taken.windows(2).all(|pair| pair[0].end <= pair[1].start);
-    apart.then_some(parts)
+    let disjoint = taken.windows(2).all(|pair| pair[0].end <= pair[1].start);
+    disjoint.then_some(parts)
 }
 
 pub(super) fn u16_at(bytes: &[u8], at: usize) -> u16 {

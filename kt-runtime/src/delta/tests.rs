@@ -3,7 +3,7 @@ use super::{
     settle, unsettle,
 };
 
-fn survives(file: &[u8]) -> bool {
+fn round_trips(file: &[u8]) -> bool {
     let mut copy = file.to_vec();
     settle(&mut copy);
     let changed = copy != file;
@@ -13,20 +13,20 @@ fn survives(file: &[u8]) -> bool {
 }
 
 #[test]
-fn every_file_comes_back_as_it_was() {
-    // An executable of some megabytes with all that is rewritten.
+fn every_file_round_trips() {
+    // An executable of some megabytes with all sections that are rewritten.
     let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
-    assert!(survives(&own));
+    assert!(round_trips(&own));
     for length in [0, 1, 63, 64, 65, 1000, own.len() - 1] {
-        survives(&own[..length]);
+        round_trips(&own[..length]);
     }
-    assert!(!survives(
+    assert!(!round_trips(
         b"no ELF file at all, but one that is longer than the header of one"
     ));
 }
 
 #[test]
-fn a_file_with_damage_anywhere_comes_back_as_it_was() {
+fn a_damaged_file_round_trips() {
     let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
     let table = u64_at(&own, 40) as usize;
     let sections = usize::from(u16_at(&own, 60)) * 64;
@@ -41,7 +41,7 @@ fn a_file_with_damage_anywhere_comes_back_as_it_was() {
     for round in 0..60 {
         let mut damaged = own.clone();
         for _ in 0..=below(8) {
-            // Mostly where it is decided what is rewritten.
+            // Mostly in the headers, which decide what is rewritten.
             let at = match round % 3 {
                 0 => below(64),
                 1 => table + below(sections),
@@ -49,6 +49,6 @@ fn a_file_with_damage_anywhere_comes_back_as_it_was() {
             };
             damaged[at] ^= 1 << below(8);
         }
-        survives(&damaged);
+        round_trips(&damaged);
     }
 }

@@ -1,5 +1,5 @@
-//! Where a copy arrives. Every folder is entered from the one above it and none through a symlink, whatever others put there
-//! meanwhile: openat(2) with `O_NOFOLLOW`.
+//! The target of a copy. Every folder is opened relative to its parent and never through a symlink,
+//! even if other processes change the tree meanwhile: openat(2) with `O_NOFOLLOW`.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -16,7 +16,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, fstatvfs, open, o
 use super::system;
 use crate::wire::files::{Identity, NAME, PATH, Plan, Problem, Why};
 
-/// A folder, to reach what lies in it.
+/// Flags to open a folder as a base for relative paths.
 const ENTER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// The target of a copy.
@@ -25,14 +25,14 @@ pub struct Target {
     base: OwnedFd,
     /// For messages.
     path: PathBuf,
-    /// What the only source is called there; `None`: its own name.
+    /// The name of the only source at the target; `None`: the source's own name.
     name: Option<OsString>,
-    /// The folder that was entered last, and its path below `base`.
+    /// The latest opened folder, and its path below `base`.
     entered: Option<(PathBuf, OwnedFd)>,
 }
 
 impl Target {
-    /// Finds out what a path means as the target of such a copy, as cp(1) does.
+    /// Interprets a path as the target of a copy, like cp(1).
     pub fn resolve(path: &Path, plan: &Plan) -> Result<Self, Problem> {
         let problem = |why| Problem {
             path: path.as_os_str().to_owned(),
@@ -40,8 +40,8 @@ impl Target {
         };
         let several = plan.names.len() > 1;
         let slash = path.as_os_str().as_bytes().ends_with(b"/");
-        let there = match fs::metadata(path) {
-            Ok(there) if there.is_dir() => {
+        let exists = match fs::metadata(path) {
+            Ok(data) if data.is_dir() => {
                 let base = open(path, ENTER, Mode::empty())
                     .map_err(|error| problem(system("open it", &error.into())))?;
                 return Ok(Self::new(base, path, None));
@@ -51,12 +51,12 @@ impl Target {
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
                 return Err(problem(Why::NotAFolder));
             }
-            Err(error) => return Err(problem(system("look at it", &error))),
+            Err(error) => return Err(problem(system("read its metadata", &error))),
         };
-        match (there, several || slash) {
+        match (exists, several || slash) {
             (true, true) => return Err(problem(Why::NotAFolder)),
             (true, false) if plan.folder => return Err(problem(Why::NotAFolder)),
-            // A folder may get a name with `/` behind it.
+            // A new folder's name may end with `/`.
             (false, true) if several || !plan.folder => return Err(problem(Why::NoFolder)),
             _ => {}
         }
@@ -68,7 +68,7 @@ impl Target {
         };
         let base = open(folder, ENTER, Mode::empty()).map_err(|error| match error {
             rustix::io::Errno::NOENT => problem(Why::NoParent),
-            error => problem(system("open the folder that it lies in", &error.into())),
+            error => problem(system("open its parent folder", &error.into())),
         })?;
         Ok(Self::new(base, parent, Some(name.to_owned())))
     }
@@ -91,28 +91,28 @@ impl Target {
         })
     }
 
-    /// Bytes that are free for this user.
+    /// Free bytes for this user.
     pub fn available(&self) -> io::Result<u64> {
         let data = fstatvfs(&self.base)?;
-        // A file system without a size, such as proc, tells by refusing.
+        // A file system without a size, such as proc, rejects writes itself.
         if data.f_blocks == 0 {
             return Ok(u64::MAX);
         }
         Ok(data.f_bavail.saturating_mul(data.f_frsize))
     }
 
-    /// Bytes that the places take already where these sources arrive.
+    /// Bytes that existing files at the targets of these sources occupy.
     pub fn taken(&self, names: &[OsString]) -> u64 {
         let places = names.iter().filter_map(|name| self.place(name).ok());
         places.map(|place| taken(&self.path.join(place))).sum()
     }
 
-    /// A place as messages have it.
+    /// A target path for messages.
     pub fn shown(&self, place: &Path) -> OsString {
         self.path.join(place).into_os_string()
     }
 
-    /// Where an entry arrives: a path below the target, which it does not leave. It is empty for the target itself.
+    /// The path of an entry below the target, which it never leaves. Empty for the target itself.
     pub fn place(&self, path: &OsStr) -> Result<PathBuf, Why> {
         let bytes = path.as_bytes();
         if bytes.len() > PATH || bytes.contains(&0) {
@@ -132,14 +132,14 @@ impl Target {
         Ok(place)
     }
 
-    /// The folder that a place lies in.
+    /// The parent folder of a target path.
     pub fn parent(&mut self, place: &Path) -> Result<&OwnedFd, Why> {
         let parent = place.parent().unwrap_or(Path::new(""));
         let folder = match self.entered.take() {
             Some((at, folder)) if at == parent => folder,
             _ => {
-                let again = self.base.try_clone();
-                let mut folder = again.map_err(|error| system("open a folder", &error))?;
+                let base = self.base.try_clone();
+                let mut folder = base.map_err(|error| system("open a folder", &error))?;
                 for part in parent {
                     folder = enter(&folder, part)?;
                 }
@@ -151,25 +151,25 @@ impl Target {
     }
 }
 
-/// A folder's folder. A symlink is none.
+/// Opens a subfolder. Refuses a symlink.
 pub fn enter(folder: &OwnedFd, name: &OsStr) -> Result<OwnedFd, Why> {
     use rustix::io::Errno;
     match openat(folder, name, ENTER | OFlags::NOFOLLOW, Mode::empty()) {
         Ok(inner) => Ok(inner),
         Err(Errno::LOOP | Errno::NOTDIR) => Err(match look(folder, name)? {
-            Some(there) if is(&there, FileType::Symlink) => Why::LinkInTheWay,
+            Some(data) if is(&data, FileType::Symlink) => Why::LinkInTheWay,
             _ => Why::NotAFolder,
         }),
         Err(error) => Err(system("open a folder", &error.into())),
     }
 }
 
-/// What is at a name; a symlink is not followed.
+/// The metadata of a name, without following a symlink.
 pub fn look(folder: &OwnedFd, name: &OsStr) -> Result<Option<Stat>, Why> {
     match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(data) => Ok(Some(data)),
         Err(rustix::io::Errno::NOENT) => Ok(None),
-        Err(error) => Err(system("look at it", &error.into())),
+        Err(error) => Err(system("read its metadata", &error.into())),
     }
 }
 
@@ -177,13 +177,13 @@ pub fn is(data: &Stat, kind: FileType) -> bool {
     FileType::from_raw_mode(data.st_mode) == kind
 }
 
-/// Names the kernel that runs, since its start.
+/// Identifies the running kernel, since its boot.
 pub fn boot() -> String {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id");
     id.map_or_else(|_| String::new(), |id| id.trim_end().to_owned())
 }
 
-/// Bytes of the files here and below.
+/// Total size of the files at this path and below.
 fn taken(path: &Path) -> u64 {
     let Ok(data) = fs::symlink_metadata(path) else {
         return 0;

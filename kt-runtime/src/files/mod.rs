@@ -1,5 +1,6 @@
-//! Both ends of a copy of files and folders, as [`wire::files`](crate::wire::files) tells it: `cargo kt cp` is one, the host
-//! the other. Each end works on a thread that may wait for its disk. [`peer`] connects it to the other end.
+//! Both ends of a copy of files and folders, see [`wire::files`](crate::wire::files): `cargo kt cp`
+//! is one, the host the other. Each end works on a thread that may wait for its disk. [`peer`]
+//! connects the two.
 
 mod folder;
 mod partial;
@@ -17,43 +18,43 @@ pub use send::send;
 
 use crate::wire::files::{Hash, Plan, Problem, Summary, Why};
 
-/// Whose file it is.
+/// The owner of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     Source,
     Target,
 }
 
-/// Who follows a copy.
+/// Observes a copy.
 pub trait Watch {
     /// The copy begins.
     fn planned(&mut self, _plan: &Plan) {}
 
-    /// What is there already is being read, to see whether it is the same.
+    /// Existing data is being read, to check whether it is the same.
     fn checking(&mut self) {}
 
-    /// So many bytes more are done: carried, or found not to need it.
+    /// More bytes are done: transferred, or already present.
     fn moved(&mut self, _bytes: u64, _carried: bool) {}
 
-    /// A file is there, verified.
+    /// A file has arrived and was verified.
     fn arrived(&mut self, _path: &std::ffi::OsStr, _size: u64, _hash: &Hash) {}
 
-    /// Something will not arrive, or not as it should.
+    /// Something will not arrive, or not correctly.
     fn problem(&mut self, _side: Side, _problem: Problem) {}
 }
 
-/// Why a copy ended early.
+/// Why a copy stopped early.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stopped {
-    /// The other end is gone. What arrived of a file stays, for the next copy.
-    Gone,
-    /// The other end said something that has no place there.
+    /// The other end disconnected. Received parts of a file stay, for the next copy.
+    Disconnected,
+    /// The other end violated the protocol.
     Protocol,
-    /// The receiver takes nothing.
+    /// The receiver refused the copy.
     Refused(Problem),
 }
 
-/// The outcome of a copy. That something did not arrive is told to who [watches](Watch).
+/// The outcome of a copy. Failures of single files are reported to the [observer](Watch).
 pub type Copied = Result<Summary, Stopped>;
 
 fn system(doing: &str, error: &io::Error) -> Why {

@@ -1,4 +1,5 @@
-//! A file that arrives: under another name beside its place, until all of it is there and verified.
+//! A file being received: stored under a temporary name next to its target, until it is complete
+//! and verified.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -22,10 +23,11 @@ use rustix::{
 use super::{folder, system};
 use crate::wire::files::{PIECE, Time, Why};
 
-/// Smaller files take so little that nobody asks for their room first.
-const ASKED: u64 = 64 << 10;
+/// Smaller files need so little space that it is not reserved in advance.
+const RESERVED: u64 = 64 << 10;
 
-/// A file on its way. Dropped before it is [finished](Self::finish), what arrived stays, for the next copy.
+/// A file being received. If it is dropped before it is [finished](Self::finish), the received
+/// bytes stay, for the next copy.
 #[derive(Debug)]
 pub struct Partial {
     folder: OwnedFd,
@@ -35,7 +37,7 @@ pub struct Partial {
 }
 
 impl Partial {
-    /// Opens what an earlier copy left, or makes it. It is locked for as long as this is there.
+    /// Opens what an earlier copy left, or creates it. It stays locked while this exists.
     pub fn open(parent: &OwnedFd, name: &OsStr) -> Result<Self, Why> {
         let failed = |error: Errno| system("write to its folder", &error.into());
         let partial = name_of(name);
@@ -49,7 +51,7 @@ impl Partial {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {}
                 Err(Errno::WOULDBLOCK) => return Err(Why::Busy),
-                // A file system without locks: two copies at once are told by the hashes.
+                // On a file system without locks, the hashes detect concurrent copies.
                 Err(Errno::NOLCK | Errno::OPNOTSUPP | Errno::NOSYS) => {}
                 Err(error) => return Err(failed(error)),
             }
@@ -57,9 +59,9 @@ impl Partial {
             if !folder::is(&ours, FileType::RegularFile) {
                 return Err(Why::BadPath);
             }
-            // Another copy may have moved it to its place before it was locked.
-            let there = folder::look(parent, &partial)?;
-            if there.is_some_and(|it| (it.st_dev, it.st_ino) == (ours.st_dev, ours.st_ino)) {
+            // Another copy may have moved it to its target before it was locked.
+            let current = folder::look(parent, &partial)?;
+            if current.is_some_and(|it| (it.st_dev, it.st_ino) == (ours.st_dev, ours.st_ino)) {
                 let folder = parent.try_clone();
                 return Ok(Self {
                     folder: folder.map_err(|error| system("open its folder", &error))?,
@@ -79,19 +81,19 @@ impl Partial {
         Ok(self.file.metadata()?.len())
     }
 
-    /// Takes the room for a file of this size, before a byte of it is sent.
+    /// Reserves the space for a file of this size, before any byte is sent.
     pub fn reserve(&self, size: u64) -> io::Result<()> {
-        if size < ASKED {
+        if size < RESERVED {
             return Ok(());
         }
         match fallocate(&self.file, FallocateFlags::KEEP_SIZE, 0, size) {
-            // Not every file system can; writing tells then.
+            // Not every file system supports it; then writing fails instead.
             Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(()),
             done => Ok(done?),
         }
     }
 
-    /// Forgets what lies behind this offset.
+    /// Truncates the file to this length.
     pub fn keep(&self, length: u64) -> io::Result<()> {
         Ok(ftruncate(&self.file, length)?)
     }
@@ -100,7 +102,7 @@ impl Partial {
         self.file.write_all_at(bytes, at)
     }
 
-    /// Puts the file in its place, in one step.
+    /// Moves the file to its target, atomically.
     pub fn finish(mut self, name: &OsStr, size: u64, mode: u32, modified: Time) -> Result<(), Why> {
         let done = ftruncate(&self.file, size).and_then(|()| settle(&self.file, mode, modified));
         done.map_err(|error| system("write it", &error.into()))?;
@@ -113,18 +115,18 @@ impl Partial {
                 self.discard();
                 Err(Why::IsAFolder)
             }
-            Err(error) => Err(system("put it in its place", &error.into())),
+            Err(error) => Err(system("move it to its final name", &error.into())),
         }
     }
 
-    /// Removes what arrived.
+    /// Removes the received bytes.
     pub fn discard(mut self) {
         self.remove();
     }
 
     fn remove(&mut self) {
         self.finished = true;
-        // What cannot be removed is checked by the next copy.
+        // If it cannot be removed, the next copy verifies it.
         let _ = unlinkat(&self.folder, &self.name, AtFlags::empty());
     }
 }
@@ -137,7 +139,7 @@ impl Drop for Partial {
     }
 }
 
-/// Gives a file its permissions and the time of its last change.
+/// Sets a file's permissions and modification time.
 pub fn settle(file: impl AsFd, mode: u32, modified: Time) -> rustix::io::Result<()> {
     fchmod(&file, Mode::from_raw_mode(mode & 0o777))?;
     futimens(&file, &times(modified))
@@ -157,13 +159,13 @@ pub fn times(modified: Time) -> Timestamps {
     }
 }
 
-/// What a file is called until it is complete: any name fits.
+/// The temporary name of a file. Its length is fixed, so any name fits.
 pub fn name_of(name: &OsStr) -> OsString {
     let hash = blake3::hash(name.as_bytes()).to_hex();
     format!(".kt-{}.partial", &hash[..24]).into()
 }
 
-/// Hashes the first bytes of a file. `None` if it has fewer. `read` is told of each piece.
+/// Hashes the first bytes of a file. `None` if it has fewer. Calls `read` for each piece.
 pub fn hash(file: &File, length: u64, mut read: impl FnMut(u64)) -> io::Result<Option<Hasher>> {
     let (mut hasher, mut at) = (Hasher::new(), 0);
     let mut buffer = vec![0; PIECE];

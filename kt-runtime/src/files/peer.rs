@@ -1,4 +1,4 @@
-//! The other end of a copy: messages and bytes through channels, and between these and a request.
+//! The other end of a copy: transfers messages and bytes between a request and channels.
 
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
@@ -13,20 +13,20 @@ use crate::wire::{
     limits,
 };
 
-/// Pieces that wait for the disk or the connection.
+/// Limit of pieces that wait for the disk or the connection.
 const WAITING: usize = 16;
 
-/// One step of what goes in a direction.
+/// A part of the stream in one direction.
 #[derive(Debug)]
 pub enum Piece<T> {
     Message(T),
-    /// Those that a message announced, in one or more pieces.
+    /// Bytes that a message announced, in one or more pieces.
     Bytes(Bytes),
 }
 
-/// A message that bytes may follow.
+/// A message that may announce bytes.
 pub trait Announces {
-    /// How many.
+    /// The number of bytes that follow.
     fn bytes(&self) -> usize;
 }
 
@@ -45,7 +45,7 @@ impl Announces for FromReceiver {
     }
 }
 
-/// The other end, for a thread that may wait. `I` comes from it, `O` goes to it.
+/// The other end, for a thread that may block. `I` arrives from it, `O` is sent to it.
 #[derive(Debug)]
 pub struct Peer<I, O> {
     incoming: mpsc::Receiver<Piece<I>>,
@@ -55,20 +55,20 @@ pub struct Peer<I, O> {
 impl<I, O> Peer<I, O> {
     /// Waits for the next piece.
     pub(super) fn next(&mut self) -> Result<Piece<I>, Stopped> {
-        self.incoming.blocking_recv().ok_or(Stopped::Gone)
+        self.incoming.blocking_recv().ok_or(Stopped::Disconnected)
     }
 
-    /// The next message if one is there.
+    /// The next message, if one has arrived.
     pub(super) fn poll(&mut self) -> Result<Option<I>, Stopped> {
         match self.incoming.try_recv() {
             Ok(Piece::Message(message)) => Ok(Some(message)),
             Ok(Piece::Bytes(_)) => Err(Stopped::Protocol),
             Err(TryRecvError::Empty) => Ok(None),
-            Err(TryRecvError::Disconnected) => Err(Stopped::Gone),
+            Err(TryRecvError::Disconnected) => Err(Stopped::Disconnected),
         }
     }
 
-    /// The next message, where no bytes can come.
+    /// The next message, where no bytes may follow.
     pub(super) fn message(&mut self) -> Result<I, Stopped> {
         match self.next()? {
             Piece::Message(message) => Ok(message),
@@ -76,24 +76,24 @@ impl<I, O> Peer<I, O> {
         }
     }
 
-    pub(super) fn say(&mut self, message: O) -> Result<(), Stopped> {
+    pub(super) fn send(&mut self, message: O) -> Result<(), Stopped> {
         self.pass(Piece::Message(message))
     }
 
     pub(super) fn pass(&mut self, piece: Piece<O>) -> Result<(), Stopped> {
         let passed = self.outgoing.blocking_send(piece);
-        passed.map_err(|_| Stopped::Gone)
+        passed.map_err(|_| Stopped::Disconnected)
     }
 }
 
-/// What lies between a [`Peer`] and a request.
+/// The connection between a [`Peer`] and a request.
 #[derive(Debug)]
 pub struct Connection<I, O> {
     arriving: mpsc::Sender<Piece<I>>,
     leaving: mpsc::Receiver<Piece<O>>,
 }
 
-/// A peer, and the connection that has to be [carried](Connection::carry) meanwhile.
+/// A peer, and its connection, which must be [driven](Connection::carry) concurrently.
 pub fn connect<I, O>() -> (Peer<I, O>, Connection<I, O>) {
     let (arriving, incoming) = mpsc::channel(WAITING);
     let (outgoing, leaving) = mpsc::channel(WAITING);
@@ -103,7 +103,7 @@ pub fn connect<I, O>() -> (Peer<I, O>, Connection<I, O>) {
     )
 }
 
-/// Two ends that are connected to each other.
+/// Two peers that are connected to each other.
 #[cfg(test)]
 pub(super) fn pair<I, O>() -> (Peer<I, O>, Peer<O, I>) {
     let (outgoing, far) = mpsc::channel(WAITING);
@@ -120,7 +120,8 @@ where
     I: DeserializeOwned + Announces,
     O: Serialize,
 {
-    /// Carries a copy until this end has said all, and the other end too or is gone. `moved` is called whenever bytes move.
+    /// Transfers a copy until this end has sent everything, and the other end has too or has
+    /// disconnected. Calls `moved` whenever bytes move.
     pub async fn carry(self, frames: Frames, sender: BodySender, moved: impl Fn()) {
         let arriving = arrive(frames, self.arriving, &moved);
         let leaving = leave(self.leaving, sender, &moved);
@@ -133,7 +134,8 @@ async fn arrive<I: DeserializeOwned + Announces>(
     arriving: mpsc::Sender<Piece<I>>,
     moved: &impl Fn(),
 ) {
-    // Whatever ends the body, the thread that works on the copy learns that nothing more comes.
+    // However the body ends, dropping the channel tells the copying thread that no more data
+    // follows.
     while let Ok(Some(message)) = frames.next::<I>().await {
         moved();
         let mut left = message.bytes();
@@ -161,7 +163,7 @@ async fn leave<O: Serialize>(
     loop {
         let piece = tokio::select! {
             piece = leaving.recv() => piece,
-            // Nobody wants it any more.
+            // The receiver is no longer interested.
             () = sender.reset() => return,
         };
         let bytes = match piece {

@@ -1,4 +1,4 @@
-//! The end of a copy that has the files.
+//! The sending end of a copy.
 
 use std::{
     collections::VecDeque,
@@ -24,10 +24,10 @@ use super::{
 };
 use crate::wire::files::{FromReceiver, FromSender, Hash, Have, Kind, PIECE, Problem, WINDOW, Why};
 
-/// Sends what these paths name. `follow`: those that are symlinks stand for what they lead to.
+/// Sends what these paths name. `follow`: follows those that are symlinks.
 ///
 /// # Errors
-/// If the copy ended early. What is not copied for another reason is told to `watch`.
+/// If the copy stopped early. Other failures are reported to `watch`.
 pub fn send(
     paths: &[PathBuf],
     follow: bool,
@@ -59,30 +59,30 @@ pub fn send(
 struct Sender<'a> {
     peer: Peer<FromReceiver, FromSender>,
     watch: &'a mut dyn Watch,
-    /// Entries that the receiver has said nothing of.
+    /// Entries without an answer from the receiver.
     unanswered: VecDeque<Item>,
-    /// Files to send, with what the receiver has of them.
+    /// Files to send, with the receiver's existing data.
     wanted: VecDeque<(Item, Option<Have>)>,
-    /// Files that were sent; the last may be under way.
+    /// Sent files; the last one may still be in progress.
     unconfirmed: VecDeque<Sent>,
 }
 
 #[derive(Debug)]
 struct Item {
     path: PathBuf,
-    /// Zero for what is not a file.
+    /// Zero for entries that are not files.
     size: u64,
 }
 
 #[derive(Debug)]
 struct Sent {
     item: Item,
-    /// `None` while it is under way, or if it was cut.
+    /// `None` while it is being sent, or if it was cut.
     hash: Option<Hash>,
     cut: bool,
 }
 
-/// Why a file is not sent to its end.
+/// Why a file is not sent completely.
 enum Unsent {
     Stopped(Stopped),
     Cut(Why),
@@ -100,7 +100,7 @@ impl Sender<'_> {
     fn send(&mut self, sources: Vec<Source>) -> Copied {
         let plan = plan(&sources);
         self.watch.planned(&plan);
-        self.peer.say(FromSender::Plan(plan))?;
+        self.peer.send(FromSender::Plan(plan))?;
         let target = match self.peer.message()? {
             FromReceiver::Ready(target) => target,
             FromReceiver::Refused(problem) => return Err(Stopped::Refused(problem)),
@@ -110,7 +110,7 @@ impl Sender<'_> {
         let mut walked = false;
         loop {
             while let Some(message) = self.peer.poll()? {
-                self.heard(message)?;
+                self.handle(message)?;
             }
             let due = self.unanswered.len() + self.wanted.len() + self.unconfirmed.len();
             if let Some((item, have)) = self.wanted.pop_front() {
@@ -123,19 +123,19 @@ impl Sender<'_> {
                             _ => 0,
                         };
                         self.unanswered.push_back(Item { path, size });
-                        self.peer.say(FromSender::Entry(entry))?;
+                        self.peer.send(FromSender::Entry(entry))?;
                     }
                     Some(Err(problem)) => self.problem(problem)?,
                     None => walked = true,
                 }
             } else if due > 0 {
                 let message = self.peer.message()?;
-                self.heard(message)?;
+                self.handle(message)?;
             } else {
                 break;
             }
         }
-        self.peer.say(FromSender::Done)?;
+        self.peer.send(FromSender::Done)?;
         loop {
             match self.peer.message()? {
                 FromReceiver::Problem(problem) => self.watch.problem(Side::Target, problem),
@@ -147,10 +147,10 @@ impl Sender<'_> {
 
     fn problem(&mut self, problem: Problem) -> Result<(), Stopped> {
         self.watch.problem(Side::Source, problem.clone());
-        self.peer.say(FromSender::Problem(problem))
+        self.peer.send(FromSender::Problem(problem))
     }
 
-    fn heard(&mut self, message: FromReceiver) -> Result<(), Stopped> {
+    fn handle(&mut self, message: FromReceiver) -> Result<(), Stopped> {
         match message {
             FromReceiver::Made => drop(self.answered()?),
             FromReceiver::Want(have) => {
@@ -173,7 +173,7 @@ impl Sender<'_> {
                 self.watch.arrived(path, sent.item.size, &hash);
             }
             FromReceiver::Lost(problem) => {
-                // The receiver only repeats why it was cut.
+                // The receiver only repeats the reason.
                 if !self.confirmed()?.cut {
                     self.watch.problem(Side::Target, problem);
                 }
@@ -211,7 +211,7 @@ impl Sender<'_> {
                 if changed {
                     self.watch.problem(Side::Source, shown(Why::Changed));
                 }
-                self.peer.say(FromSender::End { hash, changed })
+                self.peer.send(FromSender::End { hash, changed })
             }
             Err(Unsent::Cut(why)) => {
                 if let Some(sent) = self.unconfirmed.back_mut() {
@@ -219,10 +219,10 @@ impl Sender<'_> {
                 }
                 let problem = shown(why);
                 self.watch.problem(Side::Source, problem.clone());
-                self.peer.say(FromSender::Cut(problem))
+                self.peer.send(FromSender::Cut(problem))
             }
-            // It listens for the end all the same.
-            Err(Unsent::Lost) => self.peer.say(FromSender::Cut(shown(Why::Missing))),
+            // The receiver expects an end in any case.
+            Err(Unsent::Lost) => self.peer.send(FromSender::Cut(shown(Why::Missing))),
             Err(Unsent::Stopped(stopped)) => Err(stopped),
         }
     }
@@ -233,7 +233,7 @@ impl Sender<'_> {
             let doing = doing.to_owned();
             move |error: io::Error| Unsent::Cut(system(&doing, &error))
         };
-        // Neither a symlink nor a FIFO that was put there meanwhile.
+        // Refuses a symlink or FIFO that replaced the file meanwhile.
         let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
         let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
         let file = file.map_err(cut("open it"))?;
@@ -252,8 +252,8 @@ impl Sender<'_> {
                 self.watch.moved(at, false);
             }
         }
-        self.peer.say(FromSender::Contents { from: at })?;
-        // Only where there is one is a hole looked for.
+        self.peer.send(FromSender::Contents { from: at })?;
+        // Search for holes only if the file has any.
         let mut data_until = match before.blocks().saturating_mul(512) < before.len() {
             true => at,
             false => size,
@@ -263,7 +263,7 @@ impl Sender<'_> {
                 let (start, end) = data(&file, at, size);
                 if start > at {
                     hash_zeros(&mut hasher, start - at);
-                    self.peer.say(FromSender::Hole { length: start - at })?;
+                    self.peer.send(FromSender::Hole { length: start - at })?;
                     self.watch.moved(start - at, false);
                     at = start;
                 }
@@ -278,13 +278,13 @@ impl Sender<'_> {
             hasher.update(&bytes);
             at += bytes.len() as u64;
             let length = bytes.len() as u32;
-            self.peer.say(FromSender::Bytes { length })?;
+            self.peer.send(FromSender::Bytes { length })?;
             self.peer.pass(Piece::Bytes(bytes))?;
             self.watch.moved(length.into(), true);
             while let Some(message) = self.peer.poll()? {
-                self.heard(message)?;
+                self.handle(message)?;
             }
-            // This one is the last of those.
+            // The current file is the last of these.
             if self.unconfirmed.is_empty() {
                 return Err(Unsent::Lost);
             }
@@ -296,13 +296,13 @@ impl Sender<'_> {
     }
 }
 
-/// Where the next data of a file is from an offset on: its start and its end.
+/// The next data of a file from an offset on: its start and its end.
 fn data(file: &File, at: u64, size: u64) -> (u64, u64) {
     let start = match seek(file, SeekFrom::Data(at)) {
         Ok(start) => start.min(size),
-        // Nothing but a hole is left.
+        // Only a hole is left.
         Err(Errno::NXIO) => return (size, size),
-        // A file system that does not tell.
+        // A file system without support for it.
         Err(_) => return (at, size),
     };
     let end = seek(file, SeekFrom::Hole(start)).map_or(size, |end| end.min(size));

@@ -1,4 +1,4 @@
-//! What is sent: the files, folders and symlinks that the sources name, one after another.
+//! The files, folders and symlinks to send, one after another.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -10,22 +10,22 @@ use std::{
 use super::system;
 use crate::wire::files::{Entry, Identity, Kind, Plan, Problem, Time, Why};
 
-/// Something to copy.
+/// A file, folder or symlink to copy.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// As it was named, or what that symlink leads to.
+    /// As named, or the target of that symlink.
     path: PathBuf,
-    /// What it is called at the target.
+    /// Its name at the target.
     pub(super) name: OsString,
 }
 
 impl Source {
-    /// `follow`: a symlink stands for what it leads to.
+    /// `follow`: follows a symlink.
     pub fn find(path: &Path, follow: bool) -> Result<Self, Problem> {
         let name = path.file_name().unwrap_or(OsStr::new(".")).to_owned();
         let found = match follow {
             true => fs::canonicalize(path),
-            // One with `/` behind it is followed by the system.
+            // The system follows a symlink with a trailing `/`.
             false => fs::symlink_metadata(path).map(|_| path.to_owned()),
         };
         match found {
@@ -35,11 +35,11 @@ impl Source {
     }
 }
 
-/// A source that cannot be looked at.
+/// The problem of an inaccessible source.
 fn unreadable(path: &Path, error: &io::Error) -> Problem {
     let why = match error.kind() {
         io::ErrorKind::NotFound => Why::Missing,
-        _ => system("look at it", error),
+        _ => system("read its metadata", error),
     };
     Problem {
         path: path.as_os_str().to_owned(),
@@ -47,7 +47,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Problem {
     }
 }
 
-/// Adds up what there is. What cannot be read is told when it is to be sent.
+/// Adds up the sizes. Unreadable entries are reported when they are sent.
 pub fn plan(sources: &[Source]) -> Plan {
     let mut plan = Plan {
         names: sources.iter().map(|source| source.name.clone()).collect(),
@@ -66,12 +66,12 @@ pub fn plan(sources: &[Source]) -> Plan {
     plan
 }
 
-/// All entries in their order. Each has its path here.
+/// All entries in order, each with its local path.
 #[derive(Debug)]
 pub struct Walk {
-    /// What comes, the next one last: paths here and at the target.
+    /// Remaining entries, the next one last: local paths, and paths at the target.
     left: Vec<(PathBuf, OsString)>,
-    /// Not to be entered.
+    /// A folder that must not be entered.
     target: Option<Identity>,
 }
 
@@ -84,7 +84,7 @@ impl Walk {
         }
     }
 
-    /// As [`new`](Self::new), where the target must not be entered. `boot` is of the kernel here.
+    /// Like [`new`](Self::new), but does not enter the target. `boot` identifies the local kernel.
     pub fn outside(sources: Vec<Source>, target: Identity, boot: &str) -> Self {
         let same = !boot.is_empty() && target.boot == boot;
         Self {
@@ -115,10 +115,10 @@ impl Walk {
             let mut names: Vec<_> = inner.iter().map(fs::DirEntry::file_name).collect();
             names.sort_unstable_by(|one, other| other.cmp(one));
             for inner in names {
-                let mut far = name.clone();
-                far.push("/");
-                far.push(&inner);
-                self.left.push((path.join(&inner), far));
+                let mut remote = name.clone();
+                remote.push("/");
+                remote.push(&inner);
+                self.left.push((path.join(&inner), remote));
             }
             Kind::Folder
         } else if kind.is_symlink() {

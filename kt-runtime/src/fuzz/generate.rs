@@ -1,4 +1,4 @@
-//! Bytes that are nearly right: seeds with mutations, the same ones for the same start.
+//! Nearly valid bytes: mutated seeds, deterministic for each start value.
 
 /// xorshift64*, Vigna 2016.
 pub(super) struct Random(u64);
@@ -33,7 +33,7 @@ const SPECIAL: [&[u8]; 8] = [
     &[0],
 ];
 
-/// A seed with some mutations, or nothing but noise.
+/// A seed with some mutations, or only noise.
 pub(super) fn case(random: &mut Random, seeds: &[Vec<u8>]) -> Vec<u8> {
     if seeds.is_empty() || random.below(16) == 0 {
         let length = random.below(200);

@@ -1,7 +1,7 @@
-//! Everything that reads bytes from a peer or a file, as functions of bytes: for the targets of cargo-fuzz in `fuzz/`, and
-//! for the tests, which drive them with a generator of their own on any toolchain.
+//! Fuzz targets: everything that parses bytes from a peer or a file. Used by cargo-fuzz in `fuzz/`,
+//! and by the tests, which drive them with their own generator on any toolchain.
 //!
-//! Each must return, whatever the bytes are, and take no more memory than they account for.
+//! Each target must return for any bytes, with memory bounded by their length.
 
 #[cfg(test)]
 mod generate;
@@ -52,7 +52,7 @@ pub fn preamble(data: &[u8]) {
     ));
 }
 
-/// Frames in a stream that comes in pieces.
+/// Frames in a stream that arrives in pieces.
 pub fn frames(data: &[u8]) {
     let Some((cut, data)) = data.split_first() else {
         return;
@@ -109,7 +109,7 @@ fn one<T: Serialize + DeserializeOwned>(data: &[u8]) {
     let Ok(message) = codec::decode::<T>(data) else {
         return;
     };
-    // What was understood is something that could have been sent.
+    // Every decoded message can be encoded.
     let again = codec::encode(&message, usize::MAX).expect("a message is encoded");
     codec::decode::<T>(&again).expect("it is decoded again");
 }
@@ -129,11 +129,11 @@ pub fn value(data: &[u8]) {
     body(&BODIES[usize::from(kind / 2) % BODIES.len()], data, codec);
 }
 
-/// What is done with a body of one type.
+/// A test of bodies of one type.
 struct Body {
-    /// Found once: to look at a type takes longer than a case does.
+    /// Computed once: tracing a type takes longer than a case.
     types: Types,
-    there_and_back: fn(&Types, &[u8], Codec, ThreadKind) -> Result<(), CodecError>,
+    round_trip: fn(&Types, &[u8], Codec, ThreadKind) -> Result<(), CodecError>,
 }
 
 static BODIES: LazyLock<[Body; 6]> = LazyLock::new(|| {
@@ -153,12 +153,12 @@ impl Body {
         shape.output::<T>();
         Self {
             types: shape.finish().output,
-            there_and_back: there_and_back::<T>,
+            round_trip: round_trip::<T>,
         }
     }
 }
 
-/// What recurs.
+/// A recursive type.
 #[derive(Debug, Serialize, Deserialize)]
 enum Tree {
     Node(Vec<Tree>),
@@ -167,7 +167,7 @@ enum Tree {
     Nil,
 }
 
-/// What asks what comes.
+/// A self-describing type.
 #[derive(Debug, Serialize, Deserialize)]
 struct Loose {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -184,7 +184,7 @@ enum Untagged {
     Many(Vec<Untagged>),
 }
 
-fn there_and_back<T: Serialize + DeserializeOwned>(
+fn round_trip<T: Serialize + DeserializeOwned>(
     types: &Types,
     data: &[u8],
     codec: Codec,
@@ -194,7 +194,7 @@ fn there_and_back<T: Serialize + DeserializeOwned>(
     let value = types.decode(data, codec, place, take)?;
     let put = |to: &mut Encoder| to.put(&value);
     let sent = types.encode(usize::MAX, place, put)?;
-    // What was understood can be sent, and arrives as it was.
+    // Every decoded value can be encoded, and decoding restores it.
     let value = match types.decode(&sent.bytes, sent.codec, place, take) {
         Err(CodecError::NeedsOwnThread) => return Err(CodecError::NeedsOwnThread),
         arrived => arrived.expect("what was encoded is decoded"),
@@ -206,12 +206,12 @@ fn there_and_back<T: Serialize + DeserializeOwned>(
 }
 
 fn body(body: &'static Body, data: &[u8], codec: Codec) {
-    let done = (body.there_and_back)(&body.types, data, codec, ThreadKind::Blocking);
-    // On a thread with the large stack, as a value that is too deep for others is.
+    let done = (body.round_trip)(&body.types, data, codec, ThreadKind::Blocking);
+    // A value that is too deep for other threads is decoded on one with a large stack.
     if matches!(done, Err(CodecError::NeedsOwnThread)) {
         let data = data.to_vec();
         let _ = on_own_thread_blocking(move || {
-            (body.there_and_back)(&body.types, &data, codec, ThreadKind::Own)
+            (body.round_trip)(&body.types, &data, codec, ThreadKind::Own)
         });
     }
 }
@@ -222,12 +222,12 @@ fn ignored(data: &[u8]) {
     let _ = types.decode(data, Codec::Named, ThreadKind::Blocking, take);
 }
 
-/// A file of saved states with the right start and the right checksum.
+/// A file of saved states with a valid start and checksum.
 pub fn saved(data: &[u8]) {
     worker::fuzz_saved(data);
 }
 
-/// An object that is sent compressed, and one that is sent as a patch.
+/// An object that is uploaded compressed, and one that is uploaded as a patch.
 pub fn object(data: &[u8]) {
     host::fuzz_object(data);
 }
@@ -239,16 +239,16 @@ pub fn tables(data: &[u8]) {
     delta::unsettle(&mut object);
 }
 
-/// A future that has all it needs.
+/// Polls a future that never waits.
 fn at_once<T>(future: impl Future<Output = T>) -> T {
-    // What has a time limit needs a clock, though its time never comes.
+    // Timeouts need a clock, although they never fire.
     static CLOCK: LazyLock<Runtime> = LazyLock::new(|| {
         let clock = Builder::new_current_thread().enable_time().build();
-        clock.expect("a runtime without I/O takes nothing that can be missing")
+        clock.expect("a runtime without I/O needs no resources")
     });
     let _clock = CLOCK.enter();
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
-        Poll::Pending => panic!("it waits for more than there is"),
+        Poll::Pending => panic!("the future is pending"),
     }
 }

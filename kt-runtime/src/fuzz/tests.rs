@@ -1,5 +1,5 @@
-//! Drives each target for a few seconds: `KT_FUZZ_SECONDS` says for how long, `KT_FUZZ_CASES` how many cases instead,
-//! `KT_FUZZ_SEED` from which start.
+//! Drives each target for a few seconds. `KT_FUZZ_SECONDS` sets the duration, `KT_FUZZ_CASES` a
+//! number of cases instead, and `KT_FUZZ_SEED` the start value.
 
 use std::{
     env,
@@ -21,7 +21,7 @@ fn setting<T: std::str::FromStr>(name: &str) -> Option<T> {
     env::var(name).ok()?.parse().ok()
 }
 
-/// Runs a target on mutations of `seeds`. A failure prints the bytes that led to it.
+/// Runs a target on mutations of `seeds`. A failure prints the bytes.
 fn run(target: fn(&[u8]), seeds: &[Vec<u8>]) {
     let seconds = Duration::from_secs(setting("KT_FUZZ_SECONDS").unwrap_or(3));
     let cases: Option<u64> = setting("KT_FUZZ_CASES");
@@ -78,7 +78,7 @@ fn output() -> Output {
 }
 
 #[test]
-fn a_preamble_of_any_bytes_is_read_or_refused() {
+fn any_preamble_is_read_or_refused() {
     let hello = [
         b"KT",
         &crate::wire::PROTOCOL.to_le_bytes()[..],
@@ -92,7 +92,7 @@ fn a_preamble_of_any_bytes_is_read_or_refused() {
 }
 
 #[test]
-fn frames_of_any_bytes_are_read_or_refused() {
+fn any_frames_are_read_or_refused() {
     let mut seed = vec![7];
     for _ in 0..3 {
         seed.extend(frame::encode(&output(), 1 << 20).unwrap());
@@ -104,7 +104,7 @@ fn frames_of_any_bytes_are_read_or_refused() {
 }
 
 #[test]
-fn messages_of_any_bytes_are_read_or_refused() {
+fn any_messages_are_read_or_refused() {
     let object = || Object {
         id: ObjectId([7; 32]),
         name: "libapp.so".into(),
@@ -159,7 +159,7 @@ fn messages_of_any_bytes_are_read_or_refused() {
 }
 
 #[test]
-fn bodies_of_any_bytes_are_read_or_refused() {
+fn any_bodies_are_read_or_refused() {
     let tree = Tree::Node(vec![
         Tree::Next {
             value: Some(Box::new(Tree::Leaf("leaf".into()))),
@@ -195,17 +195,17 @@ fn bodies_of_any_bytes_are_read_or_refused() {
 }
 
 #[test]
-fn files_of_states_of_any_bytes_are_read_or_refused() {
+fn any_files_of_states_are_read_or_refused() {
     run(saved, &worker::fuzz_seeds());
 }
 
 #[test]
-fn objects_of_any_bytes_are_stored_or_refused() {
+fn any_objects_are_stored_or_refused() {
     run(object, &host::fuzz_seeds());
 }
 
 #[test]
-fn tables_of_any_bytes_are_settled_and_back() {
+fn any_tables_are_normalized_and_back() {
     let executable = std::fs::read(env::current_exe().unwrap()).unwrap();
     run(tables, &[executable[..4096].to_vec()]);
 }

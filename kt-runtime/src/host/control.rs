@@ -1,4 +1,4 @@
-//! The host's own interface, a function per path of [`wire::control`](crate::wire::control).
+//! The host's control interface: one function per path of [`wire::control`](crate::wire::control).
 
 use std::{sync::Arc, time::Duration};
 
@@ -35,16 +35,16 @@ use crate::{
     },
 };
 
-/// How often a log is looked at while somebody follows it.
+/// Polling interval of a followed log.
 const FOLLOW: Duration = Duration::from_millis(50);
-/// Piece of a log that is sent at once, bytes.
+/// Bytes of a log to send at once.
 const LOG_PIECE: usize = 64 << 10;
 
 /// Answers one request.
 pub async fn handle(host: Arc<Host>, exchange: Exchange) {
     let Exchange { head, body, answer } = exchange;
     let path = head.uri.path().to_owned();
-    // Who resets a request does not want the answer; nothing is to be done about it.
+    // A client that resets a request does not need the answer: ignore the error.
     let _ = match (&head.method, path.as_str()) {
         (&Method::POST, path::STATUS) => answer.value(&status(&host).await).await,
         (&Method::POST, path::MISSING) => {
@@ -79,7 +79,7 @@ pub async fn handle(host: Arc<Host>, exchange: Exchange) {
         }
         (&Method::POST, inspect_path::LOG_PIECES) => match question(body).await {
             Ok(request) => inspect::log_pieces(host, request, answer).await,
-            Err((status, words)) => answer.refuse(status, words).await,
+            Err((status, message)) => answer.refuse(status, message).await,
         },
         (&Method::POST, sample::STACKS) => super::sample::stacks(host, answer).await,
         (&Method::POST, sample::PROFILE) => {
@@ -93,22 +93,22 @@ pub async fn handle(host: Arc<Host>, exchange: Exchange) {
         (&Method::POST, forward::ACCEPT) => super::forward::accept(host, body, answer).await,
         (&Method::POST, forward::LISTEN) => match question(body).await {
             Ok(listen) => super::forward::listen(host, listen, answer).await,
-            Err((status, words)) => answer.refuse(status, words).await,
+            Err((status, message)) => answer.refuse(status, message).await,
         },
         (&Method::PUT, object) if object.starts_with(path::OBJECT) => {
             let id = &object[path::OBJECT.len()..];
             put_object(&host, id, &head.headers, body, answer).await
         }
         (method, path) => {
-            let words = format!("kt {VERSION} knows no {method} {path}");
-            answer.refuse(StatusCode::NOT_FOUND, words).await
+            let message = format!("kt {VERSION} does not support {method} {path}");
+            answer.refuse(StatusCode::NOT_FOUND, message).await
         }
     };
 }
 
 async fn missing(host: &Host, wanted: Wanted) -> Missing {
     host.lease.touch();
-    // Without a worker a new one will execute them.
+    // Without a running worker the objects are loaded by a new one: damaged files can be replaced.
     if host.supervisor.live().is_none() {
         host.store.remove_damaged(wanted.objects.iter().copied());
     }
@@ -117,7 +117,7 @@ async fn missing(host: &Host, wanted: Wanted) -> Missing {
 
 async fn swap(host: &Host, request: SwapRequest) -> Result<Swapped, SwapRefused> {
     host.lease.touch();
-    // A call that is stopped may hold what a swap needs, and a debugger should not see code change under it.
+    // A stopped call may hold locks that a swap needs, and code must not change under a debugger.
     if let Some(debugger) = host.debugging.attached()
         && !host.supervisor.serves(&request.manifest)
     {
@@ -139,7 +139,7 @@ async fn set_ttl(host: &Host, ttl: SetTtl) {
     host.lease.set_ttl(Duration::from_millis(ttl.ttl_ms));
 }
 
-/// The service's time does not run until the client resets the request.
+/// Suspends the inactivity TTL until the client resets the request.
 async fn hold(host: &Host, mut answer: Answer) {
     let held = host.lease.hold();
     answer.reset().await;
@@ -172,13 +172,13 @@ async fn put_object(
             if let Some(refused) = refused {
                 headers.insert(REFUSED, HeaderValue::from_static(refused.name()));
             }
-            let (status, words) = refusal;
-            answer.send(status, headers, words.into()).await
+            let (status, message) = refusal;
+            answer.send(status, headers, message.into()).await
         }
     }
 }
 
-/// How the service is. Bounded by [`limits::STATUS`].
+/// The status of the service. Bounded by [`limits::STATUS`].
 pub async fn status(host: &Host) -> Status {
     let supervisor = &host.supervisor;
     let (mut usage, mut worker_status) = (Use::None, None);
@@ -208,25 +208,25 @@ pub async fn status(host: &Host) -> Status {
         ttl_left_ms: millis(host.lease.left(usage)),
         worker: worker_status,
         current: supervisor
-            .good()
-            .map(|good| (good.generation, good.manifest)),
+            .serving_generation()
+            .map(|serving| (serving.generation, serving.manifest)),
         last_death: supervisor.last_death(),
     }
 }
 
-/// What workers find here. In a pod the host itself may run on a glibc that it brought along.
+/// The platform of workers. In a pod the host itself may run on a glibc that was shipped with it.
 fn platform(options: &HostOptions) -> Platform {
-    let told = options.pod.as_ref().and_then(|pod| pod.glibc);
+    let pod_glibc = options.pod.as_ref().and_then(|pod| pod.glibc);
     Platform {
         architecture: std::env::consts::ARCH.to_owned(),
-        glibc: told.or_else(sys::process::glibc),
+        glibc: pod_glibc.or_else(sys::process::glibc),
     }
 }
 
 /// Why an object was not stored.
 struct Unstored {
     refusal: Refusal,
-    /// Set if it may be taken when it is sent in another way.
+    /// Set if another way of sending the object may succeed.
     refused: Option<UploadRefused>,
 }
 
@@ -266,7 +266,7 @@ async fn upload(
     headers: &HeaderMap,
     mut body: Body,
 ) -> Result<StatusCode, Unstored> {
-    let bad = |words: String| (StatusCode::BAD_REQUEST, words);
+    let bad = |message: String| (StatusCode::BAD_REQUEST, message);
     let id: ObjectId = id.parse().map_err(|error| bad(format!("{error}")))?;
     let head = Head::read(headers).map_err(|error| bad(error.to_string()))?;
     if host.store.missing([id]).is_empty() {
@@ -276,8 +276,8 @@ async fn upload(
     let mut upload = blocking(move || store.upload(id, &head)).await?;
     loop {
         let chunk = timeout(limits::STALLED, body.chunk()).await.map_err(|_| {
-            let words = format!("no byte came for {} s", limits::STALLED.as_secs());
-            (StatusCode::REQUEST_TIMEOUT, words)
+            let message = format!("no data received for {} s", limits::STALLED.as_secs());
+            (StatusCode::REQUEST_TIMEOUT, message)
         })?;
         let Some(chunk) = chunk else { break };
         let chunk = chunk.map_err(|error| bad(error.to_string()))?;
@@ -288,7 +288,7 @@ async fn upload(
     Ok(StatusCode::CREATED)
 }
 
-/// Works on the store where waiting for the disk holds nobody up.
+/// Runs work on the store on a thread where waiting for the disk blocks no other request.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, Unstored> {
@@ -301,7 +301,7 @@ async fn blocking<T: Send + 'static>(
 async fn logs(host: &Host, body: Body, answer: Answer) -> Result<(), h2::Error> {
     let request: LogRequest = match question(body).await {
         Ok(request) => request,
-        Err((status, words)) => return answer.refuse(status, words).await,
+        Err((status, message)) => return answer.refuse(status, message).await,
     };
     let mut reader = LogReader::open(&host.supervisor.logs(), request.from);
     let mut sender = answer.begin(StatusCode::OK, HeaderMap::new(), false)?;
@@ -312,7 +312,7 @@ async fn logs(host: &Host, body: Body, answer: Answer) -> Result<(), h2::Error> 
         match reader.read(&mut piece) {
             Ok(0) if last_round => return sender.send(Bytes::new(), true).await,
             Ok(0) => {
-                // At the service's end one look more: the worker's last words.
+                // After the service has stopped, read once more: the worker's last output.
                 last_round = timeout(FOLLOW, stopping.ended()).await.is_ok();
             }
             Ok(read) => {
@@ -321,9 +321,9 @@ async fn logs(host: &Host, body: Body, answer: Answer) -> Result<(), h2::Error> 
             }
             Err(error) => {
                 host.journal
-                    .say(format_args!("failed to read the log: {error}"));
-                let words = format!("\n[kt: the log could not be read: {error}]\n");
-                return sender.send(words.into(), true).await;
+                    .log(format_args!("failed to read the log: {error}"));
+                let message = format!("\n[kt: failed to read the log: {error}]\n");
+                return sender.send(message.into(), true).await;
             }
         }
     }

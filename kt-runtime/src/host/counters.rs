@@ -1,5 +1,6 @@
-//! Numbers that are never given twice: generations and worker instances of a service, over all its hosts. The file outlives
-//! the service, so that a driver of an earlier life never takes a later one's answer for its own.
+//! Numbers that are never reused: generations and worker instances of a service, across all its
+//! hosts. The file outlives the service, so that a driver never mistakes an answer of a later
+//! service for one of its own.
 
 use std::{
     fs, io,
@@ -12,20 +13,20 @@ use crate::wire::{Generation, control::Numbers};
 #[derive(Debug)]
 pub struct Counters {
     path: PathBuf,
-    last: Mutex<Given>,
+    last: Mutex<Last>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Given {
+struct Last {
     generation: u64,
     instance: u64,
 }
 
 impl Counters {
-    /// Goes on where the service's last host ended.
+    /// Continues from the numbers of the service's last host.
     ///
     /// # Errors
-    /// If the file is there and cannot be read.
+    /// If the file exists but cannot be read.
     pub fn open(directory: &Path) -> io::Result<Self> {
         let path = directory.join("counters");
         let text = match fs::read_to_string(&path) {
@@ -36,7 +37,7 @@ impl Counters {
         let mut numbers = text
             .split_whitespace()
             .map(|word| word.parse().unwrap_or(0));
-        let last = Given {
+        let last = Last {
             generation: numbers.next().unwrap_or(0),
             instance: numbers.next().unwrap_or(0),
         };
@@ -46,7 +47,7 @@ impl Counters {
         })
     }
 
-    /// No number that is given from here on is lower.
+    /// Ensures that no later number is lower than these.
     pub fn raise(&self, least: Numbers) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.generation = last.generation.max(least.generation.0.saturating_sub(1));
@@ -61,10 +62,11 @@ impl Counters {
         self.advance(|last| &mut last.instance)
     }
 
-    fn advance(&self, field: impl Fn(&mut Given) -> &mut u64) -> u64 {
+    fn advance(&self, field: impl Fn(&mut Last) -> &mut u64) -> u64 {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         *field(&mut last) += 1;
-        // On a full disk the numbers still rise for as long as this host lives, which is what calls depend on.
+        // On a full disk the numbers still increase while this host runs, which is sufficient for
+        // calls.
         let temporary = self.path.with_extension("new");
         let text = format!("{} {}\n", last.generation, last.instance);
         if fs::write(&temporary, text).is_ok() {
@@ -80,7 +82,7 @@ mod tests {
     use crate::sys::scratch::Scratch;
 
     #[test]
-    fn numbers_rise_over_hosts() {
+    fn numbers_increase_across_hosts() {
         let directory = Scratch::new("counters");
         for round in 0..3 {
             let counters = Counters::open(directory.path()).unwrap();
@@ -102,7 +104,7 @@ mod tests {
         counters.raise(numbers(2, 1));
         assert_eq!(counters.next_generation(), Generation(7));
         assert_eq!(counters.next_instance(), 3);
-        let again = Counters::open(directory.path()).unwrap();
-        assert_eq!(again.next_generation(), Generation(8));
+        let reopened = Counters::open(directory.path()).unwrap();
+        assert_eq!(reopened.next_generation(), Generation(8));
     }
 }

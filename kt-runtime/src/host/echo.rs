@@ -1,6 +1,7 @@
-//! Repeats the log of the workers on the host's own standard output, for those who read a container's log. It reads what the
-//! workers have written for `cargo kt` anyway: a call's output costs nothing more, and a container log that takes nothing
-//! holds up this thread alone. What the log drops meanwhile is missing there too.
+//! Copies the workers' log to the host's standard output, for readers of a container's log. It
+//! reads the log that workers write for `cargo kt` anyway, so calls get no slower, and a container
+//! log that blocks only blocks this thread. Output that the log drops meanwhile is missing from the
+//! copy too.
 
 use std::{
     io::{self, Write},
@@ -12,14 +13,14 @@ use std::{
 
 use crate::{logs::LogReader, wire::control::LogFrom};
 
-/// How often the log is looked at.
-const LOOK: Duration = Duration::from_millis(50);
-/// How long the last words may take to get out.
+/// Polling interval of the log.
+const POLL: Duration = Duration::from_millis(50);
+/// Time limit for the last output.
 const FAREWELL: Duration = Duration::from_millis(500);
-/// Bytes that are read at once.
+/// Bytes to read at once.
 const PIECE: usize = 64 << 10;
 
-/// A thread that repeats the log.
+/// A thread that copies the log.
 #[derive(Debug)]
 pub struct Echo {
     stop: mpsc::Sender<()>,
@@ -27,13 +28,13 @@ pub struct Echo {
 }
 
 impl Echo {
-    /// Starts with what comes from now on: what was there before, an earlier container has repeated.
+    /// Starts with new output: an earlier container has already copied older output.
     ///
     /// # Errors
-    /// If there can be no further thread.
+    /// If no thread can be started.
     pub fn start(logs: &Path) -> io::Result<Self> {
         let mut reader = LogReader::open(logs, LogFrom::Position(u64::MAX));
-        // The first look finds the end; without a log it is the start.
+        // The first read finds the end; without a log the end is the start.
         let mut piece = vec![0; PIECE];
         let known = reader.read(&mut piece).is_ok() && reader.position() != u64::MAX;
         if !known {
@@ -44,7 +45,7 @@ impl Echo {
             .name("kt-echo".into())
             .spawn(move || {
                 loop {
-                    let ending = stopped.recv_timeout(LOOK) != Err(RecvTimeoutError::Timeout);
+                    let ending = stopped.recv_timeout(POLL) != Err(RecvTimeoutError::Timeout);
                     while let Ok(read @ 1..) = reader.read(&mut piece) {
                         if io::stdout().write_all(&piece[..read]).is_err() {
                             return;
@@ -59,7 +60,7 @@ impl Echo {
         Ok(Self { stop, thread })
     }
 
-    /// Repeats what is left, unless that takes too long.
+    /// Copies the remaining output, up to a time limit.
     pub fn finish(self) {
         drop(self.stop);
         let end = Instant::now() + FAREWELL;

@@ -1,4 +1,4 @@
-//! That a service ended because nobody called it, for whoever starts the next one of its name.
+//! A record that a service expired for lack of calls, for the next service of this name.
 
 use std::{
     fs,
@@ -6,19 +6,19 @@ use std::{
     time::Duration,
 };
 
-/// How the service of a name ended.
+/// How the previous service of this name ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expired {
     /// The root of the workspace that it belonged to.
     pub workspace: String,
-    /// How long nobody had called it.
+    /// How long it had no calls.
     pub ttl: Duration,
-    /// Its worker lived to the end and had states.
+    /// Its worker was running when it expired, and had states.
     pub had_state: bool,
 }
 
 impl Expired {
-    /// Leaves it in the service's directory.
+    /// Writes the record to the service's directory.
     pub(super) fn write(&self, directory: &Path) {
         let text = format!(
             "{} {}\n{}",
@@ -26,15 +26,15 @@ impl Expired {
             self.had_state,
             self.workspace
         );
-        // On a full disk the end goes unsaid; that is no reason not to end.
+        // On a full disk the record is lost; the service still stops.
         let _ = fs::write(file(directory), text);
     }
 
-    /// What the host before left in the service's directory. The next one does not find it again.
+    /// Reads and removes the record that the previous host left in the service's directory.
     pub fn take(directory: &Path) -> Option<Self> {
         let path = file(directory);
         let text = fs::read_to_string(&path).ok()?;
-        // Nobody is told twice.
+        // Removed first, so that it is reported only once.
         fs::remove_file(&path).ok()?;
         let (numbers, workspace) = text.split_once('\n')?;
         let (ttl, had_state) = numbers.split_once(' ')?;
@@ -56,7 +56,7 @@ mod tests {
     use crate::sys::scratch::Scratch;
 
     #[test]
-    fn it_is_told_once_and_nonsense_never() {
+    fn a_record_is_reported_once_and_nonsense_never() {
         let directory = Scratch::new("expired");
         let expired = Expired {
             workspace: "/home/alice/two\nlines".to_owned(),

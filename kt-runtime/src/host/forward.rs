@@ -1,4 +1,4 @@
-//! TCP connections from here for somebody elsewhere, and to here from others: [`wire::forward`](crate::wire::forward).
+//! Forwards TCP connections to and from the service: [`wire::forward`](crate::wire::forward).
 
 use std::{
     collections::HashMap,
@@ -28,10 +28,10 @@ use crate::wire::{
     tunnel,
 };
 
-/// Accepted connections that nobody has asked for yet.
+/// Limit of accepted connections that wait for a client.
 const WAITING: usize = 128;
 
-/// Connections that were accepted and that a client is about to take.
+/// Accepted connections that a client is about to take.
 #[derive(Debug, Default)]
 pub struct Forwards {
     next: AtomicU64,
@@ -43,7 +43,7 @@ impl Forwards {
         self.accepted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps a connection until it is taken, but not for long; `None` if too many wait.
+    /// Keeps a connection until it is taken or times out; `None` if too many wait.
     fn keep(self: &Arc<Self>, stream: TcpStream) -> Option<Accepted> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         {
@@ -62,12 +62,12 @@ impl Forwards {
     }
 }
 
-/// Connects to a port here, or one that can be reached from here.
+/// Connects to a port of this machine or pod, or to another address that it can reach.
 pub async fn connect(host: Arc<Host>, body: Body, answer: Answer) -> Result<(), h2::Error> {
     host.lease.touch();
     let (to, first, body) = match opening::<Connect>(body).await {
-        Ok(asked) => asked,
-        Err((status, words)) => return answer.refuse(status, words).await,
+        Ok(request) => request,
+        Err((status, message)) => return answer.refuse(status, message).await,
     };
     let connecting = TcpStream::connect((to.host.as_str(), to.port));
     let connected = match timeout(limits::CONNECT, connecting).await {
@@ -80,17 +80,17 @@ pub async fn connect(host: Arc<Host>, body: Body, answer: Answer) -> Result<(), 
     carry(&host, connected, first, body, answer).await
 }
 
-/// Takes a connection that was accepted.
+/// Takes an accepted connection.
 pub async fn accept(host: Arc<Host>, body: Body, answer: Answer) -> Result<(), h2::Error> {
-    let (asked, first, body) = match opening::<Accepted>(body).await {
-        Ok(asked) => asked,
-        Err((status, words)) => return answer.refuse(status, words).await,
+    let (request, first, body) = match opening::<Accepted>(body).await {
+        Ok(request) => request,
+        Err((status, message)) => return answer.refuse(status, message).await,
     };
-    let taken = host.forwards.accepted().remove(&asked.id);
+    let taken = host.forwards.accepted().remove(&request.id);
     carry(&host, taken.ok_or(NotConnected::Gone), first, body, answer).await
 }
 
-/// Listens until the request is reset or the service ends.
+/// Listens until the request is reset or the service stops.
 pub async fn listen(host: Arc<Host>, listen: Listen, answer: Answer) -> Result<(), h2::Error> {
     host.lease.touch();
     let mut sender = answer.begin(StatusCode::OK, HeaderMap::new(), false)?;
@@ -113,7 +113,7 @@ pub async fn listen(host: Arc<Host>, listen: Listen, answer: Answer) -> Result<(
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
-                // Of that one connection, or no descriptors are left for it.
+                // Either only this connection failed, or no descriptors are left.
                 Err(_) => {
                     sleep(limits::ACCEPT_AGAIN).await;
                     continue;
@@ -123,7 +123,7 @@ pub async fn listen(host: Arc<Host>, listen: Listen, answer: Answer) -> Result<(
             () = stopping.asked() => return sender.send(Bytes::new(), true).await,
         };
         host.lease.touch();
-        // One that finds no room is closed.
+        // Close the connection if too many wait.
         if let Some(accepted) = host.forwards.keep(stream) {
             sender.send(encoded(&accepted), false).await?;
         }
@@ -142,9 +142,9 @@ async fn carry(
         Ok(stream) => {
             let connected: Result<(), NotConnected> = Ok(());
             sender.send(encoded(&connected), false).await?;
-            // Small messages are not kept back: who waits for them is far away as it is.
+            // Send small messages at once: the connection already has a high latency.
             let _ = stream.set_nodelay(true);
-            // A connection that breaks is for who uses it to notice.
+            // The peers detect a broken connection themselves.
             let _ = tunnel::couple(stream, first, body, sender, || host.lease.touch()).await;
             Ok(())
         }
@@ -156,7 +156,7 @@ async fn carry(
 }
 
 fn encoded<T: Serialize>(message: &T) -> Bytes {
-    // All of them are small, and nothing in them fails to be encoded.
+    // All messages are small, and encoding them cannot fail.
     frame::encode(message, limits::CONTROL)
         .unwrap_or_default()
         .into()

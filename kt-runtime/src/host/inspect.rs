@@ -1,4 +1,5 @@
-//! Closer looks at a service than its status: what the worker uses, which calls run, and the log with who printed what.
+//! Details beyond a service's status: resource usage of the worker, running calls, and the log with
+//! the source of each line.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,16 +20,17 @@ use crate::{
     },
 };
 
-/// Pause between two reads of a log that is followed.
+/// Polling interval of a followed log.
 const FOLLOW: Duration = Duration::from_millis(50);
 
-/// Looks at everything. Bounded by [`limits::STATUS`].
+/// Collects everything. Bounded by [`limits::STATUS`].
 pub async fn inspect(host: &Host) -> Inspection {
     let worker = match host.supervisor.live() {
         None => None,
         Some(worker) => {
             let calls = worker.calls().await;
-            // Many open files take a while to count, and the host has one thread for all requests.
+            // Counting many open files takes a while, and the host has a single thread for all
+            // requests.
             let pid = worker.id.pid;
             let usage = tokio::task::spawn_blocking(move || usage::of(pid)).await;
             let usage = usage.ok().flatten();
@@ -52,7 +54,7 @@ pub async fn inspect(host: &Host) -> Inspection {
     }
 }
 
-/// Sends the log in pieces of one source each, and goes on with what comes if that is asked for.
+/// Sends the log in pieces with one source each, and follows it if requested.
 pub async fn log_pieces(
     host: Arc<Host>,
     request: LogRequest,
@@ -66,19 +68,19 @@ pub async fn log_pieces(
         match reader.read() {
             Ok(None) if last_round => return sender.send(Bytes::new(), true).await,
             Ok(None) => {
-                // At the service's end one more read: the worker's last output.
+                // After the service has stopped, read once more: the worker's last output.
                 last_round = timeout(FOLLOW, stopping.ended()).await.is_ok();
             }
             Ok(Some(piece)) => sender.send(framed(&piece), false).await?,
             Err(error) => {
                 host.journal
-                    .say(format_args!("failed to read the log: {error}"));
+                    .log(format_args!("failed to read the log: {error}"));
                 let notice = LogPiece {
                     position: 0,
                     time_ms: None,
                     source: Default::default(),
                     notice: true,
-                    bytes: format!("\n[kt: the log could not be read: {error}]\n").into(),
+                    bytes: format!("\n[kt: failed to read the log: {error}]\n").into(),
                 };
                 return sender.send(framed(&notice), true).await;
             }
@@ -86,7 +88,7 @@ pub async fn log_pieces(
     }
 }
 
-/// A piece is some kB, which is below every limit.
+/// A piece has a few kB, below every limit.
 fn framed(piece: &LogPiece) -> Bytes {
     frame::encode(piece, limits::CONTROL)
         .unwrap_or_default()

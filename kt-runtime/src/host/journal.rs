@@ -1,4 +1,4 @@
-//! The host's own events, a line each, in a file of bounded size.
+//! The host's event log, one line per event, in a file of bounded size.
 
 use std::{
     fmt,
@@ -9,10 +9,10 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// Size at which the file becomes `host.log.old`, bytes.
+/// Size in bytes at which the file is renamed to `host.log.old`.
 const LIMIT: u64 = 256 << 10;
 
-/// Writes lines with a UTC timestamp. A line that cannot be written is lost: the host goes on.
+/// Writes lines with a UTC timestamp. Ignores write errors: the host keeps running.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
@@ -26,7 +26,7 @@ impl Journal {
         Self { path, file }
     }
 
-    pub fn say(&self, event: impl fmt::Display) {
+    pub fn log(&self, event: impl fmt::Display) {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
@@ -49,13 +49,13 @@ fn append_to(path: &Path) -> io::Result<File> {
     File::options().create(true).append(true).open(path)
 }
 
-/// Seconds since the epoch, shown as RFC 3339.
+/// Seconds since the epoch, displayed as RFC 3339.
 struct Utc(u64);
 
 impl fmt::Display for Utc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Days to a civil date: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days. Years begin
-        // in March there, so that a leap day is a year's last.
+        // Days to a civil date: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms",
+        // civil_from_days. Its years begin in March, so that a leap day is the last day of a year.
         let (days, second) = (self.0 / 86400 + 719_468, self.0 % 86400);
         let (era, day) = (days / 146_097, days % 146_097);
         let year = (day - day / 1460 + day / 36524 - day / 146_096) / 365;
@@ -79,7 +79,7 @@ mod tests {
     use crate::sys::scratch::Scratch;
 
     #[test]
-    fn timestamps_are_those_of_the_calendar() {
+    fn timestamps_match_the_calendar() {
         for (seconds, text) in [
             (0, "1970-01-01T00:00:00Z"),
             (951_782_399, "2000-02-28T23:59:59Z"),
@@ -92,11 +92,11 @@ mod tests {
     }
 
     #[test]
-    fn the_file_stays_small() {
+    fn the_file_size_is_bounded() {
         let directory = Scratch::new("journal");
         let journal = Journal::open(directory.path());
         for _ in 0..600 {
-            journal.say("x".repeat(2000));
+            journal.log("x".repeat(2000));
         }
         for name in ["host.log", "host.log.old"] {
             let length = fs::metadata(directory.path().join(name)).unwrap().len();

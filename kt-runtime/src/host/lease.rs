@@ -1,4 +1,4 @@
-//! How long the service lives on without activity.
+//! How long the service keeps running without activity.
 
 use std::{
     sync::{
@@ -13,18 +13,18 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-/// What those who know about calls say when the time is up.
+/// Current use of the service, checked when the lease would expire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
-    /// Calls are in flight, or nobody can tell.
+    /// Calls are in flight, or the worker does not answer.
     Busy,
-    /// The last call ended so long ago.
+    /// Time since the last call ended.
     Idle(Duration),
-    /// Nothing runs that could have calls.
+    /// No worker runs.
     None,
 }
 
-/// The time that is left, by the monotonic clock: changes of the calendar do not touch it.
+/// The remaining time, by the monotonic clock: changes of the system time do not affect it.
 #[derive(Debug)]
 pub struct Lease {
     times: Mutex<Times>,
@@ -32,7 +32,7 @@ pub struct Lease {
     holds: AtomicUsize,
 }
 
-/// As long as it is there, no time runs.
+/// The lease does not expire while this exists.
 #[derive(Debug)]
 pub struct Hold<'a>(&'a Lease);
 
@@ -61,13 +61,13 @@ impl Lease {
         }
     }
 
-    /// Stops the time for somebody who is about to use the service.
+    /// Suspends the lease for a client that is about to use the service.
     pub fn hold(&self) -> Hold<'_> {
         self.holds.fetch_add(1, Ordering::Acquire);
         Hold(self)
     }
 
-    /// Something happened that shows that the service is wanted.
+    /// Records activity.
     pub fn touch(&self) {
         self.times().active = Instant::now();
     }
@@ -76,25 +76,26 @@ impl Lease {
         self.times().ttl
     }
 
-    /// Changes the time to live; it runs anew from now.
+    /// Changes the time to live, and restarts it.
     pub fn set_ttl(&self, ttl: Duration) {
         let active = Instant::now();
         *self.times() = Times { ttl, active };
         self.changed.notify_one();
     }
 
-    /// What is left, given what the worker says.
+    /// The remaining time, given the worker's activity.
     pub fn left(&self, usage: Use) -> Duration {
         self.note(usage);
         let Times { ttl, active } = *self.times();
         ttl.saturating_sub(active.elapsed())
     }
 
-    /// Resolves when the time is up. `usage` is asked only when it would be, and must answer in bounded time.
+    /// Resolves when the lease expires. Calls `usage` only when it would expire; `usage` must
+    /// answer in bounded time.
     pub async fn expired<F: Future<Output = Use>>(&self, usage: impl Fn() -> F) {
         loop {
             let Times { ttl, active } = *self.times();
-            // A time that no clock reaches never comes.
+            // An overflowing deadline is effectively never.
             let far = Duration::from_secs(86400 * 365);
             let deadline = active.checked_add(ttl).unwrap_or(active + far);
             if deadline > Instant::now() {
@@ -134,14 +135,14 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     #[tokio::test(start_paused = true)]
-    async fn it_ends_after_its_time_without_activity() {
+    async fn it_expires_after_its_time_without_activity() {
         let (lease, start) = (Lease::new(10 * MINUTE), Instant::now());
         lease.expired(async || Use::None).await;
         assert_eq!(start.elapsed().as_secs(), 600);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn calls_in_flight_and_calls_since_then_keep_it() {
+    async fn calls_in_flight_and_recent_calls_extend_it() {
         let (lease, start) = (Lease::new(10 * MINUTE), Instant::now());
         let asked = AtomicUsize::new(0);
         // A call until minute 14, as seen at minutes 10 and 20.
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn its_time_does_not_run_while_it_is_held() {
+    async fn it_does_not_expire_while_held() {
         let (lease, start) = (Lease::new(10 * MINUTE), Instant::now());
         let compiling = async {
             let _held = lease.hold();
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_new_time_counts_from_its_setting() {
+    async fn a_new_time_to_live_starts_when_it_is_set() {
         let (lease, start) = (Lease::new(10 * MINUTE), Instant::now());
         let set = async {
             tokio::time::sleep(5 * MINUTE).await;

@@ -1,4 +1,4 @@
-//! Connections: who may, and who answers them.
+//! Connections: authentication and dispatch.
 
 use std::{
     fs, io,
@@ -27,17 +27,18 @@ use crate::{
     },
 };
 
-/// Pause after a failed accept: out of descriptors, most likely, and trying at once would only burn time.
+/// Pause after a failed accept: most likely no descriptors are left, and retrying at once would
+/// only burn CPU time.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Bytes that the kernel may hold for a tunnel and has not sent: they are in the way of every small message that comes later.
+/// Limit of unsent bytes in the kernel for a tunnel: every small message queues behind them.
 const UNSENT: u32 = 128 << 10;
 
-/// A connection that can be handed to another process. TCP's is one too.
+/// A connection, Unix or TCP, that can be passed to another process.
 pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin + 'static {
-    /// Takes it out of this process's runtime.
+    /// Removes it from this process's runtime.
     ///
     /// # Errors
-    /// If the runtime does not let go of it.
+    /// If the runtime cannot deregister it.
     fn into_descriptor(self) -> io::Result<OwnedFd>;
 }
 
@@ -53,8 +54,8 @@ impl Connection for TcpStream {
     }
 }
 
-/// Binds the socket, in the place of one that a killed host left. The caller holds the service's lock and is
-/// single-threaded.
+/// Binds the socket, replacing one that a killed host left. The caller holds the service's lock and
+/// is single-threaded.
 ///
 /// # Errors
 /// As `bind(2)`.
@@ -68,7 +69,7 @@ pub fn bind(path: &Path) -> io::Result<StdListener> {
     Ok(listener)
 }
 
-/// Takes connections for ever, each in a task of its own.
+/// Accepts connections forever, each in its own task.
 pub async fn accept(listener: UnixListener, host: Arc<Host>) {
     loop {
         match listener.accept().await {
@@ -77,15 +78,15 @@ pub async fn accept(listener: UnixListener, host: Arc<Host>) {
             }
             Err(error) => {
                 host.journal
-                    .say(format_args!("failed to accept a connection: {error}"));
+                    .log(format_args!("failed to accept a connection: {error}"));
                 sleep(PAUSE).await;
             }
         }
     }
 }
 
-/// As [`accept`], for connections from elsewhere: a pod's port is forwarded to whoever may reach the pod, so they show the
-/// token.
+/// Like [`accept`], for TCP connections: a pod's port is reachable for anyone who can reach the
+/// pod, so these connections must send the token.
 pub async fn accept_forwarded(listener: TcpListener, host: Arc<Host>) {
     loop {
         match listener.accept().await {
@@ -94,7 +95,7 @@ pub async fn accept_forwarded(listener: TcpListener, host: Arc<Host>) {
             }
             Err(error) => {
                 host.journal
-                    .say(format_args!("failed to accept a connection: {error}"));
+                    .log(format_args!("failed to accept a connection: {error}"));
                 sleep(PAUSE).await;
             }
         }
@@ -103,21 +104,25 @@ pub async fn accept_forwarded(listener: TcpListener, host: Arc<Host>) {
 
 async fn converse(stream: UnixStream, host: Arc<Host>) {
     let trust = match host.options.pod {
-        // The token is for those who come from elsewhere; in the container the user decides, as on a developer's machine.
+        // The token authenticates TCP connections. In the container the user id suffices, as on a
+        // developer's machine.
         Some(_) => Trust::Known,
         None => Trust::Token,
     };
     let done = match stream.peer_cred().map(|peer| peer.uid()) {
         Ok(user) if user == process::user() => welcome(stream, &host, trust).await,
-        Ok(user) => Err(io::Error::other(format!("user {user} may not"))),
+        Ok(user) => Err(io::Error::other(format!(
+            "permission denied for user {user}"
+        ))),
         Err(error) => Err(error),
     };
     report(done, &host);
 }
 
-/// Has a conversation over TCP, as accepted or as inherited.
+/// Serves a TCP connection, accepted or inherited.
 pub async fn converse_forwarded(stream: TcpStream, host: Arc<Host>) {
-    // Small messages go out at once, and what the network does not take yet stays where small ones can overtake it.
+    // Send small messages at once, and buffer in the process what the network does not accept yet:
+    // there small messages can overtake large ones.
     let prepared = stream
         .set_nodelay(true)
         .and_then(|()| fd::limit_unsent(stream.as_fd(), UNSENT));
@@ -128,7 +133,7 @@ pub async fn converse_forwarded(stream: TcpStream, host: Arc<Host>) {
     report(done, &host);
 }
 
-/// Welcomes a connection whose other end has shown already who it is.
+/// Serves a connection whose peer is already authenticated.
 async fn welcome_trusted(stream: UnixStream, host: Arc<Host>) {
     let greeted = async {
         let mut stream = stream;
@@ -144,16 +149,16 @@ async fn welcome_trusted(stream: UnixStream, host: Arc<Host>) {
 fn report(done: io::Result<()>, host: &Host) {
     if let Err(error) = done {
         host.journal
-            .say(format_args!("a connection failed: {error}"));
+            .log(format_args!("a connection failed: {error}"));
     }
 }
 
-/// What lets a connection in.
+/// How a connection is authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trust {
-    /// The host's token, which may be empty.
+    /// By the host's token, which may be empty.
     Token,
-    /// What is known of the peer already.
+    /// Already authenticated.
     Known,
 }
 
@@ -190,11 +195,12 @@ async fn greet(
     Ok(None)
 }
 
-/// Does what a connection is for.
+/// Serves a connection according to its purpose.
 async fn admit(mut stream: impl Connection, purpose: Purpose, host: &Arc<Host>) -> io::Result<()> {
     match purpose {
         Purpose::Control => {
-            // Held until the connection ends, so that the host's own end waits for its last answers.
+            // Held until the connection closes, so that the host waits for its last answers before
+            // it exits.
             let mut stopping = host.stopping();
             answer(&mut stream, &Verdict::Welcome).await?;
             let host = Arc::clone(host);
@@ -215,7 +221,7 @@ async fn admit(mut stream: impl Connection, purpose: Purpose, host: &Arc<Host>) 
                 Err(why) => answer(&mut stream, &Verdict::NoWorker(why)).await,
             }
         }
-        Purpose::Tunnel => Err(io::Error::other("a tunnel in a tunnel")),
+        Purpose::Tunnel => Err(io::Error::other("nested tunnel")),
     }
 }
 
@@ -223,7 +229,7 @@ async fn answer(stream: &mut impl Connection, verdict: &Verdict) -> io::Result<(
     timeout(limits::HANDSHAKE, preamble::answer(stream, verdict)).await?
 }
 
-/// Compares in a time that tells nothing about where the two differ.
+/// Constant-time comparison.
 fn equal(given: &[u8], expected: &[u8]) -> bool {
     let difference = given
         .iter()
@@ -237,7 +243,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_are_equal_only_if_all_of_them_is() {
+    fn tokens_are_equal_only_as_a_whole() {
         assert!(equal(b"", b""));
         assert!(equal(b"secret", b"secret"));
         for other in [&b""[..], b"secre", b"secret ", b"Secret", b"secreT"] {

@@ -1,4 +1,5 @@
-//! One host per service: a file that is locked (`flock(2)`) for as long as the host lives, with the host's process id in it.
+//! One host per service: a file that is locked (`flock(2)`) while the host runs, and contains the
+//! host's process id.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -7,29 +8,30 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The lock, held until it is dropped or the process ends in whatever way.
+/// The lock, held until it is dropped or the process exits.
 #[derive(Debug)]
 pub struct ServiceLock {
     file: File,
     path: PathBuf,
 }
 
-/// What came of trying to take it.
+/// The result of trying to take the lock.
 #[derive(Debug)]
 pub enum TryLock {
     Held(ServiceLock),
-    /// Another process has it; its id, if it has written it already.
+    /// Another process holds it; its id, if it has been written already.
     Taken(Option<u32>),
 }
 
 impl ServiceLock {
-    /// Takes the lock if nobody has it.
+    /// Takes the lock if no other process holds it.
     ///
     /// # Errors
-    /// If the file cannot be made or locked.
+    /// If the file cannot be created or locked.
     pub fn try_acquire(path: &Path) -> io::Result<TryLock> {
         loop {
-            // Whoever cleans up after a dead host may remove the directory at any time before we hold the lock.
+            // A process that cleans up after a dead host may remove the directory at any time
+            // before this one holds the lock.
             if let Some(directory) = path.parent() {
                 private_directory(directory)?;
             }
@@ -52,7 +54,8 @@ impl ServiceLock {
                 }
                 Err(TryLockError::Error(error)) => return Err(error),
             }
-            // The former holder may have removed the file between our open and our lock: then this one locks nothing.
+            // The former holder may have removed the file between the open and the lock: then this
+            // lock is void.
             if !same_file(&file, path) {
                 continue;
             }
@@ -61,7 +64,8 @@ impl ServiceLock {
         }
     }
 
-    /// Says in the file which process to ask or to end. Who locks only to clean up does not.
+    /// Writes this process's id to the file, so that others can find the host. Skipped when locking
+    /// only to clean up.
     ///
     /// # Errors
     /// If the file cannot be written to.
@@ -80,7 +84,7 @@ impl ServiceLock {
     }
 }
 
-/// Makes a directory for this user alone, unless it is there.
+/// Creates a directory with access for this user only, unless it exists.
 fn private_directory(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
@@ -88,8 +92,8 @@ fn private_directory(path: &Path) -> io::Result<()> {
         .create(path)
 }
 
-/// Whether a process has the file at `path` open: its number in a lock file proves little once the process is gone and its
-/// number given to another. Source: `/proc/<pid>/fd`, proc(5).
+/// Whether a process has the file at `path` open. A pid in a lock file alone proves little: it may
+/// be reused after the process exits. Source: `/proc/<pid>/fd`, proc(5).
 pub fn holds_open(pid: u32, path: &Path) -> bool {
     let (Ok(wanted), Ok(entries)) = (fs::metadata(path), fs::read_dir(format!("/proc/{pid}/fd")))
     else {
@@ -114,7 +118,7 @@ mod tests {
     use crate::sys::scratch::Scratch;
 
     #[test]
-    fn one_holder_at_a_time_who_is_known_by_its_id() {
+    fn one_process_at_a_time_holds_the_lock_and_its_id_is_known() {
         let directory = Scratch::new("lock");
         let path = directory.path().join("lock");
         let TryLock::Held(mut lock) = ServiceLock::try_acquire(&path).unwrap() else {
@@ -123,7 +127,7 @@ mod tests {
         lock.claim().unwrap();
         let own = std::process::id();
         assert!(holds_open(own, &path));
-        // flock belongs to the open file: a second open of this process is another holder.
+        // flock belongs to the open file: a second open in this process is another holder.
         assert!(matches!(
             ServiceLock::try_acquire(&path).unwrap(),
             TryLock::Taken(Some(pid)) if pid == own

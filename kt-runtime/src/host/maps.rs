@@ -1,18 +1,18 @@
-//! What is mapped into a process: proc_pid_maps(5).
+//! The memory mappings of a process: proc_pid_maps(5).
 
 use std::{fs, io, ops::Range};
 
-/// A line.
+/// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapping<'a> {
     pub start: u64,
     pub end: u64,
     /// `r-xp`
     pub rights: &'a str,
-    /// In the file.
+    /// Offset in the file.
     pub offset: u64,
     pub inode: u64,
-    /// A file's path, a name in brackets, or nothing.
+    /// A file's path, a name in brackets, or empty.
     pub path: &'a str,
 }
 
@@ -22,10 +22,10 @@ impl Mapping<'_> {
     }
 }
 
-/// All of a process, to be read by [`parse`].
+/// All mappings of a process, for [`parse`].
 ///
 /// # Errors
-/// If it has ended, or may not be looked at.
+/// If it has exited, or access is denied.
 pub fn read(pid: u32) -> io::Result<String> {
     fs::read_to_string(format!("/proc/{pid}/maps"))
 }
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_has_a_range_rights_and_a_path_that_may_have_spaces() {
+    fn a_line_has_a_range_rights_and_a_path_with_spaces() {
         let maps = "\
 7f2000-7f4000 r-xp 00001000 08:01 42                         /opt/a b/libx.so
 7f6000-7f7000 rw-p 00000000 00:00 0 

@@ -1,12 +1,13 @@
-//! Whether the service's last host ended in order. One that is killed takes its worker along and can tell nobody: the next
-//! host does.
+//! A marker of whether the service's last host stopped in order. A killed host takes its worker
+//! down and cannot report the loss: the next host does.
 
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
 };
 
-/// A file in the service's directory that is there from a worker's first generation to the host's orderly end.
+/// A file in the service's directory that exists from a worker's first generation until the host's
+/// orderly exit.
 #[derive(Debug)]
 pub struct Marker(PathBuf);
 
@@ -15,18 +16,18 @@ impl Marker {
         Self(directory.join("serving"))
     }
 
-    /// Whether somebody's state would be lost, or was.
+    /// Whether there is state, or state was lost.
     pub fn is_set(&self) -> bool {
         self.0.exists()
     }
 
-    /// There is state from here on.
+    /// A worker with state exists from here on.
     pub fn set(&self) {
-        // On a full disk a later loss goes unsaid; that is no reason not to serve.
+        // On a full disk a later loss is not reported; the host still serves.
         let _ = File::create(&self.0);
     }
 
-    /// The state has ended, and whoever wanted to know does.
+    /// There is no state any more, and any loss was reported.
     pub fn clear(&self) {
         let _ = fs::remove_file(&self.0);
     }

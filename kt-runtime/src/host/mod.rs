@@ -1,8 +1,9 @@
-//! The host, first process of a pod: listens, authenticates, stores objects, supervises the worker, keeps the lease and the
-//! log. Knows no user code and nothing of what travels between a driver and the worker: it hands the connection over.
+//! The host, first process of a pod: listens, authenticates, stores objects, supervises the worker,
+//! keeps the lease and the log. It does not know user code or the traffic between a driver and the
+//! worker: it passes the connection over.
 //!
-//! Everything runs on one thread, which is also the one that starts workers: a worker is killed when that thread ends
-//! (`PR_SET_PDEATHSIG`, prctl(2)), and so never outlives its host.
+//! Everything runs on one thread, which also starts workers: a worker is killed when that thread
+//! exits (`PR_SET_PDEATHSIG`, prctl(2)), so it never outlives its host.
 
 mod command;
 mod control;
@@ -74,15 +75,15 @@ use crate::{
     wire::limits,
 };
 
-/// The line on stdout that says that the host answers on its socket.
+/// Printed on stdout once the host answers on its socket.
 pub const READY: &str = "kt-host: ready";
-/// The line on stdout that says that another host has the service.
+/// Printed on stdout if another host runs the service.
 pub const TAKEN: &str = "kt-host: taken";
 
-/// How long the last answers may take to get to those who asked.
+/// Time limit for sending the last answers.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Everything that requests need.
+/// The state that requests share.
 #[derive(Debug)]
 struct Host {
     options: Arc<HostOptions>,
@@ -97,7 +98,7 @@ struct Host {
     debugging: Debugging,
     sampling: Sampling,
     phase: watch::Sender<Phase>,
-    /// Clones of it are held by control connections.
+    /// Control connections hold clones of it.
     connections: mpsc::Sender<()>,
 }
 
@@ -108,35 +109,35 @@ enum Phase {
         why: Ended,
         grace: Duration,
     },
-    /// The workers are gone.
+    /// The workers have exited.
     Ended,
 }
 
-/// Why a host ended.
+/// Why a host stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
-    /// Another host has the service.
+    /// Another host runs the service.
     Taken,
-    /// Nothing happened for its time to live.
+    /// The lease expired without activity.
     Expired,
-    /// Somebody asked for it over a control connection.
+    /// A client requested it over a control connection.
     Asked,
-    /// SIGTERM, SIGINT or SIGHUP: somebody else ends the process, and whatever else there is to end.
+    /// SIGTERM, SIGINT or SIGHUP: another process stops this one, and does its own cleanup.
     Signal,
 }
 
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Taken => "another host has the service",
-            Self::Expired => "nothing happened for its time to live",
-            Self::Asked => "asked to",
-            Self::Signal => "a signal",
+            Self::Taken => "another host runs the service",
+            Self::Expired => "no activity for its time to live",
+            Self::Asked => "requested",
+            Self::Signal => "received a signal",
         })
     }
 }
 
-/// Tells when the host ends, and makes it wait for its holder then.
+/// Reports when the host stops, and makes the host wait until this is dropped.
 #[derive(Debug)]
 struct Stopping {
     phase: watch::Receiver<Phase>,
@@ -154,7 +155,7 @@ impl Stopping {
 }
 
 impl Host {
-    /// Ends the host; calls in flight may go on for `grace`.
+    /// Stops the host; calls in flight may continue for `grace`.
     fn stop(&self, why: Ended, grace: Duration) {
         self.phase.send_if_modified(|phase| {
             let first = *phase == Phase::Serving;
@@ -191,7 +192,7 @@ pub fn detach(command: &mut Command) {
     sys::process::detach(command);
 }
 
-/// Runs a host until the end of its service, as [`run`] does.
+/// Runs a host until its service stops, see [`run`].
 pub fn main(options: HostOptions) -> ExitCode {
     match run(options) {
         Ok(_) => ExitCode::SUCCESS,
@@ -202,22 +203,22 @@ pub fn main(options: HostOptions) -> ExitCode {
     }
 }
 
-/// Runs a host until the end of its service, and returns why that came. Outside of pods it says on stdout when it is [`READY`]
-/// or that the service is [`TAKEN`].
+/// Runs a host until its service stops, and returns the reason. Outside of pods it prints to stdout
+/// when it is [`READY`] or that the service is [`TAKEN`].
 ///
-/// To be called by the process's first thread, outside any runtime: workers are killed when their starter ends, and the
-/// socket's mode is set through the process's umask.
+/// Call this on the process's main thread, outside any runtime: workers are killed when the thread
+/// that started them exits, and the socket's mode is set through the process's umask.
 ///
 /// # Errors
-/// Why it could not start, in words.
+/// Why the host could not start.
 pub fn run(options: HostOptions) -> Result<Ended, String> {
     let in_pod = options.pod.is_some();
-    // First of all: who gets these numbers otherwise would be handed to workers.
+    // First of all: otherwise other files could get these descriptors and be passed to workers.
     let inherited = match &options.pod {
         None => Inherited::default(),
         Some(pod) => inherit(pod)?,
     };
-    // Kept to the end: see there.
+    // Kept until the end, see `reserve_low`.
     fd::raise_limit();
     let _low = sys::process::reserve_low(6).map_err(|error| error.to_string())?;
     let runtime_directory = options
@@ -248,18 +249,18 @@ pub fn run(options: HostOptions) -> Result<Ended, String> {
     if let Some(echo) = echo {
         echo.finish();
     }
-    // Blocking tasks that are left write to files that are gone.
+    // Remaining blocking tasks only write to removed files.
     runtime.shutdown_background();
     for lock in locks.into_iter().rev() {
         lock.remove();
     }
-    // Not if another host has begun to use it.
+    // Fails if another host already uses it.
     let _ = fs::remove_dir(&runtime_directory);
     served
 }
 
-/// Locks the service: its socket's directory and its store, which different services can share if they are set to. `None`:
-/// another host has the service.
+/// Locks the service, or returns `None` if another host runs it. Two locks: services can be
+/// configured to share the socket's directory or the store's.
 fn lock(
     options: &HostOptions,
     runtime_directory: &Path,
@@ -278,7 +279,7 @@ fn lock(
             Ok(TryLock::Taken(_)) if locks.is_empty() => return Ok(None),
             Ok(TryLock::Taken(pid)) => {
                 return Err(format!(
-                    "{} is in use by the host of process {}, which listens in another directory than {}",
+                    "{} is in use by host process {}, which listens outside of {}",
                     options.directory.display(),
                     pid.map_or("?".to_owned(), |pid| pid.to_string()),
                     runtime_directory.display()
@@ -290,25 +291,25 @@ fn lock(
     Ok(Some(locks))
 }
 
-/// What connections must show; empty if the host has no file with it.
+/// The token that connections must present; empty without a token file.
 fn token(options: &HostOptions) -> Result<Vec<u8>, String> {
     let Some(path) = &options.token_file else {
         return Ok(Vec::new());
     };
     let token = fs::read(path);
     let token = token.map_err(|error| format!("failed to read {}: {error}", path.display()))?;
-    // The line's end that an editor leaves is none of it.
+    // Ignore a trailing newline, which editors add.
     Ok(token.trim_ascii_end().to_owned())
 }
 
 impl Host {
-    /// Reads what the service has in its directory.
+    /// Opens the files of the service's directory.
     fn open(options: HostOptions, connections: mpsc::Sender<()>) -> Result<Self, String> {
         let token = token(&options)?;
         let journal = Arc::new(Journal::open(&options.directory));
         let store = Arc::new(Store::open(&options.directory).map_err(|error| error.to_string())?);
         supervise::clear_states(&options.directory)
-            .map_err(|error| format!("failed to make a directory for states: {error}"))?;
+            .map_err(|error| format!("failed to create a directory for states: {error}"))?;
         let counters = Counters::open(&options.directory)
             .map_err(|error| format!("failed to read the service's counters: {error}"))?;
         let options = Arc::new(options);
@@ -369,9 +370,9 @@ async fn serve(
         );
     }
     host.journal
-        .say(format_args!("serving {}", host.options.service));
+        .log(format_args!("serving {}", host.options.service));
     if host.options.pod.is_none() {
-        announce().map_err(|error| format!("failed to say that it is ready: {error}"))?;
+        announce().map_err(|error| format!("failed to report readiness: {error}"))?;
     }
 
     let mut phase = host.phase.subscribe();
@@ -381,13 +382,13 @@ async fn serve(
         _ => (Ended::Asked, limits::DRAIN),
     };
     drop(asked);
-    host.journal.say(format_args!("ending: {why}"));
-    // First the socket: whoever comes from here on starts another host, which waits for our lock.
+    host.journal.log(format_args!("stopping: {why}"));
+    // Remove the socket first: later clients start another host, which waits for this one's lock.
     let _ = fs::remove_file(&host.options.socket);
     tasks.iter().for_each(JoinHandle::abort);
     let had_state = host.supervisor.has_state();
     host.supervisor.end(grace).await;
-    // A pod's directory goes with it.
+    // A pod's directory is deleted with the pod.
     if why == Ended::Expired && host.options.pod.is_none() {
         let expired = Expired {
             workspace: host.options.workspace.clone(),
@@ -401,13 +402,13 @@ async fn serve(
     let _ = fs::remove_dir_all(supervise::states_directory(&host.options.directory));
     let journal = Arc::clone(&host.journal);
     drop(host);
-    // Resolves once every control connection is gone, and with it its sender.
+    // Resolves once every control connection is closed and its sender dropped.
     let _ = timeout(FAREWELL, farewell.recv()).await;
-    journal.say("ended");
+    journal.log("stopped");
     Ok(why)
 }
 
-/// What the first stage hands over.
+/// Descriptors that the first stage passes on.
 #[derive(Debug, Default)]
 struct Inherited {
     listener: Option<TcpListener>,
@@ -417,7 +418,8 @@ struct Inherited {
 
 fn inherit(pod: &Pod) -> Result<Inherited, String> {
     let take = |number: RawFd| {
-        // SAFETY: this runs before anything else in this process opens a file, and the first stage gives each number once.
+        // SAFETY: this runs before anything else in this process opens a file, and the first stage
+        // passes each descriptor once.
         unsafe { fd::inherit(number) }.map_err(|error| format!("descriptor {number}: {error}"))
     };
     let nonblocking = |error: io::Error| format!("failed to prepare a socket: {error}");
@@ -441,9 +443,10 @@ fn inherit(pod: &Pod) -> Result<Inherited, String> {
     Ok(inherited)
 }
 
-/// Starts what only a pod has.
+/// Starts the tasks that only a pod needs.
 fn serve_pod(inherited: Inherited, host: &Arc<Host>) -> io::Result<Vec<JoinHandle<()>>> {
-    // Where containers share the pod's processes, another's first process would get them.
+    // If containers share the pod's process namespace, another container's first process would
+    // adopt them.
     sys::process::adopt_orphans()?;
     let mut tasks = vec![tokio::spawn(orphans::reap())];
     if let Some(listener) = inherited.listener {
@@ -459,16 +462,16 @@ fn serve_pod(inherited: Inherited, host: &Arc<Host>) -> io::Result<Vec<JoinHandl
     }
     if let Some(connection) = inherited.connection {
         let connection = tokio::net::TcpStream::from_std(connection)?;
-        // Not among the tasks: it outlives the workers, as accepted connections do.
+        // Not among the tasks: it outlives the workers, like accepted connections.
         tokio::spawn(listen::converse_forwarded(connection, Arc::clone(host)));
     }
     Ok(tasks)
 }
 
-/// Tells whoever started us, and lets go of their pipe.
+/// Reports readiness to the parent process, and closes the pipe to it.
 fn announce() -> io::Result<()> {
     let mut stdout = io::stdout();
-    // Nobody reads it any more if `cargo kt` was interrupted; the service is of use to the next one.
+    // Ignore errors: if `cargo kt` was interrupted, the next one can still use the service.
     let _ = writeln!(stdout, "{READY}").and_then(|()| stdout.flush());
     sys::process::discard(1)
 }

@@ -1,4 +1,4 @@
-//! What a host is told at its start, and how that travels as arguments of a command line.
+//! Options of a host, and their encoding as command-line arguments.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -9,26 +9,27 @@ use std::{
 
 use crate::wire::{limits, platform::Glibc};
 
-/// How long a service lives without activity unless it is told otherwise.
+/// How long a service keeps running without activity, by default.
 pub const DEFAULT_TTL: Duration = Duration::from_secs(600);
 
-/// Everything a host is told.
+/// All options of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostOptions {
     pub service: String,
-    /// Where the service keeps objects, logs and its journal.
+    /// Where the service stores objects, logs and its journal.
     pub directory: PathBuf,
-    /// The socket to listen on. Its directory is the caller's alone (0700) and also gets the lock.
+    /// The socket to listen on. Its directory is accessible to this user only (0700) and also
+    /// contains the lock.
     pub socket: PathBuf,
-    /// Root of the workspace that the service is for, to tell services of one name apart.
+    /// Root of the service's workspace, to distinguish services with the same name.
     pub workspace: String,
-    /// The workers' directory; `/` if it does not exist.
+    /// The workers' working directory; `/` if it does not exist.
     pub working_directory: PathBuf,
     pub inactivity_ttl: Duration,
-    /// File with the token that every connection must bring; without one the socket's mode and the peer's uid decide. In a
-    /// pod it is for TCP alone.
+    /// File with the token that every connection must send. Without one, the socket's mode and the
+    /// peer's uid decide. In a pod it applies to TCP only.
     pub token_file: Option<PathBuf>,
-    /// Limit of a call's arguments or result, bytes.
+    /// Limit of a call's arguments or result, in bytes.
     pub body_limit: usize,
     /// How long a call at a breakpoint waits for a debugger.
     pub breakpoint_timeout: Duration,
@@ -36,22 +37,23 @@ pub struct HostOptions {
     pub pod: Option<Pod>,
 }
 
-/// What is different in a container. There the host waits for a first generation, starts the last good one again after a
-/// restart, repeats what workers print on its own standard output, and reaps the processes that others leave.
+/// Options of a host in a container. There the host waits for a first generation, restarts the last
+/// serving one after a restart, copies the workers' output to its own standard output, and reaps
+/// orphaned processes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pod {
-    /// A TCP socket that listens, inherited from the first stage.
+    /// A listening TCP socket, inherited from the first stage.
     pub listener: Option<RawFd>,
-    /// A connection whose client is about to say its preamble, inherited from the first stage.
+    /// A connection whose client is about to send its preamble, inherited from the first stage.
     pub connection: Option<RawFd>,
-    /// Where the kubelet asks by `GET /ready` whether a worker serves, on all addresses.
+    /// Port for the kubelet's `GET /ready` probe, on all addresses: is a worker serving?
     pub ready_port: Option<u16>,
-    /// The image's, said where the host itself runs on another one.
+    /// The image's glibc version, if the host itself runs on another one.
     pub glibc: Option<Glibc>,
 }
 
 impl HostOptions {
-    /// The command line after the program and its `host`.
+    /// The command line after the program name and `host`.
     pub fn arguments(&self) -> Vec<OsString> {
         let mut arguments: Vec<OsString> = Vec::new();
         let mut put = |name: &str, value: &OsStr| arguments.extend([name.into(), value.to_owned()]);
@@ -92,7 +94,7 @@ impl HostOptions {
     /// The inverse of [`arguments`](Self::arguments).
     ///
     /// # Errors
-    /// If an argument is unknown, lacks its value, or one that is needed is missing; in words.
+    /// If an argument is unknown, lacks its value, or a required one is missing.
     pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, String> {
         let mut arguments = arguments.into_iter();
         let (mut service, mut directory, mut socket) = (None, None, None);
@@ -111,11 +113,11 @@ impl HostOptions {
             }
             let value = arguments
                 .next()
-                .ok_or_else(|| format!("{name} needs a value"))?;
+                .ok_or_else(|| format!("{name} requires a value"))?;
             let number = || -> Result<u64, String> {
                 let text = value.to_string_lossy();
                 text.parse()
-                    .map_err(|_| format!("{name} needs a number, not `{text}`"))
+                    .map_err(|_| format!("{name} requires a number, not `{text}`"))
             };
             match name.as_str() {
                 "--service" => service = Some(value.to_string_lossy().into_owned()),
@@ -143,7 +145,7 @@ impl HostOptions {
                 "--glibc" => {
                     let text = value.to_string_lossy();
                     let glibc = text.parse().map_err(|()| {
-                        format!("{name} needs a version such as 2.31, not `{text}`")
+                        format!("{name} requires a version such as 2.31, not `{text}`")
                     })?;
                     pod.get_or_insert_default().glibc = Some(glibc);
                 }
@@ -207,18 +209,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_command_line_is_said() {
+    fn errors_in_a_command_line_are_reported() {
         let parse = |text: &str| HostOptions::parse(text.split(' ').map(OsString::from));
-        assert_eq!(parse("--dir").unwrap_err(), "--dir needs a value");
+        assert_eq!(parse("--dir").unwrap_err(), "--dir requires a value");
         assert_eq!(parse("--dir /d").unwrap_err(), "--service is missing");
         assert_eq!(parse("--what 1").unwrap_err(), "unknown argument --what");
         assert_eq!(
             parse("--ttl-ms ten").unwrap_err(),
-            "--ttl-ms needs a number, not `ten`"
+            "--ttl-ms requires a number, not `ten`"
         );
         assert_eq!(
             parse("--glibc old").unwrap_err(),
-            "--glibc needs a version such as 2.31, not `old`"
+            "--glibc requires a version such as 2.31, not `old`"
         );
     }
 }

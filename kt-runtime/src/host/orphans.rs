@@ -1,5 +1,6 @@
-//! Processes whose parents are gone become children of a container's first process, and stay as zombies until it waits for
-//! them. Workers are children too, whose ends are somebody else's to take.
+//! Reaps orphans: processes whose parents have exited become children of a container's first
+//! process, and stay zombies until it waits for them. Workers are children too, but other code
+//! reaps them.
 
 use std::{
     fs,
@@ -14,21 +15,21 @@ use tokio::{
 
 use crate::sys::process;
 
-/// At most this often all processes are looked at, however many end.
+/// Minimum pause between scans of all processes.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Workers that nobody has waited for yet.
+/// Workers that have not been reaped yet.
 static WORKERS: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
-/// A worker was started. To be called by the thread that runs [`reap`], before anything else runs there.
-pub fn keep_off(worker: u32) {
+/// Excludes a new worker. Call this on the thread that runs [`reap`], before other code runs there.
+pub fn exclude(worker: u32) {
     WORKERS
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .push(worker);
 }
 
-/// A worker's end has been taken: its number may come again as an orphan's.
+/// A worker was reaped: an orphan may reuse its pid.
 pub fn release(worker: u32) {
     WORKERS
         .lock()
@@ -36,7 +37,7 @@ pub fn release(worker: u32) {
         .retain(|&other| other != worker);
 }
 
-/// Waits for orphans, for ever.
+/// Reaps orphans forever.
 pub async fn reap() {
     let Ok(mut ends) = signal(SignalKind::child()) else {
         return;
@@ -44,7 +45,8 @@ pub async fn reap() {
     loop {
         ends.recv().await;
         for pid in zombies() {
-            // Held meanwhile: a worker that is reaped now is no orphan of the same number.
+            // Held meanwhile: a worker that is reaped now cannot be confused with an orphan of the
+            // same pid.
             let workers = WORKERS.lock().unwrap_or_else(PoisonError::into_inner);
             if !workers.contains(&pid) {
                 let _ = process::reap(pid);
@@ -54,7 +56,7 @@ pub async fn reap() {
     }
 }
 
-/// Children of ours that have ended: `/proc/<pid>/stat`, proc(5).
+/// Exited children of this process: `/proc/<pid>/stat`, proc(5).
 fn zombies() -> Vec<u32> {
     let own = std::process::id().to_string();
     let Ok(entries) = fs::read_dir("/proc") else {
@@ -65,7 +67,8 @@ fn zombies() -> Vec<u32> {
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let is_ours = |pid: &u32| {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        // The second field is a name in brackets that may hold anything. Behind it: state and parent.
+        // The second field is a name in parentheses that may contain anything. State and parent
+        // follow.
         stat.rsplit_once(") ").is_some_and(|(_, rest)| {
             let mut fields = rest.split(' ');
             fields.next() == Some("Z") && fields.next() == Some(&own)

@@ -1,4 +1,5 @@
-//! The process of one worker: its start with the descriptors it inherits, its end, and what it leaves in its pipes.
+//! The process of one worker: its start with inherited descriptors, its exit, and the output left
+//! in its pipes.
 
 use std::{
     fs::File,
@@ -22,10 +23,10 @@ use crate::{
     wire::{manifest::Environment, worker},
 };
 
-/// What a pipe holds at most, unless its owner enlarged it (`pipe(7)`): a descendant that prints on and on is not read
-/// further than this.
+/// Default capacity limit of a pipe (`pipe(7)`): the most to read from a pipe that a descendant
+/// keeps filling.
 const PIPE: u64 = 1 << 20;
-/// How much of the end of a dead worker's output is kept for messages.
+/// Bytes of a dead worker's last output to include in messages.
 const TAIL: usize = 4 << 10;
 
 /// A worker's process.
@@ -36,19 +37,20 @@ pub struct Process {
     output: [PipeReader; 2],
 }
 
-/// What a worker is started with.
+/// How to start a worker.
 #[derive(Debug)]
 pub struct Start<'a> {
     pub launcher: &'a Path,
     /// The service's directory.
     pub service: &'a Path,
     pub working_directory: &'a Path,
-    /// What it has besides the host's own environment.
+    /// Variables in addition to the host's own environment.
     pub environment: &'a Environment,
 }
 
 impl Process {
-    /// Starts a worker. The calling thread must live as long as the host: the worker is killed when it ends.
+    /// Starts a worker. The calling thread must run as long as the host: the worker is killed when
+    /// that thread exits.
     ///
     /// # Errors
     /// If the launcher cannot be executed.
@@ -71,7 +73,7 @@ impl Process {
         let inherited: [&dyn AsFd; 3] = [&far, &stdout_reader, &stderr_reader];
         process::bind_to_parent(&mut command, &inherited)?;
         let pid = command.spawn()?.id();
-        orphans::keep_off(pid);
+        orphans::exclude(pid);
 
         let reaped = Arc::new(Mutex::new(false));
         let process = Self {
@@ -80,7 +82,8 @@ impl Process {
             output: [stdout_reader, stderr_reader],
         };
         let (sender, ended) = oneshot::channel();
-        // A thread, because only wait4 tells the memory, and pidfds to wait for asynchronously need Linux 5.3.
+        // On a thread: only wait4 reports the memory usage, and waiting asynchronously needs pidfds
+        // (Linux 5.3).
         let reaper = thread::Builder::new()
             .name(format!("kt-reap-{pid}"))
             .stack_size(64 << 10)
@@ -96,7 +99,7 @@ impl Process {
         Ok((process, near, ended))
     }
 
-    /// Kills the worker, unless it has ended.
+    /// Kills the worker, unless it has exited.
     pub fn kill(&self) {
         let reaped = self.reaped.lock().unwrap_or_else(PoisonError::into_inner);
         if !*reaped {
@@ -109,7 +112,7 @@ impl Process {
         process::resident(self.pid)
     }
 
-    /// Moves what the dead worker had printed and not read itself to the log, and returns the end of it.
+    /// Appends the dead worker's remaining output to the log, and returns its last part.
     pub fn drain(&self, logs: &Path) -> io::Result<String> {
         let mut left = Vec::new();
         for pipe in &self.output {
@@ -127,7 +130,7 @@ impl Process {
     }
 }
 
-/// Gives a command the variables and the directory of a worker.
+/// Sets a command's environment and working directory to those of a worker.
 pub fn surround(command: &mut Command, environment: &Environment, directory: &Path) {
     for (name, _) in std::env::vars_os() {
         if name.as_encoded_bytes().starts_with(b"KT_") {
@@ -146,22 +149,22 @@ pub fn surround(command: &mut Command, environment: &Environment, directory: &Pa
 
 fn wait(pid: u32, reaped: &Mutex<bool>) -> io::Result<Ended> {
     process::wait_for_end(pid)?;
-    // From here on nobody signals this number: it may soon be another's.
+    // From here on no signal is sent to this pid: it may be reused soon.
     let mut reaped = reaped.lock().unwrap_or_else(PoisonError::into_inner);
     *reaped = true;
-    // What the worker started in its group would hold its ports and devices against the next worker. The group cannot be
-    // another's yet, because its leader is still a zombie.
+    // Child processes in the worker's group could hold its ports and devices against the next
+    // worker. The group id cannot be reused yet, because its leader is still a zombie.
     process::signal(pid, true, libc::SIGTERM);
     process::reap(pid)
 }
 
-/// Says why a launcher could not be started, with what usually helps.
+/// Explains why a launcher could not be started, with a hint.
 pub fn explain(launcher: &Path, error: &io::Error) -> String {
     let help = match error.kind() {
         io::ErrorKind::PermissionDenied => {
-            ": is its file system mounted noexec? KT_HOME names another place for it"
+            "\nhelp: if its file system is mounted noexec, set KT_HOME to a directory on another one"
         }
-        io::ErrorKind::NotFound => ": it, or the dynamic linker that it names, does not exist",
+        io::ErrorKind::NotFound => ": the file or its dynamic linker does not exist",
         _ => "",
     };
     let size = File::open(launcher).and_then(|file| file.metadata());

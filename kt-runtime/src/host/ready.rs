@@ -1,5 +1,5 @@
-//! What the kubelet asks: `GET /ready` over HTTP/1.1, answered with the truth and nothing else. The port is open to the whole
-//! cluster, so a request is small, short and one of few.
+//! The kubelet's readiness probe: `GET /ready` over HTTP/1.1. The port is open to the whole
+//! cluster, so the size, duration and number of requests are limited.
 
 use std::{io, net::TcpListener as StdListener, sync::Arc, time::Duration};
 
@@ -12,16 +12,16 @@ use tokio::{
 
 use super::Host;
 
-/// Connections at once; the kubelet has one.
+/// Limit of concurrent connections; the kubelet uses one.
 const CONNECTIONS: usize = 8;
-/// How long one may take.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// Longest request, bytes.
+/// Time limit of one connection.
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// Limit of a request in bytes.
 const REQUEST: usize = 4 << 10;
-/// Pause after a failed accept: out of descriptors, most likely.
+/// Pause after a failed accept: most likely no descriptors are left.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Listens on all addresses of both families, or of the one that there is.
+/// Listens on all addresses of both families, or of the one that is available.
 ///
 /// # Errors
 /// As `bind(2)`.
@@ -32,11 +32,11 @@ pub fn bind(port: u16) -> io::Result<StdListener> {
     Ok(listener)
 }
 
-/// Answers for ever.
+/// Answers forever.
 pub async fn serve(listener: TcpListener, host: Arc<Host>) {
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
-        // Who comes while all are taken waits in the kernel's queue.
+        // Further connections wait in the kernel's queue.
         let Ok(permit) = Arc::clone(&connections).acquire_owned().await else {
             return;
         };
@@ -45,8 +45,8 @@ pub async fn serve(listener: TcpListener, host: Arc<Host>) {
                 let host = Arc::clone(&host);
                 tokio::spawn(async move {
                     let _permit = permit;
-                    // A prober that is slow or gone asks again.
-                    let _ = timeout(PATIENCE, answer(stream, &host)).await;
+                    // A slow or disconnected prober retries.
+                    let _ = timeout(TIMEOUT, answer(stream, &host)).await;
                 });
             }
             Err(_) => sleep(PAUSE).await,
@@ -61,25 +61,25 @@ async fn answer(mut stream: TcpStream, host: &Host) -> io::Result<()> {
             return Ok(());
         }
     }
-    let (status, words) = match is_ready(&request) {
-        false => ("404 Not Found", "only GET /ready is answered here"),
+    let (status, message) = match is_ready(&request) {
+        false => ("404 Not Found", "only GET /ready is supported"),
         true => match host.supervisor.readiness() {
             Ok(()) => ("200 OK", "ready"),
             Err(why) => ("503 Service Unavailable", why),
         },
     };
-    let length = words.len() + 1;
+    let length = message.len() + 1;
     let answer = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: text/plain\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{words}\n"
+        "HTTP/1.1 {status}\r\ncontent-type: text/plain\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{message}\n"
     );
     stream.write_all(answer.as_bytes()).await?;
     stream.shutdown().await
 }
 
-/// Whether it is the question; a query or another method makes it another one.
+/// Whether the request is exactly `GET /ready`, without a query.
 fn is_ready(request: &[u8]) -> bool {
-    let mut words = request.split(|&byte| byte == b' ');
-    (words.next(), words.next()) == (Some(b"GET"), Some(b"/ready"))
+    let mut parts = request.split(|&byte| byte == b' ');
+    (parts.next(), parts.next()) == (Some(b"GET"), Some(b"/ready"))
 }
 
 #[cfg(test)]
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_question_is_known() {
+    fn only_get_ready_is_supported() {
         assert!(is_ready(b"GET /ready HTTP/1.1\r\nHost: 10.0.0.7\r\n\r\n"));
         for other in [
             &b"GET / HTTP/1.1"[..],

@@ -17,10 +17,10 @@ use crate::{
     },
 };
 
-/// Why a request is refused: a status and a message.
+/// A refusal: its status and message.
 pub type Refusal = (StatusCode, String);
 
-/// Decodes the question, works, encodes the answer.
+/// Decodes the request, runs `work`, encodes the answer.
 pub async fn answered<Q, A, W>(
     body: Body,
     answer: Answer,
@@ -37,7 +37,7 @@ where
     }
 }
 
-/// Encodes the answer, or refuses.
+/// Sends the value or the refusal.
 pub async fn value_or_refusal<A: Serialize>(
     value: Result<A, Refusal>,
     answer: Answer,
@@ -52,17 +52,18 @@ pub async fn question<Q: DeserializeOwned>(body: Body) -> Result<Q, Refusal> {
     let body = timeout(limits::STALLED, body.collect(limits::CONTROL)).await;
     let bad = |message: String| (StatusCode::BAD_REQUEST, message);
     match body {
-        Ok(Ok(bytes)) => codec::decode(&bytes)
-            .map_err(|error| bad(format!("the question cannot be read: {error}"))),
-        Ok(Err(_)) => Err(bad("the question did not arrive whole".to_owned())),
+        Ok(Ok(bytes)) => {
+            codec::decode(&bytes).map_err(|error| bad(format!("invalid request: {error}")))
+        }
+        Ok(Err(_)) => Err(bad("incomplete request".to_owned())),
         Err(_) => Err((
             StatusCode::REQUEST_TIMEOUT,
-            "the question did not arrive".to_owned(),
+            "timed out waiting for the request".to_owned(),
         )),
     }
 }
 
-/// The message that a body begins with; then what has arrived behind it, and the rest.
+/// The message that a body begins with, the bytes received after it, and the rest of the body.
 pub async fn opening<T: DeserializeOwned>(body: Body) -> Result<(T, Bytes, Body), Refusal> {
     let mut frames = Frames::new(body, limits::CONTROL);
     let bad = |message: String| (StatusCode::BAD_REQUEST, message);
@@ -75,7 +76,7 @@ pub async fn opening<T: DeserializeOwned>(body: Body) -> Result<(T, Bytes, Body)
         Ok(Err(error)) => Err(bad(error.to_string())),
         Err(_) => Err((
             StatusCode::REQUEST_TIMEOUT,
-            "the question did not arrive".to_owned(),
+            "timed out waiting for the request".to_owned(),
         )),
     }
 }

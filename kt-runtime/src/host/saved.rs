@@ -1,5 +1,5 @@
-//! Files of saved states on their way: from the worker to who asked, and back. Their names are made here; a client gives and
-//! gets bytes.
+//! Transfers files of saved states between the worker and a client. The host chooses the file
+//! names; a client sends and receives bytes.
 
 use std::{
     fs::File,
@@ -21,10 +21,10 @@ use crate::wire::{
     state::{Moved, StateRefused},
 };
 
-/// Bytes that are read at once.
+/// Bytes to read at once.
 const PIECE: usize = 256 << 10;
 
-/// Answers with what the worker saves.
+/// Answers with the states that the worker saves.
 pub async fn save(host: &Arc<Host>, answer: Answer) -> Result<(), h2::Error> {
     host.lease.touch();
     let (saved, file) = match host.supervisor.save().await {
@@ -60,16 +60,16 @@ pub async fn save(host: &Arc<Host>, answer: Answer) -> Result<(), h2::Error> {
                 file = back;
                 piece
             }
-            // Dropped before its end, the stream is reset: nobody takes the half for the whole.
+            // Dropping the stream early resets it, so the client detects the truncation.
             Err(error) => {
                 host.journal
-                    .say(format_args!("failed to read saved states: {error}"));
+                    .log(format_args!("failed to read saved states: {error}"));
                 return Ok(());
             }
         };
         host.lease.touch();
         let end = piece.is_empty();
-        // Who does not read on is not waited for: the file takes room.
+        // Do not wait for a client that stops reading: the file takes disk space.
         match timeout(limits::STALLED, body.send(piece.into(), end)).await {
             Ok(sent) => sent?,
             Err(_) => return Ok(()),
@@ -80,7 +80,7 @@ pub async fn save(host: &Arc<Host>, answer: Answer) -> Result<(), h2::Error> {
     }
 }
 
-/// Has the worker load what comes.
+/// Lets the worker load the received states.
 pub async fn load(
     host: &Arc<Host>,
     headers: &HeaderMap,
@@ -98,8 +98,8 @@ pub async fn load(
     loop {
         host.lease.touch();
         let chunk = timeout(limits::STALLED, body.chunk()).await.map_err(|_| {
-            let words = format!("no byte came for {} s", limits::STALLED.as_secs());
-            (StatusCode::REQUEST_TIMEOUT, words)
+            let message = format!("no data received for {} s", limits::STALLED.as_secs());
+            (StatusCode::REQUEST_TIMEOUT, message)
         })?;
         let Some(chunk) = chunk else { break };
         let chunk = chunk.map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
@@ -124,7 +124,7 @@ fn create(temporary: &Temporary) -> io::Result<File> {
         .open(&temporary.path)
 }
 
-/// Works where waiting for the disk holds nobody up.
+/// Runs work on a thread where waiting for the disk blocks no other request.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
@@ -139,11 +139,11 @@ fn unwritable(error: io::Error) -> Refusal {
         }
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     };
-    let words = format!("the states could not be written to the service's directory: {error}");
-    (status, words)
+    let message = format!("failed to write the states to the service's directory: {error}");
+    (status, message)
 }
 
 fn too_large() -> Refusal {
-    let words = format!("saved states may have {} bytes", limits::SAVED);
-    (StatusCode::PAYLOAD_TOO_LARGE, words)
+    let message = format!("saved states are limited to {} bytes", limits::SAVED);
+    (StatusCode::PAYLOAD_TOO_LARGE, message)
 }

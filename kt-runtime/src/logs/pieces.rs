@@ -1,4 +1,4 @@
-//! Reading the log with what is known of who printed each byte.
+//! Reads the log with the source of each byte.
 
 use std::{
     collections::VecDeque,
@@ -14,10 +14,10 @@ use crate::wire::{
     inspect::{LogPiece, Source},
 };
 
-/// Bytes of the log that are read at once.
+/// Bytes of the log to read at once.
 const PIECE: usize = 64 << 10;
 
-/// Reads the log from a position to its end, again and again, in pieces of one source.
+/// Reads the log from a position to its current end, repeatedly, in pieces with one source each.
 #[derive(Debug)]
 pub struct PieceReader {
     log: LogReader,
@@ -26,7 +26,7 @@ pub struct PieceReader {
 }
 
 impl PieceReader {
-    /// As [`LogReader::open`].
+    /// See [`LogReader::open`].
     pub fn open(directory: &Path, from: LogFrom) -> Self {
         Self {
             log: LogReader::open(directory, from),
@@ -40,10 +40,10 @@ impl PieceReader {
         }
     }
 
-    /// The next piece; `None` if there is nothing more at present.
+    /// The next piece; `None` if there is no more output yet.
     ///
     /// # Errors
-    /// If the log cannot be read. Where only its marks cannot, the source is not known.
+    /// If the log cannot be read. If only its marks cannot be read, the source is unknown.
     pub fn read(&mut self) -> io::Result<Option<LogPiece>> {
         if let Some(piece) = self.ready.pop_front() {
             return Ok(Some(piece));
@@ -55,7 +55,7 @@ impl PieceReader {
         }
         bytes.truncate(read);
         let end = self.log.position();
-        if self.log.said_notice() {
+        if self.log.is_notice() {
             return Ok(Some(LogPiece {
                 position: end,
                 time_ms: None,
@@ -90,21 +90,22 @@ impl PieceReader {
     }
 }
 
-/// The marks from where the reader is.
+/// The marks from the reader's position on.
 #[derive(Debug)]
 struct Marks {
     path: PathBuf,
-    /// The file that is read, by its number, and how far.
+    /// Inode and offset of the file that was read.
     read: Option<(u64, u64)>,
-    /// The one that holds where the reader is.
+    /// The mark that applies at the reader's position.
     current: Option<Mark>,
     coming: VecDeque<Mark>,
 }
 
 impl Marks {
-    /// Reads what has been added. A file that was written anew is read from its start: it has the later marks of the other.
+    /// Reads new marks. A rewritten file is read from its start: it contains the later marks of the
+    /// old one.
     fn catch_up(&mut self) {
-        // What cannot be read is not known.
+        // On an error the sources stay unknown.
         let _ = self.try_catch_up();
     }
 
@@ -118,7 +119,7 @@ impl Marks {
         io::Seek::seek(&mut file, io::SeekFrom::Start(from))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
-        // No further than to the last whole mark.
+        // Up to the last complete mark.
         let mut whole = 0;
         while let Some(prefix) = bytes[whole..].first_chunk::<4>() {
             let end = whole + 4 + u32::from_le_bytes(*prefix) as usize;
@@ -136,7 +137,7 @@ impl Marks {
         Ok(())
     }
 
-    /// Goes on to the mark that holds at this position, and returns where the next one begins to.
+    /// Advances to the mark that applies at this position, and returns where the next one starts.
     fn advance_to(&mut self, position: u64) -> Option<u64> {
         while let Some(mark) = self.coming.pop_front_if(|mark| mark.position <= position) {
             self.current = Some(mark);
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn each_byte_comes_with_its_source_also_while_it_is_written() {
+    fn each_byte_has_its_source_also_during_writes() {
         let directory = Scratch::new("log-pieces");
         let mut writer = LogWriter::open(directory.path()).unwrap();
         let mut reader = PieceReader::open(directory.path(), LogFrom::Start);
@@ -190,7 +191,7 @@ mod tests {
         let left = piece("left by a dead worker\n", Source::default());
         let expected = [left, piece("two again\n", of(2))];
         assert_eq!(all(&mut reader), expected);
-        // From the middle, and after the file of marks was written anew.
+        // From the middle, and after the file of marks was rewritten.
         sources::prune(directory.path(), 18).unwrap();
         let mut later = PieceReader::open(directory.path(), LogFrom::Position(18));
         assert_eq!(all(&mut later)[0], piece("o\n", of(2)));
@@ -199,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn without_marks_the_source_is_not_known() {
+    fn without_marks_the_source_is_unknown() {
         let directory = Scratch::new("log-no-marks");
         LogWriter::open(directory.path())
             .unwrap()

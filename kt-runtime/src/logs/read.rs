@@ -1,4 +1,4 @@
-//! Reading from a position on, while others append.
+//! Reads from a position, while other processes append.
 
 use std::{
     fs::File,
@@ -10,30 +10,31 @@ use std::{
 use super::{KEPT, SEGMENT, name, segments, times};
 use crate::wire::control::LogFrom;
 
-/// Reads the log from a position to its end, again and again.
+/// Reads the log from a position to its current end, repeatedly.
 #[derive(Debug)]
 pub struct LogReader {
     directory: PathBuf,
     segment: Option<(u64, File)>,
     position: u64,
-    /// Comes before the next byte: how many bytes are missing here.
+    /// Pending notice about missing bytes; returned before the next byte.
     notice: Vec<u8>,
-    /// What was read last is part of a notice.
-    said_notice: bool,
+    /// The latest read returned part of a notice.
+    is_notice: bool,
 }
 
 impl LogReader {
-    /// Starts at a position; one that is no longer kept becomes the oldest that is, after a notice.
+    /// Starts at a position. If it is no longer kept, starts with a notice and the oldest kept
+    /// position.
     pub fn open(directory: &Path, from: LogFrom) -> Self {
         Self {
             directory: directory.to_owned(),
             segment: None,
             notice: Vec::new(),
-            said_notice: false,
+            is_notice: false,
             position: match from {
                 LogFrom::Start => 0,
                 LogFrom::Position(position) => position,
-                // Nothing was printed since: what comes.
+                // If nothing was printed since, only new output.
                 LogFrom::Last { ms } => times::since(directory, ms).unwrap_or(u64::MAX),
             },
         }
@@ -44,20 +45,21 @@ impl LogReader {
         self.position
     }
 
-    /// Whether what was read last stands in the place of bytes that are missing.
-    pub fn said_notice(&self) -> bool {
-        self.said_notice
+    /// Whether the latest read returned a notice in place of missing bytes.
+    pub fn is_notice(&self) -> bool {
+        self.is_notice
     }
 
-    /// Reads into `buffer`; 0 if there is nothing more at present. Where the log no longer has what comes next, because more
-    /// was written meanwhile than it keeps, a notice says how many bytes that is.
+    /// Reads into `buffer`; returns 0 if there is no more output yet. If the next bytes were
+    /// already removed, because more was written than the log keeps, returns a notice with the
+    /// number of missing bytes.
     ///
     /// # Errors
-    /// If the directory or a file in it cannot be read. A log that has not begun is empty.
+    /// If the directory or a file in it cannot be read. A log that does not exist yet is empty.
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            self.said_notice = !self.notice.is_empty();
-            if self.said_notice {
+            self.is_notice = !self.notice.is_empty();
+            if self.is_notice {
                 let length = self.notice.len().min(buffer.len());
                 buffer[..length].copy_from_slice(&self.notice[..length]);
                 self.notice.drain(..length);
@@ -80,7 +82,8 @@ impl LogReader {
                 Some((base, _)) => all.iter().find(|&next| next > base),
             };
             let Some(&next) = next else { return Ok(0) };
-            // Written to between our read and the look at the directory: the rest of it comes first.
+            // Bytes may have been written between the read and the directory listing: read the rest
+            // first.
             let read = self.read_segment(buffer)?;
             if read > 0 {
                 return Ok(read);
@@ -90,7 +93,7 @@ impl LogReader {
                     self.enter(next, file)?;
                     continue;
                 }
-                // Pruned since: look again.
+                // Removed meanwhile: list again.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
@@ -101,12 +104,12 @@ impl LogReader {
         let end = base + file.metadata()?.len();
         if let Some(missing @ 1..) = base.checked_sub(self.position) {
             self.notice = format!(
-                "\n[kt: {missing} bytes of output are missing here: the log keeps the last {} MB]\n",
+                "\n[kt: {missing} bytes of output missing: the log keeps the last {} MB]\n",
                 (KEPT as u64 * SEGMENT) >> 20
             )
             .into_bytes();
         }
-        // Past the end there is nothing: whoever asks for that gets what comes.
+        // A position past the end means: only new output.
         self.position = match self.segment {
             None => self.position.clamp(base, end),
             Some(_) => base,
@@ -140,7 +143,7 @@ mod tests {
         }
     }
 
-    /// What the reader says of missing bytes, which comes first, and the bytes.
+    /// The reader's notice about missing bytes, which comes first, and the bytes.
     fn split_notice(mut all: Vec<u8>) -> (String, Vec<u8>) {
         let end = all.windows(2).position(|pair| pair == b"]\n");
         let kept = all.split_off(end.expect("a notice comes first") + 2);
@@ -148,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_falls_behind_says_how_many_bytes_it_misses() {
+    fn a_reader_that_falls_behind_reports_the_number_of_missing_bytes() {
         let directory = Scratch::new("log-behind");
         let mut writer = LogWriter::open(directory.path()).unwrap();
         writer.append(b"first");
@@ -159,8 +162,8 @@ mod tests {
         }
         let all = read_all(&mut reader);
         let at = all.windows(5).position(|window| window == b"\n[kt:");
-        // The segment that it reads is there for as long as it has it open.
-        let before = at.expect("it says so");
+        // The segment that the reader has open stays readable.
+        let before = at.expect("a notice");
         let (notice, kept) = split_notice(all[before..].to_vec());
         let missing = notice
             .split(' ')
@@ -203,7 +206,7 @@ mod tests {
         let (notice, kept) = split_notice(read_all(&mut reader));
         assert_eq!(kept.len() as u64, 4 * SEGMENT);
         let missing = 2 * SEGMENT - 7;
-        assert!(notice.contains(&format!("[kt: {missing} bytes of output are missing here")));
+        assert!(notice.contains(&format!("[kt: {missing} bytes of output missing")));
         let mut tail = LogReader::open(directory.path(), LogFrom::Position(6 * SEGMENT - 3));
         assert_eq!(read_all(&mut tail), b"...");
     }

@@ -1,8 +1,10 @@
-//! Who printed what: a file beside the segments, with a mark where the source of the bytes changes.
+//! Sources of output: a file next to the segments, with a mark wherever the source of the bytes
+//! changes.
 //!
-//! A mark is a [frame](crate::wire::frame) of a position, a time and the [`Source`] of what follows, up to the next mark. It is
-//! written before the bytes and under the log's lock, so a reader of the bytes finds it. The file is bounded: from
-//! [`LIMIT`] on its older half goes, and the source of what that was about is not known any more.
+//! A mark is a [frame](crate::wire::frame) with a position, a time and the [`Source`] of the bytes
+//! up to the next mark. It is written before the bytes and under the log's lock, so every reader of
+//! the bytes finds it. The file is bounded: above [`LIMIT`] its older half is removed, and the
+//! source of those bytes becomes unknown.
 
 use std::{
     fs::{self, File},
@@ -16,14 +18,15 @@ use serde::{Deserialize, Serialize};
 use super::times;
 use crate::wire::{calls::Source, frame, limits};
 
-/// Size of the file at which its older half is forgotten, bytes.
+/// Size in bytes at which the older half of the file is removed.
 const LIMIT: u64 = 4 << 20;
 
-/// What follows a position, up to the next mark.
+/// Applies from a position to the next mark.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Mark {
     pub(super) position: u64,
-    /// When it was made, milliseconds since 1970. The next one comes within [`times::INTERVAL`] if anything is printed.
+    /// Time of the mark, in milliseconds since 1970. The next mark follows within
+    /// [`times::INTERVAL`] if anything is printed.
     pub(super) time_ms: u64,
     pub(super) source: Source,
 }
@@ -32,15 +35,16 @@ pub(super) fn path(directory: &Path) -> PathBuf {
     directory.join("sources")
 }
 
-/// Makes the marks of one writer.
+/// Writes the marks of one writer.
 #[derive(Debug, Default)]
 pub(super) struct Marker {
-    /// Its last mark, and the position up to which no other writer has written since.
+    /// Its latest mark, and the position up to which no other writer has written since.
     last: Option<(Mark, u64)>,
 }
 
 impl Marker {
-    /// Marks that what follows `position` has this source. Output does not wait for a mark that cannot be written.
+    /// Marks the bytes from `position` on with this source. If the mark cannot be written, output
+    /// continues.
     pub(super) fn mark(&mut self, directory: &Path, position: u64, source: &Source) {
         let now = times::now();
         if let Some((last, end)) = &self.last
@@ -55,12 +59,12 @@ impl Marker {
             time_ms: now,
             source: source.clone(),
         };
-        // Written before: if it fails, the bytes count as the source's before, unless the next mark says otherwise.
+        // Written before the bytes: if it fails, they are attributed to the previous source.
         let _ = append(directory, &mark);
         self.last = Some((mark, position));
     }
 
-    /// Bytes of the marked source have been written up to here.
+    /// Records that bytes of the marked source were written up to `end`.
     pub(super) fn wrote(&mut self, end: u64) {
         if let Some((_, known)) = &mut self.last {
             *known = end;
@@ -80,14 +84,14 @@ fn append(directory: &Path, mark: &Mark) -> io::Result<()> {
     Ok(())
 }
 
-/// Forgets the marks of what is not kept any more.
+/// Removes the marks of removed segments.
 pub(super) fn prune(directory: &Path, oldest: u64) -> io::Result<()> {
     let bytes = match fs::read(path(directory)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         other => other?,
     };
     let all = read(&bytes);
-    // The one before tells the source of the oldest byte.
+    // The preceding mark has the source of the oldest byte.
     let first = all.partition_point(|mark| mark.position <= oldest);
     rewrite(directory, &all[first.saturating_sub(1)..])
 }
@@ -103,7 +107,7 @@ fn rewrite(directory: &Path, marks: &[Mark]) -> io::Result<()> {
     fs::rename(temporary, path)
 }
 
-/// The marks in a file's bytes. One that was cut off in the middle of a mark ends before it.
+/// Parses the marks of a file. Ignores an incomplete mark at the end.
 pub(super) fn read(bytes: &[u8]) -> Vec<Mark> {
     let mut left = BytesMut::from(bytes);
     std::iter::from_fn(|| frame::decode(&mut left, limits::CONTROL).ok().flatten()).collect()
@@ -136,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_is_made_where_the_source_changes_or_somebody_else_wrote() {
+    fn a_mark_is_written_where_the_source_or_the_writer_changes() {
         let directory = Scratch::new("log-sources");
         let mut marker = Marker::default();
         for (start, end, call) in [(0, 5, 1), (5, 9, 1), (9, 20, 2), (25, 30, 2)] {
@@ -152,7 +156,7 @@ mod tests {
     fn the_file_is_bounded_and_its_newest_marks_stay() {
         let directory = Scratch::new("log-sources-bound");
         let mut source = of(1);
-        // Long names: fewer marks fill it.
+        // Long names, so that fewer marks fill the file.
         source.calls.as_mut().unwrap()[0].function = "f".repeat(64 << 10);
         let mut marker = Marker::default();
         for position in 0..100 {
@@ -166,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_that_was_cut_off_is_none() {
+    fn an_incomplete_mark_is_ignored() {
         let directory = Scratch::new("log-sources-cut");
         Marker::default().mark(directory.path(), 7, &of(1));
         let bytes = fs::read(path(directory.path())).unwrap();

@@ -1,7 +1,8 @@
-//! When what was printed: a file beside the segments, with a mark at most once a second.
+//! Times of output: a file next to the segments, with at most one mark per second.
 //!
-//! A mark is the time of a write, milliseconds since the epoch, and the position before it, both `u64 LE`. What lies between a
-//! mark and the next was printed within a second of the first: one record a second is all that this costs.
+//! A mark is the time of a write, in milliseconds since the epoch, and the position before it, both
+//! `u64 LE`. The bytes between two marks were printed within a second of the first: the cost is one
+//! record per second.
 
 use std::{
     fs::{self, File},
@@ -10,7 +11,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// Least time between two marks, milliseconds.
+/// Minimum time between two marks, in milliseconds.
 pub(super) const INTERVAL: u64 = 1000;
 const MARK: usize = 16;
 
@@ -25,22 +26,23 @@ pub(super) fn now() -> u64 {
     })
 }
 
-/// Makes the marks of one writer.
+/// Writes the marks of one writer.
 #[derive(Debug, Default)]
 pub(super) struct Marker {
-    /// When this writer made its last.
+    /// Time of this writer's latest mark.
     last: u64,
 }
 
 impl Marker {
-    /// Whether the last mark is too old for what is printed now.
+    /// Whether the latest mark is too old.
     pub(super) fn is_due(&self) -> bool {
         let now = now();
-        // A clock that was set back counts from there.
+        // If the clock was set back, a new mark is due.
         now < self.last || now - self.last >= INTERVAL
     }
 
-    /// Marks that what follows `position` is printed now. Nobody's output waits for a mark that cannot be written.
+    /// Marks the bytes from `position` on with the current time. If the mark cannot be written,
+    /// output continues.
     pub(super) fn mark(&mut self, directory: &Path, position: u64) {
         let now = now();
         self.last = now;
@@ -55,7 +57,7 @@ impl Marker {
     }
 }
 
-/// Forgets the marks of what is not kept any more.
+/// Removes the marks of removed segments.
 pub(super) fn prune(directory: &Path, oldest: u64) -> io::Result<()> {
     let path = path(directory);
     let bytes = match fs::read(&path) {
@@ -71,8 +73,8 @@ pub(super) fn prune(directory: &Path, oldest: u64) -> io::Result<()> {
     fs::rename(temporary, path)
 }
 
-/// The position from which on there is everything that was printed in the last `milliseconds`, and at most a second more;
-/// `None` if nothing was.
+/// The position from which the log contains everything printed in the last `milliseconds`, and at
+/// most one second more; `None` if nothing was printed.
 #[cfg(feature = "host")]
 pub(super) fn since(directory: &Path, milliseconds: u64) -> Option<u64> {
     let bytes = fs::read(path(directory)).ok()?;
@@ -83,7 +85,7 @@ pub(super) fn since(directory: &Path, milliseconds: u64) -> Option<u64> {
         .map(|(_, position)| position)
 }
 
-/// A file that was cut off in the middle of a mark ends before it.
+/// Ignores an incomplete mark at the end.
 fn marks(bytes: &[u8]) -> impl Iterator<Item = (u64, u64)> {
     bytes.chunks_exact(MARK).filter_map(|mark| {
         let (time, position) = mark.split_at(8);
@@ -110,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_of_the_last_while_lies_behind_the_position() {
+    fn the_position_includes_everything_since_then() {
         let directory = Scratch::new("log-times");
         write(
             directory.path(),
@@ -124,14 +126,14 @@ mod tests {
     }
 
     #[test]
-    fn a_writer_marks_once_a_second_at_most() {
+    fn a_writer_marks_at_most_once_a_second() {
         let directory = Scratch::new("log-marks");
         let mut marker = Marker::default();
         assert!(marker.is_due());
         marker.mark(directory.path(), 0);
         assert!(!marker.is_due());
         assert_eq!(since(directory.path(), 1000), Some(0));
-        // As if it had been long ago.
+        // As if a second had passed.
         marker.last -= INTERVAL;
         assert!(marker.is_due());
         marker.mark(directory.path(), 20);
@@ -145,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_of_what_is_gone_go_too() {
+    fn marks_of_removed_segments_are_removed() {
         let directory = Scratch::new("log-prune");
         prune(directory.path(), 5).unwrap();
         write(

@@ -1,4 +1,4 @@
-//! Appending, by any number of processes at once.
+//! Appends, from any number of processes concurrently.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -15,12 +15,14 @@ use super::{
     times::{self, Marker},
 };
 
-/// How often a writer looks whether the lock is free, and how long it pauses in between. A process that is stopped in a
-/// debugger while it holds the lock must not stop everybody's output: after this the others write without it.
+/// How often and at what interval a writer tries to take the lock. A process that is stopped in a
+/// debugger while it holds the lock must not block the output of all others: after this they write
+/// without it.
 const LOCK_ATTEMPTS: u32 = 50;
 const LOCK_PAUSE: Duration = Duration::from_millis(1);
 
-/// Appends to the log. What cannot be written, such as on a full disk, is dropped, counted, and said in the log later.
+/// Appends to the log. Bytes that cannot be written, for example on a full disk, are dropped,
+/// counted, and reported in the log later.
 #[derive(Debug)]
 pub struct LogWriter {
     directory: PathBuf,
@@ -45,10 +47,10 @@ struct Lost {
 }
 
 impl LogWriter {
-    /// Goes on where the log ends; makes the directory if it is not there.
+    /// Continues at the log's end; creates the directory if needed.
     ///
     /// # Errors
-    /// If the directory cannot be used. A full disk is no error.
+    /// If the directory cannot be used. A full disk is not an error.
     pub fn open(directory: &Path) -> io::Result<Self> {
         let mut writer = Self {
             directory: directory.to_owned(),
@@ -65,19 +67,19 @@ impl LogWriter {
         }
     }
 
-    /// The position after the last byte that this writer knows of.
+    /// The position after the last byte known to this writer.
     pub fn position(&self) -> u64 {
         self.position
     }
 
-    /// [`append_from`](Self::append_from) of bytes whose source is not known.
+    /// [`append_from`](Self::append_from) for bytes with an unknown source.
     #[cfg(feature = "host")]
     pub fn append(&mut self, bytes: &[u8]) -> u64 {
         self.append_from(bytes, &Source::default())
     }
 
-    /// Appends `bytes` and returns the position after them. Bytes that cannot be written are dropped: the position is then
-    /// the one after those that could.
+    /// Appends `bytes` and returns the position after them. Bytes that cannot be written are
+    /// dropped, and the position is that after the written ones.
     pub fn append_from(&mut self, bytes: &[u8], source: &Source) -> u64 {
         let mut left = bytes;
         if let Err(error) = self.try_append(&mut left, source) {
@@ -91,7 +93,7 @@ impl LogWriter {
         self.position
     }
 
-    /// Takes off `left` what it has written.
+    /// Removes written bytes from `left`.
     fn try_append(&mut self, left: &mut &[u8], source: &Source) -> io::Result<()> {
         self.prepare()?;
         let lock = self.lock.take();
@@ -122,11 +124,11 @@ impl LogWriter {
             self.sources
                 .mark(&self.directory, position, &Source::default());
             let notice = format!(
-                "\n[kt: {} bytes of output were lost here: the log could not be written: {}]\n",
+                "\n[kt: {} bytes of output lost: failed to write the log: {}]\n",
                 lost.bytes, lost.reason
             );
             if let Err(error) = segment.file.write_all(notice.as_bytes()) {
-                // Half a notice helps nobody; what cannot be taken back stays.
+                // Remove a partial notice, if possible.
                 let _ = segment.file.set_len(start);
                 return Err(error);
             }
@@ -169,13 +171,13 @@ impl LogWriter {
         Ok(())
     }
 
-    /// The segment to write to: a new one if the last is full.
+    /// The segment to write to: a new one if the latest is full.
     fn current(&mut self) -> io::Result<Segment> {
         let segment = self.segment.take().ok_or(io::ErrorKind::NotFound)?;
         if segment.file.metadata()?.len() < SEGMENT {
             return Ok(segment);
         }
-        // Another process may have gone on to a later one.
+        // Another process may have started a later one.
         let base = segments(&self.directory)?.last().copied().unwrap_or(0);
         let last = self.segment_at(base)?;
         let length = last.file.metadata()?.len();
@@ -226,7 +228,7 @@ mod tests {
     use crate::sys::scratch::Scratch;
 
     #[test]
-    fn positions_go_on_over_writers_and_segments_and_old_segments_go() {
+    fn positions_continue_across_writers_and_segments() {
         let directory = Scratch::new("log-positions");
         let chunk = vec![b'x'; 1 << 20];
         let mut position = 0;
@@ -258,20 +260,20 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_drops_bytes_and_says_so_once_there_is_room() {
+    fn a_full_disk_drops_bytes_and_reports_them_later() {
         let directory = Scratch::new("log-full");
         symlink("/dev/full", directory.path().join(name(0))).unwrap();
         let mut writer = LogWriter::open(directory.path()).unwrap();
         assert_eq!(writer.append(b"lost\n"), 0);
         assert_eq!(writer.append(b"too"), 0);
 
-        // Room again: the same writer finds a file that takes bytes.
+        // With free space again, the same writer opens a working file.
         fs::remove_file(directory.path().join(name(0))).unwrap();
         writer.segment = None;
         let position = writer.append(b"kept\n");
         let text = fs::read_to_string(directory.path().join(name(0))).unwrap();
         assert_eq!(text.len() as u64, position);
-        assert!(text.contains("8 bytes of output were lost here"), "{text}");
+        assert!(text.contains("8 bytes of output lost"), "{text}");
         assert!(text.contains("No space left on device"), "{text}");
         assert!(text.ends_with("]\nkept\n"), "{text}");
     }

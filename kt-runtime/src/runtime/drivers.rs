@@ -1,5 +1,5 @@
-//! Whether a tokio runtime has what kt needs of it. A runtime that was built without `enable_all` has no timers or no I/O,
-//! and tokio says so in no other way than by a panic.
+//! Checks whether a tokio runtime has the drivers that kt needs. A runtime built without
+//! `enable_all` lacks timers or I/O, and tokio reports that only by a panic.
 
 use std::{
     cell::Cell,
@@ -11,7 +11,7 @@ use std::{
 
 use tokio::runtime::{Handle, Id};
 
-/// What a future needs of the runtime that it runs on.
+/// The drivers that a future needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Needs {
     Nothing,
@@ -22,13 +22,13 @@ pub(crate) enum Needs {
 }
 
 thread_local! {
-    /// The runtime that this thread asked about last.
+    /// The runtime that this thread checked last.
     static KNOWN: Cell<Option<Known>> = const { Cell::new(None) };
-    /// Set while a panic on this thread is an answer and no fault.
+    /// Set while a panic on this thread is an expected result.
     static ASKING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether the current runtime has what is needed.
+/// Whether the current runtime has the needed drivers.
 pub(super) fn has(runtime: &Handle, needs: Needs) -> bool {
     if needs == Needs::Nothing {
         return true;
@@ -61,17 +61,18 @@ impl Known {
         Self {
             id,
             timers: succeeds(|| drop(tokio::time::sleep(Duration::ZERO))),
-            // Its own failure, no descriptor left, is for the connection to tell.
+            // If it fails without a panic, for lack of descriptors, the connection will report
+            // that.
             #[cfg(any(kt, feature = "host"))]
             sockets: succeeds(|| drop(tokio::net::UnixDatagram::unbound())),
         }
     }
 }
 
-/// Whether that does not panic. The panic is not shown.
+/// Whether the closure does not panic. Suppresses the panic message.
 fn succeeds(question: impl FnOnce()) -> bool {
     if thread::panicking() {
-        // A destructor makes a call: no hook can be set now.
+        // A destructor makes a call during a panic: no hook can be set now.
         return true;
     }
     static HOOK: Once = Once::new();
@@ -96,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_runtime_without_its_drivers_is_told_from_one_that_has_them() {
+    fn missing_drivers_of_a_runtime_are_detected() {
         let asked = |builder: &mut Builder| {
             let runtime = builder.build().unwrap();
             let handle = runtime.handle().clone();

@@ -1,4 +1,4 @@
-//! A `Deserializer` that has no data: it makes values up and writes down what it was asked for.
+//! A `Deserializer` without data: it invents values and records the requests.
 
 use std::{
     any::type_name,
@@ -17,16 +17,16 @@ use serde::{
 
 use crate::codec::graph::{Builder, Form, Id, Key, Kind, Leaf, Slot};
 
-/// Deeper than any type but one that has no finite value.
+/// Only types without a finite value are deeper.
 const DEPTH: usize = 128;
 
-/// How far one enum is explored.
+/// How far one enum has been explored.
 #[derive(Default)]
 pub(super) struct Variants {
     count: usize,
     begun: usize,
-    /// How often the enum came by after that.
-    again: usize,
+    /// How often the enum was requested after all variants had begun.
+    repeats: usize,
 }
 
 impl Variants {
@@ -43,14 +43,14 @@ impl Variants {
     }
 }
 
-/// Which values are made up.
+/// Which values are invented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Values {
     /// One of each.
     First,
-    /// Others, and two of what there may be many of.
+    /// Different values, and two elements per collection.
     Second,
-    /// None of what there may be none of.
+    /// Empty collections and options.
     Empty,
 }
 
@@ -64,17 +64,17 @@ impl Values {
     }
 }
 
-/// What is found, over all passes.
+/// Findings of all passes.
 pub(super) struct Found<'a> {
     pub(super) log: &'a mut DefaultHasher,
     pub(super) enums: &'a mut HashMap<&'static str, Variants>,
     pub(super) graph: &'a mut Builder,
-    /// Questions that may still be asked.
+    /// Remaining number of requests.
     pub(super) left: &'a mut usize,
 }
 
 impl Found<'_> {
-    fn again(&mut self) -> Found<'_> {
+    fn reborrow(&mut self) -> Found<'_> {
         Found {
             log: self.log,
             enums: self.enums,
@@ -87,9 +87,9 @@ impl Found<'_> {
 pub(super) struct Tracer<'a> {
     found: Found<'a>,
     values: Values,
-    /// Where the value lies that is asked for.
+    /// The position of the requested value.
     slot: Slot,
-    /// Containers that are being made: inside one, the next of its kind is empty.
+    /// Containers under construction: a nested container of the same type is empty.
     open: HashSet<&'static str>,
     depth: usize,
 }
@@ -111,7 +111,7 @@ impl<'a> Tracer<'a> {
             return Err(Refused);
         }
         Ok(Tracer {
-            found: self.found.again(),
+            found: self.found.reborrow(),
             values: self.values,
             slot,
             open: self.open.clone(),
@@ -125,7 +125,7 @@ impl<'a> Tracer<'a> {
         Ok(id)
     }
 
-    /// Parts whose number is known.
+    /// A fixed number of parts.
     fn parts<'de, V: Visitor<'de>>(
         mut self,
         len: usize,
@@ -140,20 +140,20 @@ impl<'a> Tracer<'a> {
             slot,
         })?;
         if index < len {
-            // It takes fewer than it names, and what the others are nobody knows.
+            // It reads fewer parts than it names: the types of the others are unknown.
             self.found.graph.contradict();
         }
         Ok(value)
     }
 }
 
-/// The type did not accept a made-up value.
+/// The type rejected an invented value.
 #[derive(Debug)]
 pub(super) struct Refused;
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a made-up value was refused")
+        f.write_str("an invented value was rejected")
     }
 }
 
@@ -165,7 +165,7 @@ impl Error for Refused {
     }
 }
 
-/// A leaf: its name is written down and some value given.
+/// A leaf: records its name and provides some value.
 macro_rules! leaf {
     ($($method:ident => $leaf:ident $visit:ident($first:expr, $second:expr);)*) => {$(
         fn $method<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Refused> {
@@ -179,7 +179,7 @@ macro_rules! leaf {
 impl<'de> Deserializer<'de> for Tracer<'_> {
     type Error = Refused;
 
-    // One rather than zero: NonZero types take it too.
+    // One rather than zero, so that NonZero types accept it.
     leaf! {
         deserialize_bool => Bool visit_bool(false, true);
         deserialize_i8 => I8 visit_i8(1, 2);
@@ -207,7 +207,7 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
         visitor.visit_unit()
     }
 
-    /// bincode cannot do it either: it must be told what comes.
+    /// bincode does not support it either: it must know the type in advance.
     fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Refused> {
         Err(Refused)
     }
@@ -273,7 +273,7 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
         visitor.visit_unit()
     }
 
-    /// What is inside has the bytes, so it has the place as well.
+    /// The content has the same bytes, so it gets the same position.
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         mut self,
         name: &'static str,
@@ -318,10 +318,11 @@ impl<'de> Deserializer<'de> for Tracer<'_> {
             count: variants.len(),
             ..Variants::default()
         });
-        // Once all have begun they take turns: another enum may lie in any of them, and one of them must have an end.
+        // Once all variants have begun they take turns: another enum may be inside any of them, and
+        // one of them must terminate.
         let index = if known.complete() {
-            known.again += 1;
-            known.again.checked_rem(known.count).ok_or(Refused)?
+            known.repeats += 1;
+            known.repeats.checked_rem(known.count).ok_or(Refused)?
         } else {
             known.begun += 1;
             known.begun - 1

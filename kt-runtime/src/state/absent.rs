@@ -1,9 +1,10 @@
-//! Types by the names of those that a crate may lack: an older version, or one with fewer features. What `#[kt::state]`
-//! implements for a crate's own then stands for these, which nobody has a value of.
+//! Placeholders for types that a crate may lack in an older version or without certain features.
+//! The implementations that `#[kt::state]` generates then apply to these types, which have no
+//! values.
 
 use std::{convert::Infallible, marker::PhantomData};
 
-/// async-lock has one since 2.6.
+/// async-lock has it since 2.6.
 pub struct OnceCell<V>(Infallible, PhantomData<V>);
 
 impl<V> OnceCell<V> {

@@ -1,5 +1,5 @@
-//! Where a state's value lies: most states are a lock or a cell around what they are about. Such a value can be read, and
-//! replaced, in whatever state the cell is, without waiting for ever.
+//! Cells: most states wrap their value in a lock or a cell. The value can be read and replaced in
+//! any condition of the cell, without waiting indefinitely.
 
 use std::{
     any::Any,
@@ -9,14 +9,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How often a lock is tried that somebody holds.
+/// How often to retry a lock that is held.
 const RETRY: Duration = Duration::from_millis(1);
 
-/// Somebody held the lock all the time.
+/// The lock was held until the deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Held;
+pub struct LockTimeout;
 
-/// How a value was found.
+/// The condition of a value's cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
     Sound,
@@ -24,49 +24,54 @@ pub enum Found {
     Poisoned,
 }
 
-/// A type that holds a value which is what the state is about.
+/// A type that contains the state's actual value.
 ///
-/// `L` is a type of the crate that implements it for another crate's type: what allows it to. The kinds here hold for all of them.
+/// `L` is a local type of the crate that implements this for a foreign type, as coherence requires.
+/// The implementations below hold for every `L`.
 pub trait Cell<L = ()>: Sized + 'static {
     type Value;
 
-    /// Whether [`exchange`](Self::exchange) can be called: some kinds keep for ever what they were once given.
+    /// Whether [`exchange`](Self::exchange) may be called: some cells can be set only once.
     const REPLACEABLE: bool;
 
-    /// Shows the value, if there is one, waiting for a lock until then at the latest.
-    fn look(&self, until: Instant, see: &mut dyn FnMut(&Self::Value, Found)) -> Result<(), Held>;
+    /// Passes the value to `see`, if there is one. Waits for a lock until the deadline.
+    fn look(
+        &self,
+        until: Instant,
+        see: &mut dyn FnMut(&Self::Value, Found),
+    ) -> Result<(), LockTimeout>;
 
-    /// A cell with this value, poisoned as that of which it was read.
+    /// Creates a cell with this value, poisoned if the original cell was.
     fn with(value: Self::Value, found: Found) -> Self;
 
-    /// A cell without a value, where that can be.
+    /// Creates an empty cell, if the type supports it.
     fn empty() -> Option<Self> {
         None
     }
 
-    /// Exchanges the value for another cell's if `go` says so, which is asked while the lock is held. Only a kind that is not
-    /// replaceable leaves it out.
+    /// Swaps the value with that of another cell if `go`, called while the lock is held, returns
+    /// true. Only types that are not replaceable omit this.
     fn exchange(
         &self,
         _other: &mut Self,
         _until: Instant,
         _go: &mut dyn FnMut() -> bool,
-    ) -> Result<(), Held> {
+    ) -> Result<(), LockTimeout> {
         unreachable!("it is not replaceable")
     }
 }
 
-/// Tries until it succeeds or the time is over.
+/// Retries until an attempt succeeds or the deadline passes.
 ///
 /// # Errors
-/// If the time is over.
-pub fn until<G>(end: Instant, mut attempt: impl FnMut() -> Option<G>) -> Result<G, Held> {
+/// If the deadline passes.
+pub fn until<G>(end: Instant, mut attempt: impl FnMut() -> Option<G>) -> Result<G, LockTimeout> {
     loop {
         if let Some(guard) = attempt() {
             return Ok(guard);
         }
         if Instant::now() >= end {
-            return Err(Held);
+            return Err(LockTimeout);
         }
         thread::sleep(RETRY);
     }
@@ -80,7 +85,7 @@ fn found<G>(tried: Result<G, TryLockError<G>>) -> Option<(G, Found)> {
     }
 }
 
-/// Poisons what `lock` locks, without the words of a panic.
+/// Poisons a lock without printing a panic message.
 fn poison<G>(lock: impl FnOnce() -> G) {
     let poisoned = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         let _guard = lock();
@@ -93,22 +98,25 @@ thread_local! {
     static LEFT: RefCell<Option<Box<dyn Any>>> = const { RefCell::new(None) };
 }
 
-/// Leaves a value to the next call of [`left`] on this thread.
+/// Stores a value for the next call of [`left`] on this thread.
 pub fn leave<V: 'static>(value: V) {
     LEFT.set(Some(Box::new(value)));
 }
 
-/// The value that [`leave`] was given: an initializer for a lazy cell, whose type takes a function that captures nothing.
+/// Takes the value that [`leave`] stored: an initializer for lazy cells, whose type requires a
+/// function without captures.
 ///
 /// # Panics
-/// If no value of this type was left on this thread.
+/// If no value of this type was stored on this thread.
 pub fn left<V: 'static>() -> V {
     let value = LEFT.with_borrow_mut(Option::take);
     let value = value.and_then(|value| value.downcast::<V>().ok());
-    *value.unwrap_or_else(|| unreachable!("a lazy cell is forced where its value was left"))
+    *value.unwrap_or_else(|| {
+        unreachable!("a lazy cell is forced on the thread that stored its value")
+    })
 }
 
-/// A lock of std, by what locks it to read and to write.
+/// Implements [`Cell`] for a lock of std. The arguments are the methods that lock it.
 macro_rules! lock {
     ($lock:ident, $try_read:ident, $try_write:ident, $write:ident) => {
         impl<L, V: 'static> Cell<L> for $lock<V> {
@@ -116,7 +124,11 @@ macro_rules! lock {
 
             const REPLACEABLE: bool = true;
 
-            fn look(&self, end: Instant, see: &mut dyn FnMut(&V, Found)) -> Result<(), Held> {
+            fn look(
+                &self,
+                end: Instant,
+                see: &mut dyn FnMut(&V, Found),
+            ) -> Result<(), LockTimeout> {
                 let (guard, found) = until(end, || found(self.$try_read()))?;
                 see(&guard, found);
                 Ok(())
@@ -135,7 +147,7 @@ macro_rules! lock {
                 other: &mut Self,
                 end: Instant,
                 go: &mut dyn FnMut() -> bool,
-            ) -> Result<(), Held> {
+            ) -> Result<(), LockTimeout> {
                 let (mut guard, _) = until(end, || found(self.$try_write()))?;
                 if go() {
                     self.clear_poison();
@@ -156,7 +168,7 @@ impl<L, V: 'static> Cell<L> for OnceLock<V> {
 
     const REPLACEABLE: bool = false;
 
-    fn look(&self, _: Instant, see: &mut dyn FnMut(&V, Found)) -> Result<(), Held> {
+    fn look(&self, _: Instant, see: &mut dyn FnMut(&V, Found)) -> Result<(), LockTimeout> {
         if let Some(value) = self.get() {
             see(value, Found::Sound);
         }
@@ -172,13 +184,13 @@ impl<L, V: 'static> Cell<L> for OnceLock<V> {
     }
 }
 
-/// Only with the function that a static's type has, where it is not written out.
+/// Only with the default function type of a static's `LazyLock`.
 impl<L, V: 'static> Cell<L> for LazyLock<V, fn() -> V> {
     type Value = V;
 
     const REPLACEABLE: bool = false;
 
-    fn look(&self, _: Instant, see: &mut dyn FnMut(&V, Found)) -> Result<(), Held> {
+    fn look(&self, _: Instant, see: &mut dyn FnMut(&V, Found)) -> Result<(), LockTimeout> {
         if let Some(value) = Self::get(self) {
             see(value, Found::Sound);
         }
@@ -193,7 +205,7 @@ impl<L, V: 'static> Cell<L> for LazyLock<V, fn() -> V> {
     }
 }
 
-/// A lock of tokio, which has no poison.
+/// Implements [`Cell`] for a lock of tokio, which has no poisoning.
 macro_rules! async_lock {
     ($lock:ident, $try_read:ident, $try_write:ident) => {
         impl<L, V: 'static> Cell<L> for tokio::sync::$lock<V> {
@@ -201,7 +213,11 @@ macro_rules! async_lock {
 
             const REPLACEABLE: bool = true;
 
-            fn look(&self, end: Instant, see: &mut dyn FnMut(&V, Found)) -> Result<(), Held> {
+            fn look(
+                &self,
+                end: Instant,
+                see: &mut dyn FnMut(&V, Found),
+            ) -> Result<(), LockTimeout> {
                 let guard = until(end, || self.$try_read().ok())?;
                 see(&guard, Found::Sound);
                 Ok(())
@@ -216,7 +232,7 @@ macro_rules! async_lock {
                 other: &mut Self,
                 end: Instant,
                 go: &mut dyn FnMut() -> bool,
-            ) -> Result<(), Held> {
+            ) -> Result<(), LockTimeout> {
                 let mut guard = until(end, || self.$try_write().ok())?;
                 if go() {
                     std::mem::swap(&mut *guard, other.get_mut());
@@ -235,7 +251,7 @@ impl<L, V: 'static> Cell<L> for tokio::sync::OnceCell<V> {
 
     const REPLACEABLE: bool = false;
 
-    fn look(&self, _: Instant, see: &mut dyn FnMut(&V, Found)) -> Result<(), Held> {
+    fn look(&self, _: Instant, see: &mut dyn FnMut(&V, Found)) -> Result<(), LockTimeout> {
         if let Some(value) = self.get() {
             see(value, Found::Sound);
         }
@@ -251,13 +267,13 @@ impl<L, V: 'static> Cell<L> for tokio::sync::OnceCell<V> {
     }
 }
 
-/// What it shares is not shared any more once its value was moved: the new value has an `Arc` of its own.
+/// After a move, the value is no longer shared with other clones: it gets a new `Arc`.
 impl<L, V: 'static> Cell<L> for Arc<V> {
     type Value = V;
 
     const REPLACEABLE: bool = false;
 
-    fn look(&self, _: Instant, see: &mut dyn FnMut(&V, Found)) -> Result<(), Held> {
+    fn look(&self, _: Instant, see: &mut dyn FnMut(&V, Found)) -> Result<(), LockTimeout> {
         see(self, Found::Sound);
         Ok(())
     }
@@ -277,7 +293,7 @@ mod tests {
         Instant::now()
     }
 
-    fn seen<C: Cell<Value: Clone>>(cell: &C) -> Result<Option<(C::Value, Found)>, Held> {
+    fn seen<C: Cell<Value: Clone>>(cell: &C) -> Result<Option<(C::Value, Found)>, LockTimeout> {
         let mut seen = None;
         cell.look(now(), &mut |value, found| {
             seen = Some((value.clone(), found))
@@ -289,7 +305,7 @@ mod tests {
         C::with(value, found)
     }
 
-    fn exchange<C: Cell>(cell: &C, other: &mut C, go: bool) -> Result<(), Held> {
+    fn exchange<C: Cell>(cell: &C, other: &mut C, go: bool) -> Result<(), LockTimeout> {
         cell.exchange(other, now(), &mut || go)
     }
 
@@ -299,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_holds_what_it_is_given() {
+    fn every_kind_of_cell_holds_its_value() {
         holds::<Mutex<u8>>(1);
         holds::<RwLock<String>>("text".into());
         holds::<OnceLock<u8>>(2);
@@ -308,12 +324,12 @@ mod tests {
         holds::<tokio::sync::RwLock<u8>>(5);
         holds::<tokio::sync::OnceCell<u8>>(6);
         assert_eq!(seen(&OnceLock::<u8>::new()), Ok(None));
-        let untouched: LazyLock<u8> = LazyLock::new(|| panic!("looking at it does not make it"));
+        let untouched: LazyLock<u8> = LazyLock::new(|| panic!("reading it must not initialize it"));
         assert_eq!(seen(&untouched), Ok(None));
     }
 
     #[test]
-    fn poison_goes_with_the_value_and_a_new_value_ends_it() {
+    fn poison_moves_with_the_value_and_an_exchange_clears_it() {
         for poisoned in [true, false] {
             let found = if poisoned {
                 Found::Poisoned
@@ -337,14 +353,14 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_that_somebody_holds_is_given_up() {
+    fn waiting_for_a_held_lock_times_out() {
         let (mutex, lock) = (Mutex::new(1), RwLock::new(1));
         let asynchronous = tokio::sync::Mutex::new(1);
         let (_one, _two, _three) = (mutex.lock(), lock.write(), asynchronous.try_lock());
-        assert_eq!(seen(&mutex), Err(Held));
-        assert_eq!(seen(&lock), Err(Held));
-        assert_eq!(seen(&asynchronous), Err(Held));
+        assert_eq!(seen(&mutex), Err(LockTimeout));
+        assert_eq!(seen(&lock), Err(LockTimeout));
+        assert_eq!(seen(&asynchronous), Err(LockTimeout));
         let mut other = Mutex::new(2);
-        assert_eq!(exchange(&mutex, &mut other, true), Err(Held));
+        assert_eq!(exchange(&mutex, &mut other, true), Err(LockTimeout));
     }
 }

@@ -1,4 +1,4 @@
-//! What `#[kt::state]` exports.
+//! The descriptor that `#[kt::state]` exports.
 
 use std::{
     fmt,
@@ -8,11 +8,11 @@ use std::{
 
 use super::{
     State,
-    abilities::{Abilities, Made},
+    abilities::{BoxedValue, StateVTable},
 };
 use crate::codec::format::{Decoder, FormatError};
 
-/// What a crate object exports for each state, as `kt:state:<key>`.
+/// Exported by a crate object for each state, as `kt:state:<key>`.
 #[doc(hidden)]
 pub struct StateDescriptor {
     pub(crate) key: &'static str,
@@ -24,53 +24,56 @@ pub struct StateDescriptor {
     pub(crate) slot: &'static AtomicPtr<()>,
     /// The initial value, a static of the same object.
     pub(crate) initial: NonNull<()>,
-    /// Hash of the initialiser's tokens.
-    pub(crate) initialiser: u64,
+    /// Hash of the initializer's tokens.
+    pub(crate) initializer: u64,
     pub(crate) file: &'static str,
     pub(crate) line: u32,
-    pub(crate) abilities: fn() -> Abilities,
-    /// The developer's own count of what the value means.
+    pub(crate) vtable: fn() -> StateVTable,
+    /// The user's version number of the value's meaning.
     pub(crate) version: u64,
-    /// The developer's own way from the former value.
+    /// The user's conversion from the former value.
     pub(crate) migrate: Option<Migrate>,
-    /// The developer vouches that what has no visible type in the value is of no type of the workspace.
+    /// The user vouches that the parts of the value without a visible type contain no types of the
+    /// workspace.
     pub(crate) keep: bool,
-    /// Lets go of what the value holds, once a swap has reset the state and the calls that use it have ended.
+    /// The user's cleanup of a value that a swap reset, run once no call uses it.
     pub(crate) on_reset: Option<fn(Old)>,
 }
 
-/// Makes a value of what a former generation encoded.
-pub type Migrate = fn(&mut Decoder<'_>) -> Result<Made, FormatError>;
+/// Creates a value from the encoding that a former generation wrote.
+pub type Migrate = fn(&mut Decoder<'_>) -> Result<BoxedValue, FormatError>;
 
 /// A former value of a state.
 #[derive(Debug)]
 pub struct Old(pub(crate) NonNull<()>);
 
-/// Gives a former value to the state's own `on_reset`. `T` is the state's type, as the macro writes it.
+/// Passes a former value to the state's `on_reset`. `T` is the state's type, as the macro writes
+/// it.
 pub fn reset<T: 'static, R>(value: Old, hook: impl FnOnce(&'static T) -> R) {
-    // SAFETY: the worker gives a descriptor's function values of the descriptor's type only, and they live for ever.
+    // SAFETY: the worker passes only values of the descriptor's type, and they are never freed.
     let value: &'static T = unsafe { value.0.cast().as_ref() };
     drop(hook(value));
 }
 
-// SAFETY: all of it is read-only but for the slot, which is atomic; `initial` is only compared, copied while nobody can have
-// used it, and stored in slots.
+// SAFETY: everything is read-only except the slot, which is atomic. `initial` is only compared,
+// copied before any use, and stored in slots.
 unsafe impl Sync for StateDescriptor {}
 
 impl StateDescriptor {
-    /// A descriptor of a state without a version or a way of its own to migrate.
+    /// A descriptor of a state without a version or a `migrate` function.
     #[expect(clippy::too_many_arguments, reason = "called by the macro only")]
     pub const fn new<T: 'static>(
         key: &'static str,
         handle: &'static State<T>,
         initial: &'static T,
         type_tokens: &'static str,
-        initialiser: u64,
+        initializer: u64,
         file: &'static str,
         line: u32,
-        abilities: fn() -> Abilities,
+        vtable: fn() -> StateVTable,
     ) -> Self {
-        // SAFETY: `AtomicPtr<T>` and `AtomicPtr<()>` have the same layout for sized `T`; `State` is transparent.
+        // SAFETY: `AtomicPtr<T>` and `AtomicPtr<()>` have the same layout for sized `T`; `State` is
+        // transparent.
         let slot = unsafe { &*ptr::from_ref(&handle.slot).cast::<AtomicPtr<()>>() };
         Self {
             key,
@@ -79,10 +82,10 @@ impl StateDescriptor {
             align: align_of::<T>(),
             slot,
             initial: NonNull::from_ref(initial).cast(),
-            initialiser,
+            initializer,
             file,
             line,
-            abilities,
+            vtable,
             version: 0,
             migrate: None,
             keep: false,

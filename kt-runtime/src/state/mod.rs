@@ -1,4 +1,4 @@
-//! The handle that `#[kt::state]` makes of a static, and what can be done with the value behind it.
+//! The handle that `#[kt::state]` makes of a static, and the operations on its value.
 
 #[cfg(any(kt, feature = "host"))]
 pub mod abilities;
@@ -19,12 +19,26 @@ use std::{
     sync::atomic::{AtomicPtr, Ordering},
 };
 
-/// A static whose value lives in the pod and survives edits; dereferences to `T`.
+/// A static whose value stays in the worker across edits. Dereferences to `T`.
 ///
-/// `#[kt::state] static CACHE: Mutex<Cache> = …;` becomes a `static CACHE: State<Mutex<Cache>>`: every use site stays as it was.
+/// [`#[kt::state]`](macro@crate::state) makes it: `static CACHE: Mutex<Cache>` becomes `static
+/// CACHE: State<Mutex<Cache>>`, and its uses stay as they are.
 ///
-/// The handle points at its own initial value until the worker loads it as part of a generation and points it at the value
-/// that is kept. So there is nothing to initialise and nothing to check on use: one atomic load.
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// #[kt::state]
+/// static CALLS: AtomicU64 = AtomicU64::new(0);
+///
+/// fn main() {
+///     CALLS.fetch_add(1, Ordering::Relaxed);
+///     assert_eq!(CALLS.load(Ordering::Relaxed), 1);
+/// }
+/// ```
+///
+/// The handle points at its initial value until the worker loads it as part of a generation and
+/// points it at the kept value. So there is no lazy initialization and no check: a use costs one
+/// atomic load.
 #[repr(transparent)]
 pub struct State<T: 'static> {
     slot: AtomicPtr<T>,
@@ -44,22 +58,23 @@ impl<T> Deref for State<T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: the slot always points at a `T` that lives for ever: at first the static given to `new`, later one that
-        // `worker::states` found to have the same layout. No `&mut` to it is ever made.
+        // SAFETY: the slot always points at a `T` that is never freed: at first the static passed
+        // to `new`, later a value that `worker::states` found to have the same layout. No `&mut` to
+        // it is ever created.
         unsafe { &*self.slot.load(Ordering::Acquire) }
     }
 }
 
-// A shared `State<T>` hands out `&T` and nothing else, and it is never dropped: `Sync` is all it takes.
-// SAFETY: as above, and `Shared` is `Sync`; AtomicPtr itself is Sync for any T.
+// A shared `State<T>` provides `&T` and nothing else, and it is never dropped: `Sync` suffices.
+// SAFETY: as above, and `Shared` implies `Sync`; `AtomicPtr` itself is Sync for any `T`.
 unsafe impl<T: Shared> Sync for State<T> {}
 
-/// `Sync`, with a message that says what to do about its lack.
+/// `Sync`, with a message that suggests a fix.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a state: calls use it from several threads at the same time",
     label = "not `Sync`",
-    note = "wrap what changes in a `Mutex`, a `RwLock` or a `OnceLock`, or use an atomic; `Arc` stands for `Rc`"
+    note = "wrap mutable data in a `Mutex`, a `RwLock` or a `OnceLock`, or use an atomic; use `Arc` instead of `Rc`"
 )]
 pub trait Shared: sealed::Sealed {}
 

@@ -8,12 +8,12 @@ use std::{
     ptr, slice,
 };
 
-/// A loaded object. It is never unloaded: its code may be on some stack, and thread-locals with destructors would run code
-/// that is gone.
+/// A loaded object. It is never unloaded: its code may be on some stack, and destructors of
+/// thread-locals would run unmapped code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Object {
     handle: *mut c_void,
-    /// Address at which offset 0 of the file's addresses lies.
+    /// Load address: where offset 0 of the file's addresses is mapped.
     base: usize,
 }
 
@@ -22,26 +22,26 @@ unsafe impl Send for Object {}
 // SAFETY: as above.
 unsafe impl Sync for Object {}
 
-/// Where an address lies.
+/// The location of an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// File name of the object.
     pub object: String,
-    /// From the object's base address.
+    /// Offset from the object's load address.
     pub offset: u64,
     /// The nearest exported symbol below the address.
     pub symbol: Option<String>,
 }
 
 impl Object {
-    /// Loads an object, binding all its symbols now: to the program's own objects first, then to its dependencies, which
-    /// must be loaded already.
+    /// Loads an object and binds all its symbols now: first to the program's own objects, then to
+    /// its dependencies, which must be loaded already.
     ///
     /// # Errors
-    /// The dynamic linker's own words.
+    /// The dynamic linker's error message.
     ///
     /// # Safety
-    /// The object's initialisers run. It must have been linked for this process's base.
+    /// The object's initializers run. It must have been linked for this process's base.
     pub unsafe fn open(path: &Path) -> Result<Self, String> {
         let name = CString::new(path.as_os_str().as_bytes())
             .map_err(|_| "the path contains a NUL".to_owned())?;
@@ -55,7 +55,8 @@ impl Object {
         if unsafe { libc::dlinfo(handle, libc::RTLD_DI_LINKMAP, (&raw mut map).cast()) } != 0 {
             return Err(last_error());
         }
-        // SAFETY: dlinfo gave the object's entry, which lives as long as the object: for ever.
+        // SAFETY: dlinfo returned the object's entry, which exists as long as the object, which is
+        // never unloaded.
         let base = unsafe { (*map).address };
         Ok(Self { handle, base })
     }
@@ -67,18 +68,18 @@ impl Object {
         let address: *const () = unsafe { libc::dlsym(self.handle, name.as_ptr()) }
             .cast_const()
             .cast();
-        // dlsym looks through dependencies as well; one of theirs would be some other generation's business.
+        // dlsym also searches dependencies; their symbols may belong to another generation.
         (info(address as usize)?.dli_fbase as usize == self.base).then_some(address)
     }
 
-    /// The build id in the object's notes as they lie in memory, hexadecimal.
+    /// The build id in the object's notes in memory, in hexadecimal.
     pub fn build_id(&self) -> Option<String> {
         struct Search {
             base: usize,
             found: Option<String>,
         }
         extern "C" fn visit(info: *mut libc::dl_phdr_info, _: usize, search: *mut c_void) -> c_int {
-            // SAFETY: dl_iterate_phdr gives a valid entry, and `search` is the `Search` below.
+            // SAFETY: dl_iterate_phdr passes a valid entry, and `search` is the `Search` below.
             let (info, search) = unsafe { (&*info, &mut *search.cast::<Search>()) };
             if info.dlpi_addr as usize != search.base {
                 return 0;
@@ -108,14 +109,14 @@ impl Object {
     }
 }
 
-/// Which loaded object an address lies in.
+/// The loaded object that contains an address.
 pub fn locate(address: usize) -> Option<Place> {
     let info = info(address)?;
     let text = |text: *const c_char| {
         if text.is_null() {
             return None;
         }
-        // SAFETY: dladdr gives C strings of loaded objects, which stay.
+        // SAFETY: dladdr returns C strings of loaded objects, which are never unloaded.
         let text = unsafe { CStr::from_ptr(text) };
         Some(text.to_string_lossy().into_owned())
     };
@@ -136,7 +137,7 @@ fn info(address: usize) -> Option<libc::Dl_info> {
 }
 
 fn last_error() -> String {
-    // SAFETY: dlerror gives null or a C string that lives until this thread's next dl call.
+    // SAFETY: dlerror returns null or a C string that is valid until this thread's next dl call.
     unsafe {
         let error = libc::dlerror();
         if error.is_null() {
@@ -153,8 +154,8 @@ struct LinkMap {
     address: usize,
 }
 
-/// Finds the GNU build id among ELF notes: name size, descriptor size and type as `u32`, then name and descriptor, each
-/// padded to four bytes.
+/// Finds the GNU build id among ELF notes: name size, descriptor size and type as `u32`, then name
+/// and descriptor, each padded to four bytes.
 fn build_id_in(mut notes: &[u8]) -> Option<&[u8]> {
     const NT_GNU_BUILD_ID: u32 = 3;
     let word =
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_build_id_is_found_behind_other_notes() {
+    fn a_build_id_is_found_after_other_notes() {
         let note = |kind: u32, name: &[u8], content: &[u8]| {
             let mut note = [name.len() as u32, content.len() as u32, kind]
                 .map(u32::to_ne_bytes)

@@ -1,4 +1,4 @@
-//! Bytes and descriptors over a Unix socket: `sendmsg(2)`, `recvmsg(2)`, `unix(7)`.
+//! Sends bytes and descriptors over a Unix socket: `sendmsg(2)`, `recvmsg(2)`, `unix(7)`.
 
 use std::{
     collections::VecDeque,
@@ -10,14 +10,14 @@ use std::{
 
 use bytes::BytesMut;
 
-/// Room for the control data of four descriptors, aligned as `cmsghdr` must be.
+/// Buffer for the control data of four descriptors, aligned as `cmsghdr` requires.
 #[repr(align(8))]
 struct Control([MaybeUninit<u8>; 64]);
 
-/// Sends bytes, and a descriptor with the first of them. Returns how many bytes were taken.
+/// Sends bytes, and a descriptor with the first of them. Returns how many bytes were sent.
 ///
 /// # Errors
-/// As `sendmsg(2)`; a peer that is gone is `EPIPE`, never a signal.
+/// As `sendmsg(2)`; a closed peer is `EPIPE`, never a signal.
 pub fn send(
     socket: BorrowedFd<'_>,
     bytes: &[u8],
@@ -35,8 +35,8 @@ pub fn send(
     if let Some(descriptor) = descriptor {
         let size = mem::size_of::<RawFd>() as u32;
         message.msg_control = control.0.as_mut_ptr().cast();
-        // SAFETY: CMSG_SPACE, CMSG_FIRSTHDR, CMSG_LEN and CMSG_DATA only compute; `control` is aligned and larger than the
-        // one header with one descriptor that is written to it.
+        // SAFETY: CMSG_SPACE, CMSG_FIRSTHDR, CMSG_LEN and CMSG_DATA only compute; `control` is
+        // aligned and larger than the one header with one descriptor that is written to it.
         unsafe {
             message.msg_controllen = libc::CMSG_SPACE(size) as _;
             let header = libc::CMSG_FIRSTHDR(&raw const message);
@@ -51,8 +51,9 @@ pub fn send(
     usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
 
-/// Receives bytes to the end of `buffer` and descriptors (close-on-exec) to the end of `descriptors`: `None` for those that
-/// the kernel could not give a number, since this process has none left. 0 is the stream's end.
+/// Appends received bytes to `buffer` and descriptors (close-on-exec) to `descriptors`. A
+/// descriptor is `None` if this process has no free descriptor number. Returns 0 at the end of the
+/// stream.
 ///
 /// # Errors
 /// As `recvmsg(2)`.
@@ -62,10 +63,10 @@ pub fn receive(
     descriptors: &mut VecDeque<Option<OwnedFd>>,
 ) -> io::Result<usize> {
     buffer.reserve(16 << 10);
-    let room = buffer.spare_capacity_mut();
+    let spare = buffer.spare_capacity_mut();
     let mut part = libc::iovec {
-        iov_base: room.as_mut_ptr().cast(),
-        iov_len: room.len(),
+        iov_base: spare.as_mut_ptr().cast(),
+        iov_len: spare.len(),
     };
     let mut control = Control([MaybeUninit::uninit(); 64]);
     // SAFETY: msghdr is plain data for which all zeroes is valid.
@@ -74,15 +75,16 @@ pub fn receive(
     message.msg_iovlen = 1;
     message.msg_control = control.0.as_mut_ptr().cast();
     message.msg_controllen = control.0.len() as _;
-    // SAFETY: `message` points at `part`, whose memory is `buffer`'s spare capacity, and at `control`.
+    // SAFETY: `message` points at `part`, whose memory is `buffer`'s spare capacity, and at
+    // `control`.
     let read =
         unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC) };
     let read = usize::try_from(read).map_err(|_| io::Error::last_os_error())?;
     // SAFETY: recvmsg wrote `read` bytes at the start of the spare capacity.
     unsafe { buffer.set_len(buffer.len() + read) };
 
-    // SAFETY: the kernel filled `control` with well-formed headers within msg_controllen; each descriptor in an SCM_RIGHTS
-    // header is new and nobody else's.
+    // SAFETY: the kernel filled `control` with well-formed headers within msg_controllen; each
+    // descriptor in an SCM_RIGHTS header is new and has no other owner.
     unsafe {
         let mut header = libc::CMSG_FIRSTHDR(&raw const message);
         while !header.is_null() {
@@ -98,18 +100,19 @@ pub fn receive(
         }
     }
     if message.msg_flags & libc::MSG_CTRUNC != 0 {
-        // Messages with a descriptor are received one by one (`unix(7)`), and each has one: this is it.
+        // Messages with a descriptor are received one at a time (`unix(7)`), and each has exactly
+        // one: it was dropped.
         descriptors.push_back(None);
     }
     Ok(read)
 }
 
-/// A limit of descriptors that is enough for any number of connections, and small enough for programs that close all they could
-/// have before they execute another one.
-const ENOUGH: libc::rlim_t = 1 << 16;
+/// Enough descriptors for any number of connections, and few enough for programs that close every
+/// possible descriptor before an exec.
+const MAX_DESCRIPTORS: libc::rlim_t = 1 << 16;
 
-/// Raises the limit of open descriptors as far as this process may and needs, for itself and for what it starts. What cannot
-/// be raised stays as it is.
+/// Raises the soft limit of open descriptors up to the hard limit, for this process and its
+/// children. On failure the limit stays unchanged.
 pub fn raise_limit() {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
@@ -119,7 +122,7 @@ pub fn raise_limit() {
     if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == -1 {
         return;
     }
-    let wanted = limit.rlim_max.min(ENOUGH);
+    let wanted = limit.rlim_max.min(MAX_DESCRIPTORS);
     if limit.rlim_cur < wanted {
         limit.rlim_cur = wanted;
         // SAFETY: setrlimit reads `limit` alone.
@@ -127,14 +130,15 @@ pub fn raise_limit() {
     }
 }
 
-/// Ends a connection for all who have a copy of it, in both directions. What was sent still arrives.
+/// Shuts a connection down in both directions, for all copies of the descriptor. Bytes already sent
+/// still arrive.
 #[cfg(feature = "host")]
 pub fn shutdown(socket: BorrowedFd<'_>) {
-    // SAFETY: shutdown touches no memory. It fails if the other end is gone, which is as good.
+    // SAFETY: shutdown touches no memory. It fails if the other end is closed, which is equivalent.
     unsafe { libc::shutdown(socket.as_raw_fd(), libc::SHUT_RDWR) };
 }
 
-/// Whether the other end of a socket is closed, at this moment: `poll(2)`.
+/// Whether the other end of a socket is closed now: `poll(2)`.
 #[cfg(feature = "host")]
 pub fn hung_up(socket: BorrowedFd<'_>) -> bool {
     let mut poll = libc::pollfd {
@@ -147,7 +151,7 @@ pub fn hung_up(socket: BorrowedFd<'_>) -> bool {
     ready == 1 && poll.revents & libc::POLLHUP != 0
 }
 
-/// Has a TCP socket take no more bytes while it holds so many unsent ones: TCP_NOTSENT_LOWAT, tcp(7).
+/// Limits the unsent bytes that a TCP socket buffers: TCP_NOTSENT_LOWAT, tcp(7).
 ///
 /// # Errors
 /// As `setsockopt(2)`.
@@ -169,20 +173,20 @@ pub fn limit_unsent(socket: BorrowedFd<'_>, bytes: u32) -> io::Result<()> {
     }
 }
 
-/// Takes over a descriptor that this process inherited, and keeps it from the programs that it starts.
+/// Takes ownership of an inherited descriptor, and sets it to close-on-exec.
 ///
 /// # Errors
-/// If there is none of this number.
+/// If there is no descriptor with this number.
 ///
 /// # Safety
-/// Nobody else in this process may own it.
+/// The descriptor must have no other owner in this process.
 #[cfg(feature = "host")]
 pub unsafe fn inherit(number: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: F_SETFD touches no memory.
     if unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } == -1 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: it is open, and the caller vouches that it is nobody else's.
+    // SAFETY: it is open, and the caller vouches that it has no other owner.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
@@ -192,11 +196,11 @@ pub unsafe fn inherit(number: RawFd) -> io::Result<OwnedFd> {
 /// As `fcntl(2)`.
 #[cfg(feature = "host")]
 pub fn duplicate_from(descriptor: BorrowedFd<'_>, lowest: RawFd) -> io::Result<OwnedFd> {
-    // SAFETY: F_DUPFD_CLOEXEC touches no memory of ours.
+    // SAFETY: F_DUPFD_CLOEXEC touches no memory of this process.
     let copy = unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_DUPFD_CLOEXEC, lowest) };
     if copy == -1 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: the descriptor is new and nobody else's.
+    // SAFETY: the descriptor is new and has no other owner.
     Ok(unsafe { OwnedFd::from_raw_fd(copy) })
 }

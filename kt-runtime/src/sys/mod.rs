@@ -1,4 +1,5 @@
-//! What needs the C library: beside the state handle and the worker's look at descriptors, the only folder with `unsafe`.
+//! Wrappers around the C library. Besides the state handle and the worker's use of descriptors, the
+//! only folder with `unsafe`.
 
 pub mod clock;
 pub mod dl;

@@ -1,5 +1,5 @@
-//! GPUs, as NVIDIA's management library tells of them, where the driver has brought it. Nothing is linked: a machine without
-//! it is asked once.
+//! GPU information from NVIDIA's management library (NVML), if the driver is installed. The library
+//! is not linked: it is searched for once at run time.
 
 use std::{
     ffi::{CStr, c_char, c_int, c_uint, c_void},
@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-/// Name of the library, of the only version that there has been.
+/// Name of the library; only this version exists.
 const LIBRARY: &CStr = c"libnvidia-ml.so.1";
 /// `NVML_SUCCESS`, nvml.h.
 const SUCCESS: c_int = 0;
@@ -18,13 +18,13 @@ const NAME: usize = 96;
 
 type Device = *mut c_void;
 
-/// A GPU and how much of it is in use.
+/// A GPU and its usage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gpu {
     pub name: String,
     pub memory_used: u64,
     pub memory_total: u64,
-    /// Percent of the last sample period in which something ran on it.
+    /// Percent of the last sample period in which it was busy.
     pub busy_percent: u32,
 }
 
@@ -45,7 +45,7 @@ struct Utilization {
     memory: c_uint,
 }
 
-/// The functions that are used, by their names in nvml.h.
+/// The functions in use, by their names in nvml.h.
 struct Nvml {
     count: unsafe extern "C" fn(*mut c_uint) -> c_int,
     handle: unsafe extern "C" fn(c_uint, *mut Device) -> c_int,
@@ -54,11 +54,11 @@ struct Nvml {
     utilization: unsafe extern "C" fn(Device, *mut Utilization) -> c_int,
 }
 
-/// The GPUs of this machine that this process may see; none if there is no driver. May take some milliseconds.
+/// The GPUs that this process can see; none without a driver. May take a few milliseconds.
 pub fn gpus() -> Vec<Gpu> {
     static NVML: OnceLock<Option<Nvml>> = OnceLock::new();
     let found = NVML.get_or_init(|| {
-        // A process that exits while the driver's library runs its destructors could hang: it is never closed.
+        // Never closed: a process that exits while the library's destructors run could hang.
         Nvml::open(LIBRARY)
     });
     found.as_ref().map_or_else(Vec::new, Nvml::gpus)
@@ -66,7 +66,8 @@ pub fn gpus() -> Vec<Gpu> {
 
 impl Nvml {
     fn open(library: &CStr) -> Option<Self> {
-        // SAFETY: the library is NVIDIA's, whose constructors any program may run; the name is a C string.
+        // SAFETY: the library is NVIDIA's, whose constructors any program may run; the name is a C
+        // string.
         let opened = unsafe { libc::dlopen(library.as_ptr(), libc::RTLD_LAZY | libc::RTLD_LOCAL) };
         if opened.is_null() {
             return None;
@@ -76,7 +77,8 @@ impl Nvml {
             let address = unsafe { libc::dlsym(opened, name.as_ptr()) };
             (!address.is_null()).then_some(address)
         };
-        // SAFETY: each name is that of a function which nvml.h declares with this type; the library stays open.
+        // SAFETY: each name is that of a function which nvml.h declares with this type; the library
+        // stays open.
         let (nvml, init) = unsafe {
             let init: unsafe extern "C" fn() -> c_int = mem::transmute(symbol(c"nvmlInit_v2")?);
             let nvml = Self {
@@ -115,7 +117,7 @@ impl Nvml {
         (0..count).filter_map(|index| self.gpu(index)).collect()
     }
 
-    /// `None` for one that cannot be looked at. What it does not tell is 0.
+    /// `None` for an inaccessible GPU. Missing values are 0.
     fn gpu(&self, index: c_uint) -> Option<Gpu> {
         let mut device: Device = std::ptr::null_mut();
         // SAFETY: it writes to the one handle.
@@ -124,13 +126,14 @@ impl Nvml {
         }
         let mut name = [0; NAME];
         let (mut memory, mut utilization) = (Memory::default(), Utilization::default());
-        // SAFETY: the handle is the library's own, and each function writes to what it is given, the first up to the length.
+        // SAFETY: the handle is the library's own, and each function writes only to its argument,
+        // the first up to the given length.
         unsafe {
             (self.name)(device, name.as_mut_ptr(), NAME as c_uint - 1);
             (self.memory)(device, &raw mut memory);
             (self.utilization)(device, &raw mut utilization);
         }
-        // SAFETY: the array ends with a zero, which no function may have written over.
+        // SAFETY: the array ends with a zero, which no function can overwrite.
         let name = unsafe { CStr::from_ptr(name.as_ptr()) };
         Some(Gpu {
             name: name.to_string_lossy().into_owned(),
@@ -141,7 +144,7 @@ impl Nvml {
     }
 }
 
-/// For tests: the library at a path.
+/// For tests: opens the library at a path.
 #[cfg(test)]
 fn gpus_of(path: &std::path::Path) -> Option<Vec<Gpu>> {
     use std::os::unix::ffi::OsStrExt;
@@ -156,7 +159,7 @@ mod tests {
     use super::*;
     use crate::sys::scratch::Scratch;
 
-    /// As nvml.h has it, with two devices of which the second cannot be looked at.
+    /// As in nvml.h, with two devices, the second of which is inaccessible.
     const STUB: &str = r#"
         #include <string.h>
         typedef void *device;
@@ -170,7 +173,7 @@ mod tests {
     "#;
 
     #[test]
-    fn a_library_tells_of_its_gpus() {
+    fn a_library_reports_its_gpus() {
         let directory = Scratch::new("nvml");
         let (source, library) = (
             directory.path().join("stub.c"),

@@ -1,4 +1,5 @@
-//! Processes beyond what std offers: sessions, inherited descriptors, deaths of parents and how a child ended.
+//! Process operations that std lacks: sessions, inherited descriptors, parent-death signals and
+//! exit statuses.
 
 use std::{
     ffi::CStr,
@@ -13,26 +14,27 @@ use std::{
 
 use super::{fd, glibc::Glibc};
 
-/// Pause before a child is looked at again that a thread of this process has stopped. Such a stop takes a few milliseconds.
+/// Pause before checking again a child that a thread of this process has stopped. Such a stop lasts
+/// a few milliseconds.
 const TRACED: Duration = Duration::from_millis(2);
 
-/// How a child ended.
+/// How a child exited.
 #[derive(Debug)]
 pub struct Ended {
     pub status: ExitStatus,
-    /// The largest resident memory it ever had, in bytes.
+    /// Its peak resident memory, in bytes.
     pub max_rss: u64,
 }
 
-/// The version of the glibc that this process runs on; `None` if it does not look like one.
+/// The glibc version of this process; `None` if it cannot be parsed.
 pub fn glibc() -> Option<Glibc> {
     // SAFETY: it returns a string that is never freed: gnu_get_libc_version(3).
     let text = unsafe { CStr::from_ptr(libc::gnu_get_libc_version()) };
     text.to_str().ok()?.parse().ok()
 }
 
-/// The child will lead a session of its own (no terminal's Ctrl-C reaches it) and inherit no descriptor but the standard
-/// three.
+/// The child will lead its own session (a terminal's Ctrl-C does not reach it) and inherit only the
+/// three standard descriptors.
 pub fn detach(command: &mut Command) {
     let start = || {
         // SAFETY: both are async-signal-safe and touch no memory.
@@ -40,7 +42,7 @@ pub fn detach(command: &mut Command) {
             if libc::setsid() == -1 {
                 return Err(io::Error::last_os_error());
             }
-            // Linux 5.11; before it, what was inherited without close-on-exec stays open.
+            // Since Linux 5.11; on older kernels, descriptors without close-on-exec stay open.
             libc::syscall(
                 libc::SYS_close_range,
                 3_u32,
@@ -54,10 +56,11 @@ pub fn detach(command: &mut Command) {
     unsafe { command.pre_exec(start) };
 }
 
-/// The child will have `inherited` as descriptors 3, 4, …, and be killed when the thread that spawns it ends.
+/// The child will have `inherited` as descriptors 3, 4, …, and be killed when the thread that
+/// spawns it exits.
 ///
 /// # Errors
-/// If there are no descriptors left.
+/// If this process has no free descriptors.
 pub fn bind_to_parent(command: &mut Command, inherited: &[&dyn AsFd]) -> io::Result<()> {
     // Copies above every target, so that no dup2 overwrites a descriptor that a later one needs.
     let lowest = 3 + inherited.len() as RawFd;
@@ -68,7 +71,8 @@ pub fn bind_to_parent(command: &mut Command, inherited: &[&dyn AsFd]) -> io::Res
     let parent = std::process::id() as libc::pid_t;
     let start = move || {
         for (target, copy) in (3..).zip(&copies) {
-            // SAFETY: dup2 is async-signal-safe; `reserve_low` keeps std's own descriptors away from the targets.
+            // SAFETY: dup2 is async-signal-safe; `reserve_low` keeps std's own descriptors away
+            // from the targets.
             if unsafe { libc::dup2(copy.as_raw_fd(), target) } == -1 {
                 return Err(io::Error::last_os_error());
             }
@@ -78,7 +82,7 @@ pub fn bind_to_parent(command: &mut Command, inherited: &[&dyn AsFd]) -> io::Res
             if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == -1 {
                 return Err(io::Error::last_os_error());
             }
-            // The parent may have died before prctl; then no signal would ever come.
+            // The parent may have died before prctl; then the signal would never arrive.
             if libc::getppid() != parent {
                 return Err(io::Error::from_raw_os_error(libc::ESRCH));
             }
@@ -90,8 +94,9 @@ pub fn bind_to_parent(command: &mut Command, inherited: &[&dyn AsFd]) -> io::Res
     Ok(())
 }
 
-/// Occupies the descriptors below `end` that are free, for as long as the result lives: nothing that is opened later, such as
-/// the pipe on which std's `Command` learns of a failed exec, gets a number that a child's inherited descriptor overwrites.
+/// Occupies the free descriptors below `end` until the result is dropped. Descriptors opened later,
+/// such as the pipe through which std's `Command` learns of a failed exec, then cannot collide with
+/// those that a child inherits.
 ///
 /// # Errors
 /// If `/dev/null` cannot be opened.
@@ -106,10 +111,10 @@ pub fn reserve_low(end: RawFd) -> io::Result<Vec<OwnedFd>> {
     }
 }
 
-/// Waits until a child has ended and leaves it as a zombie: its id is not given to anybody else before [`reap`].
+/// Waits until a child has exited and leaves it as a zombie: its pid is not reused before [`reap`].
 ///
 /// # Errors
-/// If it is no child of ours.
+/// If it is not a child of this process.
 pub fn wait_for_end(pid: u32) -> io::Result<()> {
     loop {
         // SAFETY: siginfo_t is plain data for which all zeroes is valid.
@@ -124,7 +129,8 @@ pub fn wait_for_end(pid: u32) -> io::Result<()> {
             )
         };
         if done == 0 {
-            // A child that another thread of this process traces is reported when it stops, too: ptrace(2).
+            // A child that another thread of this process traces is also reported when it stops:
+            // ptrace(2).
             if matches!(
                 info.si_code,
                 libc::CLD_EXITED | libc::CLD_KILLED | libc::CLD_DUMPED
@@ -141,10 +147,10 @@ pub fn wait_for_end(pid: u32) -> io::Result<()> {
     }
 }
 
-/// Takes the status of a child that has ended.
+/// Returns the status of a child that has exited.
 ///
 /// # Errors
-/// If it is no child of ours or still runs.
+/// If it is not a child of this process, or is still running.
 pub fn reap(pid: u32) -> io::Result<Ended> {
     let mut status = 0;
     // SAFETY: rusage is plain data for which all zeroes is valid.
@@ -169,7 +175,8 @@ pub fn reap(pid: u32) -> io::Result<Ended> {
     }
 }
 
-/// Makes this process the parent of its descendants' orphans, as the first process of a container is anyway: `prctl(2)`.
+/// Makes this process the parent of its orphaned descendants, as the first process of a container
+/// always is: `prctl(2)`.
 ///
 /// # Errors
 /// As `prctl(2)`.
@@ -181,31 +188,34 @@ pub fn adopt_orphans() -> io::Result<()> {
     }
 }
 
-/// The error of a ptrace(2) of a process that does not exist: `ESRCH`, unless something forbids the call itself.
+/// The error of ptrace(2) for a process that does not exist: `ESRCH`, unless the call itself is
+/// forbidden.
 pub fn ptrace_error() -> io::Error {
     /// Above `PID_MAX_LIMIT` of Linux.
-    const NOBODY: libc::pid_t = libc::pid_t::MAX;
+    const NO_PROCESS: libc::pid_t = libc::pid_t::MAX;
     let nothing = std::ptr::null_mut::<libc::c_void>();
-    // SAFETY: it finds no process, so it touches nothing.
-    unsafe { libc::ptrace(libc::PTRACE_SEIZE, NOBODY, nothing, nothing) };
+    // SAFETY: no such process exists, so it touches nothing.
+    unsafe { libc::ptrace(libc::PTRACE_SEIZE, NO_PROCESS, nothing, nothing) };
     io::Error::last_os_error()
 }
 
 /// Sends a signal to a process, or to its whole group.
 pub fn signal(pid: u32, group: bool, number: i32) {
     let target = pid as libc::pid_t;
-    // SAFETY: kill touches no memory. Its failure means that nobody is there any more, which is what was wanted.
+    // SAFETY: kill touches no memory. It fails if the process no longer exists, which is the goal.
     unsafe { libc::kill(if group { -target } else { target }, number) };
 }
 
-/// How many processes the kernel's out-of-memory killer has ended since the machine started. `None`: the kernel does not say.
+/// How many processes the kernel's out-of-memory killer has killed since boot. `None`: the kernel
+/// does not report it.
 pub fn out_of_memory_kills() -> Option<u64> {
     let counters = std::fs::read_to_string("/proc/vmstat").ok()?;
     let count = |line: &str| line.strip_prefix("oom_kill ")?.trim().parse().ok();
     counters.lines().find_map(count)
 }
 
-/// Resident memory of a process in bytes; `None` if it is gone. Source: `/proc/pid/statm`, proc(5).
+/// Resident memory of a process in bytes; `None` if it no longer exists. Source: `/proc/pid/statm`,
+/// proc(5).
 pub fn resident(pid: u32) -> Option<u64> {
     let pages: u64 = std::fs::read_to_string(format!("/proc/{pid}/statm"))
         .ok()?
@@ -218,13 +228,13 @@ pub fn resident(pid: u32) -> Option<u64> {
     Some(pages * u64::try_from(page).ok()?)
 }
 
-/// Our effective user id.
+/// The effective user id.
 pub fn user() -> u32 {
     // SAFETY: geteuid touches no memory and cannot fail.
     unsafe { libc::geteuid() }
 }
 
-/// Runs `work` while new files have none of the bits in `mask`. The mask is the whole process's: no other thread may run.
+/// Runs `work` with a umask of `mask`. The umask is per process: no other thread may be running.
 pub fn with_umask<T>(mask: u32, work: impl FnOnce() -> T) -> T {
     // SAFETY: umask touches no memory and cannot fail.
     let former = unsafe { libc::umask(mask) };
@@ -234,7 +244,7 @@ pub fn with_umask<T>(mask: u32, work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Replaces one of the standard descriptors by `/dev/null`: whoever reads the other end sees its end.
+/// Replaces one of the standard descriptors by `/dev/null`: a reader at the other end sees EOF.
 ///
 /// # Errors
 /// If `/dev/null` cannot be opened.
@@ -243,7 +253,7 @@ pub fn discard(descriptor: RawFd) -> io::Result<()> {
         .read(true)
         .write(true)
         .open("/dev/null")?;
-    // SAFETY: std's handles to the standard descriptors own nothing, so that replacing one takes it from nobody.
+    // SAFETY: std's handles to the standard descriptors do not own them, so replacing one is sound.
     if unsafe { libc::dup2(null.as_raw_fd(), descriptor) } == -1 {
         return Err(io::Error::last_os_error());
     }

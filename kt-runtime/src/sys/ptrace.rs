@@ -1,56 +1,58 @@
-//! Stopping single threads of another process for a moment: ptrace(2).
+//! Briefly stops single threads of another process: ptrace(2).
 //!
-//! All of it must be called by one thread. When that thread ends, the kernel lets go of everything that it holds, also of threads
-//! that never stopped. A thread that is let go runs on as if nothing had happened, apart from system calls that never restart
-//! after a stop, such as epoll_wait(2): those return `EINTR`, signal(7).
+//! One thread must make all calls. When that thread exits, the kernel detaches everything it
+//! traces, including threads that never stopped. A detached thread continues as if nothing had
+//! happened, except in system calls that never restart after a stop, such as epoll_wait(2): those
+//! return `EINTR`, signal(7).
 
 use std::{io, mem, ptr};
 
-/// What unwinding begins with.
+/// The registers that unwinding starts with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Registers {
     pub instruction: u64,
     pub stack: u64,
     pub frame: u64,
-    /// aarch64's link register; 0 elsewhere.
+    /// aarch64's link register; 0 on other architectures.
     pub link: u64,
 }
 
 /// A stop of a thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stop {
-    /// The signal that was about to be delivered, which is to be passed on; 0 if there is none.
+    /// The pending signal, to deliver on detach; 0 if there is none.
     signal: i32,
 }
 
-/// Begins to trace a thread, and does not stop it.
+/// Starts tracing a thread without stopping it.
 ///
 /// # Errors
-/// `ESRCH` if it has ended, `EPERM` if it is traced already or may not be traced.
+/// `ESRCH` if it has exited, `EPERM` if it is already traced or may not be traced.
 pub fn seize(thread: u32) -> io::Result<()> {
     request(libc::PTRACE_SEIZE, thread, 0)
 }
 
-/// Has a thread stop soon.
+/// Requests that a thread stop soon.
 ///
 /// # Errors
-/// If it has ended.
+/// If it has exited.
 pub fn interrupt(thread: u32) -> io::Result<()> {
     request(libc::PTRACE_INTERRUPT, thread, 0)
 }
 
-/// Lets a stopped thread go on, and traces it no more.
+/// Lets a stopped thread continue, and stops tracing it.
 ///
 /// # Errors
-/// If it has ended.
+/// If it has exited.
 pub fn detach(thread: u32, stop: Stop) -> io::Result<()> {
     request(libc::PTRACE_DETACH, thread, stop.signal as usize)
 }
 
-/// Whether a thread has stopped since it was interrupted. Takes the end of no process, which is for others to see.
+/// Whether a thread has stopped since it was interrupted. Does not consume the exit status of a
+/// process.
 ///
 /// # Errors
-/// If it is not traced, or has ended.
+/// If it is not traced, or has exited.
 pub fn stopped(thread: u32) -> io::Result<Option<Stop>> {
     // SAFETY: siginfo_t is plain data for which all zeroes is valid.
     let mut info: libc::siginfo_t = unsafe { mem::zeroed() };
@@ -59,20 +61,20 @@ pub fn stopped(thread: u32) -> io::Result<Option<Stop>> {
     if unsafe { libc::waitid(libc::P_PID, thread, &raw mut info, options) } == -1 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: it is of a child, or all zeroes if nothing has happened.
+    // SAFETY: it describes a child, or is all zeroes if nothing has happened.
     let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
     if pid == 0 {
         return Ok(None);
     }
-    // An event's number is above the signal's: ptrace(2). Such a stop delivers nothing.
+    // An event's number is stored above the signal's: ptrace(2). Such a stop delivers no signal.
     let signal = if status >> 8 == 0 { status } else { 0 };
     Ok(Some(Stop { signal }))
 }
 
-/// Of a thread that has stopped.
+/// The registers of a stopped thread.
 ///
 /// # Errors
-/// If it has ended.
+/// If it has exited.
 pub fn registers(thread: u32) -> io::Result<Registers> {
     // SAFETY: it is plain data for which all zeroes is valid.
     let mut registers: libc::user_regs_struct = unsafe { mem::zeroed() };
@@ -80,7 +82,7 @@ pub fn registers(thread: u32) -> io::Result<Registers> {
         iov_base: (&raw mut registers).cast(),
         iov_len: mem::size_of_val(&registers),
     };
-    // SAFETY: the kernel writes at most so many bytes to where the vector says.
+    // SAFETY: the kernel writes at most `iov_len` bytes at `iov_base`.
     let done = unsafe {
         libc::ptrace(
             libc::PTRACE_GETREGSET,
@@ -131,7 +133,7 @@ mod tests {
     use super::*;
     use crate::sys::process;
 
-    /// A child that sleeps, and is gone at the end of its test.
+    /// A sleeping child that is killed at the end of its test.
     struct Sleeper(Child);
 
     impl Sleeper {
@@ -145,13 +147,13 @@ mod tests {
 
     impl Drop for Sleeper {
         fn drop(&mut self) {
-            // It fails if somebody has seen its end.
+            // Fails if it was reaped already.
             let _ = self.0.kill();
         }
     }
 
     #[test]
-    fn a_child_that_is_stopped_for_a_moment_has_not_ended_for_who_waits_for_its_end() {
+    fn waiting_for_a_childs_exit_ignores_ptrace_stops() {
         let child = Sleeper::start("1000");
         let pid = child.0.id();
         let (sender, ended) = mpsc::channel();
@@ -163,7 +165,7 @@ mod tests {
                 break stop;
             }
         };
-        assert_eq!(stop.signal, 0, "a stop of ours delivers no signal");
+        assert_eq!(stop.signal, 0, "an interrupt delivers no signal");
         assert_ne!(registers(pid).unwrap().stack, 0);
         // Long enough for the other thread to see the stop several times.
         let early = ended.recv_timeout(Duration::from_millis(50));
@@ -175,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tracer_that_ends_in_the_middle_lets_go_of_what_it_stopped() {
+    fn a_tracer_that_exits_releases_what_it_stopped() {
         let mut child = Sleeper::start("0.2");
         let pid = child.0.id();
         let tracer = thread::spawn(move || {
@@ -184,12 +186,12 @@ mod tests {
             while stopped(pid).unwrap().is_none() {}
         });
         tracer.join().unwrap();
-        // It comes to its end by itself.
+        // It continues and exits normally.
         assert!(child.0.wait().unwrap().success());
     }
 
     #[test]
-    fn a_thread_that_is_not_there_cannot_be_seized() {
+    fn a_thread_that_does_not_exist_cannot_be_seized() {
         let error = seize(libc::pid_t::MAX.cast_unsigned()).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::ESRCH));
     }

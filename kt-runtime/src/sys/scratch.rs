@@ -1,11 +1,11 @@
-//! A directory for one test.
+//! A temporary directory for one test.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-/// Removed when it is dropped.
+/// Removed on drop.
 pub struct Scratch(PathBuf);
 
 impl Scratch {

@@ -1,4 +1,4 @@
-//! C's standard output and the pipes that this process's output goes through.
+//! C's standard output, and the pipes that carry this process's output.
 
 use std::{
     io,
@@ -10,27 +10,27 @@ unsafe extern "C" {
     static mut stdout: *mut libc::FILE;
 }
 
-/// Makes C code's `printf` write whole lines at once, as it does on a terminal: on a pipe it would keep 4 KiB back.
+/// Makes C code's `printf` flush whole lines, as on a terminal: on a pipe it would buffer 4 KiB.
 pub fn buffer_lines() {
     // SAFETY: glibc sets `stdout` before main; setvbuf with no buffer only changes the mode.
     unsafe { libc::setvbuf(stdout, std::ptr::null_mut(), libc::_IOLBF, 0) };
 }
 
-/// Writes out what C code printed without a line's end.
+/// Flushes what C code printed without a trailing newline.
 pub fn flush() {
     // SAFETY: as above; fflush locks the stream itself.
     unsafe { libc::fflush(stdout) };
 }
 
-/// Copies what is at a pipe's head into another one, which is empty, without taking it out: tee(2). As
-/// [`read_available`] else.
+/// Copies bytes from the front of a pipe into another, empty pipe without consuming them: tee(2).
+/// Otherwise like [`read_available`].
 pub fn copy_available(
     from: BorrowedFd<'_>,
     to: BorrowedFd<'_>,
     most: usize,
 ) -> io::Result<Option<usize>> {
     let (from, to) = (from.as_raw_fd(), to.as_raw_fd());
-    // SAFETY: no memory is involved, and both descriptors are open for the borrows' time.
+    // SAFETY: no memory is involved, and both descriptors stay open for the borrows.
     let copied = unsafe { libc::tee(from, to, most, libc::SPLICE_F_NONBLOCK) };
     match usize::try_from(copied) {
         Ok(copied) => Ok(Some(copied)),
@@ -41,7 +41,8 @@ pub fn copy_available(
     }
 }
 
-/// Reads what is there, without waiting. `Ok(None)`: nothing is there now. `Ok(Some(0))`: no writer is left.
+/// Reads available bytes without waiting. `Ok(None)`: nothing is available now. `Ok(Some(0))`: all
+/// writers have closed.
 pub fn read_available(descriptor: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Option<usize>> {
     // SAFETY: the buffer is writable for its length.
     let read = unsafe {
@@ -63,7 +64,7 @@ pub fn read_available(descriptor: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Resu
 /// Sets `O_NONBLOCK` on the open file description.
 pub fn set_nonblocking(descriptor: BorrowedFd<'_>) -> io::Result<()> {
     let descriptor = descriptor.as_raw_fd();
-    // SAFETY: fcntl on a descriptor that is open for the borrow's time.
+    // SAFETY: fcntl on a descriptor that stays open for the borrow.
     let done = unsafe {
         let flags = libc::fcntl(descriptor, libc::F_GETFL);
         libc::fcntl(descriptor, libc::F_SETFL, flags | libc::O_NONBLOCK)
@@ -75,9 +76,9 @@ pub fn set_nonblocking(descriptor: BorrowedFd<'_>) -> io::Result<()> {
     }
 }
 
-/// Keeps a descriptor from programs that this process starts.
+/// Sets close-on-exec: child processes do not inherit the descriptor.
 pub fn set_close_on_exec(descriptor: BorrowedFd<'_>) -> io::Result<()> {
-    // SAFETY: fcntl on a descriptor that is open for the borrow's time.
+    // SAFETY: fcntl on a descriptor that stays open for the borrow.
     let done = unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) };
     if done == -1 {
         Err(io::Error::last_os_error())
@@ -86,14 +87,14 @@ pub fn set_close_on_exec(descriptor: BorrowedFd<'_>) -> io::Result<()> {
     }
 }
 
-/// How many bytes fit in a pipe. `usize::MAX` if the kernel does not say.
+/// Capacity of a pipe in bytes. `usize::MAX` if the kernel does not report it.
 pub fn pipe_capacity(pipe: BorrowedFd<'_>) -> usize {
-    // SAFETY: fcntl on a descriptor that is open for the borrow's time.
+    // SAFETY: fcntl on a descriptor that stays open for the borrow.
     let capacity = unsafe { libc::fcntl(pipe.as_raw_fd(), libc::F_GETPIPE_SZ) };
     usize::try_from(capacity).unwrap_or(usize::MAX)
 }
 
-/// How many bytes are in a pipe now. 0 if the kernel does not say.
+/// Number of bytes in a pipe now. 0 if the kernel does not report it.
 pub fn waiting(pipe: BorrowedFd<'_>) -> usize {
     let mut bytes: libc::c_int = 0;
     // SAFETY: FIONREAD writes one int: ioctl_pipe(2).
@@ -105,7 +106,7 @@ pub fn waiting(pipe: BorrowedFd<'_>) -> usize {
     }
 }
 
-/// Waits until one of the descriptors can be read or has no writer left, or a signal comes.
+/// Waits until one of the descriptors is readable or has no writer left, or a signal arrives.
 pub fn wait_readable(descriptors: [Option<BorrowedFd<'_>>; 2]) -> io::Result<()> {
     match poll(descriptors, -1) {
         Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
@@ -113,14 +114,14 @@ pub fn wait_readable(descriptors: [Option<BorrowedFd<'_>>; 2]) -> io::Result<()>
     }
 }
 
-/// Which of the descriptors can be read or have no writer left.
+/// Which of the descriptors are readable or have no writer left.
 pub fn readable(descriptors: [BorrowedFd<'_>; 2]) -> io::Result<[bool; 2]> {
     poll(descriptors.map(Some), 0)
 }
 
 /// poll(2) for reading, with a timeout in milliseconds.
 fn poll(descriptors: [Option<BorrowedFd<'_>>; 2], timeout: i32) -> io::Result<[bool; 2]> {
-    // poll(2) passes over negative descriptors.
+    // poll(2) ignores negative descriptors.
     let mut polled = descriptors.map(|fd| libc::pollfd {
         fd: fd.map_or(-1, |fd| fd.as_raw_fd()),
         events: libc::POLLIN,

@@ -1,4 +1,4 @@
-//! Which thread this is, to other processes.
+//! The thread's id, as other processes see it.
 
 use std::cell::Cell;
 
@@ -6,7 +6,7 @@ thread_local! {
     static ID: Cell<u32> = const { Cell::new(0) };
 }
 
-/// The kernel's number of this thread: gettid(2). Asked once for each thread.
+/// The kernel's id of this thread: gettid(2). Cached per thread.
 pub fn id() -> u32 {
     let known = ID.try_with(Cell::get).unwrap_or(0);
     if known != 0 {
@@ -14,7 +14,7 @@ pub fn id() -> u32 {
     }
     // SAFETY: it touches no memory and cannot fail.
     let id = unsafe { libc::gettid() }.cast_unsigned();
-    // A thread that ends has no locals any more, and asks again.
+    // An exiting thread has no thread-locals any more, and calls gettid again.
     let _ = ID.try_with(|known| known.set(id));
     id
 }

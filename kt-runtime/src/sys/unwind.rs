@@ -1,6 +1,6 @@
-//! The addresses on this thread's stack, through the unwinder that Rust's own panics use (libgcc_s or libunwind; the
-//! interface is the Itanium C++ ABI's, level I). std's `Backtrace` does not give addresses out, and only the developer's
-//! machine can tell what they mean.
+//! The addresses on this thread's stack, from the unwinder that Rust's panics use (libgcc_s or
+//! libunwind; the interface is level I of the Itanium C++ ABI). std's `Backtrace` does not expose
+//! addresses, and only the developer's machine can symbolize them.
 
 use std::ffi::{c_int, c_void};
 
@@ -11,7 +11,7 @@ unsafe extern "C" {
     fn _Unwind_GetIPInfo(context: *mut c_void, before: *mut c_int) -> usize;
 }
 
-const GO_ON: c_int = 0;
+const CONTINUE: c_int = 0;
 const STOP: c_int = 5;
 
 struct Trace {
@@ -19,22 +19,25 @@ struct Trace {
     limit: usize,
 }
 
-/// At most `limit` addresses of instructions, innermost first, each of the call itself and not of what follows it.
+/// At most `limit` instruction addresses, innermost first. Each address is inside the call
+/// instruction, not after it.
 pub fn trace(limit: usize) -> Vec<usize> {
     extern "C" fn visit(context: *mut c_void, state: *mut c_void) -> c_int {
-        // SAFETY: `state` is the `Trace` below, which only this function touches while `_Unwind_Backtrace` runs.
+        // SAFETY: `state` is the `Trace` below, which only this function touches while
+        // `_Unwind_Backtrace` runs.
         let trace = unsafe { &mut *state.cast::<Trace>() };
         let mut before = 0;
-        // SAFETY: the unwinder gives a valid context for the time of this call.
+        // SAFETY: the unwinder passes a context that is valid during this call.
         let address = unsafe { _Unwind_GetIPInfo(context, &raw mut before) };
         if address == 0 || trace.addresses.len() == trace.limit {
             return STOP;
         }
-        // A return address belongs to the line after the call; signal frames are exact and say so.
+        // A return address belongs to the line after the call; signal frames are exact, which
+        // `before` reports.
         trace
             .addresses
             .push(if before == 0 { address - 1 } else { address });
-        GO_ON
+        CONTINUE
     }
     let mut trace = Trace {
         addresses: Vec::with_capacity(limit.min(64)),

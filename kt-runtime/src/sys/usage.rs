@@ -1,4 +1,4 @@
-//! What a process uses and may use, as the kernel tells in `/proc` and in its control group.
+//! Resource usage and limits of a process, from `/proc` and its control group.
 
 use std::{
     fs,
@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-/// `None` where there is no limit, or the kernel does not say.
+/// Limits of a control group. `None`: no limit, or the kernel does not report it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupLimits {
     pub memory_bytes: Option<u64>,
@@ -16,7 +16,7 @@ pub struct GroupLimits {
     pub processes: Option<u64>,
 }
 
-/// What a process uses: `/proc/PID/stat`, `statm`, `fd`, `limits`, proc(5).
+/// Resource usage of a process: `/proc/PID/stat`, `statm`, `fd`, `limits`, proc(5).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// Processor time since its start, in user and system mode.
@@ -28,8 +28,8 @@ pub struct Usage {
     pub open_files_limit: Option<u64>,
 }
 
-/// What a process uses; `None` if it is gone. Of what the kernel does not let us see there is nothing: open files need the
-/// rights to trace it, proc(5).
+/// Resource usage of a process; `None` if it no longer exists. Values that the kernel hides are 0:
+/// counting open files requires permission to trace the process, proc(5).
 pub fn of(pid: u32) -> Option<Usage> {
     let directory = PathBuf::from(format!("/proc/{pid}"));
     let (cpu_ms, threads) = parse_stat(&fs::read_to_string(directory.join("stat")).ok()?)?;
@@ -44,11 +44,12 @@ pub fn of(pid: u32) -> Option<Usage> {
     })
 }
 
-/// Processor time in milliseconds and threads, from `/proc/PID/stat`. The program's name comes in parentheses and may have any
-/// character, so what follows is counted from the last one.
+/// CPU time in milliseconds, and the number of threads, from `/proc/PID/stat`. The program's name
+/// is in parentheses and may contain any character, so fields are counted from the last
+/// parenthesis.
 fn parse_stat(stat: &str) -> Option<(u64, u64)> {
     let fields: Vec<&str> = stat[stat.rfind(')')? + 1..].split_whitespace().collect();
-    // Counted from 1 in proc(5), where the state that comes first here is the third.
+    // proc(5) counts from 1, and the first of these fields, the state, is the third.
     let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
     let ticks = field(14)? + field(15)?;
     // SAFETY: sysconf touches no memory.
@@ -64,14 +65,14 @@ fn parse_open_files(limits: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// The limits of this process's control group: the tightest of the group and those that it lies in.
+/// The limits of this process's control group: the tightest of the group and its ancestors.
 pub fn group_limits() -> GroupLimits {
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     group_limits_in(Path::new("/sys/fs/cgroup"), &groups)
 }
 
 fn group_limits_in(root: &Path, groups: &str) -> GroupLimits {
-    // Version 2 has one hierarchy, whose number is 0 and which names no controller: cgroups(7).
+    // Version 2 has one hierarchy, with number 0 and no controller names: cgroups(7).
     let Some(path) = groups.lines().find_map(|line| line.strip_prefix("0::")) else {
         return GroupLimits::default();
     };
@@ -94,7 +95,7 @@ fn group_limits_in(root: &Path, groups: &str) -> GroupLimits {
     limits
 }
 
-/// `200000 100000`: so many microseconds of each so many.
+/// `200000 100000`: quota and period, in microseconds.
 fn parse_cpu(text: &str) -> Option<u64> {
     let (quota, period) = text.trim().split_once(' ')?;
     let (quota, period): (u64, u64) = (quota.parse().ok()?, period.parse().ok()?);
@@ -107,7 +108,7 @@ mod tests {
     use crate::sys::scratch::Scratch;
 
     #[test]
-    fn a_name_with_parentheses_and_spaces_is_no_field() {
+    fn a_name_with_parentheses_and_spaces_is_not_a_field() {
         let stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 1 0 0 0 150 50 0 0 20 0 12 0 1 1 1";
         assert_eq!(parse_stat(stat), Some((2000, 12)));
         assert_eq!(parse_stat("7 (a"), None);
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn this_process_uses_what_it_uses() {
+    fn the_usage_of_this_process_is_reported() {
         let usage = of(std::process::id()).unwrap();
         assert!(usage.rss > 0 && usage.threads > 0 && usage.open_files > 2);
         assert!(
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tightest_limit_of_a_group_and_those_around_it_counts() {
+    fn the_tightest_limit_of_a_group_and_its_ancestors_applies() {
         let root = Scratch::new("cgroup");
         let inner = root.path().join("a/b");
         fs::create_dir_all(&inner).unwrap();

@@ -1,25 +1,27 @@
-//! A waker that tells when somebody keeps it. std makes wakers of `Arc`s too, but nobody hears of their clones then.
+//! A waker that reports when it is cloned. `std::task::Wake` also creates wakers from `Arc`s, but
+//! without a hook for clones.
 
 use std::{
     sync::Arc,
     task::{RawWaker, RawWakerVTable, Waker},
 };
 
-/// Wakes as another one does.
+/// Wakes like the waker inside.
 struct Observed<F> {
     waker: Waker,
-    kept: F,
+    on_clone: F,
 }
 
-/// A waker that wakes what `waker` does, and calls `kept` on the thread that clones it, each time.
-pub fn observed<F: Fn() + Send + Sync + 'static>(waker: Waker, kept: F) -> Waker {
-    let observed = Arc::into_raw(Arc::new(Observed { waker, kept }));
-    // SAFETY: the functions below keep the contract of `RawWakerVTable`: each waker owns one count of the `Arc`, which is `Send`
-    // and `Sync` as its parts are.
+/// A waker that wakes what `waker` does, and calls `on_clone` on the thread that clones it, for
+/// each clone.
+pub fn observed<F: Fn() + Send + Sync + 'static>(waker: Waker, on_clone: F) -> Waker {
+    let observed = Arc::into_raw(Arc::new(Observed { waker, on_clone }));
+    // SAFETY: the functions below keep the contract of `RawWakerVTable`: each waker owns one count
+    // of the `Arc`, which is `Send` and `Sync` because its parts are.
     unsafe { Waker::from_raw(RawWaker::new(observed.cast(), Table::<F>::TABLE)) }
 }
 
-/// The functions for one type of `kept`.
+/// The functions for one type of `on_clone`.
 struct Table<F>(std::marker::PhantomData<F>);
 
 impl<F: Fn() + Send + Sync + 'static> Table<F> {
@@ -28,16 +30,17 @@ impl<F: Fn() + Send + Sync + 'static> Table<F> {
 
     fn clone(data: *const ()) -> RawWaker {
         let observed: *const Observed<F> = data.cast();
-        // SAFETY: a waker's data is of `Arc::into_raw` in `observed`, and the waker that is cloned owns a count of it.
+        // SAFETY: a waker's data comes from `Arc::into_raw` in `observed`, and the cloned waker
+        // owns a count of it.
         unsafe {
-            ((*observed).kept)();
+            ((*observed).on_clone)();
             Arc::increment_strong_count(observed);
         }
         RawWaker::new(data, Self::TABLE)
     }
 
     fn wake(data: *const ()) {
-        // SAFETY: as above; the waker ends, and its count with it.
+        // SAFETY: as above; the waker is consumed, and its count with it.
         let observed = unsafe { Arc::from_raw(data.cast::<Observed<F>>()) };
         observed.waker.wake_by_ref();
     }
@@ -72,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn each_clone_is_told_and_each_wakes_and_nothing_is_left() {
+    fn each_clone_is_reported_and_wakes_and_nothing_leaks() {
         let (woken, kept) = (Arc::new(Counts::default()), Arc::new(AtomicUsize::new(0)));
         let count = Arc::clone(&kept);
         let waker = observed(Waker::from(Arc::clone(&woken)), move || {

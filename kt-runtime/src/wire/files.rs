@@ -10,8 +10,8 @@
 //!
 //! ```text
 //! sender                     receiver
-//! Plan ───────────────────────▶        what there is, and how much room it takes
-//!      ◀─────────────── Ready          or Refused: the target cannot be, or has too little room
+//! Plan ───────────────────────▶        the entries, and how much space they take
+//!      ◀─────────────── Ready          or Refused: the target is invalid, or has too little free space
 //! Entry … ────────────────────▶        up to WINDOW entries ahead of their answers
 //!      ◀── Made, Want, Refuse          one for each entry, in their order
 //! Contents, Bytes, Hole, End ─▶        of each wanted file, in the order of the wants

@@ -48,7 +48,7 @@ pub struct NotListening {
     pub why: String,
 }
 
-/// A connection that somebody made to a port of the service.
+/// An incoming connection to a port of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accepted {
     pub id: u64,

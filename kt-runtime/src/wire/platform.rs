@@ -9,6 +9,6 @@ pub use crate::sys::glibc::Glibc;
 pub struct Platform {
     /// As Rust names it: `x86_64`.
     pub architecture: String,
-    /// `None` if it cannot be told.
+    /// `None` if it cannot be determined.
     pub glibc: Option<Glibc>,
 }

@@ -76,11 +76,11 @@ pub struct Stack {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct StackFrame {
-    /// Index into the objects' names; `None`: the address lies in no object.
+    /// Index into the objects' names; `None`: the address is in no object.
     pub object: Option<u32>,
     /// Offset of the instruction from the object's load address, or the address.
     pub offset: u64,
-    /// Of an object that is not kt's: what its own symbols say.
+    /// For an object that is not kt's: the name from its own symbols.
     pub symbol: Option<String>,
 }
 

@@ -71,7 +71,7 @@ pub enum Outcome {
     /// Same memory, nothing copied.
     Kept {
         /// The initializer in the source has changed since.
-        initialiser_changed: bool,
+        initializer_changed: bool,
         /// It is a cell without a value: a lazy one will run its original initializer.
         empty: bool,
     },

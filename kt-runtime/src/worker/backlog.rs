@@ -1,4 +1,5 @@
-//! What waits for one driver that listens to the output: bounded, and what it misses is counted in its place.
+//! The bounded queue of output for one driver that reads it. Dropped bytes are counted and reported
+//! in their place.
 
 use std::{
     collections::VecDeque,
@@ -13,51 +14,52 @@ use crate::{
     wire::data::{BreakpointReached, Stream},
 };
 
-/// What may wait for one driver before the pipes are left full, bytes: whoever prints then waits, as with any slow reader.
+/// Bytes that one driver's queue holds before the pipes stay full. A process that prints then
+/// blocks, as with any slow reader.
 pub(super) const BACKLOG: usize = 16 << 20;
 
 /// A piece of output.
 #[derive(Debug, Clone)]
 pub(super) struct Piece {
     pub(super) stream: Stream,
-    /// Position after it.
+    /// Position after this piece.
     pub(super) position: u64,
-    /// The log's position after it.
+    /// The log's position after this piece.
     pub(super) logged: u64,
     pub(super) bytes: Bytes,
-    /// What the bytes before it have announced.
+    /// The breakpoint that the preceding bytes announced.
     pub(super) breakpoint: Option<Arc<BreakpointReached>>,
 }
 
 /// The worker's end of one driver's backlog.
 pub(super) struct Sink(Arc<Shared>);
 
-/// The end that the driver's connection takes from.
+/// The end that the driver's connection reads.
 pub(super) struct Taker {
     shared: Arc<Shared>,
-    /// Waits for room.
+    /// Waits for free space.
     printer: Thread,
 }
 
 struct Shared {
     backlog: Mutex<Backlog>,
     filled: Notify,
-    /// How long a driver may take nothing before it holds nobody up any more.
+    /// How long a driver may read nothing before printing stops waiting for it.
     stopped: Duration,
 }
 
 struct Backlog {
     queue: VecDeque<Entry>,
-    /// Of all pieces in the queue.
+    /// Total of all pieces in the queue.
     bytes: usize,
-    /// When the driver took something last, or the backlog was last found below its limit.
+    /// When the driver last took a piece, or the backlog was last below its limit.
     moved: Instant,
     closed: bool,
 }
 
 enum Entry {
     Piece(Piece),
-    /// So many bytes of a stream were dropped here.
+    /// Bytes of a stream that were dropped here.
     Gap {
         stream: Stream,
         position: u64,
@@ -66,7 +68,7 @@ enum Entry {
     },
 }
 
-/// Both ends of an empty backlog. `printer` is woken when there is room again.
+/// Both ends of an empty backlog. `printer` is woken when space becomes free.
 pub(super) fn channel(printer: Thread, stopped: Duration) -> (Sink, Taker) {
     let shared = Arc::new(Shared {
         backlog: Mutex::new(Backlog {
@@ -92,8 +94,8 @@ impl Sink {
         !self.0.lock().closed
     }
 
-    /// How long printing should wait for this driver at most: not at all while it keeps up, or once it takes nothing for
-    /// too long.
+    /// How long printing waits for this driver at most. `None` while the driver keeps up, or once
+    /// it has read nothing for too long.
     pub(super) fn wait(&self) -> Option<Duration> {
         let backlog = self.0.lock();
         if backlog.closed || backlog.bytes <= BACKLOG {
@@ -105,8 +107,8 @@ impl Sink {
             .filter(|left| !left.is_zero())
     }
 
-    /// False if nobody listens any more. Beyond the limit the bytes are dropped and counted: [`wait`](Self::wait) comes
-    /// first.
+    /// Returns false if the driver no longer reads. Bytes beyond the limit are dropped and counted:
+    /// call [`wait`](Self::wait) first.
     pub(super) fn give(&self, piece: Piece) -> bool {
         let mut backlog = self.0.lock();
         if backlog.closed {
@@ -128,10 +130,11 @@ impl Sink {
 }
 
 impl Backlog {
-    /// Counts a piece that has no place. Its position still goes along, or the driver would wait for bytes that do not come.
+    /// Counts a piece that was dropped. Its position is still sent: the driver waits for that
+    /// position.
     fn miss(&mut self, piece: Piece) {
         let missed = piece.bytes.len() as u64;
-        // The last two entries at most are gaps: one for each stream.
+        // Only the last two entries can be gaps: one for each stream.
         for entry in self.queue.iter_mut().rev().take(2) {
             match entry {
                 Entry::Gap {
@@ -158,7 +161,7 @@ impl Backlog {
 }
 
 impl Taker {
-    /// The next piece, once there is one. A gap becomes a piece that says how large it is.
+    /// Waits for the next piece. A gap becomes a piece whose text reports its size.
     pub(super) async fn next(&mut self) -> Piece {
         loop {
             if let Some(piece) = self.take() {
@@ -168,7 +171,7 @@ impl Taker {
         }
     }
 
-    /// Takes no more: nobody waits for this driver from here on.
+    /// Reads no more: printing never waits for this driver again.
     pub(super) fn close(&self) {
         let mut backlog = self.shared.lock();
         backlog.closed = true;
@@ -215,7 +218,7 @@ impl Drop for Taker {
 
 fn notice(bytes: u64, stopped: Duration) -> String {
     format!(
-        "\n[kt: {bytes} bytes of output were dropped here: this program took none for {} s]\n",
+        "\n[kt: {bytes} bytes of output dropped: this program read none for {} s]\n",
         stopped.as_secs()
     )
 }
@@ -250,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn printing_does_not_wait_for_a_driver_that_takes_nothing_or_is_gone() {
+    fn printing_does_not_wait_for_a_driver_that_reads_nothing_or_has_disconnected() {
         let (sink, taker) = channel(thread::current(), Duration::ZERO);
         assert!(sink.give(piece(Stream::Stdout, 1, BACKLOG + 1)));
         assert_eq!(sink.wait(), None);
@@ -263,7 +266,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_dropped_is_counted_for_each_stream_where_it_is_missing() {
+    async fn dropped_bytes_are_counted_per_stream_in_their_place() {
         let (sink, mut taker) = channel(thread::current(), STOPPED);
         assert!(sink.give(piece(Stream::Stdout, 1, BACKLOG + 1)));
         for position in 2..12 {
@@ -277,7 +280,7 @@ mod tests {
             assert_eq!((gap.stream, gap.position), (stream, position));
             let text = String::from_utf8(gap.bytes.to_vec()).unwrap();
             assert!(
-                text.starts_with("\n[kt: 500 bytes of output were dropped here"),
+                text.starts_with("\n[kt: 500 bytes of output dropped"),
                 "{text}"
             );
         }

@@ -1,8 +1,10 @@
-//! The calls of this process by number, and which of them can have printed what is read from its standard output.
+//! The calls of this process by number, and which of them may have written what is read from its
+//! standard output.
 //!
-//! Output comes through pipes, which do not name the writer. Two kinds of calls certainly did not write it: those that had
-//! ended before the pipe was last found empty, and those that begin after it is read. So a call stays in the table after its end
-//! until a later look finds the pipes empty. Output that is read before that may be its own.
+//! Output comes through pipes, which do not identify the writer. Two kinds of calls certainly did
+//! not write it: those that ended before the pipe was last found empty, and those that begin after
+//! it is read. So a call stays in the table after its end until a later check finds the pipes
+//! empty. Output that is read before that check may be the call's.
 
 use std::{
     sync::{
@@ -23,19 +25,20 @@ use crate::{
     },
 };
 
-/// Calls that a [`Source`] names. If more can have printed something, they are counted.
+/// Calls that a [`Source`] names. Further candidates are only counted.
 const NAMED: usize = 8;
-/// Calls that have ended which are remembered one by one until the pipes have been looked into.
+/// Ended calls that are kept one by one until the pipes have been checked.
 const ENDED: usize = 64;
-/// Calls that are described in an answer: the oldest.
+/// Calls that an answer describes: the oldest.
 const DESCRIBED: usize = 1000;
 
-/// All calls of this process, of drivers and of its own tasks. Every call is put in and taken out, so neither searches.
+/// All calls of this process, from drivers and from its own tasks. Every call is inserted and
+/// removed, so both take constant time.
 pub(super) struct Calls {
-    /// Of this worker.
+    /// The number of this worker.
     instance: u64,
     table: Mutex<Table>,
-    /// How many of the table have ended, to be read without its lock.
+    /// Number of ended calls in the table, readable without its lock.
     ended: AtomicU64,
 }
 
@@ -43,12 +46,12 @@ pub(super) struct Calls {
 struct Table {
     /// The number of the latest call.
     last: u64,
-    /// Each call has a place for as long as it runs.
+    /// Each call has a slot while it runs.
     places: Vec<Option<Entry>>,
     free: Vec<usize>,
     /// Oldest first.
     ended: Vec<Entry>,
-    /// Those that had no room there.
+    /// Ended calls that did not fit in `ended`.
     unnamed: u64,
 }
 
@@ -57,19 +60,19 @@ struct Entry {
     number: u64,
     key: &'static str,
     generation: Generation,
-    /// By the [coarse](clock::coarse) clock.
+    /// Measured by the [coarse](clock::coarse) clock.
     begun: Duration,
     whereabouts: Arc<Place>,
 }
 
-/// A call, for as long as its function runs.
+/// A call, while its function runs.
 pub(super) struct Call {
     calls: Arc<Calls>,
     place: usize,
     whereabouts: Arc<Place>,
 }
 
-/// The calls that had ended at some moment.
+/// The number of calls that had ended at some moment.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ended(u64);
 
@@ -82,7 +85,7 @@ impl Calls {
         })
     }
 
-    /// Counts a call of a function, by its key.
+    /// Counts a call of the function with this key.
     pub(super) fn begin(self: &Arc<Self>, key: &'static str, generation: Generation) -> Call {
         let begun = clock::coarse();
         let whereabouts = Arc::<Place>::default();
@@ -112,12 +115,13 @@ impl Calls {
         }
     }
 
-    /// Which calls have ended until now. To be asked before a look into the pipes, for [`forget`](Self::forget) after it.
+    /// The calls that have ended so far. Call this before reading the pipes, and
+    /// [`forget`](Self::forget) after it.
     pub(super) fn ended(&self) -> Ended {
         Ended(self.ended.load(Ordering::Acquire))
     }
 
-    /// Forgets calls that had ended before the pipes were found empty.
+    /// Removes calls that had ended before the pipes were found empty.
     pub(super) fn forget(&self, ended: Ended) {
         if ended.0 == 0 {
             return;
@@ -130,13 +134,13 @@ impl Calls {
         self.count_ended(&table);
     }
 
-    /// With the table's lock: who reads the count finds as many there.
+    /// Call with the table locked: the count then matches the table.
     fn count_ended(&self, table: &Table) {
         let ended = table.ended.len() as u64 + table.unnamed;
         self.ended.store(ended, Ordering::Release);
     }
 
-    /// Who can have printed what has just been read.
+    /// The calls that may have written the output just read.
     pub(super) fn source(&self, stream: Stream) -> Source {
         let table = self.table();
         let all = (table.running() + table.ended.len()) as u64 + table.unnamed;
@@ -152,12 +156,12 @@ impl Calls {
         }
     }
 
-    /// The calls that run.
+    /// The calls that are running.
     pub(super) fn in_flight(&self) -> CallsInFlight {
         self.in_flight_with_places().0
     }
 
-    /// The calls that run, and where to find out where each of them is.
+    /// The running calls, and the place of each.
     pub(super) fn in_flight_with_places(&self) -> (CallsInFlight, Vec<Arc<Place>>) {
         let mut running: Vec<Entry> = self.table().places.iter().flatten().cloned().collect();
         running.sort_unstable_by_key(|entry| entry.number);
@@ -197,7 +201,7 @@ impl Entry {
 }
 
 impl Call {
-    /// Where it is.
+    /// The place of the call.
     pub(super) fn whereabouts(&self) -> Arc<Place> {
         Arc::clone(&self.whereabouts)
     }
@@ -226,12 +230,12 @@ mod tests {
     fn numbers(calls: &Calls) -> Vec<u64> {
         let source = calls.source(Stream::Stdout);
         assert_eq!(source.unnamed, 0);
-        let calls = source.calls.expect("a worker knows its calls");
+        let calls = source.calls.expect("a worker names its calls");
         calls.iter().map(|call| call.number).collect()
     }
 
     #[test]
-    fn a_call_can_have_printed_what_is_read_until_the_pipes_were_found_empty_after_its_end() {
+    fn a_call_is_a_source_until_the_pipes_are_found_empty_after_its_end() {
         let calls = Calls::new(3);
         assert_eq!(numbers(&calls), [0_u64; 0]);
         let one = calls.begin("app/bin:app::one", Generation(2));
@@ -240,12 +244,12 @@ mod tests {
             "app::one"
         );
         drop(one);
-        assert_eq!(numbers(&calls), [1], "no look has followed its end");
+        assert_eq!(numbers(&calls), [1], "the pipes were not checked since");
         let before = calls.ended();
         let two = calls.begin("app/bin:app::two", Generation(2));
         drop(two);
         calls.forget(before);
-        assert_eq!(numbers(&calls), [2], "it ended during the look");
+        assert_eq!(numbers(&calls), [2], "it ended during the check");
         calls.forget(calls.ended());
         assert_eq!(numbers(&calls), [0_u64; 0]);
     }

@@ -34,7 +34,7 @@ use crate::{
 };
 
 impl Worker {
-    /// Carries a call out and answers it. The caller's reset drops the user's future.
+    /// Runs a call and answers it. If the caller resets the stream, the user's future is dropped.
     pub(super) async fn call(
         self: &Arc<Self>,
         exchange: Exchange,
@@ -47,7 +47,7 @@ impl Worker {
             body,
             mut answer,
         } = exchange;
-        // In a block: what sends the answer needs no room beside it.
+        // In a block, so that the future which sends the answer does not store it too.
         let carried = {
             let work = pin!(async {
                 if self.draining.load(Ordering::Acquire) {
@@ -62,7 +62,8 @@ impl Worker {
                 if self.draining.load(Ordering::Acquire) {
                     return Err((Fault::Draining, None));
                 }
-                // From here on the call belongs to one generation, whatever is published while it runs.
+                // From here on the call belongs to one generation, even if another is published
+                // while it runs.
                 let loaded = self.current().ok_or((Fault::Draining, None))?;
                 let generation = loaded.generation;
                 let result = self.invoke(loaded, head, args, limit, inside).await;
@@ -88,7 +89,7 @@ impl Worker {
                 (status(&fault), generation, Encoded { bytes, codec })
             }
         };
-        // A subscriber may have been set by this very call.
+        // This very call may have set a subscriber.
         Quiet::new(outbox.send(Finished {
             answer,
             status,
@@ -102,12 +103,12 @@ impl Worker {
 }
 
 impl Worker {
-    /// Says once, of a program whose own events go to a subscriber, that those of its remote functions do not.
+    /// Prints a note once if the program has a `tracing` subscriber but the worker has none.
     fn hint_at_subscriber(&self) {
         if !quiet::has_subscriber() && !self.hinted.swap(true, Ordering::Relaxed) {
             eprintln!(
-                "kt: note: this program has a `tracing` subscriber and the process of its remote functions has none: their events go \
-                 nowhere\nhelp: set one in a function with `#[kt::init]`, which runs there at its start"
+                "kt: note: this program has a `tracing` subscriber, but the worker that runs its remote functions has none: their events are discarded\n\
+                                 help: set a subscriber in a function with `#[kt::init]`, which runs when the worker starts"
             );
         }
     }
@@ -123,8 +124,8 @@ impl Worker {
         let key = key_of(&head.headers).unwrap_or_default();
         let function = loaded.function(key).ok_or_else(|| unknown(&loaded, key))?;
         let function = Arc::clone(function);
-        // In it for as long as the function runs, which may be longer than anybody waits for it: it is in the way of a
-        // migration until then.
+        // Counted while the function runs, which may be longer than the caller waits: it blocks
+        // migrations until then.
         let call = self.calls.begin(function.function.key, loaded.generation);
         let place = call.whereabouts();
         let running = (inside, function.run(Arc::clone(&loaded), call));
@@ -150,21 +151,22 @@ impl Worker {
     }
 }
 
-/// A call that is counted for as long as its function runs.
+/// A call that is counted while its function runs.
 type Counted = (Inside, Running);
 
-/// A function's result, encoded.
+/// A function's encoded result.
 type Coded = Result<Encoded, CodecError>;
 
-/// What there is of a call once its arguments are known.
+/// The state of a call once its arguments are decoded.
 enum Begun {
-    /// That of an async function, at its end.
+    /// An async function's result.
     Ended(Result<Coded, RawPanic>),
-    /// Of a plain function, which runs on a thread that may block.
+    /// A synchronous function, to run on a thread that may block.
     Plain(Box<dyn FnOnce() -> Coded + Send>, Counted),
 }
 
-/// All of a call that runs the user's code and does not block: their `Deserialize` does, too, and may panic or take long.
+/// The part of a call that runs user code and does not block. User `Deserialize` implementations
+/// run here too: they may panic or take long.
 async fn begin(
     loaded: Arc<Loaded>,
     called: Arc<Entry>,
@@ -204,20 +206,21 @@ fn unknown(loaded: &Loaded, key: &str) -> Fault {
     }
 }
 
-/// The end of a task that did not come to its own. Only what was certainly not carried out may be said to be so: the
-/// caller makes that call again.
+/// The fault of a task that did not complete. Report a call as not executed only if that is
+/// certain: the caller then repeats it.
 fn unfinished(error: JoinError, plain: bool) -> Fault {
     match error.try_into_panic() {
         Ok(payload) => Fault::Panicked(RawPanic::from_payload(payload)),
-        // Its runtime has shut down, with the process. A plain function is not cancelled once it has begun.
+        // Its runtime has shut down with the process. A synchronous function is not canceled once
+        // it has begun.
         Err(_) if plain => Fault::Draining,
         Err(_) => Fault::Panicked(RawPanic::from_message(
-            "the worker ended while it ran".to_owned(),
+            "the worker exited while the function ran".to_owned(),
         )),
     }
 }
 
-/// What this end could not decode or encode.
+/// The fault for a value that this worker could not decode or encode.
 fn coded(what: Part, error: CodecError) -> Fault {
     match error {
         CodecError::TooLarge { limit } => Fault::TooLarge {
@@ -234,7 +237,8 @@ fn coded(what: Part, error: CodecError) -> Fault {
     }
 }
 
-/// Whether caller and function mean the same: they do if they were built together, or if their shapes are equal.
+/// Whether caller and function agree on the types: they were built together, or their shapes are
+/// equal.
 fn agree(
     loaded: &Loaded,
     function: &'static Function,

@@ -1,12 +1,13 @@
-//! Writes out what Rust and C hold back of a call's output, before the call is answered. Calls that end at once share a
-//! pass, and one that hangs holds up nobody for long: the program may keep the lock on standard output.
+//! Flushes the buffers of Rust's and C's standard output before a call is answered. Calls that end
+//! at the same time share one pass. A pass that hangs delays answers only briefly: the program may
+//! hold the lock on standard output.
 
 use std::{sync::PoisonError, time::Duration};
 
 use crate::sync::{Condvar, Instant, Mutex, MutexGuard};
 
-/// How long answers wait for a pass, from the first of them on.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// How long answers wait for a pass, from the first answer on.
+const TIMEOUT: Duration = Duration::from_millis(50);
 
 #[derive(Default)]
 pub(super) struct Flush {
@@ -19,24 +20,24 @@ struct Passes {
     begun: u64,
     ended: u64,
     running: bool,
-    /// How many wait for the one that runs, and since when the first of them does. To tell nobody would cost each call a system
-    /// call.
+    /// How many callers wait for the running pass, and since when the first of them waits. Without
+    /// waiters no notification is sent, which saves each call a system call.
     waiting: usize,
     since: Option<Instant>,
 }
 
-/// The pass that runs: ends with this, though `write_out` panics.
+/// The running pass. Its drop ends the pass even if `write_out` panics.
 struct Pass<'a>(&'a Flush);
 
 impl Flush {
-    /// Returns after a pass of `write_out` that began after this call did, unless a pass hangs.
+    /// Returns after a pass of `write_out` that began after this call did, or after the timeout.
     pub(super) fn pass(&self, write_out: impl FnOnce()) {
         let mut passes = self.lock();
-        // The one that runs may be past what the caller has printed.
+        // The running pass may already be past what the caller has printed.
         let wanted = passes.begun + 1;
         while passes.running {
             let since = *passes.since.get_or_insert_with(Instant::now);
-            let left = PATIENCE.saturating_sub(since.elapsed());
+            let left = TIMEOUT.saturating_sub(since.elapsed());
             if left.is_zero() {
                 return;
             }
@@ -81,22 +82,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pass_that_hangs_holds_up_nobody_for_long() {
+    fn a_hanging_pass_delays_others_only_until_the_timeout() {
         let flush = Flush::default();
         let (begun, has_begun) = mpsc::channel();
-        let (go_on, may_go_on) = mpsc::channel::<()>();
+        let (proceed, may_proceed) = mpsc::channel::<()>();
         thread::scope(|scope| {
             let hanging = scope.spawn(|| {
                 flush.pass(move || {
                     begun.send(()).unwrap();
-                    let _ = may_go_on.recv();
+                    let _ = may_proceed.recv();
                 });
             });
             has_begun.recv().unwrap();
             for _ in 0..100 {
                 flush.pass(|| panic!("two passes at once"));
             }
-            drop(go_on);
+            drop(proceed);
             hanging.join().unwrap();
         });
         let mut written = false;

@@ -1,4 +1,4 @@
-//! Lets calls in, and keeps new ones waiting while a value is moved that they could change.
+//! Admits calls, and holds new ones back while a value that they could change is moved.
 
 use std::{
     pin::pin,
@@ -12,13 +12,13 @@ use crate::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-/// Set while the gate is closed, in the word that counts.
+/// Set in the counter while the gate is closed.
 const CLOSED: u64 = 1 << 63;
 
-/// The lower half of the word.
+/// The lower half of the counter.
 const DRIVERS: u64 = u32::MAX as u64;
 
-/// What a call of this origin counts.
+/// The count of one call of this origin.
 fn one(origin: Origin) -> u64 {
     match origin {
         Origin::Driver => 1,
@@ -28,53 +28,55 @@ fn one(origin: Origin) -> u64 {
 
 #[derive(Default)]
 pub(super) struct Gate {
-    /// Calls that have passed it and not ended, and [`CLOSED`]. One word, so no call is counted after it was closed. Calls of drivers,
-    /// and the calls that those make, count [`one`] in the lower half; those of code that runs outside of any call (spawned tasks,
-    /// threads, servers) in the upper.
+    /// Calls inside, and [`CLOSED`]. One atomic, so no call is counted after the gate is closed.
+    /// Calls of drivers, and the calls that those make, count [`one`] in the lower half. Calls from
+    /// code outside of any call (spawned tasks, threads, servers) count in the upper half.
     inside: AtomicU64,
     opened: Notify,
     left: Condvar,
-    /// Held while `left` is told or waited for.
+    /// Held while `left` is notified or waited for.
     leaving: Mutex<()>,
 }
 
-/// A call that has passed the gate: for as long as its function runs, which may be longer than anybody waits for it.
+/// A call that has passed the gate. Exists while its function runs, which may be longer than the
+/// caller waits.
 pub(super) struct Inside {
     gate: Arc<Gate>,
     origin: Origin,
 }
 
-/// Nobody passes while it is there.
+/// The gate stays closed while this exists.
 pub(super) struct Closed<'a> {
     gate: &'a Gate,
     since: Instant,
 }
 
-/// Calls were still inside when the time was over.
+/// Calls were still inside at the timeout.
 #[derive(Debug)]
 pub(super) struct StillInside;
 
 impl Gate {
-    /// Passes, waiting for as long as the gate is closed.
+    /// Enters, after waiting until the gate is open.
     pub(super) async fn enter(self: &Arc<Self>) -> Inside {
         self.wait(|| self.pass(Origin::Driver, |inside| inside & CLOSED == 0))
             .await
     }
 
-    /// [`enter`](Self::enter) for a call that this process makes, as part of a call of this origin or outside of any.
+    /// [`enter`](Self::enter) for a call that this process makes, from a call of this origin or
+    /// from outside of any call.
     pub(super) async fn enter_from(self: &Arc<Self>, caller: Option<Origin>) -> Inside {
         self.wait(|| self.try_enter_from(caller)).await
     }
 
-    /// Tries now, and whenever the gate has been opened.
+    /// Tries now, and whenever the gate opens.
     async fn wait(&self, pass: impl Fn() -> Option<Inside>) -> Inside {
-        // It is open most of the time, and to wait for it takes a lock.
+        // It is open most of the time, and waiting takes a lock.
         if let Some(inside) = pass() {
             return inside;
         }
         loop {
             let mut opened = pin!(self.opened.notified());
-            // From here on an opening is not missed.
+            // From here on no opening is missed.
             opened.as_mut().enable();
             if let Some(inside) = pass() {
                 return inside;
@@ -83,10 +85,11 @@ impl Gate {
         }
     }
 
-    /// [`enter_from`](Self::enter_from), or `None` if that has to wait.
+    /// [`enter_from`](Self::enter_from), or `None` if the call must wait.
     ///
-    /// Who closes waits for the callers that are inside, and those wait for what they call: that passes. A call of a spawned task
-    /// may be what a call of a driver waits for, so it passes as long as there are any.
+    /// `close` waits for the calls that are inside, and those wait for their own calls: these pass.
+    /// A driver's call may wait for a spawned task's call, so the latter passes while any driver's
+    /// call is inside.
     pub(super) fn try_enter_from(self: &Arc<Self>, caller: Option<Origin>) -> Option<Inside> {
         match caller {
             Some(origin) => self.pass(origin, |_| true),
@@ -96,7 +99,7 @@ impl Gate {
         }
     }
 
-    /// Counts a call, if it passes.
+    /// Counts a call, if `passes` admits it.
     fn pass(self: &Arc<Self>, origin: Origin, passes: impl Fn(u64) -> bool) -> Option<Inside> {
         let enter = |inside| passes(inside).then_some(inside + one(origin));
         let counted = self
@@ -108,8 +111,8 @@ impl Gate {
         })
     }
 
-    /// Closes, and waits on this thread until all who are inside have left.
-    pub(super) fn close(&self, patience: Duration) -> Result<Closed<'_>, StillInside> {
+    /// Closes the gate, and blocks this thread until all calls inside have left.
+    pub(super) fn close(&self, timeout: Duration) -> Result<Closed<'_>, StillInside> {
         let since = Instant::now();
         self.inside.fetch_or(CLOSED, Ordering::AcqRel);
         let closed = Closed { gate: self, since };
@@ -117,7 +120,7 @@ impl Gate {
         let still = |_: &mut ()| !self.is_empty();
         let (leaving, _) = self
             .left
-            .wait_timeout_while(leaving, patience, still)
+            .wait_timeout_while(leaving, timeout, still)
             .unwrap_or_else(PoisonError::into_inner);
         drop(leaving);
         if self.is_empty() {
@@ -154,14 +157,14 @@ impl Closed<'_> {
         self.since.elapsed()
     }
 
-    /// Leaves it closed after this guard.
+    /// Leaves the gate closed after this guard is dropped.
     pub(super) fn keep(self) {
         std::mem::forget(self);
     }
 }
 
 impl Gate {
-    /// Opens what [`Closed::keep`] left closed.
+    /// Opens a gate that [`Closed::keep`] left closed.
     pub(super) fn open(&self) {
         self.inside.fetch_and(!CLOSED, Ordering::AcqRel);
         self.opened.notify_waiters();
@@ -183,7 +186,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(60);
 
     #[tokio::test]
-    async fn it_closes_behind_the_last_call_and_opens_for_those_who_waited() {
+    async fn it_closes_after_the_last_call_and_admits_waiting_calls_when_it_opens() {
         let gate = Arc::new(Gate::default());
         let inside = gate.enter().await;
         let closer = Arc::clone(&gate);
@@ -194,7 +197,7 @@ mod tests {
             seen.store(true, Ordering::SeqCst);
             drop(guard);
         });
-        // New calls wait from the moment on at which it begins to close.
+        // New calls wait as soon as the gate begins to close.
         while gate.inside.load(Ordering::SeqCst) & CLOSED == 0 {
             thread::yield_now();
         }
@@ -213,7 +216,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_that_does_not_end_keeps_it_open() {
+    async fn a_call_that_does_not_return_keeps_it_open() {
         let gate = Arc::new(Gate::default());
         let inside = gate.enter().await;
         assert!(gate.close(Duration::ZERO).is_err());
@@ -221,9 +224,9 @@ mod tests {
         drop(inside);
     }
 
-    /// A call that waits for what it called must not wait for ever, nor the gate for it.
+    /// A call that waits for another call must not deadlock with the gate.
     #[tokio::test]
-    async fn what_a_call_inside_calls_passes_a_gate_that_closes() {
+    async fn nested_calls_pass_a_closing_gate() {
         let gate = Arc::new(Gate::default());
         let call = gate.enter().await;
         let closer = Arc::clone(&gate);
@@ -239,7 +242,7 @@ mod tests {
             .try_enter_from(Some(Origin::Background))
             .expect("its caller is inside");
         drop((call, nested));
-        // From here on no call can wait for a task's.
+        // From here on no call can wait for a task's call.
         assert!(gate.try_enter_from(None).is_none());
         drop((spawned, deeper));
         assert!(closing.join().unwrap());
@@ -247,7 +250,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_task_calls_waits_while_values_move() {
+    async fn calls_of_a_task_wait_while_values_move() {
         let gate = Arc::new(Gate::default());
         let closed = gate.close(Duration::ZERO).map_err(|_| ()).unwrap();
         let mut waiting = pin!(gate.enter_from(None));
@@ -260,12 +263,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_that_gives_up_waiting_is_not_counted() {
+    async fn a_canceled_waiting_call_is_not_counted() {
         let gate = Arc::new(Gate::default());
         let closed = gate
             .close(Duration::ZERO)
             .map_err(|_| ())
-            .expect("nobody is inside");
+            .expect("no call is inside");
         {
             let mut waiting = pin!(gate.enter());
             assert!(

@@ -1,4 +1,5 @@
-//! Loading: from a manifest to functions that can be called. Nothing is published before all of it is known to be right.
+//! Loads a generation: from a manifest to callable functions. Publishes nothing before all of it is
+//! verified.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -38,7 +39,7 @@ use crate::{
 pub(super) struct Loaded {
     pub(super) generation: Generation,
     functions: HashMap<&'static str, Arc<Entry>>,
-    /// What waits for the end of its calls.
+    /// Notified when its last call ends.
     formers: Arc<Formers>,
 }
 
@@ -52,7 +53,7 @@ impl Drop for Loaded {
 pub(super) struct Entry {
     pub(super) function: &'static Function,
     pub(super) pace: Arc<Pace>,
-    /// Found at the first call.
+    /// Determined at the first call.
     types: OnceLock<Arc<Signature>>,
     running: AtomicU64,
 }
@@ -67,7 +68,7 @@ impl Entry {
         })
     }
 
-    /// Counts a call, of this generation.
+    /// Counts a call of this generation.
     pub(super) fn run(self: &Arc<Self>, loaded: Arc<Loaded>, call: Call) -> Running {
         self.running.fetch_add(1, Ordering::Relaxed);
         Running {
@@ -77,18 +78,19 @@ impl Entry {
         }
     }
 
-    /// What is known of the function's types. Runs their `Deserialize` at the first call.
+    /// The function's types. The first call runs their `Deserialize`.
     pub(super) fn types(&self) -> &Arc<Signature> {
         if let Some(known) = self.types.get() {
             return known;
         }
-        // Two first calls at once find the same, and neither waits for code of the user's.
+        // Two concurrent first calls compute equal values, and neither waits for the other's user
+        // code.
         let found = Arc::new((self.function.types)());
         self.types.get_or_init(|| found)
     }
 }
 
-/// A call that is counted for as long as it runs.
+/// A call that is counted while it runs.
 pub(super) struct Running {
     entry: Arc<Entry>,
     _loaded: Arc<Loaded>,
@@ -96,7 +98,7 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Where the call is.
+    /// The place of the call.
     pub(super) fn whereabouts(&self) -> Arc<Place> {
         self.call.whereabouts()
     }
@@ -133,7 +135,7 @@ impl Loaded {
         running.map(|(key, _)| *key)
     }
 
-    /// The function whose path differs least, if it is alike at all.
+    /// The function with the most similar path, if it is similar enough.
     pub(super) fn nearest(&self, key: &str) -> Option<String> {
         let wanted = path_of(key);
         let distance = |key: &&'static str| edit_distance(wanted, path_of(key));
@@ -160,7 +162,7 @@ impl Generations {
         generations.push(Arc::downgrade(loaded));
     }
 
-    /// The paths of the functions that run.
+    /// The paths of the running functions.
     pub(super) fn running(&self) -> Vec<String> {
         let generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut names = BTreeSet::new();
@@ -172,7 +174,8 @@ impl Generations {
 }
 
 impl Worker {
-    /// Loads a generation, decides about each state, and publishes it. On an error everything stays as it was.
+    /// Loads a generation, decides about each state, and publishes the generation. On an error
+    /// nothing changes.
     pub(super) fn load(
         &self,
         generation: Generation,
@@ -199,7 +202,7 @@ impl Worker {
             states_of(object, &opened, &mut states).map_err(SwapRefused::Load)?;
             inits_of(object, &opened, &mut inits).map_err(SwapRefused::Load)?;
         }
-        // The registry's lock makes swaps one after another, and covers the publication too.
+        // The registry's lock serializes swaps, publication included.
         let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         let mut plan = registry.decide(states).map_err(SwapRefused::Load)?;
         if let Some(file) = restore {
@@ -209,12 +212,12 @@ impl Worker {
         if options.keep && !resets.is_empty() {
             return Err(SwapRefused::WouldReset(resets));
         }
-        // Nothing may change a value while it is moved, and nothing written to the old one may be lost.
-        let patience = Duration::from_millis(options.patience_ms);
+        // No value may change while it is moved: a write to the old one would be lost.
+        let timeout = Duration::from_millis(options.patience_ms);
         let migrations = plan.migrations();
         let closed = match migrations.is_empty() {
             true => None,
-            false => Some(self.gate.close(patience).map_err(|_| SwapRefused::Busy {
+            false => Some(self.gate.close(timeout).map_err(|_| SwapRefused::Busy {
                 states: migrations,
                 calls: self.generations.running(),
                 after_ms: options.patience_ms,
@@ -222,7 +225,8 @@ impl Worker {
         };
         registry.migrate(&mut plan, options)?;
         let states = registry.apply(plan, generation, self.user.runtime());
-        // They find the states' values, and no call comes before they have run. In a later generation none runs.
+        // Initializers read the states' values, and no call begins before they return. They do not
+        // run for later generations.
         let inits = self.initialize(&inits)?;
         for object in &mut objects {
             object.again = !registry.served.insert(object.name.clone());
@@ -251,14 +255,15 @@ impl Worker {
     fn open(&self, object: &Object) -> Result<dl::Object, String> {
         let path = self.config.objects.join(&object.name);
         check(&path, object)?;
-        // SAFETY: the host has verified the object's hash, and `cargo kt` linked it for this very base: its soname binds it
-        // to the base's, which the dynamic linker resolves to what this process was started with.
+        // SAFETY: the host verified the object's hash, and `cargo kt` linked it for this base: its
+        // soname binds it to the base's soname, which the dynamic linker resolves to the base that
+        // this process started with.
         let opened = unsafe { dl::Object::open(&path) }
             .map_err(|error| format!("{}: {error}", object.name))?;
         let found = opened.build_id().unwrap_or_default();
         if found != object.build_id {
             return Err(format!(
-                "{} has the build id {found} in memory, and {} was sent: an older object of that name is loaded",
+                "{} has build id {found} in memory, but {} was sent: an older object of that name is loaded",
                 object.name, object.build_id
             ));
         }
@@ -278,7 +283,7 @@ fn check(path: &Path, object: &Object) -> Result<(), String> {
         Ok(())
     } else {
         Err(format!(
-            "{} has {size} bytes, not {}",
+            "{} has {size} bytes instead of {}",
             object.name, object.size
         ))
     }
@@ -293,11 +298,12 @@ fn functions_of(
         let address = opened
             .symbol(&format!("kt:fn:{key}"))
             .ok_or_else(|| format!("{} lacks the function {key}", object.object.name))?;
-        // SAFETY: `#[kt::remote]` exports a `Function` of this kt-runtime under this name, in an object that is never unloaded.
+        // SAFETY: `#[kt::remote]` exports a `Function` of this kt-runtime under this name, in an
+        // object that is never unloaded.
         let function: &'static Function = unsafe { &*address.cast() };
         if let Some(other) = functions.insert(function.key, function) {
             return Err(format!(
-                "two remote functions have one name: {other:?} and {function:?}"
+                "two remote functions have the same name: {other:?} and {function:?}"
             ));
         }
     }

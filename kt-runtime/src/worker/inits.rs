@@ -13,7 +13,7 @@ use crate::{
     wire::control::{InitFailed, InitOutcome, Initialized, SwapRefused},
 };
 
-/// What ran, and what runs.
+/// The functions that ran, and the one that runs.
 #[derive(Default)]
 pub(super) struct Inits(Mutex<State>);
 
@@ -21,13 +21,13 @@ pub(super) struct Inits(Mutex<State>);
 struct State {
     /// Hashes of the functions' tokens, by key; `None` before they have run.
     ran: Option<HashMap<&'static str, u64>>,
-    /// The same of the latest generation: what is the same there was said then.
+    /// The same of the latest generation: differences to it were reported then.
     latest: HashMap<&'static str, u64>,
     running: Option<&'static str>,
 }
 
 impl Inits {
-    /// The function that runs now, by key.
+    /// The key of the function that runs now.
     pub(super) fn running(&self) -> Option<&'static str> {
         self.lock().running
     }
@@ -38,10 +38,11 @@ impl Inits {
 }
 
 impl Worker {
-    /// Runs the functions if none have run in this process; else says what is different about them.
+    /// Runs the functions if none have run in this process; otherwise reports their differences.
     ///
     /// # Errors
-    /// The first that fails: the process is of no use then, since those before it cannot run again.
+    /// The first function that fails. The process is unusable then: the functions before it cannot
+    /// run again.
     pub(super) fn initialize(
         &self,
         inits: &[&'static InitDescriptor],
@@ -59,7 +60,7 @@ impl Worker {
     }
 
     fn run_all(&self, inits: &[&'static InitDescriptor]) -> Result<Vec<InitOutcome>, SwapRefused> {
-        // No driver listens yet: the first one is to read what they print.
+        // No driver is connected yet: record the output for the first one.
         let _recorded = (!inits.is_empty()).then(|| self.output.record());
         let mut outcomes = Vec::new();
         for init in inits {
@@ -97,7 +98,7 @@ impl Worker {
     }
 }
 
-/// What differs from what ran, as far as that is news.
+/// Differences from the functions that ran, unless an earlier generation reported them.
 fn differences(
     ran: &HashMap<&'static str, u64>,
     latest: &HashMap<&'static str, u64>,
@@ -114,7 +115,7 @@ fn differences(
                 (Some(_), Some(_)) => Initialized::Edited,
                 (None, Some(_)) => Initialized::Added,
                 (Some(_), None) => Initialized::Removed,
-                // Added by one edit and taken back by another.
+                // Added by one edit and removed by another.
                 (None, None) => return None,
             };
             let key = (*key).into();
@@ -130,22 +131,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_differs_from_what_ran_is_said_once_an_edit() {
+    fn differences_are_reported_once_per_edit() {
         let ran = HashMap::from([("a", 1), ("b", 1)]);
-        let said = |latest: &[(&'static str, u64)], now: &[(&'static str, u64)]| {
+        let reported = |latest: &[(&'static str, u64)], now: &[(&'static str, u64)]| {
             let map = |of: &[(&'static str, u64)]| of.iter().copied().collect();
             let outcomes = differences(&ran, &map(latest), &map(now)).into_iter();
             outcomes.map(|it| (it.key, it.outcome)).collect::<Vec<_>>()
         };
         let (unedited, edited) = ([("a", 1), ("b", 1)], [("a", 2), ("c", 1)]);
-        assert_eq!(said(&unedited, &unedited), []);
+        assert_eq!(reported(&unedited, &unedited), []);
         let all = [
             ("a".to_owned(), Initialized::Edited),
             ("b".to_owned(), Initialized::Removed),
             ("c".to_owned(), Initialized::Added),
         ];
-        assert_eq!(said(&unedited, &edited), all);
-        assert_eq!(said(&edited, &edited), []);
-        assert_eq!(said(&edited, &unedited), []);
+        assert_eq!(reported(&unedited, &edited), all);
+        assert_eq!(reported(&edited, &edited), []);
+        assert_eq!(reported(&edited, &unedited), []);
     }
 }

@@ -1,7 +1,8 @@
-//! The serving side: the process that has the user's code loaded and holds all its state. An edit never restarts it.
+//! The worker: the process that has the user's code loaded and holds all its state. An edit never
+//! restarts it.
 //!
-//! The host starts it, tells it on a socket pair what to load, and hands it the connections of drivers. Knows nothing of
-//! where objects come from, nor of who may connect.
+//! The host starts it, sends it manifests to load over a socket pair, and passes it the connections
+//! of drivers. It does not know where objects come from, or who may connect.
 
 mod backlog;
 mod breakpoint;
@@ -68,26 +69,27 @@ use crate::{
     },
 };
 
-/// Plain functions that may run at once. Each has a thread; most of them wait.
+/// Limit of synchronous functions that run at once. Each has a thread; most of them wait.
 const PLAIN_CALLS: usize = 16 << 10;
-/// At least this many threads carry async functions, so that a few that compute do not keep all others waiting.
+/// Minimum number of threads for async functions, so that a few that compute do not block all
+/// others.
 const ASYNC_THREADS: usize = 4;
-/// At least this many threads of those that carry connections may make the first poll of an async function …
+/// Minimum number of connection threads that may make the first poll of an async function …
 const SHARED_THREADS: usize = 2;
-/// … and this many more never run user code: one waits for the lock on standard output at times, which the user's code may
-/// hold for long.
+/// … and this many more never run user code: they sometimes wait for the lock on standard output,
+/// which user code may hold for long.
 const OWN_THREADS: usize = 2;
 
-/// Everything the worker has.
+/// All state of the worker process.
 pub(crate) struct Worker {
     id: WorkerId,
     config: WorkerConfig,
-    /// What new calls enter. A call keeps its own alive for as long as it runs.
+    /// The generation that new calls enter. Each call keeps its own alive while it runs.
     current: RwLock<Option<Arc<Loaded>>>,
     gate: Arc<Gate>,
     generations: Generations,
     registry: Mutex<Registry>,
-    /// The registry's own, to be read while that is locked.
+    /// Shared with the registry, to be read while that is locked.
     progress: Arc<Progress>,
     inits: Inits,
     former_types: FormerTypes,
@@ -98,13 +100,13 @@ pub(crate) struct Worker {
     breakpoints: Breakpoints,
     draining: AtomicBool,
     connections: serve::Connections,
-    /// All calls have ended, and no connection is to take another.
+    /// Set once all calls have ended: no connection accepts another call.
     leaving: tokio::sync::watch::Sender<bool>,
-    /// A program has been told that there is no `tracing` subscriber here.
+    /// The note about the missing `tracing` subscriber was printed.
     hinted: AtomicBool,
 }
 
-/// What the host's lease wants to know.
+/// Call activity, for the host's lease.
 struct Activity {
     started: Instant,
     calls: AtomicU64,
@@ -112,7 +114,7 @@ struct Activity {
     last: AtomicU64,
 }
 
-/// Counts a call until its answer is on its way.
+/// Counts a call until its answer is sent.
 struct InFlight(Arc<Worker>);
 
 impl Activity {
@@ -160,7 +162,7 @@ impl InFlight {
         Self(worker.clone())
     }
 
-    /// Whether no other call is under way.
+    /// Whether no other call is in flight.
     fn alone(&self) -> bool {
         self.0.activity.calls.load(Ordering::Acquire) == 1
     }
@@ -186,14 +188,14 @@ pub(crate) fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("kt: the worker cannot go on: {error}");
+            eprintln!("kt: the worker failed: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
 fn run() -> io::Result<()> {
-    // SAFETY: the host passes these three descriptors, and nothing else in this process has taken them.
+    // SAFETY: the host passes these three descriptors, and nothing else in this process owns them.
     let [channel, stdout, stderr] = [FD, worker::STDOUT, worker::STDERR]
         .map(|descriptor| unsafe { OwnedFd::from_raw_fd(descriptor) });
     for descriptor in [&channel, &stdout, &stderr] {
@@ -216,9 +218,7 @@ fn run() -> io::Result<()> {
         let channel = UnixStream::from_std(channel)?;
         let (sender, mut receiver) = channel::split(&channel);
         let Some(ToWorker::Start(config)) = receiver.receive().await? else {
-            return Err(io::Error::other(
-                "the host's first message was not the start",
-            ));
+            return Err(io::Error::other("the host's first message was not `Start`"));
         };
         let calls = Calls::new(config.instance);
         let output = Output::start(&config.logs, stdout, stderr, Arc::clone(&calls))?;
@@ -247,15 +247,15 @@ fn run() -> io::Result<()> {
             hinted: AtomicBool::new(false),
         });
         WORKER.get_or_init(|| worker.clone());
-        worker.obey(sender, receiver).await
+        worker.run_command_loop(sender, receiver).await
     }));
-    // Calls that a drain did not wait out: their threads must not hold the process.
+    // Threads of calls that outlasted the drain must not block the exit.
     runtime.shutdown_background();
     users.shutdown_background();
     done
 }
 
-/// A runtime of so many threads, on each of which the user's code may run.
+/// A runtime with this many threads, all of which may run user code.
 fn threads(name: &str, threads: usize) -> io::Result<Runtime> {
     Builder::new_multi_thread()
         .worker_threads(threads)
@@ -265,23 +265,23 @@ fn threads(name: &str, threads: usize) -> io::Result<Runtime> {
         .build()
 }
 
-/// Why a driver is not let in. The calls of the others go on.
+/// The reason for refusing a driver. The calls of other drivers continue.
 fn no_connection(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(libc::EMFILE | libc::ENFILE) => format!(
-            "the worker has no file descriptor left ({error}): what its functions hold open counts; `cargo kt down` ends it, and \
-             `ulimit -n` at its start is the limit"
+            "the worker has run out of file descriptors ({error}); files that its functions hold open count\n\
+                         help: run `cargo kt down` to stop it, and raise `ulimit -n` before starting it again"
         ),
-        _ => format!("the worker cannot take another connection: {error}"),
+        _ => format!("the worker cannot accept another connection: {error}"),
     }
 }
 
-/// Kept for as long as the process: dropped state would run destructors of the user's while its threads still work.
+/// Never dropped: dropping states would run user destructors while user threads still work.
 static WORKER: OnceLock<Arc<Worker>> = OnceLock::new();
 
 impl Worker {
-    /// Does what the host says until it says no more.
-    async fn obey(
+    /// Executes the host's commands until the host closes the channel.
+    async fn run_command_loop(
         self: &Arc<Self>,
         mut sender: Sender<'_>,
         mut receiver: Receiver<'_>,
@@ -298,7 +298,7 @@ impl Worker {
         let (answers, mut answered) = tokio::sync::mpsc::unbounded_channel();
         loop {
             let message = tokio::select! {
-                // Its buffer holds what was read so far, so nothing is lost when the other branch wins.
+                // `receive` keeps partial messages in its buffer, so canceling it loses nothing.
                 message = receiver.receive() => message?,
                 Some(answer) = answered.recv() => {
                     sender.send(&answer, None).await?;
@@ -315,9 +315,9 @@ impl Worker {
                     let load = move |worker: &Self| {
                         worker.load(generation, &manifest, &options, restore.as_deref())
                     };
-                    self.load_apart(load, answers.clone());
+                    self.load_detached(load, answers.clone());
                 }
-                Some(ToWorker::State(order)) => self.answer_apart(order, answers.clone()),
+                Some(ToWorker::State(order)) => self.answer_detached(order, answers.clone()),
                 Some(ToWorker::Status) => {
                     let (migrating, init) = (self.progress.now(), self.inits.running());
                     sender
@@ -343,36 +343,37 @@ impl Worker {
                     return self.drain(Duration::from_millis(grace_ms)).await;
                 }
                 Some(ToWorker::IgnoreBreakpoints(count)) => self.breakpoints.ignore(count),
-                Some(ToWorker::Start(_)) => return Err(io::Error::other("a second start")),
-                // The host has ended, however: nobody could reach this process any more.
+                Some(ToWorker::Start(_)) => return Err(io::Error::other("a second `Start`")),
+                // The host exited. No other process can reach this worker any more.
                 None => return Ok(()),
             }
         }
     }
 
     /// Loads a generation on a thread that may block.
-    fn load_apart(
+    fn load_detached(
         self: &Arc<Self>,
         load: impl FnOnce(&Self) -> Result<worker::Loaded, SwapRefused> + Send + 'static,
         answers: UnboundedSender<FromWorker>,
     ) {
         let worker = self.clone();
-        // Initialisers of the user's libraries run in it, and they may take their time.
+        // Runs initializers of the user's libraries, which may take long.
         tokio::task::spawn_blocking(move || {
             let _entered = worker.user.runtime().enter();
-            // What the user's code calls in it must not wait at the gate, which it may have closed.
+            // Calls that this user code makes must not wait at the gate, which the load may have
+            // closed.
             let load = || Origin::Driver.scope(|| load(&worker));
             let loaded = fault::catch(load).unwrap_or_else(|panic| {
-                let words = format!("loading panicked: {}", panic.message);
-                Err(SwapRefused::Load(words))
+                let reason = format!("loading panicked: {}", panic.message);
+                Err(SwapRefused::Load(reason))
             });
-            // The host is gone if nobody takes it, and so is this process then.
+            // Sending fails only if the host exited; then this process exits too.
             let _ = answers.send(FromWorker::Loaded(loaded));
         });
     }
 
-    /// Does what is asked about states, on a thread that may block.
-    fn answer_apart(self: &Arc<Self>, order: StateOrder, answers: UnboundedSender<FromWorker>) {
+    /// Executes a request about states on a thread that may block.
+    fn answer_detached(self: &Arc<Self>, order: StateOrder, answers: UnboundedSender<FromWorker>) {
         let worker = self.clone();
         tokio::task::spawn_blocking(move || {
             let _entered = worker.user.runtime().enter();
@@ -386,7 +387,7 @@ impl Worker {
         });
     }
 
-    /// Takes a driver's connection, whose descriptor came with the host's message.
+    /// Accepts a driver's connection, whose descriptor arrived with the host's message.
     async fn connect(
         self: &Arc<Self>,
         descriptor: Option<OwnedFd>,
@@ -394,10 +395,10 @@ impl Worker {
     ) -> io::Result<()> {
         let taken = match descriptor {
             Some(descriptor) => serve::taken(descriptor),
-            // The kernel drops what it has no number for.
+            // The kernel drops a descriptor for which the process has no free number.
             None => Err(io::Error::from_raw_os_error(libc::EMFILE)),
         };
-        // The host hears of it before the driver does, whose first call may end this process.
+        // Notify the host before the driver: the driver's first call may crash this process.
         let (stream, answer) = match taken {
             Ok(stream) => (Some(stream), Ok(())),
             Err(error) => (None, Err(no_connection(&error))),
@@ -409,17 +410,17 @@ impl Worker {
         Ok(())
     }
 
-    /// Does what is asked about states.
+    /// Executes a request about states.
     fn answer(&self, order: StateOrder) -> Result<StateAnswer, StateRefused> {
         let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = match order {
             StateOrder::Asked(request) => registry.answer(request, self.user.runtime()),
             StateOrder::Save { file, hold, leave } => {
-                // Nothing of what no file takes is worth waiting for.
+                // If there is nothing to save, do not wait for calls.
                 let hold = hold.filter(|_| registry.has_codec());
                 let held = hold.map(|hold| self.hold(hold)).transpose()?;
                 let saved = registry.save(&file, &leave);
-                // Until a release, or for ever if the worker that was saved for takes over.
+                // Closed until `Release`, or for good if the worker that loads the file takes over.
                 held.filter(|_| saved.is_ok())
                     .into_iter()
                     .for_each(gate::Closed::keep);
@@ -432,7 +433,7 @@ impl Worker {
             }
         };
         answer.map_err(|refused| match refused {
-            // Whoever holds a lock is most likely one of them.
+            // Most likely one of these calls holds the lock.
             StateRefused::Busy {
                 key,
                 calls,
@@ -447,18 +448,18 @@ impl Worker {
     }
 
     fn hold(&self, hold: Hold) -> Result<gate::Closed<'_>, StateRefused> {
-        let patience = Duration::from_millis(hold.patience_ms);
-        self.gate.close(patience).map_err(|_| StateRefused::Busy {
+        let timeout = Duration::from_millis(hold.patience_ms);
+        self.gate.close(timeout).map_err(|_| StateRefused::Busy {
             key: None,
             calls: self.generations.running(),
             after_ms: hold.patience_ms,
         })
     }
 
-    /// Takes no more calls, and waits for those under way.
+    /// Accepts no more calls, and waits for those in flight.
     async fn drain(&self, grace: Duration) -> io::Result<()> {
         self.draining.store(true, Ordering::Release);
-        // Whoever waits at the gate is to hear of it.
+        // Calls waiting at the gate are refused.
         self.gate.open();
         let quiet = async {
             while self.activity.calls.load(Ordering::Acquire) > 0 {
@@ -466,19 +467,20 @@ impl Worker {
             }
         };
         if time::timeout(grace, quiet).await.is_err() {
-            eprintln!("kt: calls were still running after {grace:?} and are cut off");
+            eprintln!("kt: canceling calls that were still running after {grace:?}");
         }
         self.output.flush();
         self.output.drain();
-        // What is answered is not yet written, and a call that is on its way is not yet here. GOAWAY says which calls were taken
-        // (RFC 9113, 6.8); its sender makes the others elsewhere.
+        // Answers may not be written yet, and requests may still be in transit. GOAWAY names the
+        // calls that were accepted (RFC 9113, 6.8); the driver repeats the others on another
+        // worker.
         self.leaving.send_replace(true);
         let closed = async {
             while !self.connections.are_closed() {
                 time::sleep(Duration::from_millis(5)).await;
             }
         };
-        // A program that is stopped does not answer.
+        // A stopped (SIGSTOP) program does not answer.
         let _ = time::timeout(crate::wire::limits::FAREWELL, closed).await;
         Ok(())
     }

@@ -1,6 +1,6 @@
-//! Names that are alike, for messages about one that does not exist.
+//! Similar names, to suggest one in errors about an unknown name.
 
-/// How many characters must be put in, taken out or changed (Levenshtein).
+/// Number of characters to insert, remove or replace (Levenshtein distance).
 pub(super) fn edit_distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();

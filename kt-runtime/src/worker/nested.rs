@@ -1,4 +1,5 @@
-//! Calls that code in this process makes: they enter the newest generation, whichever the caller belongs to.
+//! Calls made by code in this process. They enter the newest generation, whichever the caller
+//! belongs to.
 
 use std::{
     collections::HashMap,
@@ -12,7 +13,8 @@ use crate::{
     shape::Signature,
 };
 
-/// The types of functions of former generations, by the functions' addresses: no object is ever unloaded.
+/// The types of functions of former generations, by the functions' addresses: objects are never
+/// unloaded.
 #[derive(Default)]
 pub(super) struct FormerTypes(RwLock<HashMap<usize, Arc<Signature>>>);
 
@@ -24,40 +26,41 @@ impl FormerTypes {
             return Arc::clone(known);
         }
         drop(known);
-        // Not under the lock: the user's own `Deserialize` runs here.
+        // Without the lock: the user's `Deserialize` runs here.
         let types = Arc::new((function.types)());
         let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(all.entry(address).or_insert(types))
     }
 }
 
-/// A call that may begin. Counted until it is dropped.
+/// An admitted call. Counted until it is dropped.
 pub(crate) struct Nested {
     origin: Origin,
     counted: (Inside, Option<Running>),
     newest: Option<&'static Function>,
 }
 
-/// The function of another generation that takes a call, and how the two ends' types encode.
+/// The newest generation's function that receives a call, and how the types of both sides are
+/// encoded.
 pub(crate) struct Newest {
     pub(crate) function: &'static Function,
     pub(crate) caller: Arc<Signature>,
     pub(crate) how: Invocation,
 }
 
-/// This process, if it is a worker.
+/// This process's worker, if it is one.
 pub(crate) fn current() -> Option<&'static Arc<Worker>> {
     WORKER.get()
 }
 
 impl Worker {
-    /// Lets a call in.
+    /// Admits a call.
     pub(crate) async fn enter(&self, function: &'static Function) -> Nested {
         let inside = self.gate.enter_from(Origin::current()).await;
         self.nested(function, inside)
     }
 
-    /// Lets a call in, unless that has to wait.
+    /// Admits a call, unless it would have to wait.
     pub(crate) fn try_enter(&self, function: &'static Function) -> Option<Nested> {
         let inside = self.gate.try_enter_from(Origin::current())?;
         Some(self.nested(function, inside))
@@ -68,7 +71,7 @@ impl Worker {
         let entered = loaded
             .as_ref()
             .and_then(|loaded| Some((loaded, loaded.function(function.key)?)));
-        // By name it is only looked for if nobody else is: of a driver's call, that one is named.
+        // A driver's call is already registered by name; only background calls are added.
         let running = match inside.origin() {
             Origin::Driver => None,
             Origin::Background => entered.map(|(loaded, entry)| {
@@ -80,15 +83,15 @@ impl Worker {
         Nested {
             origin: inside.origin(),
             counted: (inside, running),
-            // A function that is gone from the program stays the caller's own.
+            // A function that was removed from the program stays the caller's version.
             newest: entered.filter(|newest| !std::ptr::eq(*newest, function)),
         }
     }
 
-    /// What it takes to call the newest function in the place of the caller's own.
+    /// Prepares a call of the newest function instead of the caller's version.
     ///
     /// # Errors
-    /// If its types are others, or may be: as for a driver of a former generation.
+    /// If its types differ, or may differ: as for a driver of a former generation.
     pub(crate) fn newest(
         &self,
         nested: &Nested,
@@ -99,7 +102,8 @@ impl Worker {
         };
         let caller = self.former_types.of(function);
         let loaded = self.current();
-        // Of the generation that was entered, unless another was published since: then nothing of it is remembered.
+        // The types of the entered generation. If another was published since, the cache of that
+        // generation does not apply.
         let types = loaded
             .as_ref()
             .and_then(|loaded| loaded.function(newest.key))
@@ -129,17 +133,17 @@ impl Worker {
 }
 
 impl Nested {
-    /// Whether another generation's function takes the call.
+    /// Whether another generation's function receives the call.
     pub(crate) fn leaves(&self) -> bool {
         self.newest.is_some()
     }
 
-    /// Has the function count as running until its end, however long anybody waits for it.
+    /// Counts the function as running until it returns, even if the caller stops waiting.
     pub(crate) fn carry<T: Send + 'static>(self, started: Started<T>) -> Started<T> {
         let Self {
             origin, counted, ..
         } = self;
-        // One that is part of a driver's call is where that is.
+        // A nested call within a driver's call has the place of that call.
         let place = counted.1.as_ref().map(Running::whereabouts);
         match started {
             Started::Plain(work) => Started::Plain(Box::new(move || {

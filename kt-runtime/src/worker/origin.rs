@@ -1,10 +1,10 @@
-//! Whether the code that runs on this thread is part of a call that has passed the gate.
+//! Whether the code on this thread is part of a call that has passed the gate.
 
 use std::cell::Cell;
 
 use super::scoped::{self, Scoped};
 
-/// Where a call comes from that code of this process is part of.
+/// The origin of the call that this code is part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// A driver made it, or a call that a driver made.
@@ -18,7 +18,7 @@ thread_local! {
 }
 
 impl Origin {
-    /// Of the code that asks. `None`: it is part of no call, as in a spawned task.
+    /// The origin of the calling code. `None` outside of any call, as in a spawned task.
     pub(crate) fn current() -> Option<Self> {
         scoped::current(&CURRENT)
     }

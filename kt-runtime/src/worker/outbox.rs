@@ -1,5 +1,6 @@
-//! Answers on their way out. An answer must not overtake what its call has printed, and to look for that takes system calls:
-//! the answers that are ready when their connection is about to write share one look.
+//! Outgoing answers. An answer must not overtake the output that its call printed, and checking for
+//! output takes system calls: answers that are ready when their connection is about to write share
+//! one check.
 
 use std::{
     pin::Pin,
@@ -17,7 +18,7 @@ use crate::{
     wire::{Generation, data::header, server::Answer},
 };
 
-/// A call that has ended, and with what.
+/// A call that has ended, and its result.
 pub(super) struct Finished {
     pub(super) answer: Answer,
     pub(super) status: StatusCode,
@@ -27,19 +28,19 @@ pub(super) struct Finished {
     pub(super) running: InFlight,
 }
 
-/// Takes the answers of one connection. Clones share it.
+/// Collects the answers of one connection. Clones share it.
 #[derive(Clone)]
 pub(super) struct Outbox {
     finished: UnboundedSender<Finished>,
 }
 
-/// The end that the connection's own task has.
+/// The end that the connection's own task polls.
 pub(super) struct Deliveries {
     worker: Arc<Worker>,
     finished: UnboundedReceiver<Finished>,
-    /// Those that leave together.
+    /// Answers that are sent together.
     batch: Vec<Finished>,
-    /// Resolves when the worker is about to end.
+    /// Resolves when the worker is about to exit.
     leaving: Pin<Box<dyn Future<Output = ()> + Send>>,
     has_left: bool,
 }
@@ -53,7 +54,7 @@ impl Outbox {
             finished,
             batch: Vec::new(),
             leaving: Box::pin(async move {
-                // The sender lives as long as the worker.
+                // The sender is never dropped before the worker.
                 let _ = leaving.wait_for(|leaving| *leaving).await;
             }),
             has_left: false,
@@ -61,17 +62,19 @@ impl Outbox {
         (Self { finished: sender }, deliveries)
     }
 
-    /// Answers, once everything that this process has printed until now is on its way.
+    /// Sends an answer once all output printed so far has been queued.
     ///
     /// # Errors
-    /// If the peer is gone or has reset the stream.
+    /// If the peer has disconnected or has reset the stream.
     pub(super) async fn send(&self, finished: Finished) -> Result<(), h2::Error> {
         let output = &finished.running.0.output;
-        // Here and not in the connection's task: somebody may hold the lock on standard output for long.
+        // Here and not in the connection's task: user code may hold the lock on standard output for
+        // long.
         output.flush();
-        // A call that is alone has nobody to share with, and is answered sooner without the connection's task in between.
+        // A single call has no others to share with, and is answered sooner without the
+        // connection's task in between.
         if !finished.running.alone() && Answer::fits_at_once(finished.body.len()) {
-            // Fails with the connection, whose end its calls see by themselves.
+            // Fails only if the connection is closed, which its calls detect themselves.
             let _ = self.finished.send(finished);
             return Ok(());
         }
@@ -88,18 +91,20 @@ impl Outbox {
 }
 
 impl Deliveries {
-    /// Delivers whenever it is polled. Ready once the worker is about to end; a call that comes after all is still refused.
+    /// Sends all queued answers. Ready once the worker is about to exit; later calls are still
+    /// refused.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         while let Poll::Ready(1..) =
             self.finished
                 .poll_recv_many(context, &mut self.batch, usize::MAX)
         {}
         if !self.batch.is_empty() {
-            // Starts when all of the batch have ended, so it finds what any of them has printed.
+            // Drains after all calls of the batch have ended, so it includes what any of them
+            // printed.
             let position = HeaderValue::from(self.worker.output.drain());
             for finished in self.batch.drain(..) {
                 let headers = head(position.clone(), &finished);
-                // A peer that is gone needs no answer.
+                // Ignore a disconnected peer.
                 let _ = finished
                     .answer
                     .send_at_once(finished.status, headers, finished.body);

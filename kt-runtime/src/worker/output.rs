@@ -1,5 +1,5 @@
-//! What this process prints on file descriptors 1 and 2: Rust's, C's, and that of the programs it starts. It goes to the
-//! log first and then to every driver that listens.
+//! Output of this process on file descriptors 1 and 2: from Rust, C, and child processes. It is
+//! written to the log first and then sent to every connected driver.
 
 use std::{
     io::{self, Write},
@@ -26,44 +26,44 @@ use crate::{
     },
 };
 
-/// Both streams, the log, and who listens.
+/// Both streams, the log, and the drivers that read.
 pub(super) struct Output {
     shared: Arc<Mutex<Shared>>,
-    /// Empties the pipes while nobody asks.
+    /// Drains the pipes while no call does.
     printer: Thread,
     flush: Flush,
 }
 
 struct Shared {
     pipes: [(Stream, OwnedFd); 2],
-    /// An empty pipe: its read end, and the other one.
+    /// An empty pipe: its read end, and its write end.
     copy: (OwnedFd, OwnedFd),
-    /// What is read goes through here; clearing a new one would be a seventh of a call's drain.
+    /// Reused: clearing a new buffer would take a seventh of the time of a call's drain.
     buffer: Box<[u8; 16 << 10]>,
     log: LogWriter,
     calls: Arc<Calls>,
-    /// Bytes taken out of the pipes.
+    /// Bytes read from the pipes.
     position: u64,
     listeners: Vec<Sink>,
     recorded: Recorded,
 }
 
-/// What is printed while this process starts, when no driver can listen: kept for the first that does.
+/// Output printed while this process starts, before a driver can connect: kept for the first one.
 #[derive(Default)]
 struct Recorded {
     on: bool,
-    /// Before the first piece, here and in the log.
+    /// Positions before the first piece, in the output and in the log.
     start: (u64, u64),
     pieces: Vec<Piece>,
     bytes: usize,
-    /// Bytes that had no room, and the positions after them.
+    /// Bytes that did not fit, and the positions after them.
     missed: Option<(u64, u64, u64)>,
 }
 
-/// What is recorded at most, bytes; the log has all of it.
+/// Limit of recorded bytes; the log has all of them.
 const RECORDED: usize = 1 << 20;
 
-/// Output is recorded while it is there.
+/// Output is recorded while this exists.
 pub(super) struct Recording<'a>(&'a Output);
 
 impl Drop for Recording<'_> {
@@ -74,14 +74,15 @@ impl Drop for Recording<'_> {
     }
 }
 
-/// One driver's end. Its drop takes the other end off the list: a worker that prints nothing would keep each for ever.
+/// One driver's end. Dropping it removes the other end from the list: a worker that prints nothing
+/// would otherwise keep it forever.
 pub(super) struct Listener {
     taker: Taker,
     shared: Arc<Mutex<Shared>>,
 }
 
 impl Output {
-    /// Takes the pipes' read ends, and starts the thread that empties them while nobody asks.
+    /// Takes the pipes' read ends, and starts the thread that drains them while no call does.
     pub(super) fn start(
         logs: &Path,
         stdout: OwnedFd,
@@ -110,7 +111,7 @@ impl Output {
             .name("kt-output".into())
             .spawn(move || {
                 let mut open = [true; 2];
-                // A pipe at its end would be readable for ever: the user's code may close its standard output.
+                // A pipe at EOF is always readable: the user's code may close its standard output.
                 while open != [false; 2] {
                     let waiting = [0, 1].map(|index| open[index].then(|| waited[index].as_fd()));
                     if stdio::wait_readable(waiting).is_err() {
@@ -133,17 +134,18 @@ impl Output {
         })
     }
 
-    /// Writes out what Rust and C hold back, as [`drain`](Self::drain) does not: that waits for the lock on standard output.
+    /// Flushes the buffers of Rust and C. [`drain`](Self::drain) does not, because flushing waits
+    /// for the lock on standard output.
     pub(super) fn flush(&self) {
         self.flush.pass(|| {
-            // What cannot be written has no reader either.
+            // If writing fails, there is no reader.
             let _ = io::stdout().flush();
             stdio::flush();
         });
     }
 
-    /// Takes everything that has been written until now, and returns the position after it. While a driver is too far behind
-    /// nothing is taken: then what is in the pipes only counts.
+    /// Reads everything written so far, and returns the position after it. While a driver is too
+    /// far behind, nothing is read, and the bytes in the pipes only count.
     pub(super) fn drain(&self) -> u64 {
         let mut shared = lock(&self.shared);
         shared.drain();
@@ -159,7 +161,7 @@ impl Output {
         }
     }
 
-    /// Prints where a call waits at a breakpoint, and tells every driver once that is behind it.
+    /// Prints where a call waits at a breakpoint, and notifies every driver once after that output.
     pub(super) fn announce(&self, text: &str, reached: BreakpointReached) {
         eprintln!("{text}");
         let mut shared = lock(&self.shared);
@@ -176,7 +178,7 @@ impl Output {
             .retain(|listener| listener.give(piece.clone()));
     }
 
-    /// Keeps what is printed from here on for the first driver that listens.
+    /// Records output from here on for the first driver that connects.
     pub(super) fn record(&self) -> Recording<'_> {
         let mut shared = lock(&self.shared);
         let start = (shared.position, shared.log.position());
@@ -188,12 +190,13 @@ impl Output {
         Recording(self)
     }
 
-    /// Whether a program prints this here.
+    /// Whether any program shows this output.
     pub(super) fn is_listened_to(&self) -> bool {
         lock(&self.shared).listeners.iter().any(Sink::is_open)
     }
 
-    /// Listens from here on, and first to what is recorded. Returns the position that it starts at, here and in the log.
+    /// Subscribes to the output from here on, after what is recorded. Returns the start position,
+    /// in the output and in the log.
     pub(super) fn listen(&self) -> (u64, u64, Listener) {
         let (sink, taker) = backlog::channel(self.printer.clone(), limits::STOPPED_DRIVER);
         let mut shared = lock(&self.shared);
@@ -232,12 +235,14 @@ fn lock(shared: &Mutex<Shared>) -> std::sync::MutexGuard<'_, Shared> {
 }
 
 impl Shared {
-    /// How long to leave the pipes full: until the slowest driver has taken something, but not for ever.
+    /// How long to leave the pipes full: until the slowest driver has read something, up to a
+    /// timeout.
     fn wait(&self) -> Option<Duration> {
         self.listeners.iter().filter_map(Sink::wait).max()
     }
 
-    /// Reads all that is there unless a driver is too far behind, and returns which of the pipes may bring more.
+    /// Reads all available output unless a driver is too far behind. Returns which pipes are still
+    /// open.
     fn drain(&mut self) -> [bool; 2] {
         let mut open = [false; 2];
         let ended = self.calls.ended();
@@ -252,8 +257,8 @@ impl Shared {
             listeners,
             recorded,
         } = self;
-        // Most calls print nothing, and one question for both pipes is cheaper than two reads. Of what cannot be asked, the
-        // reads tell.
+        // Most calls print nothing, and one `poll` of both pipes is cheaper than two reads. If
+        // `poll` fails, the reads report why.
         let readable =
             stdio::readable([&pipes[0].1, &pipes[1].1].map(AsFd::as_fd)).unwrap_or([true; 2]);
         for (((stream, pipe), open), readable) in pipes.iter().zip(&mut open).zip(readable) {
@@ -262,16 +267,17 @@ impl Shared {
                 continue;
             }
             let (mut taken, mut all) = (0, usize::MAX);
-            // No further than what was there at first: the connections of drivers wait for this, and a call that prints
-            // without end must not hold them up.
+            // Reads no more than the pipe held at first: the drivers' connections wait for this,
+            // and a call that prints without end must not block them.
             while taken < all {
                 if listeners.iter().any(|listener| listener.wait().is_some()) {
                     *open = true;
                     emptied = false;
                     break;
                 }
-                // Taken out of the pipe once the log has it: if this process dies in between, its host finds it there. Between the two
-                // it stands in the log already, and then twice; better than not at all.
+                // The log is written before the pipe is emptied: if this process dies in between,
+                // the host still reads the bytes from the pipe. They are then in the log twice,
+                // which is better than lost.
                 let copied = stdio::copy_available(pipe.as_fd(), copy.1.as_fd(), buffer.len());
                 let read = match copied {
                     Ok(Some(copied @ 1..)) => {
@@ -286,10 +292,10 @@ impl Shared {
                         break;
                     }
                 };
-                // The log takes care of its own failures; what a driver sees does not depend on it.
+                // The log handles its own failures; what a driver sees does not depend on it.
                 let logged = log.append_from(&buffer[..read], &calls.source(*stream));
                 *position += read as u64;
-                // The same bytes: nobody else reads here.
+                // The same bytes: there is no other reader.
                 let _ = stdio::read_available(pipe.as_fd(), &mut buffer[..read]);
                 let piece = Piece {
                     stream: *stream,
@@ -330,13 +336,13 @@ impl Recorded {
         }
     }
 
-    /// What the first driver reads. What is missing is counted in its place.
+    /// The recorded pieces. Missing bytes are counted in their place.
     fn into_pieces(self) -> impl Iterator<Item = Piece> {
         let notice = self.missed.map(|(missed, position, logged)| Piece {
             stream: Stream::Stderr,
             position,
             logged,
-            bytes: format!("\n[kt: {missed} more bytes were printed at the worker's start: `cargo kt logs` has them]\n")
+            bytes: format!("\n[kt: {missed} more bytes were printed while the worker started; run `cargo kt logs` to see them]\n")
                 .into(),
             breakpoint: None,
         });
@@ -364,7 +370,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_first_listener_reads_what_was_recorded_and_how_much_was_not() {
+    async fn the_first_listener_reads_the_recording_and_the_number_of_missing_bytes() {
         let folder = tempfile::tempdir().unwrap();
         let ((out, mut to_out), (err, _to_err)) = (pipe().unwrap(), pipe().unwrap());
         let output = Output::start(folder.path(), out.into(), err.into(), Calls::new(1)).unwrap();
@@ -402,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_that_is_gone_is_forgotten_though_nothing_is_printed() {
+    fn a_dropped_listener_is_removed_even_if_nothing_is_printed() {
         let folder = tempfile::tempdir().unwrap();
         let ((out, _to_out), (err, _to_err)) = (pipe().unwrap(), pipe().unwrap());
         let output = Output::start(folder.path(), out.into(), err.into(), Calls::new(1)).unwrap();
@@ -416,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drain_ends_though_somebody_prints_without_end() {
+    fn a_drain_ends_although_another_thread_prints_without_end() {
         let folder = tempfile::tempdir().unwrap();
         let ((out, mut to_out), (err, _to_err)) = (pipe().unwrap(), pipe().unwrap());
         let output = Output::start(folder.path(), out.into(), err.into(), Calls::new(1)).unwrap();

@@ -1,4 +1,4 @@
-//! Something that is known to whatever runs on this thread, for as long as certain code does.
+//! A value that is available to all code on this thread while certain code runs.
 
 use std::{
     cell::Cell,
@@ -9,12 +9,12 @@ use std::{
 
 use pin_project_lite::pin_project;
 
-/// Where it stands; `None` outside of all scopes.
+/// Where the value is stored; `None` outside of all scopes.
 pub(crate) type Local<T> = LocalKey<Cell<Option<T>>>;
 
-/// What the code that asks is in the scope of.
+/// The value of the current scope.
 pub(crate) fn current<T: Copy + 'static>(local: &'static Local<T>) -> Option<T> {
-    // A thread that ends has no locals any more.
+    // An exiting thread has no thread-locals any more.
     local.try_with(Cell::get).ok().flatten()
 }
 
@@ -29,7 +29,7 @@ pub(crate) fn scope<T: Copy + 'static, R>(
     work()
 }
 
-/// Put back at the end of a scope, also by a panic.
+/// Restores the former value at the end of a scope, also after a panic.
 struct Former<T: Copy + 'static> {
     local: &'static Local<T>,
     former: Option<Option<T>>,
@@ -44,7 +44,7 @@ impl<T: Copy + 'static> Drop for Former<T> {
 }
 
 pin_project! {
-    /// A future each of whose polls is in a scope.
+    /// A future that enters a scope at each poll.
     pub(crate) struct Scoped<T: 'static, F> {
         local: &'static Local<T>,
         value: T,

@@ -25,14 +25,15 @@ use crate::{
     },
 };
 
-/// A connection that the host hands over.
+/// A connection that the host passes over.
 pub(super) fn taken(descriptor: OwnedFd) -> io::Result<UnixStream> {
     let stream = std::os::unix::net::UnixStream::from(descriptor);
     stream.set_nonblocking(true)?;
     UnixStream::from_std(stream)
 }
 
-/// The connections that are open, and those among them that are for output: these end with the worker.
+/// Counts of open connections, and of those that stream output: these stay open until the worker
+/// exits.
 #[derive(Default)]
 pub(super) struct Connections {
     open: AtomicUsize,
@@ -40,9 +41,11 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    /// Whether every answer has been written, and everybody who calls knows that this worker is about to end.
+    /// Whether every answer has been written, and all drivers know that this worker is about to
+    /// exit.
     pub(super) fn are_closed(&self) -> bool {
-        // A connection listens for a part of the time that it is open: counted in this order, never for more.
+        // In this order: a connection counts as listening only for a part of the time that it is
+        // open.
         let listening = self.listening.load(Ordering::Acquire);
         self.open.load(Ordering::Acquire) <= listening
     }
@@ -64,7 +67,7 @@ impl Drop for Open {
     }
 }
 
-/// Counts a connection whose driver listens for output.
+/// Counts a connection whose driver reads the output.
 struct Listening<'a>(&'a Worker);
 
 impl<'a> Listening<'a> {
@@ -81,7 +84,7 @@ impl Drop for Listening<'_> {
 }
 
 impl Worker {
-    /// Serves a connection that the host has let in.
+    /// Serves a connection that the host has admitted.
     pub(super) fn serve(self: Arc<Self>, mut stream: UnixStream) {
         let open = Open::of(&self);
         tokio::spawn(Quiet::new(async move {
@@ -89,7 +92,7 @@ impl Worker {
             if !matches!(time::timeout(limits::HANDSHAKE, welcome).await, Ok(Ok(()))) {
                 return;
             }
-            // A connection that breaks has been reported to its calls already.
+            // Ignored: the calls of a broken connection have already received the error.
             let _open = open;
             let (outbox, mut deliveries) = Outbox::new(self.clone());
             let handle = |exchange| self.clone().handle(exchange, outbox.clone());
@@ -99,21 +102,21 @@ impl Worker {
     }
 
     async fn handle(self: Arc<Self>, exchange: Exchange, outbox: Outbox) {
-        // A peer that is gone needs no answer.
+        // Ignore a disconnected peer.
         let _ = match (&exchange.head.method, exchange.head.uri.path()) {
             (&Method::POST, CALL) => self.call(exchange, outbox).await,
-            // Boxed: they would make every call's task larger.
+            // Boxed: unboxed they would enlarge every call's task.
             (&Method::POST, WORKER) => Box::pin(exchange.answer.value(&self.id)).await,
             (&Method::GET, OUTPUT) => Box::pin(self.stream_output(exchange.answer)).await,
             (method, path) => {
-                let words = format!("a worker has no {method} {path}");
-                let answer = exchange.answer.refuse(StatusCode::NOT_FOUND, words);
+                let message = format!("a worker has no {method} {path}");
+                let answer = exchange.answer.refuse(StatusCode::NOT_FOUND, message);
                 Box::pin(answer).await
             }
         };
     }
 
-    /// Sends what is printed from now on, for as long as somebody takes it.
+    /// Sends output from now on, until the driver disconnects.
     async fn stream_output(&self, answer: Answer) -> Result<(), h2::Error> {
         let _listening = Listening::of(self);
         let (position, logged, mut listener) = self.output.listen();

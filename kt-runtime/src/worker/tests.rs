@@ -1,4 +1,5 @@
-//! A driver and a worker in one process, over a real socket: all of a call but the loading of objects.
+//! A driver and a worker in one process, over a real socket: everything in a call except loading
+//! objects.
 
 use std::{
     path::PathBuf,
@@ -38,7 +39,7 @@ use crate::{
     },
 };
 
-/// Does by hand what `#[kt::remote]` does, for a function of one argument.
+/// Expands like `#[kt::remote]`, for a function with one argument.
 macro_rules! remote {
     ($function:ident, $name:ident, $argument:ty => $output:ty, $start:expr) => {
         struct $name;
@@ -80,9 +81,9 @@ static STARTED: Notify = Notify::const_new();
 static ENTERED: std::sync::Barrier = std::sync::Barrier::new(2);
 static LEAVES: std::sync::Barrier = std::sync::Barrier::new(2);
 
-struct TellDrop;
+struct NotifyOnDrop;
 
-impl Drop for TellDrop {
+impl Drop for NotifyOnDrop {
     fn drop(&mut self) {
         DROPPED.notify_one();
     }
@@ -92,7 +93,7 @@ remote!(ECHO, Echo, String => String, |text| Started::Async(Box::pin(async { tex
 remote!(PLAIN, Plain, u32 => u32, |n| Started::Plain(Box::new(move || n + 1)));
 remote!(PANIC, Panics, u32 => u32, |n| Started::Plain(Box::new(move || panic!("number {n}"))));
 remote!(FOREVER, Forever, () => (), |()| Started::Async(Box::pin(async {
-    let _told = TellDrop;
+    let _notify = NotifyOnDrop;
     STARTED.notify_one();
     std::future::pending().await
 })));
@@ -215,7 +216,7 @@ impl Pair {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_brings_its_result_back() {
+async fn a_call_returns_its_result() {
     let pair = pair(&[&ECHO, &PLAIN]);
     assert_eq!(pair.call::<_, u32>(&PLAIN, 41_u32).await.unwrap(), 42);
     let large = "7".repeat(20 << 20);
@@ -240,7 +241,7 @@ async fn many_calls_share_one_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_large_answer_does_not_hold_a_small_one_up() {
+async fn a_large_answer_does_not_delay_a_small_one() {
     let pair = Arc::new(pair(&[&ECHO, &PLAIN]));
     pair.call::<_, u32>(&PLAIN, 0_u32).await.unwrap();
     let large = {
@@ -261,15 +262,15 @@ async fn a_large_answer_does_not_hold_a_small_one_up() {
     assert_eq!(large.await.unwrap(), 30 << 20);
     assert!(
         small.len() > 3,
-        "small calls went through meanwhile: {small:?}"
+        "too few small calls completed meanwhile: {small:?}"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_panic_comes_back_and_the_next_call_works() {
+async fn a_panic_is_returned_and_the_next_call_works() {
     let pair = pair(&[&PANIC, &PLAIN]);
     let Err(Error::Panicked(panic)) = pair.call::<_, u32>(&PANIC, 7_u32).await else {
-        panic!("no panic came back")
+        panic!("no panic was returned")
     };
     assert_eq!(panic.message, "number 7");
     assert_eq!(pair.call::<_, u32>(&PLAIN, 1_u32).await.unwrap(), 2);
@@ -288,7 +289,7 @@ async fn dropping_a_call_drops_the_remote_future() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_plain_function_that_nobody_waits_for_is_in_a_migrations_way_until_it_ends() {
+async fn an_abandoned_synchronous_call_blocks_migrations_until_it_returns() {
     let pair = pair(&[&STAYS]);
     let wait = |barrier: &'static std::sync::Barrier| {
         tokio::task::spawn_blocking(|| {
@@ -318,7 +319,7 @@ async fn a_newer_generation_answers_if_the_types_are_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_function_of_other_types_refuses_an_old_driver() {
+async fn a_function_with_changed_types_refuses_an_old_driver() {
     let pair = pair(&[&PLAIN]);
     pair.publish(2, &[&CHANGED]);
     let Err(Error::ShapeMismatch { there, .. }) = pair.call::<_, u32>(&PLAIN, 1_u32).await else {
@@ -348,7 +349,7 @@ async fn an_unknown_function_names_the_nearest() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn arguments_over_the_limit_are_refused_and_the_connection_lives() {
+async fn arguments_over_the_limit_are_refused_and_the_connection_stays_open() {
     let pair = pair(&[&ECHO, &PLAIN]);
     let args = vec![0_u8; LIMIT + (1 << 20)];
     let error = pair

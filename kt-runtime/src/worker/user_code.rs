@@ -1,10 +1,11 @@
-//! Where the user's async code runs: on threads that are not the ones which carry connections, however long it computes.
+//! Runs the user's async code on threads that carry no connections, however long it computes.
 //!
-//! To hand each call over to another thread would cost more than all the rest that is done for it. So the first poll, in which
-//! most short functions end, happens on the connections' threads after all, as long as that leaves threads which run no user
-//! code, and with [`Watch`] over the sockets. Where it does not, and for a function whose first polls are not known to be short, a
-//! thread of the pool makes it, so that functions which compute do not keep others from beginning.
-//! What is not ready then goes on in the user's own runtime.
+//! Moving each call to another thread would cost more than the rest of its processing. So the
+//! connection's thread makes the first poll, in which most short functions complete, as long as
+//! other threads remain that run no user code, and with [`Watch`] over the sockets. Otherwise, and
+//! for a function whose first polls are not known to be short, a thread of the pool makes it, so
+//! that functions which compute do not delay others. A pending future then continues in the user's
+//! own runtime.
 
 use std::{
     io,
@@ -25,17 +26,19 @@ use crate::{
     runtime::{self, Task},
 };
 
-/// Requests of more bytes do not run on the thread that read them. To read much opens the peer's window again, which wakes the
-/// connection: it would be the task that tokio keeps for this thread to run next, and no other thread can take that one.
+/// Larger requests, in bytes, do not run on the thread that read them. Reading much reopens the
+/// peer's window, which wakes the connection: tokio keeps that task as the next one for this
+/// thread, and no other thread can steal it.
 const SHORT: usize = 64 << 10;
 
-/// A first poll that takes longer than this is not worth the risk for others: to hand it over costs a tenth of it.
+/// A first poll that takes longer would delay others too much: moving it costs a tenth of this.
 const LONG: Duration = Duration::from_micros(200);
 
-/// So many short ones make up for a long one.
+/// This many short polls make up for a long one.
 const PROBATION: u32 = 16;
 
-/// How a function's first polls have been: how many short ones are wanted before the next one is taken for short. One at least.
+/// History of a function's first polls: how many more short ones it takes before the next one is
+/// assumed to be short. Starts at one.
 pub(super) struct Pace(AtomicU32);
 
 impl Default for Pace {
@@ -52,7 +55,8 @@ impl Pace {
     fn measure<T>(&self, work: impl FnOnce() -> T) -> T {
         let begun = Instant::now();
         let done = work();
-        // Threads that measure at once may count one for two, which is no matter. All read it, so it is written as seldom as can be.
+        // Concurrent threads may count two polls as one, which is harmless. All threads read it, so
+        // it is written rarely.
         let wanted = self.0.load(Ordering::Relaxed);
         match begun.elapsed() > LONG {
             true => self.0.store(PROBATION, Ordering::Relaxed),
@@ -63,37 +67,37 @@ impl Pace {
     }
 }
 
-/// The user's runtime, and how many threads of the other one its code may take at this moment.
+/// The user's runtime, and how many threads of the connections' runtime may run user code now.
 pub(super) struct UserCode {
     runtime: Handle,
-    room: AtomicUsize,
+    free_threads: AtomicUsize,
     watch: Arc<Watch>,
 }
 
 impl UserCode {
-    /// `room`: how many threads of the connections' runtime may run user code at once.
+    /// `free_threads`: how many threads of the connections' runtime may run user code at once.
     ///
     /// # Errors
-    /// If there is no thread to be had.
+    /// If no thread can be started.
     pub(super) fn new(
         runtime: &Handle,
         connections: &Handle,
-        room: usize,
+        free_threads: usize,
     ) -> io::Result<Arc<Self>> {
         Ok(Arc::new(Self {
             runtime: runtime.clone(),
-            room: AtomicUsize::new(room),
+            free_threads: AtomicUsize::new(free_threads),
             watch: Watch::start(connections.clone())?,
         }))
     }
 
-    /// What the user's code finds as `Handle::current()`.
+    /// The runtime that user code sees as `Handle::current()`.
     pub(super) fn runtime(&self) -> &Handle {
         &self.runtime
     }
 
-    /// Runs a future of the user's, for which a request of `read` bytes was read. `pace` is what is known of its function. Dropping
-    /// the result drops that future, on the user's runtime.
+    /// Runs a future of the user's code whose request had `read` bytes. `pace` is the history of
+    /// its function. Dropping the result drops that future, on the user's runtime.
     pub(super) fn run<T: Send + 'static>(
         self: &Arc<Self>,
         read: usize,
@@ -108,7 +112,7 @@ impl UserCode {
         }
     }
 
-    /// Makes the first poll, on this thread if it may be and there is room.
+    /// Makes the first poll, on this thread if allowed and a slot is free.
     fn begin<T: Send + 'static>(
         self: &Arc<Self>,
         work: Work<T>,
@@ -117,43 +121,44 @@ impl UserCode {
     ) -> Stage<T> {
         if short
             && pace.is_short()
-            && let Some(_room) = self.enter()
+            && let Some(_slot) = self.enter()
         {
             let _entered = self.runtime.enter();
             return pace.measure(|| poll_first(&self.runtime, work));
         }
         let (runtime, pace) = (self.runtime.clone(), Arc::clone(pace));
         Stage::InPool(runtime::blocking_in(&self.runtime, move || {
-            // As a task of it: what must not be done in one, such as to block on another future, fails here as it does there.
+            // As a task of the runtime: operations that are forbidden in a task, such as blocking
+            // on a future, must fail here too.
             runtime.block_on(async { pace.measure(|| poll_first(&runtime, work)) })
         }))
     }
 
-    /// Room on this thread, if there is some.
-    fn enter(self: &Arc<Self>) -> Option<Room> {
-        let less = |room: usize| room.checked_sub(1);
+    /// Takes a slot on this thread, if one is free.
+    fn enter(self: &Arc<Self>) -> Option<Slot> {
+        let less = |free: usize| free.checked_sub(1);
         let taken = self
-            .room
+            .free_threads
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, less);
-        taken.ok().map(|_| Room {
+        taken.ok().map(|_| Slot {
             user: Arc::clone(self),
             _running: self.watch.begin(),
         })
     }
 }
 
-struct Room {
+struct Slot {
     user: Arc<UserCode>,
     _running: Running,
 }
 
-impl Drop for Room {
+impl Drop for Slot {
     fn drop(&mut self) {
-        self.user.room.fetch_add(1, Ordering::AcqRel);
+        self.user.free_threads.fetch_add(1, Ordering::AcqRel);
     }
 }
 
-/// A future of the user's under way.
+/// A running future of the user's code.
 pub(super) struct Run<T: 'static> {
     user: Arc<UserCode>,
     short: bool,
@@ -171,9 +176,9 @@ enum Stage<T: 'static> {
     Done,
 }
 
-/// Polls a future once, and gives it to the runtime if it is not ready.
+/// Polls a future once, and spawns it on the runtime if it is pending.
 fn poll_first<T: Send + 'static>(runtime: &Handle, mut work: Work<T>) -> Stage<T> {
-    // Nobody is woken: the runtime polls it at once.
+    // No wake-up is needed: the runtime polls it at once.
     let mut context = Context::from_waker(Waker::noop());
     match work.as_mut().poll(&mut context) {
         Poll::Ready(value) => Stage::Ended(value),
@@ -181,11 +186,11 @@ fn poll_first<T: Send + 'static>(runtime: &Handle, mut work: Work<T>) -> Stage<T
     }
 }
 
-// What it holds is boxed, or no future.
+// Its contents are boxed, or not futures.
 impl<T> Unpin for Run<T> {}
 
 impl<T: Send + 'static> Future for Run<T> {
-    /// An error is a panic while the future was dropped, or the end of the process.
+    /// Fails if dropping the future panicked, or if the process exits.
     type Output = Result<T, JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -217,7 +222,7 @@ impl<T: Send + 'static> Future for Run<T> {
 
 impl<T: 'static> Drop for Run<T> {
     fn drop(&mut self) {
-        // Arguments have destructors of the user's too. What has begun is aborted with its task.
+        // Arguments run user destructors too. A future that has begun is aborted with its task.
         if let Stage::New(work) = std::mem::replace(&mut self.stage, Stage::Done) {
             drop(self.user.runtime.spawn(async { drop(work) }));
         }
@@ -239,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_begins_on_the_connections_threads_once_it_is_known_to_be_short() {
+    fn a_function_starts_on_connection_threads_once_it_is_known_to_be_short() {
         let (connections, users) = (threads("connections"), threads("users"));
         let user = UserCode::new(users.handle(), connections.handle(), 1).unwrap();
         let pace = Arc::new(Pace::default());
@@ -258,13 +263,10 @@ mod tests {
             });
             users.block_on(called).unwrap()
         };
-        // A machine that is busy may make a short one long: then it takes one more of them.
+        // On a busy machine a short poll may take long: then one more is needed.
         let becomes_short = |at_least: u32| {
-            let elsewhere = (0..1000).take_while(|_| !call(Duration::ZERO)).count();
-            assert!(
-                (at_least..1000).contains(&(elsewhere as u32)),
-                "{elsewhere}"
-            );
+            let in_pool = (0..1000).take_while(|_| !call(Duration::ZERO)).count();
+            assert!((at_least..1000).contains(&(in_pool as u32)), "{in_pool}");
         };
         becomes_short(1);
         let (long, next) = (call(2 * LONG), call(Duration::ZERO));
@@ -273,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_in_a_task_fails_wherever_a_function_begins() {
+    fn operations_forbidden_in_a_task_fail_on_every_thread() {
         let (connections, users) = (threads("connections"), threads("users"));
         let user = UserCode::new(users.handle(), connections.handle(), 1).unwrap();
         let pace = Arc::new(Pace::default());

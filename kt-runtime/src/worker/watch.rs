@@ -1,10 +1,11 @@
-//! Keeps the sockets served while user code computes on a thread that carries connections.
+//! Keeps sockets served while user code computes on a thread that carries connections.
 //!
-//! Of a tokio runtime's threads one at a time waits for the sockets. When an event comes, that thread goes to work, and another
-//! takes its place only if it is woken, which tokio does when there is more work than for one. A request that arrives alone
-//! and computes without an await would so leave all the other threads asleep and the sockets unwatched. So a thread of its own looks, while
-//! user code runs there, whether any has begun since its last look. If none has, it gives the runtime an empty task: that wakes a
-//! thread, which finds nothing else to do and waits for the sockets.
+//! One thread of a tokio runtime at a time waits for the sockets. When an event comes, that thread
+//! runs its task, and another takes over only if it is woken, which tokio does when there is more
+//! than one task. A single request that computes without an await would leave all other threads
+//! asleep and the sockets unwatched. So while user code runs, a separate thread checks periodically
+//! whether any has begun since its last check. If none has, it spawns an empty task on the runtime:
+//! that wakes a thread, which finds nothing else to do and waits for the sockets.
 
 use std::{
     io,
@@ -18,26 +19,27 @@ use std::{
 
 use tokio::runtime::Handle;
 
-/// How often it looks. For so long, twice at most, a function keeps the sockets unwatched that was always short and computes now;
-/// others begin elsewhere. A thread that wakes more often moves those that carry calls from processor to processor: at each
-/// 10 ms it cost calls a tenth of their time, at each millisecond a quarter.
-const LOOK: Duration = Duration::from_millis(100);
+/// Interval of the checks. A function that was always short and now computes can leave the sockets
+/// unwatched for up to two intervals; other functions begin on other threads. Waking more often
+/// moves the threads that carry calls between processors: a 10 ms interval slowed calls by a tenth,
+/// a 1 ms interval by a quarter.
+const POLL: Duration = Duration::from_millis(100);
 
-/// After so many looks at nothing it waits until user code runs again.
-const IDLE_LOOKS: u32 = 10;
+/// After this many idle checks it sleeps until user code runs again.
+const IDLE_POLLS: u32 = 10;
 
-/// What user code on the connections' threads says of itself.
+/// Counters of user code on the connections' threads.
 #[derive(Default)]
 pub(super) struct Watch {
-    /// How many pieces of it have begun.
+    /// How many pieces of user code have begun.
     begun: AtomicU64,
-    /// How many run.
+    /// How many are running.
     running: AtomicUsize,
     asleep: AtomicBool,
     thread: OnceLock<Thread>,
 }
 
-/// User code that runs.
+/// Running user code.
 pub(super) struct Running(Arc<Watch>);
 
 impl Drop for Running {
@@ -47,10 +49,10 @@ impl Drop for Running {
 }
 
 impl Watch {
-    /// Watches the threads of this runtime, as long as somebody has the result.
+    /// Watches the threads of this runtime until the result is dropped.
     ///
     /// # Errors
-    /// If there is no thread to be had.
+    /// If no thread can be started.
     pub(super) fn start(connections: Handle) -> io::Result<Arc<Self>> {
         let watch = Arc::new(Self::default());
         let watched = Arc::downgrade(&watch);
@@ -60,23 +62,23 @@ impl Watch {
             let mut last = 0;
             while let Some(watch) = watched.upgrade() {
                 let begun = watch.begun.load(Ordering::SeqCst);
-                let stands = begun == last;
+                let unchanged = begun == last;
                 last = begun;
-                if stands && watch.running.load(Ordering::Acquire) > 0 {
+                if unchanged && watch.running.load(Ordering::Acquire) > 0 {
                     drop(connections.spawn(async {}));
                 }
-                idle = match stands && watch.running.load(Ordering::Acquire) == 0 {
+                idle = match unchanged && watch.running.load(Ordering::Acquire) == 0 {
                     true => idle + 1,
                     false => 0,
                 };
-                if idle < IDLE_LOOKS {
+                if idle < IDLE_POLLS {
                     drop(watch);
-                    thread::sleep(LOOK);
+                    thread::sleep(POLL);
                     continue;
                 }
                 idle = 0;
                 watch.asleep.store(true, Ordering::SeqCst);
-                // Code that began before this line was read has not seen that it is asleep.
+                // Code that began before the store above has not seen that this thread is asleep.
                 let missed = watch.begun.load(Ordering::SeqCst) != last;
                 if missed {
                     watch.asleep.store(false, Ordering::SeqCst);
@@ -150,7 +152,7 @@ mod tests {
             connections.spawn(async move {
                 let mut requests = tokio::net::UnixStream::from_std(requests).unwrap();
                 requests.read_u8().await.unwrap();
-                // It ends once another socket of the same runtime has been read.
+                // It returns once another socket of the same runtime has been read.
                 let computes = async move {
                     other.write_all(b"x").unwrap();
                     arrival.recv_timeout(Duration::from_secs(10)).is_ok()

@@ -102,7 +102,7 @@ async fn a_worker_is_replaced_only_if_that_is_allowed_and_finishes_its_calls() {
     let first = service.swap(&Build::new("app", "one")).await.unwrap();
     match service.swap(&incompatible("app", "two")).await {
         Err(SwapRefused::NeedsNewWorker { because }) => {
-            assert_eq!(because, "the profile is another one");
+            assert_eq!(because, "the profile changed");
         }
         other => panic!("{other:?}"),
     }

@@ -128,7 +128,7 @@ impl Tool {
                     "build",
                     "--release",
                     "--package",
-                    "cargo-kt",
+                    "kt-cli",
                     "--bin",
                     "cargo-kt",
                 ])

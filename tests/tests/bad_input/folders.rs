@@ -23,7 +23,7 @@ fn a_stray_file_beside_the_services_is_none_and_all_of_them_end() {
     project
         .kt(["down", "notes"])
         .code(101)
-        .says("no service `notes` here");
+        .says("no service named `notes`");
     project.kt(["down", "--all"]).success();
     assert!(stray.exists());
     assert!(project.services().is_empty());

@@ -20,9 +20,8 @@ fn die(how: &str, expected: &str) {
     assert_eq!(driver.ask("drop 1"), "1 cancelled there");
 
     let death = driver.ask(&format!("die {how}"));
-    let expected = format!(
-        "WorkerDied: the worker died while `calls::remote::die` ran: {expected}, after "
-    );
+    let expected =
+        format!("WorkerDied: the worker died while `calls::remote::die` ran: {expected}, after ");
     assert!(death.starts_with(&expected), "{death}");
     assert!(death.contains(" in generation 1, with "), "{death}");
 
@@ -130,7 +129,7 @@ fn a_host_of_another_version_is_named_with_what_to_do() {
     assert!(
         refused
             .stderr
-            .contains("was started by kt 9.99.9 and this is kt "),
+            .contains("was started by kt 9.99.9, but this is kt "),
         "{refused:?}"
     );
     refused.says("cargo kt down");

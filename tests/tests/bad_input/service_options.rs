@@ -173,7 +173,7 @@ fn variables_hold_on_this_machine_too_and_what_is_for_a_pod_is_said_to_be_in_vai
         .kt(["run", "--env", "MOOD=good", "--cpu", "2"])
         .success()
         .prints("visit 1, Some(\"good\")")
-        .says("without effect on a service on this machine: `--cpu`\n");
+        .says("no effect on a local service: `--cpu`\n");
     // A manifest may be for several places.
     output.keeps_quiet_about("gpus");
 }

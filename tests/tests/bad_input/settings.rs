@@ -52,7 +52,7 @@ fn a_profile_without_debug_information_keeps_states_resets_changed_ones_and_name
         .run()
         .success()
         .prints("good day Alice, visit 3")
-        .says("note: static `one::PLAIN` (src/main.rs:5) starts afresh");
+        .says("note: static `one::PLAIN` (src/main.rs:5) was reset");
     project.edit(
         "src/main.rs",
         "    all: AtomicU64,",

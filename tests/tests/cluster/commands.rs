@@ -137,7 +137,7 @@ fn a_cluster_that_is_told_is_the_one_that_is_meant() {
     let ambiguous = project.kt(["down", "tester-one", "--place", "local"]);
     ambiguous
         .code(101)
-        .says("there are several services `tester-one`");
+        .says("service `tester-one` exists in several places");
     let down = ["down", "tester-one"].into_iter().chain(there);
     project.kt(down).success();
     assert_eq!(other.ours(), [""; 0]);

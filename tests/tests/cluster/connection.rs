@@ -47,8 +47,7 @@ fn a_connection_that_breaks_is_made_again_and_nothing_is_lost_in_the_pod() {
     proxy.cut();
     let failed = driver.wait_for("sleep 30000: ");
     assert!(
-        failed.contains("the connection was lost")
-            && failed.contains("the function may have run"),
+        failed.contains("the connection was lost") && failed.contains("the function may have run"),
         "{failed}"
     );
     // The same pod, with what it holds.

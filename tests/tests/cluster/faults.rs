@@ -50,7 +50,7 @@ fn a_pod_is_deleted(namespace: &Namespace, project: &Project) {
         answer = driver.ask("count");
     }
     assert_eq!(answer, "1");
-    driver.finish().says("its worker and state are gone");
+    driver.finish().says("was replaced and its state is lost");
 }
 
 #[test]
@@ -121,5 +121,5 @@ fn a_call_waits_for_a_pod_that_takes_longer_than_a_host_may_be_silent() {
         driver.ask("count")
     });
     assert_eq!(answer, "1");
-    driver.finish().says("its worker and state are gone");
+    driver.finish().says("was replaced and its state is lost");
 }

@@ -77,10 +77,10 @@ fn files_go_to_a_restricted_pod_of_any_image_and_back() {
         assert_eq!((data.len(), data.blocks()), (1 << 30, 0));
         refused(&project, &tree.join("inner/large"), ":/small")
             .says("error: failed to copy `/small")
-            .says("it needs 30.0 MB and 16.8 MB are free there");
+            .says("needs 30.0 MB, but only 16.8 MB are free");
         refused(&project, &tree.join("small"), ":/etc/small").says("Read-only file system");
         refused(&project, &tree.join("small"), ":/kt/secret/small")
-            .says("error: failed to copy `/kt/secret/small` at");
+            .says("error: failed to copy `/kt/secret/small` in");
     }
 }
 
@@ -123,7 +123,7 @@ fn openssh_reaches_a_restricted_pod_whose_image_has_neither_shell_nor_sftp() {
         .prints("20000000");
     // What the pod's user may not write to.
     refused(&project, &file, ":/etc/file")
-        .says("error: failed to copy `/etc/file` at")
+        .says("error: failed to copy `/etc/file` in")
         .says("Permission denied")
         .says("help: the service runs as user");
     let again = project.kt(["run", "--env", "KEY=worth"]);

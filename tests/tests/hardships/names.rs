@@ -66,7 +66,7 @@ fn a_renamed_state_is_told_gone_and_comes_back_with_its_name() {
     build(&project)
         .success()
         .says("state `hardships::states::CACHE` (")
-        .says("is gone from the program");
+        .says("is no longer defined in the program");
     assert_eq!(ask(&project, "look"), "0");
     // Set aside, not lost.
     write(&project, CACHE);
@@ -89,7 +89,7 @@ fn a_state_that_moves_to_another_crate_is_told_gone() {
     build(&project)
         .success()
         .says("state `hardships::states::CACHE` (")
-        .says("is gone from the program");
+        .says("is no longer defined in the program");
     assert_eq!(ask(&project, "look"), "0");
     assert_eq!(ask(&project, "fill"), "5");
 }

@@ -67,6 +67,6 @@ fn it_is_reset_where_the_program_has_unsafe_code() {
     edit(&project, "f32", "4.0", "", "");
     build(&project)
         .success()
-        .says("has no `unsafe` code any more");
+        .says("no longer has `unsafe` code");
     assert_eq!(ask(&project, "four"), "4 true");
 }

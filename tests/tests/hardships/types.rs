@@ -92,7 +92,7 @@ fn a_deserialize_that_reads_nothing_refuses() {
          impl<'de> Deserialize<'de> for Liar { fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> { panic_free() } }
          fn panic_free<T, E>() -> Result<T, E> where E: serde::de::Error, T: Empty { Ok(T::empty()) }
          pub trait Empty { fn empty() -> Self; } impl Empty for Liar { fn empty() -> Self { Liar(0) } }",
-        "leaves some of what its `Serialize` wrote",
+        "does not read everything that its `Serialize` wrote",
     );
 }
 

@@ -69,7 +69,7 @@ fn of_several_services_that_of_this_directorys_program_is_meant_and_elsewhere_on
         project
             .kt([command, "nobody"])
             .code(101)
-            .says("no service `nobody`");
+            .says("no service named `nobody`");
     }
     let of_this = project.kt(["describe"]).success();
     assert!(

@@ -38,7 +38,7 @@ fn a_machine_that_has_what_services_need_is_well() {
         let line = line.unwrap_or_else(|| panic!("no {name} in {output:?}"));
         assert!(line.starts_with("ok") || name == "cache", "{line}");
     }
-    output.prints("kubeconfig: there is none");
+    output.prints("kubeconfig: none");
     let checks = project
         .kt(["doctor", "--message-format", "json"])
         .success()
@@ -67,8 +67,8 @@ fn what_is_missing_for_services_here_is_an_error_and_says_what_to_do() {
     project.environment("PATH", format!("{kt}:{}", tools.display()));
     let output = project.kt(["doctor"]).code(1);
     output
-        .prints("error    C compiler: there is no `cc` in PATH\n         help: install one")
-        .prints("warning  gdb: there is no `gdb` in PATH");
+        .prints("error    C compiler: `cc` not found in PATH\n         help: install one")
+        .prints("warning  gdb: `gdb` not found in PATH");
 }
 
 #[test]

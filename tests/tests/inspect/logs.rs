@@ -83,7 +83,7 @@ fn a_line_says_which_call_printed_it_or_that_this_is_not_known() {
     project
         .kt(["logs", "--call", "4"])
         .success()
-        .says("2 of them may be of it and may be of others");
+        .says("2 of them may match, but other calls may have printed them");
     let shown = project.kt(["logs", "--show-calls"]).success().stdout;
     for text in [
         "1.1 one::say | by the first\n",
@@ -130,19 +130,19 @@ fn lines_are_chosen_and_what_is_left_out_is_counted() {
     assert_eq!(logs(&[]).stdout.lines().count(), 30);
     let tail = logs(&["--tail", "2"]);
     assert_eq!(tail.stdout, "line 28\nline 29\n");
-    tail.says("2 lines shown, 28 not shown: 28 lines came before the tail");
+    tail.says("2 lines shown, 28 not shown: 28 lines before the tail");
     let chosen = logs(&["--grep", "^line .5$", "--tail", "1", "--since", "1h"]);
     assert_eq!(chosen.stdout, "line 25\n");
     chosen
         .says("28 lines did not match")
-        .says("1 line came before the tail");
+        .says("1 line before the tail");
     assert_eq!(logs(&["--tail", "0"]).stdout, "");
     logs(&["--tail", "30", "-q"]).keeps_quiet_about("note");
     project.kt(["logs", "--grep", "("]).code(2).says("--grep");
     project
         .kt(["logs", "--call", "x"])
         .code(2)
-        .says("a call is a number such as 17");
+        .says("expected a call number such as 17");
 
     // A tail that is followed goes on where it ended.
     let following = project.spawn_kt(["logs", "-f", "--tail", "1", "--grep", "line|after"]);

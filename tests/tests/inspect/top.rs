@@ -68,7 +68,7 @@ fn it_refreshes_in_place_in_ten_columns_until_ctrl_c_or_the_end_of_the_service()
     top.wait_for("worker 1 (");
     project.kt(["down", "tester-one"]).success();
     let ended = top.finish().success().stdout;
-    assert!(ended.contains("tester-one has ended"), "{ended:?}");
+    assert!(ended.contains("tester-one stopped"), "{ended:?}");
     project.run_with("say hello").success();
 
     // A reader that has seen enough ends it without a word.

@@ -67,6 +67,6 @@ fn values_in_cells_of_other_crates_migrate() {
     assert_eq!(with_outcome(&output, "Migrated"), STATES);
     assert_eq!(output.answer("held "), filled);
     assert_eq!(with_outcome(&output, "Reset"), ["ORDERED"]);
-    let help = "help: with the feature `serde` of `indexmap`, and with serde on your own types in it, it would be migrated";
+    let help = "help: enable the feature `serde` of `indexmap` and derive serde's traits for your own types in it to migrate it";
     assert!(output.stderr.contains(help), "{output:?}");
 }

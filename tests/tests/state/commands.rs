@@ -135,7 +135,9 @@ fn cleared(project: &Project) {
         "{declined:?}"
     );
     assert!(
-        declined.stderr.ends_with("error: nothing was done\n"),
+        declined
+            .stderr
+            .ends_with("error: canceled: no state was changed\n"),
         "{declined:?}"
     );
     assert_ne!(value(project, "ITEMS"), json!({}));

@@ -103,7 +103,7 @@ fn what_a_reset_value_in_a_lock_holds_open_is_closed() {
     project
         .kt(["build"])
         .success()
-        .says("its former value is dropped when the calls that use it have ended");
+        .says("its former value is dropped when no call uses it any more");
     wait_for_list(&project, nothing_is_held);
     assert_eq!(lines(&log), ["closed 1"]);
     assert_eq!(ask(&project, &open), "open");
@@ -212,7 +212,8 @@ fn hooks_that_hang_or_panic_cost_nobody_anything() {
         .success()
         .says("its former value stays in memory");
     let list = wait_for_list(&project, |list| {
-        list.stdout.contains("it panicked: the hook gives up")
+        list.stdout
+            .contains("`on_reset` panicked: the hook gives up")
             && list.stdout.contains("its `on_reset` has not returned")
     });
     assert!(

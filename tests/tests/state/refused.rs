@@ -125,7 +125,7 @@ fn a_person_is_asked_once_for_all_states_that_cannot_be_migrated() {
     let declined = on_terminal(&project, &["run", "--", "visit"], "n").code(101);
     let question = "Reset these 3 states and continue? [y/N]";
     assert!(declined.stderr.contains(question), "{declined:?}");
-    let nothing = "error: nothing was changed: the old worker of tester-state serves on\n";
+    let nothing = "error: canceled: the old worker of tester-state keeps serving\n";
     assert!(declined.stderr.ends_with(nothing), "{declined:?}");
     untouched(&project, former);
 

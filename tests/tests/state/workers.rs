@@ -42,13 +42,15 @@ fn states_with_serde_go_over_to_a_new_worker_and_others_are_said_to_be_lost_befo
 
     let declined = on_terminal(&project, &["run", "--", "visit"], "n").code(101);
     assert!(
-        declined.stderr.contains("Go on and lose it? [y/N]"),
+        declined
+            .stderr
+            .contains("Continue and discard this state? [y/N]"),
         "{declined:?}"
     );
     assert!(
         declined
             .stderr
-            .ends_with("error: nothing was changed: the old worker of tester-state serves on\n"),
+            .ends_with("error: canceled: the old worker of tester-state keeps serving\n"),
         "{declined:?}"
     );
     assert_eq!(worker(&project), former);

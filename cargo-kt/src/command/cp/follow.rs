@@ -1,4 +1,4 @@
-//! What the person sees of a copy.
+//! Reports the progress and the result of a copy.
 
 use std::{ffi::OsStr, time::Duration};
 
@@ -8,13 +8,13 @@ use kt::{
 };
 use serde::Serialize;
 
-use super::error::{CopyError, shown, why};
+use crate::command::error::{CopyError, shown, why};
 use crate::terminal::{Progress, Terminal, text};
 
-/// More problems than this are only counted.
-const TOLD: usize = 100;
+/// Further problems are only counted.
+const MAX_SHOWN: usize = 100;
 
-/// Follows one copy.
+/// Reports one copy.
 pub(super) struct Follow {
     terminal: Terminal,
     service: String,
@@ -40,10 +40,10 @@ impl Follow {
         }
     }
 
-    /// The end of the copy, of which so much arrived.
+    /// Reports the completed copy.
     ///
     /// # Errors
-    /// If not all did. All problems but that error have been printed.
+    /// If some entries were not copied. All problems but the returned one have been printed.
     pub(super) fn finish(
         mut self,
         summary: &Summary,
@@ -67,7 +67,7 @@ impl Follow {
         );
         if summary.files + summary.folders + summary.links > 0 {
             self.terminal
-                .status("Copied", said(summary, target, elapsed));
+                .status("Copied", summary_line(summary, target, elapsed));
         }
         match (self.problem_count, self.problems.pop()) {
             (0, _) | (_, None) => Ok(()),
@@ -88,7 +88,7 @@ impl Follow {
         }
     }
 
-    /// The end of a copy that came to none.
+    /// Prints the problems of a copy that did not complete.
     pub(super) fn give_up(mut self) {
         self.progress = None;
         for problem in &self.problems {
@@ -96,9 +96,9 @@ impl Follow {
         }
     }
 
-    fn whose(&self, side: Side) -> Option<&str> {
-        let there = (side == Side::Target) == self.to_service;
-        there.then_some(self.service.as_str())
+    fn service_of(&self, side: Side) -> Option<&str> {
+        let in_service = (side == Side::Target) == self.to_service;
+        in_service.then_some(self.service.as_str())
     }
 }
 
@@ -128,7 +128,7 @@ impl Watch for Follow {
     }
 
     fn problem(&mut self, side: Side, problem: Problem) {
-        let service = self.whose(side).map(str::to_owned);
+        let service = self.service_of(side).map(str::to_owned);
         self.terminal.json(
             "kt-copy-problem",
             &CopyProblem {
@@ -138,14 +138,14 @@ impl Watch for Follow {
             },
         );
         self.problem_count += 1;
-        if self.problems.len() < TOLD {
+        if self.problems.len() < MAX_SHOWN {
             let problem = CopyError::problem(&problem, service.as_deref());
             self.problems.push(problem);
         }
     }
 }
 
-fn said(summary: &Summary, target: &str, elapsed: Duration) -> String {
+fn summary_line(summary: &Summary, target: &str, elapsed: Duration) -> String {
     let Summary {
         files,
         folders,
@@ -159,12 +159,12 @@ fn said(summary: &Summary, target: &str, elapsed: Duration) -> String {
         .filter(|(number, _)| *number > 0)
         .map(|(number, noun)| text::count(number.try_into().unwrap_or(usize::MAX), noun))
         .collect();
-    let there = match found {
+    let present = match found {
         0 => String::new(),
-        found => format!(", {} were there", text::bytes(found)),
+        found => format!(", {} already present", text::bytes(found)),
     };
     format!(
-        "{} ({}{there}) to {} in {}",
+        "{} ({}{present}) to {} in {}",
         parts.join(", "),
         text::bytes(bytes),
         shown(OsStr::new(target)),
@@ -174,7 +174,7 @@ fn said(summary: &Summary, target: &str, elapsed: Duration) -> String {
 
 #[derive(Serialize)]
 struct FileCopied<'a> {
-    /// On this machine.
+    /// On the local machine.
     path: &'a str,
     bytes: u64,
     blake3: &'a str,
@@ -183,7 +183,7 @@ struct FileCopied<'a> {
 #[derive(Serialize)]
 struct CopyProblem<'a> {
     path: &'a str,
-    /// Whose path it is; null for one of this machine.
+    /// The service of the path; null for the local machine.
     service: Option<&'a str>,
     why: &'a str,
 }

@@ -1,6 +1,5 @@
-//! `cargo kt cp`: files and folders between this machine and a service.
+//! `cargo kt cp`: copies files and directories between the local machine and a service.
 
-mod error;
 mod follow;
 mod path;
 
@@ -20,37 +19,37 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-pub use error::CopyError;
-
 use self::{
     follow::Follow,
-    path::{Asked, Direction},
+    path::{CopyPaths, Direction},
 };
 use super::{
-    CommandError, Speech, places::PlaceArgs, profile::ProfileArgs, service::choose, start,
+    CommandError, CopyError, Speech, places::PlaceArgs, profile::ProfileArgs, service::choose,
+    start,
 };
 use crate::{place::Connected, terminal::Terminal};
 
 #[derive(Debug, clap::Args)]
 #[command(override_usage = "cargo kt cp [OPTIONS] <SOURCE>... <TARGET>")]
 pub(super) struct CpArgs {
-    /// The sources, and the target last. `:PATH` is one of this workspace's service, `SERVICE:PATH` names another
+    /// Source paths, then the target. `:PATH` is in this workspace's service, `SERVICE:PATH` in
+    /// another
     #[arg(required = true, num_args = 2.., value_name = "PATH")]
     paths: Vec<OsString>,
-    /// Copy what sources lead to that are symlinks themselves
+    /// Follow symlinks given as sources
     #[arg(short = 'H', long = "follow")]
     follow: bool,
-    /// For those who are used to it: folders are copied anyway
+    /// Accepted for compatibility with scp: directories are always copied recursively
     #[arg(short = 'r', short_alias = 'R', long, hide = true)]
     recursive: bool,
-    /// For those who are used to it: permissions and times are kept anyway
+    /// Accepted for compatibility with scp: permissions and times are always preserved
     #[arg(short = 'p', long, hide = true)]
     preserve: bool,
-    // Not those of other commands, whose `-r` is another here.
-    /// The service of this directory's program as `cargo kt run --release` has it
+    // Not `ProfileArgs`: its `-r` means `--release`.
+    /// Select the service that `cargo kt run --release` uses in this directory
     #[arg(long, conflicts_with = "profile")]
     release: bool,
-    /// The service of this directory's program as `cargo kt run --profile` has it
+    /// Select the service that `cargo kt run --profile` uses in this directory
     #[arg(long, value_name = "PROFILE-NAME")]
     profile: Option<String>,
     #[command(flatten)]
@@ -65,12 +64,12 @@ pub(super) fn cp(args: CpArgs) -> ExitCode {
 }
 
 async fn run(args: &CpArgs, terminal: &Terminal) -> Result<ExitCode, CommandError> {
-    let Asked { service, direction } = Asked::read(&args.paths)?;
+    let CopyPaths { service, direction } = CopyPaths::read(&args.paths)?;
     let places = args.places.places()?;
     let profile = ProfileArgs::of(args.release, args.profile.as_deref());
     let name = choose(service.as_deref(), &profile, &places).await?;
     let connected = places.connect(&name).await?;
-    let begun = Instant::now();
+    let started = Instant::now();
     let to_service = matches!(direction, Direction::ToService { .. });
     let watch = Follow::new(terminal, &name, to_service);
     let follow = args.follow;
@@ -94,7 +93,7 @@ async fn run(args: &CpArgs, terminal: &Terminal) -> Result<ExitCode, CommandErro
     };
     match copied {
         Ok(Ok(summary)) => {
-            watch.finish(&summary, &target, begun.elapsed())?;
+            watch.finish(&summary, &target, started.elapsed())?;
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {
@@ -106,7 +105,7 @@ async fn run(args: &CpArgs, terminal: &Terminal) -> Result<ExitCode, CommandErro
                 Stopped::Refused(problem) => {
                     CopyError::problem(&problem, to_service.then_some(name.as_str()))
                 }
-                Stopped::Gone => CopyError::Broken { service: name },
+                Stopped::Disconnected => CopyError::Broken { service: name },
                 Stopped::Protocol => CopyError::Protocol { service: name },
             };
             watch.give_up();
@@ -115,11 +114,11 @@ async fn run(args: &CpArgs, terminal: &Terminal) -> Result<ExitCode, CommandErro
     }
 }
 
-/// Brings files of a service into a folder of this machine, without a word. What is there and the same is not sent again. Whether
-/// all have arrived.
+/// Copies files of a service into a local directory without reporting progress. Skips unchanged
+/// files. Returns whether all were copied.
 ///
 /// # Errors
-/// If the service cannot be asked, or the connection breaks.
+/// If the request fails or the connection breaks.
 pub(super) async fn fetch(
     connected: &Connected,
     sources: Vec<OsString>,
@@ -136,7 +135,7 @@ pub(super) async fn fetch(
     Ok(copied?.is_ok() && !watch.has_problem)
 }
 
-/// Follows a copy of which nobody is told.
+/// Records problems without reporting them.
 #[derive(Default)]
 struct Quiet {
     has_problem: bool,
@@ -148,7 +147,8 @@ impl Watch for Quiet {
     }
 }
 
-/// Works on one side of a copy, whose other side the service is. The error within is one of a copy that had begun.
+/// Runs the local side of a copy; the service runs the other. The inner error is for a copy that
+/// had already started.
 async fn carry<I, O, W>(
     connected: &Connected,
     copy: &CopyRequest,
@@ -173,13 +173,13 @@ where
         (copied, watch)
     });
     let carried = tokio::select! {
-        carried = connected.unless_silent(connection.carry(frames, sender, || {})) => {
+        carried = connected.fail_if_unresponsive(connection.carry(frames, sender, || {})) => {
             carried.map_err(CommandError::from)
         }
         _ = interrupted.recv() => Err(CopyError::Interrupted.into()),
         _ = terminated.recv() => Err(CopyError::Interrupted.into()),
     };
-    // Without its connection it ends, and leaves only what another copy can go on with.
+    // It stops without its connection, and leaves only data from which another copy can resume.
     let worked = working.await.map_err(|error| CommandError::Io {
         what: "copy".into(),
         source: io::Error::other(error),

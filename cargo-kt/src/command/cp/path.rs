@@ -1,4 +1,5 @@
-//! `data.bin`, `:/kt/data.bin`, `SERVICE:out`: paths here and at services, as scp(1) tells them from each other.
+//! Parses `data.bin`, `:/kt/data.bin`, `SERVICE:out`: local paths and paths in services, with
+//! scp(1)'s rules.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -6,20 +7,20 @@ use std::{
     path::PathBuf,
 };
 
-use super::CopyError;
+use crate::command::CopyError;
 
-/// A path, and whose it is.
+/// A local path, or a path in a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Named {
-    Here(PathBuf),
-    There {
-        /// `None`: this workspace's.
+pub(super) enum Location {
+    Local(PathBuf),
+    Remote {
+        /// `None`: this workspace's service.
         service: Option<String>,
         path: OsString,
     },
 }
 
-impl Named {
+impl Location {
     fn parse(text: &OsStr) -> Self {
         let bytes = text.as_bytes();
         let colon = bytes.iter().position(|byte| matches!(byte, b':' | b'/'));
@@ -31,20 +32,20 @@ impl Named {
                     b"" => OsStr::new("."),
                     path => OsStr::from_bytes(path),
                 };
-                Self::There {
+                Self::Remote {
                     service: (!name.is_empty()).then_some(name),
                     path: path.to_owned(),
                 }
             }
-            None => Self::Here(text.into()),
+            None => Self::Local(text.into()),
         }
     }
 }
 
-/// What goes where.
+/// The parsed paths of a command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Asked {
-    /// `None`: this workspace's.
+pub(super) struct CopyPaths {
+    /// `None`: this workspace's service.
     pub(super) service: Option<String>,
     pub(super) direction: Direction,
 }
@@ -61,24 +62,25 @@ pub(super) enum Direction {
     },
 }
 
-impl Asked {
+impl CopyPaths {
     /// Reads the paths of a command line, the target last.
     ///
     /// # Errors
-    /// If they do not lead from here to one service, or from one service to here.
+    /// If they are not from the local machine to one service, or from one service to the local
+    /// machine.
     pub(super) fn read(paths: &[OsString]) -> Result<Self, CopyError> {
         let Some((target, sources)) = paths.split_last() else {
             return Err(CopyError::OneSide);
         };
-        let sources = sources.iter().map(|path| Named::parse(path));
-        match Named::parse(target) {
-            Named::There { service, path } => {
+        let sources = sources.iter().map(|path| Location::parse(path));
+        match Location::parse(target) {
+            Location::Remote { service, path } => {
                 let count = sources.len();
-                let here = sources.filter_map(|source| match source {
-                    Named::Here(path) => Some(path),
-                    Named::There { .. } => None,
+                let local = sources.filter_map(|source| match source {
+                    Location::Local(path) => Some(path),
+                    Location::Remote { .. } => None,
                 });
-                let sources: Vec<_> = here.collect();
+                let sources: Vec<_> = local.collect();
                 match sources.len() {
                     0 => return Err(CopyError::TwoServices),
                     some if some < count => return Err(CopyError::MixedSources),
@@ -90,17 +92,17 @@ impl Asked {
                 };
                 Ok(Self { service, direction })
             }
-            Named::Here(target) => {
+            Location::Local(target) => {
                 let count = sources.len();
                 let mut services = Vec::new();
-                let mut there = Vec::new();
+                let mut remote = Vec::new();
                 for source in sources {
-                    if let Named::There { service, path } = source {
+                    if let Location::Remote { service, path } = source {
                         services.push(service);
-                        there.push(path);
+                        remote.push(path);
                     }
                 }
-                match there.len() {
+                match remote.len() {
                     0 => return Err(CopyError::OneSide),
                     some if some < count => return Err(CopyError::MixedSources),
                     _ => {}
@@ -110,7 +112,7 @@ impl Asked {
                     [service] => Ok(Self {
                         service: service.clone(),
                         direction: Direction::FromService {
-                            sources: there,
+                            sources: remote,
                             target,
                         },
                     }),
@@ -127,35 +129,35 @@ mod tests {
 
     #[test]
     fn a_colon_before_any_slash_names_a_service() {
-        let there = |service: Option<&str>, path: &str| Named::There {
+        let remote = |service: Option<&str>, path: &str| Location::Remote {
             service: service.map(str::to_owned),
             path: path.into(),
         };
-        let here = |path: &str| Named::Here(path.into());
+        let local = |path: &str| Location::Local(path.into());
         for (text, named) in [
-            (":/tmp/out", there(None, "/tmp/out")),
-            (":out", there(None, "out")),
-            (":", there(None, ".")),
-            ("app:", there(Some("app"), ".")),
-            ("app:/a:b", there(Some("app"), "/a:b")),
-            ("out", here("out")),
-            ("./a:b", here("./a:b")),
-            ("/a:b", here("/a:b")),
+            (":/tmp/out", remote(None, "/tmp/out")),
+            (":out", remote(None, "out")),
+            (":", remote(None, ".")),
+            ("app:", remote(Some("app"), ".")),
+            ("app:/a:b", remote(Some("app"), "/a:b")),
+            ("out", local("out")),
+            ("./a:b", local("./a:b")),
+            ("/a:b", local("/a:b")),
         ] {
-            assert_eq!(Named::parse(OsStr::new(text)), named, "{text}");
+            assert_eq!(Location::parse(OsStr::new(text)), named, "{text}");
         }
     }
 
     #[test]
-    fn one_side_is_here_and_the_other_is_one_service() {
+    fn one_side_is_local_and_the_other_is_one_service() {
         let read = |paths: &[&str]| {
             let paths: Vec<OsString> = paths.iter().map(OsString::from).collect();
-            Asked::read(&paths)
+            CopyPaths::read(&paths)
         };
-        let asked = read(&["a", "b", "app:to"]).expect("it is one");
-        assert_eq!(asked.service.as_deref(), Some("app"));
-        let asked = read(&[":a", ":b", "to"]).expect("it is one");
-        assert_eq!(asked.service, None);
+        let paths = read(&["a", "b", "app:to"]).expect("valid paths");
+        assert_eq!(paths.service.as_deref(), Some("app"));
+        let paths = read(&[":a", ":b", "to"]).expect("valid paths");
+        assert_eq!(paths.service, None);
         assert!(matches!(read(&["a", "b"]), Err(CopyError::OneSide)));
         for paths in [&[":a", "b", "to"][..], &["a", ":b", ":to"]] {
             assert!(

@@ -1,4 +1,4 @@
-//! Where the files of a worker are on this machine.
+//! Finds the files mapped by a worker on the local machine.
 
 use std::path::{Path, PathBuf};
 
@@ -11,16 +11,17 @@ use crate::{
     terminal::Terminal,
 };
 
-/// Knows where the files of a worker are here.
+/// Finds the local files that correspond to the files mapped by a worker.
 pub(super) struct Finder<'a> {
-    pub(super) warm: Utf8PathBuf,
+    pub(super) kt_dir: Utf8PathBuf,
     pub(super) manifest: Option<&'a Manifest>,
-    /// The worker is on this machine.
-    pub(super) is_here: bool,
+    /// Whether the worker runs on this machine.
+    pub(super) is_local: bool,
 }
 
 impl Finder<'_> {
-    /// Whether it is the object of one of the program's own crates: `libkt-app-0123456789abcdef.so`.
+    /// Whether the name is an object of one of the program's own crates:
+    /// `libkt-app-0123456789abcdef.so`.
     pub(super) fn is_crate(&self, name: &str) -> bool {
         let mut crates = self.manifest.into_iter().flat_map(|it| &it.crates);
         let stem = name
@@ -32,14 +33,15 @@ impl Finder<'_> {
     pub(super) fn find(&self, path: &str) -> Origin {
         let name = path.rsplit('/').next().unwrap_or(path);
         let base = self.manifest.map_or("", |it| &it.worker.base.object.name);
-        match link::counterpart(&self.warm, base, name) {
-            Some(file) => Origin::Here(file.into()),
-            None if self.is_here => Origin::Here(path.into()),
-            None => Origin::There,
+        match link::debug_file(&self.kt_dir, base, name) {
+            Some(file) => Origin::Local(file.into()),
+            None if self.is_local => Origin::Local(path.into()),
+            None => Origin::Remote,
         }
     }
 
-    /// The object, or a copy of it that leads gdb to the sources that it was made of where the files say something else by now.
+    /// The object, or a copy that points gdb to the sources it was compiled from, if the files in
+    /// the workspace changed since.
     pub(super) fn with_own_sources(
         &self,
         object: PathBuf,
@@ -47,14 +49,14 @@ impl Finder<'_> {
         terminal: &Terminal,
     ) -> PathBuf {
         let name = object.file_name().unwrap_or_default().to_string_lossy();
-        let Some(snapshot) = link::snapshot(&self.warm, &name) else {
+        let Some(snapshot) = link::snapshot(&self.kt_dir, &name) else {
             return object;
         };
-        match debug::with_own_sources(&object, &snapshot, &self.warm, sources) {
+        match debug::with_own_sources(&object, &snapshot, &self.kt_dir, sources) {
             Ok(copy) => copy.unwrap_or(object),
             Err(error) => {
                 terminal.warning(format_args!(
-                    "gdb may show newer sources than {name} was made of: {error}"
+                    "gdb may show newer sources than {name} was compiled from: {error}"
                 ));
                 object
             }

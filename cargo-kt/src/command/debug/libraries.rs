@@ -1,4 +1,4 @@
-//! The system's libraries of a pod: gdb needs them to unwind, and this machine has others.
+//! Fetches the system libraries of a pod: gdb needs them to unwind, and the local ones differ.
 
 use std::{collections::BTreeMap, ffi::OsString, fs, os::unix::fs::DirBuilderExt, path::PathBuf};
 
@@ -8,9 +8,9 @@ use crate::{
     place::{Connected, Dirs},
 };
 
-/// Brings those that gdb would fetch, and is slow to: it reads them piece by piece. They stay here for the next time, and are
-/// compared then. What cannot be brought is left to gdb.
-pub(super) async fn bring(connected: &Connected, sysroot: &mut Sysroot) {
+/// Copies the libraries that gdb would otherwise read slowly, piece by piece. They are cached for
+/// the next session and compared then. gdb fetches those that cannot be copied.
+pub(super) async fn fetch(connected: &Connected, sysroot: &mut Sysroot) {
     let Some(folder) = folder(connected) else {
         return;
     };
@@ -19,7 +19,7 @@ pub(super) async fn bring(connected: &Connected, sysroot: &mut Sysroot) {
         let name = path.rsplit('/').next().unwrap_or(path);
         by_name.entry(name).or_default().push(path);
     }
-    // They come into one folder.
+    // All are copied into one directory.
     let only = by_name.iter().filter(|(_, paths)| paths.len() == 1);
     let files: Vec<(String, PathBuf)> = only
         .map(|(name, paths)| (paths[0].clone(), folder.join(name)))
@@ -38,14 +38,14 @@ pub(super) async fn bring(connected: &Connected, sysroot: &mut Sysroot) {
     }
 }
 
-/// Where those of one service are kept.
+/// The cache directory of one service's libraries.
 fn folder(connected: &Connected) -> Option<PathBuf> {
     let name = format!("{}@{}", connected.service, connected.place);
     let folder = Dirs::current().ok()?.cache.join("libraries");
     let folder = folder.join(name.replace('/', "_"));
-    let made = fs::DirBuilder::new()
+    let created = fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(&folder);
-    made.ok().map(|()| folder)
+    created.ok().map(|()| folder)
 }

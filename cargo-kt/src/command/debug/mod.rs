@@ -1,4 +1,4 @@
-//! `cargo kt debug`: gdb, attached to a service's worker.
+//! `cargo kt debug`: attaches gdb to a service's worker.
 
 mod finder;
 mod libraries;
@@ -20,9 +20,9 @@ use tokio::{
 
 use self::{finder::Finder, variables::build_with_variables};
 use super::{
-    CommandError, Speech, driver, last_build::warm_directory, places::PlaceArgs,
-    profile::ProfileArgs, service::choose, start,
+    CommandError, Speech, places::PlaceArgs, profile::ProfileArgs, service::choose, start,
 };
+use crate::session::{self, last_build::kt_dir};
 use crate::{
     config::duration,
     debug::{Batch, DebugError, Gdb, Origin, Script, Session, Shipped, Sysroot, check_gdbserver},
@@ -33,36 +33,36 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DebugArgs {
-    /// The service, as `cargo kt ls` names it [default: this workspace's, or the only one]
+    /// Service name, as shown by `cargo kt ls` [default: this workspace's service, or the only one]
     #[arg(value_name = "SERVICE", conflicts_with = "ProfileArgs")]
     service: Option<String>,
     #[command(flatten)]
     profile: ProfileArgs,
-    /// Stop calls here: FILE:LINE or a function's path; may be repeated
+    /// Set a breakpoint at FILE:LINE or at a function's path; may be repeated
     #[arg(short, long = "break", value_name = "PLACE")]
     breakpoints: Vec<String>,
-    /// Let so many calls pass `kt::breakpoint!()` before one stops
+    /// Pass `kt::breakpoint!()` N times before stopping
     #[arg(long, value_name = "N", default_value_t = 0)]
     ignore: u64,
-    /// What `cargo kt run` does with new code while the debugger is attached
+    /// How the service handles a reload by `cargo kt run` while the debugger is attached
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Reload::Wait)]
     reload: Reload,
-    /// Run gdb's commands in this file at the first stop, then detach
+    /// Run the gdb commands in this file at the first stop, then detach
     #[arg(long, value_name = "FILE", help_heading = "Batch Options")]
     command: Option<PathBuf>,
-    /// Run this command of gdb's at the first stop, then detach; may be repeated, also as `-ex`
+    /// Run this gdb command at the first stop, then detach; may be repeated; `-ex` for short
     #[arg(long, value_name = "CMD", help_heading = "Batch Options")]
     eval_command: Vec<String>,
-    /// How long a batch waits for the first stop
+    /// Timeout for the first stop in batch mode
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "10m", help_heading = "Batch Options")]
     timeout: Duration,
-    /// Print a configuration for VS Code's C++ extension (cppdbg), and attach nothing
+    /// Print a launch configuration for VS Code's C++ extension (cppdbg) instead of attaching
     #[arg(long, help_heading = "Editor Options")]
     print_launch_json: bool,
     /// Serve the Debug Adapter Protocol on standard input and output (gdb 14 or newer)
     #[arg(long, conflicts_with_all = ["command", "eval_command"], help_heading = "Editor Options")]
     dap: bool,
-    /// As an editor starts gdb.
+    /// Passed by editors to gdb.
     #[arg(long, hide = true)]
     interpreter: Option<String>,
     #[command(flatten)]
@@ -71,12 +71,12 @@ pub(super) struct DebugArgs {
     speech: Speech,
 }
 
-/// What becomes of new code.
+/// How reloads are handled while the debugger is attached.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum Reload {
-    /// It waits until the debugger detaches
+    /// Wait until the debugger detaches
     Wait,
-    /// It is refused
+    /// Reject the reload
     Refuse,
 }
 
@@ -85,7 +85,7 @@ pub(super) fn debug(args: DebugArgs) -> ExitCode {
     start(&terminal, run(&args, &terminal))
 }
 
-/// `-ex`, as gdb has it and no other of our commands.
+/// Accepts gdb's `-ex`, for this command only.
 pub(super) fn gdb_style(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = arguments.collect();
     if arguments.get(2).is_some_and(|command| command == "debug") {
@@ -110,7 +110,7 @@ async fn run(args: &DebugArgs, terminal: &Terminal) -> Result<ExitCode, CommandE
     }
     let batch = batch(args)?;
     if build_with_variables(&args.breakpoints, &connected, terminal)? {
-        // Its code and its worker may be others now.
+        // The code and the worker may have changed.
         connected = places.connect(&name).await?;
     }
     let request = DebugRequest {
@@ -126,27 +126,27 @@ async fn run(args: &DebugArgs, terminal: &Terminal) -> Result<ExitCode, CommandE
     let folder = tempfile::Builder::new()
         .prefix("kt-debug-")
         .tempdir()
-        .map_err(io("make a directory for gdb"))?;
+        .map_err(io("create a directory for gdb"))?;
     let started = session.started.clone();
     let manifest = connected.status.current.as_ref().map(|(_, it)| it);
     let finder = Finder {
-        warm: warm_directory(&connected),
+        kt_dir: kt_dir(&connected),
         manifest,
-        is_here: connected.place == PlaceName::Local,
+        is_local: connected.place == PlaceName::Local,
     };
     let sources = folder.path().join("sources");
     let mut sysroot =
-        Sysroot::make(
+        Sysroot::create(
             &folder.path().join("sysroot"),
             &started.mapped,
             |path| match finder.find(path) {
-                Origin::Here(file) => {
-                    Origin::Here(finder.with_own_sources(file, &sources, terminal))
+                Origin::Local(file) => {
+                    Origin::Local(finder.with_own_sources(file, &sources, terminal))
                 }
-                Origin::There => Origin::There,
+                Origin::Remote => Origin::Remote,
             },
         )?;
-    libraries::bring(&connected, &mut sysroot).await;
+    libraries::fetch(&connected, &mut sysroot).await;
     let socket = folder.path().join("gdb");
     let rustc = manifest.map(|manifest| manifest.rustc.as_str());
     let workspace = Path::new(&connected.status.workspace);
@@ -166,7 +166,7 @@ async fn run(args: &DebugArgs, terminal: &Terminal) -> Result<ExitCode, CommandE
         executable: &started.executable,
         socket: &socket,
         objects: &objects,
-        breakpoints: &places_in(&args.breakpoints, workspace),
+        breakpoints: &relative_to(&args.breakpoints, workspace),
         batch: batch.as_ref(),
         interactive: batch.is_none() && !args.dap && args.interpreter.is_none(),
         toolchain: toolchain.as_deref(),
@@ -174,7 +174,7 @@ async fn run(args: &DebugArgs, terminal: &Terminal) -> Result<ExitCode, CommandE
     };
     let script = script
         .write(folder.path())
-        .map_err(io("tell gdb what to do"))?;
+        .map_err(io("write the gdb script"))?;
     terminal.status(
         "Attaching",
         format_args!(
@@ -188,9 +188,9 @@ async fn run(args: &DebugArgs, terminal: &Terminal) -> Result<ExitCode, CommandE
         .arg("-q")
         .arg("-x")
         .arg(&script)
-        .current_dir(workspace_or_here(workspace));
+        .current_dir(workspace_or_current_dir(workspace));
     if batch.is_some() {
-        // What a person has in their own .gdbinit is no part of a script; and gdb ends at the end of its input.
+        // The user's .gdbinit must not affect a script. gdb exits at the end of its input.
         command.arg("-nx").stdin(Stdio::piped());
     }
     if args.dap {
@@ -202,23 +202,24 @@ async fn run(args: &DebugArgs, terminal: &Terminal) -> Result<ExitCode, CommandE
     let child = command.spawn().map_err(io("start gdb"))?;
     let status = wait(child).await.map_err(io("wait for gdb"))?;
     carrying.end().await;
-    Ok(driver::end_like(status))
+    Ok(session::exit_like(status))
 }
 
-/// Waits for gdb. Ctrl-C is gdb's own, and so is what else a terminal sends to all of its foreground.
+/// Waits for gdb. gdb itself handles Ctrl-C and the other signals that a terminal sends to its
+/// foreground process group.
 async fn wait(mut child: Child) -> io::Result<std::process::ExitStatus> {
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut quit = signal(SignalKind::quit())?;
     let mut terminated = signal(SignalKind::terminate())?;
     let mut hung_up = signal(SignalKind::hangup())?;
-    // Held open, or gdb takes its end for a wish to quit.
+    // Stays open: gdb quits at the end of its input.
     let _input = child.stdin.take();
     loop {
         tokio::select! {
             status = child.wait() => return status,
             _ = interrupted.recv() => {}
             _ = quit.recv() => {}
-            // The host lets go of the worker when the connection is gone, which takes nothing of gdb's.
+            // The host detaches from the worker when the connection closes, without help from gdb.
             _ = terminated.recv() => child.start_kill()?,
             _ = hung_up.recv() => child.start_kill()?,
         }
@@ -241,7 +242,7 @@ fn batch(args: &DebugArgs) -> Result<Option<Batch>, CommandError> {
     }))
 }
 
-/// The program beside the worker.
+/// The gdbserver that runs beside the worker; ships it if the worker is remote.
 async fn stub(connected: &Connected, terminal: &Terminal) -> Result<Stub, CommandError> {
     if connected.place == PlaceName::Local {
         check_gdbserver()?;
@@ -260,9 +261,9 @@ async fn stub(connected: &Connected, terminal: &Terminal) -> Result<Stub, Comman
         &connected.client,
         &shipped.objects,
         &shipped.files,
-        connected.link(),
+        connected.transport(),
     );
-    let sent = connected.unless_silent(sending).await?;
+    let sent = connected.fail_if_unresponsive(sending).await?;
     let sent = sent.map_err(|source| CommandError::Ship {
         service: connected.service.clone(),
         source,
@@ -276,8 +277,8 @@ async fn stub(connected: &Connected, terminal: &Terminal) -> Result<Stub, Comman
     Ok(shipped.stub)
 }
 
-/// Files of the workspace as debug information names them: relative to its root.
-fn places_in(places: &[String], workspace: &Path) -> Vec<String> {
+/// Rewrites files of the workspace as debug information names them: relative to its root.
+fn relative_to(places: &[String], workspace: &Path) -> Vec<String> {
     let relative = |place: &String| {
         let inside = Path::new(place).strip_prefix(workspace);
         inside.map_or_else(|_| place.clone(), |inside| inside.display().to_string())
@@ -285,11 +286,11 @@ fn places_in(places: &[String], workspace: &Path) -> Vec<String> {
     places.iter().map(relative).collect()
 }
 
-/// Where rustc keeps its scripts for gdb and the sources of libstd.
+/// The sysroot, which has rustc's gdb scripts and the sources of libstd.
 fn toolchain(workspace: &Path) -> Option<PathBuf> {
     let output = std::process::Command::new("rustc")
         .args(["--print", "sysroot"])
-        .current_dir(workspace_or_here(workspace))
+        .current_dir(workspace_or_current_dir(workspace))
         .stderr(Stdio::null())
         .output()
         .ok()?;
@@ -301,20 +302,20 @@ fn toolchain(workspace: &Path) -> Option<PathBuf> {
         .then_some(sysroot)
 }
 
-/// rustc's commit, from what `rustc -vV` says.
+/// rustc's commit hash, from the output of `rustc -vV`.
 fn commit(rustc: &str) -> Option<&str> {
     let mut lines = rustc.lines();
     lines.find_map(|line| line.strip_prefix("commit-hash: "))
 }
 
-fn workspace_or_here(workspace: &Path) -> &Path {
+fn workspace_or_current_dir(workspace: &Path) -> &Path {
     match workspace.is_dir() {
         true => workspace,
         false => Path::new("."),
     }
 }
 
-/// For those who are refused meanwhile.
+/// Identifies this user in the errors of commands that the service rejects meanwhile.
 fn who() -> String {
     let user = std::env::var("USER").ok().filter(|user| !user.is_empty());
     let user = user.unwrap_or_else(|| format!("user {}", rustix::process::geteuid().as_raw()));
@@ -325,7 +326,7 @@ fn who() -> String {
     }
 }
 
-/// A configuration with which cppdbg starts this executable in the place of gdb.
+/// A launch configuration with which cppdbg starts this executable instead of gdb.
 fn launch_json(connected: &Connected) -> Result<serde_json::Value, CommandError> {
     let own = std::env::current_exe().map_err(io("find this executable"))?;
     let service = &connected.service;
@@ -353,7 +354,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_of_the_workspace_is_named_as_debug_information_names_it() {
+    fn workspace_files_are_relative_as_in_debug_information() {
         let places = [
             "/w/app/src/main.rs:7",
             "src/main.rs:7",
@@ -362,7 +363,7 @@ mod tests {
         ];
         let places = places.map(str::to_owned);
         assert_eq!(
-            places_in(&places, Path::new("/w/app")),
+            relative_to(&places, Path::new("/w/app")),
             [
                 "src/main.rs:7",
                 "src/main.rs:7",
@@ -373,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn the_flag_of_gdbs_own_is_understood_by_this_command_alone() {
+    fn only_the_debug_command_accepts_gdbs_ex_flag() {
         let read = |text: &str| gdb_style(text.split(' ').map(OsString::from));
         assert_eq!(
             read("cargo kt debug app -ex bt"),

@@ -1,20 +1,19 @@
-//! Breakpoints of the debugger's own are in crates that were compiled with lines alone: those are built again.
+//! Rebuilds crates that have a breakpoint but were compiled with line tables only.
 
 use kt::wire::manifest::CrateObject;
 
+use crate::session::last_build::{LastBuild, kt_dir};
 use crate::{
-    build,
-    command::{
-        CommandError,
-        last_build::{LastBuild, warm_directory},
-    },
+    command::CommandError,
+    compile,
     debug::{DebugError, Place, lacks_variables},
     link,
     place::Connected,
     terminal::Terminal,
 };
 
-/// Builds the program again if a breakpoint is in a crate whose debug information has no variables. Whether it was built.
+/// Rebuilds the program if a breakpoint is in a crate whose debug information has no variables.
+/// Returns whether it did.
 ///
 /// # Errors
 /// If the program cannot be built.
@@ -26,22 +25,22 @@ pub(super) fn build_with_variables(
     let Some((_, manifest)) = connected.status.current.as_ref() else {
         return Ok(false);
     };
-    let warm = warm_directory(connected);
+    let kt_dir = kt_dir(connected);
     let places = breakpoints.iter().map(|place| Place::parse(place));
     let places: Vec<_> = places.collect();
     let lacks = |krate: &&CrateObject| {
-        let twin = link::twin(&warm, &krate.object.name);
-        twin.is_ok_and(|twin| lacks_variables(twin.as_std_path(), &places))
+        let object = link::debug_object(&kt_dir, &krate.object.name);
+        object.is_ok_and(|object| lacks_variables(object.as_std_path(), &places))
     };
     let is_member = |krate: &&CrateObject| {
-        link::snapshot(&warm, &krate.object.name).is_some_and(|sources| sources.is_member)
+        link::snapshot(&kt_dir, &krate.object.name).is_some_and(|sources| sources.is_member)
     };
     let lacking = manifest.crates.iter().filter(lacks);
     let (lacking, others): (Vec<_>, Vec<_>) = lacking.partition(is_member);
     for krate in others {
         terminal.warning(format_args!(
-            "the debug information of {} has no variables, and it lies outside of the workspace\n\
-             help: `[profile.{}.package.{}]` with `debug = true` in Cargo.toml, and run the program again",
+            "the debug information of {} has no variables, and the crate is outside the workspace\n\
+             help: set `debug = true` in `[profile.{}.package.{}]` of Cargo.toml and run the program again",
             krate.crate_name, manifest.profile, krate.package
         ));
     }
@@ -53,20 +52,20 @@ pub(super) fn build_with_variables(
     let Some(build) = LastBuild::of(connected) else {
         terminal.warning(format_args!(
             "the debug information of {names} has no variables\n\
-             help: `KT_DEBUG_INFO=full cargo kt run` builds the program with all of it"
+             help: rebuild with `KT_DEBUG_INFO=full cargo kt run`"
         ));
         return Ok(false);
     };
     terminal.status(
         "Building",
-        format_args!("{names} with debug information of variables"),
+        format_args!("{names} with full debug information"),
     );
     let io = |what: &str| {
         let what = what.to_owned();
         |source| CommandError::Io { what, source }
     };
     let packages = lacking.iter().map(|krate| krate.package.clone());
-    build::debug_fully(&warm, packages).map_err(io("say which crates are debugged"))?;
+    compile::debug_fully(&kt_dir, packages).map_err(io("record the crates to debug"))?;
     let status = build.again().map_err(io("build the program"))?;
     match status.success() {
         true => Ok(true),

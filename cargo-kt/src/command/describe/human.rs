@@ -1,4 +1,4 @@
-//! The page for people.
+//! The human-readable page.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::{
     terminal::text::{bytes, count, duration, table},
 };
 
-/// Digits of a hash that are shown.
+/// Hash digits shown.
 const HASH: usize = 12;
 
 pub(super) fn page(described: &Described) -> String {
@@ -26,9 +26,9 @@ pub(super) fn page(described: &Described) -> String {
     let states = match &described.states {
         Ok(states) if states.is_empty() => String::new(),
         Ok(states) => state::rows(states),
-        // Without a worker there is nothing that could have any.
+        // Without a worker there are no states.
         Err(_) if described.status.worker.is_none() => String::new(),
-        Err(why) => format!("not known: {why}\n"),
+        Err(why) => format!("unknown: {why}\n"),
     };
     section(&mut page, "States", &states);
     let calls = described.inspection.worker.as_ref();
@@ -39,7 +39,7 @@ pub(super) fn page(described: &Described) -> String {
     );
     section(
         &mut page,
-        "Ended workers",
+        "Exited workers",
         &deaths(&described.inspection.deaths),
     );
     page
@@ -80,7 +80,7 @@ fn facts(described: &Described) -> Vec<(&'static str, String)> {
     if *place != PlaceName::Local {
         facts.push((
             "Image",
-            image.clone().unwrap_or_else(|| "not known".to_owned()),
+            image.clone().unwrap_or_else(|| "unknown".to_owned()),
         ));
     }
     facts.extend([
@@ -99,9 +99,9 @@ fn facts(described: &Described) -> Vec<(&'static str, String)> {
             ),
         ),
         (
-            "Ends after",
+            "Idle timeout",
             format!(
-                "{} without a call; {} left",
+                "{}, {} left",
                 milliseconds(status.ttl_ms),
                 milliseconds(status.ttl_left_ms)
             ),
@@ -126,7 +126,7 @@ fn facts(described: &Described) -> Vec<(&'static str, String)> {
         facts.push((
             "Uses",
             format!(
-                "{} of processor time, {} of memory, {}, {} open files{limit}",
+                "{} of CPU time, {} of memory, {}, {} open files{limit}",
                 milliseconds(usage.cpu_ms),
                 bytes(usage.rss),
                 count(
@@ -173,7 +173,7 @@ fn limits(limits: &GroupLimits) -> String {
         .map(|limit| format!("memory {}", bytes(limit)));
     let cpu = limits
         .cpu_milli
-        .map(|milli| format!("processors {}", milli as f64 / 1e3));
+        .map(|milli| format!("CPUs {}", milli as f64 / 1e3));
     let processes = limits.processes.map(|limit| format!("processes {limit}"));
     let all: Vec<String> = [memory, cpu, processes].into_iter().flatten().collect();
     match all.is_empty() {
@@ -202,7 +202,7 @@ fn crates(manifest: &Manifest) -> String {
 
 fn calls_of(calls: Option<&CallsInFlight>) -> String {
     let Some(calls) = calls else {
-        return "not known: the worker did not answer in time, all its threads are busy\n"
+        return "unknown: the worker did not answer in time because all its threads are busy\n"
             .to_owned();
     };
     if calls.calls.is_empty() {
@@ -233,7 +233,8 @@ fn deaths(deaths: &[Death]) -> String {
     if deaths.is_empty() {
         return String::new();
     }
-    let mut rows = vec![["WORKER", "GENERATION", "LIVED", "MOST MEMORY", "END"].map(str::to_owned)];
+    let mut rows =
+        vec![["WORKER", "GENERATION", "UPTIME", "PEAK MEMORY", "EXIT"].map(str::to_owned)];
     rows.extend(deaths.iter().rev().map(|death| {
         [
             death.worker.instance.to_string(),
@@ -252,10 +253,10 @@ fn how(death: &Death) -> String {
         Exit::Signal { number, core: true } => format!("signal {number}, core dumped"),
         Exit::Signal { number, .. } => format!("signal {number}"),
         Exit::Replaced => "replaced by another worker".to_owned(),
-        Exit::Stopped => "ended by the host".to_owned(),
+        Exit::Stopped => "stopped by the host".to_owned(),
     };
     match death.out_of_memory {
-        true => format!("{how}; the machine ran out of memory meanwhile"),
+        true => format!("{how}; the machine ran out of memory at the time"),
         false => how,
     }
 }

@@ -1,4 +1,4 @@
-//! The page for programs, in plain units.
+//! The machine-readable page, in base units.
 
 use kt::wire::{control::Death, inspect::CallInFlight};
 use serde_json::{Value, json};
@@ -74,7 +74,7 @@ pub(super) fn page(described: &Described) -> Value {
     })
 }
 
-/// A call that runs.
+/// A call in flight.
 pub(in crate::command) fn call(it: &CallInFlight) -> Value {
     json!({
         "number": it.call.number,

@@ -1,4 +1,4 @@
-//! `cargo kt describe`: everything that is known about a service.
+//! `cargo kt describe`: shows the details of a service.
 
 mod human;
 mod json;
@@ -25,24 +25,24 @@ use crate::{
 pub(super) struct DescribeArgs {
     #[command(flatten)]
     speech: Speech,
-    // Last: what follows it would stand under its heading.
+    // Last: clap puts later options under its heading.
     #[command(flatten)]
     service: ServiceArgs,
 }
 
-/// What a page is about.
+/// The data of a page.
 struct Described {
     place: PlaceName,
-    /// Of the pod's container.
+    /// The image of the pod's container.
     image: Option<String>,
     status: Status,
     inspection: Inspection,
-    /// Or why they are not known.
+    /// Or the reason they could not be listed.
     states: Result<Vec<StateInfo>, String>,
 }
 
 impl Described {
-    /// All but the states: listing those may wait for locks.
+    /// Everything but the states: listing those may wait for locks.
     async fn without_states(connected: &Connected) -> Result<Self, PlaceError> {
         Ok(Self {
             place: connected.place.clone(),
@@ -54,7 +54,7 @@ impl Described {
     }
 }
 
-/// The page for programs, without anything that the service's own code has made.
+/// The machine-readable page, without values from the service's own code.
 ///
 /// # Errors
 /// If the service does not answer.
@@ -82,7 +82,7 @@ pub(super) fn describe(args: DescribeArgs) -> ExitCode {
     })
 }
 
-/// The states, or why there are none to tell of: the rest of the page is worth printing then.
+/// The states, or the reason they could not be listed: the rest of the page is still printed.
 async fn states(
     connected: &Connected,
     terminal: &Terminal,

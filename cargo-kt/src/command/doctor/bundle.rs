@@ -1,8 +1,8 @@
-//! What a bug report needs to say of a machine, without its secrets.
-//!
-//! Everything in it is chosen: names of variables without their values, contexts of the kubeconfig without users' credentials,
-//! pages of services without their environment, and the hosts' own journals. What functions print and states hold is left
-//! out. At last everything goes through [`Secrets`], for what a journal may quote.
+//! Collects what a bug report needs to know about a machine, without its secrets. The bundle has
+//! only selected data: names of variables without their values, contexts of the kubeconfig without
+//! users' credentials, pages of services without their environment, and the hosts' own logs. It
+//! omits the output of functions and the values of states. Finally [`Secrets`] filters everything,
+//! because a log may quote a secret.
 
 use std::{fs, io, path::Path};
 
@@ -15,15 +15,16 @@ use crate::{
     place::{Dirs, Service, State},
 };
 
-/// Of a host's journal, the end; bytes.
-const JOURNAL: usize = 64 << 10;
-/// Files that a host writes about itself.
-const OF_HOST: [&str; 2] = ["host.log.old", "host.log"];
+/// Bytes kept from the end of a host's log.
+const LOG_TAIL: usize = 64 << 10;
+/// Log files of a host.
+const HOST_LOGS: [&str; 2] = ["host.log.old", "host.log"];
 
 /// Writes the bundle.
 ///
 /// # Errors
-/// If the file is there already or cannot be written. What cannot be looked at stands in it as that.
+/// If the file exists already or cannot be written. Data that cannot be read is recorded as an
+/// error in the bundle.
 pub(super) async fn write(file: &Path, checks: &[Check], places: &PlaceArgs) -> io::Result<()> {
     let variables = || {
         std::env::vars_os().map(|(name, value)| {
@@ -47,7 +48,7 @@ pub(super) async fn write(file: &Path, checks: &[Check], places: &PlaceArgs) -> 
         ),
         ("services.json".to_owned(), pretty(&services(places).await)),
     ];
-    texts.extend(Dirs::current().iter().flat_map(journals));
+    texts.extend(Dirs::current().iter().flat_map(host_logs));
     for (_, text) in &mut texts {
         *text = secrets.remove(text);
     }
@@ -69,7 +70,7 @@ fn versions() -> Value {
     })
 }
 
-/// Names alone, of what builds and kt read.
+/// The names of variables that builds and kt read.
 fn environment(variables: impl Iterator<Item = (String, String)>) -> Value {
     let ours = |name: &String| {
         [
@@ -90,10 +91,10 @@ fn environment(variables: impl Iterator<Item = (String, String)>) -> Value {
     json!({"set": names})
 }
 
-/// Which clusters and users there are, and how a user logs in, but not with what.
+/// The clusters and users, and each user's authentication method without credentials.
 fn kubeconfig(config: Option<&Kubeconfig>) -> Value {
     let Some(config) = config else {
-        return json!("there is none, or it cannot be read");
+        return json!("missing or unreadable");
     };
     let contexts = config.contexts.iter().map(|it| {
         let context = it.context.as_ref();
@@ -156,22 +157,22 @@ async fn page(places: &crate::place::Places, service: &Service) -> Value {
     }
 }
 
-/// A journal without what a worker printed before it died, which a line of it quotes: the lines below have no time.
-fn own_lines(journal: &str) -> String {
+/// A log without the quoted output of workers that died: those lines have no timestamp.
+fn own_lines(log: &str) -> String {
     let has_time = |line: &&str| line.starts_with(|letter: char| letter.is_ascii_digit());
-    let lines = journal.lines().filter(has_time);
+    let lines = log.lines().filter(has_time);
     lines.map(|line| format!("{line}\n")).collect()
 }
 
-/// The ends of what hosts on this machine wrote about themselves.
-fn journals(dirs: &Dirs) -> Vec<(String, String)> {
+/// The tails of the logs of hosts on this machine.
+fn host_logs(dirs: &Dirs) -> Vec<(String, String)> {
     let services = fs::read_dir(dirs.cache.join("services"));
     let services = services.into_iter().flatten().flatten();
     services
         .flat_map(|service| {
-            OF_HOST.iter().filter_map(move |name| {
+            HOST_LOGS.iter().filter_map(move |name| {
                 let bytes = fs::read(service.path().join(name)).ok()?;
-                let end = &bytes[bytes.len().saturating_sub(JOURNAL)..];
+                let end = &bytes[bytes.len().saturating_sub(LOG_TAIL)..];
                 let service = service.file_name();
                 let name = format!("services/{}/{name}", service.to_string_lossy());
                 Some((name, own_lines(&String::from_utf8_lossy(end))))
@@ -205,9 +206,9 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_keeps_nothing_that_a_worker_printed() {
-        let journal = "2026-01-01T00:00:00Z worker 7: it exited with code 1, having printed:\nSEKRIT\n2026-01-01T00:00:01Z ended\n";
-        let kept = own_lines(journal);
+    fn a_log_keeps_nothing_that_a_worker_printed() {
+        let log = "2026-01-01T00:00:00Z worker 7: the worker exited with code 1; its last output:\nSEKRIT\n2026-01-01T00:00:01Z ended\n";
+        let kept = own_lines(log);
         assert_eq!(kept.lines().count(), 2);
         assert!(!kept.contains("SEKRIT"), "{kept}");
     }

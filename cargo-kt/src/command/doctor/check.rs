@@ -1,8 +1,8 @@
-//! One thing that was looked at.
+//! The result of one check.
 
 use serde::Serialize;
 
-/// What came of it.
+/// A check and its result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Check {
     pub(super) name: &'static str,
@@ -22,7 +22,7 @@ pub(super) enum Level {
     Error,
 }
 
-/// Who needs it.
+/// What needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Need {
@@ -70,7 +70,7 @@ impl Check {
         }
     }
 
-    /// What an error of kt's own says, whose help stands in its text.
+    /// Converts an error of kt, whose help is part of its text.
     pub(super) fn failed(need: Need, name: &'static str, error: &dyn std::error::Error) -> Self {
         let text = error.to_string();
         match text.split_once("\nhelp: ") {
@@ -82,7 +82,7 @@ impl Check {
         }
     }
 
-    /// As people read it.
+    /// The human-readable lines.
     pub(super) fn line(&self) -> String {
         let level = match self.level {
             Level::Ok => "ok",

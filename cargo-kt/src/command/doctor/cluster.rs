@@ -1,4 +1,4 @@
-//! The cluster of the kubeconfig, if there is one.
+//! Checks the cluster of the kubeconfig, if it has one.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use crate::{
     terminal::text::duration,
 };
 
-/// A clock that is further off than this breaks certificates and tokens sooner or later.
+/// A larger clock skew makes certificates and tokens fail.
 const SKEW: Duration = Duration::from_secs(60);
-/// Minor version of the oldest Kubernetes that takes port-forwards over WebSockets by default: 1.30, KEP-4006.
+/// The oldest Kubernetes that accepts port-forwards over WebSockets by default: 1.30, KEP-4006.
 const OLDEST: (u32, u32) = (1, 30);
 
 pub(super) async fn checks(selection: &Selection) -> Vec<Check> {
@@ -24,7 +24,7 @@ pub(super) async fn checks(selection: &Selection) -> Vec<Check> {
             return vec![Check::ok(
                 need,
                 "kubeconfig",
-                "there is none: only `--place kubernetes` needs one",
+                "none (only `--place kubernetes` needs one)",
             )];
         }
         Err(error) => return vec![Check::failed(need, "kubeconfig", &error)],
@@ -51,17 +51,17 @@ pub(super) async fn checks(selection: &Selection) -> Vec<Check> {
             return checks;
         }
     }
-    checks.push(match cluster.check_way_in().await {
-        Ok(()) => Check::ok(need, "rights", "pods can be reached with a port-forward"),
+    checks.push(match cluster.check_port_forward().await {
+        Ok(()) => Check::ok(need, "rights", "port-forwards to pods are allowed"),
         Err(error) => Check::failed(need, "rights", &error),
     });
-    checks.push(match cluster.may_make_roles().await {
+    checks.push(match cluster.may_create_roles().await {
         Ok(true) => Check::ok(need, "Deployments", "a service can delete itself"),
         Ok(false) => Check::warning(
             need,
             "Deployments",
-            "a service may not be given the right to delete itself: it is a Job",
-            "docs/rbac.yaml has the rights for Deployments",
+            "missing permission to let a service delete itself: services run as Jobs",
+            "docs/rbac.yaml has the permissions for Deployments",
         ),
         Err(error) => Check::failed(need, "Deployments", &error),
     });
@@ -70,7 +70,7 @@ pub(super) async fn checks(selection: &Selection) -> Vec<Check> {
 
 fn version(facts: &ServerFacts) -> Check {
     let number = |text: &str| -> u32 {
-        // Some providers put a `+` behind it.
+        // Some providers append a `+`.
         let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
         digits.parse().unwrap_or(0)
     };
@@ -89,20 +89,20 @@ fn version(facts: &ServerFacts) -> Check {
     }
 }
 
-/// How far the cluster's clock is ahead of this machine's, seconds.
+/// `ahead`: seconds by which the cluster's clock is ahead of this machine's.
 fn clock(ahead: i64) -> Check {
     let off = Duration::from_secs(ahead.unsigned_abs());
     let found = match ahead {
-        0 => "the cluster's and this machine's agree".to_owned(),
-        1.. => format!("the cluster's is {} ahead of this machine's", duration(off)),
-        _ => format!("the cluster's is {} behind this machine's", duration(off)),
+        0 => "in sync with the cluster".to_owned(),
+        1.. => format!("the cluster is {} ahead of this machine", duration(off)),
+        _ => format!("the cluster is {} behind this machine", duration(off)),
     };
     let check = Check::ok(Need::Kubernetes, "clock", found);
     match off <= SKEW {
         true => check,
         false => Check {
             level: Level::Warning,
-            help: Some("certificates and tokens are taken for expired or not yet valid: set this machine's by NTP, `timedatectl set-ntp true`".to_owned()),
+            help: Some("certificates and tokens may be rejected as expired or not yet valid: enable NTP with `timedatectl set-ntp true`".to_owned()),
             ..check
         },
     }
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clocks_that_are_far_apart_are_told() {
+    fn clock_skew_is_a_warning() {
         assert_eq!(clock(-3).level, Level::Ok);
         assert_eq!(clock(3600).level, Level::Warning);
         assert!(
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_cluster_is_told_what_it_lacks() {
+    fn an_old_cluster_is_a_warning() {
         let facts = |minor: &str| ServerFacts {
             version: format!("v1.{minor}.0"),
             major: "1".into(),

@@ -1,4 +1,4 @@
-//! The directories for sockets and for the cache: who can get at them, and what room there is.
+//! Checks the directories for sockets and for the cache: access and free space.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
@@ -7,9 +7,9 @@ use rustix::fs::{StatVfsMountFlags, statvfs};
 use super::check::{Check, Need};
 use crate::{place::Dirs, terminal::text::bytes};
 
-/// Room below which the next build is likely to fail, bytes: a base of some hundred crates has 100 MB.
+/// Free bytes below which the next build probably fails: a base of a few hundred crates has 100 MB.
 const TOO_LITTLE: u64 = 200_000_000;
-/// Room below which it will soon.
+/// Free bytes below which a build will fail soon.
 const LITTLE: u64 = 2_000_000_000;
 
 pub(super) fn checks() -> Vec<Check> {
@@ -19,7 +19,7 @@ pub(super) fn checks() -> Vec<Check> {
     };
     let mut checks = vec![runtime(&dirs.runtime)];
     checks.extend(dirs.notices.iter().map(|notice| {
-        let help = "set KT_HOME to a directory of your own";
+        let help = "set KT_HOME to a directory that you own";
         Check::warning(Need::Local, "cache", notice.to_string(), help)
     }));
     checks.push(cache(&dirs.cache));
@@ -37,7 +37,7 @@ fn runtime(path: &Path) -> Check {
             need,
             name,
             format!("{}: {error}", path.display()),
-            "set KT_RUNTIME_DIR to a directory of your own",
+            "set KT_RUNTIME_DIR to a directory that you own",
         ),
     }
 }
@@ -48,7 +48,7 @@ fn cache(path: &Path) -> Check {
     let system = match statvfs(path) {
         Ok(system) => system,
         Err(error) => {
-            let help = "set KT_HOME to a directory of your own";
+            let help = "set KT_HOME to a directory that you own";
             return Check::error(need, name, format!("{shown}: {error}"), help);
         }
     };
@@ -57,16 +57,16 @@ fn cache(path: &Path) -> Check {
             need,
             name,
             format!("{shown} is on a file system that is mounted noexec"),
-            "workers are executed from there: set KT_HOME to a directory on another file system",
+            "workers are executed from it: set KT_HOME to a directory on another file system",
         );
     }
-    room(&shown.to_string(), system.f_bavail * system.f_frsize)
+    free_space(&shown.to_string(), system.f_bavail * system.f_frsize)
 }
 
-fn room(path: &str, free: u64) -> Check {
+fn free_space(path: &str, free: u64) -> Check {
     let (need, name) = (Need::Local, "cache");
     let found = format!("{path}, {} free", bytes(free));
-    let help = "free some, or set KT_HOME to a directory on another file system";
+    let help = "free disk space, or set KT_HOME to a directory on another file system";
     match free {
         ..TOO_LITTLE => Check::error(need, name, found, help),
         TOO_LITTLE..LITTLE => Check::warning(need, name, found, help),
@@ -79,11 +79,11 @@ mod tests {
     use super::{super::check::Level, *};
 
     #[test]
-    fn room_is_judged_by_what_a_build_takes() {
-        let level = |free| room("/cache", free).level;
+    fn free_space_must_suffice_for_a_build() {
+        let level = |free| free_space("/cache", free).level;
         assert_eq!(level(0), Level::Error);
         assert_eq!(level(1_000_000_000), Level::Warning);
         assert_eq!(level(100_000_000_000), Level::Ok);
-        assert_eq!(room("/cache", 0).found, "/cache, 0 B free");
+        assert_eq!(free_space("/cache", 0).found, "/cache, 0 B free");
     }
 }

@@ -1,4 +1,4 @@
-//! What debuggers and profilers need of the kernel.
+//! Checks what debuggers and profilers need from the kernel.
 
 use std::fs;
 
@@ -19,55 +19,59 @@ pub(super) fn checks() -> Vec<Check> {
     ]
 }
 
-fn debugger(said: &Result<String, String>) -> Check {
+fn debugger(output_of_gdb: &Result<String, String>) -> Check {
     let (need, name) = (Need::Tools, "gdb");
-    match said {
-        Ok(said) => Check::ok(need, name, said.lines().next().unwrap_or_default()),
+    match output_of_gdb {
+        Ok(output_of_gdb) => {
+            Check::ok(need, name, output_of_gdb.lines().next().unwrap_or_default())
+        }
         Err(why) => Check::warning(
             need,
             name,
             why,
-            "only a debugger on the worker needs it: `apt-get install gdb`",
+            "only `cargo kt debug` needs it: `apt-get install gdb`",
         ),
     }
 }
 
-/// Whether a debugger may attach to a worker, which is no child of it: the kernel's `Documentation/admin-guide/LSM/Yama.rst`.
+/// Whether a debugger may attach to a worker, which is not its child: the kernel's
+/// `Documentation/admin-guide/LSM/Yama.rst`.
 fn attaching(scope: Option<&str>, root: bool) -> Check {
     let (need, name) = (Need::Tools, "ptrace_scope");
     let Some(scope) = scope else {
         return Check::ok(
             need,
             name,
-            "the kernel has no Yama: processes of one user may be traced",
+            "the kernel has no Yama: a user may trace their own processes",
         );
     };
     let scope = scope.trim();
     match (scope, root) {
-        ("0", _) => Check::ok(need, name, "0, processes of one user may be traced"),
-        ("1" | "2", true) => Check::ok(need, name, format!("{scope}, and root may trace")),
+        ("0", _) => Check::ok(need, name, "0: a user may trace their own processes"),
+        ("1" | "2", true) => Check::ok(need, name, format!("{scope}: root may trace")),
         ("1", false) => Check::warning(
             need,
             name,
-            "1, only a parent may trace, and a debugger is no parent of the worker",
-            "`sudo sysctl kernel.yama.ptrace_scope=0` until the next start, or run the debugger with sudo",
+            "1: only a parent may trace, and a debugger is not the parent of the worker",
+            "run `sudo sysctl kernel.yama.ptrace_scope=0` (until the next reboot), or run the debugger with sudo",
         ),
         ("2", false) => Check::warning(
             need,
             name,
-            "2, only root may trace",
+            "2: only root may trace",
             "run the debugger with sudo",
         ),
         _ => Check::warning(
             need,
             name,
-            format!("{scope}, no process may trace"),
-            "that cannot be changed before the machine starts again",
+            format!("{scope}: no process may trace"),
+            "this setting cannot be changed before a reboot",
         ),
     }
 }
 
-/// Whether `perf` may sample a process of the user's: the kernel's `Documentation/admin-guide/sysctl/kernel.rst`.
+/// Whether `perf` may sample processes of this user: the kernel's
+/// `Documentation/admin-guide/sysctl/kernel.rst`.
 fn profiling(paranoid: Option<&str>, root: bool) -> Check {
     let (need, name) = (Need::Tools, "perf_event_paranoid");
     let level: Option<i32> = paranoid.and_then(|text| text.trim().parse().ok());
@@ -77,8 +81,8 @@ fn profiling(paranoid: Option<&str>, root: bool) -> Check {
         Some(level) => Check::warning(
             need,
             name,
-            format!("{level}, `perf` may not sample processes of yours"),
-            "`sudo sysctl kernel.perf_event_paranoid=2` until the next start",
+            format!("{level}: `perf` may not sample your processes"),
+            "run `sudo sysctl kernel.perf_event_paranoid=2` (until the next reboot)",
         ),
     }
 }
@@ -88,7 +92,7 @@ mod tests {
     use super::{super::check::Level, *};
 
     #[test]
-    fn who_may_trace_is_told_as_the_kernel_decides() {
+    fn ptrace_scope_decides_who_may_trace() {
         let level = |scope: &str, root| attaching(Some(scope), root).level;
         assert_eq!(level("0\n", false), Level::Ok);
         assert_eq!(level("1\n", false), Level::Warning);

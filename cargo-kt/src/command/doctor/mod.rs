@@ -1,4 +1,5 @@
-//! `cargo kt doctor`: whether this machine has what kt needs, and what to do where it has not.
+//! `cargo kt doctor`: checks whether this machine has what kt needs, and prints how to fix what is
+//! missing.
 
 mod bundle;
 mod check;
@@ -14,12 +15,13 @@ use std::{path::PathBuf, process::ExitCode};
 use self::check::{Check, Level, Need};
 use super::{CommandError, Speech, places::PlaceArgs, print::print, start};
 
-/// What is wrong with the machine, as opposed to what a command fails with.
-const WANTING: u8 = 1;
+/// Exit code for a failed check, as opposed to a failed command.
+const CHECK_FAILED: u8 = 1;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DoctorArgs {
-    /// Also write a zip for a bug report, without tokens, values of environment variables and credentials
+    /// Also write a zip file for a bug report, without tokens, credentials or values of environment
+    /// variables
     #[arg(long, value_name = "FILE")]
     bundle: Option<PathBuf>,
     #[command(flatten)]
@@ -28,7 +30,7 @@ pub(super) struct DoctorArgs {
     places: PlaceArgs,
 }
 
-/// Exit status 1 if something is missing that services on this machine need.
+/// Exits with code 1 if something is missing that local services need.
 pub(super) fn doctor(args: DoctorArgs) -> ExitCode {
     let terminal = args.speech.terminal();
     start(&terminal, async {
@@ -48,13 +50,13 @@ pub(super) fn doctor(args: DoctorArgs) -> ExitCode {
                 })?;
             terminal.status(
                 "Wrote",
-                format_args!("{}: look through it before you send it", file.display()),
+                format_args!("{} (review it before you send it)", file.display()),
             );
             terminal.json("kt-bundle", &serde_json::json!({"file": file}));
         }
-        let wanting = |check: &Check| check.need == Need::Local && check.level == Level::Error;
-        Ok(match checks.iter().any(wanting) {
-            true => ExitCode::from(WANTING),
+        let failed = |check: &Check| check.need == Need::Local && check.level == Level::Error;
+        Ok(match checks.iter().any(failed) {
+            true => ExitCode::from(CHECK_FAILED),
             false => ExitCode::SUCCESS,
         })
     })

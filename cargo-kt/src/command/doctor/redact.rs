@@ -1,15 +1,15 @@
-//! Takes secrets out of texts: kinds that are known to be some, wherever they stand.
+//! Redacts known kinds of secrets from text.
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
 use regex::Regex;
 
-/// What stands in the place of a secret.
+/// Replaces a secret.
 const REMOVED: &str = "[removed]";
-/// A shorter value may be a part of any word: to remove it everywhere would say nothing any more.
+/// A shorter value may be part of any word: removing it everywhere would make the text useless.
 const SHORTEST: usize = 6;
 
-/// Credentials that have a form of their own.
+/// Credentials with a recognizable form.
 static FORMS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     [
         // RFC 6750, and RFC 7617.
@@ -18,7 +18,7 @@ static FORMS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*",
         // RFC 7468.
         r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?-----END [A-Z ]*PRIVATE KEY-----",
-        // The user's part of an address.
+        // The userinfo of a URL.
         r"://[^/\s:@]+:[^/\s@]+@",
         // `token=…`, `"password": "…"`.
         r#"(?i)\b[a-z0-9_-]*(token|secret|password|passwd|api_?key|credential)s?["']?\s*[=:]\s*["']?[^\s"',;]{4,}"#,
@@ -28,12 +28,12 @@ static FORMS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     .collect()
 });
 
-/// The secrets of this machine that are known.
+/// The known secrets of this machine.
 #[derive(Debug, Default)]
 pub(super) struct Secrets(BTreeSet<String>);
 
 impl Secrets {
-    /// Values of environment variables, apart from those that say where things are: a bug report has those anyway.
+    /// Values of environment variables, except locations: a bug report has those anyway.
     pub(super) fn of_environment(variables: impl Iterator<Item = (String, String)>) -> Self {
         let harmless = |name: &str| {
             matches!(
@@ -65,17 +65,17 @@ impl Secrets {
                 )
         };
         let values = variables.filter(|(name, _)| !harmless(name));
-        // A path says where something is.
+        // A path is a location.
         let values = values
             .map(|(_, value)| value)
             .filter(|value| !value.starts_with('/'));
         Self(values.filter(|value| value.len() >= SHORTEST).collect())
     }
 
-    /// A text without them.
+    /// Returns the text without secrets.
     pub(super) fn remove(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        // The longest first: one may be a part of another.
+        // The longest first: one may contain another.
         let mut values: Vec<&String> = self.0.iter().collect();
         values.sort_by_key(|value| std::cmp::Reverse(value.len()));
         for value in values {
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn forms_of_credentials_are_found_wherever_they_stand() {
+    fn credentials_are_redacted_anywhere_in_the_text() {
         assert_eq!(FORMS.len(), 5, "each form is a regular expression");
         for secret in [
             "Authorization: Bearer abcdefgh12345678",
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn values_of_variables_are_removed_and_places_are_not() {
+    fn values_of_variables_are_redacted_and_paths_are_not() {
         let variables = [
             ("FAVORITE", "swordfish"),
             ("EDITOR", "vi"),

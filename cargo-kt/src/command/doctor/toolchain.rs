@@ -1,4 +1,4 @@
-//! What builds programs: rustc, its linker, and the C compiler.
+//! Checks the toolchain: rustc, its linker, and the C compiler.
 
 use std::{
     io::ErrorKind,
@@ -8,7 +8,7 @@ use std::{
 
 use super::check::{Check, Need};
 
-/// The oldest rustc that kt works with: its own `rust-version`.
+/// The oldest rustc that kt supports: its own `rust-version`.
 const OLDEST: &str = env!("CARGO_PKG_RUST_VERSION");
 
 pub(super) fn checks() -> Vec<Check> {
@@ -23,7 +23,7 @@ pub(super) fn checks() -> Vec<Check> {
     checks
 }
 
-/// What a program says on its standard output, or why it cannot be asked.
+/// The stdout of a program, or why it failed.
 pub(super) fn output(program: &str, arguments: &[&str]) -> Result<String, String> {
     let output = Command::new(program)
         .args(arguments)
@@ -39,9 +39,9 @@ pub(super) fn output(program: &str, arguments: &[&str]) -> Result<String, String
             Err(format!("`{program}` failed ({}): {first}", output.status))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            Err(format!("there is no `{program}` in PATH"))
+            Err(format!("`{program}` not found in PATH"))
         }
-        Err(error) => Err(format!("`{program}` cannot be executed: {error}")),
+        Err(error) => Err(format!("failed to execute `{program}`: {error}")),
     }
 }
 
@@ -49,17 +49,17 @@ fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.lines().find_map(|line| line.strip_prefix(name))
 }
 
-fn rustc_check(said: &Result<String, String>) -> Check {
+fn rustc_check(output_text: &Result<String, String>) -> Check {
     let (need, name) = (Need::Local, "rustc");
-    let said = match said {
-        Ok(said) => said,
+    let output_text = match output_text {
+        Ok(output_text) => output_text,
         Err(why) => return Check::error(need, name, why, "install Rust: https://rustup.rs"),
     };
-    let release = field(said, "release: ").unwrap_or_default();
-    let host = field(said, "host: ").unwrap_or_default();
+    let release = field(output_text, "release: ").unwrap_or_default();
+    let host = field(output_text, "host: ").unwrap_or_default();
     let found = format!("{release} for {host}");
     if version(release) < version(OLDEST) {
-        let help = format!("kt needs {OLDEST} or newer: `rustup update`");
+        let help = format!("kt requires {OLDEST} or newer: run `rustup update`");
         return Check::error(need, name, found, help);
     }
     match host {
@@ -68,7 +68,7 @@ fn rustc_check(said: &Result<String, String>) -> Check {
             need,
             name,
             found,
-            "services on this machine need x86-64 Linux with glibc",
+            "local services require x86-64 Linux with glibc",
         ),
     }
 }
@@ -79,12 +79,12 @@ fn version(text: &str) -> (u32, u32) {
     (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
 }
 
-fn cargo(said: &Result<String, String>) -> Check {
-    match said {
-        Ok(said) => Check::ok(
+fn cargo(output_text: &Result<String, String>) -> Check {
+    match output_text {
+        Ok(output_text) => Check::ok(
             Need::Local,
             "cargo",
-            said.trim().trim_start_matches("cargo "),
+            output_text.trim().trim_start_matches("cargo "),
         ),
         Err(why) => Check::error(Need::Local, "cargo", why, "install Rust: https://rustup.rs"),
     }
@@ -94,20 +94,20 @@ fn linker(sysroot: &Path, host: &str) -> Check {
     let path = sysroot.join("lib/rustlib").join(host).join("bin/rust-lld");
     let (need, name) = (Need::Local, "linker");
     match output(&path.to_string_lossy(), &["-flavor", "gnu", "--version"]) {
-        Ok(said) => Check::ok(need, name, said.lines().next().unwrap_or_default()),
+        Ok(output_text) => Check::ok(need, name, output_text.lines().next().unwrap_or_default()),
         Err(why) => Check::error(
             need,
             name,
             why,
-            "kt links with the toolchain's own linker, which toolchains from rustup have: https://rustup.rs",
+            "kt links with rust-lld, which is part of rustup's toolchains: https://rustup.rs",
         ),
     }
 }
 
-fn compiler(said: &Result<String, String>) -> Check {
+fn compiler(output_text: &Result<String, String>) -> Check {
     let (need, name) = (Need::Local, "C compiler");
-    match said {
-        Ok(said) => Check::ok(need, name, said.lines().next().unwrap_or_default()),
+    match output_text {
+        Ok(output_text) => Check::ok(need, name, output_text.lines().next().unwrap_or_default()),
         Err(why) => Check::error(
             need,
             name,
@@ -138,9 +138,9 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_is_not_there_is_said_to_be_so() {
+    fn a_missing_program_is_reported() {
         let missing = output("no-such-program-of-kt", &[]).unwrap_err();
-        assert_eq!(missing, "there is no `no-such-program-of-kt` in PATH");
+        assert_eq!(missing, "`no-such-program-of-kt` not found in PATH");
         assert!(output("false", &[]).unwrap_err().contains("failed"));
     }
 }

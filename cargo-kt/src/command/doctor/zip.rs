@@ -1,4 +1,4 @@
-//! A zip of a few texts.
+//! Writes a zip file of a few text files.
 
 use std::{
     fs::OpenOptions,
@@ -9,10 +9,10 @@ use std::{
 
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
-/// Writes a new file that only this user can read.
+/// Writes a new file that only the current user can read.
 ///
 /// # Errors
-/// If it is there already, or cannot be written.
+/// If it exists already or cannot be written.
 pub(super) fn write(path: &Path, texts: &[(String, String)]) -> io::Result<()> {
     let file = OpenOptions::new()
         .write(true)

@@ -1,6 +1,5 @@
-//! `cargo kt exec` and `cargo kt ssh`: commands and shells next to the worker.
+//! `cargo kt exec` and `cargo kt ssh`: run commands and shells next to the worker.
 
-mod error;
 mod raw;
 mod session;
 mod shell;
@@ -13,11 +12,9 @@ use std::{
 
 use kt::wire::command::{End, NotStarted, Program, Shell, Start};
 
-pub use error::ExecError;
-
 use self::{raw::RawTerminal, session::Session};
 use super::{
-    CommandError, Speech,
+    CommandError, ExecError, Speech,
     service::ServiceArgs,
     ssh_server::{self, Serve},
     start,
@@ -32,7 +29,7 @@ use crate::{
 pub(super) struct ExecArgs {
     #[command(flatten)]
     service: ServiceArgs,
-    /// The program and its arguments
+    /// Program and arguments to run
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<OsString>,
     #[command(flatten)]
@@ -48,19 +45,19 @@ pub(super) struct ExecArgs {
 pub(super) struct SshArgs {
     #[command(flatten)]
     service: ServiceArgs,
-    /// A program to run instead of a shell, and its arguments
+    /// Program and arguments to run instead of a shell
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
-    /// Let a prompt that waits for input keep the service from ending
+    /// Keep the service running while the shell waits at its prompt
     #[arg(long)]
     keep_alive: bool,
-    /// Serve SSH on a port of this machine instead, for ssh, scp, sftp, rsync and editors [default: one that is free]
+    /// Serve SSH on a local port, for ssh, scp, sftp, rsync and editors [default: a free port]
     #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "0", group = "serving", conflicts_with_all = ["ExecOptions", "command"])]
     server: Option<u16>,
-    /// Serve SSH to the client that starts this, as its ProxyCommand
+    /// Serve SSH on standard input and output, as the ProxyCommand of a client
     #[arg(long, group = "serving", conflicts_with_all = ["ExecOptions", "command"])]
     stdio: bool,
-    /// Print a block for ~/.ssh/config, with which ssh and editors need no server to be started
+    /// Print a block for ~/.ssh/config, so that ssh and editors connect without `--server`
     #[arg(long, group = "serving", conflicts_with_all = ["ExecOptions", "command"])]
     config: bool,
     #[command(flatten)]
@@ -71,16 +68,16 @@ pub(super) struct SshArgs {
 
 #[derive(Debug, clap::Args)]
 struct ExecOptions {
-    /// Give the command a terminal
+    /// Allocate a terminal for the command
     #[arg(short = 't', long)]
     tty: bool,
-    /// Give the command no input
+    /// Do not pass standard input to the command
     #[arg(short = 'n', long, conflicts_with = "tty")]
     no_stdin: bool,
-    /// Directory of the command [default: the worker's]
+    /// Working directory of the command [default: the worker's]
     #[arg(short = 'C', long, value_name = "DIRECTORY")]
     directory: Option<OsString>,
-    /// Set a variable of the command
+    /// Set an environment variable of the command
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
     environment: Vec<(OsString, OsString)>,
 }
@@ -88,13 +85,13 @@ struct ExecOptions {
 pub(super) fn exec(args: ExecArgs) -> ExitCode {
     let terminal = args.speech.terminal();
     let program = Program::Arguments(args.command);
-    let asked = Asked {
+    let request = Request {
         service: &args.service,
         options: &args.options,
         keep_alive: false,
         terminal: &terminal,
     };
-    start(&terminal, asked.run(program))
+    start(&terminal, request.run(program))
 }
 
 pub(super) fn ssh(args: SshArgs) -> ExitCode {
@@ -112,37 +109,37 @@ pub(super) fn ssh(args: SshArgs) -> ExitCode {
         true => Program::Shell(Shell::Installed),
         false => Program::Arguments(args.command),
     };
-    let asked = Asked {
+    let request = Request {
         service: &args.service,
         options: &args.options,
         keep_alive: args.keep_alive,
         terminal: &terminal,
     };
-    start(&terminal, asked.run(program))
+    start(&terminal, request.run(program))
 }
 
 fn variable(text: &str) -> Result<(OsString, OsString), &'static str> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.into(), value.into())),
-        _ => Err("it must be NAME=VALUE"),
+        _ => Err("must be NAME=VALUE"),
     }
 }
 
-/// What was asked for on the command line.
-struct Asked<'a> {
+/// The parsed command line.
+struct Request<'a> {
     service: &'a ServiceArgs,
     options: &'a ExecOptions,
     keep_alive: bool,
     terminal: &'a Terminal,
 }
 
-impl Asked<'_> {
+impl Request<'_> {
     async fn run(&self, program: Program) -> Result<ExitCode, CommandError> {
         let places = self.service.places()?;
         let name = self.service.choose(&places).await?;
         let connected = places.connect(&name).await?;
         let wants_terminal = self.options.tty || matches!(program, Program::Shell(_));
-        // A script that pipes commands into a shell gets pipes, as from ssh.
+        // As with ssh, a script that pipes commands into a shell gets pipes.
         let on_terminal = wants_terminal && (self.options.tty || io::stdin().is_terminal());
         let start = Start {
             program,
@@ -169,7 +166,7 @@ impl Asked<'_> {
     fn environment(&self, on_terminal: bool) -> Vec<(OsString, OsString)> {
         let mut environment = Vec::new();
         if on_terminal {
-            // What a terminal understands is a matter of the one here.
+            // The local terminal interprets the output.
             for name in ["TERM", "COLORTERM"] {
                 environment.extend(std::env::var_os(name).map(|value| (name.into(), value)));
             }
@@ -178,13 +175,13 @@ impl Asked<'_> {
         environment
     }
 
-    /// Says where a shell runs, so that nobody takes its prompt for one of this machine.
+    /// Prints where a shell runs, so that its prompt is not mistaken for a local one.
     fn announce(&self, session: &Session<'_>) {
         let connected = session.connected();
         self.terminal.status(
             "Opening",
             format_args!(
-                "{} at {} ({}), process {}",
+                "{} in {} ({}), process {}",
                 session.program().display(),
                 connected.service,
                 connected.place,
@@ -194,7 +191,7 @@ impl Asked<'_> {
     }
 }
 
-/// A shell, or a line for one.
+/// A shell, or a command line for one.
 pub(super) fn program(line: Option<OsString>) -> Program {
     match line {
         Some(line) => Program::Line(Shell::Installed, line),
@@ -202,7 +199,7 @@ pub(super) fn program(line: Option<OsString>) -> Program {
     }
 }
 
-/// Starts a command, with a shell that is sent if it needs one and the image has none.
+/// Starts a command. Ships a shell if the command needs one and the image has none.
 ///
 /// # Errors
 /// If it cannot be started.
@@ -220,10 +217,10 @@ pub(super) async fn begin<'c>(
     }
     let shell = shell::find(&connected.status.platform.architecture)?;
     let (id, sent) = shell::send(connected, &shell).await?;
-    // It is there already for the second command and those after.
+    // Later commands find it in the store.
     if sent > 0 {
         terminal.note(format_args!(
-            "the image has no shell: {} was sent ({})",
+            "the image has no shell: sent {} ({})",
             shell.display(),
             text::bytes(sent)
         ));

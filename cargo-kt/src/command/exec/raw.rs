@@ -1,11 +1,12 @@
-//! The terminal here while another one is behind it: every key goes there, and nothing is echoed here.
+//! Raw mode of the local terminal while it shows a remote one: every key is sent, and nothing is
+//! echoed locally.
 
 use std::io;
 
 use kt::wire::command::WindowSize;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 
-/// Of a terminal that does not say.
+/// For a terminal that does not report its size.
 const DEFAULT: WindowSize = WindowSize {
     columns: 80,
     rows: 24,
@@ -16,7 +17,7 @@ const DEFAULT: WindowSize = WindowSize {
 pub(super) struct RawTerminal(Termios);
 
 impl RawTerminal {
-    /// `None` if standard input is no terminal.
+    /// `None` if standard input is not a terminal.
     pub(super) fn enter() -> Option<Self> {
         let before = tcgetattr(io::stdin()).ok()?;
         let mut raw = before.clone();
@@ -28,12 +29,12 @@ impl RawTerminal {
 
 impl Drop for RawTerminal {
     fn drop(&mut self) {
-        // A terminal that is gone needs no mode.
+        // Fails only if the terminal was closed.
         let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.0);
     }
 }
 
-/// Size of the terminal here.
+/// Size of the local terminal.
 pub(super) fn size() -> WindowSize {
     let of_stdin = tcgetwinsize(io::stdin());
     let size = of_stdin.or_else(|_| tcgetwinsize(io::stdout()));

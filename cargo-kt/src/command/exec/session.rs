@@ -1,4 +1,4 @@
-//! A command that runs next to a worker, with the input and output of this process.
+//! A command that runs next to a worker, connected to the input and output of this process.
 
 use std::{
     ffi::OsStr,
@@ -21,10 +21,10 @@ use tokio::{
 use super::raw;
 use crate::{command::CommandError, place::Connected};
 
-/// Bytes that are read at once.
+/// Bytes per read.
 const PIECE: usize = 64 << 10;
 
-/// A command under way.
+/// A running command.
 pub(in crate::command) struct Session<'a> {
     connected: &'a Connected,
     input: BodySender,
@@ -36,7 +36,7 @@ impl<'a> Session<'a> {
     /// Starts a command.
     ///
     /// # Errors
-    /// If the service does not answer. The inner one is the service's refusal.
+    /// If the service does not answer. The inner error is the service's rejection.
     pub(in crate::command) async fn start(
         connected: &'a Connected,
         start: &Start,
@@ -63,21 +63,22 @@ impl<'a> Session<'a> {
         &self.started.program
     }
 
-    /// Its input, what it prints and how it ends, and its names: for others than this process's own streams.
+    /// The command's input, its output and exit events, and its ids, for use with other streams
+    /// than this process's own.
     pub(in crate::command) fn into_parts(self) -> (BodySender, Frames, Started) {
         (self.input, self.events, self.started)
     }
 
-    /// Carries input, output, signals and sizes until the command ends. `keys`: the terminal here is raw, so its keys are
-    /// bytes and no signals.
+    /// Forwards input, output, signals and terminal sizes until the command exits. `keys`: the
+    /// local terminal is in raw mode, so its keys are bytes and not signals.
     ///
     /// # Errors
-    /// If the connection breaks or the host is silent.
+    /// If the connection breaks or the host is unresponsive.
     pub(super) async fn relay(mut self, stdin: bool, keys: bool) -> Result<End, CommandError> {
         let feeding = match stdin {
             true => Some(tokio::spawn(feed(self.input))),
             false => {
-                // Its end; that the command is gone already is told by the events.
+                // Closes the input. The events report it if the command exited already.
                 let _ = self.input.send(Bytes::new(), true).await;
                 None
             }
@@ -106,12 +107,12 @@ async fn relay(
             action = signals.next(keys) => {
                 match action {
                     Some(action) => {
-                        // False: it has ended, which an event is about to say.
+                        // False: it exited already, and an event will report it.
                         let _: bool = connected
                             .ask(path::COMMAND_CONTROL, &Control { id, action })
                             .await?;
                     }
-                    // Dropped, the command's terminal is closed.
+                    // The drop closes the command's terminal.
                     None => return Ok(End::Signal(libc::SIGHUP)),
                 }
                 continue;
@@ -123,7 +124,7 @@ async fn relay(
                     if source.kind() == io::ErrorKind::BrokenPipe {
                         return Ok(End::Signal(libc::SIGPIPE));
                     }
-                    let what = "print what the command printed".into();
+                    let what = "print the output of the command".into();
                     return Err(CommandError::Io { what, source });
                 }
             }
@@ -143,7 +144,7 @@ fn print(stream: Stream, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Sends standard input, and its end.
+/// Sends standard input until it ends.
 async fn feed(mut input: BodySender) {
     let mut stdin = tokio::io::stdin();
     let mut piece = vec![0; PIECE];
@@ -156,7 +157,7 @@ async fn feed(mut input: BodySender) {
     }
 }
 
-/// What this process is told by its terminal and by others.
+/// Signals that this process receives.
 struct Signals {
     interrupt: Signal,
     quit: Signal,
@@ -176,7 +177,7 @@ impl Signals {
         })
     }
 
-    /// What to do to the command; `None`: to let go of it.
+    /// The action to perform on the command; `None`: disconnect from it.
     async fn next(&mut self, keys: bool) -> Option<Action> {
         loop {
             tokio::select! {

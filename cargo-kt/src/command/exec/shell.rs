@@ -1,4 +1,4 @@
-//! A shell for images that have none: a static busybox of this machine.
+//! A shell for images without one: a static busybox from this machine.
 
 use std::{
     collections::HashMap,
@@ -14,18 +14,18 @@ use object::{
     read::elf::{ElfFile64, ProgramHeader as _},
 };
 
-use super::ExecError;
+use crate::command::ExecError;
 use crate::{command::CommandError, place::Connected, ship};
 
-/// Looked for besides `PATH`.
+/// Searched after `PATH`.
 const FOLDERS: [&str; 3] = ["/bin", "/usr/bin", "/usr/lib/busybox"];
-/// Its names: the second is the one of Fedora's and Arch's static builds.
+/// File names: the second is used by Fedora's and Arch's static builds.
 const NAMES: [&str; 2] = ["busybox", "busybox.static"];
 
-/// Finds one that runs in any image of an architecture.
+/// Finds a busybox that runs in any image of an architecture.
 ///
 /// # Errors
-/// If there is none.
+/// If none is installed.
 pub(super) fn find(architecture: &str) -> Result<PathBuf, ExecError> {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = env::split_paths(&path).chain(FOLDERS.map(PathBuf::from));
@@ -58,7 +58,7 @@ fn is_static(path: &Path, architecture: &str) -> bool {
             .any(|header| header.p_type(endian) == PT_INTERP)
 }
 
-/// Sends it, unless it is there. Returns how many bytes that took.
+/// Ships it, unless the store has it. Returns its id and the number of bytes sent.
 ///
 /// # Errors
 /// If it cannot be read or sent.
@@ -82,8 +82,8 @@ pub(super) async fn send(
     };
     let files = HashMap::from([(id, file)]);
     let objects = [object];
-    let sending = ship::ship_objects(&connected.client, &objects, &files, connected.link());
-    let shipped = connected.unless_silent(sending).await?;
+    let sending = ship::ship_objects(&connected.client, &objects, &files, connected.transport());
+    let shipped = connected.fail_if_unresponsive(sending).await?;
     let shipped = shipped.map_err(|source| CommandError::Ship {
         service: connected.service.clone(),
         source,

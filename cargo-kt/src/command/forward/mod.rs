@@ -1,6 +1,6 @@
-//! `cargo kt forward`: TCP ports here that lead to a service, and the other way round.
+//! `cargo kt forward`: forwards local TCP ports to a service, or ports of a service to the local
+//! machine.
 
-mod error;
 mod ports;
 pub(super) mod tunnel;
 
@@ -17,23 +17,23 @@ use tokio::{
     task::JoinSet,
 };
 
-pub use error::ForwardError;
-
 use self::ports::Ports;
 use super::{
-    CommandError, Speech, places::PlaceArgs, profile::ProfileArgs, service::choose, start,
+    CommandError, ForwardError, Speech, places::PlaceArgs, profile::ProfileArgs, service::choose,
+    start,
 };
 use crate::{place::Connected, terminal::Terminal};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ForwardArgs {
-    /// `HERE[:[HOST:]THERE]`: a port of this machine, and one of the service or of a host that it reaches; may be repeated
+    /// `LOCAL[:[HOST:]REMOTE]`: a local port, and a port of the service or of a host that it can
+    /// reach; may be repeated
     #[arg(value_name = "PORTS", required = true)]
     ports: Vec<Ports>,
-    /// Let ports of the service lead here: `THERE[:[HOST:]HERE]`
+    /// Forward ports of the service to this machine: `REMOTE[:[HOST:]LOCAL]`
     #[arg(long)]
     reverse: bool,
-    /// The service, as `cargo kt ls` names it [default: this workspace's, or the only one]
+    /// Service name, as shown by `cargo kt ls` [default: this workspace's service, or the only one]
     #[arg(long, value_name = "NAME", conflicts_with = "ProfileArgs")]
     service: Option<String>,
     #[command(flatten)]
@@ -49,12 +49,12 @@ pub(super) fn forward(args: ForwardArgs) -> ExitCode {
     start(&terminal, run(&args, &terminal))
 }
 
-/// Forwards until Ctrl-C or the service's end.
+/// Forwards until Ctrl-C or until the service stops.
 async fn run(args: &ForwardArgs, terminal: &Terminal) -> Result<ExitCode, CommandError> {
     let places = args.places.places()?;
     let name = choose(args.service.as_deref(), &args.profile, &places).await?;
     let connected = Arc::new(places.connect(&name).await?);
-    // Before anything is announced: who reads that may interrupt at once.
+    // Before the first status line: its reader may interrupt immediately.
     let failed = |source| CommandError::Io {
         what: "handle signals".into(),
         source,
@@ -65,13 +65,15 @@ async fn run(args: &ForwardArgs, terminal: &Terminal) -> Result<ExitCode, Comman
     for ports in &args.ports {
         match args.reverse {
             false => {
-                let listener = bind(ports.near).await?;
-                let near = listener.local_addr().map_or(ports.near, |it| it.port());
+                let listener = bind(ports.listen_port).await?;
+                let listen_port = listener
+                    .local_addr()
+                    .map_or(ports.listen_port, |it| it.port());
                 terminal.status(
                     "Forwarding",
-                    format_args!("127.0.0.1:{near} to {} of {name}", ports.target()),
+                    format_args!("127.0.0.1:{listen_port} to {} of {name}", ports.target()),
                 );
-                forwards.spawn(lead_there(
+                forwards.spawn(forward_to_service(
                     Arc::clone(&connected),
                     terminal.clone(),
                     listener,
@@ -79,16 +81,16 @@ async fn run(args: &ForwardArgs, terminal: &Terminal) -> Result<ExitCode, Comman
                 ));
             }
             true => {
-                let (listening, events) = listen_there(&connected, ports.near).await?;
+                let (listening, events) = listen_in_service(&connected, ports.listen_port).await?;
                 terminal.status(
                     "Forwarding",
                     format_args!(
-                        "port {} of {name} to {} here",
+                        "port {} of {name} to {} on this machine",
                         listening.port,
                         ports.target()
                     ),
                 );
-                forwards.spawn(lead_here(
+                forwards.spawn(forward_to_local(
                     Arc::clone(&connected),
                     terminal.clone(),
                     events,
@@ -101,7 +103,7 @@ async fn run(args: &ForwardArgs, terminal: &Terminal) -> Result<ExitCode, Comman
         _ = interrupted.recv() => Ok(ExitCode::SUCCESS),
         _ = terminated.recv() => Ok(ExitCode::SUCCESS),
         () = connected.ended() => Err(ForwardError::ServiceEnded { service: name }.into()),
-        // They end only with the connection.
+        // They return only when the connection closes.
         _ = forwards.join_next() => Err(ForwardError::ServiceEnded { service: name }.into()),
     }
 }
@@ -111,8 +113,8 @@ async fn bind(port: u16) -> Result<TcpListener, ForwardError> {
     bound.map_err(|source| ForwardError::Bind { port, source })
 }
 
-/// Leads each connection that is made here to the service.
-async fn lead_there(
+/// Forwards each local connection to the service.
+async fn forward_to_service(
     connected: Arc<Connected>,
     terminal: Terminal,
     listener: TcpListener,
@@ -128,20 +130,20 @@ async fn lead_there(
                     continue;
                 }
             },
-            // Those that have ended need no room.
+            // Removes closed connections from the set.
             Some(_) = connections.join_next() => continue,
         };
         let (connected, terminal, ports) =
             (Arc::clone(&connected), terminal.clone(), ports.clone());
         connections.spawn(async move {
             let to = Connect {
-                host: ports.host.clone(),
-                port: ports.far,
+                host: ports.target_host.clone(),
+                port: ports.target_port,
             };
             match tunnel::open(&connected, forward::CONNECT, &to).await {
                 Ok(tunnel) => tunnel.carry(stream).await,
                 Err(why) => terminal.warning(format_args!(
-                    "no connection to {} of {}: {why}",
+                    "failed to connect to {} of {}: {why}",
                     ports.target(),
                     connected.service
                 )),
@@ -150,11 +152,11 @@ async fn lead_there(
     }
 }
 
-/// Has the service listen.
+/// Requests that the service listens on a port.
 ///
 /// # Errors
-/// If it cannot.
-pub(super) async fn listen_there(
+/// If the service cannot listen.
+pub(super) async fn listen_in_service(
     connected: &Connected,
     port: u16,
 ) -> Result<(Listening, Frames), CommandError> {
@@ -169,8 +171,8 @@ pub(super) async fn listen_there(
     Ok((listening, events))
 }
 
-/// Leads each connection that is made to the service here.
-async fn lead_here(
+/// Forwards each connection to the service's port to the local machine.
+async fn forward_to_local(
     connected: Arc<Connected>,
     terminal: Terminal,
     mut events: Frames,
@@ -181,7 +183,7 @@ async fn lead_here(
         let accepted: Accepted = tokio::select! {
             event = events.next() => match event {
                 Ok(Some(accepted)) => accepted,
-                // The service has ended, or the connection to it.
+                // The service stopped, or the connection to it closed.
                 _ => return,
             },
             Some(_) = connections.join_next() => continue,
@@ -189,8 +191,9 @@ async fn lead_here(
         let (connected, terminal, ports) =
             (Arc::clone(&connected), terminal.clone(), ports.clone());
         connections.spawn(async move {
-            // First here: what nobody serves is closed there without a byte.
-            match TcpStream::connect((ports.host.as_str(), ports.far)).await {
+            // Connects locally first: without a local listener the remote connection is closed
+            // without a byte.
+            match TcpStream::connect((ports.target_host.as_str(), ports.target_port)).await {
                 Ok(stream) => {
                     if let Ok(tunnel) = tunnel::open(&connected, forward::ACCEPT, &accepted).await {
                         tunnel.carry(stream).await;
@@ -198,10 +201,10 @@ async fn lead_here(
                 }
                 Err(error) => {
                     terminal.warning(format_args!(
-                        "no connection to {} here: {error}",
+                        "failed to connect to {} on this machine: {error}",
                         ports.target()
                     ));
-                    // Taken and dropped, it is closed at once.
+                    // Accepting and dropping it closes it immediately.
                     let _ = tunnel::open(&connected, forward::ACCEPT, &accepted).await;
                 }
             }

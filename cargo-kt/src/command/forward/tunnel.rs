@@ -1,4 +1,4 @@
-//! One connection through a service.
+//! A TCP connection through a service.
 
 use kt::wire::{forward::NotConnected, frames::Frames, http::BodySender, tunnel};
 use serde::Serialize;
@@ -6,45 +6,45 @@ use tokio::net::TcpStream;
 
 use crate::place::Connected;
 
-/// The far end of a connection.
+/// The service's side of a connection.
 pub(in crate::command) struct Tunnel {
     sender: BodySender,
     answer: Frames,
 }
 
-/// Opens one; `asked` says which.
+/// Opens a connection; `request` identifies it.
 ///
 /// # Errors
-/// Why there is none, for a person.
+/// The reason for the failure, as a message.
 pub(in crate::command) async fn open(
     connected: &Connected,
     path: &str,
-    asked: &impl Serialize,
+    request: &impl Serialize,
 ) -> Result<Tunnel, String> {
     let opened = async {
-        let (sender, mut answer) = connected.converse(path, asked).await?;
+        let (sender, mut answer) = connected.converse(path, request).await?;
         let opened: Result<(), NotConnected> = connected.must_next(&mut answer).await?;
         Ok::<_, crate::place::PlaceError>(opened.map(|()| Tunnel { sender, answer }))
     };
     match opened.await {
         Ok(Ok(tunnel)) => Ok(tunnel),
         Ok(Err(NotConnected::Failed(why))) => Err(why),
-        Ok(Err(NotConnected::Gone)) => Err("it was closed meanwhile".to_owned()),
+        Ok(Err(NotConnected::Gone)) => Err("the connection was closed".to_owned()),
         Err(error) => Err(error.to_string()),
     }
 }
 
 impl Tunnel {
-    /// Where the connection's bytes go, and where they come from.
+    /// The sender for the connection's bytes, and the bytes it receives.
     pub(in crate::command) fn into_parts(self) -> (BodySender, Frames) {
         (self.sender, self.answer)
     }
 
-    /// Carries a connection's bytes to its end.
+    /// Copies bytes in both directions until the connection closes.
     pub(super) async fn carry(self, stream: TcpStream) {
         let (first, body) = self.answer.into_rest();
         let _ = stream.set_nodelay(true);
-        // A connection that breaks breaks at both ends: nothing is left to say.
+        // Both peers notice a broken connection themselves.
         let _ = tunnel::couple(stream, first, body, self.sender, || {}).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Which lines are wanted.
+//! Filters log lines.
 
 use std::{fmt, str::FromStr};
 
@@ -6,31 +6,31 @@ use regex::bytes::Regex;
 
 use super::line::{Attribution, Line};
 
-/// A call, as a person names it.
+/// A call, as typed on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct CallNumber {
-    /// Of this worker; else of any.
+    /// The worker; `None`: any worker.
     worker: Option<u64>,
     number: u64,
 }
 
-/// Not the name of a call.
+/// The text is not a call number.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct NoCallNumber;
+pub(super) struct InvalidCallNumber;
 
-impl fmt::Display for NoCallNumber {
+impl fmt::Display for InvalidCallNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a call is a number such as 17, or a worker's and its own: 2.17")
+        f.write_str("expected a call number such as 17, or WORKER.NUMBER such as 2.17")
     }
 }
 
-impl std::error::Error for NoCallNumber {}
+impl std::error::Error for InvalidCallNumber {}
 
 impl FromStr for CallNumber {
-    type Err = NoCallNumber;
+    type Err = InvalidCallNumber;
 
-    fn from_str(text: &str) -> Result<Self, NoCallNumber> {
-        let number = |text: &str| text.parse().map_err(|_| NoCallNumber);
+    fn from_str(text: &str) -> Result<Self, InvalidCallNumber> {
+        let number = |text: &str| text.parse().map_err(|_| InvalidCallNumber);
         match text.split_once('.') {
             Some((worker, call)) => Ok(Self {
                 worker: Some(number(worker)?),
@@ -44,75 +44,75 @@ impl FromStr for CallNumber {
     }
 }
 
-/// What a line has to be.
+/// The conditions that a line must meet.
 #[derive(Debug, Default)]
-pub(super) struct Choice {
+pub(super) struct Filter {
     pub(super) grep: Option<Regex>,
     pub(super) call: Option<CallNumber>,
     pub(super) generation: Option<u64>,
 }
 
-/// Whether a line is what was asked for.
+/// Whether a line matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Chosen {
+pub(super) enum Matched {
     Yes,
     No,
-    /// It may be of the call or generation, and others may have printed it.
-    Perhaps,
+    /// The call or generation may have printed it, but so may others.
+    Maybe,
 }
 
-impl Choice {
-    pub(super) fn of(&self, line: &Line) -> Chosen {
-        // What is missing may have been what is looked for.
+impl Filter {
+    pub(super) fn of(&self, line: &Line) -> Matched {
+        // The missing bytes may contain a match.
         if line.notice {
-            return Chosen::Yes;
+            return Matched::Yes;
         }
         let matches = |regex: &Regex| regex.is_match(&line.text);
         if !self.grep.as_ref().is_none_or(matches) {
-            return Chosen::No;
+            return Matched::No;
         }
         match (self.of_call(line), self.of_generation(line)) {
-            (Chosen::No, _) | (_, Chosen::No) => Chosen::No,
-            (Chosen::Yes, Chosen::Yes) => Chosen::Yes,
-            _ => Chosen::Perhaps,
+            (Matched::No, _) | (_, Matched::No) => Matched::No,
+            (Matched::Yes, Matched::Yes) => Matched::Yes,
+            _ => Matched::Maybe,
         }
     }
 
-    fn of_call(&self, line: &Line) -> Chosen {
+    fn of_call(&self, line: &Line) -> Matched {
         let Some(wanted) = self.call else {
-            return Chosen::Yes;
+            return Matched::Yes;
         };
         let source = &line.source;
         if wanted
             .worker
             .is_some_and(|worker| worker != source.worker && source.worker != 0)
         {
-            return Chosen::No;
+            return Matched::No;
         }
         match line.attribution() {
-            Attribution::Call(call) if call.number == wanted.number => Chosen::Yes,
-            Attribution::Call(_) | Attribution::NoCall => Chosen::No,
-            Attribution::Unknown => Chosen::Perhaps,
+            Attribution::Call(call) if call.number == wanted.number => Matched::Yes,
+            Attribution::Call(_) | Attribution::NoCall => Matched::No,
+            Attribution::Unknown => Matched::Maybe,
             Attribution::Several => {
                 let mut named = source.calls.iter().flatten();
                 let can = named.any(|call| call.number == wanted.number) || source.unnamed > 0;
-                if can { Chosen::Perhaps } else { Chosen::No }
+                if can { Matched::Maybe } else { Matched::No }
             }
         }
     }
 
-    fn of_generation(&self, line: &Line) -> Chosen {
+    fn of_generation(&self, line: &Line) -> Matched {
         let Some(wanted) = self.generation else {
-            return Chosen::Yes;
+            return Matched::Yes;
         };
         match (line.generation(), line.attribution()) {
-            (Some(generation), _) if generation.0 == wanted => Chosen::Yes,
-            (Some(_), _) | (None, Attribution::NoCall) => Chosen::No,
-            (None, Attribution::Unknown) => Chosen::Perhaps,
+            (Some(generation), _) if generation.0 == wanted => Matched::Yes,
+            (Some(_), _) | (None, Attribution::NoCall) => Matched::No,
+            (None, Attribution::Unknown) => Matched::Maybe,
             (None, _) => {
                 let mut named = line.source.calls.iter().flatten();
                 let can = named.any(|call| call.generation.0 == wanted) || line.source.unnamed > 0;
-                if can { Chosen::Perhaps } else { Chosen::No }
+                if can { Matched::Maybe } else { Matched::No }
             }
         }
     }
@@ -135,24 +135,24 @@ mod tests {
     }
 
     #[test]
-    fn a_call_is_chosen_where_it_is_certain_and_counted_where_it_is_not() {
-        let choice = |call: &str| Choice {
+    fn certain_lines_of_a_call_match_and_uncertain_ones_are_counted() {
+        let filter = |call: &str| Filter {
             call: Some(call.parse().unwrap()),
-            ..Choice::default()
+            ..Filter::default()
         };
         let calls = [(1, 1), (2, 1)];
-        for (wanted, calls, chosen) in [
-            ("1", &calls[..1], Chosen::Yes),
-            ("1.1", &calls[..1], Chosen::Yes),
-            ("2.1", &calls[..1], Chosen::No),
-            ("3", &calls[..1], Chosen::No),
-            ("2", &calls[..], Chosen::Perhaps),
-            ("3", &calls[..], Chosen::No),
-            ("1", &[], Chosen::No),
+        for (wanted, calls, matched) in [
+            ("1", &calls[..1], Matched::Yes),
+            ("1.1", &calls[..1], Matched::Yes),
+            ("2.1", &calls[..1], Matched::No),
+            ("3", &calls[..1], Matched::No),
+            ("2", &calls[..], Matched::Maybe),
+            ("3", &calls[..], Matched::No),
+            ("1", &[], Matched::No),
         ] {
             assert_eq!(
-                choice(wanted).of(&line("x", calls)),
-                chosen,
+                filter(wanted).of(&line("x", calls)),
+                matched,
                 "{wanted} {calls:?}"
             );
         }
@@ -160,18 +160,18 @@ mod tests {
     }
 
     #[test]
-    fn all_that_was_asked_for_has_to_fit() {
-        let choice = Choice {
+    fn a_line_must_meet_all_conditions() {
+        let filter = Filter {
             grep: Some(Regex::new("^a.*z$").unwrap()),
             generation: Some(2),
-            ..Choice::default()
+            ..Filter::default()
         };
-        assert_eq!(choice.of(&line("a to z", &[(1, 2), (2, 2)])), Chosen::Yes);
+        assert_eq!(filter.of(&line("a to z", &[(1, 2), (2, 2)])), Matched::Yes);
         assert_eq!(
-            choice.of(&line("a to z", &[(1, 2), (2, 3)])),
-            Chosen::Perhaps
+            filter.of(&line("a to z", &[(1, 2), (2, 3)])),
+            Matched::Maybe
         );
-        assert_eq!(choice.of(&line("a to z", &[(1, 3)])), Chosen::No);
-        assert_eq!(choice.of(&line("b to z", &[(1, 2)])), Chosen::No);
+        assert_eq!(filter.of(&line("a to z", &[(1, 3)])), Matched::No);
+        assert_eq!(filter.of(&line("b to z", &[(1, 2)])), Matched::No);
     }
 }

@@ -1,4 +1,4 @@
-//! Lines, put together from the pieces of a log, and who can have printed them.
+//! Assembles lines from the pieces of a log, with the calls that can have printed them.
 
 use std::collections::BTreeMap;
 
@@ -8,29 +8,30 @@ use kt::wire::{
     inspect::{CallName, LogPiece, Source},
 };
 
-/// A line that is longer is cut: a program that prints no newline must not take all memory here.
+/// Longer lines are split, so that a program that prints no newline does not exhaust memory.
 const LONGEST: usize = 1 << 20;
 
-/// A line without its end.
+/// A line without its newline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Line {
     pub(super) text: Vec<u8>,
     pub(super) source: Source,
     pub(super) time_ms: Option<u64>,
-    /// kt's own, about bytes that are missing.
+    /// A notice from kt about missing bytes.
     pub(super) notice: bool,
 }
 
-/// Whose line it is.
+/// What printed a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Attribution<'a> {
-    /// Of all calls, this one alone can have printed it.
+    /// Only this call can have printed it.
     Call(&'a CallName),
-    /// No call ran: a task, a thread, a server, or a process that was left running.
+    /// No call was running: a task, a thread, a server, or a child process printed it.
     NoCall,
-    /// One of several calls that ran at once.
+    /// One of several concurrent calls.
     Several,
-    /// A worker left it in its pipes when it died, or the marks of so old a part of the log are gone.
+    /// A worker left it in its pipes when it died, or the log is so old that its marks were
+    /// removed.
     Unknown,
 }
 
@@ -44,7 +45,7 @@ impl Line {
         }
     }
 
-    /// The generation that all calls which can have printed it entered.
+    /// The generation, if all calls that can have printed the line entered the same one.
     pub(super) fn generation(&self) -> Option<Generation> {
         let calls = self.source.calls.as_deref()?;
         let (first, rest) = calls.split_first()?;
@@ -53,14 +54,15 @@ impl Line {
     }
 }
 
-/// Puts lines together. Each stream of each worker has its own: a piece of one may come in the middle of another's line.
+/// Assembles lines per worker and stream: a piece of one stream may arrive in the middle of
+/// another's line.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
-    begun: BTreeMap<(u64, Option<u8>), Line>,
+    partial: BTreeMap<(u64, Option<u8>), Line>,
 }
 
 impl Lines {
-    /// The lines that end in this piece.
+    /// Adds a piece. Returns the lines that it completes.
     pub(super) fn take(&mut self, piece: LogPiece) -> Vec<Line> {
         if piece.notice {
             return notice(&piece);
@@ -72,7 +74,7 @@ impl Lines {
         let key = (piece.source.worker, stream);
         let mut ended = Vec::new();
         for text in piece.bytes.split_inclusive(|byte| *byte == b'\n') {
-            let line = self.begun.entry(key).or_insert_with(|| Line {
+            let line = self.partial.entry(key).or_insert_with(|| Line {
                 text: Vec::new(),
                 source: piece.source.clone(),
                 time_ms: piece.time_ms,
@@ -82,19 +84,19 @@ impl Lines {
             let ends = text.ends_with(b"\n");
             line.text.extend(text.strip_suffix(b"\n").unwrap_or(text));
             if ends || line.text.len() >= LONGEST {
-                ended.extend(self.begun.remove(&key));
+                ended.extend(self.partial.remove(&key));
             }
         }
         ended
     }
 
-    /// Lines that never ended.
+    /// The incomplete lines at the end of the log.
     pub(super) fn finish(&mut self) -> Vec<Line> {
-        std::mem::take(&mut self.begun).into_values().collect()
+        std::mem::take(&mut self.partial).into_values().collect()
     }
 }
 
-/// Who can have printed a line is who can have printed any part of it.
+/// A line's candidates are the candidates of all its parts.
 fn join(source: &mut Source, other: &Source) {
     if source == other {
         return;
@@ -149,7 +151,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_line_of_one_stream_is_not_cut_by_the_other() {
+    fn streams_do_not_split_each_others_lines() {
         let mut lines = Lines::default();
         assert!(
             lines
@@ -166,7 +168,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_line_is_a_calls_only_if_no_part_of_it_can_be_anothers() {
+    fn a_line_is_attributed_to_a_call_only_if_all_its_parts_are() {
         let mut lines = Lines::default();
         lines.take(piece("a", Stream::Stdout, &[(1, 2)]));
         let line = lines
@@ -187,7 +189,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_line_without_an_end_is_cut() {
+    fn a_line_without_a_newline_is_split() {
         let mut lines = Lines::default();
         let endless = piece(&"x".repeat(LONGEST + 1), Stream::Stdout, &[]);
         assert_eq!(lines.take(endless).len(), 1);

@@ -1,4 +1,4 @@
-//! The lines of a log that were asked for, and how many were not shown.
+//! Prints the lines of a log that match, and counts the others.
 
 use std::{collections::VecDeque, process::ExitCode};
 
@@ -6,7 +6,7 @@ use kt::wire::control::LogFrom;
 use serde::Serialize;
 
 use super::{
-    choice::{Choice, Chosen},
+    choice::{Filter, Matched},
     line::{Line, Lines},
     show::Show,
 };
@@ -16,78 +16,78 @@ use crate::{
     terminal::{Terminal, text::count},
 };
 
-/// As a shell has it of a program that Ctrl-C has ended.
+/// The exit code that shells use after SIGINT: 128 + 2.
 const INTERRUPTED: u8 = 130;
 
-pub(super) struct Wanted {
+pub(super) struct LogQuery {
     pub(super) from: LogFrom,
     pub(super) follow: bool,
     pub(super) tail: Option<usize>,
-    pub(super) choice: Choice,
+    pub(super) filter: Filter,
     pub(super) show: Show,
 }
 
-/// Lines, by what became of them.
+/// Counts of shown and omitted lines.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
 struct Counts {
     shown: usize,
-    /// `--grep`, `--call`, `--generation`.
+    /// Omitted by `--grep`, `--call` or `--generation`.
     not_chosen: usize,
-    /// Of those, the ones that may be of the call or generation.
+    /// Those of them that the call or generation may have printed.
     not_certain: usize,
-    /// `--tail`.
+    /// Omitted by `--tail`.
     before_tail: usize,
 }
 
-/// Prints the lines. Ctrl-C while a log is followed ends it as its end would: with what was counted.
+/// Prints the lines. Ctrl-C while following a log still prints the counts.
 pub(super) async fn print(
     places: &Places,
     name: &str,
-    wanted: Wanted,
+    query: LogQuery,
     terminal: &Terminal,
 ) -> Result<ExitCode, CommandError> {
     let mut printer = Printer {
-        wanted: &wanted,
+        query: &query,
         lines: Lines::default(),
         last: VecDeque::new(),
         counts: Counts::default(),
         position: None,
-        reads: true,
+        has_reader: true,
     };
-    // What the log has now comes to an end, so its last lines are known. What is printed later does not.
-    let held = wanted.tail.is_some();
-    if held || !wanted.follow {
-        printer.read(places, name, wanted.from, false).await?;
-        if !wanted.follow {
+    // The existing log has an end, so its last lines are known. Later output has none.
+    let held = query.tail.is_some();
+    if held || !query.follow {
+        printer.read(places, name, query.from, false).await?;
+        if !query.follow {
             printer.end_lines(held)?;
         }
         printer.release()?;
     }
     let mut code = ExitCode::SUCCESS;
-    if wanted.follow && printer.reads {
-        let from = printer.position.map_or(wanted.from, LogFrom::Position);
+    if query.follow && printer.has_reader {
+        let from = printer.position.map_or(query.from, LogFrom::Position);
         tokio::select! {
             ended = printer.read(places, name, from, true) => ended?,
             _ = tokio::signal::ctrl_c() => code = ExitCode::from(INTERRUPTED),
         }
         printer.end_lines(false)?;
     }
-    if printer.reads {
-        report(&printer.counts, wanted.show.json, terminal)?;
+    if printer.has_reader {
+        report(&printer.counts, query.show.json, terminal)?;
     }
     Ok(code)
 }
 
 struct Printer<'a> {
-    wanted: &'a Wanted,
+    query: &'a LogQuery,
     lines: Lines,
-    /// The last lines, while it is not known which those are.
+    /// Candidates for `--tail`, until the end of the log is reached.
     last: VecDeque<Line>,
     counts: Counts,
-    /// After what has been read.
+    /// Position in the log after the last piece read.
     position: Option<u64>,
-    /// Whether anybody still does.
-    reads: bool,
+    /// False once the reader of standard output has closed it.
+    has_reader: bool,
 }
 
 impl Printer<'_> {
@@ -98,9 +98,9 @@ impl Printer<'_> {
         from: LogFrom,
         follow: bool,
     ) -> Result<(), CommandError> {
-        let hold = self.wanted.tail.is_some() && !follow;
+        let hold = self.query.tail.is_some() && !follow;
         let mut pieces = places.log_pieces(name, from, follow).await?;
-        while self.reads {
+        while self.has_reader {
             let Some(piece) = pieces.next().await? else {
                 break;
             };
@@ -122,21 +122,21 @@ impl Printer<'_> {
     }
 
     fn take(&mut self, line: Line, hold: bool) -> Result<(), CommandError> {
-        match self.wanted.choice.of(&line) {
-            Chosen::Yes if hold => {
+        match self.query.filter.of(&line) {
+            Matched::Yes if hold => {
                 self.last.push_back(line);
-                if self.last.len() > self.wanted.tail.unwrap_or(usize::MAX) {
+                if self.last.len() > self.query.tail.unwrap_or(usize::MAX) {
                     self.last.pop_front();
                     self.counts.before_tail += 1;
                 }
                 Ok(())
             }
-            Chosen::Yes => self.show(&line),
-            Chosen::No => {
+            Matched::Yes => self.show(&line),
+            Matched::No => {
                 self.counts.not_chosen += 1;
                 Ok(())
             }
-            Chosen::Perhaps => {
+            Matched::Maybe => {
                 self.counts.not_chosen += 1;
                 self.counts.not_certain += 1;
                 Ok(())
@@ -152,9 +152,9 @@ impl Printer<'_> {
     }
 
     fn show(&mut self, line: &Line) -> Result<(), CommandError> {
-        if self.reads {
+        if self.has_reader {
             self.counts.shown += 1;
-            self.reads = print_bytes(&self.wanted.show.line(line))?;
+            self.has_reader = print_bytes(&self.query.show.line(line))?;
         }
         Ok(())
     }
@@ -172,7 +172,7 @@ fn report(counts: &Counts, json: bool, terminal: &Terminal) -> Result<(), Comman
     Ok(())
 }
 
-/// What was left out, if anything was.
+/// The counts of omitted lines, if any.
 fn summary(counts: &Counts) -> Option<String> {
     let mut parts = Vec::new();
     if counts.not_chosen > 0 {
@@ -183,13 +183,13 @@ fn summary(counts: &Counts) -> Option<String> {
     }
     if counts.not_certain > 0 {
         parts.push(format!(
-            "{} of them may be of it and may be of others, which `--show-calls` shows",
+            "{} of them may match, but other calls may have printed them (see `--show-calls`)",
             counts.not_certain
         ));
     }
     if counts.before_tail > 0 {
         parts.push(format!(
-            "{} came before the tail",
+            "{} before the tail",
             count(counts.before_tail, "line")
         ));
     }
@@ -208,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_out_is_counted() {
+    fn omitted_lines_are_counted() {
         let counts = Counts {
             shown: 1,
             ..Counts::default()
@@ -222,8 +222,8 @@ mod tests {
         };
         assert_eq!(
             summary(&counts).unwrap(),
-            "2 lines shown, 7 not shown: 3 lines did not match; 1 of them may be of it and may be of others, which \
-             `--show-calls` shows; 4 lines came before the tail"
+            "2 lines shown, 7 not shown: 3 lines did not match; 1 of them may match, but other calls \
+             may have printed them (see `--show-calls`); 4 lines before the tail"
         );
     }
 }

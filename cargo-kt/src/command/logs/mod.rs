@@ -1,7 +1,6 @@
-//! `cargo kt logs`: what a service's remote functions printed.
-//!
-//! Without options that need more it is the log's bytes, as they are. Where lines are chosen or attributed, it is read in
-//! [pieces](crate::place::Pieces) that say who can have printed them.
+//! `cargo kt logs`: prints the output of a service's remote functions. By default it prints the
+//! log's bytes unchanged. To filter or attribute lines, it reads [pieces](crate::place::Pieces),
+//! which list the calls that can have printed them.
 
 mod choice;
 mod line;
@@ -20,37 +19,38 @@ use regex::bytes::Regex;
 
 use super::{CommandError, Speech, service::ServiceArgs, start};
 use crate::{config::duration, terminal::Terminal};
-use choice::{CallNumber, Choice};
+use choice::{CallNumber, Filter};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct LogsArgs {
-    /// Go on with what comes
+    /// Keep printing new output
     #[arg(short, long)]
     follow: bool,
-    /// Only what was printed in the last while, such as 30s or 10m
+    /// Only output of the last DURATION, such as 30s or 10m
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     since: Option<Duration>,
-    /// Only the last lines
+    /// Only the last LINES lines
     #[arg(long, value_name = "LINES")]
     tail: Option<usize>,
-    /// Only lines that a regular expression matches
+    /// Only lines that match a regular expression
     #[arg(long, value_name = "REGEX", value_parser = Regex::new)]
     grep: Option<Regex>,
-    /// Only lines of one call: its number, as `--show-calls` and `cargo kt top` have it, or WORKER.NUMBER
+    /// Only lines of one call: its number, as shown by `--show-calls` and `cargo kt top`, or
+    /// WORKER.NUMBER
     #[arg(long, value_name = "NUMBER")]
     call: Option<CallNumber>,
-    /// Only lines of calls that entered one generation
+    /// Only lines of calls that entered this generation
     #[arg(long, value_name = "NUMBER")]
     generation: Option<u64>,
-    /// Show before each line which call printed it, as far as that is known
+    /// Prefix each line with the call that printed it, if known
     #[arg(long)]
     show_calls: bool,
-    /// Let control sequences take effect on the terminal; without it, colors alone do
+    /// Pass all control sequences to the terminal [default: only colors]
     #[arg(long)]
     raw: bool,
     #[command(flatten)]
     speech: Speech,
-    // Last: what follows it would stand under its heading.
+    // Last: clap puts later options under its heading.
     #[command(flatten)]
     service: ServiceArgs,
 }
@@ -61,8 +61,8 @@ pub(super) fn logs(args: LogsArgs) -> ExitCode {
 }
 
 impl LogsArgs {
-    /// Whether the log has to be split into lines.
-    fn wants_lines(&self) -> bool {
+    /// Whether the log must be split into lines.
+    fn needs_lines(&self) -> bool {
         self.tail.is_some()
             || self.grep.is_some()
             || self.call.is_some()
@@ -71,24 +71,25 @@ impl LogsArgs {
             || self.speech.is_json()
     }
 
-    /// Whether what a service prints is kept from taking over the terminal. Programs that read get its bytes.
+    /// Whether to escape control sequences in the output. Only a terminal needs it; pipes get the
+    /// bytes unchanged.
     fn escapes(&self) -> bool {
         !self.raw && io::stdout().is_terminal()
     }
 }
 
-/// Prints the log to its end or the service's.
+/// Prints the log until its end, or until the service stops.
 async fn print(args: &LogsArgs, terminal: &Terminal) -> Result<ExitCode, CommandError> {
     let places = args.service.places()?;
     let name = args.service.choose(&places).await?;
     let from = args.since.map_or(LogFrom::Start, |since| LogFrom::Last {
         ms: since.as_millis().try_into().unwrap_or(u64::MAX),
     });
-    if !args.wants_lines() {
+    if !args.needs_lines() {
         let logs = places.logs(&name, from, args.follow).await?;
         return raw::print(logs, args.escapes()).await;
     }
-    let choice = Choice {
+    let filter = Filter {
         grep: args.grep.clone(),
         call: args.call,
         generation: args.generation,
@@ -98,12 +99,12 @@ async fn print(args: &LogsArgs, terminal: &Terminal) -> Result<ExitCode, Command
         calls: args.show_calls,
         escapes: args.escapes(),
     };
-    let wanted = lines::Wanted {
+    let query = lines::LogQuery {
         from,
         follow: args.follow,
         tail: args.tail,
-        choice,
+        filter,
         show,
     };
-    lines::print(&places, &name, wanted, terminal).await
+    lines::print(&places, &name, query, terminal).await
 }

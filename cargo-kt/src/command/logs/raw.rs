@@ -1,4 +1,4 @@
-//! The log's bytes.
+//! Prints the log's bytes.
 
 use std::process::ExitCode;
 
@@ -8,16 +8,16 @@ use crate::{
     terminal::escape::Escape,
 };
 
-/// Prints the log as it is, but for what would take over a terminal if it is escaped.
+/// Prints the log unchanged, or with control sequences escaped.
 pub(super) async fn print(mut logs: Logs, escapes: bool) -> Result<ExitCode, CommandError> {
     let mut escape = escapes.then(Escape::default);
     while let Some(piece) = logs.next().await {
         let piece = piece?;
-        let reads = match &mut escape {
+        let has_reader = match &mut escape {
             Some(escape) => print_bytes(&escape.push(&piece))?,
             None => print_bytes(&piece)?,
         };
-        if !reads {
+        if !has_reader {
             return Ok(ExitCode::SUCCESS);
         }
     }

@@ -1,4 +1,4 @@
-//! How a line is printed.
+//! Formats a line.
 
 use kt::wire::data::Stream;
 use serde_json::json;
@@ -9,19 +9,19 @@ use crate::terminal::escape;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Show {
     pub(super) json: bool,
-    /// With the call before it.
+    /// Prefix the line with its call.
     pub(super) calls: bool,
     pub(super) escapes: bool,
 }
 
 impl Show {
-    /// The line as it is printed, with its end.
+    /// The formatted line, with its newline.
     pub(super) fn line(self, line: &Line) -> Vec<u8> {
         if self.json {
             return format!("{}\n", without_controls(&json(line).to_string())).into();
         }
         let mut bytes = match self.calls && !line.notice {
-            true => format!("{:>12} | ", who(line)).into_bytes(),
+            true => format!("{:>12} | ", attribution(line)).into_bytes(),
             false => Vec::new(),
         };
         match self.escapes {
@@ -33,7 +33,7 @@ impl Show {
     }
 }
 
-/// JSON escapes C0 by itself. DEL and C1 may stand in its strings, and a terminal obeys them.
+/// JSON escapes C0. DEL and C1 are allowed in its strings, but terminals interpret them.
 fn without_controls(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for letter in json.chars() {
@@ -45,8 +45,8 @@ fn without_controls(json: &str) -> String {
     out
 }
 
-/// Whose line it is, in a column.
-fn who(line: &Line) -> String {
+/// The prefix column: what printed the line.
+fn attribution(line: &Line) -> String {
     let worker = line.source.worker;
     match line.attribution() {
         Attribution::Call(call) => format!("{worker}.{} {}", call.number, call.function),
@@ -55,7 +55,7 @@ fn who(line: &Line) -> String {
             let named = line.source.calls.as_ref().map_or(0, Vec::len) as u64;
             format!("1 of {} calls", named + line.source.unnamed)
         }
-        Attribution::Unknown => "not known".to_owned(),
+        Attribution::Unknown => "unknown".to_owned(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `cargo kt profile`: what the threads of a worker spend their time on.
+//! `cargo kt profile`: samples the stacks of a worker's threads.
 
 mod output;
 mod record;
@@ -13,27 +13,27 @@ use super::{Speech, service::ServiceArgs, start};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct SamplingArgs {
-    /// How long to sample; Ctrl-C ends it earlier and writes what there is
+    /// Seconds to sample; Ctrl-C stops earlier and writes the samples so far
     #[arg(long, value_name = "N", default_value = "10", value_parser = seconds)]
     seconds: Duration,
-    /// Samples in a second
+    /// Samples per second
     #[arg(long, value_name = "HZ", default_value_t = 99, value_parser = clap::value_parser!(u32).range(1..=1000))]
     frequency: u32,
-    /// Sample threads that wait, too
+    /// Also sample waiting threads
     #[arg(long)]
     wall: bool,
-    /// Show the frames of the runtime around those of the program, too
+    /// Also show the frames of the runtime around those of the program
     #[arg(long)]
     all: bool,
-    /// Where to write it; a file that is there is replaced
+    /// Output file; an existing file is overwritten
     #[arg(short, long, value_name = "FILE", default_value = "kt-profile.svg")]
     output: PathBuf,
-    /// What to write [default: as the file's name ends, else svg]
+    /// Output format [default: by the file's extension, else svg]
     #[arg(long, value_name = "FORMAT", value_enum)]
     format: Option<Format>,
     #[command(flatten)]
     speech: Speech,
-    // Last: what follows it would stand under its heading.
+    // Last: clap puts later options under its heading.
     #[command(flatten)]
     service: ServiceArgs,
 }
@@ -44,9 +44,9 @@ pub(super) fn profile(args: SamplingArgs) -> ExitCode {
         let places = args.service.places()?;
         let name = args.service.choose(&places).await?;
         let connected = places.connect(&name).await?;
-        // A place that cannot be written to shows before anything is sampled.
+        // Fails before sampling if the file cannot be written.
         let output = Output::open(&args.output, args.format)?;
-        let wanted = record::Wanted {
+        let options = record::ProfileOptions {
             request: ProfileRequest {
                 frequency: args.frequency,
                 wall: args.wall,
@@ -54,11 +54,11 @@ pub(super) fn profile(args: SamplingArgs) -> ExitCode {
             duration: args.seconds,
             all: args.all,
         };
-        let profile = record::record(&connected, &wanted, &terminal).await?;
+        let profile = record::record(&connected, &options, &terminal).await?;
         if profile.folded.counts.samples > 0 {
             output.write(&profile.folded, &connected.service)?;
         }
-        report::report(&profile, &wanted, &args.output, &terminal)?;
+        report::report(&profile, &options, &args.output, &terminal)?;
         Ok(ExitCode::SUCCESS)
     })
 }
@@ -69,11 +69,11 @@ fn seconds(text: &str) -> Result<Duration, String> {
     let number: f64 = text
         .trim_end_matches('s')
         .parse()
-        .map_err(|_| format!("`{text}` is no number of seconds"))?;
+        .map_err(|_| format!("`{text}` is not a number of seconds"))?;
     if number > 0.0 && number <= LONGEST {
         return Ok(Duration::from_secs_f64(number));
     }
-    Err("between 0 and 86400 seconds, which is a day".to_owned())
+    Err("must be between 0 and 86400 seconds (one day)".to_owned())
 }
 
 #[cfg(test)]

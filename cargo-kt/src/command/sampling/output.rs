@@ -1,4 +1,4 @@
-//! The file of a profile.
+//! Writes the file of a profile.
 
 use std::{
     io::{self, BufWriter, Write},
@@ -12,9 +12,9 @@ use crate::stacks::{Folded, SampleError};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Format {
-    /// A flame graph, to be opened in a browser
+    /// A flame graph, for a browser
     Svg,
-    /// A line for each stack, for other tools
+    /// One line per stack, for other tools
     Folded,
 }
 
@@ -27,7 +27,7 @@ impl Format {
     }
 }
 
-/// A file that takes its place once it is whole.
+/// A file that is renamed to its path once it is complete.
 #[derive(Debug)]
 pub(super) struct Output {
     path: PathBuf,
@@ -37,7 +37,7 @@ pub(super) struct Output {
 
 impl Output {
     /// # Errors
-    /// If no file can be made there.
+    /// If the file cannot be created.
     pub(super) fn open(path: &Path, format: Option<Format>) -> Result<Self, SampleError> {
         if path.is_dir() {
             return Err(failed(path, io::ErrorKind::IsADirectory.into()));
@@ -52,7 +52,7 @@ impl Output {
     }
 
     /// # Errors
-    /// If it cannot be written: then the file that was there is as before.
+    /// If it cannot be written: an existing file stays unchanged.
     pub(super) fn write(mut self, folded: &Folded, service: &str) -> Result<(), SampleError> {
         let lines: Vec<String> = folded.lines().collect();
         let mut writer = BufWriter::new(self.file.as_file_mut());
@@ -64,8 +64,10 @@ impl Output {
         drop(writer);
         let path = self.path;
         written.map_err(|error| failed(&path, error))?;
-        let kept = self.file.persist(&path);
-        kept.map_err(|error| failed(&path, error.error)).map(drop)
+        let persisted = self.file.persist(&path);
+        persisted
+            .map_err(|error| failed(&path, error.error))
+            .map(drop)
     }
 }
 
@@ -73,7 +75,7 @@ fn graph(lines: &[String], service: &str, writer: impl Write) -> io::Result<()> 
     let mut options = Options::default();
     options.title = service.to_owned();
     options.colors = Palette::Multi(MultiPalette::Rust);
-    // One profile is one file, whenever it is drawn.
+    // The same profile gives the same file.
     options.deterministic = true;
     flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), writer)
 }
@@ -122,12 +124,12 @@ mod tests {
         );
         let lines = std::fs::read_to_string(lines).unwrap();
         assert_eq!(lines, "app::<T>::work 7\n");
-        // Nothing else is left there.
+        // No temporary file is left.
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[test]
-    fn a_place_that_cannot_be_written_to_is_an_error_at_once() {
+    fn an_unwritable_path_is_an_error_before_sampling() {
         let folder = tempfile::tempdir().unwrap();
         assert!(Output::open(folder.path(), None).is_err());
         assert!(Output::open(&folder.path().join("missing/a.svg"), None).is_err());

@@ -1,4 +1,4 @@
-//! Takes the parts of a profile as they come, and names their functions.
+//! Receives the parts of a profile and resolves function names.
 
 use std::time::{Duration, Instant};
 
@@ -15,14 +15,14 @@ use crate::{
     terminal::Terminal,
 };
 
-/// How long the host may take for the last part.
-const LAST: Duration = Duration::from_secs(10);
+/// Timeout for the last part.
+const LAST_PART_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a person asked for.
-pub(super) struct Wanted {
+/// The options of the command line.
+pub(super) struct ProfileOptions {
     pub(super) request: ProfileRequest,
     pub(super) duration: Duration,
-    /// Also the frames around the program's.
+    /// Whether to include the frames around the program's.
     pub(super) all: bool,
 }
 
@@ -30,27 +30,28 @@ pub(super) struct Profile {
     pub(super) service: String,
     pub(super) started: ProfileStarted,
     pub(super) folded: Folded,
-    /// The numbers of all parts.
+    /// The sums over all parts.
     pub(super) sums: ProfilePart,
     pub(super) took: Duration,
-    /// Why frames have no names.
+    /// The reason why frames have no names.
     pub(super) note: Option<String>,
     pub(super) end: ProfileEnd,
 }
 
-/// Profiles for as long as wanted, or until Ctrl-C.
+/// Profiles for the given duration, or until Ctrl-C.
 pub(super) async fn record(
     connected: &Connected,
-    wanted: &Wanted,
+    options: &ProfileOptions,
     terminal: &Terminal,
 ) -> Result<Profile, CommandError> {
-    // One for all of it: a signal that comes while a part is taken in counts, too.
+    // One listener for the whole profile: it also catches a signal that arrives while a part is
+    // processed.
     let mut interrupted = signal(SignalKind::interrupt()).map_err(|source| CommandError::Io {
         what: "listen for Ctrl-C".into(),
         source,
     })?;
-    let (mut sender, mut frames) = connected.converse(PROFILE, &wanted.request).await?;
-    let begun = Instant::now();
+    let (mut sender, mut frames) = connected.converse(PROFILE, &options.request).await?;
+    let started_at = Instant::now();
     let started: Result<ProfileStarted, SampleRefused> = connected.must_next(&mut frames).await?;
     let started = started.map_err(|refusal| SampleError::Refused {
         service: connected.service.clone(),
@@ -59,22 +60,22 @@ pub(super) async fn record(
     terminal.status(
         "Profiling",
         format_args!(
-            "{} (worker {}) for {} s at {} Hz; Ctrl-C ends it",
+            "{} (worker {}) for {} s at {} Hz; press Ctrl-C to stop",
             connected.service,
             started.worker.pid,
-            wanted.duration.as_secs_f64(),
-            wanted.request.frequency
+            options.duration.as_secs_f64(),
+            options.request.frequency
         ),
     );
-    let mut taken = Taken {
+    let mut recording = Recording {
         names: stack::names(connected),
         objects: Vec::new(),
         folded: Folded::default(),
         sums: ProfilePart::default(),
-        all: wanted.all,
+        all: options.all,
     };
     let mut end = None;
-    let deadline = tokio::time::sleep(wanted.duration);
+    let deadline = tokio::time::sleep(options.duration);
     tokio::pin!(deadline);
     while end.is_none() {
         let part = tokio::select! {
@@ -83,18 +84,18 @@ pub(super) async fn record(
             _ = interrupted.recv() => break,
         };
         end = match part {
-            Ok(part) => taken.take(part),
+            Ok(part) => recording.take(part),
             Err(error) => Some(ProfileEnd::Failed(error.to_string())),
         };
     }
-    let took = begun.elapsed();
+    let took = started_at.elapsed();
     if end.is_none() {
-        // Its failure shows at the next part.
+        // A failure is reported by the next part.
         let _ = sender.send(Bytes::new(), true).await;
         let rest = async {
             loop {
                 match connected.must_next(&mut frames).await {
-                    Ok(part) => match taken.take(part) {
+                    Ok(part) => match recording.take(part) {
                         Some(end) => return end,
                         None => continue,
                     },
@@ -103,22 +104,22 @@ pub(super) async fn record(
             }
         };
         let silent = |_| ProfileEnd::Failed("the host did not send the last part".to_owned());
-        let rest = tokio::time::timeout(LAST, rest).await;
+        let rest = tokio::time::timeout(LAST_PART_TIMEOUT, rest).await;
         end = Some(rest.unwrap_or_else(silent));
     }
     Ok(Profile {
-        note: taken.names.note(),
+        note: recording.names.note(),
         service: connected.service.clone(),
         started,
-        folded: taken.folded,
-        sums: taken.sums,
+        folded: recording.folded,
+        sums: recording.sums,
         took,
         end: end.unwrap_or(ProfileEnd::Asked),
     })
 }
 
-/// What came so far.
-struct Taken {
+/// The parts received so far.
+struct Recording {
     names: Names,
     objects: Vec<String>,
     folded: Folded,
@@ -126,12 +127,12 @@ struct Taken {
     all: bool,
 }
 
-impl Taken {
-    /// Takes a part in, and returns how the profile ended if it is the last. Names are found at once: a build may remove an object
-    /// that no generation uses any more.
+impl Recording {
+    /// Adds a part. Returns how the profile ended if it is the last. Resolves names immediately: a
+    /// build may remove an object that no generation uses any more.
     fn take(&mut self, part: ProfilePart) -> Option<ProfileEnd> {
         self.objects.extend(part.objects);
-        // New objects are linked with their line tables first.
+        // Linking new objects with their line tables blocks.
         tokio::task::block_in_place(|| {
             for counted in &part.stacks {
                 let stack = self.names.stack(&counted.stack, &self.objects);

@@ -1,11 +1,11 @@
-//! What a profile found, in a few lines.
+//! Summarizes a profile.
 
 use std::{path::Path, time::Duration};
 
 use kt::wire::sample::ProfileEnd;
 use serde_json::json;
 
-use super::record::{Profile, Wanted};
+use super::record::{Profile, ProfileOptions};
 use crate::{
     command::{CommandError, print::print},
     stacks::{SampleError, Weight},
@@ -15,16 +15,16 @@ use crate::{
     },
 };
 
-/// Functions that are listed.
+/// Number of functions listed.
 const LISTED: usize = 10;
 
-/// Says what there is, and what it has cost.
+/// Prints the result and the overhead.
 ///
 /// # Errors
-/// If there is nothing.
+/// If no samples were taken.
 pub(super) fn report(
     profile: &Profile,
-    wanted: &Wanted,
+    options: &ProfileOptions,
     file: &Path,
     terminal: &Terminal,
 ) -> Result<(), CommandError> {
@@ -38,8 +38,8 @@ pub(super) fn report(
             "file": (counts.samples > 0).then_some(file),
             "worker": profile.started.worker.instance,
             "seconds": profile.took.as_secs_f64(),
-            "frequency": wanted.request.frequency,
-            "wall": wanted.request.wall,
+            "frequency": options.request.frequency,
+            "wall": options.request.wall,
             "ended": ended(&profile.end).unwrap_or("whole".to_owned()),
             "looks": sums.looks,
             "skipped_looks": sums.skipped,
@@ -56,21 +56,21 @@ pub(super) fn report(
     );
     if let Some(why) = ended(&profile.end) {
         let took = duration(profile.took);
-        terminal.warning(format_args!("the profile ended after {took}: {why}"));
+        terminal.warning(format_args!("the profile stopped after {took}: {why}"));
     }
     if counts.samples == 0 {
         return Err(SampleError::NothingRan {
             service: profile.service.clone(),
-            looks: sums.looks,
+            snapshots: sums.looks,
         }
         .into());
     }
     terminal.status("Sampled", sampled(profile));
-    terminal.status("Stood", stood(profile));
+    terminal.status("Paused", paused(profile));
     if sums.skipped > 0 {
         terminal.note(format_args!(
-            "{} left out, so that the worker stands for no more than a tenth of the time: the machine is busy, or the worker has many threads",
-            looks(sums.skipped)
+            "skipped {} to keep the worker paused for less than a tenth of the time: the machine is busy, or the worker has many threads",
+            snapshots(sums.skipped)
         ));
     }
     if let Some(note) = &profile.note {
@@ -88,28 +88,28 @@ fn sampled(profile: &Profile) -> String {
     let mut text = format!(
         "{} in {}; {} of {} without a name",
         stacks(counts.samples),
-        looks(profile.sums.looks),
+        snapshots(profile.sums.looks),
         counts.nameless_frames,
         frames(counts.frames),
     );
     if counts.cut_stacks > 0 {
-        text += &format!("; {} not whole", stacks(counts.cut_stacks));
+        text += &format!("; {} incomplete", stacks(counts.cut_stacks));
     }
     if profile.sums.missed > 0 {
         text += &format!(
-            "; {} times a thread did not stop in time",
+            "; a thread did not stop in time {} times",
             profile.sums.missed
         );
     }
     text
 }
 
-fn stood(profile: &Profile) -> String {
+fn paused(profile: &Profile) -> String {
     let sums = &profile.sums;
     let micros = Duration::from_micros;
     let part = micros(sums.stood_us).as_secs_f64() / profile.took.as_secs_f64().max(1e-9);
     format!(
-        "for {} in all ({:.1}%), at most {} at once; the host took {} of processor time",
+        "the worker for {} in total ({:.1}%), at most {} at a time; the host used {} of CPU time",
         duration(micros(sums.stood_us)),
         part * 100.0,
         duration(micros(sums.longest_us)),
@@ -117,13 +117,13 @@ fn stood(profile: &Profile) -> String {
     )
 }
 
-/// Why a profile ended that nobody ended.
+/// Why a profile stopped early; `None` if it completed or was interrupted.
 fn ended(end: &ProfileEnd) -> Option<String> {
     Some(match end {
         ProfileEnd::Asked => return None,
-        ProfileEnd::Worker => "the worker ended, or another took its place".to_owned(),
+        ProfileEnd::Worker => "the worker exited or was replaced".to_owned(),
         ProfileEnd::Debugger => "a debugger attached to the worker".to_owned(),
-        ProfileEnd::Host => "the service ends".to_owned(),
+        ProfileEnd::Host => "the service stopped".to_owned(),
         ProfileEnd::Failed(why) => why.clone(),
     })
 }
@@ -139,8 +139,8 @@ fn listed(heaviest: &[Weight], samples: u64) -> String {
     table(&rows)
 }
 
-fn looks(number: u64) -> String {
-    counted(number, "look")
+fn snapshots(number: u64) -> String {
+    counted(number, "snapshot")
 }
 
 fn stacks(number: u64) -> String {

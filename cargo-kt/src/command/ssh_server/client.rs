@@ -1,4 +1,4 @@
-//! One client: what it may, and what it asks for.
+//! Handles one client: authentication and requests.
 
 use std::{
     collections::HashMap,
@@ -28,61 +28,61 @@ use tokio::{
 };
 
 use super::{
-    line::{Fed, Line, Output, feed},
-    relay::{self, Asked, Running},
+    line::{Input, Line, Output, feed},
+    relay::{self, CommandRequest, Running},
 };
 use crate::{
-    command::forward::{listen_there, tunnel},
+    command::forward::{listen_in_service, tunnel},
     place::Connected,
     terminal::Terminal,
 };
 
-/// Variables that a client may set for a command.
-const VARIABLES: usize = 256;
-/// Bytes of one of them at most.
-const VARIABLE: usize = 64 << 10;
+/// Maximum number of variables that a client may set for a command.
+const MAX_VARIABLES: usize = 256;
+/// Maximum bytes of one variable.
+const MAX_VARIABLE_BYTES: usize = 64 << 10;
 
-/// What all clients share.
+/// Shared by all clients.
 pub(super) struct Shared {
     pub(super) connected: Connected,
     pub(super) terminal: Terminal,
-    /// The only key that is let in.
+    /// The only key accepted.
     pub(super) key: PublicKey,
     pub(super) keep_alive: bool,
 }
 
 pub(super) struct Client {
     shared: Arc<Shared>,
-    /// Who it is, for messages. `None`: the one that started this.
+    /// The client's address, for messages. `None`: the client that started this process.
     name: Option<String>,
-    let_in: Arc<AtomicBool>,
+    authenticated: Arc<AtomicBool>,
     line: Arc<Line>,
     channels: HashMap<ChannelId, Prepared>,
-    /// Ports of the service that lead to the client.
+    /// Ports of the service that are forwarded to the client.
     listening: HashMap<u32, AbortHandle>,
-    /// Ended with the connection.
+    /// Aborted when the connection closes.
     tasks: JoinSet<()>,
 }
 
-/// A channel for a command, and what it is to be started with.
+/// A channel for a command, with the command's environment.
 struct Prepared {
-    streams: Option<(UnboundedReceiver<Fed>, Output)>,
+    streams: Option<(UnboundedReceiver<Input>, Output)>,
     environment: Vec<(OsString, OsString)>,
     running: Arc<Running>,
 }
 
 impl Client {
-    /// `let_in` becomes true once it has shown the key.
+    /// `authenticated` is set once the client has proved that it has the key.
     pub(super) fn new(
         shared: Arc<Shared>,
         name: Option<String>,
-        let_in: Arc<AtomicBool>,
+        authenticated: Arc<AtomicBool>,
         line: Arc<Line>,
     ) -> Self {
         Self {
             shared,
             name,
-            let_in,
+            authenticated,
             line,
             channels: HashMap::new(),
             listening: HashMap::new(),
@@ -91,7 +91,7 @@ impl Client {
     }
 
     fn allows(&self, key: &PublicKey) -> Auth {
-        // Comments are no part of it.
+        // Ignores the comment of the key.
         match key.key_data() == self.shared.key.key_data() {
             true => Auth::Accept,
             false => Auth::reject(),
@@ -99,7 +99,7 @@ impl Client {
     }
 
     /// Both directions of a channel.
-    fn streams(&mut self, channel: Channel<Msg>) -> (UnboundedReceiver<Fed>, Output) {
+    fn streams(&mut self, channel: Channel<Msg>) -> (UnboundedReceiver<Input>, Output) {
         let (reader, writer) = channel.split();
         let (input, feeding) = feed(reader, Arc::clone(&self.line));
         self.tasks.spawn(feeding);
@@ -114,11 +114,11 @@ impl Client {
         session: &mut Session,
     ) -> Result<(), russh::Error> {
         let prepared = self.channels.get_mut(&id);
-        let taken = prepared.and_then(|it| Some((it.streams.take()?, it)));
-        let Some(((input, output), prepared)) = taken else {
+        let accepted_tunnel = prepared.and_then(|it| Some((it.streams.take()?, it)));
+        let Some(((input, output), prepared)) = accepted_tunnel else {
             return session.channel_failure(id);
         };
-        let asked = Asked {
+        let request = CommandRequest {
             line,
             environment: std::mem::take(&mut prepared.environment),
             keep_alive: self.shared.keep_alive,
@@ -131,12 +131,12 @@ impl Client {
                 terminal,
                 ..
             } = &*shared;
-            relay::command(connected, terminal, asked, &running, input, &output).await;
+            relay::command(connected, terminal, request, &running, input, &output).await;
         });
         Ok(())
     }
 
-    /// Does something to a channel's command.
+    /// Performs an action on a channel's command.
     fn act(&mut self, id: ChannelId, action: Action) {
         if let Some(prepared) = self.channels.get(&id) {
             let (shared, running) = (Arc::clone(&self.shared), Arc::clone(&prepared.running));
@@ -166,7 +166,7 @@ impl Handler for Client {
     }
 
     async fn auth_succeeded(&mut self, _: &mut Session) -> Result<(), Self::Error> {
-        self.let_in.store(true, Ordering::Relaxed);
+        self.authenticated.store(true, Ordering::Relaxed);
         if let Some(name) = &self.name {
             self.shared
                 .terminal
@@ -181,7 +181,7 @@ impl Handler for Client {
         reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), Self::Error> {
-        // Those that have ended need no room.
+        // Removes finished tasks from the set.
         while self.tasks.try_join_next().is_some() {}
         let id = channel.id();
         let streams = Some(self.streams(channel));
@@ -209,8 +209,8 @@ impl Handler for Client {
     ) -> Result<(), Self::Error> {
         match self.channels.get_mut(&id) {
             Some(prepared)
-                if prepared.environment.len() < VARIABLES
-                    && name.len() + value.len() <= VARIABLE
+                if prepared.environment.len() < MAX_VARIABLES
+                    && name.len() + value.len() <= MAX_VARIABLE_BYTES
                     && !name.is_empty()
                     && !name.contains(['=', '\0'])
                     && !value.contains('\0') =>
@@ -310,7 +310,9 @@ impl Handler for Client {
                     relay::sftp(input, &output, sender, answer).await;
                 }
                 Err(error) => {
-                    shared.terminal.warning(format_args!("no SFTP: {error}"));
+                    shared
+                        .terminal
+                        .warning(format_args!("failed to start SFTP: {error}"));
                     let _ = handle.channel_failure(id).await;
                 }
             }
@@ -347,7 +349,7 @@ impl Handler for Client {
                     let Connect { host, port } = to;
                     let service = &shared.connected.service;
                     shared.terminal.warning(format_args!(
-                        "no connection to {host}:{port} of {service}: {why}"
+                        "failed to connect to {host}:{port} of {service}: {why}"
                     ));
                     reply.reject(ChannelOpenFailure::ConnectFailed).await;
                 }
@@ -362,23 +364,23 @@ impl Handler for Client {
         port: &mut u32,
         session: &mut Session,
     ) -> Result<bool, Self::Error> {
-        // The service listens on its loopback and nowhere else.
+        // The service listens on its loopback only.
         let loopback = ["", "localhost", "127.0.0.1"].contains(&address);
-        let Some(asked) = u16::try_from(*port).ok().filter(|_| loopback) else {
+        let Some(request) = u16::try_from(*port).ok().filter(|_| loopback) else {
             return Ok(false);
         };
-        match listen_there(&self.shared.connected, asked).await {
+        match listen_in_service(&self.shared.connected, request).await {
             Ok((listening, events)) => {
                 *port = listening.port.into();
-                let leading = lead(
+                let forwarding = forward_to_client(
                     Arc::clone(&self.shared),
                     Arc::clone(&self.line),
                     session.handle(),
                     (address.to_owned(), *port),
                     events,
                 );
-                let leading = self.tasks.spawn(leading);
-                self.listening.insert(*port, leading);
+                let forwarding = self.tasks.spawn(forwarding);
+                self.listening.insert(*port, forwarding);
                 Ok(true)
             }
             Err(error) => {
@@ -399,8 +401,8 @@ impl Handler for Client {
     }
 }
 
-/// Leads each connection that is made to the service to the client.
-async fn lead(
+/// Forwards each connection to the service's port to the client.
+async fn forward_to_client(
     shared: Arc<Shared>,
     line: Arc<Line>,
     handle: Handle,
@@ -412,7 +414,7 @@ async fn lead(
         let accepted: Accepted = tokio::select! {
             event = events.next() => match event {
                 Ok(Some(accepted)) => accepted,
-                // The service has ended, or the connection to it.
+                // The service stopped, or the connection to it closed.
                 _ => return,
             },
             Some(_) = connections.join_next() => continue,
@@ -423,9 +425,9 @@ async fn lead(
             let opened = handle
                 .channel_open_forwarded_tcpip(address, port, "127.0.0.1", 0)
                 .await;
-            let taken = tunnel::open(&shared.connected, forward::ACCEPT, &accepted).await;
-            // Taken and dropped, it is closed at once.
-            if let (Ok(channel), Ok(tunnel)) = (opened, taken) {
+            let accepted_tunnel = tunnel::open(&shared.connected, forward::ACCEPT, &accepted).await;
+            // Accepting and dropping it closes it immediately.
+            if let (Ok(channel), Ok(tunnel)) = (opened, accepted_tunnel) {
                 let (reader, writer) = channel.split();
                 let (input, feeding) = feed(reader, Arc::clone(&line));
                 let (sender, answer) = tunnel.into_parts();
@@ -437,10 +439,10 @@ async fn lead(
 }
 
 fn size(columns: u32, rows: u32) -> WindowSize {
-    let fit = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
+    let clamp = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
     WindowSize {
-        columns: fit(columns),
-        rows: fit(rows),
+        columns: clamp(columns),
+        rows: clamp(rows),
     }
 }
 

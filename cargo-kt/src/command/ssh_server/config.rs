@@ -1,4 +1,4 @@
-//! What goes into `~/.ssh/config`.
+//! Generates blocks for `~/.ssh/config`.
 
 use std::{
     env,
@@ -9,7 +9,7 @@ use std::{
 
 use super::keys::Keys;
 
-/// Variables that decide where services are found, and which programs that are not started from a shell may lack.
+/// Variables that select where to find services; programs not started from a shell may lack them.
 const VARIABLES: [&str; 10] = [
     "KT_HOME",
     "KT_RUNTIME_DIR",
@@ -23,37 +23,37 @@ const VARIABLES: [&str; 10] = [
     "KT_NAMESPACE",
 ];
 
-/// How a client gets there.
-pub(super) enum Way {
+/// How a client connects.
+pub(super) enum Endpoint {
     /// A server listens on this port.
     Port(u16),
-    /// The client starts a server of its own.
+    /// The client starts its own server, as a ProxyCommand.
     Command {
         program: PathBuf,
-        /// Options that say where the service is.
+        /// Options that locate the service.
         options: Vec<String>,
     },
 }
 
-/// What clients call a service.
+/// The host name of a service for clients.
 pub(super) fn alias(service: &str) -> String {
     format!("kt-{service}")
 }
 
-/// A `Host` block. Nothing in it asks the user anything: the host's key is known, and only ours is offered.
-pub(super) fn block(service: &str, keys: &Keys, way: &Way) -> String {
+/// A `Host` block. It never prompts: the host's key is known, and only kt's key is offered.
+pub(super) fn block(service: &str, keys: &Keys, endpoint: &Endpoint) -> String {
     let alias = alias(service);
     let mut block = format!("Host {alias}\n");
     let mut line = |name: &str, value: &str| {
-        // To a string.
+        // Writing to a string cannot fail.
         let _ = writeln!(block, "  {name} {value}");
     };
-    match way {
-        Way::Port(port) => {
+    match endpoint {
+        Endpoint::Port(port) => {
             line("HostName", "127.0.0.1");
             line("Port", &port.to_string());
         }
-        Way::Command { program, options } => {
+        Endpoint::Command { program, options } => {
             line("ProxyCommand", &command(service, program, options));
         }
     }
@@ -68,19 +68,19 @@ pub(super) fn block(service: &str, keys: &Keys, way: &Way) -> String {
     block
 }
 
-/// A line for the user's shell in which ssh itself expands `%`.
+/// A command line for the user's shell, in which ssh expands `%`.
 fn command(service: &str, program: &Path, options: &[String]) -> String {
     let set = VARIABLES
         .iter()
         .filter_map(|name| Some((name, env::var_os(name)?)))
         .filter(|(_, value)| !value.is_empty())
         .map(|(name, value)| format!("{name}={}", quoted(&value)));
-    let mut words: Vec<String> = std::iter::once("env".to_owned()).chain(set).collect();
-    words.push(quoted(program.as_os_str()));
-    words.push("kt ssh --stdio".to_owned());
-    words.extend(options.iter().map(|option| quoted(OsStr::new(option))));
-    words.push(quoted(OsStr::new(service)));
-    words.join(" ").replace('%', "%%")
+    let mut arguments: Vec<String> = std::iter::once("env".to_owned()).chain(set).collect();
+    arguments.push(quoted(program.as_os_str()));
+    arguments.push("kt ssh --stdio".to_owned());
+    arguments.extend(options.iter().map(|option| quoted(OsStr::new(option))));
+    arguments.push(quoted(OsStr::new(service)));
+    arguments.join(" ").replace('%', "%%")
 }
 
 fn quoted(word: &OsStr) -> String {
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_quoted_for_the_shell_that_runs_the_command() {
+    fn arguments_are_quoted_for_the_shell() {
         let program = Path::new("/with space/50%/it's");
         let options = ["--context".to_owned(), "a b".to_owned()];
         let command = command("app", program, &options);

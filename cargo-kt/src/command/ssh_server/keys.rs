@@ -1,5 +1,5 @@
-//! The keys of a service: one that its server is known by, and the only one that it lets in. Both are this machine's and made
-//! the first time.
+//! The SSH keys of a service: the host key of its server, and the only client key that it accepts.
+//! Both are generated on first use and stored on this machine.
 
 use std::{
     fs::{self, DirBuilder, OpenOptions, Permissions},
@@ -14,14 +14,14 @@ use russh::keys::{
     ssh_key::{self, LineEnding},
 };
 
-use super::SshServerError;
+use crate::command::SshServerError;
 use crate::place::Dirs;
 
 const HOST: &str = "host_key";
 const CLIENT: &str = "client_key";
 const KNOWN: &str = "known_hosts";
 
-/// Keys and where they lie.
+/// The keys and their directory.
 #[derive(Debug, Clone)]
 pub(super) struct Keys {
     pub(super) host: PrivateKey,
@@ -30,19 +30,19 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// Those of a service. `alias` is what clients call it.
+    /// Reads the keys of a service, or generates them. `alias`: the host name that clients use.
     ///
     /// # Errors
-    /// If they cannot be made, or others can read them.
+    /// If they cannot be generated, or other users can read them.
     pub(super) fn of(dirs: &Dirs, service: &str, alias: &str) -> Result<Self, SshServerError> {
         let all = dirs.cache.join("ssh");
         let folder = all.join(service);
         if !folder.exists() {
-            let failed = |source| SshServerError::Make {
+            let failed = |source| SshServerError::Generate {
                 path: folder.clone(),
                 source,
             };
-            make(&all, &folder, alias).map_err(failed)?;
+            generate(&all, &folder, alias).map_err(failed)?;
         }
         private(&folder)?;
         Ok(Self {
@@ -61,8 +61,9 @@ impl Keys {
     }
 }
 
-/// Makes the folder with all that is in it in one step: of two processes that make one at once, both take the first.
-fn make(all: &Path, folder: &Path, alias: &str) -> io::Result<()> {
+/// Creates the directory with its contents atomically: if two processes do so concurrently, both
+/// use the first.
+fn generate(all: &Path, folder: &Path, alias: &str) -> io::Result<()> {
     let mut private = DirBuilder::new();
     private.mode(0o700).recursive(true).create(all)?;
     let unfinished = tempfile::Builder::new()

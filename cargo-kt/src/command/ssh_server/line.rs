@@ -1,9 +1,8 @@
-//! What goes through the channels of one SSH connection.
-//!
-//! russh gives a client room for more as soon as bytes arrive, and not when they are used: a command that does not read holds
-//! up the whole connection once [`INPUT`] waits for it. Only what the client says through the same connection can make room
-//! for output, so where both directions are full at once input is let in beyond that, a packet at a time and [`BEYOND`] at
-//! most.
+//! Flow control for the channels of one SSH connection. russh extends the client's window as soon
+//! as bytes arrive, not when they are consumed: a command that does not read blocks the whole
+//! connection once [`MAX_QUEUED`] bytes are queued for it. The window for output is extended only
+//! by messages on the same connection. So when both directions are full, input is accepted beyond
+//! that limit, one packet at a time and at most [`MAX_EXCESS`] bytes.
 
 use std::{
     sync::{
@@ -20,86 +19,87 @@ use tokio::{
     time::sleep,
 };
 
-/// Bytes that wait for one command, of what its client sends.
-const INPUT: usize = 4 << 20;
-/// Bytes of these that are let in while output waits for the client.
-const BEYOND: usize = 64 << 20;
-/// How often a packet is let in then.
-const PACE: Duration = Duration::from_millis(1);
-/// What [`ChannelWriteHalf::extended_data_bytes`] calls standard error: RFC 4254, section 5.2.
+/// Maximum bytes of input queued for one command.
+const MAX_QUEUED: usize = 4 << 20;
+/// Maximum bytes accepted beyond that while output waits for the client.
+const MAX_EXCESS: usize = 64 << 20;
+/// Interval between packets accepted in that case.
+const EXCESS_INTERVAL: Duration = Duration::from_millis(1);
+/// The data type code of stderr for [`ChannelWriteHalf::extended_data_bytes`]: RFC 4254, section
+/// 5.2.
 const STDERR: u32 = 1;
 
-/// What one connection's channels share.
+/// State shared by the channels of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Line {
     /// Channels whose output waits for the client.
     stalled: AtomicUsize,
-    gone: watch::Sender<bool>,
+    closed: watch::Sender<bool>,
 }
 
-/// Something from a client.
+/// A message from a client on a channel.
 #[derive(Debug)]
-pub(super) enum Fed {
+pub(super) enum Input {
     Bytes(Bytes, Option<OwnedSemaphorePermit>),
     End,
-    /// It wants no more of this channel.
+    /// The client closed the channel.
     Closed,
 }
 
-/// Takes what comes through a channel, and keeps it until it is wanted.
+/// Receives the messages of a channel and queues them.
 pub(super) fn feed(
     mut from: ChannelReadHalf,
     line: Arc<Line>,
-) -> (mpsc::UnboundedReceiver<Fed>, impl Future<Output = ()>) {
-    let (queue, wanted) = mpsc::unbounded_channel();
-    let room = Arc::new(Semaphore::new(INPUT));
+) -> (mpsc::UnboundedReceiver<Input>, impl Future<Output = ()>) {
+    let (queue, queued) = mpsc::unbounded_channel();
+    let capacity = Arc::new(Semaphore::new(MAX_QUEUED));
     let feeding = async move {
-        let mut beyond = 0;
-        let mut gone = line.gone.subscribe();
+        let mut excess = 0;
+        let mut closed = line.closed.subscribe();
         loop {
             let message = tokio::select! {
                 message = from.wait() => message,
-                _ = gone.wait_for(|gone| *gone) => return,
+                _ = closed.wait_for(|closed| *closed) => return,
             };
             let Some(message) = message else { break };
-            let fed = match message {
+            let input = match message {
                 ChannelMsg::Data { data } => {
                     let length = u32::try_from(data.len()).unwrap_or(0);
                     let permit = tokio::select! {
-                        permit = Arc::clone(&room).acquire_many_owned(length) => permit.ok(),
-                        () = line.both_full(), if beyond < BEYOND => {
-                            beyond += data.len();
+                        permit = Arc::clone(&capacity).acquire_many_owned(length) => permit.ok(),
+                        () = line.both_full(), if excess < MAX_EXCESS => {
+                            excess += data.len();
                             None
                         }
-                        // Nobody wants it.
+                        // The receiver was dropped.
                         () = queue.closed() => return,
-                        _ = gone.wait_for(|gone| *gone) => return,
+                        _ = closed.wait_for(|closed| *closed) => return,
                     };
-                    Fed::Bytes(data, permit)
+                    Input::Bytes(data, permit)
                 }
-                ChannelMsg::Eof => Fed::End,
+                ChannelMsg::Eof => Input::End,
                 ChannelMsg::Close => break,
                 _ => continue,
             };
-            if queue.send(fed).is_err() {
+            if queue.send(input).is_err() {
                 return;
             }
         }
-        let _ = queue.send(Fed::Closed);
+        let _ = queue.send(Input::Closed);
     };
-    (wanted, feeding)
+    (queued, feeding)
 }
 
 impl Line {
-    /// The client is gone: nothing is waited for any more.
+    /// Cancels all waits, because the client disconnected.
     pub(super) fn close(&self) {
-        self.gone.send_replace(true);
+        self.closed.send_replace(true);
     }
 
-    /// Resolves when output waits for the client.
+    /// Resolves when output is waiting for the client.
     async fn both_full(&self) {
         loop {
-            sleep(PACE).await;
+            sleep(EXCESS_INTERVAL).await;
             if self.stalled.load(Ordering::Relaxed) > 0 {
                 return;
             }
@@ -107,7 +107,7 @@ impl Line {
     }
 }
 
-/// Sends through a channel as fast as the client takes it.
+/// Sends through a channel as fast as the client accepts it.
 #[derive(Debug)]
 pub(super) struct Output {
     to: ChannelWriteHalf<Msg>,
@@ -120,7 +120,7 @@ impl Output {
     }
 
     /// # Errors
-    /// If the connection is gone.
+    /// If the connection closed.
     pub(super) async fn stdout(&self, bytes: Bytes) -> Result<(), russh::Error> {
         self.waiting(self.to.data_bytes(bytes)).await
     }
@@ -133,11 +133,11 @@ impl Output {
     }
 
     pub(super) async fn end(&self) {
-        // A client that is gone needs none.
+        // Fails only if the client disconnected.
         let _ = self.to.eof().await;
     }
 
-    /// Says how the command ended, and closes the channel.
+    /// Sends the exit status and closes the channel.
     pub(super) async fn finish(&self, status: Option<u32>) {
         if let Some(status) = status {
             let _ = self.to.exit_status(status).await;
@@ -152,7 +152,7 @@ impl Output {
     }
 }
 
-/// Counts as waiting as long as it is there.
+/// Counts as a stalled output until it is dropped.
 struct Stalled<'a>(&'a AtomicUsize);
 
 impl<'a> Stalled<'a> {

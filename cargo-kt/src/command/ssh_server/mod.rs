@@ -1,11 +1,10 @@
-//! `cargo kt ssh --server`, `--stdio` and `--config`: the service for clients that speak SSH.
-//!
-//! The server is here and not in the pod: nothing listens there, no image needs one, and no key leaves this machine. What
-//! clients ask for goes through the connection that kt has to the service anyway.
+//! `cargo kt ssh --server`, `--stdio` and `--config`: an SSH server for a service. The server runs
+//! on this machine and not in the pod: nothing listens in the pod, images need no SSH server, and
+//! no key leaves this machine. Requests of clients go through kt's existing connection to the
+//! service.
 
 mod client;
 mod config;
-mod error;
 mod keys;
 mod line;
 mod relay;
@@ -37,35 +36,33 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-pub use error::SshServerError;
-
 use self::{
     client::{Client, Shared},
-    config::Way,
+    config::Endpoint,
     keys::Keys,
     line::Line,
 };
-use super::{CommandError, print::print, service::ServiceArgs, start};
+use super::{CommandError, SshServerError, print::print, service::ServiceArgs, start};
 use crate::{place::Dirs, terminal::Terminal};
 
-/// Bytes that a client may send in a channel before it is told that there is room for more. No more than these lie before
-/// what it says of its own room: see [`line`].
+/// The window size: bytes that a client may send in a channel before the window is extended. At
+/// most this many precede the client's own window messages: see [`line`].
 const WINDOW: u32 = 256 << 10;
-/// How long a client may take to show its key.
-const LOGIN: Duration = Duration::from_secs(30);
-/// Clients at once.
-const CLIENTS: usize = 256;
-/// How often to look whether a client is still there.
-const LOOK: Duration = Duration::from_secs(1);
+/// Timeout for authentication.
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// Maximum number of concurrent clients.
+const MAX_CLIENTS: usize = 256;
+/// Interval of checks whether a client disconnected.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How SSH is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Serve {
-    /// On a port of the loopback; 0 is any that is free.
+    /// On a port of the loopback interface; 0 selects a free one.
     Port(u16),
     /// To one client, on standard input and output.
     Stdio,
-    /// Not at all: how to get there is printed.
+    /// Print a block for `~/.ssh/config` instead.
     Config,
 }
 
@@ -90,12 +87,12 @@ async fn run(
     let keys = Keys::of(&dirs, &name, &config::alias(&name))?;
     if serve == Serve::Config {
         let program = std::env::current_exe().map_err(|source| CommandError::Io {
-            what: "find cargo-kt itself".into(),
+            what: "find the cargo-kt executable".into(),
             source,
         })?;
         let options = service.place_options();
-        let block = config::block(&name, &keys, &Way::Command { program, options });
-        show(terminal, &name, None, &block)?;
+        let block = config::block(&name, &keys, &Endpoint::Command { program, options });
+        print_block(terminal, &name, None, &block)?;
         return Ok(ExitCode::SUCCESS);
     }
     let connected = places.connect(&name).await?;
@@ -111,20 +108,20 @@ async fn run(
             Serve::Port(port) => {
                 let listener = bind(port).await?;
                 let port = listener.local_addr().map_or(port, |it| it.port());
-                let block = config::block(&name, &keys, &Way::Port(port));
+                let block = config::block(&name, &keys, &Endpoint::Port(port));
                 terminal.status(
                     "Serving",
                     format_args!("SSH to {name} on 127.0.0.1:{port}, until Ctrl-C"),
                 );
-                show(terminal, &name, Some(port), &block)?;
+                print_block(terminal, &name, Some(port), &block)?;
                 accept(&listener, &shared, &settings).await;
                 Ok(ExitCode::SUCCESS)
             }
             _ => {
                 let stream = join(tokio::io::stdin(), tokio::io::stdout());
                 let stdin = std::io::stdin();
-                let gone = gone(stdin.as_fd());
-                converse(stream, None, gone, &shared, settings).await?;
+                let disconnected = disconnected(stdin.as_fd());
+                converse(stream, None, disconnected, &shared, settings).await?;
                 Ok(ExitCode::SUCCESS)
             }
         }
@@ -143,8 +140,8 @@ async fn run(
     }
 }
 
-/// Prints what goes into ~/.ssh/config.
-fn show(
+/// Prints the block for ~/.ssh/config.
+fn print_block(
     terminal: &Terminal,
     service: &str,
     port: Option<u16>,
@@ -199,21 +196,22 @@ async fn bind(port: u16) -> Result<TcpListener, SshServerError> {
     bound.map_err(|source| SshServerError::Bind { port, source })
 }
 
-/// Serves all who come.
+/// Accepts and serves clients.
 async fn accept(listener: &TcpListener, shared: &Arc<Shared>, settings: &Arc<Config>) {
     let mut clients = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                // More than anybody has; others of this machine may connect too, and are not let in.
-                Ok(_) if clients.len() >= CLIENTS => {}
+                // A limit against other users of this machine: they can connect, but not
+                // authenticate.
+                Ok(_) if clients.len() >= MAX_CLIENTS => {}
                 Ok((stream, from)) => {
                     let (shared, settings) = (Arc::clone(shared), Arc::clone(settings));
                     clients.spawn(async move { serve_stream(stream, from.to_string(), &shared, settings).await });
                 }
                 Err(_) => sleep(limits::ACCEPT_AGAIN).await,
             },
-            // Those that have ended need no room.
+            // Removes disconnected clients from the set.
             Some(_) = clients.join_next() => {}
         }
     }
@@ -225,81 +223,82 @@ async fn serve_stream(
     shared: &Arc<Shared>,
     settings: Arc<Config>,
 ) {
-    // Small messages are not kept back.
+    // Do not delay small messages.
     let _ = stream.set_nodelay(true);
     let Ok(descriptor) = stream.as_fd().try_clone_to_owned() else {
         return;
     };
-    let gone = gone(descriptor.as_fd());
-    if let Err(error) = converse(stream, Some(name.clone()), gone, shared, settings).await {
+    let disconnected = disconnected(descriptor.as_fd());
+    if let Err(error) = converse(stream, Some(name.clone()), disconnected, shared, settings).await {
         shared
             .terminal
-            .warning(format_args!("the client from {name}: {error}"));
+            .warning(format_args!("client from {name}: {error}"));
     }
 }
 
-/// Serves one client to its end. Nothing is said of one without a name: it knows itself.
+/// Serves one client until it disconnects. Prints no status for a client without a name: it started
+/// this process.
 async fn converse<S>(
     stream: S,
     name: Option<String>,
-    gone: impl Future<Output = ()>,
+    disconnected: impl Future<Output = ()>,
     shared: &Arc<Shared>,
     settings: Arc<Config>,
 ) -> Result<(), SshServerError>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let (let_in, line) = (Arc::new(AtomicBool::new(false)), Arc::new(Line::default()));
+    let (authenticated, line) = (Arc::new(AtomicBool::new(false)), Arc::new(Line::default()));
     let client = Client::new(
         Arc::clone(shared),
         name.clone(),
-        Arc::clone(&let_in),
+        Arc::clone(&authenticated),
         Arc::clone(&line),
     );
-    let started = timeout(LOGIN, run_stream(settings, stream, client)).await;
-    // One that only looks whether somebody listens says nothing.
+    let started = timeout(LOGIN_TIMEOUT, run_stream(settings, stream, client)).await;
+    // A port check connects without sending anything.
     let Ok(Ok(mut session)) = started else {
         return Ok(());
     };
     let late = async {
-        sleep(LOGIN).await;
-        if let_in.load(Ordering::Relaxed) {
+        sleep(LOGIN_TIMEOUT).await;
+        if authenticated.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
     };
     let ended = tokio::select! {
         ended = &mut session => ended,
-        () = gone => Ok(()),
+        () = disconnected => Ok(()),
         () = late => Ok(()),
     };
-    // In case that it was not the session itself that ended.
+    // For the case that the session is still running.
     line.close();
-    let words = "the session has ended".to_owned();
+    let message = "the session ended".to_owned();
     let handle = session.handle();
-    let leaving = handle.disconnect(Disconnect::ByApplication, words, String::new());
-    let _ = timeout(LOOK, leaving).await;
-    let let_in = let_in.load(Ordering::Relaxed);
+    let leaving = handle.disconnect(Disconnect::ByApplication, message, String::new());
+    let _ = timeout(CHECK_INTERVAL, leaving).await;
+    let authenticated = authenticated.load(Ordering::Relaxed);
     match name {
-        Some(name) if let_in => shared
+        Some(name) if authenticated => shared
             .terminal
             .status("Disconnected", format_args!("the client from {name}")),
         Some(name) => shared.terminal.warning(format_args!(
-            "the client from {name} did not show the key of the service, and was not let in"
+            "rejected the client from {name}: it did not authenticate with the service's key"
         )),
         None => {}
     }
     match ended {
-        // As any client ends that is closed or killed.
+        // A client that was closed or killed.
         Ok(()) | Err(russh::Error::Disconnect | russh::Error::HUP | russh::Error::IO(_)) => Ok(()),
         Err(error) => Err(SshServerError::Connection(error)),
     }
 }
 
-/// Resolves when the other end of a descriptor is gone, whether or not what it sent has been read: who waits for room does
-/// not read.
-async fn gone(descriptor: BorrowedFd<'_>) {
+/// Resolves when the peer of a descriptor disconnects, even if its data has not been read: a task
+/// that waits for capacity does not read.
+async fn disconnected(descriptor: BorrowedFd<'_>) {
     loop {
-        sleep(LOOK).await;
+        sleep(CHECK_INTERVAL).await;
         let mut polled = [PollFd::from_borrowed_fd(descriptor, PollFlags::RDHUP)];
         let now = rustix::event::Timespec {
             tv_sec: 0,

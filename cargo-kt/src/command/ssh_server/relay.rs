@@ -1,4 +1,4 @@
-//! Between a client's channels and the service: commands, SFTP, TCP connections.
+//! Relays commands, SFTP and TCP connections between a client's channels and the service.
 
 use std::{
     ffi::OsString,
@@ -17,19 +17,19 @@ use kt::wire::{
 };
 use tokio::{sync::mpsc::UnboundedReceiver, time::timeout};
 
-use super::line::{Fed, Output};
+use super::line::{Input, Output};
 use crate::{
-    command::{CommandError, exec},
+    command::{CommandError, ExecError, exec},
     place::Connected,
     terminal::Terminal,
 };
 
-/// The status of a command that cannot be run, as ssh has it for its own errors.
+/// The exit status of a command that cannot be run; ssh uses it for its own errors.
 const FAILED: u32 = 255;
-/// How long the far end of a TCP connection may go on after its client has closed it.
+/// How long the peer of a TCP connection may continue after the client closed it.
 const LINGER: Duration = Duration::from_secs(30);
 
-/// A command's number and the size of its terminal, for requests beside it.
+/// A command's id and terminal size, for concurrent requests.
 #[derive(Debug, Default)]
 pub(super) struct Running(Mutex<State>);
 
@@ -50,15 +50,15 @@ impl Running {
         self.change(|_| {}).size
     }
 
-    /// Remembers a size, for a command that is yet to start.
+    /// Stores a size for a command that has not started yet.
     pub(super) fn set_size(&self, size: WindowSize) {
         self.change(|state| state.size = Some(size));
     }
 
-    /// Does something to the command, if it runs.
+    /// Performs an action on the command, if it is running.
     pub(super) async fn act(&self, connected: &Connected, action: Action) {
         if let Some(id) = self.change(|_| {}).id {
-            // False or an error: it has ended, which its channel is about to tell.
+            // False or an error: it exited, and its channel will report that.
             let _: Result<bool, _> = connected
                 .ask(path::COMMAND_CONTROL, &Control { id, action })
                 .await;
@@ -66,28 +66,28 @@ impl Running {
     }
 }
 
-/// What a client wants to run.
-pub(super) struct Asked {
+/// A client's request to run a command.
+pub(super) struct CommandRequest {
     /// `None`: a shell.
     pub(super) line: Option<Vec<u8>>,
     pub(super) environment: Vec<(OsString, OsString)>,
     pub(super) keep_alive: bool,
 }
 
-/// Runs a command to its end, and says how that was.
+/// Runs a command to completion and sends its exit status.
 pub(super) async fn command(
     connected: &Connected,
     terminal: &Terminal,
-    asked: Asked,
+    request: CommandRequest,
     running: &Running,
-    input: UnboundedReceiver<Fed>,
+    input: UnboundedReceiver<Input>,
     output: &Output,
 ) {
-    let status = match run(connected, terminal, asked, running, input, output).await {
+    let status = match run(connected, terminal, request, running, input, output).await {
         Ok(status) => status,
         Err(error) => {
-            let words = format!("cargo kt: {error}\r\n");
-            let _ = output.stderr(words.into()).await;
+            let message = format!("cargo kt: {error}\r\n");
+            let _ = output.stderr(message.into()).await;
             FAILED
         }
     };
@@ -97,18 +97,18 @@ pub(super) async fn command(
 async fn run(
     connected: &Connected,
     terminal: &Terminal,
-    asked: Asked,
+    request: CommandRequest,
     running: &Running,
-    mut input: UnboundedReceiver<Fed>,
+    mut input: UnboundedReceiver<Input>,
     output: &Output,
 ) -> Result<u32, CommandError> {
     let size = running.size();
     let start = Start {
-        program: exec::program(asked.line.map(OsString::from_vec)),
+        program: exec::program(request.line.map(OsString::from_vec)),
         directory: None,
-        environment: asked.environment,
+        environment: request.environment,
         terminal: size,
-        keep_alive: asked.keep_alive,
+        keep_alive: request.keep_alive,
     };
     let session = exec::begin(connected, start, terminal).await?;
     let (mut sender, mut events, started) = session.into_parts();
@@ -117,9 +117,10 @@ async fn run(
         running.act(connected, Action::Resize(later)).await;
     }
     let feeding = async {
-        // A command may go on without input. Of one that takes no more, its end follows.
-        if !matches!(fed(&mut input, &mut sender).await, Ok(Last::Closed)) {
-            closed(&mut input).await;
+        // A command may continue without input. If it stopped reading because it exited, its exit
+        // event follows.
+        if !matches!(send_input(&mut input, &mut sender).await, Ok(Last::Closed)) {
+            wait_closed(&mut input).await;
         }
     };
     let printing = print(connected, &mut events, output);
@@ -145,7 +146,7 @@ async fn print(
             Event::Ended(End::Signal(signal)) => return Ok((128 + signal).cast_unsigned()),
             Event::Ended(End::ServiceEnded) => {
                 let service = connected.service.clone();
-                return Err(exec::ExecError::ServiceEnded { service }.into());
+                return Err(ExecError::ServiceEnded { service }.into());
             }
         };
         if printed.is_err() {
@@ -154,45 +155,45 @@ async fn print(
     }
 }
 
-/// The last of what a client sent.
+/// The last message of a client.
 enum Last {
     End,
     Closed,
 }
 
-/// Sends what a client sends, and its end.
-async fn fed(
-    input: &mut UnboundedReceiver<Fed>,
+/// Forwards a client's input until its end.
+async fn send_input(
+    input: &mut UnboundedReceiver<Input>,
     sender: &mut BodySender,
 ) -> Result<Last, h2::Error> {
     loop {
         match input.recv().await {
-            Some(Fed::Bytes(bytes, _room)) => sender.send(bytes, false).await?,
-            Some(Fed::End) => {
+            Some(Input::Bytes(bytes, _permit)) => sender.send(bytes, false).await?,
+            Some(Input::End) => {
                 sender.send(Bytes::new(), true).await?;
                 return Ok(Last::End);
             }
-            Some(Fed::Closed) | None => return Ok(Last::Closed),
+            Some(Input::Closed) | None => return Ok(Last::Closed),
         }
     }
 }
 
-/// Carries the bytes of SFTP, until the service or the client ends.
+/// Relays SFTP until the service or the client closes it.
 pub(super) async fn sftp(
-    mut input: UnboundedReceiver<Fed>,
+    mut input: UnboundedReceiver<Input>,
     output: &Output,
     mut sender: BodySender,
     answer: Frames,
 ) {
     let (first, body) = answer.into_rest();
     let feeding = async {
-        // What was asked for before the end is answered.
-        if matches!(fed(&mut input, &mut sender).await, Ok(Last::End)) {
-            closed(&mut input).await;
+        // Requests sent before the end are still answered.
+        if matches!(send_input(&mut input, &mut sender).await, Ok(Last::End)) {
+            wait_closed(&mut input).await;
         }
     };
     tokio::select! {
-        whole = passed(first, body, output) => {
+        whole = forward_body(first, body, output) => {
             let status = if whole { 0 } else { FAILED };
             output.finish(Some(status)).await;
         }
@@ -200,8 +201,8 @@ pub(super) async fn sftp(
     }
 }
 
-/// Passes a body on, and its end. Whether it came to that.
-async fn passed(first: Bytes, mut body: Body, output: &Output) -> bool {
+/// Forwards a body. Returns whether it was complete.
+async fn forward_body(first: Bytes, mut body: Body, output: &Output) -> bool {
     if output.stdout(first).await.is_err() {
         return false;
     }
@@ -215,40 +216,40 @@ async fn passed(first: Bytes, mut body: Body, output: &Output) -> bool {
     true
 }
 
-/// Carries a TCP connection. Each direction has an end of its own.
+/// Relays a TCP connection. The directions close independently.
 pub(super) async fn tcp(
-    mut input: UnboundedReceiver<Fed>,
+    mut input: UnboundedReceiver<Input>,
     output: Arc<Output>,
     mut sender: BodySender,
     answer: Frames,
 ) {
     let (first, body) = answer.into_rest();
-    let far = Arc::clone(&output);
-    let mut passing = tokio::spawn(async move { passed(first, body, &far).await });
-    let abort = passing.abort_handle();
-    match fed(&mut input, &mut sender).await {
+    let body_output = Arc::clone(&output);
+    let mut forwarding = tokio::spawn(async move { forward_body(first, body, &body_output).await });
+    let abort = forwarding.abort_handle();
+    match send_input(&mut input, &mut sender).await {
         Ok(Last::End) => {
             tokio::select! {
-                _ = &mut passing => {}
-                () = closed(&mut input) => drop(timeout(LINGER, passing).await),
+                _ = &mut forwarding => {}
+                () = wait_closed(&mut input) => drop(timeout(LINGER, forwarding).await),
             }
         }
-        // What was sent before is to arrive: the stream is not reset at once.
+        // Bytes sent before must still arrive, so the stream is not reset immediately.
         Ok(Last::Closed) => {
             let _ = sender.send(Bytes::new(), true).await;
-            let _ = timeout(LINGER, passing).await;
+            let _ = timeout(LINGER, forwarding).await;
         }
-        // The far end takes no more.
-        Err(_) => drop(timeout(LINGER, passing).await),
+        // The peer accepts no more input.
+        Err(_) => drop(timeout(LINGER, forwarding).await),
     }
     abort.abort();
     output.finish(None).await;
 }
 
-/// Resolves when a client that has sent all wants no more either.
-async fn closed(input: &mut UnboundedReceiver<Fed>) {
-    while let Some(fed) = input.recv().await {
-        if matches!(fed, Fed::Closed) {
+/// Resolves when a client that sent its last input closes the channel.
+async fn wait_closed(input: &mut UnboundedReceiver<Input>) {
+    while let Some(message) = input.recv().await {
+        if matches!(message, Input::Closed) {
             return;
         }
     }

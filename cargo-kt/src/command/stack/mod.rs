@@ -1,4 +1,4 @@
-//! `cargo kt stack`: where each thread of a worker is, and each call.
+//! `cargo kt stack`: prints the stacks of a worker's threads and calls.
 
 mod json;
 mod view;
@@ -12,9 +12,8 @@ use kt::wire::{
     sample::{CallStack, CallWhere, STACKS, SampleRefused, Stacks, ThreadStack},
 };
 
-use super::{
-    CommandError, Speech, last_build::warm_directory, print::print, service::ServiceArgs, start,
-};
+use super::{CommandError, Speech, print::print, service::ServiceArgs, start};
+use crate::session::last_build::kt_dir;
 use crate::{
     place::Connected,
     stacks::{Named, Names, SampleError},
@@ -22,24 +21,24 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(super) struct StackArgs {
-    /// Show all frames and threads, also those of the runtime and of libraries
+    /// Show all frames and threads, including those of the runtime and of libraries
     #[arg(long)]
     all: bool,
     #[command(flatten)]
     speech: Speech,
-    // Last: what follows it would stand under its heading.
+    // Last: clap puts later options under its heading.
     #[command(flatten)]
     service: ServiceArgs,
 }
 
-/// Everything that one look found.
-struct Found {
+/// The stacks of a worker at one moment.
+struct Snapshot {
     service: String,
     stacks: Stacks,
     threads: Vec<Thread>,
-    /// `None` if the worker did not say.
+    /// `None` if the worker did not respond.
     calls: Option<Vec<Call>>,
-    /// Why frames have no names.
+    /// The reason why frames have no names.
     note: Option<String>,
 }
 
@@ -52,8 +51,8 @@ struct Thread {
 
 struct Call {
     stack: CallStack,
-    /// The ways to what it waits for.
-    ways: Vec<Named>,
+    /// For each future that it waits for, the stack of awaits.
+    awaits: Vec<Named>,
 }
 
 pub(super) fn stack(args: StackArgs) -> ExitCode {
@@ -62,19 +61,19 @@ pub(super) fn stack(args: StackArgs) -> ExitCode {
         let places = args.service.places()?;
         let name = args.service.choose(&places).await?;
         let connected = places.connect(&name).await?;
-        let found = ask(&connected).await?;
+        let snapshot = ask(&connected).await?;
         match args.speech.is_json() {
-            true => print(&json::lines(&found))?,
-            false => print(&view::page(&found, args.all))?,
+            true => print(&json::lines(&snapshot))?,
+            false => print(&view::page(&snapshot, args.all))?,
         }
-        if let Some(note) = &found.note {
+        if let Some(note) = &snapshot.note {
             terminal.note(note);
         }
         Ok(ExitCode::SUCCESS)
     })
 }
 
-async fn ask(connected: &Connected) -> Result<Found, CommandError> {
+async fn ask(connected: &Connected) -> Result<Snapshot, CommandError> {
     let body = connected.stream(STACKS, &()).await?;
     let mut frames = Frames::new(body, limits::CONTROL);
     let head: Result<Stacks, SampleRefused> = connected.must_next(&mut frames).await?;
@@ -98,12 +97,15 @@ async fn ask(connected: &Connected) -> Result<Found, CommandError> {
         let threads = threads.collect();
         let calls = stacks.calls.as_ref().map(|calls| {
             let call = |stack: &CallStack| Call {
-                ways: ways(stack).iter().map(|way| names.way(way)).collect(),
+                awaits: awaits(stack)
+                    .iter()
+                    .map(|frames| names.awaits(frames))
+                    .collect(),
                 stack: stack.clone(),
             };
             calls.iter().map(call).collect()
         });
-        Found {
+        Snapshot {
             note: names.note(),
             service,
             threads,
@@ -111,34 +113,34 @@ async fn ask(connected: &Connected) -> Result<Found, CommandError> {
             stacks,
         }
     };
-    // Links the objects with their line tables and reads those.
+    // Links the objects with their line tables, which blocks.
     let named = tokio::task::spawn_blocking(naming).await;
     named.map_err(|error| CommandError::Io {
-        what: "name the frames".into(),
+        what: "resolve the names of frames".into(),
         source: error.into(),
     })
 }
 
-/// What is known here of the functions of a service.
+/// Resolves names of a service's functions from local files.
 pub(super) fn names(connected: &Connected) -> Names {
     let manifest = connected.status.current.as_ref().map(|(_, it)| it);
     let base = manifest.map(|it| it.worker.base.object.name.clone());
     Names::new(
-        warm_directory(connected),
+        kt_dir(connected),
         PathBuf::from(&connected.status.workspace),
         base.unwrap_or_default(),
     )
 }
 
-fn ways(call: &CallStack) -> &[Vec<kt::wire::data::RawFrame>] {
+fn awaits(call: &CallStack) -> &[Vec<kt::wire::data::RawFrame>] {
     match &call.place {
-        CallWhere::Waits(Waits::At(ways)) => ways,
+        CallWhere::Waits(Waits::At(stacks)) => stacks,
         _ => &[],
     }
 }
 
 /// The call that a thread runs.
-fn call_on(found: &Found, thread: u32) -> Option<&Call> {
-    let mut calls = found.calls.iter().flatten();
+fn call_on(snapshot: &Snapshot, thread: u32) -> Option<&Call> {
+    let mut calls = snapshot.calls.iter().flatten();
     calls.find(|call| call.stack.place == CallWhere::Thread(thread))
 }

@@ -1,29 +1,30 @@
-//! A look as a page for people: calls first, then other threads that run code of the program, then all others in a line.
+//! Formats a snapshot for the terminal: calls, then other threads that run code of the program,
+//! then a line for all others.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use kt::wire::{calls::Waits, sample::CallWhere};
 
-use super::{Call, Found, Thread, call_on};
+use super::{Call, Snapshot, Thread, call_on};
 use crate::{
     stacks::{Frame, Named},
     terminal::text::{count, duration},
 };
 
-pub(super) fn page(found: &Found, all: bool) -> String {
-    let stacks = &found.stacks;
+pub(super) fn page(snapshot: &Snapshot, all: bool) -> String {
+    let stacks = &snapshot.stacks;
     let mut page = format!(
-        "{}  worker {} (process {}), generation {}: {} stood for {}\n",
-        found.service,
+        "{}  worker {} (process {}), generation {}: {} paused for {}\n",
+        snapshot.service,
         stacks.worker.instance,
         stacks.worker.pid,
         stacks.generation,
-        count(found.threads.len(), "thread"),
+        count(snapshot.threads.len(), "thread"),
         duration(Duration::from_micros(stacks.stood_us)),
     );
-    page += &calls(found, all);
-    let others = found.threads.iter();
-    let others = others.filter(|thread| call_on(found, thread.id).is_none());
+    page += &calls(snapshot, all);
+    let others = snapshot.threads.iter();
+    let others = others.filter(|thread| call_on(snapshot, thread.id).is_none());
     let (own, runtime): (Vec<_>, Vec<_>) = others.partition(|it| all || has_user_code(&it.stack));
     for (stack, threads) in grouped(&own) {
         page += &format!("\n{}\n{}", heading(&threads), frames(stack, all));
@@ -41,7 +42,7 @@ pub(super) fn page(found: &Found, all: bool) -> String {
             missed.name,
             missed.id,
             match missed.state {
-                'D' => ": the kernel holds it where nothing interrupts it (state D)",
+                'D' => ": it is in uninterruptible sleep (state D)",
                 _ => "",
             }
         );
@@ -49,12 +50,12 @@ pub(super) fn page(found: &Found, all: bool) -> String {
     page
 }
 
-fn calls(found: &Found, all: bool) -> String {
-    let Some(calls) = &found.calls else {
-        return "\ncalls: not known, the worker did not say in time\n".to_owned();
+fn calls(snapshot: &Snapshot, all: bool) -> String {
+    let Some(calls) = &snapshot.calls else {
+        return "\ncalls: unknown, the worker did not respond in time\n".to_owned();
     };
     let mut text = String::new();
-    // Many calls of one function wait at one place.
+    // Many calls of one function may wait at the same place.
     let mut shown: Vec<(&Call, Vec<String>)> = Vec::new();
     for call in calls {
         let name = name(call);
@@ -65,12 +66,12 @@ fn calls(found: &Found, all: bool) -> String {
         }
     }
     for (call, names) in shown {
-        let (whereabouts, stack) = place(found, call, all);
-        let lines = names.iter().map(|name| format!("{name}, {whereabouts}\n"));
+        let (location, stack) = place(snapshot, call, all);
+        let lines = names.iter().map(|name| format!("{name}, {location}\n"));
         text += &format!("\n{}{stack}", lines.collect::<String>());
     }
-    if stacks_more(found) > 0 {
-        text += &format!("\nand {} more\n", count(stacks_more(found), "call"));
+    if stacks_more(snapshot) > 0 {
+        text += &format!("\nand {} more\n", count(stacks_more(snapshot), "call"));
     }
     if calls.is_empty() {
         text += "\nno calls\n";
@@ -78,8 +79,8 @@ fn calls(found: &Found, all: bool) -> String {
     text
 }
 
-fn stacks_more(found: &Found) -> usize {
-    usize::try_from(found.stacks.more_calls).unwrap_or(usize::MAX)
+fn stacks_more(snapshot: &Snapshot) -> usize {
+    usize::try_from(snapshot.stacks.more_calls).unwrap_or(usize::MAX)
 }
 
 fn name(call: &Call) -> String {
@@ -93,7 +94,7 @@ fn name(call: &Call) -> String {
     )
 }
 
-/// Two that wait at the same place.
+/// Whether two calls wait at the same place.
 fn is_same(one: &Call, other: &Call) -> bool {
     let function = |call: &Call| {
         (
@@ -105,16 +106,16 @@ fn is_same(one: &Call, other: &Call) -> bool {
     let kind = |call: &Call| std::mem::discriminant(&call.stack.place);
     waits(one)
         && kind(one) == kind(other)
-        && !one.ways.is_empty()
+        && !one.awaits.is_empty()
         && function(one) == function(other)
-        && one.ways == other.ways
+        && one.awaits == other.awaits
 }
 
-/// Where a call is, and the frames there.
-fn place(found: &Found, call: &Call, all: bool) -> (String, String) {
+/// The location of a call, and its frames.
+fn place(snapshot: &Snapshot, call: &Call, all: bool) -> (String, String) {
     let waits = match &call.stack.place {
         CallWhere::Thread(id) => {
-            return match found.threads.iter().find(|it| it.id == *id) {
+            return match snapshot.threads.iter().find(|it| it.id == *id) {
                 Some(thread) => (
                     format!("on thread {} ({id})", thread.name),
                     frames(&thread.stack, all),
@@ -125,26 +126,29 @@ fn place(found: &Found, call: &Call, all: bool) -> (String, String) {
                 ),
             };
         }
-        CallWhere::Moved => return ("which moved on at this moment".to_owned(), String::new()),
+        CallWhere::Moved => {
+            return (
+                "moved between threads during the snapshot".to_owned(),
+                String::new(),
+            );
+        }
         CallWhere::Waits(waits) => waits,
     };
-    let place = match (waits, call.ways.len()) {
-        (Waits::At(_), 0) => {
-            "waits for something that keeps no waker: where is not known".to_owned()
-        }
-        (Waits::At(_), 1) => "waits".to_owned(),
-        (Waits::At(_), ways) => format!("waits for {ways} at once"),
-        (Waits::NotBegun, _) => "waits for a thread that begins it".to_owned(),
+    let place = match (waits, call.awaits.len()) {
+        (Waits::At(_), 0) => "waiting (location unknown: nothing stored its waker)".to_owned(),
+        (Waits::At(_), 1) => "waiting".to_owned(),
+        (Waits::At(_), count) => format!("waiting at {count} places"),
+        (Waits::NotBegun, _) => "waiting for a thread to start on".to_owned(),
         (Waits::NotPolled | Waits::NotAsked, _) => {
-            "waits: no thread of the runtime was free to say where".to_owned()
+            "waiting (location unknown: no runtime thread was free to poll it)".to_owned()
         }
-        (Waits::NoRoom, _) => "waits: left out, as too many do".to_owned(),
+        (Waits::NoRoom, _) => "waiting (omitted: too many waiting calls)".to_owned(),
     };
-    let ways = call.ways.iter().map(|way| frames(way, all));
-    (place, ways.collect::<Vec<_>>().join("    and\n"))
+    let awaits = call.awaits.iter().map(|stack| frames(stack, all));
+    (place, awaits.collect::<Vec<_>>().join("    and\n"))
 }
 
-/// Threads with equal stacks, those with the most first.
+/// Groups threads with equal stacks.
 fn grouped<'a>(threads: &[&'a Thread]) -> Vec<(&'a Named, Vec<&'a Thread>)> {
     let mut groups: Vec<(&Named, Vec<&Thread>)> = Vec::new();
     for &thread in threads {
@@ -165,7 +169,7 @@ fn heading(threads: &[&Thread]) -> String {
             state(thread.state)
         ),
         threads => format!(
-            "{} with one stack: {}",
+            "{} with the same stack: {}",
             count(threads.len(), "thread"),
             tally(threads)
         ),
@@ -187,10 +191,10 @@ fn tally(threads: &[&Thread]) -> String {
 
 fn state(state: char) -> &'static str {
     match state {
-        'R' => "runs",
-        'D' => "waits for a device",
-        'T' | 't' => "is stopped",
-        _ => "waits",
+        'R' => "running",
+        'D' => "in uninterruptible sleep",
+        'T' | 't' => "stopped",
+        _ => "sleeping",
     }
 }
 
@@ -198,8 +202,8 @@ fn has_user_code(stack: &Named) -> bool {
     stack.frames.iter().any(|frame| frame.user)
 }
 
-/// A line for each frame, innermost first, the user's marked. Of others, unless all are shown, there is the one that the user's
-/// innermost function has called, and the rest are counted.
+/// A line per frame, innermost first, with user frames marked. Of the other frames, unless all are
+/// shown, it has only the one called by the innermost user function; the rest are counted.
 fn frames(stack: &Named, all: bool) -> String {
     let first = stack.frames.iter().position(|frame| frame.user);
     let is_shown =
@@ -215,7 +219,7 @@ fn frames(stack: &Named, all: bool) -> String {
     }
     text += &fold(folded);
     if !stack.whole {
-        text += "    … the rest is not known\n";
+        text += "    … rest unknown\n";
     }
     text
 }

@@ -1,24 +1,25 @@
-//! `cargo kt state clear`, `reset` and `drop`: values that nobody wants any more.
+//! `cargo kt state clear`, `reset` and `drop`.
 
 use kt::wire::state::StateRequest;
 
-use super::{StateError, error::Deed, names, service::Asked};
+use super::{names, service::StateClient};
 use crate::command::CommandError;
+use crate::command::error::{Operation, StateError};
 
-pub(super) async fn clear(asked: &Asked<'_>, names: &[String]) -> Result<(), CommandError> {
+pub(super) async fn clear(client: &StateClient<'_>, names: &[String]) -> Result<(), CommandError> {
     let keys = names.to_vec();
-    let keys = asked
-        .order(Deed::Clear, StateRequest::Clear { keys })
+    let keys = client
+        .apply(Operation::Clear, StateRequest::Clear { keys })
         .await?;
-    told(asked, "Cleared", "clear", &keys);
+    report(client, "Cleared", "clear", &keys);
     Ok(())
 }
 
-pub(super) async fn reset(asked: &Asked<'_>, yes: bool) -> Result<(), CommandError> {
-    let service = &asked.connected.service;
+pub(super) async fn reset(client: &StateClient<'_>, yes: bool) -> Result<(), CommandError> {
+    let service = &client.connected.service;
     if !yes {
         let question = format!("Clear all states of {service}?");
-        let answer = asked.terminal.confirm(question);
+        let answer = client.terminal.confirm(question);
         match answer.map_err(|source| StateError::Stdin { source })? {
             Some(true) => {}
             Some(false) => return Err(StateError::Declined.into()),
@@ -29,28 +30,32 @@ pub(super) async fn reset(asked: &Asked<'_>, yes: bool) -> Result<(), CommandErr
         }
     }
     let all = StateRequest::Clear { keys: Vec::new() };
-    let keys = asked.order(Deed::Clear, all).await?;
+    let keys = client.apply(Operation::Clear, all).await?;
     if keys.is_empty() {
-        asked.terminal.note(format_args!("{service} has no states"));
+        client
+            .terminal
+            .note(format_args!("{service} has no states"));
     }
-    told(asked, "Cleared", "clear", &keys);
+    report(client, "Cleared", "clear", &keys);
     Ok(())
 }
 
-pub(super) async fn drop(asked: &Asked<'_>, names: &[String]) -> Result<(), CommandError> {
+pub(super) async fn drop(client: &StateClient<'_>, names: &[String]) -> Result<(), CommandError> {
     let keys = names.to_vec();
-    let keys = asked.order(Deed::Drop, StateRequest::Drop { keys }).await?;
+    let keys = client
+        .apply(Operation::Drop, StateRequest::Drop { keys })
+        .await?;
     if keys.is_empty() {
-        asked.terminal.note("nothing is set aside");
+        client.terminal.note("no detached values");
     }
-    told(asked, "Dropped", "drop", &keys);
+    report(client, "Dropped", "drop", &keys);
     Ok(())
 }
 
-fn told(asked: &Asked<'_>, verb: &str, deed: &str, keys: &[String]) {
+fn report(client: &StateClient<'_>, verb: &str, operation: &str, keys: &[String]) {
     if !keys.is_empty() {
-        asked.terminal.status(verb, names::listed(keys));
+        client.terminal.status(verb, names::listed(keys));
     }
-    let message = serde_json::json!({"deed": deed, "states": keys});
-    asked.terminal.json("kt-state-done", &message);
+    let message = serde_json::json!({"deed": operation, "states": keys});
+    client.terminal.json("kt-state-done", &message);
 }

@@ -23,21 +23,23 @@ use kt::{
 };
 use tempfile::{NamedTempFile, TempPath};
 
-use super::{StateError, error::Deed, names, service::Asked};
-use crate::{
-    command::{CommandError, watch::awaited},
-    place::PlaceError,
-    terminal::text,
-};
+use super::{names, service::StateClient};
+use crate::command::error::{Operation, StateError};
+use crate::session::watch::awaited;
+use crate::{command::CommandError, place::PlaceError, terminal::text};
 
-/// Bytes that are read at once.
+/// Bytes per read.
 const PIECE: usize = 256 << 10;
 
-pub(super) async fn save(asked: &Asked<'_>, file: &Path, force: bool) -> Result<(), CommandError> {
+pub(super) async fn save(
+    client: &StateClient<'_>,
+    file: &Path,
+    force: bool,
+) -> Result<(), CommandError> {
     let exists = || StateError::Exists {
         path: file.to_owned(),
     };
-    // Said before anything is done; that it still holds is seen to when the file gets its name.
+    // Fails early; `persist_noclobber` checks again.
     if !force && file.symlink_metadata().is_ok() {
         return Err(exists().into());
     }
@@ -45,16 +47,22 @@ pub(super) async fn save(asked: &Asked<'_>, file: &Path, force: bool) -> Result<
         path: file.to_owned(),
         source,
     };
-    // Beside the file, so that it gets its name at once and whole.
+    // In the same directory, so that the rename is atomic.
     let mut name = OsString::from(".");
     name.push(file.file_name().unwrap_or_default());
     name.push(format!(".{}", std::process::id()));
     let mut temporary = hidden(&file.with_file_name(name)).map_err(write)?;
-    let saving = receive(asked, temporary.as_file_mut());
-    let saved = awaited(asked.connected, asked.terminal, Deed::Save.verb(), saving).await?;
+    let saving = receive(client, temporary.as_file_mut());
+    let saved = awaited(
+        client.connected,
+        client.terminal,
+        Operation::Save.verb(),
+        saving,
+    )
+    .await?;
     let moved = match saved {
         Received::Moved(moved) => moved,
-        Received::Refused(refused) => return Err(asked.refused(Deed::Save, refused).into()),
+        Received::Refused(refused) => return Err(client.refused(Operation::Save, refused).into()),
         Received::Unwritable(source) => return Err(write(source).into()),
     };
     temporary.as_file().sync_all().map_err(write)?;
@@ -66,36 +74,42 @@ pub(super) async fn save(asked: &Asked<'_>, file: &Path, force: bool) -> Result<
         io::ErrorKind::AlreadyExists => exists(),
         _ => write(error.error),
     })?;
-    told(asked, Deed::Save, &moved, file);
+    report(client, Operation::Save, &moved, file);
     if !moved.left.is_empty() {
-        asked.terminal.note(format_args!(
-            "left out, as they have no serde: {}",
+        client.terminal.note(format_args!(
+            "skipped states without serde: {}",
             names::listed(&moved.left)
         ));
     }
     Ok(())
 }
 
-pub(super) async fn load(asked: &Asked<'_>, file: &Path) -> Result<(), CommandError> {
-    let loading = send(asked, file);
-    let loaded = awaited(asked.connected, asked.terminal, Deed::Load.verb(), loading).await?;
-    let moved = loaded.map_err(|refused| asked.refused(Deed::Load, refused))?;
-    told(asked, Deed::Load, &moved, file);
+pub(super) async fn load(client: &StateClient<'_>, file: &Path) -> Result<(), CommandError> {
+    let loading = send(client, file);
+    let loaded = awaited(
+        client.connected,
+        client.terminal,
+        Operation::Load.verb(),
+        loading,
+    )
+    .await?;
+    let moved = loaded.map_err(|refused| client.refused(Operation::Load, refused))?;
+    report(client, Operation::Load, &moved, file);
     if !moved.left.is_empty() {
-        asked.terminal.warning(format_args!(
-            "left out, as the program has no such states or they have no serde: {}",
+        client.terminal.warning(format_args!(
+            "skipped states that the program does not have or that have no serde: {}",
             names::listed(&moved.left)
         ));
     }
     Ok(())
 }
 
-fn told(asked: &Asked<'_>, deed: Deed, moved: &Moved, file: &Path) {
-    let (verb, preposition, name) = match deed {
-        Deed::Save => ("Saved", "to", "save"),
+fn report(client: &StateClient<'_>, operation: Operation, moved: &Moved, file: &Path) {
+    let (verb, preposition, name) = match operation {
+        Operation::Save => ("Saved", "to", "save"),
         _ => ("Loaded", "from", "load"),
     };
-    asked.terminal.status(
+    client.terminal.status(
         verb,
         format_args!(
             "{} ({}) {preposition} {}",
@@ -107,10 +121,10 @@ fn told(asked: &Asked<'_>, deed: Deed, moved: &Moved, file: &Path) {
     let message = serde_json::json!({
         "deed": name, "states": moved.keys, "left": moved.left, "bytes": moved.bytes, "file": file,
     });
-    asked.terminal.json("kt-state-done", &message);
+    client.terminal.json("kt-state-done", &message);
 }
 
-/// A file that only this user can read, and that is gone if it gets no other name.
+/// A temporary file that only the current user can read.
 fn hidden(path: &Path) -> io::Result<NamedTempFile> {
     let file = File::options()
         .write(true)
@@ -123,36 +137,36 @@ fn hidden(path: &Path) -> io::Result<NamedTempFile> {
     ))
 }
 
-/// How a save came out, as far as the service goes.
+/// The result of a save.
 enum Received {
     Moved(Moved),
     Refused(StateRefused),
     Unwritable(io::Error),
 }
 
-/// Has the service save, and writes what it sends.
-async fn receive(asked: &Asked<'_>, file: &mut File) -> Result<Received, CommandError> {
+/// Requests a save, and writes the response to a file.
+async fn receive(client: &StateClient<'_>, file: &mut File) -> Result<Received, CommandError> {
     let request = client::post(path::STATE_SAVE);
-    let asking = asked.connected.client.request(request, Bytes::new());
-    let response = asked.connected.unless_silent(asking).await?;
-    let response = response.map_err(|error| failed(asked, RequestError::Http(error)))?;
+    let asking = client.connected.client.request(request, Bytes::new());
+    let response = client.connected.fail_if_unresponsive(asking).await?;
+    let response = response.map_err(|error| failed(client, RequestError::Http(error)))?;
     if !response.status().is_success() {
         let refusal = Client::answer(response).await;
         return Err(match refusal {
-            Err(error) => failed(asked, error),
+            Err(error) => failed(client, error),
             Ok(_) => StateError::Unexpected.into(),
         });
     }
     let mut body = response.into_body();
     let (mut head, mut moved) = (BytesMut::new(), None);
-    while let Some(piece) = next(asked, &mut body).await? {
+    while let Some(piece) = next(client, &mut body).await? {
         let rest = match moved {
             Some(_) => piece,
             None => {
                 head.extend_from_slice(&piece);
                 let answer: Option<Result<Moved, StateRefused>> =
                     frame::decode(&mut head, limits::CONTROL)
-                        .map_err(|error| failed(asked, RequestError::Codec(error)))?;
+                        .map_err(|error| failed(client, RequestError::Codec(error)))?;
                 match answer {
                     None => continue,
                     Some(Ok(answer)) => moved = Some(answer),
@@ -170,15 +184,18 @@ async fn receive(asked: &Asked<'_>, file: &mut File) -> Result<Received, Command
         .ok_or_else(|| StateError::Unexpected.into())
 }
 
-async fn next(asked: &Asked<'_>, body: &mut Body) -> Result<Option<Bytes>, CommandError> {
-    let chunk = asked.connected.unless_silent(body.chunk()).await?;
+async fn next(client: &StateClient<'_>, body: &mut Body) -> Result<Option<Bytes>, CommandError> {
+    let chunk = client.connected.fail_if_unresponsive(body.chunk()).await?;
     chunk
         .transpose()
-        .map_err(|error| failed(asked, RequestError::Http(error)))
+        .map_err(|error| failed(client, RequestError::Http(error)))
 }
 
-/// Sends a file, and has the service load it.
-async fn send(asked: &Asked<'_>, path: &Path) -> Result<Result<Moved, StateRefused>, CommandError> {
+/// Sends a file for the service to load.
+async fn send(
+    client: &StateClient<'_>,
+    path: &Path,
+) -> Result<Result<Moved, StateRefused>, CommandError> {
     let read = |source| StateError::Read {
         path: PathBuf::from(path),
         source,
@@ -187,18 +204,18 @@ async fn send(asked: &Asked<'_>, path: &Path) -> Result<Result<Moved, StateRefus
     let length = file.metadata().map_err(read)?.len();
     let mut request = client::request(Method::PUT, path::STATE_LOAD);
     request.headers_mut().insert(CONTENT_LENGTH, length.into());
-    let (head, mut body) = asked
+    let (head, mut body) = client
         .connected
         .client
         .begin(Box::new(request), false)
         .await
-        .map_err(|error| failed(asked, RequestError::Http(error)))?;
+        .map_err(|error| failed(client, RequestError::Http(error)))?;
     let sending = async {
         loop {
             let mut piece = vec![0; PIECE];
             let length = file.read(&mut piece).map_err(read)?;
             piece.truncate(length);
-            // A failure here is the answer's business: a service that refuses stops reading.
+            // The answer reports a failure: a service that rejects the file stops reading.
             if body.send(piece.into(), length == 0).await.is_err() || length == 0 {
                 return Ok::<_, CommandError>(());
             }
@@ -211,18 +228,18 @@ async fn send(asked: &Asked<'_>, path: &Path) -> Result<Result<Moved, StateRefus
     };
     let working = async {
         tokio::pin!(sending, answering);
-        // A refusal may come long before the end of the body.
+        // The service may reject the file long before the end of the body.
         tokio::select! {
             biased;
-            answer = &mut answering => return answer.map_err(|error| failed(asked, error)),
+            answer = &mut answering => return answer.map_err(|error| failed(client, error)),
             sent = &mut sending => sent?,
         }
-        answering.await.map_err(|error| failed(asked, error))
+        answering.await.map_err(|error| failed(client, error))
     };
-    asked.connected.unless_silent(working).await?
+    client.connected.fail_if_unresponsive(working).await?
 }
 
-fn failed(asked: &Asked<'_>, source: RequestError) -> CommandError {
-    let service = asked.connected.service.clone();
+fn failed(client: &StateClient<'_>, source: RequestError) -> CommandError {
+    let service = client.connected.service.clone();
     PlaceError::Request { service, source }.into()
 }

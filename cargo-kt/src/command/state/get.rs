@@ -3,50 +3,50 @@
 use kt::wire::state::{Shown, StateAnswer, StateInfo, StateRequest};
 
 use super::{
+    super::error::Operation,
     StateError,
-    error::Deed,
     json::{self, Style},
     layout,
     ls::print,
     names::name_of,
-    service::Asked,
+    service::StateClient,
 };
 use crate::command::CommandError;
 
-pub(super) async fn get(asked: &Asked<'_>, name: &str) -> Result<(), CommandError> {
+pub(super) async fn get(client: &StateClient<'_>, name: &str) -> Result<(), CommandError> {
     let request = StateRequest::Get {
         key: name.to_owned(),
     };
-    let StateAnswer::Value(shown) = asked.ask(Deed::Get, request).await? else {
+    let StateAnswer::Value(shown) = client.ask(Operation::Get, request).await? else {
         return Err(StateError::Unexpected.into());
     };
     match shown {
         Shown::Encoded(bytes) => {
-            let style = match asked.is_json {
+            let style = match client.is_json {
                 true => Style::Line,
                 false => Style::Pretty,
             };
             let text =
                 json::from_encoded(bytes, style).map_err(|why| StateError::NotShown { why })?;
-            match asked.is_json {
-                true => message(asked, name, "json", &text),
+            match client.is_json {
+                true => message(client, name, "json", &text),
                 false => print(&(text + "\n"))?,
             }
         }
-        Shown::Debug(text) if asked.is_json => message(asked, name, "debug", &quoted(&text)),
+        Shown::Debug(text) if client.is_json => message(client, name, "debug", &quoted(&text)),
         Shown::Debug(text) => print(&(text + "\n"))?,
-        Shown::Empty if asked.is_json => message(asked, name, "empty", "null"),
-        Shown::Empty => asked.terminal.note(format_args!(
-            "state `{name}` has no value yet: nobody has used it"
+        Shown::Empty if client.is_json => message(client, name, "empty", "null"),
+        Shown::Empty => client.terminal.note(format_args!(
+            "state `{name}` has no value yet: it has not been used"
         )),
-        Shown::Opaque => opaque(asked, name).await?,
+        Shown::Opaque => opaque(client, name).await?,
     }
     Ok(())
 }
 
-/// A line for programs. The value is JSON already.
-fn message(asked: &Asked<'_>, name: &str, form: &str, value: &str) {
-    asked.terminal.raw_json(&format!(
+/// Prints a JSON message. The value is JSON already.
+fn message(client: &StateClient<'_>, name: &str, form: &str, value: &str) {
+    client.terminal.raw_json(&format!(
         r#"{{"reason":"kt-state-value","name":{},"form":"{form}","value":{value}}}"#,
         quoted(name)
     ));
@@ -56,9 +56,9 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// Neither serde nor Debug: what can be told is how the type is laid out.
-async fn opaque(asked: &Asked<'_>, name: &str) -> Result<(), CommandError> {
-    let StateAnswer::List(states) = asked.ask(Deed::Get, StateRequest::List).await? else {
+/// Prints the layout of a type that has neither serde nor Debug.
+async fn opaque(client: &StateClient<'_>, name: &str) -> Result<(), CommandError> {
+    let StateAnswer::List(states) = client.ask(Operation::Get, StateRequest::List).await? else {
         return Err(StateError::Unexpected.into());
     };
     let ends = |state: &&StateInfo| {
@@ -71,13 +71,13 @@ async fn opaque(asked: &Asked<'_>, name: &str) -> Result<(), CommandError> {
     let Some(state) = states.iter().find(ends) else {
         return Err(StateError::Unexpected.into());
     };
-    let text = layout::of(asked.connected, state);
-    if asked.is_json {
-        message(asked, name, "layout", &quoted(&text));
+    let text = layout::of(client.connected, state);
+    if client.is_json {
+        message(client, name, "layout", &quoted(&text));
         return Ok(());
     }
-    asked.terminal.note(format_args!(
-        "state `{}` has neither serde nor Debug: this is its type",
+    client.terminal.note(format_args!(
+        "state `{}` has neither serde nor Debug; showing the layout of its type",
         name_of(&state.key)
     ));
     print(&text)

@@ -1,18 +1,18 @@
-//! How the type of a state is laid out, where nothing else can be told of it.
+//! Formats the layout of a state's type.
 
 use kt::wire::state::StateInfo;
 
 use crate::{
-    command::last_build::warm_directory,
     layout::{self, Description, Role, Type},
     place::Connected,
+    session::last_build::kt_dir,
     terminal::text::bytes,
 };
 
-/// Types that are shown of one state.
-const TYPES: usize = 24;
+/// Maximum number of types shown.
+const MAX_TYPES: usize = 24;
 
-/// As far as it is known here.
+/// The layout, or the size if the layout is unknown on this machine.
 pub(super) fn of(connected: &Connected, state: &StateInfo) -> String {
     match described(connected, state) {
         Some(description) => text(&description),
@@ -25,18 +25,18 @@ fn described(connected: &Connected, state: &StateInfo) -> Option<Description> {
     let mut states = manifest.crates.iter().flat_map(|krate| &krate.states);
     let entry = states.find(|entry| entry.key == state.key)?;
     let fingerprint = entry.layout.as_deref()?;
-    layout::description(&warm_directory(connected), fingerprint)
+    layout::description(&kt_dir(connected), fingerprint)
 }
 
-/// The type and those that it is made of, each with its parts and where they lie.
+/// The type and the types in it, each with its parts and their offsets.
 fn text(description: &Description) -> String {
     let mut text = String::new();
-    // The first is what the attribute wraps the initial value in.
+    // The first type is the attribute's wrapper of the initial value.
     let wrapper = |it: &Type| it.name.contains("::__KtInit<");
     let compound =
         |it: &&Type| !wrapper(it) && it.parts.iter().any(|part| part.role != Role::Parameter);
     let all: Vec<&Type> = description.types.iter().filter(compound).collect();
-    for it in all.iter().take(TYPES) {
+    for it in all.iter().take(MAX_TYPES) {
         let size = it.size.map(|size| format!(" ({})", bytes(size)));
         text += &format!("{}{}\n", it.name, size.unwrap_or_default());
         for part in it.parts.iter().filter(|part| part.role != Role::Parameter) {
@@ -49,7 +49,7 @@ fn text(description: &Description) -> String {
                 (Role::Field, name) => format!("{name}: {target}"),
                 (Role::Enumerator, name) => name.to_owned(),
                 (Role::Element, _) => {
-                    format!("{} times {target}", part.value.as_deref().unwrap_or("?"))
+                    format!("{} × {target}", part.value.as_deref().unwrap_or("?"))
                 }
                 (Role::Variant, name) => format!("variant {name}"),
                 (Role::Discriminant, _) => format!("discriminant: {target}"),
@@ -58,8 +58,8 @@ fn text(description: &Description) -> String {
             text += &format!("{offset:>6}  {what}\n");
         }
     }
-    if all.len() > TYPES {
-        text += &format!("… and {} more types\n", all.len() - TYPES);
+    if all.len() > MAX_TYPES {
+        text += &format!("… and {} more types\n", all.len() - MAX_TYPES);
     }
     text
 }

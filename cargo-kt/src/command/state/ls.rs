@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
-use kt::wire::state::{Changed, Outcome, FormerInfo, StateAnswer, StateInfo, StateRequest};
+use kt::wire::state::{Changed, FormerInfo, Outcome, StateAnswer, StateInfo, StateRequest};
 
 use super::{
+    super::error::Operation,
     StateError,
-    error::Deed,
     names::{self, name_of},
-    service::Asked,
+    service::StateClient,
 };
 use crate::{
     command::CommandError,
@@ -17,44 +17,44 @@ use crate::{
 
 const HEADER: [&str; 5] = ["NAME", "TYPE", "SIZE", "GENERATION", "LAST SWAP"];
 const FORMER_HEADER: [&str; 5] = ["NAME", "TYPE", "SIZE", "GENERATION", "HELD BECAUSE"];
-/// Longest type that is shown whole, letters.
-const TYPE: usize = 60;
+/// Maximum length of a type name, in characters.
+const MAX_TYPE: usize = 60;
 
-pub(super) async fn ls(asked: &Asked<'_>) -> Result<(), CommandError> {
-    let StateAnswer::List(states) = asked.ask(Deed::List, StateRequest::List).await? else {
+pub(super) async fn ls(client: &StateClient<'_>) -> Result<(), CommandError> {
+    let StateAnswer::List(states) = client.ask(Operation::List, StateRequest::List).await? else {
         return Err(StateError::Unexpected.into());
     };
-    let former = asked.ask(Deed::List, StateRequest::Former).await?;
+    let former = client.ask(Operation::List, StateRequest::Former).await?;
     let StateAnswer::Former(former) = former else {
         return Err(StateError::Unexpected.into());
     };
-    if asked.is_json {
+    if client.is_json {
         states
             .iter()
-            .for_each(|state| asked.terminal.json("kt-state", state));
+            .for_each(|state| client.terminal.json("kt-state", state));
         former
             .iter()
-            .for_each(|former| asked.terminal.json("kt-state-former", former));
+            .for_each(|former| client.terminal.json("kt-state-former", former));
         return Ok(());
     }
     let mut text = match states.is_empty() {
-        true => "no states; `#[kt::state]` on a static makes one\n".to_owned(),
+        true => "no states; declare one with `#[kt::state]` on a static\n".to_owned(),
         false => rows(&states),
     };
     if !former.is_empty() {
         text += &format!(
-            "\nFormer values, reset by a swap and still held; `cargo kt state drop NAME` tries to drop them:\n{}",
+            "\nFormer values, reset by a swap and still in memory; `cargo kt state drop NAME` tries to drop them:\n{}",
             former_rows(&former)
         );
     }
     print(&text)
 }
 
-/// Prints what was asked for.
+/// Prints to stdout.
 pub(super) fn print(text: &str) -> Result<(), CommandError> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        // A reader that has seen enough.
+        // The reader closed the pipe.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CommandError::Io {
             what: "print the answer".into(),
             source: error,
@@ -63,7 +63,7 @@ pub(super) fn print(text: &str) -> Result<(), CommandError> {
     }
 }
 
-/// A line for each state.
+/// A table with a line per state.
 pub(in crate::command) fn rows(states: &[StateInfo]) -> String {
     let keys: Vec<&str> = states.iter().map(|state| &*state.key).collect();
     let names = names::shortest(&keys);
@@ -75,7 +75,7 @@ pub(in crate::command) fn rows(states: &[StateInfo]) -> String {
             size(state),
             state.generation.to_string(),
             match state.keep {
-                true => format!("{}; `keep` vouches", outcome(state)),
+                true => format!("{}, forced by `keep`", outcome(state)),
                 false => outcome(state),
             },
         ]
@@ -98,13 +98,13 @@ fn former_rows(former: &[FormerInfo]) -> String {
 }
 
 fn shortened(name: &str) -> String {
-    match name.char_indices().nth(TYPE) {
+    match name.char_indices().nth(MAX_TYPE) {
         Some((end, _)) => format!("{}…", &name[..end]),
         None => name.to_owned(),
     }
 }
 
-/// Of the type itself, and of what its value holds as far as that can be told.
+/// The size of the type, and the encoded size of the value if known.
 fn size(state: &StateInfo) -> String {
     let own = bytes(state.size);
     match state.encoded {
@@ -115,18 +115,18 @@ fn size(state: &StateInfo) -> String {
 
 fn outcome(state: &StateInfo) -> String {
     if !state.declared {
-        return "set aside".to_owned();
+        return "detached".to_owned();
     }
     match &state.outcome {
         Outcome::Created => "created".to_owned(),
         Outcome::Kept {
-            initialiser_changed: false,
+            initializer_changed: false,
             ..
         } => "kept".to_owned(),
         Outcome::Kept {
-            initialiser_changed: true,
+            initializer_changed: true,
             ..
-        } => "kept, initialiser edited".to_owned(),
+        } => "kept, initializer changed".to_owned(),
         Outcome::Migrated {
             why, bytes: moved, ..
         } => {
@@ -140,11 +140,11 @@ fn outcome(state: &StateInfo) -> String {
 
 fn changed(why: &Changed) -> &'static str {
     match why {
-        Changed::Type { .. } => "another type",
-        Changed::Size { .. } => "another size",
-        Changed::Layout { .. } => "another layout",
+        Changed::Type { .. } => "type changed",
+        Changed::Size { .. } => "size changed",
+        Changed::Layout { .. } => "layout changed",
         Changed::Unknown { .. } => "unknown layout",
-        Changed::Version { .. } => "another version",
+        Changed::Version { .. } => "version changed",
         Changed::NewWorker { .. } => "new worker",
         Changed::NotMigrated { .. } => "not migrated",
     }
@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_has_a_line_for_each_state() {
+    fn a_table_has_a_line_per_state() {
         let state = |key: &str, encoded, outcome, declared| StateInfo {
             key: key.into(),
             type_tokens: "Mutex<Index>".into(),
@@ -181,8 +181,8 @@ mod tests {
             "\
 NAME        TYPE          SIZE            GENERATION  LAST SWAP
 app::INDEX  Mutex<Index>  32 B, ~12.0 MB  2           created
-app::POOL   Mutex<Index>  32 B            2           created; `keep` vouches
-app::OLD    Mutex<Index>  32 B            2           set aside
+app::POOL   Mutex<Index>  32 B            2           created, forced by `keep`
+app::OLD    Mutex<Index>  32 B            2           detached
 "
         );
         assert_eq!(shortened(&"x".repeat(61)), format!("{}…", "x".repeat(60)));

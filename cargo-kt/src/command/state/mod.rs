@@ -1,7 +1,6 @@
-//! `cargo kt state`: looks at what a service holds in its states, and changes it.
+//! `cargo kt state`: shows and changes the states of a service.
 
 mod aside;
-mod error;
 mod files;
 mod get;
 mod json;
@@ -13,14 +12,14 @@ mod set;
 
 use std::{path::PathBuf, process::ExitCode};
 
-pub use error::StateError;
 pub(super) use ls::rows;
 
 use kt::wire::state::{StateAnswer, StateInfo, StateRequest};
 
-use self::{error::Deed, service::Asked};
+use self::service::StateClient;
 use super::{
-    CommandError, Speech, places::PlaceArgs, profile::ProfileArgs, service::choose, start,
+    CommandError, Speech, StateError, error::Operation, places::PlaceArgs, profile::ProfileArgs,
+    service::choose, start,
 };
 use crate::{place::Connected, terminal::Terminal};
 
@@ -32,65 +31,67 @@ pub(super) struct StateArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum StateCommand {
-    /// List the states: type, size, the generation that made the value, what the last swap did
+    /// List the states: type, size, the generation that created the value, and the outcome of the
+    /// last swap
     Ls {
         #[command(flatten)]
         common: Common,
     },
-    /// Print a state's value: as JSON if its type has serde, else as Debug has it, else its layout
+    /// Print a state's value: as JSON if its type has serde, else with Debug, else its layout
     Get {
-        /// The state, or the end of its path
+        /// State name: its path, or the end of it
         #[arg(value_name = "NAME")]
         name: String,
         #[command(flatten)]
         common: Common,
     },
-    /// Give a state a value
+    /// Set a state's value
     Set {
-        /// The state, or the end of its path
+        /// State name: its path, or the end of it
         #[arg(value_name = "NAME")]
         name: String,
-        /// The value as `get` prints it; `-` reads it from standard input
+        /// The value, as printed by `get`; `-` reads it from standard input
         #[arg(value_name = "JSON", allow_hyphen_values = true)]
         value: String,
         #[command(flatten)]
         common: Common,
     },
-    /// Give states the values of their initialisers
+    /// Reset states to their initial values
     Clear {
-        /// The states, or the ends of their paths
+        /// State names: their paths, or the ends of them
         #[arg(value_name = "NAME", required = true)]
         names: Vec<String>,
         #[command(flatten)]
         common: Common,
     },
-    /// Clear all states
+    /// Reset all states to their initial values
     Reset {
-        /// Do not ask
+        /// Skip the confirmation prompt
         #[arg(short, long)]
         yes: bool,
         #[command(flatten)]
         common: Common,
     },
-    /// Free values that were set aside because their states are gone from the program, and those that a swap reset
+    /// Free detached values, whose states were removed from the program, and former values, which a
+    /// swap reset
     Drop {
-        /// These; all if there is none
+        /// State names [default: all]
         #[arg(value_name = "NAME")]
         names: Vec<String>,
         #[command(flatten)]
         common: Common,
     },
-    /// Write all states that have serde to a file
+    /// Save all states that have serde to a file
     Save {
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        /// Overwrite the file if there is one
+        /// Overwrite an existing file
         #[arg(long)]
         force: bool,
         #[command(flatten)]
         common: Common,
     },
-    /// Give states the values that `save` wrote, all or none
+    /// Load states from a file written by `save`, all or none
     Load {
         #[arg(value_name = "FILE")]
         file: PathBuf,
@@ -99,10 +100,10 @@ enum StateCommand {
     },
 }
 
-/// Which service, and how to speak of it.
+/// Options of all subcommands.
 #[derive(Debug, clap::Args)]
 struct Common {
-    /// The service, as `cargo kt ls` names it [default: this workspace's, or the only one]
+    /// Service name, as shown by `cargo kt ls` [default: this workspace's service, or the only one]
     #[arg(long, value_name = "NAME", conflicts_with = "ProfileArgs")]
     service: Option<String>,
     #[command(flatten)]
@@ -131,17 +132,17 @@ impl StateCommand {
 /// The states of a service, for other commands.
 ///
 /// # Errors
-/// If there is no worker that could have any, or it does not answer.
+/// If there is no worker, or it does not answer.
 pub(super) async fn list(
     connected: &Connected,
     terminal: &Terminal,
 ) -> Result<Vec<StateInfo>, CommandError> {
-    let asked = Asked {
+    let client = StateClient {
         connected,
         terminal,
         is_json: false,
     };
-    match asked.ask(Deed::List, StateRequest::List).await? {
+    match client.ask(Operation::List, StateRequest::List).await? {
         StateAnswer::List(states) => Ok(states),
         _ => Err(StateError::Unexpected.into()),
     }
@@ -160,21 +161,21 @@ async fn work(
 ) -> Result<ExitCode, CommandError> {
     let places = common.places.places()?;
     let name = choose(common.service.as_deref(), &common.profile, &places).await?;
-    let chosen = places.connect(&name).await?;
-    let asked = Asked {
-        connected: &chosen,
+    let connected = places.connect(&name).await?;
+    let client = StateClient {
+        connected: &connected,
         terminal,
         is_json: common.speech.is_json(),
     };
     match command {
-        StateCommand::Ls { .. } => ls::ls(&asked).await?,
-        StateCommand::Get { name, .. } => get::get(&asked, name).await?,
-        StateCommand::Set { name, value, .. } => set::set(&asked, name, value).await?,
-        StateCommand::Clear { names, .. } => aside::clear(&asked, names).await?,
-        StateCommand::Reset { yes, .. } => aside::reset(&asked, *yes).await?,
-        StateCommand::Drop { names, .. } => aside::drop(&asked, names).await?,
-        StateCommand::Save { file, force, .. } => files::save(&asked, file, *force).await?,
-        StateCommand::Load { file, .. } => files::load(&asked, file).await?,
+        StateCommand::Ls { .. } => ls::ls(&client).await?,
+        StateCommand::Get { name, .. } => get::get(&client, name).await?,
+        StateCommand::Set { name, value, .. } => set::set(&client, name, value).await?,
+        StateCommand::Clear { names, .. } => aside::clear(&client, names).await?,
+        StateCommand::Reset { yes, .. } => aside::reset(&client, *yes).await?,
+        StateCommand::Drop { names, .. } => aside::drop(&client, names).await?,
+        StateCommand::Save { file, force, .. } => files::save(&client, file, *force).await?,
+        StateCommand::Load { file, .. } => files::load(&client, file).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,11 +1,10 @@
-//! States by the names that a person types.
+//! Names of states on the command line.
 
 use std::collections::HashMap;
 
-pub(super) use crate::command::report::name_of;
-use crate::terminal::text;
+pub(super) use crate::session::report::name_of;
 
-/// The shortest names that are those of one state only, in the order of the keys.
+/// The shortest unambiguous names, in the order of the keys.
 pub(super) fn shortest(keys: &[&str]) -> Vec<String> {
     let mut counts: HashMap<&str, usize> = HashMap::new();
     for key in keys {
@@ -18,15 +17,10 @@ pub(super) fn shortest(keys: &[&str]) -> Vec<String> {
     keys.iter().map(name).collect()
 }
 
-/// The names of these keys, in a list.
+/// The names of these keys, separated by commas.
 pub(super) fn listed(keys: &[String]) -> String {
     let names: Vec<&str> = keys.iter().map(|key| name_of(key)).collect();
     names.join(", ")
-}
-
-/// Functions that run.
-pub(super) fn functions(calls: &[String]) -> String {
-    text::names(calls)
 }
 
 #[cfg(test)]
@@ -34,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_states_of_one_path_are_told_by_their_packages() {
+    fn states_with_the_same_path_are_distinguished_by_package() {
         assert_eq!(
             shortest(&["a:a::X", "b:a::X", "b:b::X"]),
             ["a:a::X", "b:a::X", "b::X"]

@@ -1,4 +1,4 @@
-//! What is asked of a service about its states.
+//! Requests to a service about its states.
 
 use kt::wire::{
     control::path,
@@ -6,56 +6,57 @@ use kt::wire::{
 };
 
 use super::{
+    super::error::{Operation, Refused},
     StateError,
-    error::{Deed, Refused},
 };
+use crate::session::watch::awaited;
 use crate::{
-    command::{CommandError, watch::awaited},
+    command::CommandError,
     place::{Connected, PlaceError},
     terminal::Terminal,
 };
 
-/// A service that is asked about its states.
-pub(super) struct Asked<'a> {
+/// Sends state requests to a service.
+pub(super) struct StateClient<'a> {
     pub(super) connected: &'a Connected,
     pub(super) terminal: &'a Terminal,
     pub(super) is_json: bool,
 }
 
-impl Asked<'_> {
-    /// Has the worker answer. `deed` is what would not be done.
+impl StateClient<'_> {
+    /// Sends a request to the worker. `operation` is for the error.
     pub(super) async fn ask(
         &self,
-        deed: Deed,
+        operation: Operation,
         request: StateRequest,
     ) -> Result<StateAnswer, CommandError> {
         let asking = self.connected.client.ask(path::STATE, &request);
-        let asking = self.connected.unless_silent(asking);
+        let asking = self.connected.fail_if_unresponsive(asking);
         let answered: Result<StateAnswer, StateRefused> =
-            awaited(self.connected, self.terminal, deed.verb(), asking)
+            awaited(self.connected, self.terminal, operation.verb(), asking)
                 .await?
                 .map_err(|source| PlaceError::Request {
                     service: self.connected.service.clone(),
                     source,
                 })?;
-        answered.map_err(|refused| self.refused(deed, refused).into())
+        answered.map_err(|refused| self.refused(operation, refused).into())
     }
 
-    pub(super) fn refused(&self, deed: Deed, refused: StateRefused) -> StateError {
+    pub(super) fn refused(&self, operation: Operation, refused: StateRefused) -> StateError {
         StateError::Refused(Box::new(Refused {
             service: self.connected.service.clone(),
-            deed,
+            operation,
             refused,
         }))
     }
 
-    /// Has the worker do something to states, and gives their keys.
-    pub(super) async fn order(
+    /// Performs an operation and returns the keys of the affected states.
+    pub(super) async fn apply(
         &self,
-        deed: Deed,
+        operation: Operation,
         request: StateRequest,
     ) -> Result<Vec<String>, CommandError> {
-        match self.ask(deed, request).await? {
+        match self.ask(operation, request).await? {
             StateAnswer::Done(keys) => Ok(keys),
             _ => Err(StateError::Unexpected.into()),
         }

@@ -7,13 +7,18 @@ use kt::wire::{
     state::{StateRefused, StateRequest},
 };
 
-use super::{StateError, error::Deed, json, names, service::Asked};
+use super::{json, names, service::StateClient};
 use crate::command::CommandError;
+use crate::command::error::{Operation, StateError};
 
-/// Of a value's encoding, bytes: it travels in one message, together with its state's name.
+/// Maximum bytes of a value's encoding: it is sent in one message, together with its state's name.
 const LIMIT: usize = limits::CONTROL - (64 << 10);
 
-pub(super) async fn set(asked: &Asked<'_>, name: &str, value: &str) -> Result<(), CommandError> {
+pub(super) async fn set(
+    client: &StateClient<'_>,
+    name: &str,
+    value: &str,
+) -> Result<(), CommandError> {
     let mut text = String::new();
     let value = match value {
         "-" => {
@@ -27,17 +32,17 @@ pub(super) async fn set(asked: &Asked<'_>, name: &str, value: &str) -> Result<()
     let value = json::to_encoded(value).map_err(|source| StateError::NotJson { source })?;
     if value.len() > LIMIT {
         let limit = LIMIT as u64;
-        return Err(asked
-            .refused(Deed::Set, StateRefused::TooLarge { limit })
+        return Err(client
+            .refused(Operation::Set, StateRefused::TooLarge { limit })
             .into());
     }
     let request = StateRequest::Set {
         key: name.to_owned(),
         value,
     };
-    let keys = asked.order(Deed::Set, request).await?;
-    asked.terminal.status("Set", names::listed(&keys));
+    let keys = client.apply(Operation::Set, request).await?;
+    client.terminal.status("Set", names::listed(&keys));
     let message = serde_json::json!({"deed": "set", "states": keys});
-    asked.terminal.json("kt-state-done", &message);
+    client.terminal.json("kt-state-done", &message);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `cargo kt top`: what a service does at this moment.
+//! `cargo kt top`: shows the current load of a service.
 
 mod sample;
 mod view;
@@ -21,24 +21,24 @@ use super::{
 };
 use crate::{config::duration, place::Connected, terminal::Terminal};
 
-/// Between the two looks that make a rate, where only one is asked for.
-const MOMENT: Duration = Duration::from_millis(250);
-/// The shortest pause between two looks: each is work for the host and the worker.
-const SHORTEST: Duration = Duration::from_millis(100);
-/// Cursor to the upper left corner, then erases what follows: ECMA-48.
+/// Time between the two samples of `--once`, which are needed for rates.
+const ONCE_INTERVAL: Duration = Duration::from_millis(250);
+/// The shortest interval: each sample is work for the host and the worker.
+const MIN_INTERVAL: Duration = Duration::from_millis(100);
+/// Moves the cursor to the upper left corner and erases the rest: ECMA-48.
 const REDRAW: &str = "\x1b[H\x1b[J";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct TopArgs {
-    /// Print once and end; also where standard output is no terminal
+    /// Print once and exit [default if standard output is not a terminal]
     #[arg(long)]
     once: bool,
-    /// Pause between two looks
+    /// Time between two updates
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration::parse)]
     interval: Duration,
     #[command(flatten)]
     speech: Speech,
-    // Last: what follows it would stand under its heading.
+    // Last: clap puts later options under its heading.
     #[command(flatten)]
     service: ServiceArgs,
 }
@@ -53,10 +53,10 @@ pub(super) fn top(args: TopArgs) -> ExitCode {
         if args.once || !json && !io::stdout().is_terminal() {
             return once(&connected, json, &terminal).await;
         }
-        let watching = watch(&connected, args.interval.max(SHORTEST), json, &terminal);
+        let watching = watch(&connected, args.interval.max(MIN_INTERVAL), json, &terminal);
         tokio::select! {
             ended = watching => ended,
-            // Ctrl-C is the usual way to end it, so it is not a failure.
+            // Users normally exit with Ctrl-C, so it is not a failure.
             _ = tokio::signal::ctrl_c() => Ok(ExitCode::SUCCESS),
         }
     })
@@ -68,7 +68,7 @@ async fn once(
     terminal: &Terminal,
 ) -> Result<ExitCode, CommandError> {
     let first = Sample::take(connected).await?;
-    tokio::time::sleep(MOMENT).await;
+    tokio::time::sleep(ONCE_INTERVAL).await;
     let second = Sample::take(connected).await?;
     let states = states(connected, terminal).await;
     match json {
@@ -78,7 +78,7 @@ async fn once(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Samples again and again, until stdout is closed or the service ends.
+/// Samples periodically, until stdout is closed or the service stops.
 async fn watch(
     connected: &Connected,
     pause: Duration,
@@ -87,44 +87,45 @@ async fn watch(
 ) -> Result<ExitCode, CommandError> {
     let mut ticks = interval(pause);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut before, mut held): (Option<Sample>, Vec<StateInfo>) = (None, Vec::new());
+    let (mut before, mut listed): (Option<Sample>, Vec<StateInfo>) = (None, Vec::new());
     loop {
         ticks.tick().await;
         let sample = match Sample::take(connected).await {
             Ok(sample) => sample,
-            Err(_) if has_ended(connected).await => {
-                terminal.note(format_args!("{} has ended", connected.service));
+            Err(_) if is_closed(connected).await => {
+                terminal.note(format_args!("{} stopped", connected.service));
                 return Ok(ExitCode::SUCCESS);
             }
             Err(error) => return Err(error.into()),
         };
-        // Listing states counts as use of the service and waits for locks, so it happens only where they may have changed.
+        // Listing states counts as use of the service and waits for locks, so it happens only when
+        // they may have changed.
         if before
             .as_ref()
             .is_none_or(|before| before.program() != sample.program())
         {
-            held = states(connected, terminal).await;
+            listed = states(connected, terminal).await;
         }
-        let reads = match json {
-            true => print_bytes(view::json(&sample, before.as_ref(), &held).as_bytes())?,
+        let has_reader = match json {
+            true => print_bytes(view::json(&sample, before.as_ref(), &listed).as_bytes())?,
             false => {
-                let page = view::page(&sample, before.as_ref(), &held);
+                let page = view::page(&sample, before.as_ref(), &listed);
                 print_bytes(format!("{REDRAW}{}", view::fitted(&page, view::size())).as_bytes())?
             }
         };
-        if !reads {
+        if !has_reader {
             return Ok(ExitCode::SUCCESS);
         }
         before = Some(sample);
     }
 }
 
-/// Whether the connection is over, as it is at the service's end.
-async fn has_ended(connected: &Connected) -> bool {
-    timeout(MOMENT, connected.ended()).await.is_ok()
+/// Whether the connection closed, because the service stopped.
+async fn is_closed(connected: &Connected) -> bool {
+    timeout(ONCE_INTERVAL, connected.ended()).await.is_ok()
 }
 
-/// What the worker holds; nothing if it cannot be asked, which the rest of the page shows.
+/// The states of the worker; none if they cannot be listed, which the rest of the page shows.
 async fn states(connected: &Connected, terminal: &Terminal) -> Vec<StateInfo> {
     state::list(connected, terminal).await.unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! One look at a service.
+//! A sample of a service.
 
 use kt::wire::{
     Generation,
@@ -22,14 +22,14 @@ impl Sample {
         Ok(Self { status, inspection })
     }
 
-    /// Which code runs in which worker.
+    /// The worker and its generation.
     pub(super) fn program(&self) -> (Option<u64>, Option<Generation>) {
         let worker = self.status.worker.as_ref().map(|worker| worker.id.instance);
         let generation = self.status.current.as_ref();
         (worker, generation.map(|(generation, _)| *generation))
     }
 
-    /// Percent of one processor that the worker has used since another look, if it is the same worker.
+    /// CPU usage in percent of one CPU since an earlier sample, if it is the same worker.
     pub(super) fn cpu_percent(&self, before: &Self) -> Option<f64> {
         if self.program().0 != before.program().0 {
             return None;
@@ -117,7 +117,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_rate_is_of_one_worker_between_two_looks() {
+    fn cpu_usage_is_of_one_worker_between_two_samples() {
         let (first, second) = (sample(1000, 50), sample(3000, 3050));
         assert_eq!(second.cpu_percent(&first), Some(150.0));
         assert_eq!(first.cpu_percent(&first), None, "no time has passed");

@@ -1,4 +1,4 @@
-//! A look as it is shown.
+//! Formats a sample.
 
 use std::time::Duration;
 
@@ -6,15 +6,16 @@ use kt::wire::{inspect::Gpu, state::StateInfo};
 use serde_json::json;
 
 use super::sample::Sample;
+use crate::session::report::name_of;
 use crate::{
-    command::{describe, report::name_of},
+    command::describe,
     terminal::text::{bytes, count, duration, table},
 };
 
-/// Columns and lines where the terminal does not say.
-const SIZE: (usize, usize) = (80, 24);
+/// Columns and lines if the terminal does not report its size.
+const DEFAULT_SIZE: (usize, usize) = (80, 24);
 
-/// The page for people.
+/// The human-readable page.
 pub(super) fn page(sample: &Sample, before: Option<&Sample>, states: &[StateInfo]) -> String {
     let Sample { status, inspection } = sample;
     let generation = status.current.as_ref();
@@ -26,7 +27,7 @@ pub(super) fn page(sample: &Sample, before: Option<&Sample>, states: &[StateInfo
     );
     let (Some(worker), Some(id)) = (&inspection.worker, status.worker.as_ref().map(|it| it.id))
     else {
-        page += "no worker runs; `cargo kt run` starts one\n";
+        page += "no worker is running; start one with `cargo kt run`\n";
         return page;
     };
     let usage = &worker.usage;
@@ -58,7 +59,7 @@ pub(super) fn page(sample: &Sample, before: Option<&Sample>, states: &[StateInfo
     }
     page.push('\n');
     page += &match &worker.calls {
-        None => "calls: not known, all threads of the worker are busy\n".to_owned(),
+        None => "calls: unknown, all threads of the worker are busy\n".to_owned(),
         Some(calls) if calls.calls.is_empty() => "no calls\n".to_owned(),
         Some(calls) => {
             let more = match calls.more {
@@ -73,18 +74,18 @@ pub(super) fn page(sample: &Sample, before: Option<&Sample>, states: &[StateInfo
         rows.extend(
             states
                 .iter()
-                .map(|state| [name_of(&state.key).to_owned(), held(state)]),
+                .map(|state| [name_of(&state.key).to_owned(), size_of(state)]),
         );
         page += &format!("\n{}", table(&rows));
     }
     page
 }
 
-/// What a state holds, as far as that is known: of its type, or of its encoded value.
-fn held(state: &StateInfo) -> String {
+/// The size of a state, if known: of its encoded value, else of its type.
+fn size_of(state: &StateInfo) -> String {
     match state.encoded {
         Some(encoded) => format!("~{}", bytes(encoded.max(state.size))),
-        None => format!("{} and what it points at", bytes(state.size)),
+        None => format!("{} plus heap", bytes(state.size)),
     }
 }
 
@@ -98,7 +99,7 @@ fn gpu_line(gpu: &Gpu) -> String {
     )
 }
 
-/// A line for programs.
+/// A JSON line.
 pub(super) fn json(sample: &Sample, before: Option<&Sample>, states: &[StateInfo]) -> String {
     let Sample { status, inspection } = sample;
     let worker = inspection.worker.as_ref();
@@ -134,14 +135,14 @@ pub(super) fn size() -> (usize, usize) {
         Some((terminal_size::Width(columns), terminal_size::Height(lines))) => {
             (columns.into(), lines.into())
         }
-        None => SIZE,
+        None => DEFAULT_SIZE,
     }
 }
 
-/// As much of a page as a terminal of so many columns and lines has room for: a line that wraps would push the first out.
+/// Truncates a page to the size of the terminal: a line that wraps would scroll the first line out.
 pub(super) fn fitted(page: &str, (columns, lines): (usize, usize)) -> String {
     let cut = |line: &str| line.chars().take(columns).collect::<String>();
-    // The last line stays empty: the cursor is there.
+    // The last line stays empty, for the cursor.
     let shown: Vec<String> = page
         .lines()
         .take(lines.saturating_sub(1))
@@ -155,7 +156,7 @@ mod tests {
     use super::{super::sample::tests::sample, *};
 
     #[test]
-    fn a_look_is_a_page() {
+    fn a_sample_is_a_page() {
         let page = page(&sample(2000, 1050), Some(&sample(1000, 50)), &[]);
         assert_eq!(
             page,
@@ -173,7 +174,7 @@ CALL  FUNCTION   GENERATION  AGE
     }
 
     #[test]
-    fn a_page_is_cut_to_the_terminal_however_small() {
+    fn a_page_is_truncated_to_the_terminal() {
         let page = page(&sample(2000, 1050), None, &[]);
         assert_eq!(fitted(&page, (10, 3)), "alice-app \nworker 1 (");
         for size in [(0, 0), (1, 1), (10, 1), (500, 500)] {

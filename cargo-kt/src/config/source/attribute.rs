@@ -1,4 +1,4 @@
-//! `#[kt::service(…)]` on a program's `main`.
+//! Parses `#[kt::service(…)]` on a program's `main`.
 
 use proc_macro2::Ident;
 use serde_json::{Map, Value};
@@ -12,14 +12,14 @@ use syn::{
 use super::Source;
 use crate::config::{ConfigError, Layer, Written};
 
-/// The options in an attribute.
+/// Parses the options in an attribute.
 pub(super) fn options(attribute: &Attribute, source: &Source<'_>) -> Result<Layer, ConfigError> {
     let Meta::List(list) = &attribute.meta else {
         return Ok(Layer::new());
     };
     let parsed = pairs
         .parse2(list.tokens.clone())
-        .map_err(|error| source.refused(format!("cannot be read: {error}"), error.span()))?;
+        .map_err(|error| source.invalid(format!("is invalid: {error}"), error.span()))?;
     let written = parsed.into_iter().map(|(name, value)| Written {
         origin: source.at(name.span()),
         name: name.to_string(),
@@ -34,7 +34,7 @@ fn pairs(input: ParseStream<'_>) -> syn::Result<Vec<(Ident, Value)>> {
         let name = input.call(Ident::parse_any)?;
         input.parse::<Token![=]>()?;
         if name == "crate" {
-            // For the macro: where it finds kt-runtime.
+            // For the macro: the path of kt-runtime.
             input.call(Path::parse_mod_style)?;
             comma(input)?;
             continue;
@@ -75,14 +75,16 @@ impl Parse for Literal {
             return Ok(Self(map.into()));
         }
         if !input.peek(Lit) {
-            return Err(input.error("only literals can be read before anything is compiled"));
+            return Err(
+                input.error("expected a literal, because the attribute is read before compilation")
+            );
         }
         Ok(Self(match input.parse()? {
             Lit::Str(text) => text.value().into(),
             Lit::Bool(value) => value.value.into(),
             Lit::Int(number) => number.base10_parse::<u64>()?.into(),
             Lit::Float(number) => number.base10_parse::<f64>()?.into(),
-            other => return Err(syn::Error::new_spanned(other, "not a value of an option")),
+            other => return Err(syn::Error::new_spanned(other, "not a valid option value")),
         }))
     }
 }

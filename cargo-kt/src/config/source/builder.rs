@@ -1,4 +1,4 @@
-//! `kt::Service::new().cpu("2")…`, read as it stands.
+//! Parses `kt::Service::new().cpu("2")…` without evaluating it.
 
 use proc_macro2::Ident;
 use serde_json::{Map, Value};
@@ -7,20 +7,21 @@ use syn::{Expr, ExprCall, ExprMethodCall, Lit, spanned::Spanned};
 use super::Source;
 use crate::config::{ConfigError, Kind, Layer, ServiceOption, Written, option, value};
 
-/// What a setter does that may be repeated: it adds to a map or to a list.
+/// What a repeatable setter adds to a map or list.
 #[derive(Clone, Copy)]
 pub(super) enum Adds {
-    /// A name with a text.
+    /// A name and a value.
     Pair,
-    /// A text.
+    /// A string.
     Text,
-    /// An object with these fields, and with one that is `true`.
+    /// An object with these fields, and optionally one that is `true`.
     Object(&'static [&'static str], Option<&'static str>),
     /// An object, as YAML.
     Yaml,
 }
 
-/// The setters that may be repeated, each with its option. Every other one is called as its option is, but for [`IMAGE_USER`].
+/// The repeatable setters, with their options. All others have the name of their option, except
+/// [`IMAGE_USER`].
 pub(super) const ADDING: [(&str, &str, Adds); 11] = [
     ("image_pull_secret", "image_pull_secrets", Adds::Text),
     ("env", "env", Adds::Pair),
@@ -55,10 +56,10 @@ pub(super) const ADDING: [(&str, &str, Adds); 11] = [
     ("annotation", "annotations", Adds::Pair),
 ];
 
-/// `user` with the value `image`.
+/// Sets `user` to `image`.
 pub(super) const IMAGE_USER: &str = "image_user";
 
-/// The options in the value of a constant.
+/// Parses the options in the value of a constant.
 pub(super) fn options(value: &Expr, source: &Source<'_>) -> Result<Layer, ConfigError> {
     let mut calls = Vec::new();
     let mut next = value;
@@ -74,8 +75,8 @@ pub(super) fn options(value: &Expr, source: &Source<'_>) -> Result<Layer, Config
         next = receiver;
     }
     if !matches!(next, Expr::Call(call) if is_new(call)) {
-        let why = "begins with `kt::Service::new()`: it is read before anything is compiled";
-        return Err(source.refused(why, next.span()));
+        let why = "must start with `kt::Service::new()`, because it is read before compilation";
+        return Err(source.invalid(why, next.span()));
     }
     let mut layer = Layer::new();
     for (method, arguments) in calls.into_iter().rev() {
@@ -92,8 +93,8 @@ fn set(
 ) -> Result<(), ConfigError> {
     let (name, origin) = (method.to_string(), source.at(method.span()));
     let wrong_call = || {
-        source.refused(
-            format!("has no setter `{name}` that takes this"),
+        source.invalid(
+            format!("has no setter `{name}` with these arguments"),
             method.span(),
         )
     };
@@ -118,7 +119,7 @@ fn set(
         Some(before) => match (&mut before.value, value) {
             (Value::Object(all), Value::Object(more)) if adding.is_some() => all.extend(more),
             (Value::Array(all), Value::Array(more)) => all.extend(more),
-            _ => return Err(source.refused(format!("sets `{name}` twice"), method.span())),
+            _ => return Err(source.invalid(format!("sets `{name}` twice"), method.span())),
         },
         None => layer.push(Written {
             name: option.name.to_owned(),
@@ -129,7 +130,7 @@ fn set(
     Ok(())
 }
 
-/// A map or list of one thing; `None` if the arguments are not what the setter takes.
+/// A map or list of one element; `None` if the arguments are invalid.
 fn added(
     option: &'static ServiceOption,
     adds: Adds,
@@ -161,21 +162,21 @@ fn added(
 }
 
 fn literal(argument: &Expr, source: &Source<'_>) -> Result<Value, ConfigError> {
-    let not_one = || {
-        let why = "takes literals alone: it is read before anything is compiled";
-        source.refused(why, argument.span())
+    let not_literal = || {
+        let why = "accepts only literals, because it is read before compilation";
+        source.invalid(why, argument.span())
     };
     let Expr::Lit(literal) = argument else {
-        return Err(not_one());
+        return Err(not_literal());
     };
     match &literal.lit {
         Lit::Str(text) => Ok(text.value().into()),
         Lit::Bool(value) => Ok(value.value.into()),
         Lit::Int(number) => match number.base10_parse::<u64>() {
             Ok(number) => Ok(number.into()),
-            Err(_) => Err(not_one()),
+            Err(_) => Err(not_literal()),
         },
-        _ => Err(not_one()),
+        _ => Err(not_literal()),
     }
 }
 
@@ -189,7 +190,7 @@ fn is_new(call: &ExprCall) -> bool {
         && names.next().is_some_and(|it| it == "Service")
 }
 
-/// Every setter there should be, in any order.
+/// All expected setters, in any order.
 #[cfg(test)]
 pub(super) fn setters() -> Vec<&'static str> {
     let scalar = crate::config::OPTIONS

@@ -1,8 +1,9 @@
-//! Looks for our attribute where it would pass unheard: within a function or a module.
+//! Finds kt's attribute where it would be ignored: within a function or a module.
 
 use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
 
-/// The first `#[kt::service…]` in a source that is none of these. Without its crate's name it may be somebody else's.
+/// The first `#[kt::service…]` in a source that is not in `read`. Ignores `#[service]` without a
+/// crate name, which may be another crate's.
 pub(super) fn find(text: &str, read: &[Span]) -> Option<Span> {
     let read: Vec<_> = read.iter().map(Span::start).collect();
     let tokens = text.parse().ok()?;
@@ -37,14 +38,14 @@ fn is_ours(attribute: TokenStream) -> bool {
         .take_while(|it| !matches!(it, TokenTree::Group(_)));
     let path: String = path.map(|it| it.to_string()).collect();
     let path = path.trim_start_matches("::");
-    let says_crate = || {
+    let has_crate_argument = || {
         let arguments = attribute.into_iter().find_map(|it| match it {
             TokenTree::Group(group) => Some(group.stream()),
             _ => None,
         });
-        arguments.is_some_and(|arguments| super::says_crate(&arguments))
+        arguments.is_some_and(|arguments| super::has_crate_argument(&arguments))
     };
     path == "kt::service"
         || path == "kt_runtime::service"
-        || path.ends_with("::service") && says_crate()
+        || path.ends_with("::service") && has_crate_argument()
 }

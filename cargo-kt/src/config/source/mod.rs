@@ -1,7 +1,7 @@
-//! What a program says in its source about its service: `#[kt::service(…)]` on its `main`, and `#[kt::service]` on a constant.
-//!
-//! Read as text, since a pod begins to start before anything is compiled. Only the file of `main` is read and nothing in it is
-//! evaluated: what could mean one thing here and another to rustc is refused.
+//! Reads options from a program's source: `#[kt::service(…)]` on its `main`, and `#[kt::service]`
+//! on a constant. The source is parsed, not compiled, because the pod starts before compilation.
+//! Only the file of `main` is read and nothing is evaluated: code that rustc could interpret
+//! differently is rejected.
 
 mod attribute;
 mod builder;
@@ -16,18 +16,18 @@ use syn::{Attribute, Item, ItemConst, Meta, Type};
 
 use super::{ConfigError, Layer};
 
-/// The options in a program's root file, which messages call `shown`: those of the attribute, and those of the constant,
-/// which stand above them. A source that rustc will not take either has none.
+/// The options in a program's root file: those of the attribute, and those of the constant, which
+/// override them. `shown` is the file's name in messages. A source with syntax errors has none.
 ///
 /// # Errors
-/// If they are there only under a condition, stand in another place of the file, are more than one, or cannot be read.
+/// If they are conditional, misplaced, duplicated or invalid.
 pub fn source(path: &Path, shown: &str) -> Result<[Layer; 2], ConfigError> {
     let none = [Layer::new(), Layer::new()];
     let text = fs::read_to_string(path).map_err(|source| ConfigError::Read {
         path: path.to_owned(),
         source,
     })?;
-    // Most programs have none, and are not parsed for it.
+    // Most programs have none, so they are not parsed.
     if !text.contains("service") {
         return Ok(none);
     }
@@ -54,25 +54,25 @@ pub fn source(path: &Path, shown: &str) -> Result<[Layer; 2], ConfigError> {
         }
     }
     if let Some(span) = elsewhere::find(&text, &read) {
-        let why = "is read only on the program's `fn main` and on a `const` of the type `kt::Service` beside it";
-        return Err(source.refused(why, span));
+        let why = "is only valid on the program's `fn main` and on a `const` of type `kt::Service` in the same file";
+        return Err(source.invalid(why, span));
     }
     match constants[..] {
         [] => Ok([layer, Layer::new()]),
         [constant] => Ok([layer, builder::options(&constant.expr, &source)?]),
         [first, second, ..] => {
             let why = format!(
-                "is on `{}` and on `{}`, and a program has one service",
+                "is on both `{}` and `{}`, but a program has only one service",
                 first.ident, second.ident
             );
-            Err(source.refused(why, second.ident.span()))
+            Err(source.invalid(why, second.ident.span()))
         }
     }
 }
 
-/// The file that is read.
+/// The file being read.
 struct Source<'a> {
-    /// As messages call it.
+    /// Its name in messages.
     shown: &'a str,
 }
 
@@ -81,19 +81,19 @@ impl Source<'_> {
         format!("{}:{}", self.shown, span.start().line)
     }
 
-    fn refused(&self, why: impl Into<String>, span: Span) -> ConfigError {
+    fn invalid(&self, why: impl Into<String>, span: Span) -> ConfigError {
         ConfigError::Attribute {
             why: why.into(),
             origin: self.at(span),
         }
     }
 
-    /// The attributes that are ours.
+    /// The `#[kt::service]` attributes.
     fn of_service<'a>(&self, all: &'a [Attribute]) -> Result<Vec<&'a Attribute>, ConfigError> {
         let conditional = |span| {
-            let why = "is there under a condition, which is not known before the program is compiled\n\
-                       help: use `[package.metadata.kt]` in Cargo.toml, or the environment";
-            self.refused(why, span)
+            let why = "is conditional, and the condition is unknown before compilation\n\
+             help: use `[package.metadata.kt]` in Cargo.toml, or the environment";
+            self.invalid(why, span)
         };
         for attribute in all {
             if let Meta::List(list) = &attribute.meta
@@ -122,13 +122,13 @@ fn is_ours(attribute: &Attribute) -> bool {
     match (segments.len(), segments.first()) {
         (1, _) => true,
         (2, Some(krate)) if krate.ident == "kt" || krate.ident == "kt_runtime" => true,
-        // By another name, which the macro insists on being told.
-        _ => matches!(&attribute.meta, Meta::List(list) if says_crate(&list.tokens)),
+        // A renamed crate, for which the macro requires `crate = …`.
+        _ => matches!(&attribute.meta, Meta::List(list) if has_crate_argument(&list.tokens)),
     }
 }
 
-/// Whether `crate = …` is among an attribute's arguments.
-fn says_crate(arguments: &TokenStream) -> bool {
+/// Whether an attribute's arguments include `crate = …`.
+fn has_crate_argument(arguments: &TokenStream) -> bool {
     let is_crate = |token: TokenTree| matches!(token, TokenTree::Ident(name) if name == "crate");
     let tokens: Vec<TokenTree> = arguments.clone().into_iter().collect();
     let is_assigned = |pair: &[TokenTree]| {
@@ -138,7 +138,7 @@ fn says_crate(arguments: &TokenStream) -> bool {
     tokens.windows(2).any(is_assigned)
 }
 
-/// Whether a type is called as ours is.
+/// Whether a type has the name of kt's type.
 fn is_service(ty: &Type) -> bool {
     let Type::Path(path) = ty else {
         return false;

@@ -1,14 +1,15 @@
-//! The definitions of a program, collected only if somebody needs more than their name.
+//! The definitions of a program, collected only if a caller needs more than their digest.
 //!
-//! Every definition may depend on every other, so to collect them takes seconds for some hundred files. Most edits are of
-//! bodies, which change no facts: what was collected of these facts before is then known by their digest.
+//! Every definition may depend on every other, so collecting them takes seconds for some hundred
+//! files. Most edits change bodies and no facts. Then an earlier result is found by the digest of
+//! the facts.
 
 use std::{borrow::Cow, cell::OnceCell};
 
 use super::program::{Crate, Definitions, SourceFacts};
-use crate::layout::tokens::Digest;
+use crate::layout::syntax::Digest;
 
-/// Definitions, and what they are collected of.
+/// Definitions, and their inputs.
 #[derive(Debug, Clone)]
 pub struct Collected<'a> {
     crates: Cow<'a, [Crate]>,
@@ -33,7 +34,7 @@ impl<'a> Collected<'a> {
             .get_or_init(|| Definitions::of(&self.crates, &self.files))
     }
 
-    /// Of everything that [`Definitions::of`] reads: two of one digest have the same definitions.
+    /// A digest of everything that [`Definitions::of`] reads: equal digests mean equal definitions.
     pub fn digest(&self) -> String {
         let mut hasher = blake3::Hasher::new();
         for krate in &*self.crates {
@@ -60,7 +61,7 @@ impl<'a> Collected<'a> {
                 content,
                 definitions,
             } = file;
-            // That of other files counts nowhere.
+            // The content of other files is not used.
             let counts = definitions.is_raw || asks_beyond[*hot];
             write(
                 &mut hasher,
@@ -74,7 +75,7 @@ impl<'a> Collected<'a> {
 }
 
 fn write(hasher: &mut blake3::Hasher, value: &impl serde::Serialize) {
-    // A hasher takes everything, and facts have no map whose key is not a text.
+    // A hasher accepts all writes, and facts have only text as map keys.
     let _ = serde_json::to_writer(&mut *hasher, value);
     hasher.update(b"\n");
 }

@@ -1,4 +1,4 @@
-//! What one source file defines, whatever the other files are.
+//! The definitions in one source file, independent of other files.
 
 use std::collections::BTreeSet;
 
@@ -9,20 +9,20 @@ use syn::visit::{self, Visit};
 use syn::{Attribute, ImplItem, Item, ReturnType, TraitItem, UseTree};
 
 use super::mentions::{
-    Mention, asks_beyond, has_unsafe, macros_called, may_hold_items, mentions, plain, telling,
+    Mention, asks_beyond, has_unsafe, macros_called, may_hold_items, mentions, plain, relevant,
 };
-use crate::layout::tokens::{
+use crate::layout::syntax::{
     expression_macro, hash_tokens, is_for_tests, is_harmless_attribute, path_text,
 };
 
-/// The definitions of one file, good for ever for its content.
+/// The definitions of one file. They depend only on its content.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileDefinitions {
     pub items: Vec<Definition>,
     pub imports: Vec<Import>,
-    /// Other files are part of its modules: how the paths of these end, for each `include!`.
+    /// For each `include!`: the end of the path of the included file, which is part of its modules.
     pub includes: Vec<String>,
-    /// It is no Rust, or Rust that cannot be taken apart: it counts byte for byte.
+    /// It is not Rust, or is Rust that cannot be split into definitions: it counts byte for byte.
     pub is_raw: bool,
     /// It has `unsafe` code.
     pub has_unsafe: bool,
@@ -35,16 +35,16 @@ pub struct Definition {
     pub name: String,
     /// Inline modules and functions around it.
     pub scope: Vec<String>,
-    /// Of the tokens that count.
+    /// Hash of the tokens that count.
     pub hash: String,
     pub mentions: Vec<Mention>,
-    /// Fields, variants or methods by name, to say what changed.
+    /// Fields, variants or methods by name, to report what changed.
     pub parts: Vec<(String, String)>,
-    /// Its tokens are not all that it depends on.
+    /// It depends on more than its tokens.
     pub asks_beyond: bool,
-    /// Of a macro and of what a macro is given: it may make items that have names.
+    /// For a macro and for a macro's input: it may define named items.
     pub makes_items: bool,
-    /// Of a macro: those that it calls.
+    /// For a macro: the macros that it calls.
     pub macros: Vec<String>,
 }
 
@@ -55,7 +55,8 @@ pub enum Kind {
     Trait,
     /// The associated types of an `impl`.
     Impl,
-    /// What a macro of which nothing is known is given, by the macro's name or by the item that has it as an attribute.
+    /// The input of an unknown macro, by the macro's name or by the item that has it as an
+    /// attribute.
     Expanded,
     Constant,
     Function,
@@ -64,17 +65,18 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whether an old value may be of it, or lie as it says. The others only matter to those that mention them.
+    /// Whether an old value may have this type or depend on its layout. Other kinds only matter to
+    /// the definitions that mention them.
     pub fn is_compared(self) -> bool {
         matches!(self, Self::Type | Self::Trait | Self::Impl | Self::Expanded)
     }
 
-    pub fn word(self) -> &'static str {
+    pub fn label(self) -> &'static str {
         match self {
             Self::Type => "type",
             Self::Trait => "trait",
             Self::Impl => "the associated types of",
-            Self::Expanded => "what a macro makes of",
+            Self::Expanded => "the expansion of",
             Self::Constant => "constant",
             Self::Function => "function",
             Self::Macro => "macro",
@@ -83,7 +85,7 @@ impl Kind {
     }
 }
 
-/// One name that a `use` brings in.
+/// One name that a `use` imports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Import {
     pub scope: Vec<String>,
@@ -92,11 +94,11 @@ pub struct Import {
     pub path: Vec<String>,
 }
 
-/// Marks a function among the modules of a scope.
+/// Prefix of a function among the modules of a scope.
 pub const FUNCTION: &str = "fn ";
 
 impl FileDefinitions {
-    /// Of a parsed file.
+    /// Collects the definitions of a parsed file.
     pub fn of(file: &syn::File) -> Self {
         let mut collector = Collector::default();
         collector.visit_file(file);
@@ -114,7 +116,7 @@ impl FileDefinitions {
         self.includes.iter().any(|end| path.ends_with(end.as_str()))
     }
 
-    /// Of any other.
+    /// For any other file.
     pub fn raw() -> Self {
         Self {
             is_raw: true,
@@ -123,8 +125,8 @@ impl FileDefinitions {
     }
 }
 
-/// How the path ends that `include!` is given: in a file's name, if it is written out as in `concat!(env!("OUT_DIR"), "/made.rs")`.
-/// Empty, as every path ends, if it is not.
+/// The end of the path in an `include!`: the file name, if it is written out as in
+/// `concat!(env!("OUT_DIR"), "/made.rs")`. Otherwise empty, as every path ends with that.
 fn included(tokens: &TokenStream) -> String {
     let literal = |token: Option<TokenTree>| match token {
         Some(TokenTree::Literal(literal)) => {
@@ -171,19 +173,19 @@ impl Collector {
         &mut self.found.items[last]
     }
 
-    /// What an attribute macro that is not known is given.
+    /// Adds the input of an unknown attribute macro.
     fn add_expanded(&mut self, name: String, tokens: TokenStream) {
         self.add(Kind::Expanded, name, tokens).makes_items = true;
     }
 
-    /// A call of a macro where items may stand.
-    fn add_call(&mut self, call: &syn::Macro, may_stand_alone: bool) {
+    /// Adds a macro call at an item position.
+    fn add_call(&mut self, call: &syn::Macro, at_item_position: bool) {
         let known = expression_macro(&call.path).is_some() || is_item_macro(&call.path);
         let given = may_hold_items(call.tokens.clone());
         if call.path.is_ident("include") {
             self.found.includes.push(included(&call.tokens));
         }
-        if !given && (known || !may_stand_alone) {
+        if !given && (known || !at_item_position) {
             return;
         }
         let name = call
@@ -241,19 +243,19 @@ impl Collector {
         let mut tokens = signature.to_token_stream();
         let name = plain(&signature.ident.to_string());
         let is_expanded = !attributes.iter().all(is_harmless_attribute);
-        let says_type = signature.constness.is_some()
+        let determines_type = signature.constness.is_some()
             || signature.asyncness.is_some()
             || has_impl(&signature.output);
-        if is_expanded || says_type {
+        if is_expanded || determines_type {
             body.to_tokens(&mut tokens);
         }
         if is_expanded {
             let mut all = TokenStream::new();
             attributes.iter().for_each(|it| it.to_tokens(&mut all));
             all.extend(tokens.clone());
-            self.add_expanded(name.clone(), telling(all, false));
+            self.add_expanded(name.clone(), relevant(all, false));
         }
-        self.add(Kind::Function, name.clone(), telling(tokens, true));
+        self.add(Kind::Function, name.clone(), relevant(tokens, true));
         if let Some(body) = body {
             self.inside(format!("{FUNCTION}{name}"), |it| {
                 visit::visit_block(it, body)
@@ -261,11 +263,11 @@ impl Collector {
         }
     }
 
-    /// The tokens of a type or trait. An attribute macro sees its derives, too.
-    fn telling(attributes: &[Attribute], tokens: TokenStream) -> TokenStream {
+    /// The relevant tokens of a type or trait. An attribute macro also sees its derives.
+    fn relevant(attributes: &[Attribute], tokens: TokenStream) -> TokenStream {
         let is_known =
             |attribute: &Attribute| is_harmless_attribute(attribute) || is_helper(attribute);
-        telling(tokens, attributes.iter().all(is_known))
+        relevant(tokens, attributes.iter().all(is_known))
     }
 
     fn type_of(
@@ -275,7 +277,7 @@ impl Collector {
         tokens: TokenStream,
         parts: Vec<(String, String)>,
     ) {
-        let tokens = Self::telling(attributes, tokens);
+        let tokens = Self::relevant(attributes, tokens);
         self.add(Kind::Type, plain(&name.to_string()), tokens).parts = parts;
     }
 
@@ -302,7 +304,7 @@ impl Collector {
             _ => None,
         };
         let parts = definition.items.iter().filter_map(text).collect();
-        let tokens = Self::telling(&definition.attrs, pruned.to_token_stream());
+        let tokens = Self::relevant(&definition.attrs, pruned.to_token_stream());
         self.add(Kind::Trait, name.clone(), tokens).parts = parts;
         self.inside(name, |it| {
             for item in &definition.items {
@@ -331,12 +333,12 @@ impl Collector {
             items: Vec::new(),
             ..block.clone()
         };
-        let name = telling(header.to_token_stream(), true).to_string();
+        let name = relevant(header.to_token_stream(), true).to_string();
         let name = name.trim_end_matches(['{', '}', ' ']).to_owned();
         let is_known =
             |attribute: &Attribute| is_harmless_attribute(attribute) || is_of_impls(attribute);
         if !block.attrs.iter().all(is_known) {
-            self.add_expanded(name.clone(), telling(block.to_token_stream(), false));
+            self.add_expanded(name.clone(), relevant(block.to_token_stream(), false));
         }
         header.attrs.clone_from(&block.attrs);
         header.items = block
@@ -356,7 +358,7 @@ impl Collector {
             self.add(
                 Kind::Impl,
                 name.clone(),
-                telling(header.to_token_stream(), true),
+                relevant(header.to_token_stream(), true),
             )
             .parts = parts;
         }
@@ -463,7 +465,7 @@ impl<'ast> Visit<'ast> for Collector {
         self.add_call(&statement.mac, true);
     }
 
-    // What it expands to is a block of its own: items in there have no names out here.
+    // An expression macro expands to its own block: items in it have no names outside.
     fn visit_macro(&mut self, call: &'ast syn::Macro) {
         self.add_call(call, false);
     }
@@ -485,9 +487,9 @@ impl Collector {
             |attribute: &Attribute| is_harmless_attribute(attribute) || is_of_statics(attribute);
         let name = plain(&name.to_string());
         if !attributes.iter().all(is_known) {
-            self.add_expanded(name.clone(), telling(tokens.clone(), false));
+            self.add_expanded(name.clone(), relevant(tokens.clone(), false));
         }
-        self.add(Kind::Constant, name, telling(tokens, true));
+        self.add(Kind::Constant, name, relevant(tokens, true));
     }
 }
 
@@ -535,18 +537,18 @@ fn has_impl(output: &ReturnType) -> bool {
     finder.0
 }
 
-/// Attributes of types that the language has, or that only derives read.
+/// Attributes of types that are built in, or that only derives read.
 fn is_helper(attribute: &Attribute) -> bool {
     const HELPERS: [&str; 6] = ["default", "derive", "error", "from", "repr", "serde"];
     HELPERS.contains(&path_text(attribute.path()).as_str())
 }
 
-/// Attributes of implementations that leave the block as it is and register it.
+/// Attributes of implementations that register the block and do not change it.
 fn is_of_impls(attribute: &Attribute) -> bool {
     path_text(attribute.path()) == "typetag::serde"
 }
 
-/// Attributes of statics that make no types which others could name.
+/// Attributes of statics that define no types which other code can name.
 fn is_of_statics(attribute: &Attribute) -> bool {
     const KNOWN: [&str; 5] = [
         "kt::service",
@@ -558,7 +560,7 @@ fn is_of_statics(attribute: &Attribute) -> bool {
     KNOWN.contains(&path_text(attribute.path()).as_str())
 }
 
-/// Macros that stand where items do, and make statics only.
+/// Macros at item positions that define statics only.
 fn is_item_macro(path: &syn::Path) -> bool {
     const KNOWN: [&str; 5] = [
         "lazy_static",

@@ -1,11 +1,14 @@
-//! A *lineage*: generations of which no two give one definition two meanings.
+//! A *lineage*: generations where no definition has two meanings.
 //!
-//! A worker compares fingerprints for equality, and "nothing that both have differs" is no equality: it is not
-//! transitive. A lineage makes it one. It remembers every definition that one of its generations had, and takes in
-//! another generation only if that agrees with all of them. Its id is part of the fingerprint, so equal fingerprints mean
-//! that no definition had two meanings from the generation that made a value to the one that looks at it.
+//! A worker compares fingerprints for equality. "No definition that both have differs" is not
+//! transitive, so it cannot be expressed as equality of two hashes. A lineage makes it so: it
+//! records every definition that any of its generations had, and accepts another generation only if
+//! that agrees with all of them. Its id is part of the fingerprint. So equal fingerprints mean that
+//! no definition changed its meaning from the generation that created a value to the one that reads
+//! it.
 //!
-//! An id is random: two machines, or one that lost its files, cannot continue one lineage in two ways.
+//! Ids are random, so two machines, or one that lost its files, cannot continue one lineage in two
+//! ways.
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
@@ -19,13 +22,14 @@ use super::{
     program::{Definitions, Entry},
 };
 use crate::layout::store;
-use crate::layout::tokens::Digest;
+use crate::layout::syntax::Digest;
 
-/// How many are remembered for one program, to find back to one after an edit that was undone.
-const KEPT: usize = 6;
+/// How many lineages are stored for one program, to find an earlier one again after an edit was
+/// undone.
+const MAX_LINEAGES: usize = 6;
 
-/// Increase when definitions are collected otherwise.
-const FORMAT: u32 = 2;
+/// Increase when the collected definitions or their labels change.
+const FORMAT: u32 = 3;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Lineage {
@@ -34,13 +38,13 @@ pub struct Lineage {
     pub definitions: Definitions,
 }
 
-/// The id of the lineage in `directory` that the generation with these definitions continues, of a new one if it
-/// continues none.
+/// The id of the lineage in `directory` that a generation with these definitions continues; a new
+/// id if it continues none.
 pub fn of(directory: &Utf8Path, collected: &Collected<'_>) -> String {
     let known = continued(directory, collected);
     let is_known = known.is_some();
     let id = known.unwrap_or_else(new_id);
-    // What was not written down must not be continued.
+    // A lineage that could not be stored must not be continued.
     match remember(directory, &id, is_known, collected) {
         Ok(()) => id,
         Err(_) => new_id(),
@@ -53,23 +57,23 @@ impl Lineage {
         of(directory, collected)
     }
 
-    /// The first thing that has two meanings.
+    /// The first definition that has two meanings.
     pub fn difference(&self, new: &Self) -> Option<String> {
         self.definitions.difference(&new.definitions)
     }
 }
 
-/// The lineage of that id.
+/// The lineage with that id.
 pub fn read(directory: &Utf8Path, id: &str) -> Option<Lineage> {
     let bytes = std::fs::read(path_of(directory, id)).ok()?;
     let lineage: Lineage = serde_json::from_slice(&bytes).ok()?;
     (lineage.format == FORMAT && lineage.id == id).then_some(lineage)
 }
 
-/// The newest lineage that agrees with the definitions. Nothing is written down.
+/// The newest lineage that agrees with the definitions. Writes nothing.
 pub fn continued(directory: &Utf8Path, collected: &Collected<'_>) -> Option<String> {
-    let taken_in = TakenIn::of(directory, collected);
-    if let Some(id) = taken_in.id() {
+    let marker = AddedMarker::of(directory, collected);
+    if let Some(id) = marker.id() {
         return Some(id);
     }
     let definitions = collected.definitions();
@@ -80,10 +84,11 @@ pub fn continued(directory: &Utf8Path, collected: &Collected<'_>) -> Option<Stri
     lineages.find(agrees).map(|it| it.id)
 }
 
-/// Takes the definitions into the lineage of that id, or makes it if it is not a known one. It is then the newest.
+/// Adds the definitions to the lineage with that id, or creates it if `is_known` is false. It
+/// becomes the newest.
 ///
 /// # Errors
-/// Those of the file system, and one if another process changed or removed it meanwhile.
+/// File system errors, or if another process changed or removed the lineage in the meantime.
 pub fn remember(
     directory: &Utf8Path,
     id: &str,
@@ -94,8 +99,8 @@ pub fn remember(
     let lock = std::fs::File::create(directory.join("lock"))?;
     lock.lock()?;
     let path = path_of(directory, id);
-    let taken_in = TakenIn::of(directory, collected);
-    if taken_in.id().as_deref() == Some(id) {
+    let marker = AddedMarker::of(directory, collected);
+    if marker.id().as_deref() == Some(id) {
         return make_newest(&path);
     }
     let definitions = collected.definitions();
@@ -107,22 +112,22 @@ pub fn remember(
             definitions: definitions.clone(),
         };
         store::try_write_json(&path, &lineage)?;
-        for path in known.iter().skip(KEPT - 1) {
+        for path in known.iter().skip(MAX_LINEAGES - 1) {
             std::fs::remove_file(path)?;
         }
-        taken_in.write(id);
+        marker.write(id);
         return Ok(());
     }
-    // One that is gone is not made anew: what it remembered would be forgotten.
+    // A removed lineage is not created again, as its recorded definitions are lost.
     let mut lineage = read(directory, id).ok_or(io::ErrorKind::NotFound)?;
     if lineage.definitions.conflicts(definitions).next().is_some() {
         return Err(io::ErrorKind::AlreadyExists.into());
     }
-    match lineage.definitions.take_in(definitions) {
+    match lineage.definitions.add_new(definitions) {
         true => store::try_write_json(&path, &lineage)?,
         false => make_newest(&path)?,
     }
-    taken_in.write(id);
+    marker.write(id);
     Ok(())
 }
 
@@ -137,28 +142,28 @@ fn path_of(directory: &Utf8Path, id: &str) -> Utf8PathBuf {
     directory.join(format!("{id}.json"))
 }
 
-/// The note that a lineage has taken certain definitions in, by the digest of what they are collected of. A lineage forgets
-/// nothing, so the note is true as long as the lineage is there.
-struct TakenIn<'a> {
+/// A file which records that a lineage has certain definitions, by the digest of their inputs. A
+/// lineage never drops a definition, so the record is valid as long as the lineage exists.
+struct AddedMarker<'a> {
     directory: &'a Utf8Path,
     path: Utf8PathBuf,
 }
 
-impl<'a> TakenIn<'a> {
+impl<'a> AddedMarker<'a> {
     fn of(directory: &'a Utf8Path, collected: &Collected<'_>) -> Self {
         let name = format!("{}-{FORMAT}", &collected.digest()[..32]);
         let path = directory.join("taken-in").join(name);
         Self { directory, path }
     }
 
-    /// The id of that lineage, if it is the newest: a newer one that agrees as well would go before it.
+    /// The id of that lineage if it is the newest: a newer one that also agrees has precedence.
     fn id(&self) -> Option<String> {
         let id = std::fs::read_to_string(&self.path).ok()?;
         let newest = newest_first(self.directory).ok()?.into_iter().next()?;
         (newest == path_of(self.directory, &id)).then_some(id)
     }
 
-    /// Without it the definitions are collected again, which costs time and nothing else.
+    /// Without the file, the definitions are collected again, which only costs time.
     fn write(&self, id: &str) {
         let Some(directory) = self.path.parent() else {
             return;
@@ -186,7 +191,7 @@ fn newest_first(directory: &Utf8Path) -> io::Result<Vec<Utf8PathBuf>> {
     Ok(files.into_iter().rev().map(|(_, path)| path).collect())
 }
 
-/// The hasher's keys are random.
+/// A random id: the keys of `RandomState` are random.
 pub fn new_id() -> String {
     let random = || {
         RandomState::new()
@@ -206,13 +211,14 @@ pub struct Conflict<'a> {
 }
 
 impl Definitions {
-    /// What both have and mean otherwise.
+    /// The definitions that both have with different meanings.
     ///
-    /// One that is gone from its place, and one of its name that is new at another, were moved: they must mean the same.
+    /// If a name disappeared from one place and appeared at another, the definition was moved: both
+    /// must mean the same.
     pub fn conflicts<'a>(&'a self, new: &'a Self) -> impl Iterator<Item = Conflict<'a>> {
         let of_name = |(key, old): (&'a String, &'a std::collections::BTreeMap<String, Entry>)| {
             let new = new.0.get(key)?;
-            let gone: Vec<&Entry> = old
+            let removed: Vec<&Entry> = old
                 .iter()
                 .filter(|(place, _)| !new.contains_key(*place))
                 .map(|(_, it)| it)
@@ -221,7 +227,7 @@ impl Definitions {
             for (place, entry) in new {
                 match old.get(place) {
                     Some(old) => pairs.push((old, entry)),
-                    None => pairs.extend(gone.iter().map(|old| (*old, entry))),
+                    None => pairs.extend(removed.iter().map(|old| (*old, entry))),
                 }
             }
             Some(pairs)
@@ -232,22 +238,22 @@ impl Definitions {
             .map(|(old, new)| Conflict { old, new })
     }
 
-    /// Adds what is new; whether anything is.
-    fn take_in(&mut self, new: &Self) -> bool {
-        let mut is_more = false;
+    /// Adds new definitions. Returns whether there were any.
+    fn add_new(&mut self, new: &Self) -> bool {
+        let mut is_grown = false;
         for (key, places) in &new.0 {
             let known = self.0.entry(key.clone()).or_default();
             for (place, entry) in places {
                 if !known.contains_key(place) {
-                    is_more = true;
+                    is_grown = true;
                     known.insert(place.clone(), entry.clone());
                 }
             }
         }
-        is_more
+        is_grown
     }
 
-    /// The conflict that explains most, as a person would put it.
+    /// The most informative conflict, for messages.
     pub fn difference(&self, new: &Self) -> Option<String> {
         let mut all: Vec<Conflict<'_>> = self.conflicts(new).collect();
         all.sort_by_key(Conflict::rank);
@@ -266,7 +272,7 @@ impl Definitions {
 }
 
 impl Conflict<'_> {
-    /// The lower, the more it says: a field, an item, something that an item depends on.
+    /// Lower is more informative: a field, an item, a dependency of an item.
     fn rank(&self) -> u8 {
         match (self.old.own != self.new.own, self.part()) {
             (true, Some(_)) => 0,
@@ -275,7 +281,7 @@ impl Conflict<'_> {
         }
     }
 
-    /// `others`: how many differ in the same way.
+    /// `others` is how many more definitions differ in the same way.
     fn text(&self, others: usize) -> String {
         let what = &self.old.label;
         if let Some(label) = self.through() {
@@ -306,7 +312,7 @@ impl Conflict<'_> {
         }
     }
 
-    /// What differs that the definition depends on, if it is the same itself.
+    /// The dependency that differs, if the definition itself is the same.
     fn through(&self) -> Option<&str> {
         if self.old.own != self.new.own {
             return None;
@@ -351,7 +357,7 @@ impl Conflict<'_> {
     }
 }
 
-/// A text that may have a path between its last backticks, with that path as a person would write it.
+/// Normalizes the path between the last backticks of a text, if there is one.
 fn short_path(label: &str) -> String {
     let Some((before, path)) = label.strip_suffix('`').and_then(|it| it.rsplit_once('`')) else {
         return label.to_owned();
@@ -372,7 +378,7 @@ fn short_path(label: &str) -> String {
     format!("{before}`{}`", parts.join("/"))
 }
 
-/// Tokens as they are written, as far as that is certain.
+/// Tokens with the usual spacing, where that is unambiguous.
 fn short(tokens: &str) -> String {
     let text = tokens
         .replace(" < ", "<")

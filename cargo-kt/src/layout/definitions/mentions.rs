@@ -1,4 +1,4 @@
-//! Which names some tokens mention, and what of an item's tokens counts.
+//! The names that tokens mention, and the tokens of an item that count.
 
 use std::collections::BTreeSet;
 
@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Mention {
     pub path: Vec<String>,
-    /// What stands before it is no name, so it may be found anywhere: a method, an associated item, a macro.
+    /// No name precedes it, so it may be defined anywhere: a method, an associated item, a macro.
     pub anywhere: bool,
 }
 
-/// Words that name nothing which an edit could give another meaning.
-const WORDS: [&str; 54] = [
+/// Keywords and primitive types: an edit cannot give them another meaning.
+const KEYWORDS: [&str; 54] = [
     "_", "as", "async", "await", "bool", "break", "char", "const", "continue", "default", "dyn",
     "else", "enum", "extern", "f32", "f64", "false", "fn", "for", "i128", "i16", "i32", "i64",
     "i8", "if", "impl", "in", "isize", "let", "loop", "match", "mod", "move", "mut", "pub", "ref",
@@ -22,7 +22,7 @@ const WORDS: [&str; 54] = [
     "u8", "union", "unsafe", "use", "usize", "where", "while",
 ];
 
-/// Every path that the tokens mention, once.
+/// Every path that the tokens mention, without duplicates.
 pub fn mentions(tokens: TokenStream) -> Vec<Mention> {
     let mut found = BTreeSet::new();
     collect(tokens, &mut found);
@@ -31,8 +31,8 @@ pub fn mentions(tokens: TokenStream) -> Vec<Mention> {
 
 fn collect(tokens: TokenStream, found: &mut BTreeSet<Mention>) {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
-    let mark = |at: Option<usize>, wanted: char| matches!(at.and_then(|at| tokens.get(at)), Some(TokenTree::Punct(mark)) if mark.as_char() == wanted);
-    let word = |at: usize| match tokens.get(at) {
+    let mark = |at: Option<usize>, expected: char| matches!(at.and_then(|at| tokens.get(at)), Some(TokenTree::Punct(mark)) if mark.as_char() == expected);
+    let identifier = |at: usize| match tokens.get(at) {
         Some(TokenTree::Ident(name)) => Some(plain(&name.to_string())),
         _ => None,
     };
@@ -42,7 +42,7 @@ fn collect(tokens: TokenStream, found: &mut BTreeSet<Mention>) {
         if let TokenTree::Group(group) = token {
             collect(group.stream(), found);
         }
-        let Some(first) = word(at) else {
+        let Some(first) = identifier(at) else {
             at += 1;
             continue;
         };
@@ -53,19 +53,19 @@ fn collect(tokens: TokenStream, found: &mut BTreeSet<Mention>) {
         let mut path = vec![first];
         at += 1;
         while is_path(at)
-            && let Some(next) = word(at + 2)
+            && let Some(next) = identifier(at + 2)
         {
             path.push(next);
             at += 3;
         }
-        // A field, binding or parameter: its own name.
+        // A field, binding or parameter declares this name.
         let is_own_name = path.len() == 1 && mark(Some(at), ':') && !is_path(at);
         let is_call = matches!(tokens.get(at), Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis);
         let is_field = is_member && !is_call && !is_path(at);
         if is_lifetime || is_own_name || is_field {
             continue;
         }
-        if path.len() == 1 && WORDS.contains(&path[0].as_str()) {
+        if path.len() == 1 && KEYWORDS.contains(&path[0].as_str()) {
             continue;
         }
         anywhere |= is_member || mark(Some(at), '!');
@@ -73,13 +73,13 @@ fn collect(tokens: TokenStream, found: &mut BTreeSet<Mention>) {
     }
 }
 
-/// A name without what only says that it is one.
+/// A name without `r#`.
 pub fn plain(name: &str) -> String {
     name.strip_prefix("r#").unwrap_or(name).to_owned()
 }
 
-/// Attributes that say nothing of a type: what is written about it, how it is checked, how serde names it.
-const SILENT: [&str; 11] = [
+/// Attributes that cannot change a type: documentation, lints, serde's names.
+const IRRELEVANT_ATTRIBUTES: [&str; 11] = [
     "allow",
     "cold",
     "deny",
@@ -93,7 +93,7 @@ const SILENT: [&str; 11] = [
     "warn",
 ];
 
-/// Derives that implement traits and make no types that others could name.
+/// Derives that implement traits and define no types that other code can name.
 const DERIVES: [&str; 14] = [
     "Clone",
     "Copy",
@@ -111,10 +111,11 @@ const DERIVES: [&str; 14] = [
     "Serialize",
 ];
 
-/// The tokens without attributes that say nothing of a type.
+/// The tokens without attributes that cannot change a type.
 ///
-/// `derives` says whether such derives are silent too: they are not where an attribute macro sees them.
-pub fn telling(tokens: TokenStream, derives: bool) -> TokenStream {
+/// `derives` selects whether derives that cannot change a type are removed too. They stay where an
+/// attribute macro sees them.
+pub fn relevant(tokens: TokenStream, derives: bool) -> TokenStream {
     let mut kept: Vec<TokenTree> = Vec::new();
     let mut tokens = tokens.into_iter().peekable();
     while let Some(token) = tokens.next() {
@@ -122,7 +123,7 @@ pub fn telling(tokens: TokenStream, derives: bool) -> TokenStream {
             TokenTree::Punct(mark) if mark.as_char() == '#' => {
                 let attribute = match tokens.peek() {
                     Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Bracket => {
-                        telling_attribute(group, derives)
+                        relevant_attribute(group, derives)
                     }
                     _ => {
                         kept.push(mark.into());
@@ -136,7 +137,7 @@ pub fn telling(tokens: TokenStream, derives: bool) -> TokenStream {
                 }
             }
             TokenTree::Group(group) => {
-                kept.push(Group::new(group.delimiter(), telling(group.stream(), derives)).into());
+                kept.push(Group::new(group.delimiter(), relevant(group.stream(), derives)).into());
             }
             other => kept.push(other),
         }
@@ -144,15 +145,15 @@ pub fn telling(tokens: TokenStream, derives: bool) -> TokenStream {
     kept.into_iter().collect()
 }
 
-/// What is left of the brackets of an attribute; `None` for nothing.
-fn telling_attribute(group: &Group, derives: bool) -> Option<Group> {
+/// The brackets of an attribute without irrelevant parts; `None` if nothing is left.
+fn relevant_attribute(group: &Group, derives: bool) -> Option<Group> {
     let tokens: Vec<TokenTree> = group.stream().into_iter().collect();
     let Some(TokenTree::Ident(name)) = tokens.first() else {
         return Some(group.clone());
     };
     let name = name.to_string();
     let is_path = matches!(tokens.get(1), Some(TokenTree::Punct(mark)) if mark.as_char() == ':' && mark.spacing() == Spacing::Joint);
-    if !is_path && SILENT.contains(&name.as_str()) {
+    if !is_path && IRRELEVANT_ATTRIBUTES.contains(&name.as_str()) {
         return None;
     }
     if name != "derive" || !derives {
@@ -165,7 +166,7 @@ fn telling_attribute(group: &Group, derives: bool) -> Option<Group> {
     let others: Vec<String> = text
         .split(',')
         .map(|it| it.replace(' ', ""))
-        .filter(|it| !it.is_empty() && !is_silent_derive(it))
+        .filter(|it| !it.is_empty() && !is_irrelevant_derive(it))
         .collect();
     if others.is_empty() {
         return None;
@@ -175,15 +176,16 @@ fn telling_attribute(group: &Group, derives: bool) -> Option<Group> {
     Some(Group::new(Delimiter::Bracket, stream))
 }
 
-fn is_silent_derive(path: &str) -> bool {
+fn is_irrelevant_derive(path: &str) -> bool {
     DERIVES.contains(&path.rsplit("::").next().unwrap_or(path))
 }
 
-/// Whether what the tokens mean depends on more than tokens: on a file, or on where they stand.
+/// Whether the meaning of the tokens depends on more than the tokens: on a file, or on their
+/// position.
 pub fn asks_beyond(tokens: TokenStream) -> bool {
     const MACROS: [&str; 5] = ["column", "include", "include_bytes", "include_str", "line"];
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
-    let mark = |at: usize, wanted: char| matches!(tokens.get(at), Some(TokenTree::Punct(mark)) if mark.as_char() == wanted);
+    let mark = |at: usize, expected: char| matches!(tokens.get(at), Some(TokenTree::Punct(mark)) if mark.as_char() == expected);
     tokens.iter().enumerate().any(|(at, token)| match token {
         TokenTree::Group(group) => asks_beyond(group.stream()),
         TokenTree::Ident(name) => {
@@ -196,7 +198,7 @@ pub fn asks_beyond(tokens: TokenStream) -> bool {
     })
 }
 
-/// Whether the tokens, as a macro's arguments or rules, may hold an item that has a name.
+/// Whether the tokens, as a macro's arguments or rules, may contain a named item.
 pub fn may_hold_items(tokens: TokenStream) -> bool {
     const ITEMS: [&str; 9] = [
         "enum",
@@ -216,23 +218,25 @@ pub fn may_hold_items(tokens: TokenStream) -> bool {
     })
 }
 
-/// Whether the tokens have `unsafe` code that may read memory as another type than it was written as: all but the promise
-/// that a type is `Send` or `Sync`, and attributes.
+/// Whether the tokens have `unsafe` code that may read memory as another type than it was written
+/// as. Implementations of `Send` and `Sync`, and attributes, do not count.
 pub fn has_unsafe(tokens: TokenStream) -> bool {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
-    let word = |at: usize| match tokens.get(at) {
+    let identifier = |at: usize| match tokens.get(at) {
         Some(TokenTree::Ident(name)) => Some(name.to_string()),
         _ => None,
     };
-    let is_promise = |at: usize| {
-        let end = (at..tokens.len()).find(|at| word(*at).as_deref() == Some("for"));
-        let of = end.and_then(|end| word(end.checked_sub(1)?));
-        word(at).as_deref() == Some("impl") && matches!(of.as_deref(), Some("Send" | "Sync"))
+    let is_marker_impl = |at: usize| {
+        let end = (at..tokens.len()).find(|at| identifier(*at).as_deref() == Some("for"));
+        let of = end.and_then(|end| identifier(end.checked_sub(1)?));
+        identifier(at).as_deref() == Some("impl") && matches!(of.as_deref(), Some("Send" | "Sync"))
     };
     let is_attribute = |at: usize| matches!(tokens.get(at), Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis);
     tokens.iter().enumerate().any(|(at, token)| match token {
         TokenTree::Group(group) => has_unsafe(group.stream()),
-        TokenTree::Ident(name) => name == "unsafe" && !is_promise(at + 1) && !is_attribute(at + 1),
+        TokenTree::Ident(name) => {
+            name == "unsafe" && !is_marker_impl(at + 1) && !is_attribute(at + 1)
+        }
         TokenTree::Punct(_) | TokenTree::Literal(_) => false,
     })
 }

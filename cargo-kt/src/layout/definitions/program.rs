@@ -1,4 +1,5 @@
-//! What the hot crates of a program define together: each type, trait and so on, with all that its meaning depends on.
+//! The definitions of all hot crates of a program: each type, trait and so on, with everything that
+//! its meaning depends on.
 
 use std::{
     cell::RefCell,
@@ -10,15 +11,15 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::{Definition, FUNCTION, FileDefinitions, Import, Kind};
 use super::mentions::Mention;
-use crate::layout::tokens::Digest;
+use crate::layout::syntax::Digest;
 
-/// A source of a hot crate.
+/// A source file of a hot crate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceFacts {
     /// Index of its crate in [`Crate`]s.
     pub hot: usize,
     pub path: Utf8PathBuf,
-    /// Hash of all of it.
+    /// Hash of the whole file.
     pub content: String,
     pub definitions: FileDefinitions,
 }
@@ -28,29 +29,29 @@ pub struct SourceFacts {
 pub struct Crate {
     pub package: String,
     pub name: String,
-    /// How it is compiled, by what is to be said of it: flags, variables, macros.
+    /// Compiler settings (flags, variables, macros) by their labels in messages.
     pub settings: Vec<(String, String)>,
-    /// Names of the crates that it is given.
+    /// Names of the crates passed with `--extern`.
     pub externs: Vec<String>,
-    /// Paths begin with `crate` where they are not said to (edition 2015).
+    /// Paths in `use` start at the crate root (edition 2015).
     pub is_of_2015: bool,
 }
 
-/// All definitions of a program, by crate, kind and name, and then by where they stand.
+/// All definitions of a program, by crate, kind and name, and then by their place.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Definitions(pub BTreeMap<String, BTreeMap<String, Entry>>);
 
 /// One definition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// As it is called in messages: `` type `Rec` ``.
+    /// Its name in messages: `` type `Rec` ``.
     pub label: String,
-    /// Of its own tokens.
+    /// Hash of its own tokens.
     pub own: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<(String, String)>,
-    /// What its names stand for, by what is to be said of it: constants, imports and the like with their hash, and
-    /// where the types stand that it names.
+    /// What its names refer to, by label: constants, imports and so on with their hash, and the
+    /// places of the types that it names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub through: BTreeMap<String, String>,
 }
@@ -71,8 +72,9 @@ impl Entry {
     }
 }
 
-/// Whether a crate gives tokens to macros of which nothing is known where these may make types: not attributes that are
-/// known, nor macros that hot crates define. Such a macro may read a file or a database of which rustc is not told.
+/// For each crate, whether it passes tokens to unknown macros that may define types. Known
+/// attributes and macros defined in hot crates do not count. An unknown macro may read a file or a
+/// database without reporting it to rustc.
 pub fn expands_unknown(crates: &[Crate], files: &[SourceFacts]) -> Vec<bool> {
     let program = Program::new(crates, files);
     let defined = |name: &String| {
@@ -89,14 +91,14 @@ pub fn expands_unknown(crates: &[Crate], files: &[SourceFacts]) -> Vec<bool> {
                 .iter()
                 .any(|name| defined(name) || is_known(name))
     };
-    let is_known_of = |hot: usize| {
+    let has_unknown = |hot: usize| {
         let mut of_crate = files.iter().filter(|file| file.hot == hot);
         of_crate.any(|file| file.definitions.items.iter().any(is_unknown))
     };
-    (0..crates.len()).map(is_known_of).collect()
+    (0..crates.len()).map(has_unknown).collect()
 }
 
-/// Whether all code of the hot crates is safe, as far as their sources say.
+/// Whether the sources of the hot crates have no `unsafe` code.
 pub fn is_safe(files: &[SourceFacts]) -> bool {
     let may_be_unsafe = |file: &SourceFacts| {
         file.definitions.has_unsafe || file.definitions.is_raw && may_be_code(file, files)
@@ -104,28 +106,29 @@ pub fn is_safe(files: &[SourceFacts]) -> bool {
     !files.iter().any(may_be_unsafe)
 }
 
-/// Whether rustc may take a file for Rust: of another name it does so only where an `include!` reads it.
+/// Whether rustc may compile a file as Rust: one with another extension only if an `include!` reads
+/// it.
 fn may_be_code(file: &SourceFacts, files: &[SourceFacts]) -> bool {
     let path = file.path.as_str();
     let mut of_crate = files.iter().filter(|it| it.hot == file.hot);
     file.path.extension() == Some("rs") || of_crate.any(|it| it.definitions.may_include(path))
 }
 
-/// Macros of libstd and the like, which read nothing.
+/// Macros of libstd and of well-known crates, which read no files.
 fn is_known(name: &str) -> bool {
-    crate::layout::tokens::is_expression_macro(name)
+    crate::layout::syntax::is_expression_macro(name)
         || ["bitflags", "lazy_static", "thread_local"].contains(&name)
 }
 
 impl Definitions {
-    /// Collects them.
+    /// Collects the definitions.
     pub fn of(crates: &[Crate], files: &[SourceFacts]) -> Self {
         let program = Program::new(crates, files);
         let mut all = Self::default();
         for (file, source) in files.iter().enumerate() {
             let krate = &crates[source.hot];
             let crate_key = format!("{} {}", krate.package, krate.name);
-            // Of another file than Rust's nothing counts before a macro reads it.
+            // Other files than Rust count only where a macro reads them.
             if source.definitions.is_raw && may_be_code(source, files) {
                 let label = format!("`{}`", source.path);
                 let entry = Entry::setting(label, source.content.clone());
@@ -141,7 +144,8 @@ impl Definitions {
                 }
                 let mut place = place_of(source, &item.scope);
                 if item.kind == Kind::Expanded && !item.macros.is_empty() {
-                    // Calls have no names of their own. One that goes and one that comes are taken for an edit.
+                    // Macro calls have no names. If one disappears and another appears, that is not
+                    // an edit.
                     place = format!("{place} {}", item.hash);
                 }
                 let entry = Entry {
@@ -151,7 +155,7 @@ impl Definitions {
                     through: program.through(file, item),
                 };
                 all.add(
-                    format!("{crate_key} {} {}", item.kind.word(), item.name),
+                    format!("{crate_key} {} {}", item.kind.label(), item.name),
                     place,
                     entry,
                 );
@@ -170,7 +174,7 @@ impl Definitions {
         all
     }
 
-    /// Two at one place are one for each side of a `cfg`.
+    /// Two definitions at one place belong to the two sides of a `cfg`.
     fn add(&mut self, key: String, place: String, entry: Entry) {
         match self.0.entry(key).or_default().entry(place) {
             std::collections::btree_map::Entry::Vacant(vacant) => {
@@ -191,21 +195,21 @@ fn place_of(source: &SourceFacts, scope: &[String]) -> String {
 }
 
 fn label_of(item: &Definition) -> String {
-    format!("{} `{}`", item.kind.word(), item.name)
+    format!("{} `{}`", item.kind.label(), item.name)
 }
 
-/// Names to look up in.
+/// An index of names.
 struct Program<'a> {
     crates: &'a [Crate],
     files: &'a [SourceFacts],
     items: HashMap<&'a str, Vec<(usize, &'a Definition)>>,
     imports: HashMap<&'a str, Vec<(usize, &'a Import)>>,
-    /// Imports whose paths begin in a hot crate for certain.
+    /// Imports whose paths certainly start in a hot crate.
     of_program: HashSet<*const Import>,
-    /// By file and the globs around: what the globs of other crates there are, as a digest.
+    /// Digests of the globs of other crates, by file and the globs in scope.
     glob_digests: RefCell<HashMap<(usize, Vec<*const Import>), String>>,
     hot_names: HashSet<&'a str>,
-    /// Macros of the program that make no items with names.
+    /// Macros of the program that define no named items.
     harmless: HashSet<&'a str>,
 }
 
@@ -213,16 +217,17 @@ struct Open<'a> {
     file: usize,
     scope: &'a [String],
     mention: Mention,
-    /// It is the path of a `use`: rustc accepts none whose first name is a crate and, by a glob, something else.
+    /// It is the path of a `use`. rustc rejects one whose first name is both a crate and imported
+    /// by a glob.
     is_import: bool,
 }
 
-/// What was found on the way from one definition.
+/// The dependencies of one definition.
 #[derive(Default)]
 struct Through<'a> {
     found: BTreeMap<String, String>,
     seen: HashSet<(usize, *const ())>,
-    /// Mentions to look up, with the file and scope that they stand in.
+    /// Mentions to resolve, with their file and scope.
     open: Vec<Open<'a>>,
 }
 
@@ -263,7 +268,8 @@ impl<'a> Program<'a> {
         program
     }
 
-    /// A macro is harmless if no rule of it has an item with a name, nor calls a macro that is not harmless itself.
+    /// A macro is harmless if none of its rules has a named item or calls a macro that is not
+    /// harmless.
     fn harmless_macros(&self) -> HashSet<&'a str> {
         let mut macros: BTreeMap<&str, Vec<&Definition>> = BTreeMap::new();
         let all = self.files.iter().flat_map(|file| &file.definitions.items);
@@ -280,7 +286,7 @@ impl<'a> Program<'a> {
                 macros[**name].iter().any(|item| {
                     let calls_bad = |called: &String| {
                         !harmless.contains(called.as_str())
-                            && !crate::layout::tokens::is_expression_macro(called)
+                            && !crate::layout::syntax::is_expression_macro(called)
                     };
                     item.makes_items || item.macros.iter().any(calls_bad)
                 })
@@ -306,7 +312,7 @@ impl<'a> Program<'a> {
 
     fn through(&self, file: usize, item: &'a Definition) -> BTreeMap<String, String> {
         let mut through = Through::default();
-        // Its own name stands in its tokens.
+        // Its tokens contain its own name.
         through.seen.insert((file, std::ptr::from_ref(item).cast()));
         self.open(&mut through, file, item);
         while let Some(open) = through.open.pop() {
@@ -315,7 +321,7 @@ impl<'a> Program<'a> {
         through.found
     }
 
-    /// Follows what an item mentions, and adds what it depends on beyond its tokens.
+    /// Queues the names that an item mentions, and adds its dependencies beyond its tokens.
     fn open(&self, through: &mut Through<'a>, file: usize, item: &'a Definition) {
         through
             .open
@@ -383,7 +389,7 @@ impl<'a> Program<'a> {
             continues |=
                 found || !globs.is_empty() || self.files[file].definitions.has_other_files();
             let unclear = !globs.is_empty() || self.files[file].definitions.has_other_files();
-            // What nothing names here may come with a glob.
+            // A name that is not defined in this file may come from a glob.
             if !found && unclear && !self.anywhere(through, first) {
                 self.add_globs(through, file, &globs, first);
             }
@@ -398,7 +404,7 @@ impl<'a> Program<'a> {
         }
     }
 
-    /// Looks in the scopes around.
+    /// Searches the enclosing scopes.
     fn nearby(&self, through: &mut Through<'a>, file: usize, scope: &[String], name: &str) -> bool {
         let mut is_found = false;
         for (at, item) in self.items.get(name).into_iter().flatten() {
@@ -416,7 +422,7 @@ impl<'a> Program<'a> {
         is_found
     }
 
-    /// Looks in all hot crates: a path leads there, through whatever modules.
+    /// Searches all hot crates: a path may lead there through any modules.
     fn anywhere(&self, through: &mut Through<'a>, name: &str) -> bool {
         let mut is_found = false;
         for (at, item) in self.items.get(name).into_iter().flatten() {
@@ -429,7 +435,7 @@ impl<'a> Program<'a> {
                 continue;
             }
             is_found = true;
-            // One that only makes something of the program known under its own name leads to what was found already.
+            // An import of a hot crate's item under its own name leads to what was found already.
             if !self.is_of_program(import) || import.path.last().map(String::as_str) != Some(name) {
                 self.add_import(through, *at, import);
             }
@@ -441,7 +447,7 @@ impl<'a> Program<'a> {
         self.of_program.contains(&std::ptr::from_ref(import))
     }
 
-    /// Whether a path begins in a hot crate for certain.
+    /// Whether a path certainly starts in a hot crate.
     fn begins_in_program(&self, file: usize, import: &Import) -> bool {
         let Some(first) = import.path.first() else {
             return false;
@@ -465,7 +471,8 @@ impl<'a> Program<'a> {
             .collect()
     }
 
-    /// The globs of other crates that may bring a name in: those around, and those that globs around lead to.
+    /// Adds the globs of other crates that may import a name: those in scope, and those that globs
+    /// in scope lead to.
     fn add_globs(&self, through: &mut Through<'a>, file: usize, around: &[&'a Import], name: &str) {
         let place = (
             file,
@@ -480,7 +487,7 @@ impl<'a> Program<'a> {
         });
         through
             .found
-            .insert(format!("the `use …::*` that may bring `{name}`"), digest);
+            .insert(format!("the `use …::*` that may import `{name}`"), digest);
     }
 
     fn glob_digest(&self, file: usize, around: &[&'a Import]) -> String {
@@ -518,16 +525,17 @@ impl<'a> Program<'a> {
         }
         let place = place_of(&self.files[file], &item.scope);
         let label = format!("{} at {place}", label_of(item));
-        // One that a macro is given makes nothing of the macro's name.
+        // The input of a macro does not define the macro's name.
         if item.kind == Kind::Expanded && !item.macros.is_empty() {
             return;
         }
         if item.kind.is_compared() || item.kind == Kind::Module {
-            // What it is, is compared by itself; here it matters that the name leads to it.
+            // The definition itself is compared separately. Only the fact that the name leads to it
+            // is recorded.
             through.found.insert(label, "here".to_owned());
             return;
         }
-        // Of two for the two sides of a `cfg`, both.
+        // For the two sides of a `cfg`, both count.
         let known = through.found.entry(label).or_default();
         *known += &item.hash;
         self.open(through, file, item);

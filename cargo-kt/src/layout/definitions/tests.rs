@@ -1,4 +1,4 @@
-//! Which edits give a definition that exists another meaning.
+//! Which edits give an existing definition another meaning.
 
 use camino::Utf8Path;
 
@@ -43,7 +43,7 @@ fn collected_app(text: &str) -> Collected<'static> {
 
 const LIB: &str = "pub struct Shared { pub a: u64 } pub const WIDTH: usize = 4; pub trait Acts { fn act(&self); }";
 
-/// Every item that the edits below are beside.
+/// The program that the edits below change.
 const BASE: &str = "
     use std::collections::HashMap; use std::sync::OnceLock; use lib::Shared;
     const LR: f64 = 0.05; const N: usize = 3;
@@ -62,7 +62,7 @@ const BASE: &str = "
     fn main() { struct Local { a: u8 } let _ = Local { a: 1 }; }
 ";
 
-/// A text in [`BASE`] and what stands there after the edit. Nothing that exists changes its meaning.
+/// A text in [`BASE`] and its replacement. No existing definition changes its meaning.
 const COMPATIBLE: &[(&str, &str, &str)] = &[
     (
         "a use line",
@@ -178,7 +178,7 @@ const COMPATIBLE: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// As above, and something that exists does.
+/// As above, but an existing definition changes its meaning.
 const CONFLICTING: &[(&str, &str, &str, &str)] = &[
     (
         "a field's type",
@@ -264,10 +264,10 @@ const CONFLICTING: &[(&str, &str, &str, &str)] = &[
         "what a macro is given",
         "UserId, u64",
         "UserId, String",
-        "what a macro makes of `id`",
+        "the expansion of `id`",
     ),
     (
-        "what such a macro says",
+        "the rules of such a macro",
         "struct $name($of)",
         "struct $name(u8, $of)",
         "macro `id`",
@@ -275,7 +275,7 @@ const CONFLICTING: &[(&str, &str, &str, &str)] = &[
 ];
 
 #[test]
-fn new_definitions_leave_those_that_exist_as_they_are() {
+fn new_definitions_do_not_change_existing_ones() {
     let before = app(BASE);
     let mut wrong = Vec::new();
     for (name, old, new) in COMPATIBLE {
@@ -350,7 +350,7 @@ fn names_are_followed_through_files_and_crates() {
         old.difference(&new)
             .is_some_and(|it| it.contains("constant `WIDTH`"))
     );
-    // Where no type asks for it, a constant is a number.
+    // A constant that no type depends on does not count.
     assert_eq!(
         app("struct S;").difference(&program(
             &[("main.rs", "struct S;")],
@@ -386,7 +386,7 @@ fn globs_count_where_a_name_may_come_from_one() {
 }
 
 #[test]
-fn two_of_one_name_are_told_apart_by_their_place() {
+fn two_of_one_name_are_distinguished_by_their_place() {
     let main = ("main.rs", "mod a; mod b;");
     let (one, two) = (
         "pub struct Config { x: u8 }",
@@ -395,13 +395,13 @@ fn two_of_one_name_are_told_apart_by_their_place() {
     let before = [main, ("a.rs", one), ("b.rs", two)];
     conflict(&before, &[main, ("a.rs", two), ("b.rs", one)]);
     agreement(&[main, ("a.rs", one)], &before);
-    // Moved, it is the same type to a cast.
+    // A moved type is the same type to a cast.
     agreement(&[main, ("a.rs", one)], &[main, ("b.rs", one)]);
     conflict(&[main, ("a.rs", one)], &[main, ("b.rs", two)]);
 }
 
 #[test]
-fn what_is_read_from_a_file_counts_where_a_type_depends_on_it() {
+fn the_content_of_a_file_counts_where_a_type_depends_on_it() {
     let text = "const T: &str = include_str!(\"t.txt\"); struct S { a: u8 } struct R { a: u8 }";
     agreement(
         &[("main.rs", text), ("t.txt", "one")],
@@ -431,32 +431,32 @@ fn what_is_read_from_a_file_counts_where_a_type_depends_on_it() {
             ("t.txt", "two"),
         ],
     );
-    // One of which nothing is known but that it is made of words.
+    // The path is unknown, except that it is built from literals.
     let text = "include!(concat!(\"t\", stringify!(xt)));";
     conflict(
         &[("main.rs", text), ("dir/at.txt", "struct A(u8);")],
         &[("main.rs", text), ("dir/at.txt", "struct A(u16);")],
     );
-    // What cannot be taken apart.
+    // Files that cannot be parsed.
     conflict(
-        &[("main.rs", "this is no Rust")],
         &[("main.rs", "this is not Rust")],
+        &[("main.rs", "this is not Rust either")],
     );
 }
 
 #[test]
-fn what_changed_with_a_definition_is_counted_by_name() {
+fn definitions_that_changed_for_one_reason_are_counted_by_name() {
     let difference = |before: &[(&str, &str)], after: &[(&str, &str)]| {
         let difference = program(before, LIB).difference(&program(after, LIB));
         difference.expect("they differ")
     };
-    // Each of the three asks where it stands.
+    // Each of the three depends on its position.
     let text = "third! { struct A([u8; line!()]); } third! { struct B([u8; line!()]); } fourth! { struct C([u8; line!()]); }";
     let other = ("types/../error.rs", "fn f() {}");
     let edited = ("types/../error.rs", "fn f() { 1 }");
     assert_eq!(
         difference(&[("main.rs", text), other], &[("main.rs", text), edited],),
-        "what a macro makes of `fourth` and one other definition depend on the content of `error.rs`, which changed"
+        "the expansion of `fourth` and one other definition depend on the content of `error.rs`, which changed"
     );
     let both =
         |width: &str| format!("struct A({width}); struct B({width}); struct C {{ c: {width} }}");
@@ -506,16 +506,16 @@ fn path(directory: &tempfile::TempDir) -> &Utf8Path {
 }
 
 #[test]
-fn a_lineage_goes_on_while_nothing_has_two_meanings() {
+fn a_lineage_continues_while_no_definition_has_two_meanings() {
     let directory = directory();
     let id = |text: &str| Lineage::id_of(path(&directory), &collected_app(text));
     let first = id("struct A { a: u8 }");
     assert_eq!(id("struct A { a: u8 } struct B { b: u8 }"), first);
     assert_eq!(id("struct A { a: u8 }"), first);
-    // `B` is gone, and an old value may still hold one.
+    // `B` was removed, and an old value may still hold one.
     let second = id("struct A { a: u8 } struct B { b: u16 }");
     assert_ne!(second, first);
-    // Undone, the former goes on: what serves may still be of it.
+    // After an undo, the former lineage continues: running code may still be of it.
     assert_eq!(id("struct A { a: u8 } struct B { b: u8 }"), first);
     assert_eq!(id("struct A { a: u8 } struct B { b: u16 }"), second);
     let lineages =
@@ -525,20 +525,20 @@ fn a_lineage_goes_on_while_nothing_has_two_meanings() {
 }
 
 #[test]
-fn the_newest_lineage_that_agrees_goes_on_also_if_an_older_one_has_the_same() {
+fn the_newest_lineage_that_agrees_continues_even_if_an_older_one_agrees_too() {
     let directory = directory();
     let id = |text: &str| Lineage::id_of(path(&directory), &collected_app(text));
     let first = id("struct A { a: u8 }");
     assert_eq!(id("struct A { a: u8 } struct B { b: u8 }"), first);
     let second = id("struct A { a: u8 } struct B { b: u16 }");
     assert_ne!(second, first);
-    // What the worker holds is of the second.
+    // The values in the worker are of the second.
     assert_eq!(id("struct A { a: u8 }"), second);
     assert_eq!(id("struct A { a: u8 } fn body() { 1; }"), second);
 }
 
 #[test]
-fn what_is_collected_of_other_facts_has_another_digest() {
+fn other_facts_have_another_digest() {
     let base = collected(&[("main.rs", BASE), ("text", "one")], LIB).digest();
     let digest = |app: &[(&str, &str)], lib: &str| collected(app, lib).digest();
     let body = BASE.replace("show!(1); 1", "show!(1); 2");
@@ -552,7 +552,7 @@ fn what_is_collected_of_other_facts_has_another_digest() {
         let differs = collected_app(BASE).digest() != collected_app(&edited).digest();
         assert!(differs || app(BASE) == app(&edited), "{what}");
     }
-    // A file that is no Rust counts byte for byte.
+    // A file that is not Rust counts byte for byte.
     assert_ne!(digest(&[("main.rs", BASE), ("text", "two")], LIB), base);
     assert_ne!(digest(&[("main.rs", BASE), ("other", "one")], LIB), base);
     let lib = LIB.replace("u64", "u32");
@@ -560,14 +560,14 @@ fn what_is_collected_of_other_facts_has_another_digest() {
 }
 
 #[test]
-fn a_lineage_is_of_one_directory() {
+fn each_directory_has_its_own_lineages() {
     let (one, two) = (directory(), directory());
     let definitions = collected_app("struct A { a: u8 }");
     assert_ne!(
         Lineage::id_of(path(&one), &definitions),
         Lineage::id_of(path(&two), &definitions)
     );
-    // What cannot be remembered is continued by nothing.
+    // A lineage that cannot be stored is never continued.
     let file = path(&one).join("file");
     std::fs::write(&file, "").expect("the file can be written");
     assert_ne!(
@@ -577,7 +577,7 @@ fn a_lineage_is_of_one_directory() {
 }
 
 #[test]
-fn unsafe_code_is_told_from_promises_and_attributes() {
+fn unsafe_code_is_distinguished_from_marker_impls_and_attributes() {
     let has =
         |text: &str| FileDefinitions::of(&syn::parse_file(text).expect("it is Rust")).has_unsafe;
     for text in [
@@ -599,9 +599,9 @@ fn unsafe_code_is_told_from_promises_and_attributes() {
     }
 }
 
-/// Which types such a macro makes nobody knows, but it makes them of what it is given.
+/// The types that an unknown macro defines are unknown, but they depend on its input.
 #[test]
-fn what_an_unknown_macro_is_given_counts() {
+fn the_input_of_an_unknown_macro_counts() {
     for (before, after) in [
         (
             "#[third::model] struct A { a: u8 }",
@@ -626,7 +626,7 @@ fn what_an_unknown_macro_is_given_counts() {
 }
 
 #[test]
-fn a_lineage_that_is_gone_is_not_made_anew() {
+fn a_removed_lineage_is_not_created_again() {
     let directory = directory();
     let definitions = collected_app("struct A { a: u8 }");
     let id = Lineage::id_of(path(&directory), &definitions);

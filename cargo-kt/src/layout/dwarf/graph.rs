@@ -1,4 +1,4 @@
-//! Walks from one type through all that it reaches.
+//! Walks from one type through all types that it reaches.
 
 use std::collections::HashMap;
 
@@ -9,10 +9,10 @@ use super::index::{Entry, EntryOffset, Index, Unit, reference, text, without_pos
 use super::object::{Dwarf, Reader};
 use crate::layout::description::{Description, Form, Part, Role, Type};
 
-/// More than any real state reaches; a guard against debug information that makes no sense.
-const MOST_TYPES: usize = 100_000;
+/// More than any real state reaches: a guard against corrupt debug information.
+const MAX_TYPES: usize = 100_000;
 
-/// Describes a type and all that it reaches.
+/// Describes a type and all types that it reaches.
 pub fn describe(
     dwarf: &Dwarf<'_>,
     index: &Index<'_>,
@@ -24,9 +24,9 @@ pub fn describe(
     };
     let mut types = Vec::new();
     while let Some(&entry) = numbers.order.get(types.len()) {
-        if types.len() > MOST_TYPES {
+        if types.len() > MAX_TYPES {
             return Err(DwarfError::Unexpected(format!(
-                "it reaches more than {MOST_TYPES} types"
+                "it reaches more than {MAX_TYPES} types"
             )));
         }
         types.push(describe_one(dwarf, index, entry, &mut numbers)?);
@@ -34,7 +34,7 @@ pub fn describe(
     Ok(Description { types })
 }
 
-/// Which number each entry has in the description.
+/// The number of each entry in the description.
 struct Numbers {
     order: Vec<EntryOffset>,
     given: HashMap<EntryOffset, usize>,
@@ -80,7 +80,8 @@ impl<'a> Attributes<'_, 'a> {
                 bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
             ));
         }
-        // Sign and form are chosen by the value and its type alone, so the same value is always the same text.
+        // Sign and form depend only on the value and its type, so the same value is always the same
+        // text.
         let number = attribute
             .udata_value()
             .map(i128::from)
@@ -101,7 +102,7 @@ impl<'a> Attributes<'_, 'a> {
         attribute
             .udata_value()
             .map(Some)
-            .ok_or_else(|| DwarfError::Unexpected(format!("{name} is no constant")))
+            .ok_or_else(|| DwarfError::Unexpected(format!("{name} is not a constant")))
     }
 
     fn part(
@@ -129,7 +130,7 @@ fn describe_one(
     offset: EntryOffset,
     numbers: &mut Numbers,
 ) -> Result<Type, DwarfError> {
-    let lost = || DwarfError::Unexpected(format!("no unit holds the entry at {:#x}", offset.0));
+    let lost = || DwarfError::Unexpected(format!("no unit has the entry at {:#x}", offset.0));
     let (start, unit) = index.unit_of(offset).ok_or_else(lost)?;
     let attributes = Attributes { dwarf, unit, start };
     let mut tree = unit.entries_tree(Some(gimli::UnitOffset(offset.0 - start)))?;
@@ -144,7 +145,7 @@ fn describe_one(
         gimli::DW_TAG_pointer_type => Form::Pointer,
         gimli::DW_TAG_array_type => Form::Array,
         gimli::DW_TAG_subroutine_type => Form::Subroutine,
-        tag => return Err(DwarfError::Unexpected(format!("a type that is a {tag}"))),
+        tag => return Err(DwarfError::Unexpected(format!("a type with the tag {tag}"))),
     };
     let name = attributes.name(entry)?;
     if entry.has_attr(gimli::DW_AT_declaration) {
@@ -172,7 +173,7 @@ fn describe_one(
         Form::Pointer => Some(Role::Pointee),
         Form::Array => Some(Role::Element),
         Form::Subroutine => Some(Role::Result),
-        // The integer that a fieldless enum is stored as.
+        // The integer type of a fieldless enum.
         Form::Enumeration => Some(Role::Discriminant),
         _ => None,
     };
@@ -222,8 +223,8 @@ fn add_children<'a>(
             }
             gimli::DW_TAG_subrange_type => add_length(attributes, entry, described)?,
             gimli::DW_TAG_variant_part => add_variants(attributes, child, described, numbers)?,
-            // What stands inside a type without being part of it: the structures of variants (which the variants
-            // point to), methods, statics.
+            // Nested entries that are not part of the type: the structures of variants (which the
+            // variants refer to), methods, statics.
             gimli::DW_TAG_structure_type
             | gimli::DW_TAG_union_type
             | gimli::DW_TAG_enumeration_type
@@ -271,8 +272,8 @@ fn add_length<'a>(
     Ok(())
 }
 
-/// An enum: where its discriminant is, which value of it means which variant (none for the one that holds the niche),
-/// and what each variant holds.
+/// An enum: where its discriminant is, which value of it selects which variant (none for the
+/// variant with the niche), and the fields of each variant.
 fn add_variants<'a>(
     attributes: &Attributes<'_, 'a>,
     node: EntriesTreeNode<'_, '_, Reader<'a>>,
@@ -306,7 +307,7 @@ fn add_variants<'a>(
     }
     if discriminant.is_some() != found {
         return Err(DwarfError::Unexpected(format!(
-            "where the discriminant of `{}` is",
+            "no discriminant of `{}` at its declared place",
             described.name
         )));
     }
@@ -327,7 +328,7 @@ fn add_variant<'a>(
         count += 1;
         if entry.tag() != gimli::DW_TAG_member || count > 1 {
             return Err(DwarfError::Unexpected(format!(
-                "what a variant of `{}` holds",
+                "the contents of a variant of `{}`",
                 described.name
             )));
         }

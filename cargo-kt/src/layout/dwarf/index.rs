@@ -1,4 +1,4 @@
-//! One pass over all entries: where each type stands, and which variables were asked for.
+//! One pass over all entries: the scope of each type, and the requested variables.
 
 use std::collections::HashMap;
 
@@ -14,16 +14,16 @@ pub type Entry<'a> = gimli::DebuggingInformationEntry<Reader<'a>>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryOffset(pub usize);
 
-/// A namespace or a type that has others inside it; 0 is the root.
+/// A namespace or a type with nested entries; 0 is the root.
 type Scope = usize;
 
 pub struct Index<'a> {
     units: Vec<(EntryOffset, Unit<'a>)>,
-    /// Name and the scope around it.
+    /// Name and enclosing scope.
     scopes: Vec<(String, Scope)>,
     /// Types that are not at the root, by offset.
     types: Vec<(EntryOffset, Scope)>,
-    /// The type of each variable that was asked for.
+    /// The type of each requested variable.
     variables: HashMap<String, EntryOffset>,
 }
 
@@ -80,7 +80,7 @@ impl<'a> Index<'a> {
                     if tag != gimli::DW_TAG_namespace && scope != 0 {
                         self.types.push((offset, scope));
                     }
-                    // Types at the root have names that say everything, and nothing of interest inside.
+                    // Types at the root have complete names, and nothing relevant nested in them.
                     if abbreviation.has_children() && (tag == gimli::DW_TAG_namespace || scope != 0)
                     {
                         inner = self.scopes.len();
@@ -120,12 +120,12 @@ impl<'a> Index<'a> {
         Ok(())
     }
 
-    /// The type of a variable that was asked for.
+    /// The type of a requested variable.
     pub fn variable(&self, linkage_name: &str) -> Option<EntryOffset> {
         self.variables.get(linkage_name).copied()
     }
 
-    /// The unit that holds an entry, with its own offset.
+    /// The unit with an entry, and the unit's offset.
     pub fn unit_of(&self, entry: EntryOffset) -> Option<(usize, &Unit<'a>)> {
         let after = self.units.partition_point(|(start, _)| *start <= entry);
         self.units
@@ -133,7 +133,7 @@ impl<'a> Index<'a> {
             .map(|(start, unit)| (start.0, unit))
     }
 
-    /// The path of the scopes around a type, outermost first; empty for what stands at the root.
+    /// The path of the scopes around a type, outermost first; empty for types at the root.
     pub fn path_of(&self, entry: EntryOffset) -> Vec<&str> {
         let mut path = Vec::new();
         let found = self
@@ -170,7 +170,8 @@ pub fn text<'a>(
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Turns `{impl#3}` and `{closure_env#0}` into `{impl}` and `{closure_env}`: the number is only a position.
+/// Turns `{impl#3}` and `{closure_env#0}` into `{impl}` and `{closure_env}`: the number is only a
+/// position.
 pub fn without_position(name: &str) -> String {
     let mut result = String::with_capacity(name.len());
     let mut rest = name;
@@ -182,17 +183,17 @@ pub fn without_position(name: &str) -> String {
             break;
         };
         let inside = &from_open[1..close];
-        let numbered = inside.split_once('#').filter(|(word, number)| {
+        let numbered = inside.split_once('#').filter(|(prefix, number)| {
             !number.is_empty()
                 && number.bytes().all(|byte| byte.is_ascii_digit())
-                && word
+                && prefix
                     .bytes()
                     .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
         });
         match numbered {
-            Some((word, _)) => {
+            Some((prefix, _)) => {
                 result.push('{');
-                result.push_str(word);
+                result.push_str(prefix);
                 result.push('}');
                 rest = &from_open[close + 1..];
             }

@@ -1,6 +1,6 @@
-//! From rustc's debug information to a [`Description`] of each state's type.
+//! Converts rustc's debug information to a [`Description`] of each state's type.
 //!
-//! It knows ELF and DWARF and nothing of crates, caches or how the object came to be.
+//! This module knows ELF and DWARF. It may not know crates, caches or where the object comes from.
 
 mod graph;
 mod index;
@@ -16,25 +16,25 @@ use super::Description;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DwarfError {
-    #[error("read {path}")]
+    #[error("failed to read {path}")]
     Read {
         path: Utf8PathBuf,
         source: std::io::Error,
     },
-    #[error("parse the object file")]
+    #[error("failed to parse the object file")]
     Object(#[from] ::object::Error),
-    #[error("parse its debug information")]
+    #[error("failed to parse the debug information")]
     Gimli(#[from] gimli::Error),
-    #[error("find `{0}` in its debug information")]
+    #[error("the debug information has no variable `{0}`")]
     NoVariable(String),
-    #[error("understand its debug information: {0}")]
+    #[error("unsupported debug information: {0}")]
     Unexpected(String),
 }
 
-/// Describes the types of the variables that have these linkage names.
+/// Describes the types of the variables with these linkage names.
 ///
 /// # Errors
-/// The outer error when the object as a whole cannot be read, the inner one for a single variable.
+/// The outer error if the object cannot be read, an inner one for a single variable.
 pub fn describe(
     object: &Utf8Path,
     linkage_names: &[String],

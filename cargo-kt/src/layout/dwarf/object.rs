@@ -1,4 +1,4 @@
-//! Opening the DWARF sections of a relocatable object.
+//! Opens the DWARF sections of a relocatable object.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use object::{Object, ObjectSection};
 
 use super::DwarfError;
 
-/// Offsets between the sections of an object that was never linked are only there as relocations.
+/// In an object that is not linked, offsets between sections exist only as relocations.
 #[derive(Debug, Default)]
 pub struct Relocations(object::read::RelocationMap);
 
@@ -25,7 +25,7 @@ impl gimli::read::Relocate for &Relocations {
 pub type Reader<'a> = gimli::RelocateReader<EndianSlice<'a, RunTimeEndian>, &'a Relocations>;
 pub type Dwarf<'a> = gimli::Dwarf<Reader<'a>>;
 
-/// Reads `path` and hands its DWARF to `use_it`.
+/// Reads `path` and passes its DWARF to `use_it`.
 pub fn with_dwarf<T>(
     path: &Utf8Path,
     use_it: impl FnOnce(&Dwarf<'_>) -> Result<T, DwarfError>,
@@ -51,7 +51,7 @@ fn load_section<'data>(
     file: &object::File<'data>,
     name: &str,
 ) -> Result<(Cow<'data, [u8]>, Relocations), object::Error> {
-    // What says how code runs is not read, and its relocations are most of all.
+    // Sections that describe code are not read. They have most of the relocations.
     const READ: [&str; 8] = [
         ".debug_abbrev",
         ".debug_addr",
@@ -74,8 +74,8 @@ fn load_section<'data>(
     Ok((section.uncompressed_data()?, Relocations(relocations)))
 }
 
-/// Where a thread-local variable lies in its module's block: an offset that no type depends on, and that cannot be added
-/// to an address here.
+/// Whether a relocation is the offset of a thread-local variable in its module's block. No type
+/// depends on it, and it cannot be added to an address.
 fn is_thread_local(relocation: &object::Relocation) -> bool {
     use object::elf::{R_AARCH64_TLS_DTPREL, R_X86_64_DTPOFF32, R_X86_64_DTPOFF64};
     let object::RelocationFlags::Elf { r_type } = relocation.flags() else {

@@ -1,14 +1,14 @@
-//! The table: types before and after an edit that matters to them.
+//! The table: types before and after an edit that affects them.
 
-/// One state in a module of its own, with the name of the case.
+/// One state in a module with the name of the case.
 pub struct Case {
     pub name: &'static str,
     pub before: &'static str,
     pub after: &'static str,
     /// The state's type.
     pub state: &'static str,
-    /// What is to be said of the difference; empty where only the fingerprints can differ, as the difference is in
-    /// something opaque.
+    /// The expected message; empty where only the fingerprints differ, as the difference is in an
+    /// opaque part.
     pub difference: &'static str,
 }
 
@@ -46,7 +46,7 @@ const fn opaque(
 }
 
 pub const CASES: &[Case] = &[
-    // A field deep inside of what std and others hold.
+    // A field deep inside types of std and other crates.
     narrowed("item", "Item"),
     narrowed("vec", "Vec<Item>"),
     narrowed("vec_deque", "std::collections::VecDeque<Item>"),
@@ -562,7 +562,7 @@ pub const CASES: &[Case] = &[
         "E",
         "pub enum E { A, B }",
         "pub enum E { A, B(u8) }",
-        "variant `B` of `E` holds something now",
+        "variant `B` of `E` now has fields",
     ),
     case(
         "renamed_dataful_variant",
@@ -578,7 +578,7 @@ pub const CASES: &[Case] = &[
         "pub enum E { A(u8), Number(u64) }",
         "variant `B` of `E` removed, and 1 more",
     ),
-    // What a type alias, an implementation or a flag decides.
+    // A type alias, an implementation or a flag.
     case(
         "associated_type",
         "Holder<M>",
@@ -607,7 +607,7 @@ pub const CASES: &[Case] = &[
         "pub type T = i8; pub fn f() { pub struct L { a: i8 } #[unsafe(export_name = \"kt:init:local\")] static L: L = L { a: 1 }; }",
         "",
     ),
-    // Opaque: only the fingerprint differs, as something in the workspace's types did.
+    // Opaque: only the fingerprint differs, because a type of the workspace changed.
     opaque(
         "boxed_trait",
         "Box<dyn Tr>",
@@ -689,7 +689,7 @@ pub const CASES: &[Case] = &[
     opaque("erased_inline", "[std::mem::MaybeUninit<u8>; 16]", OLD, NEW),
 ];
 
-/// States that reach something of which the description cannot tell the type.
+/// States that reach memory whose type the description does not have.
 pub const OPAQUE: &[&str] = &[
     "boxed_trait",
     "shared_trait",

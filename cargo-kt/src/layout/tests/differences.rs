@@ -1,9 +1,9 @@
-//! Every form of a difference's wording, over descriptions made by hand.
+//! Every message for a difference, over descriptions written by hand.
 
 use crate::layout::{Description, Form, Part, Role, Type};
 
-/// Types by name with what is in them, the state's own first: `field: type`, `variant = value`. A name that is not
-/// among them is a base type.
+/// Types by name with their parts, the state's own first: `field: type`, `variant = value`. A name
+/// that is not among them is a base type.
 fn graph(types: &[(&str, &[&str])]) -> Description {
     let mut graph = Description { types: Vec::new() };
     let mut names: Vec<String> = types.iter().map(|(name, _)| (*name).to_owned()).collect();
@@ -58,7 +58,7 @@ fn empty(form: Form, name: &str) -> Type {
 }
 
 #[track_caller]
-fn says(old: &[&str], new: &[&str], expected: &str) {
+fn reports(old: &[&str], new: &[&str], expected: &str) {
     let of = |parts| graph(&[("app::cache::Entry", parts)]);
     assert_eq!(of(old).difference(&of(new)).as_deref(), Some(expected));
 }
@@ -66,29 +66,29 @@ fn says(old: &[&str], new: &[&str], expected: &str) {
 #[test]
 fn fields_are_added_removed_renamed_changed_and_reordered() {
     let old = ["id: u8", "n: u64", "z: u8"];
-    says(
+    reports(
         &old,
         &["id: u8", "extra: u64", "n: u64", "z: u8"],
         "field `extra` of `Entry` added",
     );
-    says(
+    reports(
         &old,
         &["id: u8", "n: u64", "z: u8", "extra: u8"],
         "field `extra` of `Entry` added",
     );
-    says(&old, &["n: u64", "z: u8"], "field `id` of `Entry` removed");
-    says(&old, &["id: u8", "z: u8"], "field `n` of `Entry` removed");
-    says(
+    reports(&old, &["n: u64", "z: u8"], "field `id` of `Entry` removed");
+    reports(&old, &["id: u8", "z: u8"], "field `n` of `Entry` removed");
+    reports(
         &old,
         &["id: u8", "count: u64", "z: u8"],
         "field `n` of `Entry` renamed to `count`",
     );
-    says(
+    reports(
         &old,
         &["id: u8", "n: u32", "z: u8"],
         "field `n` of `Entry`: `u64` → `u32`",
     );
-    says(
+    reports(
         &old,
         &["z: u8", "id: u8", "n: u64"],
         "fields of `Entry` reordered",
@@ -96,19 +96,19 @@ fn fields_are_added_removed_renamed_changed_and_reordered() {
 }
 
 #[test]
-fn another_type_or_place_is_no_renaming() {
+fn a_field_with_another_type_or_place_is_not_a_rename() {
     let old = ["id: u8", "n: u64"];
-    says(
+    reports(
         &old,
         &["id: u8", "count: u32"],
         "field `n` of `Entry` removed, and 1 more",
     );
-    says(
+    reports(
         &old,
         &["count: u64", "id: u8"],
         "field `count` of `Entry` added, and 1 more",
     );
-    says(
+    reports(
         &old,
         &["a: u8", "count: u64", "z: u8"],
         "field `id` of `Entry` removed, and 4 more",
@@ -116,19 +116,19 @@ fn another_type_or_place_is_no_renaming() {
 }
 
 #[test]
-fn of_several_changes_the_first_is_told() {
+fn the_first_of_several_changes_is_reported() {
     let old = ["a: u8", "b: u64", "c: u8"];
-    says(
+    reports(
         &old,
         &["a: u8", "b: u32", "c: u16"],
         "field `b` of `Entry`: `u64` → `u32`, and 1 more",
     );
-    says(
+    reports(
         &old,
         &["new: u8", "a: u8", "b: u64"],
         "field `new` of `Entry` added, and 1 more",
     );
-    says(
+    reports(
         &old,
         &["b: u64", "a: u8", "c: u16"],
         "field `c` of `Entry`: `u8` → `u16`, and 1 more",
@@ -136,18 +136,18 @@ fn of_several_changes_the_first_is_told() {
 }
 
 #[test]
-fn places_of_tuples_are_no_names() {
-    says(
+fn tuple_positions_are_not_names() {
+    reports(
         &["__0: u8", "__1: i8"],
         &["__0: i8", "__1: u8"],
         "fields of `Entry` reordered",
     );
-    says(
+    reports(
         &["__0: u8"],
         &["__0: u16"],
         "field `0` of `Entry`: `u8` → `u16`",
     );
-    says(
+    reports(
         &["__0: u8"],
         &["__0: u16", "__1: u8"],
         "field `0` of `Entry`: `u8` → `u16`, and 1 more",
@@ -155,21 +155,21 @@ fn places_of_tuples_are_no_names() {
 }
 
 #[test]
-fn variants_are_told_as_fields_are() {
+fn variants_are_reported_as_fields_are() {
     let old = ["A = 0", "B = 1"];
-    says(
+    reports(
         &old,
         &["A = 0", "New = 1", "B = 2"],
         "variant `New` of `Entry` added",
     );
-    says(&old, &["B = 0"], "variant `A` of `Entry` removed");
-    says(
+    reports(&old, &["B = 0"], "variant `A` of `Entry` removed");
+    reports(
         &old,
         &["A = 0", "C = 1"],
         "variant `B` of `Entry` renamed to `C`",
     );
-    says(&old, &["B = 0", "A = 1"], "variants of `Entry` reordered");
-    says(&old, &["A = 0", "B = 2"], "variant `B` of `Entry`: 1 → 2");
+    reports(&old, &["B = 0", "A = 1"], "variants of `Entry` reordered");
+    reports(&old, &["A = 0", "B = 2"], "variant `B` of `Entry`: 1 → 2");
 }
 
 #[test]
@@ -184,23 +184,23 @@ fn types_are_written_as_a_developer_writes_them() {
         map("u8"),
         map(&format!("alloc::vec::Vec<app::Item, {global}>")),
     );
-    says(
+    reports(
         &[&old],
         &[&new],
         "field `all` of `Entry`: `HashMap<String, u8>` → `HashMap<String, Vec<Item>>`",
     );
-    // Where that would be the same, the paths are told.
-    says(
+    // If the short names are equal, the paths are printed.
+    reports(
         &["a: app::one::Item"],
         &["a: app::two::Item"],
         "field `a` of `Entry`: `app::one::Item` → `app::two::Item`",
     );
-    // And of what fills a line, the part that differs.
+    // Of a long name, only the part that differs is printed.
     let long = |value: &str| {
         let name = "LongName".repeat(9);
         format!("a: app::Outer<app::{name}, app::Inner<{value}>>")
     };
-    says(
+    reports(
         &[&long("u8")],
         &[&long("u16")],
         "field `a` of `Entry`: `Inner<u8>` → `Inner<u16>`",
@@ -208,7 +208,7 @@ fn types_are_written_as_a_developer_writes_them() {
 }
 
 #[test]
-fn what_kt_puts_around_a_value_is_not_told() {
+fn the_wrapper_that_kt_puts_around_a_value_is_not_reported() {
     let state = |value: &str| {
         let name = format!("app::CACHE::__KtInit<{value}>");
         graph(&[(&name, &[&format!("value: {value}")])])
@@ -221,7 +221,7 @@ fn what_kt_puts_around_a_value_is_not_told() {
 }
 
 #[test]
-fn the_difference_nearest_to_the_state_is_told() {
+fn the_difference_nearest_to_the_state_is_reported() {
     let of = |deep: &str, count: &str| {
         graph(&[
             ("app::Outer", &["inner: app::Inner", "count: u8"]),

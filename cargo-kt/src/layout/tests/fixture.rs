@@ -1,4 +1,4 @@
-//! Small programs as *build* would hand them over, compiled by the rustc that compiles kt.
+//! Small programs in the form that *build* produces, compiled by the rustc that compiles kt.
 
 use std::fmt::Write as _;
 use std::process::Command;
@@ -6,12 +6,13 @@ use std::sync::OnceLock;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::build::{
-    BaseCrate, Compiled, CompiledProgram, HotCrate, Invocation, NativeLibraries, Toolchain,
+use crate::artifacts::{
+    BaseCrate, Compiled, CompiledProgram, HotCrate, Invocation, NativeLibraries,
 };
+use crate::context::Toolchain;
 use crate::layout::{LayoutRequest, StateLayout, begin};
 
-/// A program of two hot crates: `fixture`, which has the states, and `dep`, which it depends on.
+/// A program of two hot crates: `fixture`, which has the states, and its dependency `dep`.
 pub struct Fixture {
     pub directory: tempfile::TempDir,
     pub compiled: Compiled,
@@ -73,7 +74,7 @@ impl Fixture {
         fixture
     }
 
-    /// Does what cargo would have done: makes the crate's rlib.
+    /// Compiles the crate's rlib, as cargo would.
     pub fn compile(&self, hot: usize) {
         let invocation = self.compiled.hot[hot]
             .invocation
@@ -121,7 +122,7 @@ impl Fixture {
             }));
     }
 
-    /// The other crate is one that nobody edits, and rustc tells the types of generations apart.
+    /// `dep` becomes a base crate, and rustc gives the types of each generation their own identity.
     pub fn with_dep_in_the_base(mut self) -> Self {
         self.compiled.hot.remove(0);
         self.compiled.hot[0].dependencies.clear();
@@ -130,22 +131,22 @@ impl Fixture {
         self
     }
 
-    /// All states, and whether a twin was needed.
+    /// The layouts of all states, and whether a type probe was needed.
     pub fn layouts(&self) -> (Vec<StateLayout>, bool) {
         let states = [(self.compiled.hot.len() - 1, self.keys.clone())];
-        let warm = Utf8Path::from_path(self.directory.path())
+        let kt_dir = Utf8Path::from_path(self.directory.path())
             .expect("its path is text")
-            .join("warm");
+            .join("kt_dir");
         let request = LayoutRequest {
             compiled: &self.compiled,
             states: &states,
             keeps: &[],
             base_id: "base",
-            warm: &warm,
+            kt_dir: &kt_dir,
         };
         let pending = begin(request).expect("the sources can be read");
-        let has_twins = pending.has_twins();
-        (pending.finish(), has_twins)
+        let has_type_probes = pending.has_type_probes();
+        (pending.finish(), has_type_probes)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Real rustc, real DWARF: which edits change which fingerprints.
+//! Tests with real rustc and real DWARF: which edits change which fingerprints.
 
 mod cases;
 mod differences;

@@ -1,4 +1,4 @@
-//! States that reach memory without a visible type only through private parts of other crates' types.
+//! States that reach opaque memory only through private parts of other crates' types.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,8 @@ pub struct Calls<A> { f: Option<Box<dyn Fn(A)>> }
 pub struct Hook { f: Option<fn(u8)> }
 ";
 
-/// States by name, with their types, and whether they outlive a changed field of a type that they do not name.
+/// States by name, with their types, and whether they survive a changed field of a type that they
+/// do not name.
 const STATES: &[(&str, &str, bool)] = &[
     ("private", "dep::Model", true),
     ("inside", "Holds", true),
@@ -72,13 +73,13 @@ fn kept(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> 
 }
 
 #[test]
-fn what_only_another_crate_can_get_at_outlives_a_changed_field() {
+fn memory_private_to_another_crate_survives_a_changed_field() {
     let fixture = fixture();
     let before = fingerprints(&fixture);
     edit(&fixture, "Other { a: u8 }", "Other { a: String }");
     let mut expected: Vec<&str> = STATES
         .iter()
-        .filter(|(.., outlives)| *outlives)
+        .filter(|(.., survives)| *survives)
         .map(|(name, ..)| *name)
         .collect();
     expected.sort_unstable();
@@ -86,7 +87,7 @@ fn what_only_another_crate_can_get_at_outlives_a_changed_field() {
 }
 
 #[test]
-fn it_does_not_where_hot_code_may_cast_or_its_types_have_no_identity() {
+fn it_does_not_survive_where_hot_code_may_cast_or_its_types_have_no_identity() {
     let mut fixture = fixture();
     let safe = fingerprints(&fixture);
     edit(
@@ -95,7 +96,8 @@ fn it_does_not_where_hot_code_may_cast_or_its_types_have_no_identity() {
         "u8 { unsafe { std::mem::transmute(1i8) } }",
     );
     let before = fingerprints(&fixture);
-    // The code of one generation may cast and that of the other not: nothing of the one is for the other.
+    // The code of one generation may cast, and that of the other may not: the second keeps nothing
+    // of the first.
     assert!(!kept(&safe, &before).contains(&"private".to_owned()));
     edit(&fixture, "Other { a: u8 }", "Other { a: String }");
     assert_eq!(kept(&before, &fingerprints(&fixture)), ["hook", "nothing"]);
@@ -108,7 +110,7 @@ fn it_does_not_where_hot_code_may_cast_or_its_types_have_no_identity() {
 }
 
 #[test]
-fn what_goes_by_a_type_id_is_reset_with_the_identity_of_the_types() {
+fn values_found_by_type_id_are_reset_when_the_type_identity_changes() {
     let mut fixture = fixture();
     let before = fingerprints(&fixture);
     fixture.compiled.hot[0].types = Some("second".to_owned());

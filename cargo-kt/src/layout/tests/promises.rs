@@ -18,7 +18,7 @@ pub struct Shared { pub width: u64 }
 pub trait Plugs { fn one(&self); fn two(&self); }
 ";
 
-/// The edits in `dep` that cases are about.
+/// The edits in `dep` that the cases use.
 fn after_in_dep() -> String {
     let edits = [
         ("width: u64", "width: u32"),
@@ -38,7 +38,8 @@ fn after_in_dep() -> String {
     edits.iter().fold(DEP.to_owned(), edit)
 }
 
-/// What an unrelated edit may add around a type: shifted `impl` and closure numbers, other hashes, more of everything.
+/// Code that an unrelated edit may add around a type: shifted `impl` and closure numbers, other
+/// hashes, more items of every kind.
 const NOISE: &str = "
 pub struct Unrelated { pub x: [u8; 77] }
 impl Unrelated { pub fn one() -> impl Fn(u8) -> u8 { |x| x + 1 } }
@@ -48,7 +49,7 @@ pub static PLAIN: Mutex<Vec<u16>> = Mutex::new(Vec::new());
 pub fn uses_much() -> usize { let all: HashMap<u8, Vec<Unrelated>> = HashMap::new(); all.len() }
 ";
 
-/// One crate with a module, and in it a state, for every case.
+/// One crate with one module and one state for every case.
 fn source(items: impl Fn(&Case) -> &'static str, around: &str) -> (String, Vec<String>) {
     let mut text = String::from("#![allow(dead_code, unused_imports)]\n");
     text.push_str("pub struct Share<T>(T); unsafe impl<T> Sync for Share<T> {} unsafe impl<T> Send for Share<T> {}\n");
@@ -90,7 +91,7 @@ fn fixture(
 fn layouts(fixture: &Fixture) -> HashMap<String, Layout> {
     let known = |state: crate::layout::StateLayout| match state.layout {
         Ok(layout) => (state.key, layout),
-        Err(unknown) => panic!("failed to {unknown:?} ({})", state.key),
+        Err(unknown) => panic!("the layout of {} is unknown: {unknown:?}", state.key),
     };
     fixture.layouts().0.into_iter().map(known).collect()
 }
@@ -105,12 +106,12 @@ fn an_edit_changes_the_fingerprints_of_the_states_it_matters_to_and_no_others_in
     an_edit_changes_what_it_matters_to(RELEASE);
 }
 
-/// As the user's profile may say; the twin brings the debug information that it needs.
+/// The user's profile may disable debug information. The type probe enables what it needs.
 #[test]
 fn a_profile_without_debug_information_gives_the_same_fingerprints() {
     let fingerprints = |profile: &str| {
         let layouts = layouts(&fixture(profile, |case| case.before, "", DEP));
-        // What is opaque takes in all sources, and these lie elsewhere.
+        // Opaque states depend on all sources, whose paths differ between the fixtures.
         let visible = layouts.into_iter().filter(|(_, it)| it.opaque.is_empty());
         let text = |(name, layout): (String, Layout)| (name, layout.fingerprint.to_string());
         visible.map(text).collect::<BTreeMap<_, _>>()
@@ -150,12 +151,16 @@ fn an_edit_changes_what_it_matters_to(profile: &str) {
         let Some(case) = CASES.iter().find(|case| case.name == *name) else {
             continue;
         };
-        let said = old.description.difference(&new.description);
+        let reported = old.description.difference(&new.description);
         let expected = case.difference.replace("{}", name);
-        if !said.as_ref().is_none_or(|said| said.contains(&expected))
-            || said.is_none() && !expected.is_empty()
+        if !reported
+            .as_ref()
+            .is_none_or(|reported| reported.contains(&expected))
+            || reported.is_none() && !expected.is_empty()
         {
-            wrong.push(format!("{name}: said {said:?} in place of {expected:?}"));
+            wrong.push(format!(
+                "{name}: reported {reported:?} in place of {expected:?}"
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -163,7 +168,7 @@ fn an_edit_changes_what_it_matters_to(profile: &str) {
 }
 
 #[test]
-fn what_has_no_visible_type_is_called_opaque() {
+fn states_without_a_visible_type_are_opaque() {
     let layouts = layouts(&fixture(DEV, |case| case.before, "", DEP));
     let mut opaque: Vec<&str> = layouts
         .iter()
@@ -176,7 +181,7 @@ fn what_has_no_visible_type_is_called_opaque() {
     assert_eq!(opaque, expected);
 }
 
-/// A program with a few states, to be edited in place.
+/// A program with a few states, which tests edit in place.
 const EDITED: &str = "
 pub struct Share<T>(T); unsafe impl<T> Sync for Share<T> {} unsafe impl<T> Send for Share<T> {}
 pub trait Speaks { fn speak(&self); }
@@ -191,9 +196,9 @@ fn edited() -> Fixture {
     Fixture::new(EDITED, DEP, &["plain", "of_dep", "opaque"])
 }
 
-/// The fingerprints of `plain`, `of_dep` and `opaque`, and whether rustc was asked.
+/// The fingerprints of `plain`, `of_dep` and `opaque`, and whether rustc ran.
 fn fingerprints(fixture: &Fixture) -> (Vec<String>, bool) {
-    let (layouts, has_twins) = fixture.layouts();
+    let (layouts, has_type_probes) = fixture.layouts();
     let text = |state: crate::layout::StateLayout| {
         state.layout.map(|layout| layout.fingerprint.to_string())
     };
@@ -202,22 +207,22 @@ fn fingerprints(fixture: &Fixture) -> (Vec<String>, bool) {
             .into_iter()
             .map(|state| text(state).expect("the layout is known"))
             .collect(),
-        has_twins,
+        has_type_probes,
     )
 }
 
 #[test]
-fn rustc_is_not_asked_again_for_what_no_type_can_see() {
+fn rustc_does_not_run_again_for_an_edit_that_cannot_change_a_type() {
     let fixture = edited();
-    let (before, has_twins) = fingerprints(&fixture);
-    assert!(has_twins);
+    let (before, has_type_probes) = fingerprints(&fixture);
+    assert!(has_type_probes);
     assert_eq!(fingerprints(&fixture), (before.clone(), false));
     fixture.edit(1, |text| text.replace("{ 1 }", "{ 2 + 2 } // why not"));
     assert_eq!(fingerprints(&fixture), (before, false));
 }
 
 #[test]
-fn an_opaque_state_changes_with_any_type_of_any_hot_crate_and_others_do_not() {
+fn the_fingerprint_of_an_opaque_state_changes_with_any_type_of_any_hot_crate() {
     let fixture = edited();
     let (before, _) = fingerprints(&fixture);
     let mut last = before.clone();
@@ -234,8 +239,8 @@ fn an_opaque_state_changes_with_any_type_of_any_hot_crate_and_others_do_not() {
     for (hot, old, new) in edits {
         fixture.edit(hot, |text| text.replace(old, new));
         fixture.compile(0);
-        let (now, has_twins) = fingerprints(&fixture);
-        assert!(has_twins, "{new}");
+        let (now, has_type_probes) = fingerprints(&fixture);
+        assert!(has_type_probes, "{new}");
         assert_eq!(now[..2], before[..2], "{new}");
         assert_ne!(now[2], last[2], "{new}");
         last = now;
@@ -243,7 +248,7 @@ fn an_opaque_state_changes_with_any_type_of_any_hot_crate_and_others_do_not() {
 }
 
 #[test]
-fn going_back_to_earlier_types_gives_the_earlier_fingerprints_without_rustc() {
+fn undoing_an_edit_gives_the_earlier_fingerprints_without_rustc() {
     let fixture = edited();
     let (before, _) = fingerprints(&fixture);
     fixture.edit(0, |text| text.replace("width: u64", "width: u32"));
@@ -256,12 +261,12 @@ fn going_back_to_earlier_types_gives_the_earlier_fingerprints_without_rustc() {
 }
 
 #[test]
-fn a_flag_that_may_change_types_makes_an_opaque_state_another() {
+fn a_flag_that_may_change_types_changes_the_fingerprint_of_an_opaque_state() {
     let mut fixture = edited();
     let (before, _) = fingerprints(&fixture);
     fixture.add_argument("--cfg feature=\"more\"");
-    let (now, has_twins) = fingerprints(&fixture);
-    assert!(has_twins);
+    let (now, has_type_probes) = fingerprints(&fixture);
+    assert!(has_type_probes);
     assert_eq!(now[..2], before[..2]);
     assert_ne!(now[2], before[2]);
 }
@@ -291,7 +296,7 @@ fn reason(fixture: &Fixture) -> String {
 }
 
 #[test]
-fn without_a_twin_there_is_no_fingerprint_but_a_reason() {
+fn a_failed_type_probe_gives_a_reason_in_place_of_a_fingerprint() {
     let mut broken = edited();
     broken.edit(1, |text| text + "fn broken() -> u8 { \"text\" }");
     assert!(
@@ -317,9 +322,9 @@ fn without_a_twin_there_is_no_fingerprint_but_a_reason() {
 }
 
 #[test]
-fn sources_that_change_under_rustc_give_no_fingerprint() {
+fn sources_that_change_while_rustc_runs_give_no_fingerprint() {
     let mut fixture = edited();
-    // A compiler that takes so long that somebody saves a file meanwhile.
+    // A slow compiler: a file is saved while it runs.
     let script = fixture.source(1).with_file_name("slow-rustc");
     let text = format!(
         "#!/bin/sh\necho '// saved' >> {}\nexec {} \"$@\"\n",
@@ -327,7 +332,8 @@ fn sources_that_change_under_rustc_give_no_fingerprint() {
         fixture.compiled.toolchain.rustc
     );
     std::fs::write(&script, text).expect("the script can be written");
-    // Read by a shell and not executed itself: other threads that fork would keep it "busy".
+    // The script is read by a shell and not executed directly: other threads that fork would keep
+    // it busy (ETXTBSY).
     let invocation = fixture.compiled.hot[1]
         .invocation
         .as_mut()
@@ -354,14 +360,14 @@ fn a_procedural_macro_counts_by_content_unless_it_is_from_a_registry() {
     let write = |path: &camino::Utf8Path, text: &str| {
         std::fs::write(path, text).expect("the file can be written")
     };
-    // Unused by the source, so rustc never opens it.
+    // The source does not use it, so rustc never opens it.
     fixture.add_argument(&format!("--extern macros={library}"));
     write(&library, "one");
     write(&dep_info, "libmacros-feed.so: /home/me/macros/src/lib.rs\n");
     let (before, _) = fingerprints(&fixture);
     write(&library, "two");
-    let (now, has_twins) = fingerprints(&fixture);
-    assert!(has_twins && now[2] != before[2]);
+    let (now, has_type_probes) = fingerprints(&fixture);
+    assert!(has_type_probes && now[2] != before[2]);
 
     write(
         &dep_info,
@@ -373,45 +379,45 @@ fn a_procedural_macro_counts_by_content_unless_it_is_from_a_registry() {
 }
 
 #[test]
-fn what_a_macro_made_is_not_guessed_from_what_it_was_given() {
-    // As a procedural macro would that reads a file of which rustc is not told.
+fn the_output_of_an_unknown_macro_is_not_inferred_from_its_input() {
+    // Behaves as a procedural macro that reads a file without reporting it to rustc.
     let text = format!("{EDITED} given!{{ UserId }}\n");
     let text = format!("#[macro_use] extern crate dep as _; {text}");
     let dep = format!(
         "{DEP} #[macro_export] macro_rules! given {{ ($n:ident) => {{ pub struct $n(u8); }} }}"
     );
     let mut fixture = Fixture::new(&text, &dep, &["plain", "of_dep", "opaque"]);
-    // Hot crates' own macros are read like any source.
+    // Macros of hot crates are read as any source.
     let (before, _) = fingerprints(&fixture);
     assert_eq!(fingerprints(&fixture), (before.clone(), false));
-    // The same of a crate that is not.
+    // The same macro in a crate that is not hot.
     fixture.edit(0, |_| DEP.to_owned());
     let rlib = fixture.compiled.hot[1].rlib.clone();
-    std::fs::write(&rlib, "made of one file").expect("the file can be written");
+    std::fs::write(&rlib, "compiled from one file").expect("the file can be written");
     fixture.compiled.hot[1].dependencies.clear();
     let begin = |fixture: &Fixture| fixture.layouts().1;
     assert!(begin(&fixture));
     assert!(!begin(&fixture));
-    std::fs::write(&rlib, "made of another").expect("the file can be written");
+    std::fs::write(&rlib, "compiled from another").expect("the file can be written");
     assert!(begin(&fixture));
 }
 
 #[test]
-fn a_variable_that_the_code_reads_is_part_of_the_types() {
+fn a_variable_read_by_the_code_is_part_of_the_types() {
     let mut fixture = edited();
     fixture.compiled.hot[1].variables = vec![("WIDTH".to_owned(), None)];
     let (before, _) = fingerprints(&fixture);
     assert_eq!(fingerprints(&fixture), (before.clone(), false));
     fixture.compiled.hot[1].variables = vec![("WIDTH".to_owned(), Some("2".to_owned()))];
-    let (now, has_twins) = fingerprints(&fixture);
-    // rustc is asked; what it says of the types decides, and of what cannot be seen the variable does.
-    assert!(has_twins);
+    let (now, has_type_probes) = fingerprints(&fixture);
+    // rustc runs. Its types decide for visible types, and the variable's value for opaque ones.
+    assert!(has_type_probes);
     assert_eq!(now[..2], before[..2]);
     assert_ne!(now[2], before[2]);
 }
 
 #[test]
-fn code_that_a_build_script_compiled_is_part_of_what_a_bare_pointer_means() {
+fn code_compiled_by_a_build_script_changes_the_fingerprint_of_a_raw_pointer() {
     let text = format!(
         "{EDITED} #[unsafe(export_name = \"kt:init:pointer\")] static POINTER: Share<*mut u8> = Share(std::ptr::null_mut());\n"
     );

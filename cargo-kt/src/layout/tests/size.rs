@@ -1,4 +1,4 @@
-//! How long a state with a large type takes.
+//! How long it takes to describe a state with a large type.
 
 use std::{
     fmt::Write as _,
@@ -8,10 +8,10 @@ use std::{
 use super::fixture::Fixture;
 use crate::layout::{dwarf, twin};
 
-/// The goal, for a program that is optimised.
+/// The goal, with optimizations.
 const GOAL: Duration = Duration::from_millis(50);
 
-/// A tree of structs and enums with what real ones have in them.
+/// A tree of structs and enums with typical fields.
 fn source(structs: usize, with_collections: bool) -> String {
     let mut text = String::from(
         "use std::{collections::{BTreeMap, HashMap}, sync::{Arc, Mutex}};
@@ -36,14 +36,14 @@ fn source(structs: usize, with_collections: bool) -> String {
     text
 }
 
-/// How many types are reached, and how long it takes to read them from what rustc wrote: the best of a few.
+/// How many types are reached, and the best time of a few runs to read them from rustc's output.
 fn describe(structs: usize, with_collections: bool) -> (usize, Duration) {
     let fixture = Fixture::new(&source(structs, with_collections), "", &["state"]);
     let invocation = fixture.compiled.hot[1]
         .invocation
         .as_ref()
         .expect("a fixture's crate has one");
-    let directory = fixture.source(1).with_file_name("twin");
+    let directory = fixture.source(1).with_file_name("probe");
     let object = twin::compile(invocation, &directory).expect("rustc compiles it");
     let symbols = ["kt:init:state".to_owned()];
     let mut best = Duration::MAX;
@@ -51,7 +51,7 @@ fn describe(structs: usize, with_collections: bool) -> (usize, Duration) {
     for _ in 0..5 {
         let started = Instant::now();
         let mut described = dwarf::describe(&object, &symbols).expect("the object can be read");
-        let description = described.remove(&symbols[0]).expect("it was asked for");
+        let description = described.remove(&symbols[0]).expect("it was requested");
         types = description.expect("its type can be described").types.len();
         best = best.min(started.elapsed());
     }
@@ -64,7 +64,7 @@ fn a_state_of_five_hundred_types_is_described_in_fifty_milliseconds() {
         let (types, took) = describe(structs, with_collections);
         println!("{structs} types of the program reach {types} types, described in {took:?}");
         assert!(types >= 500, "{types}");
-        // Of what is not optimised no speed was promised.
+        // The goal does not apply without optimizations.
         if !cfg!(debug_assertions) && types < 5000 {
             assert!(took < GOAL, "{types} types take {took:?}");
         }

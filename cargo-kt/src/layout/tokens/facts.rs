@@ -1,41 +1,44 @@
-//! What one source file says, whatever the other files are.
+//! The facts of one source file, independent of other files.
 
 use std::collections::BTreeSet;
 
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use serde::{Deserialize, Serialize};
 use syn::visit::{self, Visit};
 use syn::{Attribute, File, ImplItem, Item, TraitItem, UseTree};
 
-use super::Digest;
 use super::FileDefinitions;
 use super::functions::{FunctionFacts, leave_out};
-use super::known::{is_expression_macro, is_for_tests, is_harmless_attribute, is_trusted_crate};
+use crate::layout::syntax::{
+    Digest, TokenVisitor, is_expression_macro, is_for_tests, is_harmless_attribute,
+    is_trusted_crate,
+};
 
-/// The facts of one file, good for ever for its content.
+/// The facts of one file. They depend only on its content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileFacts {
-    /// Hash of what always counts.
+    /// Hash of the tokens that always count.
     pub kept: String,
     /// Functions that count only under conditions, in order.
     pub functions: Vec<FunctionFacts>,
-    /// Names in constant expressions, macros' arguments and attributes of what always counts.
+    /// Names in constant expressions, macro arguments and attributes of the tokens that always
+    /// count.
     pub mentioned: BTreeSet<String>,
-    /// Names of well-known macros that may mean another one here.
+    /// Names of well-known macros that may refer to another macro in this file.
     pub suspect_macros: BTreeSet<String>,
-    /// A constant holds the text of a Rust source, or of a file whose name is not plain to see.
+    /// A constant has the text of a Rust source, or of a file whose name is not a literal.
     pub reads_sources: bool,
-    /// What it defines, to compare with what another generation defines.
+    /// Its definitions, to compare with those of another generation.
     pub definitions: FileDefinitions,
 }
 
 impl FileFacts {
-    /// Reads a file; one that is no Rust, or that cannot be parsed, counts byte for byte.
+    /// Reads a file. One that is not Rust, or that cannot be parsed, counts byte for byte.
     pub fn of(bytes: &[u8], is_rust: bool) -> Self {
         let text = std::str::from_utf8(bytes).ok().filter(|_| is_rust);
         let parsed = text.and_then(|text| syn::parse_file(text).ok());
-        // With the feature `span-locations` every parsed file would stay in a thread-local table.
+        // With the feature `span-locations`, every parsed file would stay in a thread-local table.
         let facts = parsed.and_then(|file| Self::of_file(file, bytes));
         proc_macro2::extra::invalidate_current_thread_spans();
         facts.unwrap_or_else(|| Self::of_raw(bytes))
@@ -43,12 +46,12 @@ impl FileFacts {
 
     fn of_raw(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes);
-        let words = text.split(|character: char| !character.is_alphanumeric() && character != '_');
+        let names = text.split(|character: char| !character.is_alphanumeric() && character != '_');
         Self {
             kept: Digest::new("raw").add_bytes(bytes).finish(),
             functions: Vec::new(),
-            mentioned: words
-                .filter(|word| !word.is_empty())
+            mentioned: names
+                .filter(|name| !name.is_empty())
                 .map(str::to_owned)
                 .collect(),
             suspect_macros: BTreeSet::new(),
@@ -57,7 +60,7 @@ impl FileFacts {
         }
     }
 
-    /// `None` when the file is better taken byte for byte.
+    /// `None` if the file must count byte for byte.
     fn of_file(mut file: File, bytes: &[u8]) -> Option<Self> {
         let definitions = FileDefinitions::of(&file);
         let mut pruned = Pruner::default();
@@ -89,18 +92,11 @@ impl FileFacts {
     }
 }
 
-/// The hash of a token stream, doc comments left out.
-pub fn hash_tokens(tokens: TokenStream) -> String {
-    let mut digest = Digest::new("tokens");
-    TokenVisitor::default().visit(tokens, &mut digest);
-    digest.finish()
-}
-
-/// Takes functions that can be left out from a file.
+/// Removes the functions that can be left out of a file.
 #[derive(Default)]
 struct Pruner {
     functions: Vec<FunctionFacts>,
-    /// Imports in bodies that were left out: they may give a macro's name to another.
+    /// Imports in bodies that were left out: they may give a macro's name to another macro.
     imports: Vec<syn::ItemUse>,
 }
 
@@ -120,7 +116,7 @@ impl Pruner {
         if attributes.iter().any(is_for_tests) {
             return false;
         }
-        // An attribute macro could make anything of what is inside.
+        // An attribute macro could expand its contents to anything.
         if !attributes.iter().all(is_harmless_attribute) {
             return true;
         }
@@ -136,7 +132,7 @@ impl Pruner {
                     }
                     _ => true,
                 });
-                // One of methods alone says nothing without them; an implementation of a trait does.
+                // An inherent `impl` without methods does not matter; an `impl` of a trait does.
                 return block.trait_.is_some() || !block.items.is_empty() || before == 0;
             }
             Item::Mod(module) => {
@@ -144,7 +140,7 @@ impl Pruner {
                     self.items(items);
                 }
             }
-            // Signatures of a trait's methods make up its vtable: they always count.
+            // The signatures of a trait's methods define its vtable: they always count.
             Item::Trait(definition) => {
                 for item in &mut definition.items {
                     let TraitItem::Fn(method) = item else {
@@ -173,12 +169,12 @@ impl Pruner {
     }
 }
 
-/// Looks at what always counts.
+/// Visits the tokens that always count.
 #[derive(Default)]
 struct KeptVisitor {
     mentioned: BTreeSet<String>,
     suspect_macros: BTreeSet<String>,
-    /// Syntax that syn passes over without looking inside.
+    /// Syntax that syn does not parse further.
     has_verbatim: bool,
 }
 
@@ -209,7 +205,7 @@ impl KeptVisitor {
             UseTree::Name(name) if !is_trusted => self.suspect(name.ident.to_string()),
             UseTree::Rename(rename) => {
                 self.suspect(rename.rename.to_string());
-                // Under its other name a constant may mention it.
+                // A constant may mention it under its other name.
                 self.mentioned.insert(rename.ident.to_string());
             }
             UseTree::Name(_) | UseTree::Glob(_) => {}
@@ -299,97 +295,4 @@ impl<'ast> Visit<'ast> for KeptVisitor {
         self.has_verbatim |= matches!(pattern, syn::Pat::Verbatim(_));
         visit::visit_pat(self, pattern);
     }
-}
-
-/// Hashes tokens and notices what only tokens show.
-#[derive(Default)]
-struct TokenVisitor {
-    /// Something depends on where in the file it stands.
-    asks_position: bool,
-    reads_sources: bool,
-    macros_defined: BTreeSet<String>,
-}
-
-impl TokenVisitor {
-    fn visit(&mut self, tokens: TokenStream, digest: &mut Digest) {
-        let tokens: Vec<TokenTree> = tokens.into_iter().collect();
-        let mut position = 0;
-        while let Some(token) = tokens.get(position) {
-            if let Some(length) = doc_comment(&tokens[position..]) {
-                position += length;
-                continue;
-            }
-            position += 1;
-            match token {
-                TokenTree::Group(group) => {
-                    let (open, close) = match group.delimiter() {
-                        Delimiter::Parenthesis => ("(", ")"),
-                        Delimiter::Brace => ("{", "}"),
-                        Delimiter::Bracket => ("[", "]"),
-                        Delimiter::None => ("<none", "none>"),
-                    };
-                    digest.add(open);
-                    self.visit(group.stream(), digest);
-                    digest.add(close);
-                }
-                TokenTree::Ident(name) => {
-                    let name = name.to_string();
-                    self.notice(&name, &tokens[position..]);
-                    digest.add(&name);
-                }
-                TokenTree::Punct(mark) => {
-                    let mut mark_text = mark.as_char().to_string();
-                    if mark.spacing() == proc_macro2::Spacing::Joint {
-                        mark_text.push('~');
-                    }
-                    digest.add(&mark_text);
-                }
-                TokenTree::Literal(literal) => {
-                    digest.add(&literal.to_string());
-                }
-            }
-        }
-    }
-
-    fn notice(&mut self, name: &str, after: &[TokenTree]) {
-        let is_call =
-            matches!(after.first(), Some(TokenTree::Punct(mark)) if mark.as_char() == '!');
-        match name {
-            "line" | "column" if is_call => self.asks_position = true,
-            // `Location::caller()` can be called in constants.
-            "caller" => self.asks_position = true,
-            "include_str" | "include_bytes" => {
-                let is_other_file = matches!(after.get(1), Some(TokenTree::Group(group)) if {
-                    let mut inside = group.stream().into_iter();
-                    let first = inside.next();
-                    inside.next().is_none()
-                        && matches!(first, Some(TokenTree::Literal(path)) if !path.to_string().contains(".rs"))
-                });
-                self.reads_sources |= !is_other_file;
-            }
-            "macro_rules" if is_call => {
-                if let Some(TokenTree::Ident(defined)) = after.get(1)
-                    && is_expression_macro(&defined.to_string())
-                {
-                    self.macros_defined.insert(defined.to_string());
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
-/// How many tokens a doc attribute at the start takes.
-fn doc_comment(tokens: &[TokenTree]) -> Option<usize> {
-    let is_mark = |token: Option<&TokenTree>, wanted: char| matches!(token, Some(TokenTree::Punct(mark)) if mark.as_char() == wanted);
-    if !is_mark(tokens.first(), '#') {
-        return None;
-    }
-    let brackets = if is_mark(tokens.get(1), '!') { 2 } else { 1 };
-    let Some(TokenTree::Group(group)) = tokens.get(brackets) else {
-        return None;
-    };
-    let is_doc = group.delimiter() == Delimiter::Bracket
-        && matches!(group.stream().into_iter().next(), Some(TokenTree::Ident(name)) if name == "doc");
-    is_doc.then_some(brackets + 1)
 }

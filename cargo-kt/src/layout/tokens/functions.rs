@@ -1,4 +1,4 @@
-//! Which functions can be left out, and what has to be remembered of them.
+//! The functions that can be left out of the hash, and the facts kept about them.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use syn::visit::{self, Visit};
 use syn::{Attribute, Block, Item, ReturnType, Signature};
 
-use super::facts::hash_tokens;
-use super::known::{expression_macro, is_expression_macro, is_harmless_attribute};
+use crate::layout::syntax::{
+    expression_macro, hash_tokens, is_expression_macro, is_harmless_attribute,
+};
 
 /// A function that counts only under conditions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,13 +18,13 @@ pub struct FunctionFacts {
     pub signature: String,
     /// Hash of the body.
     pub body: String,
-    /// The body decides the result's type: `async fn`, `-> impl Trait`.
-    pub body_says_type: bool,
-    /// Macros in the body that are expressions as long as nothing else has their names.
+    /// The body determines the result's type: `async fn`, `-> impl Trait`.
+    pub body_determines_type: bool,
+    /// Macros in the body that are expressions, unless another macro has their name.
     pub macros: Vec<String>,
 }
 
-/// A function's facts and the imports in its body, or `None` if all of it counts.
+/// A function's facts and the imports in its body; `None` if the whole function counts.
 pub fn leave_out(
     attributes: &[Attribute],
     signature: &Signature,
@@ -32,14 +33,14 @@ pub fn leave_out(
     if signature.constness.is_some() || !attributes.iter().all(is_harmless_attribute) {
         return None;
     }
-    let mut looked = BodyVisitor {
+    let mut visitor = BodyVisitor {
         counts: false,
         macros: Vec::new(),
         imports: Vec::new(),
     };
-    looked.visit_signature(signature);
-    looked.visit_block(body);
-    if looked.counts {
+    visitor.visit_signature(signature);
+    visitor.visit_block(body);
+    if visitor.counts {
         return None;
     }
     let mut head = TokenStream::new();
@@ -47,16 +48,16 @@ pub fn leave_out(
         .iter()
         .for_each(|attribute| attribute.to_tokens(&mut head));
     signature.to_tokens(&mut head);
-    looked.macros.sort();
-    looked.macros.dedup();
+    visitor.macros.sort();
+    visitor.macros.dedup();
     let facts = FunctionFacts {
         name: signature.ident.to_string(),
         signature: hash_tokens(head),
         body: hash_tokens(body.to_token_stream()),
-        body_says_type: signature.asyncness.is_some() || has_impl(&signature.output),
-        macros: looked.macros,
+        body_determines_type: signature.asyncness.is_some() || has_impl(&signature.output),
+        macros: visitor.macros,
     };
-    Some((facts, looked.imports))
+    Some((facts, visitor.imports))
 }
 
 fn has_impl(output: &ReturnType) -> bool {
@@ -65,7 +66,7 @@ fn has_impl(output: &ReturnType) -> bool {
         fn visit_type_impl_trait(&mut self, _: &'ast syn::TypeImplTrait) {
             self.0 = true;
         }
-        // A macro in the place of a type could be anything.
+        // A macro at a type position could expand to anything.
         fn visit_macro(&mut self, _: &'ast syn::Macro) {
             self.0 = true;
         }
@@ -75,7 +76,7 @@ fn has_impl(output: &ReturnType) -> bool {
     finder.0
 }
 
-/// Looks for what exists outside of a body too.
+/// Looks for items that also exist outside the body.
 struct BodyVisitor {
     counts: bool,
     macros: Vec<String>,
@@ -85,7 +86,8 @@ struct BodyVisitor {
 impl<'ast> Visit<'ast> for BodyVisitor {
     fn visit_item(&mut self, item: &'ast Item) {
         match item {
-            // Seen by nothing but other items of this body; if there are such that matter, all of it counts.
+            // Visible only to other items of this body. If one of those matters, the whole function
+            // counts.
             Item::Use(import) => self.imports.push(import.clone()),
             Item::Const(_) | Item::Fn(_) => visit::visit_item(self, item),
             _ => self.counts = true,
@@ -101,7 +103,7 @@ impl<'ast> Visit<'ast> for BodyVisitor {
             Some(name) => self.macros.push(name),
             None => self.counts = true,
         }
-        self.look_into(found.tokens.clone());
+        self.scan_tokens(found.tokens.clone());
     }
 
     fn visit_expr(&mut self, expression: &'ast syn::Expr) {
@@ -121,8 +123,9 @@ impl<'ast> Visit<'ast> for BodyVisitor {
 }
 
 impl BodyVisitor {
-    /// The arguments of a macro are only tokens: whatever begins an item in them, or calls another macro, is taken for it.
-    fn look_into(&mut self, tokens: TokenStream) {
+    /// The arguments of a macro are only tokens: anything that may start an item or call another
+    /// macro counts as one.
+    fn scan_tokens(&mut self, tokens: TokenStream) {
         const ITEMS: [&str; 10] = [
             "enum",
             "extern",
@@ -138,7 +141,7 @@ impl BodyVisitor {
         let mut tokens = tokens.into_iter().peekable();
         while let Some(token) = tokens.next() {
             match token {
-                TokenTree::Group(group) => self.look_into(group.stream()),
+                TokenTree::Group(group) => self.scan_tokens(group.stream()),
                 TokenTree::Ident(name) => {
                     let name = name.to_string();
                     self.counts |= ITEMS.contains(&name.as_str()) || name == "type";

@@ -1,61 +1,61 @@
-//! Whether a crate's types may have changed, told from its sources alone.
+//! Decides from a crate's sources alone whether its types may have changed.
 //!
-//! The *types hash* of a crate takes in all its tokens but those that cannot influence the type of any static: comments,
-//! and functions that no constant mentions. A type can see a function in two ways only. Constant expressions can name
-//! it (an array as long as the future of an `async fn` is large, as embassy has them), and items in its body exist
-//! outside of it as well. So a function counts
-//! - whole, if it is a `const fn`, has an attribute that might be a macro, or has items or unknown macros in its body;
-//! - with its signature, if a constant expression or a macro's arguments mention its name; and with its body too, if its
-//!   result type is one that only the body says (`async`, `impl Trait`);
+//! The *types hash* of a crate covers all tokens except those that cannot influence the type of any
+//! static: comments, and functions that no constant mentions. A type can depend on a function in
+//! two ways only. Constant expressions can name it (embassy has arrays as large as the future of an
+//! `async fn`), and items in its body exist outside of it as well. So a function counts
+//! - whole, if it is a `const fn`, has an attribute that might be a macro, or has items or unknown
+//!   macros in its body;
+//! - with its signature, if a constant expression or a macro's arguments mention its name; and also
+//!   with its body, if only the body determines the result type (`async`, `impl Trait`);
 //! - not at all otherwise.
 //!
-//! The files of one crate are read alone and their facts cached by content; which names are mentioned and which macros
-//! are what they seem is decided over all hot crates together.
+//! Each file is read on its own, and its facts are cached by content. Which names are mentioned,
+//! and which macros are the known ones, is decided over all hot crates together.
 
 mod facts;
 mod functions;
-mod known;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-pub use facts::{FileFacts, hash_tokens};
-pub use known::{
-    expression_macro, is_expression_macro, is_for_tests, is_harmless_attribute, path_text,
+pub use facts::FileFacts;
+
+use super::{
+    definitions::{FileDefinitions, SourceFacts},
+    syntax::Digest,
 };
+use crate::artifacts::HotCrate;
 
-use super::definitions::{FileDefinitions, SourceFacts};
-use crate::build::HotCrate;
-
-/// What is known of a crate's sources.
+/// The hashes of a crate's sources.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourcesHash {
-    /// Equal means: no static's type can have changed for a reason that lies in these sources.
+    /// Equal if no change in these sources can have changed the type of a static.
     pub types: String,
-    /// Over paths and contents: equal means that nothing at all changed.
+    /// Hash over paths and contents: equal if nothing changed.
     pub contents: String,
-    /// What each file defines.
+    /// The definitions in each file.
     pub files: Vec<SourceFacts>,
 }
 
-/// Why sources could not be hashed.
+/// A source that could not be read.
 #[derive(Debug, thiserror::Error)]
-#[error("read {path}")]
+#[error("failed to read {path}")]
 pub struct ReadSource {
     pub path: Utf8PathBuf,
     pub source: std::io::Error,
 }
 
-/// Facts of the files that one crate had when they were last read, by the hash of their content.
+/// Facts of the files of one crate at the last read, by the hash of their content.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct KnownFiles {
     format: u32,
     files: BTreeMap<String, FileFacts>,
 }
 
-/// Raised when facts mean something else than before.
+/// Increase when the meaning of facts changes.
 const FORMAT: u32 = 4;
 
 struct SourceFile {
@@ -64,10 +64,11 @@ struct SourceFile {
     facts: FileFacts,
 }
 
-/// Hashes the sources of every hot crate, in their order. `cache` is a directory of our own.
+/// Hashes the sources of every hot crate, in order. `cache` is a directory that only this module
+/// uses.
 ///
 /// # Errors
-/// When a source cannot be read. A cache that cannot be read or written costs time and is no error.
+/// If a source cannot be read. A cache that cannot be read or written only costs time.
 pub fn hash(hot: &[HotCrate], cache: &Utf8Path) -> Result<Vec<SourcesHash>, ReadSource> {
     let crates = hot
         .iter()
@@ -100,12 +101,12 @@ pub fn hash(hot: &[HotCrate], cache: &Utf8Path) -> Result<Vec<SourcesHash>, Read
         .collect())
 }
 
-/// What the files of all hot crates say together.
+/// The combined facts of the files of all hot crates.
 #[derive(Default)]
 struct Shared<'a> {
     mentioned: BTreeSet<&'a str>,
     suspect_macros: BTreeSet<&'a str>,
-    /// Some constant may hold the text of a Rust source.
+    /// A constant may have the text of a Rust source.
     sources_are_data: bool,
 }
 
@@ -192,40 +193,12 @@ fn combine(files: &[SourceFile], shared: &Shared<'_>) -> (String, String) {
             if is_suspect || is_mentioned {
                 types.add(&function.signature);
             }
-            if is_suspect || is_mentioned && function.body_says_type {
+            if is_suspect || is_mentioned && function.body_determines_type {
                 types.add(&function.body);
             }
         }
     }
     (types.finish(), contents.finish())
-}
-
-/// A hash over texts, each with its length, so that moving a border between two changes it.
-#[derive(Debug, Clone)]
-pub struct Digest(blake3::Hasher);
-
-impl Digest {
-    pub fn new(what: &str) -> Self {
-        let mut digest = Self(blake3::Hasher::new());
-        digest.add(what);
-        digest
-    }
-
-    pub fn add(&mut self, text: &str) -> &mut Self {
-        self.add_bytes(text.as_bytes())
-    }
-
-    pub fn add_bytes(&mut self, bytes: &[u8]) -> &mut Self {
-        self.0
-            .update(&(bytes.len() as u64).to_le_bytes())
-            .update(bytes);
-        self
-    }
-
-    /// 64 hex digits.
-    pub fn finish(&self) -> String {
-        self.0.finalize().to_hex().to_string()
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{SourcesHash, hash};
-use crate::build::HotCrate;
+use crate::artifacts::HotCrate;
 
 fn crate_of(root: &Utf8Path, name: &str, files: &[(&str, &str)]) -> HotCrate {
     let write = |(file, text): &(&str, &str)| -> Utf8PathBuf {
@@ -27,7 +27,7 @@ fn crate_of(root: &Utf8Path, name: &str, files: &[(&str, &str)]) -> HotCrate {
 
 fn hashes(crates: &[&[(&str, &str)]]) -> Vec<SourcesHash> {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    // Paths count, so each set of sources is hashed at the same place.
+    // Paths count, so each set of sources is hashed with the same relative paths.
     let root = Utf8Path::from_path(directory.path()).expect("its path is text");
     let hot: Vec<_> = crates
         .iter()
@@ -36,8 +36,9 @@ fn hashes(crates: &[&[(&str, &str)]]) -> Vec<SourcesHash> {
         .collect();
     let mut hot = hot;
     for it in &mut hot {
-        // Relative to where the test runs would not be found; absolute would differ from run to run.
-        it.invocation = Some(crate::build::Invocation {
+        // The working directory of the test has no such files, and absolute paths would differ
+        // between runs.
+        it.invocation = Some(crate::artifacts::Invocation {
             arguments: Vec::new(),
             environment: Vec::new(),
             directory: root.to_owned(),
@@ -51,7 +52,7 @@ fn hashes(crates: &[&[(&str, &str)]]) -> Vec<SourcesHash> {
     }
     let cold = hash(&hot, &root.join("cache")).expect("the sources can be read");
     let warm = hash(&hot, &root.join("cache")).expect("the sources can be read");
-    assert_eq!(cold, warm, "the cache changes what is said");
+    assert_eq!(cold, warm, "the cache changes the result");
     cold
 }
 
@@ -351,7 +352,7 @@ const DIFFERENT: &[(&str, &str, &str)] = &[
         "fn f() { #[odd] g(1) }",
         "fn f() { #[odd] g(2) }",
     ),
-    // A constant asks how large the future of an async function is, as embassy does.
+    // A constant depends on the size of an async function's future, as in embassy.
     (
         "mentioned async body",
         "const N: usize = size_of_result(&f); async fn f() { 1 }",
@@ -391,7 +392,7 @@ const DIFFERENT: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn edits_that_no_type_can_see_keep_the_hash() {
+fn edits_that_cannot_change_a_type_keep_the_hash() {
     let wrong: Vec<_> = SAME
         .iter()
         .filter(|(_, before, after)| types(before) != types(after))
@@ -401,7 +402,7 @@ fn edits_that_no_type_can_see_keep_the_hash() {
 }
 
 #[test]
-fn edits_that_a_type_might_see_change_the_hash() {
+fn edits_that_may_change_a_type_change_the_hash() {
     let wrong: Vec<_> = DIFFERENT
         .iter()
         .filter(|(_, before, after)| types(before) == types(after))
@@ -424,7 +425,7 @@ fn a_constant_of_one_crate_makes_functions_of_another_count() {
 }
 
 #[test]
-fn sources_that_are_no_rust_count_byte_for_byte() {
+fn sources_that_are_not_rust_count_byte_for_byte() {
     let with = |text| {
         hashes(&[&[("lib.rs", "struct S;"), ("query.sql", text)]])
             .remove(0)
@@ -450,7 +451,7 @@ fn a_source_that_is_also_data_counts_byte_for_byte() {
 }
 
 #[test]
-fn contents_see_every_byte() {
+fn the_contents_hash_covers_every_byte() {
     let contents = |source| hashes(&[&[("lib.rs", source)]]).remove(0).contents;
     assert_ne!(contents("fn f() {}"), contents("fn f() { }"));
 }

@@ -1,4 +1,5 @@
-//! The sections of an rlib's members, and what they refer to. rustc gives each function and each static a section of its own.
+//! The sections of an rlib's members and their references. rustc puts each function and each static
+//! into its own section.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,13 +13,13 @@ use object::{
 
 use super::super::archive;
 
-/// A section: which member of its archive, and which section there.
+/// A section: index of the member in its archive, and index of the section in the member.
 pub(super) type Place = (usize, usize);
 
-/// An archive with its symbols looked up.
+/// A parsed archive with an index of its symbols.
 pub(super) struct Archive<'data> {
     members: Vec<Member<'data>>,
-    /// Where symbols are defined that other members may name.
+    /// The sections of symbols that other members may refer to.
     defined: HashMap<&'data [u8], Place>,
 }
 
@@ -26,31 +27,32 @@ struct Member<'data> {
     data: &'data [u8],
     sections: SectionTable<'data, FileHeader64<LE>>,
     symbols: SymbolTable<'data, FileHeader64<LE>>,
-    /// By the section that they are applied to: the section that has the relocations.
+    /// Index of the relocation section, by the section that it applies to.
     relocations: BTreeMap<usize, usize>,
 }
 
-/// What a relocation refers to.
+/// The target of a relocation.
 pub(super) enum Target<'data> {
     Section(Place),
     Symbol(&'data [u8]),
 }
 
-/// A reference, and where in its section it stands.
+/// A reference, and its offset in its section.
 pub(super) struct Reference<'data> {
     pub offset: u64,
     pub target: Target<'data>,
 }
 
-/// What a section is for.
+/// The kind of a section.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Code,
-    /// Data that can be written at any time.
+    /// Data that is always writable.
     Writable,
-    /// Data that cannot, once it is relocated; thread-locals, which each thread fills for itself.
+    /// Data that is read-only after relocation; and thread-locals, which each thread initializes
+    /// for itself.
     Constant,
-    /// A list of functions to be called at load time.
+    /// A list of functions to call at load time.
     Constructors,
     /// It is not loaded.
     Other,
@@ -91,7 +93,7 @@ impl<'data> Archive<'data> {
         Ok(found)
     }
 
-    /// The sections that list functions to be called at load time.
+    /// The sections that list functions to call at load time.
     pub fn constructors(&self) -> Vec<Place> {
         let members = self.members.iter().enumerate();
         let sections = members
@@ -170,7 +172,8 @@ impl<'data> Archive<'data> {
         Ok(found?.into_iter().flatten().collect())
     }
 
-    /// Whether a section is a vtable: drop, size and alignment, then methods, of which the second and third are no pointers.
+    /// Whether a section is a vtable: drop, size and alignment, then methods. The second and third
+    /// word are not pointers.
     pub fn is_vtable(&self, place: Place, references: &[Reference<'_>]) -> bool {
         let word = |index: u64| references.iter().any(|it| it.offset == index * 8);
         let size = self.section(place).map_or(0, |section| section.sh_size(LE));

@@ -1,11 +1,13 @@
-//! What the code of a crate can reach that runs when its object is loaded: statics of *other* crates, which it may write to.
+//! Finds the statics of *other* crates that a crate's load-time code can reach and may write to.
 //!
-//! That is how registries are filled that go over several crates (`inventory`, and `typetag` on top of it; functions with `#[ctor]`). An
-//! object that is loaded once more registers once more, so the registry must be loaded anew with it.
+//! Such code fills registries that span several crates (`inventory`, and `typetag` on top of it;
+//! functions with `#[ctor]`). An object that is loaded again registers again, so the registry must
+//! be reset with it.
 //!
-//! The relocations say it, from the lists of constructors through the functions that code names, and the methods in vtables. A pointer to a
-//! function that stands in other data is not followed: what is registered is not called at load time. Too much is found rather than too
-//! little: a static that is only read counts too.
+//! The search follows relocations, from the lists of constructors through the functions that code
+//! refers to and the methods in vtables. It does not follow pointers to functions in other data:
+//! registered functions are not called at load time. It prefers false positives: a static that is
+//! only read counts too.
 
 mod graph;
 
@@ -24,7 +26,7 @@ use super::{
 };
 use graph::{Archive, Kind, Place, Target};
 
-/// An rlib to look into if it is reached.
+/// An rlib to read if the search reaches it.
 pub(super) struct Source<'a> {
     pub rlib: &'a Utf8Path,
     pub symbols: &'a Symbols,
@@ -33,14 +35,14 @@ pub(super) struct Source<'a> {
 /// A static of another crate.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Reached {
-    /// Which of the sources has it.
+    /// Index of its source.
     pub source: usize,
     /// Its symbol.
     pub symbol: String,
 }
 
 impl Reached {
-    /// Its path, as a person knows it.
+    /// Its demangled path.
     pub fn path(&self) -> String {
         format!("{:#}", rustc_demangle::demangle(&self.symbol))
     }
@@ -56,7 +58,7 @@ pub(super) fn is_inventory(path: &str) -> bool {
     path.contains(" as inventory::Collect>::registry::")
 }
 
-/// The archives that are read so far.
+/// The archives that were read so far.
 pub(super) struct Reader<'a> {
     sources: &'a [Source<'a>],
     data: &'a [OnceCell<Vec<u8>>],
@@ -64,7 +66,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// `data` has a place for each source's content.
+    /// `data` has one cell for each source's content.
     pub fn new(sources: &'a [Source<'a>], data: &'a [OnceCell<Vec<u8>>]) -> Self {
         Self {
             sources,
@@ -89,7 +91,8 @@ impl<'a> Reader<'a> {
         Ok(self.archives[source].get_or_init(|| archive))
     }
 
-    /// Where a symbol is defined: in the archive that names it, or else in the first that has it.
+    /// The definition of a symbol: in the archive that refers to it, or else in the first that has
+    /// it.
     fn find(&self, from: usize, symbol: &[u8]) -> Result<Option<(usize, Place)>, LinkError> {
         if let Some(place) = self.archive(from)?.find(symbol) {
             return Ok(Some((from, place)));
@@ -106,7 +109,8 @@ impl<'a> Reader<'a> {
         Ok(None)
     }
 
-    /// Statics of other sources that the constructors of one may write to; states are none of them, their values outlive objects.
+    /// Statics of other sources that the constructors of `from` may write to. States do not count:
+    /// their values outlive objects.
     pub fn reached(&self, from: usize) -> Result<BTreeSet<Reached>, LinkError> {
         let mut found = BTreeSet::new();
         let roots = self.archive(from)?.constructors();

@@ -1,11 +1,13 @@
-//! Statics that live in a crate object's own memory: they start afresh with each new object of the crate, so that a person
-//! has to be told of them.
+//! Statics in a crate object's own memory: each new object of the crate resets them, so kt reports
+//! them to the developer.
 //!
-//! No annotation is needed. The symbol table says which there are, since rustc puts what can change (interior mutability,
-//! `static mut`) into `.data` and `.bss`, thread-locals into `.tdata` and `.tbss`, and everything else where nobody can
-//! write; the sources say where they stand, as well as can be told without expanding macros.
+//! No annotation is needed. The symbol table lists them, as rustc puts what can change (interior
+//! mutability, `static mut`) into `.data` and `.bss`, thread-locals into `.tdata` and `.tbss`, and
+//! everything else into read-only sections. The sources give their places, as far as possible
+//! without expanding macros.
 //!
-//! Not told: statics of C code that is linked into a crate, and what a `#[link_section]` puts elsewhere.
+//! Not found: statics of C code that is linked into a crate, and statics that `#[link_section]`
+//! puts into other sections.
 
 mod lexer;
 mod path;
@@ -20,16 +22,17 @@ use object::{
 };
 
 use super::reach;
-use crate::build::HotCrate;
+use crate::artifacts::HotCrate;
 use place::{Mention, Places};
 
-/// Where linkers put what can be written at any time. `.data.rel.ro` cannot, once it is relocated.
+/// Sections that are always writable. `.data.rel.ro` is read-only after relocation.
 const WRITABLE: [&[u8]; 4] = [b".data", b".bss", b".tdata", b".tbss"];
 
-/// The statics in the shared object `data` of a crate, apart from its states (by key) and what macros of others hide.
+/// The statics in the shared object `data` of a crate, except its states (by key) and statics that
+/// third-party macros generate.
 ///
 /// # Errors
-/// If it is no ELF file.
+/// If it is not an ELF file.
 pub fn of(
     data: &[u8],
     krate: &HotCrate,
@@ -38,11 +41,11 @@ pub fn of(
     let mut found = BTreeSet::new();
     for (symbol, thread_local) in symbols(data)? {
         let (path, is_plain) = match path::of(symbol) {
-            // What `inventory::collect!` declares is filled again.
+            // The lists of `inventory::collect!` are filled again at load.
             path::Known::Path(path) if reach::is_inventory(&path) => continue,
             path::Known::Path(path) => (path, false),
             path::Known::Hidden => continue,
-            // `#[no_mangle]`, or C: the sources tell.
+            // `#[no_mangle]`, or C: it counts if the sources declare it.
             path::Known::Plain(name) => (format!("{}::{name}", krate.crate_name), true),
         };
         found.insert((path, thread_local, is_plain));
@@ -60,7 +63,7 @@ pub fn of(
         let found = places.of(path, *is_plain);
         let by_macro = !matches!(found, Some((Mention::Declared, _)));
         let place = found.map(|(_, place)| place);
-        if place.is_none() && (*is_plain || path::is_of_a_macro(path)) {
+        if place.is_none() && (*is_plain || path::is_of_logging(path)) {
             return None;
         }
         Some(PlainStatic {
@@ -73,7 +76,7 @@ pub fn of(
     Ok(statics.collect())
 }
 
-/// Names of variables that can be written, and whether each thread has its own.
+/// Names of writable variables, and whether they are thread-local.
 fn symbols(data: &[u8]) -> Result<impl Iterator<Item = (&str, bool)>, object::Error> {
     let file = ElfFile64::<LE>::parse(data)?;
     let (sections, table) = (file.elf_section_table(), file.elf_symbol_table());
@@ -91,7 +94,7 @@ fn symbols(data: &[u8]) -> Result<impl Iterator<Item = (&str, bool)>, object::Er
     Ok(symbols.into_iter().filter_map(move |symbol| {
         let kind = symbol.st_type();
         let is_variable = kind == elf::STT_OBJECT || kind == elf::STT_TLS;
-        // What takes no memory holds nothing.
+        // A variable without memory has no value.
         if !is_variable
             || symbol.st_size(LE) == 0
             || !writable.contains(&usize::from(symbol.st_shndx(LE).0))
@@ -103,8 +106,8 @@ fn symbols(data: &[u8]) -> Result<impl Iterator<Item = (&str, bool)>, object::Er
     }))
 }
 
-/// Which statics may be the handle of the state that has this key. Keys say the module, and not the function that a static
-/// may stand in.
+/// The statics that may be the handle of the state with this key. A key has the module, but not the
+/// function around the static.
 fn handles<'a>(key: &str, paths: impl Iterator<Item = &'a String> + Clone) -> BTreeSet<String> {
     let own = key.split_once(':').map_or(key, |(_, path)| path);
     if paths.clone().any(|path| path == own) {

@@ -1,4 +1,5 @@
-//! Where the sources have a static, told from their tokens alone: no macro is expanded and no name resolved.
+//! Finds the declaration of a static in the sources, from tokens alone: macros are not expanded and
+//! names are not resolved.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,56 +10,56 @@ use super::{
     lexer::{Lexer, Token},
     path,
 };
-use crate::build::HotCrate;
+use crate::artifacts::HotCrate;
 
-/// Every place that may be meant, by name.
+/// All candidate places, by name.
 #[derive(Debug, Default)]
 pub(super) struct Places(BTreeMap<String, Named>);
 
-/// What the sources say of a static.
+/// How the sources mention a static.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mention {
-    /// `static NAME:`, perhaps inside of a macro's call such as `thread_local!`.
+    /// `static NAME:`, possibly inside a macro call such as `thread_local!`.
     Declared,
-    /// Its name only, as a macro's argument.
+    /// Only its name, as a macro's argument.
     Named,
 }
 
 #[derive(Debug, Default)]
 struct Named {
-    /// `static NAME:` with the modules and functions around it.
+    /// `static NAME:` with the enclosing modules and functions.
     statics: Vec<(Vec<String>, SourcePlace)>,
-    /// Where else the name stands first: what a macro was given.
+    /// The first other place of the name: a macro's argument.
     mentioned: Option<SourcePlace>,
 }
 
 impl Places {
-    /// Looks for `names` in the sources of a crate. What cannot be read says nothing.
+    /// Finds `names` in the sources of a crate. Unreadable files are skipped.
     pub(super) fn find(krate: &HotCrate, names: &BTreeSet<&str>) -> Self {
         let mut places = Self::default();
         for source in &krate.sources {
             if source.extension() != Some("rs") {
                 continue;
             }
-            // rustc is called in the root of the workspace.
+            // rustc runs in the root of the workspace.
             let root = krate.invocation.as_ref().map(|it| it.directory.as_path());
             let absolute = root.map_or_else(|| source.clone(), |root| root.join(source));
             let shown = root.and_then(|root| source.strip_prefix(root).ok());
             if let Ok(text) = std::fs::read_to_string(absolute) {
-                let wanted: BTreeSet<&str> = names
+                let included: BTreeSet<&str> = names
                     .iter()
                     .copied()
                     .filter(|name| text.contains(name))
                     .collect();
-                if !wanted.is_empty() {
-                    places.read(shown.unwrap_or(source), &text, &wanted);
+                if !included.is_empty() {
+                    places.read(shown.unwrap_or(source), &text, &included);
                 }
             }
         }
         places
     }
 
-    fn read(&mut self, file: &Utf8Path, text: &str, wanted: &BTreeSet<&str>) {
+    fn read(&mut self, file: &Utf8Path, text: &str, included: &BTreeSet<&str>) {
         let mut scopes = Scopes::of(file);
         for (token, line) in Lexer::new(text) {
             let place = || SourcePlace {
@@ -66,12 +67,12 @@ impl Places {
                 line,
             };
             let named = match token {
-                Token::Name(name) if wanted.contains(name) => {
+                Token::Name(name) | Token::RawName(name) if included.contains(name) => {
                     Some(self.0.entry(name.to_owned()).or_default())
                 }
                 _ => None,
             };
-            if scopes.see(token) {
+            if scopes.read_token(token) {
                 if let Some(named) = named {
                     named.statics.push((scopes.path(), place()));
                 }
@@ -81,7 +82,7 @@ impl Places {
         }
     }
 
-    /// The most likely place of the static at `path`; a symbol that is not mangled has no modules in its path.
+    /// The most likely place of the static `path`. An unmangled symbol has no modules in its path.
     pub(super) fn of(&self, path: &str, is_plain: bool) -> Option<(Mention, SourcePlace)> {
         let named = self.0.get(path::last(path))?;
         let mut around = path::segments(path);
@@ -90,7 +91,7 @@ impl Places {
             let pairs = scopes.iter().rev().zip(around.iter().rev());
             pairs.take_while(|(one, other)| one == *other).count()
         };
-        // The best, and the first of several.
+        // The best match; the first of several equal ones.
         let best = named
             .statics
             .iter()
@@ -102,14 +103,14 @@ impl Places {
     }
 }
 
-/// The named items around the token that was read last.
+/// The named items around the last token.
 struct Scopes<'a> {
     modules: Vec<String>,
-    /// One for each open brace.
+    /// One entry for each open brace.
     open: Vec<Option<&'a str>>,
-    /// The item whose body is to come.
+    /// The item whose body follows.
     pending: Option<&'a str>,
-    /// Parentheses and brackets since then.
+    /// Open parentheses and brackets since then.
     nested: usize,
     expects: Expects,
 }
@@ -117,7 +118,7 @@ struct Scopes<'a> {
 #[derive(PartialEq)]
 enum Expects {
     Nothing,
-    /// Its name comes next.
+    /// Its name is the next token.
     Item {
         is_static: bool,
     },
@@ -145,16 +146,16 @@ impl<'a> Scopes<'a> {
         self.modules.iter().cloned().chain(open).collect()
     }
 
-    /// Whether the token is the name in the declaration of a static.
-    fn see(&mut self, token: Token<'a>) -> bool {
+    /// Reads a token. Returns whether it is the name in the declaration of a static.
+    fn read_token(&mut self, token: Token<'a>) -> bool {
         match token {
             Token::Name("static") => self.expects = Expects::Item { is_static: true },
             Token::Name("mod" | "fn" | "const") => {
                 self.expects = Expects::Item { is_static: false };
             }
-            // `static mut`, lazy_static's `static ref`; `const unsafe extern fn`, until the `fn` comes.
+            // `static mut`, lazy_static's `static ref`; `const unsafe extern fn`, until the `fn`.
             Token::Name("mut" | "ref" | "unsafe" | "extern" | "async") => {}
-            Token::Name(name) => {
+            Token::Name(name) | Token::RawName(name) => {
                 if let Expects::Item { is_static } =
                     std::mem::replace(&mut self.expects, Expects::Nothing)
                 {
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_found_in_the_module_and_function_that_its_path_says() {
+    fn a_name_is_found_in_the_module_and_function_of_its_path() {
         let text = "pub static HITS: A = A;
             mod inner { pub(crate) static mut HITS: [u8; 2] = [0; 2]; }
             impl X for Y { fn work(&self) -> [u8; 3] {
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_strings_and_lifetimes_are_no_statics() {
+    fn comments_strings_and_lifetimes_are_not_statics() {
         let text = "// static HITS: A
             /* static HITS: /* nested */ A */
             const TEXT: &'static str = \"static HITS: A \\\" static HITS\";
@@ -219,7 +220,17 @@ mod tests {
     }
 
     #[test]
-    fn what_a_macro_was_given_counts_if_there_is_nothing_better() {
+    fn raw_identifiers_are_names_and_not_keywords() {
+        let text = "fn r#static() { HITS }
+            static r#HITS: A = A;
+            fn r#mod() { static
+                r#type: A = A; }";
+        let paths = ["app::cache::HITS", "app::cache::mod::type"];
+        assert_eq!(lines(text, &paths), [2, 4]);
+    }
+
+    #[test]
+    fn a_macro_argument_counts_if_there_is_no_declaration() {
         let text = "make! {
             HITS, 3
         }

@@ -1,4 +1,4 @@
-//! What rustc really emits for each kind of static, unoptimised and optimised, in both manglings.
+//! What rustc emits for each kind of static, unoptimized and optimized, with both manglings.
 
 use std::process::Command;
 
@@ -41,7 +41,7 @@ pub fn generics() -> u64 { generic(1_u8) + generic("") }
 macro_rules! counter { ($name:ident) => { static $name: AtomicU64 = AtomicU64::new(0); } }
 counter!(BY_A_MACRO);
 
-// As `lazy_static!` expands.
+// The expansion of `lazy_static!`.
 #[allow(non_camel_case_types)] pub struct POOL { _private: () }
 pub static POOL: POOL = POOL { _private: () };
 impl std::ops::Deref for POOL {
@@ -52,7 +52,7 @@ impl std::ops::Deref for POOL {
     }
 }
 
-// What is a state, cannot change, holds nothing, or is a macro's own.
+// Statics that are not reported: states, constants, empty ones, and those of macros.
 static KEPT: AtomicU64 = AtomicU64::new(0);
 pub mod nested { use super::*; pub static KEPT: AtomicU64 = AtomicU64::new(0); pub fn inside() -> u64 { static KEPT_INSIDE: AtomicU64 = AtomicU64::new(0); KEPT_INSIDE.fetch_add(1, Ordering::Relaxed) } }
 #[unsafe(export_name = "kt:init:app/:app::KEPT")] static __KT_INIT: AtomicU64 = AtomicU64::new(0);
@@ -111,7 +111,7 @@ fn output(command: &mut Command) -> String {
     String::from_utf8(output.stdout).expect("it prints text")
 }
 
-/// Compiled and linked as kt does, as far as symbols are concerned.
+/// Compiles and links as kt does, with the same symbols.
 fn object(directory: &Utf8Path, flags: &[&str]) -> (Vec<u8>, HotCrate) {
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
     let source = directory.join("lib.rs");
@@ -124,7 +124,7 @@ fn object(directory: &Utf8Path, flags: &[&str]) -> (Vec<u8>, HotCrate) {
         "--edition=2024",
         "--cap-lints=allow",
     ]);
-    // Only to choose a mangling.
+    // Needed to select a mangling.
     compile.env("RUSTC_BOOTSTRAP", "1");
     output(compile.args(flags).arg(&source).arg("-o").arg(&rlib));
     let sysroot = output(Command::new(&rustc).arg("--print=sysroot"));
@@ -160,10 +160,10 @@ fn object(directory: &Utf8Path, flags: &[&str]) -> (Vec<u8>, HotCrate) {
 }
 
 #[test]
-fn every_kind_of_static_that_can_change_is_named_with_its_line_and_no_other() {
+fn every_kind_of_mutable_static_is_reported_with_its_line_and_no_other() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let directory = Utf8PathBuf::from_path_buf(directory.path().to_owned()).expect("it is text");
-    std::fs::create_dir_all(&directory).expect("it can be made");
+    std::fs::create_dir_all(&directory).expect("it can be created");
     let states = ["app/:app::KEPT", "app/:app::nested::KEPT_INSIDE"].map(str::to_owned);
     let profiles: [&[&str]; 5] = [
         &[],
@@ -182,7 +182,7 @@ fn every_kind_of_static_that_can_change_is_named_with_its_line_and_no_other() {
         let mut paths: Vec<String> = found
             .iter()
             .map(|it| {
-                // The manglings tell an implementation in two ways.
+                // The two manglings name an implementation differently.
                 let path = it.path.rsplitn(3, "::").take(2).collect::<Vec<_>>();
                 let is_method = it.path.contains(">::") || it.path.contains("::S::");
                 let path = match is_method {
@@ -221,11 +221,11 @@ fn every_kind_of_static_that_can_change_is_named_with_its_line_and_no_other() {
 }
 
 #[test]
-#[ignore = "a measurement: prints what it takes"]
+#[ignore = "a measurement: prints the time"]
 fn cost() {
     let object = std::env::var("KT_OBJECT").expect("KT_OBJECT is a crate object");
     let sources =
-        std::env::var("KT_SOURCES").expect("KT_SOURCES are its sources, with blanks between");
+        std::env::var("KT_SOURCES").expect("KT_SOURCES are its sources, separated by spaces");
     let data = std::fs::read(object).expect("it can be read");
     let krate = HotCrate {
         types: None,

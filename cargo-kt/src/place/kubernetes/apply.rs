@@ -1,7 +1,8 @@
-//! Objects into the cluster.
+//! Creates a service's objects in the cluster.
 //!
-//! The workload comes first and inert, because the others are owned by it: whatever happens from there on, one deletion
-//! takes everything along. Once all are there, and somebody watches who survives this process, it is let go.
+//! The workload is created first, paused, because it owns the other objects: from then on, one
+//! deletion removes everything. It is unpaused once all objects exist and the tunnel, which
+//! survives this process, watches it.
 
 use futures_util::future::try_join_all;
 use kube::{
@@ -16,10 +17,10 @@ use super::{
     objects::Objects,
 };
 
-/// Creates a service's objects, and no pod yet.
+/// Creates a service's objects, but no pod yet.
 ///
 /// # Errors
-/// If one of the names is taken, or the cluster refuses an object. What was created by then is deleted again.
+/// If a name is taken, or the cluster rejects an object. The objects created so far are deleted.
 pub async fn apply(
     cluster: &Cluster,
     objects: &Objects,
@@ -28,21 +29,21 @@ pub async fn apply(
     let all: Vec<&Value> = std::iter::once(&objects.workload)
         .chain(&objects.dependents)
         .collect();
-    let there = try_join_all(all.iter().map(|object| is_there(cluster, object))).await?;
-    if there.first() == Some(&true) {
-        // There was none a moment ago. What somebody else makes is not changed under them.
-        return Err(KubernetesError::JustMade {
+    let exist = try_join_all(all.iter().map(|object| exists(cluster, object))).await?;
+    if exist.first() == Some(&true) {
+        // It did not exist a moment ago: another process has created it. Do not modify it.
+        return Err(KubernetesError::CreatedConcurrently {
             service: name(&objects.workload).to_owned(),
         });
     }
-    let applied = server_side(cluster, &objects.inert_workload()).await?;
+    let applied = server_side(cluster, &objects.paused_workload()).await?;
     let workload = Workload {
         controller,
         name: applied.metadata.name.unwrap_or_default(),
         uid: applied.metadata.uid.unwrap_or_default(),
     };
     let rest = async {
-        // A binding is refused while the role that it names is not there.
+        // A RoleBinding is rejected until its Role exists.
         let dependents = objects.dependents_of(&workload.uid);
         let (bindings, others): (Vec<_>, Vec<_>) = dependents
             .iter()
@@ -55,23 +56,23 @@ pub async fn apply(
     match rest.await {
         Ok(()) => Ok(workload),
         Err(error) => {
-            // The first error is the one to tell; `cargo kt ls` shows what could not be deleted.
+            // Report the first error. `cargo kt ls` shows a service that could not be deleted.
             let _ = super::remove::remove(cluster, &workload).await;
             Err(error)
         }
     }
 }
 
-/// Lets the workload make its pod.
+/// Unpauses the workload, so that it creates its pod.
 ///
 /// # Errors
-/// If the cluster refuses.
-pub async fn let_go(cluster: &Cluster, objects: &Objects) -> Result<(), KubernetesError> {
+/// If the cluster rejects the change.
+pub async fn unpause(cluster: &Cluster, objects: &Objects) -> Result<(), KubernetesError> {
     server_side(cluster, &objects.workload).await.map(drop)
 }
 
-/// Whether an object of this name and kind is there.
-async fn is_there(cluster: &Cluster, object: &Value) -> Result<bool, KubernetesError> {
+/// Whether an object of this name and kind exists.
+async fn exists(cluster: &Cluster, object: &Value) -> Result<bool, KubernetesError> {
     let (api, name) = address(cluster, object)?;
     let found = cluster
         .ask("get", object, api.get_metadata_opt(&name))
@@ -82,7 +83,7 @@ async fn is_there(cluster: &Cluster, object: &Value) -> Result<bool, KubernetesE
     let labels = found.metadata.labels.unwrap_or_default();
     match labels.get(MANAGED_BY).map(String::as_str) {
         Some(MANAGER) => Ok(true),
-        _ => Err(KubernetesError::NotOurs {
+        _ => Err(KubernetesError::ForeignObject {
             kind: kind(object).to_lowercase(),
             name,
             namespace: cluster.namespace.clone(),
@@ -93,7 +94,7 @@ async fn is_there(cluster: &Cluster, object: &Value) -> Result<bool, KubernetesE
 async fn server_side(cluster: &Cluster, object: &Value) -> Result<DynamicObject, KubernetesError> {
     let (api, name) = address(cluster, object)?;
     let mut parameters = PatchParams::apply(MANAGER);
-    // A field that this cluster does not know is an error, and not left out in silence.
+    // Report a field that the cluster does not know, instead of dropping it.
     parameters.field_validation = Some(kube::api::ValidationDirective::Strict);
     let patch = Patch::Apply(object);
     let applying = api.patch(&name, &parameters, &patch);

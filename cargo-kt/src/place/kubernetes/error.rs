@@ -5,7 +5,7 @@ use super::{
     stage::StageError,
 };
 
-/// Why a service in a cluster cannot be made, reached or ended.
+/// Why a service in a cluster cannot be created, reached or stopped.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KubernetesError {
@@ -20,35 +20,36 @@ pub enum KubernetesError {
     #[error(transparent)]
     Forward(#[from] ForwardError),
     #[error(
-        "there is a {kind} `{name}` in namespace `{namespace}` that is not ours: it is left alone\n\
-         help: give the service another name with `--name`"
+        "{kind} `{name}` already exists in namespace `{namespace}` and was not created by cargo-kt\n\
+         help: choose another service name with `--name`"
     )]
-    NotOurs {
+    ForeignObject {
         kind: String,
         name: String,
         namespace: String,
     },
     #[error(
-        "service `{service}` is up with other options, and another pod has no state\nhelp: end it with `cargo kt down {service}` and run \
-         again; `cargo kt state save` keeps states that have serde"
+        "service `{service}` is running with other options, and a new pod would lose its state\n\
+         help: stop it with `cargo kt down {service}` and re-run; `cargo kt state save` saves states that have serde"
     )]
     OtherOptions { service: String },
     #[error(
-        "service `{service}` was made by somebody else at this very moment\nhelp: run again; give yours another name with `--name` if it is not the same"
+        "service `{service}` was created by another process at the same time\n\
+         help: re-run to connect to it, or choose another name with `--name`"
     )]
-    JustMade { service: String },
-    #[error("a service is not made of a {kind}")]
+    CreatedConcurrently { service: String },
+    #[error("unexpected kind of object: {kind}")]
     UnknownKind { kind: String },
-    #[error("the token of service `{service}` cannot be used: {why}")]
+    #[error("invalid token of service `{service}`: {why}")]
     Token { service: String, why: String },
-    #[error("no connection to service `{service}`: {why}")]
+    #[error("failed to connect to service `{service}`: {why}")]
     Tunnel { service: String, why: String },
-    #[error("the pod of {service} cannot take the host: {why}")]
-    Unfit { service: String, why: String },
+    #[error("the pod of {service} cannot run the host: {why}")]
+    UnsuitablePod { service: String, why: String },
     #[error("failed to write to {path}: {source}")]
     Write { path: String, source: io::Error },
-    #[error("a {what} of service `{name}` was still there after {} s\nhelp: `kubectl describe` it to see what holds it", after.as_secs())]
-    Remains {
+    #[error("a {what} of service `{name}` was not deleted within {} s\nhelp: run `kubectl describe` on it to see what blocks the deletion", after.as_secs())]
+    DeletionTimedOut {
         what: &'static str,
         name: String,
         after: Duration,
@@ -56,13 +57,19 @@ pub enum KubernetesError {
 }
 
 impl KubernetesError {
-    /// Whether the same may work in a moment: the pod is just starting, or the connection broke.
-    pub fn may_pass(&self) -> bool {
+    /// Whether a retry may succeed: the pod is starting, or the connection broke.
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::Forward(ForwardError::Forbidden) => false,
             Self::Forward(_) => true,
             Self::Stage(StageError::Connection { .. } | StageError::Silent { .. }) => true,
             _ => false,
         }
+    }
+}
+
+impl From<KubernetesError> for crate::place::PlaceError {
+    fn from(error: KubernetesError) -> Self {
+        Self::Cluster(Box::new(error))
     }
 }

@@ -1,4 +1,4 @@
-//! Services that are in the cluster already, found by their names.
+//! Finds existing services in the cluster by name.
 
 use futures_util::future::join_all;
 
@@ -8,23 +8,23 @@ use super::{
     remove::remove,
 };
 
-/// A service that is in the cluster.
+/// A service that exists in the cluster.
 pub struct Existing {
     pub workload: Workload,
     pub workspace: String,
-    /// The label of whose it is.
+    /// The value of the user label.
     pub user: String,
-    /// It has never been let go: whoever made it was interrupted.
+    /// It is still paused: the process that created it was interrupted.
     pub unfinished: bool,
     pub options: String,
 }
 
-/// A workload of this name that is ours, whoever's workspace it is for.
+/// A workload of this name that cargo-kt created, for any workspace.
 ///
 /// # Errors
-/// If one of this name is not ours, or the cluster cannot be asked.
+/// If cargo-kt did not create the workload, or the cluster cannot be queried.
 pub async fn existing(cluster: &Cluster, name: &str) -> Result<Option<Existing>, KubernetesError> {
-    let looks = Controller::ALL.map(|controller| async move {
+    let queries = Controller::ALL.map(|controller| async move {
         let what = serde_json::json!({"kind": controller.kind().kind, "metadata": {"name": name}});
         let api = controller.api(&cluster.client, &cluster.namespace);
         let found = cluster.ask("get", &what, api.get_opt(name)).await?;
@@ -34,18 +34,18 @@ pub async fn existing(cluster: &Cluster, name: &str) -> Result<Option<Existing>,
             (controller, found.metadata, unfinished)
         }))
     });
-    // All of them, so that the first one's error is told and not the quickest one's.
-    let looked: Result<Vec<_>, _> = join_all(looks).await.into_iter().collect();
-    for (controller, metadata, unfinished) in looked?.into_iter().flatten() {
+    // Await all of them, to report the error of the first one and not of the fastest one.
+    let found: Result<Vec<_>, _> = join_all(queries).await.into_iter().collect();
+    for (controller, metadata, unfinished) in found?.into_iter().flatten() {
         let mut labels = metadata.labels.unwrap_or_default();
         if labels.get(MANAGED_BY).map(String::as_str) != Some(MANAGER) {
-            return Err(KubernetesError::NotOurs {
+            return Err(KubernetesError::ForeignObject {
                 kind: controller.resource().to_owned(),
                 name: name.to_owned(),
                 namespace: cluster.namespace.clone(),
             });
         }
-        // It is on its way out: the names of what it owns are not free yet.
+        // It is being deleted: the names of its dependents are not free yet.
         if metadata.deletion_timestamp.is_some() {
             let workload = Workload {
                 controller,

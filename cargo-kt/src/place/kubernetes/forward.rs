@@ -1,7 +1,7 @@
 //! A byte stream to a port in a pod, through the API server.
 //!
-//! Opening one takes some 50 ms, so there is one for all that a service is asked. Its end says nothing of the pod's: the
-//! API server, the kubelet or anything between may have dropped it.
+//! A stream takes about 50 ms to open, so all requests to a service share one. Its end does not
+//! mean that the pod has stopped: the API server, the kubelet or a proxy may have dropped it.
 
 use std::time::Duration;
 
@@ -21,36 +21,37 @@ use tokio::{
 };
 use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
 
-/// How long the API server and the kubelet may take to open one.
+/// Timeout for the API server and the kubelet to open a stream.
 const OPEN: Duration = Duration::from_secs(10);
 
-/// Bytes that wait for a slow reader, in each direction.
+/// Bytes buffered for a slow reader, in each direction.
 const HELD: usize = 1 << 20;
-/// Bytes in a message at most.
+/// Maximum bytes in a message.
 const PIECE: usize = 64 << 10;
-/// The channel of the port's bytes; the other is for errors.
+/// The channel for data; the other one is for errors.
 const DATA: u8 = 0;
 
-/// Why there is no stream.
+/// Why a stream could not be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ForwardError {
-    #[error("no connection to the pod was opened within {} s", OPEN.as_secs())]
-    Silent,
-    #[error("the API server did not open a connection to the pod")]
+    #[error("opening a connection to the pod timed out after {} s", OPEN.as_secs())]
+    TimedOut,
+    #[error("the API server refused to open a connection to the pod")]
     Refused(#[source] Box<kube::Error>),
     #[error(
-        "this user may not open a connection to the pod\nhelp: an administrator grants `create` and `get` on `pods/portforward`: docs/rbac.yaml"
+        "this user is not allowed to open a connection to the pod\nhelp: ask an administrator to grant `create` and `get` on `pods/portforward`: docs/rbac.yaml"
     )]
     Forbidden,
-    #[error("the API server opened a connection to the pod without the port")]
+    #[error("the API server opened a connection to the pod without the requested port")]
     NoPort,
 }
 
-/// Opens a stream to a port on the loopback of a pod.
+/// Opens a stream to a loopback port of a pod.
 ///
 /// # Errors
-/// If the API server refuses or does not answer. That nobody listens on the port shows only in the stream's end.
+/// If the API server refuses or does not answer. If no process listens on the port, the stream ends
+/// without an error.
 pub async fn forward(
     client: &Client,
     namespace: &str,
@@ -63,7 +64,7 @@ pub async fn forward(
         .map_err(|error| ForwardError::Refused(Box::new(kube::Error::BuildRequest(error))))?;
     let opened = timeout(OPEN, client.connect(request)).await;
     let connection = opened
-        .map_err(|_| ForwardError::Silent)?
+        .map_err(|_| ForwardError::TimedOut)?
         .map_err(|error| match error {
             kube::Error::UpgradeConnection(UpgradeConnectionError::ProtocolSwitch(status))
                 if matches!(status.as_u16(), 401 | 403) =>
@@ -73,20 +74,20 @@ pub async fn forward(
             error => ForwardError::Refused(error.into()),
         })?;
     let (near, far) = tokio::io::duplex(HELD);
-    // It goes on by itself for as long as the stream is held.
+    // The task runs until the stream is dropped.
     tokio::spawn(carry(connection.into_stream(), far));
     Ok(near)
 }
 
-/// Carries a stream over a WebSocket. kube's own `Portforwarder` sends each 4 kB as a message, and API server and kubelet
-/// take their time for each: an upload had a fifth of the speed.
+/// Carries a stream over a WebSocket. kube's own `Portforwarder` sends each 4 kB as a message,
+/// which the API server and the kubelet process slowly: uploads had a fifth of the speed.
 async fn carry<S: AsyncRead + AsyncWrite + Unpin>(
     socket: WebSocketStream<S>,
     stream: DuplexStream,
 ) {
     let (sink, messages) = socket.split();
     let (reader, writer) = split(stream);
-    // Either end is the end of both.
+    // The end of either direction ends both.
     tokio::select! {
         () = send(reader, sink) => {}
         () = receive(messages, writer) => {}
@@ -118,7 +119,7 @@ async fn receive<S: AsyncRead + AsyncWrite + Unpin>(
     mut messages: SplitStream<WebSocketStream<S>>,
     mut writer: WriteHalf<DuplexStream>,
 ) {
-    // The first message of each channel only names the port.
+    // The first message of each channel contains only the port number.
     let mut begun = false;
     while let Some(Ok(message)) = messages.next().await {
         let bytes = match message {
@@ -126,7 +127,7 @@ async fn receive<S: AsyncRead + AsyncWrite + Unpin>(
             Message::Close(_) => break,
             _ => continue,
         };
-        // What the kubelet has to say of an error is followed by the stream's end.
+        // Ignore the error channel: the stream ends after an error.
         let Some(bytes) = bytes.strip_prefix(&[DATA]) else {
             continue;
         };

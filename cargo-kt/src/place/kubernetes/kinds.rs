@@ -1,38 +1,40 @@
-//! The kinds of object that a service is made of.
+//! The kinds of objects that a service consists of.
 
 use kube::{
     Api, Client,
     api::{ApiResource, DynamicObject, GroupVersionKind},
 };
 
-/// Who made an object: the value of [`MANAGED_BY`], and our field manager.
+/// The value of [`MANAGED_BY`], and the name of our field manager.
 pub const MANAGER: &str = "cargo-kt";
-/// Label of every object that is ours. Source: kubernetes.io/docs/concepts/overview/working-with-objects/common-labels.
+/// Label on every object that cargo-kt creates. Source:
+/// kubernetes.io/docs/concepts/overview/working-with-objects/common-labels.
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Label with the service's name.
 pub const NAME: &str = "app.kubernetes.io/name";
-/// Label with the name of the user whose service it is.
+/// Label with the name of the service's user.
 pub const USER: &str = "cargo-kt/user";
-/// Annotation with the root of the workspace that the service is for.
+/// Annotation with the root of the service's workspace.
 pub const WORKSPACE: &str = "cargo-kt/workspace";
-/// Annotation with the version of kt that made the object.
+/// Annotation with the version of kt that created the object.
 pub const VERSION: &str = "cargo-kt/version";
-/// Annotation with a hash of what the service was asked to be.
+/// Annotation with a hash of the service's options.
 pub const OPTIONS: &str = "cargo-kt/options";
 
-/// What runs the pod, and owns everything else.
+/// The kind of workload that runs the pod and owns all other objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Controller {
-    /// Deleted by its own host in the end.
+    /// Its own host deletes it.
     Deployment,
-    /// For users who may not give a host the right to delete anything: its end is its host's clean exit.
+    /// For users who cannot grant the host the right to delete. It completes when its host exits
+    /// with 0.
     Job,
 }
 
 impl Controller {
     pub const ALL: [Self; 2] = [Self::Deployment, Self::Job];
 
-    /// As kubectl says it.
+    /// The resource name for kubectl.
     pub fn resource(self) -> &'static str {
         match self {
             Self::Deployment => "deployment",
@@ -53,7 +55,7 @@ impl Controller {
     }
 }
 
-/// The kinds that a workload owns, Secrets first: what is most worth not to be left behind.
+/// The kinds that a workload owns. Secrets come first: leftovers of them are the most harmful.
 pub fn dependents() -> [ApiResource; 6] {
     [
         kind("", "v1", "Secret", "secrets"),
@@ -70,7 +72,7 @@ pub fn dependents() -> [ApiResource; 6] {
     ]
 }
 
-/// The kind of an object as it is written; `None` for one that no service is made of.
+/// The kind of a rendered object; `None` if services have no objects of the kind.
 pub fn of(object: &serde_json::Value) -> Option<ApiResource> {
     let written = object.get("kind")?.as_str()?;
     let workloads = Controller::ALL.into_iter().map(Controller::kind);

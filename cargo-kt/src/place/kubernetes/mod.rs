@@ -1,8 +1,9 @@
-//! Services in a Kubernetes cluster: a pod each, reached with the user's own kubeconfig and rights, with nothing installed
-//! there.
+//! Services in a Kubernetes cluster, one pod each. They need nothing installed in the cluster and
+//! are reached with the user's own kubeconfig and rights.
 //!
-//! *access* finds the cluster, *objects* writes down what a service is made of, *apply* creates it, *launch* watches its pod
-//! come up, *stage* brings the host into it, and *tunnel* holds the connection to it from then on.
+//! *access* finds the cluster, *objects* renders a service's objects, *apply* creates them,
+//! *launch* watches the pod start, *stage* uploads the host into it, and *tunnel* holds the
+//! connection.
 
 pub mod access;
 mod apply;
@@ -28,14 +29,14 @@ pub use open::{Step, find, open};
 pub use services::{down, image, list, reach};
 pub use spec::{ServiceSpec, shown};
 
-/// Port on the pod's loopback on which its first stage and then its host listen.
+/// Loopback port in the pod on which the first stage, and then the host, listen.
 pub const HOST_PORT: u16 = 9461;
-/// Port on which the kubelet asks whether the pod serves.
+/// Port of the kubelet's readiness probe.
 pub const READY_PORT: u16 = 9462;
 
-/// Where the pod keeps what outlives a restart of its container.
+/// The pod's directory for files that survive a restart of its container.
 pub const DATA: &str = "/kt/data";
-/// The file with the service's token in its pod.
+/// The file in the pod with the service's token.
 pub const TOKEN: &str = "/kt/secret/token";
 
 /// A workload in the cluster.

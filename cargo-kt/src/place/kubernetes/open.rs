@@ -1,5 +1,5 @@
-//! From what a program wants to a connection with its service: through a tunnel that is there, to a pod that is there, or to
-//! one that is made.
+//! Connects a program to its service: through a running tunnel, to an existing pod, or to a new
+//! one.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -11,7 +11,7 @@ use tokio::{
 
 use super::{
     Cluster, KubernetesError, ServiceSpec, Workload,
-    apply::{apply, let_go},
+    apply::{apply, unpause},
     existing::{Existing, existing},
     kinds::Controller,
     launch::{self, Launch},
@@ -22,104 +22,113 @@ use super::{
 };
 use crate::place::{Connected, Dirs, PlaceError, connected, service};
 
-/// How long a tunnel that just makes its connection anew may take to let us through.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// Pause between two attempts to start a tunnel.
+/// Timeout for a tunnel that is reconnecting.
+const TIMEOUT: Duration = Duration::from_secs(20);
+/// Interval between attempts to start a tunnel.
 const PAUSE: Duration = Duration::from_millis(20);
-/// What the tunnel may take beyond the launch, which is bounded itself: it says better what went wrong.
+/// Extra time for the tunnel beyond the launch timeout: the launch's own error is more precise.
 const MARGIN: Duration = Duration::from_secs(5);
 
-/// What happens until the service answers, for the person who waits.
+/// A step until the service answers, for progress output.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Step {
-    /// It is not up: a pod is made for it.
+    /// The service does not exist: its launch begins.
     Began {
         service: String,
         place: String,
     },
-    /// Its objects are there; how many.
+    /// Its objects exist; their number.
     Created {
         objects: usize,
     },
-    /// Its pod is made from here on, and whoever watches it survives this process.
-    LetGo,
+    /// The workload creates its pod from now on. The tunnel watches it and survives this process.
+    Unpaused,
     Launch(launch::Step),
     Tunnel(Report),
     /// The host answers.
     Ready,
 }
 
-/// Who hears of steps.
-pub type Told<'a> = &'a (dyn Fn(Step) + Send + Sync);
+/// Receives the steps.
+pub type ProgressFn<'a> = &'a (dyn Fn(Step) + Send + Sync);
 
-/// Connects to the program's service, and makes it if it is not there. `found` gets to know as early as possible which
-/// service was there before.
+/// Connects to the program's service, and creates it if it does not exist. `found` receives the
+/// existing service, or `None`, as early as possible.
 ///
 /// # Errors
-/// If the cluster cannot be reached or refuses, or the launch fails: then nothing of it is left, unless the options say so.
+/// If the cluster cannot be reached or rejects a request, or the launch fails. A failed launch is
+/// deleted unless the option `keep` is set.
 pub async fn open(
     dirs: &Dirs,
     spec: &ServiceSpec,
     found: oneshot::Sender<Option<Connected>>,
-    told: Told<'_>,
+    progress: ProgressFn<'_>,
 ) -> Result<Connected, PlaceError> {
     service::check(&spec.name)?;
-    let opening = Opening { dirs, spec, told };
+    let connector = Connector {
+        dirs,
+        spec,
+        progress,
+    };
     let selection = spec.selection();
     let identity = selection.identify().map_err(KubernetesError::from)?;
     let key = identity.key();
-    if let Some(connected) = opening.through_tunnel(&key, &identity.namespace).await? {
-        return opening.found(connected, found).await;
+    if let Some(connected) = connector.through_tunnel(&key, &identity.namespace).await? {
+        return connector.found(connected, found).await;
     }
     let cluster = Cluster::open(&selection)
         .await
         .map_err(KubernetesError::from)?;
-    let (name, existing) = opening.look(&cluster).await?;
+    let (name, existing) = connector.find_existing(&cluster).await?;
     if let Some(existing) = existing {
-        if let Some(connected) = opening.attach(&cluster, &key, &existing).await? {
-            return opening.found(connected, found).await;
+        if let Some(connected) = connector.attach(&cluster, &key, &existing).await? {
+            return connector.found(connected, found).await;
         }
-        // Whoever made it was interrupted, or its launch has failed: none of it is of use.
+        // The process that created it was interrupted, or its launch failed: it cannot be used.
         remove(&cluster, &existing.workload).await?;
     }
-    // What is linked need not wait for the pod.
+    // Linking does not have to wait for the pod.
     let _ = found.send(None);
-    opening.launch(&cluster, &key, name).await
+    connector.launch(&cluster, &key, name).await
 }
 
-/// Connects to the program's service if it is there.
+/// Connects to the program's service, if it exists.
 ///
 /// # Errors
-/// If the cluster cannot be reached or refuses, or its pod cannot be reached in time.
+/// If the cluster cannot be reached or rejects a request, or the pod cannot be reached in time.
 pub async fn find(
     dirs: &Dirs,
     spec: &ServiceSpec,
-    told: Told<'_>,
+    progress: ProgressFn<'_>,
 ) -> Result<Option<Connected>, PlaceError> {
-    let opening = Opening { dirs, spec, told };
+    let connector = Connector {
+        dirs,
+        spec,
+        progress,
+    };
     let selection = spec.selection();
     let key = selection.identify().map_err(KubernetesError::from)?;
-    if let Some(connected) = opening.through_tunnel(&key.key(), &key.namespace).await? {
+    if let Some(connected) = connector.through_tunnel(&key.key(), &key.namespace).await? {
         return Ok(Some(connected));
     }
     let cluster = Cluster::open(&selection)
         .await
         .map_err(KubernetesError::from)?;
-    match opening.look(&cluster).await? {
-        (_, Some(existing)) => opening.attach(&cluster, &key.key(), &existing).await,
+    match connector.find_existing(&cluster).await? {
+        (_, Some(existing)) => connector.attach(&cluster, &key.key(), &existing).await,
         (_, None) => Ok(None),
     }
 }
 
-struct Opening<'a> {
+struct Connector<'a> {
     dirs: &'a Dirs,
     spec: &'a ServiceSpec,
-    told: Told<'a>,
+    progress: ProgressFn<'a>,
 }
 
-impl Opening<'_> {
-    /// Tells of a service that was up, which may be wanted for another time now.
+impl Connector<'_> {
+    /// Reports an existing service, and updates its inactivity timeout.
     async fn found(
         &self,
         mut connected: Connected,
@@ -145,9 +154,10 @@ impl Opening<'_> {
             if record.workspace != self.spec.workspace {
                 continue;
             }
-            let connected = match connected::at(&name, &directory.socket(), PATIENCE).await {
-                // It looks for a pod that does not come up: whoever goes by the cluster learns why.
-                Err(PlaceError::Silent { .. }) => continue,
+            let connected = match connected::at(&name, &directory.socket(), TIMEOUT).await {
+                // The tunnel waits for a pod that does not start. The query of the cluster reports
+                // why.
+                Err(PlaceError::Unresponsive { .. }) => continue,
                 connected => connected?,
             };
             if let Some(connected) = connected {
@@ -159,8 +169,11 @@ impl Opening<'_> {
         Ok(None)
     }
 
-    /// The name that the service has or gets, and what of it is there.
-    async fn look(&self, cluster: &Cluster) -> Result<(String, Option<Existing>), PlaceError> {
+    /// The name that the service has or gets, and the existing service.
+    async fn find_existing(
+        &self,
+        cluster: &Cluster,
+    ) -> Result<(String, Option<Existing>), PlaceError> {
         let [own, plain] = self.spec.names();
         let (in_own, in_plain) =
             try_join(existing(cluster, &own), existing(cluster, &plain)).await?;
@@ -208,13 +221,13 @@ impl Opening<'_> {
             let path = path.to_owned();
             move |source| KubernetesError::Write { path, source }
         };
-        (self.told)(Step::Began {
+        (self.progress)(Step::Began {
             service: name.clone(),
             place: format!("{}/{}", cluster.context, cluster.namespace),
         });
-        let may = try_join(cluster.check_way_in(), cluster.may_make_roles()).await;
-        let ((), may_make_roles) = may.map_err(KubernetesError::from)?;
-        let controller = match may_make_roles {
+        let may = try_join(cluster.check_port_forward(), cluster.may_create_roles()).await;
+        let ((), may_create_roles) = may.map_err(KubernetesError::from)?;
+        let controller = match may_create_roles {
             true => Controller::Deployment,
             false => Controller::Job,
         };
@@ -223,20 +236,20 @@ impl Opening<'_> {
             stage::executable(self.dirs, &self.spec.toolchain).map_err(KubernetesError::from)?;
         let objects = self.spec.objects(&name, controller, &stage, &token)?;
         let workload = apply(cluster, &objects, controller).await?;
-        (self.told)(Step::Created {
+        (self.progress)(Step::Created {
             objects: 1 + objects.dependents.len(),
         });
         let launched = self
             .connect(cluster, key, &workload, token, Some(&objects))
             .await;
         if launched.is_err() && !self.spec.options.keep {
-            // The launch's own error is the one to tell.
+            // Report the launch's own error.
             let _ = remove(cluster, &workload).await;
         }
         launched
     }
 
-    /// Whether the pod that is there was made with the options that are wanted.
+    /// Checks that the existing pod was created with the requested options.
     fn same_options(&self, name: &str, options: &str) -> Result<(), KubernetesError> {
         if self.spec.options_hash()? == options {
             return Ok(());
@@ -246,14 +259,15 @@ impl Opening<'_> {
         })
     }
 
-    /// Starts the tunnel, and watches the pod meanwhile. `made` has not been let go yet.
+    /// Starts the tunnel and watches the pod in parallel. `created` holds the objects of a workload
+    /// that is still paused.
     async fn connect(
         &self,
         cluster: &Cluster,
         key: &str,
         workload: &Workload,
         token: String,
-        made: Option<&Objects>,
+        created: Option<&Objects>,
     ) -> Result<Connected, PlaceError> {
         let service = &workload.name;
         let directory = Directory::of(self.dirs, key, &cluster.namespace, service);
@@ -268,40 +282,46 @@ impl Opening<'_> {
         directory
             .create(&record)
             .map_err(|source| KubernetesError::Write { path, source })?;
-        let patience = self.spec.options.launch_timeout;
+        let launch_timeout = self.spec.options.launch_timeout;
         let options = TunnelOptions {
             directory: directory.path().to_owned(),
             context: Some(record.context.clone()),
             namespace: record.namespace.clone(),
             workload: workload.clone(),
             token,
-            patience,
-            created: made.is_some() && !self.spec.options.keep,
+            launch_timeout,
+            created: created.is_some() && !self.spec.options.keep,
         };
-        let (sign, mut signs) = watch::channel(());
-        let told = |report| {
-            sign.send_replace(());
-            (self.told)(Step::Tunnel(report));
+        let (activity, mut activities) = watch::channel(());
+        let progress = |report| {
+            activity.send_replace(());
+            (self.progress)(Step::Tunnel(report));
         };
-        // The tunnel bounds its own waits: for the pod, and for each piece of the host on its way there.
-        let silence = async { while timeout(patience + MARGIN, signs.changed()).await.is_ok() {} };
-        // No pod before there is a tunnel: it ends what it cannot reach, also when nobody else is left to.
-        let mut begun = sign.subscribe();
-        let letting_go = async {
-            if let Some(objects) = made {
+        // The tunnel has its own timeouts: for the pod, and for each piece of the host's upload.
+        let silence = async {
+            while timeout(launch_timeout + MARGIN, activities.changed())
+                .await
+                .is_ok()
+            {}
+        };
+        // Create no pod before the tunnel runs: the tunnel deletes a workload that it cannot reach,
+        // even if this process has exited.
+        let mut begun = activity.subscribe();
+        let unpausing = async {
+            if let Some(objects) = created {
                 let _ = begun.changed().await;
-                let_go(cluster, objects).await?;
-                (self.told)(Step::LetGo);
+                unpause(cluster, objects).await?;
+                (self.progress)(Step::Unpaused);
             }
             std::future::pending::<Result<Infallible, KubernetesError>>().await
         };
         let starting = async {
             loop {
-                if tunnel::start(&options, &told).await? {
+                if tunnel::start(&options, &progress).await? {
                     break Ok::<_, PlaceError>(());
                 }
-                // Another process starts one at this moment, or the former one is just ending.
-                if connected::at(service, &directory.socket(), PATIENCE)
+                // Another process is starting a tunnel, or its predecessor is stopping.
+                if connected::at(service, &directory.socket(), TIMEOUT)
                     .await?
                     .is_some()
                 {
@@ -311,11 +331,11 @@ impl Opening<'_> {
             }
         };
         let watching = async {
-            let mut launch = Launch::watch(cluster, workload, patience);
+            let mut launch = Launch::watch(cluster, workload, launch_timeout);
             loop {
                 match launch.next().await {
-                    Ok(Some(step)) => (self.told)(Step::Launch(step)),
-                    // The pod runs; it may still fail before its host answers.
+                    Ok(Some(step)) => (self.progress)(Step::Launch(step)),
+                    // The pod runs, but may still fail before its host answers.
                     Ok(None) => break launch.failed().await,
                     Err(error) => break error,
                 }
@@ -323,23 +343,23 @@ impl Opening<'_> {
         };
         tokio::select! {
             started = starting => started?,
-            Err(error) = letting_go => return Err(error.into()),
-            () = silence => return Err(silent(service, patience)),
+            Err(error) = unpausing => return Err(error.into()),
+            () = silence => return Err(unresponsive(service, launch_timeout)),
             error = watching => return Err(KubernetesError::from(error).into()),
         };
-        let connected = connected::at(service, &directory.socket(), PATIENCE).await?;
-        let connected = record.place(connected.ok_or_else(|| silent(service, PATIENCE))?);
-        (self.told)(Step::Ready);
+        let connected = connected::at(service, &directory.socket(), TIMEOUT).await?;
+        let connected = record.place(connected.ok_or_else(|| unresponsive(service, TIMEOUT))?);
+        (self.progress)(Step::Ready);
         connected.check_version()?;
         Ok(Connected {
-            started: made.is_some(),
+            started: created.is_some(),
             ..connected
         })
     }
 }
 
-fn silent(service: &str, after: Duration) -> PlaceError {
-    PlaceError::Silent {
+fn unresponsive(service: &str, after: Duration) -> PlaceError {
+    PlaceError::Unresponsive {
         service: service.to_owned(),
         after,
     }

@@ -1,11 +1,13 @@
-//! What a host in a pod does when its service has ended by itself: it deletes the Deployment that it runs in, and with it all
-//! that the Deployment owns. Knows one object's name and the rights of the pod's service account.
+//! The exit of a host in a pod whose service has stopped on its own: the host deletes its own
+//! Deployment, and with it all objects that the Deployment owns. Knows only the Deployment's name
+//! and the rights of the pod's service account.
 //!
-//! A pod of a Job has no such right and needs none: its clean exit is the end. A host that a signal ends deletes nothing, since
-//! somebody else is about to.
+//! The pod of a Job has no such right and needs none: the host's exit with 0 completes the Job. A
+//! host that is stopped by a signal deletes nothing, since the sender of the signal does.
 //!
-//! If the deletion is refused, the container would be started again for ever, and its host with it. What takes least then is
-//! the first stage alone: the host removes itself and exits with 1, and the stage waits for the next `cargo kt run`.
+//! If the deletion is refused, Kubernetes would restart the container and its host forever. The
+//! first stage alone uses the fewest resources, so the host removes its own executable and exits
+//! with 1, and the stage waits for the next `cargo kt run`.
 
 use std::{ffi::OsString, fs, path::PathBuf, process::ExitCode, time::Duration};
 
@@ -19,18 +21,19 @@ use tokio::{
 
 /// The object to delete: `deployment/<name>`.
 pub const RELEASE: &str = "--release";
-/// Its namespace; without it that of the service account.
+/// Its namespace; by default that of the service account.
 pub const NAMESPACE: &str = "--release-namespace";
 
-/// How often the deletion is tried, and the pause after the first time; each later one is twice as long.
+/// Attempts to delete, and the pause after the first one. Each later pause is twice as long.
 const ATTEMPTS: u32 = 6;
 const PAUSE: Duration = Duration::from_millis(250);
-/// How long the API server may take to answer.
+/// Timeout of a request to the API server.
 const ANSWER: Duration = Duration::from_secs(5);
-/// How long the cluster may take to end this process once its Deployment is gone. Exiting before would start it again.
+/// Timeout for the cluster to stop this process after its Deployment is deleted. If the process
+/// exited earlier, the kubelet would restart it.
 const END: Duration = Duration::from_secs(60);
 
-/// What to delete.
+/// The Deployment to delete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Release {
     deployment: String,
@@ -38,10 +41,10 @@ pub struct Release {
 }
 
 impl Release {
-    /// Takes its own arguments out of a host's.
+    /// Splits its own arguments from a host's.
     ///
     /// # Errors
-    /// If a value is missing or names another kind of object; in words.
+    /// A message if a value is missing or names another kind of object.
     pub fn take(
         arguments: impl IntoIterator<Item = OsString>,
     ) -> Result<(Option<Self>, Vec<OsString>), String> {
@@ -56,14 +59,14 @@ impl Release {
                 }
             };
             let value = arguments.next().and_then(|value| value.into_string().ok());
-            let value = value.ok_or_else(|| format!("{name} needs a value"))?;
+            let value = value.ok_or_else(|| format!("{name} requires a value"))?;
             if name == NAMESPACE {
                 namespace = Some(value);
                 continue;
             }
             let named = value.strip_prefix("deployment/").map(str::to_owned);
-            let named =
-                named.ok_or_else(|| format!("{name} needs `deployment/<name>`, not `{value}`"))?;
+            let named = named
+                .ok_or_else(|| format!("{name} requires `deployment/<name>`, not `{value}`"))?;
             deployment = Some(named);
         }
         let release = deployment.map(|deployment| Self {
@@ -73,7 +76,8 @@ impl Release {
         Ok((release, rest))
     }
 
-    /// Deletes it and waits for this process's end, or leaves as little as can be.
+    /// Deletes the Deployment and waits for SIGTERM. If the deletion fails, removes the host's
+    /// executable.
     pub fn carry_out(&self) -> ExitCode {
         let runtime = runtime::Builder::new_current_thread().enable_all().build();
         let done = match runtime {
@@ -84,10 +88,11 @@ impl Release {
             Ok(()) => ExitCode::SUCCESS,
             Err(why) => {
                 eprintln!(
-                    "kt: the service has ended, and its Deployment {} could not be deleted: {why}; `cargo kt down` deletes it",
+                    "kt: the service has stopped, but its Deployment {} could not be deleted: {why}; delete it with `cargo kt down`",
                     self.deployment
                 );
-                // The first stage names it so. This process's executable may be a dynamic linker that the host brought along.
+                // The first stage passes the host's path as argv[0]. `/proc/self/exe` may be a
+                // dynamic linker that was uploaded with the host.
                 if let Some(host) = std::env::args_os().next().map(PathBuf::from) {
                     for file in [host.with_extension("id"), host] {
                         let _ = fs::remove_file(file);
@@ -99,7 +104,7 @@ impl Release {
     }
 
     async fn delete_and_wait(&self) -> Result<(), String> {
-        // Before the deletion: the signal that follows from it must not be missed.
+        // Register before the deletion, which causes the signal.
         let mut ended = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
         self.delete().await?;
         let _ = timeout(END, ended.recv()).await;
@@ -112,7 +117,7 @@ impl Release {
         let namespace = namespace.unwrap_or_else(|| config.default_namespace.clone());
         let client = Client::try_from(config).map_err(|error| error.to_string())?;
         let deployments: Api<Deployment> = Api::namespaced(client, &namespace);
-        // The owner goes at once, and what it owns after it, this pod included.
+        // Deletes the owner immediately, and then its dependents, including this pod.
         let how = DeleteParams::background();
         let mut pause = PAUSE;
         let mut attempt = 1;
@@ -149,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn its_arguments_are_taken_out_of_a_hosts() {
+    fn its_arguments_are_split_from_the_hosts() {
         let (release, rest) =
             take("--service a --release deployment/alice-app --pod --release-namespace team")
                 .unwrap();
@@ -163,8 +168,8 @@ mod tests {
     }
 
     #[test]
-    fn other_kinds_and_missing_values_are_refused() {
-        assert_eq!(take("--release").unwrap_err(), "--release needs a value");
+    fn other_kinds_and_missing_values_are_rejected() {
+        assert_eq!(take("--release").unwrap_err(), "--release requires a value");
         let error = take("--release job/alice-app").unwrap_err();
         assert!(error.contains("not `job/alice-app`"), "{error}");
     }

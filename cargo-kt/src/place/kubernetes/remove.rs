@@ -1,4 +1,4 @@
-//! Objects out of the cluster.
+//! Deletes a service's objects from the cluster.
 
 use std::time::Duration;
 
@@ -15,32 +15,32 @@ use super::{
     kinds::{self, MANAGED_BY, MANAGER, NAME},
 };
 
-/// How long the pod may take to end and the cluster to forget all of it. Its grace period is 10 s.
-const PATIENCE: Duration = Duration::from_secs(40);
-/// Pause between two looks.
-const LOOK: Duration = Duration::from_millis(50);
+/// Timeout for the deletion of the pod and all objects. The pod's grace period is 10 s.
+const TIMEOUT: Duration = Duration::from_secs(40);
+/// Interval between checks.
+const POLL: Duration = Duration::from_millis(50);
 
-/// Deletes a workload and everything that it owns, and waits until nothing of it is left.
+/// Deletes a workload and its dependents, and waits until all of them are deleted.
 ///
 /// # Errors
-/// If the cluster refuses, or something is still there after 40 s.
+/// If the cluster refuses, or an object still exists after 40 s.
 pub async fn remove(cluster: &Cluster, workload: &Workload) -> Result<(), KubernetesError> {
     let api = workload.controller.api(&cluster.client, &cluster.namespace);
     let what = serde_json::json!({"kind": workload.controller.kind().kind, "metadata": {"name": workload.name}});
-    // Not another one of the same name that was made meanwhile.
+    // Do not delete a new workload of the same name.
     let parameters = DeleteParams::background().preconditions(Preconditions {
         uid: Some(workload.uid.clone()),
         resource_version: None,
     });
     let deleting = async {
         match api.delete(&workload.name, &parameters).await {
-            Err(error) if !is_gone(&error) => Err(error),
+            Err(error) if !is_deleted(&error) => Err(error),
             _ => Ok(()),
         }
     };
     cluster.ask("delete", &what, deleting).await?;
-    let deadline = Instant::now() + PATIENCE;
-    // The garbage collector would get to them too, in its own time.
+    let deadline = Instant::now() + TIMEOUT;
+    // The garbage collector deletes them too, but later.
     let owned = kinds::dependents().map(|kind| {
         let api: Api<DynamicObject> =
             Api::namespaced_with(cluster.client.clone(), &cluster.namespace, &kind);
@@ -48,25 +48,25 @@ pub async fn remove(cluster: &Cluster, workload: &Workload) -> Result<(), Kubern
     });
     let _ = timeout_at(deadline, join_all(owned)).await;
     loop {
-        // No answer is no sign that it is gone.
-        let looked = timeout_at(deadline, left(cluster, workload)).await;
-        match looked.unwrap_or(Some(workload.controller.resource())) {
+        // Without an answer, assume that it still exists.
+        let remaining = timeout_at(deadline, remaining(cluster, workload)).await;
+        match remaining.unwrap_or(Some(workload.controller.resource())) {
             None => return Ok(()),
             Some(what) if Instant::now() >= deadline => {
-                return Err(KubernetesError::Remains {
+                return Err(KubernetesError::DeletionTimedOut {
                     what,
                     name: workload.name.clone(),
-                    after: PATIENCE,
+                    after: TIMEOUT,
                 });
             }
-            Some(_) => sleep(LOOK).await,
+            Some(_) => sleep(POLL).await,
         }
     }
 }
 
-/// Deletes the objects of a kind that have the workload for an owner.
+/// Deletes the objects of a kind that the workload owns.
 async fn delete_owned(api: Api<DynamicObject>, workload: &Workload) {
-    // Who may not list these has not made any.
+    // A user who cannot list this kind has not created any either.
     let Ok(found) = api.list_metadata(&ours(workload)).await else {
         return;
     };
@@ -91,37 +91,38 @@ fn is_owned(object: &ObjectMeta, workload: &Workload) -> bool {
     owners.into_iter().any(|owner| owner.uid == workload.uid)
 }
 
-/// What of the service is still there, or may be for all that is known.
-async fn left(cluster: &Cluster, workload: &Workload) -> Option<&'static str> {
+/// A kind of object of which one still exists, or may still exist.
+async fn remaining(cluster: &Cluster, workload: &Workload) -> Option<&'static str> {
     let api = workload.controller.api(&cluster.client, &cluster.namespace);
     match api.get_metadata_opt(&workload.name).await {
         Ok(Some(found)) if found.metadata.uid.as_deref() == Some(&workload.uid) => {
             return Some(workload.controller.resource());
         }
-        // Somebody has the name again, and what goes by it is theirs.
+        // A new workload has the name, and owns the objects of that name.
         Ok(Some(_)) => return None,
         Ok(None) => {}
         Err(_) => return Some(workload.controller.resource()),
     }
     let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
-    if some(pods.list_metadata(&ours(workload)).await, |list| {
+    if contains_any(pods.list_metadata(&ours(workload)).await, |list| {
         !list.items.is_empty()
     }) {
         return Some("pod");
     }
-    let looks = kinds::dependents().map(|kind| async move {
+    let queries = kinds::dependents().map(|kind| async move {
         let api: Api<DynamicObject> =
             Api::namespaced_with(cluster.client.clone(), &cluster.namespace, &kind);
-        some(api.list_metadata(&ours(workload)).await, |list| {
+        contains_any(api.list_metadata(&ours(workload)).await, |list| {
             list.items.iter().any(|it| is_owned(&it.metadata, workload))
         })
     });
-    let found = join_all(looks).await;
-    found.contains(&true).then_some("object that it owns")
+    let found = join_all(queries).await;
+    found.contains(&true).then_some("dependent object")
 }
 
-/// Whether there is something in an answer. Who may not ask has made nothing of the kind; no answer may be anything.
-fn some<T>(answer: Result<T, kube::Error>, holds: impl FnOnce(T) -> bool) -> bool {
+/// Whether an answer contains objects. A user who cannot list a kind has created none of it. Any
+/// other error counts as yes.
+fn contains_any<T>(answer: Result<T, kube::Error>, holds: impl FnOnce(T) -> bool) -> bool {
     match answer {
         Ok(answer) => holds(answer),
         Err(kube::Error::Api(status)) => !matches!(status.code, 403 | 404),
@@ -134,7 +135,7 @@ fn ours(workload: &Workload) -> ListParams {
     ListParams::default().labels(&format!("{MANAGED_BY}={MANAGER},{NAME}={name}"))
 }
 
-/// Not there any more, or another one by now.
-fn is_gone(error: &kube::Error) -> bool {
+/// Whether the object no longer exists or was replaced by another one.
+fn is_deleted(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404 || status.code == 409)
 }

@@ -1,4 +1,4 @@
-//! The services that are in a cluster: listed, and ended.
+//! Lists, reaches and stops the services in a cluster.
 
 use std::time::Duration;
 
@@ -18,12 +18,12 @@ use super::{
 };
 use crate::place::{Connected, Dirs, PlaceError, PlaceName, Service, State, connected, service};
 
-/// How long a service may take to answer before it is shown as one that does not.
+/// Timeout after which a service is listed as unreachable.
 const ANSWER: Duration = Duration::from_secs(5);
-/// What a host needs to end and to free what it is made of, beyond its calls' time.
+/// Time that a host needs to stop and to delete its objects, beyond the time for its calls.
 const MARGIN: Duration = Duration::from_secs(5);
-/// Pause between two looks at whether it has.
-const LOOK: Duration = Duration::from_millis(100);
+/// Interval between checks whether it has stopped.
+const POLL: Duration = Duration::from_millis(100);
 
 /// A service in the cluster.
 struct Found {
@@ -31,10 +31,10 @@ struct Found {
     user: String,
 }
 
-/// The services of a namespace: this user's, or everybody's.
+/// The services in a namespace, of this user or of all users.
 ///
 /// # Errors
-/// If they cannot be listed. One that does not answer is part of the list.
+/// If they cannot be listed. A service that does not answer is part of the list.
 pub async fn list(
     dirs: &Dirs,
     cluster: &Cluster,
@@ -42,10 +42,10 @@ pub async fn list(
 ) -> Result<Vec<Service>, PlaceError> {
     let user = service::label(&service::user());
     let found = find(cluster, (!all_users).then_some(&user)).await?;
-    let looks = found.into_iter().map(|found| async {
-        // Others' tokens are not ours to read, even where the cluster lets us.
+    let queries = found.into_iter().map(|found| async {
+        // Do not read other users' tokens, even if the cluster allows it.
         let state = match found.user == user {
-            true => look(dirs, cluster, &found.workload).await,
+            true => query(dirs, cluster, &found.workload).await,
             false => State::Unreachable(format!("it belongs to {}", found.user)),
         };
         Service {
@@ -58,7 +58,7 @@ pub async fn list(
             state,
         }
     });
-    Ok(join_all(looks).await)
+    Ok(join_all(queries).await)
 }
 
 async fn find(cluster: &Cluster, user: Option<&String>) -> Result<Vec<Found>, KubernetesError> {
@@ -93,15 +93,15 @@ async fn find(cluster: &Cluster, user: Option<&String>) -> Result<Vec<Found>, Ku
     Ok(found)
 }
 
-async fn look(dirs: &Dirs, cluster: &Cluster, workload: &Workload) -> State {
+async fn query(dirs: &Dirs, cluster: &Cluster, workload: &Workload) -> State {
     match timeout(ANSWER, connect(dirs, cluster, workload)).await {
         Ok(Ok(connected)) => State::Live(Box::new(connected.status)),
         Ok(Err(error)) => State::Unreachable(error.to_string()),
-        Err(_) => State::Unreachable(format!("it does not answer within {} s", ANSWER.as_secs())),
+        Err(_) => State::Unreachable(format!("it did not answer within {} s", ANSWER.as_secs())),
     }
 }
 
-/// Through its tunnel if there is one, else by a connection of our own.
+/// Connects through the service's tunnel if it runs, else with a separate port-forward.
 async fn connect(
     dirs: &Dirs,
     cluster: &Cluster,
@@ -127,7 +127,7 @@ async fn connect(
         .ok_or_else(not_up)
 }
 
-/// A connection to the service of this name, if there is one in the cluster.
+/// Connects to the service of this name, if it exists in the cluster.
 ///
 /// # Errors
 /// If it does not answer.
@@ -146,7 +146,7 @@ pub async fn reach(
 /// The image of the service of this name.
 ///
 /// # Errors
-/// If the cluster does not say.
+/// If the cluster cannot be queried.
 pub async fn image(cluster: &Cluster, name: &str) -> Result<Option<String>, KubernetesError> {
     let found = find(cluster, None).await?;
     match found.into_iter().find(|found| found.workload.name == name) {
@@ -155,10 +155,11 @@ pub async fn image(cluster: &Cluster, name: &str) -> Result<Option<String>, Kube
     }
 }
 
-/// Ends a service; its calls may go on for `grace`. False if there is none of this name. Returns once nothing of it is left.
+/// Stops a service; running calls have `grace` to finish. Returns once all its objects are deleted,
+/// or false if no service has this name.
 ///
 /// # Errors
-/// If the cluster refuses, or something of it does not go.
+/// If the cluster refuses, or an object is not deleted in time.
 pub async fn down(
     dirs: &Dirs,
     cluster: &Cluster,
@@ -169,22 +170,23 @@ pub async fn down(
     let Some(Found { workload, .. }) = found.into_iter().find(|it| it.workload.name == name) else {
         return Ok(false);
     };
-    // The host ends its calls and then deletes its own workload; whatever keeps it from that, we do not need it.
+    // The host finishes its calls and then deletes its own workload. If that fails, `remove`
+    // deletes it.
     if let Ok(Ok(connected)) = timeout(ANSWER, connect(dirs, cluster, &workload)).await {
         let grace_ms = grace.as_millis().try_into().unwrap_or(u64::MAX);
         let asked = connected.ask::<_, ()>(path::DOWN, &Down { grace_ms }).await;
         drop(connected);
         if asked.is_ok() {
-            let _ = timeout(grace + MARGIN, gone(cluster, &workload)).await;
+            let _ = timeout(grace + MARGIN, deleted(cluster, &workload)).await;
         }
     }
     remove(cluster, &workload).await?;
     Ok(true)
 }
 
-async fn gone(cluster: &Cluster, workload: &Workload) {
+async fn deleted(cluster: &Cluster, workload: &Workload) {
     let api = workload.controller.api(&cluster.client, &cluster.namespace);
     while let Ok(Some(_)) = api.get_metadata_opt(&workload.name).await {
-        sleep(LOOK).await;
+        sleep(POLL).await;
     }
 }

@@ -1,4 +1,4 @@
-//! The service that a program wants, and what of it goes into objects.
+//! The service that a program requires, and the inputs for its objects.
 
 use std::{path::Path, time::Duration};
 
@@ -11,21 +11,21 @@ use super::{
     Controller, DATA, KubernetesError, READY_PORT, Selection, TOKEN,
     objects::{self, Identity, Objects},
 };
-use crate::{build::Toolchain, config, place::service};
+use crate::{config, context::Toolchain, place::service};
 
-/// The service that a program wants.
+/// The service that a program requires.
 #[derive(Debug, Clone)]
 pub struct ServiceSpec {
-    /// As [`service::name`] makes it.
+    /// A name from [`service::name`].
     pub name: String,
-    /// Whose it is, for `cargo kt ls`.
+    /// The owner, for `cargo kt ls`.
     pub user: String,
     /// Root of the program's workspace.
     pub workspace: String,
     pub options: config::Service,
-    /// What a service that is up shall have from now on. Nobody's wish is no reason to change what it has.
+    /// A new inactivity timeout for a running service; `None` keeps its current one.
     pub new_ttl: Option<Duration>,
-    /// For the first stage, which is compiled for the pod's CPU.
+    /// Compiles the first stage for the pod's CPU.
     pub toolchain: Toolchain,
 }
 
@@ -37,9 +37,9 @@ impl ServiceSpec {
         }
     }
 
-    /// What tells pods apart that are made of other options.
+    /// A hash of the options that require a new pod when they change.
     pub(super) fn options_hash(&self) -> Result<String, KubernetesError> {
-        let nobody = Identity {
+        let no_identity = Identity {
             name: "",
             user: "",
             workspace: "",
@@ -50,18 +50,19 @@ impl ServiceSpec {
             host_arguments: Vec::new(),
             options: "",
         };
-        let objects = objects::render(&self.options, &nobody)?;
-        // What the host is told once: it is not in the template, since its name is told with it.
+        let objects = objects::render(&self.options, &no_identity)?;
+        // The host receives this once, as an argument. The template here has no host arguments,
+        // because they contain the service name.
         let limit = self.options.body_limit;
         let mut template = format!("{} {limit}", objects.workload["spec"]["template"]);
-        // A service of before the option was there has its default.
+        // Services from before this option existed have its default.
         if self.options.breakpoint_timeout != limits::BREAKPOINT {
             template += &format!(" {:?}", self.options.breakpoint_timeout);
         }
         Ok(blake3::hash(template.as_bytes()).to_hex()[..16].to_owned())
     }
 
-    /// What the host is told, behind its `host`.
+    /// The host's arguments after `host`.
     fn host_arguments(&self, name: &str, controller: Controller) -> Vec<String> {
         let data = Path::new(DATA);
         let options = HostOptions {
@@ -69,7 +70,7 @@ impl ServiceSpec {
             directory: data.join("service"),
             socket: data.join("run/socket"),
             workspace: self.workspace.clone(),
-            // The container's, which the image or the options say.
+            // The container's working directory, from the image or the options.
             working_directory: ".".into(),
             inactivity_ttl: self.options.inactivity_ttl,
             token_file: Some(TOKEN.into()),
@@ -83,7 +84,7 @@ impl ServiceSpec {
         let mut arguments: Vec<String> = options
             .arguments()
             .into_iter()
-            // All of it was text before.
+            // All arguments were UTF-8 strings.
             .filter_map(|argument| argument.into_string().ok())
             .collect();
         if controller == Controller::Deployment {
@@ -92,7 +93,7 @@ impl ServiceSpec {
         arguments
     }
 
-    /// That of its nodes, as Kubernetes names it.
+    /// The CPU architecture of the nodes, by its Kubernetes name.
     fn architecture(&self) -> &'static str {
         match self.toolchain.target.split('-').next() {
             Some("aarch64") => "arm64",
@@ -100,17 +101,18 @@ impl ServiceSpec {
         }
     }
 
-    /// Its names: the longer one is taken for as long as that service lives, also once the shorter one is free.
+    /// The longer and the shorter name. A service keeps the longer one even after the shorter one
+    /// becomes free.
     pub(super) fn names(&self) -> [String; 2] {
-        let whose = format!("{}\n{}", self.user, self.workspace);
-        let own = service::name_in(&self.name, &whose);
+        let owner = format!("{}\n{}", self.user, self.workspace);
+        let own = service::name_in(&self.name, &owner);
         [own, self.name.clone()]
     }
 
-    /// What it is made of.
+    /// Renders the service's objects.
     ///
     /// # Errors
-    /// If the options make no pod.
+    /// If the options do not result in a valid pod.
     pub(super) fn objects(
         &self,
         name: &str,
@@ -136,10 +138,11 @@ impl ServiceSpec {
     }
 }
 
-/// The objects that would be made, with their secrets left out. Asks no cluster, and so shows a Deployment.
+/// The objects that a launch would create, without secrets. Assumes a Deployment, since it does not
+/// query the cluster.
 ///
 /// # Errors
-/// If the options make none.
+/// If the options do not result in a valid pod.
 pub fn shown(spec: &ServiceSpec) -> Result<Vec<serde_json::Value>, KubernetesError> {
     let objects = spec.objects(&spec.name, Controller::Deployment, b"", "")?;
     Ok(objects.shown())

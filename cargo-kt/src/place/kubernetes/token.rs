@@ -1,4 +1,4 @@
-//! The secret by which a pod knows us.
+//! The secret that authenticates clients to a pod.
 
 use std::{fs::File, io::Read};
 
@@ -7,25 +7,26 @@ use kube::Api;
 
 use super::{Cluster, KubernetesError};
 
-/// Bytes of a token before it is written in hexadecimal.
+/// Bytes of a token before hexadecimal encoding.
 const LENGTH: usize = 32;
 /// Its key in the Secret.
 pub const KEY: &str = "token";
 
-/// A new token, 64 hexadecimal digits from the kernel's random numbers.
+/// Generates a token: 64 hexadecimal digits from the kernel's random number generator.
 ///
 /// # Errors
-/// If there are none: `/dev/urandom`, random(4).
+/// If `/dev/urandom`, random(4), cannot be read.
 pub fn new() -> std::io::Result<String> {
     let mut bytes = [0; LENGTH];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// The token of a service that is there; `None` if it was left unfinished.
+/// The token of an existing service; `None` if its launch was interrupted before the Secret
+/// existed.
 ///
 /// # Errors
-/// If its Secret cannot be read or holds none.
+/// If its Secret cannot be read or contains no token.
 pub async fn read(cluster: &Cluster, service: &str) -> Result<Option<String>, KubernetesError> {
     let secrets: Api<Secret> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
     let what = serde_json::json!({"kind": "Secret", "metadata": {"name": service}});

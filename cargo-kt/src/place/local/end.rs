@@ -9,17 +9,18 @@ use rustix::process::Signal;
 use super::{clean, names, process::HostProcess, reach};
 use crate::place::{Dirs, PlaceError, nearest, service};
 
-/// What a host needs to end beyond its calls' time.
+/// Time that a host needs to stop, beyond the time for its calls.
 const MARGIN: Duration = Duration::from_secs(5);
 
-/// Ends a service; its calls may go on for `grace`. Asks first, then uses signals on the process that holds the lock.
+/// Stops a service; running calls have `grace` to finish. Sends a request first, then signals to
+/// the process that holds the lock.
 ///
 /// # Errors
-/// If there is none of this name, or nothing ends it.
+/// If it does not exist, or cannot be stopped.
 pub async fn down(dirs: &Dirs, name: &str, grace: Duration) -> Result<(), PlaceError> {
     service::check(name)?;
     let process = HostProcess::holding(&dirs.lock(name));
-    // Whatever keeps it from answering, being another version above all, must not keep it from being ended.
+    // A host that does not answer, for example because of another version, must still be stopped.
     let connected = reach(dirs, name).await;
     let asked = match &connected {
         Ok(Some(connected)) => {
@@ -33,7 +34,7 @@ pub async fn down(dirs: &Dirs, name: &str, grace: Duration) -> Result<(), PlaceE
     let Some(process) = process else {
         if dirs.runtime.join(name).is_dir() {
             return match clean(dirs, name) {
-                // It was dead; whoever wants it gone is content only if it was there at all.
+                // Only leftovers of a dead host existed.
                 true => Err(no_service(dirs, name)),
                 false => Err(PlaceError::UnknownHost {
                     service: name.to_owned(),
@@ -42,14 +43,14 @@ pub async fn down(dirs: &Dirs, name: &str, grace: Duration) -> Result<(), PlaceE
         }
         return Err(no_service(dirs, name));
     };
-    if !(asked && process.ended_within(grace + MARGIN).await) {
+    if !(asked && process.exited_within(grace + MARGIN).await) {
         process.signal(Signal::TERM);
-        // To a process that is stopped, other signals come only once it goes on: signal(7).
+        // A stopped process receives other signals only after SIGCONT: signal(7).
         process.signal(Signal::CONT);
-        if !process.ended_within(limits::DRAIN + MARGIN).await {
+        if !process.exited_within(limits::DRAIN + MARGIN).await {
             process.signal(Signal::KILL);
-            if !process.ended_within(MARGIN).await {
-                return Err(PlaceError::DoesNotEnd {
+            if !process.exited_within(MARGIN).await {
+                return Err(PlaceError::DidNotStop {
                     service: name.to_owned(),
                     pid: process.pid,
                 });
@@ -60,7 +61,7 @@ pub async fn down(dirs: &Dirs, name: &str, grace: Duration) -> Result<(), PlaceE
     Ok(())
 }
 
-/// The error for a name that is none, with the most similar one that is.
+/// The error for an unknown name, with the closest existing name.
 pub fn no_service(dirs: &Dirs, name: &str) -> PlaceError {
     PlaceError::NoService {
         name: name.to_owned(),

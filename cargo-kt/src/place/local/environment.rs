@@ -1,4 +1,4 @@
-//! What a host was started with, as the kernel has it: nothing of it is ever written down.
+//! The environment that a host was started with. It is read from the kernel and never stored.
 
 use std::{
     collections::BTreeMap,
@@ -9,7 +9,8 @@ use std::{
 
 use kt::host::HostOptions;
 
-/// The environment and the working directory that the host of this process id gives its workers; `None` if it is gone.
+/// The environment and working directory that the host with this process id passes to its workers;
+/// `None` if it has exited.
 pub fn environment_of(host: u32) -> Option<(BTreeMap<OsString, OsString>, Option<PathBuf>)> {
     let read = |file: &str| std::fs::read(format!("/proc/{host}/{file}")).ok();
     let environment = read("environ")?;
@@ -19,7 +20,7 @@ pub fn environment_of(host: u32) -> Option<(BTreeMap<OsString, OsString>, Option
         Some((text(&part[..at]), text(&part[at + 1..])))
     });
     let command = read("cmdline")?;
-    // The program and its `host` come first.
+    // Skip the program and its `host` argument.
     let arguments = parts(&command)
         .skip(2)
         .map(|part| OsStr::from_bytes(part).to_owned());

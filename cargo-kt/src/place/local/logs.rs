@@ -8,10 +8,10 @@ use kt::{
 use super::{end::no_service, reach};
 use crate::place::{Dirs, Logs, Pieces, PlaceError, logs, pieces, service};
 
-/// Opens the log of a service, or what one that has ended left.
+/// Opens the log of a running or stopped service.
 ///
 /// # Errors
-/// If there was none of this name, or its host refuses.
+/// If it never existed, or its host rejects the request.
 pub async fn logs(
     dirs: &Dirs,
     name: &str,
@@ -22,14 +22,14 @@ pub async fn logs(
     if let Some(connected) = reach(dirs, name).await? {
         return logs::of(connected, from, follow).await;
     }
-    let directory = left(dirs, name)?;
+    let directory = log_directory(dirs, name)?;
     Ok(Logs::in_files(name, LogReader::open(&directory, from)))
 }
 
-/// As [`logs`], with who can have printed what.
+/// As [`logs`], with the possible origin of each piece.
 ///
 /// # Errors
-/// As there.
+/// As [`logs`].
 pub async fn log_pieces(
     dirs: &Dirs,
     name: &str,
@@ -40,12 +40,12 @@ pub async fn log_pieces(
     if let Some(connected) = reach(dirs, name).await? {
         return pieces::of(connected, from, follow).await;
     }
-    let directory = left(dirs, name)?;
+    let directory = log_directory(dirs, name)?;
     Ok(Pieces::in_files(name, PieceReader::open(&directory, from)))
 }
 
-/// The log of a service that has ended.
-fn left(dirs: &Dirs, name: &str) -> Result<PathBuf, PlaceError> {
+/// The log directory of a stopped service.
+fn log_directory(dirs: &Dirs, name: &str) -> Result<PathBuf, PlaceError> {
     let directory = dirs.service(name).join("logs");
     match directory.is_dir() {
         true => Ok(directory),

@@ -1,4 +1,5 @@
-//! Services on this machine: a host process in the background for each, reached through a Unix socket.
+//! Services on this machine: each has a host process in the background, reached through a Unix
+//! socket.
 
 mod end;
 mod environment;
@@ -23,36 +24,36 @@ pub use logs::{log_pieces, logs};
 
 use super::{Connected, Dirs, PlaceError, PlaceName, Service, State, connected, service};
 
-/// First argument of this executable when it is to be a host.
+/// The first argument that makes this executable run as a host.
 pub const HOST_COMMAND: &str = "host";
 
-/// How long a service here lives without a call by default. The option's default is the same.
+/// Default inactivity timeout of a service on this machine. The option has the same default.
 const DEFAULT_TTL: Duration = Duration::from_secs(8 * 3600);
-/// How long a service may take from its start, or another's end, to its first answer.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// Pause between two attempts, while another host starts or ends.
+/// Timeout from a service's start, or from its predecessor's stop, to its first answer.
+const TIMEOUT: Duration = Duration::from_secs(20);
+/// Interval between attempts while another host starts or stops.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The service that a program wants.
+/// The service that a program requires.
 #[derive(Debug, Clone)]
 pub struct ServiceSpec {
-    /// As [`service::name`] makes it.
+    /// A name from [`service::name`].
     pub name: String,
     /// Root of the program's workspace.
     pub workspace: String,
-    /// Where remote functions find relative paths.
+    /// The directory for relative paths in remote functions.
     pub working_directory: PathBuf,
-    /// `None`: that of a running service, else `default_ttl`.
+    /// `None`: keep the timeout of a running service, and use `default_ttl` for a new one.
     pub inactivity_ttl: Option<Duration>,
-    /// Of a new service, if nobody wished for another.
+    /// The inactivity timeout of a new service, unless `inactivity_ttl` is set.
     pub default_ttl: Duration,
-    /// Limit of a call's arguments or result, bytes; of a new service.
+    /// Limit for a call's arguments or result in bytes, for a new service.
     pub body_limit: usize,
     /// How long a call at a breakpoint waits for a debugger.
     pub breakpoint_timeout: Duration,
-    /// Of the host and its workers.
+    /// The environment of the host and its workers.
     pub environment: BTreeMap<OsString, OsString>,
-    /// The command line that runs a host, to which its options are added: `cargo-kt host`.
+    /// The command line that runs a host, without its options: `cargo-kt host`.
     pub host: Vec<OsString>,
 }
 
@@ -60,7 +61,7 @@ impl ServiceSpec {
     /// A service with the defaults, whose host is this executable.
     ///
     /// # Errors
-    /// If the path of this executable cannot be told.
+    /// If the path of this executable cannot be determined.
     pub fn new(
         name: String,
         workspace: String,
@@ -95,24 +96,24 @@ impl ServiceSpec {
     }
 }
 
-/// Connects to the program's service, and starts it if it does not run. If a service of its name runs for another workspace,
-/// this one's name gets a hash of its workspace.
+/// Connects to the program's service, and starts it if it does not run. If another workspace has a
+/// running service of the same name, the name of this one gets a hash of its workspace.
 ///
 /// # Errors
-/// If its host cannot be started, is another version's, or does not answer.
+/// If its host cannot be started, has another version, or does not answer.
 pub async fn connect_or_start(dirs: &Dirs, spec: &ServiceSpec) -> Result<Connected, PlaceError> {
     service::check(&spec.name)?;
     let own = service::name_in(&spec.name, &spec.workspace);
-    // The longer name first: it is taken for as long as that service lives, also once the shorter one is free.
+    // The longer name first: a service keeps it even after the shorter name becomes free.
     let mut connected = match reach(dirs, &own).await? {
         Some(connected) => connected,
         None => match find_or_start(dirs, spec, &spec.name).await? {
             Some(connected) => connected,
             None => find_or_start(dirs, spec, &own)
                 .await?
-                .ok_or(PlaceError::Silent {
+                .ok_or(PlaceError::Unresponsive {
                     service: own,
-                    after: PATIENCE,
+                    after: TIMEOUT,
                 })?,
         },
     };
@@ -123,10 +124,10 @@ pub async fn connect_or_start(dirs: &Dirs, spec: &ServiceSpec) -> Result<Connect
     Ok(connected)
 }
 
-/// The service of this name.
+/// Connects to the service of this name.
 ///
 /// # Errors
-/// If there is none, it cannot be reached, or its host is another version's.
+/// If it does not exist, cannot be reached, or its host has another version.
 pub async fn connect(dirs: &Dirs, name: &str) -> Result<Connected, PlaceError> {
     service::check(name)?;
     match reach(dirs, name).await? {
@@ -135,10 +136,10 @@ pub async fn connect(dirs: &Dirs, name: &str) -> Result<Connected, PlaceError> {
     }
 }
 
-/// The program's service, if it runs.
+/// Connects to the program's service, if it runs.
 ///
 /// # Errors
-/// If it cannot be reached, or its host is another version's.
+/// If it cannot be reached, or its host has another version.
 pub async fn find(dirs: &Dirs, spec: &ServiceSpec) -> Result<Option<Connected>, PlaceError> {
     service::check(&spec.name)?;
     for name in [
@@ -154,19 +155,19 @@ pub async fn find(dirs: &Dirs, spec: &ServiceSpec) -> Result<Option<Connected>, 
     Ok(None)
 }
 
-/// The service of this name, if it runs.
+/// Connects to the service of this name, if it runs.
 async fn reach(dirs: &Dirs, name: &str) -> Result<Option<Connected>, PlaceError> {
     connected::at(name, &dirs.socket(name)?, limits::HANDSHAKE).await
 }
 
-/// `None` if the name belongs to another workspace.
+/// Returns `None` if the name belongs to another workspace.
 async fn find_or_start(
     dirs: &Dirs,
     spec: &ServiceSpec,
     name: &str,
 ) -> Result<Option<Connected>, PlaceError> {
     let options = spec.options(dirs, name)?;
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     let mut started = false;
     loop {
         if let Some(mut connected) = reach(dirs, name).await? {
@@ -177,40 +178,40 @@ async fn find_or_start(
             return Ok(ours.then_some(connected));
         }
         if Instant::now() > deadline {
-            return Err(PlaceError::Silent {
+            return Err(PlaceError::Unresponsive {
                 service: name.to_owned(),
-                after: PATIENCE,
+                after: TIMEOUT,
             });
         }
         match start::start(spec, &options).await? {
             start::Started::Ready => started = true,
-            // Another `cargo kt` starts it at this moment, or it is just ending.
+            // Another `cargo kt` is starting it, or its predecessor is stopping.
             start::Started::Taken => sleep(PAUSE).await,
         }
     }
 }
 
-/// Every service that lives here; what dead ones left is removed.
+/// All services on this machine. Removes the leftovers of dead ones.
 ///
 /// # Errors
-/// If the directory of sockets cannot be read.
+/// If the runtime directory cannot be read.
 pub async fn list(dirs: &Dirs) -> Result<Vec<Service>, PlaceError> {
     let mut asking = JoinSet::new();
     for name in names(dirs)? {
         let dirs = dirs.clone();
-        asking.spawn(async move { look(&dirs, name).await });
+        asking.spawn(async move { query(&dirs, name).await });
     }
     let mut services: Vec<Service> = asking.join_all().await.into_iter().flatten().collect();
     services.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(services)
 }
 
-async fn look(dirs: &Dirs, name: String) -> Option<Service> {
-    let connected = timeout(PATIENCE, reach(dirs, &name)).await;
+async fn query(dirs: &Dirs, name: String) -> Option<Service> {
+    let connected = timeout(TIMEOUT, reach(dirs, &name)).await;
     let state = match connected {
         Ok(Ok(Some(connected))) => State::Live(Box::new(connected.status)),
         Ok(Ok(None)) if clean(dirs, &name) => return None,
-        Ok(Ok(None)) => State::Unreachable("it is starting or ending".to_owned()),
+        Ok(Ok(None)) => State::Unreachable("it is starting or stopping".to_owned()),
         Ok(Err(error)) => State::Unreachable(error.to_string()),
         Err(_) => State::Unreachable("it does not answer".to_owned()),
     };
@@ -222,12 +223,12 @@ async fn look(dirs: &Dirs, name: String) -> Option<Service> {
     })
 }
 
-/// Whether a service of this name lives here, or has left something that says so.
+/// Whether a service of this name runs on this machine, or has left files.
 pub fn is_there(dirs: &Dirs, name: &str) -> bool {
     service::check(name).is_ok() && dirs.runtime.join(name).is_dir()
 }
 
-/// Folders of services, dead or alive.
+/// Names of services with a folder, running or not.
 fn names(dirs: &Dirs) -> Result<Vec<String>, PlaceError> {
     let read = |source| PlaceError::Read {
         path: dirs.runtime.clone(),
@@ -236,7 +237,7 @@ fn names(dirs: &Dirs) -> Result<Vec<String>, PlaceError> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(&dirs.runtime).map_err(read)? {
         let entry = entry.map_err(read)?;
-        // A file that is not ours, or a link that somebody made, is no service.
+        // Ignore files and links, which kt does not create.
         if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             continue;
         }
@@ -246,13 +247,13 @@ fn names(dirs: &Dirs) -> Result<Vec<String>, PlaceError> {
     Ok(names)
 }
 
-/// Removes what a host left that is gone. False if one is there after all.
+/// Removes the leftovers of a host that has exited. Returns false if a host is running.
 fn clean(dirs: &Dirs, name: &str) -> bool {
     let folder = dirs.runtime.join(name);
     if !folder.is_dir() {
         return true;
     }
-    // While we hold the lock no host can start here.
+    // No host can start while this process holds the lock.
     let Ok(TryLock::Held(lock)) = ServiceLock::try_acquire(&dirs.lock(name)) else {
         return false;
     };

@@ -4,10 +4,10 @@ use kt::host::holds_open;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, sleep};
 
-/// How often a process is looked at while its end is waited for.
-const LOOK: Duration = Duration::from_millis(5);
+/// Interval at which a process is polled for its exit.
+const POLL: Duration = Duration::from_millis(5);
 
-/// A host's process, told from a later one of the same number by the time it started.
+/// A host's process. Its start time distinguishes it from a later process with the same id.
 #[derive(Debug)]
 pub struct HostProcess {
     pub pid: u32,
@@ -15,7 +15,8 @@ pub struct HostProcess {
 }
 
 impl HostProcess {
-    /// The process that holds a service's lock: it is the one that says so in the file, and it has the file open.
+    /// The process that holds a service's lock: its id is in the lock file, and it has the file
+    /// open.
     pub fn holding(lock: &Path) -> Option<Self> {
         let pid = fs::read_to_string(lock).ok()?.trim().parse().ok()?;
         let process = Self::find(pid)?;
@@ -35,33 +36,35 @@ impl HostProcess {
     pub fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
         if let Some(pid) = pid.filter(|_| self.is_alive()) {
-            // It ended in between: all the better.
+            // An error means that it has exited.
             let _ = kill_process(pid, signal);
         }
     }
 
-    /// Waits for its end. False if it still runs after `limit`.
-    pub async fn ended_within(&self, limit: Duration) -> bool {
+    /// Waits for its exit. Returns false if it still runs after `limit`.
+    pub async fn exited_within(&self, limit: Duration) -> bool {
         let deadline = Instant::now() + limit;
         while self.is_alive() {
             if Instant::now() > deadline {
                 return false;
             }
-            sleep(LOOK).await;
+            sleep(POLL).await;
         }
         true
     }
 }
 
-/// When a process started, in clock ticks since boot; `None` for one that is gone or a zombie. Source: `/proc/<pid>/stat`,
-/// proc(5).
+/// The start time of a process in clock ticks since boot; `None` if it has exited or is a zombie.
+/// Source: `/proc/<pid>/stat`, proc(5).
 fn started(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is a name in brackets that may hold anything. Behind it: the third, the state, and on.
+    // The second field is a name in parentheses that may contain any character. The third, the
+    // state, follows it.
     let (_, rest) = stat.rsplit_once(") ")?;
     let fields: Vec<&str> = rest.split(' ').collect();
     let field = |number: usize| fields.get(number - 3).copied();
-    // A first thread that has ended is shown as a zombie while others still run and hold the process's files and locks.
+    // If only the first thread has exited, the process is shown as a zombie although other threads
+    // still run and hold its files and locks.
     let threads = field(20)?;
     if matches!(field(3)?, "Z" | "X") && matches!(threads, "0" | "1") {
         return None;
@@ -74,26 +77,26 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_process_is_known_until_it_ends() {
+    async fn a_process_is_alive_until_it_exits() {
         let mut child = std::process::Command::new("sleep")
             .arg("60")
             .spawn()
             .unwrap();
         let process = HostProcess::find(child.id()).unwrap();
-        assert!(!process.ended_within(Duration::ZERO).await);
+        assert!(!process.exited_within(Duration::ZERO).await);
         process.signal(Signal::TERM);
-        // Not reaped: a zombie has ended.
-        assert!(process.ended_within(Duration::from_secs(10)).await);
+        // It is not reaped: a zombie counts as exited.
+        assert!(process.exited_within(Duration::from_secs(10)).await);
         child.wait().unwrap();
         assert!(!process.is_alive());
     }
 
     #[test]
-    fn a_lock_that_nobody_holds_has_no_process() {
+    fn an_unheld_lock_has_no_process() {
         let directory = tempfile::tempdir().unwrap();
         let lock = directory.path().join("lock");
         assert!(HostProcess::holding(&lock).is_none());
-        // Ours is a process, but it does not have the file open.
+        // This process exists, but does not have the file open.
         fs::write(&lock, std::process::id().to_string()).unwrap();
         assert!(HostProcess::holding(&lock).is_none());
     }

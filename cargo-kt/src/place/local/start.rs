@@ -14,27 +14,28 @@ use tokio::{
 use super::ServiceSpec;
 use crate::place::PlaceError;
 
-/// How long a host may take to say that it is there.
+/// Timeout for a host to report that it is ready.
 const START: Duration = Duration::from_secs(10);
-/// Size at which what earlier hosts wrote to stderr is thrown away.
+/// Size at which the stderr of earlier hosts is discarded.
 const STDERR: u64 = 64 << 10;
 
-/// What came of starting a host.
+/// The result of starting a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Started {
     Ready,
-    /// Another host has the service.
+    /// Another host already serves the name.
     Taken,
 }
 
-/// Starts a host in the background and waits until it listens. It outlives this process and its terminal.
+/// Starts a host in the background and waits until it listens. The host outlives this process and
+/// its terminal.
 pub async fn start(spec: &ServiceSpec, options: &HostOptions) -> Result<Started, PlaceError> {
     let failed = |why: String| PlaceError::HostStart {
         service: options.service.clone(),
         why,
     };
     let Some((program, arguments)) = spec.host.split_first() else {
-        return Err(failed("no program for it was given".to_owned()));
+        return Err(failed("no host program was given".to_owned()));
     };
     let (writer, mut stderr) = stderr(options).map_err(|error| {
         let path = options.directory.display();
@@ -55,7 +56,7 @@ pub async fn start(spec: &ServiceSpec, options: &HostOptions) -> Result<Started,
         .spawn()
         .map_err(|error| failed(format!("failed to execute {}: {error}", program.display())))?;
 
-    let said = async {
+    let reported = async {
         let stdout = child.stdout.take()?;
         let mut lines = BufReader::new(stdout).lines();
         while let Ok(Some(line)) = lines.next_line().await {
@@ -67,27 +68,30 @@ pub async fn start(spec: &ServiceSpec, options: &HostOptions) -> Result<Started,
         }
         None
     };
-    match timeout(START, said).await {
+    match timeout(START, reported).await {
         Ok(Some(started)) => Ok(started),
         Ok(None) => {
             let _ = timeout(START, child.wait()).await;
             let mut text = String::new();
             let _ = stderr.read_to_string(&mut text);
             match text.trim() {
-                "" => Err(failed("it ended without a word".to_owned())),
+                "" => Err(failed("it exited without an error message".to_owned())),
                 text => Err(failed(text.to_owned())),
             }
         }
         Err(_) => {
             let _ = child.start_kill();
             let _ = child.wait().await;
-            Err(failed(format!("it was silent for {} s", START.as_secs())))
+            Err(failed(format!(
+                "it did not report that it is ready within {} s",
+                START.as_secs()
+            )))
         }
     }
 }
 
-/// The file for the host's stderr, and one to read what it writes there from now on: descriptors of one open file would share
-/// their position.
+/// Opens the host's stderr file for writing, and again for reading from its current end. Duplicates
+/// of one descriptor would share their position.
 fn stderr(options: &HostOptions) -> io::Result<(File, File)> {
     fs::create_dir_all(&options.directory)?;
     let path = options.directory.join("host.stderr");

@@ -97,7 +97,7 @@ impl<'a> Reader<'a> {
 
     fn character(&mut self) -> Result<char, Fail> {
         let first = *self.rest.first().ok_or_else(|| short(1, 0))?;
-        // RFC 3629, section 3: the first byte says how many there are.
+        // RFC 3629, section 3: the first byte gives their number.
         let length = match first {
             0..0x80 => 1,
             0x80..0xe0 => 2,
@@ -146,7 +146,7 @@ fn short(wanted: usize, left: usize) -> Fail {
 #[cold]
 fn unsupported<T>() -> Result<T, Fail> {
     Err(Fail::new(
-        "its `Deserialize` asks what comes, which this encoding does not say",
+        "its `Deserialize` requests any type, but this encoding does not record types",
     ))
 }
 
@@ -286,7 +286,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'_> {
     }
 }
 
-/// Parts whose number the type knows.
+/// Parts whose number the type defines.
 struct Parts<'r, 'a> {
     reader: &'r mut Reader<'a>,
     left: usize,

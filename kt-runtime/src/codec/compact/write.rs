@@ -297,7 +297,7 @@ impl Compound<'_> {
         self.put(value)
     }
 
-    /// An element or a key of what says its length.
+    /// An element or a key of a value whose encoding starts with its length.
     #[inline]
     fn counted<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
         let before = self.writer.bytes.len();
@@ -317,8 +317,8 @@ impl Compound<'_> {
     }
 
     fn close(self) -> Done {
-        // Also of sequences: other than their length says, the rest would be read as something
-        // else.
+        // Also for sequences: with another number of elements than their length, the reader would
+        // read the rest as something else.
         if self.index != self.count {
             return self.writer.check.none();
         }

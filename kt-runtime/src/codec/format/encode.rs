@@ -1,4 +1,4 @@
-//! From a value to bytes.
+//! Encodes a value to bytes.
 
 use std::{collections::HashMap, fmt};
 
@@ -10,23 +10,24 @@ use serde::ser::{
 use super::{CHUNK, DEPTH, FormatError, Reader, Tag};
 use crate::codec::{CodecError, thread::Stack};
 
-/// Takes the bytes away, a piece at a time.
-pub type Sink<'a> = &'a mut dyn FnMut(Vec<u8>) -> Result<(), Gone>;
+/// Receives the bytes in pieces.
+pub type Sink<'a> = &'a mut dyn FnMut(Vec<u8>) -> Result<(), SinkClosed>;
 
-/// Nobody wants the bytes any more.
+/// The receiver stopped reading.
 #[derive(Debug, Clone, Copy)]
-pub struct Gone;
+pub struct SinkClosed;
 
-/// Encodes values one behind the other. Its bytes are all with the sink after [`Encoder::finish`].
+/// Encodes consecutive values. After [`Encoder::finish`] the sink has received all bytes.
 pub struct Encoder<'a> {
     buffer: Vec<u8>,
-    /// If there is none, the buffer takes all, up to its limit.
+    /// `None`: the buffer keeps everything, up to the limit.
     sink: Option<Sink<'a>>,
-    /// Bytes in the buffer from which on it is sent, or full.
+    /// Buffer size in bytes at which it is sent to the sink, or full.
     most: usize,
     reader: Reader,
     stack: Stack,
-    /// Of the names that were written, by address and length: they are literals of the program's.
+    /// The index of each written name, by address and length: names are string literals of the
+    /// program.
     names: HashMap<(usize, usize), u64>,
     depth: usize,
 }
@@ -40,7 +41,7 @@ impl fmt::Debug for Encoder<'_> {
 type Done = Result<(), FormatError>;
 
 impl Encoder<'static> {
-    /// Keeps the bytes, up to about `limit` of them.
+    /// Keeps up to about `limit` bytes.
     pub(crate) fn collecting(reader: Reader, limit: usize, stack: Stack) -> Self {
         Self {
             buffer: Vec::with_capacity(128),
@@ -61,7 +62,7 @@ impl<'a> Encoder<'a> {
             sink: Some(sink),
             most: CHUNK,
             reader,
-            // Who encodes for a sink is on a thread that was made for it.
+            // Encoding to a sink happens on a dedicated thread.
             stack: Stack::own(),
             names: HashMap::new(),
             depth: 0,
@@ -69,41 +70,41 @@ impl<'a> Encoder<'a> {
     }
 
     /// # Errors
-    /// If the value's `Serialize` fails, it is nested too deeply, or the sink is gone.
+    /// If the value's `Serialize` fails, it is nested too deeply, or the sink fails.
     pub fn put<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
         value.serialize(self)
     }
 
-    /// A byte that is no value: what stands before one.
+    /// Writes a byte that precedes a value.
     pub fn mark(&mut self, byte: u8) -> Done {
         self.buffer.push(byte);
         Ok(())
     }
 
     /// # Errors
-    /// If the sink is gone.
+    /// If the sink fails.
     pub fn finish(mut self) -> Done {
         self.send()
     }
 
-    /// All the bytes of an encoder without a sink.
+    /// All bytes of an encoder without a sink.
     pub(crate) fn collected(self) -> Vec<u8> {
         self.buffer
     }
 
     fn send(&mut self) -> Done {
         let Some(sink) = &mut self.sink else {
-            return self.room(0);
+            return self.check_limit(0);
         };
         if self.buffer.is_empty() {
             return Ok(());
         }
         let chunk = std::mem::replace(&mut self.buffer, Vec::with_capacity(CHUNK + 1024));
-        sink(chunk).map_err(|Gone| FormatError::new("nobody wants the rest"))
+        sink(chunk).map_err(|SinkClosed| FormatError::new("the receiver stopped reading"))
     }
 
-    /// Whether so many bytes more are within the limit of what keeps all.
-    fn room(&self, length: usize) -> Done {
+    /// Without a sink, checks that `length` more bytes stay within the limit.
+    fn check_limit(&self, length: usize) -> Done {
         if self.sink.is_some() || self.buffer.len().saturating_add(length) <= self.most {
             return Ok(());
         }
@@ -130,7 +131,7 @@ impl<'a> Encoder<'a> {
 
     fn text(&mut self, tag: Tag, bytes: &[u8]) -> Done {
         self.tag(tag)?;
-        self.room(bytes.len())?;
+        self.check_limit(bytes.len())?;
         self.number(bytes.len() as u64);
         self.buffer.extend_from_slice(bytes);
         Ok(())
@@ -271,7 +272,7 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
     }
 
     fn serialize_char(self, value: char) -> Done {
-        // As JSON has it: a type may write a character and read a text, or the other way round.
+        // As in JSON: a type may write a character and read a string, or the other way round.
         if self.reader == Reader::Peer {
             return self.serialize_str(value.encode_utf8(&mut [0; 4]));
         }
@@ -386,7 +387,7 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
     }
 }
 
-/// Everything that has parts.
+/// Everything that has elements.
 pub struct Compound<'e, 'a> {
     encoder: &'e mut Encoder<'a>,
     index: usize,
@@ -417,7 +418,8 @@ impl Compound<'_, '_> {
     }
 }
 
-/// What has parts in their order, and what has them by name: serde's traits for them differ in names alone.
+/// Serde's traits for ordered elements differ in their names only, and so do those for named
+/// fields.
 macro_rules! parts {
     ($($of:ident: $method:ident)*) => {
         $(impl $of for Compound<'_, '_> {

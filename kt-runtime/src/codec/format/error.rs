@@ -1,10 +1,11 @@
-//! What goes wrong, and where in the value.
+//! Errors, and their location in the value.
 
 use std::fmt;
 
 use crate::codec::CodecError;
 
-/// A value that cannot be encoded or decoded. Boxed: it is rare, and every call on the way returns it.
+/// A value that cannot be encoded or decoded. Boxed: it is rare, and every function on the path
+/// returns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FormatError(Box<Inner>);
 
@@ -13,7 +14,7 @@ struct Inner {
     /// Innermost first.
     path: Vec<String>,
     reason: String,
-    /// Of what is wrong with the place and not with the value.
+    /// Set if the limit or the stack is exhausted, not for a fault in the value.
     cause: Option<CodecError>,
 }
 
@@ -26,7 +27,7 @@ impl FormatError {
         }))
     }
 
-    /// The limit, or the stack.
+    /// An exhausted limit or stack.
     #[cold]
     pub(super) fn caused(cause: CodecError) -> Self {
         let mut error = Self::new(&cause);
@@ -37,21 +38,21 @@ impl FormatError {
         error
     }
 
-    /// The limit, or the stack, if that is what was reached.
+    /// The exhausted limit or stack, if that is the cause.
     pub(crate) fn cause(&self) -> Option<CodecError> {
         self.0.cause.clone()
     }
 
-    /// The same error, seen from one level further out.
+    /// The same error, one level further out.
     pub(super) fn inside(mut self, segment: impl fmt::Display) -> Self {
-        // What lies deeper than anybody reads is left out.
+        // Limits the length of the displayed path.
         if self.0.path.len() < 64 {
             self.0.path.push(segment.to_string());
         }
         self
     }
 
-    /// Where in the value, as `.field[3].other`; empty for the value as a whole.
+    /// Location in the value, such as `.field[3].other`; empty for the value as a whole.
     pub fn path(&self) -> String {
         self.0.path.iter().rev().map(String::as_str).collect()
     }

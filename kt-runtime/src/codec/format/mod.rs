@@ -1,8 +1,9 @@
-//! How a state's value becomes bytes that say what they are: for migrations, `cargo kt state` and saved files.
+//! A self-describing encoding of state values for migrations, `cargo kt state` and saved files.
 //!
-//! None of the formats at hand keeps everything: CBOR and MessagePack, as serde writes them, make `Some(None)` the same as `None`, and
-//! some turn a NaN into another. A migration may lose nothing in silence, so this format has a tag of its own for everything that
-//! serde's data model tells on_own_thread; fields and variants go by name, names are written once.
+//! No existing format keeps everything: CBOR and MessagePack, as serde writes them, encode
+//! `Some(None)` like `None`, and some change the bits of a NaN. A migration must not lose data
+//! silently, so this format has a separate tag for everything that serde's data model
+//! distinguishes. Fields and variants are stored by name, and each name is written once.
 //!
 //! | tag | content |
 //! |---|---|
@@ -26,35 +27,37 @@ mod error;
 mod tests;
 
 pub use decode::Decoder;
-pub use encode::{Encoder, Gone};
+pub use encode::{Encoder, SinkClosed};
 pub use error::FormatError;
 
 use super::thread::DEPTH;
 pub use super::thread::STACK;
 
-/// Bytes that travel at once.
+/// Bytes per chunk.
 const CHUNK: usize = 64 << 10;
 
-/// Whom a value is written for. Types may choose (an address is a text for people and four bytes for programs), and what a
-/// person writes is JSON, which has fewer types: a text stands for a number where one is wanted, as in the keys of objects.
+/// The reader that a value is encoded for. Types may choose by it: an address is a string for
+/// people and four bytes for programs. What a person writes is JSON, which has fewer types: a
+/// string is accepted where a number is required, as in object keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reader {
     Program,
     Person,
-    /// The other end of a call: a type that `serde_json` carries is carried, in the way that its `Serialize` and
-    /// `Deserialize` have for people, and nothing that JSON makes the same becomes the same.
+    /// The other side of a call. Every type that `serde_json` supports is supported, in the
+    /// human-readable form of its `Serialize` and `Deserialize`. Values that JSON would conflate
+    /// stay distinct.
     Peer,
 }
 
 impl Reader {
-    /// What serde's `is_human_readable` says. Also for a peer: serde reads flattened and untagged types from a buffer that
-    /// says so whatever the format does.
+    /// serde's `is_human_readable`. True for a peer too: serde reads flattened and untagged types
+    /// from a buffer that always reports true.
     fn is_human(self) -> bool {
         self != Self::Program
     }
 }
 
-/// What the next bytes are.
+/// The kind of the next bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 enum Tag {

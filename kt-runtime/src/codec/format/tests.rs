@@ -30,7 +30,7 @@ fn decode<T: DeserializeOwned>(reader: Reader, chunks: Vec<Vec<u8>>) -> Result<T
 
 fn become_<T: DeserializeOwned>(value: &impl Serialize) -> Result<T, FormatError> {
     let chunks = encode(Reader::Program, value);
-    // However the bytes are cut.
+    // Independent of how the bytes are split.
     let single: Vec<Vec<u8>> = chunks.concat().into_iter().map(|byte| vec![byte]).collect();
     let one: Result<T, FormatError> = decode(Reader::Program, chunks);
     let other: Result<T, FormatError> = decode(Reader::Program, single);
@@ -72,7 +72,7 @@ struct Key {
 }
 
 #[test]
-fn whatever_serde_tells_apart_stays_apart() {
+fn everything_that_serde_distinguishes_stays_distinct() {
     survives(());
     survives((true, false, 'ß', "text".to_owned()));
     survives((
@@ -130,7 +130,7 @@ fn a_nan_keeps_its_bits() {
 }
 
 #[test]
-fn bytes_are_bytes_and_no_sequence() {
+fn bytes_are_not_encoded_as_a_sequence() {
     struct Raw(Vec<u8>);
     impl Serialize for Raw {
         fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -184,10 +184,10 @@ fn entry() -> before::Entry {
 }
 
 #[test]
-fn fields_go_by_name_through_every_change_that_serde_allows() {
+fn fields_are_matched_by_name_through_every_change_that_serde_allows() {
     let new: Entry = become_(&vec![entry(), entry()])
         .map(|mut all: Vec<Entry>| all.remove(1))
-        .expect("it evolves");
+        .expect("it is decoded");
     let name = Some("a".to_owned());
     assert_eq!(
         new,
@@ -202,7 +202,7 @@ fn fields_go_by_name_through_every_change_that_serde_allows() {
 }
 
 #[test]
-fn an_untagged_or_flattened_type_reads_the_same() {
+fn untagged_and_flattened_types_round_trip() {
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     #[serde(untagged)]
     enum Untagged {
@@ -243,9 +243,9 @@ fn an_untagged_or_flattened_type_reads_the_same() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused_where_it_lies() {
+fn a_mismatch_is_refused_with_its_location() {
     #[derive(Debug, Deserialize)]
-    #[expect(dead_code, reason = "never made")]
+    #[expect(dead_code, reason = "never constructed")]
     struct Narrow {
         wide: u32,
     }
@@ -278,7 +278,7 @@ fn what_does_not_fit_is_refused_where_it_lies() {
         assert_eq!(error.reason(), reason);
     }
     #[derive(Debug, Deserialize)]
-    #[expect(dead_code, reason = "never made")]
+    #[expect(dead_code, reason = "never constructed")]
     enum Other {
         Nothing(u8),
         Round,
@@ -295,7 +295,7 @@ fn what_does_not_fit_is_refused_where_it_lies() {
         ),
         (
             Shape::Corners(1, 2),
-            "`.Corners`: it had fields without names, and has named ones now",
+            "`.Corners`: its fields were unnamed and are now named",
         ),
         (Shape::Unit(()), "unknown variant `Unit`"),
     ] {
@@ -307,7 +307,7 @@ fn what_does_not_fit_is_refused_where_it_lies() {
 }
 
 #[test]
-fn a_float_takes_a_number_only_if_it_can_hold_it() {
+fn a_float_accepts_only_numbers_that_it_can_represent() {
     assert_eq!(become_::<f64>(&(1_u64 << 53)), Ok(9_007_199_254_740_992.0));
     assert_eq!(become_::<f32>(&-16_777_216_i64), Ok(-16_777_216.0));
     assert_eq!(become_::<f32>(&0.1_f64), Ok(0.1));
@@ -320,7 +320,7 @@ fn a_float_takes_a_number_only_if_it_can_hold_it() {
 }
 
 #[test]
-fn numbers_for_keys_are_no_positions_of_fields() {
+fn numeric_keys_are_not_field_positions() {
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct Pair {
         a: Option<u64>,
@@ -333,7 +333,7 @@ fn numbers_for_keys_are_no_positions_of_fields() {
         more: BTreeMap<u64, u64>,
     }
     let error = become_::<Pair>(&BTreeMap::from([(0, 1), (1, 2)])).expect_err("no fields");
-    assert!(error.reason().contains("numbers for keys"), "{error:?}");
+    assert!(error.reason().contains("numeric keys"), "{error:?}");
     let pair = become_::<Pair>(&BTreeMap::from([("b", 2), ("a", 1)]));
     let (a, b) = (Some(1), Some(2));
     assert_eq!(pair, Ok(Pair { a, b }));
@@ -347,7 +347,7 @@ fn numbers_for_keys_are_no_positions_of_fields() {
 }
 
 #[test]
-fn nesting_without_end_is_refused_and_no_stack_overflows() {
+fn too_deep_nesting_is_refused_without_a_stack_overflow() {
     #[derive(Serialize, Deserialize)]
     struct List(Option<Box<List>>);
     let deep = (0..100_000).fold(List(None), |list, _| List(Some(Box::new(list))));
@@ -376,7 +376,7 @@ fn nesting_without_end_is_refused_and_no_stack_overflows() {
 }
 
 #[test]
-fn bytes_of_no_meaning_are_errors() {
+fn invalid_bytes_are_errors() {
     for bytes in [
         vec![],
         vec![99],
@@ -394,7 +394,7 @@ fn bytes_of_no_meaning_are_errors() {
 }
 
 #[test]
-fn what_a_person_writes_as_json_is_understood() {
+fn json_that_a_person_writes_is_accepted() {
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct Config {
         ports: BTreeMap<u16, Vec<Shape>>,

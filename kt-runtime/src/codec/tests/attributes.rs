@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::same::all_same;
 
-/// Puts a field with its attributes into containers whose fields have names, and compares each with serde_json.
+/// Puts a field with its attributes into containers whose fields have names, and compares each with
+/// serde_json.
 macro_rules! named {
     ($($module:ident: [$($attribute:meta),*] $type:ty = [$($value:expr),+ $(,)?];)*) => {$(
         mod $module {

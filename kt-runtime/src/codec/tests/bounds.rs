@@ -131,7 +131,8 @@ fn a_deep_value_takes_a_thread_with_a_large_stack_and_too_deep_a_one_is_an_error
     let error = on_own_thread_blocking(move || encode(&list(12_000), ThreadKind::Own)).unwrap();
     let error = error.unwrap_err().to_string();
     assert!(error.contains("nested more than 10000 levels"), "{error}");
-    // As if another had encoded it: each level begins with its number and the mark that there is one more.
+    // As if another had encoded it: each level begins with its number and the mark that there is
+    // one more.
     let mut deep = bytes[..bytes.len() - 2].repeat(3);
     deep.extend([0, 0]);
     for codec in [Codec::Compact, Codec::Named] {

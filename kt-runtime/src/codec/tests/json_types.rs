@@ -1,4 +1,5 @@
-//! The kinds of types that serde_json's own tests derive (serde-rs/json, tests/test.rs and tests/regression).
+//! The kinds of types that serde_json's own tests derive (serde-rs/json, tests/test.rs and
+//! tests/regression).
 
 use std::collections::BTreeMap;
 

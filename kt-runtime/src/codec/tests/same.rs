@@ -41,7 +41,8 @@ pub(super) fn sent<T: Serialize + DeserializeOwned>(value: &T) -> (Result<T, Str
     }
 }
 
-/// Checks that a call carries a value as serde_json does. What serde_json cannot carry arrives as it was, or not at all.
+/// Checks that a call carries a value as serde_json does. What serde_json cannot carry arrives as
+/// it was, or not at all.
 #[track_caller]
 pub(super) fn same<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) -> Codec {
     let text = serde_json::to_string(value);

@@ -1,4 +1,4 @@
-//! What is in the files: bytes and holes as they come, and the hash at the end.
+//! Contents of files: received bytes and holes, and the final hash.
 
 use std::{fs::File, io, path::PathBuf};
 
@@ -16,7 +16,7 @@ use crate::{
     wire::files::{FromReceiver, Hash, Problem, Time, Why},
 };
 
-/// A file whose contents are to come.
+/// A file whose contents will follow.
 pub(super) struct Wanted {
     pub(super) place: PathBuf,
     pub(super) size: u64,
@@ -24,26 +24,26 @@ pub(super) struct Wanted {
     pub(super) mode: u32,
     pub(super) modified: Time,
     pub(super) partial: Partial,
-    /// What is there, and its hash.
+    /// Existing data, its length and hash.
     pub(super) have: Option<(Found, u64, Hasher)>,
 }
 
 pub(super) enum Found {
     Partial,
-    /// A whole file at the place itself.
+    /// A complete file at the target itself.
     Whole(File),
 }
 
-/// The file whose contents come.
+/// The file whose contents are being received.
 pub(super) struct Arriving {
     wanted: Wanted,
     at: u64,
     hasher: Hasher,
-    /// The sender knows that it is lost.
+    /// The sender was notified that it is lost.
     lost: bool,
-    /// Bytes that were there already.
+    /// Bytes that were already present.
     found: u64,
-    /// It is at its place already, if the hash agrees.
+    /// It is already at its target, if the hash matches.
     whole: Option<File>,
 }
 
@@ -123,7 +123,7 @@ impl Receiver<'_> {
         Ok(())
     }
 
-    /// Gives the file up that arrives. What arrived of it stays: more room may be made for it.
+    /// Gives up the file being received. The received part stays: the user may free space.
     fn lose(&mut self, why: Why) -> Result<(), Stopped> {
         let Some(arriving) = &mut self.arriving else {
             return Ok(());
@@ -134,7 +134,7 @@ impl Receiver<'_> {
             why,
         };
         self.watch.problem(Side::Target, problem.clone());
-        self.peer.say(FromReceiver::Lost(problem))
+        self.peer.send(FromReceiver::Lost(problem))
     }
 
     pub(super) fn end(&mut self, sent: Hash, changed: bool) -> Result<(), Stopped> {
@@ -160,17 +160,17 @@ impl Receiver<'_> {
                     self.watch.problem(Side::Source, Problem { path, why });
                 }
                 self.watch.arrived(&path, size, &hash);
-                self.peer.say(FromReceiver::Arrived { hash })
+                self.peer.send(FromReceiver::Arrived { hash })
             }
             Err(why) => {
                 let problem = Problem { path, why };
                 self.watch.problem(Side::Target, problem.clone());
-                self.peer.say(FromReceiver::Lost(problem))
+                self.peer.send(FromReceiver::Lost(problem))
             }
         }
     }
 
-    /// A file that its sender cannot read to the end.
+    /// The sender cannot read the rest of a file.
     pub(super) fn cut(&mut self, problem: Problem) -> Result<(), Stopped> {
         let wanted = match self.arriving.take() {
             Some(arriving) if arriving.lost => return Ok(()),
@@ -179,12 +179,12 @@ impl Receiver<'_> {
         };
         wanted.partial.discard();
         self.watch.problem(Side::Source, problem.clone());
-        self.peer.say(FromReceiver::Lost(problem))
+        self.peer.send(FromReceiver::Lost(problem))
     }
 }
 
 impl Arriving {
-    /// So much more is there, and not more than was announced.
+    /// Advances by `length`, up to the announced size.
     fn forward(&mut self, length: u64) -> Result<(), Stopped> {
         let at = self.at.checked_add(length);
         self.at = at
@@ -194,7 +194,7 @@ impl Arriving {
     }
 }
 
-/// Puts a file that is whole in its place.
+/// Moves a complete file to its target.
 fn finish(arriving: Arriving, verified: bool) -> Result<(), Why> {
     let Wanted {
         place,
@@ -221,7 +221,7 @@ fn finish(arriving: Arriving, verified: bool) -> Result<(), Why> {
     }
 }
 
-/// Why a file does not find room.
+/// Converts an error, with the needed and available space if the disk is full.
 pub(super) fn full(target: &Target, error: io::Error, needed: u64) -> Why {
     match error.raw_os_error() {
         Some(libc::ENOSPC | libc::EDQUOT | libc::EFBIG) => Why::NoRoom {

@@ -1,4 +1,4 @@
-//! The end of a copy where the files arrive.
+//! The receiving end of a copy.
 
 mod contents;
 
@@ -31,10 +31,10 @@ use crate::wire::files::{
     Entry, FromReceiver, FromSender, Have, Kind, Plan, Problem, Summary, Time, Why,
 };
 
-/// Receives what the other end sends. `path` is the target, as cp(1) has it.
+/// Receives what the other end sends. `path` is the target, as for cp(1).
 ///
 /// # Errors
-/// If the copy ended early. What is not copied for another reason is told to `watch`.
+/// If the copy stopped early. Other failures are reported to `watch`.
 pub fn receive(
     path: &Path,
     mut peer: Peer<FromSender, FromReceiver>,
@@ -48,14 +48,14 @@ pub fn receive(
         }
     };
     watch.planned(&plan);
-    // Without any source there is nothing that a target could be wrong for.
+    // Without any source, the target does not matter.
     if plan.names.is_empty() {
         return nothing(&mut peer);
     }
     let ready = Target::resolve(path, &plan).and_then(|target| {
-        let checked = room(&target, &plan).and_then(|()| {
+        let checked = check_space(&target, &plan).and_then(|()| {
             let identity = target.identity();
-            identity.map_err(|error| system("look at it", &error))
+            identity.map_err(|error| system("read its metadata", &error))
         });
         let path = || target.shown(Path::new(""));
         match checked {
@@ -65,7 +65,7 @@ pub fn receive(
     });
     match ready {
         Ok((target, identity)) => {
-            peer.say(FromReceiver::Ready(identity))?;
+            peer.send(FromReceiver::Ready(identity))?;
             let mut receiver = Receiver {
                 peer,
                 watch,
@@ -79,28 +79,28 @@ pub fn receive(
             receiver.receive()
         }
         Err(problem) => {
-            peer.say(FromReceiver::Refused(problem.clone()))?;
+            peer.send(FromReceiver::Refused(problem.clone()))?;
             Err(Stopped::Refused(problem))
         }
     }
 }
 
 fn nothing(peer: &mut Peer<FromSender, FromReceiver>) -> Copied {
-    peer.say(FromReceiver::Ready(Default::default()))?;
+    peer.send(FromReceiver::Ready(Default::default()))?;
     match peer.message()? {
         FromSender::Done => {}
         _ => return Err(Stopped::Protocol),
     }
-    peer.say(FromReceiver::Done(Summary::default()))?;
+    peer.send(FromReceiver::Done(Summary::default()))?;
     Ok(Summary::default())
 }
 
-/// Whether all of it can arrive, as far as that is known.
-fn room(target: &Target, plan: &Plan) -> Result<(), Why> {
+/// Whether everything fits, as far as that is known.
+fn check_space(target: &Target, plan: &Plan) -> Result<(), Why> {
     let available = target
         .available()
-        .map_err(|error| system("ask for its free room", &error))?;
-    // What is there may be a part of it, or be replaced.
+        .map_err(|error| system("get its free space", &error))?;
+    // Existing files may be a part of the copy, or be replaced.
     if plan.allocated <= available
         || plan.allocated <= available.saturating_add(target.taken(&plan.names))
     {
@@ -118,9 +118,9 @@ struct Receiver<'a> {
     target: Target,
     wanted: VecDeque<Wanted>,
     arriving: Option<Arriving>,
-    /// Those that were made or are to have other permissions, when all is in them.
+    /// Created folders and those whose permissions will change, to be set after their contents.
     folders: Vec<(PathBuf, u32, Time)>,
-    /// A folder that is not there: nor is what lies in it.
+    /// A folder that failed: its contents are skipped.
     skipped: Option<OsString>,
     summary: Summary,
 }
@@ -147,7 +147,7 @@ impl Receiver<'_> {
             return Err(Stopped::Protocol);
         }
         self.settle_folders()?;
-        self.peer.say(FromReceiver::Done(self.summary))?;
+        self.peer.send(FromReceiver::Done(self.summary))?;
         Ok(self.summary)
     }
 
@@ -162,19 +162,19 @@ impl Receiver<'_> {
             .is_some_and(|it| Path::new(&entry.path).starts_with(it))
         {
             self.watch.moved(size, false);
-            return self.peer.say(FromReceiver::Refuse(None));
+            return self.peer.send(FromReceiver::Refuse(None));
         }
         let is_folder = entry.kind == Kind::Folder;
         let name = entry.path.clone();
-        let made = match self.target.place(&entry.path) {
+        let created = match self.target.place(&entry.path) {
             Ok(place) => {
                 let shown = self.target.shown(&place);
-                self.make(place, entry).map_err(|why| (shown, why))
+                self.create(place, entry).map_err(|why| (shown, why))
             }
             Err(why) => Err((name.clone(), why)),
         };
-        match made {
-            Ok(answer) => self.peer.say(answer),
+        match created {
+            Ok(answer) => self.peer.send(answer),
             Err((path, why)) => {
                 if is_folder {
                     self.skipped = Some(name);
@@ -182,12 +182,12 @@ impl Receiver<'_> {
                 let problem = Problem { path, why };
                 self.watch.moved(size, false);
                 self.watch.problem(Side::Target, problem.clone());
-                self.peer.say(FromReceiver::Refuse(Some(problem)))
+                self.peer.send(FromReceiver::Refuse(Some(problem)))
             }
         }
     }
 
-    fn make(&mut self, place: PathBuf, entry: Entry) -> Result<FromReceiver, Why> {
+    fn create(&mut self, place: PathBuf, entry: Entry) -> Result<FromReceiver, Why> {
         match entry.kind {
             Kind::Folder => self.folder(place, entry.mode, entry.modified),
             Kind::Link { target } => self.link(&place, &target, entry.modified),
@@ -205,17 +205,17 @@ impl Receiver<'_> {
 
     fn folder(&mut self, place: PathBuf, mode: u32, modified: Time) -> Result<FromReceiver, Why> {
         let Some(name) = place.file_name() else {
-            // The target itself, which is there.
+            // The target itself, which exists.
             return Ok(FromReceiver::Made);
         };
         let parent = self.target.parent(&place)?;
-        // Until all is in it, this user has to write to it.
+        // This user must be able to write to it until it is complete.
         let first = Mode::from_raw_mode(mode & 0o777) | Mode::RWXU;
         match mkdirat(parent, name, first) {
             Ok(()) => {}
-            // Only a folder is entered.
+            // Only a folder can be entered.
             Err(Errno::EXIST) => drop(folder::enter(parent, name)?),
-            Err(error) => return Err(system("make a folder", &error.into())),
+            Err(error) => return Err(system("create a folder", &error.into())),
         }
         self.folders.push((place, mode, modified));
         self.summary.folders += 1;
@@ -226,7 +226,7 @@ impl Receiver<'_> {
         let name = place.file_name().ok_or(Why::BadPath)?;
         let parent = self.target.parent(place)?;
         refuse_folder(parent, name)?;
-        let failed = |error: Errno| system("make a symlink", &error.into());
+        let failed = |error: Errno| system("create a symlink", &error.into());
         let mut unfinished = partial::name_of(name);
         unfinished.push("-link");
         match unlinkat(parent, &unfinished, AtFlags::empty()) {
@@ -234,7 +234,7 @@ impl Receiver<'_> {
             Err(error) => return Err(failed(error)),
         }
         symlinkat(to, parent, &unfinished).map_err(failed)?;
-        // A symlink's time matters to nobody enough to fail for it, and not every file system has one.
+        // Ignore errors: a symlink's time is not important, and not every file system stores it.
         let _ = utimensat(
             parent,
             &unfinished,
@@ -246,7 +246,7 @@ impl Receiver<'_> {
         Ok(FromReceiver::Made)
     }
 
-    /// Prepares a file, and looks at what is there of it.
+    /// Prepares a file, and checks existing data.
     fn file(
         &mut self,
         place: PathBuf,
@@ -257,18 +257,18 @@ impl Receiver<'_> {
     ) -> Result<Wanted, Why> {
         let name = place.file_name().ok_or(Why::BadPath)?;
         let parent = self.target.parent(&place)?;
-        let there = refuse_folder(parent, name)?;
+        let existing = refuse_folder(parent, name)?;
         let partial = Partial::open(parent, name)?;
-        let failed = |error: io::Error| system("read what is there of it", &error);
+        let failed = |error: io::Error| system("read the existing file", &error);
         let left = partial.length().map_err(failed)?.min(size);
         let watch = &mut *self.watch;
         let mut have = None;
         if left > 0 {
             let hasher = hash(partial.file(), left, |_| watch.checking()).map_err(failed)?;
             have = hasher.map(|hasher| (Found::Partial, left, hasher));
-        } else if size > 0 && there.is_some_and(|it| it.st_size.cast_unsigned() == size) {
+        } else if size > 0 && existing.is_some_and(|it| it.st_size.cast_unsigned() == size) {
             let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-            // One that cannot be read is replaced.
+            // An unreadable file is replaced.
             if let Ok(file) = openat(parent, name, flags, Mode::empty()) {
                 let file = File::from(file);
                 let hasher = hash(&file, size, |_| watch.checking()).unwrap_or(None);
@@ -276,7 +276,7 @@ impl Receiver<'_> {
             }
         }
         let sparse = allocated < size;
-        // A whole file needs no more room if it is the same.
+        // An identical existing file needs no more space.
         if !sparse && !matches!(have, Some((Found::Whole(_), ..))) {
             self.reserve(&partial, size, left)?;
         }
@@ -297,25 +297,25 @@ impl Receiver<'_> {
             .map_err(|error| full(&self.target, error, size - have))
     }
 
-    /// Folders get their permissions and times when nothing more is put into them, inner ones first.
+    /// Sets permissions and times of folders once their contents are complete, inner folders first.
     fn settle_folders(&mut self) -> Result<(), Stopped> {
         for (place, mode, modified) in std::mem::take(&mut self.folders).into_iter().rev() {
             if let Err(why) = settle_folder(&mut self.target, &place, mode, modified) {
                 let path = self.target.shown(&place);
                 let problem = Problem { path, why };
                 self.watch.problem(Side::Target, problem.clone());
-                self.peer.say(FromReceiver::Problem(problem))?;
+                self.peer.send(FromReceiver::Problem(problem))?;
             }
         }
         Ok(())
     }
 }
 
-/// What is at a place where a file or symlink is to be.
+/// The existing file at a target for a file or symlink; fails for a folder.
 fn refuse_folder(parent: &OwnedFd, name: &OsStr) -> Result<Option<Stat>, Why> {
     match folder::look(parent, name)? {
-        Some(there) if folder::is(&there, FileType::Directory) => Err(Why::IsAFolder),
-        there => Ok(there.filter(|it| folder::is(it, FileType::RegularFile))),
+        Some(data) if folder::is(&data, FileType::Directory) => Err(Why::IsAFolder),
+        existing => Ok(existing.filter(|it| folder::is(it, FileType::RegularFile))),
     }
 }
 
@@ -325,7 +325,7 @@ fn settle_folder(target: &mut Target, place: &Path, mode: u32, modified: Time) -
     let failed = |error: Errno| system("set its permissions and time", &error.into());
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let folder = openat(parent, name, flags, Mode::empty()).map_err(failed)?;
-    // Set-group-ID has a meaning of its own on folders, which those above it decide.
+    // Set-group-ID on folders is inherited from their parents: keep it.
     let special = fstat(&folder).map_err(failed)?.st_mode & 0o7000;
     fchmod(&folder, Mode::from_raw_mode(special | mode & 0o777)).map_err(failed)?;
     futimens(&folder, &times(modified)).map_err(failed)

@@ -1,10 +1,10 @@
-//! Copies that break off, go on, or go wrong.
+//! Interrupted, resumed and failing copies.
 
 use std::{fs, path::Path, thread};
 
 use bytes::Bytes;
 
-use super::{Told, copy_all, folder, names, noise, write};
+use super::{Events, copy_all, folder, names, noise, write};
 use crate::{
     files::{
         Copied, Side, Stopped,
@@ -15,20 +15,20 @@ use crate::{
     wire::files::{Entry, FromReceiver, FromSender, Have, Kind, Plan, Time, Why},
 };
 
-/// A sender by hand, that has offered one file.
-struct Hand {
+/// A scripted sender that has offered one file.
+struct ScriptedSender {
     peer: Peer<FromReceiver, FromSender>,
-    receiving: thread::JoinHandle<(Copied, Told)>,
+    receiving: thread::JoinHandle<(Copied, Events)>,
 }
 
-impl Hand {
-    /// Offers a file that takes so much, as `file` in a folder.
+impl ScriptedSender {
+    /// Offers a file of this size, as `file` in a folder.
     fn offer(target: &Path, size: u64) -> (Self, FromReceiver) {
         let (mut peer, far): (Peer<FromReceiver, FromSender>, _) = pair();
         let target = target.to_owned();
         let receiving = thread::spawn(move || {
-            let mut told = Told::default();
-            (receive(&target, far, &mut told), told)
+            let mut events = Events::default();
+            (receive(&target, far, &mut events), events)
         });
         let plan = Plan {
             names: vec!["file".into()],
@@ -37,7 +37,7 @@ impl Hand {
             allocated: size,
             ..Plan::default()
         };
-        peer.say(FromSender::Plan(plan)).unwrap();
+        peer.send(FromSender::Plan(plan)).unwrap();
         let mut answer = peer.message().unwrap();
         if matches!(answer, FromReceiver::Ready(_)) {
             let entry = Entry {
@@ -52,52 +52,52 @@ impl Hand {
                     nanoseconds: 0,
                 },
             };
-            peer.say(FromSender::Entry(entry)).unwrap();
+            peer.send(FromSender::Entry(entry)).unwrap();
             answer = peer.message().unwrap();
         }
         (Self { peer, receiving }, answer)
     }
 
     fn send(&mut self, from: u64, bytes: &[u8]) {
-        self.peer.say(FromSender::Contents { from }).unwrap();
+        self.peer.send(FromSender::Contents { from }).unwrap();
         for piece in bytes.chunks(1000) {
             let length = piece.len() as u32;
-            self.peer.say(FromSender::Bytes { length }).unwrap();
+            self.peer.send(FromSender::Bytes { length }).unwrap();
             self.peer
                 .pass(Piece::Bytes(Bytes::copy_from_slice(piece)))
                 .unwrap();
         }
     }
 
-    /// Is gone. What the receiver makes of it.
-    fn leave(self) -> (Copied, Told) {
+    /// Disconnects, and returns the receiver's result.
+    fn leave(self) -> (Copied, Events) {
         drop(self.peer);
         self.receiving.join().unwrap()
     }
 }
 
 #[test]
-fn a_copy_that_broke_off_goes_on_where_it_was() {
+fn an_interrupted_copy_resumes() {
     let (from, to) = (folder(), folder());
     let contents = noise(100_000);
     write(&from.path().join("file"), &contents);
-    let (mut hand, answer) = Hand::offer(to.path(), 100_000);
+    let (mut sender, answer) = ScriptedSender::offer(to.path(), 100_000);
     assert_eq!(answer, FromReceiver::Want(None));
-    hand.send(0, &contents[..60_000]);
-    assert_eq!(hand.leave().0, Err(Stopped::Gone));
-    // Nothing is at its place, and what arrived lies beside it.
+    sender.send(0, &contents[..60_000]);
+    assert_eq!(sender.leave().0, Err(Stopped::Disconnected));
+    // The target does not exist yet, and the partial file is next to it.
     assert_eq!(
         names(to.path()),
         [name_of("file".as_ref()).to_str().unwrap()]
     );
-    let told = copy_all(&[&from.path().join("file")], to.path());
-    assert_eq!(told.carried, 40_000);
+    let events = copy_all(&[&from.path().join("file")], to.path());
+    assert_eq!(events.carried, 40_000);
     assert_eq!(names(to.path()), ["file"]);
     assert!(fs::read(to.path().join("file")).unwrap() == contents);
 }
 
 #[test]
-fn what_is_there_of_a_file_is_not_trusted() {
+fn existing_data_is_verified() {
     let (from, to) = (folder(), folder());
     let contents = noise(100_000);
     write(&from.path().join("file"), &contents);
@@ -106,12 +106,12 @@ fn what_is_there_of_a_file_is_not_trusted() {
     let longer = [&contents[..], b"more"].concat();
     for (left, carried) in [(damaged, 100_000), (longer, 0)] {
         write(&to.path().join(name_of("file".as_ref())), left);
-        let told = copy_all(&[&from.path().join("file")], to.path());
-        assert_eq!(told.carried, carried);
+        let events = copy_all(&[&from.path().join("file")], to.path());
+        assert_eq!(events.carried, carried);
         assert!(fs::read(to.path().join("file")).unwrap() == contents);
         fs::remove_file(to.path().join("file")).unwrap();
     }
-    // Nor is a file of the same length and time.
+    // A file of the same length and time is verified too.
     let mut other = contents.clone();
     other[99_999] ^= 1;
     write(&to.path().join("file"), other);
@@ -123,23 +123,23 @@ fn what_is_there_of_a_file_is_not_trusted() {
 }
 
 #[test]
-fn bytes_that_changed_on_their_way_do_not_arrive() {
+fn corrupted_bytes_are_refused() {
     let to = folder();
     write(&to.path().join("file"), "former");
     let contents = noise(5000);
-    let (mut hand, _) = Hand::offer(to.path(), 5000);
+    let (mut sender, _) = ScriptedSender::offer(to.path(), 5000);
     let hash = *blake3::hash(&contents).as_bytes();
     let mut other = contents.clone();
     other[4999] ^= 1;
-    hand.send(0, &other);
+    sender.send(0, &other);
     let changed = false;
-    hand.peer.say(FromSender::End { hash, changed }).unwrap();
-    match hand.peer.message().unwrap() {
+    sender.peer.send(FromSender::End { hash, changed }).unwrap();
+    match sender.peer.message().unwrap() {
         FromReceiver::Lost(problem) => assert_eq!(problem.why, Why::WrongHash),
         other => panic!("{other:?}"),
     }
-    let (_, told) = hand.leave();
-    assert_eq!(told.whys(), [Why::WrongHash]);
+    let (_, events) = sender.leave();
+    assert_eq!(events.whys(), [Why::WrongHash]);
     assert_eq!(names(to.path()), ["file"]);
     assert_eq!(
         fs::read_to_string(to.path().join("file")).unwrap(),
@@ -148,62 +148,62 @@ fn bytes_that_changed_on_their_way_do_not_arrive() {
 }
 
 #[test]
-fn a_file_that_its_sender_cannot_read_to_the_end_does_not_arrive() {
+fn a_file_that_cannot_be_read_completely_does_not_arrive() {
     let to = folder();
-    let (mut hand, _) = Hand::offer(to.path(), 5000);
-    hand.send(0, &noise(1000));
+    let (mut sender, _) = ScriptedSender::offer(to.path(), 5000);
+    sender.send(0, &noise(1000));
     let problem = crate::wire::files::Problem {
         path: "/from/file".into(),
         why: Why::Shorter,
     };
-    hand.peer.say(FromSender::Cut(problem.clone())).unwrap();
-    assert_eq!(hand.peer.message(), Ok(FromReceiver::Lost(problem)));
-    let (_, told) = hand.leave();
+    sender.peer.send(FromSender::Cut(problem.clone())).unwrap();
+    assert_eq!(sender.peer.message(), Ok(FromReceiver::Lost(problem)));
+    let (_, events) = sender.leave();
     assert_eq!(
-        told.problems,
+        events.problems,
         [(Side::Source, "/from/file".into(), Why::Shorter)]
     );
     assert_eq!(names(to.path()), Vec::<String>::new());
 }
 
 #[test]
-fn a_receiver_takes_no_more_than_was_announced() {
+fn a_receiver_accepts_no_more_than_was_announced() {
     for (from, bytes) in [(0, noise(5001)), (7, noise(10))] {
         let to = folder();
-        let (mut hand, answer) = Hand::offer(to.path(), 5000);
+        let (mut sender, answer) = ScriptedSender::offer(to.path(), 5000);
         assert_eq!(answer, FromReceiver::Want(None));
-        hand.peer.say(FromSender::Contents { from }).unwrap();
+        sender.peer.send(FromSender::Contents { from }).unwrap();
         let length = bytes.len() as u32;
-        let _ = hand.peer.say(FromSender::Bytes { length });
-        let _ = hand.peer.pass(Piece::Bytes(bytes.into()));
-        assert_eq!(hand.receiving.join().unwrap().0, Err(Stopped::Protocol));
+        let _ = sender.peer.send(FromSender::Bytes { length });
+        let _ = sender.peer.pass(Piece::Bytes(bytes.into()));
+        assert_eq!(sender.receiving.join().unwrap().0, Err(Stopped::Protocol));
         assert!(!to.path().join("file").exists());
     }
 }
 
 #[test]
-fn two_copies_to_one_place_do_not_mix() {
+fn concurrent_copies_to_one_target_do_not_mix() {
     let to = folder();
-    let (mut one, _) = Hand::offer(to.path(), 5000);
+    let (mut one, _) = ScriptedSender::offer(to.path(), 5000);
     one.send(0, &noise(1000));
-    let (other, answer) = Hand::offer(to.path(), 5000);
+    let (other, answer) = ScriptedSender::offer(to.path(), 5000);
     match answer {
         FromReceiver::Refuse(Some(problem)) => assert_eq!(problem.why, Why::Busy),
         other => panic!("{other:?}"),
     }
-    assert_eq!(other.leave().0, Err(Stopped::Gone));
-    assert_eq!(one.leave().0, Err(Stopped::Gone));
-    let (last, answer) = Hand::offer(to.path(), 5000);
+    assert_eq!(other.leave().0, Err(Stopped::Disconnected));
+    assert_eq!(one.leave().0, Err(Stopped::Disconnected));
+    let (last, answer) = ScriptedSender::offer(to.path(), 5000);
     let hash = *blake3::hash(&noise(1000)).as_bytes();
     let length = 1000;
     assert_eq!(answer, FromReceiver::Want(Some(Have { length, hash })));
-    assert_eq!(last.leave().0, Err(Stopped::Gone));
+    assert_eq!(last.leave().0, Err(Stopped::Disconnected));
 }
 
 #[test]
-fn more_than_the_disk_has_is_refused_before_a_byte_is_sent() {
+fn a_file_larger_than_the_disk_is_refused_before_sending() {
     let to = folder();
-    let (hand, answer) = Hand::offer(to.path(), 1 << 60);
+    let (sender, answer) = ScriptedSender::offer(to.path(), 1 << 60);
     match answer {
         FromReceiver::Refused(problem) => match problem.why {
             Why::NoRoom { needed, available } => {
@@ -213,6 +213,6 @@ fn more_than_the_disk_has_is_refused_before_a_byte_is_sent() {
         },
         other => panic!("{other:?}"),
     }
-    assert!(matches!(hand.leave().0, Err(Stopped::Refused(_))));
+    assert!(matches!(sender.leave().0, Err(Stopped::Refused(_))));
     assert_eq!(names(to.path()), Vec::<String>::new());
 }

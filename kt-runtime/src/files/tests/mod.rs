@@ -1,4 +1,4 @@
-//! Both ends of a copy, connected to each other in memory.
+//! Both ends of a copy, connected in memory.
 
 mod broken;
 mod targets;
@@ -16,9 +16,9 @@ use tempfile::TempDir;
 use super::{Copied, Side, Watch, peer::pair, receive, send};
 use crate::wire::files::{Hash, Plan, Problem, Why};
 
-/// What one end said.
+/// The events that one end reported.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Told {
+struct Events {
     planned: Plan,
     carried: u64,
     done: u64,
@@ -26,13 +26,13 @@ struct Told {
     problems: Vec<(Side, PathBuf, Why)>,
 }
 
-impl Told {
+impl Events {
     fn whys(&self) -> Vec<Why> {
         self.problems.iter().map(|(.., why)| why.clone()).collect()
     }
 }
 
-impl Watch for Told {
+impl Watch for Events {
     fn planned(&mut self, plan: &Plan) {
         self.planned = plan.clone();
     }
@@ -51,42 +51,45 @@ impl Watch for Told {
     }
 }
 
-/// Copies, and compares what both ends say of it.
+/// Copies, and compares the reports of both ends.
 #[track_caller]
-fn copy(sources: &[&Path], target: &Path) -> (Copied, Told) {
+fn copy(sources: &[&Path], target: &Path) -> (Copied, Events) {
     let (near, far) = pair();
     let sources: Vec<_> = sources.iter().map(|it| it.to_path_buf()).collect();
     let sending = thread::spawn(move || {
-        let mut told = Told::default();
-        (send(&sources, false, near, &mut told), told)
+        let mut events = Events::default();
+        (send(&sources, false, near, &mut events), events)
     });
-    let mut told = Told::default();
-    let received = receive(target, far, &mut told);
-    let (sent, said) = sending.join().expect("it does not panic");
+    let mut events = Events::default();
+    let received = receive(target, far, &mut events);
+    let (sent, sender_events) = sending.join().expect("it does not panic");
     assert_eq!(sent, received);
-    assert_eq!(said.problems, told.problems);
-    assert_eq!(said.arrived.len(), told.arrived.len());
-    assert_eq!((said.carried, said.done), (told.carried, told.done));
-    (received, told)
+    assert_eq!(sender_events.problems, events.problems);
+    assert_eq!(sender_events.arrived.len(), events.arrived.len());
+    assert_eq!(
+        (sender_events.carried, sender_events.done),
+        (events.carried, events.done)
+    );
+    (received, events)
 }
 
 /// Copies without a problem.
 #[track_caller]
-fn copy_all(sources: &[&Path], target: &Path) -> Told {
-    let (copied, told) = copy(sources, target);
-    copied.expect("both ends go to the end");
-    assert_eq!(told.problems, []);
-    assert_eq!(told.done, told.planned.bytes);
-    told
+fn copy_all(sources: &[&Path], target: &Path) -> Events {
+    let (copied, events) = copy(sources, target);
+    copied.expect("both ends complete");
+    assert_eq!(events.problems, []);
+    assert_eq!(events.done, events.planned.bytes);
+    events
 }
 
 fn folder() -> TempDir {
-    tempfile::tempdir().expect("there is a folder for temporary files")
+    tempfile::tempdir().expect("a temporary directory")
 }
 
 #[track_caller]
 fn write(path: &Path, bytes: impl AsRef<[u8]>) {
-    fs::create_dir_all(path.parent().expect("it lies in a folder")).expect("it can be made");
+    fs::create_dir_all(path.parent().expect("a parent folder")).expect("it can be created");
     fs::write(path, bytes).expect("it can be written");
 }
 
@@ -97,7 +100,7 @@ fn noise(length: usize) -> Vec<u8> {
     bytes
 }
 
-/// The names in a folder, hidden ones too.
+/// The names in a folder, including hidden ones.
 fn names(folder: &Path) -> Vec<String> {
     let inner = fs::read_dir(folder).expect("it can be listed");
     let name = |it: Result<fs::DirEntry, _>| it.expect("it can be listed").file_name();

@@ -1,8 +1,8 @@
-//! What a target means, and which targets are refused.
+//! Interpretation and refusal of targets.
 
 use std::{fs, os::unix::fs::symlink, path::Path, thread};
 
-use super::{Told, copy, copy_all, folder, names, write};
+use super::{Events, copy, copy_all, folder, names, write};
 use crate::{
     files::{
         Side, Stopped,
@@ -13,7 +13,7 @@ use crate::{
 };
 
 #[test]
-fn a_target_is_a_name_or_a_folder_as_for_cp() {
+fn a_target_is_a_name_or_a_folder_like_for_cp() {
     let (from, to) = (folder(), folder());
     let (from, to) = (from.path(), to.path());
     write(&from.join("file"), "file");
@@ -31,7 +31,7 @@ fn a_target_is_a_name_or_a_folder_as_for_cp() {
         fs::read_to_string(to.join("slash/tree/inner")).unwrap(),
         "inner"
     );
-    // What has no name gives what lies in it.
+    // A source without a name copies its contents.
     copy_all(&[&from.join("tree/..")], &to.join("all"));
     assert_eq!(names(&to.join("all")), ["file", "tree"]);
     copy_all(&[&from.join("tree/..")], &to.join("new"));
@@ -39,7 +39,7 @@ fn a_target_is_a_name_or_a_folder_as_for_cp() {
 }
 
 #[test]
-fn targets_that_cannot_be_are_refused_before_anything_is_sent() {
+fn invalid_targets_are_refused_before_anything_is_sent() {
     let (from, to) = (folder(), folder());
     let (from, to) = (from.path(), to.path());
     write(&from.join("file"), "file");
@@ -55,19 +55,19 @@ fn targets_that_cannot_be_are_refused_before_anything_is_sent() {
         (&[&file, &tree], "there", Why::NotAFolder),
         (&[&file, &tree], "new", Why::NoFolder),
     ] {
-        let (copied, told) = copy(sources, &to.join(target));
+        let (copied, events) = copy(sources, &to.join(target));
         match copied {
             Err(Stopped::Refused(problem)) => assert_eq!(problem.why, why, "{target}"),
             other => panic!("{target}: {other:?}"),
         }
-        assert_eq!(told.carried, 0);
+        assert_eq!(events.carried, 0);
     }
     assert_eq!(names(to), ["there"]);
     assert_eq!(fs::read_to_string(to.join("there")).unwrap(), "there");
 }
 
 #[test]
-fn what_is_in_the_way_within_a_folder_is_named_and_the_rest_arrives() {
+fn conflicts_in_a_folder_are_reported_and_the_rest_arrives() {
     let (from, to) = (folder(), folder());
     let outside = folder();
     let source = from.path().join("tree");
@@ -87,12 +87,12 @@ fn what_is_in_the_way_within_a_folder_is_named_and_the_rest_arrives() {
     write(&target.join("file/there"), "there");
     write(&target.join("is-folder-too/there"), "there");
     symlink(outside.path(), target.join("link-to-folder")).unwrap();
-    // A symlink where a file goes is replaced, and what it leads to stays.
+    // A symlink at the target of a file is replaced, and its own target stays.
     write(&outside.path().join("kept"), "kept");
     symlink(outside.path().join("kept"), target.join("z")).unwrap();
-    let (copied, told) = copy(&[&source], to.path());
+    let (copied, events) = copy(&[&source], to.path());
     assert_eq!(copied.map(|it| (it.files, it.folders)), Ok((2, 1)));
-    let found: Vec<_> = told
+    let found: Vec<_> = events
         .problems
         .iter()
         .map(|(side, path, why)| {
@@ -122,42 +122,42 @@ fn what_is_in_the_way_within_a_folder_is_named_and_the_rest_arrives() {
 }
 
 #[test]
-fn a_missing_source_is_named_and_the_others_arrive() {
+fn a_missing_source_is_reported_and_the_others_arrive() {
     let (from, to) = (folder(), folder());
     write(&from.path().join("file"), "file");
     let missing = from.path().join("missing");
-    let (copied, told) = copy(&[&missing, &from.path().join("file")], to.path());
+    let (copied, events) = copy(&[&missing, &from.path().join("file")], to.path());
     assert_eq!(copied.map(|it| it.files), Ok(1));
     assert_eq!(
-        told.problems,
+        events.problems,
         [(Side::Source, missing.clone(), Why::Missing)]
     );
-    // With none left nobody asks for the target.
-    let (copied, told) = copy(&[&missing], Path::new("/no/such/folder"));
+    // Without any source the target is not checked.
+    let (copied, events) = copy(&[&missing], Path::new("/no/such/folder"));
     assert_eq!(copied, Ok(Summary::default()));
-    assert_eq!(told.whys(), [Why::Missing]);
+    assert_eq!(events.whys(), [Why::Missing]);
 }
 
 #[test]
-fn sources_of_one_name_do_not_replace_each_other() {
+fn sources_with_the_same_name_do_not_replace_each_other() {
     let (from, to) = (folder(), folder());
     let (one, other) = (from.path().join("a/file"), from.path().join("b/file"));
     write(&one, "one");
     write(&other, "other");
-    let (copied, told) = copy(&[&one, &other], to.path());
+    let (copied, events) = copy(&[&one, &other], to.path());
     assert_eq!(copied.map(|it| it.files), Ok(1));
-    assert_eq!(told.problems, [(Side::Source, other, Why::SameName)]);
+    assert_eq!(events.problems, [(Side::Source, other, Why::SameName)]);
     assert_eq!(fs::read_to_string(to.path().join("file")).unwrap(), "one");
 }
 
-/// A sender that nobody should trust says these entries. The answers to them.
+/// The answers to entries from an untrusted sender.
 fn answers(target: &Path, entries: Vec<Entry>) -> Vec<FromReceiver> {
     let (mut near, far): (Peer<FromReceiver, FromSender>, _) = pair();
     let target = target.to_owned();
-    let receiving = thread::spawn(move || receive(&target, far, &mut Told::default()));
+    let receiving = thread::spawn(move || receive(&target, far, &mut Events::default()));
     let names = vec!["tree".into()];
     let folder = true;
-    near.say(FromSender::Plan(Plan {
+    near.send(FromSender::Plan(Plan {
         names,
         folder,
         ..Plan::default()
@@ -165,12 +165,12 @@ fn answers(target: &Path, entries: Vec<Entry>) -> Vec<FromReceiver> {
     .unwrap();
     assert!(matches!(near.message(), Ok(FromReceiver::Ready(_))));
     let answer = |entry| {
-        near.say(FromSender::Entry(entry)).unwrap();
+        near.send(FromSender::Entry(entry)).unwrap();
         near.message().unwrap()
     };
     let answers = entries.into_iter().map(answer).collect();
     drop(near);
-    assert_eq!(receiving.join().unwrap(), Err(Stopped::Gone));
+    assert_eq!(receiving.join().unwrap(), Err(Stopped::Disconnected));
     answers
 }
 
@@ -187,7 +187,7 @@ fn entry(path: &str, kind: Kind) -> Entry {
 }
 
 #[test]
-fn nothing_arrives_outside_of_the_target_whatever_a_sender_says() {
+fn no_sender_can_write_outside_of_the_target() {
     let (to, outside) = (folder(), folder());
     let file = || Kind::File {
         size: 1,
@@ -211,11 +211,11 @@ fn nothing_arrives_outside_of_the_target_whatever_a_sender_says() {
             other => panic!("{path}: {other:?}"),
         }
     }
-    // A symlink of the copy itself leads nobody out.
+    // A symlink from the copy itself cannot be followed either.
     let link = Kind::Link {
         target: outside.path().into(),
     };
-    let said = answers(
+    let received = answers(
         to.path(),
         vec![
             entry("tree", Kind::Folder),
@@ -224,8 +224,8 @@ fn nothing_arrives_outside_of_the_target_whatever_a_sender_says() {
             entry("tree/link", Kind::Folder),
         ],
     );
-    assert_eq!(said[..2], [FromReceiver::Made, FromReceiver::Made]);
-    for answer in &said[2..] {
+    assert_eq!(received[..2], [FromReceiver::Made, FromReceiver::Made]);
+    for answer in &received[2..] {
         match answer {
             FromReceiver::Refuse(Some(problem)) => assert_eq!(problem.why, Why::LinkInTheWay),
             other => panic!("{other:?}"),

@@ -1,4 +1,4 @@
-//! What arrives is what was there.
+//! A copy equals its source.
 
 use std::{
     fs::{self, File, Permissions},
@@ -26,8 +26,8 @@ fn files_folders_links_permissions_and_times_arrive() {
         File::open(&path).unwrap().set_modified(modified).unwrap();
         fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
     }
-    let told = copy_all(&[&source], to.path());
-    assert_eq!(told.arrived.len(), 3);
+    let events = copy_all(&[&source], to.path());
+    assert_eq!(events.arrived.len(), 3);
     let target = to.path().join("tree");
     assert_same(&source, &target);
     assert_eq!(
@@ -37,13 +37,13 @@ fn files_folders_links_permissions_and_times_arrive() {
             .unwrap(),
         modified
     );
-    // Once more: everything is there, and nothing is carried.
-    let again = copy_all(&[&source], to.path());
-    assert_eq!((again.carried, again.arrived.len()), (0, 3));
+    // Copying again transfers nothing.
+    let repeated = copy_all(&[&source], to.path());
+    assert_eq!((repeated.carried, repeated.arrived.len()), (0, 3));
     assert_same(&source, &target);
 }
 
-/// Contents, kinds, permissions, times of files and folders, and names: nothing else lies there.
+/// Compares contents, kinds, permissions, times of files and folders, and names.
 #[track_caller]
 fn assert_same(one: &Path, other: &Path) {
     let (first, second) = (
@@ -77,8 +77,8 @@ fn a_thousand_files_arrive_in_more_than_one_window() {
             noise(number),
         );
     }
-    let told = copy_all(&[&from.path().join("many")], to.path());
-    assert_eq!(told.arrived.len(), 1000);
+    let events = copy_all(&[&from.path().join("many")], to.path());
+    assert_eq!(events.arrived.len(), 1000);
     assert_same(&from.path().join("many"), &to.path().join("many"));
 }
 
@@ -90,22 +90,22 @@ fn holes_arrive_as_holes() {
     file.write_all_at(b"middle", 10 << 20).unwrap();
     file.write_all_at(b"end", 40 << 20).unwrap();
     file.set_len(64 << 20).unwrap();
-    let told = copy_all(&[&source], to.path());
+    let events = copy_all(&[&source], to.path());
     let target = to.path().join("sparse");
     let data = fs::metadata(&target).unwrap();
     assert_eq!(data.len(), 64 << 20);
     assert!(data.blocks() * 512 < 1 << 20, "{} blocks", data.blocks());
-    assert!(told.carried < 1 << 20, "{} bytes", told.carried);
+    assert!(events.carried < 1 << 20, "{} bytes", events.carried);
     assert!(fs::read(&source).unwrap() == fs::read(&target).unwrap());
 }
 
 #[test]
-fn what_is_no_file_is_named_and_the_rest_arrives() {
+fn special_files_are_reported_and_the_rest_arrives() {
     let (from, to) = (folder(), folder());
     let source = from.path().join("tree");
     write(&source.join("file"), "contents");
     let _socket = std::os::unix::net::UnixListener::bind(source.join("socket")).unwrap();
-    let (copied, told) = copy(&[&source], to.path());
+    let (copied, events) = copy(&[&source], to.path());
     let expected = Summary {
         files: 1,
         folders: 1,
@@ -113,8 +113,8 @@ fn what_is_no_file_is_named_and_the_rest_arrives() {
         ..Summary::default()
     };
     assert_eq!(copied, Ok(expected));
-    assert_eq!(told.whys(), [Why::Special("socket".to_owned())]);
-    assert_eq!(told.problems[0].1, source.join("socket"));
+    assert_eq!(events.whys(), [Why::Special("socket".to_owned())]);
+    assert_eq!(events.problems[0].1, source.join("socket"));
     assert_eq!(names(&to.path().join("tree")), ["file"]);
 }
 
@@ -123,9 +123,9 @@ fn a_folder_is_not_copied_into_itself() {
     let from = folder();
     let source = from.path().join("tree");
     write(&source.join("a/file"), "contents");
-    let (copied, told) = copy(&[&source], &source.join("a"));
+    let (copied, events) = copy(&[&source], &source.join("a"));
     assert!(copied.is_ok());
-    assert_eq!(told.whys(), [Why::IntoItself]);
+    assert_eq!(events.whys(), [Why::IntoItself]);
     assert_eq!(names(&source.join("a/tree")), Vec::<String>::new());
 }
 
@@ -134,8 +134,8 @@ fn a_file_may_be_copied_onto_itself() {
     let from = folder();
     let source = from.path().join("file");
     write(&source, "contents");
-    let told = copy_all(&[&source], from.path());
-    assert_eq!(told.carried, 0);
+    let events = copy_all(&[&source], from.path());
+    assert_eq!(events.carried, 0);
     assert_eq!(fs::read_to_string(&source).unwrap(), "contents");
     assert_eq!(names(from.path()), ["file"]);
 }

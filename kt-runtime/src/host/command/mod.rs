@@ -21,14 +21,14 @@ use self::terminal::Terminal;
 use super::orphans;
 use crate::wire::command::{Action, Control};
 
-/// The commands that run.
+/// The running commands.
 #[derive(Debug, Default)]
 pub struct Commands {
     next: AtomicU64,
     running: Mutex<HashMap<u64, Handle>>,
 }
 
-/// What others do to a command. Its process has not been waited for, so its number is still its own.
+/// Controls a command. Its process has not been reaped, so its pid cannot be reused.
 #[derive(Debug, Clone)]
 struct Handle {
     pid: u32,
@@ -36,7 +36,7 @@ struct Handle {
 }
 
 impl Commands {
-    /// Does something to a command. False if it has ended.
+    /// Controls a command. Returns false if it has exited.
     pub fn control(&self, control: Control) -> bool {
         let Some(handle) = self.running().get(&control.id).cloned() else {
             return false;
@@ -75,18 +75,18 @@ impl Commands {
 }
 
 impl Handle {
-    /// Whether a shell on a terminal has something else in its foreground.
+    /// Whether a shell on a terminal has another process group in its foreground.
     fn runs_a_command(&self) -> bool {
         self.foreground()
             .is_some_and(|group| Some(group) != self.leader())
     }
 
-    /// Signals the command's process group, and the one that its terminal's keys go to.
+    /// Signals the command's process group and its terminal's foreground group.
     fn signal(&self, signal: Signal) {
         let leader = self.leader();
         let other = self.foreground().filter(|&group| Some(group) != leader);
         for group in [leader, other].into_iter().flatten() {
-            // It may have ended by itself just now.
+            // It may have exited just now.
             let _ = kill_process_group(group, signal);
         }
     }
@@ -102,7 +102,7 @@ impl Handle {
     }
 }
 
-/// A command's place in the table, until its process has been waited for.
+/// A command's entry in the table, until its process has been reaped.
 #[derive(Debug)]
 struct Entry {
     id: u64,

@@ -1,4 +1,4 @@
-//! Carries a command's input and output between its streams and a request.
+//! Relays a command's input and output between its streams and a request.
 
 use std::{
     future::pending, io, os::unix::process::ExitStatusExt, pin::pin, process::ExitStatus,
@@ -29,21 +29,22 @@ use crate::{
     },
 };
 
-/// Bytes that are read from a command at once.
+/// Bytes to read from a command at once.
 const PIECE: usize = 64 << 10;
-/// The most that an ended command leaves in a pipe or a terminal: pipe(7) allows 1 MiB without privileges.
+/// The most bytes that a command leaves in a pipe or a terminal when it exits: pipe(7) allows 1 MiB
+/// without privileges.
 const LEFT: usize = 1 << 20;
-/// How often to look for a command that runs in a shell.
-const LOOK: Duration = Duration::from_secs(5);
+/// How often to check whether a shell runs a command.
+const POLL: Duration = Duration::from_secs(5);
 /// The key that ends a terminal's input.
 const END_OF_INPUT: &[u8] = b"\x04";
 
-/// Runs a command for one request, to its end or the request's.
+/// Runs a command for one request, until the command exits or the request ends.
 pub async fn run(host: Arc<Host>, body: Body, answer: Answer) -> Result<(), h2::Error> {
     host.lease.touch();
     let (start, first, body) = match opening::<Start>(body).await {
         Ok(request) => request,
-        Err((status, words)) => return answer.refuse(status, words).await,
+        Err((status, message)) => return answer.refuse(status, message).await,
     };
     let mut sender = answer.begin(StatusCode::OK, HeaderMap::new(), false)?;
     let running = match Running::start(&host, &start) {
@@ -57,7 +58,7 @@ pub async fn run(host: Arc<Host>, body: Body, answer: Answer) -> Result<(), h2::
     sender
         .send(encoded::<Result<_, NotStarted>>(&Ok(started)), false)
         .await?;
-    // A shell that waits for a line is no use of the service; whatever else runs is.
+    // A shell at its prompt does not count as use of the service; any other running command does.
     let prompts = start.terminal.is_some() && matches!(start.program, Program::Shell(_));
     let _held = (start.keep_alive || !prompts).then(|| host.lease.hold());
     let ended = {
@@ -71,13 +72,13 @@ pub async fn run(host: Arc<Host>, body: Body, answer: Answer) -> Result<(), h2::
     sender.send(encoded(&Event::Ended(ended?)), true).await
 }
 
-/// Where a command's input goes.
+/// The destination of a command's input.
 struct Input {
     stream: pipe::Sender,
     is_terminal: bool,
 }
 
-/// Writes the request's bytes to the command as fast as it takes them. A pipe is closed behind the last.
+/// Writes the request's bytes to the command as fast as it reads them, then closes the pipe.
 async fn feed(host: &Host, mut input: Input, first: Bytes, mut body: Body) {
     let mut chunk = first;
     loop {
@@ -90,7 +91,7 @@ async fn feed(host: &Host, mut input: Input, first: Bytes, mut body: Body) {
             Some(Err(_)) => return,
             None => {
                 if input.is_terminal {
-                    // A command that does not read will not miss it.
+                    // A command that does not read does not need it.
                     let _ = input.stream.write_all(END_OF_INPUT).await;
                 }
                 return;
@@ -98,14 +99,14 @@ async fn feed(host: &Host, mut input: Input, first: Bytes, mut body: Body) {
         };
     }
     drop(input);
-    // It reads no more, and the peer is not to wait until it does.
+    // The command no longer reads: discard the rest, so that the peer does not block.
     while let Some(Ok(_)) = body.chunk().await {}
 }
 
-/// A command that runs for a request. Dropped before its end, its terminal is closed.
+/// A command that runs for a request. Dropping it early closes its terminal.
 struct Session {
     host: Arc<Host>,
-    /// Both are there until the process has been waited for.
+    /// Set until the process has been reaped.
     process: Option<(Child, Entry)>,
     output: Pump,
     errors: Pump,
@@ -133,10 +134,10 @@ impl Session {
         (session, input, started)
     }
 
-    /// Sends what the command prints until it ends.
+    /// Sends the command's output until the command exits.
     async fn serve(&mut self, sender: &mut BodySender) -> Result<End, h2::Error> {
         let mut stopping = self.host.stopping();
-        let mut look = interval(LOOK);
+        let mut look = interval(POLL);
         let (child, entry) = match &mut self.process {
             Some(process) => (&mut process.0, &process.1),
             None => return Err(h2::Reason::INTERNAL_ERROR.into()),
@@ -158,10 +159,10 @@ impl Session {
             self.host.lease.touch();
             send(sender, kind, bytes).await?;
         };
-        // The number is free from here on.
+        // The pid can be reused from here on.
         self.process = None;
         for (kind, pump) in [(Kind::Stdout, &self.output), (Kind::Stderr, &self.errors)] {
-            // Not to the end: what the command left running may have it open.
+            // Not until EOF: child processes of the command may still hold the pipe open.
             let mut left = LEFT;
             while let Some(bytes) = pump.now().filter(|bytes| !bytes.is_empty() && left > 0) {
                 left = left.saturating_sub(bytes.len());
@@ -180,7 +181,7 @@ impl Drop for Session {
     }
 }
 
-/// Ends a command whose terminal is gone.
+/// Stops a command whose terminal was closed.
 async fn hang_up(mut child: Child, entry: Entry) {
     for signal in [Signal::HUP, Signal::CONT] {
         entry.handle.signal(signal);
@@ -191,7 +192,7 @@ async fn hang_up(mut child: Child, entry: Entry) {
     }
 }
 
-/// Reads a stream until its end, and then waits.
+/// Reads a stream until EOF; then `next` waits forever.
 struct Pump {
     stream: Option<pipe::Receiver>,
     buffer: Vec<u8>,
@@ -211,14 +212,15 @@ impl Pump {
                 return pending().await;
             };
             match stream.read(&mut self.buffer).await {
-                // The error is that no process has the terminal open any more.
+                // Reading a terminal fails once no process has it open.
                 Ok(0) | Err(_) => self.stream = None,
                 Ok(length) => return self.buffer[..length].to_vec(),
             }
         }
     }
 
-    /// What is there at this moment; `None` if nothing is. Asks the kernel: the runtime may not know yet what has come.
+    /// The bytes available now; `None` if there are none. Reads directly: the runtime may not have
+    /// seen the latest readiness yet.
     fn now(&self) -> Option<Vec<u8>> {
         let mut buffer = vec![0; PIECE];
         let length = rustix::io::read(self.stream.as_ref()?, &mut buffer[..]).ok()?;
@@ -234,7 +236,7 @@ async fn send(sender: &mut BodySender, stream: Kind, bytes: Vec<u8>) -> Result<(
 }
 
 fn encoded<T: Serialize>(message: &T) -> Bytes {
-    // All of them are small, and nothing in them fails to be encoded.
+    // All messages are small, and encoding them cannot fail.
     frame::encode(message, limits::COMMAND)
         .unwrap_or_default()
         .into()
@@ -247,7 +249,7 @@ fn end(status: io::Result<ExitStatus>) -> End {
             (None, Some(signal)) => End::Signal(signal),
             (None, None) => End::Code(1),
         },
-        // Somebody else has waited for it.
+        // Other code has reaped the process.
         Err(_) => End::Code(1),
     }
 }

@@ -1,4 +1,4 @@
-//! Which shell there is.
+//! Finds or sets up a shell.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -13,7 +13,7 @@ use crate::{
     wire::ObjectId,
 };
 
-/// Looked for if `SHELL` names none, the most comfortable first.
+/// Candidates if `SHELL` is unset or unusable, the most convenient first.
 const SHELLS: [&str; 6] = [
     "/bin/bash",
     "/usr/bin/bash",
@@ -35,7 +35,7 @@ fn is_executable(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
 }
 
-/// A folder with a shell that was shipped, and a link for each command that it has.
+/// A folder with a shipped shell, and a link for each of its commands.
 #[derive(Debug)]
 pub struct Shipped {
     pub folder: PathBuf,
@@ -49,25 +49,26 @@ pub enum SetUpError {
 }
 
 impl Shipped {
-    /// Sets the folder up, once for each object.
+    /// Sets up the folder, once for each object.
     ///
     /// # Errors
-    /// If the store lacks the object, or it is no busybox.
+    /// If the store lacks the object, or the object is not a busybox.
     pub fn set_up(store: &Store, directory: &Path, id: ObjectId) -> Result<Self, SetUpError> {
         let folder = directory.join("tools").join(id.to_string());
         let shipped = Self { folder };
         if shipped.shell().exists() {
             return Ok(shipped);
         }
-        let words =
+        let failed =
             |error: io::Error| SetUpError::Failed(format!("{}: {error}", shipped.folder.display()));
-        // Complete under another name first: one that was interrupted is not taken for it.
+        // Build it under a temporary name, so that an interrupted setup is not mistaken for a
+        // complete one.
         let unfinished = shipped.folder.with_extension("new");
         match fs::remove_dir_all(&unfinished) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(words(error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
             _ => {}
         }
-        fs::create_dir_all(&unfinished).map_err(words)?;
+        fs::create_dir_all(&unfinished).map_err(failed)?;
         let busybox = unfinished.join("busybox");
         if !store.missing([id]).is_empty() {
             return Err(SetUpError::NotStored);
@@ -81,17 +82,19 @@ impl Shipped {
             .stdin(Stdio::null())
             .stderr(Stdio::null())
             .output()
-            .map_err(words)?;
+            .map_err(failed)?;
         for name in String::from_utf8_lossy(&listed.stdout).lines() {
-            // Its own name is the file.
+            // The file itself has this name.
             if name != "busybox" && !name.contains('/') && !name.is_empty() {
-                std::os::unix::fs::symlink("busybox", unfinished.join(name)).map_err(words)?;
+                std::os::unix::fs::symlink("busybox", unfinished.join(name)).map_err(failed)?;
             }
         }
         if !unfinished.join("sh").exists() {
-            return Err(SetUpError::Failed("it has no `sh`".to_owned()));
+            return Err(SetUpError::Failed(
+                "the shipped busybox has no `sh`".to_owned(),
+            ));
         }
-        fs::rename(&unfinished, &shipped.folder).map_err(words)?;
+        fs::rename(&unfinished, &shipped.folder).map_err(failed)?;
         Ok(shipped)
     }
 
@@ -99,7 +102,7 @@ impl Shipped {
         self.folder.join("sh")
     }
 
-    /// `PATH` with its commands behind all others.
+    /// `PATH` with the shipped commands after all others.
     pub fn path(&self, path: Option<&OsStr>) -> OsString {
         let mut all = path.unwrap_or_default().to_owned();
         if !all.is_empty() {

@@ -1,4 +1,4 @@
-//! Starts a command with its pipes or its terminal.
+//! Starts a command with pipes or a terminal.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-/// A command that was started, and our ends of its streams.
+/// A started command, and the host's ends of its streams.
 #[derive(Debug)]
 pub struct Running {
     pub child: Child,
@@ -45,11 +45,11 @@ pub struct Streams {
 }
 
 impl Running {
-    /// Starts what a request asks for, in the worker's environment. To be called by the host's thread: the command is killed
-    /// when that ends.
+    /// Starts the requested command in the worker's environment. Call this on the host's main
+    /// thread: the command is killed when the calling thread exits.
     ///
     /// # Errors
-    /// Why it cannot be started.
+    /// The reason why it cannot be started.
     pub fn start(host: &Host, start: &Start) -> Result<Self, NotStarted> {
         let environment = environment(host);
         let mut command = command(host, start, &environment)?;
@@ -78,7 +78,7 @@ impl Running {
             },
         })?;
         let pid = child.id().unwrap_or_default();
-        orphans::keep_off(pid);
+        orphans::exclude(pid);
         Ok(Self {
             child,
             pid,
@@ -88,13 +88,13 @@ impl Running {
     }
 }
 
-/// Of the worker that runs; without one, of the one that the next call starts.
+/// The environment of the running worker; without one, of the worker that the next call starts.
 fn environment(host: &Host) -> Environment {
     if let Some(worker) = host.supervisor.live() {
         return worker.environment.clone();
     }
-    let good = host.supervisor.good();
-    good.map_or_else(Environment::default, |good| good.manifest.environment)
+    let serving = host.supervisor.serving_generation();
+    serving.map_or_else(Environment::default, |serving| serving.manifest.environment)
 }
 
 fn command(host: &Host, start: &Start, worker: &Environment) -> Result<Command, NotStarted> {
@@ -132,23 +132,23 @@ fn command(host: &Host, start: &Start, worker: &Environment) -> Result<Command, 
     };
     match line {
         Some(line) => command.arg("-c").arg(line),
-        // Of its own accord a shell is interactive only if its input is a terminal.
+        // Without `-i` a shell is interactive only if its input is a terminal.
         None if start.terminal.is_none() => &mut command,
         None => command.arg("-i"),
     };
     Ok(command)
 }
 
-/// What the command finds in a variable, in the order in which they are set.
+/// The value of a variable in the command's environment, in the order of precedence.
 fn variable(name: &str, start: &Start, worker: &Environment) -> Option<OsString> {
-    let asked = start.environment.iter().rev();
-    let asked = asked
+    let requested = start.environment.iter().rev();
+    let requested = requested
         .filter(|(other, _)| other == OsStr::new(name))
         .map(|(_, value)| value.clone());
     let of_worker = [&worker.asked, &worker.cargo]
         .into_iter()
         .filter_map(|variables| variables.get(name).map(OsString::from));
-    asked
+    requested
         .chain(of_worker)
         .next()
         .or_else(|| std::env::var_os(name))
@@ -195,23 +195,25 @@ fn receiver(descriptor: OwnedFd) -> io::Result<pipe::Receiver> {
     pipe::Receiver::from_owned_fd_unchecked(descriptor)
 }
 
-/// Spawns, and closes our copies of what the child got: as long as they are open its streams have no end.
+/// Spawns the command, and closes the host's copies of the child's descriptors: while they are
+/// open, its streams never reach EOF.
 fn spawn(command: &mut Command) -> io::Result<Child> {
     let command = std::mem::replace(command, Command::new(""));
     tokio::process::Command::from(command).spawn()
 }
 
-/// The child will lead a session, which its standard input is the terminal of if `terminal`, and be killed with the host.
+/// The child will lead a session, with its standard input as the controlling terminal if
+/// `terminal`, and be killed with the host.
 fn lead_session(command: &mut Command, terminal: bool) {
     let parent = Pid::from_raw(std::process::id().cast_signed());
     let start = move || {
         setsid()?;
         if terminal {
-            // std has put the terminal there just before.
+            // std has just set stdin to the terminal.
             ioctl_tiocsctty(rustix::stdio::stdin())?;
         }
         set_parent_process_death_signal(Some(Signal::KILL))?;
-        // The parent may have died before; then no signal would ever come.
+        // The parent may have died before; then the signal would never arrive.
         match getppid() == parent {
             true => Ok(()),
             false => Err(io::Error::from_raw_os_error(libc::ESRCH)),

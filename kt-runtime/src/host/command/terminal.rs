@@ -15,16 +15,16 @@ use crate::wire::command::WindowSize;
 pub struct Terminal(OwnedFd);
 
 impl Terminal {
-    /// Makes one, and its other end.
+    /// Opens a pseudoterminal, and its other end.
     ///
     /// # Errors
-    /// If there is no device for it, or too many are open.
+    /// If the device is missing, or too many are open.
     pub fn open(size: WindowSize) -> io::Result<(Self, OwnedFd)> {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let master = openpt(flags)?;
         grantpt(&master)?;
         unlockpt(&master)?;
-        // Not by its path: an image may have another /dev/pts.
+        // Not by its path: an image may mount another /dev/pts.
         let slave = ioctl_tiocgptpeer(&master, flags)?;
         let terminal = Self(master);
         terminal.resize(size)?;
@@ -32,12 +32,12 @@ impl Terminal {
     }
 
     /// # Errors
-    /// If there are no descriptors left.
+    /// If no descriptors are left.
     pub fn descriptor(&self) -> io::Result<OwnedFd> {
         self.0.try_clone()
     }
 
-    /// Gives it another size. The foreground group gets SIGWINCH.
+    /// Changes the size. The foreground group gets SIGWINCH.
     ///
     /// # Errors
     /// As ioctl_tty(2).
@@ -51,7 +51,7 @@ impl Terminal {
         Ok(tcsetwinsize(&self.0, size)?)
     }
 
-    /// The process group that the keys go to.
+    /// The process group that receives the keys.
     pub fn foreground(&self) -> Option<Pid> {
         tcgetpgrp(&self.0).ok()
     }

@@ -1,4 +1,4 @@
-//! Whether the kernel lets the host's children trace each other.
+//! Checks whether the kernel lets the host's children trace each other.
 
 use std::{fs, io};
 
@@ -8,7 +8,7 @@ use crate::{sys::process, wire::debug::Forbidden};
 const CAP_SYS_PTRACE: u32 = 19;
 
 /// # Errors
-/// What forbids it.
+/// The restriction that forbids it.
 pub fn check() -> Result<(), Forbidden> {
     let scope = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope");
     let scope = scope.ok().and_then(|text| text.trim().parse().ok());
@@ -16,21 +16,22 @@ pub fn check() -> Result<(), Forbidden> {
     verdict(scope, capable(&status), process::ptrace_error())
 }
 
-/// `scope` is Yama's, `None` without Yama: Documentation/admin-guide/LSM/Yama.rst of Linux. `probe` is the error of a ptrace(2) of a
-/// process that does not exist: ESRCH, unless something refuses the call before it looks for one.
+/// `scope` is Yama's, `None` without Yama: Documentation/admin-guide/LSM/Yama.rst of Linux. `probe`
+/// is the error of ptrace(2) for a process that does not exist: ESRCH, unless a filter rejects the
+/// call first.
 fn verdict(scope: Option<u8>, capable: bool, probe: io::Error) -> Result<(), Forbidden> {
     if probe.raw_os_error() != Some(libc::ESRCH) {
         return Err(Forbidden::Seccomp);
     }
     match scope {
-        // A worker says at 1 that its host's children may.
+        // With scope 1 a worker permits its host's children to trace it.
         None | Some(0 | 1) => Ok(()),
         Some(2) if capable => Ok(()),
         Some(scope) => Err(Forbidden::Yama(scope)),
     }
 }
 
-/// Whether the effective capabilities of a status of proc(5) have `CAP_SYS_PTRACE`.
+/// Whether the effective capabilities in a status of proc(5) include `CAP_SYS_PTRACE`.
 fn capable(status: &str) -> bool {
     let field = |line: &str| u64::from_str_radix(line.strip_prefix("CapEff:")?.trim(), 16).ok();
     let set = status.lines().find_map(field).unwrap_or(0);
@@ -46,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn yama_forbids_it_from_scope_2_on_and_with_the_capability_at_3() {
+    fn yama_forbids_scope_2_without_the_capability_and_scope_3_always() {
         for (scope, capable, expected) in [
             (None, false, Ok(())),
             (Some(0), false, Ok(())),
@@ -60,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_shows_by_another_error_than_that_of_a_process_that_is_not_there() {
+    fn a_filter_is_detected_by_an_error_other_than_esrch() {
         for refused in [libc::EPERM, libc::ENOSYS, libc::EACCES] {
             assert_eq!(verdict(None, true, error(refused)), Err(Forbidden::Seccomp));
         }
@@ -68,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn the_capability_is_read_from_a_status() {
+    fn the_capability_is_parsed_from_a_status() {
         assert!(capable("Name:\tx\nCapEff:\t0000000000080000\n"));
         assert!(!capable("CapEff:\t0000000000000000\n"));
         assert!(!capable(""));

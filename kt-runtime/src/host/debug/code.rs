@@ -1,4 +1,4 @@
-//! The code that is mapped into a process, and its repair from outside.
+//! The code that is mapped into a process, and its repair from the host.
 
 use std::{
     fs::{File, OpenOptions},
@@ -9,7 +9,7 @@ use std::{
 use super::repair;
 use crate::host::maps::{self, Mapping};
 
-/// What is compared at once, bytes: a multiple of every page size.
+/// Bytes to compare at once: a multiple of every page size.
 const PIECE: usize = 1 << 20;
 
 /// The files whose code a process has mapped, each once.
@@ -20,10 +20,12 @@ pub fn files(pid: u32) -> Vec<String> {
     files
 }
 
-/// Puts the original instruction in the place of each breakpoint that a debugger has left in a process. Returns how many.
+/// Restores the original instruction at each breakpoint that a debugger left in a process. Returns
+/// how many it restored.
 ///
 /// # Errors
-/// If the process's memory cannot be opened: it has ended, or may not be traced. What of it cannot be compared is left as it is.
+/// If the process's memory cannot be opened: it has exited, or may not be traced. Skips memory that
+/// cannot be compared.
 pub fn repair(pid: u32) -> io::Result<usize> {
     let maps = maps::read(pid)?;
     let memory = OpenOptions::new()
@@ -42,15 +44,15 @@ pub fn repair(pid: u32) -> io::Result<usize> {
 
 fn repair_mapping(memory: &File, file: &File, mapping: &Mapping<'_>) -> io::Result<usize> {
     let length = usize::try_from(mapping.end - mapping.start).unwrap_or(usize::MAX);
-    let (mut there, mut original) = (vec![0; PIECE.min(length)], vec![0; PIECE.min(length)]);
+    let (mut current, mut original) = (vec![0; PIECE.min(length)], vec![0; PIECE.min(length)]);
     let mut repaired = 0;
     for start in (0..length).step_by(PIECE) {
         let size = PIECE.min(length - start);
         let address = mapping.start + start as u64;
-        // What cannot be read lies beyond the end of the file, or has been unmapped meanwhile.
-        let read = read_up_to(memory, &mut there[..size], address);
+        // Unreadable bytes are beyond the end of the file, or have been unmapped meanwhile.
+        let read = read_up_to(memory, &mut current[..size], address);
         let known = read_up_to(file, &mut original[..size], mapping.offset + start as u64);
-        for found in repair::breakpoints(&there[..read], &original[..known]) {
+        for found in repair::breakpoints(&current[..read], &original[..known]) {
             memory.write_all_at(&original[found.clone()], address + found.start as u64)?;
             repaired += 1;
         }
@@ -58,7 +60,7 @@ fn repair_mapping(memory: &File, file: &File, mapping: &Mapping<'_>) -> io::Resu
     Ok(repaired)
 }
 
-/// Reads as much of a piece as there is.
+/// Reads as many bytes as are available.
 fn read_up_to(file: &File, buffer: &mut [u8], at: u64) -> usize {
     let mut read = 0;
     while read < buffer.len() {
@@ -72,14 +74,14 @@ fn read_up_to(file: &File, buffer: &mut [u8], at: u64) -> usize {
     read
 }
 
-/// The file of a mapping, if its path still leads to it.
+/// The file of a mapping, if its path still refers to the same file.
 fn open(mapping: &Mapping<'_>) -> Option<File> {
     let file = File::open(mapping.path).ok()?;
     let data = file.metadata().ok()?;
     (data.ino() == mapping.inode).then_some(file)
 }
 
-/// Those that can be executed and are no one's to write.
+/// Executable mappings of files that are not writable.
 fn mappings(maps: &str) -> impl Iterator<Item = Mapping<'_>> {
     let is_code = |it: &Mapping<'_>| it.rights == "r-xp" && it.path.starts_with('/');
     maps::parse(maps).filter(is_code)
@@ -90,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn code_is_what_is_mapped_from_a_file_to_be_executed() {
+    fn code_is_an_executable_mapping_of_a_file() {
         let maps = "\
 7f1000-7f2000 r--p 00000000 08:01 42                         /opt/a b/libx.so
 7f2000-7f4000 r-xp 00001000 08:01 42                         /opt/a b/libx.so
@@ -111,8 +113,8 @@ mod tests {
 
     #[cfg(target_arch = "x86_64")]
     #[test]
-    fn a_breakpoint_is_taken_out_of_a_process_that_nobody_traces() {
-        /// Never called: only its code is written to.
+    fn a_leftover_breakpoint_is_removed_from_a_process() {
+        /// Never called while modified: only its code is written to.
         #[inline(never)]
         fn victim(number: u64) -> u64 {
             std::hint::black_box(number) * 3 + 1

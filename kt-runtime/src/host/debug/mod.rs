@@ -1,9 +1,11 @@
-//! Debuggers of the worker: one at a time, through a stub that runs beside it. The host carries the bytes between the stub and the
-//! debugger, and puts the worker's code back in order when either is gone.
+//! Debuggers of the worker: one at a time, through a stub (gdbserver) that runs next to it. The
+//! host relays bytes between the stub and the debugger, and repairs the worker's code when either
+//! exits.
 //!
-//! The order at the end is what matters. A stub that loses its debugger detaches and leaves the debugger's breakpoints in the
-//! code, where the next thread to run into one would be killed. So the code is repaired first, while threads that stopped are still
-//! stopped; then the stub's input is closed; and once it has ended, the code is looked at again.
+//! The order of the cleanup matters. A stub that loses its debugger detaches and leaves the
+//! debugger's breakpoints in the code, and the next thread that hit one would be killed. So the
+//! code is repaired first, while stopped threads are still stopped; then the stub's input is
+//! closed; once the stub has exited, the code is checked again.
 
 mod allowed;
 mod code;
@@ -37,10 +39,10 @@ use crate::{
     },
 };
 
-/// How long a stub whose input is closed may take to detach and end before it is killed.
+/// Time for a stub whose input was closed to detach and exit before it is killed.
 const DETACH: Duration = Duration::from_secs(5);
 
-/// Who debugs the service's worker.
+/// The debugger of the service's worker.
 #[derive(Debug, Default)]
 pub struct Debugging(Mutex<Option<Attached>>);
 
@@ -50,17 +52,17 @@ struct Attached {
     since: Instant,
 }
 
-/// As long as it is there, nobody else may attach.
-struct Seat<'a>(&'a Debugging);
+/// While it exists, no other debugger may attach.
+struct AttachGuard<'a>(&'a Debugging);
 
-impl Drop for Seat<'_> {
+impl Drop for AttachGuard<'_> {
     fn drop(&mut self) {
         *self.0.lock() = None;
     }
 }
 
 impl Debugging {
-    /// The debugger that is attached.
+    /// The attached debugger.
     pub fn attached(&self) -> Option<DebuggerAttached> {
         let attached = self.lock();
         attached.as_ref().map(|attached| DebuggerAttached {
@@ -70,16 +72,16 @@ impl Debugging {
         })
     }
 
-    fn take(&self, request: &DebugRequest) -> Result<Seat<'_>, DebugRefused> {
+    fn take(&self, request: &DebugRequest) -> Result<AttachGuard<'_>, DebugRefused> {
         if let Some(other) = self.attached() {
             return Err(DebugRefused::Attached(other));
         }
-        // Nothing has run on this thread, which is the host's only one, since the question.
+        // No other task has run since the check: the host has a single thread.
         *self.lock() = Some(Attached {
             request: request.clone(),
             since: Instant::now(),
         });
-        Ok(Seat(self))
+        Ok(AttachGuard(self))
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Attached>> {
@@ -87,27 +89,27 @@ impl Debugging {
     }
 }
 
-/// Lets a debugger in and serves it to its end, or says why not.
+/// Admits a debugger and serves it until it leaves, or refuses it.
 pub async fn serve(host: &Arc<Host>, exchange: Exchange) -> Result<(), h2::Error> {
     let Exchange { body, answer, .. } = exchange;
     let (request, received, body) = match opening::<DebugRequest>(body).await {
         Ok(opened) => opened,
-        Err((status, words)) => return answer.refuse(status, words).await,
+        Err((status, message)) => return answer.refuse(status, message).await,
     };
     let started = match host.debugging.take(&request) {
-        Ok(seat) => start(host, &request).map(|started| (seat, started)),
+        Ok(guard) => start(host, &request).map(|started| (guard, started)),
         Err(refused) => Err(refused),
     };
-    let told = started.as_ref().map(|(_, session)| session.started.clone());
-    let told = frame::encode(&told.map_err(Clone::clone), limits::CONTROL).unwrap_or_default();
+    let reply = started.as_ref().map(|(_, session)| session.started.clone());
+    let reply = frame::encode(&reply.map_err(Clone::clone), limits::CONTROL).unwrap_or_default();
     let mut sender = answer.begin(StatusCode::OK, HeaderMap::new(), false)?;
     match started {
-        Ok((_seat, session)) => {
+        Ok((_guard, session)) => {
             let who = &request.who;
             let pid = session.worker.id.pid;
             host.journal
-                .say(format_args!("a debugger of {who} attaches to worker {pid}"));
-            let greeted = sender.send(told.into(), false).await;
+                .log(format_args!("debugger of {who} attached to worker {pid}"));
+            let greeted = sender.send(reply.into(), false).await;
             let mut stopping = host.stopping();
             let Session { worker, stub, .. } = session;
             let ended = match greeted {
@@ -118,7 +120,7 @@ pub async fn serve(host: &Arc<Host>, exchange: Exchange) -> Result<(), h2::Error
                         received,
                         sender: &mut sender,
                         stub: &stub.stream,
-                        // A prompt at which nobody types keeps no service up.
+                        // An idle debugger prompt does not keep the service running.
                         moved: &|| host.lease.touch(),
                     };
                     tokio::select! {
@@ -128,13 +130,13 @@ pub async fn serve(host: &Arc<Host>, exchange: Exchange) -> Result<(), h2::Error
                     }
                 }
             };
-            host.journal.say(format_args!(
-                "the debugger of {who} leaves worker {pid}: {ended}"
+            host.journal.log(format_args!(
+                "debugger of {who} detached from worker {pid}: {ended}"
             ));
             leave(host, &worker, stub).await;
             sender.send(bytes::Bytes::new(), true).await
         }
-        Err(_) => sender.send(told.into(), true).await,
+        Err(_) => sender.send(reply.into(), true).await,
     }
 }
 
@@ -146,13 +148,15 @@ struct Session {
 }
 
 fn start(host: &Host, request: &DebugRequest) -> Result<Session, DebugRefused> {
-    let (Some(worker), Some(good)) = (host.supervisor.live(), host.supervisor.good()) else {
-        let words = host.supervisor.readiness().err();
-        let words = words.unwrap_or("the worker has just ended");
-        return Err(DebugRefused::NoWorker(words.to_owned()));
+    let (Some(worker), Some(serving)) =
+        (host.supervisor.live(), host.supervisor.serving_generation())
+    else {
+        let reason = host.supervisor.readiness().err();
+        let reason = reason.unwrap_or("the worker has just exited");
+        return Err(DebugRefused::NoWorker(reason.to_owned()));
     };
     let pid = worker.id.pid;
-    // Looks at stacks trace threads too, for some milliseconds. None begins while this debugger has its seat.
+    // Stack samplers briefly trace threads too. None starts while this debugger is attached.
     host.sampling.settle();
     if let Some(tracer) = tracer(pid) {
         let name = fs::read_to_string(format!("/proc/{tracer}/comm")).unwrap_or_default();
@@ -163,14 +167,14 @@ fn start(host: &Host, request: &DebugRequest) -> Result<Session, DebugRefused> {
     }
     check_allowed().map_err(DebugRefused::Forbidden)?;
     let stub = stub::start(&request.stub, &host.store, &host.options.directory)?;
-    // Before the debugger is there: it may let a call stop at once.
+    // Before the debugger attaches: it may let a call stop at once.
     if let Err(error) = worker.ignore_breakpoints(request.ignored_breakpoints) {
         return Err(DebugRefused::NoWorker(error.to_string()));
     }
     let executable = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
     let started = DebugStarted {
         worker: worker.id,
-        generation: good.generation,
+        generation: serving.generation,
         executable: executable.to_string_lossy().into_owned(),
         mapped: code::files(pid),
     };
@@ -181,28 +185,28 @@ fn start(host: &Host, request: &DebugRequest) -> Result<Session, DebugRefused> {
     })
 }
 
-/// The process that traces the first thread of another one.
+/// The process that traces another process's main thread.
 pub fn tracer(pid: u32) -> Option<u32> {
     debugger::tracer(&fs::read(format!("/proc/{pid}/status")).ok()?)
 }
 
-/// Resolves when the worker has ended, and its debugger has had time to hear of it from the stub.
+/// Resolves when the worker has exited and its debugger has had time to learn of it from the stub.
 async fn worker_is_gone(worker: &Worker) {
     worker.end().await;
     tokio::time::sleep(DETACH).await;
 }
 
-/// Ends a stub in such a way that the worker goes on unharmed.
+/// Stops a stub without harming the worker.
 async fn leave(host: &Host, worker: &Worker, mut stub: Process) {
     let pid = worker.id.pid;
     let repair = || async {
         let repaired = tokio::task::spawn_blocking(move || code::repair(pid)).await;
         match repaired {
             Ok(Ok(0)) => {}
-            Ok(Ok(count)) => host.journal.say(format_args!(
-                "took {count} breakpoints of a debugger out of worker {pid}"
+            Ok(Ok(count)) => host.journal.log(format_args!(
+                "removed {count} leftover breakpoints from worker {pid}"
             )),
-            Ok(Err(error)) if worker.is_alive() => host.journal.say(format_args!(
+            Ok(Err(error)) if worker.is_alive() => host.journal.log(format_args!(
                 "failed to repair the code of worker {pid}: {error}"
             )),
             Ok(Err(_)) | Err(_) => {}
@@ -211,8 +215,8 @@ async fn leave(host: &Host, worker: &Worker, mut stub: Process) {
     repair().await;
     stub.close_input().await;
     if !stub.ends_within(DETACH).await {
-        host.journal.say(format_args!(
-            "the stub of a debugger did not detach within {} s and is killed",
+        host.journal.log(format_args!(
+            "killing a debugger stub that did not detach within {} s",
             DETACH.as_secs()
         ));
         stub.kill();
@@ -220,7 +224,7 @@ async fn leave(host: &Host, worker: &Worker, mut stub: Process) {
     }
     repair().await;
     if worker.is_alive() {
-        // A stub that was killed may have sent SIGSTOP to threads that had not stopped yet.
+        // A killed stub may have sent SIGSTOP to threads that had not stopped yet.
         process::signal(pid, false, libc::SIGCONT);
     }
 }

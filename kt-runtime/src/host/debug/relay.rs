@@ -1,4 +1,4 @@
-//! Carries bytes between a debugger's stream and its stub.
+//! Relays bytes between a debugger's stream and its stub.
 
 use std::{fmt, io};
 
@@ -7,13 +7,13 @@ use tokio::net::UnixStream;
 
 use crate::wire::http::{Body, BodySender};
 
-/// What is read from a stub at once, bytes.
+/// Bytes to read from a stub at once.
 const PIECE: usize = 64 << 10;
 
 /// Both ends of a session.
 pub struct Ends<'a> {
     pub body: Body,
-    /// What came with the question, and is the stub's.
+    /// Bytes that followed the request, for the stub.
     pub received: Bytes,
     pub sender: &'a mut BodySender,
     pub stub: &'a UnixStream,
@@ -21,7 +21,7 @@ pub struct Ends<'a> {
     pub moved: &'a (dyn Fn() + Sync),
 }
 
-/// Which end ended the session.
+/// Which end closed the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
     /// The debugger, or the connection to it.
@@ -34,15 +34,15 @@ pub enum Ended {
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Client => "it ended, or the connection to it did",
-            Self::Stub => "its stub ended",
-            Self::Worker => "the worker ended",
-            Self::Host => "the host ends",
+            Self::Client => "the debugger or its connection closed",
+            Self::Stub => "the stub exited",
+            Self::Worker => "the worker exited",
+            Self::Host => "the host is stopping",
         })
     }
 }
 
-/// Carries bytes both ways until one end is gone.
+/// Relays bytes both ways until one end closes.
 pub async fn run(ends: Ends<'_>) -> Ended {
     let Ends {
         body,
@@ -57,7 +57,7 @@ pub async fn run(ends: Ends<'_>) -> Ended {
     }
 }
 
-/// From the debugger to the stub. Nothing comes back from a stub that takes nothing any more, so its end shows there.
+/// From the debugger to the stub. If writing fails, wait: `outward` detects the stub's exit.
 async fn inward(mut body: Body, received: Bytes, stub: &UnixStream, moved: &(dyn Fn() + Sync)) {
     let mut piece = received;
     loop {

@@ -1,18 +1,20 @@
-//! Which bytes of a process's code a debugger has left there.
+//! Finds breakpoints that a debugger left in a process's code.
 //!
-//! A debugger's breakpoint is the instruction that traps, written over the first bytes of another. Code that is mapped from a file
-//! is never written to otherwise, so what traps in memory and not in the file is one.
+//! A debugger's breakpoint is a trap instruction, written over the first bytes of another
+//! instruction. Mapped code is otherwise never written to, so a trap in memory that is not in the
+//! file is a breakpoint.
 
 use std::ops::Range;
 
-/// The instruction that traps, as gdb writes it.
+/// The trap instruction, as gdb writes it.
 #[cfg(not(target_arch = "aarch64"))]
 const TRAP: &[u8] = &[0xcc];
 /// `brk #0`.
 #[cfg(target_arch = "aarch64")]
 const TRAP: &[u8] = &[0x00, 0x00, 0x20, 0xd4];
 
-/// Where `memory` has an instruction that traps and `file` has another, each as long as that instruction. Both begin at a page.
+/// Positions where `memory` has a trap instruction and `file` has other bytes. Both must begin at a
+/// page boundary.
 pub fn breakpoints<'a>(
     memory: &'a [u8],
     file: &'a [u8],
@@ -35,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trap_that_the_file_has_not_is_a_breakpoint() {
+    fn a_trap_that_is_not_in_the_file_is_a_breakpoint() {
         assert_eq!(
             found(&[0x55, 0xcc, 0x89, 0xcc], &[0x55, 0x48, 0x89, 0xe5]),
             [1..2, 3..4]
@@ -43,12 +45,12 @@ mod tests {
     }
 
     #[test]
-    fn a_trap_of_the_programs_own_and_other_differences_are_left_alone() {
+    fn the_programs_own_traps_and_other_differences_are_ignored() {
         assert_eq!(found(&[0xcc, 0x90], &[0xcc, 0x48]), []);
     }
 
     #[test]
-    fn what_lies_beyond_the_end_of_the_file_is_left_alone() {
+    fn bytes_beyond_the_end_of_the_file_are_ignored() {
         let beyond = found(&[0x90, 0xcc, 0xcc], &[0x90, 0x48]);
         assert!(
             matches!(&beyond[..], [range] if *range == (1..2)),

@@ -1,4 +1,4 @@
-//! The process that speaks gdb's remote protocol: gdbserver, started when a debugger comes and ended when it goes.
+//! The debugger stub: gdbserver, started when a debugger connects and stopped when it disconnects.
 
 use std::{
     fs, io,
@@ -21,22 +21,22 @@ use crate::{
     },
 };
 
-/// In stdio mode, waiting for a debugger to say which process it attaches to.
+/// In stdio mode, waiting for the debugger's choice of a process.
 const ARGUMENTS: [&str; 3] = ["--once", "--multi", "-"];
 
-/// A stub that runs.
+/// A running stub.
 #[derive(Debug)]
 pub struct Process {
     pub stream: UnixStream,
     pid: u32,
-    /// Its number may be another's from here on.
+    /// Set once reaped: the pid may be reused from here on.
     reaped: Arc<Mutex<bool>>,
     ended: Option<oneshot::Receiver<()>>,
-    /// What it was unpacked to.
+    /// The directory it was unpacked to.
     _directory: Option<Directory>,
 }
 
-/// Removed at its end.
+/// Removed on drop.
 #[derive(Debug)]
 struct Directory(PathBuf);
 
@@ -46,14 +46,15 @@ impl Drop for Directory {
     }
 }
 
-/// Starts a stub. The calling thread must be the host's first one: the stub is killed when it ends.
+/// Starts a stub. Call this on the host's main thread: the stub is killed when the calling thread
+/// exits.
 ///
 /// # Errors
-/// If it is not there or cannot be executed.
+/// If it is missing or cannot be executed.
 pub fn start(stub: &Stub, store: &Store, service: &Path) -> Result<Process, DebugRefused> {
     let (mut command, directory) = prepare(stub, store, service)?;
     let (near, far) = std::os::unix::net::UnixStream::pair()
-        .map_err(|error| failed("failed to make a socket pair", error))?;
+        .map_err(|error| failed("failed to create a socket pair", error))?;
     let stream = near
         .set_nonblocking(true)
         .and_then(|()| UnixStream::from_std(near))
@@ -65,19 +66,19 @@ pub fn start(stub: &Stub, store: &Store, service: &Path) -> Result<Process, Debu
         .args(ARGUMENTS)
         .stdin(OwnedFd::from(far))
         .stdout(OwnedFd::from(output))
-        // What it reports there, the debugger hears as well.
+        // The debugger receives these messages too.
         .stderr(Stdio::null())
         .process_group(0);
     process::bind_to_parent(&mut command, &[])
         .map_err(|error| failed("failed to prepare gdbserver", error))?;
     let child = command.spawn().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
-            DebugRefused::Stub("`gdbserver` is not installed there".to_owned())
+            DebugRefused::Stub("`gdbserver` is not installed next to the worker".to_owned())
         }
         _ => failed("failed to start gdbserver", error),
     })?;
     let pid = child.id();
-    orphans::keep_off(pid);
+    orphans::exclude(pid);
     let (sender, ended) = oneshot::channel();
     let reaped = Arc::new(Mutex::new(false));
     let reaper = reap(pid, Arc::clone(&reaped), sender);
@@ -147,13 +148,13 @@ fn reap(pid: u32, reaped: Arc<Mutex<bool>>, ended: oneshot::Sender<()>) -> io::R
 }
 
 impl Process {
-    /// Has it detach from the worker and end, as it does when its debugger is gone.
+    /// Makes it detach from the worker and exit, as if its debugger had disconnected.
     pub async fn close_input(&mut self) {
-        // Its half that sends stays open: what it still says is read by nobody, and is no reason for it to fail.
+        // The receiving half stays open, so that its last writes do not fail.
         let _ = self.stream.shutdown().await;
     }
 
-    /// Whether it has ended, waited for so long.
+    /// Whether it exits within `longest`.
     pub async fn ends_within(&mut self, longest: Duration) -> bool {
         let Some(ended) = &mut self.ended else {
             return true;
@@ -179,7 +180,7 @@ impl Drop for Process {
     }
 }
 
-/// Links the objects to a directory of their own, under the names by which they find each other.
+/// Links the objects into a new directory, under the names by which they find each other.
 fn unpack(
     store: &Store,
     service: &Path,
@@ -188,7 +189,7 @@ fn unpack(
     libraries: &[(String, ObjectId)],
 ) -> io::Result<Directory> {
     let path = service.join("debugger");
-    // One debugger at a time: what is there is left of a host that was killed.
+    // Only one debugger at a time: an existing directory is left over from a killed host.
     let _ = fs::remove_dir_all(&path);
     fs::create_dir_all(&path)?;
     let directory = Directory(path);
@@ -199,7 +200,7 @@ fn unpack(
     {
         let is_name = Path::new(name).file_name().is_some_and(|file| file == name);
         if !is_name {
-            return Err(io::Error::other(format!("`{name}` is no file name")));
+            return Err(io::Error::other(format!("`{name}` is not a file name")));
         }
         store
             .link_to(id, &directory.0.join(name))

@@ -1,4 +1,4 @@
-//! Files for somebody elsewhere: [`wire::files`](crate::wire::files). Everything happens as the user of the worker.
+//! File transfers: [`wire::files`](crate::wire::files). All access happens as the worker's user.
 
 pub mod sftp;
 
@@ -30,13 +30,13 @@ use crate::{
 /// Serves one side of a copy.
 pub async fn copy(host: Arc<Host>, body: Body, answer: Answer) -> Result<(), h2::Error> {
     host.lease.touch();
-    let (asked, first, body) = match opening::<CopyRequest>(body).await {
-        Ok(asked) => asked,
-        Err((status, words)) => return answer.refuse(status, words).await,
+    let (request, first, body) = match opening::<CopyRequest>(body).await {
+        Ok(request) => request,
+        Err((status, message)) => return answer.refuse(status, message).await,
     };
     let sender = answer.begin(StatusCode::OK, HeaderMap::new(), false)?;
     let frames = Frames::behind(first, body, limits::CONTROL);
-    match asked {
+    match request {
         CopyRequest::ToService { target } => {
             let target = path(&host, target);
             serve(host, frames, sender, move |peer, watch| {
@@ -55,12 +55,12 @@ pub async fn copy(host: Arc<Host>, body: Body, answer: Answer) -> Result<(), h2:
     Ok(())
 }
 
-/// A path as a command next to the worker would have it.
+/// Resolves a path like a command next to the worker would.
 fn path(host: &Host, path: OsString) -> PathBuf {
     host.options.working_directory.join(Path::new(&path))
 }
 
-/// Works on a thread that may wait for its disk. What comes of it the other end is told on the way.
+/// Works on a thread that may wait for the disk. Reports results to the peer while it works.
 async fn serve<I, O>(
     host: Arc<Host>,
     frames: Frames,
@@ -76,12 +76,12 @@ async fn serve<I, O>(
     let mut stopping = host.stopping();
     tokio::select! {
         () = connection.carry(frames, sender, || host.lease.touch()) => {}
-        // The stream is reset; what arrived of a file stays.
+        // The stream is reset; received parts of a file stay.
         () = stopping.asked() => {}
     }
 }
 
-/// Bytes that are read or written are use of the service.
+/// Reading or writing bytes counts as use of the service.
 struct Follower(Arc<Host>);
 
 impl Watch for Follower {

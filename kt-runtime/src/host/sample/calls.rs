@@ -1,4 +1,5 @@
-//! Which thread runs which call at the moment of a look: what the worker said before and after it.
+//! Assigns calls to threads at the moment of a sample, from the worker's reports before and after
+//! it.
 
 use std::collections::HashMap;
 
@@ -7,7 +8,7 @@ use crate::wire::{
     sample::{CallStack, CallWhere},
 };
 
-/// The calls that were there before and after. `after` is `None` if the worker did not say.
+/// The calls that ran before and after the sample. `after` is `None` if the worker did not answer.
 pub fn compare(before: CallPlaces, after: Option<CallPlaces>) -> Vec<CallStack> {
     let known = after.is_some();
     let after = after.unwrap_or_default();
@@ -71,7 +72,8 @@ mod tests {
             (4, 1, None),
             (5, 1, Some(9)),
         ]);
-        // The second was begun again on the same thread, the fourth has begun to run, the fifth has ended, the sixth is new.
+        // The second began again on the same thread, the fourth has begun to run, the fifth has
+        // ended, the sixth is new.
         let after = places(&[
             (1, 1, Some(7)),
             (2, 2, Some(8)),
@@ -93,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_that_does_not_say_leaves_threads_open() {
+    fn without_a_second_report_threads_are_unknown() {
         let found = compare(places(&[(1, 1, Some(7)), (2, 1, None)]), None);
         let found: Vec<_> = found.into_iter().map(|it| it.place).collect();
         assert_eq!(found, [CallWhere::Moved, CallWhere::Waits(Waits::NotAsked)]);

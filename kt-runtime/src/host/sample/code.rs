@@ -1,5 +1,5 @@
-//! The objects of a process and their unwinding tables, read from its memory: no file need be there any more, and the kernel's own
-//! object has none.
+//! The objects of a process and their unwinding tables, read from its memory: the files may have
+//! been removed, and the kernel's own object (vdso) has none.
 
 use std::{collections::HashSet, fs::File, io, ops::Range, os::unix::fs::FileExt, path::PathBuf};
 
@@ -20,13 +20,13 @@ use crate::{
     wire::sample::{Stack, StackFrame},
 };
 
-/// Frames of a stack that are told.
+/// Frame limit of a stack.
 const DEPTH: usize = 512;
-/// Unwinding tables of one object, bytes.
+/// Size limit of one object's unwinding tables, in bytes.
 const TABLES: u64 = 256 << 20;
 /// The kernel's functions in each process: vdso(7).
 const VDSO: &str = "[vdso]";
-/// More than the header and program headers of any object.
+/// More than the ELF header and program headers of any object.
 const HEADERS: usize = 4 << 10;
 
 /// The code of a process.
@@ -34,20 +34,21 @@ pub struct Code {
     unwinder: UnwinderNative<Vec<u8>, MayAllocateDuringUnwind>,
     cache: CacheNative<MayAllocateDuringUnwind>,
     objects: Vec<Object>,
-    /// Where their ranges start.
+    /// Start addresses of the known objects.
     known: HashSet<u64>,
 }
 
 struct Object {
     range: Range<u64>,
     path: String,
-    /// Its `_start`, which has no caller and often no unwinding table, is where the first thread began.
+    /// Its `_start`, which has no caller and often no unwinding table, is where the main thread
+    /// began.
     is_program: bool,
-    /// Of those that are not the developer's: read when a frame needs it.
+    /// Only for objects without symbols on the developer's machine; loaded on demand.
     symbols: Option<Symbols>,
 }
 
-/// Addresses of one stack, each of the instruction that is under way, innermost first.
+/// Addresses of one stack, each inside the executing instruction, innermost first.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Trace {
     pub addresses: Vec<u64>,
@@ -56,7 +57,7 @@ pub struct Trace {
 
 impl Code {
     /// # Errors
-    /// If the process has ended.
+    /// If the process has exited.
     pub fn read(pid: u32, memory: &File) -> io::Result<Self> {
         let mut code = Self {
             unwinder: UnwinderNative::new(),
@@ -68,10 +69,10 @@ impl Code {
         Ok(code)
     }
 
-    /// Takes in what was loaded since. What is loaded stays.
+    /// Adds objects that were loaded since. Objects are never unloaded.
     ///
     /// # Errors
-    /// If the process has ended.
+    /// If the process has exited.
     pub fn refresh(&mut self, pid: u32, memory: &File) -> io::Result<()> {
         let maps = maps::read(pid)?;
         for (range, path) in objects(&maps) {
@@ -92,7 +93,7 @@ impl Code {
         Ok(())
     }
 
-    /// The addresses on a stack.
+    /// Unwinds a copied stack.
     pub fn unwind(&mut self, thread: &Copied) -> Trace {
         let Copied {
             registers, stack, ..
@@ -130,12 +131,13 @@ impl Code {
         trace
     }
 
-    /// Whether an address of it lies in code that was loaded after the last look.
+    /// Whether an address of it is in code that was loaded after the last refresh.
     pub fn has_unknown(&self, trace: &Trace) -> bool {
         trace.addresses.iter().any(|it| self.find(*it).is_none())
     }
 
-    /// A trace in terms that mean something elsewhere. `is_own`: whether the developer has an object's symbols, by its path.
+    /// A trace as object offsets and symbols. `is_own`: whether the developer's machine has an
+    /// object's symbols, by its path.
     pub fn stack(&mut self, trace: &Trace, memory: &File, is_own: impl Fn(&str) -> bool) -> Stack {
         let frames = trace.addresses.iter().map(|&address| {
             let Some(index) = self.find(address) else {
@@ -165,7 +167,7 @@ impl Code {
         }
     }
 
-    /// File names of all objects, by their index; those from `from` on.
+    /// File names of all objects from index `from` on.
     pub fn names(&self, from: usize) -> Vec<String> {
         let name = |object: &Object| {
             let path = object.path.strip_suffix(" (deleted)");
@@ -191,7 +193,7 @@ fn begin(registers: &Registers) -> UnwindRegsNative {
     UnwindRegsNative::new(registers.link, registers.stack, registers.frame)
 }
 
-/// The objects that have code, each with all that is mapped of it.
+/// The objects with code, each with the range of all its mappings.
 fn objects(maps: &str) -> Vec<(Range<u64>, String)> {
     let mut found: Vec<(Range<u64>, String)> = Vec::new();
     let mut current: Option<(Range<u64>, &str, bool)> = None;
@@ -204,7 +206,7 @@ fn objects(maps: &str) -> Vec<(Range<u64>, String)> {
     for mapping in maps::parse(maps).filter(is_object) {
         let executable = mapping.rights.contains('x');
         match &mut current {
-            // A second load of one file begins with its first bytes again.
+            // A second load of the same file starts at offset 0 again.
             Some((range, path, code)) if *path == mapping.path && mapping.offset > 0 => {
                 range.end = mapping.end;
                 *code |= executable;
@@ -216,7 +218,8 @@ fn objects(maps: &str) -> Vec<(Range<u64>, String)> {
     found
 }
 
-/// Whether it names a dynamic linker, as programs do, and libc, which can be called as one.
+/// Whether the object has an interpreter, as programs do. libc has one too, since it can be
+/// executed, but is excluded.
 fn is_program(memory: &File, range: &Range<u64>, path: &str) -> bool {
     let named = || {
         let headers = read(memory, range.start, HEADERS)?;
@@ -228,7 +231,7 @@ fn is_program(memory: &File, range: &Range<u64>, path: &str) -> bool {
     !path.contains("/libc.so") && !path.contains("/libc-") && named() == Some(true)
 }
 
-/// The unwinding tables of the object that is mapped there.
+/// The unwinding tables of the object that is mapped at this range.
 fn sections(memory: &File, range: &Range<u64>) -> Option<ExplicitModuleSectionInfo<Vec<u8>>> {
     let headers = read(memory, range.start, HEADERS)?;
     let header = FileHeader64::<Endianness>::parse(&*headers).ok()?;
@@ -236,7 +239,7 @@ fn sections(memory: &File, range: &Range<u64>) -> Option<ExplicitModuleSectionIn
     let segments: &[ProgramHeader64<Endianness>] =
         header.program_headers(endian, &*headers).ok()?;
     let is = |kind| move |it: &&ProgramHeader64<Endianness>| it.p_type(endian) == kind;
-    // Addresses within the object begin with its first page.
+    // Addresses in the object are relative to its first page.
     let first = segments.iter().find(is(PT_LOAD))?;
     let base = first.p_vaddr(endian) - first.p_vaddr(endian) % first.p_align(endian).max(1);
     let index = segments.iter().find(is(PT_GNU_EH_FRAME))?;
@@ -246,7 +249,7 @@ fn sections(memory: &File, range: &Range<u64>) -> Option<ExplicitModuleSectionIn
     let table = at
         .checked_add(4)?
         .checked_add_signed(table_of(&index_bytes)?)?;
-    // Its length stands nowhere, but it ends with its segment.
+    // Its length is not recorded, but it ends with its segment.
     let segment = segments.iter().filter(is(PT_LOAD)).find(|it| {
         let start = it.p_vaddr(endian);
         (start..start.saturating_add(it.p_memsz(endian))).contains(&table)
@@ -264,8 +267,8 @@ fn sections(memory: &File, range: &Range<u64>) -> Option<ExplicitModuleSectionIn
     })
 }
 
-/// How far behind its own fifth byte the index says that the table begins: Linux Standard Base, `.eh_frame_hdr`. All linkers
-/// write a signed 32-bit offset (`DW_EH_PE_pcrel | DW_EH_PE_sdata4`).
+/// Offset of the table from the fifth byte of the index: Linux Standard Base, `.eh_frame_hdr`. All
+/// linkers write a signed 32-bit offset (`DW_EH_PE_pcrel | DW_EH_PE_sdata4`).
 fn table_of(index: &[u8]) -> Option<i64> {
     const VERSION: u8 = 1;
     const PCREL_SDATA4: u8 = 0x1b;
@@ -285,11 +288,11 @@ fn symbols(path: &str, range: &Range<u64>, memory: &File) -> Symbols {
             .and_then(|bytes| Symbols::of(&bytes)),
         path => Symbols::of_file(&PathBuf::from(path)),
     };
-    // Its frames have offsets, as those of a file that is gone.
+    // Without symbols its frames have offsets only, like those of a removed file.
     read.unwrap_or_default()
 }
 
-/// Exactly so many bytes of the process, or fewer at the end of what is mapped.
+/// Reads `length` bytes of the process, or fewer at the end of the mapping.
 fn read(memory: &File, at: u64, length: usize) -> Option<Vec<u8>> {
     let mut bytes = vec![0; length];
     let mut done = 0;

@@ -1,6 +1,8 @@
-//! Stops threads of another process, copies what unwinding needs, and lets them go on. Everything else is done afterwards.
+//! Stops threads of another process, copies what unwinding needs, and resumes them. Everything else
+//! happens afterwards.
 //!
-//! It must run on a thread of its own, which ends afterwards: then the kernel lets go of what did not stop in time.
+//! Must run on a dedicated thread that exits afterwards: then the kernel detaches the threads that
+//! did not stop in time.
 
 use std::{
     collections::HashSet,
@@ -20,40 +22,40 @@ use crate::{
     },
 };
 
-/// How long threads may stand, and how long is waited for those that do not stop.
+/// Time limit for stopping threads, and so for keeping them stopped.
 const LONGEST: Duration = Duration::from_millis(30);
-/// Of one thread's stack, from its top, bytes.
+/// Bytes to copy of one thread's stack, from the stack pointer.
 const STACK: usize = 256 << 10;
-/// Of all stacks together, bytes: copying more would take too long.
+/// Limit of all copied stacks, in bytes: copying more would take too long.
 const STACKS: usize = 64 << 20;
-/// How often threads are looked for that others have started before they stopped.
+/// How often to search for threads that others started before they stopped.
 const ROUNDS: usize = 3;
-/// Between two questions whether threads have stopped. A thread that sleeps comes to run again sooner than one that yields: where all
-/// processors are busy, that takes milliseconds.
+/// Pause between two checks of stopping threads. A thread that sleeps runs again sooner than one
+/// that yields: on a busy machine yielding takes milliseconds.
 const PAUSE: Duration = Duration::from_micros(20);
 
-/// What a look found.
+/// The result of a sample.
 #[derive(Debug, Default)]
-pub struct Look {
+pub struct Capture {
     pub threads: Vec<Copied>,
     /// Threads that did not stop in time.
     pub missed: Vec<u32>,
-    /// From the first thread's stop to the moment at which all ran again.
+    /// From the first thread's stop to the moment when all ran again.
     pub stood: Duration,
-    /// Processor time that it took here.
+    /// CPU time of the sampling thread.
     pub processor: Duration,
 }
 
-/// A thread as it stood.
+/// A stopped thread.
 #[derive(Debug)]
 pub struct Copied {
     pub id: u32,
     pub registers: Registers,
-    /// What lies at the stack pointer and above.
+    /// The stack from the stack pointer upwards.
     pub stack: Vec<u8>,
 }
 
-/// Which threads to stop.
+/// The threads to stop.
 #[derive(Debug, Clone, Copy)]
 pub enum Which<'a> {
     All,
@@ -61,10 +63,11 @@ pub enum Which<'a> {
 }
 
 /// # Errors
-/// `EPERM` if another process traces a thread, or tracing is forbidden; or the process has ended.
-pub fn take(pid: u32, memory: &File, which: Which<'_>) -> io::Result<Look> {
+/// `EPERM` if another process traces a thread, or tracing is forbidden; or if the process has
+/// exited.
+pub fn capture(pid: u32, memory: &File, which: Which<'_>) -> io::Result<Capture> {
     let maps = maps::read(pid)?;
-    let mut held = Held::default();
+    let mut held = Traced::default();
     let first = match which {
         Which::All => threads::list(pid)?,
         Which::These(these) => these.to_vec(),
@@ -74,7 +77,7 @@ pub fn take(pid: u32, memory: &File, which: Which<'_>) -> io::Result<Look> {
     let begun = held.stop(deadline);
     if matches!(which, Which::All) {
         for _ in 1..ROUNDS {
-            // Once all have stopped nobody can start another.
+            // Once all threads have stopped, no new ones can appear.
             if held.seize(&threads::list(pid)?)? == 0 {
                 break;
             }
@@ -82,38 +85,38 @@ pub fn take(pid: u32, memory: &File, which: Which<'_>) -> io::Result<Look> {
         }
     }
     let share = STACK.min(STACKS / held.threads.len().max(1));
-    let mut look = Look::default();
+    let mut capture = Capture::default();
     for &(id, stop) in &held.threads {
         let registers = stop.and_then(|_| ptrace::registers(id).ok());
         match registers {
-            Some(registers) => look.threads.push(Copied {
+            Some(registers) => capture.threads.push(Copied {
                 id,
                 registers,
                 stack: copy(memory, &maps, registers.stack, share),
             }),
-            None => look.missed.push(id),
+            None => capture.missed.push(id),
         }
     }
     for &(id, stop) in &held.threads {
         if let Some(stop) = stop {
-            // It fails if the thread was killed meanwhile.
+            // Fails if the thread was killed meanwhile.
             let _ = ptrace::detach(id, stop);
         }
     }
-    look.stood = begun.elapsed();
-    look.processor = clock::thread();
-    Ok(look)
+    capture.stood = begun.elapsed();
+    capture.processor = clock::thread();
+    Ok(capture)
 }
 
-/// The threads that this one traces.
+/// The threads that this thread traces.
 #[derive(Default)]
-struct Held {
+struct Traced {
     threads: Vec<(u32, Option<Stop>)>,
     known: HashSet<u32>,
 }
 
-impl Held {
-    /// Begins to trace those that are not known, and returns how many there are.
+impl Traced {
+    /// Starts tracing new threads, and returns how many.
     fn seize(&mut self, threads: &[u32]) -> io::Result<usize> {
         let before = self.threads.len();
         for &thread in threads {
@@ -122,7 +125,7 @@ impl Held {
             }
             match ptrace::seize(thread) {
                 Ok(()) => self.threads.push((thread, None)),
-                // It has ended.
+                // It has exited.
                 Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
                 Err(error) => return Err(error),
             }
@@ -130,7 +133,8 @@ impl Held {
         Ok(self.threads.len() - before)
     }
 
-    /// Stops those that have not stopped yet. Returns the latest moment at which certainly none of them stood.
+    /// Stops the threads that are still running. Returns the latest moment at which all of them
+    /// were certainly running.
     fn stop(&mut self, deadline: Instant) -> Instant {
         let mut begun = Instant::now();
         let mut running: Vec<_> = self
@@ -161,7 +165,7 @@ impl Held {
     }
 }
 
-/// What lies from `stack` on, to the end of what is mapped there, at most `most` bytes.
+/// Copies at most `most` bytes from `stack` to the end of its mapping.
 fn copy(memory: &File, maps: &str, stack: u64, most: usize) -> Vec<u8> {
     let mapping = maps::parse(maps).find(|mapping| mapping.range().contains(&stack));
     let length = mapping.map_or(most, |mapping| {

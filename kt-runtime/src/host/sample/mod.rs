@@ -1,5 +1,6 @@
-//! Stacks of the worker's threads. The host stops them by ptrace(2), for as long as it takes to copy what lies on their stacks, and
-//! unwinds the copies once they run again. Nothing of it runs in the worker. `docs/design/sampling.md` tells the whole.
+//! Samples the stacks of the worker's threads. The host stops them with ptrace(2) while it copies
+//! their stacks, and unwinds the copies after they run again. No code runs in the worker. See
+//! `docs/design/sampling.md`.
 
 mod calls;
 mod code;
@@ -25,7 +26,7 @@ use http::{HeaderMap, StatusCode};
 pub use self::symbols::Symbols;
 use self::{
     code::Code,
-    look::{Look, Which},
+    look::{Capture, Which},
 };
 use super::{Host, debug, worker::Worker};
 use crate::wire::{
@@ -36,23 +37,27 @@ use crate::wire::{
     server::{Answer, Exchange},
 };
 
-/// Who looks at the worker's threads.
+/// Exclusive access to the worker's threads.
 #[derive(Debug, Default)]
 pub struct Sampling {
-    /// A thread has one tracer at a time.
-    look: Mutex<()>,
-    /// A profile is being made.
+    /// A thread can have only one tracer at a time.
+    capturing: Mutex<()>,
+    /// A profile is running.
     profiled: AtomicBool,
 }
 
 impl Sampling {
-    /// Returns once no look is under way.
+    /// Waits for a running sample.
     pub fn settle(&self) {
-        drop(self.look.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(
+            self.capturing
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
     }
 }
 
-/// Answers with one look at all threads.
+/// Answers with one sample of all threads.
 pub async fn stacks(host: Arc<Host>, answer: Answer) -> Result<(), h2::Error> {
     let taken = take(&host).await;
     let mut sender = answer.begin(StatusCode::OK, HeaderMap::new(), false)?;
@@ -67,13 +72,13 @@ pub async fn stacks(host: Arc<Host>, answer: Answer) -> Result<(), h2::Error> {
     sender.send(Bytes::new(), true).await
 }
 
-/// Profiles until the question ends.
+/// Profiles until the request ends.
 pub async fn profile(host: Arc<Host>, exchange: Exchange) -> Result<(), h2::Error> {
     profile::serve(host, exchange).await
 }
 
 async fn send<T: serde::Serialize>(sender: &mut BodySender, message: &T) -> Result<(), h2::Error> {
-    // Every message is bounded far below the limit.
+    // Every message is far below the limit.
     let message = frame::encode(message, limits::CONTROL).unwrap_or_default();
     sender.send(message.into(), false).await
 }
@@ -81,11 +86,11 @@ async fn send<T: serde::Serialize>(sender: &mut BodySender, message: &T) -> Resu
 async fn take(host: &Arc<Host>) -> Result<(Stacks, Vec<ThreadStack>), SampleRefused> {
     let (worker, generation) = permitted(host)?;
     let before = worker.places(true).await;
-    let looking = {
+    let sampling = {
         let (host, worker) = (Arc::clone(host), Arc::clone(&worker));
         tokio::task::spawn_blocking(move || whole(&host, &worker))
     };
-    let looked = looking
+    let sample = sampling
         .await
         .map_err(|error| SampleRefused::Failed(error.to_string()))??;
     let after = worker.places(false).await;
@@ -99,27 +104,27 @@ async fn take(host: &Arc<Host>) -> Result<(Stacks, Vec<ThreadStack>), SampleRefu
     let stacks = Stacks {
         worker: worker.id,
         generation,
-        stood_us: looked.stood_us,
-        missed: looked.missed,
-        objects: looked.objects,
+        stood_us: sample.stood_us,
+        missed: sample.missed,
+        objects: sample.objects,
         calls,
         more_calls,
     };
-    Ok((stacks, looked.threads))
+    Ok((stacks, sample.threads))
 }
 
-struct Looked {
+struct Sample {
     stood_us: u64,
     missed: Vec<MissedThread>,
     objects: Vec<String>,
     threads: Vec<ThreadStack>,
 }
 
-/// Looks at all threads and unwinds their stacks.
-fn whole(host: &Host, worker: &Worker) -> Result<Looked, SampleRefused> {
+/// Samples all threads and unwinds their stacks.
+fn whole(host: &Host, worker: &Worker) -> Result<Sample, SampleRefused> {
     let pid = worker.id.pid;
     let memory = memory(pid).map_err(|error| refused(pid, &error))?;
-    // What a thread does shows before it is stopped.
+    // The scheduling state must be read before the thread is stopped.
     let listed = threads::list(pid).map_err(|error| refused(pid, &error))?;
     let states: Vec<_> = listed
         .iter()
@@ -129,10 +134,10 @@ fn whole(host: &Host, worker: &Worker) -> Result<Looked, SampleRefused> {
         let known = states.iter().find(|(other, _)| *other == id);
         known.map_or('?', |(_, state)| *state)
     };
-    let look = look(host, worker, &memory, Which::All)?;
+    let capture = capture(host, worker, &memory, Which::All)?;
     let mut code = Code::read(pid, &memory).map_err(|error| refused(pid, &error))?;
     let is_own = own(host);
-    let threads = look.threads.iter().map(|copied| {
+    let threads = capture.threads.iter().map(|copied| {
         let trace = code.unwind(copied);
         ThreadStack {
             id: copied.id,
@@ -143,66 +148,70 @@ fn whole(host: &Host, worker: &Worker) -> Result<Looked, SampleRefused> {
     });
     let mut threads: Vec<_> = threads.collect();
     threads.sort_by_key(|thread| thread.id);
-    let missed = look.missed.iter().map(|&id| MissedThread {
+    let missed = capture.missed.iter().map(|&id| MissedThread {
         id,
         name: threads::name(pid, id),
         state: state(id),
     });
-    Ok(Looked {
-        stood_us: micros(look.stood),
+    Ok(Sample {
+        stood_us: micros(capture.stood),
         missed: missed.collect(),
         objects: code.names(0),
         threads,
     })
 }
 
-/// Stops threads of the worker, copies their stacks and lets them go.
-fn look(
+/// Stops threads of the worker, copies their stacks and resumes them.
+fn capture(
     host: &Host,
     worker: &Worker,
     memory: &File,
     which: Which<'_>,
-) -> Result<Look, SampleRefused> {
+) -> Result<Capture, SampleRefused> {
     let pid = worker.id.pid;
-    let alone = host.sampling.look.lock();
+    let alone = host.sampling.capturing.lock();
     let _alone = alone.unwrap_or_else(PoisonError::into_inner);
-    // A debugger that attaches waits for the lock, and is known by then.
+    // A debugger that attaches waits for this lock, and is registered by then.
     if let Some(debugger) = host.debugging.attached() {
         return Err(SampleRefused::Debugged(debugger));
     }
     if !worker.is_alive() {
-        return Err(gone());
+        return Err(exited());
     }
-    // Of its own: with its end the kernel lets go of whatever it still traces.
-    let looked = thread::scope(|scope| {
-        let looking = thread::Builder::new().name("kt-look".into());
-        let looking = looking.spawn_scoped(scope, || look::take(pid, memory, which));
-        let joined = looking.map(|looking| looking.join());
-        joined.and_then(|looked| looked.unwrap_or_else(|_| Err(io::Error::other("a panic"))))
+    // A dedicated thread: when it exits, the kernel detaches everything it still traces.
+    let captured = thread::scope(|scope| {
+        let thread = thread::Builder::new().name("kt-sample".into());
+        let thread = thread.spawn_scoped(scope, || look::capture(pid, memory, which));
+        let joined = thread.map(|thread| thread.join());
+        joined.and_then(|captured| {
+            captured.unwrap_or_else(|_| Err(io::Error::other("the sampling thread panicked")))
+        })
     });
-    looked.map_err(|error| refused(pid, &error))
+    captured.map_err(|error| refused(pid, &error))
 }
 
-/// The worker whose threads may be looked at.
+/// The worker, if its threads may be sampled.
 fn permitted(host: &Host) -> Result<(Arc<Worker>, Generation), SampleRefused> {
-    let (Some(worker), Some(good)) = (host.supervisor.live(), host.supervisor.good()) else {
-        let words = host.supervisor.readiness().err();
+    let (Some(worker), Some(serving)) =
+        (host.supervisor.live(), host.supervisor.serving_generation())
+    else {
+        let reason = host.supervisor.readiness().err();
         return Err(SampleRefused::NoWorker(
-            words.unwrap_or("the worker has just ended").to_owned(),
+            reason.unwrap_or("the worker has just exited").to_owned(),
         ));
     };
     if let Some(debugger) = host.debugging.attached() {
         return Err(SampleRefused::Debugged(debugger));
     }
     debug::check_allowed().map_err(SampleRefused::Forbidden)?;
-    let generation = good.generation;
+    let generation = serving.generation;
     Ok((worker, generation))
 }
 
-/// Why a look failed.
+/// Why a sample failed.
 fn refused(pid: u32, error: &io::Error) -> SampleRefused {
     match error.raw_os_error() {
-        Some(libc::ESRCH | libc::ENOENT) => gone(),
+        Some(libc::ESRCH | libc::ENOENT) => exited(),
         Some(libc::EPERM | libc::EACCES) => match debug::tracer(pid) {
             Some(tracer) => SampleRefused::Traced {
                 pid: tracer,
@@ -214,15 +223,15 @@ fn refused(pid: u32, error: &io::Error) -> SampleRefused {
     }
 }
 
-fn gone() -> SampleRefused {
-    SampleRefused::NoWorker("the worker has just ended".to_owned())
+fn exited() -> SampleRefused {
+    SampleRefused::NoWorker("the worker has just exited".to_owned())
 }
 
 fn memory(pid: u32) -> io::Result<File> {
     File::open(format!("/proc/{pid}/mem"))
 }
 
-/// Whether the developer's machine has the symbols of an object: what the host keeps came from there.
+/// Whether the developer's machine has an object's symbols: the host's objects came from there.
 fn own(host: &Host) -> impl Fn(&str) -> bool {
     let directory = host.options.directory.clone();
     move |path: &str| Path::new(path).starts_with(&directory)
@@ -232,10 +241,10 @@ fn micros(duration: std::time::Duration) -> u64 {
     duration.as_micros().try_into().unwrap_or(u64::MAX)
 }
 
-/// As long as it is there, nobody else makes a profile.
-struct Seat(Arc<Host>);
+/// While this exists, no other profile can start.
+struct ProfileGuard(Arc<Host>);
 
-impl Seat {
+impl ProfileGuard {
     fn take(host: &Arc<Host>) -> Result<Self, SampleRefused> {
         match host.sampling.profiled.swap(true, Ordering::AcqRel) {
             true => Err(SampleRefused::Profiled),
@@ -244,7 +253,7 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for ProfileGuard {
     fn drop(&mut self) {
         self.0.sampling.profiled.store(false, Ordering::Release);
     }

@@ -1,4 +1,4 @@
-//! Looks at a steady rate, and what they add up to.
+//! Samples at a steady rate, and their totals.
 
 use std::{
     collections::HashMap,
@@ -13,8 +13,8 @@ use http::{HeaderMap, StatusCode};
 use tokio::sync::mpsc;
 
 use super::{
-    Code, Look, Seat, Which, code::Trace, look, memory, micros, own, permitted, refused, send,
-    threads,
+    Capture, Code, ProfileGuard, Which, capture, code::Trace, memory, micros, own, permitted,
+    refused, send, threads,
 };
 use crate::{
     host::{Host, request::opening, worker::Worker},
@@ -28,24 +28,24 @@ use crate::{
     },
 };
 
-/// Looks in a second, at most.
+/// Maximum samples per second.
 const FREQUENCY: u32 = 1000;
-/// How often what was found is sent.
+/// How often results are sent.
 const SENT: Duration = Duration::from_millis(500);
-/// Stacks in one message.
+/// Limit of stacks in one message.
 const STACKS: usize = 500;
-/// For each moment that the worker stood it runs at least so many.
+/// The worker runs at least this many times longer than it is stopped.
 const REST: u32 = 9;
 
-/// Answers with parts until the question ends.
+/// Answers with parts of the profile until the request ends.
 pub async fn serve(host: Arc<Host>, exchange: Exchange) -> Result<(), h2::Error> {
     let Exchange { body, answer, .. } = exchange;
     let (request, _, body) = match opening::<ProfileRequest>(body).await {
         Ok(opened) => opened,
-        Err((status, words)) => return answer.refuse(status, words).await,
+        Err((status, message)) => return answer.refuse(status, message).await,
     };
     let begun = permitted(&host).and_then(|(worker, generation)| {
-        let seat = Seat::take(&host)?;
+        let guard = ProfileGuard::take(&host)?;
         let started = ProfileStarted {
             worker: worker.id,
             generation,
@@ -53,7 +53,7 @@ pub async fn serve(host: Arc<Host>, exchange: Exchange) -> Result<(), h2::Error>
         let (parts, received) = mpsc::channel(4);
         let (stop, stopped) = blocking::channel();
         let profile = Profile {
-            _seat: seat,
+            _guard: guard,
             host: Arc::clone(&host),
             worker,
             request,
@@ -91,9 +91,9 @@ pub async fn serve(host: Arc<Host>, exchange: Exchange) -> Result<(), h2::Error>
         sender.send(Bytes::new(), true).await
     };
     tokio::select! {
-        // Whoever is gone takes no parts: the profile ends with the channel.
+        // If the client disconnects, the channel closes and the profile stops.
         sent = sent => sent,
-        () = ended => unreachable!("it waits for ever"),
+        () = ended => unreachable!("it never resolves"),
     }
 }
 
@@ -102,7 +102,7 @@ async fn ends(mut body: Body) {
 }
 
 struct Profile {
-    _seat: Seat,
+    _guard: ProfileGuard,
     host: Arc<Host>,
     worker: Arc<Worker>,
     request: ProfileRequest,
@@ -110,7 +110,7 @@ struct Profile {
     stopped: blocking::Receiver<ProfileEnd>,
 }
 
-/// What was found since the latest part.
+/// Results since the latest part.
 #[derive(Default)]
 struct Found {
     /// By the thread's name.
@@ -120,7 +120,7 @@ struct Found {
 
 impl Profile {
     fn run(self) {
-        let end = match self.looks() {
+        let end = match self.sample_until_stopped() {
             Ok(end) => end,
             Err(SampleRefused::Debugged(_) | SampleRefused::Traced { .. }) => ProfileEnd::Debugger,
             Err(SampleRefused::NoWorker(_)) => ProfileEnd::Worker,
@@ -134,8 +134,8 @@ impl Profile {
         let _ = self.parts.blocking_send(last);
     }
 
-    /// Looks until somebody ends it. What was found has been sent then.
-    fn looks(&self) -> Result<ProfileEnd, SampleRefused> {
+    /// Samples until stopped. All results have been sent by then.
+    fn sample_until_stopped(&self) -> Result<ProfileEnd, SampleRefused> {
         let pid = self.worker.id.pid;
         let failed = |error| refused(pid, &error);
         let memory = memory(pid).map_err(failed)?;
@@ -151,21 +151,22 @@ impl Profile {
                 Err(blocking::RecvTimeoutError::Timeout) => None,
                 Err(blocking::RecvTimeoutError::Disconnected) => Some(ProfileEnd::Asked),
             };
-            let looked = match end {
+            let captured = match end {
                 Some(_) => Ok(None),
-                None => self.look(&memory).map(Some),
+                None => self.capture(&memory).map(Some),
             };
-            if let Ok(Some(look)) = &looked {
-                self.count(look, &mut code, &memory, &mut found);
+            if let Ok(Some(capture)) = &captured {
+                self.count(capture, &mut code, &memory, &mut found);
                 next += period;
-                // A worker that stands for long at each look has many threads: it is looked at less often.
-                let rest = Instant::now() + look.stood * REST;
+                // A worker with many threads is stopped for longer at each sample: sample it less
+                // often.
+                let rest = Instant::now() + capture.stood * REST;
                 while next < rest {
                     next += period;
                     found.part.skipped += 1;
                 }
             }
-            let is_last = !matches!(looked, Ok(Some(_)));
+            let is_last = !matches!(captured, Ok(Some(_)));
             if is_last || sent.elapsed() > SENT {
                 let now = clock::thread();
                 found.part.sampler_us += micros(now.saturating_sub(processor));
@@ -176,7 +177,7 @@ impl Profile {
                 }
                 sent = Instant::now();
             }
-            match (looked, end) {
+            match (captured, end) {
                 (Err(refused), _) => return Err(refused),
                 (Ok(None), Some(end)) => return Ok(end),
                 (Ok(_), _) => {}
@@ -184,8 +185,8 @@ impl Profile {
         }
     }
 
-    /// Stops those threads that are to be looked at, and no others.
-    fn look(&self, memory: &File) -> Result<Look, SampleRefused> {
+    /// Stops only the threads to sample.
+    fn capture(&self, memory: &File) -> Result<Capture, SampleRefused> {
         let pid = self.worker.id.pid;
         let listed = threads::list(pid).map_err(|error| refused(pid, &error))?;
         let wanted: Vec<u32> = match self.request.wall {
@@ -196,23 +197,23 @@ impl Profile {
             }
         };
         match wanted.is_empty() && self.worker.is_alive() {
-            true => Ok(Look::default()),
-            false => look(&self.host, &self.worker, memory, Which::These(&wanted)),
+            true => Ok(Capture::default()),
+            false => capture(&self.host, &self.worker, memory, Which::These(&wanted)),
         }
     }
 
-    fn count(&self, look: &Look, code: &mut Code, memory: &File, found: &mut Found) {
+    fn count(&self, capture: &Capture, code: &mut Code, memory: &File, found: &mut Found) {
         let pid = self.worker.id.pid;
         let part = &mut found.part;
         part.looks += 1;
-        part.missed += look.missed.len() as u64;
-        part.stood_us += micros(look.stood);
-        part.longest_us = part.longest_us.max(micros(look.stood));
-        part.sampler_us += micros(look.processor);
+        part.missed += capture.missed.len() as u64;
+        part.stood_us += micros(capture.stood);
+        part.longest_us = part.longest_us.max(micros(capture.stood));
+        part.sampler_us += micros(capture.processor);
         let mut is_fresh = false;
-        for copied in &look.threads {
+        for copied in &capture.threads {
             let mut trace = code.unwind(copied);
-            // Most likely a new generation. What it has no table for stays as it is.
+            // Most likely a new generation. Code without a table stays unresolved.
             if !is_fresh && (code.has_unknown(&trace) || !trace.whole) {
                 is_fresh = true;
                 if code.refresh(pid, memory).is_ok() {
@@ -224,7 +225,7 @@ impl Profile {
         }
     }
 
-    /// Sends what was found. False if nobody takes it any more.
+    /// Sends the results. Returns false if the client has disconnected.
     fn send(&self, found: Found, code: &mut Code, memory: &File, named: &mut usize) -> bool {
         let is_own = own(&self.host);
         let stacks = found.stacks.into_iter().map(|((thread, trace), count)| {

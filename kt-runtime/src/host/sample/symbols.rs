@@ -1,13 +1,13 @@
-//! The functions of an ELF file, by its symbol tables.
+//! The functions of an ELF file, from its symbol tables.
 
 use std::{fs, io, ops::Range, path::Path};
 
 use object::{Object, ObjectSymbol, SymbolKind};
 
-/// Larger files are not read.
+/// Limit of a file's size in bytes.
 const LARGEST: u64 = 512 << 20;
 
-/// Names of functions, as the linker has them.
+/// Names of functions, as the linker knows them.
 #[derive(Debug, Default)]
 pub struct Symbols {
     /// Sorted by start.
@@ -16,7 +16,7 @@ pub struct Symbols {
 
 impl Symbols {
     /// # Errors
-    /// If it cannot be read.
+    /// If the file cannot be read.
     pub fn of_file(path: &Path) -> io::Result<Self> {
         if fs::metadata(path)?.len() > LARGEST {
             return Err(io::Error::from(io::ErrorKind::FileTooLarge));
@@ -25,7 +25,7 @@ impl Symbols {
     }
 
     /// # Errors
-    /// If it is no ELF file.
+    /// If it is not an ELF file.
     pub fn of(bytes: &[u8]) -> io::Result<Self> {
         let file = object::File::parse(bytes).map_err(io::Error::other)?;
         let function = |symbol: object::Symbol<'_, '_>| {
@@ -42,13 +42,13 @@ impl Symbols {
         Ok(Self { functions })
     }
 
-    /// The function that an offset lies in.
+    /// The function that contains an offset.
     pub fn name(&self, offset: u64) -> Option<&str> {
         let behind = self
             .functions
             .partition_point(|(range, _)| range.start <= offset);
         let (range, name) = self.functions.get(behind.checked_sub(1)?)?;
-        // Functions in assembly may have no size.
+        // Assembly functions may have no size.
         (range.contains(&offset) || range.is_empty()).then_some(name)
     }
 }

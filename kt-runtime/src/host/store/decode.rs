@@ -1,4 +1,4 @@
-//! From an encoded stream to the object's bytes, in bounded memory and never more of them than announced.
+//! Decodes a stream to the object's bytes, in bounded memory and never more bytes than announced.
 
 use std::{
     fs::{self, File},
@@ -21,10 +21,11 @@ use crate::{
     wire::{ObjectId, limits},
 };
 
-/// Bytes that are decoded at once.
+/// Bytes to decode at once.
 const PIECE: usize = 128 << 10;
 
-/// The file that an object is written to. Dropped before [`place`](Self::place), it leaves nothing.
+/// The file that an object is written to. If it is dropped before [`place`](Self::place), the file
+/// is removed.
 #[derive(Debug)]
 pub(super) struct Sink {
     pub file: File,
@@ -64,7 +65,7 @@ impl Sink {
             .map_err(|error| written(&self.path, Some(needed), error))
     }
 
-    /// Puts the object under its name if it is what it says.
+    /// Moves the object to its final name if its hash is correct.
     pub fn place(mut self, id: ObjectId, place: &Path) -> Result<(), StoreError> {
         if self.length != self.announced {
             return Err(StoreError::WrongLength {
@@ -87,19 +88,19 @@ impl Drop for Sink {
     }
 }
 
-/// Opens a file for an object, or what becomes one.
+/// Opens a file for an object or a partial upload.
 pub(super) fn open(path: &Path, truncate: bool) -> std::io::Result<File> {
     File::options()
         .read(true)
         .write(true)
         .create(true)
         .truncate(truncate)
-        // The launcher is among them, and a hard link has its file's mode.
+        // Executable: objects include the launcher, and a hard link shares its file's mode.
         .mode(0o700)
         .open(path)
 }
 
-/// Compares what was hashed with the name that it shall have.
+/// Compares the hash with the expected one.
 pub(super) fn check(expected: ObjectId, hasher: &blake3::Hasher) -> Result<(), StoreError> {
     let found = ObjectId(*hasher.finalize().as_bytes());
     match found == expected {
@@ -108,11 +109,11 @@ pub(super) fn check(expected: ObjectId, hasher: &blake3::Hasher) -> Result<(), S
     }
 }
 
-/// Decodes a zstd stream while it comes.
+/// Decodes a zstd stream incrementally.
 pub(super) struct Stream {
     decoder: raw::Decoder<'static>,
     buffer: Box<[u8]>,
-    /// Whether what came so far ends with the end of a frame.
+    /// Whether the input so far ends at the end of a frame.
     ended: bool,
     pub sink: Sink,
 }
@@ -146,7 +147,8 @@ impl Stream {
             self.ended = left.map_err(undecodable)? == 0;
             self.sink.write(&self.buffer[..decoded])?;
             let taken = input.pos() == bytes.len();
-            // A buffer that is full may have left more in the decoder, but not behind the end of a frame.
+            // A full buffer means that the decoder may hold more output, except at the end of a
+            // frame.
             if taken && (self.ended || decoded < self.buffer.len()) {
                 break;
             }
@@ -157,15 +159,15 @@ impl Stream {
     pub fn finish(self) -> Result<Sink, StoreError> {
         match self.ended {
             true => Ok(self.sink),
-            false => Err(StoreError::Undecodable("it ends too early".to_owned())),
+            false => Err(StoreError::Undecodable("unexpected end of data".to_owned())),
         }
     }
 }
 
-/// Decodes a patch, at once: it needs the whole object that it refers to anyway.
+/// Decodes a patch in one step: it needs the whole reference object anyway.
 ///
 /// # Errors
-/// If it is none, or none of this reference.
+/// If it is not a patch, or not of this reference.
 pub(super) fn patch(
     mut reference: &File,
     encoded: &mut File,
@@ -204,7 +206,7 @@ fn undecodable(error: std::io::Error) -> StoreError {
     StoreError::Undecodable(error.to_string().to_ascii_lowercase())
 }
 
-/// What an upload of up to a megabyte does with its bytes: as a stream, then as a patch of a small object.
+/// Handles data of up to a megabyte like an upload: as a stream, then as a patch of a small object.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn fuzz(data: &[u8]) {
     const LENGTH: u64 = 1 << 20;

@@ -5,14 +5,14 @@ use std::{
 
 use crate::wire::{ObjectId, upload::UploadRefused};
 
-/// Why the store does not take an object or cannot give one.
+/// Why the store rejects an object or cannot provide one.
 #[derive(Debug)]
 pub enum StoreError {
     WrongHash {
         expected: ObjectId,
         found: ObjectId,
     },
-    /// A stored object is no longer what it was.
+    /// A stored object was modified.
     Damaged {
         id: ObjectId,
         path: PathBuf,
@@ -20,28 +20,28 @@ pub enum StoreError {
     TooLarge {
         limit: u64,
     },
-    /// `needed`: bytes that found no room, if the length was announced.
+    /// `needed`: remaining bytes that did not fit, if the length was announced.
     Full {
         path: PathBuf,
         needed: Option<u64>,
     },
-    /// A patch refers to an object that is not there.
+    /// A patch refers to a missing object.
     NoReference(ObjectId),
-    /// An upload goes on behind more bytes than are there.
+    /// An upload resumes after more bytes than were received.
     NoPartial {
         offset: u64,
         there: u64,
     },
-    /// What comes is not encoded as it says; the decoder's words.
+    /// The stream is invalid; contains the decoder's message.
     Undecodable(String),
-    /// What is decoded is not as long as announced.
+    /// The decoded length differs from the announced one.
     WrongLength {
         announced: u64,
-        /// Or the first that is too many.
+        /// Or the length at which decoding stopped.
         found: u64,
     },
     BadName(String),
-    /// One worker already has another object of this name.
+    /// The worker already loaded another object with this name.
     NameTaken(String),
     Io {
         doing: &'static str,
@@ -55,14 +55,14 @@ impl fmt::Display for StoreError {
         match self {
             Self::WrongHash { expected, found } => write!(
                 f,
-                "the bytes of object {expected} hash to {found}: the file changed while it was sent"
+                "hash mismatch: expected object {expected}, received {found}; the file changed while it was sent"
             ),
             Self::Damaged { id, path } => write!(
                 f,
-                "object {id} was damaged after it was stored in {}: run `cargo kt run` again, which sends it anew",
+                "object {id} was damaged after it was stored in {}\nhelp: run `cargo kt run` to send it again",
                 path.display()
             ),
-            Self::TooLarge { limit } => write!(f, "the object has more than {limit} bytes"),
+            Self::TooLarge { limit } => write!(f, "the object is larger than {limit} bytes"),
             Self::Full { path, needed } => {
                 write!(f, "no space left on the device of {}", path.display())?;
                 match needed {
@@ -71,21 +71,24 @@ impl fmt::Display for StoreError {
                 }
             }
             Self::NoReference(id) => {
-                write!(f, "the patch refers to object {id}, which is not there")
+                write!(
+                    f,
+                    "the patch refers to object {id}, which is not in the store"
+                )
             }
             Self::NoPartial { offset, there } => write!(
                 f,
-                "the upload goes on at byte {offset}, of what came before {there} bytes are there"
+                "the upload resumes at byte {offset}, but only {there} bytes were received"
             ),
-            Self::Undecodable(why) => write!(f, "what came cannot be decoded: {why}"),
+            Self::Undecodable(why) => write!(f, "invalid upload: {why}"),
             Self::WrongLength { announced, found } => write!(
                 f,
-                "{announced} bytes were announced, and {found} came out: the file changed while it was sent"
+                "{announced} bytes were announced, but {found} received: the file changed while it was sent"
             ),
-            Self::BadName(name) => write!(f, "{name:?} is no name for an object"),
+            Self::BadName(name) => write!(f, "{name:?} is not a valid object name"),
             Self::NameTaken(name) => write!(
                 f,
-                "the worker already has another object named {name}, and the dynamic linker would take that one"
+                "the worker already loaded another object named {name}, which the dynamic linker would reuse"
             ),
             Self::Io { doing, path, error } => {
                 write!(f, "failed to {doing} {}: {error}", path.display())
@@ -97,7 +100,7 @@ impl fmt::Display for StoreError {
 impl std::error::Error for StoreError {}
 
 impl StoreError {
-    /// How a client is told that may do without what failed.
+    /// The reason to report to a client that can retry in another way.
     pub fn refused(&self) -> Option<UploadRefused> {
         Some(match self {
             Self::NoReference(_) => UploadRefused::NoReference,
@@ -110,7 +113,7 @@ impl StoreError {
     }
 }
 
-/// The error of a file that could not be written; `needed`: bytes that were still to come.
+/// The error of a file that could not be written; `needed`: bytes still to be written.
 pub(super) fn written(path: &Path, needed: Option<u64>, error: io::Error) -> StoreError {
     use io::ErrorKind::{QuotaExceeded, StorageFull};
     if matches!(error.kind(), StorageFull | QuotaExceeded) {

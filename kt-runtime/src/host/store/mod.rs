@@ -1,7 +1,8 @@
-//! Objects by the hash of their content, and the directories in which a worker finds a generation's under their names.
+//! Objects by the hash of their content, and the directories in which a worker finds a generation's
+//! objects by name.
 //!
-//! An object comes as it is, compressed, or as a patch of another; what is stored is always the object. An upload that breaks
-//! off leaves what came of it, for a while.
+//! An object is uploaded uncompressed, compressed, or as a patch of another; the store always
+//! contains the object itself. An interrupted upload is kept for a while.
 
 mod decode;
 mod error;
@@ -35,8 +36,8 @@ pub(crate) use decode::fuzz as fuzz_object;
 #[cfg(test)]
 pub(crate) use decode::seeds as fuzz_seeds;
 
-/// How long an object waits for the swap that it was uploaded for, and an interrupted upload for its rest. A larger base over a
-/// slow line takes minutes.
+/// How long an object is kept for its swap, and an interrupted upload for its rest. A large base
+/// takes minutes over a slow link.
 const WANTED: Duration = Duration::from_secs(600);
 
 /// The store of one service.
@@ -45,20 +46,20 @@ pub struct Store {
     objects: PathBuf,
     loaded: PathBuf,
     uploads: AtomicU64,
-    /// Files of partial uploads that somebody writes to.
+    /// Files of partial uploads that are being written.
     busy: Busy,
-    /// Held while a patch is decoded: one at a time, since each takes memory for two objects.
+    /// Held while a patch is decoded: one at a time, because each needs memory for two objects.
     patching: Arc<Mutex<()>>,
-    /// Asked for or uploaded, and when: somebody is about to swap to them.
+    /// Objects that were requested or uploaded, and when: a client is about to swap to them.
     wanted: Mutex<HashMap<ObjectId, Instant>>,
 }
 
 impl Store {
-    /// Opens the store of a service whose workers are all gone. After a reboot nothing in it is trusted: files are renamed
-    /// without waiting for the disk, and a power cut may have left them short.
+    /// Opens the store of a service without running workers. After a reboot its content is
+    /// discarded: files are renamed without fsync, and a power failure may have truncated them.
     ///
     /// # Errors
-    /// If the directories cannot be made.
+    /// If the directories cannot be created.
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
         let (objects, loaded) = (directory.join("objects"), directory.join("loaded"));
         let boot = directory.join("boot");
@@ -83,7 +84,7 @@ impl Store {
         Ok(store)
     }
 
-    /// Those of `ids` that are not there.
+    /// The `ids` that are not in the store.
     pub fn missing(&self, ids: impl IntoIterator<Item = ObjectId>) -> Vec<ObjectId> {
         let mut wanted = self.wanted();
         let mut missing = Vec::new();
@@ -96,15 +97,16 @@ impl Store {
         missing
     }
 
-    /// What of it is not there or not what it was, and how far interrupted uploads of that are. Patches may refer for a while to what is there.
+    /// The missing objects, and how much of them interrupted uploads have sent. Keeps existing
+    /// reference objects for a while.
     pub fn lacks(&self, wanted: Wanted) -> Missing {
         let missing = self.missing(wanted.objects);
         let references = wanted.references.into_iter().filter(|&id| {
-            let there = self.path(id).exists();
-            if there {
+            let exists = self.path(id).exists();
+            if exists {
                 self.wanted().insert(id, Instant::now());
             }
-            there
+            exists
         });
         Missing {
             references: references.collect(),
@@ -112,7 +114,7 @@ impl Store {
         }
     }
 
-    /// Removes all of it.
+    /// Removes the whole store.
     pub fn remove(&self) {
         let _ = fs::remove_dir_all(&self.objects);
         let _ = fs::remove_dir_all(&self.loaded);

@@ -1,4 +1,4 @@
-//! What came of uploads that broke off, in encoded form, for whoever goes on with them.
+//! Interrupted uploads, in encoded form, for clients that resume them.
 
 use std::{
     collections::HashSet,
@@ -14,17 +14,18 @@ use crate::wire::{
     upload::{MissingObject, Partial},
 };
 
-/// How many are kept.
+/// How many to keep.
 pub(super) const KEPT: usize = 4;
-/// Below this many bytes it is quicker to send them again.
+/// Below this many bytes sending again is faster.
 pub(super) const WORTH: u64 = 64 << 10;
 
 const PREFIX: &str = "partial-";
 
-/// Files that somebody writes to.
+/// Files that are being written.
 pub(super) type Busy = Arc<Mutex<HashSet<PathBuf>>>;
 
-/// The right to write to one partial upload's file, given back when dropped. There is one: who comes second writes elsewhere.
+/// The exclusive right to write to one partial upload's file, released on drop. A second upload
+/// writes to another file.
 #[derive(Debug)]
 pub(super) struct Claim {
     path: PathBuf,
@@ -44,14 +45,14 @@ impl Drop for Claim {
     }
 }
 
-/// The object and tag that a file's name says, if it is a partial upload's.
+/// The object and tag in a file's name, if it is a partial upload.
 pub(super) fn parse(name: &str) -> Option<(ObjectId, &str)> {
     let (id, tag) = name.strip_prefix(PREFIX)?.split_once('-')?;
     Some((id.parse().ok()?, tag))
 }
 
 impl Store {
-    /// The file of one upload, unless somebody has it.
+    /// The file of one upload, unless another upload writes to it.
     pub(super) fn claim(&self, id: ObjectId, tag: &str) -> Option<Claim> {
         let path = self.objects.join(format!("{PREFIX}{id}-{tag}"));
         let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
@@ -61,7 +62,7 @@ impl Store {
         })
     }
 
-    /// Adds to missing objects what is there of them and nobody writes to.
+    /// Adds to missing objects the partial uploads that no client is writing to.
     pub(super) fn with_partials(&self, missing: Vec<ObjectId>) -> Vec<MissingObject> {
         let mut objects: Vec<MissingObject> = missing
             .into_iter()
@@ -82,17 +83,17 @@ impl Store {
         objects
     }
 
-    /// Removes those that nobody went on with in time, and the oldest of too many.
+    /// Removes expired partial uploads, and the oldest beyond the limit.
     pub(super) fn sweep_partials(&self) {
         let mut idle = self.idle();
         idle.sort_by_key(|found| std::cmp::Reverse(found.modified));
         let now = SystemTime::now();
         for (index, found) in idle.into_iter().enumerate() {
-            // A clock that was set back makes it young: then the number bounds them.
+            // If the clock was set back, it looks young: then the number limit applies.
             let old = now
                 .duration_since(found.modified)
                 .is_ok_and(|age| age >= WANTED);
-            // A host that was killed may leave little ones.
+            // A killed host may leave small ones.
             if (old || index >= KEPT || found.bytes < WORTH)
                 && let Some(claim) = self.claim(found.id, &found.tag)
             {

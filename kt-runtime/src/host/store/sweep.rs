@@ -1,4 +1,4 @@
-//! What goes from the store, and when.
+//! Removes unused files from the store.
 
 use std::{collections::HashSet, fs};
 
@@ -6,8 +6,8 @@ use super::{Store, WANTED, partial};
 use crate::wire::ObjectId;
 
 impl Store {
-    /// Removes every object that is neither in `keep` nor wanted by somebody whose swap is still to come, and interrupted
-    /// uploads that nobody went on with.
+    /// Removes every object that is neither in `keep` nor wanted for a pending swap, and expired
+    /// partial uploads.
     pub fn prune(&self, keep: &HashSet<ObjectId>) {
         let mut wanted = self.wanted();
         wanted.retain(|id, since| !keep.contains(id) && since.elapsed() < WANTED);
@@ -15,12 +15,13 @@ impl Store {
         self.sweep_partials();
     }
 
-    /// Removes the objects that `unwanted` says.
+    /// Removes the objects that `unwanted` selects.
     fn remove_objects(&self, unwanted: impl Fn(ObjectId) -> bool) {
         self.remove_files(|name| name.parse().is_ok_and(&unwanted));
     }
 
-    /// Removes what uploads leave that a host's end interrupted, but for what their clients can go on with.
+    /// Removes leftovers of uploads that a host's exit interrupted, except those that clients can
+    /// resume.
     pub(super) fn sweep(&self) {
         self.remove_files(|name| {
             name.parse::<ObjectId>().is_err() && partial::parse(name).is_none()
@@ -33,7 +34,7 @@ impl Store {
             return;
         };
         for entry in entries.flatten() {
-            // A name that is no text is none of ours.
+            // A name that is not UTF-8 was not created by the store.
             if entry.file_name().to_str().is_none_or(&unwanted) {
                 let _ = fs::remove_file(entry.path());
             }

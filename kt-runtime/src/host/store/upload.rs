@@ -1,4 +1,4 @@
-//! One upload, from its first byte or from where another broke off.
+//! One upload, from its first byte or resumed.
 
 use std::{
     fs::{self, File},
@@ -20,14 +20,14 @@ use crate::wire::{
     upload::{Encoding, Head},
 };
 
-/// Bytes that are read at once of what was there before.
+/// Bytes to read at once from a partial upload.
 const PIECE: usize = 256 << 10;
 
 impl Store {
-    /// Begins to take an object, or goes on.
+    /// Starts or resumes an upload.
     ///
     /// # Errors
-    /// If it is too large, what it builds on is not there, or no file can be made.
+    /// If it is too large, its reference or partial upload is missing, or no file can be created.
     pub fn upload(&self, id: ObjectId, head: &Head) -> Result<Upload, StoreError> {
         let limit = match head.encoding {
             Encoding::Patch { .. } => limits::PATCHED,
@@ -37,7 +37,7 @@ impl Store {
             return Err(StoreError::TooLarge { limit });
         }
         self.wanted().insert(id, Instant::now());
-        // Also of one that does not say its length: a patch is decoded in memory.
+        // Also without an announced length: a patch is decoded in memory.
         let announced = head.length.unwrap_or(limit);
         let decoding = match &head.encoding {
             Encoding::Identity => Decoding::None(Box::default()),
@@ -46,7 +46,7 @@ impl Store {
                 Decoding::Stream(Box::new(Stream::new(sink)?))
             }
             Encoding::Patch { reference, .. } => Decoding::Patch {
-                // Open, it stays readable even if it is removed meanwhile.
+                // Once opened, it stays readable even if it is removed.
                 reference: self.reference(*reference)?,
                 into: self.temporary(),
                 announced,
@@ -63,7 +63,8 @@ impl Store {
         let mut upload = Upload {
             id,
             length: head.length,
-            // A compressed stream is hardly longer than its object: blocks that do not shrink are stored as they are.
+            // A compressed stream is hardly longer than its object: incompressible blocks are
+            // stored uncompressed.
             limit: match head.encoding {
                 Encoding::Identity => announced,
                 _ => announced + announced / 128 + 1024,
@@ -74,10 +75,10 @@ impl Store {
             claim,
             decoding,
             place: self.path(id),
-            spoilt: false,
+            invalid: false,
             done: false,
         };
-        upload.go_on(head.offset)?;
+        upload.resume(head.offset)?;
         Ok(upload)
     }
 
@@ -95,38 +96,38 @@ impl Store {
         }
     }
 
-    /// A name that no other upload has.
+    /// A unique file name.
     fn temporary(&self) -> PathBuf {
         let number = self.uploads.fetch_add(1, Ordering::Relaxed);
         self.objects.join(format!("upload-{number}"))
     }
 }
 
-/// An object that arrives. Dropped before [`finish`](Self::finish), it leaves what came of it for who goes on with it, if
-/// nothing was wrong with that and it is worth it.
+/// An upload in progress. If it is dropped before [`finish`](Self::finish), the received bytes are
+/// kept for resuming, unless they are invalid or too few.
 #[derive(Debug)]
 pub struct Upload {
     id: ObjectId,
-    /// Of the object, bytes.
+    /// Length of the object, in bytes.
     length: Option<u64>,
-    /// Of the encoded stream, bytes.
+    /// Length limit of the encoded stream, in bytes.
     limit: u64,
-    /// Bytes of the encoded stream.
+    /// Received bytes of the encoded stream.
     arrived: u64,
-    /// What arrived, as it arrived.
+    /// The encoded stream.
     pub(super) file: File,
     path: PathBuf,
-    /// None if another upload of the same stream came first: then this one leaves nothing.
+    /// `None` if another upload of the same stream came first: then nothing is kept.
     claim: Option<Claim>,
     decoding: Decoding,
     place: PathBuf,
-    spoilt: bool,
+    invalid: bool,
     done: bool,
 }
 
 #[derive(Debug)]
 enum Decoding {
-    /// What arrives is the object.
+    /// The stream is the object.
     None(Box<blake3::Hasher>),
     Stream(Box<Stream>),
     Patch {
@@ -138,12 +139,12 @@ enum Decoding {
 }
 
 impl Upload {
-    /// Takes in what is there up to `offset`, and forgets the rest.
-    fn go_on(&mut self, offset: u64) -> Result<(), StoreError> {
+    /// Decodes the received bytes up to `offset`, and truncates the rest.
+    fn resume(&mut self, offset: u64) -> Result<(), StoreError> {
         let read = |error| failed("read", &self.path, error);
         let there = self.file.metadata().map_err(read)?.len();
         if there < offset {
-            // It may still be of use to somebody else.
+            // Another client may still resume it.
             self.arrived = there;
             return Err(StoreError::NoPartial { offset, there });
         }
@@ -160,7 +161,7 @@ impl Upload {
             }
             self.arrived += length as u64;
             self.decode(&piece[..length])
-                .inspect_err(|_| self.spoilt = true)?;
+                .inspect_err(|_| self.invalid = true)?;
         }
         self.file
             .seek(SeekFrom::Start(offset))
@@ -168,13 +169,13 @@ impl Upload {
         Ok(())
     }
 
-    /// Takes the next bytes.
+    /// Adds the next bytes.
     ///
     /// # Errors
     /// If there are too many, they cannot be decoded, or the disk is full.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         let written = self.take(bytes);
-        self.spoilt |= written.is_err();
+        self.invalid |= written.is_err();
         written
     }
 
@@ -206,13 +207,13 @@ impl Upload {
         Ok(())
     }
 
-    /// Puts the object under its name if it is what it says.
+    /// Moves the object to its final name if its hash is correct.
     ///
     /// # Errors
-    /// If it is another, or it cannot be renamed.
+    /// If the hash differs, or renaming fails.
     pub fn finish(mut self) -> Result<(), StoreError> {
-        // What was sent to its end is right, or of no use to anybody.
-        self.spoilt = true;
+        // A complete stream is either valid, or not worth keeping.
+        self.invalid = true;
         match std::mem::replace(&mut self.decoding, Decoding::None(Box::default())) {
             Decoding::None(hasher) => {
                 decode::check(self.id, &hasher)?;
@@ -239,7 +240,7 @@ impl Upload {
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        let keep = self.claim.is_some() && !self.spoilt && self.arrived >= WORTH;
+        let keep = self.claim.is_some() && !self.invalid && self.arrived >= WORTH;
         if !self.done && !keep {
             let _ = fs::remove_file(&self.path);
         }

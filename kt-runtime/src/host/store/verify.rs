@@ -1,4 +1,5 @@
-//! Whether stored objects are still what was stored: a worker executes them, and a disk or a hand may have changed them since.
+//! Verifies stored objects before a worker executes them: a disk error or a user may have changed
+//! them.
 
 use std::{
     fs::{self, File},
@@ -9,13 +10,13 @@ use std::{
 use super::{Store, StoreError, error::failed};
 use crate::wire::ObjectId;
 
-/// Bytes that are hashed at once.
+/// Bytes to hash at once.
 const PIECE: usize = 1 << 20;
-/// What was stored just now was hashed just now: an edit's object is not read twice.
+/// An object stored this recently was hashed when it was stored: skip reading it again.
 const FRESH: Duration = Duration::from_secs(60);
 
 impl Store {
-    /// Removes those of `ids` that are there and are something else, so that they count as missing.
+    /// Removes those `ids` whose content changed, so that they count as missing.
     pub fn remove_damaged(&self, ids: impl IntoIterator<Item = ObjectId>) {
         for id in ids {
             if self.path(id).exists() {
@@ -24,17 +25,17 @@ impl Store {
         }
     }
 
-    /// Whether it was stored so short a time ago that nobody needs to look.
+    /// Whether it was stored so recently that verification can be skipped.
     pub(super) fn is_fresh(&self, id: ObjectId) -> bool {
         let modified = fs::metadata(self.path(id)).and_then(|data| data.modified());
-        // A clock that was set back makes it old.
+        // If the clock was set back, it counts as old.
         modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age < FRESH))
     }
 
-    /// Checks that an object has the content that its name says. One that has not is removed: the next client sends it again.
+    /// Verifies an object's hash. A mismatching object is removed: the next client sends it again.
     ///
     /// # Errors
-    /// If it has another, or cannot be read.
+    /// If the hash differs, or the object cannot be read.
     pub(super) fn verify(&self, id: ObjectId) -> Result<(), StoreError> {
         let path = self.path(id);
         match self.is_whole(id) {

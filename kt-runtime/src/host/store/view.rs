@@ -11,15 +11,15 @@ use super::{
 };
 use crate::wire::{ObjectId, manifest::Manifest};
 
-/// Longest name of an object, bytes; a file system takes 255.
+/// Limit of an object's name in bytes; file systems allow 255.
 pub(super) const NAME: usize = 200;
 
 impl Store {
-    /// A directory for the objects of one worker. One for each, because the dynamic linker takes a name it has seen for the
-    /// file it has seen, for as long as the process lives.
+    /// A directory for the objects of one worker. Each worker has its own, because the dynamic
+    /// linker maps a known name to the known file for the life of the process.
     ///
     /// # Errors
-    /// If it cannot be made.
+    /// If it cannot be created.
     pub fn view(&self, instance: u64) -> Result<View, StoreError> {
         let path = self.loaded.join(instance.to_string());
         fs::create_dir(&path).map_err(|error| failed("create", &path, error))?;
@@ -29,22 +29,22 @@ impl Store {
         })
     }
 
-    /// As [`link`](Self::link) for a new worker, which has nothing mapped yet: everything that it will execute is checked
-    /// first.
+    /// Like [`link`](Self::link) for a new worker: verifies everything that it will execute first.
     ///
     /// # Errors
-    /// As there, or if an object is not what it was.
-    pub fn link_anew(&self, manifest: &Manifest, view: &View) -> Result<(), StoreError> {
+    /// Like [`link`](Self::link), or if an object was modified.
+    pub fn link_verified(&self, manifest: &Manifest, view: &View) -> Result<(), StoreError> {
         for object in manifest.objects() {
             self.verify(object.id)?;
         }
         self.link(manifest, view)
     }
 
-    /// Puts the objects of `manifest` into a worker's directory under their names.
+    /// Links the objects of `manifest` into a worker's directory under their names.
     ///
     /// # Errors
-    /// If a name is none, the worker has another object of that name, or an object is not in the store or not what it was.
+    /// If a name is invalid, the worker has another object with that name, or an object is missing
+    /// or was modified.
     pub fn link(&self, manifest: &Manifest, view: &View) -> Result<(), StoreError> {
         let mut names = view.names.lock().unwrap_or_else(PoisonError::into_inner);
         for object in manifest.objects() {
@@ -65,17 +65,17 @@ impl Store {
         Ok(())
     }
 
-    /// Gives an object another name on the same file system, once it is checked.
+    /// Links a verified object under another name on the same file system.
     ///
     /// # Errors
-    /// If it is not in the store, not what it was, or cannot be linked.
+    /// If it is missing, was modified, or cannot be linked.
     pub fn link_to(&self, id: ObjectId, path: &Path) -> Result<(), StoreError> {
         self.verify(id)?;
         fs::hard_link(self.path(id), path).map_err(|error| written(path, Some(0), error))
     }
 }
 
-/// The directory with one worker's objects, removed when it is dropped: what the worker has mapped stays mapped.
+/// The directory with one worker's objects, removed on drop: mapped files stay mapped.
 #[derive(Debug)]
 pub struct View {
     path: PathBuf,
@@ -94,7 +94,7 @@ impl Drop for View {
     }
 }
 
-/// A file name that leads nowhere else: no separators, no `.` in front, nothing that a terminal would obey.
+/// Checks that a name is a plain file name: no separators, no leading `.`, no control characters.
 pub(super) fn check_name(name: &str) -> Result<(), StoreError> {
     let good = (1..=NAME).contains(&name.len())
         && !name.starts_with('.')

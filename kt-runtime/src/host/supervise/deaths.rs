@@ -1,4 +1,4 @@
-//! How workers ended, for those who ask.
+//! How workers exited.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -10,11 +10,11 @@ use crate::wire::{
     limits,
 };
 
-/// How many deaths are remembered for drivers that ask late.
+/// How many deaths to keep for drivers that ask late.
 const DEATHS: usize = 16;
 
 impl Supervisor {
-    /// How the last worker died that the host did not end.
+    /// The latest unexpected death of a worker.
     pub fn last_death(&self) -> Option<Death> {
         let deaths = self.deaths.borrow();
         deaths
@@ -23,12 +23,12 @@ impl Supervisor {
             .cloned()
     }
 
-    /// The last deaths, newest last; also of workers that the host ended.
+    /// The latest deaths, newest last; includes workers that the host stopped.
     pub fn deaths(&self) -> Vec<Death> {
         self.deaths.borrow().iter().cloned().collect()
     }
 
-    /// How the worker of this instance ended, as soon as it is known.
+    /// How the worker of this instance exited, as soon as it is known.
     pub async fn death(&self, instance: u64) -> Option<Death> {
         let of = |deaths: &VecDeque<Death>| {
             let death = deaths
@@ -42,27 +42,27 @@ impl Supervisor {
         of(&known)
     }
 
-    /// As [`live`](Self::live), but a worker that is dying is waited for until its death is on record.
+    /// Like [`live`](Self::live), but waits for a dying worker until its death is recorded.
     pub(super) async fn settled(&self) -> Option<Arc<Worker>> {
         let worker = self.state().worker.clone()?;
         if worker.is_alive() {
             return Some(worker);
         }
         if self.death(worker.id.instance).await.is_none() {
-            // It closed the channel and lives on: of no use to anybody.
+            // It closed the channel but keeps running: it is unusable.
             worker.kill();
             self.death(worker.id.instance).await;
         }
         None
     }
 
-    /// Records a worker's end.
+    /// Records a worker's exit.
     pub(super) async fn watch(self: Arc<Self>, worker: Arc<Worker>) {
         let Some(end) = worker.end().await else {
             return;
         };
         self.journal
-            .say(format_args!("worker {}: {end}", worker.id.pid));
+            .log(format_args!("worker {}: {end}", worker.id.pid));
         {
             let mut state = self.state();
             let served = state
@@ -71,14 +71,14 @@ impl Supervisor {
                 .is_some();
             if served && !matches!(end.death.how, Exit::Stopped | Exit::Replaced) {
                 if self.options.pod.is_some() {
-                    // In the container's log, beside what the worker printed itself.
+                    // In the container's log, next to the worker's own output.
                     eprintln!(
-                        "kt: {}; it served generation {}, and its state is gone",
+                        "kt: {}; it served generation {}, and its state is lost",
                         end.how(),
                         end.death.generation
                     );
                 }
-                state.untold = Some(Replaced::Died(end.death.clone()));
+                state.unreported_loss = Some(Replaced::Died(end.death.clone()));
             }
         }
         self.deaths.send_modify(|deaths| {

@@ -1,4 +1,4 @@
-//! The last good generation on disk, for a host that takes the place of one that was killed.
+//! The last serving generation on disk, for a host that replaces a killed one.
 
 use std::{
     fs::{self, File},
@@ -11,16 +11,17 @@ use crate::{
     wire::{Generation, PROTOCOL, manifest::Manifest},
 };
 
-/// A file in the service's directory, which goes with the service.
+/// A file in the service's directory, removed with the service.
 #[derive(Debug)]
-pub struct Kept(PathBuf);
+pub struct LastGenerationFile(PathBuf);
 
-impl Kept {
+impl LastGenerationFile {
     pub fn new(directory: &Path) -> Self {
         Self(directory.join("generation"))
     }
 
-    /// What the host before this one served. `None` also if another version of kt wrote it.
+    /// The generation that the previous host served. `None` also if another version of kt wrote the
+    /// file.
     pub fn read(&self) -> Option<(Generation, Manifest)> {
         let bytes = fs::read(&self.0).ok()?;
         let (protocol, body) = bytes.split_first_chunk()?;
@@ -28,7 +29,7 @@ impl Kept {
         codec::decode(body).ok()
     }
 
-    /// From here on this is what a later host starts with.
+    /// Records the generation that a later host restores.
     pub fn write(&self, generation: Generation, manifest: &Manifest) {
         let Ok(body) = codec::encode(&(generation, manifest), usize::MAX) else {
             return;
@@ -38,11 +39,11 @@ impl Kept {
             file.write_all(&PROTOCOL.to_le_bytes())?;
             file.write_all(&body)
         });
-        // On a full disk a later host starts with an older generation or none; that is no reason not to serve.
+        // On a full disk a later host restores an older generation or none; this one still serves.
         let _ = written.and_then(|()| fs::rename(&temporary, &self.0));
     }
 
-    /// The service has ended.
+    /// Removes the file: the service has stopped.
     pub fn clear(&self) {
         let _ = fs::remove_file(&self.0);
     }
@@ -54,16 +55,16 @@ mod tests {
     use crate::sys::scratch::Scratch;
 
     #[test]
-    fn what_another_version_wrote_is_not_read() {
+    fn files_of_other_versions_are_ignored() {
         let directory = Scratch::new("kept");
-        let kept = Kept::new(directory.path());
-        assert!(kept.read().is_none());
+        let file = LastGenerationFile::new(directory.path());
+        assert!(file.read().is_none());
         let path = directory.path().join("generation");
         fs::write(&path, (PROTOCOL + 1).to_le_bytes()).unwrap();
-        assert!(kept.read().is_none());
+        assert!(file.read().is_none());
         fs::write(&path, [0]).unwrap();
-        assert!(kept.read().is_none());
-        kept.clear();
+        assert!(file.read().is_none());
+        file.clear();
         assert!(!path.exists());
     }
 }

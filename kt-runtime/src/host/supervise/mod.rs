@@ -20,7 +20,7 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use self::kept::Kept;
+use self::kept::LastGenerationFile;
 
 use super::{
     counters::Counters, journal::Journal, marker::Marker, options::HostOptions, store::Store,
@@ -34,10 +34,10 @@ use crate::wire::{
     worker::Loaded,
 };
 
-/// Of how many generations the store keeps the objects.
+/// The number of generations whose objects the store keeps.
 const GENERATIONS: usize = 4;
 
-/// Keeps one worker serving the last good generation.
+/// Keeps one worker running that serves the latest loaded generation.
 #[derive(Debug)]
 pub struct Supervisor {
     options: Arc<HostOptions>,
@@ -45,7 +45,7 @@ pub struct Supervisor {
     journal: Arc<Journal>,
     counters: Counters,
     marker: Marker,
-    kept: Kept,
+    last_generation: LastGenerationFile,
     started: Instant,
     /// Held while a generation is loaded or a worker started: one at a time.
     swapping: Arc<tokio::sync::Mutex<()>>,
@@ -53,34 +53,34 @@ pub struct Supervisor {
     deaths: watch::Sender<VecDeque<Death>>,
     /// Whether any generation has been loaded.
     any: watch::Sender<bool>,
-    /// Numbers of files with states.
+    /// Counter for the names of state files.
     saved: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct State {
     worker: Option<Arc<Worker>>,
-    good: Option<Good>,
-    /// Manifests of the last good generations, newest last.
+    serving: Option<ServingGeneration>,
+    /// Manifests of the latest serving generations, newest last.
     history: VecDeque<Manifest>,
-    /// A death that no swap has told yet: whoever swaps next learns that state is gone.
-    untold: Option<Replaced>,
+    /// A loss of state that no swap has reported yet: the next swap reports it.
+    unreported_loss: Option<Replaced>,
     /// Replaced workers that finish their calls.
     draining: Vec<Arc<Worker>>,
     ending: bool,
 }
 
-/// The last generation that a worker took.
+/// The latest generation that a worker loaded.
 #[derive(Debug, Clone)]
-pub struct Good {
+pub struct ServingGeneration {
     pub generation: Generation,
     pub manifest: Manifest,
     pub loaded: Loaded,
 }
 
-impl Good {
-    /// Whether it is what a swap to `manifest` asks for.
-    fn is(&self, manifest: &Manifest, least: Option<Generation>) -> bool {
+impl ServingGeneration {
+    /// Whether it satisfies a swap to `manifest`.
+    fn satisfies(&self, manifest: &Manifest, least: Option<Generation>) -> bool {
         self.manifest == *manifest && least.is_none_or(|least| self.generation >= least)
     }
 }
@@ -93,43 +93,46 @@ impl Supervisor {
         counters: Counters,
     ) -> Arc<Self> {
         let marker = Marker::new(&options.directory);
-        let untold = marker.is_set().then_some(Replaced::HostDied);
-        let kept = Kept::new(&options.directory);
-        // On a developer's machine whoever finds the host dead starts the next one for a swap. A container's starts by
-        // itself, and drivers come back to it.
-        let good = options
+        let unreported_loss = marker.is_set().then_some(Replaced::HostDied);
+        let last_generation = LastGenerationFile::new(&options.directory);
+        // On a developer's machine, a client that finds the host dead starts the next one with a
+        // swap. A container restarts by itself, and drivers reconnect to it.
+        let serving = options
             .pod
             .as_ref()
-            .and_then(|_| kept.read())
+            .and_then(|_| last_generation.read())
             .filter(|(_, manifest)| {
                 let ids = manifest.objects().map(|object| object.id);
                 store.missing(ids).is_empty()
             })
-            .map(|(generation, manifest)| Good {
+            .map(|(generation, manifest)| ServingGeneration {
                 generation,
                 manifest,
                 loaded: Loaded::default(),
             });
-        if let Some(good) = &good {
-            journal.say(format_args!(
-                "found generation {}, which the host before served",
-                good.generation
+        if let Some(serving) = &serving {
+            journal.log(format_args!(
+                "restoring generation {} of the previous host",
+                serving.generation
             ));
         }
-        let any = watch::Sender::new(good.is_some());
-        let history = good.iter().map(|good| good.manifest.clone()).collect();
+        let any = watch::Sender::new(serving.is_some());
+        let history = serving
+            .iter()
+            .map(|serving| serving.manifest.clone())
+            .collect();
         Arc::new(Self {
             options,
             store,
             journal,
             counters,
             marker,
-            kept,
+            last_generation,
             started: Instant::now(),
             swapping: Arc::default(),
             state: Mutex::new(State {
-                untold,
-                good,
+                unreported_loss,
+                serving,
                 history,
                 ..State::default()
             }),
@@ -139,39 +142,50 @@ impl Supervisor {
         })
     }
 
-    /// The worker that serves, if one lives.
+    /// The running worker, if there is one.
     pub fn live(&self) -> Option<Arc<Worker>> {
         let worker = self.state().worker.clone();
         worker.filter(|worker| worker.is_alive())
     }
 
-    /// Whether a worker lives that has states.
+    /// Whether a worker with states is running.
     pub fn has_state(&self) -> bool {
-        let declared = |good: Good| good.manifest.crates.iter().any(|it| !it.states.is_empty());
-        self.live().is_some() && self.good().is_some_and(declared)
+        let declared = |serving: ServingGeneration| {
+            serving
+                .manifest
+                .crates
+                .iter()
+                .any(|it| !it.states.is_empty())
+        };
+        self.live().is_some() && self.serving_generation().is_some_and(declared)
     }
 
-    /// Whether a worker lives that serves this very manifest.
+    /// Whether a running worker serves exactly this manifest.
     pub fn serves(&self, manifest: &Manifest) -> bool {
-        self.live().is_some() && self.good().is_some_and(|good| good.is(manifest, None))
+        self.live().is_some()
+            && self
+                .serving_generation()
+                .is_some_and(|serving| serving.satisfies(manifest, None))
     }
 
-    pub fn good(&self) -> Option<Good> {
-        self.state().good.clone()
+    pub fn serving_generation(&self) -> Option<ServingGeneration> {
+        self.state().serving.clone()
     }
 
-    /// Whether a worker serves a generation, or why none does.
+    /// Whether a worker serves a generation, or why not.
     ///
     /// # Errors
-    /// The reason, for a person who looks at a probe.
+    /// The reason, for the log of a readiness probe.
     pub fn readiness(&self) -> Result<(), &'static str> {
         let state = self.state();
         match &state.worker {
-            _ if state.ending => Err("the service is ending"),
+            _ if state.ending => Err("the service is stopping"),
             Some(worker) if worker.is_alive() => Ok(()),
-            Some(_) => Err("the worker died; the next call starts another"),
-            None if state.good.is_some() => Err("no worker runs; the next call starts one"),
-            None => Err("nothing has been loaded yet"),
+            Some(_) => Err("the worker died; the next call starts a new one"),
+            None if state.serving.is_some() => {
+                Err("no worker is running; the next call starts one")
+            }
+            None => Err("no generation has been loaded yet"),
         }
     }
 
@@ -190,28 +204,29 @@ impl Supervisor {
         !state.draining.is_empty()
     }
 
-    /// From here on `worker` serves `good`.
-    fn publish(&self, worker: &Arc<Worker>, good: Good) -> Result<(), String> {
-        worker.serves(good.generation);
+    /// From here on `worker` serves this generation.
+    fn publish(&self, worker: &Arc<Worker>, serving: ServingGeneration) -> Result<(), String> {
+        worker.serves(serving.generation);
         let keep = {
             let mut state = self.state();
             if state.ending {
                 worker.kill();
-                return Err("the service is ending".to_owned());
+                return Err("the service is stopping".to_owned());
             }
-            self.journal.say(format_args!(
+            self.journal.log(format_args!(
                 "worker {} serves generation {}",
-                worker.id.pid, good.generation
+                worker.id.pid, serving.generation
             ));
-            if state.history.back() != Some(&good.manifest) {
-                state.history.push_back(good.manifest.clone());
+            if state.history.back() != Some(&serving.manifest) {
+                state.history.push_back(serving.manifest.clone());
             }
             while state.history.len() > GENERATIONS {
                 state.history.pop_front();
             }
             state.worker = Some(Arc::clone(worker));
-            self.kept.write(good.generation, &good.manifest);
-            state.good = Some(good);
+            self.last_generation
+                .write(serving.generation, &serving.manifest);
+            state.serving = Some(serving);
             let objects = state.history.iter().flat_map(Manifest::objects);
             objects.map(|object| object.id).collect::<HashSet<_>>()
         };
@@ -221,7 +236,8 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Ends all workers, the calls of the serving one after `grace` at the latest. No other is started afterwards.
+    /// Stops all workers, after the calls of the serving one or after `grace`. No worker is started
+    /// afterwards.
     pub async fn end(&self, grace: Duration) {
         let (worker, draining) = {
             let mut state = self.state();
@@ -238,7 +254,7 @@ impl Supervisor {
             old.ended().await;
         }
         self.marker.clear();
-        self.kept.clear();
+        self.last_generation.clear();
     }
 
     pub fn logs(&self) -> PathBuf {

@@ -1,11 +1,11 @@
-//! Workers for generations: the first, one in the place of one that died, one that replaces another.
+//! Starts workers: the first one, one after a death, and one that replaces another.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use super::{
     super::worker::{Plan, Worker, millis},
-    Good, Supervisor,
-    states::patiently,
+    ServingGeneration, Supervisor,
+    states::with_load_timeout,
 };
 use crate::function::path_of;
 use crate::wire::{
@@ -18,48 +18,49 @@ use crate::wire::{
 };
 
 impl Supervisor {
-    /// The worker for a new connection; started with the last good generation if the former one died.
+    /// The worker for a new connection. Starts one with the latest generation if the former one
+    /// died.
     ///
     /// # Errors
-    /// If there is no generation yet or it cannot be started again; in words.
+    /// If there is no generation yet, or the worker cannot be started.
     pub async fn worker(self: &Arc<Self>) -> Result<Arc<Worker>, String> {
         if let Some(worker) = self.live() {
             return Ok(worker);
         }
-        if self.good().is_none() {
+        if self.serving_generation().is_none() {
             self.first_generation().await;
         }
         let _guard = self
             .swap_lock()
             .await
-            .ok_or("another generation is being loaded for too long")?;
+            .ok_or("timed out: another generation is being loaded")?;
         if let Some(worker) = self.settled().await {
             return Ok(worker);
         }
-        let good = self
-            .good()
-            .ok_or("nothing has been loaded yet: `cargo kt run` does it")?;
+        let serving = self
+            .serving_generation()
+            .ok_or("no generation has been loaded yet: run `cargo kt run`")?;
         let (worker, loaded) = self
             .start(
-                &good.manifest,
-                good.generation,
+                &serving.manifest,
+                serving.generation,
                 StateOptions::default(),
                 None,
             )
             .await
             .map_err(|refused| {
                 let why = describe(&refused);
-                format!("the worker could not be started again: {why}")
+                format!("failed to restart the worker: {why}")
             })?;
-        self.journal.say(format_args!(
+        self.journal.log(format_args!(
             "worker {} restarted with generation {}",
-            worker.id.pid, good.generation
+            worker.id.pid, serving.generation
         ));
-        self.publish(&worker, Good { loaded, ..good })?;
+        self.publish(&worker, ServingGeneration { loaded, ..serving })?;
         Ok(worker)
     }
 
-    /// Starts a worker and has it load a generation; a worker that cannot is gone afterwards.
+    /// Starts a worker and lets it load a generation. A worker that fails to is stopped.
     pub(super) async fn start(
         self: &Arc<Self>,
         manifest: &Manifest,
@@ -71,7 +72,7 @@ impl Supervisor {
         let view = self.store.view(instance);
         let view = view.map_err(|error| SwapRefused::WorkerStart(error.to_string()))?;
         self.store
-            .link_anew(manifest, &view)
+            .link_verified(manifest, &view)
             .map_err(|error| SwapRefused::Load(error.to_string()))?;
         let plan = Plan {
             config: WorkerConfig {
@@ -91,7 +92,7 @@ impl Supervisor {
         let worker = Worker::start(plan, &self.journal)
             .await
             .map_err(SwapRefused::WorkerStart)?;
-        self.journal.say(format_args!(
+        self.journal.log(format_args!(
             "worker {} started, instance {instance}",
             worker.id.pid
         ));
@@ -99,7 +100,7 @@ impl Supervisor {
         let mut answer = worker
             .load(generation, manifest.clone(), options, restore)
             .map_err(|error| SwapRefused::Load(error.to_string()))?;
-        let loaded = match patiently(&worker, &mut answer).await {
+        let loaded = match with_load_timeout(&worker, &mut answer).await {
             Some(answered) => self.loaded(&worker, answered).await,
             None => Err(SwapRefused::TimedOut {
                 after_ms: millis(limits::LOAD),
@@ -115,7 +116,7 @@ impl Supervisor {
         }
     }
 
-    /// What a worker's answer to `Load` means; no answer is its end.
+    /// Interprets a worker's answer to `Load`; no answer means that it died.
     pub(super) async fn loaded<E>(
         &self,
         worker: &Worker,
@@ -127,7 +128,7 @@ impl Supervisor {
             Err(_) => match self.death(worker.id.instance).await {
                 Some(death) => Err(SwapRefused::Died(death)),
                 None => Err(SwapRefused::Load(
-                    "the worker does not end and does not answer".to_owned(),
+                    "the worker neither answers nor exits".to_owned(),
                 )),
             },
         }
@@ -146,15 +147,15 @@ fn describe(refused: &SwapRefused) -> String {
         SwapRefused::Died(death) => format!("it died while it loaded: {:?}", death.how),
         SwapRefused::TimedOut {
             init: Some(key), ..
-        } => format!("{} hangs", init(key)),
+        } => format!("{} did not return", init(key)),
         SwapRefused::TimedOut { after_ms, .. } => format!("no answer after {after_ms} ms"),
         SwapRefused::Init { key, place, why } => format!("{} at {place} {why}", init(key)),
         SwapRefused::NotMigrated(states) => match &states[..] {
             [] => "its states".to_owned(),
             [first, ..] => format!("state `{}`: {}", first.key, first.reason),
         },
-        SwapRefused::Debugged(debugger) => format!("{} debugs it", debugger.who),
-        // They are about values that a new worker does not have.
+        SwapRefused::Debugged(debugger) => format!("{} is debugging it", debugger.who),
+        // These concern values that a new worker does not have.
         SwapRefused::WouldReset(_) | SwapRefused::Busy { .. } => "its states".to_owned(),
     }
 }

@@ -1,4 +1,4 @@
-//! Questions about states, and their way from one worker to the next.
+//! Requests about states, and their transfer from one worker to the next.
 
 use std::{
     fs::{self, File},
@@ -27,10 +27,10 @@ use crate::wire::{
 };
 
 impl Supervisor {
-    /// Has the serving worker answer. No swap happens meanwhile.
+    /// Forwards a request to the serving worker. No swap happens meanwhile.
     ///
     /// # Errors
-    /// Why it was not done.
+    /// The reason for a refusal.
     pub async fn states(
         self: &Arc<Self>,
         request: StateRequest,
@@ -39,10 +39,10 @@ impl Supervisor {
         ask(&worker, StateOrder::Asked(request)).await
     }
 
-    /// Has the serving worker write what it holds to a file, which has no name any more.
+    /// Lets the serving worker save its states to a file, which is already unlinked when returned.
     ///
     /// # Errors
-    /// Why it was not done.
+    /// The reason for a refusal.
     pub async fn save(self: &Arc<Self>) -> Result<(Moved, File), StateRefused> {
         let (_guard, worker) = self.undisturbed().await?;
         let file = self.temporary("save");
@@ -53,7 +53,7 @@ impl Supervisor {
         };
         let StateAnswer::Moved(moved) = ask(&worker, order).await? else {
             return Err(StateRefused::Lost {
-                reason: "the worker answered something else".to_owned(),
+                reason: "unexpected answer from the worker".to_owned(),
             });
         };
         match File::open(&file.path) {
@@ -64,10 +64,10 @@ impl Supervisor {
         }
     }
 
-    /// Has the serving worker give its states the values of a file.
+    /// Lets the serving worker set its states to the values of a file.
     ///
     /// # Errors
-    /// Why it was not done.
+    /// The reason for a refusal.
     pub async fn restore(self: &Arc<Self>, file: &Temporary) -> Result<Moved, StateRefused> {
         let (_guard, worker) = self.undisturbed().await?;
         let order = StateOrder::Load {
@@ -76,12 +76,12 @@ impl Supervisor {
         match ask(&worker, order).await? {
             StateAnswer::Moved(moved) => Ok(moved),
             _ => Err(StateRefused::Lost {
-                reason: "the worker answered something else".to_owned(),
+                reason: "unexpected answer from the worker".to_owned(),
             }),
         }
     }
 
-    /// The serving worker, while no swap happens.
+    /// The serving worker, and a guard that prevents swaps.
     async fn undisturbed(
         self: &Arc<Self>,
     ) -> Result<(OwnedMutexGuard<()>, Arc<Worker>), StateRefused> {
@@ -94,7 +94,7 @@ impl Supervisor {
         Ok((guard, worker))
     }
 
-    /// A name in the directory for saved states that nobody else uses.
+    /// A unique file name in the directory for saved states.
     pub fn temporary(&self, what: &str) -> Temporary {
         let number = self.saved.fetch_add(1, Ordering::Relaxed);
         Temporary {
@@ -102,8 +102,9 @@ impl Supervisor {
         }
     }
 
-    /// Has a worker that is to be replaced write down what it holds, and take no call from then on. Also gives the states that
-    /// are lost with it: those without serde, and those that could not be encoded and may be reset.
+    /// Lets a worker that will be replaced save its states and accept no more calls. Also returns
+    /// the states that are lost: those without serde, and those that could not be encoded but may
+    /// be reset.
     pub(super) async fn carry(
         self: &Arc<Self>,
         former: &Arc<Worker>,
@@ -137,7 +138,7 @@ impl Supervisor {
             }
             Ok(_) => Ok((file, Vec::new())),
             Err(refused) => {
-                // Should it have given up waiting only, the worker is still to go on afterwards.
+                // If only the wait timed out, the worker must still resume afterwards.
                 let (supervisor, former) = (Arc::clone(self), Arc::clone(former));
                 tokio::spawn(async move { supervisor.release(&former).await });
                 Err(as_swap(refused))
@@ -145,40 +146,40 @@ impl Supervisor {
         }
     }
 
-    /// Lets a worker go on that was to be replaced and is not.
+    /// Resumes a worker whose replacement failed.
     pub(super) async fn release(&self, former: &Worker) {
         if let Err(refused) = ask(former, StateOrder::Release).await {
-            self.journal.say(format_args!(
-                "worker {} does not go on: {refused:?}",
+            self.journal.log(format_args!(
+                "worker {} did not resume: {refused:?}",
                 former.id.pid
             ));
         }
     }
 }
 
-/// Where states lie that are on their way. Each file is gone when it has arrived.
+/// Directory of state files in transit. Each file is removed after its transfer.
 pub fn states_directory(service: &Path) -> PathBuf {
     service.join("states")
 }
 
-/// Makes the directory, and removes what a host that was killed left in it.
+/// Creates the directory, and removes leftovers of a killed host.
 ///
 /// # Errors
-/// If that is not possible.
+/// If the directory cannot be removed or created.
 pub fn clear_states(service: &Path) -> io::Result<()> {
     let directory = states_directory(service);
     match fs::remove_dir_all(&directory) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    // They hold whatever the user's states do.
+    // The files contain the values of the user's states: accessible to the owner only.
     fs::DirBuilder::new()
         .mode(0o700)
         .recursive(true)
         .create(directory)
 }
 
-/// A file that lives as long as this.
+/// A file that is removed on drop.
 #[derive(Debug)]
 pub struct Temporary {
     pub path: PathBuf,
@@ -190,15 +191,15 @@ impl Drop for Temporary {
     }
 }
 
-/// Waits for an answer for as long as values move.
+/// Waits for an answer, for as long as values are being moved.
 async fn ask(worker: &Worker, order: StateOrder) -> Result<StateAnswer, StateRefused> {
     let lost = |reason: String| StateRefused::Lost { reason };
     let mut answer = worker
         .state(order)
         .map_err(|error| lost(error.to_string()))?;
-    match patiently(worker, &mut answer).await {
+    match with_load_timeout(worker, &mut answer).await {
         Some(Ok(answer)) => answer,
-        Some(Err(_)) => Err(lost("the worker ended meanwhile".to_owned())),
+        Some(Err(_)) => Err(lost("the worker exited meanwhile".to_owned())),
         None => Err(lost(format!(
             "the worker did not answer within {} s",
             limits::LOAD.as_secs()
@@ -218,12 +219,12 @@ fn as_swap(refused: StateRefused) -> SwapRefused {
             after_ms,
         },
         StateRefused::NotMigrated(states) => SwapRefused::NotMigrated(states),
-        other => SwapRefused::Load(format!("the states could not be carried over: {other:?}")),
+        other => SwapRefused::Load(format!("failed to transfer the states: {other:?}")),
     }
 }
 
-/// Waits for a worker's answer, for as long as a value is on its way.
-pub(super) async fn patiently<T>(
+/// Waits for a worker's answer. The timeout restarts while a migration makes progress.
+pub(super) async fn with_load_timeout<T>(
     worker: &Worker,
     answer: &mut oneshot::Receiver<T>,
 ) -> Option<Result<T, oneshot::error::RecvError>> {

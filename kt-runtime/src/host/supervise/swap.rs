@@ -1,4 +1,4 @@
-//! From one generation to the next.
+//! Swaps from one generation to the next.
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::{
     super::worker::{Worker, millis},
-    Good, Supervisor,
-    states::patiently,
+    ServingGeneration, Supervisor,
+    states::with_load_timeout,
 };
 use crate::wire::{
     Generation,
@@ -17,18 +17,18 @@ use crate::wire::{
     state::{Outcome, StateOptions},
 };
 
-/// What a swap has to do.
+/// What a swap requires.
 enum Step {
-    Nothing(Arc<Worker>, Box<Good>),
+    Nothing(Arc<Worker>, Box<ServingGeneration>),
     Beside(Arc<Worker>),
     NewWorker(Option<Arc<Worker>>),
 }
 
 impl Supervisor {
-    /// Makes a generation the one that serves. What serves now goes on if that fails.
+    /// Makes a generation the serving one. If that fails, the current one keeps serving.
     ///
     /// # Errors
-    /// Why it was not taken.
+    /// Why it was rejected.
     pub async fn swap(self: &Arc<Self>, request: SwapRequest) -> Result<Swapped, SwapRefused> {
         let manifest = request.manifest;
         let least = request.at_least.map(|least| least.generation);
@@ -47,13 +47,13 @@ impl Supervisor {
         }
         let live = self.settled().await;
         match self.plan(live, &manifest, request.replace_worker, least)? {
-            Step::Nothing(worker, good) => Ok(self.report(&worker, *good, false, None)),
+            Step::Nothing(worker, serving) => Ok(self.report(&worker, *serving, false, None)),
             Step::Beside(worker) => {
-                self.load_beside(worker, manifest, request.states, guard)
+                self.load_in_worker(worker, manifest, request.states, guard)
                     .await
             }
             Step::NewWorker(former) => {
-                self.load_anew(former, manifest, request.states, least)
+                self.load_in_new_worker(former, manifest, request.states, least)
                     .await
             }
         }
@@ -66,22 +66,22 @@ impl Supervisor {
         replace: bool,
         least: Option<Generation>,
     ) -> Result<Step, SwapRefused> {
-        let (Some(worker), Some(good)) = (live, self.good()) else {
+        let (Some(worker), Some(serving)) = (live, self.serving_generation()) else {
             return Ok(Step::NewWorker(None));
         };
-        if good.is(manifest, least) {
-            Ok(Step::Nothing(worker, Box::new(good)))
-        } else if manifest.same_worker(&good.manifest) {
+        if serving.satisfies(manifest, least) {
+            Ok(Step::Nothing(worker, Box::new(serving)))
+        } else if manifest.same_worker(&serving.manifest) {
             Ok(Step::Beside(worker))
         } else if replace {
             Ok(Step::NewWorker(Some(worker)))
         } else {
-            let because = difference(manifest, &good.manifest);
+            let because = difference(manifest, &serving.manifest);
             Err(SwapRefused::NeedsNewWorker { because })
         }
     }
 
-    async fn load_beside(
+    async fn load_in_worker(
         self: &Arc<Self>,
         worker: Arc<Worker>,
         manifest: Manifest,
@@ -95,23 +95,23 @@ impl Supervisor {
         let mut answer = worker
             .load(generation, manifest.clone(), options, None)
             .map_err(|error| SwapRefused::Load(error.to_string()))?;
-        let Some(answered) = patiently(&worker, &mut answer).await else {
-            self.journal.say(format_args!(
-                "worker {} still loads generation {generation}",
+        let Some(answered) = with_load_timeout(&worker, &mut answer).await else {
+            self.journal.log(format_args!(
+                "worker {} is still loading generation {generation}",
                 worker.id.pid
             ));
             let supervisor = Arc::clone(self);
             tokio::spawn(async move {
-                // If it comes to an end after all, the worker serves what it loaded: then that is what we must say. No
-                // other swap begins before.
+                // If loading completes after all, the worker serves that generation: record it. The
+                // guard prevents other swaps until then.
                 let _guard = guard;
                 if let Ok(Ok(loaded)) = answer.await {
-                    let good = Good {
+                    let serving = ServingGeneration {
                         generation,
                         manifest,
                         loaded,
                     };
-                    let _ = supervisor.publish(&worker, good);
+                    let _ = supervisor.publish(&worker, serving);
                 }
             });
             return Err(SwapRefused::TimedOut {
@@ -120,29 +120,29 @@ impl Supervisor {
             });
         };
         let loaded = self.loaded(&worker, answered).await?;
-        let good = Good {
+        let serving = ServingGeneration {
             generation,
             manifest,
             loaded,
         };
-        self.publish(&worker, good.clone())
+        self.publish(&worker, serving.clone())
             .map_err(SwapRefused::Load)?;
-        Ok(self.report(&worker, good, true, None))
+        Ok(self.report(&worker, serving, true, None))
     }
 
-    async fn load_anew(
+    async fn load_in_new_worker(
         self: &Arc<Self>,
         former: Option<Arc<Worker>>,
         manifest: Manifest,
         options: StateOptions,
         least: Option<Generation>,
     ) -> Result<Swapped, SwapRefused> {
-        // The same set of objects is the same generation, in whatever worker.
-        let generation = match self.good() {
-            Some(good) if good.is(&manifest, least) => good.generation,
+        // The same set of objects is the same generation, in any worker.
+        let generation = match self.serving_generation() {
+            Some(serving) if serving.satisfies(&manifest, least) => serving.generation,
             _ => self.counters.next_generation(),
         };
-        // What can be written down goes over to the new worker; the old one takes no call from here on.
+        // Encodable states move to the new worker; the old one accepts no calls from here on.
         let saved = match &former {
             Some(former) => Some(self.carry(former, &options).await?),
             None => None,
@@ -158,18 +158,18 @@ impl Supervisor {
                         state.outcome = Outcome::Reset { why, former: None };
                     }
                 }
-                let good = Good {
+                let serving = ServingGeneration {
                     generation,
                     manifest,
                     loaded,
                 };
-                self.publish(&worker, good.clone())
-                    .map(|()| (worker, good))
+                self.publish(&worker, serving.clone())
+                    .map(|()| (worker, serving))
                     .map_err(SwapRefused::Load)
             }
             Err(refused) => Err(refused),
         };
-        let (worker, good) = match (published, &former) {
+        let (worker, serving) = match (published, &former) {
             (Ok(published), _) => published,
             (Err(refused), Some(former)) => {
                 self.release(former).await;
@@ -182,29 +182,29 @@ impl Supervisor {
             self.retire(former);
             Replaced::Incompatible { former: id }
         });
-        Ok(self.report(&worker, good, true, replaced))
+        Ok(self.report(&worker, serving, true, replaced))
     }
 
     fn report(
         &self,
         worker: &Worker,
-        good: Good,
+        serving: ServingGeneration,
         changed: bool,
         replaced: Option<Replaced>,
     ) -> Swapped {
-        // A worker that was to be replaced may have died meanwhile: one reason is enough.
-        let untold = self.state().untold.take();
-        let replaced = replaced.or(untold);
+        // A worker to be replaced may have died meanwhile: report one reason only.
+        let unreported_loss = self.state().unreported_loss.take();
+        let replaced = replaced.or(unreported_loss);
         Swapped {
-            generation: good.generation,
+            generation: serving.generation,
             worker: worker.id,
             changed,
             replaced,
-            loaded: good.loaded.objects,
-            states: good.loaded.states,
-            inits: good.loaded.inits,
-            load_us: good.loaded.load_us,
-            paused_us: good.loaded.paused_us,
+            loaded: serving.loaded.objects,
+            states: serving.loaded.states,
+            inits: serving.loaded.inits,
+            load_us: serving.loaded.load_us,
+            paused_us: serving.loaded.paused_us,
         }
     }
 
@@ -215,16 +215,16 @@ impl Supervisor {
     }
 }
 
-/// What keeps a worker that runs `old` from loading `new` beside it.
+/// Why a worker that runs `old` cannot load `new`.
 fn difference(new: &Manifest, old: &Manifest) -> String {
     let because = if new.rustc != old.rustc {
-        "the compiler is another one"
+        "the compiler changed"
     } else if new.target != old.target {
-        "the target is another one"
+        "the target changed"
     } else if new.profile != old.profile {
-        "the profile is another one"
+        "the profile changed"
     } else if new.worker.launcher != old.worker.launcher || new.worker.libstd != old.worker.libstd {
-        "the launcher or libstd is another one"
+        "the launcher or libstd changed"
     } else {
         "a dependency changed or was removed"
     };

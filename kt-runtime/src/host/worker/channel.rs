@@ -14,13 +14,13 @@ use crate::wire::{
     worker::{FromWorker, ToWorker},
 };
 
-/// Messages that wait for a worker which does not read. A connection is one.
+/// Limit of messages, including connections, that wait for a worker which does not read.
 pub(super) const QUEUE: usize = 1024;
 
-/// A message and the descriptor that goes with it.
+/// A message and its descriptor.
 pub(super) type Outgoing = (ToWorker, Option<OwnedFd>);
 
-/// Sends what is in the queue, to the worker's end.
+/// Sends queued messages until the worker exits.
 pub(super) async fn send(
     stream: Arc<UnixStream>,
     mut outgoing: mpsc::Receiver<Outgoing>,
@@ -40,8 +40,8 @@ pub(super) async fn send(
             Some(Ok(())) => {}
             None => return,
             Some(Err(error)) => {
-                // It cannot be told anything any more. Mostly it has just died; if not, it is of no use.
-                journal.say(format_args!(
+                // The channel is broken. Usually the worker has just died; if not, it is unusable.
+                journal.log(format_args!(
                     "failed to send to worker {}: {error}",
                     worker.id.pid
                 ));
@@ -52,18 +52,18 @@ pub(super) async fn send(
     }
 }
 
-/// Hands on what the worker says.
+/// Dispatches messages from the worker.
 pub(super) async fn receive(stream: Arc<UnixStream>, worker: Arc<Worker>, journal: Arc<Journal>) {
     let (_, mut receiver) = channel::split(&stream);
     loop {
         match receiver.receive::<FromWorker>().await {
             Ok(Some(message)) => worker.answer(message),
             Ok(None) => return,
-            // It ended with something of ours unread: that is an end too.
+            // The worker exited without reading all messages: this is EOF too.
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return,
             Err(error) => {
-                journal.say(format_args!(
-                    "what worker {} says makes no sense: {error}",
+                journal.log(format_args!(
+                    "invalid message from worker {}: {error}",
                     worker.id.pid
                 ));
                 worker.kill();
@@ -73,7 +73,7 @@ pub(super) async fn receive(stream: Arc<UnixStream>, worker: Arc<Worker>, journa
     }
 }
 
-/// The first future's value, unless the second is ready before it.
+/// The first future's value, unless the second completes earlier.
 async fn first<T, U>(work: impl Future<Output = T>, stop: impl Future<Output = U>) -> Option<T> {
     let (mut work, mut stop) = (std::pin::pin!(work), std::pin::pin!(stop));
     std::future::poll_fn(|context| {

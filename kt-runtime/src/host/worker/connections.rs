@@ -1,5 +1,6 @@
-//! Connections of drivers, which the worker answers. The host keeps a copy of each: it answers those that the worker cannot
-//! take, and when the worker has ended it ends them, though a process that the worker forked may still hold them open.
+//! Connections of drivers, which the worker answers. The host keeps a copy of each: it answers
+//! those that the worker cannot accept, and closes all when the worker has exited, even if a
+//! process that the worker forked still holds them open.
 
 use std::{
     collections::VecDeque,
@@ -24,24 +25,30 @@ pub(super) struct Connections(Mutex<Copies>);
 
 #[derive(Debug, Default)]
 struct Copies {
-    /// Handed over, and the worker has not said yet whether it takes them.
+    /// Passed on, and not yet accepted or refused by the worker.
     handed: VecDeque<OwnedFd>,
     taken: Vec<OwnedFd>,
     ended: bool,
 }
 
 impl Worker {
-    /// Hands a driver's connection over. A worker that takes it answers its preamble; if none does, the host says why.
+    /// Passes a driver's connection to the worker, which answers its preamble. If the worker
+    /// cannot, the host refuses it.
     pub fn connect(&self, connection: OwnedFd) {
         let copy = match connection.try_clone() {
             Ok(copy) => copy,
-            Err(error) => return refuse(connection, format!("the host has no room: {error}")),
+            Err(error) => {
+                return refuse(
+                    connection,
+                    format!("the host cannot duplicate the connection: {error}"),
+                );
+            }
         };
         let mut copies = self.connections.lock();
         copies.taken.retain(|taken| !fd::hung_up(taken.as_fd()));
         let posted = match copies.ended {
-            true => Err("the worker has ended".to_owned()),
-            // Under the lock: the worker's answers come in the order of the messages.
+            true => Err("the worker has exited".to_owned()),
+            // Under the lock: the worker answers in the order of the messages.
             false => self
                 .post(ToWorker::Connection, Some(connection))
                 .map_err(|error| error.to_string()),
@@ -52,7 +59,7 @@ impl Worker {
         }
     }
 
-    /// Notes what the worker says of the connection that was handed over first.
+    /// Records the worker's answer for the oldest pending connection.
     pub(super) fn connected(&self, answer: Result<(), String>) {
         let mut copies = self.connections.lock();
         match (copies.handed.pop_front(), answer) {
@@ -64,14 +71,14 @@ impl Worker {
 }
 
 impl Connections {
-    /// Ends them all: the worker has ended.
+    /// Closes all connections: the worker has exited.
     pub(super) fn end(&self) {
         let mut copies = self.lock();
         copies.ended = true;
         for copy in copies.handed.drain(..) {
             refuse(
                 copy,
-                "the worker ended before it took the connection".to_owned(),
+                "the worker exited before it accepted the connection".to_owned(),
             );
         }
         for copy in copies.taken.drain(..) {
@@ -84,10 +91,10 @@ impl Connections {
     }
 }
 
-/// Answers a connection's preamble in the worker's place.
+/// Answers a connection's preamble in place of the worker.
 fn refuse(connection: OwnedFd, why: String) {
     let mut connection = File::from(connection);
-    // Nothing was sent on it but a byte or two, so there is room. A driver that is gone needs no answer.
+    // Hardly anything was sent on it, so writing does not block. Ignore a disconnected driver.
     let _ = connection.write_all(&preamble::encode(&Verdict::NoWorker(why)));
     fd::shutdown(connection.as_fd());
 }

@@ -1,4 +1,4 @@
-//! The end of a worker: brought about, waited for, and told.
+//! A worker's exit: requesting it, waiting for it, and reporting it.
 
 use std::{
     fmt, io,
@@ -20,10 +20,10 @@ use crate::{
     },
 };
 
-/// How long a killed process may take to be gone: longer only in uninterruptible sleep.
+/// Time for a killed process to disappear: it takes longer only in uninterruptible sleep.
 const KILLED: Duration = Duration::from_secs(5);
 
-/// How a worker ended and the last it printed.
+/// How a worker exited, and its last output.
 #[derive(Debug, Clone)]
 pub struct End {
     pub death: Death,
@@ -31,24 +31,25 @@ pub struct End {
 }
 
 impl Worker {
-    /// Ends the worker: its calls may go on for `grace`, then it is killed. Returns once it is gone.
+    /// Stops the worker: its calls may continue for `grace`, then it is killed. Returns once it has
+    /// exited.
     pub async fn stop(&self, grace: Duration) {
         self.end_as(Exit::Stopped, grace).await;
     }
 
-    /// As [`stop`](Self::stop), for one whose place another worker has taken.
+    /// Like [`stop`](Self::stop), for a worker that was replaced.
     pub async fn retire(&self, grace: Duration) {
         self.end_as(Exit::Replaced, grace).await;
     }
 
     async fn end_as(&self, why: Exit, grace: Duration) {
-        // The first reason stays.
+        // The first reason is kept.
         let _ = self.ending.set(why);
         if !grace.is_zero() {
             let grace_ms = grace.as_millis().try_into().unwrap_or(u64::MAX);
             let asked = self.post(ToWorker::Drain { grace_ms }, None);
             let mut end = self.end.subscribe();
-            // The worker keeps the grace itself; what is left to it above that is for its way out.
+            // The worker applies the grace period itself; the extra time is for its exit.
             let longest = grace + Duration::from_secs(1);
             if asked.is_ok()
                 && timeout(longest, end.wait_for(Option::is_some))
@@ -62,20 +63,20 @@ impl Worker {
         self.ended().await;
     }
 
-    /// Kills it at once; its end comes later.
+    /// Kills it, without waiting for its exit.
     pub fn kill(&self) {
         let _ = self.ending.set(Exit::Stopped);
         self.process.kill();
     }
 
-    /// How it ended, waited for while it is ending. `None` if it lives on.
+    /// How it exited; waits while it is exiting. `None` if it keeps running.
     pub async fn ended(&self) -> Option<End> {
         let mut end = self.end.subscribe();
         let ended = timeout(KILLED, end.wait_for(Option::is_some)).await;
         ended.ok()?.ok()?.clone()
     }
 
-    /// Resolves when it ends.
+    /// Resolves when it exits.
     pub async fn end(&self) -> Option<End> {
         let mut end = self.end.subscribe();
         end.wait_for(Option::is_some).await.ok()?.clone()
@@ -83,16 +84,16 @@ impl Worker {
 }
 
 impl End {
-    /// How it ended, in words.
+    /// How it exited, as a message.
     pub fn how(&self) -> String {
         match self.death.how {
             Exit::Code(code) => format!("the worker exited with code {code}"),
             Exit::Signal { number, core: true } => {
-                format!("the worker was ended by signal {number} and dumped core")
+                format!("the worker was killed by signal {number} and dumped core")
             }
-            Exit::Signal { number, .. } => format!("the worker was ended by signal {number}"),
+            Exit::Signal { number, .. } => format!("the worker was killed by signal {number}"),
             Exit::Replaced => "the worker was replaced".to_owned(),
-            Exit::Stopped => "the host ended the worker".to_owned(),
+            Exit::Stopped => "the host stopped the worker".to_owned(),
         }
     }
 }
@@ -103,14 +104,14 @@ impl fmt::Display for End {
         if self.last_words.is_empty() {
             return Ok(());
         }
-        write!(f, ", having printed:\n{}", self.last_words)
+        write!(f, "; its last output:\n{}", self.last_words)
     }
 }
 
-/// How long the channel's end is waited for: a child that the worker forked may hold it open.
+/// How long to wait for the channel's EOF: a child that the worker forked may hold it open.
 const LAST_MESSAGES: Duration = Duration::from_millis(100);
 
-/// Waits for the process's end and says it to all who wait.
+/// Waits for the process's exit and notifies all waiters.
 pub(super) async fn watch(
     ended: oneshot::Receiver<io::Result<Ended>>,
     logs: PathBuf,
@@ -124,7 +125,7 @@ pub(super) async fn watch(
             let why = worker.ending.get().cloned();
             (why.unwrap_or_else(|| exit(&ended)), ended.max_rss)
         }
-        // Nobody else reaps our children; were it so, all we know is that it is gone.
+        // Unexpected: no other code reaps the host's children. Only the exit itself is known.
         _ => (Exit::Code(-1), 0),
     };
     let death = Death {
@@ -135,13 +136,13 @@ pub(super) async fn watch(
         out_of_memory: sys::process::out_of_memory_kills() > worker.out_of_memory_kills,
         uptime_ms: millis(worker.uptime()),
     };
-    let last_words = last_words.unwrap_or_else(|error| format!("(its output is lost: {error})"));
+    let last_words = last_words.unwrap_or_else(|error| format!("(its output was lost: {error})"));
     worker.end.send_replace(Some(End { death, last_words }));
-    // What it said last is in the channel by now, perhaps that it took a connection.
+    // Read the worker's last messages, which may report an accepted connection.
     let _ = timeout(LAST_MESSAGES, receiving).await;
-    // Its callers ask how it ended as soon as they see that it did: that is known by now.
+    // Callers ask for the reason as soon as their connection closes: it is recorded by now.
     worker.connections.end();
-    // Those who wait for an answer learn that none comes.
+    // Pending requests fail.
     *worker.waiting() = Waiting::default();
 }
 

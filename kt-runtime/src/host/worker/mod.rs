@@ -1,4 +1,5 @@
-//! One worker as the host sees it: questions go to it, answers come back in their order, and its end is known at once.
+//! One worker from the host's view: requests go to it, answers return in order, and its exit is
+//! noticed at once.
 
 mod channel;
 mod connections;
@@ -29,12 +30,12 @@ use crate::{
     wire::{Generation, WorkerId, control::Exit, manifest::Environment},
 };
 
-/// A running worker, or one whose end is known.
+/// A worker, running or exited.
 #[derive(Debug)]
 pub struct Worker {
     pub id: WorkerId,
     pub view: View,
-    /// What it has beside the host's own variables, as long as it lives.
+    /// Its variables in addition to the host's own.
     pub environment: Environment,
     started: Instant,
     process: Process,
@@ -42,32 +43,32 @@ pub struct Worker {
     messages: mpsc::Sender<Outgoing>,
     waiting: Mutex<Waiting>,
     connections: Connections,
-    /// The generation it serves, or the first that it is to serve.
+    /// The generation it serves, or the first one that it loads.
     serving: AtomicU64,
-    /// How many generations it has taken.
+    /// How many generations it has loaded.
     taken: AtomicU64,
-    /// Why the host ends it, if it does.
+    /// The reason if the host stops it.
     ending: OnceLock<Exit>,
-    /// What [`process::out_of_memory_kills`] was at its start.
+    /// The value of [`process::out_of_memory_kills`] at its start.
     out_of_memory_kills: Option<u64>,
     end: watch::Sender<Option<End>>,
 }
 
 impl Worker {
-    /// Notes which generation it serves, for the report of its end.
+    /// Records which generation it serves, for the report of its exit.
     pub fn serves(&self, generation: Generation) {
         self.serving.store(generation.0, Ordering::Relaxed);
         self.taken.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Generations that it has taken after its first.
+    /// Number of generations it has loaded after its first.
     pub fn reloads(&self) -> u64 {
         self.taken.load(Ordering::Relaxed).saturating_sub(1)
     }
 
-    /// False from the moment at which it can answer nobody any more. The kernel closes a dying process's descriptors from
-    /// the lowest on: the channel's end shows before a driver can have seen the end of its own connection, and before the
-    /// process is a zombie that tells how it died.
+    /// False as soon as it can no longer answer. The kernel closes a dying process's descriptors in
+    /// ascending order: the channel's EOF is visible before a driver sees EOF on its connection,
+    /// and before the process becomes a zombie with an exit status.
     pub fn is_alive(&self) -> bool {
         self.end.borrow().is_none() && !fd::hung_up(self.channel.as_fd())
     }
@@ -81,7 +82,7 @@ impl Worker {
     }
 }
 
-/// Milliseconds, as durations travel.
+/// A duration as milliseconds, as on the wire.
 pub fn millis(duration: Duration) -> u64 {
     duration.as_millis().try_into().unwrap_or(u64::MAX)
 }

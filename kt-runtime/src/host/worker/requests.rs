@@ -1,4 +1,4 @@
-//! What is asked of a worker, and who waits for its answers: they come in the order of the requests.
+//! Requests to a worker, and their waiters. Answers arrive in the order of the requests.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -25,20 +25,20 @@ use crate::wire::{
     worker::{FromWorker, Loaded, StateOrder, ToWorker},
 };
 
-/// How a worker is, by its own words.
+/// A worker's own report of its state.
 #[derive(Debug, Clone)]
 pub struct Health {
     pub calls: u64,
     pub idle: Duration,
     pub migrating: Option<Migrating>,
-    /// The function with `#[kt::init]` that runs, by key.
+    /// The running `#[kt::init]` function, by key.
     pub initializing: Option<String>,
 }
 
 type Answer = oneshot::Receiver<Result<Loaded, SwapRefused>>;
 type StateReply = Result<StateAnswer, StateRefused>;
 
-/// Who waits for what.
+/// Pending requests.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     started: Option<oneshot::Sender<(u16, String)>>,
@@ -46,7 +46,7 @@ pub(super) struct Waiting {
     states: VecDeque<oneshot::Sender<StateReply>>,
     status: Vec<oneshot::Sender<Health>>,
     calls: Vec<oneshot::Sender<CallsInFlight>>,
-    /// By the number of the question: the answers take different times.
+    /// By request number: the answers take different times.
     places: HashMap<u64, oneshot::Sender<CallPlaces>>,
     last_question: u64,
 }
@@ -61,10 +61,10 @@ impl Waiting {
 }
 
 impl Worker {
-    /// Asks to load a generation. The answer comes for certain, or the worker's end does.
+    /// Requests loading a generation. Resolves with the answer, or fails when the worker exits.
     ///
     /// # Errors
-    /// If the worker does not take messages.
+    /// If the worker does not accept messages.
     pub fn load(
         &self,
         generation: Generation,
@@ -87,10 +87,10 @@ impl Worker {
         Ok(answer)
     }
 
-    /// Asks about states. The answer comes for certain, or the worker's end does.
+    /// Sends a request about states. Resolves with the answer, or fails when the worker exits.
     ///
     /// # Errors
-    /// If the worker does not take messages.
+    /// If the worker does not accept messages.
     pub fn state(&self, order: StateOrder) -> io::Result<oneshot::Receiver<StateReply>> {
         let (sender, answer) = oneshot::channel();
         self.waiting().states.push_back(sender);
@@ -98,12 +98,12 @@ impl Worker {
         Ok(answer)
     }
 
-    /// How it is; `None` if it did not say within [`limits::STATUS`].
+    /// Its report; `None` if it does not answer within [`limits::STATUS`].
     pub async fn health(&self) -> Option<Health> {
         let (sender, answer) = oneshot::channel();
         let first = {
             let mut waiting = self.waiting();
-            // One question at a time: a worker that hangs is not flooded.
+            // At most one pending request: do not flood a worker that hangs.
             waiting.status.retain(|other| !other.is_closed());
             waiting.status.push(sender);
             waiting.status.len() == 1
@@ -114,12 +114,12 @@ impl Worker {
         timeout(limits::STATUS, answer).await.ok()?.ok()
     }
 
-    /// The calls that run; `None` if it did not say within [`limits::STATUS`].
+    /// The running calls; `None` if it does not answer within [`limits::STATUS`].
     pub async fn calls(&self) -> Option<CallsInFlight> {
         let (sender, answer) = oneshot::channel();
         let first = {
             let mut waiting = self.waiting();
-            // As for its health: one question at a time.
+            // At most one pending request, as for its health.
             waiting.calls.retain(|other| !other.is_closed());
             waiting.calls.push(sender);
             waiting.calls.len() == 1
@@ -130,7 +130,8 @@ impl Worker {
         timeout(limits::STATUS, answer).await.ok()?.ok()
     }
 
-    /// Where the calls are; `None` if it did not say within [`limits::STATUS`]. `trace`: also where those wait that no thread runs.
+    /// The places of calls; `None` if it does not answer within [`limits::STATUS`]. `trace`:
+    /// includes where pending calls wait.
     pub async fn places(&self, trace: bool) -> Option<CallPlaces> {
         let (sender, answer) = oneshot::channel();
         let question = {
@@ -145,10 +146,10 @@ impl Worker {
         timeout(limits::STATUS, answer).await.ok()?.ok()
     }
 
-    /// Lets so many breakpoints pass without a stop.
+    /// Lets the next `count` breakpoints pass without stopping.
     ///
     /// # Errors
-    /// If the worker does not take messages.
+    /// If the worker does not accept messages.
     pub fn ignore_breakpoints(&self, count: u64) -> io::Result<()> {
         self.post(ToWorker::IgnoreBreakpoints(count), None)
     }
@@ -159,10 +160,10 @@ impl Worker {
             .map_err(|error| match error {
                 mpsc::error::TrySendError::Full(_) => io::Error::new(
                     io::ErrorKind::WouldBlock,
-                    "the worker does not take messages any more",
+                    "the worker no longer accepts messages",
                 ),
                 mpsc::error::TrySendError::Closed(_) => {
-                    io::Error::new(io::ErrorKind::BrokenPipe, "the worker is ending")
+                    io::Error::new(io::ErrorKind::BrokenPipe, "the worker is exiting")
                 }
             })
     }
@@ -176,7 +177,7 @@ impl Worker {
             return self.connected(answer);
         }
         let mut waiting = self.waiting();
-        // Who has stopped waiting does not want the answer.
+        // Ignore requesters that stopped waiting.
         match message {
             FromWorker::Started {
                 protocol,

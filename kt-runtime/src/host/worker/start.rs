@@ -29,7 +29,7 @@ use crate::{
     },
 };
 
-/// Everything that a new worker needs.
+/// The parameters of a new worker.
 #[derive(Debug)]
 pub struct Plan<'a> {
     pub config: WorkerConfig,
@@ -42,10 +42,10 @@ pub struct Plan<'a> {
 }
 
 impl Worker {
-    /// Starts a worker and waits until it says that it is there.
+    /// Starts a worker and waits for its first message.
     ///
     /// # Errors
-    /// If it cannot be executed, ends, is silent for too long, or speaks another protocol; in words.
+    /// If it cannot be executed, exits, does not answer in time, or uses another protocol.
     pub async fn start(plan: Plan<'_>, journal: &Arc<Journal>) -> Result<Arc<Self>, String> {
         let launcher = plan.view.path().join(&plan.manifest.worker.launcher.name);
         let start = Start {
@@ -110,7 +110,7 @@ impl Worker {
             .map_err(|error| error.to_string())?;
         match timeout(limits::WORKER_START, hello).await {
             Err(_) => Err(format!(
-                "the worker was silent for {} s after its start",
+                "the worker did not answer within {} s after its start",
                 limits::WORKER_START.as_secs()
             )),
             Ok(Err(_)) => match self.ended().await {
@@ -118,10 +118,10 @@ impl Worker {
                 None => Err("the worker closed its channel".to_owned()),
             },
             Ok(Ok((protocol, version))) if protocol != PROTOCOL => Err(format!(
-                "the program was built with kt-runtime {version}, which speaks protocol {protocol}; this is cargo-kt {VERSION} with protocol {PROTOCOL}: use the same version of both"
+                "the program was built with kt-runtime {version} (protocol {protocol}), but this is cargo-kt {VERSION} (protocol {PROTOCOL})\nhelp: use the same version of both"
             )),
             Ok(Ok((_, version))) if version != manifest.kt_version => Err(format!(
-                "the worker holds kt-runtime {version} where the manifest says {}",
+                "the worker was built with kt-runtime {version}, but the manifest names {}",
                 manifest.kt_version
             )),
             Ok(Ok(_)) => Ok(()),

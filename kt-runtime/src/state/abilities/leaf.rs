@@ -1,4 +1,4 @@
-//! How the value in a state's innermost cell gets into an encoding, and out of it.
+//! Encodings of the value in a state's innermost cell.
 
 use std::{fmt, marker::PhantomData};
 
@@ -10,13 +10,13 @@ use serde::{
 
 use crate::codec::format::{Decoder, Encoder, FormatError};
 
-/// A way to encode a `T`.
+/// An encoding of a `T`.
 pub trait Leaf<T> {
     fn put(value: &T, to: &mut Encoder<'_>) -> Result<(), FormatError>;
     fn take(from: &mut Decoder<'_>) -> Result<T, FormatError>;
 }
 
-/// By the type's own serde.
+/// Uses the type's own serde implementation.
 pub(super) struct Serde;
 
 impl<T: Serialize + DeserializeOwned> Leaf<T> for Serde {
@@ -29,12 +29,13 @@ impl<T: Serialize + DeserializeOwned> Leaf<T> for Serde {
     }
 }
 
-/// A map or a set that many threads use at once. `L` is a type of the crate that implements it for another crate's type.
+/// A concurrent map or set. `L` is a local type of the crate that implements this for a foreign
+/// type.
 pub trait Entries<L>: Sized + 'static {
     type Key;
-    /// `()` in a set.
+    /// `()` for a set.
     type Value;
-    /// Whether it is a map: encoded as serde's own maps are, or as its sets are.
+    /// Whether it is a map, encoded like serde's maps, or a set, encoded like serde's sequences.
     const MAP: bool;
 
     fn new() -> Self;
@@ -42,7 +43,7 @@ pub trait Entries<L>: Sized + 'static {
     fn each(&self, see: &mut dyn FnMut(&Self::Key, &Self::Value));
 }
 
-/// Entry by entry, as such a type's own serde does it.
+/// Encodes entry by entry, like the type's own serde implementation.
 pub(super) struct Listed<L>(PhantomData<L>);
 
 impl<L, T> Leaf<T> for Listed<L>
@@ -64,7 +65,7 @@ struct Borrowed<'a, T, L>(&'a T, PhantomData<L>);
 impl<L, T: Entries<L, Key: Serialize, Value: Serialize>> Serialize for Borrowed<'_, T, L> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut done = Ok(());
-        // There is no way to stop it: after an error nothing is encoded any more.
+        // `each` cannot be stopped: after an error it encodes nothing more.
         if T::MAP {
             let mut map = to.serialize_map(None)?;
             self.0.each(&mut |key, value| {
@@ -127,7 +128,7 @@ where
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<T, A::Error> {
         let entries = T::new();
         while let Some(key) = seq.next_element()? {
-            // A set's value has no bytes: `()` comes out of any unit.
+            // A set's value takes no bytes: deserialize `()` from a unit.
             let nothing = T::Value::deserialize(serde::de::value::UnitDeserializer::new())?;
             entries.add(key, nothing);
         }

@@ -1,12 +1,12 @@
-//! Which abilities a type has, asked of the compiler by method resolution: nothing else decides over a type's traits on
-//! stable Rust without a word of the type's author.
+//! Finds the operations that a type supports by method resolution (autoref specialization). Stable
+//! Rust has no other way to branch on a type's traits without the type's cooperation.
 
 use std::{fmt, marker::PhantomData};
 
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    Abilities, Codec, again,
+    Codec, StateVTable, clone_initial,
     codec::codec,
     debug, exchange, is_empty,
     leaf::{Entries, Listed, Serde},
@@ -14,13 +14,13 @@ use super::{
 };
 use crate::state::cell::Cell;
 
-/// `(&&&&&&&&&&&Probe::<T, L>::new()).abilities()`, in code where `T` is a type and no parameter, takes the first of the
-/// traits below that the type allows. `L` is a type of the user's crate, for which that implements [`Cell`] and [`Entries`]
-/// where the types are another crate's.
+/// `(&&&&&&&&&&&Probe::<T, L>::new()).vtable()` selects the first of the traits below that `T`
+/// satisfies. `T` must be a concrete type, not a type parameter. `L` is a type of the user's crate,
+/// which implements [`Cell`] and [`Entries`] with it for foreign types.
 pub struct Probe<T, L = ()>(PhantomData<(T, L)>);
 
 impl<T, L> Probe<T, L> {
-    #[expect(clippy::new_without_default, reason = "named by the macro only")]
+    #[expect(clippy::new_without_default, reason = "used by the macro only")]
     pub const fn new() -> Self {
         Self(PhantomData)
     }
@@ -34,84 +34,84 @@ impl<T, L> fmt::Debug for Probe<T, L> {
 
 type In<L, R = Here> = Inside<L, R>;
 
-fn of_value<T: 'static>(codec: Option<Codec>) -> Abilities {
-    Abilities {
+fn of_value<T: 'static>(codec: Option<Codec>) -> StateVTable {
+    StateVTable {
         codec,
         debug: None,
         exchange: None,
         is_empty: |_| false,
         drops: std::mem::needs_drop::<T>(),
-        again: again::<T>,
+        clone_initial: clone_initial::<T>,
     }
 }
 
-fn of_cell<L, T: Cell<L>>(codec: Option<Codec>) -> Abilities {
-    Abilities {
+fn of_cell<L, T: Cell<L>>(codec: Option<Codec>) -> StateVTable {
+    StateVTable {
         exchange: T::REPLACEABLE.then_some(exchange::<L, T>),
         is_empty: is_empty::<L, T>,
         ..of_value::<T>(codec)
     }
 }
 
-/// A cell around a value with serde.
-pub trait AsCell {
-    fn abilities(&self) -> Abilities;
+/// A cell that contains a value with serde.
+pub trait SpecializeCell {
+    fn vtable(&self) -> StateVTable;
 }
 
-impl<L, T> AsCell for &&&&&&&&&&Probe<T, L>
+impl<L, T> SpecializeCell for &&&&&&&&&&Probe<T, L>
 where
     T: Cell<L, Value: Serialize + DeserializeOwned>,
 {
-    fn abilities(&self) -> Abilities {
+    fn vtable(&self) -> StateVTable {
         of_cell::<L, T>(Some(codec::<T, In<L>, Serde>()))
     }
 }
 
-/// A type with serde of its own: an atomic, or a struct with its own way to be changed.
-pub trait AsValue {
-    fn abilities(&self) -> Abilities;
+/// A type with serde: an atomic, or a struct with its own interior mutability.
+pub trait SpecializeValue {
+    fn vtable(&self) -> StateVTable;
 }
 
-impl<L, T: Serialize + DeserializeOwned + 'static> AsValue for &&&&&&&&&Probe<T, L> {
-    fn abilities(&self) -> Abilities {
+impl<L, T: Serialize + DeserializeOwned + 'static> SpecializeValue for &&&&&&&&&Probe<T, L> {
+    fn vtable(&self) -> StateVTable {
         of_value::<T>(Some(codec::<T, Here, Serde>()))
     }
 }
 
-/// A map or set of another crate, around what has serde.
-pub trait AsEntries {
-    fn abilities(&self) -> Abilities;
+/// A foreign map or set of types with serde.
+pub trait SpecializeEntries {
+    fn vtable(&self) -> StateVTable;
 }
 
-impl<L, T> AsEntries for &&&&&&&&Probe<T, L>
+impl<L, T> SpecializeEntries for &&&&&&&&Probe<T, L>
 where
     T: Entries<L, Key: Serialize + DeserializeOwned, Value: Serialize + DeserializeOwned>,
 {
-    fn abilities(&self) -> Abilities {
+    fn vtable(&self) -> StateVTable {
         of_value::<T>(Some(codec::<T, Here, Listed<L>>()))
     }
 }
 
 /// A cell in a cell, around a value with serde.
-pub trait AsCellInCell {
-    fn abilities(&self) -> Abilities;
+pub trait SpecializeCellInCell {
+    fn vtable(&self) -> StateVTable;
 }
 
-impl<L, T> AsCellInCell for &&&&&&&Probe<T, L>
+impl<L, T> SpecializeCellInCell for &&&&&&&Probe<T, L>
 where
     T: Cell<L, Value: Cell<L, Value: Serialize + DeserializeOwned>>,
 {
-    fn abilities(&self) -> Abilities {
+    fn vtable(&self) -> StateVTable {
         of_cell::<L, T>(Some(codec::<T, In<L, In<L>>, Serde>()))
     }
 }
 
-/// Such a map in a cell.
-pub trait AsEntriesInCell {
-    fn abilities(&self) -> Abilities;
+/// Such a map or set in a cell.
+pub trait SpecializeEntriesInCell {
+    fn vtable(&self) -> StateVTable;
 }
 
-impl<L, T> AsEntriesInCell for &&&&&&Probe<T, L>
+impl<L, T> SpecializeEntriesInCell for &&&&&&Probe<T, L>
 where
     T: Cell<
             L,
@@ -122,31 +122,31 @@ where
             >,
         >,
 {
-    fn abilities(&self) -> Abilities {
+    fn vtable(&self) -> StateVTable {
         of_cell::<L, T>(Some(codec::<T, In<L>, Listed<L>>()))
     }
 }
 
-/// Three cells around a value with serde: `LazyLock<Arc<RwLock<…>>>`.
-pub trait AsThreeCells {
-    fn abilities(&self) -> Abilities;
+/// Three nested cells around a value with serde: `LazyLock<Arc<RwLock<…>>>`.
+pub trait SpecializeThreeCells {
+    fn vtable(&self) -> StateVTable;
 }
 
-impl<L, T> AsThreeCells for &&&&&Probe<T, L>
+impl<L, T> SpecializeThreeCells for &&&&&Probe<T, L>
 where
     T: Cell<L, Value: Cell<L, Value: Cell<L, Value: Serialize + DeserializeOwned>>>,
 {
-    fn abilities(&self) -> Abilities {
+    fn vtable(&self) -> StateVTable {
         of_cell::<L, T>(Some(codec::<T, In<L, In<L, In<L>>>, Serde>()))
     }
 }
 
-/// Such a map in two cells: `LazyLock<Arc<…>>`.
-pub trait AsEntriesInTwoCells {
-    fn abilities(&self) -> Abilities;
+/// Such a map or set in two cells: `LazyLock<Arc<…>>`.
+pub trait SpecializeEntriesInTwoCells {
+    fn vtable(&self) -> StateVTable;
 }
 
-impl<L, T> AsEntriesInTwoCells for &&&&Probe<T, L>
+impl<L, T> SpecializeEntriesInTwoCells for &&&&Probe<T, L>
 where
     T: Cell<
             L,
@@ -160,56 +160,56 @@ where
             >,
         >,
 {
-    fn abilities(&self) -> Abilities {
+    fn vtable(&self) -> StateVTable {
         of_cell::<L, T>(Some(codec::<T, In<L, In<L>>, Listed<L>>()))
     }
 }
 
-/// A cell around something else that can be shown.
-pub trait AsShownCell {
-    fn abilities(&self) -> Abilities;
+/// A cell that implements `Debug`.
+pub trait SpecializeDebugCell {
+    fn vtable(&self) -> StateVTable;
 }
 
-impl<L, T: Cell<L> + fmt::Debug> AsShownCell for &&&Probe<T, L> {
-    fn abilities(&self) -> Abilities {
-        Abilities {
+impl<L, T: Cell<L> + fmt::Debug> SpecializeDebugCell for &&&Probe<T, L> {
+    fn vtable(&self) -> StateVTable {
+        StateVTable {
             debug: Some(debug::<T>),
             ..of_cell::<L, T>(None)
         }
     }
 }
 
-/// A cell around anything: it can be emptied.
-pub trait AsAnyCell {
-    fn abilities(&self) -> Abilities;
+/// Any other cell: its value can be exchanged.
+pub trait SpecializeAnyCell {
+    fn vtable(&self) -> StateVTable;
 }
 
-impl<L, T: Cell<L>> AsAnyCell for &&Probe<T, L> {
-    fn abilities(&self) -> Abilities {
+impl<L, T: Cell<L>> SpecializeAnyCell for &&Probe<T, L> {
+    fn vtable(&self) -> StateVTable {
         of_cell::<L, T>(None)
     }
 }
 
-/// Something that can be shown.
-pub trait AsShown {
-    fn abilities(&self) -> Abilities;
+/// A type that implements `Debug`.
+pub trait SpecializeDebug {
+    fn vtable(&self) -> StateVTable;
 }
 
-impl<L, T: fmt::Debug + 'static> AsShown for &Probe<T, L> {
-    fn abilities(&self) -> Abilities {
-        Abilities {
+impl<L, T: fmt::Debug + 'static> SpecializeDebug for &Probe<T, L> {
+    fn vtable(&self) -> StateVTable {
+        StateVTable {
             debug: Some(debug::<T>),
             ..of_value::<T>(None)
         }
     }
 }
 
-pub trait AsAnything {
-    fn abilities(&self) -> Abilities;
+pub trait SpecializeAny {
+    fn vtable(&self) -> StateVTable;
 }
 
-impl<L, T: 'static> AsAnything for Probe<T, L> {
-    fn abilities(&self) -> Abilities {
+impl<L, T: 'static> SpecializeAny for Probe<T, L> {
+    fn vtable(&self) -> StateVTable {
         of_value::<T>(None)
     }
 }

@@ -1,11 +1,11 @@
-//! From a state's type to the value that the state is about: through one cell, or through cells in cells, as in
+//! Reaches the inner value of a state's type through nested cells, as in
 //! `LazyLock<Arc<RwLock<V>>>`.
 
 use std::{marker::PhantomData, time::Instant};
 
-use crate::state::cell::{Cell, Found, Held};
+use crate::state::cell::{Cell, Found, LockTimeout};
 
-/// What was found on the way.
+/// The result of reaching for a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Looked {
     Seen,
@@ -15,34 +15,34 @@ pub(super) enum Looked {
     Hollow,
 }
 
-/// A way from a `T` to a value in it.
+/// A path from a `T` to a value in it.
 pub trait Reach<T> {
     type Value;
 
-    /// Shows the value, if there is one, waiting for each lock until then at the latest.
+    /// Passes the value to `see`, if there is one. Waits for each lock until the deadline.
     fn look(
         from: &T,
         until: Instant,
         see: &mut dyn FnMut(&Self::Value, Found),
-    ) -> Result<Looked, Held>;
+    ) -> Result<Looked, LockTimeout>;
 
-    /// A `T` with this value.
+    /// Creates a `T` with this value.
     fn with(value: Self::Value, found: Found) -> T;
 
-    /// A `T` whose innermost cell has no value. `None` if that is a kind which cannot be made without one.
+    /// Creates a `T` whose innermost cell is empty. `None` if such a cell cannot be empty.
     fn hollow() -> Option<T>;
 }
 
 /// The `T` itself.
 pub(super) struct Here;
 
-/// What a cell holds, and on from there by `R`.
+/// The content of a cell, and from there on `R`.
 pub(super) struct Inside<L, R>(PhantomData<(L, R)>);
 
 impl<T> Reach<T> for Here {
     type Value = T;
 
-    fn look(from: &T, _: Instant, see: &mut dyn FnMut(&T, Found)) -> Result<Looked, Held> {
+    fn look(from: &T, _: Instant, see: &mut dyn FnMut(&T, Found)) -> Result<Looked, LockTimeout> {
         see(from, Found::Sound);
         Ok(Looked::Seen)
     }
@@ -63,7 +63,7 @@ impl<L, T: Cell<L>, R: Reach<T::Value>> Reach<T> for Inside<L, R> {
         from: &T,
         until: Instant,
         see: &mut dyn FnMut(&R::Value, Found),
-    ) -> Result<Looked, Held> {
+    ) -> Result<Looked, LockTimeout> {
         let mut inside = None;
         from.look(until, &mut |value, outer| {
             inside = Some(R::look(value, until, &mut |value, inner| {
@@ -105,7 +105,9 @@ mod tests {
 
     type Two = Inside<(), Inside<(), Here>>;
 
-    fn found<T, R: Reach<T, Value: Clone>>(cell: &T) -> Result<(Looked, Option<R::Value>), Held> {
+    fn found<T, R: Reach<T, Value: Clone>>(
+        cell: &T,
+    ) -> Result<(Looked, Option<R::Value>), LockTimeout> {
         let mut seen = None;
         let looked = R::look(cell, Instant::now(), &mut |value, _| {
             seen = Some(value.clone());
@@ -114,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_without_a_value_is_told_from_one_in_a_cell() {
+    fn an_empty_cell_differs_from_an_empty_cell_in_a_cell() {
         type Nested = LazyLock<OnceLock<u8>>;
         let nothing: Nested = LazyLock::new(OnceLock::new);
         assert_eq!(found::<_, Two>(&nothing), Ok((Looked::Empty, None)));
@@ -127,12 +129,12 @@ mod tests {
     }
 
     #[test]
-    fn poison_and_a_lock_that_is_held_are_seen_from_outside() {
+    fn poison_and_held_inner_locks_are_reported() {
         type Nested = Arc<Mutex<u8>>;
         let poisoned: Nested = Two::with(1, Found::Poisoned);
         assert!(poisoned.is_poisoned());
         let sound: Nested = Two::with(1, Found::Sound);
         let _held = sound.lock().expect("it is sound");
-        assert_eq!(found::<_, Two>(&sound), Err(Held));
+        assert_eq!(found::<_, Two>(&sound), Err(LockTimeout));
     }
 }

@@ -1,4 +1,4 @@
-//! Which function a program called, known to whatever runs for that call on this thread.
+//! Which function a driver called, available to the code of that call on this thread.
 
 use std::cell::Cell;
 
@@ -8,12 +8,12 @@ thread_local! {
     static CURRENT: Cell<Option<&'static str>> = const { Cell::new(None) };
 }
 
-/// The key of the function that was called; `None` in a task or thread of the program's own.
+/// The key of the called function; `None` in a task or thread that the program started.
 pub(super) fn current() -> Option<&'static str> {
     scoped::current(&CURRENT)
 }
 
-/// A call to the function of this key.
+/// A call of the function with this key.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::worker) struct Called(pub(in crate::worker) &'static str);
 

@@ -1,4 +1,5 @@
-//! A call at a [`breakpoint!`](crate::breakpoint): it waits for a debugger, and nothing else does.
+//! Calls at a [`breakpoint!`](crate::breakpoint): the call waits for a debugger while other tasks
+//! continue.
 
 mod call;
 mod queue;
@@ -23,14 +24,15 @@ use self::{
 use super::Worker;
 use crate::debugger;
 
-/// How often a waiting call looks for its debugger. The kernel tells nobody that one attached.
-const LOOK: Duration = Duration::from_millis(20);
+/// How often a waiting call polls for its debugger: the kernel does not notify a process that one
+/// attached.
+const POLL: Duration = Duration::from_millis(20);
 
-/// How long tokio may take to give the tasks of a thread that blocks to another one. It says nothing when it has, and a thread
-/// that stops before keeps them.
+/// Time for tokio to move the other tasks of a blocking thread to another thread. tokio does not
+/// report when it is done, and tasks not yet moved stay on a thread that stops.
 const HANDOVER: Duration = Duration::from_millis(5);
 
-/// The place of a breakpoint in the code.
+/// The location of a breakpoint in the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Location {
     pub(crate) function: &'static str,
@@ -38,16 +40,16 @@ pub(crate) struct Location {
     pub(crate) line: u32,
 }
 
-/// What the worker knows of its breakpoints.
+/// The worker's breakpoint state.
 #[derive(Default)]
 pub(super) struct Breakpoints {
     queue: Queue,
-    /// So many more pass without a stop.
+    /// Breakpoints left to pass without stopping.
     ignored: AtomicU64,
 }
 
 impl Breakpoints {
-    /// Lets the next breakpoints pass, so many of them.
+    /// Lets the next `count` breakpoints pass.
     pub(super) fn ignore(&self, count: u64) {
         self.ignored.store(count, Ordering::Relaxed);
     }
@@ -61,9 +63,9 @@ impl Breakpoints {
 }
 
 impl Worker {
-    /// Whether the calling thread shall stop: it has a debugger, for which it may have waited here.
+    /// Whether the calling thread stops: a debugger is attached. May wait for one to attach.
     pub(crate) fn breakpoint(&self, location: &Location) -> bool {
-        // Only a debugger says how many.
+        // Only a debugger sets this count.
         if self.breakpoints.is_ignored() {
             return false;
         }
@@ -77,7 +79,7 @@ impl Worker {
         })
     }
 
-    /// The call that stopped goes on: the next one's turn.
+    /// The stopped call continues; the next one moves to the front.
     pub(crate) fn breakpoint_passed(&self) {
         self.breakpoints.queue.leave();
     }
@@ -117,7 +119,7 @@ impl Worker {
             if !self.output.is_listened_to() {
                 break Passed::NoProgram;
             }
-            thread::sleep(LOOK);
+            thread::sleep(POLL);
         };
         let behind = queue.release();
         eprintln!("{}", stopped.passed(passed, behind));
@@ -125,8 +127,8 @@ impl Worker {
     }
 }
 
-/// Blocks this thread in such a way that other tasks of its runtime go on elsewhere. Threads of the pool for plain functions
-/// have no other tasks.
+/// Blocks this thread while other tasks of its runtime continue on other threads. Threads of the
+/// pool for synchronous functions have no other tasks.
 fn blocking<T>(work: impl FnOnce() -> T) -> T {
     let in_pool = thread::current().name() == Some("kt-call");
     let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
@@ -136,7 +138,8 @@ fn blocking<T>(work: impl FnOnce() -> T) -> T {
     }
 }
 
-/// Whether this thread is all that a runtime of the user's has: then the runtime's other tasks wait as well.
+/// Whether this thread is the only one of a runtime that the user created: then the runtime's other
+/// tasks wait too.
 fn holds_runtime() -> bool {
     Handle::try_current()
         .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::CurrentThread)

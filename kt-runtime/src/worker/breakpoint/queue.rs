@@ -1,12 +1,13 @@
-//! Calls that have reached a breakpoint: one at a time is at the front, waits for a debugger and stops; the others wait behind it.
+//! Calls that reached a breakpoint. One at a time is at the front: it waits for a debugger and
+//! stops. The others queue behind it.
 
 use std::{
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-/// How often a call behind another asks whether it has waited long enough. A debugger can let the call at the front leave
-/// without a word (`return`), and nobody would ever take its place.
+/// How often a queued call checks its timeout. A debugger can make the call at the front return
+/// early (`return`), and then no call would leave the front.
 const ASK: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
@@ -17,30 +18,30 @@ pub(super) struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The number of the next call that comes.
+    /// The number of the next call that enters.
     next: u64,
-    /// Calls with lower numbers do not stop any more.
+    /// Calls with lower numbers no longer stop.
     released: u64,
     /// A call is at the front.
     occupied: bool,
     /// Calls behind it.
     behind: u64,
-    /// A call of those that came since the queue was last empty has stopped in a debugger.
+    /// Since the queue was last empty, a call in it has stopped in a debugger.
     attached: bool,
 }
 
-/// What a call in the queue may do.
+/// What a queued call does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turn {
-    /// It is at the front, until it leaves.
+    /// It is at the front until it leaves.
     Front,
-    /// It goes on without a stop.
+    /// It continues without stopping.
     Released,
 }
 
 impl Queue {
-    /// Waits until this call is at the front, or is let go on: because all are, or because `is_over` says that it has waited long
-    /// enough.
+    /// Waits until this call is at the front, or is released: with all others, or because `is_over`
+    /// reports that it has waited long enough.
     pub(super) fn enter(&self, is_over: impl Fn() -> bool) -> Turn {
         let mut state = self.lock();
         let number = state.next;
@@ -62,7 +63,7 @@ impl Queue {
                 .wait_timeout(state, ASK)
                 .unwrap_or_else(PoisonError::into_inner);
             state = waited;
-            // Asked without the lock: it reads a file.
+            // Called without the lock: it reads a file.
             if timeout.timed_out() {
                 drop(state);
                 let is_over = is_over();
@@ -76,13 +77,13 @@ impl Queue {
         turn
     }
 
-    /// The call at the front has a debugger.
+    /// A debugger attached to the call at the front.
     pub(super) fn attached(&self) {
         self.lock().attached = true;
     }
 
-    /// For the call at the front, which has no debugger: lets all go on if a debugger was there for one that came before it. Who
-    /// detaches wants no further stop of the calls that wait.
+    /// For the call at the front, without a debugger: releases all calls if an earlier call had
+    /// one. A user who detaches wants no further stops among the waiting calls.
     pub(super) fn release_if_detached(&self) -> bool {
         let detached = self.lock().attached;
         if detached {
@@ -91,7 +92,7 @@ impl Queue {
         detached
     }
 
-    /// For the call at the front: it and all behind it go on. Returns how many those are.
+    /// Releases the call at the front and all behind it. Returns how many were behind it.
     pub(super) fn release(&self) -> u64 {
         let mut state = self.lock();
         state.released = state.next;
@@ -103,7 +104,7 @@ impl Queue {
         behind
     }
 
-    /// The call at the front goes on.
+    /// The call at the front continues.
     pub(super) fn leave(&self) {
         self.lock().occupied = false;
         self.moved.notify_one();
@@ -127,7 +128,7 @@ mod tests {
         false
     }
 
-    /// A queue with a call at the front and so many behind it, which send what became of them.
+    /// A queue with a call at the front and `behind` calls behind it, which send their outcome.
     fn queue_of(behind: u64) -> (Arc<Queue>, mpsc::Receiver<Turn>) {
         let queue = Arc::new(Queue::default());
         assert_eq!(queue.enter(never), Turn::Front);
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_wait_are_let_go_on_together_and_later_ones_are_not() {
+    fn release_lets_all_waiting_calls_continue_but_not_later_ones() {
         let (queue, turns) = queue_of(20);
         assert_eq!(queue.release(), 20);
         assert!(turns.iter().all(|turn| turn == Turn::Released));
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn those_that_waited_when_the_debugger_detached_go_on_and_later_ones_are_not() {
+    fn a_detached_debugger_releases_waiting_calls_but_not_later_ones() {
         let (queue, turns) = queue_of(2);
         queue.attached();
         queue.leave();
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_front_that_never_leaves_holds_no_call_beyond_its_time() {
+    fn calls_time_out_behind_a_front_that_never_leaves() {
         let queue = Queue::default();
         assert_eq!(queue.enter(never), Turn::Front);
         assert_eq!(queue.enter(|| true), Turn::Released);

@@ -1,4 +1,4 @@
-//! What a person reads of a call at a breakpoint.
+//! Messages about a call at a breakpoint.
 
 use std::{fmt, time::Duration};
 
@@ -9,19 +9,19 @@ use crate::wire::data::BreakpointReached;
 pub(super) struct Stopped<'a> {
     pub(super) location: &'a Location,
     pub(super) service: &'a str,
-    /// The key of the function that was called.
+    /// The key of the called function.
     pub(super) call: Option<&'static str>,
     pub(super) limit: Duration,
-    /// Other tasks of a runtime of the user's wait with it.
+    /// Other tasks of the user's runtime wait with it.
     pub(super) holds_runtime: bool,
 }
 
-/// Why a call went on without a stop.
+/// Why a call continued without stopping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Passed {
-    /// None attached in time.
+    /// No debugger attached before the timeout.
     NoDebugger,
-    /// Nobody is there who could see that it waits.
+    /// No program is connected that could show the message.
     NoProgram,
 }
 
@@ -36,16 +36,16 @@ impl fmt::Display for Stopped<'_> {
         )?;
         match self.call {
             Some(call) => write!(f, "call `{}`)", path_of(call))?,
-            None => f.write_str("a task of its own)")?,
+            None => f.write_str("a background task)")?,
         }
         if self.holds_runtime {
             f.write_str(
-                "\nnote: the other tasks of this call's current-thread runtime wait with it",
+                "\nnote: other tasks of this call's current-thread runtime are blocked too",
             )?;
         }
         write!(
             f,
-            "\nhelp: `cargo kt debug {}` attaches a debugger; without one the call continues after {}",
+            "\nhelp: run `cargo kt debug {}` to attach a debugger; without one the call continues after {}",
             self.service,
             duration(self.limit)
         )
@@ -53,8 +53,8 @@ impl fmt::Display for Stopped<'_> {
 }
 
 impl Stopped<'_> {
-    /// The path of the function around the breakpoint. A remote function's code is in a function of the same name within what the
-    /// attribute makes of it.
+    /// The path of the function that contains the breakpoint. `#[kt::remote]` puts a function's
+    /// code into an inner function of the same name.
     pub(super) fn function(&self) -> &str {
         let function = self.location.function;
         let outer = function.rsplit_once("::");
@@ -64,7 +64,7 @@ impl Stopped<'_> {
         doubled.map_or(function, |(outer, _)| outer)
     }
 
-    /// What a program is told of it, to ask whether it is to be debugged.
+    /// Sent to the program, which offers to start a debugger.
     pub(super) fn reached(&self) -> BreakpointReached {
         BreakpointReached {
             function: self.function().to_owned(),
@@ -74,7 +74,7 @@ impl Stopped<'_> {
         }
     }
 
-    /// Why it went on, and so many behind it.
+    /// Reports why the call and `behind` more continued.
     pub(super) fn passed(&self, why: Passed, behind: u64) -> String {
         let Location { file, line, .. } = self.location;
         let function = self.function();
@@ -82,12 +82,12 @@ impl Stopped<'_> {
             Passed::NoDebugger => {
                 format!("no debugger attached within {}", duration(self.limit))
             }
-            Passed::NoProgram => "the program that made the call has ended".to_owned(),
+            Passed::NoProgram => "the program that made the call has exited".to_owned(),
         };
         let others = match behind {
             0 => String::new(),
-            1 => ", and so does 1 call that waited behind it".to_owned(),
-            more => format!(", and so do {more} calls that waited behind it"),
+            1 => ", and so does 1 call queued behind it".to_owned(),
+            more => format!(", and so do {more} calls queued behind it"),
         };
         format!("kt: warning: {why}: `{function}` continues at {file}:{line}{others}")
     }
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_remote_function_is_named_as_it_is_written() {
+    fn a_remote_function_is_named_as_in_the_source() {
         let location = Location {
             function: "app::work::work",
             ..LOCATION
@@ -142,17 +142,17 @@ mod tests {
     }
 
     #[test]
-    fn a_person_reads_where_and_how_to_attach() {
+    fn the_message_names_the_location_and_the_debug_command() {
         assert_eq!(
             stopped(Some("app/app:app::outer")).to_string(),
             "kt: breakpoint reached: `app::work` at src/main.rs:7 (service app, call `app::outer`)\n\
-             help: `cargo kt debug app` attaches a debugger; without one the call continues after 10 min"
+             help: run `cargo kt debug app` to attach a debugger; without one the call continues after 10 min"
         );
-        assert!(stopped(None).to_string().contains("a task of its own"));
+        assert!(stopped(None).to_string().contains("a background task"));
     }
 
     #[test]
-    fn a_person_reads_why_calls_went_on_and_how_many() {
+    fn the_warning_names_the_reason_and_the_number_of_calls() {
         let stopped = stopped(None);
         assert_eq!(
             stopped.passed(Passed::NoDebugger, 0),
@@ -161,12 +161,12 @@ mod tests {
         assert!(
             stopped
                 .passed(Passed::NoProgram, 2)
-                .ends_with("src/main.rs:7, and so do 2 calls that waited behind it")
+                .ends_with("src/main.rs:7, and so do 2 calls queued behind it")
         );
     }
 
     #[test]
-    fn times_are_read_in_the_unit_that_fits() {
+    fn durations_use_a_fitting_unit() {
         for (millis, text) in [
             (600_000, "10 min"),
             (90_000, "1 min 30 s"),

@@ -1,4 +1,4 @@
-//! The answer to where all calls are.
+//! Collects the places of all calls.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{Place, Told};
+use super::{Place, Report};
 use crate::{
     fault::located,
     wire::{
@@ -16,7 +16,8 @@ use crate::{
     },
 };
 
-/// Says where calls are. If `trace` is set it has those polled that no thread runs, and waits for at most [`limits::TRACE`].
+/// Reports where calls are. With `trace`, polls those that no thread runs, and waits for at most
+/// [`limits::TRACE`].
 pub(in crate::worker) async fn collect(
     calls: CallsInFlight,
     places: &[Arc<Place>],
@@ -24,27 +25,31 @@ pub(in crate::worker) async fn collect(
 ) -> CallPlaces {
     let mut found: Vec<_> = places.iter().map(|place| place.look()).collect();
     if trace {
-        let (sender, mut told) = mpsc::unbounded_channel();
+        let (sender, mut reports) = mpsc::unbounded_channel();
         for (index, place) in places.iter().enumerate() {
             if found[index].thread.is_none() && place.ask(index, sender.clone()) {
                 found[index].waits = Waits::NotPolled;
             }
         }
-        // Each place that was asked holds a clone.
+        // Each polled place holds a clone.
         drop(sender);
         let deadline = Instant::now() + limits::TRACE;
-        let mut room = limits::WAITING_FRAMES;
-        while let Ok(Some(told)) = timeout_at(deadline, told.recv()).await {
-            let Told { index, turns, ways } = told;
-            let frames = ways.iter().map(Vec::len).sum();
-            let waits = match room.checked_sub(frames) {
+        let mut frames_left = limits::WAITING_FRAMES;
+        while let Ok(Some(report)) = timeout_at(deadline, reports.recv()).await {
+            let Report {
+                index,
+                turns,
+                stacks,
+            } = report;
+            let frames: usize = stacks.iter().map(Vec::len).sum();
+            let waits = match frames_left.checked_sub(frames) {
                 None => Waits::NoRoom,
                 Some(left) => {
-                    room = left;
-                    Waits::At(ways.iter().map(|way| located(way)).collect())
+                    frames_left = left;
+                    Waits::At(stacks.iter().map(|stack| located(stack)).collect())
                 }
             };
-            // The poll that told it may not have returned yet.
+            // The poll that reported this may not have returned yet.
             found[index] = CallPlace {
                 turns,
                 thread: None,

@@ -1,9 +1,11 @@
-//! Where each call is: on which thread, or at which `.await`.
+//! The place of each call: on which thread, or at which `.await`.
 //!
-//! A thread's stack can be read from outside. A future that waits has none: what it waits for is in its fields, whose layout only
-//! full debug information tells, and the developer's machine has none of an older generation. So the future tells it itself, when
-//! somebody asks: it is polled once more, as any future may be at any time, with a [waker](crate::sys::waker) that takes the stack
-//! of whoever keeps it. That is the future at the end of the chain, which is polled by all that wait for it.
+//! A thread's stack can be read from outside. A pending future has no stack: what it waits for is
+//! in its fields, whose layout only full debug information describes, and the developer's machine
+//! has none for an older generation. So the future itself reports it on request: it is polled once
+//! more, as any future may be at any time, with a [waker](crate::sys::waker) that records the stack
+//! of the code that clones it. That code is the leaf future, polled through all futures that wait
+//! for it.
 
 mod collect;
 mod trace;
@@ -27,39 +29,39 @@ use crate::{
     wire::calls::{CallPlace, Waits},
 };
 
-/// Ways to futures that wait, as addresses of code.
-type Ways = Vec<Vec<usize>>;
+/// Stacks of pending leaf futures, as code addresses.
+type Stacks = Vec<Vec<usize>>;
 
 /// Where a call waits, as its own poll found it.
 #[derive(Debug)]
-struct Told {
-    /// Of who asked.
+struct Report {
+    /// The requester's index of the call.
     index: usize,
-    /// As in [`CallPlace`], that poll included.
+    /// As in [`CallPlace`], including that poll.
     turns: u64,
-    ways: Ways,
+    stacks: Stacks,
 }
 
 /// Where a call is.
 #[derive(Default)]
 pub(crate) struct Place {
-    /// 0: no thread runs code of it.
+    /// 0: no thread runs its code.
     thread: AtomicU32,
     turns: AtomicU64,
-    /// Whether `waiting` has somebody who asked: to be read at each poll.
+    /// Whether `waiting` has a request; read at each poll.
     asked: AtomicBool,
     waiting: Mutex<Waiting>,
 }
 
 #[derive(Default)]
 struct Waiting {
-    /// Of its latest poll, if it has to be polled again.
+    /// From its latest poll, if that was pending.
     waker: Option<Waker>,
-    /// Who wants to know where it waits, and the call's index there.
-    asker: Option<(usize, UnboundedSender<Told>)>,
+    /// The call's index in the pending request, and its sender.
+    asker: Option<(usize, UnboundedSender<Report>)>,
 }
 
-/// A thread runs code of a call.
+/// A thread that runs code of a call.
 struct Running<'a>(&'a Place);
 
 impl Drop for Running<'_> {
@@ -75,7 +77,7 @@ impl Place {
         work()
     }
 
-    /// Each poll is code of the call.
+    /// Each poll runs code of the call.
     pub(crate) fn followed<F: Future>(self: &Arc<Self>, work: F) -> Followed<F> {
         Followed {
             place: Arc::clone(self),
@@ -89,7 +91,7 @@ impl Place {
         Running(self)
     }
 
-    /// Where it is, without the way to what it waits for.
+    /// The current place, without what it waits for.
     fn look(&self) -> CallPlace {
         let thread = self.thread.load(Ordering::Acquire);
         let has_begun = thread != 0 || self.waiting().waker.is_some();
@@ -103,8 +105,9 @@ impl Place {
         }
     }
 
-    /// Has it polled once more, and `asker` told where it waits. False if there is nothing to poll.
-    fn ask(&self, index: usize, asker: UnboundedSender<Told>) -> bool {
+    /// Has the call polled once more and its place reported to `asker`. Returns false if there is
+    /// nothing to poll.
+    fn ask(&self, index: usize, asker: UnboundedSender<Report>) -> bool {
         let waker = {
             let mut waiting = self.waiting();
             let Some(waker) = waiting.waker.clone() else {
@@ -118,13 +121,13 @@ impl Place {
         true
     }
 
-    /// Nobody waits for it any more.
+    /// Withdraws the request.
     fn stop_asking(&self) {
         self.asked.store(false, Ordering::Release);
         self.waiting().asker = None;
     }
 
-    /// It has to be polled again by this waker.
+    /// Stores the waker to poll it again.
     fn remember(&self, waker: &Waker) {
         let mut waiting = self.waiting();
         match &mut waiting.waker {
@@ -139,7 +142,7 @@ impl Place {
 }
 
 pin_project! {
-    /// A future whose place is known.
+    /// A future with a known place.
     pub(crate) struct Followed<F> {
         place: Arc<Place>,
         #[pin]
@@ -158,7 +161,7 @@ impl<F: Future> Future for Followed<F> {
             false => this.work.poll(context),
             true => trace::poll(place, this.work, context),
         };
-        // Whoever sees that no thread runs it finds its waker.
+        // A reader that sees no thread always finds the waker.
         if polled.is_pending() {
             place.remember(context.waker());
         }
@@ -176,7 +179,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_call_that_waits_tells_the_way_to_what_it_waits_for_and_goes_on() {
+    async fn a_pending_call_reports_the_stack_of_what_it_waits_for_and_continues() {
         let place = Arc::new(Place::default());
         assert_eq!(place.look().waits, Waits::NotBegun);
         let (open, opened) = tokio::sync::oneshot::channel::<u32>();
@@ -185,23 +188,27 @@ mod tests {
         while place.look().waits == Waits::NotBegun {
             tokio::task::yield_now().await;
         }
-        let (sender, mut told) = mpsc::unbounded_channel();
+        let (sender, mut reports) = mpsc::unbounded_channel();
         assert!(place.ask(7, sender));
-        let Told { index, turns, ways } = told.recv().await.unwrap();
-        assert_eq!((index, ways.len()), (7, 1));
+        let Report {
+            index,
+            turns,
+            stacks,
+        } = reports.recv().await.unwrap();
+        assert_eq!((index, stacks.len()), (7, 1));
         // The channel's future, both blocks, and what is around each poll.
-        assert!(ways[0].len() >= 3, "{ways:?}");
-        // Asked again it tells again, though its waker is known now.
-        let (sender, mut told) = mpsc::unbounded_channel();
+        assert!(stacks[0].len() >= 3, "{stacks:?}");
+        // A second request is answered too, although the waker is known now.
+        let (sender, mut reports) = mpsc::unbounded_channel();
         assert!(place.ask(8, sender));
-        let again = told.recv().await.unwrap();
-        assert_eq!((again.ways.len(), again.turns), (1, turns + 1));
+        let again = reports.recv().await.unwrap();
+        assert_eq!((again.stacks.len(), again.turns), (1, turns + 1));
         open.send(1).unwrap();
         assert_eq!(call.await.unwrap(), 3);
     }
 
     #[tokio::test]
-    async fn all_futures_that_a_call_waits_for_at_once_are_told() {
+    async fn all_concurrently_pending_futures_of_a_call_are_reported() {
         let place = Arc::new(Place::default());
         let work = place.followed(async {
             let wait = || tokio::time::sleep(Duration::from_secs(1000));
@@ -211,9 +218,9 @@ mod tests {
         while place.look().waits == Waits::NotBegun {
             tokio::task::yield_now().await;
         }
-        let (sender, mut told) = mpsc::unbounded_channel();
+        let (sender, mut reports) = mpsc::unbounded_channel();
         assert!(place.ask(0, sender));
-        assert_eq!(told.recv().await.unwrap().ways.len(), 2);
+        assert_eq!(reports.recv().await.unwrap().stacks.len(), 2);
         call.abort();
     }
 

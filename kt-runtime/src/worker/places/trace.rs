@@ -1,4 +1,4 @@
-//! One more poll of a future that waits, which shows what it waits for.
+//! One more poll of a pending future, which shows what it waits for.
 
 use std::{
     pin::Pin,
@@ -6,16 +6,16 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{Place, Told, Ways};
+use super::{Place, Report, Stacks};
 use crate::{
     fault::FRAMES,
     sys::{unwind, waker},
 };
 
-/// Of a call, futures that it waits for at once. A list of any length can be joined.
-const WAYS: usize = 8;
+/// Limit of concurrently pending futures recorded per call: a list of any length can be joined.
+const STACKS: usize = 8;
 
-/// Polls a future, and tells who asked for it where each of those lies that kept its waker.
+/// Polls a future, and reports the stacks at which its waker was cloned.
 pub(super) fn poll<F: Future>(
     place: &Place,
     work: Pin<&mut F>,
@@ -25,31 +25,31 @@ pub(super) fn poll<F: Future>(
     let Some((index, asker)) = asker else {
         return work.poll(context);
     };
-    // The frames around this poll are the runtime's, and the same for all.
+    // The frames around this poll belong to the runtime and are the same for all.
     let around = unwind::trace(FRAMES).len();
-    let ways = Arc::new(Mutex::new(Some(Ways::new())));
+    let stacks = Arc::new(Mutex::new(Some(Stacks::new())));
     let kept = {
-        let ways = Arc::clone(&ways);
+        let stacks = Arc::clone(&stacks);
         move || {
-            let mut ways = ways.lock().unwrap_or_else(PoisonError::into_inner);
-            // Whoever keeps the waker may clone it later, and elsewhere.
-            let Some(ways) = ways.as_mut().filter(|ways| ways.len() < WAYS) else {
+            let mut stacks = stacks.lock().unwrap_or_else(PoisonError::into_inner);
+            // The waker's holder may clone it later on another thread.
+            let Some(stacks) = stacks.as_mut().filter(|stacks| stacks.len() < STACKS) else {
                 return;
             };
-            let mut way = unwind::trace(FRAMES);
-            way.truncate(way.len().saturating_sub(around));
-            ways.push(way);
+            let mut stack = unwind::trace(FRAMES);
+            stack.truncate(stack.len().saturating_sub(around));
+            stacks.push(stack);
         }
     };
     let waker = waker::observed(context.waker().clone(), kept);
     let polled = work.poll(&mut Context::from_waker(&waker));
-    let ways = ways.lock().unwrap_or_else(PoisonError::into_inner).take();
-    // Of a call that has ended there is nothing to tell: its asker sees that nobody has it any more.
+    let stacks = stacks.lock().unwrap_or_else(PoisonError::into_inner).take();
+    // Nothing to report for a call that has ended: dropping the sender shows it.
     if polled.is_pending() {
-        let _ = asker.send(Told {
+        let _ = asker.send(Report {
             index,
             turns: place.turns.load(Ordering::Relaxed),
-            ways: ways.unwrap_or_default(),
+            stacks: stacks.unwrap_or_default(),
         });
     }
     polled

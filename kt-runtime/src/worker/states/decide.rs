@@ -1,29 +1,29 @@
-//! What a swap will do to each state, decided before any is touched.
+//! Decides what a swap does to each state, before any is touched.
 
 use std::{
     collections::{HashMap, HashSet},
     ptr::NonNull,
 };
 
-use super::{Held, NewState, Registry};
+use super::{LiveState, NewState, Registry};
 use crate::{
     function::path_of,
     state::StateDescriptor,
     wire::state::{Changed, Former, Outcome},
 };
 
-/// What is to become of all states.
+/// What a swap does to all states.
 pub(in crate::worker) struct Plan {
     pub(super) decisions: Vec<Decision>,
-    /// Values that were made for states, by key; none for a cell that had no value.
+    /// New values of states, by key; `None` for a cell without a value.
     pub(super) values: HashMap<&'static str, Option<NonNull<()>>>,
 }
 
-/// What is to become of one.
+/// What a swap does to one state.
 pub(in crate::worker) struct Decision {
     pub(super) key: &'static str,
     pub(super) outcome: Outcome,
-    /// None for a state that is gone.
+    /// `None` for a removed state.
     pub(super) new: Option<NewState>,
 }
 
@@ -47,7 +47,8 @@ impl Plan {
 
 impl Registry {
     /// # Errors
-    /// If two states have one name, or an object that is loaded already shall show a state in another layout.
+    /// If two states have the same name, or if an object that is already loaded declares a state
+    /// with another layout.
     pub(in crate::worker) fn decide(&mut self, states: Vec<NewState>) -> Result<Plan, String> {
         let mut names: HashMap<_, &StateDescriptor> = HashMap::new();
         for new in &states {
@@ -65,10 +66,10 @@ impl Registry {
         let mut decisions = Vec::new();
         for new in states {
             self.note(new.descriptor);
-            let outcome = match self.held.get(new.descriptor.key) {
+            let outcome = match self.live.get(new.descriptor.key) {
                 None => Outcome::Created,
-                Some(held) if held.disagrees(&new) => return Err(one_handle(&new)),
-                Some(held) => held.outcome(&new),
+                Some(live) if live.disagrees(&new) => return Err(one_handle(&new)),
+                Some(live) => live.outcome(&new),
             };
             decisions.push(Decision {
                 key: new.descriptor.key,
@@ -76,11 +77,11 @@ impl Registry {
                 new: Some(new),
             });
         }
-        let gone = |held: &&Held| held.declared && !names.contains(held.descriptor.key);
-        decisions.extend(self.held.values().filter(gone).map(|held| Decision {
-            key: held.descriptor.key,
+        let removed = |live: &&LiveState| live.declared && !names.contains(live.descriptor.key);
+        decisions.extend(self.live.values().filter(removed).map(|live| Decision {
+            key: live.descriptor.key,
             outcome: Outcome::Removed {
-                size: held.descriptor.size as u64,
+                size: live.descriptor.size as u64,
             },
             new: None,
         }));
@@ -92,18 +93,18 @@ impl Registry {
     }
 }
 
-/// The object's name should have told the layouts apart, see *link*'s reload keys.
+/// The object's name should differ for different layouts, see *link*'s reload keys.
 fn one_handle(new: &NewState) -> String {
     format!(
-        "state `{}` has another layout than before, and the object that declares it is the same: calls of both generations would share its memory\n\
-         help: run `cargo kt down`, which ends the service with its state, and report this",
+        "state `{}` has a different layout than before, but the object that declares it is the same: calls of both generations would share its memory\n\
+         help: run `cargo kt down`, which stops the service and discards its state, and report this bug",
         path_of(new.descriptor.key)
     )
 }
 
-impl Held {
-    /// Whether one handle would have to show two layouts. The calls of the former generation use the handle too, so it can
-    /// neither be kept nor be pointed elsewhere.
+impl LiveState {
+    /// Whether one handle would point at two layouts. Calls of the former generation use the handle
+    /// too, so it can neither keep its value nor point at another.
     fn disagrees(&self, new: &NewState) -> bool {
         std::ptr::eq(self.descriptor, new.descriptor) && self.layout != new.layout
     }
@@ -111,13 +112,13 @@ impl Held {
     fn outcome(&self, new: &NewState) -> Outcome {
         let Some(why) = self.change(new) else {
             return Outcome::Kept {
-                initialiser_changed: self.initialiser != new.descriptor.initialiser,
-                // SAFETY: the value is of the type that the abilities are of, and lives for ever.
-                empty: unsafe { (self.abilities.is_empty)(self.value) },
+                initializer_changed: self.initializer != new.descriptor.initializer,
+                // SAFETY: the value has the vtable's type and is never freed.
+                empty: unsafe { (self.vtable.is_empty)(self.value) },
             };
         };
-        let into = new.descriptor.migrate.is_some() || (new.descriptor.abilities)().codec.is_some();
-        if self.abilities.codec.is_some() && into {
+        let into = new.descriptor.migrate.is_some() || (new.descriptor.vtable)().codec.is_some();
+        if self.vtable.codec.is_some() && into {
             Outcome::Migrated {
                 why,
                 bytes: 0,
@@ -131,20 +132,21 @@ impl Held {
         }
     }
 
-    /// What becomes of the value if another takes its place. `None` if it holds nothing beside its own bytes.
+    /// What happens to the former value when it is replaced. `None` if it owns nothing beyond its
+    /// own bytes.
     pub(super) fn fate(&self) -> Option<Former> {
         if self.descriptor.on_reset.is_some() {
             Some(Former::Hook)
-        } else if !self.abilities.drops {
+        } else if !self.vtable.drops {
             None
-        } else if self.abilities.exchange.is_some() {
+        } else if self.vtable.exchange.is_some() {
             Some(Former::Dropped)
         } else {
             Some(Former::Held)
         }
     }
 
-    /// Why the value cannot be seen through the new handle; `None` if it can.
+    /// Why the new handle cannot point at the value; `None` if it can.
     fn change(&self, new: &NewState) -> Option<Changed> {
         let (old, layout) = (self.descriptor, new.layout.as_deref());
         let new = new.descriptor;
@@ -186,7 +188,8 @@ impl Held {
     }
 }
 
-/// What of a layout is compared also where the developer vouches for the rest: see [`StateEntry`].
+/// The part of a layout that is compared even if the developer vouches for the rest: see
+/// [`StateEntry`].
 ///
 /// [`StateEntry`]: crate::wire::manifest::StateEntry
 fn visible(layout: &str) -> &str {
@@ -201,7 +204,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        __private::{AsCell as _, Probe},
+        __private::{Probe, SpecializeCell as _},
         state::State,
         wire::Generation,
     };
@@ -216,10 +219,10 @@ mod tests {
         0,
         file!(),
         line!(),
-        || (&&&&&&&&&&&Probe::<Mutex<u8>>::new()).abilities(),
+        || (&&&&&&&&&&&Probe::<Mutex<u8>>::new()).vtable(),
     );
 
-    /// What a generation declares that has the same object, in this layout.
+    /// Declares a state of the same object with this layout.
     fn decide(registry: &mut Registry, layout: Option<&str>) -> Result<Plan, String> {
         registry.decide(vec![NewState {
             descriptor: &DESCRIPTOR,
@@ -237,7 +240,7 @@ mod tests {
         for other in [Some("b"), None] {
             let refused = decide(&mut registry, other).err().unwrap();
             assert!(
-                refused.contains("`test::VALUE` has another layout"),
+                refused.contains("`test::VALUE` has a different layout"),
                 "{refused}"
             );
         }

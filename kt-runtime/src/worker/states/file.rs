@@ -1,6 +1,7 @@
-//! Saved states: a file that starts with [`MAGIC`], then for each state a header (length and encoding of [`Saved`]) and the
-//! pieces of its value (length and bytes; length 0 after the last), a header of length 0, and a checksum over all of it (FNV-1a,
-//! 64 bits). Numbers are `u64`, little endian.
+//! Files of saved states. A file starts with [`MAGIC`]. Then each state has a header (length and
+//! encoding of [`Saved`]) and the pieces of its value (length and bytes; length 0 after the last).
+//! A header of length 0 and a checksum over everything (FNV-1a, 64 bits) follow. Numbers are `u64`,
+//! little endian.
 
 use std::{
     fs::File,
@@ -24,7 +25,7 @@ pub(super) struct Saved {
     pub(super) type_tokens: String,
     pub(super) version: u64,
     pub(super) layout: Option<String>,
-    /// Set when read: of its value's encoding, and where that starts.
+    /// Set when reading: the length of its encoded value, and its start.
     #[serde(skip)]
     pub(super) bytes: u64,
     #[serde(skip)]
@@ -55,7 +56,7 @@ impl Writer {
     pub(super) fn create(path: &Path) -> io::Result<Self> {
         use std::os::unix::fs::OpenOptionsExt as _;
         let mut options = File::options();
-        // It holds whatever the user's states do.
+        // The file contains the values of the user's states: readable by the owner only.
         let file = options
             .write(true)
             .create_new(true)
@@ -93,7 +94,7 @@ impl Writer {
         self.block(piece)
     }
 
-    /// Where the file ends now, to [take back](Self::take_back) what is written from here on.
+    /// The current end of the file, to [take back](Self::take_back) what is written after it.
     pub(super) fn mark(&mut self) -> io::Result<Mark> {
         Ok(Mark {
             position: self.file.stream_position()?,
@@ -103,7 +104,7 @@ impl Writer {
     }
 
     pub(super) fn take_back(&mut self, mark: Mark) -> io::Result<()> {
-        // Seeking writes what is buffered, so it cannot come behind the cut later.
+        // Seeking flushes the buffer, so no buffered bytes are written after the truncation.
         self.file.seek(SeekFrom::Start(mark.position))?;
         self.file.get_ref().set_len(mark.position)?;
         (self.sum, self.bytes) = (mark.sum, mark.bytes);
@@ -122,14 +123,14 @@ impl Writer {
     }
 }
 
-/// A place in a file that is being written.
+/// A position in a file that is being written.
 pub(super) struct Mark {
     position: u64,
     sum: u64,
     bytes: u64,
 }
 
-/// A file that was found whole.
+/// A file whose checksum is correct.
 pub(super) struct SavedFile {
     path: PathBuf,
     pub(super) entries: Vec<Saved>,
@@ -145,7 +146,7 @@ impl SavedFile {
             })
             .map_err(|error| StateRefused::File {
                 reason: match error.kind() {
-                    io::ErrorKind::UnexpectedEof => "it ends early".to_owned(),
+                    io::ErrorKind::UnexpectedEof => "unexpected end of file".to_owned(),
                     _ => error.to_string(),
                 },
             })
@@ -170,7 +171,7 @@ impl SavedFile {
         })?;
         let mut ended = false;
         Ok(move || {
-            // What follows is another state's, however often one asks.
+            // The following bytes belong to another state.
             if ended {
                 return None;
             }
@@ -187,7 +188,7 @@ fn read_entries(mut file: impl Read + Seek) -> io::Result<Vec<Saved>> {
     file.read_exact(&mut magic)?;
     if magic != *MAGIC {
         return Err(io::Error::other(
-            "it is no file of saved states, or of another version of kt",
+            "not a file of saved states, or written by another version of kt",
         ));
     }
     sum = fnv(sum, &magic);
@@ -199,7 +200,7 @@ fn read_entries(mut file: impl Read + Seek) -> io::Result<Vec<Saved>> {
         }
         let mut saved: Saved = codec::decode(&header).map_err(io::Error::other)?;
         if entries.iter().any(|other: &Saved| other.key == saved.key) {
-            return Err(io::Error::other("it has a state twice"));
+            return Err(io::Error::other("it contains a state twice"));
         }
         saved.start = file.stream_position()?;
         loop {
@@ -214,9 +215,7 @@ fn read_entries(mut file: impl Read + Seek) -> io::Result<Vec<Saved>> {
     let mut written = [0; 8];
     file.read_exact(&mut written)?;
     if u64::from_le_bytes(written) != sum {
-        return Err(io::Error::other(
-            "it was damaged: its checksum is not that of its content",
-        ));
+        return Err(io::Error::other("the file is damaged: checksum mismatch"));
     }
     Ok(entries)
 }
@@ -227,7 +226,7 @@ fn block(file: &mut impl Read, sum: &mut u64) -> io::Result<Vec<u8>> {
     *sum = fnv(*sum, &length);
     let length = u64::from_le_bytes(length);
     let mut bytes = Vec::new();
-    // No more than is there: a wrong length must not take memory.
+    // Reads only the bytes that exist: a wrong length must not allocate memory.
     if file.take(length).read_to_end(&mut bytes)? as u64 != length {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
@@ -244,7 +243,7 @@ fn fnv(sum: u64, bytes: &[u8]) -> u64 {
     })
 }
 
-/// The blocks of a file, whose start and checksum are right.
+/// Parses the blocks of a file with a correct start and checksum.
 #[cfg(all(feature = "host", any(test, fuzzing)))]
 pub(crate) fn fuzz(blocks: &[u8]) {
     let mut bytes = [MAGIC, blocks].concat();
@@ -285,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_states_pieces_end_with_it_however_often_one_asks() {
+    fn reading_past_a_states_last_piece_returns_none() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = SavedFile::open(&saved(folder.path())).expect("a whole file");
         let one = file.entry("one").expect("a state");
@@ -297,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_taken_back_leaves_no_trace_in_a_file() {
+    fn taken_back_writes_leave_no_trace_in_a_file() {
         let folder = tempfile::tempdir().expect("a folder");
         let whole = fs::read(saved(folder.path())).expect("a file");
         let path = folder.path().join("taken-back");
@@ -324,10 +323,10 @@ mod tests {
     }
 
     #[test]
-    fn a_right_checksum_makes_no_length_right() {
+    fn a_wrong_length_is_refused_despite_a_correct_checksum() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("states");
-        // A header whose key has 2^40 bytes, by its own word.
+        // A header that claims a key of 2^40 bytes.
         let header = [253, 0, 0, 0, 0, 0, 1, 0, 0];
         let mut bytes = MAGIC.to_vec();
         for block in [&header[..], &[], &[]] {
@@ -340,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_cut_or_changed_is_refused() {
+    fn a_truncated_or_changed_file_is_refused() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = saved(folder.path());
         let whole = fs::read(&path).expect("the file");

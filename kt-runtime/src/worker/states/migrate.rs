@@ -1,4 +1,4 @@
-//! Makes the values that a plan asks for, and none if one of them fails.
+//! Creates the values that a plan requires, or none of them if one fails.
 
 use std::{
     collections::HashMap,
@@ -11,19 +11,19 @@ use std::{
 };
 
 use super::{
-    Count, Decision, Held, Plan, Registry,
+    Count, Decision, LiveState, Plan, Registry,
     file::SavedFile,
     transfer::{self, Source, Stopped},
 };
 use crate::{
-    state::{StateDescriptor, abilities::Made, descriptor::Migrate},
+    state::{StateDescriptor, abilities::BoxedValue, descriptor::Migrate},
     wire::{
         control::{Migrating, SwapRefused},
         state::{Changed, Former, NotMigrated, Outcome, StateOptions, StateRefused},
     },
 };
 
-/// What is being migrated, for whoever asks meanwhile.
+/// The state being migrated, for concurrent status requests.
 #[derive(Debug, Default)]
 pub(in crate::worker) struct Progress(Mutex<Option<(String, Count)>>);
 
@@ -36,7 +36,7 @@ impl Progress {
         })
     }
 
-    /// Work on this state, which counts bytes.
+    /// Runs `work` on this state; `work` counts bytes.
     pub(super) fn during<T>(&self, key: &str, work: impl FnOnce(&Count) -> T) -> T {
         let set = |now| *self.0.lock().unwrap_or_else(PoisonError::into_inner) = now;
         let bytes = Arc::new(AtomicU64::new(0));
@@ -48,16 +48,17 @@ impl Progress {
 }
 
 impl Registry {
-    /// Carries out the plan's migrations. Until it is applied nobody sees the new values.
+    /// Carries out the plan's migrations. The new values are not visible before the plan is
+    /// applied.
     ///
     /// # Errors
-    /// All that fail and may not be reset: then none has happened.
+    /// All failures that may not fall back to a reset: then nothing is migrated.
     pub(in crate::worker) fn migrate(
         &mut self,
         plan: &mut Plan,
         options: &StateOptions,
     ) -> Result<(), SwapRefused> {
-        let patience = Duration::from_millis(options.patience_ms);
+        let timeout = Duration::from_millis(options.patience_ms);
         let mut made = Values::new(options);
         for decision in &mut plan.decisions {
             let Outcome::Migrated {
@@ -66,17 +67,17 @@ impl Registry {
             else {
                 continue;
             };
-            let (Some(held), Some(new)) = (self.held.get(decision.key), &decision.new) else {
+            let (Some(live), Some(new)) = (self.live.get(decision.key), &decision.new) else {
                 continue;
             };
             let started = Instant::now();
             let value = self.progress.during(decision.key, |moved| {
-                let value = held.to_type_of(new.descriptor, patience, moved);
+                let value = live.to_type_of(new.descriptor, timeout, moved);
                 *bytes = moved.load(Ordering::Relaxed);
                 value
             });
             *elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-            made.take(decision, value, held.fate())?;
+            made.take(decision, value, live.fate())?;
         }
         made.give_to(plan)
     }
@@ -84,15 +85,16 @@ impl Registry {
     /// Gives new states the values that a former worker saved.
     ///
     /// # Errors
-    /// If the file cannot be read, or all of them that do not fit and may not be reset.
+    /// If the file cannot be read, or with all values that fail to decode and may not be reset.
     pub(in crate::worker) fn restore(
         &mut self,
         plan: &mut Plan,
         file: &Path,
         options: &StateOptions,
     ) -> Result<(), SwapRefused> {
-        let unreadable =
-            |refused: StateRefused| SwapRefused::Load(format!("the saved states: {refused:?}"));
+        let unreadable = |refused: StateRefused| {
+            SwapRefused::Load(format!("cannot read the saved states: {refused:?}"))
+        };
         let file = SavedFile::open(file).map_err(unreadable)?;
         let mut made = Values::new(options);
         for decision in &mut plan.decisions {
@@ -120,16 +122,17 @@ impl Registry {
         made.give_to(plan)
     }
 
-    /// Takes the values out of cells that nobody is to find them in any more, as far as the cells let them go.
-    pub(super) fn empty(&self, old: Vec<Held>) {
-        for held in old {
-            if let Some(exchange) = held.abilities.exchange {
-                let mut other = self.again(held.descriptor);
-                // A destructor of the user's runs, and may panic; a lock that is held by background work keeps its value.
+    /// Takes the values out of replaced cells, as far as their locks allow.
+    pub(super) fn take_out(&self, old: Vec<LiveState>) {
+        for live in old {
+            if let Some(exchange) = live.vtable.exchange {
+                let mut other = self.clone_initial(live.descriptor);
+                // A user destructor runs and may panic. A value whose lock is held by background
+                // work stays.
                 let _ = crate::fault::catch(|| {
                     // SAFETY: both are of the type of `held.descriptor`.
                     let _ =
-                        unsafe { exchange(held.value, &mut other, Instant::now(), &mut || true) };
+                        unsafe { exchange(live.value, &mut other, Instant::now(), &mut || true) };
                     drop(other);
                 });
             }
@@ -137,10 +140,10 @@ impl Registry {
     }
 }
 
-/// Values that were made for a plan, and states for which none could be made.
+/// New values of a plan, and the states for which creating one failed.
 struct Values<'a> {
     options: &'a StateOptions,
-    made: HashMap<&'static str, Made>,
+    made: HashMap<&'static str, BoxedValue>,
     refused: Vec<NotMigrated>,
 }
 
@@ -153,14 +156,15 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// Takes the value, or notes why there is none. `former`: what becomes of the former value if this state is reset.
+    /// Stores the value, or records the failure. `former`: what happens to the former value if this
+    /// state is reset.
     ///
     /// # Errors
-    /// If a lock is held. The others would wait for their locks too, with all calls waiting at the gate.
+    /// If a lock is held. Other states could be blocked too, while all calls wait at the gate.
     fn take(
         &mut self,
         decision: &mut Decision,
-        value: Result<Made, Stopped>,
+        value: Result<BoxedValue, Stopped>,
         former: Option<Former>,
     ) -> Result<(), SwapRefused> {
         let key = decision.key;
@@ -189,7 +193,7 @@ impl<'a> Values<'a> {
         Ok(())
     }
 
-    /// From here on nothing can fail, so what was made is there to stay.
+    /// From here on nothing can fail, so the new values are leaked.
     fn give_to(self, plan: &mut Plan) -> Result<(), SwapRefused> {
         if !self.refused.is_empty() {
             return Err(SwapRefused::NotMigrated(self.refused));
@@ -200,18 +204,19 @@ impl<'a> Values<'a> {
     }
 }
 
-/// How a value comes to be of a descriptor's type: the developer's own way if it has changed and there is one.
+/// The function that creates a value of a descriptor's type: the user's `migrate` if the type
+/// changed and there is one.
 pub(super) fn decoder(new: &StateDescriptor, same: bool) -> Option<Migrate> {
     match new.migrate {
         Some(migrate) if !same => Some(migrate),
-        _ => (new.abilities)().codec.map(|codec| codec.decode),
+        _ => (new.vtable)().codec.map(|codec| codec.decode),
     }
 }
 
-impl Held {
+impl LiveState {
     pub(super) fn source(&self) -> Option<Source> {
         Some(Source {
-            codec: self.abilities.codec?,
+            codec: self.vtable.codec?,
             value: self.value,
         })
     }
@@ -219,12 +224,12 @@ impl Held {
     fn to_type_of(
         &self,
         new: &StateDescriptor,
-        patience: Duration,
+        timeout: Duration,
         moved: &Count,
-    ) -> Result<Made, Stopped> {
+    ) -> Result<BoxedValue, Stopped> {
         match (self.source(), decoder(new, false)) {
-            (Some(source), Some(decode)) => transfer::transfer(source, decode, patience, moved),
-            _ => unreachable!("only what can be encoded and decoded is to be migrated"),
+            (Some(source), Some(decode)) => transfer::transfer(source, decode, timeout, moved),
+            _ => unreachable!("a plan migrates only states with an encoder and a decoder"),
         }
     }
 }

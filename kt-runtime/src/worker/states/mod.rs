@@ -1,8 +1,9 @@
-//! The states: which value each has, and what becomes of it when its crate's code is replaced.
+//! The states: the value of each, and what happens to it when its crate's code is replaced.
 //!
-//! A value lies where the object that first declared it put it, or where a migration did, and neither is ever freed while
-//! code may see it. So to keep a value is to point the new handle at the old memory: nothing is copied, and every reference to
-//! it stays good. That is only done where the layouts are known to be equal.
+//! A value is stored in the object that first declared it, or where a migration allocated it, and
+//! neither is freed while code may access it. Keeping a value means pointing the new handle at the
+//! old memory: nothing is copied, and every reference to it stays valid. This requires layouts that
+//! are known to be equal.
 
 mod decide;
 mod file;
@@ -37,7 +38,7 @@ use tokio::runtime::Handle;
 use crate::{
     state::{
         StateDescriptor,
-        abilities::{Abilities, Made},
+        abilities::{BoxedValue, StateVTable},
     },
     wire::{
         Generation,
@@ -51,46 +52,47 @@ pub(super) struct NewState {
     pub(super) layout: Option<String>,
 }
 
-/// The value that a state has now.
+/// The current value of a state.
 #[derive(Clone)]
-struct Held {
-    /// Of the code that saw the value last.
+struct LiveState {
+    /// The descriptor of the code that last used the value.
     descriptor: &'static StateDescriptor,
-    abilities: Abilities,
+    vtable: StateVTable,
     /// Of the type of `descriptor`.
     value: NonNull<()>,
     layout: Option<String>,
-    /// Of the initialiser that made the value.
-    initialiser: u64,
-    /// The generation that made it.
+    /// Hash of the initializer that created the value.
+    initializer: u64,
+    /// The generation that created it.
     generation: Generation,
-    /// Of the latest swap.
+    /// Outcome of the latest swap.
     outcome: Outcome,
-    /// The current generation has it; else it is set aside.
+    /// Whether the current generation declares it; otherwise it is detached.
     declared: bool,
 }
 
 /// All states that the worker ever had.
 #[derive(Default)]
 pub(super) struct Registry {
-    held: HashMap<&'static str, Held>,
-    /// The initial value of every descriptor that was ever seen, by the descriptor's address.
+    live: HashMap<&'static str, LiveState>,
+    /// The initial value of every descriptor ever loaded, by the descriptor's address.
     initial: HashMap<usize, Initial>,
     /// Names of the crate objects of all generations.
     pub(super) served: HashSet<String>,
-    /// What is being migrated.
+    /// The state being migrated.
     pub(super) progress: Arc<Progress>,
-    /// The generation that was published last.
+    /// The latest published generation.
     newest: Generation,
-    /// What swaps reset.
+    /// Values that swaps reset.
     pub(super) formers: Arc<Formers>,
 }
 
-// SAFETY: the pointers in it are only read through `abilities` and stored in slots, under the registry's lock; what they
-// point at is Sync and static.
+// SAFETY: its pointers are only read through the vtable and stored in slots, under the registry's
+// lock. What they point at is Sync and static.
 unsafe impl Send for Registry {}
 
-/// The initial value as its constant initialiser made it: a copy of its bits, taken before anybody could use it.
+/// The initial value that the constant initializer created: a copy of its bits, taken before any
+/// use.
 struct Initial {
     bits: NonNull<u8>,
     /// Whether the static itself was given to a generation.
@@ -101,7 +103,8 @@ impl Initial {
     fn of(descriptor: &StateDescriptor) -> Self {
         let layout = Layout::from_size_align(descriptor.size.max(1), descriptor.align)
             .unwrap_or_else(|_| unreachable!("a type's own layout"));
-        // SAFETY: the layout's size is not zero; both are valid for the type's size, and one is new.
+        // SAFETY: the layout's size is not zero; both pointers are valid for the type's size, and
+        // one is a new allocation.
         let bits = unsafe {
             let bits = NonNull::new(alloc::alloc(layout))
                 .unwrap_or_else(|| alloc::handle_alloc_error(layout));
@@ -117,14 +120,15 @@ impl Initial {
 }
 
 impl Registry {
-    /// Takes note of what a loaded object declares, before anything can use it.
+    /// Records what a loaded object declares, before any code uses it.
     fn note(&mut self, descriptor: &'static StateDescriptor) {
         self.initial
             .entry(ptr::from_ref(descriptor) as usize)
             .or_insert_with(|| Initial::of(descriptor));
     }
 
-    /// The initial value in memory that nobody has used: the static itself the first time, copies of what it was later.
+    /// The initial value in unused memory: the static itself the first time, then copies of its
+    /// original bits.
     fn fresh(&mut self, descriptor: &'static StateDescriptor) -> NonNull<()> {
         let initial = self
             .initial
@@ -133,28 +137,32 @@ impl Registry {
         if !std::mem::replace(&mut initial.used, true) {
             return descriptor.initial;
         }
-        self.again(descriptor).leak().unwrap_or(descriptor.initial)
+        self.clone_initial(descriptor)
+            .leak()
+            .unwrap_or(descriptor.initial)
     }
 
-    /// A new initial value.
-    fn again(&self, descriptor: &'static StateDescriptor) -> Made {
+    /// Creates a new initial value.
+    fn clone_initial(&self, descriptor: &'static StateDescriptor) -> BoxedValue {
         let initial = &self.initial[&(ptr::from_ref(descriptor) as usize)];
-        // SAFETY: the bits are those of an initial value of this descriptor's type that was not used; alignment as its type's.
-        unsafe { ((descriptor.abilities)().again)(initial.bits.cast()) }
+        // SAFETY: the bits are those of an unused initial value of this descriptor's type, with its
+        // alignment.
+        unsafe { ((descriptor.vtable)().clone_initial)(initial.bits.cast()) }
     }
 
-    /// Has a value let go of that no code sees any more but calls of generations before this one. `users`: where the user's
-    /// code runs that this takes.
-    fn let_go(&self, held: &Held, until: Generation, users: &Handle) {
-        if held.fate().is_none() {
+    /// Releases a value that only calls of generations before `until` can access. `users`: the
+    /// runtime for the user code that this runs.
+    fn release(&self, live: &LiveState, until: Generation, users: &Handle) {
+        if live.fate().is_none() {
             return;
         }
-        let initial = &self.initial[&(ptr::from_ref(held.descriptor) as usize)];
-        let former = former::Former::new(held, until, initial.bits.cast());
+        let initial = &self.initial[&(ptr::from_ref(live.descriptor) as usize)];
+        let former = former::Former::new(live, until, initial.bits.cast());
         self.formers.add(former, users);
     }
 
-    /// Points every handle at its value. Calls on the former generation share what is kept, and keep the rest to themselves.
+    /// Points every handle at its value. Calls of the former generation share kept values; they
+    /// keep using their own copy of the others.
     pub(super) fn apply(
         &mut self,
         plan: Plan,
@@ -162,8 +170,8 @@ impl Registry {
         users: &Handle,
     ) -> Vec<StateOutcome> {
         self.newest = generation;
-        for held in self.held.values_mut() {
-            held.declared = false;
+        for live in self.live.values_mut() {
+            live.declared = false;
         }
         let mut outcomes = Vec::with_capacity(plan.decisions.len());
         let mut emptied = Vec::new();
@@ -173,49 +181,49 @@ impl Registry {
                 outcome: outcome.clone(),
             });
             let Some(new) = new else {
-                if let Some(held) = self.held.get_mut(key) {
-                    held.outcome = outcome;
+                if let Some(live) = self.live.get_mut(key) {
+                    live.outcome = outcome;
                 }
                 continue;
             };
             let descriptor = new.descriptor;
-            let old = self.held.get(key).cloned();
+            let old = self.live.get(key).cloned();
             let keeps = matches!(outcome, Outcome::Kept { .. });
-            let (value, made, initialiser) = match (&old, plan.values.get(key)) {
-                (Some(old), _) if keeps => (old.value, old.generation, old.initialiser),
+            let (value, made, initializer) = match (&old, plan.values.get(key)) {
+                (Some(old), _) if keeps => (old.value, old.generation, old.initializer),
                 (old, Some(made)) => {
                     let value = made.unwrap_or_else(|| self.fresh(descriptor));
                     emptied.extend(old.clone());
-                    (value, generation, descriptor.initialiser)
+                    (value, generation, descriptor.initializer)
                 }
                 (old, None) => {
                     if let Some(old) = old {
-                        self.let_go(old, generation, users);
+                        self.release(old, generation, users);
                     }
-                    (self.fresh(descriptor), generation, descriptor.initialiser)
+                    (self.fresh(descriptor), generation, descriptor.initializer)
                 }
             };
-            let held = Held {
+            let live = LiveState {
                 descriptor,
-                abilities: (descriptor.abilities)(),
+                vtable: (descriptor.vtable)(),
                 value,
                 layout: new.layout,
-                initialiser,
+                initializer,
                 generation: made,
                 outcome,
                 declared: true,
             };
-            held.show();
-            self.held.insert(key, held);
+            live.show();
+            self.live.insert(key, live);
         }
-        // Nothing looks at a value any more that was moved, but background work of the old code: it sees an empty cell, and
-        // the memory is free.
-        self.empty(emptied);
+        // Only background tasks of old code still access a moved value: they see an empty cell, and
+        // the memory is released.
+        self.take_out(emptied);
         outcomes
     }
 }
 
-impl Held {
+impl LiveState {
     /// Points the current code's handle at the value.
     fn show(&self) {
         self.descriptor
@@ -224,5 +232,5 @@ impl Held {
     }
 }
 
-/// Bytes that were encoded so far.
+/// Bytes encoded so far.
 type Count = Arc<AtomicU64>;

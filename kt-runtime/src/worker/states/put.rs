@@ -1,54 +1,58 @@
-//! Gives states other values, all of them or none.
+//! Replaces the values of states, all of them or none.
 
 use std::{ptr::NonNull, time::Instant};
 
 use super::{
     Registry,
-    requests::{PATIENCE, refused},
+    requests::{LOCK_TIMEOUT, refused},
     transfer::Stopped,
 };
 use crate::{
-    state::abilities::{Exchange, Made},
+    state::abilities::{BoxedValue, Exchange},
     wire::state::StateRefused,
 };
 
-/// A value that changes where it lies.
+/// A value that is replaced in place.
 struct InPlace {
     key: &'static str,
     value: NonNull<()>,
     exchange: Exchange,
-    /// Of the same type; the former value afterwards.
-    other: Made,
+    /// Of the same type; holds the former value afterwards.
+    other: BoxedValue,
 }
 
 impl Registry {
-    /// Gives states other values: in place where a cell can be asked to, so that whoever looks at it sees it, else by pointing
-    /// the handle elsewhere. No state may be there twice.
+    /// Replaces the values of states: in place where a cell supports it, so that all references see
+    /// the new value, otherwise by pointing the handle at the new value. Each state occurs once.
     ///
     /// # Errors
-    /// If a lock is held for too long: then all have their former values. If a former value's destructor panics.
-    pub(super) fn put(&mut self, values: Vec<(&'static str, Made)>) -> Result<(), StateRefused> {
-        let (mut in_place, mut elsewhere) = (Vec::new(), Vec::new());
+    /// If a lock is held for too long: then no state changes. If a former value's destructor
+    /// panics.
+    pub(super) fn put(
+        &mut self,
+        values: Vec<(&'static str, BoxedValue)>,
+    ) -> Result<(), StateRefused> {
+        let (mut in_place, mut moved) = (Vec::new(), Vec::new());
         for (key, other) in values {
-            let held = &self.held[key];
-            match held.abilities.exchange {
+            let live = &self.live[key];
+            match live.vtable.exchange {
                 Some(exchange) if other.has_value() => in_place.push(InPlace {
                     key,
-                    value: held.value,
+                    value: live.value,
                     exchange,
                     other,
                 }),
-                _ => elsewhere.push((key, other)),
+                _ => moved.push((key, other)),
             }
         }
-        exchange_all(&mut in_place, Instant::now() + PATIENCE)
+        exchange_all(&mut in_place, Instant::now() + LOCK_TIMEOUT)
             .map_err(|key| refused(key, Stopped::Stuck))?;
-        for (key, other) in elsewhere {
-            let descriptor = self.held[key].descriptor;
+        for (key, other) in moved {
+            let descriptor = self.live[key].descriptor;
             let value = other.leak().unwrap_or_else(|| self.fresh(descriptor));
-            if let Some(held) = self.held.get_mut(key) {
-                held.value = value;
-                held.show();
+            if let Some(live) = self.live.get_mut(key) {
+                live.value = value;
+                live.show();
             }
         }
         let mut done = Ok(());
@@ -58,7 +62,7 @@ impl Registry {
                     key: key.to_owned(),
                     path: String::new(),
                     reason: format!(
-                        "it has its new value, and the destructor of the old one panicked: {}",
+                        "the new value is set, but the destructor of the old one panicked: {}",
                         panic.message
                     ),
                 });
@@ -68,7 +72,8 @@ impl Registry {
     }
 }
 
-/// Exchanges values once all their locks are held. On an error, the key of one that could not be locked, none was.
+/// Exchanges values once all their locks are held. On an error, no value changes, and the key of a
+/// state that could not be locked is returned.
 fn exchange_all(values: &mut [InPlace], until: Instant) -> Result<(), &'static str> {
     let Some((first, rest)) = values.split_first_mut() else {
         return Ok(());

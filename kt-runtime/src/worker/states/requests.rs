@@ -1,4 +1,4 @@
-//! What `cargo kt state` asks for. All of it happens under the registry's lock, so never during a swap.
+//! Requests of `cargo kt state`. All run under the registry's lock, so never during a swap.
 
 use std::{
     sync::mpsc,
@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 
 use super::{
     super::names::edit_distance,
-    Held, Registry,
+    LiveState, Registry,
     transfer::{self, Stopped},
 };
 use crate::{
@@ -22,13 +22,13 @@ use crate::{
     },
 };
 
-/// How long a lock may keep a question waiting.
-pub(super) const PATIENCE: Duration = Duration::from_secs(2);
-/// How long a list waits for a lock.
-const MOMENT: Duration = Duration::from_millis(100);
-/// How long a list encodes a value to tell how much it holds: calls may wait for its lock meanwhile.
+/// How long a request waits for a lock.
+pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a list waits for each lock.
+const LIST_LOCK_TIMEOUT: Duration = Duration::from_millis(100);
+/// How long a list may encode a value to measure its size: calls may wait for its lock meanwhile.
 const MEASURED: Duration = Duration::from_millis(500);
-/// Limit of a value that travels in a message.
+/// Limit of a value that fits in a message.
 const VALUE: usize = limits::WORKER_MESSAGE - 4096;
 
 pub(super) type Answer = Result<StateAnswer, StateRefused>;
@@ -46,18 +46,18 @@ impl Registry {
     }
 
     fn list(&self) -> Vec<StateInfo> {
-        let mut all: Vec<_> = self.held.values().map(Held::info).collect();
+        let mut all: Vec<_> = self.live.values().map(LiveState::info).collect();
         all.sort_by(|one, other| one.key.cmp(&other.key));
         all
     }
 
-    /// The state with this key, or the only one whose path ends so.
-    fn find(&self, key: &str) -> Result<&Held, StateRefused> {
-        if let Some(held) = self.held.get(key) {
-            return Ok(held);
+    /// The state with this key, or the only one whose path ends with it.
+    fn find(&self, key: &str) -> Result<&LiveState, StateRefused> {
+        if let Some(live) = self.live.get(key) {
+            return Ok(live);
         }
-        let named = |held: &&Held| ends(path_of(held.descriptor.key), key);
-        let found: Vec<&Held> = self.held.values().filter(named).collect();
+        let named = |live: &&LiveState| ends(path_of(live.descriptor.key), key);
+        let found: Vec<&LiveState> = self.live.values().filter(named).collect();
         match found[..] {
             [only] => Ok(only),
             [] => Err(StateRefused::Unknown {
@@ -67,7 +67,7 @@ impl Registry {
             _ => {
                 let mut keys: Vec<_> = found
                     .iter()
-                    .map(|held| held.descriptor.key.to_owned())
+                    .map(|live| live.descriptor.key.to_owned())
                     .collect();
                 keys.sort();
                 Err(StateRefused::Ambiguous {
@@ -81,7 +81,7 @@ impl Registry {
     fn nearest(&self, key: &str) -> Option<String> {
         let last = |path: &str| path.rsplit("::").next().unwrap_or(path).to_owned();
         let wanted = last(key);
-        let names = self.held.keys().map(|key| path_of(key));
+        let names = self.live.keys().map(|key| path_of(key));
         names
             .map(|path| (edit_distance(&wanted, &last(path)), path))
             .filter(|(distance, _)| *distance <= wanted.chars().count().max(3) / 3)
@@ -90,12 +90,12 @@ impl Registry {
     }
 
     fn set(&mut self, key: &str, value: Vec<u8>) -> Answer {
-        let held = self.find(key)?;
-        let key = held.descriptor.key;
-        let codec = held.abilities.codec.ok_or_else(|| held.no_serde())?;
-        let (told, made) = mpsc::channel();
+        let live = self.find(key)?;
+        let key = live.descriptor.key;
+        let codec = live.vtable.codec.ok_or_else(|| live.no_serde())?;
+        let (sender, made) = mpsc::channel();
         let decode: Migrate = codec.decode;
-        // Of a person's hand, which the worker's own decoding is not.
+        // This value comes from a user: limit the stack of the decoder's thread.
         let started = std::thread::Builder::new()
             .stack_size(crate::codec::format::STACK)
             .spawn(move || {
@@ -114,7 +114,7 @@ impl Registry {
                         reason: format!("its `Deserialize` panicked: {}", panic.message),
                     }),
                 };
-                let _ = told.send(decoded);
+                let _ = sender.send(decoded);
             });
         started.map_err(|error| StateRefused::Lost {
             reason: error.to_string(),
@@ -133,16 +133,16 @@ impl Registry {
             chosen.push(self.find(key)?.descriptor.key);
         }
         if keys.is_empty() {
-            let declared = self.held.values().filter(|held| held.declared);
-            chosen.extend(declared.map(|held| held.descriptor.key));
+            let declared = self.live.values().filter(|live| live.declared);
+            chosen.extend(declared.map(|live| live.descriptor.key));
         }
         chosen.sort_unstable();
         chosen.dedup();
-        let initial = |key: &&'static str| (*key, self.again(self.held[key].descriptor));
+        let initial = |key: &&'static str| (*key, self.clone_initial(self.live[key].descriptor));
         self.put(chosen.iter().map(initial).collect())?;
         for key in &chosen {
-            if let Some(held) = self.held.get_mut(key) {
-                held.initialiser = held.descriptor.initialiser;
+            if let Some(live) = self.live.get_mut(key) {
+                live.initializer = live.descriptor.initializer;
             }
         }
         Ok(StateAnswer::Done(
@@ -150,58 +150,58 @@ impl Registry {
         ))
     }
 
-    /// Lets go of states that the program does not have any more, and tries so again with what swaps reset.
+    /// Releases detached states, and retries values that swaps reset.
     fn forget(&mut self, keys: &[String], users: &Handle) -> Answer {
         let former = self.formers.list();
-        let (mut aside, mut again) = (Vec::new(), Vec::new());
+        let (mut detached, mut retried) = (Vec::new(), Vec::new());
         for key in keys {
-            let held = self.find_former(key, &former)?;
-            let has_former = former.iter().any(|former| former.key == held);
-            match self.held.get(held) {
-                Some(held) if !held.declared => aside.push(held.descriptor.key),
-                _ if has_former => again.push(held.to_owned()),
+            let found = self.find_former(key, &former)?;
+            let has_former = former.iter().any(|former| former.key == found);
+            match self.live.get(found) {
+                Some(live) if !live.declared => detached.push(live.descriptor.key),
+                _ if has_former => retried.push(found.to_owned()),
                 _ => {
-                    let key = held.to_owned();
+                    let key = found.to_owned();
                     return Err(StateRefused::InUse { key });
                 }
             }
         }
         if keys.is_empty() {
-            let all = self.held.values().filter(|held| !held.declared);
-            aside.extend(all.map(|held| held.descriptor.key));
-            again.extend(former.iter().map(|former| former.key.clone()));
+            let all = self.live.values().filter(|live| !live.declared);
+            detached.extend(all.map(|live| live.descriptor.key));
+            retried.extend(former.iter().map(|former| former.key.clone()));
         }
-        aside.sort_unstable();
-        aside.dedup();
-        let set_aside = !aside.is_empty();
-        for key in &aside {
-            if let Some(held) = self.held.remove(key) {
-                // No generation has it, so all that may use it are former ones.
-                self.let_go(&held, self.newest, users);
+        detached.sort_unstable();
+        detached.dedup();
+        let any_detached = !detached.is_empty();
+        for key in &detached {
+            if let Some(live) = self.live.remove(key) {
+                // No current generation declares it, so only calls of former ones may use it.
+                self.release(&live, self.newest, users);
             }
         }
-        again.extend(aside.into_iter().map(str::to_owned));
-        again.sort_unstable();
-        again.dedup();
-        let chosen: Vec<&str> = again.iter().map(|key| &**key).collect();
-        let held = self.formers.retry(&chosen, users);
-        match held.into_iter().next() {
-            // Of several, what can be dropped is. What was set aside is forgotten in any case.
-            Some(former) if keys.len() == 1 && !set_aside => Err(StateRefused::StillHeld {
+        retried.extend(detached.into_iter().map(str::to_owned));
+        retried.sort_unstable();
+        retried.dedup();
+        let chosen: Vec<&str> = retried.iter().map(|key| &**key).collect();
+        let still_held = self.formers.retry(&chosen, users);
+        match still_held.into_iter().next() {
+            // With several keys, drop what can be dropped. Detached states are removed in any case.
+            Some(former) if keys.len() == 1 && !any_detached => Err(StateRefused::StillHeld {
                 key: former.key,
                 held: former.held,
             }),
-            _ => Ok(StateAnswer::Done(again)),
+            _ => Ok(StateAnswer::Done(retried)),
         }
     }
 
-    /// As [`find`](Self::find), of a state that may have former values only.
+    /// Like [`find`](Self::find), but includes states that only have former values.
     fn find_former<'a>(&self, key: &str, former: &'a [FormerInfo]) -> Result<&'a str, StateRefused>
     where
         'static: 'a,
     {
         match self.find(key) {
-            Ok(held) => Ok(held.descriptor.key),
+            Ok(live) => Ok(live.descriptor.key),
             Err(refused) => {
                 let mut former = former.iter().map(|former| &*former.key);
                 let named = |found: &&str| *found == key || ends(path_of(found), key);
@@ -211,7 +211,7 @@ impl Registry {
     }
 }
 
-/// Whether a path is this, or ends so.
+/// Whether a path equals `end` or ends with it.
 fn ends(path: &str, end: &str) -> bool {
     path == end
         || path
@@ -219,11 +219,11 @@ fn ends(path: &str, end: &str) -> bool {
             .is_some_and(|rest| rest.ends_with("::"))
 }
 
-impl Held {
+impl LiveState {
     fn info(&self) -> StateInfo {
         let size = |source| {
             let (begin, mut bytes) = (Instant::now(), 0);
-            for piece in transfer::pieces(source, Reader::Program, MOMENT) {
+            for piece in transfer::pieces(source, Reader::Program, LIST_LOCK_TIMEOUT) {
                 bytes += piece.ok()?.len() as u64;
                 if begin.elapsed() > MEASURED {
                     return None;
@@ -242,14 +242,14 @@ impl Held {
             generation: self.generation,
             outcome: self.outcome.clone(),
             declared: self.declared,
-            serde: self.abilities.codec.is_some(),
+            serde: self.vtable.codec.is_some(),
         }
     }
 
     fn show_value(&self) -> Result<Shown, StateRefused> {
         let key = self.descriptor.key;
         if let Some(source) = self.source() {
-            let encoded = transfer::encoded(source, Reader::Person, PATIENCE, VALUE)
+            let encoded = transfer::encoded(source, Reader::Person, LOCK_TIMEOUT, VALUE)
                 .map_err(|stopped| refused(key, stopped))?;
             // The first byte tells whether a value follows.
             return match encoded {
@@ -260,11 +260,11 @@ impl Held {
                 }),
             };
         }
-        let Some(debug) = self.abilities.debug else {
+        let Some(debug) = self.vtable.debug else {
             return Ok(Shown::Opaque);
         };
         let mut text = String::new();
-        // SAFETY: the value is of the type that the ability belongs to.
+        // SAFETY: the value is of the type that the vtable belongs to.
         let shown = crate::fault::catch(|| unsafe { debug(self.value, &mut text) });
         match shown {
             Ok(Ok(())) if text.len() > VALUE => Err(StateRefused::TooLarge {
@@ -294,7 +294,7 @@ pub(super) fn refused(key: &str, stopped: Stopped) -> StateRefused {
         Stopped::Stuck => StateRefused::Busy {
             key: Some(key),
             calls: Vec::new(),
-            after_ms: u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX),
+            after_ms: u64::try_from(LOCK_TIMEOUT.as_millis()).unwrap_or(u64::MAX),
         },
         Stopped::Failed { path, reason } => StateRefused::Failed { key, path, reason },
     }

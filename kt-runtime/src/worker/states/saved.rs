@@ -1,4 +1,4 @@
-//! States to and from files.
+//! Saves states to files and loads them.
 
 use std::{
     path::Path,
@@ -6,10 +6,10 @@ use std::{
 };
 
 use super::{
-    Held, Registry,
+    LiveState, Registry,
     file::{Saved, SavedFile, Writer},
     migrate::decoder,
-    requests::{Answer, PATIENCE, refused},
+    requests::{Answer, LOCK_TIMEOUT, refused},
     transfer,
 };
 use crate::{
@@ -23,24 +23,24 @@ use crate::{
 impl Registry {
     /// Whether there is anything to save.
     pub(in crate::worker) fn has_codec(&self) -> bool {
-        let mut declared = self.held.values().filter(|held| held.declared);
-        declared.any(|held| held.source().is_some())
+        let mut declared = self.live.values().filter(|live| live.declared);
+        declared.any(|live| live.source().is_some())
     }
 
-    /// Writes all states that have serde to a new file, each as it is when its turn comes. Those that cannot be encoded are left
-    /// out if `leave` allows it.
+    /// Writes all states that have serde to a new file, one after another. Skips those that cannot
+    /// be encoded if `leave` allows it.
     pub(in crate::worker) fn save(&self, path: &Path, leave: &Resets) -> Answer {
         let mut writer = Writer::create(path).map_err(unwritable)?;
         let mut moved = Moved::default();
-        let mut all: Vec<&Held> = self.held.values().filter(|held| held.declared).collect();
-        all.sort_by_key(|held| held.descriptor.key);
+        let mut all: Vec<&LiveState> = self.live.values().filter(|live| live.declared).collect();
+        all.sort_by_key(|live| live.descriptor.key);
         let mut refused = Vec::new();
-        for held in all {
-            let key = held.descriptor.key.to_owned();
+        for live in all {
+            let key = live.descriptor.key.to_owned();
             let mark = writer.mark().map_err(unwritable)?;
             let written = self.progress.during(&key, |count| {
                 let before = writer.bytes;
-                self.write(held, &mut writer, &|bytes| {
+                self.write(live, &mut writer, &|bytes| {
                     count.store(bytes - before, Ordering::Relaxed);
                 })
             });
@@ -66,25 +66,25 @@ impl Registry {
         Ok(StateAnswer::Moved(moved))
     }
 
-    /// False for a state without serde.
+    /// Returns false for a state without serde.
     fn write(
         &self,
-        held: &Held,
+        live: &LiveState,
         writer: &mut Writer,
         written: &dyn Fn(u64),
     ) -> Result<bool, StateRefused> {
-        let Some(source) = held.source() else {
+        let Some(source) = live.source() else {
             return Ok(false);
         };
-        let descriptor = held.descriptor;
+        let descriptor = live.descriptor;
         let saved = Saved::new(
             descriptor.key,
             descriptor.type_tokens,
             descriptor.version,
-            held.layout.clone(),
+            live.layout.clone(),
         );
         writer.begin(&saved).map_err(unwritable)?;
-        for piece in transfer::pieces(source, Reader::Program, PATIENCE) {
+        for piece in transfer::pieces(source, Reader::Program, LOCK_TIMEOUT) {
             let piece = piece.map_err(|stopped| refused(descriptor.key, stopped))?;
             writer.piece(&piece).map_err(unwritable)?;
             written(writer.bytes);
@@ -97,16 +97,16 @@ impl Registry {
         Ok(true)
     }
 
-    /// Gives states the values of a file, all that the program has a place for or none.
+    /// Sets states to the values of a file: all that the program declares, or none.
     pub(in crate::worker) fn load(&mut self, path: &Path) -> Answer {
         let file = SavedFile::open(path)?;
         let mut moved = Moved::default();
         let (mut made, mut failed) = (Vec::new(), Vec::new());
         for saved in &file.entries {
-            let held = self.held.get(&*saved.key).filter(|held| held.declared);
-            let decode = held.and_then(|held| {
-                let same = saved.version == held.descriptor.version && saved.layout == held.layout;
-                Some((held.descriptor.key, decoder(held.descriptor, same)?))
+            let live = self.live.get(&*saved.key).filter(|live| live.declared);
+            let decode = live.and_then(|live| {
+                let same = saved.version == live.descriptor.version && saved.layout == live.layout;
+                Some((live.descriptor.key, decoder(live.descriptor, same)?))
             });
             let Some((key, decode)) = decode else {
                 moved.left.push(saved.key.clone());

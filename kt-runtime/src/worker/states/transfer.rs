@@ -1,5 +1,5 @@
-//! A value on its way from one type to another: one thread encodes, another decodes what is there already, so that a large
-//! value is in memory twice and no more.
+//! Converts a value from one type to another. One thread encodes while another decodes, so that a
+//! large value is in memory at most twice.
 
 use std::{
     ptr::NonNull,
@@ -13,24 +13,24 @@ use std::{
 };
 
 use crate::{
-    codec::format::{Decoder, Encoder, FormatError, Gone, Reader, STACK},
+    codec::format::{Decoder, Encoder, FormatError, Reader, STACK, SinkClosed},
     fault::catch,
     state::{
-        abilities::{Codec, Made, NotEncoded},
+        abilities::{BoxedValue, Codec, NotEncoded},
         descriptor::Migrate,
     },
     worker::Origin,
 };
 
-/// Pieces that wait between the two.
+/// Limit of pieces in the channel between the two threads.
 const PIECES: usize = 16;
-/// How often it is looked whether anything moves.
-const LOOK: Duration = Duration::from_millis(20);
+/// How often to check for progress.
+const POLL: Duration = Duration::from_millis(20);
 
-/// Why a value did not get across.
+/// Why a transfer failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::worker) enum Stopped {
-    /// Nothing moved for as long as patience lasts: a lock is held.
+    /// No progress until the timeout: a lock is held.
     Stuck,
     Failed {
         path: String,
@@ -47,7 +47,7 @@ impl From<FormatError> for Stopped {
     }
 }
 
-/// A value that lives for ever.
+/// A value that is never freed.
 #[derive(Clone, Copy)]
 pub(in crate::worker) struct Source {
     pub(in crate::worker) codec: Codec,
@@ -57,55 +57,59 @@ pub(in crate::worker) struct Source {
 // SAFETY: states are Sync, and this only reads one.
 unsafe impl Send for Source {}
 
-/// Where encoded bytes go, and whether they are still wanted.
+/// Some encoded bytes.
 type Piece = Vec<u8>;
 
 enum Event {
     Encoded(Result<(), Stopped>),
-    Decoded(Box<Result<Made, Stopped>>),
+    Decoded(Box<Result<BoxedValue, Stopped>>),
 }
 
-/// Encodes `source` and has `decode` make a value of it.
+/// Encodes `source` and creates a value from it with `decode`.
 pub(in crate::worker) fn transfer(
     source: Source,
     decode: Migrate,
-    patience: Duration,
+    timeout: Duration,
     moved: &Arc<AtomicU64>,
-) -> Result<Made, Stopped> {
+) -> Result<BoxedValue, Stopped> {
     let (sender, receiver) = mpsc::sync_channel::<Piece>(PIECES);
-    let (told, events) = mpsc::channel();
-    let done = told.clone();
+    let (event_sender, events) = mpsc::channel();
+    let encoded_events = event_sender.clone();
     let counter = Arc::clone(moved);
     on_a_thread(move || {
-        let encoded = encode(source, patience, Reader::Program, &mut |piece| {
+        let encoded = encode(source, timeout, Reader::Program, &mut |piece| {
             counter.fetch_add(piece.len() as u64, Ordering::Relaxed);
-            sender.send(piece).map_err(|_| Gone)
+            sender.send(piece).map_err(|_| SinkClosed)
         });
-        let _ = done.send(Event::Encoded(encoded));
+        let _ = encoded_events.send(Event::Encoded(encoded));
     })?;
     on_a_thread(move || {
         let made = decode_from(decode, &mut || receiver.recv().ok());
-        // Who is encoding learns from it that nobody wants the rest.
+        // The encoder's next send fails, so it stops.
         drop(receiver);
-        let _ = told.send(Event::Decoded(Box::new(made)));
+        let _ = event_sender.send(Event::Decoded(Box::new(made)));
     })?;
     let (mut encoded, mut decoded) = (None, None);
-    let mut watch = Watch::new(patience);
+    let mut watch = Watch::new(timeout);
     loop {
-        match events.recv_timeout(LOOK) {
+        match events.recv_timeout(POLL) {
             Ok(Event::Encoded(result)) => encoded = Some(result),
             Ok(Event::Decoded(result)) => decoded = Some(*result),
             Err(RecvTimeoutError::Timeout) if watch.is_stuck(moved) => return Err(Stopped::Stuck),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
-                return Err(failed("both of its threads are gone"));
+                return Err(failed("both threads exited without a result"));
             }
         }
         match (encoded.take(), decoded.take()) {
             (Some(Ok(())), Some(made)) => return made,
-            // What is missing at the decoder's end is not its fault.
+            // The decoder fails because the encoder stopped: report the encoder's error.
             (Some(Err(error)), Some(Err(other))) => {
-                return Err(if error == unwanted() { other } else { error });
+                return Err(if error == receiver_closed() {
+                    other
+                } else {
+                    error
+                });
             }
             (Some(Err(error)), Some(Ok(_))) => return Err(error),
             rest => (encoded, decoded) = rest,
@@ -113,17 +117,17 @@ pub(in crate::worker) fn transfer(
     }
 }
 
-/// The encoding, a piece at a time.
+/// The encoded value, one piece at a time.
 pub(in crate::worker) fn pieces(
     source: Source,
     reader: Reader,
-    patience: Duration,
+    timeout: Duration,
 ) -> impl Iterator<Item = Result<Piece, Stopped>> {
     let (sender, receiver) = mpsc::sync_channel(PIECES);
     let failure = sender.clone();
     let started = on_a_thread(move || {
-        let encoded = encode(source, patience, reader, &mut |piece| {
-            sender.send(Ok(piece)).map_err(|_| Gone)
+        let encoded = encode(source, timeout, reader, &mut |piece| {
+            sender.send(Ok(piece)).map_err(|_| SinkClosed)
         });
         if let Err(stopped) = encoded {
             let _ = failure.send(Err(stopped));
@@ -134,7 +138,7 @@ pub(in crate::worker) fn pieces(
         if let Some(stopped) = failed.take() {
             return Some(Err(stopped));
         }
-        match receiver.recv_timeout(patience + LOOK) {
+        match receiver.recv_timeout(timeout + POLL) {
             Ok(piece) => Some(piece),
             Err(RecvTimeoutError::Timeout) => Some(Err(Stopped::Stuck)),
             Err(RecvTimeoutError::Disconnected) => None,
@@ -142,15 +146,15 @@ pub(in crate::worker) fn pieces(
     })
 }
 
-/// The whole encoding at once; `None` if it is longer than `limit` bytes.
+/// The whole encoded value; `None` if it is longer than `limit` bytes.
 pub(in crate::worker) fn encoded(
     source: Source,
     reader: Reader,
-    patience: Duration,
+    timeout: Duration,
     limit: usize,
 ) -> Result<Option<Vec<u8>>, Stopped> {
     let mut bytes = Vec::new();
-    for piece in pieces(source, reader, patience) {
+    for piece in pieces(source, reader, timeout) {
         bytes.extend_from_slice(&piece?);
         if bytes.len() > limit {
             return Ok(None);
@@ -159,20 +163,20 @@ pub(in crate::worker) fn encoded(
     Ok(Some(bytes))
 }
 
-/// Makes a value of pieces that are there, on a thread with the stack that it may need.
+/// Creates a value from existing pieces, on a thread with a stack that is large enough.
 pub(in crate::worker) fn decoded(
     decode: Migrate,
     mut more: impl FnMut() -> Option<Piece> + Send + 'static,
-) -> Result<Made, Stopped> {
-    let (told, done) = mpsc::channel();
+) -> Result<BoxedValue, Stopped> {
+    let (sender, done) = mpsc::channel();
     on_a_thread(move || {
-        let _ = told.send(decode_from(decode, &mut more));
+        let _ = sender.send(decode_from(decode, &mut more));
     })?;
     done.recv()
-        .unwrap_or_else(|_| Err(failed("its thread is gone")))
+        .unwrap_or_else(|_| Err(failed("the decoder thread exited without a result")))
 }
 
-/// The pieces, counted as they are taken.
+/// The pieces, counted as they are read.
 pub(in crate::worker) fn counted(
     mut more: impl FnMut() -> Option<Piece> + Send,
     count: Arc<AtomicU64>,
@@ -187,11 +191,11 @@ pub(in crate::worker) fn counted(
 /// Encodes on this thread.
 fn encode(
     source: Source,
-    patience: Duration,
+    timeout: Duration,
     reader: Reader,
-    sink: &mut dyn FnMut(Piece) -> Result<(), Gone>,
+    sink: &mut dyn FnMut(Piece) -> Result<(), SinkClosed>,
 ) -> Result<(), Stopped> {
-    let until = Instant::now() + patience;
+    let until = Instant::now() + timeout;
     let encoded = catch(|| {
         let mut encoder = Encoder::new(reader, sink);
         // SAFETY: the registry pairs every value with the codec of its own type.
@@ -200,7 +204,7 @@ fn encode(
     });
     match encoded {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(NotEncoded::Held)) => Err(Stopped::Stuck),
+        Ok(Err(NotEncoded::Locked)) => Err(Stopped::Stuck),
         Ok(Err(NotEncoded::Failed(error))) => Err(error.into()),
         Err(panic) => Err(failed(&format!(
             "its `Serialize` panicked: {}",
@@ -209,7 +213,10 @@ fn encode(
     }
 }
 
-fn decode_from(decode: Migrate, more: &mut dyn FnMut() -> Option<Piece>) -> Result<Made, Stopped> {
+fn decode_from(
+    decode: Migrate,
+    more: &mut dyn FnMut() -> Option<Piece>,
+) -> Result<BoxedValue, Stopped> {
     let decoded = catch(|| {
         let mut decoder = Decoder::new(Reader::Program, more);
         let made = decode(&mut decoder)?;
@@ -229,7 +236,7 @@ fn on_a_thread(work: impl FnOnce() + Send + 'static) -> Result<(), Stopped> {
     let thread = thread::Builder::new()
         .name("kt-state".into())
         .stack_size(STACK);
-    // What it calls must not wait at the gate, which is closed until it has ended.
+    // Its calls must not wait at the gate, which is closed until it has ended.
     let started = thread.spawn(|| Origin::Driver.scope(work));
     started
         .map(drop)
@@ -243,22 +250,22 @@ fn failed(reason: &str) -> Stopped {
     }
 }
 
-/// What an encoder says when its decoder has failed.
-fn unwanted() -> Stopped {
-    failed("nobody wants the rest")
+/// The encoder's error after its decoder has failed.
+fn receiver_closed() -> Stopped {
+    failed("the decoder stopped early")
 }
 
-/// Sees whether bytes move.
+/// Detects a lack of progress.
 struct Watch {
-    patience: Duration,
+    timeout: Duration,
     seen: u64,
     since: Instant,
 }
 
 impl Watch {
-    fn new(patience: Duration) -> Self {
+    fn new(timeout: Duration) -> Self {
         Self {
-            patience,
+            timeout,
             seen: 0,
             since: Instant::now(),
         }
@@ -270,6 +277,6 @@ impl Watch {
             self.seen = now;
             self.since = Instant::now();
         }
-        self.since.elapsed() > self.patience + LOOK
+        self.since.elapsed() > self.timeout + POLL
     }
 }

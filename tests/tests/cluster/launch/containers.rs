@@ -18,7 +18,7 @@ fn a_crashing_container_is_shown_with_its_last_lines() {
     let neighbour = NEIGHBOUR.replace("IMAGE", &image::without_glibc());
     let options = ["--pod-template", &neighbour];
     let output = refused("crash", (&namespace, &project), AT_ONCE, &options);
-    output.says("the container said last");
+    output.says("last lines of the container's log");
 
     let crashing = neighbour.replace("nc -ll -p 9461 -e cat", "echo no database here; exit 3");
     let options = ["--pod-template", &crashing];

@@ -25,7 +25,7 @@ fn refused(
     let output = project
         .kt(["run"].into_iter().chain(options.iter().copied()))
         .code(101);
-    let after = certain_after(&output);
+    let after = detected_after(&output);
     println!("{name}: {after:.1?}");
     assert!(after < bound, "{output:?}");
     assert_eq!(namespace.ours(), [""; 0], "{output:?}");
@@ -33,11 +33,11 @@ fn refused(
     output
 }
 
-/// How long the launch had lasted when it was known that it fails, by the command's own word.
+/// The time after which the command detected the failure, from its error message.
 #[track_caller]
-fn certain_after(output: &Output) -> Duration {
-    let text = output.error().split("certain after ").nth(1);
-    let text = text.and_then(|text| text.split("s:").next());
+fn detected_after(output: &Output) -> Duration {
+    let text = output.error().split("detected after ").nth(1);
+    let text = text.and_then(|text| text.split("s)").next());
     let parsed = text.and_then(|text| {
         let (number, unit) = match text.strip_suffix('m') {
             Some(millis) => (millis, 1e-3),

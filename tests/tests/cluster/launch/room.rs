@@ -15,7 +15,10 @@ fn what_no_node_has_is_named_with_what_is_free() {
     let project = namespace.project(Fixture::ONE, &image::debian());
     let context = (&namespace, &project);
     let output = refused("cpu", context, AUTOSCALER, &["--cpu", "1000"]);
-    assert!(output.error().contains("most that is free"), "{output:?}");
+    assert!(
+        output.error().contains("largest free capacity"),
+        "{output:?}"
+    );
     refused("gpus", context, AUTOSCALER, &["--gpus", "2"]);
     let labels = ["--node-selector", "disk=fast"];
     refused("node_selector", context, AUTOSCALER, &labels);

@@ -1,4 +1,4 @@
-//! Values as JSON has them.
+//! Deserializes values to JSON.
 
 use std::{collections::HashSet, fmt};
 
@@ -7,7 +7,7 @@ use serde::{
     de::{MapAccess, SeqAccess, Visitor},
 };
 
-/// A value that JSON can say. Not `serde_json::Value`: that has no numbers of 128 bits.
+/// A JSON value. Not `serde_json::Value`, because that has no 128-bit numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Json {
     Null,
@@ -24,7 +24,7 @@ pub(super) enum Json {
 }
 
 impl Json {
-    /// As the name of an object's member.
+    /// The value as the name of an object's member.
     fn name(&self) -> Option<String> {
         match self {
             Self::Bool(value) => Some(value.to_string()),

@@ -1,4 +1,5 @@
-//! Between the format of states and JSON, in both directions and as exactly as JSON allows.
+//! Converts between the format of states and JSON, in both directions and as exactly as JSON
+//! allows.
 //!
 //! | value | JSON |
 //! |---|---|
@@ -6,9 +7,9 @@
 //! | NaN and the infinities | `"NaN"`, `"inf"`, `"-inf"` |
 //! | bytes | an array of numbers |
 //! | `Some(x)`, `None`, `()` | `x`, `null`, `null` |
-//! | a map whose keys are texts, numbers, booleans | an object |
-//! | another map, or one in which two keys would become one | an array of `[key, value]` |
-//! | enums | as serde_json has them: `"Unit"`, `{"Variant": …}` |
+//! | a map whose keys are strings, numbers, booleans | an object |
+//! | any other map, or one in which two keys would collide | an array of `[key, value]` |
+//! | enums | as in serde_json: `"Unit"`, `{"Variant": …}` |
 
 mod from_encoded;
 #[cfg(test)]
@@ -21,14 +22,14 @@ use kt::wire::state::format::{Decoder, Encoder, Reader, STACK};
 
 use self::{from_encoded::Json, to_encoded::Written};
 
-/// How JSON is laid out.
+/// How JSON is formatted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
     Pretty,
     Line,
 }
 
-/// JSON of a value in the format of states; in words why there is none.
+/// Converts a value in the format of states to JSON. The error is a message.
 pub(super) fn from_encoded(bytes: Vec<u8>, style: Style) -> Result<String, String> {
     deep(move || {
         let mut pieces = Some(bytes);
@@ -45,7 +46,7 @@ pub(super) fn from_encoded(bytes: Vec<u8>, style: Style) -> Result<String, Strin
     .unwrap_or_else(Err)
 }
 
-/// A value in the format of states, for a person's reader, of JSON.
+/// Converts JSON to a value in the format of states, for [`Reader::Person`].
 pub(super) fn to_encoded(text: &str) -> Result<Vec<u8>, serde_json::Error> {
     let text = text.to_owned();
     let encode = move || {
@@ -63,11 +64,11 @@ pub(super) fn to_encoded(text: &str) -> Result<Vec<u8>, serde_json::Error> {
     deep(encode).unwrap_or_else(|reason| Err(serde::de::Error::custom(reason)))
 }
 
-/// Works on a thread with a stack for values that are nested deeply.
+/// Runs on a thread whose stack is large enough for deeply nested values.
 fn deep<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
     let thread = thread::Builder::new().stack_size(STACK).spawn(work);
-    let thread = thread.map_err(|error| format!("no thread could be started for it: {error}"))?;
+    let thread = thread.map_err(|error| format!("failed to start a thread: {error}"))?;
     thread
         .join()
-        .map_err(|_| "its conversion panicked".to_owned())
+        .map_err(|_| "the conversion panicked".to_owned())
 }

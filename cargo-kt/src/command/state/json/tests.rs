@@ -15,8 +15,8 @@ fn encoded<T: Serialize>(value: &T) -> Vec<u8> {
         Ok(())
     };
     let mut encoder = Encoder::new(Reader::Person, &mut sink);
-    encoder.put(value).expect("it is encoded");
-    encoder.finish().expect("the sink takes all");
+    encoder.put(value).expect("encodable");
+    encoder.finish().expect("the sink accepts all bytes");
     bytes
 }
 
@@ -30,14 +30,14 @@ fn decoded<T: DeserializeOwned>(bytes: Vec<u8>) -> Result<T, String> {
 }
 
 fn shown<T: Serialize>(value: &T) -> String {
-    from_encoded(encoded(value), Style::Line).expect("it is shown")
+    from_encoded(encoded(value), Style::Line).expect("convertible to JSON")
 }
 
-/// What is shown can be set, and is the same value then.
+/// Asserts that the printed value can be set, and is the same value then.
 #[track_caller]
-fn comes_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: T, json: &str) {
+fn round_trips<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: T, json: &str) {
     assert_eq!(shown(&value), json);
-    let read = decoded::<T>(to_encoded(json).expect("it is JSON"));
+    let read = decoded::<T>(to_encoded(json).expect("valid JSON"));
     assert_eq!(read.as_ref(), Ok(&value));
 }
 
@@ -56,12 +56,12 @@ enum Shape {
 }
 
 #[test]
-fn a_value_that_is_shown_can_be_set_again() {
-    comes_back((), "null");
-    comes_back((true, 'ß', "a\"b".to_owned()), r#"[true,"ß","a\"b"]"#);
-    comes_back(Point { x: -1, y: None }, r#"{"x":-1,"y":null}"#);
-    comes_back(vec![Some(1), None], "[1,null]");
-    comes_back(
+fn printed_values_can_be_set() {
+    round_trips((), "null");
+    round_trips((true, 'ß', "a\"b".to_owned()), r#"[true,"ß","a\"b"]"#);
+    round_trips(Point { x: -1, y: None }, r#"{"x":-1,"y":null}"#);
+    round_trips(vec![Some(1), None], "[1,null]");
+    round_trips(
         [
             Shape::Nothing,
             Shape::Round(0.5),
@@ -70,44 +70,44 @@ fn a_value_that_is_shown_can_be_set_again() {
         ],
         r#"["Nothing",{"Round":0.5},{"Corners":[1,2]},{"Named":{"name":"n"}}]"#,
     );
-    comes_back(IpAddr::V4(Ipv4Addr::LOCALHOST), r#""127.0.0.1""#);
-    comes_back((0.1_f32, 0.1_f64), "[0.1,0.1]");
+    round_trips(IpAddr::V4(Ipv4Addr::LOCALHOST), r#""127.0.0.1""#);
+    round_trips((0.1_f32, 0.1_f64), "[0.1,0.1]");
 }
 
 #[test]
 fn numbers_keep_all_their_digits() {
-    comes_back(
+    round_trips(
         (u128::MAX, i128::MIN, u64::MAX, i64::MIN),
         "[340282366920938463463374607431768211455,-170141183460469231731687303715884105728,\
          18446744073709551615,-9223372036854775808]",
     );
-    comes_back((f64::INFINITY, f64::NEG_INFINITY), r#"["inf","-inf"]"#);
+    round_trips((f64::INFINITY, f64::NEG_INFINITY), r#"["inf","-inf"]"#);
     assert_eq!(shown(&f32::NAN), r#""NaN""#);
     let read: f32 = decoded(to_encoded(r#""NaN""#).unwrap()).unwrap();
     assert!(read.is_nan());
-    comes_back(f64::MIN_POSITIVE, "2.2250738585072014e-308");
+    round_trips(f64::MIN_POSITIVE, "2.2250738585072014e-308");
 }
 
 #[test]
-fn keys_that_are_no_texts_become_texts_or_pairs() {
-    comes_back(BTreeMap::from([(-1, "a".to_owned())]), r#"{"-1":"a"}"#);
-    comes_back(BTreeMap::from([(true, 1)]), r#"{"true":1}"#);
-    comes_back(
+fn keys_that_are_not_strings_become_strings_or_pairs() {
+    round_trips(BTreeMap::from([(-1, "a".to_owned())]), r#"{"-1":"a"}"#);
+    round_trips(BTreeMap::from([(true, 1)]), r#"{"true":1}"#);
+    round_trips(
         BTreeMap::from([(u128::MAX, 1)]),
         r#"{"340282366920938463463374607431768211455":1}"#,
     );
-    comes_back(BTreeMap::<Point, u8>::new(), "{}");
-    comes_back(
+    round_trips(BTreeMap::<Point, u8>::new(), "{}");
+    round_trips(
         BTreeMap::from([
             (Point { x: 1, y: Some('z') }, 2),
             (Point { x: 2, y: None }, 3),
         ]),
         r#"[[{"x":1,"y":"z"},2],[{"x":2,"y":null},3]]"#,
     );
-    comes_back(BTreeMap::from([((), 1)]), "[[null,1]]");
+    round_trips(BTreeMap::from([((), 1)]), "[[null,1]]");
 }
 
-/// Two keys that JSON would take for one.
+/// Two keys that are the same in JSON.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Loose {
@@ -116,7 +116,7 @@ enum Loose {
 }
 
 #[test]
-fn keys_that_would_become_one_are_shown_apart() {
+fn keys_that_would_collide_become_pairs() {
     let map = BTreeMap::from([(Loose::Number(1), "a"), (Loose::Text("1".into()), "b")]);
     assert_eq!(shown(&map), r#"[[1,"a"],["1","b"]]"#);
 }
@@ -135,7 +135,7 @@ fn bytes_are_numbers() {
 }
 
 #[test]
-fn what_is_wrong_is_named_with_its_place() {
+fn errors_have_a_path() {
     let wrong = |json: &str| decoded::<BTreeMap<String, Vec<Point>>>(to_encoded(json).unwrap());
     let error = wrong(r#"{"a": [{"x": 1, "y": null}, {"x": "one", "y": null}]}"#).unwrap_err();
     assert_eq!(
@@ -149,12 +149,12 @@ fn what_is_wrong_is_named_with_its_place() {
     );
     assert_eq!(
         pairs("[1]").unwrap_err(),
-        "`[0][0]`: an entry of a map is an array of a key and a value"
+        "`[0][0]`: a map entry must be an array of a key and a value"
     );
 }
 
 #[test]
-fn what_is_no_json_is_refused_with_line_and_column() {
+fn invalid_json_is_rejected_with_line_and_column() {
     for (text, column) in [("hello", 1), ("[1,", 3), ("{} {}", 4), ("", 0), ("01", 2)] {
         let error = to_encoded(text).expect_err(text);
         assert_eq!(error.column(), column, "{text}: {error}");
@@ -162,7 +162,7 @@ fn what_is_no_json_is_refused_with_line_and_column() {
 }
 
 #[test]
-fn deep_values_are_converted_and_too_deep_ones_refused() {
+fn deep_values_are_converted_and_too_deep_ones_rejected() {
     let nested = |depth| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
     let encoded = to_encoded(&nested(1_000)).unwrap();
     assert_eq!(from_encoded(encoded, Style::Line), Ok(nested(1_000)));

@@ -1,4 +1,4 @@
-//! JSON as a person wrote it, with numbers of any width.
+//! Serializes JSON as typed by the user, with numbers of any width.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-/// JSON whose syntax is right.
+/// Syntactically valid JSON.
 pub(super) struct Written<'a>(pub(super) &'a RawValue);
 
 impl Serialize for Written<'_> {
@@ -52,7 +52,7 @@ fn number<S: Serializer>(text: &str, to: S) -> Result<S::Ok, S::Error> {
     }
 }
 
-/// An object's members in their order; one may be there twice, which is the reader's to judge.
+/// An object's members in their order. Duplicates are left for the decoder to reject.
 struct Members<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Members<'de> {

@@ -1,7 +1,8 @@
-//! The way to an API server, made of kube's own parts with one difference: what is small is sent at once.
+//! A client for an API server, built from kube's own parts, but with `TCP_NODELAY`.
 //!
-//! kube's connections leave Nagle's algorithm on (RFC 896). A call and what HTTP/2 has to say before it are two small writes, and
-//! the second would wait for the other side's delayed acknowledgement: 40 ms, for one call in thirty.
+//! kube's connections leave Nagle's algorithm on (RFC 896). A call and the HTTP/2 frames before it
+//! are two small writes. The second would wait for the peer's delayed acknowledgment: 40 ms, for
+//! one call in thirty.
 
 use std::time::Duration;
 
@@ -23,10 +24,10 @@ use kube::{
 };
 use tower::{BoxError, Service, ServiceBuilder, retry::RetryLayer};
 
-/// A client for the cluster of a configuration.
+/// Creates a client for the cluster of a configuration.
 ///
 /// # Errors
-/// If its credentials or its proxy cannot be used.
+/// If its credentials or its proxy are invalid.
 pub(super) fn client(config: Config, connect: Duration) -> Result<Client, Error> {
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
@@ -35,7 +36,7 @@ pub(super) fn client(config: Config, connect: Duration) -> Result<Client, Error>
     let Some(proxy) = config.proxy_url.clone() else {
         return over(connector, &config);
     };
-    // Its credentials are kube's business, and the delay then the price of them.
+    // kube alone handles a proxy's credentials; the delay remains.
     if proxy
         .authority()
         .is_some_and(|it| it.as_str().contains('@'))

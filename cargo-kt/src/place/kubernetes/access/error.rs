@@ -4,16 +4,16 @@ use kube::config::KubeconfigError;
 
 use crate::terminal::text;
 
-/// Why a cluster cannot be used.
+/// Why a request to a cluster failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AccessError {
     #[error(
-        "there is no kubeconfig: looked for {}\nhelp: set KUBECONFIG, or leave `--place kubernetes` out to stay on this machine",
-        paths(looked)
+        "no kubeconfig found; searched {}\nhelp: set KUBECONFIG, or omit `--place kubernetes` to run on this machine",
+        paths(searched)
     )]
-    NoKubeconfig { looked: Vec<PathBuf> },
-    #[error("the kubeconfig cannot be used: {source}")]
+    NoKubeconfig { searched: Vec<PathBuf> },
+    #[error("invalid kubeconfig: {source}")]
     Kubeconfig { source: Box<KubeconfigError> },
     #[error(
         "the kubeconfig has no current context: choose one with `--context`{}",
@@ -31,8 +31,8 @@ pub enum AccessError {
         known: Vec<String>,
     },
     #[error(
-        "the API server {server} of context `{context}` cannot be reached{}: {why}\n\
-         help: is the cluster up, and this machine in a network that leads to it? `kubectl --context {context} version` tells the same",
+        "failed to connect to the API server {server} of context `{context}`{}: {why}\n\
+         help: check that the cluster is running and reachable from this machine: `kubectl --context {context} version`",
         through(proxy)
     )]
     Unreachable {
@@ -42,23 +42,20 @@ pub enum AccessError {
         why: String,
     },
     #[error(
-        "the API server {server} of context `{context}` did not answer within {} s{}\nhelp: something between here and there swallows what is sent",
+        "the API server {server} of context `{context}` did not answer within {} s{}\nhelp: a firewall or proxy may be dropping packets to the API server",
         after.as_secs(),
         through(proxy)
     )]
-    Silent {
+    TimedOut {
         server: String,
         context: String,
         proxy: Option<String>,
         after: Duration,
     },
-    #[error(
-        "the connection to {server} is not secure: {why}\nhelp: {}",
-        tls_help(why)
-    )]
+    #[error("TLS handshake with {server} failed: {why}\nhelp: {}", tls_help(why))]
     Tls { server: String, why: String },
     #[error(
-        "{server} does not accept the credentials of user `{user}` (context `{context}`): they have expired or are wrong\n\
+        "{server} rejected the credentials of user `{user}` (context `{context}`): they are expired or wrong\n\
          help: log in to the cluster again"
     )]
     Unauthorized {
@@ -67,7 +64,7 @@ pub enum AccessError {
         user: String,
     },
     #[error(
-        "the credential plugin `{command}` of user `{user}` cannot be started: {why}\nhelp: install it, or put it in PATH"
+        "failed to start the credential plugin `{command}` of user `{user}`: {why}\nhelp: install it, or add it to PATH"
     )]
     PluginMissing {
         command: String,
@@ -75,14 +72,14 @@ pub enum AccessError {
         why: String,
     },
     #[error(
-        "the credential plugin of user `{user}` gave no credentials: {why}\nhelp: log in as it says, and run again"
+        "the credential plugin of user `{user}` failed: {why}\nhelp: follow the plugin's message, and re-run"
     )]
     Plugin { user: String, why: String },
-    #[error("the credentials of user `{user}` cannot be used: {why}")]
+    #[error("invalid credentials of user `{user}`: {why}")]
     Credentials { user: String, why: String },
     #[error(
-        "user `{user}` may not {verb} {resource} in namespace `{namespace}`\n\
-         help: an administrator grants it, and all else that is needed, with docs/rbac.yaml; just this one:\n  \
+        "user `{user}` is not allowed to {verb} {resource} in namespace `{namespace}`\n\
+         help: ask an administrator to apply docs/rbac.yaml, or to grant this right alone:\n  \
          kubectl -n {namespace} create role cargo-kt-{verb}-{plural} --verb={verb} --resource={resource} && \
          kubectl -n {namespace} create rolebinding cargo-kt-{verb}-{plural} --role=cargo-kt-{verb}-{plural} --user={user}",
         plural = resource.split('.').next().unwrap_or(resource).replace('/', "-")
@@ -90,12 +87,12 @@ pub enum AccessError {
     Forbidden {
         user: String,
         verb: String,
-        /// As kubectl takes it: `deployments.apps`.
+        /// In kubectl's form: `deployments.apps`.
         resource: String,
         namespace: String,
     },
     #[error(
-        "namespace `{namespace}` does not exist in context `{context}`{}\nhelp: `kubectl --context {context} create namespace {namespace}`, or choose another with `--namespace`",
+        "namespace `{namespace}` does not exist in context `{context}`{}\nhelp: create it with `kubectl --context {context} create namespace {namespace}`, or choose another with `--namespace`",
         nearest.as_ref().map(|it| format!(": did you mean `{it}`?")).unwrap_or_default()
     )]
     NoNamespace {
@@ -104,14 +101,14 @@ pub enum AccessError {
         nearest: Option<String>,
     },
     #[error(
-        "namespace `{namespace}` is being deleted, and nothing can be made in it\nhelp: wait until it is gone, or choose another with `--namespace`"
+        "namespace `{namespace}` is being deleted, so nothing can be created in it\nhelp: wait until it is deleted, or choose another with `--namespace`"
     )]
     Terminating { namespace: String },
     #[error(
-        "the cluster does not know the field {field} of a {kind}: it is too old for it, or the name is wrong\nhelp: leave it out of `pod_template`"
+        "unknown field {field} of a {kind}: the cluster is too old for it, or the name is wrong\nhelp: remove it from `pod_template`"
     )]
     UnknownField { field: String, kind: String },
-    #[error("the cluster refuses to {verb} the {kind} `{name}`: {why}")]
+    #[error("the cluster refused to {verb} the {kind} `{name}`: {why}")]
     Refused {
         verb: &'static str,
         kind: String,
@@ -120,8 +117,8 @@ pub enum AccessError {
     },
 }
 
-fn paths(looked: &[PathBuf]) -> String {
-    let paths: Vec<String> = looked.iter().map(|it| it.display().to_string()).collect();
+fn paths(searched: &[PathBuf]) -> String {
+    let paths: Vec<String> = searched.iter().map(|it| it.display().to_string()).collect();
     match paths.is_empty() {
         true => "$HOME/.kube/config, and HOME is not set".to_owned(),
         false => paths.join(", "),
@@ -131,7 +128,7 @@ fn paths(looked: &[PathBuf]) -> String {
 fn list(known: &[String]) -> String {
     match known.is_empty() {
         true => String::new(),
-        false => format!("\nhelp: it has {}", text::names(known)),
+        false => format!("\nhelp: available contexts: {}", text::names(known)),
     }
 }
 
@@ -148,10 +145,10 @@ fn tls_help(why: &str) -> &'static str {
             || why.contains("notvalidyet")
             || why.contains("not valid yet") =>
         {
-            "is this machine's clock right? If it is, the cluster's certificate must be renewed"
+            "check this machine's clock; if it is right, renew the cluster's certificate"
         }
         why if why.contains("unknownissuer") => {
-            "the kubeconfig's `certificate-authority` is not this server's: get a new kubeconfig"
+            "the kubeconfig's `certificate-authority` did not sign this server's certificate: get a new kubeconfig"
         }
         why if why.contains("name") => {
             "the certificate is for another name: set `tls-server-name` in the kubeconfig"

@@ -1,4 +1,4 @@
-//! From what the client library says to what a person can do.
+//! Converts errors of the client library to messages with a remedy.
 
 use std::{error::Error, time::Duration};
 
@@ -6,16 +6,16 @@ use kube::{client::AuthError, core::Status};
 
 use super::{AccessError, Cluster, Login};
 
-/// A request that was not answered as hoped.
-pub(super) struct Asked<'a> {
+/// The context of a failed request, for its error message.
+pub(super) struct RequestContext<'a> {
     pub(super) cluster: &'a Cluster,
     pub(super) verb: &'static str,
     pub(super) object: &'a serde_json::Value,
 }
 
-impl Asked<'_> {
-    pub(super) fn silent(&self, after: Duration) -> AccessError {
-        AccessError::Silent {
+impl RequestContext<'_> {
+    pub(super) fn timeout(&self, after: Duration) -> AccessError {
+        AccessError::TimedOut {
             server: self.cluster.server.clone(),
             context: self.cluster.context.clone(),
             proxy: self.cluster.proxy.clone(),
@@ -31,7 +31,7 @@ impl Asked<'_> {
         }
     }
 
-    /// The API server answered, and not as wanted.
+    /// The API server rejected the request.
     fn refusal(&self, status: &Status) -> AccessError {
         let Cluster {
             server,
@@ -74,7 +74,7 @@ impl Asked<'_> {
                     resource,
                     namespace: namespace.clone(),
                 },
-                // Quota, Pod Security, a webhook: they say what they want.
+                // Quota, Pod Security, a webhook: their messages are precise.
                 None => refused(message),
             },
             _ => match unknown_field(message) {
@@ -87,7 +87,7 @@ impl Asked<'_> {
         }
     }
 
-    /// No answer came at all.
+    /// The API server did not answer.
     fn broken(&self, error: &kube::Error) -> AccessError {
         let causes = causes(error);
         if let Some(auth) = find::<AuthError>(error) {
@@ -108,7 +108,7 @@ impl Asked<'_> {
     }
 }
 
-/// Why no client could be made of a kubeconfig.
+/// Why a kubeconfig's credentials are invalid.
 pub(super) fn credentials(error: &kube::Error, user: &Login) -> AccessError {
     match find::<AuthError>(error) {
         Some(auth) => plugin(auth, user),
@@ -130,8 +130,8 @@ fn plugin(error: &AuthError, login: &Login) -> AccessError {
         AuthError::AuthExecRun { cmd, out } => AccessError::Plugin {
             user,
             why: match String::from_utf8_lossy(&out.stderr).trim() {
-                "" => format!("`{cmd}` ended with {}", out.status),
-                words => words.to_owned(),
+                "" => format!("`{cmd}` failed with {}", out.status),
+                message => message.to_owned(),
             },
         },
         AuthError::AuthExec(why) => AccessError::Plugin {
@@ -156,7 +156,7 @@ fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
     None
 }
 
-/// What an error says, and what it comes from, innermost last.
+/// The messages of an error and its sources, innermost last.
 fn causes(error: &dyn Error) -> Vec<String> {
     let mut causes = vec![error.to_string()];
     let mut next = error.source();
@@ -167,8 +167,9 @@ fn causes(error: &dyn Error) -> Vec<String> {
     causes
 }
 
-/// User, verb and resource of RBAC's refusal: `… User "dev" cannot create resource "deployments" in API group "apps" in the
-/// namespace "web"`. Source: `staging/src/k8s.io/apiserver/pkg/endpoints/handlers/responsewriters/errors.go` of Kubernetes.
+/// User, verb and resource of an RBAC denial: `… User "dev" cannot create resource "deployments" in
+/// API group "apps" in the namespace "web"`. Source:
+/// `staging/src/k8s.io/apiserver/pkg/endpoints/handlers/responsewriters/errors.go` of Kubernetes.
 fn missing_rule(message: &str) -> Option<(String, String, String)> {
     let quoted = |text: &str, before: &str| {
         let rest = &text[text.find(before)? + before.len()..];
@@ -187,7 +188,8 @@ fn missing_rule(message: &str) -> Option<(String, String, String)> {
     Some((user, verb, format!("{resource}{group}{subresource}")))
 }
 
-/// The field of `unknown field "spec.template.spec.foo"`, or of `.spec.foo: field not declared in schema`.
+/// The field of `unknown field "spec.template.spec.foo"`, or of `.spec.foo: field not declared in
+/// schema`.
 fn unknown_field(message: &str) -> Option<String> {
     if let Some((before, _)) = message.split_once(": field not declared in schema") {
         return before.split_whitespace().next_back().map(str::to_owned);
@@ -201,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_missing_rule_is_read_from_the_servers_words() {
+    fn the_missing_rule_is_parsed_from_the_servers_message() {
         let message = "deployments.apps is forbidden: User \"dev\" cannot create resource \"deployments\" in API group \"apps\" in the namespace \"web\"";
         let (user, verb, resource) = missing_rule(message).unwrap();
         assert_eq!(
@@ -215,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_that_the_server_does_not_know_are_named() {
+    fn unknown_fields_are_parsed_from_the_servers_message() {
         let message = "failed to create typed patch object (web/a; apps/v1, Kind=Deployment): .spec.template.spec.foo: field not declared in schema";
         assert_eq!(
             unknown_field(message).as_deref(),

@@ -1,4 +1,4 @@
-//! What a cluster says about itself.
+//! The version and clock of an API server.
 
 use http::Request;
 use kube::client::Body;
@@ -13,7 +13,7 @@ pub struct ServerFacts {
     pub version: String,
     pub major: String,
     pub minor: String,
-    /// How far its clock is ahead of this machine's, in whole seconds; `None` if it does not say.
+    /// How far its clock is ahead of this machine's, in whole seconds; `None` if it is unknown.
     pub ahead: Option<i64>,
 }
 
@@ -26,7 +26,7 @@ struct Version {
 }
 
 impl Cluster {
-    /// Asks for version and time. Every user may: the role `system:public-info-viewer`.
+    /// Queries version and time. Every user is allowed to: role `system:public-info-viewer`.
     ///
     /// # Errors
     /// If the cluster does not answer.
@@ -35,7 +35,7 @@ impl Cluster {
             let request = Request::get("/version").body(Body::empty());
             let request = request.map_err(kube::Error::HttpError)?;
             let response = self.client.send(request).await?;
-            // Before the body, which may take its time.
+            // Read the clock before the body, which may take long.
             let ahead = response.headers().get(http::header::DATE);
             let ahead = ahead.and_then(|date| ahead_of_us(date.to_str().ok()?));
             let bytes = response.into_body().collect_bytes().await?;
@@ -53,13 +53,13 @@ impl Cluster {
     }
 }
 
-/// By the date of an HTTP header, which has whole seconds (RFC 9110, 5.6.7).
+/// Parses the date of an HTTP header, which has whole seconds (RFC 9110, 5.6.7).
 fn ahead_of_us(date: &str) -> Option<i64> {
-    let there = jiff::fmt::rfc2822::parse(date)
+    let server = jiff::fmt::rfc2822::parse(date)
         .ok()?
         .timestamp()
         .as_second();
-    Some(there - jiff::Timestamp::now().as_second())
+    Some(server - jiff::Timestamp::now().as_second())
 }
 
 #[cfg(test)]
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_date_of_a_header_is_read() {
+    fn the_date_of_a_header_is_parsed() {
         let ahead = ahead_of_us("Sun, 06 Nov 1994 08:49:37 GMT").expect("RFC 9110's own example");
         assert!(ahead < -900_000_000, "{ahead}");
         assert_eq!(ahead_of_us("yesterday"), None);

@@ -1,4 +1,5 @@
-//! The cluster that a person means, reached as kubectl would, and why it refuses in words that say what to do.
+//! Selects and connects to a cluster as kubectl does, and turns its errors into messages with a
+//! remedy.
 
 mod client;
 mod error;
@@ -20,21 +21,21 @@ pub use facts::ServerFacts;
 
 use crate::place::nearest;
 
-/// How long the API server may take to accept a connection.
+/// Timeout of a connection to the API server.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long it may take to answer a request that needs no work.
+/// Timeout of a request that needs no work.
 const ANSWER: Duration = Duration::from_secs(15);
 
-/// What was typed of the cluster.
+/// The cluster options of the command line.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// A context of the kubeconfig, else its current one.
+    /// A context of the kubeconfig; by default its current one.
     pub context: Option<String>,
-    /// Else the context's, else `default`.
+    /// By default the context's namespace, or `default`.
     pub namespace: Option<String>,
 }
 
-/// What a selection comes to, as far as the kubeconfig tells.
+/// A selection resolved with the kubeconfig.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     pub context: String,
@@ -45,17 +46,17 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Tells clusters apart, and the users of one.
+    /// A string that identifies the cluster and its user.
     pub fn key(&self) -> String {
         format!("{}\n{}\n{}", self.context, self.server, self.user)
     }
 }
 
 impl Selection {
-    /// Reads the kubeconfig and nothing else.
+    /// Resolves the selection. Reads only the kubeconfig.
     ///
     /// # Errors
-    /// If there is none, or it has no such context.
+    /// If no kubeconfig exists, or it has no such context.
     pub fn identify(&self) -> Result<Identity, AccessError> {
         self.find(&kubeconfig()?)
     }
@@ -88,7 +89,7 @@ impl Selection {
     }
 }
 
-/// A cluster that answers requests.
+/// A client for a cluster and namespace.
 #[derive(Clone)]
 pub struct Cluster {
     pub client: Client,
@@ -99,12 +100,12 @@ pub struct Cluster {
     proxy: Option<String>,
 }
 
-/// Who a person is to the cluster.
+/// The user's login for the cluster.
 #[derive(Debug, Clone, Default)]
 struct Login {
     /// The context's user.
     name: String,
-    /// The program that gives credentials, if one does.
+    /// The credential plugin, if one is configured.
     plugin: Option<String>,
 }
 
@@ -126,10 +127,10 @@ impl std::fmt::Debug for Cluster {
 }
 
 impl Cluster {
-    /// Prepares to talk to a cluster; no request is made yet but a credential plugin's.
+    /// Creates a client. Sends no request, except that a credential plugin may.
     ///
     /// # Errors
-    /// If the kubeconfig cannot be used, or no credentials can be had.
+    /// If the kubeconfig is invalid, or the credentials cannot be obtained.
     pub async fn open(selection: &Selection) -> Result<Self, AccessError> {
         let kubeconfig = kubeconfig()?;
         let identity = selection.find(&kubeconfig)?;
@@ -177,30 +178,31 @@ impl Cluster {
         format!("{context}\n{server}\n{}", user.name)
     }
 
-    /// Waits for a request's answer. `object` says of what kind and name it is about: `kind`, `metadata.name`.
+    /// Awaits the answer to a request. `object` has the `kind` and `metadata.name` for error
+    /// messages.
     ///
     /// # Errors
-    /// If the cluster cannot be reached, does not answer in time, or refuses.
+    /// If the cluster cannot be reached, does not answer in time, or rejects the request.
     pub async fn ask<T>(
         &self,
         verb: &'static str,
         object: &serde_json::Value,
         request: impl Future<Output = Result<T, kube::Error>>,
     ) -> Result<T, AccessError> {
-        let asked = explain::Asked {
+        let context = explain::RequestContext {
             cluster: self,
             verb,
             object,
         };
         match timeout(ANSWER, request).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(asked.explain(error)),
-            Err(_) => Err(asked.silent(ANSWER)),
+            Ok(Err(error)) => Err(context.explain(error)),
+            Err(_) => Err(context.timeout(ANSWER)),
         }
     }
 }
 
-/// Whether the kubeconfig itself names a proxy for a context's cluster.
+/// Whether the kubeconfig sets a proxy for a context's cluster.
 fn has_proxy(config: &Kubeconfig, context: &str) -> bool {
     let context = config.contexts.iter().find(|it| it.name == context);
     let name = context.and_then(|it| Some(&it.context.as_ref()?.cluster));
@@ -213,17 +215,17 @@ fn has_proxy(config: &Kubeconfig, context: &str) -> bool {
 }
 
 fn kubeconfig() -> Result<Kubeconfig, AccessError> {
-    let looked = looked_at();
-    if !looked.iter().any(|path| path.exists()) {
-        return Err(AccessError::NoKubeconfig { looked });
+    let searched = search_paths();
+    if !searched.iter().any(|path| path.exists()) {
+        return Err(AccessError::NoKubeconfig { searched });
     }
     Kubeconfig::read().map_err(|source| AccessError::Kubeconfig {
         source: source.into(),
     })
 }
 
-/// The files that kubectl would read.
-fn looked_at() -> Vec<PathBuf> {
+/// The files that kubectl reads.
+fn search_paths() -> Vec<PathBuf> {
     match std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty()) {
         Some(list) => std::env::split_paths(&list)
             .filter(|path| !path.as_os_str().is_empty())
@@ -265,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn context_and_namespace_are_chosen_as_kubectl_does() {
+    fn context_and_namespace_are_selected_as_by_kubectl() {
         let chosen = select("", "").unwrap();
         assert_eq!((&*chosen.context, &*chosen.namespace), ("dev", "web"));
         let chosen = select("prod", "db").unwrap();
@@ -276,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_namespace_of_two_contexts_is_not_the_same_place() {
+    fn the_same_namespace_in_two_contexts_has_different_keys() {
         assert_ne!(
             select("dev", "").unwrap().key(),
             select("prod", "").unwrap().key()
@@ -284,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_context_is_answered_with_the_nearest() {
+    fn an_unknown_context_suggests_the_nearest() {
         let error = select("prd", "").unwrap_err().to_string();
         assert!(error.contains("did you mean `prod`?"), "{error}");
     }

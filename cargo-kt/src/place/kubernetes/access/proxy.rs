@@ -1,13 +1,15 @@
-//! Whether the proxy of the environment is meant for an API server, as Go's clients, and so kubectl, decide it.
+//! Decides whether the environment's proxy applies to an API server, by the rules of Go's clients,
+//! including kubectl.
 //!
-//! kube compares `NO_PROXY` with the proxy's own address (`src/config/file_loader.rs` of kube-client 5.0), and so takes the proxy
-//! for every server. Source of the rules: <https://pkg.go.dev/golang.org/x/net/http/httpproxy#Config>
+//! kube compares `NO_PROXY` with the proxy's own address (`src/config/file_loader.rs` of
+//! kube-client 5.0), and so uses the proxy for every server. Source of the rules:
+//! <https://pkg.go.dev/golang.org/x/net/http/httpproxy#Config>
 
 use std::net::IpAddr;
 
 use http::Uri;
 
-/// Whether `server` is reached without the environment's proxy.
+/// Whether the environment's proxy does not apply to `server`.
 pub(super) fn is_exempt(server: &Uri, no_proxy: &str) -> bool {
     let host = server.host().unwrap_or_default();
     let host = host.trim_matches(['[', ']']).to_lowercase();
@@ -35,7 +37,7 @@ pub(super) fn is_exempt(server: &Uri, no_proxy: &str) -> bool {
     })
 }
 
-/// A name means itself and what is below it; one that begins with a dot only the latter.
+/// A name matches itself and its subdomains; one that begins with a dot matches only subdomains.
 fn is_named(host: &str, name: &str) -> bool {
     let suffix = name.strip_prefix("*.").or(name.strip_prefix('.'));
     match suffix {
@@ -61,7 +63,7 @@ fn is_within(address: IpAddr, network: &str, length: &str) -> bool {
     }
 }
 
-/// A proxy's address without the password that may be in it.
+/// A proxy's address without user and password.
 pub(super) fn shown(proxy: &Uri) -> String {
     let scheme = proxy.scheme_str().unwrap_or("http");
     let port = proxy.port_u16().map(|port| format!(":{port}"));
@@ -78,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn servers_are_exempt_as_they_are_for_kubectl() {
+    fn servers_are_exempt_as_in_kubectl() {
         assert!(exempt("https://127.0.0.1:6443", ""));
         assert!(exempt("https://[::1]:6443", ""));
         assert!(exempt("https://localhost:6443", ""));

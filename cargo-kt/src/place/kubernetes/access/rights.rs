@@ -1,4 +1,4 @@
-//! What the user may do, asked before anything is done.
+//! Checks the user's rights before a launch.
 
 use futures_util::future::try_join_all;
 use k8s_openapi::api::{
@@ -9,41 +9,42 @@ use kube::{Api, api::PostParams};
 
 use super::{AccessError, Cluster};
 
-/// The way into a pod, without which it is made in vain: verb, group, resource. kube opens it by a WebSocket, which asks for
-/// `get`; a cluster of 1.35 or newer wants `create` for it too (feature gate `AuthorizePodWebsocketUpgradeCreatePermission`).
-const WAY_IN: [(&str, &str, &str); 2] = [
+/// The rights to connect to a pod, without which a launch is useless: verb, group, resource. kube
+/// uses a WebSocket, which requires `get`. Kubernetes 1.35 and newer also requires `create`
+/// (feature gate `AuthorizePodWebsocketUpgradeCreatePermission`).
+const PORT_FORWARD: [(&str, &str, &str); 2] = [
     ("get", "", "pods/portforward"),
     ("create", "", "pods/portforward"),
 ];
 
-/// What a Deployment that deletes itself needs beyond a Job: verb, group, resource.
+/// The rights for a Deployment that deletes itself, beyond those for a Job: verb, group, resource.
 const SELF_DELETION: [(&str, &str, &str); 5] = [
     ("create", "rbac.authorization.k8s.io", "roles"),
     ("create", "rbac.authorization.k8s.io", "rolebindings"),
     ("create", "", "serviceaccounts"),
-    // Nobody may give rights away that they do not have.
+    // A user can grant only rights that the user has.
     ("delete", "apps", "deployments"),
     ("get", "apps", "deployments"),
 ];
 
 impl Cluster {
-    /// Whether the user may let a pod delete its own Deployment.
+    /// Whether the user can allow a pod to delete its own Deployment.
     ///
     /// # Errors
-    /// If the cluster does not say.
-    pub async fn may_make_roles(&self) -> Result<bool, AccessError> {
+    /// If the cluster cannot be queried.
+    pub async fn may_create_roles(&self) -> Result<bool, AccessError> {
         let reviews = SELF_DELETION.map(|(verb, group, resource)| self.may(verb, group, resource));
         Ok(try_join_all(reviews).await?.into_iter().all(|may| may))
     }
 
-    /// Asks for the rights without which a launch is in vain.
+    /// Checks the rights to connect to a pod.
     ///
     /// # Errors
-    /// If one is missing, or the cluster does not say.
-    pub async fn check_way_in(&self) -> Result<(), AccessError> {
-        let reviews = WAY_IN.map(|(verb, group, resource)| self.may(verb, group, resource));
+    /// If a right is missing, or the cluster cannot be queried.
+    pub async fn check_port_forward(&self) -> Result<(), AccessError> {
+        let reviews = PORT_FORWARD.map(|(verb, group, resource)| self.may(verb, group, resource));
         let allowed = try_join_all(reviews).await?;
-        let missing = WAY_IN.iter().zip(allowed).find(|(_, may)| !may);
+        let missing = PORT_FORWARD.iter().zip(allowed).find(|(_, may)| !may);
         match missing {
             None => Ok(()),
             Some(((verb, _, resource), _)) => Err(AccessError::Forbidden {
@@ -55,7 +56,8 @@ impl Cluster {
         }
     }
 
-    /// The user's name to the cluster, which need not be that of the kubeconfig's entry. A placeholder if it does not tell.
+    /// The user's name in the cluster, which may differ from the kubeconfig's. A placeholder if the
+    /// query fails.
     async fn who_am_i(&self) -> String {
         let reviews: Api<SelfSubjectReview> = Api::all(self.client.clone());
         let (what, parameters) = (
@@ -69,7 +71,7 @@ impl Cluster {
         name.unwrap_or_else(|| "YOU".to_owned())
     }
 
-    /// Whether the user may do this to objects of this kind in the namespace; `resource` may be one of their parts,
+    /// Whether the user has a right in the namespace. `resource` may have a subresource:
     /// `pods/log`.
     async fn may(&self, verb: &str, group: &str, resource: &str) -> Result<bool, AccessError> {
         let (resource, part) = match resource.split_once('/') {

@@ -2,42 +2,43 @@ use std::fmt;
 
 use super::room::Nodes;
 
-/// What keeps a pod from running.
+/// Why a pod cannot run.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Cause {
-    /// No node takes it, in the scheduler's words.
+    /// No node can run it.
     Unschedulable {
-        words: String,
-        /// What they are like, as far as this user may know.
+        message: String,
+        /// The nodes, as far as this user can list them.
         nodes: Nodes,
     },
     Image {
         image: String,
-        words: String,
+        message: String,
         why: ImageCause,
     },
-    /// A container ended.
+    /// A container terminated.
     Crashed {
         pod: String,
-        /// Ours, or one that has to be up before it.
+        /// kt's container, or an init container.
         container: String,
         end: End,
         /// The kubelet's own message, if it has one.
-        words: String,
+        message: String,
     },
-    /// The container could not be made: a Secret or ConfigMap is missing, or it would run as root.
-    Config { words: String },
+    /// The container could not be created: a Secret or ConfigMap is missing, or it would run as
+    /// root.
+    Config { message: String },
     /// A volume could not be mounted.
-    Mount { words: String },
-    /// The runtime could not start our executable.
-    Start { words: String },
-    /// The cluster did not let the pod be made.
-    Refused { why: Refusal, words: String },
-    /// The node took the pod's place for something else.
-    Evicted { words: String },
-    /// The node is gone or does not answer.
-    NodeLost { words: String },
+    Mount { message: String },
+    /// The container runtime could not start the executable.
+    Start { message: String },
+    /// The cluster rejected the pod.
+    Refused { why: Refusal, message: String },
+    /// The node evicted the pod.
+    Evicted { message: String },
+    /// The node was removed or does not respond.
+    NodeLost { message: String },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +47,7 @@ pub enum ImageCause {
     NotAllowed,
     NoPlatform,
     BadName,
-    /// Again and again, and not for a reason that is known to stay.
+    /// Repeated failures whose reason may be temporary.
     Unreachable,
 }
 
@@ -65,7 +66,7 @@ pub enum Refusal {
     ServiceAccount,
     PriorityClass,
     RuntimeClass,
-    /// A webhook, or whatever else the cluster has.
+    /// A webhook or another admission plugin.
     Admission,
 }
 
@@ -74,159 +75,167 @@ impl fmt::Display for End {
         match self {
             Self::Exit(code) => write!(f, "with exit code {code}"),
             Self::Signal(number) => write!(f, "by signal {number}"),
-            Self::OutOfMemory => f.write_str("because it used more memory than its limit"),
+            Self::OutOfMemory => f.write_str("because it exceeded its memory limit"),
         }
     }
 }
 
-/// What has happened, in the cluster's own words.
+/// The cause, with the cluster's own message.
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unschedulable { words, nodes } => {
-                write!(f, "no node takes it: {words}")?;
+            Self::Unschedulable { message, nodes } => {
+                write!(f, "it is unschedulable: {message}")?;
                 if !nodes.other_cpus.is_empty() {
                     let cpus = nodes.other_cpus.join(" and ");
                     write!(
                         f,
-                        "\nthe nodes that take pods are {cpus}, and it is built for another CPU"
+                        "\nthe schedulable nodes are {cpus}, but the program is built for another CPU"
                     )?;
                 }
-                for room in &nodes.room {
-                    write!(f, "\nmost that is free on one node: {room}")?;
+                for capacity in &nodes.free {
+                    write!(f, "\nlargest free capacity on one node: {capacity}")?;
                 }
                 Ok(())
             }
-            Self::Image { image, words, why } => match why {
-                ImageCause::NotFound => write!(f, "there is no image `{image}`: {words}"),
+            Self::Image {
+                image,
+                message,
+                why,
+            } => match why {
+                ImageCause::NotFound => write!(f, "image `{image}` not found: {message}"),
                 ImageCause::NotAllowed => write!(
                     f,
-                    "the registry does not give out the image `{image}`: {words}"
+                    "the registry denied access to image `{image}`: {message}"
                 ),
                 ImageCause::NoPlatform => write!(
                     f,
-                    "the image `{image}` is not made for the node's CPU: {words}"
+                    "image `{image}` has no variant for the node's CPU: {message}"
                 ),
-                ImageCause::BadName => write!(f, "`{image}` is no name of an image: {words}"),
+                ImageCause::BadName => write!(f, "invalid image name `{image}`: {message}"),
                 ImageCause::Unreachable => {
-                    write!(f, "the image `{image}` cannot be pulled: {words}")
+                    write!(f, "failed to pull image `{image}`: {message}")
                 }
             },
             Self::Crashed {
                 container,
                 end,
-                words,
+                message,
                 ..
             } => {
-                write!(f, "its container `{container}` ended {end}")?;
-                match &**words {
+                write!(f, "container `{container}` terminated {end}")?;
+                match &**message {
                     "" => Ok(()),
-                    words => write!(f, ": {words}"),
+                    message => write!(f, ": {message}"),
                 }
             }
-            Self::Config { words } => write!(f, "its container cannot be made: {words}"),
-            Self::Mount { words } => write!(f, "a volume cannot be mounted: {words}"),
-            Self::Start { words } => {
-                write!(f, "the container runtime cannot start it: {words}")
+            Self::Config { message } => write!(f, "failed to create its container: {message}"),
+            Self::Mount { message } => write!(f, "failed to mount a volume: {message}"),
+            Self::Start { message } => {
+                write!(f, "the container runtime failed to start it: {message}")
             }
-            Self::Refused { words, .. } => f.write_str(words),
-            Self::Evicted { words } => write!(f, "it was evicted: {words}"),
-            Self::NodeLost { words } => write!(f, "its node is lost: {words}"),
+            Self::Refused { message, .. } => f.write_str(message),
+            Self::Evicted { message } => write!(f, "it was evicted: {message}"),
+            Self::NodeLost { message } => write!(f, "its node was lost: {message}"),
         }
     }
 }
 
 impl Cause {
-    /// What can be done about it.
+    /// The text of the error's `help:` line.
     pub fn help(&self) -> &'static str {
         match self {
             Self::Unschedulable { nodes, .. } if !nodes.other_cpus.is_empty() => {
                 "build for their CPU with `--target`, such as `--target aarch64-unknown-linux-gnu`"
             }
-            Self::Unschedulable { words, .. } => make_room(words),
+            Self::Unschedulable { message, .. } => unschedulable(message),
             Self::Image { why, .. } => match why {
-                ImageCause::NotFound => "check `--image` for its name and tag",
+                ImageCause::NotFound => "check the name and tag in `--image`",
                 ImageCause::NotAllowed => {
-                    "name a Secret with credentials by `--image-pull-secrets`, or check the image's name"
+                    "pass a Secret with credentials as `--image-pull-secrets`, or check the image name"
                 }
                 ImageCause::NoPlatform => {
-                    "use an image for it, or choose other nodes with `--node-selector`"
+                    "use an image for that CPU, or select other nodes with `--node-selector`"
                 }
-                ImageCause::BadName => "it is made of registry/name:tag",
-                ImageCause::Unreachable => "can the nodes reach its registry?",
+                ImageCause::BadName => "use the form registry/name:tag",
+                ImageCause::Unreachable => "check that the nodes can reach the image's registry",
             },
             Self::Crashed {
                 end: End::OutOfMemory,
                 ..
-            } => "give it more with `--memory`",
+            } => "raise the limit with `--memory`",
             Self::Crashed { .. } => {
-                "`--keep` leaves the pod as it is, for `kubectl describe` and `kubectl logs`"
+                "re-run with `--keep` to inspect the pod with `kubectl describe` and `kubectl logs`"
             }
-            Self::Config { words } => config(words),
-            Self::Mount { .. } => "are the Secrets, ConfigMaps and claims that are named there?",
-            Self::Start { words } => start(words),
+            Self::Config { message } => config(message),
+            Self::Mount { .. } => "check that the Secrets, ConfigMaps and claims named above exist",
+            Self::Start { message } => start(message),
             Self::Refused { why, .. } => refusal(*why),
             Self::Evicted { .. } => {
-                "ask for what it needs with `--memory` and `--ephemeral-storage`"
+                "request what the pod needs with `--memory` and `--ephemeral-storage`"
             }
-            Self::NodeLost { .. } => "run again; another node will take it",
+            Self::NodeLost { .. } => "re-run; the scheduler selects another node",
         }
     }
 }
 
-fn make_room(words: &str) -> &'static str {
-    match words {
-        _ if words.contains("persistentvolumeclaim") || words.contains("PersistentVolume") => {
-            "make the claim, or name another one in `--volumes`"
+fn unschedulable(message: &str) -> &'static str {
+    match message {
+        _ if message.contains("persistentvolumeclaim") || message.contains("PersistentVolume") => {
+            "create the claim, or name another one in `--volumes`"
         }
-        _ if words.contains("Insufficient nvidia.com/gpu") || words.contains("gpu") => {
-            "ask for fewer `--gpus`, or for nodes that have some"
+        _ if message.contains("Insufficient nvidia.com/gpu") || message.contains("gpu") => {
+            "request fewer `--gpus`, or add nodes with GPUs"
         }
-        _ if words.contains("Insufficient") => {
-            "ask for less with `--cpu` and `--memory`, end other services (`cargo kt ls --all-users`), or add nodes"
+        _ if message.contains("Insufficient") => {
+            "request less with `--cpu` and `--memory`, stop other services (`cargo kt ls --all-users`), or add nodes"
         }
-        _ if words.contains("affinity/selector") => {
-            "no node has these labels: check `--node-selector`; pods go to nodes of this machine's CPU, unless `--target` says another"
+        _ if message.contains("affinity/selector") => {
+            "no node has the required labels: check `--node-selector`; pods run on nodes of this machine's CPU unless `--target` selects another"
         }
-        _ if words.contains("taint") => "let it onto tainted nodes with `--tolerations`",
-        _ => "check what the pod asks for with `cargo kt config`",
+        _ if message.contains("taint") => "tolerate the taints with `--tolerations`",
+        _ => "check the pod's options with `cargo kt config`",
     }
 }
 
-fn config(words: &str) -> &'static str {
-    match words {
-        _ if words.contains("root") => "choose another user with `--user`, such as `--user 65532`",
-        _ if words.contains("secret") => "make the Secret, or leave it out of `--secrets`",
-        _ => "`kubectl describe pod` says more",
+fn config(message: &str) -> &'static str {
+    match message {
+        _ if message.contains("root") => {
+            "choose another user with `--user`, such as `--user 65532`"
+        }
+        _ if message.contains("secret") => "create the Secret, or remove it from `--secrets`",
+        _ => "run `kubectl describe pod` for details",
     }
 }
 
-fn start(words: &str) -> &'static str {
-    match words {
-        _ if words.contains("exec format error") => {
-            "the node has another CPU than the first stage is for: build for it with `--target`"
+fn start(message: &str) -> &'static str {
+    match message {
+        _ if message.contains("exec format error") => {
+            "the program is built for another CPU than the node's: build for it with `--target`"
         }
-        _ if words.contains("permission denied") => {
-            "the cluster does not let files of a ConfigMap volume be executed, and the host gets in that way"
+        _ if message.contains("permission denied") => {
+            "the cluster forbids executing files of a ConfigMap volume, which kt needs to start the host"
         }
-        _ => "`kubectl describe pod` says more",
+        _ => "run `kubectl describe pod` for details",
     }
 }
 
 fn refusal(why: Refusal) -> &'static str {
     match why {
         Refusal::Quota => {
-            "ask for less with `--cpu` and `--memory`, or end other services in the namespace"
+            "request less with `--cpu` and `--memory`, or stop other services in the namespace"
         }
         Refusal::LimitRange => {
-            "ask for what the namespace's LimitRange allows with `--cpu` and `--memory`"
+            "request what the namespace's LimitRange allows with `--cpu` and `--memory`"
         }
         Refusal::PodSecurity => {
-            "the namespace's Pod Security level refuses an option or a part of `pod_template`: leave it out, or use another namespace"
+            "the namespace's Pod Security level forbids an option or a part of `pod_template`: remove it, or use another namespace"
         }
-        Refusal::ServiceAccount => "make the ServiceAccount, or leave `--service-account` out",
-        Refusal::PriorityClass => "make the PriorityClass, or leave `--priority-class` out",
-        Refusal::RuntimeClass => "make the RuntimeClass, or leave `--runtime-class` out",
-        Refusal::Admission => "the cluster's own rules say this: change the option that it names",
+        Refusal::ServiceAccount => "create the ServiceAccount, or omit `--service-account`",
+        Refusal::PriorityClass => "create the PriorityClass, or omit `--priority-class`",
+        Refusal::RuntimeClass => "create the RuntimeClass, or omit `--runtime-class`",
+        Refusal::Admission => {
+            "a policy of the cluster rejected the pod: change the option that the message names"
+        }
     }
 }

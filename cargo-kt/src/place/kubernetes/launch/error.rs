@@ -3,26 +3,26 @@ use std::time::Duration;
 use super::Cause;
 use crate::{place::kubernetes::access::AccessError, terminal::text};
 
-/// Why a pod is not there.
+/// Why a pod does not run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LaunchError {
     #[error(
-        "the pod of {service} cannot start, which was certain after {}: {cause}{}\nhelp: {}",
-        text::duration(*after), said(lines), cause.help()
+        "the pod of {service} cannot start (detected after {}): {cause}{}\nhelp: {}",
+        text::duration(*after), last_lines(lines), cause.help()
     )]
     Failed {
         service: String,
-        /// Since the launch was let go.
+        /// Time since the start of the launch.
         after: Duration,
         cause: Box<Cause>,
-        /// The last lines of its container's log.
+        /// The last lines of the container's log.
         lines: String,
     },
     #[error(
-        "the pod of {service} did not run within {} s: it was waiting {waiting_for}{}\nhelp: `--launch-timeout` gives it more time",
+        "the pod of {service} did not start within {} s: it was waiting {waiting_for}{}\nhelp: allow more time with `--launch-timeout`",
         after.as_secs_f64(),
-        last.as_ref().map(|last| format!("; the cluster said last: {last}")).unwrap_or_default()
+        last.as_ref().map(|last| format!("; last event: {last}")).unwrap_or_default()
     )]
     TimedOut {
         service: String,
@@ -30,18 +30,18 @@ pub enum LaunchError {
         waiting_for: String,
         last: Option<String>,
     },
-    #[error("service `{service}` is not in the cluster any more")]
-    Gone { service: String },
+    #[error("service `{service}` no longer exists in the cluster")]
+    NotFound { service: String },
     #[error(transparent)]
     Access(#[from] AccessError),
 }
 
-fn said(lines: &str) -> String {
+fn last_lines(lines: &str) -> String {
     match lines.trim_end() {
         "" => String::new(),
         lines => {
             let lines: Vec<String> = lines.lines().map(|line| format!("\n  | {line}")).collect();
-            format!("\nthe container said last:{}", lines.concat())
+            format!("\nlast lines of the container's log:{}", lines.concat())
         }
     }
 }

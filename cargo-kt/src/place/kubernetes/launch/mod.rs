@@ -1,8 +1,10 @@
-//! A workload that was just let go, until its pod runs: what happens on the way, and as early as it is certain why it will not.
+//! Watches a launch until the pod runs. Reports each phase, and a failure as early as it is
+//! certain.
 //!
-//! What the cluster says is watched (the workload, its pods, the namespace's events) and goes into a [snapshot](seen::Seen);
-//! [`verdict`](verdict::verdict) alone decides what that means. Objects are told apart by their ids and time is measured here, so
-//! the cluster's clocks do not matter.
+//! Watch events (the workload, its pods, the namespace's events) update a
+//! [snapshot](seen::LaunchSnapshot), which [`verdict`](verdict::verdict) alone interprets. Objects
+//! are identified by uid and time is measured on this machine, so the cluster's clocks do not
+//! matter.
 
 mod cause;
 mod error;
@@ -21,61 +23,62 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 pub use cause::Cause;
 pub use error::LaunchError;
-pub use pod::{RunningPod, has_failed, image_of, pod_of, wait_for_pod};
+pub use pod::{has_failed, image_of, pod_of, wait_for_pod};
+pub use seen::RunningPod;
 
 use self::{
     room::Nodes,
-    seen::{Change, Seen},
+    seen::{Change, LaunchSnapshot},
     verdict::{Verdict, verdict},
 };
 use super::{Cluster, Workload};
 
-/// The container in which everything of ours runs.
+/// The container in which the host and its worker run.
 pub const CONTAINER: &str = "kt";
-/// How long the log of a container that crashed may take to be had.
+/// Timeout to read the log of a crashed container.
 const LOG: Duration = Duration::from_secs(3);
-/// Of that log, the last lines.
+/// How many of its last lines are read.
 const LINES: i64 = 12;
 
-/// A phase that is over.
+/// A completed phase.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
     Scheduled {
         node: String,
     },
-    /// In the kubelet's words: from the registry, or present.
+    /// The kubelet's message: pulled from the registry, or already present.
     Pulled {
-        words: String,
+        message: String,
     },
     Started {
         pod: String,
     },
 }
 
-/// A launch that is watched.
+/// A watched launch.
 pub struct Launch {
     cluster: Cluster,
     workload: Workload,
     begun: Instant,
-    patience: Duration,
+    timeout: Duration,
     changes: BoxStream<'static, Change>,
-    seen: Seen,
-    told: Vec<Step>,
+    snapshot: LaunchSnapshot,
+    reported: Vec<Step>,
     steps: VecDeque<Step>,
 }
 
 impl Launch {
-    /// Watches a workload, for `patience` from now on.
-    pub fn watch(cluster: &Cluster, workload: &Workload, patience: Duration) -> Self {
+    /// Starts to watch a workload, until `timeout`.
+    pub fn watch(cluster: &Cluster, workload: &Workload, timeout: Duration) -> Self {
         Self {
             cluster: cluster.clone(),
             workload: workload.clone(),
             begun: Instant::now(),
-            patience,
+            timeout,
             changes: watch::changes(cluster, workload),
-            seen: Seen::new(workload),
-            told: Vec::new(),
+            snapshot: LaunchSnapshot::new(workload),
+            reported: Vec::new(),
             steps: VecDeque::new(),
         }
     }
@@ -83,50 +86,52 @@ impl Launch {
     /// The next phase; `None` once the container runs.
     ///
     /// # Errors
-    /// As soon as it is certain that it never will, or when the time is up.
+    /// As soon as it is certain that the container will not run, or at the timeout.
     pub async fn next(&mut self) -> Result<Option<Step>, LaunchError> {
         loop {
             if let Some(step) = self.steps.pop_front() {
                 return Ok(Some(step));
             }
-            match self.look().await? {
+            match self.evaluate().await? {
                 Some(()) => return Ok(None),
                 None => self.change().await,
             }
         }
     }
 
-    /// Resolves if the launch fails although the container had run: it ends, or its pod does.
+    /// Resolves if the launch fails after the container has run: the container or its pod stops.
     pub async fn failed(&mut self) -> LaunchError {
         loop {
             self.change().await;
-            // That it runs is no news; that it does not any more may be.
-            match self.look().await {
+            // Ignore all changes but a failure.
+            match self.evaluate().await {
                 Err(error @ LaunchError::Failed { .. }) => return error,
                 _ => self.steps.clear(),
             }
         }
     }
 
-    /// What is known now: whether it runs, and what to tell.
-    async fn look(&mut self) -> Result<Option<()>, LaunchError> {
-        for step in self.seen.steps() {
-            if !self.told.contains(&step) {
-                self.told.push(step.clone());
+    /// Evaluates the snapshot: queues new steps, and returns `Some` if the container runs.
+    async fn evaluate(&mut self) -> Result<Option<()>, LaunchError> {
+        for step in self.snapshot.steps() {
+            if !self.reported.contains(&step) {
+                self.reported.push(step.clone());
                 self.steps.push_back(step);
             }
         }
-        let late = self.begun.elapsed() >= self.patience;
-        let cause = match verdict(&self.seen) {
+        let late = self.begun.elapsed() >= self.timeout;
+        let cause = match verdict(&self.snapshot) {
             Verdict::Running => return Ok(Some(())),
             Verdict::Failed(cause) => cause,
-            Verdict::Unless(cause, grace) if late || self.seen.unchanged_for() >= grace => cause,
+            Verdict::Unless(cause, grace) if late || self.snapshot.unchanged_for() >= grace => {
+                cause
+            }
             Verdict::Waiting(what) if late => {
                 return Err(LaunchError::TimedOut {
                     service: self.workload.name.clone(),
-                    after: self.patience,
+                    after: self.timeout,
                     waiting_for: what,
-                    last: self.seen.last_words(),
+                    last: self.snapshot.last_message(),
                 });
             }
             Verdict::Unless(..) | Verdict::Waiting(_) => return Ok(None),
@@ -135,28 +140,28 @@ impl Launch {
         Err(failure(
             cluster,
             service,
-            (self.begun.elapsed(), self.seen.cpu()),
+            (self.begun.elapsed(), self.snapshot.cpu()),
             cause,
         )
         .await)
     }
 
-    /// Waits for news, or for the moment at which no news are some.
+    /// Waits for a change, or until the lack of changes settles the verdict.
     async fn change(&mut self) {
-        let mut deadline = self.begun + self.patience;
-        if let Verdict::Unless(_, grace) = verdict(&self.seen) {
-            deadline = deadline.min(self.seen.changed_at() + grace);
+        let mut deadline = self.begun + self.timeout;
+        if let Verdict::Unless(_, grace) = verdict(&self.snapshot) {
+            deadline = deadline.min(self.snapshot.changed_at() + grace);
         }
-        // While it only has to go on running there is no deadline.
+        // A running pod has no deadline: do not spin after the timeout.
         let deadline = deadline.max(Instant::now() + Duration::from_millis(20));
         if let Ok(Some(change)) = timeout_at(deadline, self.changes.next()).await {
-            self.seen.take(change);
+            self.snapshot.apply(change);
         }
     }
 }
 
-/// A failure, with what makes its cause plain: what the container said last if it is the one that failed, what the nodes have
-/// left if that is too little.
+/// Adds details to a failure: the last log lines of a crashed container, or the nodes' free
+/// capacity if the pod is unschedulable.
 async fn failure(
     cluster: Cluster,
     service: String,
@@ -166,8 +171,8 @@ async fn failure(
     let mut lines = String::new();
     match &mut cause {
         Cause::Crashed { pod, container, .. } => lines = log(&cluster, pod, container).await,
-        Cause::Unschedulable { words, nodes } => {
-            *nodes = Nodes::look(&cluster, words, cpu.as_deref()).await;
+        Cause::Unschedulable { message, nodes } => {
+            *nodes = Nodes::query(&cluster, message, cpu.as_deref()).await;
         }
         _ => {}
     }

@@ -1,44 +1,23 @@
-//! The pod of a workload, as it is now.
+//! Queries the pod of a workload.
 
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use k8s_openapi::api::core::v1::{Event, Pod};
-use kube::{Api, ResourceExt, api::ListParams};
+use kube::{Api, api::ListParams};
 use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    LaunchError,
-    seen::{Change, Seen, container},
+    LaunchError, RunningPod,
+    seen::{Change, LaunchSnapshot, container},
     verdict::{Verdict, verdict},
     watch,
 };
 use crate::place::kubernetes::{Cluster, Workload};
 
-/// How long a pod may be waited for in vain.
-const LOOK: Duration = Duration::from_secs(1);
-
-/// A pod whose container runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunningPod {
-    pub name: String,
-    pub uid: String,
-    /// How often its container was started again.
-    pub restarts: i32,
-}
-
-impl RunningPod {
-    pub(super) fn of(pod: &Pod) -> Option<Self> {
-        let status = container(pod)?;
-        status.state.as_ref()?.running.as_ref()?;
-        Some(Self {
-            name: pod.name_any(),
-            uid: pod.uid().unwrap_or_default(),
-            restarts: status.restart_count,
-        })
-    }
-}
+/// Interval between checks whether the workload still exists.
+const POLL: Duration = Duration::from_secs(1);
 
 /// The pod of a workload, if it runs.
 ///
@@ -52,14 +31,14 @@ pub async fn pod_of(
     let parameters = ListParams::default().labels(&watch::selector(workload));
     let what = serde_json::json!({"kind": "Pod"});
     let list = cluster.ask("list", &what, pods.list(&parameters)).await?;
-    let mut seen = Seen::new(workload);
+    let mut snapshot = LaunchSnapshot::new(workload);
     for pod in list.items {
-        seen.take(Change::Pod(Box::new(pod)));
+        snapshot.apply(Change::Pod(Box::new(pod)));
     }
-    Ok(seen.running())
+    Ok(snapshot.running())
 }
 
-/// The image of a workload's pod, as the node names it.
+/// The image of a workload's pod, as reported by the node.
 ///
 /// # Errors
 /// If the pods cannot be listed.
@@ -76,7 +55,7 @@ pub async fn image_of(
     Ok(images.next().map(|container| container.image.clone()))
 }
 
-/// Whether a workload's pod is in a state from which it does not come up by itself.
+/// Whether a workload's pod has failed and cannot recover on its own.
 ///
 /// # Errors
 /// If pods and events cannot be listed.
@@ -90,43 +69,44 @@ pub async fn has_failed(cluster: &Cluster, workload: &Workload) -> Result<bool, 
         cluster.ask("list", &pod, pods.list(&parameters)),
         cluster.ask("list", &event, events.list(&all)),
     )?;
-    let mut seen = Seen::new(workload);
+    let mut snapshot = LaunchSnapshot::new(workload);
     let pods = pods.items.into_iter();
     let events = events.items.into_iter();
-    pods.for_each(|pod| seen.take(Change::Pod(Box::new(pod))));
-    events.for_each(|event| seen.take(Change::Event(Box::new(event))));
-    Ok(matches!(verdict(&seen), Verdict::Failed(_)))
+    pods.for_each(|pod| snapshot.apply(Change::Pod(Box::new(pod))));
+    events.for_each(|event| snapshot.apply(Change::Event(Box::new(event))));
+    Ok(matches!(verdict(&snapshot), Verdict::Failed(_)))
 }
 
-/// The pod of a workload, once it runs. For all that is known its container may have ended by then: who connects finds out.
+/// Waits for the pod of a workload to run. Its container may have stopped again by then: the
+/// connection attempt shows that.
 ///
 /// # Errors
-/// If that takes longer than `patience`, or the workload is gone.
+/// If that takes longer than `limit`, or the workload no longer exists.
 pub async fn wait_for_pod(
     cluster: &Cluster,
     workload: &Workload,
-    patience: Duration,
+    limit: Duration,
 ) -> Result<RunningPod, LaunchError> {
-    let deadline = Instant::now() + patience;
+    let deadline = Instant::now() + limit;
     exists(cluster, workload).await?;
     let mut changes = watch::changes(cluster, workload);
-    let mut seen = Seen::new(workload);
+    let mut snapshot = LaunchSnapshot::new(workload);
     loop {
-        if let Some(pod) = seen.running().or_else(|| seen.just_started()) {
+        if let Some(pod) = snapshot.running().or_else(|| snapshot.just_started()) {
             return Ok(pod);
         }
-        let look = deadline.min(Instant::now() + LOOK);
-        match timeout_at(look, changes.next()).await {
+        let wake = deadline.min(Instant::now() + POLL);
+        match timeout_at(wake, changes.next()).await {
             Ok(Some(change)) => {
-                let gone = matches!(change, Change::PodGone(_));
-                seen.take(change);
+                let gone = matches!(change, Change::PodDeleted(_));
+                snapshot.apply(change);
                 if gone {
                     exists(cluster, workload).await?;
                 }
             }
-            // A workload that goes before it has made a pod is no news of any pod.
+            // The deletion of a workload that has no pod yet causes no pod event.
             Err(_) if Instant::now() < deadline => {
-                if let Err(gone @ LaunchError::Gone { .. }) = exists(cluster, workload).await {
+                if let Err(gone @ LaunchError::NotFound { .. }) = exists(cluster, workload).await {
                     return Err(gone);
                 }
             }
@@ -134,9 +114,9 @@ pub async fn wait_for_pod(
                 exists(cluster, workload).await?;
                 return Err(LaunchError::TimedOut {
                     service: workload.name.clone(),
-                    after: patience,
+                    after: limit,
                     waiting_for: "for its container to run".to_owned(),
-                    last: seen.last_words(),
+                    last: snapshot.last_message(),
                 });
             }
         }
@@ -155,7 +135,7 @@ async fn exists(cluster: &Cluster, workload: &Workload) -> Result<(), LaunchErro
     });
     match is_it {
         true => Ok(()),
-        false => Err(LaunchError::Gone {
+        false => Err(LaunchError::NotFound {
             service: workload.name.clone(),
         }),
     }

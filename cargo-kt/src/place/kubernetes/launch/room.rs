@@ -1,4 +1,4 @@
-//! What a cluster's nodes have and have left of what a pod wants: the scheduler only says that it is not enough.
+//! The free capacity of a cluster's nodes. The scheduler reports only that it is insufficient.
 
 use std::{fmt, time::Duration};
 
@@ -11,21 +11,21 @@ use tokio::time::timeout;
 
 use crate::{config::quantity, place::kubernetes::Cluster};
 
-/// How long the lists of nodes and pods may take.
+/// Timeout to list nodes and pods.
 const ANSWER: Duration = Duration::from_secs(3);
 
-/// What one node has left of a resource; no other has more.
+/// The largest free capacity of a resource on one node.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Room {
-    /// As the scheduler names it: `cpu`, `memory`, `nvidia.com/gpu`.
+pub struct FreeCapacity {
+    /// The scheduler's name: `cpu`, `memory`, `nvidia.com/gpu`.
     pub resource: String,
     pub node: String,
     pub free: f64,
-    /// What pods may take of the node altogether.
+    /// The node's allocatable capacity.
     pub of: f64,
 }
 
-impl fmt::Display for Room {
+impl fmt::Display for FreeCapacity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let amount = |amount| match &*self.resource {
             "memory" | "ephemeral-storage" => quantity::bytes(amount),
@@ -36,19 +36,18 @@ impl fmt::Display for Room {
     }
 }
 
-/// What the nodes are like for a pod that none of them takes.
+/// The nodes' properties that explain an unschedulable pod.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Nodes {
-    /// Of each resource that the scheduler found too little of, the node with the most.
-    pub room: Vec<Room>,
-    /// CPU architectures, as Kubernetes names them, if the one that the pod needs is not among them.
+    /// For each insufficient resource, the node with the largest free capacity.
+    pub free: Vec<FreeCapacity>,
+    /// The nodes' CPU architectures, by their Kubernetes names, if they do not include the pod's.
     pub other_cpus: Vec<String>,
 }
 
 impl Nodes {
-    /// Looks at them. Nothing where this user may not list nodes or everybody's pods: both are the cluster's and not a
-    /// namespace's.
-    pub async fn look(cluster: &Cluster, words: &str, needed: Option<&str>) -> Self {
+    /// Queries the nodes. Empty if this user cannot list nodes or the pods of all namespaces.
+    pub async fn query(cluster: &Cluster, message: &str, needed: Option<&str>) -> Self {
         let nodes: Api<Node> = Api::all(cluster.client.clone());
         let pods: Api<Pod> = Api::all(cluster.client.clone());
         let running = ListParams::default().fields("status.phase!=Succeeded,status.phase!=Failed");
@@ -57,13 +56,13 @@ impl Nodes {
         let Ok(Ok((nodes, pods))) = timeout(ANSWER, lists).await else {
             return Self::default();
         };
-        let open = |node: &Node| {
-            let closed = node.spec.as_ref().and_then(|it| it.unschedulable);
-            closed != Some(true)
+        let schedulable = |node: &Node| {
+            let cordoned = node.spec.as_ref().and_then(|it| it.unschedulable);
+            cordoned != Some(true)
         };
-        let nodes: Vec<Node> = nodes.items.into_iter().filter(open).collect();
+        let nodes: Vec<Node> = nodes.items.into_iter().filter(schedulable).collect();
         Self {
-            room: insufficient(words)
+            free: insufficient(message)
                 .iter()
                 .filter_map(|resource| most(resource, &nodes, &pods.items))
                 .collect(),
@@ -74,7 +73,7 @@ impl Nodes {
     }
 }
 
-/// The architectures of nodes none of which is the one that is needed.
+/// The nodes' architectures, or nothing if they include the needed one.
 fn other_cpus(nodes: &[Node], needed: &str) -> Vec<String> {
     let mut cpus: Vec<String> = nodes
         .iter()
@@ -99,9 +98,9 @@ fn other_cpus(nodes: &[Node], needed: &str) -> Vec<String> {
 }
 
 /// The resources in `0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient nvidia.com/gpu.`
-fn insufficient(words: &str) -> Vec<String> {
+fn insufficient(message: &str) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    for rest in words.split("Insufficient ").skip(1) {
+    for rest in message.split("Insufficient ").skip(1) {
         let name: String = rest
             .chars()
             .take_while(|c| c.is_ascii_alphanumeric() || "-./_".contains(*c))
@@ -114,8 +113,8 @@ fn insufficient(words: &str) -> Vec<String> {
     names
 }
 
-fn most(resource: &str, nodes: &[Node], pods: &[Pod]) -> Option<Room> {
-    let rooms = nodes.iter().filter_map(|node| {
+fn most(resource: &str, nodes: &[Node], pods: &[Pod]) -> Option<FreeCapacity> {
+    let capacities = nodes.iter().filter_map(|node| {
         let name = node.metadata.name.clone()?;
         let allocatable = node.status.as_ref()?.allocatable.as_ref()?;
         let of = amount(allocatable.get(resource))?;
@@ -125,17 +124,17 @@ fn most(resource: &str, nodes: &[Node], pods: &[Pod]) -> Option<Room> {
             .filter(|spec| spec.node_name.as_ref() == Some(&name))
             .map(|spec| requested(spec, resource))
             .sum();
-        Some(Room {
+        Some(FreeCapacity {
             resource: resource.to_owned(),
             node: name,
             free: (of - taken).max(0.0),
             of,
         })
     });
-    rooms.max_by(|one, other| one.free.total_cmp(&other.free))
+    capacities.max_by(|one, other| one.free.total_cmp(&other.free))
 }
 
-/// What a pod's containers ask for. Its init containers run before them, so the larger of both counts.
+/// The requests of a pod's containers. Init containers run before them, so the larger sum counts.
 fn requested(spec: &PodSpec, resource: &str) -> f64 {
     let of = |container: &k8s_openapi::api::core::v1::Container| {
         let requests = container.resources.as_ref()?.requests.as_ref()?;
@@ -175,17 +174,17 @@ mod tests {
     }
 
     #[test]
-    fn the_node_with_the_most_left_is_named() {
+    fn the_node_with_the_largest_free_capacity_is_selected() {
         let nodes = [node("small", "2", "4Gi"), node("large", "8", "32Gi")];
         let pods = [pod("large", "6900m"), pod("small", "500m")];
-        let room = |resource| most(resource, &nodes, &pods).unwrap().to_string();
-        assert_eq!(room("cpu"), "cpu 1.4 of 2 on small");
-        assert_eq!(room("memory"), "memory 31Gi of 32Gi on large");
+        let free = |resource| most(resource, &nodes, &pods).unwrap().to_string();
+        assert_eq!(free("cpu"), "cpu 1.4 of 2 on small");
+        assert_eq!(free("memory"), "memory 31Gi of 32Gi on large");
         assert_eq!(most("nvidia.com/gpu", &nodes, &pods), None);
     }
 
     #[test]
-    fn architectures_are_told_where_the_needed_one_is_not_among_them() {
+    fn architectures_are_listed_if_the_needed_one_is_missing() {
         let arm: Node = serde_json::from_value(json!({
             "metadata": {"name": "arm"}, "status": {"nodeInfo": {
                 "architecture": "arm64", "bootID": "", "containerRuntimeVersion": "", "kernelVersion": "",
@@ -199,9 +198,9 @@ mod tests {
     }
 
     #[test]
-    fn the_scarce_resources_are_read_from_the_schedulers_words() {
-        let words = "0/3 nodes are available: 1 Insufficient cpu, 2 Insufficient nvidia.com/gpu. preemption: 0/3 nodes are available: 3 Insufficient cpu.";
-        assert_eq!(insufficient(words), ["cpu", "nvidia.com/gpu"]);
+    fn insufficient_resources_are_parsed_from_the_schedulers_message() {
+        let message = "0/3 nodes are available: 1 Insufficient cpu, 2 Insufficient nvidia.com/gpu. preemption: 0/3 nodes are available: 3 Insufficient cpu.";
+        assert_eq!(insufficient(message), ["cpu", "nvidia.com/gpu"]);
         assert_eq!(
             insufficient("0/1 nodes are available: 1 Too many pods."),
             [""; 0]

@@ -1,4 +1,4 @@
-//! All that the cluster has said of one launch.
+//! A snapshot of one launch, updated from the cluster's watch events.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -6,27 +6,28 @@ use k8s_openapi::api::{
     apps::v1::ReplicaSet,
     core::v1::{ContainerStatus, Event, Pod},
 };
+use kube::ResourceExt as _;
 use tokio::time::Instant;
 
-use super::{CONTAINER, RunningPod, Step};
+use super::{CONTAINER, Step};
 use crate::place::kubernetes::Workload;
 
-/// News.
+/// A change in the cluster.
 #[derive(Debug, Clone)]
 pub enum Change {
     Pod(Box<Pod>),
-    PodGone(String),
-    /// Something that makes pods for the workload, or for a former one of its name.
+    PodDeleted(String),
+    /// A ReplicaSet of the workload, or of a former workload of the same name.
     ReplicaSet(Box<ReplicaSet>),
     Event(Box<Event>),
 }
 
 /// An event about the workload, its ReplicaSet or its pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
-    /// Of the object that it is about.
+pub struct ClusterEvent {
+    /// The uid of the involved object.
     pub uid: String,
-    /// The part of that object, such as `spec.containers{kt}`.
+    /// The field of the object, such as `spec.containers{kt}`.
     pub part: String,
     pub reason: String,
     pub message: String,
@@ -34,30 +35,30 @@ pub struct Said {
 }
 
 #[derive(Debug)]
-pub struct Seen {
-    /// The ids of the workload and of what makes pods for it.
-    makers: Vec<String>,
+pub struct LaunchSnapshot {
+    /// The uids of the workload and of its ReplicaSets.
+    owners: Vec<String>,
     pods: BTreeMap<String, Pod>,
-    events: Vec<Said>,
+    events: Vec<ClusterEvent>,
     changed: Instant,
 }
 
-impl Seen {
+impl LaunchSnapshot {
     pub fn new(workload: &Workload) -> Self {
         Self {
-            makers: vec![workload.uid.clone()],
+            owners: vec![workload.uid.clone()],
             pods: BTreeMap::new(),
             events: Vec::new(),
             changed: Instant::now(),
         }
     }
 
-    pub fn take(&mut self, change: Change) {
+    pub fn apply(&mut self, change: Change) {
         match change {
             Change::Pod(pod) => {
                 let uid = pod.metadata.uid.clone().unwrap_or_default();
                 let before = self.pods.insert(uid, *pod);
-                // A condition's heartbeat is no news.
+                // A condition's heartbeat does not count as a change.
                 let after = self.pod();
                 let status = |pod: &Pod| {
                     pod.status
@@ -68,7 +69,7 @@ impl Seen {
                     self.changed = Instant::now();
                 }
             }
-            Change::PodGone(uid) => {
+            Change::PodDeleted(uid) => {
                 self.pods.remove(&uid);
                 self.changed = Instant::now();
             }
@@ -76,41 +77,43 @@ impl Seen {
                 let owners = set.metadata.owner_references.into_iter().flatten();
                 let ours = owners
                     .into_iter()
-                    .any(|owner| self.makers.contains(&owner.uid));
-                self.makers.extend(set.metadata.uid.filter(|_| ours));
+                    .any(|owner| self.owners.contains(&owner.uid));
+                self.owners.extend(set.metadata.uid.filter(|_| ours));
             }
-            Change::Event(event) => self.hear(*event),
+            Change::Event(event) => self.record_event(*event),
         }
     }
 
-    fn hear(&mut self, event: Event) {
-        // Kept for whatever it is about: an object may be heard of before it is seen.
-        let said = Said {
+    fn record_event(&mut self, event: Event) {
+        // Keep events of all objects: an event may arrive before its object.
+        let event = ClusterEvent {
             uid: event.involved_object.uid.unwrap_or_default(),
             part: event.involved_object.field_path.unwrap_or_default(),
             reason: event.reason.unwrap_or_default(),
             message: event.message.unwrap_or_default(),
             warning: event.type_.as_deref() == Some("Warning"),
         };
-        if !self.events.contains(&said) {
-            self.events.push(said);
+        if !self.events.contains(&event) {
+            self.events.push(event);
         }
     }
 
-    /// The pod that counts: the newest one that is not on its way out.
+    /// The newest pod that is not being deleted.
     pub fn pod(&self) -> Option<&Pod> {
-        let staying = self
+        let remaining = self
             .pods
             .values()
             .filter(|pod| pod.metadata.deletion_timestamp.is_none());
-        staying.max_by_key(|pod| pod.metadata.creation_timestamp.as_ref().map(|time| time.0))
+        remaining.max_by_key(|pod| pod.metadata.creation_timestamp.as_ref().map(|time| time.0))
     }
 
-    /// Events about what the pod comes from, and about the pod itself.
-    pub fn events(&self) -> impl DoubleEndedIterator<Item = &Said> {
-        // By their ids: what was said of a former one of the same name is over.
+    /// Events about the workload, its ReplicaSets and its pod.
+    pub fn events(&self) -> impl DoubleEndedIterator<Item = &ClusterEvent> {
+        // Match by uid, to ignore events of a former workload of the same name.
         let pod = self.pod().and_then(|pod| pod.metadata.uid.as_deref());
-        let about = move |said: &&Said| pod == Some(&*said.uid) || self.makers.contains(&said.uid);
+        let about = move |event: &&ClusterEvent| {
+            pod == Some(&*event.uid) || self.owners.contains(&event.uid)
+        };
         self.events.iter().filter(about)
     }
 
@@ -118,7 +121,7 @@ impl Seen {
         container(self.pod()?)
     }
 
-    /// The CPU architecture that the pod needs, as Kubernetes names it.
+    /// The CPU architecture that the pod requires, by its Kubernetes name.
     pub fn cpu(&self) -> Option<String> {
         let labels = self.pod()?.spec.as_ref()?.node_selector.as_ref()?;
         labels.get("kubernetes.io/arch").cloned()
@@ -132,14 +135,14 @@ impl Seen {
         self.changed
     }
 
-    /// The last that was said at all, warnings first.
-    pub fn last_words(&self) -> Option<String> {
-        let mut events: Vec<&Said> = self.events().collect();
-        events.sort_by_key(|said| said.warning);
-        events.pop().map(|said| said.message.clone())
+    /// The message of the last warning, or of the last event.
+    pub fn last_message(&self) -> Option<String> {
+        let mut events: Vec<&ClusterEvent> = self.events().collect();
+        events.sort_by_key(|event| event.warning);
+        events.pop().map(|event| event.message.clone())
     }
 
-    /// The phases that are over.
+    /// The completed phases.
     pub fn steps(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         let Some(pod) = self.pod() else {
@@ -148,9 +151,9 @@ impl Seen {
         if let Some(node) = pod.spec.as_ref().and_then(|spec| spec.node_name.clone()) {
             steps.push(Step::Scheduled { node });
         }
-        if let Some(pulled) = self.events().find(|said| said.reason == "Pulled") {
-            let words = pulled.message.clone();
-            steps.push(Step::Pulled { words });
+        if let Some(pulled) = self.events().find(|event| event.reason == "Pulled") {
+            let message = pulled.message.clone();
+            steps.push(Step::Pulled { message });
         }
         if let Some(pod) = self.running().or_else(|| self.just_started()) {
             steps.push(Step::Started { pod: pod.name });
@@ -158,13 +161,14 @@ impl Seen {
         steps
     }
 
-    /// The pod, if its status says that its container runs.
+    /// The pod, if its status has a running container.
     pub fn running(&self) -> Option<RunningPod> {
         RunningPod::of(self.pod()?)
     }
 
-    /// The pod, if the kubelet has told of its container's first start and its status says nothing of the container yet: the
-    /// kubelet looks at what became of containers once a second (its `PodLifecycleEventGenerator`), and tells of a start at once.
+    /// The pod, if the kubelet has reported its container's first start in an event, but not yet in
+    /// the status. The kubelet polls containers once a second (its `PodLifecycleEventGenerator`),
+    /// but reports a start immediately.
     pub fn just_started(&self) -> Option<RunningPod> {
         let pod = self.pod()?;
         let is_new = self.container().is_none_or(|status| {
@@ -173,16 +177,16 @@ impl Seen {
                 .as_ref()
                 .and_then(|state| state.waiting.as_ref());
             let reason = waiting.and_then(|waiting| waiting.reason.as_deref());
-            // As it was created: a crash has other words, or a restart behind it.
+            // The initial state: a crash has another reason, or a restart count.
             status.restart_count == 0 && reason == Some("ContainerCreating")
         });
         let uid = pod.metadata.uid.clone().unwrap_or_default();
         let part = format!("spec.containers{{{CONTAINER}}}");
-        let told = self
+        let started = self
             .events
             .iter()
-            .any(|said| said.uid == uid && said.part == part && said.reason == "Started");
-        (is_new && told).then(|| RunningPod {
+            .any(|event| event.uid == uid && event.part == part && event.reason == "Started");
+        (is_new && started).then(|| RunningPod {
             name: pod.metadata.name.clone().unwrap_or_default(),
             uid,
             restarts: 0,
@@ -193,4 +197,25 @@ impl Seen {
 pub fn container(pod: &Pod) -> Option<&ContainerStatus> {
     let containers = pod.status.as_ref()?.container_statuses.as_ref()?;
     containers.iter().find(|status| status.name == CONTAINER)
+}
+
+/// A pod whose container runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningPod {
+    pub name: String,
+    pub uid: String,
+    /// How often its container was started again.
+    pub restarts: i32,
+}
+
+impl RunningPod {
+    pub(super) fn of(pod: &Pod) -> Option<Self> {
+        let status = container(pod)?;
+        status.state.as_ref()?.running.as_ref()?;
+        Some(Self {
+            name: pod.name_any(),
+            uid: pod.uid().unwrap_or_default(),
+            restarts: status.restart_count,
+        })
+    }
 }

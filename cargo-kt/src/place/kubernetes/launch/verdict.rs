@@ -1,4 +1,4 @@
-//! From what is seen to what it means: whether the pod will run.
+//! Decides from a snapshot whether the pod will run.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use super::{
     Cause, RunningPod,
     cause::{End, ImageCause, Refusal},
     room::Nodes,
-    seen::Seen,
+    seen::LaunchSnapshot,
 };
 
-/// How long a pod that no node takes is waited for before that counts as settled. An autoscaler looks every 10 s (Cluster
-/// Autoscaler's `--scan-interval`) and says in an event what it does.
+/// Time after which an unschedulable pod counts as failed. An autoscaler checks every 10 s (Cluster
+/// Autoscaler's `--scan-interval`) and reports its decision in an event.
 const AUTOSCALER: Duration = Duration::from_secs(12);
-/// How long an image that could not be pulled for an unclear reason, or a volume that could not be mounted, may be tried again.
+/// Time for retries of an image pull that failed for an unclear reason, or of a failed mount.
 const RETRIES: Duration = Duration::from_secs(20);
-/// The kubelet's reasons why a container waits whose image it does not have.
+/// The kubelet's reasons for a container that waits for a missing image.
 const NOT_PULLED: [&str; 5] = [
     "ErrImagePull",
     "ErrImageNeverPull",
@@ -25,49 +25,52 @@ const NOT_PULLED: [&str; 5] = [
     "ImageInspectError",
 ];
 
-/// What a snapshot means.
+/// The interpretation of a snapshot.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
-    /// For what.
+    /// What the pod waits for: "for …".
     Waiting(String),
     Running,
     Failed(Cause),
-    /// It fails unless something changes within this time.
+    /// The pod fails unless something changes within this time.
     Unless(Cause, Duration),
 }
 
-pub fn verdict(seen: &Seen) -> Verdict {
-    if let Some(pod) = seen.pod() {
-        return of_pod(seen, pod);
+pub fn verdict(snapshot: &LaunchSnapshot) -> Verdict {
+    if let Some(pod) = snapshot.pod() {
+        return of_pod(snapshot, pod);
     }
-    let refused = seen.events().find(|said| said.reason == "FailedCreate");
+    let refused = snapshot
+        .events()
+        .find(|event| event.reason == "FailedCreate");
     match refused {
-        Some(said) => {
-            let (why, words) = (refusal(&said.message), said.message.clone());
-            // A webhook's refusal, and that of a policy of the cluster's own.
-            let denied = words.contains("denied the request") || words.contains("denied request");
-            let passing = why == Refusal::Admission && !denied;
-            let cause = Cause::Refused { why, words };
-            match passing {
-                // A webhook that is not up, or an API server that is busy.
+        Some(event) => {
+            let (why, message) = (refusal(&event.message), event.message.clone());
+            // The denials of a webhook and of a ValidatingAdmissionPolicy.
+            let denied =
+                message.contains("denied the request") || message.contains("denied request");
+            let transient = why == Refusal::Admission && !denied;
+            let cause = Cause::Refused { why, message };
+            match transient {
+                // The webhook does not run, or the API server is busy.
                 true => Verdict::Unless(cause, RETRIES),
                 false => Verdict::Failed(cause),
             }
         }
-        None => Verdict::Waiting("for its pod to be made".to_owned()),
+        None => Verdict::Waiting("for its pod to be created".to_owned()),
     }
 }
 
-fn of_pod(seen: &Seen, pod: &Pod) -> Verdict {
+fn of_pod(snapshot: &LaunchSnapshot, pod: &Pod) -> Verdict {
     let status = pod.status.clone().unwrap_or_default();
-    let words = || status.message.clone().unwrap_or_default();
+    let message = || status.message.clone().unwrap_or_default();
     if RunningPod::of(pod).is_some() {
         return Verdict::Running;
     }
     match status.reason.as_deref() {
-        Some("Evicted") => return Verdict::Failed(Cause::Evicted { words: words() }),
+        Some("Evicted") => return Verdict::Failed(Cause::Evicted { message: message() }),
         Some("NodeLost" | "NodeAffinity" | "NodeShutdown" | "Terminated") => {
-            return Verdict::Failed(Cause::NodeLost { words: words() });
+            return Verdict::Failed(Cause::NodeLost { message: message() });
         }
         _ => {}
     }
@@ -76,32 +79,34 @@ fn of_pod(seen: &Seen, pod: &Pod) -> Verdict {
         .into_iter()
         .find(|it| it.type_ == "PodScheduled" && it.status == "False");
     if let Some(condition) = unscheduled {
-        return unschedulable(seen, condition.message.clone().unwrap_or_default());
+        return unschedulable(snapshot, condition.message.clone().unwrap_or_default());
     }
-    if let Some(verdict) = seen.container().and_then(|it| of_container(seen, pod, it)) {
+    if let Some(verdict) = snapshot
+        .container()
+        .and_then(|it| of_container(snapshot, pod, it))
+    {
         return verdict;
     }
-    // Those that run before ours, or have to be up before it. One that ends badly is tried again: the second time counts.
+    // Init containers. A failed one is restarted, so it counts only after the second failure.
     let before = status.init_container_statuses.iter().flatten();
     for container in before {
         let state = container.state.clone().unwrap_or_default();
         let reason = state.waiting.and_then(|it| it.reason).unwrap_or_default();
         let looping = reason == "CrashLoopBackOff";
         if (looping || NOT_PULLED.contains(&&*reason) || reason == "ImagePullBackOff")
-            && let Some(verdict) = of_container(seen, pod, container)
+            && let Some(verdict) = of_container(snapshot, pod, container)
         {
             return verdict;
         }
     }
-    let mount = seen
-        .events()
-        .rev()
-        .find(|said| matches!(&*said.reason, "FailedMount" | "FailedAttachVolume") && said.warning);
-    if let Some(said) = mount {
-        let words = said.message.clone();
-        let cause = Cause::Mount { words };
-        // What is not there will most likely not come; the rest may be slow.
-        return match said.message.contains("not found") {
+    let mount = snapshot.events().rev().find(|event| {
+        matches!(&*event.reason, "FailedMount" | "FailedAttachVolume") && event.warning
+    });
+    if let Some(event) = mount {
+        let message = event.message.clone();
+        let cause = Cause::Mount { message };
+        // A missing object will most likely not appear; other errors may resolve.
+        return match event.message.contains("not found") {
             true => Verdict::Unless(cause, Duration::from_secs(2)),
             false => Verdict::Unless(cause, RETRIES),
         };
@@ -110,8 +115,8 @@ fn of_pod(seen: &Seen, pod: &Pod) -> Verdict {
         .spec
         .as_ref()
         .is_some_and(|spec| spec.node_name.is_some());
-    let pulling = seen.events().any(|said| said.reason == "Pulling");
-    let pulled = seen.events().any(|said| said.reason == "Pulled");
+    let pulling = snapshot.events().any(|event| event.reason == "Pulling");
+    let pulled = snapshot.events().any(|event| event.reason == "Pulled");
     Verdict::Waiting(match (scheduled, pulling && !pulled) {
         (false, _) => "for a node".to_owned(),
         (true, true) => "for its image".to_owned(),
@@ -119,56 +124,63 @@ fn of_pod(seen: &Seen, pod: &Pod) -> Verdict {
     })
 }
 
-/// What a container's status means, if it means anything yet.
-fn of_container(seen: &Seen, pod: &Pod, container: &ContainerStatus) -> Option<Verdict> {
+/// The verdict from a container's status, if it is conclusive.
+fn of_container(
+    snapshot: &LaunchSnapshot,
+    pod: &Pod,
+    container: &ContainerStatus,
+) -> Option<Verdict> {
     let state = container.state.clone().unwrap_or_default();
     let last = container.last_state.clone().unwrap_or_default();
     if let Some(ended) = state.terminated.or(last.terminated) {
         return Some(Verdict::Failed(crashed(pod, container, ended)));
     }
     let waiting = state.waiting?;
-    let words = waiting.message.unwrap_or_default();
+    let message = waiting.message.unwrap_or_default();
     let image = &container.image;
     match waiting.reason.as_deref().unwrap_or_default() {
-        reason if NOT_PULLED.contains(&reason) => Some(not_pulled(image, words)),
+        reason if NOT_PULLED.contains(&reason) => Some(not_pulled(image, message)),
         "ImagePullBackOff" => {
-            let failed = seen
-                .events()
-                .rev()
-                .find(|said| said.reason == "Failed" && said.message.starts_with("Failed to pull"));
-            let words = failed.map_or(words, |said| said.message.clone());
-            Some(not_pulled(image, words))
+            let failed = snapshot.events().rev().find(|event| {
+                event.reason == "Failed" && event.message.starts_with("Failed to pull")
+            });
+            let message = failed.map_or(message, |event| event.message.clone());
+            Some(not_pulled(image, message))
         }
-        "CreateContainerConfigError" => Some(Verdict::Failed(Cause::Config { words })),
+        "CreateContainerConfigError" => Some(Verdict::Failed(Cause::Config { message })),
         "CreateContainerError" | "RunContainerError" => {
-            Some(Verdict::Failed(Cause::Start { words }))
+            Some(Verdict::Failed(Cause::Start { message }))
         }
         _ => None,
     }
 }
 
-fn unschedulable(seen: &Seen, words: String) -> Verdict {
-    let said = |reasons: &[&str]| seen.events().any(|said| reasons.contains(&&*said.reason));
-    // An autoscaler makes room: Cluster Autoscaler's word, and Karpenter's.
-    if said(&["TriggeredScaleUp", "Nominated"]) {
+fn unschedulable(snapshot: &LaunchSnapshot, message: String) -> Verdict {
+    let has_event = |reasons: &[&str]| {
+        snapshot
+            .events()
+            .any(|event| reasons.contains(&&*event.reason))
+    };
+    // The reasons with which Cluster Autoscaler and Karpenter report a new node.
+    if has_event(&["TriggeredScaleUp", "Nominated"]) {
         return Verdict::Waiting("for a node that an autoscaler adds".to_owned());
     }
-    let missing_claim = words.contains("persistentvolumeclaim") && words.contains("not found");
+    let missing_claim = message.contains("persistentvolumeclaim") && message.contains("not found");
     let nodes = Nodes::default();
-    let cause = Cause::Unschedulable { words, nodes };
-    match said(&["NotTriggerScaleUp"]) || missing_claim {
+    let cause = Cause::Unschedulable { message, nodes };
+    match has_event(&["NotTriggerScaleUp"]) || missing_claim {
         true => Verdict::Failed(cause),
         false => Verdict::Unless(cause, AUTOSCALER),
     }
 }
 
 fn crashed(pod: &Pod, container: &ContainerStatus, ended: ContainerStateTerminated) -> Cause {
-    let words = ended.message.unwrap_or_default();
+    let message = ended.message.unwrap_or_default();
     let end = match (ended.reason.as_deref(), ended.signal) {
         (Some("OOMKilled"), _) => End::OutOfMemory,
-        (Some("StartError" | "ContainerCannotRun"), _) => return Cause::Start { words },
+        (Some("StartError" | "ContainerCannotRun"), _) => return Cause::Start { message },
         (_, Some(signal)) if signal != 0 => End::Signal(signal),
-        // 128 and a signal: what a shell, and runc, make of it.
+        // Shells and runc encode a signal as 128 + its number.
         _ if ended.exit_code > 128 => End::Signal(ended.exit_code - 128),
         _ => End::Exit(ended.exit_code),
     };
@@ -176,14 +188,14 @@ fn crashed(pod: &Pod, container: &ContainerStatus, ended: ContainerStateTerminat
         pod: pod.metadata.name.clone().unwrap_or_default(),
         container: container.name.clone(),
         end,
-        words,
+        message,
     }
 }
 
-fn not_pulled(image: &str, words: String) -> Verdict {
-    // A digest or a tag may have any digits in it.
-    let said = words.replace(image, "");
-    let has = |parts: &[&str]| parts.iter().any(|part| said.contains(part));
+fn not_pulled(image: &str, message: String) -> Verdict {
+    // Remove the image name: its digest or tag may contain "403".
+    let error = message.replace(image, "");
+    let has = |parts: &[&str]| parts.iter().any(|part| error.contains(part));
     let why = if has(&["no match for platform", "no matching manifest"]) {
         ImageCause::NoPlatform
     } else if has(&[
@@ -212,25 +224,36 @@ fn not_pulled(image: &str, words: String) -> Verdict {
     } else {
         let image = image.to_owned();
         let why = ImageCause::Unreachable;
-        return Verdict::Unless(Cause::Image { image, words, why }, RETRIES);
+        return Verdict::Unless(
+            Cause::Image {
+                image,
+                message,
+                why,
+            },
+            RETRIES,
+        );
     };
     let image = image.to_owned();
-    Verdict::Failed(Cause::Image { image, words, why })
+    Verdict::Failed(Cause::Image {
+        image,
+        message,
+        why,
+    })
 }
 
-/// Whose rule it is that keeps a pod from being made. Sources: the admission plugins of Kubernetes.
-fn refusal(words: &str) -> Refusal {
-    if words.contains("exceeded quota") || words.contains("failed quota") {
+/// The rule that rejected a pod. Sources: the admission plugins of Kubernetes.
+fn refusal(message: &str) -> Refusal {
+    if message.contains("exceeded quota") || message.contains("failed quota") {
         Refusal::Quota
-    } else if words.contains("violates PodSecurity") {
+    } else if message.contains("violates PodSecurity") {
         Refusal::PodSecurity
-    } else if words.contains("service account") || words.contains("serviceaccount") {
+    } else if message.contains("service account") || message.contains("serviceaccount") {
         Refusal::ServiceAccount
-    } else if words.contains("PriorityClass") || words.contains("priority class") {
+    } else if message.contains("PriorityClass") || message.contains("priority class") {
         Refusal::PriorityClass
-    } else if words.contains("RuntimeClass") || words.contains("runtimeclass") {
+    } else if message.contains("RuntimeClass") || message.contains("runtimeclass") {
         Refusal::RuntimeClass
-    } else if words.contains("usage per") || words.contains("LimitRange") {
+    } else if message.contains("usage per") || message.contains("LimitRange") {
         Refusal::LimitRange
     } else {
         Refusal::Admission

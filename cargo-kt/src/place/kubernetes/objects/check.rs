@@ -1,22 +1,25 @@
-//! Whether a patched template still has what the pod is entered by, lives by, and ends by.
+//! Checks that a patched template still has the parts with which kt starts, reaches and stops the
+//! host.
 //!
-//! Refused is what certainly breaks that, for every image and in every cluster. The rest is the person's own affair: other
-//! containers, security contexts, host namespaces, hooks, resources.
+//! Rejects only changes that break kt for every image and in every cluster. All others are the
+//! user's choice: other containers, security contexts, host namespaces, hooks, resources.
 
 use serde_json::Value;
 
 use super::ObjectsError;
 use crate::place::kubernetes::{HOST_PORT, READY_PORT, launch::CONTAINER};
 
-/// Fields of the pod that stay as they are: another value would end it early, or not start it again after a crash.
+/// Fields of the pod that must not change: another value would stop it early, or not restart it
+/// after a crash.
 const POD_FIELDS: [&str; 2] = ["restartPolicy", "activeDeadlineSeconds"];
-/// Fields of a Deployment's pod that stay as they are: its host deletes the Deployment with this account's token.
+/// Fields of a Deployment's pod that must not change: its host deletes the Deployment with this
+/// account's token.
 const ACCOUNT_FIELDS: [&str; 3] = [
     "serviceAccountName",
     "serviceAccount",
     "automountServiceAccountToken",
 ];
-/// Fields of our container that are ours.
+/// Fields of kt's container that must not change.
 const CONTAINER_FIELDS: [&str; 5] = [
     "command",
     "args",
@@ -24,25 +27,25 @@ const CONTAINER_FIELDS: [&str; 5] = [
     "restartPolicy",
     "restartPolicyRules",
 ];
-/// Fields of our container with a probe that may be the person's own.
+/// Fields of kt's container with a probe that the user may set.
 const PROBES: [&str; 2] = ["livenessProbe", "startupProbe"];
-/// Label of the node that has the CPU for which everything is compiled.
+/// Node label with the CPU architecture.
 const ARCHITECTURE: &str = "kubernetes.io/arch";
-/// The directory below which nothing is mounted but what is ours.
+/// The directory in which only kt may mount volumes.
 const DIRECTORY: &str = "kt";
 
-/// Compares what kt made with what came of it.
+/// Compares kt's template with the patched one.
 ///
 /// # Errors
-/// With the path of the first thing that kt needs as it was.
+/// The path of the first part that kt requires unchanged.
 pub fn check(ours: &Value, merged: &Value) -> Result<(), ObjectsError> {
     if let Some(other) = keys(merged).find(|key| !["metadata", "spec"].contains(key)) {
         return Err(ObjectsError::Template {
-            why: format!("it has `{other}`, and a template has only `metadata` and `spec`"),
+            why: format!("unexpected field `{other}`: a template has only `metadata` and `spec`"),
         });
     }
     match changed(ours, merged) {
-        Some(path) => Err(ObjectsError::Ours { path }),
+        Some(path) => Err(ObjectsError::RequiredPart { path }),
         None => Ok(()),
     }
 }
@@ -54,7 +57,7 @@ fn changed(ours: &Value, merged: &Value) -> Option<String> {
         return Some(format!("metadata.labels[{name}]"));
     }
     let (ours, merged) = (&ours["spec"], &merged["spec"]);
-    // A Job's host needs no right at all.
+    // A Job's host needs no rights.
     let account: &[&str] = match ours["restartPolicy"] == "Always" {
         true => &ACCOUNT_FIELDS,
         false => &[],
@@ -85,7 +88,7 @@ fn changed(ours: &Value, merged: &Value) -> Option<String> {
         .or_else(|| of_others(merged))
 }
 
-/// What of our own container is not as it was.
+/// The changed part of kt's container.
 fn of_container(ours: &Value, merged: &Value) -> Option<String> {
     let mut fields = CONTAINER_FIELDS.iter();
     if let Some(field) = fields.find(|field| ours[field] != merged[field]) {
@@ -96,8 +99,8 @@ fn of_container(ours: &Value, merged: &Value) -> Option<String> {
         let path = mount["mountPath"].as_str().unwrap_or_default();
         format!("{mounts}[{path}]")
     };
-    let is_there = |mount: &&Value| list(&merged[mounts]).any(|it| it == *mount);
-    if let Some(lost) = ours_of(&ours[mounts]).find(|mount| !is_there(mount)) {
+    let remains = |mount: &&Value| list(&merged[mounts]).any(|it| it == *mount);
+    if let Some(lost) = ours_of(&ours[mounts]).find(|mount| !remains(mount)) {
         return Some(path(lost));
     }
     let is_ours = |mount: &Value| list(&ours[mounts]).any(|it| it == mount);
@@ -105,7 +108,8 @@ fn of_container(ours: &Value, merged: &Value) -> Option<String> {
     if let Some(over) = list(&merged[mounts]).find(hides) {
         return Some(path(over));
     }
-    // The kubelet comes from outside, and the host listens on the pod's loopback: it would be killed for ever.
+    // The kubelet probes the pod's IP, but the host listens on loopback: every probe would fail,
+    // and the container would be restarted forever.
     let asks_host = |probe: &Value| {
         ["tcpSocket", "httpGet", "grpc"]
             .iter()
@@ -115,7 +119,7 @@ fn of_container(ours: &Value, merged: &Value) -> Option<String> {
     probe.map(|probe| (*probe).to_owned())
 }
 
-/// Which other container wants to listen where ours does: they share the pod's network.
+/// Another container that uses kt's ports: containers share the pod's network.
 fn of_others(merged: &Value) -> Option<String> {
     for kind in ["containers", "initContainers"] {
         for container in list(&merged[kind]) {
@@ -140,7 +144,7 @@ fn of_others(merged: &Value) -> Option<String> {
     None
 }
 
-/// Whether something mounted there would lie over what is ours.
+/// Whether a mount at this path would hide kt's mounts.
 fn hides_ours(path: &Value) -> bool {
     let path = path.as_str().unwrap_or_default();
     let mut parts = path

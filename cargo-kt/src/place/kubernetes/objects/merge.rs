@@ -1,9 +1,10 @@
-//! A patch over a pod's template, in the manner of Kubernetes' strategic merge: objects are merged, lists of named things by
-//! their names, `null` takes away. Source: `patchMergeKey` in `staging/src/k8s.io/api/core/v1/types.go` of Kubernetes.
+//! Applies a patch to a pod template like Kubernetes' strategic merge: objects are merged, lists
+//! are merged by the key of their items, `null` removes a field. Source: `patchMergeKey` in
+//! `staging/src/k8s.io/api/core/v1/types.go` of Kubernetes.
 
 use serde_json::Value;
 
-/// By which field the things in a list are told apart.
+/// The key that identifies the items of a list.
 fn key(list: &str) -> Option<&'static str> {
     match list {
         "containers"
@@ -21,7 +22,7 @@ fn key(list: &str) -> Option<&'static str> {
     }
 }
 
-/// Puts `patch` over `value`, which stands in a field of this name.
+/// Merges `patch` into `value`, which is the value of the field named `field`.
 pub fn merge(value: &mut Value, patch: &Value, field: &str) {
     match (value, patch) {
         (Value::Object(value), Value::Object(patch)) => {
@@ -42,7 +43,7 @@ pub fn merge(value: &mut Value, patch: &Value, field: &str) {
             for patch in patch {
                 let same = |it: &&mut Value| !patch[key].is_null() && it[key] == patch[key];
                 match value.iter_mut().find(same) {
-                    Some(there) => merge(there, patch, ""),
+                    Some(item) => merge(item, patch, ""),
                     None => value.push(patch.clone()),
                 }
             }
@@ -54,7 +55,7 @@ pub fn merge(value: &mut Value, patch: &Value, field: &str) {
     }
 }
 
-/// In what is new, `null` takes nothing away; it is not there.
+/// Removes `null` fields from a new value, which has nothing to remove.
 fn clean(value: &mut Value) {
     if let Value::Object(map) = value {
         map.retain(|_, value| !value.is_null());

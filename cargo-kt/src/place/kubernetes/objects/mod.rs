@@ -1,5 +1,4 @@
-//! What a service is made of in a cluster: from resolved options to objects, as values that nobody has applied yet. Knows no
-//! cluster.
+//! Renders a service's Kubernetes objects from its resolved options. Knows no cluster.
 
 mod check;
 mod merge;
@@ -16,41 +15,39 @@ use super::{
 };
 use crate::config::Service;
 
-/// How long a Deployment may take before the cluster calls it stuck: longer than anybody waits here.
+/// Seconds after which Kubernetes reports a Deployment as stalled: longer than any launch timeout.
 const PROGRESS: u32 = 3600;
-/// How often a Job's pod may fail before the Job does: its host is started again as a Deployment's would be.
+/// How often a Job's pod may fail. High, so that its host is restarted like that of a Deployment.
 const BACKOFF: u32 = 1_000_000;
 
-/// Why options do not make objects.
+/// Why the options do not result in valid objects.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ObjectsError {
-    #[error(
-        "`pod_template` changes {path}, which kt itself needs as it is\nhelp: leave that part out"
-    )]
-    Ours { path: String },
-    #[error("`pod_template` makes no pod: {why}")]
+    #[error("`pod_template` changes {path}, which kt requires unchanged\nhelp: remove that part")]
+    RequiredPart { path: String },
+    #[error("invalid `pod_template`: {why}")]
     Template { why: String },
-    #[error("an object could not be written: {0}")]
+    #[error("failed to serialize an object: {0}")]
     Json(#[from] serde_json::Error),
 }
 
-/// What objects have beside a service's options.
+/// The properties of a service that are not options.
 #[derive(Debug)]
 pub struct Identity<'a> {
     pub name: &'a str,
-    /// A label.
+    /// A valid label value.
     pub user: &'a str,
     pub workspace: &'a str,
     pub controller: Controller,
     /// The first stage's executable.
     pub stage: &'a [u8],
     pub token: &'a str,
-    /// Of the nodes, as Kubernetes names it: `amd64`.
+    /// The CPU architecture of the nodes, by its Kubernetes name: `amd64`.
     pub architecture: &'a str,
-    /// What the host is told, behind its `host`.
+    /// The host's arguments after `host`.
     pub host_arguments: Vec<String>,
-    /// Tells services of other options apart.
+    /// A hash of the options, to detect a service with other options.
     pub options: &'a str,
 }
 
@@ -58,14 +55,14 @@ pub struct Identity<'a> {
 #[derive(Debug, Clone)]
 pub struct Objects {
     pub workload: Value,
-    /// All that the workload owns.
+    /// The objects that the workload owns.
     pub dependents: Vec<Value>,
 }
 
-/// Writes down what a service is made of.
+/// Renders a service's objects.
 ///
 /// # Errors
-/// If `pod_template` takes away what the pod needs, or makes none.
+/// If `pod_template` changes a required part, or the result is not a valid pod.
 pub fn render(service: &Service, identity: &Identity<'_>) -> Result<Objects, ObjectsError> {
     let name = identity.name;
     let own_account = identity.controller == Controller::Deployment;
@@ -169,18 +166,18 @@ fn stage_name(name: &str) -> String {
 }
 
 impl Objects {
-    /// The workload, so that it makes no pod yet.
-    pub fn inert_workload(&self) -> Value {
+    /// The workload in a paused state, in which it creates no pod.
+    pub fn paused_workload(&self) -> Value {
         let mut workload = self.workload.clone();
-        for halt in ["paused", "suspend"] {
-            if let Some(halt) = workload["spec"].get_mut(halt) {
-                *halt = Value::Bool(true);
+        for field in ["paused", "suspend"] {
+            if let Some(paused) = workload["spec"].get_mut(field) {
+                *paused = Value::Bool(true);
             }
         }
         workload
     }
 
-    /// The others, owned by the workload, which has this id.
+    /// The dependents, with the workload of this uid as their owner.
     pub fn dependents_of(&self, uid: &str) -> Vec<Value> {
         let owner = json!([{
             "apiVersion": self.workload["apiVersion"], "kind": self.workload["kind"],
@@ -193,7 +190,7 @@ impl Objects {
         self.dependents.iter().cloned().map(owned).collect()
     }
 
-    /// All of them for a person to read: what is secret is left out, and what nobody can read.
+    /// All objects for display. Replaces the secret and the binary data with placeholders.
     pub fn shown(&self) -> Vec<Value> {
         let mut all: Vec<Value> = std::iter::once(&self.workload)
             .chain(&self.dependents)
@@ -201,7 +198,7 @@ impl Objects {
             .collect();
         for object in &mut all {
             for (data, key, instead) in [
-                ("stringData", "token", "(made at the launch)"),
+                ("stringData", "token", "(generated at launch)"),
                 ("binaryData", "stage", "(the first stage's executable)"),
             ] {
                 if let Some(value) = object.get_mut(data).and_then(|it| it.get_mut(key)) {

@@ -1,4 +1,4 @@
-//! The pod's template.
+//! The pod template.
 
 use serde_json::{Map, Value, json};
 
@@ -8,11 +8,11 @@ use crate::{
     place::kubernetes::{Controller, DATA, HOST_PORT, READY_PORT, TOKEN, launch::CONTAINER},
 };
 
-/// Where the first stage lies in the pod.
+/// The first stage's directory in the pod.
 const STAGE: &str = "/kt/stage";
-/// How long the host has to end its worker once the pod is deleted, seconds.
+/// Seconds that the host has to stop its worker after the pod is deleted.
 const GRACE: u32 = 10;
-/// How often the kubelet asks whether the pod serves, seconds.
+/// Interval of the readiness probe in seconds.
 const PROBE: u32 = 2;
 
 pub fn template(service: &Service, identity: &Identity<'_>) -> Result<Value, ObjectsError> {
@@ -20,7 +20,7 @@ pub fn template(service: &Service, identity: &Identity<'_>) -> Result<Value, Obj
     let mut merged = ours.clone();
     merge::merge(&mut merged, &service.pod_template, "");
     check::check(&ours, &merged)?;
-    // What the cluster would refuse with a word about another object than the person wrote.
+    // Reject early: the cluster's error would name the workload instead of `pod_template`.
     let pod: Result<k8s_openapi::api::core::v1::PodTemplateSpec, _> =
         serde_json::from_value(merged.clone());
     match pod {
@@ -34,7 +34,7 @@ pub fn template(service: &Service, identity: &Identity<'_>) -> Result<Value, Obj
 fn metadata(service: &Service, identity: &Identity<'_>) -> Value {
     let mut all = labels(identity);
     for (name, value) in &service.labels {
-        // The first ones are how we find the pod again.
+        // kt finds the pod by its own labels.
         if all.get(name).is_none() {
             all[name] = Value::from(&**value);
         }

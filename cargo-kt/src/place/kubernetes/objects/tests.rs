@@ -47,7 +47,7 @@ fn kinds(objects: &Objects) -> Vec<&str> {
 }
 
 #[test]
-fn a_deployment_may_delete_itself_and_nothing_else() {
+fn a_deployment_can_delete_only_itself() {
     let objects = render(json!({}), Controller::Deployment).unwrap();
     let role = objects
         .dependents
@@ -58,22 +58,22 @@ fn a_deployment_may_delete_itself_and_nothing_else() {
         role["rules"],
         json!([{"apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": ["alice-app"], "verbs": ["get", "delete"]}])
     );
-    assert_eq!(objects.inert_workload()["spec"]["paused"], true);
+    assert_eq!(objects.paused_workload()["spec"]["paused"], true);
     assert_eq!(objects.workload["spec"]["paused"], false);
 }
 
 #[test]
-fn a_job_has_no_rights_at_all() {
+fn a_job_has_no_rights() {
     let objects = render(json!({}), Controller::Job).unwrap();
     assert_eq!(kinds(&objects), ["Secret", "ConfigMap", "Service"]);
     let spec = &objects.workload["spec"]["template"]["spec"];
     assert_eq!(spec["automountServiceAccountToken"], false);
     assert_eq!(spec["restartPolicy"], "OnFailure");
-    assert_eq!(objects.inert_workload()["spec"]["suspend"], true);
+    assert_eq!(objects.paused_workload()["spec"]["suspend"], true);
 }
 
 #[test]
-fn everything_is_ours_and_owned_by_the_workload() {
+fn dependents_are_labeled_and_owned_by_the_workload() {
     let objects = render(json!({}), Controller::Deployment).unwrap();
     for object in objects.dependents_of("uid") {
         assert_eq!(
@@ -88,7 +88,7 @@ fn everything_is_ours_and_owned_by_the_workload() {
 }
 
 #[test]
-fn every_container_says_its_requests_and_limits_and_gives_up_every_right() {
+fn the_container_sets_requests_and_limits_and_drops_capabilities() {
     let pod = pod(json!({"cpu": "500m", "memory": "1Gi", "gpus": 2}));
     let container = &pod["containers"][0];
     let wanted = json!({"cpu": "500m", "memory": "1Gi", "nvidia.com/gpu": "2"});
@@ -105,7 +105,7 @@ fn every_container_says_its_requests_and_limits_and_gives_up_every_right() {
 }
 
 #[test]
-fn the_images_own_user_and_root_are_possible() {
+fn user_can_be_the_images_own_or_root() {
     let own = pod(json!({"user": "image"}));
     assert_eq!(own["securityContext"].get("runAsUser"), None);
     assert_eq!(own["securityContext"]["runAsNonRoot"], true);
@@ -115,7 +115,7 @@ fn the_images_own_user_and_root_are_possible() {
 }
 
 #[test]
-fn secrets_and_volumes_are_variables_files_and_mounts() {
+fn secrets_and_volumes_become_variables_and_mounts() {
     let pod = pod(json!({
         "secrets": [{"name": "db", "env": true}, {"name": "tls", "mount": "/etc/tls"}],
         "volumes": [{"name": "models", "mount": "/models", "claim": "models"}, {"name": "tmp", "mount": "/tmp", "empty_dir": "1Gi"}],
@@ -156,17 +156,17 @@ fn a_patch_adds_to_the_template() {
         container["securityContext"]["allowPrivilegeEscalation"],
         false
     );
-    // The server is to judge what is not known here.
+    // The API server validates unknown fields.
     assert_eq!(pod["aFieldOfTomorrow"], 1);
 }
 
 #[test]
-fn a_patch_that_breaks_our_own_container_is_refused_with_its_path() {
+fn a_patch_of_a_required_part_is_rejected_with_its_path() {
     let refused = |spec: Value| match render(
         json!({"pod_template": {"spec": spec}}),
         Controller::Deployment,
     ) {
-        Err(ObjectsError::Ours { path }) => path,
+        Err(ObjectsError::RequiredPart { path }) => path,
         other => panic!("{other:?}"),
     };
     let ours = |fields: Value| {
@@ -251,7 +251,7 @@ fn a_patch_that_breaks_our_own_container_is_refused_with_its_path() {
 }
 
 #[test]
-fn what_may_be_right_is_the_persons_own_affair() {
+fn patches_that_can_work_are_accepted() {
     pod(
         json!({"volumes": [{"name": "x", "mount": "/x", "claim": "x"}], "pod_template": {"spec": {
             "hostNetwork": true,
@@ -272,20 +272,23 @@ fn what_may_be_right_is_the_persons_own_affair() {
 }
 
 #[test]
-fn a_jobs_account_may_be_any() {
+fn a_job_can_have_any_service_account() {
     let options = json!({"pod_template": {"spec": {"serviceAccountName": "default"}}});
     assert!(render(options, Controller::Job).is_ok());
 }
 
 #[test]
-fn a_patch_of_a_pods_spec_alone_makes_no_pod() {
+fn a_patch_without_metadata_or_spec_is_rejected() {
     let options = json!({"pod_template": {"containers": []}});
     let error = render(options, Controller::Deployment).unwrap_err();
-    assert!(error.to_string().contains("it has `containers`"), "{error}");
+    assert!(
+        error.to_string().contains("unexpected field `containers`"),
+        "{error}"
+    );
 }
 
 #[test]
-fn a_patch_of_the_wrong_shape_makes_no_pod() {
+fn a_patch_of_the_wrong_type_is_rejected() {
     let wrong = render(
         json!({"pod_template": {"spec": {"hostNetwork": "yes"}}}),
         Controller::Deployment,
@@ -297,11 +300,11 @@ fn a_patch_of_the_wrong_shape_makes_no_pod() {
 }
 
 #[test]
-fn what_is_shown_has_no_secret() {
+fn displayed_objects_contain_no_secret() {
     let objects = render(json!({}), Controller::Deployment).unwrap();
     let shown = serde_json::to_string(&objects.shown()).unwrap();
     assert!(
-        !shown.contains("0123abcd") && shown.contains("made at the launch"),
+        !shown.contains("0123abcd") && shown.contains("generated at launch"),
         "{shown}"
     );
 }

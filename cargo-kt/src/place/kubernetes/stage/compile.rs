@@ -1,4 +1,4 @@
-//! The first stage's executable, compiled once for each compiler and target.
+//! Compiles the first stage, once per compiler and target. Its crate is `cargo-kt/first-stage`.
 
 use std::{
     fs,
@@ -7,42 +7,49 @@ use std::{
 };
 
 use super::StageError;
-use crate::{build::Toolchain, place::Dirs};
+use crate::{context::Toolchain, place::Dirs};
 
-/// The program's files, the crate's root first.
-const SOURCES: [(&str, &str); 17] = {
-    macro_rules! sources {
-        ($($file:literal),*) => { [$(($file, include_str!(concat!("program/", $file)))),*] };
-    }
-    sources![
-        "main.rs",
-        "blake3.rs",
-        "conversation.rs",
-        "facts.rs",
-        "files.rs",
-        "libraries.rs",
-        "text.rs",
-        "sys/mod.rs",
-        "sys/library.rs",
-        "sys/memory.rs",
-        "sys/process.rs",
-        "sys/socket.rs",
-        "zstd/mod.rs",
-        "zstd/bits.rs",
-        "zstd/fse.rs",
-        "zstd/huffman.rs",
-        "zstd/sequences.rs"
-    ]
-};
-const X86_64: &str = include_str!("program/sys/x86_64.rs");
-const AARCH64: &str = include_str!("program/sys/aarch64.rs");
+macro_rules! sources {
+    ($($file:literal,)*) => {
+        &[$((
+            $file,
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/first-stage/src/", $file)),
+        )),*]
+    };
+}
 
-/// A program without libstd, C library or unwinding, at a fixed address: nothing has to relocate it. The toolchain's own
-/// linker is called by name, which rustc looks up in its sysroot.
-const FLAGS: [&str; 11] = [
-    "--crate-name=kt_stage",
+const ROOT: &str = "lib.rs";
+
+/// All files of the crate but its tests: names and contents.
+pub(super) const SOURCES: &[(&str, &str)] = sources![
+    "lib.rs",
+    "blake3.rs",
+    "conversation.rs",
+    "facts.rs",
+    "files.rs",
+    "libraries.rs",
+    "text.rs",
+    "sys/mod.rs",
+    "sys/aarch64.rs",
+    "sys/memory.rs",
+    "sys/process.rs",
+    "sys/socket.rs",
+    "sys/start.rs",
+    "sys/strings.rs",
+    "sys/x86_64.rs",
+    "zstd/mod.rs",
+    "zstd/bits.rs",
+    "zstd/fse.rs",
+    "zstd/huffman.rs",
+    "zstd/sequences.rs",
+];
+
+/// A program without std, libc, unwinding or relocations. rustc finds the linker in its sysroot.
+const FLAGS: [&str; 12] = [
+    "--crate-name=kt_first_stage",
     "--crate-type=bin",
     "--edition=2024",
+    "--cfg=freestanding",
     "-Cpanic=abort",
     "-Copt-level=2",
     "-Ccodegen-units=1",
@@ -53,70 +60,66 @@ const FLAGS: [&str; 11] = [
     "-Cstrip=symbols",
 ];
 
-/// The bytes of the first stage for a toolchain's target, compiled if they are not in the cache.
+/// The first stage's executable for a toolchain's target, from the cache or compiled.
 ///
 /// # Errors
-/// If the target is none that it is written for, or the toolchain cannot compile for it.
+/// If kt does not support the target, or the toolchain cannot compile for it.
 pub fn executable(dirs: &Dirs, toolchain: &Toolchain) -> Result<Vec<u8>, StageError> {
-    let machine = match toolchain.target.split('-').next() {
-        Some("x86_64") => ("sys/x86_64.rs", X86_64),
-        Some("aarch64") => ("sys/aarch64.rs", AARCH64),
-        _ => {
-            return Err(StageError::Target {
-                target: toolchain.target.clone(),
-            });
-        }
-    };
-    let sources = SOURCES.iter().copied().chain([machine]);
-    let mut hasher = blake3::Hasher::new();
-    for part in FLAGS
-        .into_iter()
-        .chain([toolchain.version.as_str(), &toolchain.target])
-        .chain(sources.clone().flat_map(|(name, content)| [name, content]))
-    {
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part.as_bytes());
+    let architecture = toolchain.target.split('-').next();
+    if !matches!(architecture, Some("x86_64" | "aarch64")) {
+        return Err(StageError::Target {
+            target: toolchain.target.clone(),
+        });
     }
-    let hash = hasher.finalize().to_hex();
     let folder = dirs.cache.join("stage");
-    let file = folder.join(&hash[..16]);
-    if let Ok(known) = fs::read(&file) {
-        return Ok(known);
+    let file = folder.join(key(toolchain));
+    if let Ok(cached) = fs::read(&file) {
+        return Ok(cached);
     }
     fs::create_dir_all(&folder).map_err(StageError::io("create", &folder))?;
     let work = tempfile::tempdir_in(&folder).map_err(StageError::io("write to", &folder))?;
-    compile(toolchain, sources, work.path())?;
-    let made = work.path().join("stage");
-    let bytes = fs::read(&made).map_err(StageError::io("read", &made))?;
-    fs::rename(&made, &file).map_err(StageError::io("write", &file))?;
+    let compiled = compile(toolchain, work.path())?;
+    let bytes = fs::read(&compiled).map_err(StageError::io("read", &compiled))?;
+    fs::rename(&compiled, &file).map_err(StageError::io("write", &file))?;
     Ok(bytes)
 }
 
-/// Makes `stage` in a folder.
-fn compile(
-    toolchain: &Toolchain,
-    sources: impl Iterator<Item = (&'static str, &'static str)>,
-    folder: &Path,
-) -> Result<(), StageError> {
-    for (name, content) in sources {
+/// The name in the cache: a hash of the inputs of the compilation.
+fn key(toolchain: &Toolchain) -> String {
+    let inputs = FLAGS
+        .into_iter()
+        .chain([toolchain.version.as_str(), &toolchain.target])
+        .chain(SOURCES.iter().flat_map(|&(name, content)| [name, content]));
+    let mut hasher = blake3::Hasher::new();
+    for input in inputs {
+        hasher.update(&(input.len() as u64).to_le_bytes());
+        hasher.update(input.as_bytes());
+    }
+    hasher.finalize().to_hex()[..16].to_owned()
+}
+
+/// Compiles the first stage in a folder and returns the executable's path.
+fn compile(toolchain: &Toolchain, folder: &Path) -> Result<PathBuf, StageError> {
+    for (name, content) in SOURCES {
         let path = folder.join(name);
-        let parent: PathBuf = path.parent().unwrap_or(folder).to_owned();
-        fs::create_dir_all(&parent).map_err(StageError::io("create", &parent))?;
+        let parent = path.parent().unwrap_or(folder);
+        fs::create_dir_all(parent).map_err(StageError::io("create", parent))?;
         fs::write(&path, content).map_err(StageError::io("write", &path))?;
     }
-    let ran = Command::new(&toolchain.rustc)
+    let executable = folder.join("stage");
+    let output = Command::new(&toolchain.rustc)
         .args(FLAGS)
         .args(["--target", &toolchain.target, "-o"])
-        .arg(folder.join("stage"))
-        .arg(folder.join("main.rs"))
+        .arg(&executable)
+        .arg(folder.join(ROOT))
         .current_dir(folder)
         .output()
         .map_err(StageError::io("run", toolchain.rustc.as_std_path()))?;
-    if ran.status.success() {
-        return Ok(());
+    if output.status.success() {
+        return Ok(executable);
     }
     Err(StageError::Compile {
         target: toolchain.target.clone(),
-        words: String::from_utf8_lossy(&ran.stderr).trim().to_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
     })
 }

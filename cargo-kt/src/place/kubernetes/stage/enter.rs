@@ -1,4 +1,4 @@
-//! Our half of the conversation that `program/conversation.rs` describes.
+//! The client's side of the protocol in `cargo-kt/first-stage/src/conversation.rs`.
 
 use std::{
     fs,
@@ -14,47 +14,48 @@ use kt::wire::{
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split},
-    time::timeout,
+    time,
 };
 
 use super::{Facts, HostImage, StageError};
 
-/// How long a first answer may take: another client may just have the stage's attention.
+/// Timeout for the first answer: the first stage serves one client at a time.
 const GREETING: Duration = Duration::from_secs(15);
-/// How long the pod may pause while the host is on its way to it.
+/// Timeout for each step of the upload.
 const STALLED: Duration = Duration::from_secs(60);
-/// How long the host may take from its execution to its first answer.
+/// Timeout for the host's first answer after it is executed.
 const START: Duration = Duration::from_secs(20);
-/// How long a refusal is waited for once the connection has broken.
-const LAST_WORDS: Duration = Duration::from_secs(2);
-/// Bytes that are sent at once.
+/// How long to wait for a refusal after a write failed.
+const REFUSAL: Duration = Duration::from_secs(2);
+/// Bytes per write.
 const PIECE: usize = 256 << 10;
 
-/// How far the host has got.
+/// The progress of the host's upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Uploading {
-    /// Compressed bytes that the pod has or that are on their way.
+    /// Compressed bytes that the pod has, or that were written to the stream.
     pub sent: u64,
     pub total: u64,
 }
 
-/// How a stream came to be a tunnel's.
+/// How a stream became a tunnel.
 #[derive(Debug, Clone)]
 pub struct Entered {
-    /// What the first stage said; `None` if the host was there already.
+    /// The first stage's facts; `None` if the host was already running.
     pub facts: Option<Facts>,
-    /// Compressed bytes that were sent.
+    /// Sent compressed bytes.
     pub sent: u64,
-    /// From the first stage's answer to the host's last byte.
+    /// Time from the first stage's answer to the host's last byte.
     pub upload: Duration,
-    /// From there to the host's welcome.
+    /// Time from the last byte to the host's answer.
     pub start: Duration,
 }
 
-/// Says hello as a tunnel and, if a first stage answers, sends it the host. Afterwards HTTP/2 starts on the stream.
+/// Sends the preamble of a tunnel and, if a first stage answers, the host. HTTP/2 can start on the
+/// stream afterwards.
 ///
 /// # Errors
-/// If the pod does not let us in, the host cannot live there, or does not get there or start.
+/// If the pod rejects the token, the host cannot run in it, or the upload or the start fails.
 pub async fn enter<S>(
     stream: &mut S,
     token: &[u8],
@@ -64,7 +65,7 @@ pub async fn enter<S>(
 where
     S: AsyncRead + AsyncWrite + Send + Unpin,
 {
-    let facts = match greet(stream, token, GREETING, "to our greeting").await? {
+    let facts = match greet(stream, token, GREETING, "to the preamble").await? {
         Verdict::Stage(facts) => Facts::parse(&facts),
         other => {
             welcome(other)?;
@@ -76,33 +77,33 @@ where
             });
         }
     };
-    let begun = Instant::now();
+    let started = Instant::now();
     let other = match facts.architecture == host.architecture {
         true => None,
         false => Some(host.for_architecture(&facts.architecture)?),
     };
     let host = other.as_ref().unwrap_or(host);
     facts.check(host)?;
-    let carrying = match facts.is_too_old_for(host) {
-        true => Some(carrying(host).await?),
+    let with_libraries = match facts.is_too_old_for(host) {
+        true => Some(with_libraries(host).await?),
         false => None,
     };
-    let host = carrying.as_ref().unwrap_or(host);
-    // It is larger now.
+    let host = with_libraries.as_ref().unwrap_or(host);
+    // Check the larger host again.
     facts.check(host)?;
     let sent = upload(stream, host, progress).await?;
-    let (upload, begun) = (begun.elapsed(), Instant::now());
+    let (upload, started) = (started.elapsed(), Instant::now());
     match greet(stream, token, START, "after the host was started").await {
         Ok(Verdict::Stage(facts)) => {
-            let words = Facts::parse(&facts).problem;
+            let reason = Facts::parse(&facts).problem;
             return Err(StageError::HostStart {
-                words: words.unwrap_or_else(|| "for no reason that is known".to_owned()),
+                reason: reason.unwrap_or_else(|| "unknown reason".to_owned()),
             });
         }
         Ok(other) => welcome(other)?,
         Err(StageError::Connection { source, .. }) => {
             return Err(StageError::HostStart {
-                words: format!("it ended at once ({source})"),
+                reason: format!("it exited before it answered ({source})"),
             });
         }
         Err(error) => return Err(error),
@@ -111,26 +112,27 @@ where
         facts: Some(facts),
         sent,
         upload,
-        start: begun.elapsed(),
+        start: started.elapsed(),
     })
 }
 
 async fn greet(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     token: &[u8],
-    after: Duration,
+    timeout: Duration,
     doing: &'static str,
 ) -> Result<Verdict, StageError> {
-    // Neither a stage nor a host says of a tunnel that its verdict comes: the silence before it is all of the wait.
-    let hello = preamble::call_on(stream, Purpose::Tunnel, token, after);
-    bounded(after, doing, hello).await
+    // Neither the first stage nor the host sends `HEARD` to a tunnel: this bounds the whole wait.
+    let hello = preamble::call_on(stream, Purpose::Tunnel, token, timeout);
+    bounded(timeout, doing, hello).await
 }
 
-/// The host with its own glibc. The first time that takes as long as compressing it, and the stage is patient.
-async fn carrying(host: &HostImage) -> Result<HostImage, StageError> {
+/// The host with its own glibc. The first call compresses it; the first stage's timeout allows for
+/// that.
+async fn with_libraries(host: &HostImage) -> Result<HostImage, StageError> {
     let host = host.clone();
-    let made = tokio::task::spawn_blocking(move || host.with_libraries()).await;
-    made.unwrap_or_else(|ended| std::panic::resume_unwind(ended.into_panic()))
+    let image = tokio::task::spawn_blocking(move || host.with_libraries()).await;
+    image.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 fn welcome(verdict: Verdict) -> Result<(), StageError> {
@@ -145,7 +147,7 @@ fn welcome(verdict: Verdict) -> Result<(), StageError> {
     }
 }
 
-/// Sends what the stage lacks, and returns how many bytes that were.
+/// Sends the bytes that the first stage lacks and returns their number.
 async fn upload<S>(
     stream: &mut S,
     host: &HostImage,
@@ -154,7 +156,7 @@ async fn upload<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let doing = "while the host was sent";
+    let doing = "during the upload of the host";
     let mut offer = vec![1];
     offer.extend(host.length.to_le_bytes());
     offer.extend(host.compressed.to_le_bytes());
@@ -167,10 +169,10 @@ where
     bounded(limits::HANDSHAKE, doing, offered).await?;
     let text = bounded(STALLED, doing, answer(&mut reader)).await??;
     let present: u64 = text.parse().map_err(|_| StageError::Unexpected {
-        what: format!("{text:?} bytes are there"),
+        what: format!("{text:?} instead of a number of bytes"),
     })?;
 
-    // Some megabytes, most likely in memory already.
+    // A few megabytes, usually in the page cache.
     let content = fs::read(&host.path).map_err(StageError::io("read", &host.path))?;
     let rest = usize::try_from(present)
         .ok()
@@ -178,22 +180,23 @@ where
         .filter(|_| content.len() as u64 == host.compressed);
     let rest = rest.ok_or_else(|| StageError::NoHost {
         path: host.path.clone(),
-        why: "it is not as long as it was when it was made".to_owned(),
+        why: "its size changed since it was written".to_owned(),
     })?;
     let (mut sent, total) = (present, host.compressed);
     progress(Uploading { sent, total });
-    // A refusal may come at any time.
+    // The first stage may refuse at any time.
     let mut answered = pin!(answer(&mut reader));
     for piece in rest.chunks(PIECE) {
         let writing = bounded(STALLED, doing, writer.write_all(piece));
         tokio::select! {
             biased;
             answered = &mut answered => {
-                let words = connection(doing, answered)??;
-                return Err(StageError::Unexpected { what: format!("{words:?} before the end") });
+                let text = connection(doing, answered)??;
+                let what = format!("{text:?} before the last byte");
+                return Err(StageError::Unexpected { what });
             }
             written = writing => if let Err(error) = written {
-                return match timeout(LAST_WORDS, answered).await {
+                return match time::timeout(REFUSAL, answered).await {
                     Ok(Ok(Err(refused))) => Err(refused),
                     _ => Err(error),
                 };
@@ -207,32 +210,32 @@ where
     Ok(total - present)
 }
 
-/// What the stage says; the inner result is its refusal.
+/// Reads an answer of the first stage. The inner error is a refusal.
 async fn answer(
     reader: &mut (impl AsyncRead + Unpin),
 ) -> std::io::Result<Result<String, StageError>> {
     let code = reader.read_u8().await?;
     let mut text = vec![0; reader.read_u16_le().await?.into()];
     reader.read_exact(&mut text).await?;
-    let words = String::from_utf8_lossy(&text).into_owned();
+    let text = String::from_utf8_lossy(&text).into_owned();
     Ok(match code {
-        0 => Ok(words),
-        1 => Err(StageError::Refused { words }),
+        0 => Ok(text),
+        1 => Err(StageError::Refused { reason: text }),
         other => Err(StageError::Unexpected {
-            what: format!("answer {other} {words:?}"),
+            what: format!("answer {other} {text:?}"),
         }),
     })
 }
 
 async fn bounded<T>(
-    after: Duration,
+    timeout: Duration,
     doing: &'static str,
     work: impl Future<Output = std::io::Result<T>>,
 ) -> Result<T, StageError> {
-    match timeout(after, work).await {
-        Err(_) => Err(StageError::Silent { doing, after }),
+    match time::timeout(timeout, work).await {
+        Err(_) => Err(StageError::Silent { doing, timeout }),
         Ok(Err(error)) if error.kind() == ErrorKind::TimedOut => {
-            Err(StageError::Silent { doing, after })
+            Err(StageError::Silent { doing, timeout })
         }
         Ok(done) => connection(doing, done),
     }

@@ -6,92 +6,106 @@ use std::{
 
 use kt::wire::platform::Glibc;
 
-/// Why the host did not get into a pod.
+/// Why the host did not start in a pod.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StageError {
     #[error(
-        "kt has no first stage for the target `{target}`\nhelp: pods can be of x86_64 or aarch64 Linux with glibc"
+        "the target `{target}` is not supported in pods\n\
+         help: build for x86_64-unknown-linux-gnu or aarch64-unknown-linux-gnu with `--target`"
     )]
     Target { target: String },
     #[error(
-        "the first stage for a pod could not be compiled for `{target}`:\n{words}\nhelp: is the target installed? `rustup target add {target}`"
+        "failed to compile the first stage for `{target}`:\n{stderr}\n\
+         help: if the target is not installed: `rustup target add {target}`"
     )]
-    Compile { target: String, words: String },
+    Compile { target: String, stderr: String },
     #[error("failed to {doing} {}: {source}", path.display())]
     Io {
         doing: &'static str,
         path: PathBuf,
         source: io::Error,
     },
-    #[error(
-        "{} cannot be sent to a pod: {why}", path.display()
-    )]
+    #[error("failed to prepare {} for a pod: {why}", path.display())]
     NoHost { path: PathBuf, why: String },
     #[error(
-        "the image's glibc is too old for kt's host, and the library {library} of this machine cannot be sent along: {why}\nuse an image with a newer glibc"
+        "the image's glibc is too old for kt's host, and {library} of this machine \
+         cannot be sent with it: {why}\n\
+         help: use an image with a newer glibc"
     )]
     NoLibrary { library: String, why: String },
     #[error(
-        "the connection to the pod broke {doing}: {source}\nhelp: run again: what has arrived is kept"
+        "the connection to the pod broke {doing}: {source}\n\
+         help: run the command again; an upload continues where it stopped"
     )]
     Connection {
         doing: &'static str,
         source: io::Error,
     },
-    #[error("the pod did not answer within {} s {doing}", after.as_secs())]
+    #[error("the pod did not answer {doing} within {} s", timeout.as_secs())]
     Silent {
         doing: &'static str,
-        after: Duration,
+        timeout: Duration,
     },
     #[error(
-        "the pod does not take our token: it is another service's, or its Secret was changed since it started\nhelp: `cargo kt down` ends it, and the next run starts anew"
+        "the pod rejected the token: it belongs to another service, or its Secret changed \
+         after it started\n\
+         help: stop the service with `cargo kt down` and run again"
     )]
     Forbidden,
     #[error(
-        "the pod's host is kt {theirs} and this is kt {ours}\nhelp: end it with `cargo kt down`; its state is lost"
+        "the pod runs kt {theirs}, and this is kt {ours}\n\
+         help: stop the service with `cargo kt down`; its state is lost"
     )]
     OtherVersion { theirs: String, ours: &'static str },
-    #[error("the pod says what this version of kt does not understand: {what}")]
+    #[error("the pod sent an unexpected answer: {what}")]
     Unexpected { what: String },
     #[error(
-        "the node is of the architecture {theirs} and this kt's host of {ours}\nhelp: build for the node's with `--target`, or choose other nodes with `--node-selector`"
+        "the node's architecture is {theirs}, and the host is for {ours}\n\
+         help: build for the node with `--target`, or select other nodes with `--node-selector`"
     )]
     OtherMachine { theirs: String, ours: String },
     #[error(
-        "the pod needs a host for {target}, this kt's own is for {ours}, and {} is not there\n\
-         help: put a cargo-kt of the same version there that was built for it: in kt's sources, `cargo build --release --package cargo-kt --target {target}` \
-         with a C compiler for it, or `cargo zigbuild` with the same arguments", path.display()
+        "the pod needs a host for {target}, this cargo-kt is for {ours}, and {} does not exist\n\
+         help: copy a cargo-kt of the same version to this path, built in kt's sources with \
+         `cargo build --release --package kt-cli --target {target}` and a C compiler \
+         for the target, or with `cargo zigbuild` and the same arguments", path.display()
     )]
     NoHostFor {
         path: PathBuf,
         target: String,
         ours: String,
     },
-    #[error("the image is made for {theirs} and its node is {ours}\nhelp: use an image for {ours}")]
+    #[error("the image is for {theirs}, and its node is {ours}\nhelp: use an image for {ours}")]
     OtherImage { theirs: String, ours: String },
     #[error(
-        "the image has no glibc{}, and Rust programs for `-linux-gnu` need one\nhelp: use an image with glibc, such as debian:12-slim, ubuntu, or gcr.io/distroless/cc-debian12", if *.musl { " but musl" } else { "" }
+        "the image has no glibc{}, and Rust programs for `-linux-gnu` need one\n\
+         help: use an image with glibc, such as debian:12-slim, ubuntu, or gcr.io/distroless/cc-debian12",
+        if *.musl { " but musl" } else { "" }
     )]
     NoGlibc { musl: bool },
     #[error(
-        "the image has glibc {found}, and Rust's standard library needs {needed}\nhelp: use an image with glibc {needed} or newer"
+        "the image has glibc {found}, and Rust's standard library needs {needed}\n\
+         help: use an image with glibc {needed} or newer"
     )]
     OldGlibc { found: Glibc, needed: Glibc },
     #[error(
-        "files in the pod's data volume cannot be executed: it is mounted noexec\nhelp: use another kind of volume for it than this cluster's emptyDir"
+        "the pod's data volume is mounted noexec, so the host cannot be executed\n\
+         help: use a volume of another type than this cluster's emptyDir"
     )]
     NotExecutable,
     #[error(
-        "the pod's data volume has {free} bytes left and the host alone needs {needed}\nhelp: raise its size limit, or the pod's ephemeral-storage limit"
+        "the pod's data volume has {free} free bytes, and the host needs {needed}\n\
+         help: raise the volume's size limit, or the pod's ephemeral-storage limit"
     )]
     NoSpace { free: u64, needed: u64 },
-    #[error("the pod did not take the host: {words}")]
-    Refused { words: String },
+    #[error("the pod rejected the host: {reason}")]
+    Refused { reason: String },
     #[error(
-        "the host did not start in the pod: {words}\nhelp: its container's log may tell more: `kubectl logs`"
+        "the host did not start in the pod: {reason}\n\
+         help: see the container's log: `kubectl logs`"
     )]
-    HostStart { words: String },
+    HostStart { reason: String },
 }
 
 impl StageError {

@@ -1,34 +1,34 @@
-//! What the first stage says of its image, and whether a host can live there.
+//! The first stage's facts about its image, and whether the host can run in it.
 
 use kt::wire::platform::Glibc;
 
 use super::{HostImage, StageError};
 
-/// The oldest glibc that libstd runs on: <https://doc.rust-lang.org/rustc/platform-support.html>.
+/// The oldest glibc that libstd supports: <https://doc.rust-lang.org/rustc/platform-support.html>.
 const OLDEST: Glibc = Glibc(2, 17);
 
-/// The lines that `program/facts.rs` writes.
+/// The lines that `cargo-kt/first-stage/src/facts.rs` writes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// Of the node, as Rust names it.
+    /// The node's architecture, as in target triples.
     pub architecture: String,
     pub glibc: Option<Glibc>,
-    /// Dynamic linkers that are there instead: `musl`, or another architecture's name.
+    /// Other dynamic linkers in the image: `musl`, or the name of another architecture.
     pub loaders: Vec<String>,
     pub kernel: String,
     pub user: Option<u32>,
-    /// Bytes in a page.
+    /// Bytes per page.
     pub page: Option<u64>,
-    /// Bytes that are free in the data volume.
+    /// Free bytes in the data volume.
     pub free: Option<u64>,
-    /// Whether files in the data volume may be executed.
+    /// Whether files in the data volume can be executed.
     pub executable: bool,
-    /// Why the host that was there could not be started.
+    /// Why the last host could not be started.
     pub problem: Option<String>,
 }
 
 impl Facts {
-    /// Reads the lines; unknown ones are a later version's and are passed over.
+    /// Parses the lines. Ignores unknown ones, which later versions may send.
     pub fn parse(text: &str) -> Self {
         let mut facts = Self {
             executable: true,
@@ -51,15 +51,15 @@ impl Facts {
         facts
     }
 
-    /// Whether a host needs a newer glibc than the image has, and so has to bring one along.
+    /// Whether a host needs a newer glibc than the image has.
     pub fn is_too_old_for(&self, host: &HostImage) -> bool {
         self.glibc < host.glibc
     }
 
-    /// Whether anything of Rust can run there, and there is room for this host.
+    /// Checks that Rust programs can run in the image, and that the volume has space for the host.
     ///
     /// # Errors
-    /// What keeps it from it.
+    /// The first requirement that is not met.
     pub fn check(&self, host: &HostImage) -> Result<(), StageError> {
         if self.architecture != host.architecture {
             return Err(StageError::OtherMachine {
@@ -87,7 +87,7 @@ impl Facts {
         if !self.executable {
             return Err(StageError::NotExecutable);
         }
-        // While it arrives, both the compressed and the uncompressed host are there.
+        // During the upload the volume has both the compressed and the uncompressed host.
         let needed = host.length + host.compressed;
         match self.free {
             Some(free) if free < needed => Err(StageError::NoSpace { free, needed }),

@@ -1,4 +1,4 @@
-//! The host as it is sent: this very executable, without what is not loaded, compressed.
+//! The host as it is sent: this executable without the parts that are not loaded, compressed.
 
 use std::{
     fs, io,
@@ -17,63 +17,64 @@ use serde::{Deserialize, Serialize};
 use super::{StageError, libraries};
 use crate::{link::elf::dynamic, place::Dirs};
 
-/// 3 sends 7 % more, 12 takes four times as long for 4 % less, measured on cargo-kt itself.
+/// Measured on cargo-kt: level 3 sends 7 % more; level 12 sends 4 % less in four times the time.
 const LEVEL: i32 = 6;
-/// How many executables' images are kept: cargo-kt is updated, and other versions may still be in use.
+/// Number of cached images: other versions of cargo-kt may still be in use after an update.
 const KEPT: usize = 4;
-/// Of the record; raised whenever images are made in another way.
+/// Version of the record. Increment it when images are built differently.
 const FORMAT: u32 = 2;
 
-/// What travels with a host.
+/// Whether the host is sent with libraries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Carry {
-    Nothing,
-    /// The libraries that it runs on here.
+enum Include {
+    HostOnly,
+    /// The libraries of this machine that the host uses.
     Libraries,
 }
 
-/// A host that can be sent.
+/// A host in the form in which it is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostImage {
     format: u32,
     /// The compressed file.
     pub path: PathBuf,
-    /// blake3 of what it decompresses to.
+    /// BLAKE3 of the uncompressed bytes.
     pub hash: [u8; 32],
-    /// Uncompressed, bytes.
+    /// Uncompressed bytes.
     pub length: u64,
-    /// Bytes.
+    /// Compressed bytes.
     pub compressed: u64,
-    /// As Rust names it.
+    /// As in target triples.
     pub architecture: String,
-    /// The glibc that it needs; `None` if it brings its own along.
+    /// The glibc that it needs; `None` if it is sent with its own.
     pub glibc: Option<Glibc>,
-    /// What it was made of.
+    /// The executable that it was built from.
     executable: PathBuf,
 }
 
 impl HostImage {
-    /// This executable's. Read and compressed once; afterwards only its metadata is looked at.
+    /// The image of this executable. The first call reads and compresses it; later calls compare
+    /// its metadata.
     ///
     /// # Errors
-    /// If it cannot be read or is no ELF executable of Linux, or the cache cannot be written to.
+    /// If the executable cannot be read or is not a Linux ELF file, or the cache cannot be written.
     pub fn prepare(dirs: &Dirs) -> Result<Self, StageError> {
-        // Also finds the file of a cargo-kt that was replaced since it started: proc(5).
+        // This link also works if the executable's file was replaced after the start: proc(5).
         Self::of(Path::new("/proc/self/exe"), dirs)
     }
 
-    /// That of another executable which knows `host`.
+    /// The image of another executable with the `host` command.
     ///
     /// # Errors
     /// As [`prepare`](Self::prepare).
     pub fn of(executable: &Path, dirs: &Dirs) -> Result<Self, StageError> {
-        Self::cached(executable, &dirs.cache.join("host"), Carry::Nothing)
+        Self::cached(executable, &dirs.cache.join("host"), Include::HostOnly)
     }
 
-    /// The host for another architecture: a cargo-kt that was built for it, beside this one.
+    /// The host for another architecture: a cargo-kt for that target in this executable's folder.
     ///
     /// # Errors
-    /// If there is none, or as [`prepare`](Self::prepare).
+    /// If it does not exist, or as [`prepare`](Self::prepare).
     pub fn for_architecture(&self, architecture: &str) -> Result<Self, StageError> {
         let own = std::env::current_exe();
         let own = own.map_err(StageError::io("find", &self.executable))?;
@@ -91,22 +92,22 @@ impl HostImage {
             });
         }
         let folder = self.path.parent().unwrap_or(&self.path);
-        Self::cached(&path, folder, Carry::Nothing)
+        Self::cached(&path, folder, Include::HostOnly)
     }
 
-    /// The same with the glibc that runs it here, for images with an older one.
+    /// The same host with this machine's glibc, for images with an older one.
     ///
     /// # Errors
     /// If a library cannot be read, or as [`prepare`](Self::prepare).
     pub fn with_libraries(&self) -> Result<Self, StageError> {
         let folder = self.path.parent().unwrap_or(&self.path);
-        Self::cached(&self.executable, folder, Carry::Libraries)
+        Self::cached(&self.executable, folder, Include::Libraries)
     }
 
-    fn cached(executable: &Path, folder: &Path, carry: Carry) -> Result<Self, StageError> {
-        let data = fs::metadata(executable).map_err(StageError::io("look at", executable))?;
+    fn cached(executable: &Path, folder: &Path, include: Include) -> Result<Self, StageError> {
+        let data = fs::metadata(executable).map_err(StageError::io("read", executable))?;
         let stamp = format!(
-            "{} {} {} {}.{} {carry:?}",
+            "{} {} {} {}.{} {include:?}",
             data.dev(),
             data.ino(),
             data.size(),
@@ -120,28 +121,28 @@ impl HostImage {
         }
         fs::create_dir_all(folder).map_err(StageError::io("create", folder))?;
         let content = fs::read(executable).map_err(StageError::io("read", executable))?;
-        let made = Self::make(content, folder, executable, carry)?;
-        let text = serde_json::to_vec(&made).map_err(|error| StageError::Io {
+        let image = Self::build(content, folder, executable, include)?;
+        let text = serde_json::to_vec(&image).map_err(|error| StageError::Io {
             doing: "write",
             path: record.clone(),
             source: error.into(),
         })?;
-        put(&record, &text)?;
+        write(&record, &text)?;
         prune(folder);
-        Ok(made)
+        Ok(image)
     }
 
     fn known(record: &Path) -> Option<Self> {
         let known: Self = serde_json::from_slice(&fs::read(record).ok()?).ok()?;
-        let there = fs::metadata(&known.path).ok()?;
-        (known.format == FORMAT && there.len() == known.compressed).then_some(known)
+        let metadata = fs::metadata(&known.path).ok()?;
+        (known.format == FORMAT && metadata.len() == known.compressed).then_some(known)
     }
 
-    fn make(
+    fn build(
         mut content: Vec<u8>,
         folder: &Path,
         executable: &Path,
-        carry: Carry,
+        include: Include,
     ) -> Result<Self, StageError> {
         let no_host = |why: String| StageError::NoHost {
             path: executable.to_owned(),
@@ -151,16 +152,15 @@ impl HostImage {
         let architecture = match strip(&mut content) {
             Ok(elf::EM_X86_64) => "x86_64",
             Ok(elf::EM_AARCH64) => "aarch64",
-            Ok(other) => return Err(no_host(format!("its machine is {other:?}"))),
+            Ok(other) => return Err(no_host(format!("it is for the machine {other:?}"))),
             Err(error) => return Err(no_host(error.to_string())),
         };
         let mut glibc = facts.glibc;
-        if carry == Carry::Libraries {
+        if include == Include::Libraries {
             if architecture != std::env::consts::ARCH {
-                return Err(no_host(
-                    "the image's glibc is too old for it, and only a host of this machine's architecture can take its own along"
-                        .to_owned(),
-                ));
+                let why = "the image's glibc is too old, and kt can send a newer one only for this \
+                           machine's architecture";
+                return Err(no_host(why.to_owned()));
             }
             let files = libraries::of(&facts)?;
             libraries::append(&mut content, &files);
@@ -170,7 +170,7 @@ impl HostImage {
         let path = folder.join(format!("{}.zst", hash.to_hex()));
         let compressed = zstd::bulk::compress(&content, LEVEL)
             .map_err(StageError::io("compress", executable))?;
-        put(&path, &compressed)?;
+        write(&path, &compressed)?;
         Ok(Self {
             format: FORMAT,
             path,
@@ -184,8 +184,9 @@ impl HostImage {
     }
 }
 
-/// Cuts off everything behind the last byte that the kernel or the dynamic linker maps: symbols, debug info and the section
-/// headers, whose place in the file's header is emptied. Returns the machine.
+/// Truncates a file after the last byte that the kernel or the dynamic linker maps. This removes
+/// symbols, debug info and section headers; the ELF header's fields for these are cleared. Returns
+/// the machine.
 fn strip(content: &mut Vec<u8>) -> Result<elf::Machine, object::Error> {
     let header = elf::FileHeader64::<LE>::parse(content.as_slice())?;
     let machine = header.e_machine(LE);
@@ -198,16 +199,16 @@ fn strip(content: &mut Vec<u8>) -> Result<elf::Machine, object::Error> {
     }
     content.truncate(usize::try_from(end).unwrap_or(usize::MAX));
     // `Elf64_Ehdr`: e_shoff at 40, e_shentsize, e_shnum and e_shstrndx at 58.
-    for place in [40..48, 58..64] {
-        if let Some(bytes) = content.get_mut(place) {
+    for field in [40..48, 58..64] {
+        if let Some(bytes) = content.get_mut(field) {
             bytes.fill(0);
         }
     }
     Ok(machine)
 }
 
-/// Writes a file that others see whole or not at all.
-fn put(path: &Path, content: &[u8]) -> Result<(), StageError> {
+/// Writes a file atomically.
+fn write(path: &Path, content: &[u8]) -> Result<(), StageError> {
     let folder = path.parent().unwrap_or(path);
     let written = || -> io::Result<()> {
         let file = tempfile::NamedTempFile::new_in(folder)?;
@@ -218,6 +219,7 @@ fn put(path: &Path, content: &[u8]) -> Result<(), StageError> {
     written().map_err(StageError::io("write", path))
 }
 
+/// Removes the oldest images from the cache.
 fn prune(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else {
         return;
@@ -227,7 +229,7 @@ fn prune(folder: &Path) {
         .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
         .collect();
     files.sort();
-    // Each has a record beside it.
+    // Each image has a record in the same folder.
     for (_, old) in files.iter().rev().skip(2 * KEPT) {
         let _ = fs::remove_file(old);
     }

@@ -1,5 +1,6 @@
-//! The libraries that a host takes along to an image whose glibc is too old for it: those that this very process runs on, and so
-//! what the host was linked for. `program/libraries.rs` unpacks them, and says where in the host they lie.
+//! The libraries that are sent with the host to an image with an older glibc: the libraries that
+//! this process has loaded, and that the host was linked for. The format is in
+//! `cargo-kt/first-stage/src/libraries.rs`, which unpacks them.
 
 use std::{
     collections::BTreeMap,
@@ -10,24 +11,24 @@ use std::{
 use super::StageError;
 use crate::link::elf::{Dynamic, dynamic};
 
-/// As in `program/libraries.rs`.
+/// As in `cargo-kt/first-stage/src/libraries.rs`.
 const MAGIC: &[u8; 8] = b"KT-LIBS1";
 const NAME: usize = 32;
-/// The dynamic linker's name there.
+/// The dynamic linker's name in the format.
 const LOADER: &str = "ld.so";
 
-/// The libraries that `host` needs, and those that they need, each by its name and with its content.
+/// Names and contents of the libraries that `host` needs, directly or through other libraries.
 ///
 /// # Errors
-/// If one is not mapped into this process, or cannot be read.
+/// If this process has not loaded one, or it cannot be read.
 pub fn of(host: &Dynamic) -> Result<Vec<(String, Vec<u8>)>, StageError> {
     let maps = Path::new("/proc/self/maps");
     let text = fs::read_to_string(maps).map_err(StageError::io("read", maps))?;
     let mapped = mapped(&text);
-    let mut wanted = host.needed.clone();
+    let mut needed = host.needed.clone();
     let mut found: Vec<(String, Vec<u8>)> = Vec::new();
     let mut loader = false;
-    while let Some(soname) = wanted.pop() {
+    while let Some(soname) = needed.pop() {
         let is_loader = soname.starts_with("ld-linux");
         let name = if is_loader { LOADER } else { &soname };
         if found.iter().any(|(known, _)| known == name) {
@@ -38,27 +39,28 @@ pub fn of(host: &Dynamic) -> Result<Vec<(String, Vec<u8>)>, StageError> {
             why: why.to_owned(),
         };
         let path = mapped.get(soname.as_str());
-        let path = path.ok_or_else(|| no_library("it is not loaded by this process"))?;
+        let path = path.ok_or_else(|| no_library("this process has not loaded it"))?;
         if name.len() >= NAME {
             return Err(no_library("its name is too long"));
         }
         let content = fs::read(path).map_err(StageError::io("read", path))?;
         let facts = dynamic(&content).map_err(|error| no_library(&error.to_string()))?;
-        wanted.extend(facts.needed);
+        needed.extend(facts.needed);
         loader |= is_loader;
         found.push((name.to_owned(), content));
     }
-    // libc needs it, so only a static host comes here.
+    // libc needs the dynamic linker, so the host is static.
     if !loader {
         return Err(StageError::NoLibrary {
             library: "ld-linux".to_owned(),
-            why: "nothing that the host needs names it".to_owned(),
+            why: "no library of the host needs it".to_owned(),
         });
     }
     Ok(found)
 }
 
-/// Files by name, of lines such as `7f… r-xp 00000000 08:01 42  /lib/x86_64-linux-gnu/libc.so.6`: `proc_pid_maps(5)`.
+/// Paths by file name, from lines such as `7f… r-xp 00000000 08:01 42  /lib/libc.so.6`:
+/// `proc_pid_maps(5)`.
 fn mapped(maps: &str) -> BTreeMap<&str, PathBuf> {
     let paths = maps.lines().filter_map(|line| {
         let path = &line[line.find('/')?..];
@@ -67,7 +69,7 @@ fn mapped(maps: &str) -> BTreeMap<&str, PathBuf> {
     paths.collect()
 }
 
-/// Puts them behind a host.
+/// Appends libraries to a host.
 pub fn append(host: &mut Vec<u8>, files: &[(String, Vec<u8>)]) {
     let mut entries = Vec::new();
     for (name, content) in files {
@@ -88,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_libraries_of_this_process_are_found_with_their_dynamic_linker() {
+    fn the_libraries_of_this_process_include_the_dynamic_linker() {
         let own = fs::read("/proc/self/exe").unwrap();
         let files = of(&dynamic(&own).unwrap()).unwrap();
         let names: Vec<_> = files.iter().map(|(name, _)| name.as_str()).collect();
@@ -102,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn maps_are_read_by_the_names_of_files() {
+    fn maps_are_parsed_to_paths_by_file_name() {
         let maps = "\
 7f1 r--p 00000000 08:01 42                         /lib/x86_64-linux-gnu/libc.so.6
 7f2 rw-p 00000000 00:00 0

@@ -1,6 +1,8 @@
-//! How the host gets into a pod of any image: a first stage, small enough for a ConfigMap and with no need of the image's
-//! files, runs first and takes the host from us over the authenticated connection. `program/` is that stage; the rest is our
-//! half: compiling it, preparing the host, and the conversation. Knows a stream and a token, and nothing of clusters.
+//! Sends the host into a pod of any image. The pod starts the first stage, a program that fits into
+//! a ConfigMap and needs no file of the image; it receives the host over the authenticated
+//! connection. Its crate is `cargo-kt/first-stage`. This folder is cargo-kt's side: it compiles the
+//! first stage, prepares the host, and implements the protocol. It knows a stream and a token, and
+//! nothing about clusters.
 
 mod compile;
 mod enter;

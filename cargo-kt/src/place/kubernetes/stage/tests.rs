@@ -1,119 +1,22 @@
-//! The stage's own decompressor and hash against the crates that the sender uses, and what facts lead to.
+//! The compiled first stage as a process, and the decisions by its facts.
 
-use std::path::PathBuf;
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
 
+use camino::Utf8PathBuf;
 use kt::wire::platform::Glibc;
+use tokio::{net::TcpStream, runtime};
 
-use super::{Facts, HostImage, StageError};
-
-#[path = "program/blake3.rs"]
-mod stage_blake3;
-#[path = "program/zstd/mod.rs"]
-mod stage_zstd;
-
-/// Bytes of many kinds: random ones, runs, text, and copies from near and far.
-fn sample(length: usize, seed: u64) -> Vec<u8> {
-    let mut state = seed | 1;
-    let mut next = move || {
-        // xorshift64*, Vigna 2016.
-        state ^= state >> 12;
-        state ^= state << 25;
-        state ^= state >> 27;
-        state.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32
-    };
-    let mut bytes: Vec<u8> = Vec::new();
-    while bytes.len() < length {
-        let count = next() as usize % 3000;
-        match next() % 5 {
-            0 => bytes.extend((0..count).map(|_| next() as u8)),
-            1 => bytes.extend(std::iter::repeat_n(next() as u8, count * 20)),
-            2 => bytes.extend((0..count).map(|_| b'a' + (next() % 7 * (next() % 3)) as u8)),
-            _ if bytes.is_empty() => {}
-            _ => {
-                let from = next() as usize % bytes.len();
-                let end = bytes.len().min(from + count);
-                bytes.extend_from_within(from..end);
-            }
-        }
-    }
-    bytes.truncate(length);
-    bytes
-}
-
-fn decompress(compressed: &[u8], length: usize, step: usize) -> Option<Vec<u8>> {
-    let mut decoder = Box::new(stage_zstd::Decoder::new());
-    let mut output = vec![0; length];
-    let mut end = 0;
-    while end < compressed.len() {
-        end = compressed.len().min(end + step);
-        decoder.advance(&compressed[..end], &mut output).ok()?;
-    }
-    (decoder.is_done() && decoder.produced() == length).then_some(output)
-}
-
-#[test]
-fn whatever_zstd_compresses_comes_out_again_however_it_arrives() {
-    let executable = std::fs::read(std::env::current_exe().unwrap()).unwrap();
-    let part = &executable[..executable.len().min(6 << 20)];
-    let mut samples: Vec<Vec<u8>> = [0, 1, 2, 255, 256, 1 << 16, 300_000, 3_000_000]
-        .into_iter()
-        .enumerate()
-        .map(|(seed, length)| sample(length, seed as u64 + 7))
-        .collect();
-    samples.push(part.to_vec());
-    for content in samples {
-        for level in [-5, 1, 3, 6, 12, 19] {
-            if level == 19 && content.len() > 1 << 20 {
-                continue;
-            }
-            let compressed = zstd::bulk::compress(&content, level).unwrap();
-            let step = 1 + compressed.len() / 13;
-            assert!(
-                decompress(&compressed, content.len(), step).as_deref() == Some(&content),
-                "{} bytes at level {level}",
-                content.len()
-            );
-        }
-    }
-}
-
-#[test]
-fn broken_bytes_are_refused_or_give_other_bytes_and_never_more() {
-    let content = sample(100_000, 3);
-    let compressed = zstd::bulk::compress(&content, 6).unwrap();
-    for at in (0..compressed.len()).step_by(7) {
-        let mut broken = compressed.clone();
-        broken[at] ^= 1 << (at % 8);
-        // Neither a panic nor an endless loop; a hash tells the rest.
-        let _ = decompress(&broken, content.len(), usize::MAX / 2);
-        assert_eq!(
-            decompress(&compressed[..at], content.len(), usize::MAX / 2),
-            None
-        );
-    }
-    assert_eq!(
-        decompress(&compressed, content.len() - 1, usize::MAX / 2),
-        None
-    );
-}
-
-#[test]
-fn the_hash_is_blake3() {
-    for length in [
-        0, 1, 63, 64, 65, 1023, 1024, 1025, 2048, 2049, 5000, 31744, 100_000,
-    ] {
-        let content = sample(length, length as u64);
-        let mut hasher = stage_blake3::Hasher::new();
-        for piece in content.chunks(777) {
-            hasher.update(piece);
-        }
-        assert_eq!(
-            hasher.finish(),
-            *blake3::hash(&content).as_bytes(),
-            "{length}"
-        );
-    }
-}
+use super::{Facts, HostImage, StageError, compile, enter, executable};
+use crate::{
+    context::Toolchain,
+    place::{Dirs, dirs::Environment},
+};
 
 fn image() -> HostImage {
     let hash = [0_u8; 32];
@@ -125,8 +28,9 @@ fn image() -> HostImage {
 }
 
 #[test]
-fn facts_tell_what_keeps_a_host_from_living_there() {
-    let good = "stage=1\narch=x86_64\nglibc=2.36\nkernel=6.1\nuid=65532\npage=4096\nfree=5000\nexec=yes\nnew=1\n";
+fn facts_say_why_a_host_cannot_run_in_an_image() {
+    let good = "stage=1\narch=x86_64\nglibc=2.36\nkernel=6.1\nuid=65532\npage=4096\nfree=5000\n\
+                exec=yes\nnew=1\n";
     let facts = Facts::parse(good);
     assert_eq!((facts.glibc, facts.user), (Some(Glibc(2, 36)), Some(65532)));
     facts.check(&image()).unwrap();
@@ -164,7 +68,7 @@ fn facts_tell_what_keeps_a_host_from_living_there() {
 }
 
 #[test]
-fn a_host_takes_libraries_along_where_the_images_glibc_is_older_than_its_own() {
+fn libraries_are_sent_to_images_with_an_older_glibc_than_the_hosts() {
     let too_old = |glibc: &str| Facts::parse(glibc).is_too_old_for(&image());
     assert!(too_old("glibc=2.31\n"));
     assert!(!too_old("glibc=2.34\n"));
@@ -172,7 +76,7 @@ fn a_host_takes_libraries_along_where_the_images_glibc_is_older_than_its_own() {
 }
 
 #[test]
-fn a_host_for_another_architecture_lies_beside_this_one() {
+fn a_host_for_another_architecture_is_found_next_to_this_executable() {
     let folder = tempfile::tempdir().unwrap();
     let own = folder.path().join("cargo-kt");
     let error = image().beside(&own, "aarch64").unwrap_err().to_string();
@@ -181,7 +85,7 @@ fn a_host_for_another_architecture_lies_beside_this_one() {
         error.contains(expected.to_str().unwrap()) && error.contains("--target aarch64"),
         "{error}"
     );
-    // What lies there has to be what its name says, which the facts of the pod are compared with.
+    // The pod's facts are compared with the file's own architecture, not with its name.
     std::fs::copy("/proc/self/exe", &expected).unwrap();
     let mut image = image();
     image.path = folder.path().join("cache/host.zst");
@@ -194,39 +98,161 @@ fn a_host_for_another_architecture_lies_beside_this_one() {
     ));
 }
 
-/// For `KT_FUZZ_SECONDS`, or so many `KT_FUZZ_CASES`. The target of cargo-fuzz is in `fuzz/`.
 #[test]
-fn a_stream_of_any_bytes_is_decompressed_or_refused() {
-    let setting = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
-    let seconds = std::time::Duration::from_secs(setting("KT_FUZZ_SECONDS").unwrap_or(3));
-    let cases = setting("KT_FUZZ_CASES");
-    let seeds: Vec<Vec<u8>> = [(300, 1), (5000, 3), (9000, 19), (40_000, 7)]
-        .map(|(length, level)| zstd::bulk::compress(&sample(length, length as u64), level).unwrap())
-        .into();
-    let noise = sample(1 << 20, setting("KT_FUZZ_SEED").unwrap_or(0x006b_7400));
-    let mut at = 0;
-    let mut next = move || {
-        at = (at + 4) % (noise.len() - 4);
-        let bytes = *noise[at..].first_chunk().unwrap();
-        u32::from_le_bytes(bytes) as usize ^ at
-    };
-    let mut decoder = Box::new(stage_zstd::Decoder::new());
-    let mut output = vec![0; 1 << 16];
-    let (begun, mut done) = (std::time::Instant::now(), 0);
-    while cases.map_or(begun.elapsed() < seconds, |cases| done < cases) {
-        let mut bytes = seeds[next() % seeds.len()].clone();
-        for _ in 0..next() % 5 {
-            let place = next() % bytes.len();
-            match next() % 3 {
-                0 => bytes[place] ^= 1 << (next() % 8),
-                1 => bytes[place] = next() as u8,
-                _ => bytes.truncate(place.max(1)),
+fn all_files_of_the_first_stage_are_embedded() {
+    fn add(folder: &Path, prefix: &str, found: &mut BTreeSet<String>) {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            let name = format!("{prefix}{}", entry.file_name().to_str().unwrap());
+            match entry.file_type().unwrap().is_dir() {
+                true => add(&entry.path(), &format!("{name}/"), found),
+                false => _ = found.insert(name),
             }
         }
-        *decoder = stage_zstd::Decoder::new();
-        let _ = decoder.advance(&bytes, &mut output);
-        assert!(decoder.produced() <= output.len());
-        done += 1;
     }
-    println!("{done} cases in {:?}", begun.elapsed());
+    let mut found = BTreeSet::new();
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("first-stage/src");
+    add(&sources, "", &mut found);
+    found.remove("tests.rs");
+    let embedded = compile::SOURCES.iter().map(|(name, _)| (*name).to_owned());
+    assert_eq!(found, embedded.collect());
+}
+
+fn toolchain() -> Toolchain {
+    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
+    let print = |argument: &str| {
+        let output = Command::new(&rustc).arg(argument).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let target = print("--print=host-tuple");
+    Toolchain {
+        sysroot: Utf8PathBuf::from(print("--print=sysroot")),
+        host: target.clone(),
+        target,
+        version: print("-vV"),
+        rustc: rustc.into(),
+    }
+}
+
+/// A first stage that runs on this machine.
+struct Running {
+    process: Child,
+    port: u16,
+}
+
+impl Running {
+    fn start(folder: &Path, program: &Path) -> Self {
+        let (token, data) = (folder.join("token"), folder.join("data"));
+        fs::write(&token, "secret\n").unwrap();
+        fs::create_dir_all(&data).unwrap();
+        let process = Command::new(program)
+            .args(["--port", "0"])
+            .arg("--data")
+            .arg(data)
+            .arg("--token")
+            .arg(token)
+            .args(["--", "--argument"])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let port = loop {
+            match listening_port(process.id()) {
+                Some(port) => break port,
+                None => assert!(Instant::now() < deadline, "it does not listen"),
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        Self { process, port }
+    }
+
+    async fn enter(&self, token: &[u8], host: &HostImage) -> StageError {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        enter(&mut stream, token, host, &mut |_| ())
+            .await
+            .unwrap_err()
+    }
+}
+
+/// The port that the kernel chose for a process's listener: `proc_pid_net(5)`.
+fn listening_port(process: u32) -> Option<u16> {
+    const LISTEN: &str = "0A";
+    let files = fs::read_dir(format!("/proc/{process}/fd")).ok()?;
+    let links: Vec<_> = files
+        .flatten()
+        .filter_map(|file| fs::read_link(file.path()).ok())
+        .collect();
+    let table = fs::read_to_string("/proc/net/tcp").ok()?;
+    table.lines().find_map(|line| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        let (local, state, inode) = (fields.get(1)?, fields.get(3)?, fields.get(9)?);
+        let socket = PathBuf::from(format!("socket:[{inode}]"));
+        let is_listener = *state == LISTEN && links.contains(&socket);
+        let (_, port) = local.split_once(':').filter(|_| is_listener)?;
+        u16::from_str_radix(port, 16).ok()
+    })
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The host is a script that exits. The cluster's tests send the real one, which is `cargo-kt`.
+#[test]
+fn bare_rustc_compiles_a_program_that_receives_a_host_and_executes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let environment = Environment {
+        kt_runtime_dir: Some(folder.path().join("run")),
+        kt_home: Some(folder.path().join("home")),
+        uid: rustix::process::geteuid().as_raw(),
+        ..Environment::default()
+    };
+    let dirs = Dirs::resolve(&environment).unwrap();
+    let toolchain = toolchain();
+    let compiled = executable(&dirs, &toolchain).unwrap();
+    // A ConfigMap holds 1 MiB.
+    assert!(compiled.len() < 100_000, "{} bytes", compiled.len());
+    let cached = Toolchain {
+        rustc: "/does/not/exist".into(),
+        ..toolchain
+    };
+    assert_eq!(executable(&dirs, &cached).unwrap(), compiled);
+    let mut files = fs::read_dir(dirs.cache.join("stage")).unwrap();
+    let cached_file = files.next().unwrap().unwrap().path();
+
+    let content = b"#!/bin/sh\necho \"$0 $*\" >&2\nexit 1\n";
+    let compressed = zstd::bulk::compress(content, 3).unwrap();
+    let mut host = image();
+    host.path = folder.path().join("host.zst");
+    host.hash = blake3::hash(content).into();
+    (host.length, host.compressed) = (content.len() as u64, compressed.len() as u64);
+    host.architecture = std::env::consts::ARCH.to_owned();
+    host.glibc = None;
+    fs::write(&host.path, compressed).unwrap();
+
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let running = Running::start(folder.path(), &cached_file);
+    let error = runtime.block_on(running.enter(b"guess", &host));
+    assert!(matches!(error, StageError::Forbidden), "{error}");
+    let mut corrupt = host.clone();
+    corrupt.hash = [7; 32];
+    let error = runtime.block_on(running.enter(b"secret", &corrupt));
+    assert!(error.to_string().contains("its hash differs"), "{error}");
+    let error = runtime.block_on(running.enter(b"secret", &host));
+    assert!(matches!(error, StageError::HostStart { .. }), "{error}");
+    let data = folder.path().join("data");
+    let id = fs::read_to_string(data.join("host.id")).unwrap();
+    assert_eq!(id, blake3::hash(content).to_hex().as_str());
+    let mut running = running;
+    let mut stderr = running.process.stderr.take().unwrap();
+    let printed = std::io::read_to_string(&mut stderr).unwrap();
+    let host = data.join("host");
+    let expected = format!("{} host --argument --listener-fd ", host.display());
+    assert!(printed.starts_with(&expected), "{printed}");
+    assert!(printed.contains(" --connection-fd "), "{printed}");
 }

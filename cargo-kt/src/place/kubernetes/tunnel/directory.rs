@@ -1,4 +1,4 @@
-//! The directory of a tunnel: its socket, its lock, and what it leads to.
+//! The directory of a tunnel: its socket, its lock, and the record of its service.
 
 use std::{
     fs, io,
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::place::{Connected, Dirs, PlaceName, dirs::SOCKET_PATH};
 
-/// What a tunnel leads to.
+/// The service behind a tunnel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     pub service: String,
@@ -21,7 +21,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// A connection through the tunnel, which knows where it leads to.
+    /// Sets the place of a connection through the tunnel.
     pub fn place(&self, connected: Connected) -> Connected {
         let place = PlaceName::Kubernetes {
             context: self.context.clone(),
@@ -36,14 +36,14 @@ impl Record {
 pub struct Directory(PathBuf);
 
 impl Directory {
-    /// That of a service in a cluster. `cluster` tells clusters and the users of one apart.
+    /// The directory for a service in a cluster. `cluster` identifies the cluster and its user.
     pub fn of(dirs: &Dirs, cluster: &str, namespace: &str, service: &str) -> Self {
         let hash = blake3::hash(format!("{cluster}\n{namespace}\n{service}").as_bytes());
-        // Short, for a socket's path has 107 bytes at most.
+        // Short, because a socket path has at most 107 bytes.
         Self(Self::all(dirs).join(&hash.to_hex()[..16]))
     }
 
-    /// Of every tunnel that lives or has lived, with what it leads to.
+    /// The directories and records of all tunnels, running or not.
     pub fn list(dirs: &Dirs) -> Vec<(Self, Record)> {
         let Ok(entries) = fs::read_dir(Self::all(dirs)) else {
             return Vec::new();
@@ -56,7 +56,7 @@ impl Directory {
         found.collect()
     }
 
-    /// No service has this name, since it is no label.
+    /// The name is not a DNS label, so no service has it.
     fn all(dirs: &Dirs) -> PathBuf {
         dirs.runtime.join(".tunnels")
     }
@@ -74,7 +74,7 @@ impl Directory {
         serde_json::from_slice(&bytes).ok()
     }
 
-    /// Makes the directory, for this user alone, and says in it what the tunnel leads to.
+    /// Creates the directory, accessible to this user alone, and writes the record.
     ///
     /// # Errors
     /// If it cannot be written to.
@@ -83,7 +83,7 @@ impl Directory {
         let length = self.socket().as_os_str().len();
         if length > SOCKET_PATH {
             return Err(io::Error::other(format!(
-                "a socket's path has {SOCKET_PATH} bytes at most, and its would have {length}: set KT_RUNTIME_DIR to a shorter directory"
+                "the socket path has {length} bytes, but Linux allows {SOCKET_PATH}: set KT_RUNTIME_DIR to a shorter directory"
             )));
         }
         fs::DirBuilder::new()

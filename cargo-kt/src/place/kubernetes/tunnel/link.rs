@@ -1,4 +1,4 @@
-//! The connection to the host in the pod, made again when it is lost.
+//! The connection to the host in the pod. It is re-established after a loss.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,28 +17,28 @@ use crate::place::kubernetes::{
     stage::{self, HostImage, Uploading},
 };
 
-/// Pause between two attempts to reach a pod that runs: its first stage may just be starting.
+/// Interval between attempts to reach a running pod, whose first stage may be starting.
 const PAUSE: Duration = Duration::from_millis(30);
-/// Pause between a ping's answer and the next ping.
-const QUIET: Duration = Duration::from_secs(5);
-/// Pause between two looks at whether the service of a lost connection is still there.
-const LOOK: Duration = Duration::from_secs(1);
-/// How long the host may take to answer one.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Interval between a ping's answer and the next ping.
+const PING_INTERVAL: Duration = Duration::from_secs(5);
+/// Interval between checks whether the service of a lost connection still exists.
+const POLL: Duration = Duration::from_secs(1);
+/// Timeout of a ping.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How the connection is.
+/// The state of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkState {
-    /// It is being made.
-    Opening,
+    /// The connection is being opened.
+    Connecting,
     Up,
-    /// Lost; the next one who wants it makes it again.
+    /// The connection is lost. The next client re-establishes it.
     Down,
-    /// The service is not in the cluster any more.
-    Gone,
+    /// The service no longer exists in the cluster.
+    Deleted,
 }
 
-/// The connection of one service.
+/// The connection to one service.
 pub struct Link {
     cluster: Cluster,
     options: TunnelOptions,
@@ -58,34 +58,35 @@ impl Link {
         }
     }
 
-    /// Whether the connection is there, as far as is known.
+    /// Whether the connection is up, as far as is known.
     pub fn is_up(&self) -> bool {
         *self.state.borrow() == LinkState::Up
     }
 
-    /// The connection, made if there is none.
+    /// The connection. Opens one if none is up.
     ///
     /// # Errors
-    /// If the service is gone, or its pod cannot be reached in time.
+    /// If the service no longer exists, or its pod cannot be reached in time.
     pub async fn client(
         &self,
         report: &(dyn Fn(Report) + Sync),
     ) -> Result<Client, KubernetesError> {
-        // One makes it, and all others wait for that.
+        // The first client opens the connection; all others wait for it.
         let mut client = self.client.lock().await;
         if let Some(client) = client.as_ref().filter(|_| self.is_up()) {
             return Ok(client.clone());
         }
-        self.state.send_replace(LinkState::Opening);
+        self.state.send_replace(LinkState::Connecting);
         match self.open(report).await {
             Ok(opened) => {
                 *client = Some(opened.clone());
                 Ok(opened)
             }
             Err(error) => {
-                let gone = matches!(error, KubernetesError::Launch(LaunchError::Gone { .. }));
-                self.state.send_replace(if gone {
-                    LinkState::Gone
+                let deleted =
+                    matches!(error, KubernetesError::Launch(LaunchError::NotFound { .. }));
+                self.state.send_replace(if deleted {
+                    LinkState::Deleted
                 } else {
                     LinkState::Down
                 });
@@ -97,14 +98,16 @@ impl Link {
     async fn open(&self, report: &(dyn Fn(Report) + Sync)) -> Result<Client, KubernetesError> {
         let options = &self.options;
         let started = Instant::now();
-        let deadline = started + options.patience;
+        let deadline = started + options.launch_timeout;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let pod = launch::wait_for_pod(&self.cluster, &options.workload, left).await?;
             match self.enter(&pod.name, started, report).await {
                 Ok(client) => return Ok(client),
-                // Nobody listens yet, or the pod went away under us.
-                Err(error) if error.may_pass() && Instant::now() < deadline => sleep(PAUSE).await,
+                // No process listens yet, or the pod was replaced.
+                Err(error) if error.is_transient() && Instant::now() < deadline => {
+                    sleep(PAUSE).await
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -155,43 +158,45 @@ impl Link {
                 let Some(mut pings) = pings else {
                     return std::future::pending().await;
                 };
-                while let Ok(Ok(_)) = timeout(PATIENCE, pings.ping(Ping::opaque())).await {
-                    sleep(QUIET).await;
+                while let Ok(Ok(_)) = timeout(TIMEOUT, pings.ping(Ping::opaque())).await {
+                    sleep(PING_INTERVAL).await;
                 }
             };
             tokio::select! {
                 _ = &mut connection => {}
                 () = silence => {}
             }
-            // Whatever it was: dropped here, it ends every stream in it.
+            // In either case, dropping the connection ends its streams.
             state.send_replace(LinkState::Down);
         });
         Ok(client)
     }
 
-    /// Waits until the service is gone, or nobody has wanted the lost connection for `patience`.
-    pub async fn unused(&self, patience: Duration) {
+    /// Waits until the service no longer exists, or no client has requested the lost connection for
+    /// `limit`.
+    pub async fn unused(&self, limit: Duration) {
         let mut state = self.state.subscribe();
         loop {
             let now = *state.borrow_and_update();
             match now {
-                LinkState::Gone => return,
+                LinkState::Deleted => return,
                 LinkState::Down => {
-                    let deadline = Instant::now() + patience;
-                    // A host that ends is gone a little before its workload is.
-                    while timeout(LOOK, state.changed()).await.is_err() {
+                    let deadline = Instant::now() + limit;
+                    // A host that stops exits shortly before its workload is deleted.
+                    while timeout(POLL, state.changed()).await.is_err() {
                         if Instant::now() > deadline || !self.exists().await {
                             return;
                         }
                     }
                 }
-                // The sender is ours: there will be a change.
-                LinkState::Opening | LinkState::Up => drop(state.changed().await),
+                // This struct owns the sender, so `changed` cannot fail.
+                LinkState::Connecting | LinkState::Up => drop(state.changed().await),
             }
         }
     }
 
-    /// Whether the workload is still there. In doubt it is: who wants the connection will find out.
+    /// Whether the workload still exists. True in doubt: the next client of the connection finds
+    /// out.
     async fn exists(&self) -> bool {
         let Workload {
             controller,

@@ -1,9 +1,10 @@
-//! The tunnel: a process in the background that holds the one connection to a service's pod, and that everything on this
-//! machine reaches through a Unix socket, as if the host were here.
+//! The tunnel: a background process that holds the connection to a service's pod. Other processes
+//! on this machine use it through a Unix socket, as if the host ran locally.
 //!
-//! It outlives the `cargo kt run` that started it, so the next one asks the API server nothing. It knows the cluster and the
-//! first stage; what travels through it, it does not. It ends when its service is gone, or when its connection is lost and
-//! nobody wants another one for a while.
+//! It outlives the `cargo kt run` that started it, so the next run sends no request to the API
+//! server. It knows the cluster and the first stage, but not the requests that pass through it. It
+//! exits when its service no longer exists, or when its connection is lost and no client requests
+//! another one for a while.
 
 mod directory;
 mod link;
@@ -19,51 +20,51 @@ pub use start::start;
 
 use super::Workload;
 
-/// First argument of this executable when it is to be a tunnel.
+/// The first argument that makes this executable run as a tunnel.
 pub const COMMAND: &str = "tunnel";
 
-/// Everything a tunnel is told, on its standard input: there is a secret among it.
+/// A tunnel's options. It reads them from stdin, because they contain a secret.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct TunnelOptions {
-    /// Where its socket and lock lie.
+    /// The directory for its socket and lock.
     pub directory: PathBuf,
     pub context: Option<String>,
     pub namespace: String,
     pub workload: Workload,
     pub token: String,
-    /// How long the pod may take to be there, at first and after each loss.
-    pub patience: Duration,
-    /// Whether the workload was created just now, and is deleted again if its pod cannot be reached and nobody is left who
-    /// would tell.
+    /// Timeout for the pod to run, at first and after each lost connection.
+    pub launch_timeout: Duration,
+    /// Whether the launching process has just created the workload. The tunnel deletes it if the
+    /// pod cannot be reached and the launching process has exited.
     pub created: bool,
 }
 
-/// What a tunnel tells of its start, a JSON line each on its standard output.
+/// A report about a tunnel's start, one line of JSON on its stdout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Report {
-    /// It goes on by itself from here on.
+    /// The tunnel continues without the launching process from now on.
     Begun,
     /// The pod answers.
     Connected {
         pod: String,
         took: Duration,
     },
-    /// The host's executable is on its way, bytes.
+    /// The progress of the host's upload in bytes.
     Uploading {
         sent: u64,
         total: u64,
     },
-    /// The host answers; how many bytes it needed, none if it was there.
+    /// The host answers. `uploaded` is 0 if the host was already present.
     Entered {
         uploaded: u64,
         took: Duration,
     },
-    /// The socket is there.
+    /// The socket exists.
     Ready,
-    /// Another process has the tunnel of this service.
+    /// Another process already runs the tunnel of this service.
     Taken,
-    /// The pod is not what a host can live in, and will not be another time.
+    /// The pod cannot run a host; a retry would not help.
     Unfit {
         why: String,
     },
@@ -72,7 +73,7 @@ pub enum Report {
     },
 }
 
-/// Runs a tunnel to its end. To be called outside any runtime.
+/// Runs a tunnel until it exits. Must be called outside any tokio runtime.
 pub fn main() -> ExitCode {
     let done = read_options().and_then(|options| {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -95,9 +96,6 @@ pub fn main() -> ExitCode {
 }
 
 fn read_options() -> io::Result<TunnelOptions> {
-    serde_json::from_reader(io::stdin().lock()).map_err(|error| {
-        io::Error::other(format!(
-            "{error}; a tunnel is started by `cargo kt`, not by hand"
-        ))
-    })
+    serde_json::from_reader(io::stdin().lock())
+        .map_err(|error| io::Error::other(format!("{error}; only `cargo kt` can start a tunnel")))
 }

@@ -1,4 +1,4 @@
-//! The tunnel's own process: who connects to its socket is let through to the host.
+//! The tunnel process: forwards connections on its socket to the host.
 
 use std::{
     fs,
@@ -23,12 +23,12 @@ use crate::place::{
     kubernetes::{Cluster, KubernetesError, Selection, remove::remove, stage::HostImage},
 };
 
-/// How long a tunnel whose connection was lost waits for somebody who wants it.
+/// Time after which an unused tunnel with a lost connection exits.
 const UNUSED: Duration = Duration::from_secs(60);
 /// Pause after a failed accept.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until the service is gone or nobody wants it.
+/// Serves until the service no longer exists or the tunnel is unused.
 pub async fn run(options: TunnelOptions) -> io::Result<()> {
     let _lock = match ServiceLock::try_acquire(&directory::lock(&options.directory))? {
         TryLock::Held(mut lock) => {
@@ -50,14 +50,14 @@ pub async fn run(options: TunnelOptions) -> io::Result<()> {
     let image = HostImage::prepare(&dirs).map_err(io::Error::other)?;
     let link = Arc::new(Link::new(cluster.clone(), options.clone(), image));
     if let Err(error) = link.client(&|it| report(&it)).await {
-        // Whoever started us tells why and cleans up, unless it is gone.
+        // The launching process reports the error and cleans up, unless it has exited.
         if options.created && orphaned() {
             let _ = remove(&cluster, &options.workload).await;
         }
-        if let KubernetesError::Stage(unfit) = &error
-            && !error.may_pass()
+        if let KubernetesError::Stage(reason) = &error
+            && !error.is_transient()
         {
-            let why = unfit.to_string();
+            let why = reason.to_string();
             report(&Report::Unfit { why });
             return Ok(());
         }
@@ -97,11 +97,12 @@ async fn accept(listener: &UnixListener, link: &Arc<Link>) {
 }
 
 async fn through(mut stream: UnixStream, link: &Link) -> io::Result<()> {
-    // The directory lets nobody else in; this is for the case that somebody changes its mode.
+    // The directory's mode excludes other users. Check again in case the mode was changed.
     if stream.peer_cred()?.uid() != rustix::process::geteuid().as_raw() {
         return Err(io::Error::from(io::ErrorKind::PermissionDenied));
     }
-    // Who connects knows by that that we run, and that a pod may have to come up first.
+    // The answered preamble shows the client that the tunnel runs, although the pod may have to
+    // start.
     if !link.is_up() {
         preamble::acknowledge(&mut stream).await?;
     }
@@ -111,7 +112,7 @@ async fn through(mut stream: UnixStream, link: &Link) -> io::Result<()> {
         .map_err(io::Error::other)
 }
 
-/// A line for whoever started us, if it still listens.
+/// Prints a report for the launching process, if it still listens.
 pub fn report(report: &Report) {
     if let Ok(line) = serde_json::to_string(report) {
         let mut stdout = io::stdout().lock();
@@ -119,9 +120,9 @@ pub fn report(report: &Report) {
     }
 }
 
-/// Whether the process that started us is gone: then nobody reads what we report.
+/// Whether the launching process has exited: then the pipe has no reader.
 fn orphaned() -> bool {
     let mut stdout = io::stdout().lock();
-    // An empty line says nothing, and its failure all.
+    // The reader ignores empty lines.
     writeln!(stdout).and_then(|()| stdout.flush()).is_err()
 }

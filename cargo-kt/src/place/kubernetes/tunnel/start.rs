@@ -1,4 +1,4 @@
-//! The other side: starts a tunnel and listens to what it reports.
+//! Starts a tunnel and receives its reports.
 
 use std::{
     fs::{self, File},
@@ -11,13 +11,14 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use super::{COMMAND, Report, TunnelOptions};
 use crate::place::kubernetes::KubernetesError;
 
-/// Starts a tunnel in the background and waits until its socket is there. False if another process has just started one.
+/// Starts a tunnel in the background and waits until its socket exists. Returns false if another
+/// process has just started one.
 ///
 /// # Errors
-/// If it ends before; its own words say why. The caller bounds the wait.
+/// If the tunnel exits early, with its own error message. The caller sets a timeout.
 pub async fn start(
     options: &TunnelOptions,
-    told: &(dyn Fn(Report) + Send + Sync),
+    progress: &(dyn Fn(Report) + Send + Sync),
 ) -> Result<bool, KubernetesError> {
     let failed = |why: String| KubernetesError::Tunnel {
         service: options.workload.name.clone(),
@@ -38,7 +39,7 @@ pub async fn start(
     if let Some(stdin) = child.stdin.take() {
         let mut stdin = File::from(stdin.into_owned_fd().map_err(io)?);
         let options = serde_json::to_vec(options).map_err(|error| failed(error.to_string()))?;
-        // Less than a pipe holds: it does not wait for the other side.
+        // This fits into the pipe's buffer, so it does not block.
         stdin.write_all(&options).map_err(io)?;
     }
     let Some(stdout) = child.stdout.take() else {
@@ -51,16 +52,16 @@ pub async fn start(
             Ok(Report::Taken) => return Ok(false),
             Ok(Report::Unfit { why }) => {
                 let service = options.workload.name.clone();
-                return Err(KubernetesError::Unfit { service, why });
+                return Err(KubernetesError::UnsuitablePod { service, why });
             }
             Ok(Report::Failed { why }) => return Err(failed(why)),
-            Ok(report) => told(report),
+            Ok(report) => progress(report),
             Err(_) => {}
         }
     }
-    let words = fs::read_to_string(&log).unwrap_or_default();
-    Err(failed(match words.trim() {
-        "" => "it ended without a word".to_owned(),
-        words => words.to_owned(),
+    let message = fs::read_to_string(&log).unwrap_or_default();
+    Err(failed(match message.trim() {
+        "" => "the tunnel exited without an error message".to_owned(),
+        message => message.to_owned(),
     }))
 }

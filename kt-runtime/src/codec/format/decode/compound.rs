@@ -1,4 +1,4 @@
-//! The parts of sequences, maps and structs.
+//! Elements of sequences, maps and structs.
 
 use serde::de::{DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, value::StrDeserializer};
 
@@ -31,15 +31,15 @@ impl<'de> SeqAccess<'de> for Elements<'_, '_> {
 pub(super) struct Entries<'d, 'a> {
     pub(super) decoder: &'d mut Decoder<'a>,
     pub(super) index: usize,
-    /// Of the entry that is read, where it has a name.
+    /// The key of the current entry, if it has a name.
     pub(super) key: Option<Key>,
-    /// The keys are to be names of fields.
+    /// The keys must be field names.
     pub(super) fields: bool,
 }
 
 pub(super) enum Key {
     Name(usize),
-    /// Of an object that a person wrote.
+    /// A key of an object that a user wrote.
     Text(Box<str>),
 }
 
@@ -67,7 +67,7 @@ impl<'de> MapAccess<'de> for Entries<'_, '_> {
                 key.map(Some).map_err(|error| self.located(error))
             }
             Tag::Unsigned if self.fields => Err(FormatError::new(
-                "it had numbers for keys, and has fields with names now",
+                "it was a map with numeric keys and is now a struct with named fields",
             )),
             _ => self.key(seed).map(Some),
         }
@@ -108,7 +108,7 @@ fn is_identifier(text: &str) -> bool {
         && text.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 
-/// A map as JSON has it where keys are no texts: an array of arrays of two.
+/// A map in the JSON form for keys that are not strings: an array of arrays of two.
 pub(super) struct Pairs<'d, 'a> {
     pub(super) decoder: &'d mut Decoder<'a>,
     pub(super) index: usize,
@@ -127,7 +127,7 @@ impl<'de> MapAccess<'de> for Pairs<'_, '_> {
         let key = match self.decoder.tag()? {
             Tag::Seq => seed.deserialize(&mut *self.decoder),
             _ => Err(FormatError::new(
-                "an entry of a map is an array of a key and a value",
+                "a map entry must be an array of a key and a value",
             )),
         };
         key.map(Some)
@@ -151,7 +151,7 @@ impl<'de> MapAccess<'de> for Pairs<'_, '_> {
     }
 }
 
-/// A variant with content as a map of one entry.
+/// A variant with content, as a map with one entry.
 pub(super) struct OneEntry<'d, 'a> {
     pub(super) decoder: &'d mut Decoder<'a>,
     pub(super) name: usize,

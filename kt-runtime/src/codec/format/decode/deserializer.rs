@@ -1,11 +1,12 @@
-//! What a type may ask for, and which way through the decoder that is.
+//! The deserialize methods, and the decoder method that each one uses.
 
 use serde::de::{self, IntoDeserializer, Unexpected, Visitor};
 
 use super::{Decoder, compound::Pairs, variant::Alternative};
 use crate::codec::format::{FormatError, Reader, Tag};
 
-/// Of `serde_json::value::RawValue`, see <https://docs.rs/serde_json/1/src/serde_json/raw.rs.html>.
+/// From `serde_json::value::RawValue`, see
+/// <https://docs.rs/serde_json/1/src/serde_json/raw.rs.html>.
 const RAW_VALUE: &str = "$serde_json::private::RawValue";
 
 macro_rules! through {
@@ -79,7 +80,7 @@ impl<'de> de::Deserializer<'de> for &mut Decoder<'_> {
                 self.at += 1;
                 visitor.visit_none()
             }
-            // What was certain became optional.
+            // The field was not optional before.
             _ => visitor.visit_some(self),
         }
     }
@@ -97,7 +98,7 @@ impl<'de> de::Deserializer<'de> for &mut Decoder<'_> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, FormatError> {
-        // The name by which serde_json's two halves know each other: it is written as a struct.
+        // The name that serde_json's two halves agree on: it is written as a struct.
         if name == RAW_VALUE && self.peek()? == Tag::Map {
             return self.any(visitor);
         }
@@ -150,7 +151,7 @@ impl<'de> de::Deserializer<'de> for &mut Decoder<'_> {
                 self.depth -= 1;
                 Ok(value)
             }
-            // JSON's ways to write an enum.
+            // JSON's encodings of an enum.
             Tag::Str if self.reader != Reader::Program => {
                 self.at += 1;
                 visitor.visit_enum(self.text()?.into_deserializer())

@@ -1,4 +1,4 @@
-//! From bytes to a value.
+//! Decodes bytes to a value.
 
 mod compound;
 mod deserializer;
@@ -13,21 +13,21 @@ use compound::{Elements, Entries, OneEntry};
 use super::{DEPTH, FormatError, Reader, Tag};
 use crate::codec::thread::Stack;
 
-/// Gives the next bytes; `None` at their end.
+/// Returns the next bytes; `None` at the end.
 pub type Chunks<'a> = &'a mut dyn FnMut() -> Option<Vec<u8>>;
 
-/// Decodes values one behind the other. Nothing is taken for another thing than it was written as: where the type wants
-/// something else, its own `Deserialize` says whether that will do.
+/// Decodes consecutive values. Passes each value with the type that was written: if the requested
+/// type differs, its `Deserialize` decides whether to accept it.
 pub struct Decoder<'a> {
     chunk: Vec<u8>,
     at: usize,
-    /// If there is none, the chunk is all.
+    /// `None`: the chunk is the whole input.
     more: Option<Chunks<'a>>,
     reader: Reader,
     stack: Stack,
     names: Vec<Box<str>>,
     depth: usize,
-    /// What comes is the key of a map, which in JSON is a text whatever it was.
+    /// The next value is a map key, which JSON always writes as a string.
     key: bool,
 }
 
@@ -38,7 +38,7 @@ impl fmt::Debug for Decoder<'_> {
 }
 
 impl Decoder<'static> {
-    /// Decodes what these bytes are, all of them.
+    /// Decodes exactly these bytes.
     pub(crate) fn of(reader: Reader, bytes: Vec<u8>, stack: Stack) -> Self {
         Self {
             chunk: bytes,
@@ -60,7 +60,7 @@ impl<'a> Decoder<'a> {
             at: 0,
             more: Some(more),
             reader,
-            // Who decodes what comes in chunks is on a thread that was made for it.
+            // Decoding from chunks happens on a dedicated thread.
             stack: Stack::own(),
             names: Vec::new(),
             depth: 0,
@@ -69,26 +69,26 @@ impl<'a> Decoder<'a> {
     }
 
     /// # Errors
-    /// If the bytes are none of this format, or are refused by the type.
+    /// If the bytes are not valid in this format, or the type rejects them.
     pub fn take<T: de::DeserializeOwned>(&mut self) -> Result<T, FormatError> {
         T::deserialize(self)
     }
 
-    /// A byte that is no value.
+    /// Reads a byte that is not part of a value.
     ///
     /// # Errors
-    /// At the end of the bytes.
+    /// At the end of the input.
     pub fn mark(&mut self) -> Result<u8, FormatError> {
         self.byte()
     }
 
     /// # Errors
-    /// If anything is left: then the type does not read what it writes.
+    /// If any bytes remain: then the type does not read everything that it writes.
     pub fn end(&mut self) -> Result<(), FormatError> {
         match self.peek_byte() {
             Err(_) => Ok(()),
             Ok(_) => Err(FormatError::new(
-                "its `Deserialize` leaves some of what its `Serialize` wrote",
+                "its `Deserialize` does not read everything that its `Serialize` wrote",
             )),
         }
     }
@@ -96,7 +96,7 @@ impl<'a> Decoder<'a> {
     fn refill(&mut self) -> Result<(), FormatError> {
         while self.at == self.chunk.len() {
             let next = self.more.as_mut().and_then(|more| more());
-            self.chunk = next.ok_or_else(|| FormatError::new("its encoding ends early"))?;
+            self.chunk = next.ok_or_else(|| FormatError::new("its encoding is truncated"))?;
             self.at = 0;
         }
         Ok(())
@@ -117,7 +117,9 @@ impl<'a> Decoder<'a> {
 
     fn peek(&mut self) -> Result<Tag, FormatError> {
         let byte = self.peek_byte()?;
-        Tag::of(byte).ok_or_else(|| FormatError::new(format!("its encoding has no tag {byte}")))
+        Tag::of(byte).ok_or_else(|| {
+            FormatError::new(format!("its encoding contains the unknown tag {byte}"))
+        })
     }
 
     fn tag(&mut self) -> Result<Tag, FormatError> {
@@ -133,7 +135,7 @@ impl<'a> Decoder<'a> {
             let bits = u64::from(byte & 0x7f);
             if shift >= 64 || (shift == 63 && bits > 1) {
                 return Err(FormatError::new(
-                    "its encoding has a number of too many bits",
+                    "its encoding contains a number with too many bits",
                 ));
             }
             value |= bits << shift;
@@ -154,7 +156,7 @@ impl<'a> Decoder<'a> {
 
     fn bytes(&mut self) -> Result<Vec<u8>, FormatError> {
         let mut left = self.number()? as usize;
-        // No more than is there: a wrong length must not take memory.
+        // Reads only the bytes that exist: a wrong length must not allocate memory.
         let mut bytes = Vec::with_capacity(left.min(self.chunk.len()));
         while left > 0 {
             self.refill()?;
@@ -168,10 +170,10 @@ impl<'a> Decoder<'a> {
 
     fn text(&mut self) -> Result<String, FormatError> {
         String::from_utf8(self.bytes()?)
-            .map_err(|_| FormatError::new("its encoding has a text that is no UTF-8"))
+            .map_err(|_| FormatError::new("its encoding contains a string that is not UTF-8"))
     }
 
-    /// The text that comes, without taking it: as far as it is there.
+    /// The next string, without consuming it, if the current chunk contains all of it.
     fn peek_text(&self) -> Option<Box<str>> {
         let (mut at, mut length, mut shift) = (self.at + 1, 0_usize, 0);
         loop {
@@ -187,7 +189,7 @@ impl<'a> Decoder<'a> {
         Some(std::str::from_utf8(bytes).ok()?.into())
     }
 
-    /// Index of the name that comes.
+    /// Index of the next name.
     fn name(&mut self, tag: Tag) -> Result<usize, FormatError> {
         if tag == Tag::Name {
             let name = self.text()?;
@@ -198,7 +200,7 @@ impl<'a> Decoder<'a> {
         if index < self.names.len() {
             return Ok(index);
         }
-        Err(FormatError::new("its encoding names what it has not named"))
+        Err(FormatError::new("its encoding refers to an unknown name"))
     }
 
     fn enter(&mut self) -> Result<(), FormatError> {
@@ -211,7 +213,7 @@ impl<'a> Decoder<'a> {
         self.stack.check().map_err(FormatError::caused)
     }
 
-    /// Checks that a visitor has read to the end of what it visited.
+    /// Checks that a visitor has read all elements.
     fn close(&mut self) -> Result<(), FormatError> {
         self.depth -= 1;
         if self.tag()? == Tag::End {
@@ -223,7 +225,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// A value as it was written.
+    /// Decodes a value with the type that was written.
     fn any<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, FormatError> {
         match self.tag()? {
             Tag::Unit => visitor.visit_unit(),
@@ -232,8 +234,9 @@ impl<'a> Decoder<'a> {
             Tag::Unsigned => visitor.visit_u64(self.number()?),
             Tag::Negative => {
                 let value = self.number()?;
-                let value = i64::try_from(value)
-                    .map_err(|_| FormatError::new("its encoding has a number of too many bits"))?;
+                let value = i64::try_from(value).map_err(|_| {
+                    FormatError::new("its encoding contains a number with too many bits")
+                })?;
                 visitor.visit_i64(-1 - value)
             }
             Tag::Unsigned128 => visitor.visit_u128(u128::from_le_bytes(self.fixed()?)),
@@ -243,12 +246,12 @@ impl<'a> Decoder<'a> {
             Tag::Char => {
                 let value = self.number()?;
                 let value = u32::try_from(value).ok().and_then(char::from_u32);
-                visitor.visit_char(
-                    value.ok_or_else(|| FormatError::new("its encoding has no such character"))?,
-                )
+                visitor.visit_char(value.ok_or_else(|| {
+                    FormatError::new("its encoding contains an invalid character")
+                })?)
             }
             Tag::Str => visitor.visit_string(self.text()?),
-            // In JSON they are an array, and so many a `Deserialize` reads no other.
+            // In JSON bytes are an array, and many `Deserialize` implementations accept only that.
             Tag::Bytes if self.reader == Reader::Peer => {
                 let bytes = self.bytes()?;
                 visitor.visit_seq(SeqDeserializer::new(bytes.into_iter()))
@@ -258,7 +261,8 @@ impl<'a> Decoder<'a> {
                 let name = self.name(tag)?;
                 visitor.visit_str(&self.names[name])
             }
-            // JSON has no options, and a type that asks what comes may know none. What JSON would lose is still one.
+            // JSON has no options, and a self-describing type may not expect one. Options that JSON
+            // would lose are kept.
             Tag::None if self.reader == Reader::Peer => visitor.visit_unit(),
             Tag::None => visitor.visit_none(),
             Tag::Some
@@ -299,7 +303,7 @@ impl<'a> Decoder<'a> {
         Ok(value)
     }
 
-    /// A variant for a type that does not ask for an enum, such as `serde_json::Value`: as in JSON.
+    /// For types that do not request an enum, such as `serde_json::Value`: as in JSON.
     fn any_variant<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, FormatError> {
         let tag = self.tag()?;
         let name = self.name(tag)?;
@@ -317,7 +321,7 @@ impl<'a> Decoder<'a> {
         Ok(value)
     }
 
-    /// What an `Option` holds.
+    /// The content of an `Option`.
     fn some<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, FormatError> {
         self.enter()?;
         let value = visitor.visit_some(&mut *self)?;
@@ -325,7 +329,7 @@ impl<'a> Decoder<'a> {
         Ok(value)
     }
 
-    /// A text; in a key, also a number, which JSON makes one.
+    /// A string. In a map key also a number, which JSON writes as a string.
     fn text_for<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, FormatError> {
         if !self.key || self.peek()? != Tag::Unsigned {
             return self.plain(visitor);
@@ -334,7 +338,7 @@ impl<'a> Decoder<'a> {
         visitor.visit_string(self.number()?.to_string())
     }
 
-    /// Bytes, which are no sequence here.
+    /// Bytes; not encoded as a sequence.
     fn bytes_for<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, FormatError> {
         while self.peek()? == Tag::Some {
             self.at += 1;
@@ -346,7 +350,7 @@ impl<'a> Decoder<'a> {
         visitor.visit_byte_buf(self.bytes()?)
     }
 
-    /// A value where an `Option` was written and none is wanted any more.
+    /// Decodes a value that was written as an `Option` but is no longer optional.
     fn plain<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, FormatError> {
         while self.peek()? == Tag::Some {
             self.at += 1;
@@ -354,22 +358,23 @@ impl<'a> Decoder<'a> {
         self.any(visitor)
     }
 
-    /// Refuses to give names to what had none: a derived `Deserialize` would take them in any order.
+    /// Rejects naming fields that were unnamed: a derived `Deserialize` would accept them in any
+    /// order.
     fn named(&mut self) -> Result<(), FormatError> {
         while self.peek()? == Tag::Some {
             self.at += 1;
         }
         match self.peek()? {
-            // It has not changed since: its `Serialize` says so.
+            // A peer's type is unchanged: its `Serialize` writes a sequence.
             Tag::Seq if self.reader != Reader::Peer => Err(FormatError::new(
-                "it had fields without names, and has named ones now",
+                "its fields were unnamed and are now named",
             )),
             _ => Ok(()),
         }
     }
 
-    /// Fields by their names. A derived `Deserialize` takes a number for a field's position, and a map that has numbers for
-    /// keys would be read so.
+    /// Fields by name. A derived `Deserialize` also accepts a number as a field's position, and
+    /// would misread a map with numeric keys.
     fn fields<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, FormatError> {
         self.named()?;
         if self.peek()? != Tag::Map {
@@ -387,7 +392,8 @@ impl<'a> Decoder<'a> {
         Ok(value)
     }
 
-    /// A floating point number. Serde's own would round an integer, and make infinity of what is too large.
+    /// A floating-point number. serde's implementation would round an integer, and turn a too large
+    /// number into infinity.
     fn real_for<'de, V: Visitor<'de>>(
         &mut self,
         visitor: V,
@@ -418,7 +424,7 @@ impl<'a> Decoder<'a> {
                         &visitor,
                     )),
                     Err(_) => Err(FormatError::new(
-                        "its encoding has a number of too many bits",
+                        "its encoding contains a number with too many bits",
                     )),
                 }
             }
@@ -435,7 +441,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// A number; a person's may be a text.
+    /// A number; a user may write it as a string.
     fn number_for<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, FormatError> {
         if self.reader != Reader::Person && !self.key || self.peek()? != Tag::Str {
             return self.plain(visitor);

@@ -1,4 +1,4 @@
-//! Enums: a variant's name, and what it holds.
+//! Enums: a variant's name, and its content.
 
 use serde::de::{
     DeserializeSeed, EnumAccess, IntoDeserializer, VariantAccess, Visitor, value::StrDeserializer,
@@ -36,7 +36,7 @@ impl<'de, 'd, 'a> EnumAccess<'de> for Alternative<'d, 'a> {
             }
             _ => {
                 return Err(FormatError::new(
-                    "its encoding has a variant without a name",
+                    "its encoding contains a variant without a name",
                 ));
             }
         };
@@ -44,7 +44,7 @@ impl<'de, 'd, 'a> EnumAccess<'de> for Alternative<'d, 'a> {
     }
 }
 
-/// What a variant holds.
+/// The content of a variant.
 pub(super) struct Content<'d, 'a> {
     pub(super) decoder: &'d mut Decoder<'a>,
     pub(super) name: Box<str>,

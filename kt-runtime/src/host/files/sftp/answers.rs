@@ -1,4 +1,4 @@
-//! What each request does.
+//! The implementation of each request.
 
 use std::{
     collections::HashMap,
@@ -57,7 +57,7 @@ mod reply {
     pub const EXTENDED: u8 = 201;
 }
 
-/// How an open file is to be used.
+/// The flags of an open request.
 mod flag {
     pub const READ: u32 = 0x01;
     pub const WRITE: u32 = 0x02;
@@ -75,9 +75,9 @@ const FAILURE: u32 = 4;
 const BAD_MESSAGE: u32 = 5;
 const UNSUPPORTED: u32 = 8;
 
-/// Open files and folders of one client at most.
+/// Limit of open files and folders per client.
 const OPEN_AT_ONCE: usize = 1024;
-/// Names in one answer at most.
+/// Limit of names in one answer.
 const NAMES: usize = 256;
 
 const EXTENSIONS: [(&str, &str); 5] = [
@@ -88,7 +88,7 @@ const EXTENSIONS: [(&str, &str); 5] = [
     ("limits@openssh.com", "1"),
 ];
 
-/// One client's files.
+/// One client's open files.
 #[derive(Debug)]
 pub struct Server {
     directory: PathBuf,
@@ -102,7 +102,7 @@ enum Open {
     Folder { path: PathBuf, entries: ReadDir },
 }
 
-/// Why a request is not done.
+/// Why a request failed.
 enum Refused {
     Status(u32, String),
     Malformed,
@@ -143,7 +143,7 @@ impl Server {
     /// Answers one packet.
     ///
     /// # Errors
-    /// If it has no number that an answer could have.
+    /// If it has no request id to answer to.
     pub fn answer(&mut self, packet: Bytes) -> Result<Bytes, Malformed> {
         let mut fields = Fields(packet);
         let kind = fields.byte()?;
@@ -157,8 +157,8 @@ impl Server {
         let id = fields.number()?;
         let answer = match self.act(kind, id, &mut fields) {
             Ok(answer) => answer,
-            Err(Refused::Status(code, words)) => status(id, code, &words),
-            Err(Refused::Malformed) => status(id, BAD_MESSAGE, "the request cannot be read"),
+            Err(Refused::Status(code, message)) => status(id, code, &message),
+            Err(Refused::Malformed) => status(id, BAD_MESSAGE, "malformed request"),
         };
         Ok(answer.finish())
     }
@@ -223,9 +223,9 @@ impl Server {
             request::RMDIR => fs::remove_dir(self.path(fields)?)?,
             request::RENAME => {
                 let (from, to) = (self.path(fields)?, self.path(fields)?);
-                // Of this version of the protocol, a rename replaces nothing.
+                // In this version of the protocol a rename never replaces a file.
                 match renameat_with(CWD, &from, CWD, &to, RenameFlags::NOREPLACE) {
-                    // Not every file system can promise it.
+                    // Not every file system supports the flag.
                     Err(Errno::INVAL | Errno::NOSYS) if fs::symlink_metadata(&to).is_err() => {
                         fs::rename(from, to)?;
                     }
@@ -233,11 +233,11 @@ impl Server {
                 }
             }
             request::SYMLINK => {
-                // OpenSSH has them the other way round than the draft, and everybody follows it.
+                // OpenSSH swaps the arguments compared with the draft, and all clients follow it.
                 let target = fields.path()?;
                 symlink(target, self.path(fields)?)?;
             }
-            _ => return Ok(status(id, UNSUPPORTED, "there is no such request")),
+            _ => return Ok(status(id, UNSUPPORTED, "unsupported request")),
         }
         Ok(status(id, OK, ""))
     }
@@ -256,11 +256,11 @@ impl Server {
             .create(create && !has(flag::EXCLUSIVE))
             .create_new(create && has(flag::EXCLUSIVE))
             .mode(attributes.mode.unwrap_or(0o666) & 0o7777)
-            // A FIFO that nobody else has open is not waited for.
+            // Do not block on a FIFO without a peer.
             .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
         let file = options.open(path)?;
         if file.metadata()?.is_dir() {
-            return Err(Refused::Status(FAILURE, "it is a folder".to_owned()));
+            return Err(Refused::Status(FAILURE, "is a directory".to_owned()));
         }
         let append = has(flag::APPEND);
         self.handle(id, Open::File { file, append })
@@ -268,8 +268,8 @@ impl Server {
 
     fn handle(&mut self, id: u32, open: Open) -> Result<Packet, Refused> {
         if self.open.len() >= OPEN_AT_ONCE {
-            let words = format!("{OPEN_AT_ONCE} files are open already");
-            return Err(Refused::Status(FAILURE, words));
+            let message = format!("{OPEN_AT_ONCE} files are already open");
+            return Err(Refused::Status(FAILURE, message));
         }
         let number = self.next;
         self.next = self.next.wrapping_add(1);
@@ -288,7 +288,7 @@ impl Server {
         let mut bytes = vec![0; length];
         let read = file.read_at(&mut bytes, offset)?;
         match read {
-            0 if length > 0 => Ok(status(id, EOF, "the file's end")),
+            0 if length > 0 => Ok(status(id, EOF, "end of file")),
             read => Ok(Packet::new(reply::DATA).number(id).bytes(&bytes[..read])),
         }
     }
@@ -315,7 +315,7 @@ impl Server {
         while (count as usize) < NAMES && names.len() < PACKET / 2 {
             let Some(entry) = entries.next() else { break };
             let name = entry?.file_name();
-            // One that was removed meanwhile is not listed.
+            // Skip a file that was removed meanwhile.
             let Ok(data) = fs::symlink_metadata(path.join(&name)) else {
                 continue;
             };
@@ -326,7 +326,7 @@ impl Server {
             count += 1;
         }
         match count {
-            0 => Ok(status(id, EOF, "the folder's end")),
+            0 => Ok(status(id, EOF, "end of directory")),
             count => Ok(Packet::new(reply::NAME)
                 .number(id)
                 .number(count)
@@ -362,7 +362,7 @@ impl Server {
                     .long(data)
                     .long(OPEN_AT_ONCE as u64));
             }
-            _ => return Ok(status(id, UNSUPPORTED, "there is no such extension")),
+            _ => return Ok(status(id, UNSUPPORTED, "unsupported extension")),
         }
         Ok(status(id, OK, ""))
     }
@@ -385,14 +385,14 @@ impl Server {
 }
 
 fn unknown() -> Refused {
-    Refused::Status(FAILURE, "there is no such open file".to_owned())
+    Refused::Status(FAILURE, "invalid handle".to_owned())
 }
 
-fn status(id: u32, code: u32, words: &str) -> Packet {
+fn status(id: u32, code: u32, message: &str) -> Packet {
     Packet::new(reply::STATUS)
         .number(id)
         .number(code)
-        .bytes(words.as_bytes())
+        .bytes(message.as_bytes())
         .bytes(b"en")
 }
 
@@ -463,7 +463,7 @@ fn set(path: &Path, attributes: &Attributes) -> Result<(), Refused> {
             last_access: at(accessed),
             last_modification: at(modified),
         };
-        // By its path: it may be one that this user cannot open.
+        // By its path: this user may not be able to open it.
         rustix::fs::utimensat(CWD, path, &times, AtFlags::empty())?;
     }
     Ok(())

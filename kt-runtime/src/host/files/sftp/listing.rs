@@ -1,4 +1,4 @@
-//! The line of `ls -l` for a file, which clients print as it is.
+//! The line of `ls -l` for a file, which clients print verbatim.
 
 use std::{ffi::OsStr, fs::Metadata, os::unix::ffi::OsStrExt, os::unix::fs::MetadataExt};
 
@@ -43,7 +43,7 @@ fn mode(mode: u32) -> String {
     std::iter::once(kind).chain(bits).collect()
 }
 
-/// Year, month from 0, and day of so many days since 1970: Howard Hinnant's `civil_from_days`.
+/// Year, month from 0, and day of a number of days since 1970: Howard Hinnant's `civil_from_days`.
 fn date(days: i64) -> (i64, usize, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
@@ -63,7 +63,7 @@ mod tests {
     use super::date;
 
     #[test]
-    fn days_are_dates() {
+    fn days_are_converted_to_dates() {
         assert_eq!(date(0), (1970, 0, 1));
         assert_eq!(date(11_016), (2000, 1, 29));
         assert_eq!(date(-1), (1969, 11, 31));

@@ -1,5 +1,6 @@
-//! SFTP, version 3 (draft-ietf-secsh-filexfer-02) with OpenSSH's extensions that its clients use: for `sftp`, `scp` and editors
-//! in images without an sftp-server. `russh-sftp` would have needed UTF-8 names, and does not end when its peer does.
+//! SFTP version 3 (draft-ietf-secsh-filexfer-02) with the OpenSSH extensions that its clients use:
+//! for `sftp`, `scp` and editors, in images without an sftp-server. `russh-sftp` requires UTF-8
+//! names, and does not stop when its peer disconnects.
 
 mod answers;
 mod listing;
@@ -20,15 +21,15 @@ use crate::{
     wire::{http::Body, server::Answer},
 };
 
-/// Pieces that wait for the disk or the connection.
+/// Limit of pieces that wait for the disk or the connection.
 const WAITING: usize = 16;
 
-/// Serves a client until it ends its side, or says what is not SFTP.
+/// Serves a client until it disconnects or sends invalid SFTP.
 pub async fn serve(host: Arc<Host>, body: Body, answer: Answer) -> Result<(), h2::Error> {
     host.lease.touch();
     let ((), first, mut body) = match opening(body).await {
         Ok(opened) => opened,
-        Err((status, words)) => return answer.refuse(status, words).await,
+        Err((status, message)) => return answer.refuse(status, message).await,
     };
     let mut sender = answer.begin(StatusCode::OK, HeaderMap::new(), false)?;
     let (arriving, incoming) = mpsc::channel(WAITING);
@@ -36,7 +37,7 @@ pub async fn serve(host: Arc<Host>, body: Body, answer: Answer) -> Result<(), h2
     let server = Server::new(host.options.working_directory.clone());
     tokio::task::spawn_blocking(move || work(server, incoming, &outgoing));
     let arrive = async {
-        // There is room for it.
+        // The channel has free capacity for it.
         let _ = arriving.send(first).await;
         while let Some(Ok(bytes)) = body.chunk().await {
             host.lease.touch();
@@ -60,7 +61,8 @@ pub async fn serve(host: Arc<Host>, body: Body, answer: Answer) -> Result<(), h2
     }
 }
 
-/// Answers packet by packet, where waiting for the disk holds nobody up.
+/// Answers one packet after another, on a thread where waiting for the disk blocks no other
+/// request.
 fn work(mut server: Server, mut incoming: mpsc::Receiver<Bytes>, outgoing: &mpsc::Sender<Bytes>) {
     let mut buffer = BytesMut::new();
     while let Some(bytes) = incoming.blocking_recv() {

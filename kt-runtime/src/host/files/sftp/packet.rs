@@ -1,4 +1,4 @@
-//! SFTP's encoding: numbers in big endian, texts with their length before them.
+//! SFTP's encoding: numbers are big endian, strings are prefixed with their length.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -11,9 +11,9 @@ use std::{
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-/// Bytes of a packet at most, as OpenSSH has it.
+/// Limit of a packet in bytes, as in OpenSSH.
 pub const PACKET: usize = 256 << 10;
-/// Of these, what is not data that is read or written.
+/// Limit of a packet's bytes other than file data.
 pub const HEAD: usize = 1024;
 
 const SIZE: u32 = 1;
@@ -21,14 +21,14 @@ const OWNER: u32 = 2;
 const PERMISSIONS: u32 = 4;
 const TIMES: u32 = 8;
 
-/// A packet that is cut off or makes no sense.
+/// A truncated or invalid packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Malformed;
 
-/// Takes a packet off the front of what has arrived, or nothing if it is not complete yet.
+/// Takes a packet from the front of the received bytes, or nothing if it is not complete yet.
 ///
 /// # Errors
-/// If it is empty or longer than a packet may be.
+/// If it is empty or too long.
 pub fn next(buffer: &mut BytesMut) -> Result<Option<Bytes>, Malformed> {
     let Some(prefix) = buffer.first_chunk::<4>() else {
         return Ok(None);
@@ -92,24 +92,24 @@ impl Fields {
     }
 }
 
-/// What is to be set of a file.
+/// File attributes to set.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Attributes {
     pub size: Option<u64>,
     pub owner: Option<(u32, u32)>,
     pub mode: Option<u32>,
-    /// Of the last access and the last change, seconds since 1970.
+    /// Last access and last modification, in seconds since 1970.
     pub times: Option<(u32, u32)>,
 }
 
-/// A packet that is written.
+/// A packet under construction.
 #[derive(Debug)]
 pub struct Packet(BytesMut);
 
 impl Packet {
     pub fn new(kind: u8) -> Self {
         let mut packet = BytesMut::with_capacity(64);
-        // Its length, when that is known.
+        // Placeholder for its length.
         packet.put_u32(0);
         packet.put_u8(kind);
         Self(packet)
@@ -156,7 +156,7 @@ impl Packet {
     }
 
     pub fn append(mut self, other: &Self) -> Self {
-        // Without its length and kind.
+        // Skip its length and kind.
         self.0.extend_from_slice(&other.0[5..]);
         self
     }

@@ -1,16 +1,16 @@
-//! Paths as a client names them.
+//! Resolves paths from a client.
 
 use std::{
     fs, io,
     path::{Component, Path, PathBuf},
 };
 
-/// A path without `.`, `..` and symlinks, as far as it is there: REALPATH.
+/// A path without `.`, `..` and symlinks, as far as it exists: REALPATH.
 pub fn real(path: &Path) -> io::Result<PathBuf> {
     match fs::canonicalize(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let there = path.parent().map(fs::canonicalize);
-            match (there, path.file_name()) {
+            let parent = path.parent().map(fs::canonicalize);
+            match (parent, path.file_name()) {
                 (Some(Ok(folder)), Some(name)) => Ok(folder.join(name)),
                 _ => Ok(plain(path)),
             }
@@ -19,7 +19,7 @@ pub fn real(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// By its letters alone.
+/// Resolves `.` and `..` lexically.
 fn plain(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for component in path.components() {

@@ -1,4 +1,4 @@
-//! Requests byte by byte. That clients get along with it, the suites of real ones show.
+//! Tests of single requests. Tests with real clients check compatibility.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ fn request(packet: Packet) -> Bytes {
     packet.finish().split_off(4)
 }
 
-/// The kind of an answer and its fields behind kind and number.
+/// The kind of an answer, and its fields after kind and id.
 fn answered(server: &mut Server, packet: Packet) -> (u8, Fields) {
     let mut bytes = server.answer(request(packet)).expect("it has a number");
     let length = bytes.get_u32() as usize;
@@ -26,8 +26,8 @@ fn answered(server: &mut Server, packet: Packet) -> (u8, Fields) {
 }
 
 #[test]
-fn a_rename_replaces_nothing_and_names_may_be_any_bytes() {
-    let folder = tempfile::tempdir().expect("there is room");
+fn a_rename_never_replaces_a_file_and_names_may_be_any_bytes() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
     let mut server = Server::new(folder.path().to_owned());
     fs::write(folder.path().join("one"), "one").expect("it can be written");
     fs::write(folder.path().join("two"), "two").expect("it can be written");
@@ -45,11 +45,12 @@ fn a_rename_replaces_nothing_and_names_may_be_any_bytes() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused_and_harms_nothing() {
-    let folder = tempfile::tempdir().expect("there is room");
+fn invalid_requests_are_refused() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
     let mut server = Server::new(folder.path().to_owned());
     for (packet, code) in [
-        // A handle that nobody has, one of another length, a kind that is none, and a text longer than its packet.
+        // An unknown handle, a handle of the wrong length, an unknown kind, and a string longer
+        // than its packet.
         (Packet::new(5).number(7).bytes(&[0; 4]).long(0).number(1), 4),
         (Packet::new(4).number(7).bytes(b"x"), 4),
         (Packet::new(99).number(7), 8),

@@ -1,4 +1,4 @@
-//! Objects that come compressed or as patches.
+//! Objects that are uploaded compressed or as patches.
 
 use std::{collections::HashSet, fs};
 
@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// Numbers that are the same in every run (xorshift, Marsaglia 2003).
+/// Deterministic pseudo-random numbers (xorshift, Marsaglia 2003).
 pub struct Numbers(u64);
 
 impl Numbers {
@@ -29,7 +29,7 @@ impl Numbers {
         (self.0 % limit as u64) as usize
     }
 
-    /// Bytes that compress somewhat, as code does.
+    /// Bytes that compress somewhat, like code.
     pub fn object(&mut self, length: usize) -> Vec<u8> {
         let mut object: Vec<u8> = Vec::with_capacity(length);
         while object.len() < length {
@@ -70,7 +70,7 @@ fn encode(reference: &[u8], object: &[u8], window_log: Option<u32>) -> Vec<u8> {
     encoded
 }
 
-/// The head of an object that is compressed by itself.
+/// The head of an object that is compressed on its own.
 pub fn compressed(length: usize) -> Head {
     Head {
         encoding: Encoding::Zstd {
@@ -110,7 +110,7 @@ pub fn stored(store: &Store, id: ObjectId) -> Option<Vec<u8>> {
 }
 
 #[test]
-fn whatever_is_edited_a_patch_of_it_is_the_edited_object() {
+fn a_patch_of_any_edit_reproduces_the_edited_object() {
     let directory = Scratch::new("store-patches");
     let store = Store::open(directory.path()).unwrap();
     let mut numbers = Numbers::new(0x5eed);
@@ -132,12 +132,12 @@ fn whatever_is_edited_a_patch_of_it_is_the_edited_object() {
         assert!(patch.len() < object.len() / 4, "{round}: {}", patch.len());
         former = object;
     }
-    // Objects, and nothing that their uploads needed.
+    // Only objects, and no temporary files.
     assert_eq!(files(&store), 61);
 }
 
 #[test]
-fn a_compressed_object_is_decoded_whatever_its_pieces_are() {
+fn a_compressed_object_is_decoded_from_any_pieces() {
     let directory = Scratch::new("store-compressed");
     let store = Store::open(directory.path()).unwrap();
     let mut numbers = Numbers::new(7);
@@ -157,7 +157,7 @@ fn a_compressed_object_is_decoded_whatever_its_pieces_are() {
 }
 
 #[test]
-fn a_patch_of_what_is_not_there_says_so() {
+fn a_patch_of_a_missing_object_is_refused() {
     let directory = Scratch::new("store-no-reference");
     let store = Store::open(directory.path()).unwrap();
     let refused = send(&store, id(b"new"), &patched(id(b"old"), 3), b"patch");
@@ -188,10 +188,10 @@ fn a_damaged_stream_is_refused_and_leaves_nothing() {
                     bad[at] ^= 1 << numbers.below(8);
                 }
             }
-            // zstd checks nothing but the format: many of these decode, to another object.
+            // zstd only checks the format: many of these decode to another object.
             let refused = send(&store, id(&object), &head, &bad);
             let Err(error) = refused else {
-                // A bit that means nothing.
+                // A bit without meaning.
                 assert_eq!(stored(&store, id(&object)).as_ref(), Some(&object));
                 fs::remove_file(store.path(id(&object))).unwrap();
                 continue;
@@ -200,7 +200,7 @@ fn a_damaged_stream_is_refused_and_leaves_nothing() {
             assert_eq!(files(&store), 1, "{error}");
         }
     }
-    // Another object than the patch was made of.
+    // Another object than the patch's reference.
     let other = put(&store, &numbers.object(100_000));
     let patch = patch(&former, &object);
     assert!(send(&store, id(&object), &patched(other, length), &patch).is_err());
@@ -208,7 +208,7 @@ fn a_damaged_stream_is_refused_and_leaves_nothing() {
 }
 
 #[test]
-fn no_more_is_decoded_than_was_announced() {
+fn decoding_stops_at_the_announced_length() {
     let directory = Scratch::new("store-bomb");
     let store = Store::open(directory.path()).unwrap();
     let zeros = vec![0; 200 << 20];
@@ -217,11 +217,12 @@ fn no_more_is_decoded_than_was_announced() {
     let reference = put(&store, b"reference");
     for head in [compressed(1000), patched(reference, 1000)] {
         let refused = send(&store, id(&zeros), &head, &bomb);
-        let words = refused.unwrap_err().to_string();
-        let bounded = words.starts_with("1000 bytes were announced") || words.contains("too small");
-        assert!(bounded, "{words}");
+        let message = refused.unwrap_err().to_string();
+        let bounded =
+            message.starts_with("1000 bytes were announced") || message.contains("too small");
+        assert!(bounded, "{message}");
     }
-    // And what is shorter is not what was announced either.
+    // A shorter object is refused too.
     let short = compress(&[1; 500]);
     let refused = send(&store, id(&[1; 500]), &compressed(1000), &short);
     assert!(matches!(
@@ -240,7 +241,7 @@ fn no_more_is_decoded_than_was_announced() {
 }
 
 #[test]
-fn nothing_makes_the_host_take_memory_without_bound() {
+fn memory_use_of_the_host_is_bounded() {
     let directory = Scratch::new("store-memory");
     let store = Store::open(directory.path()).unwrap();
     let object = vec![3; 32 << 20];
@@ -253,7 +254,7 @@ fn nothing_makes_the_host_take_memory_without_bound() {
     let length = limits::PATCHED as usize + 1;
     let refused = store.upload(id(b"x"), &patched(put(&store, b"y"), length));
     assert!(matches!(refused, Err(StoreError::TooLarge { .. })));
-    // Without taking room on the disk.
+    // A sparse file takes no disk space.
     let large = id(b"large");
     let file = fs::File::create(store.path(large)).unwrap();
     file.set_len(limits::PATCHED + 1).unwrap();
@@ -262,7 +263,7 @@ fn nothing_makes_the_host_take_memory_without_bound() {
 }
 
 #[test]
-fn what_a_patch_refers_to_may_go_while_it_is_on_its_way() {
+fn the_reference_of_a_patch_may_be_removed_during_the_upload() {
     let directory = Scratch::new("store-pruned");
     let store = Store::open(directory.path()).unwrap();
     let mut numbers = Numbers::new(5);

@@ -22,7 +22,7 @@ fn id(bytes: &[u8]) -> ObjectId {
     ObjectId(*blake3::hash(bytes).as_bytes())
 }
 
-fn as_it_is(length: Option<u64>) -> Head {
+fn uncompressed(length: Option<u64>) -> Head {
     Head {
         encoding: Encoding::Identity,
         length,
@@ -31,7 +31,7 @@ fn as_it_is(length: Option<u64>) -> Head {
 }
 
 fn put(store: &Store, bytes: &[u8]) -> ObjectId {
-    let mut upload = store.upload(id(bytes), &as_it_is(None)).unwrap();
+    let mut upload = store.upload(id(bytes), &uncompressed(None)).unwrap();
     upload.write(bytes).unwrap();
     upload.finish().unwrap();
     id(bytes)
@@ -42,22 +42,22 @@ fn files(store: &Store) -> usize {
 }
 
 #[test]
-fn what_is_not_what_it_says_leaves_nothing() {
+fn an_object_with_a_wrong_hash_leaves_nothing() {
     let directory = Scratch::new("store-hash");
     let store = Store::open(directory.path()).unwrap();
-    let mut upload = store.upload(id(b"right"), &as_it_is(None)).unwrap();
+    let mut upload = store.upload(id(b"right"), &uncompressed(None)).unwrap();
     upload.write(b"wrong").unwrap();
     assert!(matches!(upload.finish(), Err(StoreError::WrongHash { .. })));
-    drop(store.upload(id(b"cut off"), &as_it_is(None)).unwrap());
+    drop(store.upload(id(b"cut off"), &uncompressed(None)).unwrap());
     assert_eq!(store.missing([id(b"right")]), [id(b"right")]);
     assert_eq!(files(&store), 0);
 }
 
 #[test]
-fn a_full_disk_is_said_with_the_path_and_what_was_missing() {
+fn a_full_disk_is_reported_with_the_path_and_the_missing_bytes() {
     let directory = Scratch::new("store-full");
     let store = Store::open(directory.path()).unwrap();
-    let mut upload = store.upload(id(b"x"), &as_it_is(Some(1000))).unwrap();
+    let mut upload = store.upload(id(b"x"), &uncompressed(Some(1000))).unwrap();
     upload.write(&[0; 400]).unwrap();
     upload.file = File::options().write(true).open("/dev/full").unwrap();
     let error = upload.write(&[0; 600]).unwrap_err().to_string();
@@ -72,13 +72,13 @@ fn objects_over_the_limit_are_refused_before_they_are_sent() {
     let directory = Scratch::new("store-large");
     let store = Store::open(directory.path()).unwrap();
     assert!(matches!(
-        store.upload(id(b"x"), &as_it_is(Some(limits::OBJECT + 1))),
+        store.upload(id(b"x"), &uncompressed(Some(limits::OBJECT + 1))),
         Err(StoreError::TooLarge { .. })
     ));
 }
 
 #[tokio::test(start_paused = true)]
-async fn pruning_spares_what_is_kept_and_what_somebody_is_about_to_use() {
+async fn pruning_spares_kept_objects_and_recent_requests() {
     let directory = Scratch::new("store-prune");
     let store = Store::open(directory.path()).unwrap();
     let (unused, kept) = (put(&store, b"unused"), put(&store, b"kept"));
@@ -90,7 +90,7 @@ async fn pruning_spares_what_is_kept_and_what_somebody_is_about_to_use() {
     tokio::time::advance(WANTED).await;
     store.prune(&HashSet::from([kept]));
     assert!(!there(unused) && there(kept));
-    // Once it has been used, it goes with the last generation that needs it.
+    // Once used, it is removed with the last generation that needs it.
     store.prune(&HashSet::new());
     assert!(!there(kept));
 }
@@ -100,7 +100,7 @@ fn objects_survive_a_host_and_half_uploads_do_not() {
     let directory = Scratch::new("store-reopen");
     let store = Store::open(directory.path()).unwrap();
     let whole = put(&store, b"whole");
-    std::mem::forget(store.upload(id(b"half"), &as_it_is(None)).unwrap());
+    std::mem::forget(store.upload(id(b"half"), &uncompressed(None)).unwrap());
     drop(store);
     let store = Store::open(directory.path()).unwrap();
     assert_eq!(store.missing([whole]), []);
@@ -132,7 +132,7 @@ fn a_damaged_object_is_not_linked_for_a_new_worker_and_counts_as_missing() {
 }
 
 #[test]
-fn names_that_lead_elsewhere_are_refused() {
+fn names_outside_the_directory_are_refused() {
     for name in ["", ".", "..", ".hidden", "a/b", "../x", "a\nb", "a\0b"] {
         assert!(check_name(name).is_err(), "{name:?}");
     }

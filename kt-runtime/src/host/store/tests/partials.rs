@@ -1,4 +1,4 @@
-//! Uploads that break off and go on.
+//! Interrupted and resumed uploads.
 
 use std::{
     fs,
@@ -6,9 +6,8 @@ use std::{
 };
 
 use super::{
-    as_it_is,
     encoded::{Numbers, compress, compressed, patch, patched, stored},
-    files, id, put,
+    files, id, put, uncompressed,
 };
 use crate::{
     host::store::{
@@ -22,7 +21,7 @@ use crate::{
     },
 };
 
-/// What is there of an upload.
+/// The received bytes of an upload.
 fn there(store: &Store, id: ObjectId, head: &Head) -> Option<u64> {
     let wanted = Wanted {
         objects: vec![id],
@@ -40,15 +39,15 @@ fn break_off(store: &Store, id: ObjectId, head: &Head, bytes: &[u8]) {
     upload.write(bytes).unwrap();
 }
 
-/// An object, and all forms in which it can come: heads with their streams.
+/// An object, and all forms of its upload: heads with their streams.
 fn forms(store: &Store, numbers: &mut Numbers) -> (Vec<u8>, [(Head, Vec<u8>); 3]) {
     let former = numbers.object(600_000);
-    // Half of it is new, so that the patch has some length, too.
+    // Half of it is new, so that the patch is not too short.
     let object = [numbers.object(600_000), former[..300_000].to_vec()].concat();
     let reference = put(store, &former);
     let length = object.len();
     let forms = [
-        (as_it_is(Some(length as u64)), object.clone()),
+        (uncompressed(Some(length as u64)), object.clone()),
         (compressed(length), compress(&object)),
         (patched(reference, length), patch(&former, &object)),
     ];
@@ -56,7 +55,7 @@ fn forms(store: &Store, numbers: &mut Numbers) -> (Vec<u8>, [(Head, Vec<u8>); 3]
 }
 
 #[test]
-fn an_upload_goes_on_where_it_broke_off_however_often() {
+fn an_upload_resumes_after_any_number_of_interruptions() {
     let directory = Scratch::new("store-resume");
     let store = Store::open(directory.path()).unwrap();
     let mut numbers = Numbers::new(31);
@@ -85,7 +84,7 @@ fn an_upload_goes_on_where_it_broke_off_however_often() {
 }
 
 #[test]
-fn another_stream_of_the_same_object_starts_anew() {
+fn another_stream_of_the_same_object_starts_from_scratch() {
     let directory = Scratch::new("store-other-stream");
     let store = Store::open(directory.path()).unwrap();
     let (object, [(plain, _), (head, stream), (patched, _)]) = forms(&store, &mut Numbers::new(8));
@@ -112,7 +111,7 @@ fn another_stream_of_the_same_object_starts_anew() {
 }
 
 #[test]
-fn a_byte_more_than_is_there_is_refused_and_a_byte_less_is_not() {
+fn an_offset_past_the_received_bytes_is_refused() {
     let directory = Scratch::new("store-offset");
     let store = Store::open(directory.path()).unwrap();
     let (object, [_, (mut head, stream), _]) = forms(&store, &mut Numbers::new(3));
@@ -131,7 +130,7 @@ fn a_byte_more_than_is_there_is_refused_and_a_byte_less_is_not() {
 }
 
 #[test]
-fn two_who_send_the_same_at_once_do_not_touch_each_other() {
+fn concurrent_uploads_of_one_object_are_independent() {
     let directory = Scratch::new("store-two");
     let store = Store::open(directory.path()).unwrap();
     let (object, forms) = forms(&store, &mut Numbers::new(12));
@@ -144,7 +143,7 @@ fn two_who_send_the_same_at_once_do_not_touch_each_other() {
             one.write(piece).unwrap();
             two.write(piece).unwrap();
         }
-        // What somebody writes to is nobody else's to go on with.
+        // A file that is being written cannot be resumed.
         assert_eq!(there(&store, id(&object), &head), None);
         two.finish().unwrap();
         assert_eq!(stored(&store, id(&object)).as_ref(), Some(&object));
@@ -152,7 +151,7 @@ fn two_who_send_the_same_at_once_do_not_touch_each_other() {
         assert_eq!(stored(&store, id(&object)).as_ref(), Some(&object));
         fs::remove_file(store.path(id(&object))).unwrap();
 
-        // One goes on with what broke off; for the other that is not there.
+        // One upload resumes the partial file; for the other it is unavailable.
         break_off(&store, id(&object), &head, &stream[..80_000]);
         let rest = Head {
             offset: 80_000,
@@ -170,7 +169,7 @@ fn two_who_send_the_same_at_once_do_not_touch_each_other() {
 }
 
 #[test]
-fn what_was_wrong_or_is_little_is_not_kept() {
+fn invalid_or_small_partial_uploads_are_not_kept() {
     let directory = Scratch::new("store-not-kept");
     let store = Store::open(directory.path()).unwrap();
     let (object, [(plain, _), (head, stream), _]) = forms(&store, &mut Numbers::new(4));
@@ -186,13 +185,13 @@ fn what_was_wrong_or_is_little_is_not_kept() {
 }
 
 #[test]
-fn few_are_kept_and_not_for_long() {
+fn partial_uploads_are_limited_in_number_and_age() {
     let directory = Scratch::new("store-partials");
     let store = Store::open(directory.path()).unwrap();
     let object = vec![7; 100_000];
     let now = SystemTime::now();
     let heads: Vec<Head> = (0..KEPT as u64 + 3)
-        .map(|more| as_it_is(Some(200_000 + more)))
+        .map(|more| uncompressed(Some(200_000 + more)))
         .collect();
     for (age, head) in heads.iter().enumerate() {
         break_off(&store, id(&object), head, &object);

@@ -1,8 +1,9 @@
-//! Values that a swap reset: let go of once no call of the code that made them runs.
+//! Values that a swap reset. They are released once no call of the code that created them runs.
 //!
-//! Old code may look at such a value from a thread or a task of its own for as long as the process lives, so the memory
-//! stays. What is in a lock does not have to: the lock goes on with a fresh initial value, and nobody can have a reference to
-//! what was in it, since whoever exchanges it holds the lock. What is in no lock stays, and is listed.
+//! Threads and tasks of old code may access such a value for the whole life of the process, so its
+//! memory is never freed. A value inside a lock can still be dropped: an unused initial value takes
+//! its place, and no reference to the old one can exist while the lock is held. A value without a
+//! lock stays, and is listed.
 
 mod release;
 
@@ -17,7 +18,7 @@ use tokio::runtime::Handle;
 
 use release::{run_hook, take, user_thread};
 
-use super::Held;
+use super::LiveState;
 use crate::{
     function::path_of,
     state::StateDescriptor,
@@ -27,20 +28,20 @@ use crate::{
     },
 };
 
-/// How long a lock may keep a value from being dropped.
+/// How long to wait for the lock of a value to drop.
 const LOCK: Duration = Duration::from_secs(2);
 
 /// The worker's former values.
 #[derive(Debug, Default)]
 pub(in crate::worker) struct Formers {
     table: Mutex<Table>,
-    /// A generation's last call has ended, a value was added, or work on one has ended.
+    /// Notified when a generation's last call ended, a value was added, or work on a value ended.
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Table {
-    /// Each for as long as a call of it may run: until its `Weak` is dead.
+    /// Each generation while calls of it may run: until its `Weak` is dead.
     generations: Vec<(Generation, Weak<dyn Sync + Send>)>,
     values: Vec<Former>,
     /// A thread waits for calls to end.
@@ -54,9 +55,9 @@ pub(in crate::worker) struct Former {
     number: u64,
     descriptor: &'static StateDescriptor,
     value: Value,
-    /// The generation that made it.
+    /// The generation that created it.
     made: Generation,
-    /// The generation that has another value: calls of those before it may use this one.
+    /// The generation that replaced it: calls of earlier generations may use it.
     until: Generation,
     hook_ran: bool,
     held: StillHeld,
@@ -69,20 +70,20 @@ struct Value {
     initial: NonNull<()>,
 }
 
-// SAFETY: a state's value is Sync and lives for ever, and so do the bits.
+// SAFETY: a state's value is Sync and never freed, and neither are the bits.
 unsafe impl Send for Value {}
 
 impl Former {
     /// `initial`: the bits of an unused initial value of the same type.
-    pub(super) fn new(held: &Held, until: Generation, initial: NonNull<()>) -> Self {
+    pub(super) fn new(live: &LiveState, until: Generation, initial: NonNull<()>) -> Self {
         Self {
             number: 0,
-            descriptor: held.descriptor,
+            descriptor: live.descriptor,
             value: Value {
-                at: held.value,
+                at: live.value,
                 initial,
             },
-            made: held.generation,
+            made: live.generation,
             until,
             hook_ran: false,
             held: StillHeld::Calls,
@@ -95,7 +96,7 @@ impl Formers {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes a generation: it may have calls for as long as this has another owner.
+    /// Records a generation: calls of it may run while `alive` has another owner.
     pub(in crate::worker) fn serves(
         &self,
         generation: Generation,
@@ -109,14 +110,14 @@ impl Formers {
         table.generations.push((generation, alive));
     }
 
-    /// A generation has no owner any more. To be called by what owned it.
+    /// A generation has no owner any more. The owner calls this from its destructor.
     pub(in crate::worker) fn ended(&self) {
-        // Whoever looks at the table sees it, or hears of it.
+        // Taking the lock ensures that a waiting thread sees the change or the notification.
         drop(self.table());
         self.changed.notify_all();
     }
 
-    /// Lets go of a value when that can be. Returns at once.
+    /// Releases a value as soon as possible. Returns at once.
     pub(super) fn add(self: &Arc<Self>, mut former: Former, users: &Handle) {
         let mut table = self.table();
         table.next += 1;
@@ -133,17 +134,17 @@ impl Formers {
         let started = thread::Builder::new()
             .name("kt-former".into())
             .spawn(move || formers.wait(&users));
-        // The values stay, and are listed as such.
+        // If no thread can be started, the values stay and are listed.
         table.watched = started.is_ok();
     }
 
-    /// Starts on each value once its calls have ended.
+    /// Starts releasing each value once its calls have ended.
     fn wait(self: &Arc<Self>, users: &Handle) {
         let mut table = self.table();
-        while table.waits() {
+        while table.has_waiting() {
             for (number, ready) in table.ready() {
                 let (formers, users) = (Arc::clone(self), users.clone());
-                let started = user_thread(move || formers.let_go(number, ready, &users));
+                let started = user_thread(move || formers.release(number, ready, &users));
                 if let Err(error) = started {
                     table.set(
                         number,
@@ -151,7 +152,7 @@ impl Formers {
                     );
                 }
             }
-            if table.waits() {
+            if table.has_waiting() {
                 table = self
                     .changed
                     .wait(table)
@@ -161,8 +162,8 @@ impl Formers {
         table.watched = false;
     }
 
-    /// Runs the hook and drops the value, as far as there is a hook and it can be dropped.
-    fn let_go(self: &Arc<Self>, number: u64, ready: Ready, users: &Handle) {
+    /// Runs the hook, if there is one, and drops the value, if possible.
+    fn release(self: &Arc<Self>, number: u64, ready: Ready, users: &Handle) {
         let name = path_of(ready.descriptor.key);
         let mut held = None;
         if let Some(hook) = ready.descriptor.on_reset.filter(|_| !ready.hook_ran) {
@@ -176,7 +177,7 @@ impl Formers {
         let dropped = take(ready.descriptor, ready.value);
         let mut table = self.table();
         match (dropped, held) {
-            // What a hook has seen to is its author's.
+            // A value that a hook handled is the user's responsibility.
             (Ok(()), _) => table.values.retain(|former| former.number != number),
             (Err(StillHeld::NoLock), None) if ready.descriptor.on_reset.is_some() => {
                 table.values.retain(|former| former.number != number);
@@ -200,12 +201,13 @@ impl Formers {
         all
     }
 
-    /// Tries again to let go of these, and waits for the end of it. Those that are still held are returned.
+    /// Retries to release these values, and waits for the result. Returns those that are still
+    /// held.
     pub(super) fn retry(self: &Arc<Self>, keys: &[&str], users: &Handle) -> Vec<FormerInfo> {
         let mut table = self.table();
         let chosen = |former: &&mut Former| keys.contains(&former.descriptor.key);
         for former in table.values.iter_mut().filter(chosen) {
-            // One that a thread works on is its alone.
+            // A thread is working on this one.
             if !matches!(former.held, StillHeld::Hook | StillHeld::Dropping) {
                 former.held = StillHeld::Calls;
             }
@@ -232,7 +234,7 @@ impl Formers {
     }
 }
 
-/// What a thread needs that lets go of a value.
+/// Input of a thread that releases a value.
 struct Ready {
     descriptor: &'static StateDescriptor,
     value: Value,
@@ -240,8 +242,8 @@ struct Ready {
 }
 
 impl Table {
-    /// Whether there is a value that calls keep.
-    fn waits(&self) -> bool {
+    /// Whether calls hold any value back.
+    fn has_waiting(&self) -> bool {
         let mut values = self.values.iter();
         values.any(|former| former.held == StillHeld::Calls)
     }
@@ -253,7 +255,7 @@ impl Table {
                 .any(|(generation, alive)| *generation < former.until && alive.strong_count() > 0)
     }
 
-    /// The values whose calls have ended, marked as being let go of.
+    /// The values whose calls have ended, marked as being released.
     fn ready(&mut self) -> Vec<(u64, Ready)> {
         let ready: Vec<u64> = self
             .values

@@ -1,4 +1,4 @@
-//! Snapshots as a cluster gave them, shortened.
+//! Snapshots recorded from a cluster, shortened.
 
 use k8s_openapi::api::core::v1::Event;
 use serde_json::{Value, json};
@@ -6,26 +6,26 @@ use serde_json::{Value, json};
 use super::*;
 use crate::place::kubernetes::{Controller, Workload, launch::seen::Change};
 
-fn snapshot(status: Value, events: &[(&str, &str)]) -> Seen {
-    let mut seen = nothing(events);
+fn snapshot(status: Value, events: &[(&str, &str)]) -> LaunchSnapshot {
+    let mut snapshot = nothing(events);
     let pod = json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {"name": "app-5d-x", "uid": "pod", "creationTimestamp": "2026-01-01T00:00:00Z"},
         "spec": {"containers": [{"name": "kt"}], "nodeName": status.get("node").cloned()},
         "status": status,
     });
-    seen.take(Change::Pod(Box::new(serde_json::from_value(pod).unwrap())));
-    seen
+    snapshot.apply(Change::Pod(Box::new(serde_json::from_value(pod).unwrap())));
+    snapshot
 }
 
-fn nothing(events: &[(&str, &str)]) -> Seen {
-    let mut seen = Seen::new(&Workload {
+fn nothing(events: &[(&str, &str)]) -> LaunchSnapshot {
+    let mut snapshot = LaunchSnapshot::new(&Workload {
         controller: Controller::Deployment,
         name: "app".into(),
         uid: "workload".into(),
     });
     for (reason, message) in events {
-        // What is said before there is a pod is said of the workload.
+        // An event before the pod exists is about the workload.
         let uid = if *reason == "FailedCreate" {
             "workload"
         } else {
@@ -36,9 +36,9 @@ fn nothing(events: &[(&str, &str)]) -> Seen {
             "reason": reason, "message": message, "type": "Warning",
         }))
         .unwrap();
-        seen.take(Change::Event(Box::new(event)));
+        snapshot.apply(Change::Event(Box::new(event)));
     }
-    seen
+    snapshot
 }
 
 fn container(state: Value) -> Value {
@@ -56,13 +56,13 @@ fn ended(reason: &str, exit: i32) -> Value {
 }
 
 #[test]
-fn a_pod_that_no_node_takes_fails_unless_an_autoscaler_makes_room() {
-    let words = "0/1 nodes are available: 1 Insufficient cpu.";
+fn an_unschedulable_pod_fails_unless_an_autoscaler_adds_a_node() {
+    let message = "0/1 nodes are available: 1 Insufficient cpu.";
     let status = json!({"phase": "Pending", "conditions": [
-        {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": words},
+        {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message},
     ]});
     let cause = Cause::Unschedulable {
-        words: words.into(),
+        message: message.into(),
         nodes: Nodes::default(),
     };
     assert_eq!(
@@ -82,11 +82,11 @@ fn a_pod_that_no_node_takes_fails_unless_an_autoscaler_makes_room() {
         )],
     );
     assert_eq!(verdict(&not), Verdict::Failed(cause.clone()));
-    assert!(cause.help().contains("ask for less with `--cpu`"));
+    assert!(cause.help().contains("request less with `--cpu`"));
 }
 
 #[test]
-fn an_image_is_certainly_not_there_or_may_only_be_hard_to_reach() {
+fn an_image_is_missing_or_may_be_temporarily_unreachable() {
     let why = |message: &str| match verdict(&snapshot(waiting("ErrImagePull", message), &[])) {
         Verdict::Failed(Cause::Image { why, .. }) => Some(why),
         Verdict::Unless(
@@ -111,12 +111,15 @@ fn an_image_is_certainly_not_there_or_may_only_be_hard_to_reach() {
         Some(ImageCause::NoPlatform)
     );
     assert_eq!(why("dial tcp 10.0.0.1:443: i/o timeout"), None);
-    // While the kubelet pauses its words say nothing; the event before does.
-    let said = [(
+    // During the kubelet's back-off, its message has no reason; the event before it does.
+    let events = [(
         "Failed",
         "Failed to pull image \"r.example/app:1\": not found",
     )];
-    let backing_off = snapshot(waiting("ImagePullBackOff", "Back-off pulling image"), &said);
+    let backing_off = snapshot(
+        waiting("ImagePullBackOff", "Back-off pulling image"),
+        &events,
+    );
     assert!(matches!(
         verdict(&backing_off),
         Verdict::Failed(Cause::Image {
@@ -127,7 +130,7 @@ fn an_image_is_certainly_not_there_or_may_only_be_hard_to_reach() {
 }
 
 #[test]
-fn a_container_that_ended_says_how() {
+fn a_terminated_container_reports_its_exit_code_or_signal() {
     let end = |status| match verdict(&snapshot(status, &[])) {
         Verdict::Failed(Cause::Crashed { end, .. }) => end,
         other => panic!("{other:?}"),
@@ -143,7 +146,7 @@ fn a_container_that_ended_says_how() {
 }
 
 #[test]
-fn what_the_cluster_does_not_let_be_made_is_refused_by_somebody() {
+fn a_rejected_pod_names_the_rule() {
     let refused = |message: &str| match verdict(&nothing(&[("FailedCreate", message)])) {
         Verdict::Failed(Cause::Refused { why, .. }) => why,
         other => panic!("{other:?}"),
@@ -177,75 +180,75 @@ fn what_the_cluster_does_not_let_be_made_is_refused_by_somebody() {
 }
 
 #[test]
-fn what_was_said_of_a_former_workload_of_the_same_name_is_over() {
-    let mut seen = nothing(&[]);
+fn events_of_a_former_workload_are_ignored() {
+    let mut snapshot = nothing(&[]);
     let event = json!({"metadata": {}, "involvedObject": {"name": "app", "uid": "former"}, "reason": "FailedCreate", "message": "exceeded quota"});
-    seen.take(Change::Event(Box::new(
+    snapshot.apply(Change::Event(Box::new(
         serde_json::from_value(event).unwrap(),
     )));
-    assert!(matches!(verdict(&seen), Verdict::Waiting(_)));
-    // A ReplicaSet that is the workload's may be heard of before it is seen.
+    assert!(matches!(verdict(&snapshot), Verdict::Waiting(_)));
+    // An event about the workload's ReplicaSet may arrive before the ReplicaSet.
     let set = json!({"metadata": {"uid": "former", "ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "app", "uid": "workload"}]}});
-    seen.take(Change::ReplicaSet(Box::new(
+    snapshot.apply(Change::ReplicaSet(Box::new(
         serde_json::from_value(set).unwrap(),
     )));
     assert!(matches!(
-        verdict(&seen),
+        verdict(&snapshot),
         Verdict::Failed(Cause::Refused { .. })
     ));
 }
 
 #[test]
-fn a_secret_that_is_missing_and_a_user_that_is_root_are_the_configuration() {
-    for words in [
+fn missing_secrets_and_root_users_are_configuration_errors() {
+    for message in [
         "secret \"db\" not found",
         "container has runAsNonRoot and image will run as root",
     ] {
-        let seen = snapshot(waiting("CreateContainerConfigError", words), &[]);
+        let snapshot = snapshot(waiting("CreateContainerConfigError", message), &[]);
         assert!(
-            matches!(verdict(&seen), Verdict::Failed(Cause::Config { .. })),
-            "{words}"
+            matches!(verdict(&snapshot), Verdict::Failed(Cause::Config { .. })),
+            "{message}"
         );
     }
     let mount = [(
         "FailedMount",
         "MountVolume.SetUp failed for volume \"x\": configmap \"x\" not found",
     )];
-    let seen = snapshot(waiting("ContainerCreating", ""), &mount);
+    let snapshot = snapshot(waiting("ContainerCreating", ""), &mount);
     assert!(matches!(
-        verdict(&seen),
+        verdict(&snapshot),
         Verdict::Unless(Cause::Mount { .. }, _)
     ));
 }
 
 #[test]
-fn a_container_that_runs_is_what_is_waited_for() {
-    let seen = snapshot(
+fn a_running_container_is_the_goal() {
+    let snapshot = snapshot(
         container(json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}})),
         &[],
     );
-    assert_eq!(verdict(&seen), Verdict::Running);
+    assert_eq!(verdict(&snapshot), Verdict::Running);
     assert!(matches!(verdict(&nothing(&[])), Verdict::Waiting(_)));
 }
 
 #[test]
-fn a_start_that_is_told_counts_until_the_status_knows_better() {
-    let told = |status, part: &str| {
-        let mut seen = snapshot(status, &[]);
+fn a_reported_start_counts_until_the_status_contradicts() {
+    let started = |status, part: &str| {
+        let mut snapshot = snapshot(status, &[]);
         let event: Event = serde_json::from_value(json!({
             "metadata": {}, "involvedObject": {"uid": "pod", "fieldPath": part},
             "reason": "Started", "message": "Container started", "type": "Normal",
         }))
         .unwrap();
-        seen.take(Change::Event(Box::new(event)));
-        seen.just_started().map(|pod| pod.name)
+        snapshot.apply(Change::Event(Box::new(event)));
+        snapshot.just_started().map(|pod| pod.name)
     };
     let ours = "spec.containers{kt}";
     let new = || waiting("ContainerCreating", "");
-    assert_eq!(told(new(), ours).as_deref(), Some("app-5d-x"));
+    assert_eq!(started(new(), ours).as_deref(), Some("app-5d-x"));
     let unknown = json!({"phase": "Pending", "node": "node0"});
-    assert_eq!(told(unknown, ours).as_deref(), Some("app-5d-x"));
-    assert_eq!(told(new(), "spec.initContainers{kt}"), None);
-    assert_eq!(told(waiting("CrashLoopBackOff", ""), ours), None);
-    assert_eq!(told(ended("Error", 1), ours), None);
+    assert_eq!(started(unknown, ours).as_deref(), Some("app-5d-x"));
+    assert_eq!(started(new(), "spec.initContainers{kt}"), None);
+    assert_eq!(started(waiting("CrashLoopBackOff", ""), ours), None);
+    assert_eq!(started(ended("Error", 1), ours), None);
 }

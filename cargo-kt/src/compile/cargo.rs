@@ -1,0 +1,275 @@
+//! The call of cargo, and what its JSON messages say.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use cargo_metadata::{CrateType, Message, TargetKind};
+
+use super::environment::Snapshot;
+use super::error::At as _;
+use super::record::UnitKey;
+use super::records::Records;
+use super::{BuildError, Console, directory, file, linker, wrapper};
+use crate::artifacts::NativeLibraries;
+use crate::context::CargoContext;
+use crate::context::cfg;
+use crate::plan::{Plan, overrides};
+
+/// A file that cargo reported.
+#[derive(Debug, Clone)]
+pub(super) struct Artifact {
+    /// Index in the plan's packages.
+    pub(super) package: usize,
+    pub(super) kind: ArtifactKind,
+    /// rustc's name of the crate.
+    pub(super) crate_name: String,
+    /// The crate's root module.
+    pub(super) source: Utf8PathBuf,
+    /// Compiled for the program, not for something that runs while building.
+    pub(super) on_target: bool,
+    /// The rlib, the proc macro's shared object, or the executable.
+    pub(super) path: Utf8PathBuf,
+    /// cargo had nothing to do for it.
+    pub(super) fresh: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ArtifactKind {
+    Library,
+    ProcMacro,
+    BuildScript,
+    Program,
+}
+
+impl Artifact {
+    /// The name of the compilation that made it; see [`directory`].
+    pub(super) fn key(&self, plan: &Plan, records: &Records) -> Option<UnitKey> {
+        match self.kind {
+            ArtifactKind::Library | ArtifactKind::ProcMacro => UnitKey::of_artifact(&self.path),
+            ArtifactKind::BuildScript => directory::build_script(&self.path, &self.crate_name),
+            ArtifactKind::Program => directory::program(
+                &self.path,
+                &plan.packages[self.package].name,
+                &self.crate_name,
+                records.programs(&self.crate_name, &plan.cargo_directory()),
+            ),
+        }
+    }
+}
+
+/// Everything that one call of cargo reported.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    pub(super) artifacts: Vec<Artifact>,
+    pub(super) native: NativeLibraries,
+    /// `OUT_DIR` of every build script, and its package.
+    pub(super) script_outputs: Vec<(usize, Utf8PathBuf)>,
+}
+
+/// Runs cargo; its standard error is ours. What it did before it failed is in `report` too.
+///
+/// # Errors
+/// When it cannot be run or fails.
+pub(super) fn run(
+    plan: &Plan,
+    context: &CargoContext,
+    records: &Records,
+    console: &dyn Console,
+    report: &mut Report,
+) -> Result<(), BuildError> {
+    let mut command = command(plan, context, records)?;
+    let mut child = command.spawn().map_err(|source| BuildError::Spawn {
+        cargo: plan.cargo.clone(),
+        source,
+    })?;
+    let mut compile_error = false;
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).lines() {
+            let line = line.map_err(|source| BuildError::Spawn {
+                cargo: plan.cargo.clone(),
+                source,
+            })?;
+            if plan.options.wants_json() {
+                console.message(&line);
+            }
+            match serde_json::from_str(&line) {
+                Ok(Message::CompilerArtifact(artifact)) => report.add(plan, artifact)?,
+                Ok(Message::BuildScriptExecuted(script)) => report.add_script(plan, script),
+                Ok(Message::BuildFinished(finished)) => compile_error = !finished.success,
+                // Diagnostics, and lines of newer cargos that we do not know.
+                _ => {}
+            }
+        }
+    }
+    let status = child.wait().map_err(|source| BuildError::Spawn {
+        cargo: plan.cargo.clone(),
+        source,
+    })?;
+    if status.success() {
+        return Ok(());
+    }
+    let code = status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .unwrap_or(101);
+    Err(if compile_error {
+        BuildError::Compile { code }
+    } else {
+        BuildError::Cargo { code }
+    })
+}
+
+fn command(plan: &Plan, context: &CargoContext, records: &Records) -> Result<Command, BuildError> {
+    let options = &plan.options;
+    let links = records.links();
+    for name in [cfg::NAME, wrapper::NAME, linker::NAME] {
+        let link = links.join(name);
+        file::symlink(&context.executable, &link).at("linking", &link)?;
+    }
+    let package = plan.program_package();
+    let ambiguous = plan
+        .packages
+        .iter()
+        .filter(|other| other.is_member && other.name == package.name)
+        .count()
+        > 1;
+    let mut command = context.command(&plan.cargo);
+    command
+        .args([
+            "build",
+            "--package",
+            if ambiguous {
+                &package.id
+            } else {
+                &package.name
+            },
+        ])
+        .args([
+            format!("--{}", plan.program.kind.as_str()),
+            plan.program.name.clone(),
+        ])
+        .args(["--profile", &plan.profile.name])
+        .args([
+            "--target",
+            &plan.toolchain.target,
+            "--target-dir",
+            plan.cargo_directory().as_str(),
+        ])
+        .arg(format!(
+            "--message-format={}",
+            message_format(options.message_format.as_deref())
+        ))
+        .args(options.common_arguments());
+    if let Some(jobs) = &options.jobs {
+        command.args(["--jobs", jobs]);
+    }
+    for (wanted, flag) in [
+        (options.keep_going, "--keep-going"),
+        (options.ignore_rust_version, "--ignore-rust-version"),
+    ] {
+        if wanted {
+            command.arg(flag);
+        }
+    }
+    // After the user's own `--config`, so that ours stand.
+    for setting in overrides(&plan.profile.name) {
+        command.args(["--config", &setting]);
+    }
+    command
+        .env("KT_BUILD", "1")
+        .env(wrapper::DIRECTORY, records.directory())
+        .env("RUSTC_WORKSPACE_WRAPPER", links.join(wrapper::NAME))
+        // Ours, whatever the configuration says. A caching wrapper would keep compilations from ours.
+        .env("RUSTC_WRAPPER", links.join(cfg::NAME))
+        // A build directory shared with the user's own builds would have each evict the other's work.
+        .env("CARGO_BUILD_BUILD_DIR", plan.cargo_directory())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    let environment: std::collections::BTreeMap<_, _> = command
+        .get_envs()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
+        .collect();
+    Snapshot::of(&environment)
+        .write(records.directory())
+        .at("writing", records.directory())?;
+    Ok(command)
+}
+
+/// cargo's own format that keeps the JSON for us and has cargo show diagnostics as typed.
+fn message_format(typed: Option<&str>) -> &str {
+    match typed {
+        Some(format) if format.starts_with("json") => format,
+        Some("short") => "json-render-diagnostics,json-diagnostic-short",
+        _ => "json-render-diagnostics",
+    }
+}
+
+impl Report {
+    fn add(&mut self, plan: &Plan, artifact: cargo_metadata::Artifact) -> Result<(), BuildError> {
+        let target = &artifact.target;
+        let is = |kind: TargetKind| target.kind.contains(&kind);
+        // The standard library's own packages are in no resolution (`-Z build-std`).
+        let Some(package) = plan.packages.position(&artifact.package_id.repr) else {
+            return Err(BuildError::BuildStd);
+        };
+        let of_extension = |extension: &str| {
+            artifact
+                .filenames
+                .iter()
+                .find(|path| path.extension() == Some(extension))
+                .cloned()
+        };
+        let (kind, path) = if is(TargetKind::CustomBuild) {
+            (
+                ArtifactKind::BuildScript,
+                artifact.filenames.first().cloned(),
+            )
+        } else if is(TargetKind::ProcMacro) {
+            (ArtifactKind::ProcMacro, of_extension("so"))
+        } else if is(TargetKind::Bin) || is(TargetKind::Example) {
+            (ArtifactKind::Program, artifact.executable.clone())
+        } else {
+            (ArtifactKind::Library, of_extension("rlib"))
+        };
+        let on_target =
+            |path: &Utf8Path| path.starts_with(plan.cargo_directory().join(&plan.toolchain.target));
+        let Some(path) = path else {
+            let is_dylib = target.crate_types.contains(&CrateType::DyLib);
+            let name = plan.packages[package].name.clone();
+            // A library that is only a cdylib or staticlib is of no use to Rust code, and nothing depends on it.
+            return if is_dylib {
+                Err(BuildError::DylibOnly { package: name })
+            } else {
+                Ok(())
+            };
+        };
+        self.artifacts.push(Artifact {
+            package,
+            kind,
+            crate_name: target.name.replace('-', "_"),
+            source: target.src_path.clone(),
+            on_target: on_target(&path),
+            path,
+            fresh: artifact.fresh,
+        });
+        Ok(())
+    }
+
+    fn add_script(&mut self, plan: &Plan, script: cargo_metadata::BuildScript) {
+        if let Some(package) = plan.packages.position(&script.package_id.repr) {
+            self.script_outputs.push((package, script.out_dir.clone()));
+        }
+        if script
+            .out_dir
+            .starts_with(plan.cargo_directory().join(&plan.toolchain.target))
+        {
+            self.native
+                .libraries
+                .extend(script.linked_libs.iter().map(ToString::to_string));
+            self.native
+                .search_paths
+                .extend(script.linked_paths.iter().map(ToString::to_string));
+        }
+    }
+}

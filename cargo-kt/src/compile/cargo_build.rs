@@ -1,0 +1,286 @@
+//! The sure way: cargo decides what to compile, and we check afterwards that everything is what its sources say.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::cargo::Report;
+use super::depinfo::DepInfo;
+use super::error::At as _;
+use super::file::Stamp;
+use super::fresh::{self, Stale};
+use super::phases::Stopwatch;
+use super::record::{Mode, Origin, Record, UnitKey};
+use super::records::Records;
+use super::sort::{self, Sorted};
+use super::{BuildError, Console, cargo, compile, directory, evict, file, script, snapshot};
+use crate::artifacts::{Compiled, CompiledProgram, HotCrate, NativeLibraries};
+use crate::context::CargoContext;
+use crate::plan::Plan;
+
+/// What has to be kept to know the program again without cargo.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct KnownUnits {
+    pub(super) sorted: Sorted,
+    pub(super) native: NativeLibraries,
+    /// `OUT_DIR` of every build script, and the index of its package.
+    pub(super) script_outputs: Vec<(usize, Utf8PathBuf)>,
+    /// How each of [`units`] was compiled ([`Record::manner`]).
+    pub(super) manners: Vec<Option<String>>,
+}
+
+impl KnownUnits {
+    /// The records of the hot units and then of the watched ones.
+    pub(super) fn read(&self, records: &Records) -> Vec<Option<Record>> {
+        units(&self.sorted)
+            .iter()
+            .map(|(key, _)| records.read(key))
+            .collect()
+    }
+
+    /// A unit that another build has compiled since, in another manner: with other options, or from a directory with
+    /// another configuration.
+    pub(super) fn compiled_otherwise(&self, read: &[Option<Record>]) -> Option<String> {
+        let units = units(&self.sorted).into_iter().zip(&self.manners);
+        let mut all = units.zip(read);
+        let other = all.find(|((_, manner), record)| {
+            let now = record.as_ref().map(Record::manner);
+            now.is_some() && **manner != now
+        });
+        other.map(|(((key, _), _), _)| {
+            format!("another build has compiled `{}` otherwise", key.stem)
+        })
+    }
+}
+
+/// Calls cargo until every artifact is fresh by content, at most twice.
+///
+/// # Errors
+/// When cargo fails, or sources change under its hands.
+pub(super) fn compile(
+    plan: &Plan,
+    context: &CargoContext,
+    console: &dyn Console,
+    stopwatch: &Stopwatch,
+) -> Result<(KnownUnits, Vec<Option<Record>>), BuildError> {
+    let records = Records::below(&plan.kt_dir(), &plan.workspace_root);
+    records
+        .create(&plan.workspace_root)
+        .at("creation", records.directory())?;
+    records.sweep();
+    stopwatch.measure("evict", || {
+        evict::before_cargo(plan, context, &records, console)
+    })?;
+    let mut again = false;
+    loop {
+        let started = file::clock(records.directory()).at("making a file", records.directory())?;
+        let mut report = Report::default();
+        let succeeded = stopwatch.measure("cargo", || {
+            cargo::run(plan, context, &records, console, &mut report)
+        });
+        // A call that failed has done its part too, which the next must find on record.
+        let ran_for_others = evict::observe_runs(plan, context, &records, &report, started)?;
+        if succeeded.is_err() {
+            observe(plan, &report, None, &records, started)?;
+        }
+        succeeded?;
+        let sorted = sort::sort(plan, &report, &records)?;
+        check_layout(plan, &sorted, &report)?;
+        observe(plan, &report, Some(&sorted), &records, started)?;
+        let mut known = KnownUnits {
+            sorted,
+            native: report.native,
+            script_outputs: report.script_outputs,
+            manners: Vec::new(),
+        };
+        let read = known.read(&records);
+        let units = units(&known.sorted);
+        let stale = judge(&known.sorted, &read, context, records.warm());
+        let stale: Vec<_> = units
+            .iter()
+            .zip(stale)
+            .filter_map(|(unit, stale)| Some((unit, stale?)))
+            .collect();
+        let first = stale.first().map(|(_, stale)| stale.path());
+        match (first, ran_for_others, again) {
+            (None, false, _) | (None, true, true) => {
+                known.manners = read
+                    .iter()
+                    .map(|record| record.as_ref().map(Record::manner))
+                    .collect();
+                return Ok((known, read));
+            }
+            (Some(path), _, true) => return Err(BuildError::SourcesChanged { path }),
+            _ => again = true,
+        }
+        // cargo goes by mtimes; the contents say otherwise.
+        for ((key, package), stale) in &stale {
+            console.verbose(&format!("{stale}: compiling `{}` again", key.stem));
+            directory::forget(key, &plan.packages[*package].name)?;
+        }
+    }
+}
+
+/// Finds all that a later build needs of cargo's directories, while cargo has just written it.
+///
+/// # Errors
+/// If one is in no layout that we know.
+fn check_layout(plan: &Plan, sorted: &Sorted, report: &Report) -> Result<(), BuildError> {
+    for (key, package) in units(sorted) {
+        directory::fingerprints(key, &plan.packages[package].name)?;
+    }
+    for (package, out_dir) in &report.script_outputs {
+        if directory::script_output(out_dir).is_none() {
+            return Err(BuildError::UnknownLayout {
+                what: format!(
+                    "the output of the build script of `{}`",
+                    plan.packages[*package].name
+                ),
+                path: out_dir.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Judges the hot units and then the watched ones.
+pub(super) fn judge(
+    sorted: &Sorted,
+    read: &[Option<Record>],
+    context: &CargoContext,
+    warm: &Utf8Path,
+) -> Vec<Option<Stale>> {
+    let units = units(sorted);
+    let pairs: Vec<_> = units
+        .iter()
+        .zip(read)
+        .map(|((key, _), record)| (*key, record.as_ref()))
+        .collect();
+    fresh::judge(&pairs, context, warm)
+}
+
+/// Every unit whose freshness we answer for: the hot ones first.
+pub(super) fn units(sorted: &Sorted) -> Vec<(&UnitKey, usize)> {
+    let hot = sorted.hot.iter().map(|unit| (&unit.key, unit.package));
+    hot.chain(sorted.watched.iter().map(|unit| (&unit.key, unit.package)))
+        .collect()
+}
+
+/// Packages outside the workspace do not go through the wrapper: what cargo has compiled just now is recorded here.
+/// Without a sorted whole, since cargo failed, it is done for what has a record already or lies in a directory of the user's.
+fn observe(
+    plan: &Plan,
+    report: &Report,
+    sorted: Option<&Sorted>,
+    records: &Records,
+    started: i128,
+) -> Result<(), BuildError> {
+    let units = sorted.map(units);
+    let compiled_now = report.artifacts.iter().filter(|artifact| !artifact.fresh);
+    for artifact in compiled_now {
+        let package = &plan.packages[artifact.package];
+        if package.is_member {
+            continue;
+        }
+        let Some(key) = artifact.key(plan, records) else {
+            continue;
+        };
+        let concerns_us = match &units {
+            Some(units) => units.iter().any(|(unit, _)| **unit == key),
+            None => package.has_path_source || records.read(&key).is_some(),
+        };
+        if !concerns_us {
+            continue;
+        }
+        let path = key.dep_info();
+        let text = std::fs::read_to_string(&path).at("reading", &path)?;
+        let directory = plan.rustc_directory(package, &artifact.source);
+        let info = DepInfo::parse(&text, directory);
+        let generated = plan.cargo_directory();
+        let (sources, certain) = compile::hash_sources(info.files, &[], started, Some(&generated));
+        let artifacts = Stamp::of(&artifact.path).map(|stamp| (artifact.path.clone(), stamp));
+        let record = Record {
+            certain,
+            sources,
+            environment: info.environment,
+            artifacts: artifacts.into_iter().collect(),
+            ..Record::empty(key.clone(), Origin::of(package), directory)
+        };
+        records
+            .write(&key, &record)
+            .at("writing", records.directory())?;
+    }
+    Ok(())
+}
+
+/// Puts together what *link* needs, from the records of the hot units.
+///
+/// # Errors
+/// When the records say that the program cannot be linked, or say too little.
+pub(super) fn assemble(
+    plan: &Plan,
+    known: &KnownUnits,
+    records: &[Option<Record>],
+) -> Result<Compiled, BuildError> {
+    let sorted = &known.sorted;
+    let dependencies = sort::closed(&sorted.direct_dependencies(plan, records));
+    let warm = plan.kt_dir();
+    let mut hot = Vec::with_capacity(sorted.hot.len());
+    let mut program = CompiledProgram::Library;
+    for ((unit, record), dependencies) in sorted.hot.iter().zip(records).zip(dependencies) {
+        let package = &plan.packages[unit.package];
+        let missing = || BuildError::MissingArtifact {
+            what: format!("`{}`", unit.crate_name),
+        };
+        let record = record.as_ref().ok_or_else(missing)?;
+        snapshot::keep(&warm, record);
+        if record.aborts_on_panic {
+            return Err(BuildError::PanicAbort {
+                package: package.name.clone(),
+            });
+        }
+        if record.mode == Some(Mode::Executable) {
+            program = CompiledProgram::Executable {
+                link_line: record.link_line.clone().ok_or_else(missing)?,
+            };
+            continue;
+        }
+        hot.push(HotCrate {
+            package: package.name.clone(),
+            version: package.version.clone(),
+            crate_name: unit.crate_name.clone(),
+            rlib: unit.rlib.clone(),
+            dependencies,
+            sources_hash: record.sources_hash(),
+            sources: record
+                .sources
+                .iter()
+                .map(|(path, _)| path.clone())
+                .collect(),
+            variables: record.environment.clone(),
+            invocation: record.invocation.clone(),
+            types: record.types.clone(),
+        });
+    }
+    Ok(Compiled {
+        toolchain: plan.toolchain.clone(),
+        profile: plan.profile.name.clone(),
+        base: sorted.base.clone(),
+        hot,
+        script_environment: script_environment(plan, known),
+        native: known.native.clone(),
+        program,
+    })
+}
+
+/// What `cargo run` sets from the build script of the program's package.
+fn script_environment(plan: &Plan, known: &KnownUnits) -> Vec<(String, String)> {
+    let target = plan.cargo_directory().join(&plan.toolchain.target);
+    let mut outputs = known.script_outputs.iter();
+    let of_program =
+        outputs.find(|(package, out_dir)| *package == plan.package && out_dir.starts_with(&target));
+    let Some((_, out_dir)) = of_program else {
+        return Vec::new();
+    };
+    let mut variables = vec![("OUT_DIR".to_owned(), out_dir.to_string())];
+    variables.extend(script::environment(out_dir));
+    variables
+}

@@ -1,0 +1,284 @@
+//! The fast way: rustc called again as cargo called it, for the crates whose sources changed and those that depend on them.
+
+use std::process::Command;
+use std::sync::Mutex;
+
+use camino::Utf8PathBuf;
+
+use super::compile::{Compilation, CompilationError};
+use super::error::At as _;
+use super::fresh::Stale;
+use super::messages::Shown;
+use super::phases::Stopwatch;
+use super::record::{Mode, Record};
+use super::records::Records;
+use super::schedule::{Progress, Schedule};
+use super::sort::{HotUnit, Sorted};
+use super::unit::{Purpose, Unit};
+use super::{BuildError, Console, directory, file};
+use crate::artifacts::Invocation;
+use crate::context::CargoContext;
+use crate::plan::{Plan, ProgramKind};
+
+/// The crates to compile, in order, or why cargo has to be asked.
+pub(super) fn dirty(
+    plan: &Plan,
+    sorted: &Sorted,
+    records: &[Option<Record>],
+    stale: &[Option<Stale>],
+) -> Result<Vec<usize>, String> {
+    let (hot_stale, watched_stale) = stale.split_at(sorted.hot.len());
+    if let Some(stale) = watched_stale.iter().flatten().next() {
+        return Err(stale.to_string());
+    }
+    for (unit, stale) in sorted.hot.iter().zip(hot_stale) {
+        let Some(stale) = stale else { continue };
+        let can_replay = match stale {
+            // What a build script generates is cargo's business.
+            Stale::Source(path) => unit.is_member && !path.starts_with(plan.cargo_directory()),
+            Stale::Uncertain(_) | Stale::Artifact(_) | Stale::DebugInfo => unit.is_member,
+            Stale::Extern(path) => {
+                unit.is_member && sorted.hot.iter().any(|other| names(other, path))
+            }
+            Stale::Unrecorded(_) | Stale::Variable(_) => false,
+        };
+        if !can_replay {
+            return Err(stale.to_string());
+        }
+    }
+    let direct = sorted.direct_dependencies(plan, records);
+    let mut dirty: Vec<bool> = hot_stale.iter().map(Option::is_some).collect();
+    for index in 0..dirty.len() {
+        // Dependencies come first, so one pass is enough.
+        dirty[index] |= direct[index].iter().any(|&dependency| dirty[dependency]);
+        if dirty[index] && !sorted.hot[index].is_member {
+            return Err(format!(
+                "`{}` is outside the workspace and depends on a change",
+                sorted.hot[index].crate_name
+            ));
+        }
+    }
+    Ok((0..dirty.len()).filter(|&index| dirty[index]).collect())
+}
+
+/// One digest of all known sources as they are now.
+pub(super) fn sources_digest(read: &[Option<Record>]) -> String {
+    let sources = read.iter().flatten().flat_map(|record| &record.sources);
+    let paths: Vec<_> = sources.map(|(path, _)| path.as_path()).collect();
+    let hashes: Vec<_> = file::hash_all(&paths)
+        .into_iter()
+        .map(Option::unwrap_or_default)
+        .collect();
+    file::hash_bytes(hashes.join("\n").as_bytes())
+}
+
+fn names(unit: &HotUnit, path: &Utf8PathBuf) -> bool {
+    *path == unit.rlib || *path == unit.rlib.with_extension("rmeta")
+}
+
+/// One crate to compile again.
+struct Task<'a> {
+    hot: &'a HotUnit,
+    invocation: &'a Invocation,
+    unit: Unit,
+    /// rustc's arguments for this time.
+    arguments: Vec<String>,
+}
+
+/// What all tasks share.
+struct Replay<'a> {
+    plan: &'a Plan,
+    records: &'a Records,
+    context: &'a CargoContext,
+    console: &'a dyn Console,
+    stopwatch: &'a Stopwatch,
+    tasks: Vec<Task<'a>>,
+    /// The first failure that is not rustc's own.
+    error: Mutex<Option<CompilationError>>,
+}
+
+/// Compiles the `dirty` hot crates.
+///
+/// # Errors
+/// When the code does not compile (rustc has said why), or rustc cannot be run.
+pub(super) fn replay(
+    plan: &Plan,
+    sorted: &Sorted,
+    read: &[Option<Record>],
+    dirty: &[usize],
+    context: &CargoContext,
+    console: &dyn Console,
+    stopwatch: &Stopwatch,
+) -> Result<(), BuildError> {
+    let records = Records::below(&plan.kt_dir(), &plan.workspace_root);
+    let direct = sorted.direct_dependencies(plan, read);
+    let mut tasks = Vec::with_capacity(dirty.len());
+    let mut needs = Vec::with_capacity(dirty.len());
+    for &index in dirty {
+        let task = read[index]
+            .as_ref()
+            .and_then(|record| task(&sorted.hot[index], record, sorted));
+        let what = || format!("`{}`", sorted.hot[index].crate_name);
+        let task = task.ok_or_else(|| BuildError::MissingArtifact { what: what() })?;
+        let metadata_is_enough = match task.unit.purpose {
+            Purpose::Program => read[index]
+                .as_ref()
+                .is_some_and(|record| record.mode == Some(Mode::Library)),
+            // A cdylib is linked, for which rustc reads the code of what it needs.
+            _ => task.unit.emits_metadata,
+        };
+        let among = |dependency: &usize| dirty.iter().position(|dirty| dirty == dependency);
+        needs.push((
+            direct[index].iter().filter_map(among).collect(),
+            metadata_is_enough,
+        ));
+        tasks.push(task);
+    }
+    for task in &tasks {
+        // From here on cargo must not believe that it knows these artifacts.
+        let key = &task.hot.key;
+        directory::forget(key, &plan.packages[task.hot.package].name)?;
+        // rustc prefers an old rlib over new metadata beside it (as in cargo's `rustc` function).
+        if task.unit.emits_metadata {
+            let rlib = task.unit.rlib();
+            file::absent_is_fine(std::fs::remove_file(&rlib)).at("removal", &rlib)?;
+        }
+    }
+    let replay = Replay {
+        plan,
+        records: &records,
+        context,
+        console,
+        stopwatch,
+        tasks,
+        error: Mutex::new(None),
+    };
+    let jobs = plan
+        .options
+        .jobs
+        .as_ref()
+        .and_then(|jobs| jobs.parse().ok())
+        .filter(|jobs| *jobs > 0);
+    let jobs = jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    replay.announce();
+    let succeeded =
+        Schedule::new(&needs).run(jobs, &|index, progress| replay.compile(index, progress));
+    if let Some(error) = replay.error.into_inner().unwrap_or_default() {
+        return Err(BuildError::Replay(Box::new(error)));
+    }
+    // cargo gives 101 whatever rustc's own status was.
+    if succeeded {
+        Ok(())
+    } else {
+        Err(BuildError::Compile { code: 101 })
+    }
+}
+
+/// A task from a record; `None` where the record says too little.
+fn task<'a>(hot: &'a HotUnit, record: &'a Record, sorted: &Sorted) -> Option<Task<'a>> {
+    let invocation = record.invocation.as_ref()?;
+    let (_, arguments) = invocation.arguments.split_first()?;
+    let unit = invocation.unit()?;
+    let mut arguments = arguments.to_vec();
+    if unit.purpose == Purpose::Program {
+        // cargo gives programs rlibs, since it thinks they are linked: metadata is there sooner.
+        for argument in &mut arguments {
+            if let Some((name, path)) = argument.split_once('=')
+                && let Some(other) = sorted.hot.iter().find(|other| path == other.rlib)
+                && other.has_metadata()
+            {
+                *argument = format!("{name}={}", other.rlib.with_extension("rmeta"));
+            }
+        }
+    }
+    Some(Task {
+        hot,
+        invocation,
+        unit,
+        arguments,
+    })
+}
+
+impl Replay<'_> {
+    /// As cargo does, once for each package.
+    fn announce(&self) {
+        let mut announced: Vec<usize> = Vec::new();
+        for task in &self.tasks {
+            if !announced.contains(&task.hot.package) {
+                announced.push(task.hot.package);
+                let package = &self.plan.packages[task.hot.package];
+                let text = format!(
+                    "{} v{} ({})",
+                    package.name,
+                    package.version,
+                    package.directory()
+                );
+                self.console.status("Compiling", &text);
+            }
+        }
+    }
+
+    /// Compiles one crate; false if that failed.
+    fn compile(&self, index: usize, progress: &Progress<'_>) -> bool {
+        let task = &self.tasks[index];
+        let compilation = Compilation {
+            records: self.records,
+            unit: &task.unit,
+            invocation: task.invocation,
+            arguments: &task.arguments,
+            command: &|| self.command(task.invocation),
+            before_linking: &|| progress.wait_for_all(),
+        };
+        let mut shown = Shown::new(self.console);
+        let mut line = |line: &str| {
+            if shown.line(line) {
+                progress.metadata();
+            }
+        };
+        let name = format!("rustc {}", task.hot.crate_name);
+        let outcome = self.stopwatch.measure(name, || compilation.run(&mut line));
+        let package = &self.plan.packages[task.hot.package].name;
+        match outcome {
+            Ok(status) => {
+                shown.finish(package, &self.target(task), status.success());
+                status.success()
+            }
+            // Another crate has failed and has said so.
+            Err(CompilationError::Upstream) => false,
+            Err(error) => {
+                if let Ok(mut first) = self.error.lock() {
+                    first.get_or_insert(error);
+                }
+                false
+            }
+        }
+    }
+
+    /// As in cargo's messages: `lib`, `bin "app"`.
+    fn target(&self, task: &Task<'_>) -> String {
+        match (task.unit.purpose, self.plan.program.kind) {
+            (Purpose::Program, ProgramKind::Bin) => format!("bin \"{}\"", self.plan.program.name),
+            (Purpose::Program, ProgramKind::Example) => {
+                format!("example \"{}\"", self.plan.program.name)
+            }
+            _ => "lib".to_owned(),
+        }
+    }
+
+    fn command(&self, invocation: &Invocation) -> Command {
+        // A task has an invocation of at least the compiler; see `task`.
+        let compiler = invocation.arguments.first().map_or("rustc", String::as_str);
+        let mut command = self.context.command(compiler.into());
+        command
+            .current_dir(&invocation.directory)
+            .env("KT_BUILD", "1")
+            .envs(
+                invocation
+                    .environment
+                    .iter()
+                    .map(|(name, value)| (name, value)),
+            )
+            .stdin(std::process::Stdio::null());
+        command
+    }
+}

@@ -1,0 +1,127 @@
+//! What this executable does when cargo calls it in place of rustc (RUSTC_WORKSPACE_WRAPPER), or rustc in place of the linker.
+
+use std::io::Write as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::process::{Command, ExitCode, ExitStatus};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::compile::Compilation;
+use super::environment::Snapshot;
+use super::linker;
+use super::records::Records;
+use super::unit::{Unit, expand_response_files};
+use crate::artifacts::Invocation;
+use crate::context::cfg;
+
+/// Set on cargo: the directory for records.
+pub(super) const DIRECTORY: &str = "KT_WRAPPER";
+/// The symbolic link's name.
+pub(super) const NAME: &str = "kt-rustc";
+
+/// Acts as rustc's wrapper or as the linker if that is how this process was called, and returns its exit status.
+/// To be called first of all in `main`, before arguments are parsed.
+///
+/// Both the name we were called by and the environment decide: the environment alone leaks into build scripts.
+pub fn multi_call() -> Option<ExitCode> {
+    let mut arguments = std::env::args();
+    let name = arguments.next()?;
+    match Utf8Path::new(&name).file_name()? {
+        NAME => {
+            let directory = std::env::var(DIRECTORY).ok();
+            Some(wrapper_main(
+                directory.map(Utf8PathBuf::from),
+                arguments.collect(),
+            ))
+        }
+        cfg::NAME => Some(cfg::main(
+            &arguments.collect::<Vec<_>>(),
+            std::env::var("CARGO_PKG_NAME").ok().as_deref(),
+        )),
+        linker::NAME => {
+            let directory = std::env::var(linker::DIRECTORY).ok()?;
+            Some(linker::linker_main(
+                Utf8Path::new(&directory),
+                &arguments.collect::<Vec<_>>(),
+            ))
+        }
+        _ => None,
+    }
+}
+
+/// rustc's wrapper: `arguments` are the compiler and its arguments. Without a directory for records it only calls rustc.
+fn wrapper_main(records: Option<Utf8PathBuf>, arguments: Vec<String>) -> ExitCode {
+    let Some((compiler, rest)) = arguments.split_first() else {
+        eprintln!("kt-rustc is called by cargo, with a compiler and its arguments");
+        return ExitCode::FAILURE;
+    };
+    let pass_through = || {
+        let error = Command::new(compiler).args(rest).exec();
+        eprintln!("failed to run `{compiler}`: {error}");
+        ExitCode::FAILURE
+    };
+    let Some(records) = records else {
+        return pass_through();
+    };
+    let Ok(directory) = std::env::current_dir().map(Utf8PathBuf::from_path_buf) else {
+        return pass_through();
+    };
+    let Ok(directory) = directory else {
+        return pass_through();
+    };
+    let Ok(rest) = expand_response_files(rest, &directory) else {
+        return pass_through();
+    };
+    let Some(unit) = Unit::parse(&rest, |name| std::env::var(name).ok()) else {
+        return pass_through();
+    };
+    let Ok(snapshot) = Snapshot::read(&records) else {
+        return pass_through();
+    };
+    let invocation = Invocation {
+        arguments: std::iter::once(compiler.clone())
+            .chain(rest.iter().cloned())
+            .collect(),
+        environment: snapshot.changes(),
+        directory,
+    };
+    let compilation = Compilation {
+        records: &Records::at(records),
+        unit: &unit,
+        invocation: &invocation,
+        arguments: &rest,
+        command: &|| Command::new(compiler),
+        // cargo gives a program its turn last.
+        before_linking: &|| true,
+    };
+    let mut stderr = std::io::stderr();
+    // Line by line: cargo starts dependents as soon as it reads that the metadata is there.
+    match compilation.run(&mut |line| drop(writeln!(stderr, "{line}"))) {
+        Ok(status) => exit_code(status),
+        Err(error) => {
+            eprintln!(
+                "failed to compile `{}` for kt: {}",
+                unit.crate_name,
+                chain(&error)
+            );
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// rustc's exit status as ours; of a signal what a shell would say.
+fn exit_code(status: ExitStatus) -> ExitCode {
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal))
+        .unwrap_or(1);
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let sources = std::iter::successors(Some(error), |error| error.source());
+    sources
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}

@@ -1,0 +1,19 @@
+//! Why the directory, the environment or the toolchain cannot be used.
+
+use std::{io, path::PathBuf};
+
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ContextError {
+    #[error("`{}` is not UTF-8, which cargo's messages require", path.display())]
+    NotUtf8 { path: PathBuf },
+    #[error("failed to determine {what}")]
+    Unavailable {
+        what: &'static str,
+        source: io::Error,
+    },
+    #[error(
+        "the toolchain has no standard library for `{target}`\nhelp: `rustup target add {target}`"
+    )]
+    TargetMissing { target: String },
+}

@@ -1,0 +1,311 @@
+//! The flow: *plan → compile → layout → link → connect → ship → swap → call*.
+//!
+//! [`deploy`] reads from top to bottom. Each step is a short function that is given what the step before it made:
+//!
+//! | step | function | gives |
+//! |---|---|---|
+//! | plan | [`plan()`] | [`Planned`]: one program, its packages and toolchain |
+//! | | [`Target::resolve`] | the options of its service, and the service itself |
+//! | connect, begun | `PendingService::begin` | the service, being found or started while the program compiles |
+//! | compile | `Planned::compile` | [`Built`](crate::compile::Built): the rlibs |
+//! | layout, link | [`GlibcLinker::link`], [`Code::of`] | [`Code`]: objects and a manifest |
+//! | connect | `PendingService::connected` | a connection to the service |
+//! | ship, swap | [`Swap::run`] | the generation that serves, checked |
+//! | call | [`call::run`] | the program's exit status |
+//!
+//! It knows nothing of the command line: it is given a [`Request`].
+
+mod breakpoints;
+pub(crate) mod call;
+pub(crate) mod config;
+mod driver_process;
+mod environment;
+mod error;
+mod glibc;
+mod glibc_mismatch;
+pub(crate) mod last_build;
+mod layouts;
+mod link;
+mod plan;
+mod redeploy;
+mod replacement;
+pub(crate) mod report;
+mod request;
+mod resets;
+mod swap;
+mod target;
+mod timings;
+pub(crate) mod watch;
+
+use kt::{
+    Run,
+    wire::{control::Swapped, manifest::Manifest, state::StateOptions},
+};
+
+pub(crate) use driver_process::exit_like;
+pub use error::{ResetError, SessionError};
+pub use glibc_mismatch::GlibcMismatch;
+pub use plan::plan;
+pub(crate) use request::{Request, StateChoices};
+pub(crate) use target::{Target, place_of};
+
+use crate::{
+    compile::{Built, Planned},
+    config::Config,
+    context::CargoContext,
+    link::{ExistingLayer, Linked},
+    place::{self, Connected, Dirs, Hold, PendingService},
+    ship::{self, Files, Shipment},
+    terminal::Terminal,
+};
+use glibc::GlibcLinker;
+use link::{Code, Driver};
+use report::LaunchReport;
+use swap::Swap;
+use timings::Timings;
+
+/// A service that serves exactly the code of this workspace.
+#[derive(Debug)]
+pub(crate) struct Deployed {
+    pub(crate) context: CargoContext,
+    pub(crate) built: Built,
+    pub(crate) linked: Linked,
+    /// What runs on this machine, where that is not what runs in the worker.
+    pub(crate) driver: Option<Driver>,
+    pub(crate) connected: Connected,
+    pub(crate) swapped: Swapped,
+    pub(crate) config: Config,
+    pub(crate) manifest: Manifest,
+    pub(crate) files: Files,
+    pub(crate) dirs: Dirs,
+    pub(crate) place: place::ServiceSpec,
+    /// Describes this run to the program.
+    pub(crate) run: Run,
+    pub(crate) timings: Timings,
+}
+
+/// Builds, links, ships and swaps.
+///
+/// # Errors
+/// All of [`SessionError`]. The service then serves what it served before.
+pub(crate) async fn deploy(
+    request: &Request<'_>,
+    terminal: &Terminal,
+) -> Result<Deployed, SessionError> {
+    let context = &CargoContext::current()?;
+    let session = Session {
+        request,
+        context,
+        terminal,
+        timings: Timings::start(),
+    };
+    let planned = plan(request.cargo, context, terminal)?;
+    let target = Target::resolve(request.flags, planned.plan(), context, terminal)?;
+    target.check(planned.plan())?;
+    let mut linker = session.linker(&target, planned.plan());
+    let mut pending = session.connect(&target);
+    let made = session.make(planned, &target, &linker, &mut pending).await;
+    // The launch goes on in the cluster: the pod is warm for the next attempt.
+    let made = match made {
+        Ok(made) => made,
+        Err(error) => {
+            pending.wait_until_detached().await;
+            return Err(error);
+        }
+    };
+    let (connected, hold) = pending.connected().await?;
+    report::expired(terminal, &connected);
+    let made = session.relink_for_image(made, &mut linker, &connected)?;
+    session.swap(made, target, connected, hold).await
+}
+
+/// What every step of one run is given.
+struct Session<'a> {
+    request: &'a Request<'a>,
+    context: &'a CargoContext,
+    terminal: &'a Terminal,
+    timings: Timings,
+}
+
+/// A program that is ready to be sent.
+struct Made {
+    code: Code,
+    /// What runs on this machine, where that is not the same.
+    driver: Option<Driver>,
+    /// The layers of the running base, which decide how the program was linked.
+    existing: Vec<ExistingLayer>,
+    states: StateOptions,
+}
+
+impl Session<'_> {
+    fn linker<'a>(&'a self, target: &Target, plan: &crate::plan::Plan) -> GlibcLinker<'a> {
+        GlibcLinker::new(
+            self.request.cargo,
+            self.context,
+            self.terminal,
+            (target, plan),
+        )
+    }
+
+    /// *connect*, begun: the service is found or started while the program compiles.
+    fn connect(&self, target: &Target) -> PendingService {
+        let report = LaunchReport::new(self.terminal.clone(), self.timings.clone());
+        let progress = Box::new(move |step| report.step(step));
+        PendingService::begin(target.dirs.clone(), target.place.clone(), progress)
+    }
+
+    /// *compile*, *layout* and *link*.
+    async fn make(
+        &self,
+        planned: Planned<'_>,
+        target: &Target,
+        linker: &GlibcLinker<'_>,
+        pending: &mut PendingService,
+    ) -> Result<Made, SessionError> {
+        let compiling = self.timings.elapsed();
+        let (planned, driver) = self.build_driver(planned, linker)?;
+        let built = planned.compile()?;
+        self.timings.phase("compile", compiling);
+        report::built(self.terminal, &built);
+        // What runs already decides which layers the base has.
+        let running = pending.running().await?;
+        let current = running
+            .as_ref()
+            .and_then(|running| running.status.current.as_ref());
+        let existing = current
+            .map(|(_, manifest)| ship::layers_of(manifest))
+            .unwrap_or_default();
+        let linking = self.timings.elapsed();
+        let linked = linker.link(built, &existing)?;
+        linked.check(self.terminal)?;
+        let mut code = Code::of(linked, self.terminal)?;
+        code.manifest.environment =
+            environment::of_worker(&target.config, &code.built, self.context);
+        let states = self.request.states.options(&code.manifest)?;
+        self.timings.phase("link", linking);
+        Ok(Made {
+            code,
+            driver,
+            existing,
+            states,
+        })
+    }
+
+    /// Builds the program for this machine too, where the service is of another kind: the program runs here, its remote
+    /// functions there.
+    fn build_driver<'a>(
+        &'a self,
+        planned: Planned<'a>,
+        linker: &GlibcLinker<'_>,
+    ) -> Result<(Planned<'a>, Option<Driver>), SessionError> {
+        if !planned.plan().toolchain.is_cross() {
+            return Ok((planned, None));
+        }
+        linker.prepare_cross(planned.plan())?;
+        // Each of the two builds takes the build's lock.
+        drop(planned);
+        let driver = Driver::build(self.request.cargo, self.context, self.terminal)?;
+        let planned = plan(self.request.cargo, self.context, self.terminal)?;
+        Ok((planned, Some(driver)))
+    }
+
+    /// Links again where the image has an older glibc than the program was linked for. Nothing has been sent yet: a worker
+    /// that cannot load its program is never started.
+    fn relink_for_image(
+        &self,
+        mut made: Made,
+        linker: &mut GlibcLinker<'_>,
+        connected: &Connected,
+    ) -> Result<Made, SessionError> {
+        let target = made.code.built.plan.toolchain.target.clone();
+        while linker.adopt_glibc_of(connected, &made.code.linked, &target)? {
+            let environment = made.code.manifest.environment;
+            let linked = linker.link(made.code.built, &made.existing)?;
+            made.code = Code::of(linked, self.terminal)?;
+            made.code.manifest.environment = environment;
+        }
+        Ok(made)
+    }
+
+    /// *ship* and *swap*, after the person agreed to what is lost.
+    async fn swap(
+        self,
+        made: Made,
+        target: Target,
+        connected: Connected,
+        hold: Hold,
+    ) -> Result<Deployed, SessionError> {
+        let (terminal, request) = (self.terminal, self.request);
+        let Made {
+            code,
+            driver,
+            states,
+            ..
+        } = made;
+        let lost = replacement::agree(&connected, terminal, &code, &request.states).await?;
+        let differences = code.differences(&connected);
+        let swapping = self.timings.elapsed();
+        let files = ship::files(&code.linked).map_err(SessionError::Manifest)?;
+        let shipment = Shipment {
+            manifest: &code.manifest,
+            files: &files,
+            references: &code.references(&connected),
+            transport: connected.transport(),
+        };
+        let mut swap = Swap {
+            terminal,
+            connected: &connected,
+            shipment: &shipment,
+            differences: &differences,
+            states,
+            asks: !request.states.yes,
+        };
+        let swapped = swap.run().await?;
+        let resets = swap.states.resets;
+        last_build::remember(request.program_arguments, &connected, &code.built.plan);
+        // The service's inactivity TTL counts from the last call from here on.
+        drop(hold);
+        self.timings.phase("ship and swap", swapping);
+        report::all(
+            &report::Facts {
+                terminal,
+                connected: &connected,
+                program: &code.built.compiled,
+                linked: &code.linked,
+                layouts: &code.layouts,
+                manifest: &code.manifest,
+                swapped: &swapped,
+                differences: &differences,
+            },
+            &lost,
+        );
+        resets::unneeded(&resets, &swapped, terminal);
+        let now = (&code.manifest.environment, &swapped);
+        environment::note(terminal, &target.dirs, &connected, self.context, now);
+        Ok(self.deployed(code, driver, target, (connected, swapped, files)))
+    }
+
+    fn deployed(
+        self,
+        code: Code,
+        driver: Option<Driver>,
+        target: Target,
+        (connected, swapped, files): (Connected, Swapped, Files),
+    ) -> Deployed {
+        Deployed {
+            context: self.context.clone(),
+            run: self.timings.run(&connected, &swapped),
+            built: code.built,
+            linked: code.linked,
+            driver,
+            timings: self.timings,
+            config: target.config,
+            manifest: code.manifest,
+            files,
+            dirs: target.dirs,
+            place: target.place,
+            connected,
+            swapped,
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Progress of a launch: a line for each phase.
+
+use std::{
+    fmt::Display,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use crate::{
+    place::kubernetes::{Step, launch, tunnel::Report},
+    session::timings::Timings,
+    terminal::{Progress, Terminal, text},
+};
+
+/// Reports the phases of one launch.
+#[derive(Debug)]
+pub(in crate::session) struct LaunchReport {
+    terminal: Terminal,
+    timings: Timings,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// When the last phase ended, since the start of the run.
+    last: Duration,
+    started: bool,
+    upload: Option<Progress>,
+}
+
+impl LaunchReport {
+    pub(in crate::session) fn new(terminal: Terminal, timings: Timings) -> Self {
+        Self {
+            terminal,
+            timings,
+            state: Mutex::default(),
+        }
+    }
+
+    pub(in crate::session) fn step(&self, step: Step) {
+        match step {
+            Step::Began { service, place } => {
+                let mut state = self.state();
+                state.last = self.timings.elapsed();
+                drop(state);
+                self.terminal
+                    .status("Launching", format_args!("{service} in {place}"));
+            }
+            Step::Created { objects } => {
+                self.phase("Created", "created", text::count(objects, "object"));
+            }
+            Step::Launch(launch::Step::Scheduled { node }) => {
+                self.phase("Scheduled", "scheduled", format_args!("to {node}"));
+            }
+            Step::Launch(launch::Step::Pulled { message }) => {
+                let present = message.contains("already present");
+                let what = if present {
+                    "image (already present)"
+                } else {
+                    "image"
+                };
+                self.phase("Pulled", "pulled", what);
+            }
+            Step::Launch(launch::Step::Started { pod }) => self.started(&pod),
+            Step::Tunnel(Report::Connected { pod, .. }) => {
+                // The tunnel may see the pod before the watch does.
+                self.started(&pod);
+                self.phase("Connected", "connected", "through a port-forward");
+            }
+            Step::Tunnel(Report::Uploading { sent, total }) => {
+                let mut state = self.state();
+                let bar = state
+                    .upload
+                    .get_or_insert_with(|| self.terminal.progress("Uploading", total));
+                bar.set(sent, sent);
+            }
+            Step::Tunnel(Report::Entered { uploaded, .. }) => {
+                self.state().upload = None;
+                match uploaded {
+                    0 => self.phase("Entered", "entered", "the host (already running)"),
+                    _ => self.phase(
+                        "Uploaded",
+                        "uploaded",
+                        format_args!("the host ({})", text::bytes(uploaded)),
+                    ),
+                }
+            }
+            Step::Ready => self.phase("Ready", "ready", "the host answers"),
+            Step::Unpaused | Step::Tunnel(_) => {}
+        }
+    }
+
+    fn started(&self, pod: &str) {
+        let before = std::mem::replace(&mut self.state().started, true);
+        if !before {
+            self.phase("Started", "started", pod);
+        }
+    }
+
+    /// A phase that ends now and began when the last one ended.
+    fn phase(&self, verb: &str, phase: &str, what: impl Display) {
+        let mut state = self.state();
+        let started = std::mem::replace(&mut state.last, self.timings.elapsed());
+        let took = state.last.saturating_sub(started);
+        drop(state);
+        self.timings.phase(&format!("pod {phase}"), started);
+        self.terminal
+            .status(verb, format_args!("{what} in {}", text::duration(took)));
+        let message = serde_json::json!({"phase": phase, "seconds": took.as_secs_f64()});
+        self.terminal.json("kt-launch", &message);
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,98 @@
+//! The service that a program is deployed to, with its options.
+
+use crate::{
+    config::{Config, Flags, PlaceKind},
+    context::CargoContext,
+    place::{self, Dirs, kubernetes, local, service},
+    plan::Plan,
+    terminal::Terminal,
+};
+
+use super::{SessionError, config};
+
+/// Where a program's remote functions run.
+pub(crate) struct Target {
+    pub(crate) config: Config,
+    pub(crate) place: place::ServiceSpec,
+    pub(crate) dirs: Dirs,
+}
+
+impl Target {
+    /// Resolves the options of a program's service, and warns about those without effect.
+    ///
+    /// # Errors
+    /// If an option is invalid, or there is no directory for sockets.
+    pub(super) fn resolve(
+        flags: &Flags,
+        plan: &Plan,
+        context: &CargoContext,
+        terminal: &Terminal,
+    ) -> Result<Self, SessionError> {
+        let dirs = Dirs::current()?;
+        for notice in &dirs.notices {
+            terminal.warning(notice);
+        }
+        let config = config::resolve(flags, plan, context)?;
+        config::warn(&config, terminal);
+        Ok(Self {
+            place: place_of(&config, context, plan)?,
+            config,
+            dirs,
+        })
+    }
+
+    /// Checks that the service can run what the plan compiles.
+    ///
+    /// # Errors
+    /// If it cannot, or the toolchain lacks the target's standard library.
+    pub(super) fn check(&self, plan: &Plan) -> Result<(), SessionError> {
+        let toolchain = &plan.toolchain;
+        if !toolchain.is_cross() {
+            return Ok(());
+        }
+        if self.config.service.place == PlaceKind::Local {
+            return Err(SessionError::ForeignTarget {
+                target: toolchain.target.clone(),
+                host: toolchain.host.clone(),
+            });
+        }
+        Ok(toolchain.check_target()?)
+    }
+}
+
+/// The service of a program with these options.
+///
+/// # Errors
+/// If this executable cannot be found.
+pub(crate) fn place_of(
+    config: &Config,
+    context: &CargoContext,
+    plan: &Plan,
+) -> Result<place::ServiceSpec, SessionError> {
+    let name = config::service_name(config, plan);
+    let workspace = config::workspace(plan);
+    // A TTL that was not set does not change the one of a running service.
+    let ttl = config.is_set("inactivity_ttl");
+    let new_ttl = ttl.then_some(config.service.inactivity_ttl);
+    if config.service.place == PlaceKind::Kubernetes {
+        return Ok(place::ServiceSpec::Kubernetes(Box::new(
+            kubernetes::ServiceSpec {
+                name,
+                user: service::user(),
+                workspace,
+                options: config.service.clone(),
+                new_ttl,
+                toolchain: plan.toolchain.clone(),
+            },
+        )));
+    }
+    let directory = context.directory.clone().into();
+    let mut spec = local::ServiceSpec::new(name, workspace, directory)
+        .map_err(SessionError::io("find this executable"))?;
+    spec.inactivity_ttl = new_ttl;
+    spec.default_ttl = config.service.inactivity_ttl;
+    spec.body_limit = config.service.body_limit;
+    spec.breakpoint_timeout = config.service.breakpoint_timeout;
+    spec.environment = context.environment.clone();
+    Ok(place::ServiceSpec::Local(spec))
+}

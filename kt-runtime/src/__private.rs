@@ -12,6 +12,7 @@ pub use crate::{
 };
 #[cfg(any(kt, feature = "host"))]
 pub use crate::{
+    codec::{CodecError, Decoder, Encoder},
     shape::Shape,
     state::{
         StateDescriptor,
@@ -25,7 +26,6 @@ pub use crate::{
         cell::{Cell, Found, LockTimeout, leave, left, until},
         descriptor::reset,
     },
-    wire::codec::{CodecError, Decoder, Encoder},
 };
 
 /// Used by the expansion of [`breakpoint!`](crate::breakpoint!).

@@ -5,16 +5,12 @@ mod transfer;
 use std::{fmt, time::Duration};
 
 use crate::generation::Generation;
-#[cfg(any(kt, feature = "host"))]
-use crate::wire::{
-    control::{self, Exit},
-    data::Symbol,
-};
 
 /// Why a call has no result.
 ///
-/// Every call returns `Result<T, kt::Error>`. The variants are the same under `cargo kt run` and in place; in place, only
-/// [`Panicked`](Self::Panicked), [`TimedOut`](Self::TimedOut) and [`Misused`](Self::Misused) occur.
+/// Every call returns `Result<T, kt::Error>`. The variants are the same under `cargo kt run` and in
+/// place; in place, only [`Panicked`](Self::Panicked), [`TimedOut`](Self::TimedOut) and
+/// [`Misused`](Self::Misused) occur.
 ///
 /// ```
 /// use std::time::Duration;
@@ -42,8 +38,9 @@ use crate::wire::{
 /// }
 /// ```
 ///
-/// `Debug` prints the same text as `Display`, followed by a panic's frames, since `fn main() -> Result<(), kt::Error>` prints
-/// `Debug`. The error implements serde's traits, so a remote function that calls others may return it.
+/// `Debug` prints the same text as `Display`, followed by a panic's frames, since `fn main() ->
+/// Result<(), kt::Error>` prints `Debug`. The error implements serde's traits, so a remote function
+/// that calls others may return it.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Error {
@@ -54,7 +51,8 @@ pub enum Error {
         /// The most similar name among the service's functions.
         nearest: Option<String>,
     },
-    /// The caller was compiled with other argument or result types than the function that the service has now.
+    /// The caller was compiled with other argument or result types than the function that the
+    /// service has now.
     ShapeMismatch {
         /// Path of the function.
         function: String,
@@ -62,10 +60,12 @@ pub enum Error {
         here: String,
         /// The signature that the service has now.
         there: String,
-        /// The caller is older code that still runs in the worker: a task, a thread or a kept value.
+        /// The caller is older code that still runs in the worker: a task, a thread or a kept
+        /// value.
         within: bool,
     },
-    /// The service runs older code than this program was compiled with, and older code must not answer.
+    /// The service runs older code than this program was compiled with, and older code must not
+    /// answer.
     OldGeneration {
         /// Path of the function.
         function: String,
@@ -83,8 +83,8 @@ pub enum Error {
         /// How the worker exited.
         death: Death,
     },
-    /// The call's [timeout](crate::Call::timeout) elapsed. An `async fn` is canceled. A synchronous function runs to completion
-    /// and its result is discarded.
+    /// The call's [timeout](crate::Call::timeout) elapsed. An `async fn` is canceled. A synchronous
+    /// function runs to completion and its result is discarded.
     TimedOut {
         /// Path of the function.
         function: String,
@@ -149,8 +149,8 @@ pub struct Panic {
     pub function: String,
     /// The panic's message.
     pub message: String,
-    /// `src/lib.rs:10:5`. `None` for a call in place: only the process's panic hook receives the location, and that hook is the
-    /// program's own.
+    /// `src/lib.rs:10:5`. `None` for a call in place: only the process's panic hook receives the
+    /// location, and that hook is the program's own.
     pub location: Option<String>,
     /// The frames of the program's crates, innermost first.
     pub frames: Vec<Frame>,
@@ -170,7 +170,7 @@ pub struct Frame {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Death {
-    /// The exit code, if it exited by itself.
+    /// The exit code, if it exited.
     pub code: Option<i32>,
     /// The signal that terminated it.
     pub signal: Option<i32>,
@@ -184,37 +184,6 @@ pub struct Death {
     pub replaced: bool,
     /// How long it ran.
     pub uptime: Duration,
-}
-
-#[cfg(any(kt, feature = "host"))]
-impl From<control::Death> for Death {
-    fn from(death: control::Death) -> Self {
-        let (code, signal) = match death.how {
-            Exit::Code(code) => (Some(code), None),
-            Exit::Signal { number, .. } => (None, Some(number)),
-            Exit::Replaced | Exit::Stopped => (None, None),
-        };
-        let uptime = Duration::from_millis(death.uptime_ms);
-        Self {
-            code,
-            signal,
-            generation: death.generation,
-            max_rss: death.max_rss,
-            out_of_memory: death.out_of_memory,
-            replaced: death.how == Exit::Replaced,
-            uptime,
-        }
-    }
-}
-
-#[cfg(any(kt, feature = "host"))]
-impl From<Symbol> for Frame {
-    fn from(symbol: Symbol) -> Self {
-        Self {
-            function: symbol.function,
-            location: symbol.file.zip(symbol.line),
-        }
-    }
 }
 
 impl fmt::Display for Error {
@@ -233,50 +202,19 @@ impl fmt::Display for Error {
                 function,
                 here,
                 there,
-                within: true,
-            } => {
-                match here == there {
-                    true => write!(f, "`{function}` may have other types now (`{there}`) ")?,
-                    false => write!(f, "`{function}` has other types now (`{there}`) ")?,
-                }
-                write!(
-                    f,
-                    "than in the code that calls it (`{here}`), which goes on in the worker since before an edit; `cargo kt state \
-                     clear STATE` ends it if a state holds it, `cargo kt down SERVICE` ends all such code"
-                )
-            }
-            Self::ShapeMismatch {
-                function,
-                here,
-                there,
-                within: false,
-            } => write!(
-                f,
-                "`{function}` is served with other types than this program was built with (here `{here}`, there `{there}`); \
-                 run the program again"
-            ),
+                within,
+            } => fmt_shape_mismatch(f, function, here, there, *within),
             Self::OldGeneration {
                 function,
                 wanted,
                 serving,
             } => write!(
                 f,
-                "`{function}` would be answered by generation {serving}, older than this program's generation {wanted}; run the \
-                 program again"
+                "the service has generation {serving} of `{function}`, older than this program's \
+                 generation {wanted}; run the program again"
             ),
             Self::Panicked(panic) => panic.fmt(f),
-            Self::WorkerDied { function, death } if death.replaced => write!(
-                f,
-                "the worker was ended while `{function}` ran in it: {death}; the next call goes to the new one"
-            ),
-            Self::WorkerDied { function, death } if death.was_stopped() => write!(
-                f,
-                "the worker was ended while `{function}` ran in it: {death}; its state is gone, run the program again"
-            ),
-            Self::WorkerDied { function, death } => write!(
-                f,
-                "the worker died while `{function}` ran in it: {death}; the next call starts a new one, and its state is gone"
-            ),
+            Self::WorkerDied { function, death } => fmt_death(f, function, death),
             Self::TimedOut { function, after } => {
                 write!(f, "`{function}` did not answer within {after:?}")
             }
@@ -284,21 +222,19 @@ impl fmt::Display for Error {
                 function,
                 what,
                 limit,
-            } => {
-                write!(
-                    f,
-                    "the {what} of `{function}` would take more than {limit} bytes; KT_BODY_LIMIT sets the limit"
-                )
-            }
+            } => write!(
+                f,
+                "the {what} of `{function}` would take more than {limit} bytes; KT_BODY_LIMIT sets \
+                 the limit"
+            ),
             Self::Codec {
                 function,
                 what,
                 reason,
             } => {
-                let verb = if *what == Part::Arguments {
-                    "cannot be sent"
-                } else {
-                    "cannot come back"
+                let verb = match what {
+                    Part::Arguments => "cannot be sent",
+                    Part::Result => "cannot be returned",
                 };
                 write!(f, "the {what} of `{function}` {verb}: {reason}")
             }
@@ -307,14 +243,13 @@ impl fmt::Display for Error {
                 sent,
                 reason,
             } => {
-                let fate = if *sent {
-                    "it may have been carried out"
-                } else {
-                    "it was not sent"
+                let fate = match sent {
+                    true => "the function may have run",
+                    false => "the call was not sent",
                 };
                 write!(
                     f,
-                    "the connection was lost while `{function}` was called ({fate}): {reason}"
+                    "connection lost during the call of `{function}` ({fate}): {reason}"
                 )
             }
             Self::Unavailable { service, reason } => {
@@ -322,6 +257,53 @@ impl fmt::Display for Error {
             }
             Self::Misused { reason } => f.write_str(reason),
         }
+    }
+}
+
+fn fmt_shape_mismatch(
+    f: &mut fmt::Formatter<'_>,
+    function: &str,
+    here: &str,
+    there: &str,
+    within: bool,
+) -> fmt::Result {
+    if !within {
+        return write!(
+            f,
+            "the types of `{function}` do not match: this program was built with `{here}`, the \
+             service has `{there}`; run the program again"
+        );
+    }
+    // Equal signatures: the shape of a type is unknown, and the types may be equal.
+    let verb = if here == there { "may not" } else { "do not" };
+    write!(
+        f,
+        "the types of `{function}` {verb} match: its caller was built with `{here}`, the function \
+         now has `{there}`; the caller is code from before an edit that still runs in the worker: \
+         `cargo kt state clear STATE` stops it if a state holds it, `cargo kt down SERVICE` stops \
+         all such code"
+    )
+}
+
+fn fmt_death(f: &mut fmt::Formatter<'_>, function: &str, death: &Death) -> fmt::Result {
+    if death.replaced {
+        write!(
+            f,
+            "the worker was stopped while `{function}` ran: {death}; the next call goes to its \
+             replacement"
+        )
+    } else if death.was_stopped() {
+        write!(
+            f,
+            "the worker was stopped while `{function}` ran: {death}; its state was lost, run the \
+             program again"
+        )
+    } else {
+        write!(
+            f,
+            "the worker died while `{function}` ran: {death}; its state was lost, and the next call \
+             starts a new worker"
+        )
     }
 }
 
@@ -367,7 +349,7 @@ impl fmt::Debug for Frame {
 }
 
 impl Death {
-    /// Whether its host ended it and nothing took its place.
+    /// Whether its host stopped it without a replacement.
     fn was_stopped(&self) -> bool {
         self.code.is_none() && self.signal.is_none() && !self.replaced
     }
@@ -379,22 +361,23 @@ impl fmt::Display for Death {
             (Some(code), _) => write!(f, "it exited with code {code}, ")?,
             (_, Some(SIGKILL)) if self.out_of_memory => write!(
                 f,
-                "it was ended by signal 9 (SIGKILL), and the kernel ran out of memory and killed a process meanwhile, "
+                "it was killed by signal 9 (SIGKILL), and the kernel ran out of memory and killed a \
+                 process meanwhile, "
             )?,
-            (_, Some(signal)) => write!(f, "it was ended by {}, ", signal_name(signal))?,
+            (_, Some(signal)) => write!(f, "it was killed by {}, ", signal_name(signal))?,
             (None, None) if self.replaced => f.write_str("it was replaced, ")?,
-            (None, None) => f.write_str("it was ended by its host, ")?,
+            (None, None) => f.write_str("its host stopped it, ")?,
         }
         let megabytes = self.max_rss as f64 / (1 << 20) as f64;
         write!(
             f,
-            "after {:.1?} in generation {}, with {megabytes:.0} MiB at most",
+            "after {:.1?} in generation {}, with a peak of {megabytes:.0} MiB",
             self.uptime, self.generation
         )
     }
 }
 
-/// Signals by their numbers on Linux, which signal(7) lists: a program that runs its functions in place has no use for libc.
+/// Signal numbers on Linux, signal(7). Plain builds do not depend on libc.
 const SIGKILL: i32 = 9;
 
 fn signal_name(signal: i32) -> String {
@@ -442,7 +425,7 @@ mod tests {
     };
 
     #[test]
-    fn old_code_in_the_worker_is_told_from_a_program_that_can_run_again() {
+    fn a_mismatch_inside_the_worker_does_not_ask_to_run_the_program_again() {
         let error = |there: &str, within| {
             let error = Error::ShapeMismatch {
                 function: "app::handle".into(),
@@ -455,7 +438,7 @@ mod tests {
         assert!(error("fn(u8)", false).ends_with("run the program again"));
         let text = error("fn(u8)", true);
         assert!(
-            text.starts_with("`app::handle` has other types now (`fn(u8)`)"),
+            text.starts_with("the types of `app::handle` do not match"),
             "{text}"
         );
         assert!(
@@ -463,19 +446,19 @@ mod tests {
                 && text.contains("`cargo kt down SERVICE`")
         );
         assert!(!text.contains("run the program again"), "{text}");
-        // Types whose encoding is not known: they may be the same.
-        assert!(error("fn(u64)", true).contains("may have other types"));
+        // Types whose shape is unknown may be equal.
+        assert!(error("fn(u64)", true).contains("may not match"));
     }
 
     #[test]
-    fn only_what_is_known_is_said_of_a_workers_end() {
+    fn a_death_reports_only_what_is_known() {
         let killed = Death {
             signal: Some(SIGKILL),
             ..DEATH
         };
         let text = died(killed.clone());
         assert!(
-            text.contains("ended by signal 9 (SIGKILL), after 3.0s"),
+            text.contains("killed by signal 9 (SIGKILL), after 3.0s"),
             "{text}"
         );
         assert!(!text.contains("memory and"), "{text}");
@@ -490,12 +473,12 @@ mod tests {
             ..DEATH
         });
         assert!(
-            text.contains("it was replaced, after") && !text.contains("gone"),
+            text.contains("it was replaced, after") && !text.contains("lost"),
             "{text}"
         );
         let text = died(DEATH);
         assert!(
-            text.contains("ended by its host") && !text.contains("next call"),
+            text.contains("its host stopped it") && !text.contains("next call"),
             "{text}"
         );
     }

@@ -1,4 +1,4 @@
-//! A remote function as the macro describes it and both ends use it.
+//! A remote function: the macro generates its description, both ends of a call use it.
 
 use std::{fmt, pin::Pin};
 
@@ -6,14 +6,18 @@ use std::{fmt, pin::Pin};
 use crate::in_place_only::{CodecError, Decoder, Encoder, Shape};
 #[cfg(any(kt, feature = "host"))]
 use crate::{
+    codec::{
+        self, Codec, CodecError, Decoder, Encoder, ThreadKind, on_own_thread,
+        on_own_thread_blocking,
+    },
     shape::{Shape, Signature},
-    wire::codec::{self, Codec, CodecError, Decoder, Encoder, Place, apart, apart_blocking},
 };
 #[cfg(any(kt, feature = "host"))]
 use std::sync::Arc;
 
-/// What `#[kt::remote]` implements for each function: its types, and how they travel. The methods are generated one
-/// argument at a time, so that a missing trait is reported at the argument that lacks it.
+/// Implemented by `#[kt::remote]` for each function: its types and their encoding. The macro
+/// generates one statement per argument, so that rustc reports a missing trait at the argument that
+/// lacks it.
 pub trait Remote: 'static {
     /// A tuple of the arguments.
     type Args: Send + 'static;
@@ -23,21 +27,21 @@ pub trait Remote: 'static {
     fn decode_args(from: &mut Decoder<'_>) -> Result<Self::Args, CodecError>;
     fn encode_output(output: &Self::Output, to: &mut Encoder) -> Result<(), CodecError>;
     fn decode_output(from: &mut Decoder<'_>) -> Result<Self::Output, CodecError>;
-    /// Tells the shape of each argument, then of the result.
+    /// Adds the shape of each argument, then of the result.
     fn shape(shape: &mut Shape);
-    /// Calls the function, as far as that can be done without running it.
+    /// Prepares the call without running the function.
     fn start(args: Self::Args) -> Started<Self::Output>;
 }
 
 /// A call that is about to run.
 pub enum Started<T> {
-    /// Of a plain function: runs on a thread that may block.
+    /// A plain function: runs on a thread that may block.
     Plain(Box<dyn FnOnce() -> T + Send>),
-    /// Of an async function: runs on the tokio runtime.
+    /// An async function: runs on the tokio runtime.
     Async(Pin<Box<dyn Future<Output = T> + Send>>),
 }
 
-/// What a crate object exports for each remote function, as `kt:fn:<key>`.
+/// A crate object exports one for each remote function, as `kt:fn:<key>`.
 pub struct Function {
     pub(crate) key: &'static str,
     /// The signature's tokens, for messages.
@@ -52,22 +56,22 @@ pub struct Function {
     pub(crate) invoke: Invoke,
 }
 
-/// Decodes the arguments and begins the call.
+/// Decodes the arguments and starts the call.
 #[cfg(any(kt, feature = "host"))]
-type Invoke = fn(&[u8], Place, &Invocation) -> Result<Started<Encoded>, CodecError>;
+type Invoke = fn(&[u8], ThreadKind, &Invocation) -> Result<Started<Encoded>, CodecError>;
 
-/// How a function is called from another process.
+/// The parameters of a call from another process.
 #[cfg(any(kt, feature = "host"))]
 #[derive(Debug, Clone)]
 pub(crate) struct Invocation {
     pub(crate) types: Arc<Signature>,
-    /// Of the arguments.
+    /// The codec of the arguments.
     pub(crate) codec: Codec,
-    /// Of the result, bytes.
+    /// Limit of the result, in bytes.
     pub(crate) limit: usize,
 }
 
-/// A result on its way back.
+/// An encoded result.
 #[cfg(any(kt, feature = "host"))]
 pub(crate) type Encoded = Result<codec::Encoded, CodecError>;
 
@@ -92,7 +96,7 @@ impl Function {
         }
     }
 
-    /// The function's path as a developer knows it: the key without package and bin.
+    /// The function's path in the source: the key without package and bin.
     pub(crate) fn path(&self) -> &'static str {
         path_of(self.key)
     }
@@ -119,30 +123,34 @@ fn types<R: Remote>() -> Signature {
 #[cfg(any(kt, feature = "host"))]
 fn invoke<R: Remote>(
     args: &[u8],
-    place: Place,
+    thread: ThreadKind,
     how: &Invocation,
 ) -> Result<Started<Encoded>, CodecError> {
     let args = how
         .types
         .arguments
-        .decode(args, how.codec, place, R::decode_args)?;
+        .decode(args, how.codec, thread, R::decode_args)?;
     let (types, limit) = (Arc::clone(&how.types), how.limit);
-    let encode = move |output: &R::Output, place| {
+    let encode = move |output: &R::Output, thread| {
         let put = |to: &mut Encoder| R::encode_output(output, to);
-        types.output.encode(limit, place, put)
+        types.output.encode(limit, thread, put)
     };
     Ok(match R::start(args) {
         Started::Plain(run) => Started::Plain(Box::new(move || {
             let output = run();
-            match encode(&output, Place::Blocking) {
-                Err(CodecError::Elsewhere) => apart_blocking(move || encode(&output, Place::Own))?,
+            match encode(&output, ThreadKind::Blocking) {
+                Err(CodecError::NeedsOwnThread) => {
+                    on_own_thread_blocking(move || encode(&output, ThreadKind::Own))?
+                }
                 done => done,
             }
         })),
         Started::Async(run) => Started::Async(Box::pin(async move {
             let output = run.await;
-            match encode(&output, Place::Task) {
-                Err(CodecError::Elsewhere) => apart(move || encode(&output, Place::Own)).await?,
+            match encode(&output, ThreadKind::Task) {
+                Err(CodecError::NeedsOwnThread) => {
+                    on_own_thread(move || encode(&output, ThreadKind::Own)).await?
+                }
                 done => done,
             }
         })),

@@ -2,7 +2,8 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The number of a set of crate objects that a service loaded together. The first is 1, and each swap increments it.
+/// The number of a set of crate objects that a service loaded together. The first is 1, and each
+/// swap increments it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Generation(pub u64);
 

@@ -1,6 +1,6 @@
 //! The target of the launcher's `main`: the only file that starts both a worker and a driver.
 
-use std::{env, path::Path, process::ExitCode};
+use std::{env, path::PathBuf, process::ExitCode};
 
 use crate::{driver, sys::dl, worker};
 
@@ -10,11 +10,11 @@ fn __kt_launch() -> ExitCode {
     if env::var_os(crate::wire::worker::ENV).is_some() {
         return worker::main();
     }
-    let Some(config) = driver::config() else {
+    let Some(driver) = driver::start() else {
         eprintln!("kt: this program can only be started by `cargo kt`");
         return ExitCode::FAILURE;
     };
-    match load(config.objects.iter().map(AsRef::as_ref)) {
+    match load(driver.objects()) {
         Ok(main) => main(),
         Err(error) => {
             eprintln!("kt: failed to load the program: {error}");
@@ -24,7 +24,7 @@ fn __kt_launch() -> ExitCode {
 }
 
 /// Loads the driver's objects and finds the last one's `main`.
-fn load<'a>(objects: impl Iterator<Item = &'a Path>) -> Result<fn() -> ExitCode, String> {
+fn load(objects: &[PathBuf]) -> Result<fn() -> ExitCode, String> {
     let mut last = None;
     for path in objects {
         // SAFETY: `cargo kt` linked these objects for this base, and lists dependencies first.

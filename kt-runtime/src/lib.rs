@@ -1,12 +1,15 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(not(any(kt, feature = "host")), warn(missing_docs))]
 //
-// `cargo kt` compiles this crate with `--cfg kt`, and depends on it with the feature `host`. Every other build makes its
-// calls in place and needs a tenth of the code: no connection, no worker, and none of the crates for them.
+// `cargo kt` compiles this crate with `--cfg kt`, and depends on it with the feature `host`. Every
+// other build makes its calls in place and needs a tenth of the code: no connection, no worker, and
+// none of the crates for them.
 
 mod breakpoint;
 mod call;
+mod debugger;
 mod error;
+mod fault;
 #[allow(missing_docs, reason = "public for the macros only")]
 mod function;
 mod generation;
@@ -21,6 +24,10 @@ mod service;
 mod shell;
 mod state;
 
+#[cfg(feature = "host")]
+pub mod codec;
+#[cfg(all(kt, not(feature = "host")))]
+mod codec;
 #[cfg(any(kt, feature = "host"))]
 mod driver;
 #[cfg(any(kt, feature = "host"))]
@@ -37,7 +44,8 @@ mod sync;
 mod sys;
 #[cfg(feature = "host")]
 pub mod wire;
-// A program must not come to depend on what plain cargo does not build. What only `cargo kt` itself calls is unused then.
+// A program must not come to depend on what plain cargo does not build. What only `cargo kt` itself
+// calls is unused then.
 #[cfg(all(kt, not(feature = "host")))]
 #[expect(
     dead_code,
@@ -48,6 +56,8 @@ mod wire;
 #[cfg(any(kt, feature = "host"))]
 mod worker;
 
+#[cfg(feature = "host")]
+pub mod delta;
 #[cfg(feature = "host")]
 pub mod files;
 #[cfg(all(feature = "host", any(test, fuzzing)))]

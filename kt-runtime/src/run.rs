@@ -45,11 +45,20 @@ pub struct Phase {
     pub took: Duration,
 }
 
+#[cfg(any(kt, feature = "host"))]
+static CURRENT: std::sync::OnceLock<Run> = std::sync::OnceLock::new();
+
+/// Called by the driver, which knows the run that started this process.
+#[cfg(any(kt, feature = "host"))]
+pub(crate) fn set_current(run: Run) {
+    let _ = CURRENT.set(run);
+}
+
 impl Run {
     /// The run of this process. `None` unless `cargo kt run` started it.
     pub fn current() -> Option<Self> {
         #[cfg(any(kt, feature = "host"))]
-        return crate::driver::Driver::current().map(|driver| driver.run().clone());
+        return CURRENT.get().cloned();
         #[cfg(not(any(kt, feature = "host")))]
         return None;
     }

@@ -1,6 +1,7 @@
 //! The service's options, as a constant in the program's source.
 
-/// Options of the service that runs this program's remote functions, as a constant in the file of its `main`.
+/// Options of the service that runs this program's remote functions, as a constant in the file of
+/// its `main`.
 ///
 /// ```
 /// #[kt::service]
@@ -13,12 +14,14 @@
 /// # fn main() {}
 /// ```
 ///
-/// `cargo kt` reads the constant in the source before anything is compiled, so that a pod can start in the meantime. Therefore
-/// every argument is a literal. The value itself is empty: the program contains none of the options and cannot read them.
+/// `cargo kt` reads the constant in the source before anything is compiled, so that a pod can start
+/// in the meantime. Therefore every argument is a literal. The value itself is empty: the program
+/// contains none of the options and cannot read them.
 ///
-/// Durations are strings such as `"90s"`, `"30m"` or `"1h30m"`. Amounts are Kubernetes quantities, such as `"500m"` CPUs or
-/// `"2Gi"` of memory. Environment variables and flags override this constant; it overrides `#[kt::service(…)]` on `main` and
-/// Cargo.toml. `cargo kt config` shows every option of a program and where its value is set.
+/// Durations are strings such as `"90s"`, `"30m"` or `"1h30m"`. Amounts are Kubernetes quantities,
+/// such as `"500m"` CPUs or `"2Gi"` of memory. Environment variables and flags override this
+/// constant; it overrides `#[kt::service(…)]` on `main` and Cargo.toml. `cargo kt config` shows
+/// every option of a program and where its value is set.
 #[derive(Debug, Clone, Copy)]
 #[must_use = "cargo kt reads a service only in a constant with the attribute `#[kt::service]`"]
 pub struct Service(());
@@ -56,15 +59,18 @@ setters! {
     context(name: &str);
     /// Namespace in the cluster. Default: the context's.
     namespace(name: &str);
-    /// Name of the service, a DNS label. Default: derived from the user, the program, and the profile unless it is `dev`.
+    /// Name of the service, a DNS label. Default: derived from the user, the program, and the
+    /// profile unless it is `dev`.
     name(name: &str);
-    /// How long the service runs without a call, such as `"2h"`. Default: `"8h"` on this machine, `"10m"` in a cluster.
+    /// How long the service runs without a call, such as `"2h"`. Default: `"8h"` on this machine,
+    /// `"10m"` in a cluster.
     inactivity_ttl(duration: &str);
     /// How long the pod may take to start. Default: `"60s"`.
     launch_timeout(duration: &str);
     /// Largest arguments or result of a call in bytes. Default: 256 MiB.
     body_limit(bytes: u64);
-    /// How long a call at [`breakpoint!`](crate::breakpoint!) waits for a debugger. Default: `"10m"`.
+    /// How long a call at [`breakpoint!`](crate::breakpoint!) waits for a debugger. Default:
+    /// `"10m"`.
     breakpoint_timeout(duration: &str);
     /// Whether the objects of a failed launch stay, for inspection.
     keep(keep: bool);
@@ -99,8 +105,8 @@ setters! {
     secret_files(secret: &str, mount: &str);
     /// A PersistentVolumeClaim mounted at `mount`, an absolute path in the pod. May be repeated.
     volume_claim(name: &str, mount: &str, claim: &str);
-    /// An empty directory at `mount`, an absolute path in the pod, deleted with the pod. `size` limits it, such as `"1Gi"`;
-    /// `""` sets no limit. May be repeated.
+    /// An empty directory at `mount`, an absolute path in the pod, deleted with the pod. `size`
+    /// limits it, such as `"1Gi"`; `""` sets no limit. May be repeated.
     volume_empty_dir(name: &str, mount: &str, size: &str);
     /// The node's `path` mounted at `mount`, both absolute. Namespaces under Pod Security
     /// `restricted` or `baseline` reject it. May be repeated.
@@ -128,6 +134,7 @@ setters! {
     label(name: &str, value: &str);
     /// An annotation of the pod. May be repeated.
     annotation(name: &str, value: &str);
-    /// Other fields of the pod's template, as YAML that is merged into it. Fields that kt sets itself are refused.
+    /// Other fields of the pod's template, as YAML that is merged into it. Fields that kt sets
+    /// itself are refused.
     pod_template(yaml: &str);
 }

@@ -11,7 +11,6 @@
 //! The requests also form a [`Graph`], which values are checked against when they are encoded
 //! without names.
 
-pub(crate) mod graph;
 mod tracer;
 
 use std::{
@@ -23,10 +22,13 @@ use std::{
 use serde::de::DeserializeOwned;
 
 use crate::{
-    call,
-    wire::{codec::Types, data::Part},
+    codec::{
+        Types,
+        graph::{Builder, Graph},
+    },
+    error::Part,
+    fault,
 };
-use graph::{Builder, Graph};
 use tracer::{Found, Tracer, Values, Variants};
 
 /// Maximum number of passes over a type; each pass explores one more variant of each enum in it.
@@ -80,7 +82,7 @@ impl Shape {
         (role, type_name::<T>()).hash(&mut self.hasher);
         let hasher = &mut self.hasher;
         // It runs on artificial values: treat a panic like an error.
-        let found = call::catch(move || trace::<T>(hasher));
+        let found = fault::catch(move || trace::<T>(hasher));
         match found.ok().flatten() {
             Some(graph) => graph.finish(),
             None => {

@@ -9,11 +9,12 @@ use std::{
 
 /// Opens an interactive shell next to the remote functions, and returns its exit status.
 ///
-/// In a program that `cargo kt run` started, this is `cargo kt ssh`: the shell has the worker's environment, working directory
-/// and file system, and this program's terminal. Under plain cargo the remote functions run in this process, and the shell is
-/// `$SHELL`, or `sh`.
+/// In a program that `cargo kt run` started, this is `cargo kt ssh`: the shell has the worker's
+/// environment, working directory and file system, and this program's terminal. Under plain cargo
+/// the remote functions run in this process, and the shell is `$SHELL`, or `sh`.
 ///
-/// The calling thread blocks. In a program with other tasks, call it from `tokio::task::spawn_blocking`.
+/// The calling thread blocks. In a program with other tasks, call it from
+/// `tokio::task::spawn_blocking`.
 ///
 /// # Errors
 /// If the shell cannot be started, and inside a remote function: only the program has a terminal.
@@ -50,7 +51,7 @@ pub fn shell() -> io::Result<ExitStatus> {
 /// The program to start, with its arguments.
 fn shell_command() -> io::Result<Vec<OsString>> {
     #[cfg(any(kt, feature = "host"))]
-    if let Some(driver) = crate::driver::Driver::current() {
+    if let Some(driver) = crate::driver::current() {
         return Ok(driver.shell().to_vec());
     }
     let shell = env::var_os("SHELL").filter(|shell| !shell.is_empty());

@@ -33,7 +33,7 @@ fn no_crate_has_a_cycle_of_modules() {
 }
 
 /// The check must see every form of a path, or it would miss a cycle silently: a re-export, a glob,
-/// a macro's arguments, a path inside an expression.
+/// a macro's arguments, an attribute's string, a path inside an expression.
 #[test]
 fn cycle_is_found_in_every_form_of_path() {
     let forms = [
@@ -48,6 +48,10 @@ fn cycle_is_found_in_every_form_of_path() {
         (
             "mod deep { use crate::b::B; }",
             "pub use crate::a::A as Renamed;",
+        ),
+        (
+            "use crate::b::B;",
+            "struct S { #[serde(with = \"crate::a::g\")] f: u8 }",
         ),
     ];
     for (of_a, of_b) in forms {

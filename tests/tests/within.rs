@@ -142,9 +142,9 @@ fn changed_types_are_an_error_and_removed_functions_run_old_code() {
         .run()
         .success()
         .prints(
-            "error: `one::answer` has other types now (`fn(i16) -> i16`) than in the code that calls it (`fn(u64) -> u64`), which \
-             goes on in the worker since before an edit; `cargo kt state clear STATE` ends it if a state holds it, `cargo kt down SERVICE` \
-             ends all such code",
+            "error: the types of `one::answer` do not match: its caller was built with `fn(u64) -> u64`, the function now has \
+             `fn(i16) -> i16`; the caller is code from before an edit that still runs in the worker: `cargo kt state clear STATE` \
+             stops it if a state holds it, `cargo kt down SERVICE` stops all such code",
         );
     project.kt(["state", "clear", "ACTOR"]).success();
     project.run().success().prints("30, and by its own code 30");

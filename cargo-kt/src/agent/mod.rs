@@ -6,12 +6,14 @@ mod symbolize;
 use std::{future::Future, io, path::Path, sync::Arc};
 
 use http::StatusCode;
-use kt::wire::{
+use kt::{
     codec,
-    data::{ANSWERED, BREAKPOINT, BreakpointReached, SYMBOLIZE, Symbolize},
-    http::Body,
-    limits,
-    server::{self, Exchange},
+    wire::{
+        data::{ANSWERED, BREAKPOINT, BreakpointReached, SYMBOLIZE, Symbolize},
+        http::Body,
+        limits,
+        server::{self, Exchange},
+    },
 };
 use serde::de::DeserializeOwned;
 use tokio::{net::UnixListener, sync::watch};

@@ -162,15 +162,15 @@ mod tests {
     #[test]
     fn generic_code_of_kt_is_not_user_code() {
         for (function, user) in [
-            ("kt::wire::codec::Encoder::put", false),
-            ("kt::wire::codec::Encoder::put::<app::Job>", false),
+            ("kt::codec::Encoder::put", false),
+            ("kt::codec::Encoder::put::<app::Job>", false),
             (
-                "<&mut kt::wire::codec::compact::write::Writer as serde_core::ser::Serializer>::serialize_some",
+                "<&mut kt::codec::compact::write::Writer as serde_core::ser::Serializer>::serialize_some",
                 false,
             ),
             ("<kt::call::Bound<R> as kt::call::Pending>::encode", false),
             (
-                "<app::Job as serde_core::ser::Serialize>::serialize::<&mut kt::wire::codec::compact::write::Writer>",
+                "<app::Job as serde_core::ser::Serialize>::serialize::<&mut kt::codec::compact::write::Writer>",
                 true,
             ),
             ("<kt::state::State<app::Cache> as app::Size>::size", true),

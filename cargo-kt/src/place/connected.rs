@@ -8,16 +8,18 @@ use std::{
 
 use http::Response;
 use kt::host::Expired;
-use kt::wire::{
-    VERSION,
-    client::{self, Client, RequestError},
+use kt::{
     codec,
-    control::{SetTtl, Status, path},
-    frame,
-    frames::{Frames, FramesError},
-    http::{Body, BodySender},
-    limits,
-    preamble::{self, Purpose, Verdict},
+    wire::{
+        VERSION,
+        client::{self, Client, RequestError},
+        control::{SetTtl, Status, path},
+        frame,
+        frames::{Frames, FramesError},
+        http::{Body, BodySender},
+        limits,
+        preamble::{self, Purpose, Verdict},
+    },
 };
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{

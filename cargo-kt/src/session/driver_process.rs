@@ -12,10 +12,12 @@ use std::{
     process::{Command, ExitCode, ExitStatus},
 };
 
-use kt::wire::{
+use kt::{
     codec,
-    driver::{DriverConfig, ENV},
-    limits,
+    wire::{
+        driver::{DriverConfig, ENV},
+        limits,
+    },
 };
 use tokio::{
     signal::unix::{SignalKind, signal},

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use kt::wire::{
-    control::{Outcome, Swapped},
+    control::Swapped,
     manifest::Manifest,
-    state::{NotMigrated, Resets, StateOptions},
+    state::{NotMigrated, Outcome, Resets, StateOptions},
 };
 
 use super::{

@@ -8,7 +8,10 @@ use std::{
 
 use bytes::Bytes;
 use camino::{Utf8Path, Utf8PathBuf};
-use kt::wire::{ObjectId, addresses, limits, upload::Encoding};
+use kt::{
+    delta,
+    wire::{ObjectId, limits, upload::Encoding},
+};
 use zstd::{
     stream::read,
     zstd_safe::{self, CCtx, CParameter},
@@ -113,14 +116,14 @@ fn read_reference(reference: &Reference) -> Option<Vec<u8>> {
     (ObjectId(*blake3::hash(&former).as_bytes()) == reference.id).then_some(former)
 }
 
-/// The patch from `reference` to `object`: a zstd frame, as `zstd --patch-from` writes it for files whose
-/// [addresses are settled](addresses).
+/// The patch from `reference` to `object`: a zstd frame, as `zstd --patch-from` writes it for files
+/// whose [addresses are settled](delta).
 ///
 /// # Errors
 /// If zstd cannot allocate memory.
 pub fn patch(mut reference: Vec<u8>, mut object: Vec<u8>) -> io::Result<Vec<u8>> {
-    addresses::settle(&mut reference);
-    addresses::settle(&mut object);
+    delta::settle(&mut reference);
+    delta::settle(&mut object);
     let mut context = context(PATCH_LEVEL)?;
     // The window must reach from the end of the object to the start of the reference.
     let both = (reference.len() + object.len()).max(1 << 17) as u64;

@@ -122,63 +122,19 @@ pub fn user_function(function: &Function, attributes: &[TokenStream]) -> TokenSt
 
 /// `impl Remote`. Each use of a user's type is located at that type.
 fn remote(function: &Function, types: &[&Type], output: &Type) -> TokenStream {
-    let signature = &function.signature;
-    let at_name = ours_at(signature.ident.span());
-    let name = located(&signature.ident);
     let args = args_type(function, types);
-    let indices: Vec<syn::Index> = (0..types.len()).map(syn::Index::from).collect();
-    let put_args = types.iter().zip(&indices).map(|(ty, index)| {
+    let put_args = types.iter().enumerate().map(|(index, ty)| {
+        let index = syn::Index::from(index);
         quote_spanned! {ours_at(first_span(*ty))=> ::__kt__::__private::Encoder::put::<#ty>(to, &args.#index)?; }
     });
-    let take_args = types.iter().map(|ty| {
-        quote_spanned! {ours_at(first_span(*ty))=> ::__kt__::__private::Decoder::take::<#ty>(from)?, }
-    });
-    let shape_args = types.iter().map(|ty| {
-        quote_spanned! {ours_at(first_span(*ty))=> ::__kt__::__private::Shape::argument::<#ty>(shape); }
-    });
-    let at_output = ours_at(first_span(output));
-    let put_output =
-        quote_spanned! {at_output=> ::__kt__::__private::Encoder::put::<#output>(to, output) };
-    let take_output =
-        quote_spanned! {at_output=> ::__kt__::__private::Decoder::take::<#output>(from) };
-    let shape_output =
-        quote_spanned! {at_output=> ::__kt__::__private::Shape::output::<#output>(shape); };
-    let called = quote_spanned! {at_name=> #name(#(args.#indices),*) };
-    let start = if signature.asyncness.is_some() {
-        quote_spanned! {at_name=> ::__kt__::__private::Started::Async(::std::boxed::Box::pin(#called)) }
-    } else {
-        quote_spanned! {at_name=> __kt_plain::<__KtRemote>(args, |args| #called) }
+    let put_output = quote_spanned! {ours_at(first_span(output))=>
+        ::__kt__::__private::Encoder::put::<#output>(to, output)
     };
-    // Generic, so that the trait bound alone says that the arguments are `Send`. If they are not,
-    // rustc reports it once, at `type Args`.
-    let plain = signature.asyncness.is_none().then(|| {
-        quote_spanned! {Span::mixed_site()=>
-            fn __kt_plain<R: ::__kt__::__private::Remote>(
-                args: R::Args,
-                run: fn(R::Args) -> R::Output,
-            ) -> ::__kt__::__private::Started<R::Output> {
-                ::__kt__::__private::Started::Plain(::std::boxed::Box::new(move || run(args)))
-            }
-        }
-    });
+    let decode = decode(types, output);
+    let (plain, start) = start(function, types.len());
     quote_spanned! {Span::mixed_site()=>
         #plain
-        // All uses of `DeserializeOwned` are in one body: rustc reports a missing trait once per
-        // body and place.
-        #[inline]
-        fn __kt_decode() -> (
-            fn(&mut ::__kt__::__private::Decoder<'_>) -> ::core::result::Result<
-                <__KtRemote as ::__kt__::__private::Remote>::Args, ::__kt__::__private::CodecError>,
-            fn(&mut ::__kt__::__private::Decoder<'_>) -> ::core::result::Result<
-                <__KtRemote as ::__kt__::__private::Remote>::Output, ::__kt__::__private::CodecError>,
-            fn(&mut ::__kt__::__private::Shape),
-        ) {
-            (
-                |from| ::core::result::Result::Ok((#(#take_args)*)),
-                |from| #take_output,
-                |shape| { #(#shape_args)* #shape_output },
-            )
-        }
+        #decode
         impl ::__kt__::__private::Remote for __KtRemote {
             type Args = #args;
             type Output = #output;
@@ -213,6 +169,63 @@ fn remote(function: &Function, types: &[&Type], output: &Type) -> TokenStream {
             }
         }
     }
+}
+
+/// A function with all that needs `DeserializeOwned`: rustc reports a missing trait once per body and
+/// place.
+fn decode(types: &[&Type], output: &Type) -> TokenStream {
+    let take_args = types.iter().map(|ty| {
+        quote_spanned! {ours_at(first_span(*ty))=> ::__kt__::__private::Decoder::take::<#ty>(from)?, }
+    });
+    let shape_args = types.iter().map(|ty| {
+        quote_spanned! {ours_at(first_span(*ty))=> ::__kt__::__private::Shape::argument::<#ty>(shape); }
+    });
+    let at_output = ours_at(first_span(output));
+    let take_output =
+        quote_spanned! {at_output=> ::__kt__::__private::Decoder::take::<#output>(from) };
+    let shape_output =
+        quote_spanned! {at_output=> ::__kt__::__private::Shape::output::<#output>(shape); };
+    quote_spanned! {Span::mixed_site()=>
+        #[inline]
+        fn __kt_decode() -> (
+            fn(&mut ::__kt__::__private::Decoder<'_>) -> ::core::result::Result<
+                <__KtRemote as ::__kt__::__private::Remote>::Args, ::__kt__::__private::CodecError>,
+            fn(&mut ::__kt__::__private::Decoder<'_>) -> ::core::result::Result<
+                <__KtRemote as ::__kt__::__private::Remote>::Output, ::__kt__::__private::CodecError>,
+            fn(&mut ::__kt__::__private::Shape),
+        ) {
+            (
+                |from| ::core::result::Result::Ok((#(#take_args)*)),
+                |from| #take_output,
+                |shape| { #(#shape_args)* #shape_output },
+            )
+        }
+    }
+}
+
+/// The body of `Remote::start`, and the function that it calls if the user's function is not async.
+fn start(function: &Function, count: usize) -> (Option<TokenStream>, TokenStream) {
+    let signature = &function.signature;
+    let at_name = ours_at(signature.ident.span());
+    let name = located(&signature.ident);
+    let indices = (0..count).map(syn::Index::from);
+    let called = quote_spanned! {at_name=> #name(#(args.#indices),*) };
+    if signature.asyncness.is_some() {
+        let start = quote_spanned! {at_name=> ::__kt__::__private::Started::Async(::std::boxed::Box::pin(#called)) };
+        return (None, start);
+    }
+    // Generic, so that the trait's bound makes the arguments `Send`. If they are not, rustc reports it
+    // once, at `type Args`.
+    let plain = quote_spanned! {Span::mixed_site()=>
+        fn __kt_plain<R: ::__kt__::__private::Remote>(
+            args: R::Args,
+            run: fn(R::Args) -> R::Output,
+        ) -> ::__kt__::__private::Started<R::Output> {
+            ::__kt__::__private::Started::Plain(::std::boxed::Box::new(move || run(args)))
+        }
+    };
+    let start = quote_spanned! {at_name=> __kt_plain::<__KtRemote>(args, |args| #called) };
+    (Some(plain), start)
 }
 
 /// The arguments' types as a tuple, located at the list of arguments.

@@ -7,23 +7,9 @@
 
 mod trap;
 
-use std::fs::File;
-use std::io::Read;
-
-#[cfg(all(
-    any(kt, feature = "host"),
-    any(target_arch = "x86_64", target_arch = "aarch64")
-))]
-pub(crate) use trap::marker;
-
-/// The location of a breakpoint.
+use crate::debugger;
 #[cfg(any(kt, feature = "host"))]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Location {
-    pub(crate) function: &'static str,
-    pub(crate) file: &'static str,
-    pub(crate) line: u32,
-}
+use crate::worker::{self, Location};
 
 /// Whether the calling thread must stop. The macro calls this just before the trap instruction.
 #[must_use]
@@ -33,20 +19,20 @@ pub(crate) struct Location {
 )]
 pub fn reached<C>(file: &'static str, line: u32, _in_function: &C) -> bool {
     #[cfg(any(kt, feature = "host"))]
-    if let Some(worker) = crate::worker::current() {
+    if let Some(worker) = worker::current() {
         return worker.breakpoint(&Location {
             function: function_of::<C>(),
             file,
             line,
         });
     }
-    is_traced()
+    debugger::traces_this_thread()
 }
 
 /// The debugger let the call continue.
 pub fn passed() {
     #[cfg(any(kt, feature = "host"))]
-    if let Some(worker) = crate::worker::current() {
+    if let Some(worker) = worker::current() {
         worker.breakpoint_passed();
     }
 }
@@ -62,34 +48,9 @@ fn function_of<C>() -> &'static str {
     path
 }
 
-/// Whether a debugger traces the calling thread: `TracerPid` of proc(5). Checks this thread and not
-/// the process: a debugger may attach to the main thread long before it reaches this one.
-pub(crate) fn is_traced() -> bool {
-    // The line is within the first few hundred bytes; the name before it has at most 64.
-    let mut status = [0; 1024];
-    let read = File::open("/proc/thread-self/status").and_then(|mut file| file.read(&mut status));
-    read.is_ok_and(|read| tracer(&status[..read]).is_some())
-}
-
-/// The pid of the process that traces the thread with this status.
-pub(crate) fn tracer(status: &[u8]) -> Option<u32> {
-    let status = String::from_utf8_lossy(status);
-    let field = |line: &str| line.strip_prefix("TracerPid:")?.trim().parse().ok();
-    status.lines().find_map(field).filter(|&pid: &u32| pid != 0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_thread_is_traced_if_its_status_names_a_tracer() {
-        let status =
-            |tracer: u32| format!("Name:\tkt-call\nPPid:\t1\nTracerPid:\t{tracer}\nUid:\t0\n");
-        assert_eq!(tracer(status(0).as_bytes()), None);
-        assert_eq!(tracer(status(4711).as_bytes()), Some(4711));
-        assert_eq!(tracer(b""), None);
-    }
 
     #[cfg(feature = "host")]
     #[test]

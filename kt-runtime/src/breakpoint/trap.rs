@@ -1,18 +1,19 @@
-//! The trap instruction, followed by a marker by which the worker's SIGTRAP handler distinguishes
-//! it from a debugger's leftover breakpoint.
+//! The trap instruction, followed by a marker by which the worker's [SIGTRAP handler](crate::sys)
+//! distinguishes it from a debugger's leftover breakpoint.
 
 /// Stops the call that reaches it, for `cargo kt debug`.
 ///
-/// Under `cargo kt run` a remote function that reaches it waits for a debugger, and the terminal shows where it waits and how to
-/// attach one. Only this call waits. If no debugger attaches within the service's `breakpoint_timeout` (10 minutes by default),
-/// the call continues and a warning is printed. Calls that reach a breakpoint while another call is stopped wait until that call
+/// Under `cargo kt run` a remote function that reaches it waits for a debugger, and the terminal
+/// shows where it waits and how to attach one. Only this call waits. If no debugger attaches within
+/// the service's `breakpoint_timeout` (10 minutes by default), the call continues and a warning is
+/// printed. Calls that reach a breakpoint while another call is stopped wait until that call
 /// continues.
 ///
 /// The debugger shows the function that contains the macro as the innermost frame, with its
 /// variables.
 ///
-/// Everywhere else (in `main`, under plain cargo, in a test) it stops for a debugger that is already attached, and otherwise does
-/// nothing.
+/// Everywhere else (in `main`, under plain cargo, in a test) it stops for a debugger that is
+/// already attached, and otherwise does nothing.
 ///
 /// ```
 /// fn work(name: &str) -> usize {
@@ -30,20 +31,6 @@ macro_rules! breakpoint {
             $crate::__private::breakpoint::passed();
         }
     };
-}
-
-/// The bytes after the trap instruction: a no-op that compilers never emit.
-#[cfg(all(any(kt, feature = "host"), target_arch = "x86_64"))]
-pub(crate) mod marker {
-    /// `nop dword ptr [rax + rax + 0x7062746b]`: the displacement reads `ktbp`.
-    pub(crate) const MARKER: [u8; 8] = [0x0f, 0x1f, 0x84, 0x00, b'k', b't', b'b', b'p'];
-}
-
-/// The marker is the instruction's own immediate: a debugger uses 0.
-#[cfg(all(any(kt, feature = "host"), target_arch = "aarch64"))]
-pub(crate) mod marker {
-    /// `brk #0x6b74`, which reads `kt`.
-    pub(crate) const MARKER: u32 = 0xd420_0000 | (0x6b74 << 5);
 }
 
 #[cfg(target_arch = "x86_64")]

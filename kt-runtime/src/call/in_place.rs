@@ -1,13 +1,14 @@
-//! Calls that are carried out in this process.
+//! Calls that run in this process.
 
-use super::panic::{RawPanic, catch, catch_async};
+use crate::fault::{RawPanic, catch, catch_async};
 use crate::{
     error::{Error, Frame, Panic},
     function::{Function, Started},
     runtime,
 };
 
-/// Runs the function without holding up the caller's runtime: a plain one goes to a thread that may block.
+/// Runs the function without blocking the caller's runtime: a plain function runs on a thread that
+/// may block.
 pub(super) async fn run<T: Send + 'static>(
     function: &'static Function,
     started: Started<T>,

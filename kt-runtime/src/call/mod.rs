@@ -1,12 +1,15 @@
-//! A call as its caller holds it: a builder until it is awaited, then carried out at the place that this process has.
+//! A call: a builder until it is awaited, then run in another process through the registered
+//! [`Transport`], in this worker, or in place.
 //!
-//! Only what knows the types is generic, and it is little: everything behind [`Pending`] is compiled once, here, and not
-//! again in each crate that makes calls, which is what a developer waits for after an edit.
+//! Only the code that knows the types is generic, and it is little. Everything behind [`Pending`]
+//! is compiled once, here, and not in each crate that makes calls, whose compilation a developer
+//! waits for after an edit.
 
 mod in_place;
-mod panic;
 #[cfg(any(kt, feature = "host"))]
 mod remote;
+#[cfg(any(kt, feature = "host"))]
+mod transport;
 #[cfg(any(kt, feature = "host"))]
 mod within;
 
@@ -21,13 +24,10 @@ use std::{
 };
 
 #[cfg(any(kt, feature = "host"))]
-pub use self::panic::{RawFrame, RawPanic};
-#[cfg(any(kt, feature = "host"))]
-pub(crate) use self::panic::{catch, catch_async, install_hook, located};
+pub(crate) use self::transport::{Answer, Transport, register};
 #[cfg(any(kt, feature = "host"))]
 use crate::{
-    driver::Driver,
-    wire::codec::{Codec, CodecError, Encoded, Encoder, Place, Types},
+    codec::{Codec, CodecError, Encoded, Encoder, ThreadKind, Types},
     worker,
 };
 use crate::{
@@ -58,24 +58,26 @@ use crate::{
 /// }
 /// ```
 ///
-/// In a program that `cargo kt run` started, the call goes to the worker. Everywhere else (`cargo run`, `cargo test`,
-/// production, and inside the worker) it runs in place. In both cases a panic of the function is returned as
-/// [`Error::Panicked`], and dropping the future cancels the call: an `async fn` is dropped, a synchronous function runs to
-/// completion and its result is discarded.
+/// In a program that `cargo kt run` started, the call goes to the worker. Everywhere else (`cargo
+/// run`, `cargo test`, production, and inside the worker) it runs in place. In both cases a panic
+/// of the function is returned as [`Error::Panicked`], and dropping the future cancels the call: an
+/// `async fn` is dropped, a synchronous function runs to completion and its result is discarded.
 ///
 /// # Calls inside the worker
 ///
-/// A call inside the worker enters the newest code, also from code that an edit has replaced and that still runs: a server, an
-/// actor or a callback. Its arguments and result are then encoded and decoded as between processes. If the function's types
-/// changed, the call returns [`Error::ShapeMismatch`]. If the program no longer has the function, the caller's own copy runs.
-/// [`local`](Self::local) stays in the caller's code. The function's name within its own body is an ordinary call.
+/// A call inside the worker enters the newest code, also from code that an edit has replaced and
+/// that still runs: a server, an actor or a callback. Its arguments and result are then encoded and
+/// decoded as between processes. If the function's types changed, the call returns
+/// [`Error::ShapeMismatch`]. If the program no longer has the function, the caller's own copy runs.
+/// [`local`](Self::local) stays in the caller's code. The function's name within its own body is an
+/// ordinary call.
 #[must_use = "a call does nothing until it is awaited, or made with `.blocking()`"]
 pub struct Call<T> {
     prepared: Prepared,
     result: PhantomData<fn() -> T>,
 }
 
-/// The macro's entry: a call of `R` with its arguments, which stay as they are until the place is known.
+/// The macro's entry: a call of `R`. The arguments are encoded only if the call leaves the process.
 pub fn call<R: Remote>(function: &'static Function, args: R::Args) -> Call<R::Output> {
     Call {
         prepared: Prepared {
@@ -88,8 +90,8 @@ pub fn call<R: Remote>(function: &'static Function, args: R::Args) -> Call<R::Ou
 }
 
 impl<T: Send + 'static> Call<T> {
-    /// Limits the call to this duration: then it returns [`Error::TimedOut`]. Without a timeout a call takes as long as its
-    /// function.
+    /// Limits the call to this duration: then it returns [`Error::TimedOut`]. Without a timeout a
+    /// call takes as long as its function.
     pub fn timeout(mut self, after: Duration) -> Self {
         self.prepared.timeout = Some(after);
         self
@@ -101,7 +103,8 @@ impl<T: Send + 'static> Call<T> {
         self
     }
 
-    /// Makes the call and blocks this thread until it returns. Inside an async task it blocks the task's thread.
+    /// Makes the call and blocks this thread until it returns. Inside an async task it blocks the
+    /// task's thread.
     ///
     /// ```
     /// #[kt::remote]
@@ -174,7 +177,7 @@ type Made = Entered<Result<Value, Error>>;
 fn typed<T: 'static>(value: Value) -> T {
     match value.downcast() {
         Ok(value) => *value,
-        Err(_) => unreachable!("a `Call<T>` is only made of a function that returns `T`"),
+        Err(_) => unreachable!("a `Call<T>` is only created for a function that returns `T`"),
     }
 }
 
@@ -222,7 +225,7 @@ impl Prepared {
                     after,
                 })
             };
-            // Boxed: a timer would make every call's future larger.
+            // Boxed: a timer would make the future of every call larger.
             Box::pin(tokio::time::timeout(after, self.make()))
                 .await
                 .unwrap_or_else(elapsed)
@@ -232,12 +235,12 @@ impl Prepared {
 
     async fn make(self) -> Result<Value, Error> {
         #[cfg(any(kt, feature = "host"))]
-        if let Some(driver) = Driver::current().filter(|_| !self.local) {
-            return remote::make(driver, self.pending, self.timeout).await;
+        if let Some(transport) = transport::registered().filter(|_| !self.local) {
+            return remote::make(transport, self.pending).await;
         }
         #[cfg(any(kt, feature = "host"))]
         if let Some(worker) = worker::current().filter(|_| !self.local) {
-            // Boxed: it would make the future of every call to another process larger.
+            // Boxed: it would make the future of every call larger.
             return Box::pin(within::make(worker, self.pending)).await;
         }
         in_place::run(self.pending.function(), self.pending.start()).await
@@ -246,7 +249,7 @@ impl Prepared {
     /// Whether the call goes to another process.
     fn leaves(&self) -> bool {
         #[cfg(any(kt, feature = "host"))]
-        return !self.local && Driver::current().is_some();
+        return !self.local && transport::registered().is_some();
         #[cfg(not(any(kt, feature = "host")))]
         false
     }
@@ -257,15 +260,20 @@ trait Pending: Send {
     fn function(&self) -> &'static Function;
     fn start(self: Box<Self>) -> Started<Value>;
     #[cfg(any(kt, feature = "host"))]
-    fn encode(&self, types: &Types, limit: usize, place: Place) -> Result<Encoded, CodecError>;
-    /// What decodes the result.
+    fn encode(
+        &self,
+        types: &Types,
+        limit: usize,
+        thread: ThreadKind,
+    ) -> Result<Encoded, CodecError>;
+    /// The function that decodes the result.
     #[cfg(any(kt, feature = "host"))]
     fn decoder(&self) -> Decode;
 }
 
-/// Makes a value of a body.
+/// Decodes a body.
 #[cfg(any(kt, feature = "host"))]
-type Decode = fn(&Types, &[u8], Codec, Place) -> Result<Value, CodecError>;
+type Decode = fn(&Types, &[u8], Codec, ThreadKind) -> Result<Value, CodecError>;
 
 struct Bound<R: Remote> {
     function: &'static Function,
@@ -287,15 +295,20 @@ impl<R: Remote> Pending for Bound<R> {
     }
 
     #[cfg(any(kt, feature = "host"))]
-    fn encode(&self, types: &Types, limit: usize, place: Place) -> Result<Encoded, CodecError> {
+    fn encode(
+        &self,
+        types: &Types,
+        limit: usize,
+        thread: ThreadKind,
+    ) -> Result<Encoded, CodecError> {
         let put = |to: &mut Encoder| R::encode_args(&self.args, to);
-        types.encode(limit, place, put)
+        types.encode(limit, thread, put)
     }
 
     #[cfg(any(kt, feature = "host"))]
     fn decoder(&self) -> Decode {
-        |types, result, codec, place| {
-            let output = types.decode(result, codec, place, R::decode_output)?;
+        |types, result, codec, thread| {
+            let output = types.decode(result, codec, thread, R::decode_output)?;
             Ok(Box::new(output))
         }
     }

@@ -1,68 +1,67 @@
-//! Calls that are carried out in the worker.
+//! Calls that another process runs.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Decode, Pending, Value};
+use super::{Decode, Pending, Transport, Value};
 use crate::{
-    driver::{self, Driver},
+    codec::{Codec, CodecError, Encoded, ThreadKind, on_own_thread},
     error::{Error, Part},
     quiet::Quiet,
     shape::Signature,
-    wire::codec::{Codec, CodecError, Encoded, Place, apart},
 };
 
-/// Sends the call to the worker. The arguments live on until the answer is decoded, but only their encoding is sent.
+/// Sends the call. The arguments are dropped after the answer is decoded; only their encoding is
+/// sent.
 pub(super) async fn make(
-    driver: &'static Driver,
+    transport: &'static dyn Transport,
     pending: Box<dyn Pending>,
-    timeout: Option<Duration>,
 ) -> Result<Value, Error> {
     let function = pending.function();
-    let coded = |what, error| driver::codec_error(function.path(), what, error);
-    let limit = driver.body_limit();
-    let types = driver.types(function);
+    let coded = |part, error: CodecError| error.into_call_error(function.path(), part);
+    let limit = transport.body_limit();
+    let types = transport.types(function);
 
     let (pending, args) = encode(pending, types.clone(), limit)
         .await
         .map_err(|error| coded(Part::Arguments, error))?;
     let decode = pending.decoder();
 
-    let call = driver.call(function, args.bytes.into(), args.codec, timeout);
+    let call = transport.send(function, args);
     let (result, codec) = Quiet::new(call).await?;
     let decoded = decoded(decode, types, result, codec).await;
     decoded.map_err(|error| coded(Part::Result, error))
 }
 
-/// Encodes a call's arguments, elsewhere if that takes long.
+/// Encodes a call's arguments, on another thread if that takes long.
 pub(super) async fn encode(
     pending: Box<dyn Pending>,
     types: Arc<Signature>,
     limit: usize,
 ) -> Result<(Box<dyn Pending>, Encoded), CodecError> {
-    match pending.encode(&types.arguments, limit, Place::Task) {
-        Err(CodecError::Elsewhere) => {
+    match pending.encode(&types.arguments, limit, ThreadKind::Task) {
+        Err(CodecError::NeedsOwnThread) => {
             let work = move || {
-                let encoded = pending.encode(&types.arguments, limit, Place::Own)?;
+                let encoded = pending.encode(&types.arguments, limit, ThreadKind::Own)?;
                 Ok((pending, encoded))
             };
-            apart(work).await.flatten()
+            on_own_thread(work).await.flatten()
         }
         encoded => Ok((pending, encoded?)),
     }
 }
 
-/// Decodes a call's result, elsewhere if that takes long.
+/// Decodes a call's result, on another thread if that takes long.
 pub(super) async fn decoded(
     decode: Decode,
     types: Arc<Signature>,
     result: Bytes,
     codec: Codec,
 ) -> Result<Value, CodecError> {
-    match decode(&types.output, &result, codec, Place::Task) {
-        Err(CodecError::Elsewhere) => {
-            apart(move || decode(&types.output, &result, codec, Place::Own))
+    match decode(&types.output, &result, codec, ThreadKind::Task) {
+        Err(CodecError::NeedsOwnThread) => {
+            on_own_thread(move || decode(&types.output, &result, codec, ThreadKind::Own))
                 .await
                 .flatten()
         }

@@ -1,16 +1,16 @@
-//! Calls that code inside the worker makes.
+//! Calls from code inside the worker.
 
 use std::sync::Arc;
 
-use super::{Pending, RawPanic, Value, catch, in_place, remote};
+use super::{Pending, Value, in_place, remote};
+use crate::fault::{RawPanic, catch};
 use crate::{
-    driver,
+    codec::{CodecError, ThreadKind, on_own_thread},
     error::{Error, Part},
-    wire::codec::{CodecError, Place, apart},
     worker::{Newest, Worker},
 };
 
-/// Runs the newest generation's function. That is most often the caller's own, and nothing is encoded then.
+/// Runs the newest generation's function. Usually that is the caller's own, and nothing is encoded.
 pub(super) async fn make(worker: &Arc<Worker>, pending: Box<dyn Pending>) -> Result<Value, Error> {
     let function = pending.function();
     let nested = worker.enter(function).await;
@@ -24,19 +24,20 @@ pub(super) async fn make(worker: &Arc<Worker>, pending: Box<dyn Pending>) -> Res
         caller,
         mut how,
     } = newest;
-    let coded = |what, error| driver::codec_error(function.path(), what, error);
+    let coded = |part, error: CodecError| error.into_call_error(function.path(), part);
     let panicked = |panic: RawPanic| in_place::panicked(function.path(), panic);
     let (pending, args) = remote::encode(pending, Arc::clone(&caller), how.limit)
         .await
         .map_err(|error| coded(Part::Arguments, error))?;
     let decode = pending.decoder();
-    // Their destructors are the caller's, and run before the function does, as if it had taken them.
+    // The arguments' destructors are the caller's. They run before the function, as if it had taken
+    // the arguments.
     drop(pending);
     how.codec = args.codec;
-    let started = match catch(|| (function.invoke)(&args.bytes, Place::Task, &how)) {
-        Ok(Err(CodecError::Elsewhere)) => {
-            let work = move || catch(|| (function.invoke)(&args.bytes, Place::Own, &how));
-            apart(work)
+    let started = match catch(|| (function.invoke)(&args.bytes, ThreadKind::Task, &how)) {
+        Ok(Err(CodecError::NeedsOwnThread)) => {
+            let work = move || catch(|| (function.invoke)(&args.bytes, ThreadKind::Own, &how));
+            on_own_thread(work)
                 .await
                 .map_err(|error| coded(Part::Arguments, error))?
         }

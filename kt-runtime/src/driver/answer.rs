@@ -1,26 +1,21 @@
 //! From a response to a result or an error.
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::{HeaderMap, HeaderName, Response, StatusCode};
 
-use super::{
-    Driver,
-    connection::{Failure, collect, number},
-    output::Printed,
-    panic::panicked,
-};
+use super::{Driver, failure::Failure, panic::panicked, printed::Printed};
 use crate::{
+    codec::{self, Codec},
     error::Error,
     function::Function,
     wire::{
         Generation,
-        codec::{self, Codec, CodecError},
         data::{Fault, Part, header},
         http::{Body, BodyError},
     },
 };
 
-/// Reads an answer, once everything that the call printed is on the terminal.
+/// Reads an answer, after everything that the call printed is on the terminal.
 pub(super) async fn read(
     driver: &Driver,
     printed: &Printed,
@@ -34,10 +29,10 @@ pub(super) async fn read(
         what: Part::Result,
         limit: limit as u64,
     };
-    let body = match collect(driver, body).await {
+    let body = match body.collect(driver.config.body_limit).await {
         Ok(body) => body,
         Err(BodyError::TooLarge(limit)) => return Ok(Err(too_large(limit))),
-        // The worker has begun to answer: whatever the reason, it has seen the call.
+        // The worker has begun to answer, so it has seen the call.
         Err(BodyError::Http(error)) => return Err(Failure::Lost(error.to_string())),
     };
     if let Some(position) = number(&head.headers, &header::POSITION) {
@@ -49,7 +44,7 @@ pub(super) async fn read(
             match number(&head.headers, &header::GENERATION).map(Generation) {
                 Some(serving) if serving >= wanted => match Codec::of(&head.headers) {
                     Ok(codec) => Ok((body, codec)),
-                    Err(error) => Err(codec_error(function.path(), Part::Result, error)),
+                    Err(error) => Err(error.into_call_error(function.path(), Part::Result)),
                 },
                 serving => Err(Error::OldGeneration {
                     function: name(),
@@ -61,10 +56,10 @@ pub(super) async fn read(
     }
     match codec::decode(&body) {
         Ok(Fault::Draining) => Err(Failure::NotSent("the worker is being replaced".into())),
-        // Boxed, as all that is rare: it would make every call's future many times as large.
+        // Boxed, because it is rare and would make the future of every call many times larger.
         Ok(fault) => Ok(Err(Box::pin(error(driver, function, fault)).await)),
         Err(error) => Ok(Err(driver.unavailable(format!(
-            "its answer cannot be read: {} {error}",
+            "failed to decode its answer: {} {error}",
             head.status
         )))),
     }
@@ -99,26 +94,11 @@ async fn error(driver: &Driver, function: &'static Function, fault: Fault) -> Er
             what,
             reason,
         },
-        Fault::Draining => driver.unavailable("it is ending"),
+        Fault::Draining => driver.unavailable("it is stopping"),
     }
 }
 
-pub(crate) fn codec_error(function: &str, what: Part, error: CodecError) -> Error {
-    let function = function.to_owned();
-    match error {
-        CodecError::TooLarge { limit } => Error::TooLarge {
-            function,
-            what,
-            limit: limit as u64,
-        },
-        // This end's own.
-        error => Error::Codec {
-            function,
-            what,
-            reason: match what {
-                Part::Arguments => format!("this program cannot encode them: {error}"),
-                Part::Result => format!("this program cannot decode it: {error}"),
-            },
-        },
-    }
+/// A number in a header.
+fn number(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
+    headers.get(name)?.to_str().ok()?.parse().ok()
 }

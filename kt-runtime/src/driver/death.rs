@@ -1,27 +1,28 @@
-//! A worker that is gone: how it ended, and what it printed last.
+//! How a worker stopped, and what it printed last.
 
-use std::sync::PoisonError;
+use std::{sync::PoisonError, time::Duration};
 
 use bytes::Bytes;
 use tokio::time;
 
-use super::{Driver, connection::dial, output::Printed};
+use super::{Driver, dial::dial, printed::Printed};
 use crate::{
+    codec,
     error::{Death, Error},
     function::Function,
     quiet::Quiet,
     wire::{
         WorkerId,
         client::{self, Client},
-        codec,
         control::{self, Exit, LogFrom, LogRequest, path},
         limits,
         preamble::Purpose,
     },
 };
 
-/// How a worker ended whose output has ended; what it left in the log is printed. `None`: it lives on, as far as the host can
-/// tell. Once for each worker: its calls wait for this.
+/// Asks the host how a worker stopped whose output has ended, and prints the rest of its output
+/// from the log. `None`: the host does not know that it stopped. Once per worker: its calls wait
+/// for this.
 pub(super) async fn inquire(driver: &Driver, printed: &Printed) -> Option<control::Death> {
     let asked = async {
         let client = control(driver).await.ok()?;
@@ -29,9 +30,10 @@ pub(super) async fn inquire(driver: &Driver, printed: &Printed) -> Option<contro
         Some((client, death))
     };
     let (client, death) = time::timeout(limits::HANDSHAKE, asked).await.ok()??;
-    // One that was replaced wrote its output out itself, and what follows in the log is its successor's.
+    // A replaced worker flushed its output itself, and its successor writes what follows in the
+    // log.
     if death.how != Exit::Replaced {
-        last_words(&client, printed).await;
+        print_rest(&client, printed).await;
     }
     Some(death)
 }
@@ -41,7 +43,7 @@ async fn control(driver: &Driver) -> Result<Client, Error> {
     let (client, connection) = Client::start(stream)
         .await
         .map_err(|error| driver.unavailable(error))?;
-    // Ends with its client.
+    // Closed with its client.
     tokio::spawn(Quiet::new(connection));
     Ok(client)
 }
@@ -50,8 +52,9 @@ async fn ask(client: &Client, instance: u64) -> Option<control::Death> {
     client.ask(path::DEATH, &instance).await.ok()?
 }
 
-/// Prints what lies in the log and has not been printed here. Ends with the log, or with a host that sends nothing.
-async fn last_words(client: &Client, printed: &Printed) {
+/// Prints what is in the log and was not printed yet. Stops at the end of the log, or when the host
+/// sends nothing.
+async fn print_rest(client: &Client, printed: &Printed) {
     let request = LogRequest {
         from: LogFrom::Position(printed.logged()),
         follow: false,
@@ -66,6 +69,25 @@ async fn last_words(client: &Client, printed: &Printed) {
     let mut body = response.into_body();
     while let Ok(Some(Ok(bytes))) = time::timeout(limits::HANDSHAKE, body.chunk()).await {
         printed.print_logged(&bytes);
+    }
+}
+
+impl From<control::Death> for Death {
+    fn from(death: control::Death) -> Self {
+        let (code, signal) = match death.how {
+            Exit::Code(code) => (Some(code), None),
+            Exit::Signal { number, .. } => (None, Some(number)),
+            Exit::Replaced | Exit::Stopped => (None, None),
+        };
+        Self {
+            code,
+            signal,
+            generation: death.generation,
+            max_rss: death.max_rss,
+            out_of_memory: death.out_of_memory,
+            replaced: death.how == Exit::Replaced,
+            uptime: Duration::from_millis(death.uptime_ms),
+        }
     }
 }
 
@@ -91,7 +113,7 @@ impl Driver {
         }
     }
 
-    /// Notices that another worker answers than the one before, and says what that means.
+    /// Reports it if another worker answers than before.
     pub(super) async fn met(&self, worker: WorkerId) {
         let former = {
             let mut known = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
@@ -108,10 +130,10 @@ impl Driver {
                 "kt: another `cargo kt` replaced the worker of {service}; states with serde were carried over to the new one"
             ),
             Some(death) => eprintln!(
-                "kt: the worker of {service} is a new one, the state of the former is gone ({death})"
+                "kt: {service} has a new worker; the state of the old worker was lost ({death})"
             ),
             None => eprintln!(
-                "kt: the worker of {service} is a new one, and how the former ended is not known; its state may be gone"
+                "kt: {service} has a new worker; how the old worker stopped is unknown, and its state may be lost"
             ),
         }
     }

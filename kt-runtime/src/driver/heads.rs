@@ -1,22 +1,21 @@
-//! What is the same for all calls of a function, found once: to run through its types can take longer than all the rest
-//! that is done here for a call.
+//! The parts of a request that are the same for all calls of a function, computed once: tracing the
+//! types can take longer than the rest of a call.
 
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
-    time::Duration,
 };
 
 use http::Request;
 
 use super::Driver;
 use crate::{
+    codec::Codec,
     function::Function,
     quiet,
     shape::Signature,
     wire::{
         client,
-        codec::Codec,
         data::{CALL, header, key_value},
     },
 };
@@ -28,7 +27,7 @@ pub(super) struct Heads(RwLock<HashMap<&'static str, Known>>);
 #[derive(Debug, Clone)]
 struct Known {
     types: Arc<Signature>,
-    /// With arguments in [`Codec::Compact`], which most calls have, and without a timeout.
+    /// With arguments in [`Codec::Compact`], as in most calls.
     request: Request<()>,
 }
 
@@ -42,19 +41,12 @@ impl Heads {
         driver: &Driver,
         function: &'static Function,
         codec: Codec,
-        timeout: Option<Duration>,
     ) -> Box<Request<()>> {
         let mut request = self.with(driver, function, |known| Box::new(known.request.clone()));
         if codec != Codec::Compact {
             request
                 .headers_mut()
                 .insert(&header::CONTENT_TYPE, codec.value());
-        }
-        if let Some(timeout) = timeout {
-            let timeout = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-            request
-                .headers_mut()
-                .insert(&header::TIMEOUT, timeout.into());
         }
         request
     }
@@ -70,7 +62,7 @@ impl Heads {
             return look(known);
         }
         drop(known);
-        // Not under the lock: the user's own `Deserialize` runs here.
+        // Not under the lock: this runs the user's `Deserialize`.
         let known = Known::new(driver, function);
         let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
         look(all.entry(function.key).or_insert(known))
@@ -82,7 +74,7 @@ impl Known {
         let types = Arc::new(quiet::aloud(function.types));
         let mut request = client::post(CALL);
         let headers = request.headers_mut();
-        // Without a key the worker says that it has no such function, which is so.
+        // Without a key the worker answers that it has no such function.
         if let Some(key) = key_value(function.key) {
             headers.insert(&header::FUNCTION, key);
         }

@@ -1,14 +1,17 @@
-//! The calling side: the user's program on the developer's machine, started by `cargo kt`. Knows where the service is, and
-//! makes calls to it. Knows nothing of builds or objects beyond their paths.
+//! The calling side: the user's program on the developer's machine, started by `cargo kt`. It
+//! connects to the service and is the [`Transport`] of the program's calls. It must not know about
+//! builds, nor about objects beyond their paths.
 
 mod agent;
 mod answer;
 mod connection;
 mod death;
-mod first;
+mod dial;
+mod failure;
 mod heads;
 mod output;
 mod panic;
+mod printed;
 
 use std::{
     collections::HashMap,
@@ -16,63 +19,58 @@ use std::{
     ffi::OsString,
     fs,
     os::unix::process::parent_id,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
 use bytes::Bytes;
 use http::HeaderValue;
 use tokio::{runtime, sync::OnceCell};
 
-pub(crate) use answer::codec_error;
-use connection::{Connection, Failure};
-use first::FirstAnswer;
+use agent::FirstAnswer;
+use connection::Connection;
+use failure::Failure;
 use heads::Heads;
 use output::{Output, Printer};
 
 use crate::{
-    Run,
+    call::{self, Transport},
+    codec::{self, Codec, Encoded},
     error::Error,
     function::Function,
-    quiet,
+    quiet, run,
     shape::Signature,
     wire::{
         PROTOCOL, VERSION, WorkerId,
-        codec::{self, Codec},
         data::header,
         driver::{DriverConfig, ENV},
     },
 };
 
-/// How often a call that was not carried out is tried again on a new connection.
+/// How often a call that the worker did not see is sent, each time on a new connection.
 const ATTEMPTS: usize = 3;
 
 /// This process's service.
 #[derive(Debug)]
 pub(crate) struct Driver {
     config: DriverConfig,
-    /// One connection for each runtime that makes calls: a connection only moves while its own runtime is being run.
+    /// One connection per runtime that makes calls: a connection makes progress only while its own
+    /// runtime runs.
     connections: Mutex<HashMap<runtime::Id, Arc<OnceCell<Connection>>>>,
     heads: Heads,
     output: Output,
     printer: Printer,
     first: FirstAnswer,
-    /// A worker has been told that this program has a `tracing` subscriber.
+    /// A worker knows that this program has a `tracing` subscriber.
     traced: AtomicBool,
     /// The worker that answered last.
     worker: Mutex<WorkerId>,
 }
 
 impl Driver {
-    /// The service that `cargo kt` started this very process for; none if it was started otherwise.
-    pub(crate) fn current() -> Option<&'static Self> {
-        static CURRENT: OnceLock<Option<Driver>> = OnceLock::new();
-        CURRENT.get_or_init(|| config().map(Self::new)).as_ref()
-    }
-
     pub(crate) fn new(config: DriverConfig) -> Self {
         let worker = Mutex::new(config.worker);
         Self {
@@ -87,21 +85,14 @@ impl Driver {
         }
     }
 
-    pub(crate) fn run(&self) -> &Run {
-        &self.config.run
+    /// The objects of the program, dependencies first.
+    pub(crate) fn objects(&self) -> &[PathBuf] {
+        &self.config.objects
     }
 
+    /// The command that opens a shell next to the worker.
     pub(crate) fn shell(&self) -> &[OsString] {
         &self.config.shell
-    }
-
-    pub(crate) fn body_limit(&self) -> usize {
-        self.config.body_limit
-    }
-
-    /// What is known of a function's types.
-    pub(crate) fn types(&self, function: &'static Function) -> Arc<Signature> {
-        self.heads.types(self, function)
     }
 
     /// Makes a call and returns the encoded result.
@@ -110,9 +101,8 @@ impl Driver {
         function: &'static Function,
         args: Bytes,
         codec: Codec,
-        timeout: Option<Duration>,
     ) -> Result<(Bytes, Codec), Error> {
-        // Once is enough, by whichever call comes first after it was set.
+        // Reported once, by the first call after the subscriber was set.
         let traced = !self.traced.load(Ordering::Relaxed)
             && quiet::has_subscriber()
             && !self.traced.swap(true, Ordering::Relaxed);
@@ -121,10 +111,10 @@ impl Driver {
             let (slot, connection) = self.connection().await?;
             let failure = match connection.get() {
                 Some(connection) if !connection.printed.is_open() => {
-                    Err(Failure::NotSent("the worker's output has ended".into()))
+                    Err(Failure::NotSent("the worker's output was closed".into()))
                 }
                 Some(connection) => {
-                    let mut head = self.heads.of(self, function, codec, timeout);
+                    let mut head = self.heads.of(self, function, codec);
                     if traced {
                         let value = HeaderValue::from_static("1");
                         head.headers_mut().insert(&header::TRACED, value);
@@ -158,7 +148,7 @@ impl Driver {
         }
     }
 
-    /// This runtime's connection, made if there is none.
+    /// This runtime's connection, opened if there is none.
     async fn connection(&'static self) -> Result<(runtime::Id, Arc<OnceCell<Connection>>), Error> {
         let id = runtime::Handle::current().id();
         let connection = {
@@ -167,8 +157,8 @@ impl Driver {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
             if !connections.contains_key(&id) {
-                // Runtimes that are gone, and their connections with them.
-                connections.retain(|_, other| !other.get().is_some_and(Connection::has_ended));
+                // Connections of runtimes that were dropped.
+                connections.retain(|_, other| !other.get().is_some_and(Connection::is_closed));
             }
             connections.entry(id).or_default().clone()
         };
@@ -207,9 +197,40 @@ impl Driver {
     }
 }
 
-/// What `cargo kt` left for this process. A program that the driver starts inherits the variable, and is told apart by its
-/// parent.
-pub(crate) fn config() -> Option<DriverConfig> {
+impl Transport for Driver {
+    fn body_limit(&self) -> usize {
+        self.config.body_limit
+    }
+
+    fn types(&self, function: &'static Function) -> Arc<Signature> {
+        self.heads.types(self, function)
+    }
+
+    fn send(&'static self, function: &'static Function, args: Encoded) -> call::Answer {
+        Box::pin(self.call(function, args.bytes.into(), args.codec))
+    }
+}
+
+static CURRENT: OnceLock<Driver> = OnceLock::new();
+
+/// The driver of this process; `None` unless [`start`] found one.
+pub(crate) fn current() -> Option<&'static Driver> {
+    CURRENT.get()
+}
+
+/// Sends the calls of this process to the service that `cargo kt` started it for. `None` if
+/// `cargo kt` did not start this process.
+pub(crate) fn start() -> Option<&'static Driver> {
+    let config = config()?;
+    run::set_current(config.run.clone());
+    let driver = CURRENT.get_or_init(|| Driver::new(config));
+    call::register(driver);
+    Some(driver)
+}
+
+/// The configuration that `cargo kt` wrote for this process. A program that the driver starts
+/// inherits the variable, but has another parent.
+fn config() -> Option<DriverConfig> {
     let path = env::var_os(ENV)?;
     let config: Result<DriverConfig, String> = fs::read(&path)
         .map_err(|error| error.to_string())
@@ -217,16 +238,17 @@ pub(crate) fn config() -> Option<DriverConfig> {
     match config {
         Ok(config) if config.parent != parent_id() => None,
         Ok(config) if config.protocol == PROTOCOL => Some(config),
-        // The program was built by another version of cargo kt than started it, or the file is gone. Running in place
-        // instead would look like success.
+        // Another version of cargo kt built the program. Running in place instead would look like
+        // success.
         Ok(config) => panic!(
-            "cargo kt speaks protocol {} and this program's kt-runtime {VERSION} speaks {PROTOCOL}: give both one version",
+            "cargo kt uses protocol {} and this program's kt-runtime {VERSION} uses {PROTOCOL}: use the \
+             same version of both",
             config.protocol
         ),
-        // Its `cargo kt` has ended and cleaned up: a stray copy of the variable.
-        Err(_) if !std::path::Path::new(&path).exists() => None,
+        // Its `cargo kt` has exited and cleaned up: the variable is a leftover.
+        Err(_) if !Path::new(&path).exists() => None,
         Err(error) => panic!(
-            "cannot read what cargo kt left in {}: {error}",
+            "failed to read the driver configuration in {}: {error}",
             path.display()
         ),
     }

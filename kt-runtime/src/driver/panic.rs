@@ -1,4 +1,4 @@
-//! Gives the addresses of a remote panic their meaning: `cargo kt` has the unstripped objects.
+//! Symbolizes the frames of a remote panic. `cargo kt` has the unstripped objects.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use crate::{
     wire::data::{RawFrame, RawPanic, SYMBOLIZE, Symbol, Symbolize},
 };
 
-/// Making an unstripped object takes a link, and reading its line tables a moment.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Timeout of symbolization: it links an unstripped object and reads its line tables.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) async fn panicked(driver: &Driver, function: String, panic: RawPanic) -> Error {
     let RawPanic {
@@ -33,7 +33,7 @@ pub(super) async fn panicked(driver: &Driver, function: String, panic: RawPanic)
     }))
 }
 
-/// What a frame says without debug information.
+/// A frame without debug information.
 fn bare(frame: RawFrame) -> Option<Frame> {
     Some(Frame {
         function: frame.symbol?,
@@ -41,9 +41,18 @@ fn bare(frame: RawFrame) -> Option<Frame> {
     })
 }
 
+impl From<Symbol> for Frame {
+    fn from(symbol: Symbol) -> Self {
+        Self {
+            function: symbol.function,
+            location: symbol.file.zip(symbol.line),
+        }
+    }
+}
+
 async fn symbolize(driver: &Driver, frames: &[RawFrame]) -> Option<Vec<Symbol>> {
     let question = Symbolize {
         frames: frames.to_vec(),
     };
-    driver.ask_agent(SYMBOLIZE, &question, PATIENCE).await
+    driver.ask_agent(SYMBOLIZE, &question, TIMEOUT).await
 }

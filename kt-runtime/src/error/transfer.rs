@@ -1,7 +1,7 @@
-//! An error as a result of its own: `Result<_, kt::Error>` is what a remote function returns that calls another.
+//! Serializes [`Error`]: a remote function that calls another may return `Result<_, kt::Error>`.
 //!
-//! Written by hand, as a program that plain cargo builds has serde's traits and not its derive. The form is kt's own: both ends
-//! of a call are of one version.
+//! Written by hand, because plain builds have serde without its derive macros. The format is
+//! internal: both ends of a call have the same version.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::{Death, Error, Frame, Panic, Part};
 use crate::generation::Generation;
 
-/// The variant's number, then what it holds in the order of its fields. What is missing is empty or zero: a shape is found
-/// with values that nobody made.
+/// The variant's number, then its fields in order. A missing field is empty or zero, because shapes
+/// are traced with generated values.
 #[derive(Default)]
 struct Parts {
     variant: u8,
@@ -241,7 +241,7 @@ impl<'de> Deserialize<'de> for Error {
 #[cfg(all(test, feature = "host"))]
 mod tests {
     use super::*;
-    use crate::{shape::Shape, wire::codec};
+    use crate::{codec, shape::Shape};
 
     fn all() -> Vec<Error> {
         let function = || "app::f".to_owned();

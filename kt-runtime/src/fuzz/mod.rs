@@ -20,11 +20,10 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned, de::IgnoredAny};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
-    host,
+    codec::{self, Codec, CodecError, Decoder, Encoder, ThreadKind, Types, on_own_thread_blocking},
+    delta, host,
     shape::Shape,
     wire::{
-        addresses,
-        codec::{self, Codec, CodecError, Decoder, Encoder, Place, Types, apart_blocking},
         control::{Death, Down, LogRequest, SetTtl, Status, SwapRefused, SwapRequest, Swapped},
         data::{Fault, Output, Symbol, Symbolize},
         driver::DriverConfig,
@@ -134,7 +133,7 @@ pub fn value(data: &[u8]) {
 struct Body {
     /// Computed once: tracing a type takes longer than a case.
     types: Types,
-    round_trip: fn(&Types, &[u8], Codec, Place) -> Result<(), CodecError>,
+    round_trip: fn(&Types, &[u8], Codec, ThreadKind) -> Result<(), CodecError>,
 }
 
 static BODIES: LazyLock<[Body; 6]> = LazyLock::new(|| {
@@ -189,7 +188,7 @@ fn round_trip<T: Serialize + DeserializeOwned>(
     types: &Types,
     data: &[u8],
     codec: Codec,
-    place: Place,
+    place: ThreadKind,
 ) -> Result<(), CodecError> {
     let take = |from: &mut Decoder<'_>| from.take::<T>();
     let value = types.decode(data, codec, place, take)?;
@@ -197,7 +196,7 @@ fn round_trip<T: Serialize + DeserializeOwned>(
     let sent = types.encode(usize::MAX, place, put)?;
     // Every decoded value can be encoded, and decoding restores it.
     let value = match types.decode(&sent.bytes, sent.codec, place, take) {
-        Err(CodecError::Elsewhere) => return Err(CodecError::Elsewhere),
+        Err(CodecError::NeedsOwnThread) => return Err(CodecError::NeedsOwnThread),
         arrived => arrived.expect("what was encoded is decoded"),
     };
     let put = |to: &mut Encoder| to.put(&value);
@@ -207,18 +206,20 @@ fn round_trip<T: Serialize + DeserializeOwned>(
 }
 
 fn body(body: &'static Body, data: &[u8], codec: Codec) {
-    let done = (body.round_trip)(&body.types, data, codec, Place::Blocking);
+    let done = (body.round_trip)(&body.types, data, codec, ThreadKind::Blocking);
     // A value that is too deep for other threads is decoded on one with a large stack.
-    if matches!(done, Err(CodecError::Elsewhere)) {
+    if matches!(done, Err(CodecError::NeedsOwnThread)) {
         let data = data.to_vec();
-        let _ = apart_blocking(move || (body.round_trip)(&body.types, &data, codec, Place::Own));
+        let _ = on_own_thread_blocking(move || {
+            (body.round_trip)(&body.types, &data, codec, ThreadKind::Own)
+        });
     }
 }
 
 fn ignored(data: &[u8]) {
     let types = Types::new(crate::Part::Result, None);
     let take = |from: &mut Decoder<'_>| from.take::<IgnoredAny>();
-    let _ = types.decode(data, Codec::Named, Place::Blocking, take);
+    let _ = types.decode(data, Codec::Named, ThreadKind::Blocking, take);
 }
 
 /// A file of saved states with a valid start and checksum.
@@ -234,8 +235,8 @@ pub fn object(data: &[u8]) {
 /// The addresses in an object's tables.
 pub fn tables(data: &[u8]) {
     let mut object = data.to_vec();
-    addresses::settle(&mut object);
-    addresses::unsettle(&mut object);
+    delta::settle(&mut object);
+    delta::unsettle(&mut object);
 }
 
 /// Polls a future that never waits.

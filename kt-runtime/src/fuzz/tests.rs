@@ -53,7 +53,12 @@ fn value_of<T: Serialize>(kind: u8, value: &T) -> Vec<u8> {
     } else {
         let put = |to: &mut Encoder| to.put(value);
         let types = codec::Types::new(crate::Part::Result, None);
-        bytes.extend(types.encode(1 << 20, Place::Blocking, put).unwrap().bytes);
+        bytes.extend(
+            types
+                .encode(1 << 20, ThreadKind::Blocking, put)
+                .unwrap()
+                .bytes,
+        );
     }
     bytes
 }

@@ -1,33 +1,37 @@
 //! The host's control interface: one function per path of [`wire::control`](crate::wire::control).
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::{
-    Ended, Host, HostOptions, command, debug, inspect, lease::Use, saved, store::StoreError,
+    Ended, Host, HostOptions, command, debug, inspect,
+    lease::Use,
+    request::{Refusal, answered, question, value_or_refusal},
+    saved,
+    store::StoreError,
     worker::millis,
 };
 use crate::{
     logs::LogReader,
     sys,
     wire::{
-        ObjectId, VERSION, codec,
+        ObjectId, VERSION,
         command::Control,
-        control::{Down, LogRequest, SetTtl, Status, SwapRefused, SwapRequest, WorkerStatus, path},
+        control::{
+            Down, LogRequest, SetTtl, Status, SwapRefused, SwapRequest, Swapped, WorkerStatus, path,
+        },
         files, forward,
-        frames::{Frames, FramesError},
         http::Body,
         inspect::path as inspect_path,
         limits,
         platform::Platform,
         sample,
         server::{Answer, Exchange},
-        state::StateRequest,
-        upload::{Head, REFUSED, UploadRefused, Wanted},
+        state::{StateAnswer, StateRefused, StateRequest},
+        upload::{Head, Missing, REFUSED, UploadRefused, Wanted},
     },
 };
 
@@ -36,64 +40,40 @@ const FOLLOW: Duration = Duration::from_millis(50);
 /// Bytes of a log to send at once.
 const LOG_PIECE: usize = 64 << 10;
 
-/// A refusal: its status and message.
-pub type Refusal = (StatusCode, String);
-
 /// Answers one request.
 pub async fn handle(host: Arc<Host>, exchange: Exchange) {
-    let Exchange {
-        head,
-        body,
-        mut answer,
-    } = exchange;
+    let Exchange { head, body, answer } = exchange;
     let path = head.uri.path().to_owned();
-    let path = path.as_str();
     // A client that resets a request does not need the answer: ignore the error.
-    let _ = match (&head.method, path) {
+    let _ = match (&head.method, path.as_str()) {
         (&Method::POST, path::STATUS) => answer.value(&status(&host).await).await,
         (&Method::POST, path::MISSING) => {
-            answered(body, answer, |wanted: Wanted| async {
-                host.lease.touch();
-                // Without a running worker the objects are loaded by a new one: damaged files can
-                // be replaced.
-                if host.supervisor.live().is_none() {
-                    host.store.remove_damaged(wanted.objects.iter().copied());
-                }
-                host.store.lacks(wanted)
-            })
-            .await
+            answered(body, answer, |wanted| missing(&host, wanted)).await
         }
-        (&Method::POST, path::SWAP) => {
-            answered(body, answer, |request: SwapRequest| async {
-                host.lease.touch();
-                // A stopped call may hold locks that a swap needs, and code must not change under a
-                // debugger.
-                if let Some(debugger) = host.debugging.attached()
-                    && !host.supervisor.serves(&request.manifest)
-                {
-                    return Err(SwapRefused::Debugged(debugger));
-                }
-                let swapped = host.supervisor.swap(request).await;
-                host.lease.touch();
-                swapped
-            })
-            .await
-        }
+        (&Method::POST, path::SWAP) => answered(body, answer, |request| swap(&host, request)).await,
         (&Method::POST, path::STATE) => {
-            answered(body, answer, |request: StateRequest| async {
-                host.lease.touch();
-                let answered = host.supervisor.states(request).await;
-                host.lease.touch();
-                answered
-            })
-            .await
+            answered(body, answer, |request| states(&host, request)).await
         }
         (&Method::POST, path::STATE_SAVE) => saved::save(&host, answer).await,
-        (&Method::PUT, path::STATE_LOAD) => match saved::load(&host, &head.headers, body).await {
-            Ok(loaded) => answer.value(&loaded).await,
-            Err((status, message)) => answer.refuse(status, message).await,
-        },
+        (&Method::PUT, path::STATE_LOAD) => {
+            let loaded = saved::load(&host, &head.headers, body).await;
+            value_or_refusal(loaded, answer).await
+        }
         (&Method::POST, path::LOGS) => logs(&host, body, answer).await,
+        (&Method::POST, path::DEATH) => {
+            answered(body, answer, |instance| host.supervisor.death(instance)).await
+        }
+        (&Method::POST, path::DEBUG) => {
+            host.lease.touch();
+            debug::serve(&host, Exchange { head, body, answer }).await
+        }
+        (&Method::POST, path::TTL) => answered(body, answer, |ttl| set_ttl(&host, ttl)).await,
+        (&Method::POST, path::HOLD) => return hold(&host, answer).await,
+        (&Method::POST, path::COMMAND) => command::run(host, body, answer).await,
+        (&Method::POST, path::COMMAND_CONTROL) => {
+            answered(body, answer, |control| command_control(&host, control)).await
+        }
+        (&Method::POST, path::DOWN) => answered(body, answer, |down| stop(&host, down)).await,
         (&Method::POST, inspect_path::INSPECT) => {
             answer.value(&inspect::inspect(&host).await).await
         }
@@ -101,137 +81,100 @@ pub async fn handle(host: Arc<Host>, exchange: Exchange) {
             Ok(request) => inspect::log_pieces(host, request, answer).await,
             Err((status, message)) => answer.refuse(status, message).await,
         },
-        (&Method::POST, path::DEATH) => {
-            let host = &host;
-            answered(body, answer, |instance: u64| async move {
-                host.supervisor.death(instance).await
-            })
-            .await
-        }
-        (&Method::POST, path::DEBUG) => {
-            host.lease.touch();
-            debug::serve(&host, Exchange { head, body, answer }).await
-        }
-        (&Method::POST, path::TTL) => {
-            answered(body, answer, |ttl: SetTtl| async move {
-                host.lease.set_ttl(Duration::from_millis(ttl.ttl_ms));
-            })
-            .await
-        }
-        (&Method::POST, path::HOLD) => {
-            let held = host.lease.hold();
-            answer.reset().await;
-            drop(held);
-            return;
-        }
-        (&Method::POST, sample::STACKS) => super::sample::stacks(Arc::clone(&host), answer).await,
+        (&Method::POST, sample::STACKS) => super::sample::stacks(host, answer).await,
         (&Method::POST, sample::PROFILE) => {
-            let held = host.lease.hold();
+            let _held = host.lease.hold();
             let exchange = Exchange { head, body, answer };
-            let done = super::sample::profile(Arc::clone(&host), exchange).await;
-            drop(held);
-            done
+            super::sample::profile(Arc::clone(&host), exchange).await
         }
-        (&Method::POST, path::COMMAND) => command::run(Arc::clone(&host), body, answer).await,
-        (&Method::POST, path::COMMAND_CONTROL) => {
-            let host = &host;
-            answered(body, answer, |control: Control| async move {
-                host.lease.touch();
-                host.commands.control(control)
-            })
-            .await
-        }
-        (&Method::POST, files::COPY) => super::files::copy(Arc::clone(&host), body, answer).await,
-        (&Method::POST, files::SFTP) => {
-            super::files::sftp::serve(Arc::clone(&host), body, answer).await
-        }
-        (&Method::POST, forward::CONNECT) => {
-            super::forward::connect(Arc::clone(&host), body, answer).await
-        }
-        (&Method::POST, forward::ACCEPT) => {
-            super::forward::accept(Arc::clone(&host), body, answer).await
-        }
+        (&Method::POST, files::COPY) => super::files::copy(host, body, answer).await,
+        (&Method::POST, files::SFTP) => super::files::sftp::serve(host, body, answer).await,
+        (&Method::POST, forward::CONNECT) => super::forward::connect(host, body, answer).await,
+        (&Method::POST, forward::ACCEPT) => super::forward::accept(host, body, answer).await,
         (&Method::POST, forward::LISTEN) => match question(body).await {
-            Ok(listen) => super::forward::listen(Arc::clone(&host), listen, answer).await,
+            Ok(listen) => super::forward::listen(host, listen, answer).await,
             Err((status, message)) => answer.refuse(status, message).await,
         },
-        (&Method::POST, path::DOWN) => {
-            let host = &host;
-            answered(body, answer, |down: Down| async move {
-                host.stop(Ended::Asked, Duration::from_millis(down.grace_ms));
-            })
-            .await
-        }
         (&Method::PUT, object) if object.starts_with(path::OBJECT) => {
-            host.lease.touch();
-            let done = upload(&host, &object[path::OBJECT.len()..], &head.headers, body).await;
-            host.lease.touch();
-            match done {
-                Ok(status) => answer.send(status, HeaderMap::new(), Bytes::new()).await,
-                Err(Unstored { refusal, refused }) => {
-                    let mut headers = HeaderMap::new();
-                    if let Some(refused) = refused {
-                        headers.insert(REFUSED, HeaderValue::from_static(refused.name()));
-                    }
-                    let (status, message) = refusal;
-                    answer.send(status, headers, message.into()).await
-                }
-            }
+            let id = &object[path::OBJECT.len()..];
+            put_object(&host, id, &head.headers, body, answer).await
         }
-        _ => {
-            let message = format!("kt {VERSION} does not support {} {path}", head.method);
+        (method, path) => {
+            let message = format!("kt {VERSION} does not support {method} {path}");
             answer.refuse(StatusCode::NOT_FOUND, message).await
         }
     };
 }
 
-/// Decodes the request, runs `work`, encodes the answer.
-async fn answered<Q, A, W>(
+async fn missing(host: &Host, wanted: Wanted) -> Missing {
+    host.lease.touch();
+    // Without a running worker the objects are loaded by a new one: damaged files can be replaced.
+    if host.supervisor.live().is_none() {
+        host.store.remove_damaged(wanted.objects.iter().copied());
+    }
+    host.store.lacks(wanted)
+}
+
+async fn swap(host: &Host, request: SwapRequest) -> Result<Swapped, SwapRefused> {
+    host.lease.touch();
+    // A stopped call may hold locks that a swap needs, and code must not change under a debugger.
+    if let Some(debugger) = host.debugging.attached()
+        && !host.supervisor.serves(&request.manifest)
+    {
+        return Err(SwapRefused::Debugged(debugger));
+    }
+    let swapped = host.supervisor.swap(request).await;
+    host.lease.touch();
+    swapped
+}
+
+async fn states(host: &Host, request: StateRequest) -> Result<StateAnswer, StateRefused> {
+    host.lease.touch();
+    let answered = host.supervisor.states(request).await;
+    host.lease.touch();
+    answered
+}
+
+async fn set_ttl(host: &Host, ttl: SetTtl) {
+    host.lease.set_ttl(Duration::from_millis(ttl.ttl_ms));
+}
+
+/// Suspends the inactivity TTL until the client resets the request.
+async fn hold(host: &Host, mut answer: Answer) {
+    let held = host.lease.hold();
+    answer.reset().await;
+    drop(held);
+}
+
+async fn command_control(host: &Host, control: Control) -> bool {
+    host.lease.touch();
+    host.commands.control(control)
+}
+
+async fn stop(host: &Host, down: Down) {
+    host.stop(Ended::Asked, Duration::from_millis(down.grace_ms));
+}
+
+async fn put_object(
+    host: &Host,
+    id: &str,
+    headers: &HeaderMap,
     body: Body,
     answer: Answer,
-    work: impl FnOnce(Q) -> W,
-) -> Result<(), h2::Error>
-where
-    Q: DeserializeOwned,
-    A: serde::Serialize,
-    W: Future<Output = A>,
-{
-    match question(body).await {
-        Ok(question) => answer.value(&work(question).await).await,
-        Err((status, message)) => answer.refuse(status, message).await,
-    }
-}
-
-async fn question<Q: DeserializeOwned>(body: Body) -> Result<Q, Refusal> {
-    let body = timeout(limits::STALLED, body.collect(limits::CONTROL)).await;
-    let bad = |message: String| (StatusCode::BAD_REQUEST, message);
-    match body {
-        Ok(Ok(bytes)) => {
-            codec::decode(&bytes).map_err(|error| bad(format!("invalid request: {error}")))
+) -> Result<(), h2::Error> {
+    host.lease.touch();
+    let done = upload(host, id, headers, body).await;
+    host.lease.touch();
+    match done {
+        Ok(status) => answer.send(status, HeaderMap::new(), Bytes::new()).await,
+        Err(Unstored { refusal, refused }) => {
+            let mut headers = HeaderMap::new();
+            if let Some(refused) = refused {
+                headers.insert(REFUSED, HeaderValue::from_static(refused.name()));
+            }
+            let (status, message) = refusal;
+            answer.send(status, headers, message.into()).await
         }
-        Ok(Err(_)) => Err(bad("incomplete request".to_owned())),
-        Err(_) => Err((
-            StatusCode::REQUEST_TIMEOUT,
-            "timed out waiting for the request".to_owned(),
-        )),
-    }
-}
-
-/// The message that a body begins with, the bytes received after it, and the rest of the body.
-pub async fn opening<T: DeserializeOwned>(body: Body) -> Result<(T, Bytes, Body), Refusal> {
-    let mut frames = Frames::new(body, limits::CONTROL);
-    let bad = |message: String| (StatusCode::BAD_REQUEST, message);
-    match timeout(limits::STALLED, frames.next()).await {
-        Ok(Ok(Some(message))) => {
-            let (first, body) = frames.into_rest();
-            Ok((message, first, body))
-        }
-        Ok(Ok(None)) => Err(bad(FramesError::Cut.to_string())),
-        Ok(Err(error)) => Err(bad(error.to_string())),
-        Err(_) => Err((
-            StatusCode::REQUEST_TIMEOUT,
-            "timed out waiting for the request".to_owned(),
-        )),
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Host, control::opening};
+use super::{Host, request::opening};
 use crate::wire::{
     forward::{Accepted, Connect, Listen, Listening, NotConnected, NotListening},
     frame,

@@ -23,7 +23,7 @@ use crate::{
     wire::{
         PROTOCOL, VERSION, limits,
         preamble::{self, Hello, Purpose, Verdict},
-        server,
+        server::{self, Pings},
     },
 };
 
@@ -134,7 +134,7 @@ pub async fn converse_forwarded(stream: TcpStream, host: Arc<Host>) {
 }
 
 /// Serves a connection whose peer is already authenticated.
-pub async fn welcome_trusted(stream: UnixStream, host: Arc<Host>) {
+async fn welcome_trusted(stream: UnixStream, host: Arc<Host>) {
     let greeted = async {
         let mut stream = stream;
         let greeted = greet(&mut stream, &host, Trust::Known).await?;
@@ -168,7 +168,11 @@ async fn welcome(mut stream: impl Connection, host: &Arc<Host>, trust: Trust) ->
     };
     if hello.purpose == Purpose::Tunnel {
         answer(&mut stream, &Verdict::Welcome).await?;
-        return tunnel::serve(stream, host).await;
+        let welcomed = Arc::clone(host);
+        let connected = move |stream| {
+            tokio::spawn(welcome_trusted(stream, Arc::clone(&welcomed)));
+        };
+        return tunnel::serve(stream, host, connected).await;
     }
     admit(stream, hello.purpose, host).await
 }
@@ -201,14 +205,14 @@ async fn admit(mut stream: impl Connection, purpose: Purpose, host: &Arc<Host>) 
             answer(&mut stream, &Verdict::Welcome).await?;
             let host = Arc::clone(host);
             let handle = move |exchange| control::handle(Arc::clone(&host), exchange);
-            server::serve_until(stream, stopping.asked(), handle)
+            server::serve_until(stream, stopping.asked(), Pings::Off, handle)
                 .await
                 .map_err(io::Error::other)
         }
         Purpose::Data => {
             host.lease.touch();
             // A worker may have to be started first.
-            timeout(limits::HANDSHAKE, preamble::hear(&mut stream)).await??;
+            timeout(limits::HANDSHAKE, preamble::acknowledge(&mut stream)).await??;
             match host.supervisor.worker().await {
                 Ok(worker) => {
                     worker.connect(stream.into_descriptor()?);

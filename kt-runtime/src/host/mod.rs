@@ -24,6 +24,7 @@ mod options;
 mod orphans;
 mod process;
 mod ready;
+mod request;
 mod sample;
 mod saved;
 mod store;
@@ -40,6 +41,7 @@ use std::{
     io::Write,
     net::{TcpListener, TcpStream},
     os::{fd::RawFd, unix::net::UnixListener},
+    path::Path,
     process::{Command, ExitCode},
     sync::Arc,
     time::Duration,
@@ -224,80 +226,21 @@ pub fn run(options: HostOptions) -> Result<Ended, String> {
         .parent()
         .ok_or("the socket's path has no directory")?
         .to_owned();
-    // Two locks: services can be configured to share the socket's directory or the store's.
-    let mut locks = Vec::new();
-    for path in [
-        runtime_directory.join("lock"),
-        options.directory.join("lock"),
-    ] {
-        match ServiceLock::try_acquire(&path) {
-            Ok(TryLock::Held(mut lock)) => {
-                lock.claim()
-                    .map_err(|error| format!("failed to write to {}: {error}", path.display()))?;
-                locks.push(lock);
-            }
-            Ok(TryLock::Taken(_)) if locks.is_empty() => {
-                if !in_pod {
-                    println!("{TAKEN}");
-                }
-                return Ok(Ended::Taken);
-            }
-            Ok(TryLock::Taken(pid)) => {
-                return Err(format!(
-                    "{} is in use by host process {}, which listens outside of {}",
-                    options.directory.display(),
-                    pid.map_or("?".to_owned(), |pid| pid.to_string()),
-                    runtime_directory.display()
-                ));
-            }
-            Err(error) => return Err(format!("failed to lock {}: {error}", path.display())),
+    let Some(locks) = lock(&options, &runtime_directory)? else {
+        if !in_pod {
+            println!("{TAKEN}");
         }
-    }
-    let token = match &options.token_file {
-        None => Vec::new(),
-        Some(path) => {
-            let token = fs::read(path);
-            let token =
-                token.map_err(|error| format!("failed to read {}: {error}", path.display()))?;
-            // Ignore a trailing newline, which editors add.
-            token.trim_ascii_end().to_owned()
-        }
+        return Ok(Ended::Taken);
     };
-    let journal = Arc::new(Journal::open(&options.directory));
-    let store = Arc::new(Store::open(&options.directory).map_err(|error| error.to_string())?);
-    supervise::clear_states(&options.directory)
-        .map_err(|error| format!("failed to create a directory for states: {error}"))?;
-    let counters = Counters::open(&options.directory)
-        .map_err(|error| format!("failed to read the service's counters: {error}"))?;
-    let listener = listen::bind(&options.socket)
-        .map_err(|error| format!("failed to listen on {}: {error}", options.socket.display()))?;
+    let (connections, farewell) = mpsc::channel(1);
+    let host = Arc::new(Host::open(options, connections)?);
+    let socket = &host.options.socket;
+    let listener = listen::bind(socket)
+        .map_err(|error| format!("failed to listen on {}: {error}", socket.display()))?;
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| format!("failed to start: {error}"))?;
-
-    let options = Arc::new(options);
-    let (connections, farewell) = mpsc::channel(1);
-    let host = Arc::new(Host {
-        token,
-        started: Instant::now(),
-        supervisor: Supervisor::new(
-            Arc::clone(&options),
-            Arc::clone(&store),
-            Arc::clone(&journal),
-            counters,
-        ),
-        store,
-        lease: Lease::new(options.inactivity_ttl),
-        commands: Arc::default(),
-        forwards: Arc::default(),
-        journal,
-        debugging: Debugging::default(),
-        sampling: Sampling::default(),
-        phase: watch::Sender::new(Phase::Serving),
-        connections,
-        options,
-    });
     let echo = match in_pod {
         true => Some(Echo::start(&host.supervisor.logs()).map_err(|error| error.to_string())?),
         false => None,
@@ -314,6 +257,83 @@ pub fn run(options: HostOptions) -> Result<Ended, String> {
     // Fails if another host already uses it.
     let _ = fs::remove_dir(&runtime_directory);
     served
+}
+
+/// Locks the service, or returns `None` if another host runs it. Two locks: services can be
+/// configured to share the socket's directory or the store's.
+fn lock(
+    options: &HostOptions,
+    runtime_directory: &Path,
+) -> Result<Option<Vec<ServiceLock>>, String> {
+    let mut locks = Vec::new();
+    for path in [
+        runtime_directory.join("lock"),
+        options.directory.join("lock"),
+    ] {
+        match ServiceLock::try_acquire(&path) {
+            Ok(TryLock::Held(mut lock)) => {
+                lock.claim()
+                    .map_err(|error| format!("failed to write to {}: {error}", path.display()))?;
+                locks.push(lock);
+            }
+            Ok(TryLock::Taken(_)) if locks.is_empty() => return Ok(None),
+            Ok(TryLock::Taken(pid)) => {
+                return Err(format!(
+                    "{} is in use by host process {}, which listens outside of {}",
+                    options.directory.display(),
+                    pid.map_or("?".to_owned(), |pid| pid.to_string()),
+                    runtime_directory.display()
+                ));
+            }
+            Err(error) => return Err(format!("failed to lock {}: {error}", path.display())),
+        }
+    }
+    Ok(Some(locks))
+}
+
+/// The token that connections must present; empty without a token file.
+fn token(options: &HostOptions) -> Result<Vec<u8>, String> {
+    let Some(path) = &options.token_file else {
+        return Ok(Vec::new());
+    };
+    let token = fs::read(path);
+    let token = token.map_err(|error| format!("failed to read {}: {error}", path.display()))?;
+    // Ignore a trailing newline, which editors add.
+    Ok(token.trim_ascii_end().to_owned())
+}
+
+impl Host {
+    /// Opens the files of the service's directory.
+    fn open(options: HostOptions, connections: mpsc::Sender<()>) -> Result<Self, String> {
+        let token = token(&options)?;
+        let journal = Arc::new(Journal::open(&options.directory));
+        let store = Arc::new(Store::open(&options.directory).map_err(|error| error.to_string())?);
+        supervise::clear_states(&options.directory)
+            .map_err(|error| format!("failed to create a directory for states: {error}"))?;
+        let counters = Counters::open(&options.directory)
+            .map_err(|error| format!("failed to read the service's counters: {error}"))?;
+        let options = Arc::new(options);
+        Ok(Self {
+            token,
+            started: Instant::now(),
+            supervisor: Supervisor::new(
+                Arc::clone(&options),
+                Arc::clone(&store),
+                Arc::clone(&journal),
+                counters,
+            ),
+            store,
+            lease: Lease::new(options.inactivity_ttl),
+            commands: Arc::default(),
+            forwards: Arc::default(),
+            journal,
+            debugging: Debugging::default(),
+            sampling: Sampling::default(),
+            phase: watch::Sender::new(Phase::Serving),
+            connections,
+            options,
+        })
+    }
 }
 
 async fn serve(

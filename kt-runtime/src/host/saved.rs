@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header::CONTENT_LENGTH};
 use tokio::time::timeout;
 
-use super::{Host, control::Refusal, supervise::Temporary};
+use super::{Host, request::Refusal, supervise::Temporary};
 use crate::wire::{
     frame,
     http::Body,

@@ -1,7 +1,7 @@
 //! Connections through a tunnel: each is one end of a socket pair, handled like an accepted
 //! connection, whose other end is coupled to a stream of the tunnel.
 
-use std::{io, sync::Arc};
+use std::io;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
@@ -10,27 +10,29 @@ use tokio::{
     net::UnixStream,
 };
 
-use super::{Host, listen};
+use super::Host;
 use crate::wire::{
     VERSION,
-    server::{self, Exchange},
+    server::{self, Exchange, Pings},
     tunnel,
 };
 
-/// Serves an authenticated tunnel until either end closes.
+/// Serves an authenticated tunnel until either end closes. `connected` receives each connection
+/// that comes through it.
 pub async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin,
-    host: &Arc<Host>,
+    host: &Host,
+    connected: impl Fn(UnixStream) + Clone + Send + 'static,
 ) -> io::Result<()> {
     // Stops only after the workers, so that the last answers still arrive.
     let mut stopping = host.stopping();
-    let handle = |exchange| connect(exchange, Arc::clone(host));
-    server::serve_while_alive(stream, stopping.ended(), handle)
+    let handle = |exchange| connect(exchange, connected.clone());
+    server::serve_until(stream, stopping.ended(), Pings::On, handle)
         .await
         .map_err(io::Error::other)
 }
 
-async fn connect(exchange: Exchange, host: Arc<Host>) {
+async fn connect(exchange: Exchange, connected: impl Fn(UnixStream)) {
     let Exchange { head, body, answer } = exchange;
     if (&head.method, head.uri.path()) != (&Method::POST, tunnel::CONNECT) {
         let message = format!(
@@ -51,7 +53,7 @@ async fn connect(exchange: Exchange, host: Arc<Host>) {
             return;
         }
     };
-    tokio::spawn(listen::welcome_trusted(near, Arc::clone(&host)));
+    connected(near);
     if let Ok(sender) = answer.begin(StatusCode::OK, HeaderMap::new(), false) {
         // The peers detect a broken connection themselves.
         let _ = tunnel::couple(far, Bytes::new(), body, sender, || {}).await;

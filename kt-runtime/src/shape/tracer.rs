@@ -15,7 +15,7 @@ use serde::{
     },
 };
 
-use super::graph::{Builder, Form, Id, Key, Kind, Leaf, Slot};
+use crate::codec::graph::{Builder, Form, Id, Key, Kind, Leaf, Slot};
 
 /// Only types without a finite value are deeper.
 const DEPTH: usize = 128;

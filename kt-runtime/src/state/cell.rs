@@ -116,75 +116,52 @@ pub fn left<V: 'static>() -> V {
     })
 }
 
-impl<L, V: 'static> Cell<L> for Mutex<V> {
-    type Value = V;
+/// Implements [`Cell`] for a lock of std. The arguments are the methods that lock it.
+macro_rules! lock {
+    ($lock:ident, $try_read:ident, $try_write:ident, $write:ident) => {
+        impl<L, V: 'static> Cell<L> for $lock<V> {
+            type Value = V;
 
-    const REPLACEABLE: bool = true;
+            const REPLACEABLE: bool = true;
 
-    fn look(&self, end: Instant, see: &mut dyn FnMut(&V, Found)) -> Result<(), LockTimeout> {
-        let (guard, found) = until(end, || found(self.try_lock()))?;
-        see(&guard, found);
-        Ok(())
-    }
+            fn look(
+                &self,
+                end: Instant,
+                see: &mut dyn FnMut(&V, Found),
+            ) -> Result<(), LockTimeout> {
+                let (guard, found) = until(end, || found(self.$try_read()))?;
+                see(&guard, found);
+                Ok(())
+            }
 
-    fn with(value: V, found: Found) -> Self {
-        let mutex = Self::new(value);
-        if found == Found::Poisoned {
-            poison(|| mutex.lock());
+            fn with(value: V, found: Found) -> Self {
+                let lock = Self::new(value);
+                if found == Found::Poisoned {
+                    poison(|| lock.$write());
+                }
+                lock
+            }
+
+            fn exchange(
+                &self,
+                other: &mut Self,
+                end: Instant,
+                go: &mut dyn FnMut() -> bool,
+            ) -> Result<(), LockTimeout> {
+                let (mut guard, _) = until(end, || found(self.$try_write()))?;
+                if go() {
+                    self.clear_poison();
+                    let other = other.get_mut().unwrap_or_else(PoisonError::into_inner);
+                    std::mem::swap(&mut *guard, other);
+                }
+                Ok(())
+            }
         }
-        mutex
-    }
-
-    fn exchange(
-        &self,
-        other: &mut Self,
-        end: Instant,
-        go: &mut dyn FnMut() -> bool,
-    ) -> Result<(), LockTimeout> {
-        let (mut guard, _) = until(end, || found(self.try_lock()))?;
-        if go() {
-            self.clear_poison();
-            let other = other.get_mut().unwrap_or_else(PoisonError::into_inner);
-            std::mem::swap(&mut *guard, other);
-        }
-        Ok(())
-    }
+    };
 }
 
-impl<L, V: 'static> Cell<L> for RwLock<V> {
-    type Value = V;
-
-    const REPLACEABLE: bool = true;
-
-    fn look(&self, end: Instant, see: &mut dyn FnMut(&V, Found)) -> Result<(), LockTimeout> {
-        let (guard, found) = until(end, || found(self.try_read()))?;
-        see(&guard, found);
-        Ok(())
-    }
-
-    fn with(value: V, found: Found) -> Self {
-        let lock = Self::new(value);
-        if found == Found::Poisoned {
-            poison(|| lock.write());
-        }
-        lock
-    }
-
-    fn exchange(
-        &self,
-        other: &mut Self,
-        end: Instant,
-        go: &mut dyn FnMut() -> bool,
-    ) -> Result<(), LockTimeout> {
-        let (mut guard, _) = until(end, || found(self.try_write()))?;
-        if go() {
-            self.clear_poison();
-            let other = other.get_mut().unwrap_or_else(PoisonError::into_inner);
-            std::mem::swap(&mut *guard, other);
-        }
-        Ok(())
-    }
-}
+lock!(Mutex, try_lock, try_lock, lock);
+lock!(RwLock, try_read, try_write, write);
 
 impl<L, V: 'static> Cell<L> for OnceLock<V> {
     type Value = V;
@@ -228,63 +205,46 @@ impl<L, V: 'static> Cell<L> for LazyLock<V, fn() -> V> {
     }
 }
 
-impl<L, V: 'static> Cell<L> for tokio::sync::Mutex<V> {
-    type Value = V;
+/// Implements [`Cell`] for a lock of tokio, which has no poisoning.
+macro_rules! async_lock {
+    ($lock:ident, $try_read:ident, $try_write:ident) => {
+        impl<L, V: 'static> Cell<L> for tokio::sync::$lock<V> {
+            type Value = V;
 
-    const REPLACEABLE: bool = true;
+            const REPLACEABLE: bool = true;
 
-    fn look(&self, end: Instant, see: &mut dyn FnMut(&V, Found)) -> Result<(), LockTimeout> {
-        let guard = until(end, || self.try_lock().ok())?;
-        see(&guard, Found::Sound);
-        Ok(())
-    }
+            fn look(
+                &self,
+                end: Instant,
+                see: &mut dyn FnMut(&V, Found),
+            ) -> Result<(), LockTimeout> {
+                let guard = until(end, || self.$try_read().ok())?;
+                see(&guard, Found::Sound);
+                Ok(())
+            }
 
-    fn with(value: V, _: Found) -> Self {
-        Self::new(value)
-    }
+            fn with(value: V, _: Found) -> Self {
+                Self::new(value)
+            }
 
-    fn exchange(
-        &self,
-        other: &mut Self,
-        end: Instant,
-        go: &mut dyn FnMut() -> bool,
-    ) -> Result<(), LockTimeout> {
-        let mut guard = until(end, || self.try_lock().ok())?;
-        if go() {
-            std::mem::swap(&mut *guard, other.get_mut());
+            fn exchange(
+                &self,
+                other: &mut Self,
+                end: Instant,
+                go: &mut dyn FnMut() -> bool,
+            ) -> Result<(), LockTimeout> {
+                let mut guard = until(end, || self.$try_write().ok())?;
+                if go() {
+                    std::mem::swap(&mut *guard, other.get_mut());
+                }
+                Ok(())
+            }
         }
-        Ok(())
-    }
+    };
 }
 
-impl<L, V: 'static> Cell<L> for tokio::sync::RwLock<V> {
-    type Value = V;
-
-    const REPLACEABLE: bool = true;
-
-    fn look(&self, end: Instant, see: &mut dyn FnMut(&V, Found)) -> Result<(), LockTimeout> {
-        let guard = until(end, || self.try_read().ok())?;
-        see(&guard, Found::Sound);
-        Ok(())
-    }
-
-    fn with(value: V, _: Found) -> Self {
-        Self::new(value)
-    }
-
-    fn exchange(
-        &self,
-        other: &mut Self,
-        end: Instant,
-        go: &mut dyn FnMut() -> bool,
-    ) -> Result<(), LockTimeout> {
-        let mut guard = until(end, || self.try_write().ok())?;
-        if go() {
-            std::mem::swap(&mut *guard, other.get_mut());
-        }
-        Ok(())
-    }
-}
+async_lock!(Mutex, try_lock, try_lock);
+async_lock!(RwLock, try_read, try_write);
 
 impl<L, V: 'static> Cell<L> for tokio::sync::OnceCell<V> {
     type Value = V;

@@ -9,8 +9,8 @@ use std::{
 use super::{
     State,
     abilities::{BoxedValue, StateVTable},
-    format::{Decoder, FormatError},
 };
+use crate::codec::format::{Decoder, FormatError};
 
 /// Exported by a crate object for each state, as `kt:state:<key>`.
 #[doc(hidden)]

@@ -8,8 +8,6 @@ pub mod absent;
 pub mod cell;
 #[cfg(any(kt, feature = "host"))]
 pub(crate) mod descriptor;
-#[cfg(any(kt, feature = "host"))]
-pub mod format;
 
 #[cfg(any(kt, feature = "host"))]
 pub use descriptor::StateDescriptor;
@@ -23,8 +21,8 @@ use std::{
 
 /// A static whose value stays in the worker across edits. Dereferences to `T`.
 ///
-/// [`#[kt::state]`](macro@crate::state) makes it: `static CACHE: Mutex<Cache>` becomes `static CACHE: State<Mutex<Cache>>`, and
-/// its uses stay as they are.
+/// [`#[kt::state]`](macro@crate::state) makes it: `static CACHE: Mutex<Cache>` becomes `static
+/// CACHE: State<Mutex<Cache>>`, and its uses stay as they are.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,8 +36,9 @@ use std::{
 /// }
 /// ```
 ///
-/// The handle points at its initial value until the worker loads it as part of a generation and points it at the kept value.
-/// So there is no lazy initialization and no check: a use costs one atomic load.
+/// The handle points at its initial value until the worker loads it as part of a generation and
+/// points it at the kept value. So there is no lazy initialization and no check: a use costs one
+/// atomic load.
 #[repr(transparent)]
 pub struct State<T: 'static> {
     slot: AtomicPtr<T>,

@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod dl;
 pub mod fd;
+pub mod glibc;
 #[cfg(feature = "host")]
 pub mod nvml;
 #[cfg(feature = "host")]

@@ -7,7 +7,7 @@ use std::{
     sync::OnceLock,
 };
 
-use crate::wire::inspect::Gpu;
+use serde::{Deserialize, Serialize};
 
 /// Name of the library; only this version exists.
 const LIBRARY: &CStr = c"libnvidia-ml.so.1";
@@ -17,6 +17,16 @@ const SUCCESS: c_int = 0;
 const NAME: usize = 96;
 
 type Device = *mut c_void;
+
+/// A GPU and its usage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gpu {
+    pub name: String,
+    pub memory_used: u64,
+    pub memory_total: u64,
+    /// Percent of the last sample period in which it was busy.
+    pub busy_percent: u32,
+}
 
 /// `nvmlMemory_t`, bytes.
 #[repr(C)]

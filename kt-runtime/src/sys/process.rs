@@ -12,8 +12,7 @@ use std::{
     time::Duration,
 };
 
-use super::fd;
-use crate::wire::platform::Glibc;
+use super::{fd, glibc::Glibc};
 
 /// Pause before checking again a child that a thread of this process has stopped. Such a stop lasts
 /// a few milliseconds.

@@ -8,7 +8,15 @@
 
 use std::{io, mem, ptr};
 
-use crate::breakpoint::marker::MARKER;
+/// The bytes after the trap instruction of a breakpoint: a no-op that compilers never emit, `nop
+/// dword ptr [rax + rax + 0x7062746b]`. The displacement reads `ktbp`.
+#[cfg(target_arch = "x86_64")]
+const MARKER: [u8; 8] = [0x0f, 0x1f, 0x84, 0x00, b'k', b't', b'b', b'p'];
+
+/// The trap instruction of a breakpoint: `brk #0x6b74`, which reads `kt`. The marker is the
+/// instruction's own immediate: a debugger uses 0.
+#[cfg(target_arch = "aarch64")]
+const MARKER: u32 = 0xd420_0000 | (0x6b74 << 5);
 
 /// Time for the host to repair the code of a worker whose debugger exited. It needs about 10 ms.
 const REPAIR: libc::timespec = libc::timespec {

@@ -5,7 +5,28 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::wire::inspect::{GroupLimits, Usage};
+use serde::{Deserialize, Serialize};
+
+/// Limits of a control group. `None`: no limit, or the kernel does not report it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupLimits {
+    pub memory_bytes: Option<u64>,
+    /// Thousandths of a processor.
+    pub cpu_milli: Option<u64>,
+    pub processes: Option<u64>,
+}
+
+/// Resource usage of a process: `/proc/PID/stat`, `statm`, `fd`, `limits`, proc(5).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Processor time since its start, in user and system mode.
+    pub cpu_ms: u64,
+    pub rss: u64,
+    pub threads: u64,
+    pub open_files: u64,
+    /// `RLIMIT_NOFILE`, its soft limit.
+    pub open_files_limit: Option<u64>,
+}
 
 /// Resource usage of a process; `None` if it no longer exists. Values that the kernel hides are 0:
 /// counting open files requires permission to trace the process, proc(5).

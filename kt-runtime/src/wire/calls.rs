@@ -1,15 +1,15 @@
-//! Calls as a worker knows them: those that run, and those that can have printed something.
+//! Calls of a worker: the running ones, and the candidates for a piece of output.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Generation, data::Stream};
-use crate::call::RawFrame;
+use crate::fault::RawFrame;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallsInFlight {
     /// Oldest first.
     pub calls: Vec<CallInFlight>,
-    /// Those that were left out.
+    /// The number of omitted calls.
     pub more: u64,
 }
 
@@ -22,56 +22,58 @@ pub struct CallInFlight {
 /// A call of one worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallName {
-    /// Counted from the worker's first, which is 1.
+    /// Counted from 1 per worker.
     pub number: u64,
     pub generation: Generation,
     /// The function's path.
     pub function: String,
 }
 
-/// The calls that run, and where each of them is.
+/// The running calls, and where each of them is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallPlaces {
     pub calls: CallsInFlight,
-    /// Of each of them, in their order.
+    /// One per call, in the same order.
     pub places: Vec<CallPlace>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallPlace {
-    /// How often a thread has begun to run code of it. Between two looks with equal numbers it stayed where it was.
+    /// How often a thread has started to run its code. If it is equal at two samples, the call did
+    /// not move.
     pub turns: u64,
-    /// The thread that runs code of it: gettid(2).
+    /// The thread that runs its code: gettid(2).
     pub thread: Option<u32>,
     pub waits: Waits,
 }
 
-/// What is known of a call that no thread runs.
+/// Where a call waits that no thread runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Waits {
-    /// A thread runs it, or nobody asked.
+    /// A thread runs it, or no trace was requested.
     NotAsked,
-    /// It waits for a thread that begins it.
+    /// It waits for a thread to start it.
     NotBegun,
-    /// No thread of the runtime was free to poll it in time.
+    /// No thread of the runtime polled it in time.
     NotPolled,
-    /// It was asked, and its answer has no room among those of so many others.
+    /// It was polled, but its frames exceed the limit of the answer.
     NoRoom,
-    /// The ways to the futures that it waits for, each innermost first. Empty: it waits for one that keeps no waker.
+    /// The stacks of the futures that it waits for, each innermost first. Empty: it waits for a
+    /// future that stores no waker.
     At(Vec<Vec<RawFrame>>),
 }
 
-/// Who can have printed a piece of the log.
+/// The candidates for a piece of the log.
 ///
-/// Code that runs outside of calls can always have: tasks and threads that calls have started, servers, and processes that were
-/// left running. Of calls, no other than these.
+/// Code outside of calls is always a candidate: tasks and threads that calls have started, servers,
+/// and child processes. Of the calls, only these are.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
-    /// The worker's instance; 0 if it is not known.
+    /// The worker's instance; 0 if unknown.
     pub worker: u64,
     pub stream: Option<Stream>,
-    /// `None`: not known, as of what a worker left that died.
+    /// `None`: unknown, as for the rest of a dead worker's output.
     pub calls: Option<Vec<CallName>>,
-    /// Further calls that it can have been.
+    /// The number of further candidates.
     pub unnamed: u64,
 }

@@ -1,4 +1,5 @@
-//! The socket pair between host and worker: [messages](super::worker) in both directions, file descriptors beside them.
+//! The socket pair between host and worker: [messages](super::worker) in both directions, file
+//! descriptors beside them.
 
 use std::{
     collections::VecDeque,
@@ -10,10 +11,11 @@ use bytes::BytesMut;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{io::Interest, net::UnixStream};
 
-use super::{codec::CodecError, frame, limits};
+use super::{frame, limits};
+use crate::codec::CodecError;
 use crate::sys::fd;
 
-/// The sending half's and the receiving half's common stream.
+/// Sends messages.
 #[derive(Debug)]
 pub struct Sender<'a>(&'a UnixStream);
 
@@ -41,7 +43,7 @@ impl Sender<'_> {
     /// Sends a message, and a descriptor with its first byte.
     ///
     /// # Errors
-    /// If the other process is gone.
+    /// If the other process has exited.
     pub async fn send<T: Serialize>(
         &mut self,
         message: &T,
@@ -67,7 +69,7 @@ impl Receiver<'_> {
     /// The next message, or `None` when the other process has closed its end.
     ///
     /// # Errors
-    /// If the stream breaks or holds what is no message.
+    /// If the stream breaks or has invalid bytes.
     pub async fn receive<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
         loop {
             if let Some(message) =
@@ -88,8 +90,8 @@ impl Receiver<'_> {
         }
     }
 
-    /// The descriptor that came with the message just received; `None` if this process had none left for it. Descriptors
-    /// arrive in their messages' order.
+    /// The descriptor that came with the message just received; `None` if this process has no free
+    /// descriptor. Descriptors arrive in the order of their messages.
     pub fn descriptor(&mut self) -> Option<OwnedFd> {
         self.descriptors.pop_front().flatten()
     }

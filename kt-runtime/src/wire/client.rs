@@ -1,4 +1,4 @@
-//! The asking end of an HTTP/2 connection.
+//! The client end of an HTTP/2 connection.
 
 use bytes::Bytes;
 use h2::client::{self, Connection, SendRequest};
@@ -7,12 +7,12 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
-    codec::{self, CodecError},
     http::{Body, BodyError, BodySender, CONNECTION_WINDOW, CONTROL_STREAMS, STREAM_WINDOW},
     limits,
 };
+use crate::codec::{self, CodecError};
 
-/// A connection to which any number of requests go at once. Clones share it.
+/// A connection for any number of concurrent requests. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Client {
     requests: SendRequest<Bytes>,
@@ -23,7 +23,7 @@ pub struct Client {
 pub enum RequestError {
     Http(h2::Error),
     Codec(CodecError),
-    /// The peer's own words and their HTTP status.
+    /// The peer's message and HTTP status.
     Refused(http::StatusCode, String),
 }
 
@@ -31,8 +31,8 @@ impl std::fmt::Display for RequestError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Http(error) => write!(f, "the connection failed: {error}"),
-            Self::Codec(error) => write!(f, "the message cannot be read: {error}"),
-            Self::Refused(status, words) => write!(f, "{words} ({status})"),
+            Self::Codec(error) => write!(f, "failed to decode the message: {error}"),
+            Self::Refused(status, message) => write!(f, "{message} ({status})"),
         }
     }
 }
@@ -40,7 +40,7 @@ impl std::fmt::Display for RequestError {
 impl std::error::Error for RequestError {}
 
 impl Client {
-    /// Starts HTTP/2. The connection that is returned must be polled for as long as the client is used.
+    /// Starts HTTP/2. The returned connection must be polled as long as the client is in use.
     ///
     /// # Errors
     /// If the stream cannot be written to.
@@ -52,19 +52,19 @@ impl Client {
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_frame_size(1 << 16)
             .enable_push(false)
-            // Answers to requests that were dropped meanwhile count as errors of the peer, and are none.
+            // h2 counts answers to dropped requests as errors of the peer.
             .max_local_error_reset_streams(None)
-            // Before the peer's settings arrive; they allow as many or more.
+            // Until the peer's settings arrive, which allow at least as many.
             .initial_max_send_streams(CONTROL_STREAMS as usize)
             .handshake(stream)
             .await?;
         Ok((Self { requests }, connection))
     }
 
-    /// Sends a request with a body that is there, and waits for the answer's head.
+    /// Sends a request with a whole body, and waits for the answer's head.
     ///
     /// # Errors
-    /// If the connection is gone or the peer resets the stream.
+    /// If the connection is closed or the peer resets the stream.
     pub async fn request(
         &self,
         request: Request<()>,
@@ -77,11 +77,11 @@ impl Client {
         head.await
     }
 
-    /// Sends a request's head; its body, unless `end`, is sent by the caller. The head is boxed because futures hold it in more
-    /// than one place, and each call's future is moved.
+    /// Sends a request's head. Unless `end`, the caller sends the body. The head is boxed because
+    /// futures store it more than once, and the future of each call is moved.
     ///
     /// # Errors
-    /// If the connection is gone.
+    /// If the connection is closed.
     pub async fn begin(
         &self,
         request: Box<Request<()>>,
@@ -98,10 +98,10 @@ impl Client {
         Ok((async { Ok(response.await?.map(Body)) }, BodySender(stream)))
     }
 
-    /// Asks and decodes the answer.
+    /// Sends a message and decodes the answer.
     ///
     /// # Errors
-    /// If the connection is gone, the peer refuses, or either message cannot be coded.
+    /// If the connection is closed, the peer refuses, or a message cannot be encoded or decoded.
     pub async fn ask<Q: Serialize, A: DeserializeOwned>(
         &self,
         path: &str,
@@ -119,7 +119,7 @@ impl Client {
     /// The whole body of a successful response.
     ///
     /// # Errors
-    /// If the status says failure, or the body is too large or does not arrive.
+    /// If the status is an error, or the body is too large or incomplete.
     pub async fn answer(response: Response<Body>) -> Result<Bytes, RequestError> {
         let status = response.status();
         let body = response
@@ -141,11 +141,11 @@ impl Client {
     }
 }
 
-/// A request of this method for a path that is known to be a valid one.
+/// A request for a path, which must be valid.
 pub fn request(method: Method, path: &str) -> Request<()> {
     let mut request = Request::new(());
     *request.method_mut() = method;
-    // HTTP/2 wants scheme and authority too; nobody reads them here.
+    // HTTP/2 requires scheme and authority. They are not used.
     *request.uri_mut() = http::Uri::builder()
         .scheme("http")
         .authority("kt")

@@ -1,8 +1,9 @@
 //! Commands that run next to the worker: `cargo kt exec` and `cargo kt ssh`.
 //!
-//! The body of a request begins with a [frame](super::frame) that holds [`Start`]. The bytes after it are the command's standard
-//! input, and their end is its end. The body of the answer is frames: `Result<`[`Started`]`, `[`NotStarted`]`>`, then [`Event`]s,
-//! of which [`Event::Ended`] is the last. If the stream is reset, the command's terminal is closed.
+//! The body of a request begins with a [frame](super::frame) that holds [`Start`]. The bytes after
+//! it are the command's standard input, and their end is its end. The body of the answer is frames:
+//! `Result<`[`Started`]`, `[`NotStarted`]`>`, then [`Event`]s, of which [`Event::Ended`] is the
+//! last. If the stream is reset, the command's terminal is closed.
 
 use std::ffi::OsString;
 
@@ -18,7 +19,7 @@ pub struct Start {
     pub directory: Option<OsString>,
     /// Variables besides those of the worker.
     pub environment: Vec<(OsString, OsString)>,
-    /// The size of the terminal that the command gets. `None`: three pipes.
+    /// The size of the command's terminal. `None`: three pipes.
     pub terminal: Option<WindowSize>,
     /// Whether a prompt that waits for input counts as use of the service.
     pub keep_alive: bool,
@@ -26,7 +27,7 @@ pub struct Start {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Program {
-    /// A program, which is looked for in `PATH`, and its arguments.
+    /// A program, searched in `PATH`, and its arguments.
     Arguments(Vec<OsString>),
     /// An interactive shell.
     Shell(Shell),
@@ -63,11 +64,11 @@ pub struct Started {
 pub enum NotStarted {
     /// The image has no shell.
     NoShell,
-    /// The store lacks the shell that was to be used.
+    /// The store lacks the requested shell.
     NotStored,
     /// Nothing in `PATH` has this name.
     NotFound { program: OsString },
-    /// The directory does not exist, or is none.
+    /// The directory does not exist, or is not a directory.
     NoDirectory { directory: OsString },
     /// The system's message.
     Failed { what: String, why: String },
@@ -83,16 +84,16 @@ pub enum Event {
     Ended(End),
 }
 
-/// How a command ended.
+/// How a command exited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum End {
     Code(i32),
     Signal(i32),
-    /// The service ended.
+    /// The service stopped.
     ServiceEnded,
 }
 
-/// Something for a command that runs. The answer is whether it still does.
+/// Controls a running command. The answer is whether it still runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Control {
     /// [`Started::id`].
@@ -103,6 +104,6 @@ pub struct Control {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
     Resize(WindowSize),
-    /// A signal's number, for the command's process group.
+    /// A signal number, for the command's process group.
     Signal(i32),
 }

@@ -1,5 +1,5 @@
-//! The host's own interface: what `cargo kt` asks, and what a driver asks that lost its worker. Bodies are encoded with
-//! [`codec`](super::codec), but for an object's bytes.
+//! The host's own interface: requests of `cargo kt`, and of a driver that lost its worker. Bodies
+//! are encoded with [`codec`](crate::codec), but for an object's bytes.
 
 use std::fmt;
 
@@ -10,29 +10,34 @@ use super::{
     debug::DebuggerAttached,
     manifest::{Environment, Manifest},
     platform::Platform,
-    state::{NotMigrated, StateOptions},
+    state::{Changed, NotMigrated, StateOptions, StateOutcome},
 };
 
 pub mod path {
     /// `()` → [`Status`](super::Status).
     pub const STATUS: &str = "/v1/status";
-    /// `upload::Wanted` → `upload::Missing`: what of it the store lacks.
+    /// `upload::Wanted` → `upload::Missing`: what the store lacks.
     pub const MISSING: &str = "/v1/missing";
-    /// `PUT`, followed by an object's id; `upload::Head` says what the body is.
+    /// `PUT`, followed by an object's id; `upload::Head` describes the body.
     pub const OBJECT: &str = "/v1/objects/";
-    /// [`SwapRequest`](super::SwapRequest) → `Result<`[`Swapped`](super::Swapped)`, `[`SwapRefused`](super::SwapRefused)`>`.
+    /// [`SwapRequest`](super::SwapRequest) → `Result<`[`Swapped`](super::Swapped)`,
+    /// `[`SwapRefused`](super::SwapRefused)`>`.
     pub const SWAP: &str = "/v1/swap";
-    /// [`StateRequest`](crate::wire::state::StateRequest) → `Result<`[`StateAnswer`](crate::wire::state::StateAnswer)`,
+    /// [`StateRequest`](crate::wire::state::StateRequest) →
+    /// `Result<`[`StateAnswer`](crate::wire::state::StateAnswer)`,
     /// `[`StateRefused`](crate::wire::state::StateRefused)`>`.
     pub const STATE: &str = "/v1/state";
     /// `()` → a [frame](crate::wire::frame) with `Result<`[`Moved`](crate::wire::state::Moved)`,
-    /// `[`StateRefused`](crate::wire::state::StateRefused)`>`, and if it is `Ok` a file's bytes behind it.
+    /// `[`StateRefused`](crate::wire::state::StateRefused)`>`, and if it is `Ok` a file's bytes
+    /// behind it.
     pub const STATE_SAVE: &str = "/v1/state/save";
-    /// `PUT` of such a file's bytes → `Result<`[`Moved`](crate::wire::state::Moved)`, `[`StateRefused`](crate::wire::state::StateRefused)`>`.
+    /// `PUT` of such a file's bytes → `Result<`[`Moved`](crate::wire::state::Moved)`,
+    /// `[`StateRefused`](crate::wire::state::StateRefused)`>`.
     pub const STATE_LOAD: &str = "/v1/state/load";
     /// [`LogRequest`](super::LogRequest) → a stream of bytes.
     pub const LOGS: &str = "/v1/logs";
-    /// `u64`, a worker's instance → `Option<`[`Death`](super::Death)`>`, answered once it is known or after [`DEATH`](crate::wire::limits::DEATH).
+    /// `u64`, a worker's instance → `Option<`[`Death`](super::Death)`>`, answered once it is known
+    /// or after [`DEATH`](crate::wire::limits::DEATH).
     pub const DEATH: &str = "/v1/death";
     /// [`SetTtl`](super::SetTtl) → `()`.
     pub const TTL: &str = "/v1/ttl";
@@ -40,9 +45,9 @@ pub mod path {
     pub const COMMAND: &str = "/v1/command";
     /// [`command::Control`](crate::wire::command::Control) → `bool`.
     pub const COMMAND_CONTROL: &str = "/v1/command/control";
-    /// `()`, and no answer: as long as somebody waits for one, the service's time does not run.
+    /// `()`, without an answer: the service's TTL does not run until the client resets the request.
     pub const HOLD: &str = "/v1/hold";
-    /// [`Down`](super::Down) → `()`; the host ends after its answer.
+    /// [`Down`](super::Down) → `()`; the host stops after its answer.
     pub const DOWN: &str = "/v1/down";
     /// A debugger's connection: [`wire::debug`](crate::wire::debug).
     pub const DEBUG: &str = "/v1/debug";
@@ -52,18 +57,18 @@ pub mod path {
 pub struct Status {
     pub service: String,
     pub kt_version: String,
-    /// The root of the workspace that the service was made for, on the developer's machine.
+    /// The root of the service's workspace, on the developer's machine.
     pub workspace: String,
     pub host_pid: u32,
-    /// What workers are started in.
+    /// The platform on which workers are started.
     pub platform: Platform,
     pub uptime_ms: u64,
     pub ttl_ms: u64,
-    /// What is left of the TTL; all of it while a call runs.
+    /// The rest of the TTL; all of it while a call runs.
     pub ttl_left_ms: u64,
     pub worker: Option<WorkerStatus>,
     pub current: Option<(Generation, Manifest)>,
-    /// How the last worker that died did so.
+    /// How the last dead worker died.
     pub last_death: Option<Death>,
 }
 
@@ -73,10 +78,10 @@ pub struct WorkerStatus {
     pub uptime_ms: u64,
     /// Resident memory in bytes.
     pub rss: u64,
-    /// Calls in flight; `None` if the worker did not say in time: all its threads are busy.
+    /// Calls in flight; `None` if the worker did not answer in time: all its threads are busy.
     pub calls: Option<u64>,
     pub migrating: Option<Migrating>,
-    /// What it was started with beside the host's own variables.
+    /// Its variables besides those of the host.
     pub environment: Environment,
 }
 
@@ -86,8 +91,8 @@ pub struct SwapRequest {
     /// Whether a running worker that cannot load the manifest may be replaced, its state lost.
     pub replace_worker: bool,
     pub states: StateOptions,
-    /// What the numbers that this swap gives out must be at least. A pod that lost its directory would count from 1 again,
-    /// and a driver that knew its former life would take the new one's answers for it.
+    /// Lower bounds of the numbers that this swap assigns. A pod that lost its directory would
+    /// count from 1 again, and a driver of the old service would accept answers of the new one.
     pub at_least: Option<Numbers>,
 }
 
@@ -99,7 +104,7 @@ pub struct Numbers {
 }
 
 impl Numbers {
-    /// Those behind everything that a swap gave out.
+    /// The numbers after those of a swap.
     pub fn after(swapped: &Swapped) -> Self {
         Self {
             generation: Generation(swapped.generation.0 + 1),
@@ -108,14 +113,14 @@ impl Numbers {
     }
 }
 
-/// What the worker really has, told by itself after loading.
+/// What the worker loaded, as reported by itself.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Swapped {
     pub generation: Generation,
     pub worker: WorkerId,
     /// False if the worker already served exactly this manifest.
     pub changed: bool,
-    /// Set if a worker was replaced or had died: its state is gone.
+    /// Set if a worker was replaced or had died: its state was lost.
     pub replaced: Option<Replaced>,
     /// Each crate object as found in the process's memory.
     pub loaded: Vec<LoadedObject>,
@@ -134,7 +139,8 @@ pub enum Replaced {
     Incompatible { former: WorkerId },
     /// It had died before.
     Died(Death),
-    /// The service's host before this one had been killed, or the machine lost power: its worker went with it.
+    /// The service's previous host was killed, or the machine lost power, and its worker died with
+    /// it.
     HostDied,
 }
 
@@ -143,14 +149,8 @@ pub struct LoadedObject {
     pub name: String,
     /// Read from the loaded object's own notes in memory.
     pub build_id: String,
-    /// An earlier generation of this worker had it too: its statics are as that left them.
+    /// An earlier generation of this worker had it, too. Its statics have the values from then.
     pub again: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StateOutcome {
-    pub key: String,
-    pub outcome: Outcome,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -159,77 +159,17 @@ pub struct InitOutcome {
     pub outcome: Initialized,
 }
 
-/// What a swap means to a function with `#[kt::init]`, which a worker runs once.
+/// What a swap does to a function with `#[kt::init]`, which a worker runs once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Initialized {
     /// The worker is new, and the function has run.
     Ran { elapsed_us: u64 },
-    /// It was not there when the worker started: it has not run.
+    /// It did not exist when the worker started, and has not run.
     Added,
-    /// The worker ran what it was before.
+    /// The worker ran its former version.
     Edited,
-    /// It is gone; what it set up stays.
+    /// It was removed; what it set up stays.
     Removed,
-}
-
-/// What became of one state at a swap.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Outcome {
-    /// New: holds its initial value.
-    Created,
-    /// Same memory, nothing copied.
-    Kept {
-        /// The initializer in the source is not the one that it was made by.
-        initializer_changed: bool,
-        /// It is a cell without a value: a lazy one will run the initializer that it was made with.
-        empty: bool,
-    },
-    /// Its type or its meaning changed: the value was encoded by the old code and decoded by the new.
-    Migrated {
-        why: Changed,
-        bytes: u64,
-        elapsed_us: u64,
-    },
-    /// It comes from another worker, or from a file.
-    Carried { bytes: u64 },
-    /// Its type changed or may have, and it cannot be migrated: holds its initial value.
-    Reset {
-        why: Changed,
-        /// What becomes of the former value; `None` if it went with its worker, or holds nothing.
-        former: Option<Former>,
-    },
-    /// The static is gone from the program; its value, of a type of so many bytes, is set aside.
-    Removed { size: u64 },
-}
-
-/// What becomes of the value that a state had before it was reset, once the calls that use it have ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Former {
-    /// It is dropped: it can be taken out of its lock.
-    Dropped,
-    /// It is given to the state's `on_reset`.
-    Hook,
-    /// It stays in memory, with what it holds.
-    Held,
-}
-
-/// What is different about a state whose value cannot be kept as it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Changed {
-    /// The type as it is written.
-    Type { from: String, to: String },
-    /// Its size in bytes.
-    Size { name: String, from: u64, to: u64 },
-    /// Something in it, which the layouts' descriptions tell.
-    Layout { name: String },
-    /// Nothing may have changed: the layouts could not be compared.
-    Unknown { name: String },
-    /// `#[kt::state(version = …)]`.
-    Version { from: u64, to: u64 },
-    /// A new worker has to be started, and its type has no serde to be carried over.
-    NewWorker { name: String },
-    /// It could not be migrated, and the request allowed to reset it.
-    NotMigrated { path: String, reason: String },
 }
 
 /// A migration under way.
@@ -240,7 +180,7 @@ pub struct Migrating {
     pub bytes: u64,
 }
 
-/// Why a generation was not taken. The one before serves on.
+/// Why a generation was refused. The one before keeps serving.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum SwapRefused {
     /// The store lacks these.
@@ -249,9 +189,9 @@ pub enum SwapRefused {
     NeedsNewWorker { because: String },
     /// A worker could not be started.
     WorkerStart(String),
-    /// The worker could not load it: the dynamic linker's or the worker's own words.
+    /// The worker could not load it: the message of the dynamic linker or of the worker.
     Load(String),
-    /// It would reset these states, by key, and was not to.
+    /// It would reset these states, by key, which the request does not allow.
     WouldReset(Vec<(String, Changed)>),
     /// Calls or locks kept these states from being migrated.
     Busy {
@@ -267,7 +207,7 @@ pub enum SwapRefused {
     /// The worker did not answer in time.
     TimedOut {
         after_ms: u64,
-        /// The function with `#[kt::init]` that it ran then, by key.
+        /// The function with `#[kt::init]` that it was running, by key.
         init: Option<String>,
     },
     /// A debugger is attached to the worker.
@@ -304,15 +244,15 @@ impl fmt::Display for InitFailed {
     }
 }
 
-/// How a worker ended.
+/// How a worker stopped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Death {
     pub worker: WorkerId,
     pub how: Exit,
     pub generation: Generation,
-    /// Its largest resident memory in bytes.
+    /// Its peak resident memory in bytes.
     pub max_rss: u64,
-    /// While it ran the kernel's out-of-memory killer ended a process of this machine.
+    /// The kernel's out-of-memory killer killed a process of this machine while it ran.
     pub out_of_memory: bool,
     pub uptime_ms: u64,
 }
@@ -321,38 +261,38 @@ pub struct Death {
 pub enum Exit {
     /// It called `exit`.
     Code(i32),
-    /// A signal ended it that the host did not send.
+    /// A signal killed it that the host did not send.
     Signal { number: i32, core: bool },
-    /// The host ended it after another worker had taken over what could be carried over.
+    /// The host stopped it after another worker took over its states.
     Replaced,
-    /// The host ended it: at the end of the service, or because it could not talk to it.
+    /// The host stopped it: with the service, or because communication failed.
     Stopped,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct LogRequest {
     pub from: LogFrom,
-    /// Go on with what comes.
+    /// Wait for more at the end.
     pub follow: bool,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub enum LogFrom {
-    /// The oldest that is kept.
+    /// The oldest byte in the log.
     Start,
     /// A position, counted in bytes from the service's first.
     Position(u64),
-    /// What was printed in the last so many milliseconds by the service's clock, and at most a second more.
+    /// The output of this many last milliseconds by the service's clock, and at most a second more.
     Last { ms: u64 },
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Down {
-    /// How long calls in flight may go on, milliseconds.
+    /// How long calls in flight may continue, milliseconds.
     pub grace_ms: u64,
 }
 
-/// Changes how long the service lives without activity; the time runs anew from here.
+/// Changes the service's inactivity TTL and restarts it.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct SetTtl {
     pub ttl_ms: u64,

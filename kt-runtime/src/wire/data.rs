@@ -1,71 +1,69 @@
-//! Driver ↔ worker: HTTP/2 on the connection that the host handed over. One request is one call; its reset is its
-//! cancellation.
+//! Driver ↔ worker: HTTP/2 on the connection that the host handed over. One request is one call. A
+//! reset of its stream cancels the call.
 //!
 //! | request | body | answer |
 //! |---|---|---|
 //! | `POST /call` with the headers below | arguments | 200 and the result, or a [`Fault`] with its status |
 //! | `POST /worker` | none | the [`WorkerId`] |
-//! | `GET /output` | none | everything that the worker prints from now on, as [`Output`] frames |
+//! | `GET /output` | none | everything that the worker prints from then on, as [`Output`] frames |
 
 use http::{HeaderMap, HeaderValue};
 use serde::{Deserialize, Serialize};
 
 use super::{Generation, WorkerId};
 pub use crate::{
-    call::{RawFrame, RawPanic},
     error::Part,
+    fault::{RawFrame, RawPanic},
 };
 
 pub const CALL: &str = "/call";
 pub const WORKER: &str = "/worker";
 pub const OUTPUT: &str = "/output";
 
-/// What `cargo kt` itself answers while a driver runs: [`Symbolize`] → `Vec<`[`Symbol`]`>`.
+/// Driver → `cargo kt`: [`Symbolize`] → `Vec<`[`Symbol`]`>`.
 pub const SYMBOLIZE: &str = "/symbolize";
-/// What a driver tells it there once, after a cold start: its first call was answered. `()` → `()`.
+/// Driver → `cargo kt`, once after a cold start: the first call was answered. `()` → `()`.
 pub const ANSWERED: &str = "/answered";
 
-/// What a driver tells it there when it has printed where a call waits: [`BreakpointReached`] → `()`.
+/// Driver → `cargo kt`, after printing where a call waits: [`BreakpointReached`] → `()`.
 pub const BREAKPOINT: &str = "/breakpoint";
 
-/// Of requests and answers.
+/// Headers of requests and answers.
 pub mod header {
     use http::HeaderName;
 
-    /// The codec of the body: [`Codec::id`](crate::wire::codec::Codec::id).
+    /// The codec of the body: [`Codec::id`](crate::codec::Codec::id).
     pub static CONTENT_TYPE: HeaderName = http::header::CONTENT_TYPE;
-    /// Request: the function's key. Not in the path, which HPACK never puts into its table (RFC 7541, 6.2.2 leaves that to
-    /// the encoder, and h2 does as nghttp2): there it would travel, and be coded by Huffman, with every call.
+    /// Request: the function's key. Not in the path, because h2 does not put paths into HPACK's
+    /// table (RFC 7541, 6.2.2 allows both): each call would encode and send it again.
     pub static FUNCTION: HeaderName = HeaderName::from_static("kt-function");
     /// Request: the oldest generation that the caller accepts. Answer: the one that answered.
     pub static GENERATION: HeaderName = HeaderName::from_static("kt-generation");
     /// Request: hash of the arguments' and the result's shape.
     pub static SHAPE: HeaderName = HeaderName::from_static("kt-shape");
-    /// Request: milliseconds until the caller gives up.
-    pub static TIMEOUT: HeaderName = HeaderName::from_static("kt-timeout");
     /// Request: the caller has a `tracing` subscriber.
     pub static TRACED: HeaderName = HeaderName::from_static("kt-traced");
-    /// Answer: a position in the output that nothing which the call has printed lies behind.
+    /// Answer: a position in the output. Everything that the call printed is before it.
     pub static POSITION: HeaderName = HeaderName::from_static("kt-position");
 }
 
-/// A call that did not come to a result of its own.
+/// Why a call has no result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fault {
-    /// No remote function of this key; the most similar one.
+    /// No remote function has this key.
     UnknownFunction {
         nearest: Option<String>,
     },
-    /// The caller was built with other types than the function.
+    /// The caller and the function have different types.
     ShapeMismatch {
         ours: String,
     },
-    /// The worker serves an older generation than the caller asks for.
+    /// The worker serves an older generation than the caller accepts.
     OldGeneration {
         serving: Generation,
     },
     Panicked(RawPanic),
-    /// Arguments or result over the limit, bytes.
+    /// The arguments or the result exceed the limit, in bytes.
     TooLarge {
         #[serde(with = "super::public::Part")]
         what: Part,
@@ -77,21 +75,22 @@ pub enum Fault {
         what: Part,
         reason: String,
     },
-    /// The worker is ending.
+    /// The worker is stopping.
     Draining,
 }
 
-/// One frame of `/output`: the first one comes at once and has no bytes.
+/// One frame of `/output`. The first one is sent immediately and has no bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Output {
     pub worker: WorkerId,
     pub stream: Stream,
-    /// Position after these bytes, counted in bytes of both streams from the worker's first.
+    /// Position after these bytes, counted in bytes of both streams from the worker's start.
     pub position: u64,
-    /// The log's position after them: it differs where the log could not be written, or holds other workers' output.
+    /// Position in the log after these bytes. It differs because the log has other workers' output,
+    /// or could not be written.
     pub logged: u64,
     pub bytes: Vec<u8>,
-    /// A call waits at a breakpoint, as what was printed before says.
+    /// A call waits at a breakpoint. The output before this frame says where.
     pub breakpoint: Option<BreakpointReached>,
 }
 
@@ -102,7 +101,7 @@ pub struct BreakpointReached {
     pub function: String,
     pub file: String,
     pub line: u32,
-    /// The key of the remote function that a program called; `None` in a task of the worker's own.
+    /// The key of the called remote function; `None` in a background task of the worker.
     pub call: Option<String>,
 }
 
@@ -112,29 +111,29 @@ pub enum Stream {
     Stderr,
 }
 
-/// A question to `cargo kt`: what do these addresses mean?
+/// Asks `cargo kt` for the symbols of addresses.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Symbolize {
     pub frames: Vec<RawFrame>,
 }
 
-/// The answer for one address; inlined functions make it several, innermost first.
+/// The symbol of one address. Inlined functions yield several, innermost first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Symbol {
     pub function: String,
     pub file: Option<String>,
     pub line: Option<u32>,
-    /// Whether it is code that the developer can edit.
+    /// Whether it is the developer's own code.
     pub user: bool,
 }
 
-/// A function's key as a header's value: as it is, since values may have bytes beyond ASCII (RFC 9110, 5.5). `None`: it has
-/// control characters, which no name in Rust has.
+/// A function's key as a header value, unescaped: values may have bytes beyond ASCII (RFC 9110,
+/// 5.5). `None` if it has control characters, which no Rust name has.
 pub fn key_value(key: &str) -> Option<HeaderValue> {
     HeaderValue::from_bytes(key.as_bytes()).ok()
 }
 
-/// The key in a request's headers, if there is one and it is text.
+/// The key in a request's headers, if it is present and valid UTF-8.
 pub fn key_of(headers: &HeaderMap) -> Option<&str> {
     std::str::from_utf8(headers.get(&header::FUNCTION)?.as_bytes()).ok()
 }

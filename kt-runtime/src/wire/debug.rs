@@ -1,6 +1,6 @@
-//! A debugger of the worker. The body of `POST /v1/debug` begins with a [frame](super::frame) that holds a [`DebugRequest`]; the
-//! answer's begins with one that holds `Result<`[`DebugStarted`]`, `[`DebugRefused`]`>`. Behind them both carry the bytes of gdb's
-//! remote protocol as they are.
+//! A debugger of the worker. The body of `POST /v1/debug` begins with a [frame](super::frame) that
+//! holds a [`DebugRequest`]; the answer's begins with one that holds `Result<`[`DebugStarted`]`,
+//! `[`DebugRefused`]`>`. Behind them both carry the bytes of gdb's remote protocol as they are.
 
 use std::fmt;
 
@@ -8,22 +8,22 @@ use serde::{Deserialize, Serialize};
 
 use super::{Generation, ObjectId, WorkerId};
 
-/// What somebody who wants to attach says.
+/// Asks to attach a debugger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DebugRequest {
-    /// `user@machine`, for those who are refused meanwhile.
+    /// `user@machine`, for messages to other clients that are refused meanwhile.
     pub who: String,
     pub stub: Stub,
-    /// So many breakpoints pass without a stop.
+    /// The number of breakpoints to pass without stopping.
     pub ignored_breakpoints: u64,
-    /// What becomes of new code meanwhile.
+    /// What to do with new code meanwhile.
     pub reloads: Reloads,
 }
 
 /// The program that speaks gdb's remote protocol beside the worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stub {
-    /// `gdbserver`, as it is installed where the host runs.
+    /// The `gdbserver` that is installed next to the host.
     Installed,
     /// gdbserver as stored objects: the dynamic linker starts it, with libraries of its own.
     Stored {
@@ -34,7 +34,7 @@ pub enum Stub {
     },
 }
 
-/// What becomes of new code while a debugger is attached.
+/// What to do with new code while a debugger is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reloads {
     /// `cargo kt` waits for the debugger to detach.
@@ -53,17 +53,17 @@ pub struct DebugStarted {
     pub mapped: Vec<String>,
 }
 
-/// Why no debugger may attach. The worker is untouched.
+/// Why no debugger may attach. The worker is unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DebugRefused {
     /// No worker runs.
     NoWorker(String),
     /// Another debugger is attached through this host.
     Attached(DebuggerAttached),
-    /// A process that this host knows nothing of traces the worker.
+    /// A process that this host did not start traces the worker.
     Traced {
         pid: u32,
-        /// Its command's name, if it can be seen.
+        /// Its command's name, if visible.
         name: String,
     },
     /// The kernel forbids it.
@@ -82,7 +82,7 @@ pub struct DebuggerAttached {
     pub reloads: Reloads,
 }
 
-/// What keeps the host's children from tracing each other.
+/// Why the host's children may not trace each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Forbidden {
     /// `kernel.yama.ptrace_scope` has this value.

@@ -1,4 +1,4 @@
-//! What `cargo kt` leaves for the driver that it starts.
+//! The configuration that `cargo kt` writes for the driver.
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -7,33 +7,33 @@ use serde::{Deserialize, Serialize};
 use super::{Generation, WorkerId};
 use crate::Run;
 
-/// Environment variable that names the file with the [`DriverConfig`].
+/// Environment variable with the path of the [`DriverConfig`] file.
 pub const ENV: &str = "KT_DRIVER";
 
-/// Everything a driver knows about the service that it calls.
+/// The service that a driver calls.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DriverConfig {
     pub protocol: u16,
-    /// Process id of the `cargo kt` that wrote this. Only its direct child may use it: a program that the driver starts
-    /// inherits the variable, but not the service.
+    /// Process id of the `cargo kt` that wrote this. Only its direct child may use it: a program
+    /// that the driver starts inherits the variable, but not the service.
     pub parent: u32,
     pub service: String,
     pub endpoint: Endpoint,
     /// Proves the right to connect.
     pub token: Vec<u8>,
-    /// The generation that this driver was built with: no answer from an older one is taken.
+    /// The generation that this driver was built with. It refuses answers of older ones.
     pub generation: Generation,
-    /// The worker that took it. Another one later means that state was lost.
+    /// The worker that loaded it. If another worker answers later, state was lost.
     pub worker: WorkerId,
-    /// Where `cargo kt` answers this program, and hears from it, while it runs.
+    /// The socket on which `cargo kt` serves this program while it runs.
     pub agent: Option<PathBuf>,
-    /// Shared objects to load before `main`, dependencies first; empty if the driver is an executable of its own.
+    /// Shared objects to load before `main`, dependencies first.
     pub objects: Vec<PathBuf>,
     /// Limit of a call's arguments or result, bytes.
     pub body_limit: usize,
     /// The command that opens a shell next to the worker.
     pub shell: Vec<OsString>,
-    /// How this run came about.
+    /// The `cargo kt run` that started this driver.
     #[serde(with = "super::public::run")]
     pub run: Run,
 }

@@ -5,13 +5,13 @@
 //! | `POST /v1/files/copy` | a [frame](super::frame) with [`CopyRequest`], then one side of a copy | the other side of it |
 //! | `POST /v1/files/sftp` | a frame with `()`, then bytes of SFTP version 3 | bytes of SFTP version 3 |
 //!
-//! The sides of a copy are frames. The sender says [`FromSender`], the receiver [`FromReceiver`]. Behind a frame with
-//! [`FromSender::Bytes`] come so many bytes as they are.
+//! Both sides of a copy are frames: the sender's are [`FromSender`], the receiver's
+//! [`FromReceiver`]. Behind a frame with [`FromSender::Bytes`] come so many bytes as they are.
 //!
 //! ```text
 //! sender                     receiver
-//! Plan ───────────────────────▶        what there is, and how much room it takes
-//!      ◀─────────────── Ready          or Refused: the target cannot be, or has too little room
+//! Plan ───────────────────────▶        the entries, and how much space they take
+//!      ◀─────────────── Ready          or Refused: the target is invalid, or has too little free space
 //! Entry … ────────────────────▶        up to WINDOW entries ahead of their answers
 //!      ◀── Made, Want, Refuse          one for each entry, in their order
 //! Contents, Bytes, Hole, End ─▶        of each wanted file, in the order of the wants
@@ -27,25 +27,25 @@ use serde::{Deserialize, Serialize};
 pub const COPY: &str = "/v1/files/copy";
 pub const SFTP: &str = "/v1/files/sftp";
 
-/// Entries whose answer or contents are due at once. Their answers fit into HTTP/2's window, so that neither end ever waits
-/// for the other to read while it writes.
+/// Limit of entries whose answer or contents are due. Their answers fit into HTTP/2's window, so
+/// that neither end ever waits for the other to read while it writes.
 pub const WINDOW: usize = 256;
-/// Bytes of a file in one frame at most.
+/// Limit of a file's bytes in one frame.
 pub const PIECE: usize = 256 << 10;
-/// Bytes of a name in a folder at most, on every file system of Linux.
+/// Limit of a name in a folder, in bytes, on every file system of Linux.
 pub const NAME: usize = 255;
-/// Bytes of a path at most: `PATH_MAX`.
+/// Limit of a path, in bytes: `PATH_MAX`.
 pub const PATH: usize = 4096;
 
 /// What the service does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CopyRequest {
-    /// It receives; the target is a path there.
+    /// It receives; the target is a path in the service.
     ToService { target: OsString },
-    /// It sends what these paths there name.
+    /// It sends these paths of the service.
     FromService {
         sources: Vec<OsString>,
-        /// Sources that are symlinks stand for what they lead to.
+        /// Follow symlinks among the sources.
         follow: bool,
     },
 }
@@ -57,20 +57,21 @@ pub type Hash = [u8; 32];
 pub enum FromSender {
     Plan(Plan),
     Entry(Entry),
-    /// What follows is the first wanted file's contents from this offset on. It is 0, or what the receiver said it has.
+    /// The first wanted file's contents follow, from this offset on: 0, or the length that the
+    /// receiver has.
     Contents {
         from: u64,
     },
-    /// So many bytes follow the frame, [`PIECE`] at most.
+    /// This many bytes follow the frame, [`PIECE`] at most.
     Bytes {
         length: u32,
     },
-    /// So many zeros that take no room.
+    /// This many zeros that take no disk space.
     Hole {
         length: u64,
     },
     End {
-        /// Of the whole file, also of what was not sent.
+        /// Of the whole file, including bytes that were not sent.
         hash: Hash,
         /// The file was written to while it was read.
         changed: bool,
@@ -91,14 +92,14 @@ pub enum FromReceiver {
     Made,
     /// The file is wanted.
     Want(Option<Have>),
-    /// The entry is not copied. `None`: nor is the folder that it lies in, which was said.
+    /// The entry is not copied. `None`: because its folder is not copied, which was reported.
     Refuse(Option<Problem>),
     Arrived {
         hash: Hash,
     },
-    /// What was sent of a file is discarded.
+    /// The received bytes of a file are discarded.
     Lost(Problem),
-    /// Something at the target is not as it should be; before `Done`.
+    /// Something at the target is wrong; before `Done`.
     Problem(Problem),
     Done(Summary),
 }
@@ -114,14 +115,15 @@ pub struct Plan {
     pub entries: u64,
     /// Sum of the files' lengths.
     pub bytes: u64,
-    /// What they take without their holes.
+    /// Disk space without holes.
     pub allocated: u64,
 }
 
-/// A file, a folder, or a symlink. A folder comes before what lies in it.
+/// A file, a folder, or a symlink. A folder comes before its contents.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Its path from the target on. The first part names the source, or is `.` if that has no name (`.`, `/`).
+    /// Its path from the target on. The first part names the source, or is `.` if that has no name
+    /// (`.`, `/`).
     pub path: OsString,
     pub kind: Kind,
     /// The nine bits of permission.
@@ -149,17 +151,17 @@ pub struct Time {
     pub nanoseconds: u32,
 }
 
-/// The beginning of a file that a receiver has already, of this copy or from before.
+/// The beginning of a file that the receiver already has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Have {
     pub length: u64,
     pub hash: Hash,
 }
 
-/// What tells the folder that receives from all others, so that no folder is copied into itself without end.
+/// Identifies the receiving folder, so that no folder is copied into itself without end.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// The kernel that runs since its start; empty if it does not say.
+    /// The kernel's boot id; empty if unknown.
     pub boot: String,
     pub device: u64,
     pub inode: u64,
@@ -173,36 +175,36 @@ pub struct Summary {
     pub links: u64,
     /// Sum of the files' lengths.
     pub bytes: u64,
-    /// Of these, what was there already.
+    /// Of these, bytes that the receiver already had.
     pub found: u64,
 }
 
 /// Something that could not be copied, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// As its side has it.
+    /// The path on its own side.
     pub path: OsString,
     pub why: Why,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Why {
-    /// A source that is not there.
+    /// The source does not exist.
     Missing,
-    /// The folder that the target would lie in is not there.
+    /// The target's parent folder does not exist.
     NoParent,
-    /// A folder that several sources, or a name with `/` behind it, ask for is not there.
+    /// Several sources, or a name that ends in `/`, require a folder that does not exist.
     NoFolder,
-    /// A folder is to be here and something else is.
+    /// A folder is required, and the target is something else.
     NotAFolder,
-    /// A file or symlink is to be here and a folder is.
+    /// A file or symlink is required, and the target is a folder.
     IsAFolder,
-    /// A folder is to be here and a symlink is.
+    /// A folder is required, and the target is a symlink.
     LinkInTheWay,
-    /// A device, socket or FIFO, in words.
+    /// A device, socket or FIFO: its description.
     Special(String),
     IntoItself,
-    /// A source before it has the same name, and both would arrive at one place.
+    /// A source before it has the same name, and both would have the same target.
     SameName,
     /// Not a path that a copy can have.
     BadPath,
@@ -212,7 +214,7 @@ pub enum Why {
     },
     /// Another copy writes to it.
     Busy,
-    /// What arrived is not what was sent.
+    /// The received bytes differ from the sent ones.
     WrongHash,
     /// It became shorter while it was read.
     Shorter,

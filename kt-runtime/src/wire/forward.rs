@@ -6,7 +6,7 @@
 //! | `POST /v1/forward/listen` | [`Listen`] | frames: `Result<`[`Listening`]`, `[`NotListening`]`>`, then [`Accepted`] for each connection |
 //! | `POST /v1/forward/accept` | a frame with [`Accepted`], then bytes for the connection | as `connect` |
 //!
-//! The end of a body is the end of that direction alone: a half-closed connection goes on in the other.
+//! The end of a body closes that direction only: a half-closed connection stays open in the other.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +25,7 @@ pub struct Connect {
 pub enum NotConnected {
     /// The system's message.
     Failed(String),
-    /// An accepted connection that nobody asked for in time is closed.
+    /// The client did not take an accepted connection in time, and it was closed.
     Gone,
 }
 
@@ -48,7 +48,7 @@ pub struct NotListening {
     pub why: String,
 }
 
-/// A connection that somebody made to a port of the service.
+/// An incoming connection to a port of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accepted {
     pub id: u64,

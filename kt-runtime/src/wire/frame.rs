@@ -1,13 +1,13 @@
-//! Length-prefixed messages for streams of them: `u32` little endian, then the encoding.
+//! Length-prefixed messages: `u32` little endian, then the encoding.
 
 use bytes::{Buf, BytesMut};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::codec::{self, CodecError};
+use crate::codec::{self, CodecError};
 
 const PREFIX: usize = 4;
 
-/// Encodes a message with its length before it.
+/// Encodes a message, prefixed with its length.
 ///
 /// # Errors
 /// If the message is longer than `limit` or cannot be encoded.
@@ -19,7 +19,7 @@ pub fn encode<T: Serialize>(message: &T, limit: usize) -> Result<Vec<u8>, CodecE
     Ok(frame)
 }
 
-/// Takes a message off the front of `buffer`, or nothing if it is not complete yet.
+/// Removes a message from the front of `buffer`; `None` if it is incomplete.
 ///
 /// # Errors
 /// If the message announces more than `limit` bytes or cannot be decoded.

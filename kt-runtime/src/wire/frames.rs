@@ -1,22 +1,23 @@
-//! A body that is made of [frames](super::frame), or begins with one.
+//! A body that consists of [frames](super::frame), or begins with one.
 
 use std::fmt;
 
 use bytes::{Bytes, BytesMut};
 use serde::de::DeserializeOwned;
 
-use super::{codec::CodecError, frame, http::Body};
+use super::{frame, http::Body};
+use crate::codec::CodecError;
 
-/// Reads frames off a body as they arrive.
+/// Reads frames from a body as they arrive.
 #[derive(Debug)]
 pub struct Frames {
     body: Body,
     buffer: BytesMut,
-    /// Of one frame, bytes.
+    /// Limit of one frame, in bytes.
     limit: usize,
 }
 
-/// Why the next frame cannot be had.
+/// Why there is no next frame.
 #[derive(Debug)]
 pub enum FramesError {
     Http(h2::Error),
@@ -49,7 +50,7 @@ impl Frames {
     /// The next message, or `None` at the body's end.
     ///
     /// # Errors
-    /// If the connection fails, or what arrives is no such message.
+    /// If the connection fails, or the message is invalid.
     pub async fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, FramesError> {
         loop {
             let message = frame::decode(&mut self.buffer, self.limit);
@@ -65,7 +66,7 @@ impl Frames {
         }
     }
 
-    /// As [`new`](Self::new), where a part of the body has been read already.
+    /// As [`new`](Self::new), after a part of the body has been read.
     pub fn behind(first: Bytes, body: Body, limit: usize) -> Self {
         Self {
             body,
@@ -74,14 +75,14 @@ impl Frames {
         }
     }
 
-    /// Some of the bytes that follow a frame as they are, at least one of at most `limit`.
+    /// Some of the raw bytes after a frame: at least one, at most `limit`.
     ///
     /// # Errors
-    /// If the connection fails, or the body ends instead.
+    /// If the connection fails, or the body ends.
     pub async fn raw(&mut self, limit: usize) -> Result<Bytes, FramesError> {
         while self.buffer.is_empty() {
             match self.body.chunk().await {
-                // Most often all of it is wanted: no copy for that.
+                // Usually the whole piece fits: no copy.
                 Some(Ok(chunk)) if chunk.len() <= limit && !chunk.is_empty() => return Ok(chunk),
                 Some(Ok(chunk)) => self.buffer.extend_from_slice(&chunk),
                 Some(Err(error)) => return Err(FramesError::Http(error)),
@@ -92,7 +93,7 @@ impl Frames {
         Ok(self.buffer.split_to(length).freeze())
     }
 
-    /// What has arrived behind the last frame, and the rest of the body.
+    /// The bytes that arrived after the last frame, and the rest of the body.
     pub fn into_rest(self) -> (Bytes, Body) {
         (self.buffer.freeze(), self.body)
     }

@@ -5,20 +5,21 @@ use std::future::poll_fn;
 use bytes::{Bytes, BytesMut};
 use h2::{RecvStream, SendStream};
 
-/// Windows large enough that a body is not held up by its own acknowledgements.
+/// Large enough that acknowledgements do not delay a body.
 pub(super) const STREAM_WINDOW: u32 = 4 << 20;
 pub(super) const CONNECTION_WINDOW: u32 = 64 << 20;
-/// Calls on one connection at once.
+/// Limit of concurrent calls on one connection.
 pub(super) const CALLS: u32 = 1 << 20;
-/// Requests on one connection to a host at once, or connections in one tunnel. A client that has more waits.
+/// Limit of concurrent requests on one connection to a host, or of connections in one tunnel.
+/// Further ones wait.
 pub(super) const CONTROL_STREAMS: u32 = 512;
-/// What h2 may hold for one stream that the peer does not read.
+/// Limit of what h2 buffers for one stream that the peer does not read.
 pub(super) const CHUNK: usize = 256 << 10;
 
-/// Why a body did not arrive.
+/// Why a body is incomplete.
 #[derive(Debug)]
 pub enum BodyError {
-    /// The limit, bytes.
+    /// It exceeds the limit, in bytes.
     TooLarge(usize),
     Http(h2::Error),
 }
@@ -29,12 +30,12 @@ impl From<h2::Error> for BodyError {
     }
 }
 
-/// A body that arrives.
+/// A body to receive.
 #[derive(Debug)]
 pub struct Body(pub(super) RecvStream);
 
 impl Body {
-    /// The next piece, or `None` at the end. What was taken may be replaced by the peer at once.
+    /// The next piece, or `None` at the end. The peer may then send as many bytes again.
     pub async fn chunk(&mut self) -> Option<Result<Bytes, h2::Error>> {
         let chunk = self.0.data().await?;
         Some(chunk.and_then(|bytes| {
@@ -43,10 +44,10 @@ impl Body {
         }))
     }
 
-    /// All of it.
+    /// The whole body.
     ///
     /// # Errors
-    /// If there is more than `limit` bytes, or the connection or stream ends early.
+    /// If there are more than `limit` bytes, or the connection or stream closes early.
     pub async fn collect(mut self, limit: usize) -> Result<Bytes, BodyError> {
         let mut first = Bytes::new();
         let mut all = BytesMut::new();
@@ -69,15 +70,15 @@ impl Body {
     }
 }
 
-/// A body that is sent piece by piece.
+/// A body to send piece by piece.
 #[derive(Debug)]
 pub struct BodySender(pub(super) SendStream<Bytes>);
 
 impl BodySender {
-    /// Sends `bytes` as fast as the peer takes them.
+    /// Sends `bytes` as fast as the peer accepts them.
     ///
     /// # Errors
-    /// If the peer reset the stream or the connection is gone.
+    /// If the peer reset the stream or the connection is closed.
     pub async fn send(&mut self, mut bytes: Bytes, end: bool) -> Result<(), h2::Error> {
         while bytes.len() > CHUNK || !end && !bytes.is_empty() {
             self.0.reserve_capacity(bytes.len().min(CHUNK));
@@ -89,20 +90,20 @@ impl BodySender {
                 .send_data(bytes.split_to(granted.min(bytes.len())), false)?;
         }
         if end {
-            // What is left is small enough for h2 to hold until the window has room.
+            // The rest is small enough for h2 to buffer.
             self.send_last(bytes)?;
         }
         Ok(())
     }
 
-    /// Ends the body with these bytes, which h2 holds until the window has room.
+    /// Sends the last bytes, which h2 buffers until the window has space.
     pub(super) fn send_last(&mut self, bytes: Bytes) -> Result<(), h2::Error> {
         self.0.send_data(bytes, true)
     }
 
     /// Resolves when the peer resets the stream.
     pub async fn reset(&mut self) {
-        // An error here is the connection's end, which ends the stream as well.
+        // An error means that the connection is closed, and the stream with it.
         let _ = poll_fn(|context| self.0.poll_reset(context)).await;
     }
 }

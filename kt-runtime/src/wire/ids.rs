@@ -1,4 +1,4 @@
-//! Small names that travel.
+//! Identifiers in messages.
 
 use std::{fmt, str::FromStr};
 
@@ -50,7 +50,7 @@ impl FromStr for ObjectId {
     }
 }
 
-/// One worker process of a service. A service's second worker has `instance` 2: the state of the first is gone.
+/// One worker process of a service. `instance` counts the workers of a service from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct WorkerId {
     pub pid: u32,

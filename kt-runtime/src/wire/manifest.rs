@@ -1,4 +1,4 @@
-//! What one generation consists of, as the developer's machine sends it and the pod checks it.
+//! The parts of one generation: the developer's machine sends the manifest, the worker checks it.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ObjectId;
 
-/// A file of the store, under the name by which others need it.
+/// A file of the store, and the name under which others refer to it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Object {
     pub id: ObjectId,
@@ -25,20 +25,20 @@ pub struct Manifest {
     pub program: String,
     /// The version of kt-runtime in the base.
     pub kt_version: String,
-    /// `rustc -vV` of the compiler that made all of it.
+    /// `rustc -vV` of its compiler.
     pub rustc: String,
     pub target: String,
     /// Cargo's name: `dev`, `release`, or the user's own.
     pub profile: String,
     pub worker: WorkerFiles,
     pub environment: Environment,
-    /// Layers of the base that are loaded beside the first, in order.
+    /// Further layers of the base, in loading order.
     pub layers: Vec<Layer>,
     /// Dependencies before their dependents.
     pub crates: Vec<CrateObject>,
 }
 
-/// What a worker is started from: changing any of it means a new worker.
+/// The files that a worker is started from: a change requires a new worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerFiles {
     pub launcher: Object,
@@ -46,12 +46,12 @@ pub struct WorkerFiles {
     pub base: Layer,
 }
 
-/// The variables that a worker has besides those of its host.
+/// The variables of a worker besides those of its host.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Environment {
-    /// What options and cargo's configuration ask for: changing any of it means a new worker.
+    /// From options and cargo's configuration: a change requires a new worker.
     pub asked: BTreeMap<String, String>,
-    /// What `cargo run` sets, as it was when the worker was started.
+    /// The variables that `cargo run` sets, from the worker's start.
     pub cargo: BTreeMap<String, String>,
 }
 
@@ -66,7 +66,7 @@ pub struct Layer {
 pub struct LayerCrate {
     pub package: String,
     pub version: String,
-    /// Of the rlib's content.
+    /// Hash of the rlib's content.
     pub hash: String,
 }
 
@@ -83,7 +83,7 @@ pub struct CrateObject {
     /// Keys of its functions with `#[kt::init]`, sorted.
     pub inits: Vec<String>,
     pub states: Vec<StateEntry>,
-    /// What lives in the object's own memory and so starts afresh with each new one, sorted.
+    /// Statics in the object's own memory, which each new object resets, sorted.
     pub statics: Vec<PlainStatic>,
 }
 
@@ -91,8 +91,9 @@ pub struct CrateObject {
 pub struct StateEntry {
     /// `package/bin:module::NAME`.
     pub key: String,
-    /// Names the layout of the state's type and of all that it reaches. `None`: it could not be determined, which equals nothing.
-    /// Where something in it has no visible type, a `-` follows, and what names the types that it may have.
+    /// Fingerprint of the layout of the state's type and of everything that it reaches. `None`:
+    /// unknown, and equal to no other. If a part has no visible type, a `-` follows with a
+    /// fingerprint of the types that it may have.
     pub layout: Option<String>,
 }
 
@@ -103,22 +104,22 @@ pub struct PlainStatic {
     pub path: String,
     /// Each thread has its own.
     pub thread_local: bool,
-    /// Where the sources have it, or the macro call that it is named in, if they say so.
+    /// Its place in the source, or that of the macro call with its name, if known.
     pub place: Option<SourcePlace>,
-    /// The crate's sources have no `static` of this name: a macro made it.
+    /// The crate's sources have no `static` of this name: a macro generated it.
     pub by_macro: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SourcePlace {
-    /// As rustc was given it: relative to the workspace, for what lies in there.
+    /// As passed to rustc: relative to the workspace for files in it.
     pub file: String,
     /// From 1.
     pub line: u32,
 }
 
 impl Manifest {
-    /// Every file that must be in the store before this generation can be loaded.
+    /// The files that the store must have before this generation can be loaded.
     pub fn objects(&self) -> impl Iterator<Item = &Object> {
         let worker = [
             &self.worker.launcher,

@@ -1,12 +1,10 @@
-//! What both ends of a connection agree on, and nothing that either end does with it: names, messages, limits, the codec
-//! and the frames. Knows neither processes nor objects. `docs/design/wire.md` tells the whole.
+//! What both ends of a connection agree on: names, messages, limits, frames, and HTTP/2 itself.
+//! Must not know what either end does with them, nor start processes or read ELF files. See
+//! `docs/design/wire.md`.
 
-#[cfg(feature = "host")]
-pub mod addresses;
 pub mod calls;
 pub mod channel;
 pub mod client;
-pub mod codec;
 #[cfg(feature = "host")]
 pub mod command;
 pub mod control;
@@ -26,7 +24,6 @@ mod ids;
 pub mod inspect;
 pub mod limits;
 pub mod manifest;
-pub mod pings;
 pub mod platform;
 pub mod preamble;
 mod public;
@@ -42,8 +39,8 @@ pub mod worker;
 pub use crate::generation::Generation;
 pub use ids::{ObjectId, ParseObjectIdError, WorkerId};
 
-/// The version of everything in this module. Two ends of different versions refuse each other by name and never guess.
+/// The version of all messages in this module. Two ends with different versions refuse each other.
 pub const PROTOCOL: u16 = 6;
 
-/// The version of the crate that speaks, for messages to people.
+/// The version of this crate, for error messages.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,13 +1,14 @@
-//! The first bytes of a connection, before HTTP/2: who comes, and for what. Their layout never changes, so that any two
-//! versions of kt can at least tell each other apart.
+//! The first bytes of a connection, before HTTP/2: the client's version, purpose and token. Their
+//! layout never changes, so that any two versions of kt can report the mismatch.
 //!
 //! ```text
 //! client: "KT" | protocol u16 LE | purpose u8 | token length u16 LE | token
 //! host:   verdict u8 | text length u16 LE | text
 //! ```
 //!
-//! A host that needs time for its verdict says [`HEARD`] at once, in the same layout: so a client knows a host that has to
-//! start a worker from one that does not run. A tunnel that has to reach its pod first says the same.
+//! A host that needs time for its verdict sends [`HEARD`] immediately, in the same layout: so a
+//! client distinguishes a host that starts a worker from a host that hangs. A tunnel that must
+//! reconnect to its pod first does the same.
 
 use std::{io, time::Duration};
 
@@ -21,7 +22,7 @@ use super::{PROTOCOL, VERSION};
 const MAGIC: [u8; 2] = *b"KT";
 const MAX_TOKEN: u16 = 1024;
 
-/// No verdict: the verdict follows.
+/// Not a verdict: the verdict follows.
 const HEARD: u8 = 5;
 
 /// What a connection is for.
@@ -35,7 +36,7 @@ pub enum Purpose {
     Tunnel,
 }
 
-/// What a client said.
+/// A client's preamble.
 #[derive(Debug)]
 pub struct Hello {
     pub protocol: u16,
@@ -47,25 +48,28 @@ pub struct Hello {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     Welcome,
-    /// The host speaks another protocol; its version in words.
+    /// The host uses another protocol; its version.
     OtherVersion(String),
     /// Wrong token or wrong user.
     Forbidden,
-    /// No worker can answer; why.
+    /// There is no worker, and why.
     NoWorker(String),
-    /// A pod's first stage answers: there is no host yet, and it takes one. What it says of the image, a line each.
+    /// A pod's first stage answers: there is no host yet, and it accepts one. Facts about the
+    /// image, one per line.
     Stage(String),
 }
 
-/// Says hello and waits for the verdict. Once the other end has said that it comes, the wait has no bound of its own.
+/// Sends the preamble and waits for the verdict. After [`HEARD`] the wait has no timeout of its
+/// own.
 ///
 /// # Errors
-/// `TimedOut` if the other end does not say anything within `silence`, which is [`HEARD`](super::limits::HEARD) for a host.
+/// `TimedOut` if the peer sends nothing within `limit`, which is
+/// [`limits::HEARD`](super::limits::HEARD) for a host.
 pub async fn call_on(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     purpose: Purpose,
     token: &[u8],
-    silence: Duration,
+    limit: Duration,
 ) -> io::Result<Verdict> {
     let length = u16::try_from(token.len())
         .ok()
@@ -84,10 +88,10 @@ pub async fn call_on(
     stream.write_all(&hello).await?;
     stream.flush().await?;
 
-    let (mut verdict, mut text) = heard(silence, said(stream)).await?;
-    // A tunnel may say it before the host does.
+    let (mut verdict, mut text) = within(limit, read_verdict(stream)).await?;
+    // A tunnel may send it before the host does.
     while verdict == HEARD {
-        (verdict, text) = said(stream).await?;
+        (verdict, text) = read_verdict(stream).await?;
     }
     match verdict {
         0 => Ok(Verdict::Welcome),
@@ -102,21 +106,22 @@ pub async fn call_on(
     }
 }
 
-async fn heard<T>(limit: Duration, said: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    timeout(limit, said).await.unwrap_or_else(|_| {
-        let why = format!("nothing came within {limit:?}");
+async fn within<T>(limit: Duration, answer: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    timeout(limit, answer).await.unwrap_or_else(|_| {
+        let why = format!("no answer within {limit:?}");
         Err(io::Error::new(io::ErrorKind::TimedOut, why))
     })
 }
 
-async fn said(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<(u8, String)> {
+async fn read_verdict(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<(u8, String)> {
     let verdict = stream.read_u8().await?;
     let mut text = vec![0; stream.read_u16_le().await?.into()];
     stream.read_exact(&mut text).await?;
     Ok((verdict, String::from_utf8_lossy(&text).into_owned()))
 }
 
-/// Reads a client's hello. One of another protocol is returned too: the host answers it with [`Verdict::OtherVersion`].
+/// Reads a client's preamble. One of another protocol is returned as well: the host answers it with
+/// [`Verdict::OtherVersion`].
 pub async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Hello> {
     let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
     let mut magic = [0; 2];
@@ -144,13 +149,13 @@ pub async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Hello>
     })
 }
 
-/// Tells a client that its verdict will take a while.
-pub async fn hear(stream: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+/// Notifies a client that the verdict will take a while.
+pub async fn acknowledge(stream: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
     stream.write_all(&[HEARD, 0, 0]).await?;
     stream.flush().await
 }
 
-/// Answers a client's hello.
+/// Answers a client's preamble.
 pub async fn answer(stream: &mut (impl AsyncWrite + Unpin), verdict: &Verdict) -> io::Result<()> {
     stream.write_all(&encode(verdict)).await?;
     stream.flush().await
@@ -185,7 +190,7 @@ mod tests {
 
     #[tokio::test]
     async fn both_ends_understand_each_other() {
-        for verdict in [
+        for expected in [
             Verdict::Welcome,
             Verdict::OtherVersion(VERSION.into()),
             Verdict::Forbidden,
@@ -193,38 +198,38 @@ mod tests {
             Verdict::Stage("stage=1\n".into()),
         ] {
             let (mut client, mut host) = tokio::io::duplex(64);
-            let said = tokio::spawn(async move { call(&mut client, b"secret").await });
+            let verdict = tokio::spawn(async move { call(&mut client, b"secret").await });
             let hello = receive(&mut host).await.unwrap();
             assert_eq!(
                 (hello.protocol, hello.purpose, &hello.token[..]),
                 (PROTOCOL, Purpose::Data, &b"secret"[..])
             );
-            if matches!(verdict, Verdict::Welcome | Verdict::NoWorker(_)) {
-                hear(&mut host).await.unwrap();
+            if matches!(expected, Verdict::Welcome | Verdict::NoWorker(_)) {
+                acknowledge(&mut host).await.unwrap();
             }
-            answer(&mut host, &verdict).await.unwrap();
-            assert_eq!(said.await.unwrap().unwrap(), verdict);
+            answer(&mut host, &expected).await.unwrap();
+            assert_eq!(verdict.await.unwrap().unwrap(), expected);
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_host_that_says_nothing_is_not_waited_for_as_one_that_starts_a_worker() {
+    async fn a_silent_host_times_out_and_one_that_starts_a_worker_does_not() {
         let (mut client, mut host) = tokio::io::duplex(64);
-        let said = tokio::spawn(async move { call(&mut client, b"").await });
+        let verdict = tokio::spawn(async move { call(&mut client, b"").await });
         receive(&mut host).await.unwrap();
-        let error = said.await.unwrap().unwrap_err();
+        let error = verdict.await.unwrap().unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
 
         let (mut client, mut host) = tokio::io::duplex(64);
-        let said = tokio::spawn(async move { call(&mut client, b"").await });
+        let verdict = tokio::spawn(async move { call(&mut client, b"").await });
         receive(&mut host).await.unwrap();
-        // A tunnel says it, and when it has reached the host, that does.
+        // First the tunnel sends it, then the host.
         for _ in 0..2 {
-            hear(&mut host).await.unwrap();
+            acknowledge(&mut host).await.unwrap();
             tokio::time::sleep(4 * limits::HEARD).await;
         }
         answer(&mut host, &Verdict::Welcome).await.unwrap();
-        assert_eq!(said.await.unwrap().unwrap(), Verdict::Welcome);
+        assert_eq!(verdict.await.unwrap().unwrap(), Verdict::Welcome);
     }
 
     #[tokio::test]

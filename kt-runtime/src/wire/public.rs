@@ -1,5 +1,6 @@
-//! How the crate's public types travel. They do not implement serde's traits themselves: plain builds have none of this
-//! module, and a program that compiles under `cargo kt` must compile there too.
+//! Serializes the crate's public types. They do not implement serde's traits themselves, because
+//! plain builds do not have this module, and a program that compiles under `cargo kt` must compile
+//! there, too.
 
 use std::time::{Duration, SystemTime};
 

@@ -16,20 +16,20 @@ use super::{
 pub const STACKS: &str = "/v1/stacks";
 pub const PROFILE: &str = "/v1/profile";
 
-/// One look at all threads of a worker.
+/// One sample of all threads of a worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stacks {
     pub worker: WorkerId,
     pub generation: Generation,
-    /// From the first thread's stop to the moment at which all ran again, microseconds.
+    /// From the first thread's stop until all threads ran again, microseconds.
     pub stood_us: u64,
     /// Threads that did not stop in time, or whose registers could not be read.
     pub missed: Vec<MissedThread>,
-    /// File names of the objects that frames lie in.
+    /// File names of the objects that contain the frames.
     pub objects: Vec<String>,
-    /// `None` if the worker did not say in time.
+    /// `None` if the worker did not answer in time.
     pub calls: Option<Vec<CallStack>>,
-    /// Calls that were left out.
+    /// The number of omitted calls.
     pub more_calls: u64,
 }
 
@@ -37,7 +37,7 @@ pub struct Stacks {
 pub struct MissedThread {
     pub id: u32,
     pub name: String,
-    /// As `/proc/PID/stat` has it, proc(5).
+    /// From `/proc/PID/stat`, proc(5).
     pub state: char,
 }
 
@@ -53,7 +53,7 @@ pub enum CallWhere {
     /// This thread ran code of it before, during and after the stop.
     Thread(u32),
     Waits(Waits),
-    /// It began to run, or went to another thread, at the time of the stop.
+    /// It started to run, or moved to another thread, during the stop.
     Moved,
 }
 
@@ -76,11 +76,11 @@ pub struct Stack {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct StackFrame {
-    /// Index into the objects' names; `None`: the address lies in no object.
+    /// Index into the objects' names; `None`: the address is in no object.
     pub object: Option<u32>,
     /// Offset of the instruction from the object's load address, or the address.
     pub offset: u64,
-    /// Of an object that is not kt's: what its own symbols say.
+    /// For an object that is not kt's: the name from its own symbols.
     pub symbol: Option<String>,
 }
 
@@ -105,15 +105,17 @@ pub struct ProfilePart {
     pub objects: Vec<String>,
     pub stacks: Vec<CountedStack>,
     pub looks: u64,
-    /// Looks that were left out, so that the worker does not stand for more than a tenth of the time.
+    /// Looks that were left out, so that the worker does not stand for more than a tenth of the
+    /// time.
     pub skipped: u64,
     /// Threads that did not stop in time.
     pub missed: u64,
-    /// How long threads stood in all, from the first one's stop to the moment at which all ran again.
+    /// How long threads stood in all, from the first one's stop to the moment at which all ran
+    /// again.
     pub stood_us: u64,
-    /// The longest time of one look.
+    /// The longest time of one sample.
     pub longest_us: u64,
-    /// Processor time of the host for it.
+    /// Processor time that the host used for it.
     pub sampler_us: u64,
     /// Set in the last part.
     pub ended: Option<ProfileEnd>,
@@ -129,30 +131,30 @@ pub struct CountedStack {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProfileEnd {
-    /// The request ended.
+    /// The client ended the request.
     Asked,
-    /// The worker ended, or another took its place.
+    /// The worker stopped or was replaced.
     Worker,
     /// A debugger attached.
     Debugger,
-    /// The host ends.
+    /// The host stops.
     Host,
     /// The system's message.
     Failed(String),
 }
 
-/// Why no stacks can be had. The worker is untouched.
+/// Why there are no stacks. The worker is unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SampleRefused {
     /// No worker runs.
     NoWorker(String),
     /// A debugger is attached through this host: one process at a time can trace a thread.
     Debugged(DebuggerAttached),
-    /// A process that this host knows nothing of traces the worker.
+    /// A process that this host did not start traces the worker.
     Traced { pid: u32, name: String },
     /// The kernel forbids it.
     Forbidden(Forbidden),
-    /// Another profile is being made.
+    /// Another profile is in progress.
     Profiled,
     /// The system's message.
     Failed(String),

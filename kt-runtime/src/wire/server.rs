@@ -1,28 +1,34 @@
-//! The answering end of an HTTP/2 connection.
+//! The server end of an HTTP/2 connection.
 
 #[cfg(test)]
 mod tests;
 
 use std::{
-    future::poll_fn,
+    future::{self, poll_fn},
     pin::{Pin, pin},
     task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
-use h2::server::{self, SendResponse};
+use h2::{
+    Ping, PingPong,
+    server::{self, SendResponse},
+};
 use http::{HeaderMap, Response, StatusCode, request::Parts};
 use serde::Serialize;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::{sleep, timeout},
+};
 
 use super::{
-    codec,
     http::{Body, BodySender, CALLS, CHUNK, CONNECTION_WINDOW, CONTROL_STREAMS, STREAM_WINDOW},
-    limits, pings,
+    limits,
 };
+use crate::codec;
 use crate::quiet::Quiet;
 
-/// One request, with the means to answer it.
+/// One request, and its answer.
 #[derive(Debug)]
 pub struct Exchange {
     /// Boxed because futures hold it in more than one place, and each call's task is moved.
@@ -31,15 +37,15 @@ pub struct Exchange {
     pub answer: Answer,
 }
 
-/// The way back for one request. Dropped without use, it resets the stream.
+/// Answers one request. Dropping it unused resets the stream.
 #[derive(Debug)]
 pub struct Answer(SendResponse<Bytes>);
 
 impl Answer {
-    /// Answers with a status, headers and a body that is there.
+    /// Answers with a status, headers and a whole body.
     ///
     /// # Errors
-    /// If the peer is gone or has reset the stream.
+    /// If the connection is closed or the peer has reset the stream.
     pub async fn send(
         self,
         status: StatusCode,
@@ -60,11 +66,11 @@ impl Answer {
         length <= CHUNK
     }
 
-    /// As [`send`](Self::send) without waiting: h2 holds what the peer's window has no room for yet. For bodies that
-    /// [fit](Self::fits_at_once).
+    /// As [`send`](Self::send) without waiting: h2 buffers what exceeds the peer's window. For
+    /// bodies that [fit](Self::fits_at_once).
     ///
     /// # Errors
-    /// If the peer is gone or has reset the stream.
+    /// If the connection is closed or the peer has reset the stream.
     pub fn send_at_once(
         self,
         status: StatusCode,
@@ -79,7 +85,7 @@ impl Answer {
     /// Answers with a status and headers; the body follows.
     ///
     /// # Errors
-    /// If the peer is gone or has reset the stream.
+    /// If the connection is closed or the peer has reset the stream.
     pub fn begin(
         mut self,
         status: StatusCode,
@@ -95,7 +101,7 @@ impl Answer {
     /// Answers with a value.
     ///
     /// # Errors
-    /// If the peer is gone or has reset the stream.
+    /// If the connection is closed or the peer has reset the stream.
     pub async fn value<T: Serialize>(self, value: &T) -> Result<(), h2::Error> {
         match codec::encode(value, limits::CONTROL) {
             Ok(body) => {
@@ -112,22 +118,24 @@ impl Answer {
         }
     }
 
-    /// Answers with a failure in words.
+    /// Answers with an error message.
     ///
     /// # Errors
-    /// If the peer is gone or has reset the stream.
-    pub async fn refuse(self, status: StatusCode, words: String) -> Result<(), h2::Error> {
-        self.send(status, HeaderMap::new(), words.into()).await
+    /// If the connection is closed or the peer has reset the stream.
+    pub async fn refuse(self, status: StatusCode, message: String) -> Result<(), h2::Error> {
+        self.send(status, HeaderMap::new(), message.into()).await
     }
 
-    /// Resolves when the peer resets the stream or the connection ends: nobody waits for the answer any more.
+    /// Resolves when the peer resets the stream or the connection closes: no caller waits for the
+    /// answer.
     pub async fn reset(&mut self) {
         let _ = poll_fn(|context| self.0.poll_reset(context)).await;
     }
 }
 
-/// Runs a future until it ends or nobody waits for its answer any more. It is pinned already: an async function that takes a
-/// future by value has room for it twice, and each call's future is moved.
+/// Runs a future until it completes or no caller waits for its answer. It is pinned already: an
+/// async function that takes a future by value stores it twice, and the future of each call is
+/// moved.
 pub async fn unless_reset<T>(
     answer: &mut Answer,
     mut work: Pin<&mut impl Future<Output = T>>,
@@ -142,7 +150,7 @@ pub async fn unless_reset<T>(
     .await
 }
 
-/// Serves requests until the peer closes the connection; each in a task of its own.
+/// Serves requests until the peer closes the connection, each in its own task.
 ///
 /// # Errors
 /// If the connection breaks.
@@ -152,16 +160,24 @@ where
     F: Fn(Exchange) -> W,
     W: Future<Output = ()> + Send + 'static,
 {
-    serve_until(stream, std::future::pending(), handle).await
+    serve_until(stream, future::pending(), Pings::Off, handle).await
 }
 
-/// As [`serve`]; once `stop` resolves no request is taken any more, and those that were are answered before the end.
+/// Whether to ping the peer, and to close the connection if no answer comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pings {
+    Off,
+    On,
+}
+
+/// As [`serve`]. Once `stop` resolves, it accepts no more requests and answers the accepted ones.
 ///
 /// # Errors
-/// If the connection breaks.
+/// If the connection breaks, or the peer does not answer a ping.
 pub async fn serve_until<S, F, W>(
     stream: S,
     stop: impl Future<Output = ()>,
+    pings: Pings,
     handle: F,
 ) -> Result<(), h2::Error>
 where
@@ -169,10 +185,10 @@ where
     F: Fn(Exchange) -> W,
     W: Future<Output = ()> + Send + 'static,
 {
-    run(stream, ended(stop), CONTROL_STREAMS, false, handle).await
+    run(stream, ended(stop), CONTROL_STREAMS, pings, handle).await
 }
 
-/// Whether a future has ended, however often that is asked.
+/// Whether a future has completed. Can be polled again afterwards.
 fn ended(work: impl Future<Output = ()>) -> impl FnMut(&mut Context<'_>) -> Poll<()> {
     let mut work = Some(Box::pin(work));
     move |context| {
@@ -184,10 +200,12 @@ fn ended(work: impl Future<Output = ()>) -> impl FnMut(&mut Context<'_>) -> Poll
     }
 }
 
-/// As [`serve`], for a connection that carries calls: as many at once as a program makes.
+/// As [`serve`], for a connection that carries calls, with no practical limit on concurrent
+/// requests.
 ///
-/// `turn` is polled by the connection's own task, just before the connection: answers that it sends leave with the very next
-/// write. Once it is ready no request is taken any more, those that were are answered before the end, and it is still polled.
+/// The connection's task polls `turn` just before the connection: answers that it sends go out with
+/// the next write. Once it is ready, the connection accepts no more requests and answers the
+/// accepted ones. `turn` is still polled then.
 ///
 /// # Errors
 /// If the connection breaks.
@@ -201,31 +219,14 @@ where
     F: Fn(Exchange) -> W,
     W: Future<Output = ()> + Send + 'static,
 {
-    run(stream, turn, CALLS, false, handle).await
-}
-
-/// As [`serve_until`], and ends if the peer does not answer pings.
-///
-/// # Errors
-/// If the connection breaks or the peer is silent.
-pub async fn serve_while_alive<S, F, W>(
-    stream: S,
-    stop: impl Future<Output = ()>,
-    handle: F,
-) -> Result<(), h2::Error>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-    F: Fn(Exchange) -> W,
-    W: Future<Output = ()> + Send + 'static,
-{
-    run(stream, ended(stop), CONTROL_STREAMS, true, handle).await
+    run(stream, turn, CALLS, Pings::Off, handle).await
 }
 
 async fn run<S, F, W>(
     stream: S,
     mut turn: impl FnMut(&mut Context<'_>) -> Poll<()>,
     streams: u32,
-    pinged: bool,
+    pings: Pings,
     handle: F,
 ) -> Result<(), h2::Error>
 where
@@ -237,22 +238,26 @@ where
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_concurrent_streams(streams)
-        // Calls that are dropped in a burst are reset streams. h2 takes more than 20 of them at once for an attack and ends
-        // the connection, with the calls that nobody dropped. Peers are trusted here, and `streams` bounds the memory.
+        // Calls that are dropped in a burst are reset streams. h2 treats more than 20 of them at
+        // once as an attack and closes the connection, and with it all other calls. Peers are
+        // trusted here, and `streams` bounds the memory.
         .max_pending_accept_reset_streams(streams as usize)
         .max_local_error_reset_streams(None)
         .max_frame_size(1 << 16)
         .handshake(stream)
         .await?;
-    let pings = pinged.then(|| connection.ping_pong()).flatten();
-    let mut silence = pin!(pings::silence(pings, limits::PING_PAUSE, limits::PING));
+    let pings = match pings {
+        Pings::On => connection.ping_pong(),
+        Pings::Off => None,
+    };
+    let mut silence = pin!(silence(pings));
     let mut stopping = false;
     poll_fn(|context| {
         if turn(context).is_ready() && !stopping {
             stopping = true;
             connection.graceful_shutdown();
         }
-        // All requests that are there, before the next turn: what it sends then goes out together.
+        // Accepts all available requests before the next turn, so that its answers go out together.
         while let Poll::Ready(request) = connection.poll_accept(context) {
             let Some(request) = request else {
                 return Poll::Ready(Ok(()));
@@ -265,9 +270,26 @@ where
                 answer: Answer(respond),
             })));
         }
-        // Behind the connection: an answer that came while this process was stopped is read before it is missed.
+        // After the connection: an answer that arrived while this process was suspended is read
+        // first.
         let silent = silence.as_mut().poll(context);
         silent.map(|()| Err(h2::Reason::SETTINGS_TIMEOUT.into()))
     })
     .await
+}
+
+/// Resolves once the peer does not answer a ping in time: a peer that was cut off does not close
+/// the connection. HTTP/2's pings (RFC 9113, 6.7) distinguish it from a busy one. The connection
+/// must be polled meanwhile.
+async fn silence(pings: Option<PingPong>) {
+    let Some(mut pings) = pings else {
+        return future::pending().await;
+    };
+    while let Ok(pong) = timeout(limits::PING, pings.ping(Ping::opaque())).await {
+        if pong.is_err() {
+            // The connection has ended, which its users report.
+            future::pending::<()>().await;
+        }
+        sleep(limits::PING_PAUSE).await;
+    }
 }

@@ -1,20 +1,22 @@
-//! What can be asked about states, besides what a swap does to them: `cargo kt state`.
+//! States: what a swap does to them, and the requests of `cargo kt state`.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Generation, control::Outcome};
-pub use crate::state::format;
+use super::Generation;
+pub use crate::codec::format;
 
-/// How a swap is to treat states.
+/// How a swap treats states.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateOptions {
-    /// Refuse a generation that would reset a state, whatever `resets` allows.
+    /// Refuse a generation that would reset a state, even if `resets` allows it.
     pub keep: bool,
-    /// The states that are reset if their migration fails. Without this permission the generation is refused.
+    /// The states that are reset if their migration fails. Without this permission the generation
+    /// is refused.
     pub resets: Resets,
-    /// How long calls in flight may hold a migration up, milliseconds; also how long it may stand still.
+    /// How long calls in flight may delay a migration, milliseconds; also how long it may make no
+    /// progress.
     pub patience_ms: u64,
 }
 
@@ -55,18 +57,85 @@ impl StateOptions {
     }
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateOutcome {
+    pub key: String,
+    pub outcome: Outcome,
+}
+
+/// What a swap did to one state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// New, with its initial value.
+    Created,
+    /// Same memory, nothing copied.
+    Kept {
+        /// The initializer in the source has changed since.
+        initializer_changed: bool,
+        /// It is a cell without a value: a lazy one will run its original initializer.
+        empty: bool,
+    },
+    /// Its type or version changed: the old code encoded the value and the new code decoded it.
+    Migrated {
+        why: Changed,
+        bytes: u64,
+        elapsed_us: u64,
+    },
+    /// It comes from another worker, or from a file.
+    Carried { bytes: u64 },
+    /// Its type changed or may have changed, and it cannot be migrated. It has its initial value.
+    Reset {
+        why: Changed,
+        /// What happens to the former value; `None` if its worker stopped, or it has nothing to
+        /// drop.
+        former: Option<Former>,
+    },
+    /// The static was removed from the program. Its value is detached; `size` of its type, bytes.
+    Removed { size: u64 },
+}
+
+/// What happens to the former value of a reset state after the calls that use it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Former {
+    /// It is moved out of its lock and dropped.
+    Dropped,
+    /// It is passed to the state's `on_reset`.
+    Hook,
+    /// It stays in memory.
+    Held,
+}
+
+/// Why the value of a state cannot be kept unchanged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Changed {
+    /// The type in the source.
+    Type { from: String, to: String },
+    /// Its size in bytes.
+    Size { name: String, from: u64, to: u64 },
+    /// A part of its layout, which the layout descriptions name.
+    Layout { name: String },
+    /// The layouts could not be compared; they may be equal.
+    Unknown { name: String },
+    /// `#[kt::state(version = …)]`.
+    Version { from: u64, to: u64 },
+    /// A new worker must be started, and its type has no serde to carry it over.
+    NewWorker { name: String },
+    /// Its migration failed, and the request allowed a reset.
+    NotMigrated { path: String, reason: String },
+}
+
 /// A state whose value could not be encoded by the old code or decoded by the new.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotMigrated {
     pub key: String,
     /// Where in the value: `.field[3]`.
     pub path: String,
-    /// In serde's words.
+    /// serde's message.
     pub reason: String,
 }
 
 impl NotMigrated {
-    /// Shortens texts of user code, so that any number of these fits in a message.
+    /// Truncates texts of user code, so that any number of these fits in a message.
     pub fn new(key: &str, path: &str, reason: &str) -> Self {
         Self {
             key: key.to_owned(),
@@ -86,25 +155,26 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// One question or order of a client's; files that the worker opens are no part of it. A key is a state's whole one, or an end of it that fits one state only: `NAME`, `module::NAME`.
+/// A request of a client. It names no files. A key is a state's whole key, or a suffix that matches
+/// one state only: `NAME`, `module::NAME`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum StateRequest {
     List,
     Get {
         key: String,
     },
-    /// Gives a state a value that a person wrote, in the [format](mod@format) of states.
+    /// Sets a state to a value that a user wrote, in the [format](mod@format) of states.
     Set {
         key: String,
         value: Vec<u8>,
     },
-    /// Back to the initial value: these states, or all that the program has.
+    /// Resets these states to their initial values, or all states of the program.
     Clear {
         keys: Vec<String>,
     },
-    /// Values that swaps reset and that are still held.
+    /// Former values of reset states that are still in memory.
     Former,
-    /// Forgets values that were set aside, and tries again to drop former ones: of these states, or all.
+    /// Drops detached values, and retries dropping former ones: of these states, or of all.
     Drop {
         keys: Vec<String>,
     },
@@ -115,18 +185,18 @@ pub enum StateAnswer {
     List(Vec<StateInfo>),
     Value(Shown),
     Former(Vec<FormerInfo>),
-    /// Of the states that it was done to, keys.
+    /// The keys of the states that were changed.
     Done(Vec<String>),
     Moved(Moved),
 }
 
-/// What a saved file has, or what was taken from one.
+/// The contents of a saved file, or what was loaded from one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moved {
     pub keys: Vec<String>,
-    /// Those that were left out: states without serde when saving, states that the program does not have when loading.
+    /// Skipped states: without serde when saving, not in the program when loading.
     pub left: Vec<String>,
-    /// Those that could not be encoded and were allowed to be left out.
+    /// Skipped states that could not be encoded.
     pub failed: Vec<NotMigrated>,
     pub bytes: u64,
 }
@@ -139,19 +209,20 @@ pub struct StateInfo {
     pub type_tokens: String,
     pub file: String,
     pub line: u32,
-    /// Of the type itself, without what it points at; bytes.
+    /// Size of the type itself, without what it points to, bytes.
     pub size: u64,
-    /// Of the encoded value: a measure of what it holds. `None`: it has no serde, a lock is held, or it takes too long to tell.
+    /// Size of the encoded value. `None`: it has no serde, its lock is held, or encoding takes too
+    /// long.
     pub encoded: Option<u64>,
-    /// The generation that made the value.
+    /// The generation that created the value.
     pub generation: Generation,
-    /// Of the latest swap.
+    /// Outcome of the latest swap.
     pub outcome: Outcome,
-    /// The program has it; else it is set aside.
+    /// The program declares it. Otherwise it is detached.
     pub declared: bool,
     /// It can be migrated, shown as JSON, set, saved.
     pub serde: bool,
-    /// It has the argument `keep`: what has no visible type in it is not compared.
+    /// It has the argument `keep`: parts without a visible type are not compared.
     pub keep: bool,
 }
 
@@ -161,27 +232,27 @@ pub struct FormerInfo {
     pub key: String,
     /// As written in the source.
     pub type_tokens: String,
-    /// Of the type itself, without what it points at; bytes.
+    /// Size of the type itself, without what it points to, bytes.
     pub size: u64,
-    /// The generation that made the value.
+    /// The generation that created the value.
     pub generation: Generation,
     pub held: StillHeld,
 }
 
-/// Why a former value is still held.
+/// Why a former value is still in memory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StillHeld {
-    /// Calls of former generations run, which may use it.
+    /// Calls of former generations are running and may use it.
     Calls,
-    /// It is in no lock that it could be taken out of.
+    /// It is not in a lock, so it cannot be moved out.
     NoLock,
-    /// Work in the background holds its lock.
+    /// A background task holds its lock.
     Locked,
     /// Its `on_reset` has not returned.
     Hook,
     /// It is being dropped.
     Dropping,
-    /// `on_reset` or a destructor panicked, or there was no thread for it.
+    /// `on_reset` or a destructor panicked, or no thread could be started for it.
     Failed(String),
 }
 
@@ -198,10 +269,10 @@ impl fmt::Display for StillHeld {
     }
 }
 
-/// A value in the best form that its type allows.
+/// A value, in the best form that its type allows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Shown {
-    /// In the format of states, for a person.
+    /// In the format of states, for a human reader.
     Encoded(Vec<u8>),
     /// It has no value yet.
     Empty,
@@ -210,7 +281,7 @@ pub enum Shown {
     Opaque,
 }
 
-/// Why it was not done.
+/// Why a request was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StateRefused {
     NoWorker,
@@ -218,7 +289,7 @@ pub enum StateRefused {
         key: String,
         nearest: Option<String>,
     },
-    /// Several states end so.
+    /// Several states match.
     Ambiguous {
         key: String,
         keys: Vec<String>,
@@ -228,16 +299,16 @@ pub enum StateRefused {
         key: String,
         type_tokens: String,
     },
-    /// Former values of it cannot be dropped now.
+    /// Its former values cannot be dropped now.
     StillHeld {
         key: String,
         held: StillHeld,
     },
-    /// It is part of the program: only values that were set aside can be dropped.
+    /// It is part of the program: only detached values can be dropped.
     InUse {
         key: String,
     },
-    /// A lock was held, or calls ran, for too long.
+    /// A lock was held or calls ran for too long.
     Busy {
         key: Option<String>,
         calls: Vec<String>,
@@ -249,16 +320,16 @@ pub enum StateRefused {
         path: String,
         reason: String,
     },
-    /// All states that could not be encoded for a file, or decoded from one.
+    /// The states that could not be encoded for a file or decoded from one.
     NotMigrated(Vec<NotMigrated>),
     TooLarge {
         limit: u64,
     },
-    /// The file is none, or cannot be read or written.
+    /// The file is invalid, or cannot be read or written.
     File {
         reason: String,
     },
-    /// The worker ended or did not answer.
+    /// The worker stopped or did not answer.
     Lost {
         reason: String,
     },

@@ -1,9 +1,10 @@
-//! Many connections to a host over one: HTTP/2 with a single path. A `POST` of [`CONNECT`] is a new connection, its request's
-//! body the bytes from the client, its answer's body the bytes to it. What travels in there starts with a
-//! [preamble](super::preamble) as on a socket, without a token: who opened the tunnel has shown it.
+//! Many connections to a host over one: HTTP/2 with a single path. A `POST` of [`CONNECT`] is a new
+//! connection, its request's body the bytes from the client, its answer's body the bytes to it.
+//! What travels in there starts with a [preamble](super::preamble) as on a socket, without a token:
+//! who opened the tunnel has shown it.
 //!
-//! Each end of a direction is passed on as such, so a half-closed connection stays half open. A connection that breaks
-//! resets its stream, and a stream that is reset closes its connection.
+//! Each end of a direction is passed on as such, so a half-closed connection stays half open. A
+//! connection that breaks resets its stream, and a stream that is reset closes its connection.
 
 use std::{fmt, io};
 
@@ -18,7 +19,7 @@ use super::{
 
 pub const CONNECT: &str = "/v1/connect";
 
-/// Most bytes that are read at once: a large answer's pieces cost as much as small ones.
+/// Limit of bytes per read: a large piece costs as much as a small one.
 const PIECE: usize = 128 << 10;
 
 /// Why a connection through a tunnel broke.
@@ -26,9 +27,9 @@ const PIECE: usize = 128 << 10;
 pub enum TunnelError {
     /// The tunnel itself, or this one stream of it.
     Http(h2::Error),
-    /// The connection at this end.
+    /// The local connection.
     Io(io::Error),
-    /// The host's own words and their HTTP status.
+    /// The host's message and HTTP status.
     Refused(http::StatusCode, String),
 }
 
@@ -37,7 +38,7 @@ impl fmt::Display for TunnelError {
         match self {
             Self::Http(error) => write!(f, "the tunnel failed: {error}"),
             Self::Io(error) => error.fmt(f),
-            Self::Refused(status, words) => write!(f, "{words} ({status})"),
+            Self::Refused(status, message) => write!(f, "{message} ({status})"),
         }
     }
 }
@@ -56,7 +57,8 @@ impl From<io::Error> for TunnelError {
     }
 }
 
-/// Couples a stream here with a new connection at the tunnel's other end, until both directions have ended.
+/// Couples a stream here with a new connection at the tunnel's other end, until both directions
+/// have ended.
 ///
 /// # Errors
 /// If the tunnel or the stream breaks, or the host refuses; the other side is closed then.
@@ -69,15 +71,15 @@ pub async fn open(client: &Client, stream: impl AsyncRead + AsyncWrite) -> Resul
         if status.is_success() {
             return receive(Bytes::new(), response.into_body(), writer, &|| {}).await;
         }
-        let words = response.into_body().collect(limits::CONTROL).await;
-        let words = words.map_or_else(|_| String::new(), |words| text(&words));
-        Err(TunnelError::Refused(status, words))
+        let message = response.into_body().collect(limits::CONTROL).await;
+        let message = message.map_or_else(|_| String::new(), |message| text(&message));
+        Err(TunnelError::Refused(status, message))
     };
     tokio::try_join!(send(reader, sender, &|| {}), down).map(drop)
 }
 
-/// Couples a stream with a request's body and its answer's, until both directions have ended. `first` has been read off the
-/// body already; `moved` is called whenever bytes move.
+/// Couples a stream with a request's body and its answer's, until both directions have ended.
+/// `first` has been read off the body already; `moved` is called whenever bytes move.
 ///
 /// # Errors
 /// If either breaks; the other is closed then.
@@ -96,7 +98,7 @@ pub async fn couple(
     tokio::try_join!(both.0, both.1).map(drop)
 }
 
-/// What is read goes on at once: who waits for more would hold up small messages.
+/// Forwards each read immediately: waiting for more would delay small messages.
 async fn send<S: AsyncRead>(
     mut reader: ReadHalf<S>,
     mut sender: BodySender,
@@ -109,7 +111,7 @@ async fn send<S: AsyncRead>(
         }
         let read = tokio::select! {
             read = reader.read_buf(&mut buffer) => read?,
-            // Nobody wants it any more, and this stream may never have anything to say.
+            // The peer no longer reads, and this stream may never send anything.
             () = sender.reset() => return Err(h2::Error::from(h2::Reason::CANCEL).into()),
         };
         moved();
@@ -133,7 +135,7 @@ async fn receive<S: AsyncWrite>(
         writer.write_all(&chunk?).await?;
     }
     match writer.shutdown().await {
-        // Whoever is gone needs no end.
+        // The peer is already disconnected.
         Err(error) if error.kind() != io::ErrorKind::NotConnected => Err(error.into()),
         _ => Ok(()),
     }

@@ -1,7 +1,7 @@
-//! How objects get into the store: in which encoding, how much of an interrupted upload is there, and why one is refused.
+//! Uploads of objects to the store: their encodings, how to resume one, and why one is refused.
 //!
-//! A `PUT` of [`OBJECT`](super::control::path::OBJECT) has a [`Head`]; its body is the encoded stream from `offset` on.
-//! What was encoded is checked by what comes out: the blake3 of the decoded bytes is the object's name.
+//! A `PUT` of [`OBJECT`](super::control::path::OBJECT) has a [`Head`]; its body is the encoded
+//! stream from `offset` on. The store checks the decoded bytes: their blake3 is the object's name.
 
 use std::{fmt, str::FromStr};
 
@@ -13,7 +13,7 @@ use super::ObjectId;
 const ENCODING: HeaderName = HeaderName::from_static("kt-encoding");
 const LENGTH: HeaderName = HeaderName::from_static("kt-length");
 const OFFSET: HeaderName = HeaderName::from_static("kt-offset");
-/// On a refusal, the [`UploadRefused`] that it is.
+/// Of a refusal: the [`UploadRefused`].
 pub const REFUSED: HeaderName = HeaderName::from_static("kt-refused");
 
 /// Longest name of a recipe, bytes.
@@ -21,16 +21,17 @@ const RECIPE: usize = 64;
 /// Hexadecimal digits of a partial upload's tag.
 const TAG: usize = 16;
 
-/// How an object's bytes travel. The `recipe` names all that decides what stream comes of the same input (the encoder's version
-/// and parameters): an interrupted upload goes on only with the very same stream.
+/// The encoding of an object. The `recipe` names everything that determines the stream of an input
+/// (the encoder's version and parameters): an interrupted upload resumes only with the identical
+/// stream.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Encoding {
-    /// As they are.
+    /// Unchanged.
     Identity,
     /// A zstd frame (RFC 8878).
     Zstd { recipe: String },
-    /// A zstd frame that copies from another object of the store, as `zstd --patch-from` makes it, of both with their
-    /// [addresses settled](super::addresses).
+    /// A zstd frame that copies from another object of the store, as `zstd --patch-from` makes it,
+    /// of both with their [addresses settled](crate::delta).
     Patch { reference: ObjectId, recipe: String },
 }
 
@@ -69,32 +70,32 @@ impl FromStr for Encoding {
     }
 }
 
-/// What is said of an upload before its bytes.
+/// The headers of an upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
     pub encoding: Encoding,
-    /// The object's own length in bytes. Only an upload as it is may leave it out.
+    /// The object's length in bytes. Only an unencoded upload may omit it.
     pub length: Option<u64>,
-    /// Bytes of the encoded stream that are there already, and are not sent again.
+    /// Bytes of the encoded stream that the store has already.
     pub offset: u64,
 }
 
-/// A header that cannot be read; its name.
+/// The name of an invalid header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadHead(&'static str);
 
 impl fmt::Display for BadHead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the header {} cannot be read", self.0)
+        write!(f, "invalid header {}", self.0)
     }
 }
 
 impl std::error::Error for BadHead {}
 
 impl Head {
-    /// Puts it into a request's headers.
+    /// Adds it to a request's headers.
     pub fn write(&self, headers: &mut HeaderMap) {
-        // Its words are visible ASCII: a recipe is checked where it is read.
+        // It is visible ASCII: a recipe is checked when it is read.
         if let Ok(encoding) = HeaderValue::try_from(self.encoding.to_string()) {
             headers.insert(ENCODING, encoding);
         }
@@ -104,10 +105,10 @@ impl Head {
         headers.insert(OFFSET, self.offset.into());
     }
 
-    /// Reads it. Who says nothing sends the object as it is, from its beginning.
+    /// Reads it. Without headers the object is sent unencoded from its beginning.
     ///
     /// # Errors
-    /// If a header is none, or an encoded object's length is not said.
+    /// If a header is invalid, or the length of an encoded object is missing.
     pub fn read(headers: &HeaderMap) -> Result<Self, BadHead> {
         let encoding = match headers.get(ENCODING) {
             None => Encoding::Identity,
@@ -116,11 +117,11 @@ impl Head {
                 .map_err(|_| BadHead("kt-encoding"))?
                 .parse()?,
         };
-        let number = |name: &HeaderName, said: &'static str| match headers.get(name) {
+        let number = |name: &HeaderName, header: &'static str| match headers.get(name) {
             None => Ok(None),
             Some(value) => match value.to_str().ok().and_then(|text| text.parse().ok()) {
                 Some(number) => Ok(Some(number)),
-                None => Err(BadHead(said)),
+                None => Err(BadHead(header)),
             },
         };
         let offset = number(&OFFSET, "kt-offset")?.unwrap_or(0);
@@ -139,26 +140,26 @@ impl Head {
         })
     }
 
-    /// What tells an interrupted upload of this stream from those of others of the same object: a hash over encoding and length.
+    /// Distinguishes interrupted uploads of the same object: a hash over encoding and length.
     pub fn tag(&self) -> String {
         let text = format!("{} {:?}", self.encoding, self.length);
         blake3::hash(text.as_bytes()).to_hex()[..TAG].to_owned()
     }
 }
 
-/// What somebody is about to upload and swap to.
+/// The objects of a swap to come.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Wanted {
     pub objects: Vec<ObjectId>,
-    /// Objects that patches may refer to. Those that are there stay for a while, whatever is swapped to.
+    /// Objects that patches may refer to. The store keeps those that it has for a while.
     pub references: Vec<ObjectId>,
 }
 
-/// What of it the store has not got.
+/// What the store lacks.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Missing {
     pub objects: Vec<MissingObject>,
-    /// Those of the references that are there.
+    /// The references that the store has.
     pub references: Vec<ObjectId>,
 }
 
@@ -173,22 +174,22 @@ pub struct MissingObject {
 pub struct Partial {
     /// [`Head::tag`] of its upload.
     pub tag: String,
-    /// Of the encoded stream that are there.
+    /// Bytes of the encoded stream that the store has.
     pub bytes: u64,
 }
 
-/// Refusals after which the object is sent again, whole and from its beginning; said in the header [`REFUSED`].
+/// Refusals after which the whole object is sent again; in the header [`REFUSED`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UploadRefused {
-    /// The store has no such object as the patch refers to.
+    /// The store lacks the object that the patch refers to.
     NoReference,
-    /// The interrupted upload that is to go on is not there, or has fewer bytes.
+    /// The interrupted upload to resume does not exist, or has fewer bytes.
     NoPartial,
     /// The stream cannot be decoded.
     Undecodable,
-    /// What came out is longer or shorter than announced.
+    /// The decoded object is longer or shorter than announced.
     WrongLength,
-    /// What came out is another object.
+    /// The decoded object has another hash.
     WrongHash,
 }
 
@@ -211,7 +212,7 @@ impl UploadRefused {
         }
     }
 
-    /// The one that a refusal's headers name.
+    /// The one in a refusal's headers.
     pub fn read(headers: &HeaderMap) -> Option<Self> {
         let name = headers.get(REFUSED)?.to_str().ok()?;
         Self::ALL.into_iter().find(|refused| refused.name() == name)
@@ -257,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_upload_needs_no_headers_and_others_say_their_length() {
+    fn only_a_plain_upload_may_omit_its_length() {
         let mut headers = HeaderMap::new();
         assert_eq!(Head::read(&headers), Ok(head(Encoding::Identity, None, 0)));
         headers.insert(CONTENT_LENGTH, 5.into());
@@ -270,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_header_of_ours_is_refused() {
+    fn an_invalid_header_is_refused() {
         let long = format!("zstd {}", "x".repeat(RECIPE + 1));
         for bad in [
             "",

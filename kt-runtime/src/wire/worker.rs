@@ -1,5 +1,6 @@
-//! Host ↔ worker, on a socket pair that the worker inherits as [`FD`]. Each message is a length (`u32`, little endian) and
-//! its encoding; [`ToWorker::Connection`] carries the accepted socket as SCM_RIGHTS with its first byte.
+//! Host ↔ worker, on a socket pair that the worker inherits as [`FD`]. Each message is a length
+//! (`u32`, little endian) and its encoding; [`ToWorker::Connection`] carries the accepted socket as
+//! SCM_RIGHTS with its first byte.
 
 use std::path::PathBuf;
 
@@ -10,24 +11,25 @@ use super::{
     calls::{CallPlaces, CallsInFlight},
     control::{self, SwapRefused},
     manifest::Manifest,
-    state::{Resets, StateAnswer, StateOptions, StateRefused, StateRequest},
+    state::{Resets, StateAnswer, StateOptions, StateOutcome, StateRefused, StateRequest},
 };
 
 /// The worker's end of the pair.
 pub const FD: i32 = 3;
-/// Read ends of the pipes that are the worker's standard output and error: it reads them itself, so that it knows what a
-/// call printed by the time the call ends. The host keeps duplicates for what is left when the worker dies.
+/// Read ends of the pipes that are the worker's standard output and error. The worker reads them
+/// itself, so that it knows what a call printed when the call completes. The host has duplicates,
+/// to read what a dying worker leaves.
 pub const STDOUT: i32 = 4;
 pub const STDERR: i32 = 5;
 /// Environment variable that makes the launcher a worker: the service's directory.
 pub const ENV: &str = "KT_WORKER";
 
-/// What a worker is told at its start.
+/// The configuration of a worker.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct WorkerConfig {
     pub service: String,
     pub instance: u64,
-    /// Directory of the store: each object lies there under its name.
+    /// Directory of the store, with each object under its name.
     pub objects: PathBuf,
     /// Directory of the log's segments.
     pub logs: PathBuf,
@@ -46,49 +48,51 @@ pub enum ToWorker {
         generation: Generation,
         manifest: Box<Manifest>,
         options: StateOptions,
-        /// The states of a worker that this one takes the place of, as it saved them.
+        /// The saved states of the worker that this one replaces.
         restore: Option<PathBuf>,
     },
     State(StateOrder),
     Status,
     /// Which calls run.
     Calls,
-    /// An authenticated connection of a driver comes with this message. The worker answers its preamble if it takes it.
+    /// Comes with an authenticated connection of a driver. The worker answers its preamble if it
+    /// accepts it.
     Connection,
     /// Finish the calls in flight, then exit with code 0.
     Drain {
         grace_ms: u64,
     },
-    /// Let so many breakpoints pass without a stop.
+    /// Pass this number of breakpoints without stopping.
     IgnoreBreakpoints(u64),
-    /// Where each call is. `trace`: also where those wait that no thread runs.
+    /// Where each call is. `trace`: also where calls wait that no thread runs.
     Places {
-        /// Comes back with the answer.
+        /// Returned with the answer.
         question: u64,
         trace: bool,
     },
 }
 
-/// What the host wants of the states. Paths are the host's own: no client can name one.
+/// A request about states. The host chooses the paths: no client can name one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum StateOrder {
     Asked(StateRequest),
-    /// Writes every state that has serde to a new file.
+    /// Writes every state that implements serde's traits to a new file.
     Save {
         file: PathBuf,
         hold: Option<Hold>,
-        /// The states that are left out if they cannot be encoded.
+        /// The states to skip if they cannot be encoded.
         leave: Resets,
     },
-    /// Gives states the values of such a file, all or none.
+    /// Restores states from such a file, all or none.
     Load {
         file: PathBuf,
     },
-    /// Takes calls again.
+    /// Accepts calls again.
     Release,
 }
 
-/// Once calls have ended no other is taken, until [`StateOrder::Release`]: if there is anything to save.
+/// After the calls in flight, accept no call until [`StateOrder::Release`], if there is anything to
+/// save.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Hold {
     /// How long calls in flight may go on, milliseconds.
@@ -113,7 +117,7 @@ pub enum FromWorker {
     Calls(CallsInFlight),
     /// Answers `State`, in the order of the requests.
     State(Result<StateAnswer, StateRefused>),
-    /// Answers `Connection`, in the order of those; why it was not taken.
+    /// Answers `Connection`, in the order of the requests; why it was refused.
     Connected(Result<(), String>),
     /// Answers `Places`.
     Places { question: u64, places: CallPlaces },
@@ -123,9 +127,9 @@ pub enum FromWorker {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Loaded {
     pub objects: Vec<control::LoadedObject>,
-    pub states: Vec<control::StateOutcome>,
+    pub states: Vec<StateOutcome>,
     pub inits: Vec<control::InitOutcome>,
     pub load_us: u64,
-    /// How long new calls waited at the gate, microseconds: not at all where nothing is migrated.
+    /// How long new calls waited at the gate, microseconds; 0 without a migration.
     pub paused_us: u64,
 }

@@ -18,14 +18,14 @@ use super::{
     outbox::{Finished, Outbox},
 };
 use crate::{
-    call::{RawPanic, catch, catch_async},
+    codec::{self, Codec, CodecError, Encoded, ThreadKind, on_own_thread},
+    fault::{RawPanic, catch, catch_async},
     function::{Function, Invocation, Started},
     quiet::{self, Quiet},
     runtime,
     shape::Signature,
     wire::{
         Generation,
-        codec::{self, Codec, CodecError, Encoded, Place, apart},
         data::{Fault, Part, header, key_of},
         http::BodyError,
         limits,
@@ -184,10 +184,10 @@ async fn begin(
         codec,
         limit,
     };
-    let started = match catch(|| (function.invoke)(&args, Place::Task, &how)) {
-        Ok(Err(CodecError::Elsewhere)) => {
-            let work = move || catch(|| (function.invoke)(&args, Place::Own, &how));
-            apart(work)
+    let started = match catch(|| (function.invoke)(&args, ThreadKind::Task, &how)) {
+        Ok(Err(CodecError::NeedsOwnThread)) => {
+            let work = move || catch(|| (function.invoke)(&args, ThreadKind::Own, &how));
+            on_own_thread(work)
                 .await
                 .map_err(|error| coded(Part::Arguments, error))?
         }

@@ -1,19 +1,15 @@
 //! Admits calls, and holds new ones back while a value that they could change is moved.
 
 use std::{
-    collections::BTreeSet,
     pin::pin,
-    sync::{Arc, PoisonError, Weak},
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 
-use super::{generation::Loaded, origin::Origin};
-use crate::{
-    function::path_of,
-    sync::{
-        Condvar, Instant, Mutex, Notify,
-        atomic::{AtomicU64, Ordering},
-    },
+use super::origin::Origin;
+use crate::sync::{
+    Condvar, Instant, Mutex, Notify,
+    atomic::{AtomicU64, Ordering},
 };
 
 /// Set in the counter while the gate is closed.
@@ -40,8 +36,6 @@ pub(super) struct Gate {
     left: Condvar,
     /// Held while `left` is notified or waited for.
     leaving: Mutex<()>,
-    /// Generations whose functions may be running, to look up their names.
-    generations: Mutex<Vec<Weak<Loaded>>>,
 }
 
 /// A call that has passed the gate. Exists while its function runs, which may be longer than the
@@ -57,9 +51,9 @@ pub(super) struct Closed<'a> {
     since: Instant,
 }
 
-/// Functions that were still running at the timeout.
+/// Calls were still inside at the timeout.
 #[derive(Debug)]
-pub(super) struct Running(pub(super) Vec<String>);
+pub(super) struct StillInside;
 
 impl Gate {
     /// Enters, after waiting until the gate is open.
@@ -118,7 +112,7 @@ impl Gate {
     }
 
     /// Closes the gate, and blocks this thread until all calls inside have left.
-    pub(super) fn close(&self, timeout: Duration) -> Result<Closed<'_>, Running> {
+    pub(super) fn close(&self, timeout: Duration) -> Result<Closed<'_>, StillInside> {
         let since = Instant::now();
         self.inside.fetch_or(CLOSED, Ordering::AcqRel);
         let closed = Closed { gate: self, since };
@@ -132,40 +126,12 @@ impl Gate {
         if self.is_empty() {
             Ok(closed)
         } else {
-            Err(Running(self.running()))
+            Err(StillInside)
         }
     }
 
     fn is_empty(&self) -> bool {
         self.inside.load(Ordering::Acquire) & !CLOSED == 0
-    }
-
-    /// Records a generation whose functions may run from now on.
-    pub(super) fn serves(&self, loaded: &Arc<Loaded>) {
-        let mut generations = self
-            .generations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        generations.retain(|generation| generation.strong_count() > 0);
-        generations.push(Arc::downgrade(loaded));
-    }
-
-    pub(super) fn running(&self) -> Vec<String> {
-        let generations = self
-            .generations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let live = generations.iter().filter_map(Weak::upgrade);
-        let names: BTreeSet<String> = live
-            .flat_map(|loaded| {
-                loaded
-                    .running()
-                    .map(path_of)
-                    .map(str::to_owned)
-                    .collect::<Vec<_>>()
-            })
-            .collect();
-        names.into_iter().collect()
     }
 }
 

@@ -2,11 +2,11 @@
 //! verified.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fs,
     path::Path,
     sync::{
-        Arc, OnceLock, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -15,7 +15,7 @@ use std::{
 use super::{
     Worker,
     calls::Call,
-    gate,
+    names::edit_distance,
     places::Place,
     states::{Formers, NewState},
     user_code::Pace,
@@ -150,6 +150,29 @@ impl Loaded {
     }
 }
 
+/// The generations whose functions may still run.
+#[derive(Default)]
+pub(super) struct Generations(Mutex<Vec<Weak<Loaded>>>);
+
+impl Generations {
+    /// Adds a generation whose functions may run from now on.
+    fn add(&self, loaded: &Arc<Loaded>) {
+        let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        generations.retain(|generation| generation.strong_count() > 0);
+        generations.push(Arc::downgrade(loaded));
+    }
+
+    /// The paths of the running functions.
+    pub(super) fn running(&self) -> Vec<String> {
+        let generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut names = BTreeSet::new();
+        for loaded in generations.iter().filter_map(Weak::upgrade) {
+            names.extend(loaded.running().map(path_of).map(str::to_owned));
+        }
+        names.into_iter().collect()
+    }
+}
+
 impl Worker {
     /// Loads a generation, decides about each state, and publishes the generation. On an error
     /// nothing changes.
@@ -194,12 +217,10 @@ impl Worker {
         let migrations = plan.migrations();
         let closed = match migrations.is_empty() {
             true => None,
-            false => Some(self.gate.close(timeout).map_err(|gate::Running(calls)| {
-                SwapRefused::Busy {
-                    states: migrations,
-                    calls,
-                    after_ms: options.patience_ms,
-                }
+            false => Some(self.gate.close(timeout).map_err(|_| SwapRefused::Busy {
+                states: migrations,
+                calls: self.generations.running(),
+                after_ms: options.patience_ms,
             })?),
         };
         registry.migrate(&mut plan, options)?;
@@ -219,7 +240,7 @@ impl Worker {
             formers: Arc::clone(&registry.formers),
         });
         registry.formers.serves(generation, &loaded);
-        self.gate.serves(&loaded);
+        self.generations.add(&loaded);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(loaded);
         let paused = closed.map_or(Duration::ZERO, |closed| closed.elapsed());
         Ok(worker::Loaded {
@@ -321,36 +342,4 @@ fn inits_of(
         inits.push(unsafe { &*address.cast() });
     }
     Ok(())
-}
-
-/// Number of characters to insert, remove or replace (Levenshtein distance).
-pub(super) fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, to) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn distances_are_levenshteins() {
-        for (a, b, distance) in [
-            ("", "", 0),
-            ("kitten", "sitting", 3),
-            ("abc", "", 3),
-            ("get", "set", 1),
-        ] {
-            assert_eq!(edit_distance(a, b), distance, "{a} {b}");
-        }
-    }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use super::Worker;
 use crate::{
-    call::catch,
+    fault::catch,
     init::{InitDescriptor, InitRun},
     wire::control::{InitFailed, InitOutcome, Initialized, SwapRefused},
 };

@@ -12,6 +12,7 @@ mod flush;
 mod gate;
 mod generation;
 mod inits;
+mod names;
 mod nested;
 mod origin;
 mod outbox;
@@ -39,6 +40,7 @@ use std::{
 use tokio::{
     net::UnixStream,
     runtime::{Builder, Runtime},
+    sync::mpsc::UnboundedSender,
     time,
 };
 
@@ -46,7 +48,7 @@ use self::{
     breakpoint::Breakpoints,
     calls::Calls,
     gate::Gate,
-    generation::Loaded,
+    generation::{Generations, Loaded},
     inits::Inits,
     nested::FormerTypes,
     output::Output,
@@ -54,7 +56,7 @@ use self::{
     user_code::UserCode,
 };
 use crate::{
-    call,
+    fault,
     quiet::Quiet,
     runtime,
     sys::{fd, stdio, trap},
@@ -85,6 +87,7 @@ pub(crate) struct Worker {
     /// The generation that new calls enter. Each call keeps its own alive while it runs.
     current: RwLock<Option<Arc<Loaded>>>,
     gate: Arc<Gate>,
+    generations: Generations,
     registry: Mutex<Registry>,
     /// Shared with the registry, to be read while that is locked.
     progress: Arc<Progress>,
@@ -176,6 +179,7 @@ pub(crate) use states::fuzz_saved;
 #[cfg(all(test, feature = "host"))]
 pub(crate) use states::fuzz_seeds;
 
+pub(crate) use breakpoint::Location;
 pub(crate) use nested::{Newest, current};
 pub(crate) use origin::Origin;
 
@@ -199,7 +203,7 @@ fn run() -> io::Result<()> {
     }
     fd::raise_limit();
     stdio::buffer_lines();
-    call::install_hook();
+    fault::install_hook();
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     trap::install()?;
     runtime::start_pool(PLAIN_CALLS)?;
@@ -227,6 +231,7 @@ fn run() -> io::Result<()> {
             config,
             current: RwLock::default(),
             gate: Arc::default(),
+            generations: Generations::default(),
             progress: registry.progress.clone(),
             registry: Mutex::new(registry),
             inits: Inits::default(),
@@ -307,37 +312,12 @@ impl Worker {
                     options,
                     restore,
                 }) => {
-                    let (worker, answers) = (self.clone(), answers.clone());
-                    // Runs initializers of the user's libraries, which may take long.
-                    tokio::task::spawn_blocking(move || {
-                        let _entered = worker.user.runtime().enter();
-                        let load =
-                            || worker.load(generation, &manifest, &options, restore.as_deref());
-                        // Calls that this user code makes must not wait at the gate, which the load
-                        // may have closed.
-                        let load = || Origin::Driver.scope(load);
-                        let loaded = call::catch(load).unwrap_or_else(|panic| {
-                            let reason = format!("loading panicked: {}", panic.message);
-                            Err(SwapRefused::Load(reason))
-                        });
-                        // Sending fails only if the host exited; then this process exits too.
-                        let _ = answers.send(FromWorker::Loaded(loaded));
-                    });
+                    let load = move |worker: &Self| {
+                        worker.load(generation, &manifest, &options, restore.as_deref())
+                    };
+                    self.load_detached(load, answers.clone());
                 }
-                Some(ToWorker::State(order)) => {
-                    let (worker, answers) = (self.clone(), answers.clone());
-                    tokio::task::spawn_blocking(move || {
-                        let _entered = worker.user.runtime().enter();
-                        let answer = || Origin::Driver.scope(|| worker.answer(order));
-                        let answer = call::catch(answer);
-                        let answer = answer.unwrap_or_else(|panic| {
-                            Err(StateRefused::Lost {
-                                reason: format!("a panic: {}", panic.message),
-                            })
-                        });
-                        let _ = answers.send(FromWorker::State(answer));
-                    });
-                }
+                Some(ToWorker::State(order)) => self.answer_detached(order, answers.clone()),
                 Some(ToWorker::Status) => {
                     let (migrating, init) = (self.progress.now(), self.inits.running());
                     sender
@@ -357,21 +337,7 @@ impl Worker {
                     });
                 }
                 Some(ToWorker::Connection) => {
-                    let taken = match receiver.descriptor() {
-                        Some(descriptor) => serve::taken(descriptor),
-                        // The kernel drops a descriptor for which the process has no free number.
-                        None => Err(io::Error::from_raw_os_error(libc::EMFILE)),
-                    };
-                    // Notify the host before the driver: the driver's first call may crash this
-                    // process.
-                    let (stream, answer) = match taken {
-                        Ok(stream) => (Some(stream), Ok(())),
-                        Err(error) => (None, Err(no_connection(&error))),
-                    };
-                    sender.send(&FromWorker::Connected(answer), None).await?;
-                    if let Some(stream) = stream {
-                        self.clone().serve(stream);
-                    }
+                    self.connect(receiver.descriptor(), &mut sender).await?;
                 }
                 Some(ToWorker::Drain { grace_ms }) => {
                     return self.drain(Duration::from_millis(grace_ms)).await;
@@ -382,6 +348,66 @@ impl Worker {
                 None => return Ok(()),
             }
         }
+    }
+
+    /// Loads a generation on a thread that may block.
+    fn load_detached(
+        self: &Arc<Self>,
+        load: impl FnOnce(&Self) -> Result<worker::Loaded, SwapRefused> + Send + 'static,
+        answers: UnboundedSender<FromWorker>,
+    ) {
+        let worker = self.clone();
+        // Runs initializers of the user's libraries, which may take long.
+        tokio::task::spawn_blocking(move || {
+            let _entered = worker.user.runtime().enter();
+            // Calls that this user code makes must not wait at the gate, which the load may have
+            // closed.
+            let load = || Origin::Driver.scope(|| load(&worker));
+            let loaded = fault::catch(load).unwrap_or_else(|panic| {
+                let reason = format!("loading panicked: {}", panic.message);
+                Err(SwapRefused::Load(reason))
+            });
+            // Sending fails only if the host exited; then this process exits too.
+            let _ = answers.send(FromWorker::Loaded(loaded));
+        });
+    }
+
+    /// Executes a request about states on a thread that may block.
+    fn answer_detached(self: &Arc<Self>, order: StateOrder, answers: UnboundedSender<FromWorker>) {
+        let worker = self.clone();
+        tokio::task::spawn_blocking(move || {
+            let _entered = worker.user.runtime().enter();
+            let answer = || Origin::Driver.scope(|| worker.answer(order));
+            let answer = fault::catch(answer).unwrap_or_else(|panic| {
+                Err(StateRefused::Lost {
+                    reason: format!("a panic: {}", panic.message),
+                })
+            });
+            let _ = answers.send(FromWorker::State(answer));
+        });
+    }
+
+    /// Accepts a driver's connection, whose descriptor arrived with the host's message.
+    async fn connect(
+        self: &Arc<Self>,
+        descriptor: Option<OwnedFd>,
+        sender: &mut Sender<'_>,
+    ) -> io::Result<()> {
+        let taken = match descriptor {
+            Some(descriptor) => serve::taken(descriptor),
+            // The kernel drops a descriptor for which the process has no free number.
+            None => Err(io::Error::from_raw_os_error(libc::EMFILE)),
+        };
+        // Notify the host before the driver: the driver's first call may crash this process.
+        let (stream, answer) = match taken {
+            Ok(stream) => (Some(stream), Ok(())),
+            Err(error) => (None, Err(no_connection(&error))),
+        };
+        sender.send(&FromWorker::Connected(answer), None).await?;
+        if let Some(stream) = stream {
+            self.clone().serve(stream);
+        }
+        Ok(())
     }
 
     /// Executes a request about states.
@@ -414,7 +440,7 @@ impl Worker {
                 after_ms,
             } if calls.is_empty() => StateRefused::Busy {
                 key,
-                calls: self.gate.running(),
+                calls: self.generations.running(),
                 after_ms,
             },
             refused => refused,
@@ -423,13 +449,11 @@ impl Worker {
 
     fn hold(&self, hold: Hold) -> Result<gate::Closed<'_>, StateRefused> {
         let timeout = Duration::from_millis(hold.patience_ms);
-        self.gate
-            .close(timeout)
-            .map_err(|gate::Running(calls)| StateRefused::Busy {
-                key: None,
-                calls,
-                after_ms: hold.patience_ms,
-            })
+        self.gate.close(timeout).map_err(|_| StateRefused::Busy {
+            key: None,
+            calls: self.generations.running(),
+            after_ms: hold.patience_ms,
+        })
     }
 
     /// Accepts no more calls, and waits for those in flight.

@@ -119,7 +119,7 @@ impl Worker {
             });
         }
         let limit = self.config.body_limit;
-        let codec = crate::wire::codec::Codec::Compact;
+        let codec = crate::codec::Codec::Compact;
         Ok(Some(Newest {
             function: newest,
             caller,

@@ -13,7 +13,10 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use super::{InFlight, Worker};
-use crate::wire::{Generation, codec::Codec, data::header, server::Answer};
+use crate::{
+    codec::Codec,
+    wire::{Generation, data::header, server::Answer},
+};
 
 /// A call that has ended, and its result.
 pub(super) struct Finished {

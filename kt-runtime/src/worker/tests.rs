@@ -16,17 +16,23 @@ use tokio::{
 };
 
 use super::{
-    Activity, Worker, breakpoint::Breakpoints, calls::Calls, generation::Loaded, inits::Inits,
-    nested::FormerTypes, output::Output, user_code::UserCode,
+    Activity, Worker,
+    breakpoint::Breakpoints,
+    calls::Calls,
+    generation::{Generations, Loaded},
+    inits::Inits,
+    nested::FormerTypes,
+    output::Output,
+    user_code::UserCode,
 };
 use crate::{
     Error,
+    codec::{self, Codec, CodecError, Decoder, Encoder},
     driver::Driver,
     function::{Function, Remote, Started},
     shape::Shape,
     wire::{
         Generation, PROTOCOL, WorkerId,
-        codec::{self, Codec, CodecError, Decoder, Encoder},
         driver::{DriverConfig, Endpoint},
         preamble::{self, Purpose},
         worker::WorkerConfig,
@@ -143,6 +149,7 @@ fn pair(functions: &[&'static Function]) -> Pair {
         },
         current: RwLock::new(Some(Arc::new(Loaded::new(Generation(1), functions)))),
         gate: Arc::default(),
+        generations: Generations::default(),
         registry: Mutex::default(),
         progress: Arc::default(),
         inits: Inits::default(),
@@ -196,9 +203,7 @@ impl Pair {
         args: A,
     ) -> Result<T, Error> {
         let args = codec::encode(&args, LIMIT).unwrap();
-        let called = self
-            .driver
-            .call(function, args.into(), Codec::Compact, None);
+        let called = self.driver.call(function, args.into(), Codec::Compact);
         let (result, codec) = called.await?;
         assert_eq!(codec, Codec::Compact);
         Ok(codec::decode(&result).unwrap())
@@ -349,7 +354,7 @@ async fn arguments_over_the_limit_are_refused_and_the_connection_stays_open() {
     let args = vec![0_u8; LIMIT + (1 << 20)];
     let error = pair
         .driver
-        .call(&ECHO, args.into(), Codec::Compact, None)
+        .call(&ECHO, args.into(), Codec::Compact)
         .await
         .unwrap_err();
     assert!(matches!(error, Error::TooLarge { .. }), "{error}");

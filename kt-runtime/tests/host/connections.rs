@@ -1,11 +1,13 @@
 use std::time::Duration;
 
-use kt::wire::{
-    PROTOCOL, VERSION,
-    client::{self, RequestError},
+use kt::{
     codec,
-    control::{Down, LogFrom, LogRequest, path},
-    preamble::{Purpose, Verdict},
+    wire::{
+        PROTOCOL, VERSION,
+        client::{self, RequestError},
+        control::{Down, LogFrom, LogRequest, path},
+        preamble::{Purpose, Verdict},
+    },
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

@@ -107,7 +107,7 @@ async fn output_of_a_worker_before_its_exit_is_in_the_log() {
         from: LogFrom::Start,
         follow: false,
     };
-    let log = kt::wire::codec::encode(&request, 100).unwrap();
+    let log = kt::codec::encode(&request, 100).unwrap();
     let response = with_timeout(control.request(kt::wire::client::post(path::LOGS), log.into()))
         .await
         .unwrap();

@@ -2,12 +2,14 @@ use std::{fs, path::PathBuf};
 
 use bytes::{Bytes, BytesMut};
 use http::{Method, StatusCode, header::CONTENT_LENGTH};
-use kt::wire::{
-    client::{self, Client, RequestError},
+use kt::{
     codec,
-    control::path,
-    frame, limits,
-    state::{Moved, StateAnswer, StateRefused, StateRequest},
+    wire::{
+        client::{self, Client, RequestError},
+        control::path,
+        frame, limits,
+        state::{Moved, StateAnswer, StateRefused, StateRequest},
+    },
 };
 use serde::Serialize;
 

@@ -15,9 +15,9 @@ use kt::wire::{
     PROTOCOL, VERSION,
     calls::{CallPlaces, CallsInFlight},
     channel,
-    control::{LoadedObject, StateOutcome, SwapRefused},
+    control::{LoadedObject, SwapRefused},
     preamble::{self, Verdict},
-    state::{Moved, StateAnswer, StateRequest},
+    state::{Moved, StateAnswer, StateOutcome, StateRequest},
     worker::{FD, FromWorker, Loaded, StateOrder, ToWorker, WorkerConfig},
 };
 use tokio::{

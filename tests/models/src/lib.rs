@@ -11,12 +11,6 @@
 mod sync;
 pub mod worker;
 
-mod function {
-    pub(crate) fn path_of(key: &str) -> &str {
-        key
-    }
-}
-
 mod wire {
     pub(crate) mod data {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Every path in a module that leads into its own crate, and the module that it ends in.
 
 use proc_macro2::{TokenStream, TokenTree};
-use syn::{ItemUse, Macro, UseTree, visit::Visit};
+use syn::{Attribute, ItemUse, Macro, Meta, UseTree, visit::Visit};
 
 use super::tree::{Module, ModulePath, Tree};
 
@@ -74,6 +74,16 @@ impl<'ast> Visit<'ast> for Paths {
         walk(&item.tree, &[], &mut self.0);
     }
 
+    /// `#[serde(with = "…")]` and the like name a path in a string.
+    fn visit_attribute(&mut self, attribute: &'ast Attribute) {
+        if attribute.path().is_ident("doc") {
+            return;
+        }
+        if let Meta::List(list) = &attribute.meta {
+            strings(list.tokens.clone(), &mut self.0);
+        }
+    }
+
     fn visit_macro(&mut self, item: &'ast Macro) {
         self.visit_path(&item.path);
         tokens(item.tokens.clone(), &mut self.0);
@@ -108,6 +118,31 @@ fn tokens(stream: TokenStream, found: &mut Vec<Written>) {
         colons = 0;
     }
     found.extend(current);
+}
+
+/// The strings that are paths of several segments.
+fn strings(stream: TokenStream, found: &mut Vec<Written>) {
+    for token in stream {
+        match token {
+            TokenTree::Group(group) => strings(group.stream(), found),
+            TokenTree::Literal(literal) => {
+                let line = literal.span().start().line;
+                let text = syn::parse2::<syn::LitStr>(TokenTree::from(literal).into());
+                let path = text.ok().and_then(|text| text.parse::<syn::Path>().ok());
+                if let Some(path) = path.filter(|path| path.segments.len() > 1) {
+                    let segments = path
+                        .segments
+                        .iter()
+                        .map(|segment| segment.ident.to_string());
+                    found.push(Written {
+                        segments: segments.collect(),
+                        line,
+                    });
+                }
+            }
+            TokenTree::Ident(_) | TokenTree::Punct(_) => {}
+        }
+    }
 }
 
 /// The module that defines what a path in the module `from` names, if it is one of this crate.

@@ -20,9 +20,8 @@ fn die(how: &str, expected: &str) {
     assert_eq!(driver.ask("drop 1"), "1 canceled in the worker");
 
     let death = driver.ask(&format!("die {how}"));
-    let expected = format!(
-        "WorkerDied: the worker died while `calls::remote::die` ran in it: {expected}, after "
-    );
+    let expected =
+        format!("WorkerDied: the worker died while `calls::remote::die` ran: {expected}, after ");
     assert!(death.starts_with(&expected), "{death}");
     assert!(death.contains(" in generation 1, with "), "{death}");
 
@@ -36,17 +35,17 @@ fn die(how: &str, expected: &str) {
         output.stderr.contains(&format!("stderr before {how}")),
         "{output:?}"
     );
-    output.says("is a new one, the state of the former is gone");
+    output.says("has a new worker; the state of the old worker was lost");
 }
 
 #[test]
 fn worker_abort_is_a_typed_error_and_the_next_call_works() {
-    die("abort", "it was ended by signal 6 (SIGABRT)");
+    die("abort", "it was killed by signal 6 (SIGABRT)");
 }
 
 #[test]
 fn worker_segfault_is_a_typed_error_and_the_next_call_works() {
-    die("segfault", "it was ended by signal 11 (SIGSEGV)");
+    die("segfault", "it was killed by signal 11 (SIGSEGV)");
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn a_pod_is_deleted(namespace: &Namespace, project: &Project) {
     // Only a call that was in flight may fail.
     let mut answer = driver.ask("count");
     if answer.starts_with("error: ") {
-        assert!(answer.contains("its state is gone"), "{answer}");
+        assert!(answer.contains("its state was lost"), "{answer}");
         answer = driver.ask("count");
     }
     assert_eq!(answer, "1");

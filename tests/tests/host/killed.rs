@@ -7,7 +7,7 @@ use crate::{assert_greets, assert_state_was_lost};
 #[test]
 fn killed_host_takes_its_worker_down_and_the_next_run_reports_it() {
     let project = Project::of(Fixture::ONE);
-    assert_greets(&project, "hello", 1).keeps_quiet_about("gone");
+    assert_greets(&project, "hello", 1).keeps_quiet_about("lost");
     assert_greets(&project, "hello", 2);
     let (host, worker) = project.processes();
     host.signal(libc::SIGKILL);
@@ -29,7 +29,7 @@ fn lost_state_is_reported_after_a_kill_but_not_after_down() {
     assert_state_was_lost(&project);
 
     project.kt(["down", "--all"]).success();
-    assert_greets(&project, "good day", 1).keeps_quiet_about("gone");
+    assert_greets(&project, "good day", 1).keeps_quiet_about("lost");
 }
 
 #[test]
@@ -139,5 +139,5 @@ fn driver_reports_a_replaced_worker_without_lost_state() {
     let output = driver.finish().success();
     output
         .says("replaced the worker of tester-calls")
-        .keeps_quiet_about("gone");
+        .keeps_quiet_about("lost");
 }

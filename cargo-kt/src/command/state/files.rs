@@ -10,14 +10,16 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use http::{Method, header::CONTENT_LENGTH};
-use kt::wire::{
-    client::{self, Client, RequestError},
+use kt::{
     codec,
-    control::path,
-    frame,
-    http::Body,
-    limits,
-    state::{Moved, StateRefused},
+    wire::{
+        client::{self, Client, RequestError},
+        control::path,
+        frame,
+        http::Body,
+        limits,
+        state::{Moved, StateRefused},
+    },
 };
 use tempfile::{NamedTempFile, TempPath};
 

@@ -2,10 +2,7 @@
 
 use std::io::{self, Write};
 
-use kt::wire::{
-    control::{Changed, Outcome},
-    state::{FormerInfo, StateAnswer, StateInfo, StateRequest},
-};
+use kt::wire::state::{Changed, FormerInfo, Outcome, StateAnswer, StateInfo, StateRequest};
 
 use super::{
     super::error::Operation,

@@ -5,10 +5,7 @@ use std::collections::{BTreeSet, HashSet, VecDeque};
 
 use kt::{
     Generation,
-    wire::{
-        control::{Outcome, Swapped},
-        manifest::Manifest,
-    },
+    wire::{control::Swapped, manifest::Manifest, state::Outcome},
 };
 
 use super::name_of;

@@ -7,9 +7,9 @@ use std::{
 
 use camino::Utf8Path;
 use kt::wire::{
-    control::{Changed, Former, Outcome, StateOutcome, SwapRefused},
+    control::SwapRefused,
     manifest::Manifest,
-    state::NotMigrated,
+    state::{Changed, Former, NotMigrated, Outcome, StateOutcome},
 };
 
 use super::name_of;

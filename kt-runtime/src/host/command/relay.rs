@@ -18,7 +18,7 @@ use tokio::{
 
 use super::{Entry, start::Running};
 use crate::{
-    host::{Host, control::opening},
+    host::{Host, request::opening},
     wire::{
         command::{End, Event, NotStarted, Program, Start, Started},
         data::Stream as Kind,

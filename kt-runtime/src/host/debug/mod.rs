@@ -26,11 +26,11 @@ pub use self::allowed::check as check_allowed;
 use self::stub::Process;
 use super::{
     Host,
-    control::opening,
+    request::opening,
     worker::{Worker, millis},
 };
 use crate::{
-    breakpoint,
+    debugger,
     sys::process,
     wire::{
         debug::{DebugRefused, DebugRequest, DebugStarted, DebuggerAttached},
@@ -187,7 +187,7 @@ fn start(host: &Host, request: &DebugRequest) -> Result<Session, DebugRefused> {
 
 /// The process that traces another process's main thread.
 pub fn tracer(pid: u32) -> Option<u32> {
-    breakpoint::tracer(&fs::read(format!("/proc/{pid}/status")).ok()?)
+    debugger::tracer(&fs::read(format!("/proc/{pid}/status")).ok()?)
 }
 
 /// Resolves when the worker has exited and its debugger has had time to learn of it from the stub.

@@ -52,32 +52,7 @@ impl Drop for Directory {
 /// # Errors
 /// If it is missing or cannot be executed.
 pub fn start(stub: &Stub, store: &Store, service: &Path) -> Result<Process, DebugRefused> {
-    let failed = |what: &str, error: io::Error| DebugRefused::Stub(format!("{what}: {error}"));
-    let (mut command, directory) = match stub {
-        Stub::Installed => (Command::new("gdbserver"), None),
-        Stub::Stored {
-            loader,
-            gdbserver,
-            libraries,
-        } => {
-            let missing = store.missing(
-                [*loader, *gdbserver]
-                    .into_iter()
-                    .chain(libraries.iter().map(|(_, id)| *id)),
-            );
-            if !missing.is_empty() {
-                return Err(DebugRefused::Missing(missing));
-            }
-            let directory = unpack(store, service, *loader, *gdbserver, libraries)
-                .map_err(|error| failed("failed to unpack gdbserver", error))?;
-            let mut command = Command::new(directory.0.join("ld.so"));
-            command
-                .arg("--library-path")
-                .arg(&directory.0)
-                .arg(directory.0.join("gdbserver"));
-            (command, Some(directory))
-        }
-    };
+    let (mut command, directory) = prepare(stub, store, service)?;
     let (near, far) = std::os::unix::net::UnixStream::pair()
         .map_err(|error| failed("failed to create a socket pair", error))?;
     let stream = near
@@ -106,18 +81,7 @@ pub fn start(stub: &Stub, store: &Store, service: &Path) -> Result<Process, Debu
     orphans::exclude(pid);
     let (sender, ended) = oneshot::channel();
     let reaped = Arc::new(Mutex::new(false));
-    let done = Arc::clone(&reaped);
-    let reaper = thread::Builder::new()
-        .name(format!("kt-reap-{pid}"))
-        .stack_size(64 << 10)
-        .spawn(move || {
-            let _ = process::wait_for_end(pid);
-            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-            *done = true;
-            let _ = process::reap(pid);
-            orphans::release(pid);
-            let _ = sender.send(());
-        });
+    let reaper = reap(pid, Arc::clone(&reaped), sender);
     let stub = Process {
         stream,
         pid,
@@ -126,12 +90,61 @@ pub fn start(stub: &Stub, store: &Store, service: &Path) -> Result<Process, Debu
         _directory: directory,
     };
     match reaper {
-        Ok(_) => Ok(stub),
+        Ok(()) => Ok(stub),
         Err(error) => {
             stub.kill();
             Err(failed("failed to start a thread", error))
         }
     }
+}
+
+fn failed(what: &str, error: io::Error) -> DebugRefused {
+    DebugRefused::Stub(format!("{what}: {error}"))
+}
+
+/// The command of a stub, and the directory that it is unpacked in if it comes from the store.
+fn prepare(
+    stub: &Stub,
+    store: &Store,
+    service: &Path,
+) -> Result<(Command, Option<Directory>), DebugRefused> {
+    let Stub::Stored {
+        loader,
+        gdbserver,
+        libraries,
+    } = stub
+    else {
+        return Ok((Command::new("gdbserver"), None));
+    };
+    let ids = libraries.iter().map(|(_, id)| *id);
+    let missing = store.missing([*loader, *gdbserver].into_iter().chain(ids));
+    if !missing.is_empty() {
+        return Err(DebugRefused::Missing(missing));
+    }
+    let directory = unpack(store, service, *loader, *gdbserver, libraries)
+        .map_err(|error| failed("failed to unpack gdbserver", error))?;
+    let mut command = Command::new(directory.0.join("ld.so"));
+    command
+        .arg("--library-path")
+        .arg(&directory.0)
+        .arg(directory.0.join("gdbserver"));
+    Ok((command, Some(directory)))
+}
+
+/// Reaps the stub on a thread of its own, which then sends on `ended`.
+fn reap(pid: u32, reaped: Arc<Mutex<bool>>, ended: oneshot::Sender<()>) -> io::Result<()> {
+    thread::Builder::new()
+        .name(format!("kt-reap-{pid}"))
+        .stack_size(64 << 10)
+        .spawn(move || {
+            let _ = process::wait_for_end(pid);
+            let mut reaped = reaped.lock().unwrap_or_else(PoisonError::into_inner);
+            *reaped = true;
+            let _ = process::reap(pid);
+            orphans::release(pid);
+            let _ = ended.send(());
+        })?;
+    Ok(())
 }
 
 impl Process {

@@ -11,7 +11,7 @@ use std::{
 use http::{HeaderMap, StatusCode};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Host, control::opening};
+use super::{Host, request::opening};
 use crate::{
     files::{
         Copied, Watch,

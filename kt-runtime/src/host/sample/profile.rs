@@ -17,7 +17,7 @@ use super::{
     refused, send, threads,
 };
 use crate::{
-    host::{Host, control::opening, worker::Worker},
+    host::{Host, request::opening, worker::Worker},
     sys::clock,
     wire::{
         http::Body,

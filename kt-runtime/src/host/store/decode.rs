@@ -16,7 +16,10 @@ use super::{
     StoreError,
     error::{failed, written},
 };
-use crate::wire::{ObjectId, addresses, limits};
+use crate::{
+    delta,
+    wire::{ObjectId, limits},
+};
 
 /// Bytes to decode at once.
 const PIECE: usize = 128 << 10;
@@ -178,7 +181,7 @@ pub(super) fn patch(
             .map_err(|error| failed("read", path, error))
     };
     let mut former = read(&mut reference)?;
-    addresses::settle(&mut former);
+    delta::settle(&mut former);
     encoded
         .rewind()
         .map_err(|error| failed("read", path, error))?;
@@ -195,7 +198,7 @@ pub(super) fn patch(
     decoded.map_err(|code| {
         StoreError::Undecodable(zstd_safe::get_error_name(code).to_ascii_lowercase())
     })?;
-    addresses::unsettle(&mut object);
+    delta::unsettle(&mut object);
     sink.write(&object)
 }
 

@@ -19,6 +19,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
+    time::Duration,
 };
 
 use tokio::time::Instant;
@@ -34,6 +35,10 @@ use crate::wire::{
 pub(crate) use decode::fuzz as fuzz_object;
 #[cfg(test)]
 pub(crate) use decode::seeds as fuzz_seeds;
+
+/// How long an object is kept for its swap, and an interrupted upload for its rest. A large base
+/// takes minutes over a slow link.
+const WANTED: Duration = Duration::from_secs(600);
 
 /// The store of one service.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use std::{
     time::SystemTime,
 };
 
-use super::{Store, sweep::WANTED};
+use super::{Store, WANTED};
 use crate::wire::{
     ObjectId,
     upload::{MissingObject, Partial},

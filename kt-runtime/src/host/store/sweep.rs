@@ -1,13 +1,9 @@
 //! Removes unused files from the store.
 
-use std::{collections::HashSet, fs, time::Duration};
+use std::{collections::HashSet, fs};
 
-use super::{Store, partial};
+use super::{Store, WANTED, partial};
 use crate::wire::ObjectId;
-
-/// How long an object is kept for its swap, and an interrupted upload for its rest. A large base
-/// takes minutes over a slow link.
-pub(super) const WANTED: Duration = Duration::from_secs(600);
 
 impl Store {
     /// Removes every object that is neither in `keep` nor wanted for a pending swap, and expired

@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::wire::{Generation, PROTOCOL, codec, manifest::Manifest};
+use crate::{
+    codec,
+    wire::{Generation, PROTOCOL, manifest::Manifest},
+};
 
 /// A file in the service's directory, removed with the service.
 #[derive(Debug)]

@@ -18,9 +18,11 @@ use super::{
     Supervisor,
 };
 use crate::wire::{
-    control::{Changed, SwapRefused},
+    control::SwapRefused,
     limits,
-    state::{Moved, NotMigrated, Resets, StateAnswer, StateOptions, StateRefused, StateRequest},
+    state::{
+        Changed, Moved, NotMigrated, Resets, StateAnswer, StateOptions, StateRefused, StateRequest,
+    },
     worker::{Hold, StateOrder},
 };
 

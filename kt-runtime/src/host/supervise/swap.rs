@@ -11,10 +11,10 @@ use super::{
 };
 use crate::wire::{
     Generation,
-    control::{Outcome, Replaced, SwapRefused, SwapRequest, Swapped},
+    control::{Replaced, SwapRefused, SwapRequest, Swapped},
     limits,
     manifest::Manifest,
-    state::StateOptions,
+    state::{Outcome, StateOptions},
 };
 
 /// What a swap requires.

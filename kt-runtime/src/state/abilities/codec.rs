@@ -13,9 +13,9 @@ use super::{
     leaf::Leaf,
     reach::{Looked, Reach},
 };
-use crate::state::{
-    cell::{Found, LockTimeout},
-    format::{Decoder, Encoder, FormatError},
+use crate::{
+    codec::format::{Decoder, Encoder, FormatError},
+    state::cell::{Found, LockTimeout},
 };
 
 /// Marks that precede the value. A cell may have none.

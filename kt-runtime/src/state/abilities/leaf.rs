@@ -8,7 +8,7 @@ use serde::{
     ser::{SerializeMap as _, SerializeSeq as _},
 };
 
-use crate::state::format::{Decoder, Encoder, FormatError};
+use crate::codec::format::{Decoder, Encoder, FormatError};
 
 /// An encoding of a `T`.
 pub trait Leaf<T> {

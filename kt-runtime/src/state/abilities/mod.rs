@@ -15,10 +15,8 @@ pub use probe::{
 
 use std::{fmt, ptr::NonNull, time::Instant};
 
-use super::{
-    cell::{Cell, LockTimeout},
-    format::{Decoder, Encoder, FormatError},
-};
+use super::cell::{Cell, LockTimeout};
+use crate::codec::format::{Decoder, Encoder, FormatError};
 
 /// The operations that a state's type `T` supports. Pointers point at a `T`.
 #[derive(Clone, Copy)]
@@ -124,7 +122,7 @@ impl Drop for BoxedValue {
     fn drop(&mut self) {
         if let Some(value) = self.value.take() {
             // A user destructor that panics must not take down other values or the worker.
-            let _ = crate::call::catch(|| {
+            let _ = crate::fault::catch(|| {
                 // SAFETY: `drop` belongs to the type that `value` was created with.
                 unsafe { (self.drop)(value) };
             });

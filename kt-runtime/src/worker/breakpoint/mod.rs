@@ -22,7 +22,7 @@ use self::{
     text::{Passed, Stopped},
 };
 use super::Worker;
-use crate::breakpoint::{Location, is_traced};
+use crate::debugger;
 
 /// How often a waiting call polls for its debugger: the kernel does not notify a process that one
 /// attached.
@@ -31,6 +31,14 @@ const POLL: Duration = Duration::from_millis(20);
 /// Time for tokio to move the other tasks of a blocking thread to another thread. tokio does not
 /// report when it is done, and tasks not yet moved stay on a thread that stops.
 const HANDOVER: Duration = Duration::from_millis(5);
+
+/// The location of a breakpoint in the code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Location {
+    pub(crate) function: &'static str,
+    pub(crate) file: &'static str,
+    pub(crate) line: u32,
+}
 
 /// The worker's breakpoint state.
 #[derive(Default)]
@@ -79,11 +87,11 @@ impl Worker {
     fn wait_for_debugger(&self, location: &Location, begun: Instant) -> bool {
         let limit = Duration::from_millis(self.config.breakpoint_timeout_ms);
         let queue = &self.breakpoints.queue;
-        let is_over = || begun.elapsed() >= limit && !is_traced();
+        let is_over = || begun.elapsed() >= limit && !debugger::traces_this_thread();
         if queue.enter(is_over) == Turn::Released {
             return false;
         }
-        if is_traced() {
+        if debugger::traces_this_thread() {
             queue.attached();
             return true;
         }
@@ -101,7 +109,7 @@ impl Worker {
         self.output
             .announce(&stopped.to_string(), stopped.reached());
         let passed = loop {
-            if is_traced() {
+            if debugger::traces_this_thread() {
                 queue.attached();
                 return true;
             }

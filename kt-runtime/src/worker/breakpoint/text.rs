@@ -2,7 +2,8 @@
 
 use std::{fmt, time::Duration};
 
-use crate::{breakpoint::Location, wire::data::BreakpointReached};
+use super::Location;
+use crate::wire::data::BreakpointReached;
 
 /// A call that waits for a debugger.
 pub(super) struct Stopped<'a> {

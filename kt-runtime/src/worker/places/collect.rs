@@ -9,7 +9,7 @@ use tokio::{
 
 use super::{Place, Report};
 use crate::{
-    call::located,
+    fault::located,
     wire::{
         calls::{CallPlace, CallPlaces, CallsInFlight, Waits},
         limits,

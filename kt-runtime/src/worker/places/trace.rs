@@ -8,8 +8,8 @@ use std::{
 
 use super::{Place, Report, Stacks};
 use crate::{
+    fault::FRAMES,
     sys::{unwind, waker},
-    wire::limits,
 };
 
 /// Limit of concurrently pending futures recorded per call: a list of any length can be joined.
@@ -26,7 +26,7 @@ pub(super) fn poll<F: Future>(
         return work.poll(context);
     };
     // The frames around this poll belong to the runtime and are the same for all.
-    let around = unwind::trace(limits::FRAMES).len();
+    let around = unwind::trace(FRAMES).len();
     let stacks = Arc::new(Mutex::new(Some(Stacks::new())));
     let kept = {
         let stacks = Arc::clone(&stacks);
@@ -36,7 +36,7 @@ pub(super) fn poll<F: Future>(
             let Some(stacks) = stacks.as_mut().filter(|stacks| stacks.len() < STACKS) else {
                 return;
             };
-            let mut stack = unwind::trace(limits::FRAMES);
+            let mut stack = unwind::trace(FRAMES);
             stack.truncate(stack.len().saturating_sub(around));
             stacks.push(stack);
         }

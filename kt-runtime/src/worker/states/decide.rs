@@ -9,7 +9,7 @@ use super::{LiveState, NewState, Registry};
 use crate::{
     function::path_of,
     state::StateDescriptor,
-    wire::control::{Changed, Former, Outcome},
+    wire::state::{Changed, Former, Outcome},
 };
 
 /// What a swap does to all states.

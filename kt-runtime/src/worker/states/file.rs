@@ -11,7 +11,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire::{codec, limits, state::StateRefused};
+use crate::{
+    codec,
+    wire::{limits, state::StateRefused},
+};
 
 const MAGIC: &[u8; 16] = b"kt states 1\n\0\0\0\0";
 

@@ -18,8 +18,8 @@ use super::{
 use crate::{
     state::{StateDescriptor, abilities::BoxedValue, descriptor::Migrate},
     wire::{
-        control::{Changed, Former, Migrating, Outcome, SwapRefused},
-        state::{NotMigrated, StateOptions, StateRefused},
+        control::{Migrating, SwapRefused},
+        state::{Changed, Former, NotMigrated, Outcome, StateOptions, StateRefused},
     },
 };
 
@@ -129,7 +129,7 @@ impl Registry {
                 let mut other = self.clone_initial(live.descriptor);
                 // A user destructor runs and may panic. A value whose lock is held by background
                 // work stays.
-                let _ = crate::call::catch(|| {
+                let _ = crate::fault::catch(|| {
                     // SAFETY: both are of the type of `held.descriptor`.
                     let _ =
                         unsafe { exchange(live.value, &mut other, Instant::now(), &mut || true) };

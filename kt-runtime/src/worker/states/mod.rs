@@ -42,7 +42,7 @@ use crate::{
     },
     wire::{
         Generation,
-        control::{Outcome, StateOutcome},
+        state::{Outcome, StateOutcome},
     },
 };
 

@@ -57,7 +57,7 @@ impl Registry {
         }
         let mut done = Ok(());
         for InPlace { key, other, .. } in in_place {
-            if let Err(panic) = crate::call::catch(|| drop(other)) {
+            if let Err(panic) = crate::fault::catch(|| drop(other)) {
                 done = Err(StateRefused::Failed {
                     key: key.to_owned(),
                     path: String::new(),

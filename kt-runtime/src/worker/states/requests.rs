@@ -8,16 +8,14 @@ use std::{
 use tokio::runtime::Handle;
 
 use super::{
+    super::names::edit_distance,
     LiveState, Registry,
     transfer::{self, Stopped},
 };
 use crate::{
+    codec::format::{Decoder, FormatError, Reader},
     function::path_of,
-    state::{
-        abilities::SOUND,
-        descriptor::Migrate,
-        format::{Decoder, FormatError, Reader},
-    },
+    state::{abilities::SOUND, descriptor::Migrate},
     wire::{
         limits,
         state::{FormerInfo, Shown, StateAnswer, StateInfo, StateRefused, StateRequest},
@@ -85,12 +83,7 @@ impl Registry {
         let wanted = last(key);
         let names = self.live.keys().map(|key| path_of(key));
         names
-            .map(|path| {
-                (
-                    super::super::generation::edit_distance(&wanted, &last(path)),
-                    path,
-                )
-            })
+            .map(|path| (edit_distance(&wanted, &last(path)), path))
             .filter(|(distance, _)| *distance <= wanted.chars().count().max(3) / 3)
             .min()
             .map(|(_, path)| path.to_owned())
@@ -104,11 +97,11 @@ impl Registry {
         let decode: Migrate = codec.decode;
         // This value comes from a user: limit the stack of the decoder's thread.
         let started = std::thread::Builder::new()
-            .stack_size(crate::state::format::STACK)
+            .stack_size(crate::codec::format::STACK)
             .spawn(move || {
                 let mut pieces = [vec![SOUND], value].into_iter();
                 let mut more = || pieces.next();
-                let decoded = crate::call::catch(|| {
+                let decoded = crate::fault::catch(|| {
                     let mut decoder = Decoder::new(Reader::Person, &mut more);
                     let made = decode(&mut decoder)?;
                     decoder.end()?;
@@ -272,7 +265,7 @@ impl LiveState {
         };
         let mut text = String::new();
         // SAFETY: the value is of the type that the vtable belongs to.
-        let shown = crate::call::catch(|| unsafe { debug(self.value, &mut text) });
+        let shown = crate::fault::catch(|| unsafe { debug(self.value, &mut text) });
         match shown {
             Ok(Ok(())) if text.len() > VALUE => Err(StateRefused::TooLarge {
                 limit: VALUE as u64,

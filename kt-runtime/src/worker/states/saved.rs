@@ -13,7 +13,7 @@ use super::{
     transfer,
 };
 use crate::{
-    state::format::Reader,
+    codec::format::Reader,
     wire::{
         limits,
         state::{Moved, NotMigrated, Resets, StateAnswer, StateRefused},

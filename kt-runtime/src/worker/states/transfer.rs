@@ -13,11 +13,11 @@ use std::{
 };
 
 use crate::{
-    call::catch,
+    codec::format::{Decoder, Encoder, FormatError, Reader, STACK, SinkClosed},
+    fault::catch,
     state::{
         abilities::{BoxedValue, Codec, NotEncoded},
         descriptor::Migrate,
-        format::{Decoder, Encoder, FormatError, Reader, STACK, SinkClosed},
     },
     worker::Origin,
 };

@@ -6,7 +6,6 @@ mod backlog;
 mod flush;
 #[path = "../../../../kt-runtime/src/worker/gate.rs"]
 mod gate;
-mod generation;
 mod origin;
 
 pub mod calls_and_moves;

@@ -104,7 +104,7 @@ async fn through(mut stream: UnixStream, link: &Link) -> io::Result<()> {
     // The answered preamble shows the client that the tunnel runs, although the pod may have to
     // start.
     if !link.is_up() {
-        preamble::hear(&mut stream).await?;
+        preamble::acknowledge(&mut stream).await?;
     }
     let client = link.client(&|_| {}).await.map_err(io::Error::other)?;
     tunnel::open(&client, stream)

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use self::answers::Server;
 use crate::{
-    host::{Host, control::opening},
+    host::{Host, request::opening},
     wire::{http::Body, server::Answer},
 };
 

@@ -7,8 +7,7 @@ use std::{
 };
 
 use super::{
-    Store, StoreError,
-    sweep::WANTED,
+    Store, StoreError, WANTED,
     view::{NAME, check_name},
 };
 use crate::{

@@ -11,9 +11,8 @@ use super::{
 };
 use crate::{
     host::store::{
-        Store, StoreError,
+        Store, StoreError, WANTED,
         partial::{KEPT, WORTH},
-        sweep::WANTED,
     },
     sys::scratch::Scratch,
     wire::{

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 
 use super::{LOCK, Value};
 use crate::{
-    call::catch,
+    fault::catch,
     runtime,
     state::{StateDescriptor, abilities::BoxedValue, descriptor::Old},
     wire::state::StillHeld,

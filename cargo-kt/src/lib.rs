@@ -66,7 +66,7 @@ fn host(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let in_pod = options.pod.is_some();
     match (host::run(options), release) {
         (Ok(Ended::Expired | Ended::Asked), Some(release)) => release.carry_out(),
-        // 128 and SIGTERM, as a shell has it: a Job's pod that somebody ends is made again.
+        // 128 + SIGTERM, as in a shell: the cluster recreates a Job's pod that was stopped.
         (Ok(Ended::Signal), _) if in_pod => ExitCode::from(143),
         (Ok(_), _) => ExitCode::SUCCESS,
         (Err(error), _) => {

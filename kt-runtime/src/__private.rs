@@ -15,16 +15,15 @@ pub use crate::{
     codec::{CodecError, Decoder, Encoder},
     shape::Shape,
     state::{
-        StateDescriptor,
-        abilities::{
+        StateDescriptor, absent,
+        cell::{Cell, Found, LockTimeout, leave, left, until},
+        descriptor::reset,
+        vtable::{
             Probe, SpecializeAny, SpecializeAnyCell, SpecializeCell, SpecializeCellInCell,
             SpecializeDebug, SpecializeDebugCell, SpecializeEntries, SpecializeEntriesInCell,
             SpecializeEntriesInTwoCells, SpecializeThreeCells, SpecializeValue, leaf::Entries,
             migrate,
         },
-        absent,
-        cell::{Cell, Found, LockTimeout, leave, left, until},
-        descriptor::reset,
     },
 };
 

@@ -65,8 +65,8 @@ fn carry(mut client: TcpStream, known: &Mutex<Vec<TcpStream>>) -> io::Result<()>
         head.push(byte[0]);
     }
     let head = String::from_utf8_lossy(&head).into_owned();
-    let mut words = head.split_whitespace();
-    let (Some("CONNECT"), Some(address)) = (words.next(), words.next()) else {
+    let mut parts = head.split_whitespace();
+    let (Some("CONNECT"), Some(address)) = (parts.next(), parts.next()) else {
         return client.write_all(b"HTTP/1.1 405 Method Not Allowed\r\n\r\n");
     };
     let mut server = TcpStream::connect(address)?;

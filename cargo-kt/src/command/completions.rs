@@ -37,7 +37,7 @@ _cargo_kt_find_cargo
 complete -F _cargo_kt_dispatch -o bashdefault -o default cargo
 "#;
 
-/// cargo's function calls `_cargo-kt` with the words from `kt` on.
+/// cargo's function calls `_cargo-kt` with the arguments from `kt` on.
 const ZSH: &str = r#"_cargo-kt() {
     if [[ $words[1] == kt ]]; then
         words=(cargo-kt "${words[@]}")

@@ -63,7 +63,7 @@ fn fill(config: &mut Config, plan: &Plan) {
         context: context.clone(),
         namespace: namespace.clone(),
     };
-    // Without a kubeconfig it stays open, as long as nobody wants a pod.
+    // A local service needs no kubeconfig.
     if config.service.place == PlaceKind::Kubernetes
         && let Ok(identity) = selection.identify()
     {

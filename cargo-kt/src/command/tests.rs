@@ -68,7 +68,7 @@ fn heading(command: &Command, option: &str) -> Option<&'static str> {
     found.map(|(heading, _)| *heading)
 }
 
-/// A command, and all below it, with the words that call it.
+/// A command and its subcommands, each with its path.
 fn walk(command: &Command, path: &str, visit: &mut dyn FnMut(&Command, &str)) {
     visit(command, path);
     for below in command.get_subcommands() {
@@ -105,7 +105,7 @@ fn bash_completes_commands_and_options_for_the_binary_and_for_cargo() {
     let script = folder.path().join("cargo-kt.bash");
     let completions = super::completions::script(clap_complete::Shell::Bash, Cargo::command());
     std::fs::write(&script, completions).unwrap();
-    let complete = |words: &str| {
+    let complete = |typed: &str| {
         let run = r#"
             _cargo() { COMPREPLY=(of-cargo); }
             complete -F _cargo cargo
@@ -121,7 +121,7 @@ fn bash_completes_commands_and_options_for_the_binary_and_for_cargo() {
         let output = Process::new("bash")
             .args(["--norc", "-c", run, "bash"])
             .arg(&script)
-            .args(words.split('|'))
+            .args(typed.split('|'))
             .output()
             .unwrap();
         assert!(output.stderr.is_empty(), "{output:?}");

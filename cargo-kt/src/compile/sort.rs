@@ -104,17 +104,9 @@ pub(super) fn sort(plan: &Plan, report: &Report, records: &Records) -> Result<So
         .iter()
         .map(|unit| direct(plan, unit, &units, records.read(&unit.key).as_ref()))
         .collect();
-    let mut base: Vec<_> = libraries
-        .values()
-        .filter(|artifact| !hot_packages[artifact.package])
-        .map(|artifact| {
-            let package = &plan.packages[artifact.package];
-            BaseCrate {
-                package: package.name.clone(),
-                version: package.version.clone(),
-                rlib: artifact.path.clone(),
-            }
-        })
+    let third_party = libraries.values().filter(|it| !hot_packages[it.package]);
+    let mut base: Vec<_> = third_party
+        .map(|artifact| base_crate(plan, artifact))
         .collect();
     base.sort_by(|a, b| (&a.package, &a.version, &a.rlib).cmp(&(&b.package, &b.version, &b.rlib)));
     watched.sort_by(|a, b| a.key.cmp(&b.key));
@@ -123,6 +115,15 @@ pub(super) fn sort(plan: &Plan, report: &Report, records: &Records) -> Result<So
         .map(|index| units[index].clone())
         .collect();
     Ok(Sorted { base, hot, watched })
+}
+
+fn base_crate(plan: &Plan, artifact: &Artifact) -> BaseCrate {
+    let package = &plan.packages[artifact.package];
+    BaseCrate {
+        package: package.name.clone(),
+        version: package.version.clone(),
+        rlib: artifact.path.clone(),
+    }
 }
 
 /// Packages with a path source, except kt-runtime and its dependencies, and all packages that

@@ -19,7 +19,7 @@ pub struct Written {
 pub type Layer = Vec<Written>;
 
 /// Reads `[package.metadata.kt]` or `[workspace.metadata.kt]` of a Cargo.toml; `shown` is its name
-/// in messages. Files without these words are not parsed.
+/// in messages. Files without these names are not parsed.
 ///
 /// # Errors
 /// If the file cannot be read or is not valid TOML.

@@ -7,7 +7,7 @@ pub enum PlaceKind {
 }
 
 impl PlaceKind {
-    /// All other words were refused.
+    /// `check` has rejected all other values.
     pub(super) fn named(name: &str) -> Self {
         match name {
             "kubernetes" => Self::Kubernetes,

@@ -44,8 +44,8 @@ impl Zig {
             return Ok(Self { program });
         }
         for python in ["python3", "python"] {
-            let told = answer(environment, python, &["-c", ASK_PYTHON]);
-            let program = told.map(|told| Utf8PathBuf::from(told.trim()));
+            let printed = answer(environment, python, &["-c", ASK_PYTHON]);
+            let program = printed.map(|path| Utf8PathBuf::from(path.trim()));
             if let Some(program) = program.ok().filter(|program| program.is_file()) {
                 return Ok(Self { program });
             }

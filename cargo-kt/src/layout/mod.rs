@@ -6,7 +6,7 @@
 //! there is none. There are two steps, and the second runs only where needed:
 //! 1. `tokens`: if nothing that can influence a type changed in the sources, flags and dependencies
 //!    of the state's crate, the cached result holds. Takes a few milliseconds.
-//! 2. `twin` (the *type probe*) and `dwarf`: rustc compiles the crate once more with full debug
+//! 2. `type_probe` and `dwarf`: rustc compiles the crate once more with full debug
 //!    information, and kt reads the types from it.
 //!
 //! # What types do not express

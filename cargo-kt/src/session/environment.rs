@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cargo_run_sets_is_told_from_what_the_shell_has() {
+    fn variables_of_cargo_run_are_distinguished_from_those_of_the_shell() {
         let old = variables(&[
             ("API_KEY", "1"),
             ("CARGO_PKG_VERSION", "0.1.0"),

@@ -48,7 +48,7 @@ impl LastBuild {
         (build.workspace == connected.status.workspace).then_some(build)
     }
 
-    /// Writes it down for a service. If that fails, `cargo kt debug` has to be told what to build.
+    /// Writes it down for a service. If that fails, `cargo kt debug` cannot build the program again.
     fn remember(&self, connected: &Connected) {
         let (Some(path), Ok(text)) = (path(connected), serde_json::to_vec(self)) else {
             return;
@@ -116,12 +116,15 @@ mod tests {
 
     #[test]
     fn the_programs_own_arguments_are_no_options() {
-        let words = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
+        let arguments = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
         assert_eq!(
-            options(words("--release -- set --release"), 2),
-            words("--release")
+            options(arguments("--release -- set --release"), 2),
+            arguments("--release")
         );
-        assert_eq!(options(words("--bin app set name"), 2), words("--bin app"));
-        assert_eq!(options(words("--bin app"), 0), words("--bin app"));
+        assert_eq!(
+            options(arguments("--bin app set name"), 2),
+            arguments("--bin app")
+        );
+        assert_eq!(options(arguments("--bin app"), 0), arguments("--bin app"));
     }
 }

@@ -40,7 +40,7 @@ impl StateChoices<'_> {
         Ok(StateOptions {
             keep: self.keep,
             resets: resets::resolve(self.resets, manifest)?,
-            patience_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
+            timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
         })
     }
 }

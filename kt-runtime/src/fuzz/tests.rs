@@ -72,7 +72,7 @@ fn output() -> Output {
         stream: Stream::Stderr,
         position: 1 << 40,
         logged: 1 << 20,
-        bytes: b"some words".to_vec(),
+        bytes: b"some text".to_vec(),
         breakpoint: None,
     }
 }
@@ -87,7 +87,7 @@ fn any_preamble_is_read_or_refused() {
         b"token",
     ]
     .concat();
-    let verdict = [&[3][..], &5_u16.to_le_bytes(), b"words"].concat();
+    let verdict = [&[3][..], &5_u16.to_le_bytes(), b"texts"].concat();
     run(preamble, &[hello, verdict]);
 }
 
@@ -152,7 +152,7 @@ fn any_messages_are_read_or_refused() {
         message_of(16, &output()),
         message_of(9, &Some((Generation(1), 300_u64, "x"))),
         message_of(6, &ToWorker::Drain { grace_ms: 1 << 50 }),
-        message_of(4, &Hold { patience_ms: 5000 }),
+        message_of(4, &Hold { timeout_ms: 5000 }),
         message_of(20, &crate::Error::Misused { reason: "r".into() }),
     ];
     run(message, &seeds);

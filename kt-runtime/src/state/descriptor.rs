@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     State,
-    abilities::{BoxedValue, StateVTable},
+    vtable::{BoxedValue, StateVTable},
 };
 use crate::codec::format::{Decoder, FormatError};
 

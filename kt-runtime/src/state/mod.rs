@@ -1,13 +1,13 @@
 //! The handle that `#[kt::state]` makes of a static, and the operations on its value.
 
 #[cfg(any(kt, feature = "host"))]
-pub mod abilities;
-#[cfg(any(kt, feature = "host"))]
 pub mod absent;
 #[cfg(any(kt, feature = "host"))]
 pub mod cell;
 #[cfg(any(kt, feature = "host"))]
 pub(crate) mod descriptor;
+#[cfg(any(kt, feature = "host"))]
+pub mod vtable;
 
 #[cfg(any(kt, feature = "host"))]
 pub use descriptor::StateDescriptor;

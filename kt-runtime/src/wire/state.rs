@@ -17,7 +17,7 @@ pub struct StateOptions {
     pub resets: Resets,
     /// How long calls in flight may delay a migration, milliseconds; also how long it may make no
     /// progress.
-    pub patience_ms: u64,
+    pub timeout_ms: u64,
 }
 
 impl Default for StateOptions {
@@ -25,7 +25,7 @@ impl Default for StateOptions {
         Self {
             keep: false,
             resets: Resets::default(),
-            patience_ms: super::limits::MIGRATION.as_millis() as u64,
+            timeout_ms: super::limits::MIGRATION.as_millis() as u64,
         }
     }
 }

@@ -96,7 +96,7 @@ pub enum StateOrder {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Hold {
     /// How long calls in flight may go on, milliseconds.
-    pub patience_ms: u64,
+    pub timeout_ms: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

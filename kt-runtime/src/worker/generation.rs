@@ -213,14 +213,14 @@ impl Worker {
             return Err(SwapRefused::WouldReset(resets));
         }
         // No value may change while it is moved: a write to the old one would be lost.
-        let timeout = Duration::from_millis(options.patience_ms);
+        let timeout = Duration::from_millis(options.timeout_ms);
         let migrations = plan.migrations();
         let closed = match migrations.is_empty() {
             true => None,
             false => Some(self.gate.close(timeout).map_err(|_| SwapRefused::Busy {
                 states: migrations,
                 calls: self.generations.running(),
-                after_ms: options.patience_ms,
+                after_ms: options.timeout_ms,
             })?),
         };
         registry.migrate(&mut plan, options)?;

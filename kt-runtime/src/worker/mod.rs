@@ -448,11 +448,11 @@ impl Worker {
     }
 
     fn hold(&self, hold: Hold) -> Result<gate::Closed<'_>, StateRefused> {
-        let timeout = Duration::from_millis(hold.patience_ms);
+        let timeout = Duration::from_millis(hold.timeout_ms);
         self.gate.close(timeout).map_err(|_| StateRefused::Busy {
             key: None,
             calls: self.generations.running(),
-            after_ms: hold.patience_ms,
+            after_ms: hold.timeout_ms,
         })
     }
 

@@ -196,7 +196,7 @@ fn follow(tree: &Tree, from: &ModulePath, segments: &[String], depth: usize) -> 
         if through.is_some() {
             return through;
         }
-        // An item of this module, or a name from elsewhere: a path that starts with neither is not of this crate.
+        // An item of this module. Any other name without an anchor is not of this crate.
         return (anchored || position > 0 || defines(tree, &at, segment)).then_some(at);
     }
     Some(at)

@@ -194,7 +194,7 @@ fn for_programs(project: &Project) {
     assert_eq!(json(&["get", "NAME"])[0]["form"], "empty");
     let set = json(&["set", "RATE", "2"]);
     assert_eq!(
-        (&set[0]["reason"], &set[0]["deed"]),
+        (&set[0]["reason"], &set[0]["operation"]),
         (&json!("kt-state-done"), &json!("set"))
     );
     let quiet = state(project, ["set", "-q", "RATE", "3"]).success();

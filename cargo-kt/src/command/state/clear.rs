@@ -56,6 +56,6 @@ fn report(client: &StateClient<'_>, verb: &str, operation: &str, keys: &[String]
     if !keys.is_empty() {
         client.terminal.status(verb, names::listed(keys));
     }
-    let message = serde_json::json!({"deed": operation, "states": keys});
+    let message = serde_json::json!({"operation": operation, "states": keys});
     client.terminal.json("kt-state-done", &message);
 }

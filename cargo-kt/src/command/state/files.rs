@@ -119,7 +119,7 @@ fn report(client: &StateClient<'_>, operation: Operation, moved: &Moved, file: &
         ),
     );
     let message = serde_json::json!({
-        "deed": name, "states": moved.keys, "left": moved.left, "bytes": moved.bytes, "file": file,
+        "operation": name, "states": moved.keys, "left": moved.left, "bytes": moved.bytes, "file": file,
     });
     client.terminal.json("kt-state-done", &message);
 }

@@ -42,7 +42,7 @@ pub(super) async fn set(
     };
     let keys = client.apply(Operation::Set, request).await?;
     client.terminal.status("Set", names::listed(&keys));
-    let message = serde_json::json!({"deed": "set", "states": keys});
+    let message = serde_json::json!({"operation": "set", "states": keys});
     client.terminal.json("kt-state-done", &message);
     Ok(())
 }

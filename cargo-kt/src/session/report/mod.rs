@@ -1,4 +1,4 @@
-//! What a person is told about a build, a launch, a link and a swap.
+//! Messages about a build, a launch, a link and a swap.
 
 mod inits;
 mod kept_code;

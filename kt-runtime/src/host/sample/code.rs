@@ -13,7 +13,7 @@ use object::{
     read::elf::{FileHeader, ProgramHeader},
 };
 
-use super::{look::Copied, symbols::Symbols};
+use super::{capture::Copied, symbols::Symbols};
 use crate::{
     host::maps::{self, Mapping},
     sys::ptrace::Registers,

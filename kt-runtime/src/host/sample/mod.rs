@@ -3,8 +3,8 @@
 //! `docs/design/sampling.md`.
 
 mod calls;
+mod capture;
 mod code;
-mod look;
 mod profile;
 mod symbols;
 mod threads;
@@ -25,8 +25,8 @@ use http::{HeaderMap, StatusCode};
 
 pub use self::symbols::Symbols;
 use self::{
+    capture::{Capture, Which},
     code::Code,
-    look::{Capture, Which},
 };
 use super::{Host, debug, worker::Worker};
 use crate::wire::{
@@ -181,7 +181,7 @@ fn capture(
     // A dedicated thread: when it exits, the kernel detaches everything it still traces.
     let captured = thread::scope(|scope| {
         let thread = thread::Builder::new().name("kt-sample".into());
-        let thread = thread.spawn_scoped(scope, || look::capture(pid, memory, which));
+        let thread = thread.spawn_scoped(scope, || capture::capture(pid, memory, which));
         let joined = thread.map(|thread| thread.join());
         joined.and_then(|captured| {
             captured.unwrap_or_else(|_| Err(io::Error::other("the sampling thread panicked")))

@@ -1,7 +1,7 @@
 //! Which worker serves which generation: swaps, restarts after a death, replacements.
 
 mod deaths;
-mod kept;
+mod last_generation;
 mod start;
 mod states;
 mod swap;
@@ -20,7 +20,7 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use self::kept::LastGenerationFile;
+use self::last_generation::LastGenerationFile;
 
 use super::{
     counters::Counters, journal::Journal, marker::Marker, options::HostOptions, store::Store,

@@ -114,7 +114,7 @@ impl Supervisor {
         let order = StateOrder::Save {
             file: file.path.clone(),
             hold: Some(Hold {
-                patience_ms: options.patience_ms,
+                timeout_ms: options.timeout_ms,
             }),
             leave: match options.keep {
                 true => Resets::None,

@@ -27,7 +27,7 @@ const KILLED: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub struct End {
     pub death: Death,
-    pub last_words: String,
+    pub last_output: String,
 }
 
 impl Worker {
@@ -101,10 +101,10 @@ impl End {
 impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.how())?;
-        if self.last_words.is_empty() {
+        if self.last_output.is_empty() {
             return Ok(());
         }
-        write!(f, "; its last output:\n{}", self.last_words)
+        write!(f, "; its last output:\n{}", self.last_output)
     }
 }
 
@@ -119,7 +119,7 @@ pub(super) async fn watch(
     worker: Arc<Worker>,
 ) {
     let ended = ended.await;
-    let last_words = worker.process.drain(&logs);
+    let last_output = worker.process.drain(&logs);
     let (how, max_rss) = match ended {
         Ok(Ok(ended)) => {
             let why = worker.ending.get().cloned();
@@ -136,8 +136,8 @@ pub(super) async fn watch(
         out_of_memory: sys::process::out_of_memory_kills() > worker.out_of_memory_kills,
         uptime_ms: millis(worker.uptime()),
     };
-    let last_words = last_words.unwrap_or_else(|error| format!("(its output was lost: {error})"));
-    worker.end.send_replace(Some(End { death, last_words }));
+    let last_output = last_output.unwrap_or_else(|error| format!("(its output was lost: {error})"));
+    worker.end.send_replace(Some(End { death, last_output }));
     // Read the worker's last messages, which may report an accepted connection.
     let _ = timeout(LAST_MESSAGES, receiving).await;
     // Callers ask for the reason as soon as their connection closes: it is recorded by now.

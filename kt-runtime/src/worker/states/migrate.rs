@@ -16,7 +16,7 @@ use super::{
     transfer::{self, Source, Stopped},
 };
 use crate::{
-    state::{StateDescriptor, abilities::BoxedValue, descriptor::Migrate},
+    state::{StateDescriptor, descriptor::Migrate, vtable::BoxedValue},
     wire::{
         control::{Migrating, SwapRefused},
         state::{Changed, Former, NotMigrated, Outcome, StateOptions, StateRefused},
@@ -58,7 +58,7 @@ impl Registry {
         plan: &mut Plan,
         options: &StateOptions,
     ) -> Result<(), SwapRefused> {
-        let timeout = Duration::from_millis(options.patience_ms);
+        let timeout = Duration::from_millis(options.timeout_ms);
         let mut made = Values::new(options);
         for decision in &mut plan.decisions {
             let Outcome::Migrated {
@@ -186,7 +186,7 @@ impl<'a> Values<'a> {
                 return Err(SwapRefused::Busy {
                     states: vec![key.to_owned()],
                     calls: Vec::new(),
-                    after_ms: self.options.patience_ms,
+                    after_ms: self.options.timeout_ms,
                 });
             }
         }

@@ -38,7 +38,7 @@ use tokio::runtime::Handle;
 use crate::{
     state::{
         StateDescriptor,
-        abilities::{BoxedValue, StateVTable},
+        vtable::{BoxedValue, StateVTable},
     },
     wire::{
         Generation,

@@ -8,7 +8,7 @@ use super::{
     transfer::Stopped,
 };
 use crate::{
-    state::abilities::{BoxedValue, Exchange},
+    state::vtable::{BoxedValue, Exchange},
     wire::state::StateRefused,
 };
 

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     codec::format::{Decoder, FormatError, Reader},
     function::path_of,
-    state::{abilities::SOUND, descriptor::Migrate},
+    state::{descriptor::Migrate, vtable::SOUND},
     wire::{
         limits,
         state::{FormerInfo, Shown, StateAnswer, StateInfo, StateRefused, StateRequest},

@@ -16,8 +16,8 @@ use crate::{
     codec::format::{Decoder, Encoder, FormatError, Reader, STACK, SinkClosed},
     fault::catch,
     state::{
-        abilities::{BoxedValue, Codec, NotEncoded},
         descriptor::Migrate,
+        vtable::{BoxedValue, Codec, NotEncoded},
     },
     worker::Origin,
 };

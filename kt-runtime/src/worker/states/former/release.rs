@@ -12,7 +12,7 @@ use super::{LOCK, Value};
 use crate::{
     fault::catch,
     runtime,
-    state::{StateDescriptor, abilities::BoxedValue, descriptor::Old},
+    state::{StateDescriptor, descriptor::Old, vtable::BoxedValue},
     wire::state::StillHeld,
 };
 

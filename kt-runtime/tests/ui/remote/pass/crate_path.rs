@@ -9,16 +9,16 @@ use std::sync::Mutex;
 use prelude::warm;
 
 #[warm::state(crate = crate::prelude::warm)]
-static WORDS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+static NAMES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 #[warm::state(version = 2, crate = prelude::warm)]
 static COUNT: u64 = 3;
 
 #[warm::remote(crate = prelude::warm)]
 pub async fn say(word: String) -> Result<usize, String> {
-    let mut words = WORDS.lock().map_err(|error| error.to_string())?;
-    words.push(word);
-    Ok(words.len())
+    let mut names = NAMES.lock().map_err(|error| error.to_string())?;
+    names.push(word);
+    Ok(names.len())
 }
 
 pub mod inner {

@@ -67,7 +67,7 @@ mod tests {
         (it.objects, it.resumed) = (3, 2);
         assert_eq!(
             line(&it, 5),
-            "3 objects of 5 (9.1 kB for 240.0 kB, 2 begun before)"
+            "3 objects of 5 (9.1 kB for 240.0 kB, 2 resumed)"
         );
     }
 }

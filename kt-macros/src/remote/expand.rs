@@ -123,20 +123,20 @@ pub fn user_function(function: &Function, attributes: &[TokenStream]) -> TokenSt
 /// `impl Remote`. Each use of a user's type is located at that type.
 fn remote(function: &Function, types: &[&Type], output: &Type) -> TokenStream {
     let signature = &function.signature;
-    let at_name = ours_at(signature.ident.span());
+    let at_name = generated_at(signature.ident.span());
     let name = located(&signature.ident);
     let args = args_type(function, types);
     let indices: Vec<syn::Index> = (0..types.len()).map(syn::Index::from).collect();
     let put_args = types.iter().zip(&indices).map(|(ty, index)| {
-        quote_spanned! {ours_at(first_span(*ty))=> ::__kt__::__private::Encoder::put::<#ty>(to, &args.#index)?; }
+        quote_spanned! {generated_at(first_span(*ty))=> ::__kt__::__private::Encoder::put::<#ty>(to, &args.#index)?; }
     });
     let take_args = types.iter().map(|ty| {
-        quote_spanned! {ours_at(first_span(*ty))=> ::__kt__::__private::Decoder::take::<#ty>(from)?, }
+        quote_spanned! {generated_at(first_span(*ty))=> ::__kt__::__private::Decoder::take::<#ty>(from)?, }
     });
     let shape_args = types.iter().map(|ty| {
-        quote_spanned! {ours_at(first_span(*ty))=> ::__kt__::__private::Shape::argument::<#ty>(shape); }
+        quote_spanned! {generated_at(first_span(*ty))=> ::__kt__::__private::Shape::argument::<#ty>(shape); }
     });
-    let at_output = ours_at(first_span(output));
+    let at_output = generated_at(first_span(output));
     let put_output =
         quote_spanned! {at_output=> ::__kt__::__private::Encoder::put::<#output>(to, output) };
     let take_output =
@@ -218,7 +218,7 @@ fn remote(function: &Function, types: &[&Type], output: &Type) -> TokenStream {
 /// The arguments' types as a tuple, located at the list of arguments.
 fn args_type(function: &Function, types: &[&Type]) -> TokenStream {
     let mut tuple = Group::new(Delimiter::Parenthesis, quote! { #(#types,)* });
-    tuple.set_span(ours_at(function.signature.paren_token.span.join()));
+    tuple.set_span(generated_at(function.signature.paren_token.span.join()));
     TokenTree::Group(tuple).into()
 }
 
@@ -260,14 +260,14 @@ fn shown_signature(function: &Function, types: &[&Type]) -> TokenStream {
 }
 
 /// A span of the expansion whose errors are shown at `place`.
-fn ours_at(place: Span) -> Span {
+fn generated_at(place: Span) -> Span {
     Span::mixed_site().located_at(place)
 }
 
 /// A name of the user as a generated token, which no lint checks.
 fn located(name: &Ident) -> Ident {
     let mut name = name.clone();
-    name.set_span(ours_at(name.span()));
+    name.set_span(generated_at(name.span()));
     name
 }
 

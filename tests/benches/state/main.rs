@@ -140,7 +140,10 @@ fn pauses(options: &Options, workspace: &Workspace, tool: &Tool, result: &mut Va
         driver.ask("times");
         let swapped = swap(workspace, if ours { tool } else { &other });
         let times = driver.ask("times");
-        assert!(times[0].as_u64() > Some(100), "too few calls finished: {times}");
+        assert!(
+            times[0].as_u64() > Some(100),
+            "too few calls finished: {times}"
+        );
         assert_eq!(swapped["changed"], true);
         rows[usize::from(ours)].push((
             times[1].as_f64().expect("a number"),

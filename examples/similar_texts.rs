@@ -1,6 +1,9 @@
 //! Finds similar texts with an index of 205 MB, which takes seconds to build and then stays in
-//! memory. Edit the code below, such as the ranking or the output, and run `cargo kt run --example
-//! similar_texts "painters sing by a river"` again.
+//! memory. Edit the code below, such as the ranking or the output, and run it again:
+//!
+//! ```text
+//! cargo kt run --example similar_texts "painters sing by a river"
+//! ```
 
 use std::time::{Duration, Instant};
 use std::{env, sync::OnceLock, thread};

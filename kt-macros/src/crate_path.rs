@@ -112,8 +112,8 @@ fn externs(arguments: impl Iterator<Item = String>) -> Vec<(String, String)> {
     found
 }
 
-/// The name that a manifest gives to its dependency on kt-runtime: `name = { package =
-/// "kt-runtime", … }` on one line, or a separate table.
+/// The name that a manifest gives to its dependency on kt-runtime: a line with
+/// `name = { package = "kt-runtime", … }`, or a separate table.
 fn renamed(manifest: &str) -> Option<String> {
     let mut table = "";
     for line in manifest.lines() {
@@ -164,8 +164,8 @@ pub fn rebase(tokens: TokenStream, path: &TokenStream) -> TokenStream {
     out.into_iter().collect()
 }
 
-/// Same as [`with`], for an attribute that `cargo kt` reads from the source. It must be named there
-/// if the dependency is renamed.
+/// Same as [`with`], for an attribute that `cargo kt` reads from the source. `crate = path` is
+/// required if the dependency is renamed.
 pub fn with_explicit_name(
     arguments: TokenStream,
     item: TokenStream,
@@ -208,9 +208,9 @@ pub fn with(
             Ok(name) => {
                 // Same hygiene as the tokens around it: otherwise rustc does not underline from the
                 // first token to the last.
-                let ours = Span::mixed_site();
-                let name = Ident::new(name.as_deref().unwrap_or(LIBRARY), ours);
-                (quote_spanned! {ours=> ::#name }, None)
+                let mixed = Span::mixed_site();
+                let name = Ident::new(name.as_deref().unwrap_or(LIBRARY), mixed);
+                (quote_spanned! {mixed=> ::#name }, None)
             }
             // Without the path every further error would be a consequence of this one.
             Err(why) => {

@@ -39,8 +39,8 @@ impl Kind {
     }
 }
 
-/// The unique name of a function or state in a program: `<package>/<bin or empty>:<module
-/// path>::<name>`.
+/// The unique name of a function or state in a program:
+/// `<package>/<bin or empty>:<module path>::<name>`.
 pub struct Key {
     crate_part: String,
     name: String,

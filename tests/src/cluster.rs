@@ -274,7 +274,7 @@ impl Namespace {
 
     /// The objects in this namespace that `cargo kt` manages, as `kind/name`.
     #[track_caller]
-    pub fn ours(&self) -> Vec<String> {
+    pub fn managed_objects(&self) -> Vec<String> {
         let kinds = "deployments,jobs,replicasets,pods,secrets,configmaps,services,serviceaccounts,roles,rolebindings";
         let label = "app.kubernetes.io/managed-by=cargo-kt";
         let text = self.kubectl(&["get", kinds, "--selector", label, "--output", "name"]);

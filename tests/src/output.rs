@@ -39,7 +39,7 @@ impl Output {
 
     /// Fails the test if stderr contains `text`.
     #[track_caller]
-    pub fn keeps_quiet_about(self, text: &str) -> Self {
+    pub fn does_not_report(self, text: &str) -> Self {
         assert!(
             !self.stderr.contains(text),
             "{text:?} on stderr of {self:?}"

@@ -45,7 +45,7 @@ impl ServiceProcess {
 
     /// Waits until it exits.
     #[track_caller]
-    pub fn assert_ends(&self) {
+    pub fn assert_exits(&self) {
         let mut poll = libc::pollfd {
             fd: self.descriptor.as_raw_fd(),
             events: libc::POLLIN,

@@ -126,7 +126,7 @@ fn forked_child_that_outlives_the_worker_blocks_no_caller() {
     let answer = driver.wait_for("sleep 600000: ");
     assert!(answer.contains("WorkerDied"), "{answer}");
     child.signal(libc::SIGKILL);
-    child.assert_ends();
+    child.assert_exits();
 }
 
 #[test]

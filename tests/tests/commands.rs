@@ -49,7 +49,7 @@ fn exec_has_separate_streams_and_the_workers_environment() {
     project.kt(["run", "--env", "KEY=worth"]).success();
     let script = "echo out $KEY $OWN; echo err >&2; pwd; exit 7";
     let output = project.kt(["exec", "--env", "OWN=mine", "--", "sh", "-c", script]);
-    let output = output.code(7).says("err").keeps_quiet_about("out");
+    let output = output.code(7).says("err").does_not_report("out");
     let root = project.root().display();
     assert_eq!(output.stdout, format!("out worth mine\n{root}\n"));
     project
@@ -161,12 +161,12 @@ fn closed_terminal_stops_its_shell_even_if_it_ignores_sighup() {
     screen.wait_for("kt> ");
     let ignorant = process(&mut screen);
     screen.close();
-    ignorant.assert_ends();
+    ignorant.assert_exits();
     // A killed client cannot report its end.
     let mut screen = shell(&project);
     let left = process(&mut screen);
     screen.kill();
-    left.assert_ends();
+    left.assert_exits();
     project.run().success().prints("visit 2");
 }
 

@@ -226,7 +226,7 @@ fn invalid_output_or_options_are_errors_before_sampling() {
             .kt(["profile", "-o", file])
             .code(101)
             .says(&format!("failed to write {file}"))
-            .keeps_quiet_about("Profiling");
+            .does_not_report("Profiling");
     }
     for (option, value) in [
         ("--seconds", "0"),

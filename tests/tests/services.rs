@@ -16,7 +16,7 @@ fn run_after_an_expired_service_reports_it_once() {
         .run()
         .success()
         .prints("visit 1")
-        .keeps_quiet_about("without a call");
+        .does_not_report("without a call");
     let services = project.services();
     assert_eq!(services[0]["ttl_ms"], 8 * 3_600_000, "{services:#?}");
     let (host, _worker) = project.processes();
@@ -24,7 +24,7 @@ fn run_after_an_expired_service_reports_it_once() {
         .kt(["run", "--inactivity-ttl", "5s"])
         .success()
         .prints("visit 2");
-    host.assert_ends();
+    host.assert_exits();
 
     // `ls` does not consume the report.
     assert!(names(&project).is_empty());
@@ -37,14 +37,14 @@ fn run_after_an_expired_service_reports_it_once() {
         .run()
         .success()
         .prints("visit 2")
-        .keeps_quiet_about("without a call");
+        .does_not_report("without a call");
     // A service stopped by `down` is not reported.
     project.kt(["down", "tester-one"]).success();
     project
         .run()
         .success()
         .prints("visit 1")
-        .keeps_quiet_about("without a call");
+        .does_not_report("without a call");
 }
 
 #[test]
@@ -55,12 +55,12 @@ fn program_has_a_service_for_each_profile() {
         .kt(["run", "--release"])
         .success()
         .prints("visit 1")
-        .keeps_quiet_about("new worker");
+        .does_not_report("new worker");
     project
         .run()
         .success()
         .prints("visit 2")
-        .keeps_quiet_about("new worker");
+        .does_not_report("new worker");
     assert_eq!(names(&project), ["tester-one", "tester-one-release"]);
 
     // Commands use the service of the dev profile unless an option names another.

@@ -183,7 +183,7 @@ fn killed_client_stops_its_command_even_if_it_never_reads() {
         let left = ServiceProcess::open(pid.parse().expect("it is a number"));
         child.kill().expect("it is our child");
         child.wait().expect("it is our child");
-        left.assert_ends();
+        left.assert_exits();
     }
     server.wait_for_error("Disconnected");
     project.run().success().prints("visit 2");

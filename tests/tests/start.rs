@@ -21,14 +21,14 @@ fn init_functions_run_once_in_order_and_not_after_an_edit() {
     project
         .run()
         .success()
-        .keeps_quiet_about("Initialized")
+        .does_not_report("Initialized")
         .prints("summing 3")
         .prints(&format!("\n{ORDER}\n"));
     project.edit(MAIN, "summing {}", "adding {}");
     project
         .run()
         .success()
-        .keeps_quiet_about("Initialized")
+        .does_not_report("Initialized")
         .prints("adding 3")
         .prints(&format!("\n{ORDER}\n"));
 }
@@ -48,12 +48,12 @@ fn edited_or_new_init_function_runs_at_the_next_start() {
         .says("init function `app::b_pool` changed after it ran")
         .says("init function `app::d_late` is new and has not run")
         .says("help: `cargo kt down tester-app` ends this one")
-        .keeps_quiet_about("Initialized")
+        .does_not_report("Initialized")
         .prints(&format!("\n{ORDER}\n"));
     // Reported once.
-    project.run().success().keeps_quiet_about("init function");
+    project.run().success().does_not_report("init function");
     project.edit(MAIN, "summing", "adding");
-    project.run().success().keeps_quiet_about("init function");
+    project.run().success().does_not_report("init function");
     project.kt(["down", "--all"]).success();
     project
         .run()
@@ -144,7 +144,7 @@ fn missing_subscriber_in_the_worker_is_reported_once() {
     let note = "this program has a `tracing` subscriber, but the worker that runs its remote functions has none";
     let first = project.run().success().says(note).says("#[kt::init]");
     assert_eq!(first.stderr.matches(note).count(), 1, "{first:?}");
-    project.run().success().keeps_quiet_about(note);
+    project.run().success().does_not_report(note);
 
     // Apply the help.
     project.write(
@@ -156,5 +156,5 @@ fn missing_subscriber_in_the_worker_is_reported_once() {
         .run()
         .success()
         .prints("summing 3")
-        .keeps_quiet_about(note);
+        .does_not_report(note);
 }

@@ -92,7 +92,7 @@ fn only_reset_plain_statics_are_named() {
             .run()
             .success()
             .prints(text)
-            .keeps_quiet_about("note:")
+            .does_not_report("note:")
     };
     quiet("hello Alice, visit 1, hit 1");
     quiet("hello Alice, visit 2, hit 2");
@@ -124,7 +124,7 @@ fn only_reset_plain_statics_are_named() {
         .success()
         .prints("visit 6, hit 1")
         .says("SEEN")
-        .keeps_quiet_about("HITS");
+        .does_not_report("HITS");
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn services_are_listed_and_stopped() {
 fn colors_follow_cargos_settings() {
     let mut project = Project::of(Fixture::ONE);
     let colored = "\u{1b}[1m\u{1b}[32m     Running\u{1b}[0m `one`";
-    project.run().success().keeps_quiet_about("\u{1b}");
+    project.run().success().does_not_report("\u{1b}");
     project
         .kt(["run", "--color", "always"])
         .success()
@@ -260,5 +260,5 @@ fn colors_follow_cargos_settings() {
     project
         .kt(["run", "--color", "never"])
         .success()
-        .keeps_quiet_about("\u{1b}");
+        .does_not_report("\u{1b}");
 }

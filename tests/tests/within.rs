@@ -222,7 +222,7 @@ async fn main() -> Result<(), kt::Error> {
 "#;
     project.write(FILE, main);
     let note = "was kept and may hold code of generation";
-    project.run().success().keeps_quiet_about(note);
+    project.run().success().does_not_report(note);
     project.edit(FILE, "{ 10 }", "{ 20 }");
     project
         .run()
@@ -233,12 +233,12 @@ async fn main() -> Result<(), kt::Error> {
             "help: call a `#[kt::remote]` function from it, which always enters the newest code, or re-initialize its value with \
              `cargo kt state clear one::HOLDS`",
         )
-        .keeps_quiet_about("state `one::PLAIN`");
+        .does_not_report("state `one::PLAIN`");
     project
         .run()
         .success()
         .prints("(10, 2)")
-        .keeps_quiet_about(note);
+        .does_not_report(note);
     // Apply the help.
     project.kt(["state", "clear", "one::HOLDS"]).success();
     project.run().success().prints("(20, 3)");
@@ -299,7 +299,7 @@ async fn main() -> Result<(), kt::Error> {
         ],
         "{output:?}"
     );
-    output.keeps_quiet_about("one::LAZY`");
+    output.does_not_report("one::LAZY`");
     project.run_with("unused").success().prints("1");
     let named = ["one::LAZY_POINTER", "one::POINTER", "one::UNUSED"];
     let clear = ["state", "clear"].into_iter().chain(named);

@@ -85,10 +85,10 @@ pub fn function(function: &Function) -> TokenStream {
 fn run(function: &Function, name: &Ident) -> TokenStream {
     let signature = &function.signature;
     let at_output = match &signature.output {
-        ReturnType::Default => ours_at(signature.ident.span()),
+        ReturnType::Default => generated_at(signature.ident.span()),
         ReturnType::Type(_, ty) => {
             let first = ty.to_token_stream().into_iter().next();
-            first.map_or_else(Span::mixed_site, |token| ours_at(token.span()))
+            first.map_or_else(Span::mixed_site, |token| generated_at(token.span()))
         }
     };
     let failed = quote_spanned! {at_output=> ::__kt__::__private::Initialized::failed(done) };
@@ -124,13 +124,13 @@ fn run(function: &Function, name: &Ident) -> TokenStream {
 }
 
 /// A span of the expansion whose errors are shown at `place`.
-fn ours_at(place: Span) -> Span {
+fn generated_at(place: Span) -> Span {
     Span::mixed_site().located_at(place)
 }
 
 /// A name of the user as a generated token, which no lint checks.
 fn located(name: &Ident) -> Ident {
     let mut name = name.clone();
-    name.set_span(ours_at(name.span()));
+    name.set_span(generated_at(name.span()));
     name
 }

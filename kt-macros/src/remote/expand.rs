@@ -125,9 +125,9 @@ fn remote(function: &Function, types: &[&Type], output: &Type) -> TokenStream {
     let args = args_type(function, types);
     let put_args = types.iter().enumerate().map(|(index, ty)| {
         let index = syn::Index::from(index);
-        quote_spanned! {ours_at(first_span(*ty))=> ::__kt__::__private::Encoder::put::<#ty>(to, &args.#index)?; }
+        quote_spanned! {generated_at(first_span(*ty))=> ::__kt__::__private::Encoder::put::<#ty>(to, &args.#index)?; }
     });
-    let put_output = quote_spanned! {ours_at(first_span(output))=>
+    let put_output = quote_spanned! {generated_at(first_span(output))=>
         ::__kt__::__private::Encoder::put::<#output>(to, output)
     };
     let decode = decode(types, output);
@@ -175,12 +175,12 @@ fn remote(function: &Function, types: &[&Type], output: &Type) -> TokenStream {
 /// place.
 fn decode(types: &[&Type], output: &Type) -> TokenStream {
     let take_args = types.iter().map(|ty| {
-        quote_spanned! {ours_at(first_span(*ty))=> ::__kt__::__private::Decoder::take::<#ty>(from)?, }
+        quote_spanned! {generated_at(first_span(*ty))=> ::__kt__::__private::Decoder::take::<#ty>(from)?, }
     });
     let shape_args = types.iter().map(|ty| {
-        quote_spanned! {ours_at(first_span(*ty))=> ::__kt__::__private::Shape::argument::<#ty>(shape); }
+        quote_spanned! {generated_at(first_span(*ty))=> ::__kt__::__private::Shape::argument::<#ty>(shape); }
     });
-    let at_output = ours_at(first_span(output));
+    let at_output = generated_at(first_span(output));
     let take_output =
         quote_spanned! {at_output=> ::__kt__::__private::Decoder::take::<#output>(from) };
     let shape_output =
@@ -206,7 +206,7 @@ fn decode(types: &[&Type], output: &Type) -> TokenStream {
 /// The body of `Remote::start`, and the function that it calls if the user's function is not async.
 fn start(function: &Function, count: usize) -> (Option<TokenStream>, TokenStream) {
     let signature = &function.signature;
-    let at_name = ours_at(signature.ident.span());
+    let at_name = generated_at(signature.ident.span());
     let name = located(&signature.ident);
     let indices = (0..count).map(syn::Index::from);
     let called = quote_spanned! {at_name=> #name(#(args.#indices),*) };
@@ -231,7 +231,7 @@ fn start(function: &Function, count: usize) -> (Option<TokenStream>, TokenStream
 /// The arguments' types as a tuple, located at the list of arguments.
 fn args_type(function: &Function, types: &[&Type]) -> TokenStream {
     let mut tuple = Group::new(Delimiter::Parenthesis, quote! { #(#types,)* });
-    tuple.set_span(ours_at(function.signature.paren_token.span.join()));
+    tuple.set_span(generated_at(function.signature.paren_token.span.join()));
     TokenTree::Group(tuple).into()
 }
 
@@ -273,14 +273,14 @@ fn shown_signature(function: &Function, types: &[&Type]) -> TokenStream {
 }
 
 /// A span of the expansion whose errors are shown at `place`.
-fn ours_at(place: Span) -> Span {
+fn generated_at(place: Span) -> Span {
     Span::mixed_site().located_at(place)
 }
 
 /// A name of the user as a generated token, which no lint checks.
 fn located(name: &Ident) -> Ident {
     let mut name = name.clone();
-    name.set_span(ours_at(name.span()));
+    name.set_span(generated_at(name.span()));
     name
 }
 

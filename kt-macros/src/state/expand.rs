@@ -143,8 +143,8 @@ fn handle(state: &State, descriptor: Option<TokenStream>) -> TokenStream {
 fn handle_type(ty: &Type) -> TokenStream {
     let tokens: Vec<TokenTree> = ty.to_token_stream().into_iter().collect();
     let at = |token: Option<&TokenTree>| {
-        let ours = Span::mixed_site();
-        token.map_or(ours, |token| ours.located_at(token.span()))
+        let mixed = Span::mixed_site();
+        token.map_or(mixed, |token| mixed.located_at(token.span()))
     };
     let open = quote_spanned! {at(tokens.first())=> ::__kt__::State< };
     let close = quote_spanned! {at(tokens.last())=> > };

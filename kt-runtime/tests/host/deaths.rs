@@ -96,7 +96,7 @@ async fn output_of_a_worker_before_its_exit_is_in_the_log() {
     let service = Service::start();
     let first = service.swap(&Build::new("app", "one")).await.unwrap();
     let mut driver = service.driver().await;
-    driver.ask("print last output").await.unwrap();
+    driver.ask("print last line").await.unwrap();
     driver.ask("exit 1").await;
     let control = service.control().await;
     let death: Option<Death> = with_timeout(control.ask(path::DEATH, &first.worker.instance))
@@ -113,7 +113,7 @@ async fn output_of_a_worker_before_its_exit_is_in_the_log() {
         .unwrap();
     let log = response.into_body().collect(1 << 20).await.unwrap();
     let log = String::from_utf8_lossy(&log);
-    assert!(log.contains("last output\n"), "{log}");
+    assert!(log.contains("last line\n"), "{log}");
 }
 
 #[tokio::test]

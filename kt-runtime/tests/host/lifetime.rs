@@ -79,9 +79,9 @@ async fn a_signal_stops_the_host_the_same_way() {
 #[tokio::test]
 async fn the_second_host_of_a_service_exits() {
     let service = Service::start();
-    assert_eq!(service.said, host::READY);
-    let (mut second_host, said) = service.second_host();
-    assert_eq!(said, host::TAKEN);
+    assert_eq!(service.first_line, host::READY);
+    let (mut second_host, first_line) = service.second_host();
+    assert_eq!(first_line, host::TAKEN);
     assert!(second_host.wait().unwrap().success());
     assert_eq!(service.status().await.host_pid, service.pid());
 }
@@ -93,7 +93,7 @@ async fn the_socket_of_a_killed_host_is_replaced() {
     service.kill();
     assert!(exists(&service.options.socket));
     service.crash_and_restart();
-    assert_eq!(service.said, host::READY);
+    assert_eq!(service.first_line, host::READY);
     assert_ne!(service.status().await.host_pid, first);
 }
 

@@ -58,7 +58,7 @@ pub struct Service {
     pub options: HostOptions,
     host: Child,
     /// The host's first line.
-    pub said: String,
+    pub first_line: String,
     // Open until the test ends: the host closes its side.
     _stdout: BufReader<ChildStdout>,
 }
@@ -83,12 +83,12 @@ impl Service {
             pod: None,
         };
         change(&mut options);
-        let (host, said, stdout) = start_host(&options);
+        let (host, first_line, stdout) = start_host(&options);
         Self {
             root,
             options,
             host,
-            said,
+            first_line,
             _stdout: stdout,
         }
     }
@@ -96,7 +96,7 @@ impl Service {
     /// Kills the host with SIGKILL and starts another.
     pub fn crash_and_restart(&mut self) {
         self.kill();
-        (self.host, self.said, self._stdout) = start_host(&self.options);
+        (self.host, self.first_line, self._stdout) = start_host(&self.options);
     }
 
     pub fn kill(&mut self) {
@@ -110,8 +110,8 @@ impl Service {
 
     /// A second host for the same service.
     pub fn second_host(&self) -> (Child, String) {
-        let (host, said, _) = start_host(&self.options);
-        (host, said)
+        let (host, first_line, _) = start_host(&self.options);
+        (host, first_line)
     }
 
     /// Waits until the host exits.
@@ -222,15 +222,15 @@ fn start_host(options: &HostOptions) -> (Child, String, BufReader<ChildStdout>) 
     let mut child = command.spawn().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     // libtest prints lines too.
-    let mut said = String::new();
+    let mut first_line = String::new();
     let mut line = String::new();
-    while said.is_empty() && stdout.read_line(&mut line).unwrap() > 0 {
+    while first_line.is_empty() && stdout.read_line(&mut line).unwrap() > 0 {
         if let Some(start) = line.find("kt-host:") {
-            said = line[start..].trim().to_owned();
+            first_line = line[start..].trim().to_owned();
         }
         line.clear();
     }
-    (child, said, stdout)
+    (child, first_line, stdout)
 }
 
 /// A driver's connection to the worker of these tests.

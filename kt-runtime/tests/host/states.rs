@@ -80,10 +80,10 @@ async fn more_than_the_limit_is_refused_before_it_is_sent() {
     assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
 }
 
-/// The request of a client that asks the worker to open a file. The host's commands to the worker
+/// A request of a client that asks the worker to open a file. The host's commands to the worker
 /// have higher variant indexes than the requests of clients.
 #[derive(Serialize)]
-enum Wish {
+enum ForgedRequest {
     _0,
     _1,
     _2,
@@ -97,13 +97,13 @@ async fn a_client_cannot_name_a_file() {
     let service = Service::start();
     service.swap(&Build::new("app", "one")).await.unwrap();
     let control = service.control().await;
-    let file = service.root.path().join("wished");
-    let wish = Wish::Save {
+    let file = service.root.path().join("forged");
+    let forged = ForgedRequest::Save {
         file: file.clone(),
         hold: None,
     };
     let refused: Result<Result<StateAnswer, StateRefused>, _> =
-        with_timeout(control.ask(path::STATE, &wish)).await;
+        with_timeout(control.ask(path::STATE, &forged)).await;
     assert!(
         matches!(&refused, Err(RequestError::Refused(status, _)) if *status == 400),
         "{refused:?}"

@@ -14,7 +14,7 @@ mod calls;
 mod cluster;
 mod edits;
 mod finding;
-mod looks;
+mod debug_and_ssh;
 mod phases;
 mod starts;
 #[path = "../support/mod.rs"]
@@ -82,7 +82,7 @@ fn main() {
         findings.extend(edits::measure(&cluster, options.runs));
     }
     if wanted(Part::Looks) {
-        findings.extend(looks::measure(&cluster, options.looks));
+        findings.extend(debug_and_ssh::measure(&cluster, options.looks));
     }
     let resources = cluster.resources().clone();
     cluster.end();

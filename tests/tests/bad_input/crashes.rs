@@ -66,7 +66,7 @@ fn run_after_a_crash_reports_the_lost_state() {
     project
         .run_with("canceled")
         .success()
-        .keeps_quiet_about("SIGABRT");
+        .does_not_report("SIGABRT");
 }
 
 #[test]

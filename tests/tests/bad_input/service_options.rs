@@ -176,7 +176,7 @@ fn local_service_applies_env_and_warns_about_pod_options() {
         .prints("visit 1, Some(\"good\")")
         .says("no effect on a local service: `--cpu`\n");
     // No warning about the manifest's `gpus`: a manifest may serve several places.
-    output.keeps_quiet_about("gpus");
+    output.does_not_report("gpus");
 }
 
 #[test]

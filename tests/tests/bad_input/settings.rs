@@ -23,7 +23,7 @@ fn incompatible_profile_settings_are_replaced_and_reported_once() {
         .run_with("length four")
         .success()
         .prints("length four: 4");
-    second.keeps_quiet_about("is replaced by");
+    second.does_not_report("is replaced by");
 }
 
 #[test]

@@ -110,7 +110,7 @@ fn missing_permission_is_shown_as_an_rbac_rule() {
     let mut project = namespace.project(Fixture::ONE, &image::debian());
     let context = (&namespace, &mut project);
     refused("forbidden", context, &dev_kubeconfig());
-    assert_eq!(namespace.ours(), [""; 0]);
+    assert_eq!(namespace.managed_objects(), [""; 0]);
 
     // Everything but port forwarding.
     namespace.grant_dev("rbac.yaml");
@@ -130,7 +130,7 @@ fn missing_permission_is_shown_as_an_rbac_rule() {
         (&namespace, &mut project),
         &renamed,
     );
-    assert_eq!(namespace.ours(), [""; 0]);
+    assert_eq!(namespace.managed_objects(), [""; 0]);
 }
 
 #[test]

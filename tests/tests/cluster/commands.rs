@@ -52,7 +52,7 @@ fn all_users_lists_others_services_and_down_all_keeps_them() {
     assert_eq!(names(&["--all-users"]), ["colleague-one"]);
     // `down` with its name stops it.
     mine.kt(["down", "colleague-one"]).success();
-    assert_eq!(namespace.ours(), [""; 0]);
+    assert_eq!(namespace.managed_objects(), [""; 0]);
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn foreign_object_of_the_same_name_is_left_alone() {
     tests::assert_error!("not_ours", namespace, project, output);
     let found = namespace.get(&["configmap", "tester-one-stage"]);
     assert_eq!(found[0]["data"]["a"], "b");
-    assert_eq!(namespace.ours(), [""; 0]);
+    assert_eq!(namespace.managed_objects(), [""; 0]);
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn down_all_stops_local_and_cluster_services_of_one_name() {
     assert_eq!(places.len(), 2, "{places:?}");
     project.kt(["down", "--all"]).success();
     assert_eq!(project.services().len(), 0);
-    assert_eq!(namespace.ours(), [""; 0]);
+    assert_eq!(namespace.managed_objects(), [""; 0]);
 }
 
 #[test]
@@ -142,6 +142,6 @@ fn namespace_option_selects_the_service() {
         .says("service `tester-one` exists in several places");
     let down = ["down", "tester-one"].into_iter().chain(other_namespace);
     project.kt(down).success();
-    assert_eq!(other.ours(), [""; 0]);
+    assert_eq!(other.managed_objects(), [""; 0]);
     project.run().success().prints("hello Alice, visit 2");
 }

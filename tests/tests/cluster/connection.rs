@@ -66,7 +66,7 @@ fn killed_tunnel_is_replaced() {
         panic!("not one tunnel: {tunnels:?}");
     };
     tunnel.signal(libc::SIGKILL);
-    tunnel.assert_ends();
+    tunnel.assert_exits();
     project.run().success().prints("hello Alice, visit 2");
 }
 
@@ -96,7 +96,7 @@ fn clock_skew_of_an_hour_does_not_matter() {
         let run = project.kt(["run", "--inactivity-ttl", "5s"]).success();
         run.prints("hello Alice, visit 1");
         namespace.wait_for("end of the service", || {
-            namespace.ours().is_empty().then_some(())
+            namespace.managed_objects().is_empty().then_some(())
         });
     }
 }

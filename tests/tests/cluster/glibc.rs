@@ -175,7 +175,7 @@ fn host_with_its_own_glibc_restarts_and_stops() {
 
     project.kt(["run", "--inactivity-ttl", "2s"]).success();
     namespace.wait_for("end of the service", || {
-        namespace.ours().is_empty().then_some(())
+        namespace.managed_objects().is_empty().then_some(())
     });
 }
 

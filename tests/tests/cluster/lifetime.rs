@@ -14,11 +14,15 @@ fn down_deletes_every_labeled_object() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::ONE, &image::debian());
     project.run().success();
-    assert!(namespace.ours().len() >= 7, "{:#?}", namespace.ours());
+    assert!(
+        namespace.managed_objects().len() >= 7,
+        "{:#?}",
+        namespace.managed_objects()
+    );
     let services = project.services();
     let name = services[0]["name"].as_str().expect("a service has a name");
     project.kt(["down", name]).success();
-    assert_eq!(namespace.ours(), [""; 0]);
+    assert_eq!(namespace.managed_objects(), [""; 0]);
 }
 
 #[test]
@@ -31,7 +35,7 @@ fn everything_is_owned_by_the_deployment() {
     let name = services[0]["name"].as_str().expect("a service has a name");
     namespace.kubectl(&["delete", "deployment", name]);
     namespace.wait_for("garbage collection", || {
-        namespace.ours().is_empty().then_some(())
+        namespace.managed_objects().is_empty().then_some(())
     });
 }
 
@@ -94,7 +98,7 @@ fn call_longer_than_the_ttl_is_not_interrupted() {
     assert_eq!(driver.ask("count"), "1");
     driver.finish().success();
     namespace.wait_for("end of the service", || {
-        namespace.ours().is_empty().then_some(())
+        namespace.managed_objects().is_empty().then_some(())
     });
 }
 

@@ -32,7 +32,7 @@ fn documented_role_suffices_and_the_service_deletes_itself() {
     project.kt(["run", "--inactivity-ttl", "2s"]).success();
     assert_eq!(namespace.get(&["deployments"]).len(), 1);
     namespace.wait_for("end of the service", || {
-        namespace.ours().is_empty().then_some(())
+        namespace.managed_objects().is_empty().then_some(())
     });
 }
 
@@ -46,12 +46,12 @@ fn without_permission_to_create_roles_the_service_is_a_job() {
     project.kt(["run", "--inactivity-ttl", "2s"]).success();
     assert_eq!(namespace.get(&["jobs"]).len(), 1);
     let others = ["deployment", "role", "serviceaccount"];
-    let ours = namespace.ours();
+    let ours = namespace.managed_objects();
     let unexpected = ours
         .iter()
         .find(|it| others.iter().any(|kind| it.starts_with(kind)));
     assert_eq!(unexpected, None, "{ours:?}");
     namespace.wait_for("end of the service", || {
-        namespace.ours().is_empty().then_some(())
+        namespace.managed_objects().is_empty().then_some(())
     });
 }

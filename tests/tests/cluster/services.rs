@@ -86,7 +86,7 @@ fn dry_run_prints_what_a_run_creates_and_creates_nothing() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::ONE, &image::debian());
     let shown = project.kt(["run", "--dry-run=json"]).success().json();
-    assert_eq!(namespace.ours(), [""; 0]);
+    assert_eq!(namespace.managed_objects(), [""; 0]);
     project.run().success();
     for object in shown {
         let kind = object["kind"].as_str().expect("it has a kind");

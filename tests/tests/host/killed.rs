@@ -7,12 +7,12 @@ use crate::{assert_greets, assert_state_was_lost};
 #[test]
 fn killed_host_takes_its_worker_down_and_the_next_run_reports_it() {
     let project = Project::of(Fixture::ONE);
-    assert_greets(&project, "hello", 1).keeps_quiet_about("lost");
+    assert_greets(&project, "hello", 1).does_not_report("lost");
     assert_greets(&project, "hello", 2);
     let (host, worker) = project.processes();
     host.signal(libc::SIGKILL);
-    host.assert_ends();
-    worker.assert_ends();
+    host.assert_exits();
+    worker.assert_exits();
     assert_state_was_lost(&project);
     assert_ne!(project.processes().0.pid, host.pid);
 }
@@ -23,13 +23,13 @@ fn lost_state_is_reported_after_a_kill_but_not_after_down() {
     assert_greets(&project, "hello", 1);
     let (host, worker) = project.processes();
     host.signal(libc::SIGKILL);
-    host.assert_ends();
-    worker.assert_ends();
+    host.assert_exits();
+    worker.assert_exits();
     assert_eq!(project.services(), [""; 0]);
     assert_state_was_lost(&project);
 
     project.kt(["down", "--all"]).success();
-    assert_greets(&project, "good day", 1).keeps_quiet_about("lost");
+    assert_greets(&project, "good day", 1).does_not_report("lost");
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn call_in_flight_when_the_host_is_killed_is_a_typed_error() {
     driver.send("timeout 600000");
     driver.wait_for("waiting for ever");
     host.signal(libc::SIGKILL);
-    worker.assert_ends();
+    worker.assert_exits();
     let answer = driver.wait_for("timeout 600000: ");
     assert!(
         answer.contains("ConnectionLost: ") && answer.contains("wait_for_ever"),
@@ -64,8 +64,8 @@ fn call_after_host_death_names_only_that_cause() {
     driver.ask("pids");
     let (host, worker) = project.processes();
     host.signal(libc::SIGKILL);
-    host.assert_ends();
-    worker.assert_ends();
+    host.assert_exits();
+    worker.assert_exits();
     // The first call finds its connection broken.
     driver.ask("pids");
     let answer = driver.ask("pids");
@@ -139,5 +139,5 @@ fn driver_reports_a_replaced_worker_without_lost_state() {
     let output = driver.finish().success();
     output
         .says("replaced the worker of tester-calls")
-        .keeps_quiet_about("lost");
+        .does_not_report("lost");
 }

@@ -137,7 +137,7 @@ fn lines_are_filtered_and_omitted_lines_are_counted() {
         .says("28 lines did not match")
         .says("1 line before the tail");
     assert_eq!(logs(&["--tail", "0"]).stdout, "");
-    logs(&["--tail", "30", "-q"]).keeps_quiet_about("note");
+    logs(&["--tail", "30", "-q"]).does_not_report("note");
     project.kt(["logs", "--grep", "("]).code(2).says("--grep");
     project
         .kt(["logs", "--call", "x"])

@@ -111,7 +111,7 @@ fn cleared(project: &Project) {
     assert_eq!(value(project, "RATE"), 1.5);
     state(project, ["get", "NOTES"])
         .success()
-        .keeps_quiet_about("hello");
+        .does_not_report("hello");
 
     assert_terminal!(
         "reset_unasked",

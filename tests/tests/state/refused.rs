@@ -88,8 +88,8 @@ fn unmigratable_states_are_all_named_and_reset_by_name() {
         .kt(two)
         .code(101)
         .says("state `state::states::VISITS` could not be migrated: ")
-        .keeps_quiet_about("RATE")
-        .keeps_quiet_about("ITEMS");
+        .does_not_report("RATE")
+        .does_not_report("ITEMS");
     assert_untouched(&project, former);
     let unknown = project.kt(["run", "--reset-state", "RAET", "--", "visit"]);
     assert_terminal!("reset_of_an_unknown_state", project, unknown.code(101));

@@ -76,7 +76,7 @@ fn serde_states_carry_over_and_others_are_announced_as_lost() {
     project
         .run_with("visit")
         .success()
-        .keeps_quiet_about("worker");
+        .does_not_report("worker");
     assert_eq!(worker(&project), second);
 }
 

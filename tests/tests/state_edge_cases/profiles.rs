@@ -32,7 +32,7 @@ fn without_debug_information(profile: &str) {
         &project,
         &ITEMS.replace("{name} {:X} {:X}", "{name}: {:X} {:X}"),
     );
-    build(&project).success().keeps_quiet_about("reset");
+    build(&project).success().does_not_report("reset");
     assert_eq!(ask(&project, "look"), "one: A5A50001 A5A50002");
     write(&project, &ITEMS.replace("a: u32, b: u32", "b: u32, a: u32"));
     build(&project)

@@ -47,7 +47,7 @@ fn launch_waits_while_an_autoscaler_scales_up() {
     let output = launch.finish().code(101);
     assert!(output.took > Duration::from_secs(25), "{output:?}");
     tests::assert_error!("autoscaler", namespace, project, output);
-    assert_eq!(namespace.ours(), [""; 0]);
+    assert_eq!(namespace.managed_objects(), [""; 0]);
 }
 
 /// A node object without a kubelet, while all other nodes are cordoned.
@@ -106,6 +106,6 @@ fn nodes_of_another_architecture_are_named() {
         project.run()
     };
     let output = output.code(101);
-    assert_eq!(namespace.ours(), [""; 0], "{output:?}");
+    assert_eq!(namespace.managed_objects(), [""; 0], "{output:?}");
     tests::assert_error!("nodes_of_another_cpu", namespace, project, output);
 }

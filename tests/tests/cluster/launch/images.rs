@@ -53,7 +53,7 @@ fn image_without_glibc_is_an_error() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::ONE, &image::without_glibc());
     let output = project.run().code(101).says("the image has no glibc");
-    assert_eq!(namespace.ours(), [""; 0], "{output:?}");
+    assert_eq!(namespace.managed_objects(), [""; 0], "{output:?}");
     tests::assert_error!("image_without_glibc", namespace, project, output);
 }
 

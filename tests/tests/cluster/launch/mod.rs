@@ -29,7 +29,7 @@ fn refused(
     let after = detected_after(&output);
     println!("{name}: {after:.1?}");
     assert!(after < bound, "{output:?}");
-    assert_eq!(namespace.ours(), [""; 0], "{output:?}");
+    assert_eq!(namespace.managed_objects(), [""; 0], "{output:?}");
     assert_error!(name, namespace, *project, output);
     output
 }

@@ -97,6 +97,6 @@ fn unknown_pod_field_is_named() {
     let project = namespace.project(Fixture::ONE, &image::debian());
     let template = ["run", "--pod-template", "spec: {teleport: true}"];
     let output = project.kt(template).code(101);
-    assert_eq!(namespace.ours(), [""; 0], "{output:?}");
+    assert_eq!(namespace.managed_objects(), [""; 0], "{output:?}");
     tests::assert_error!("unknown_field", namespace, project, output);
 }

@@ -11,7 +11,7 @@ use super::{CommandError, start, terminal};
 use crate::{
     config::{Config, Flags, PlaceKind, Service},
     context::CargoContext,
-    place::{kubernetes::Selection, service},
+    place::{cluster::Selection, service},
     plan::{self, CargoOptions, Plan},
     session,
     terminal::{Terminal, text::table},

@@ -4,10 +4,12 @@
 //! does not know what code a service has loaded.
 
 mod alive;
+pub mod cluster;
 mod connected;
 pub mod dirs;
 mod error;
 pub mod kubernetes;
+mod launch_step;
 pub mod local;
 mod logs;
 mod nearest;
@@ -21,6 +23,7 @@ use kt::wire::control::Status;
 pub use connected::{Connected, Hold};
 pub use dirs::{Dirs, Environment, Notice};
 pub use error::PlaceError;
+pub use launch_step::LaunchStep;
 pub use logs::Logs;
 pub use nearest::nearest;
 pub use opening::{PendingService, ServiceSpec};

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use super::check::{Check, Level, Need};
 use crate::{
-    place::kubernetes::{
-        Cluster, Selection,
-        access::{AccessError, ServerFacts},
+    place::{
+        cluster::Selection,
+        kubernetes::{
+            Cluster,
+            access::{AccessError, ServerFacts},
+        },
     },
     terminal::text::duration,
 };

@@ -21,13 +21,15 @@ mod spec;
 pub mod stage;
 mod token;
 pub mod tunnel;
+mod tunneled;
 
-pub use access::{Cluster, Selection};
+pub use access::Cluster;
 pub use error::KubernetesError;
 pub use kinds::Controller;
-pub use open::{Step, find, open};
+pub use open::{find, open};
 pub use services::{down, image, list, reach};
 pub use spec::{ServiceSpec, shown};
+pub use tunneled::{list_tunneled, reach_tunneled};
 
 /// Loopback port in the pod on which the first stage, and then the host, listen.
 pub const HOST_PORT: u16 = 9461;

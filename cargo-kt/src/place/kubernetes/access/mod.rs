@@ -19,38 +19,15 @@ use tokio::time::timeout;
 pub use error::AccessError;
 pub use facts::ServerFacts;
 
-use crate::place::nearest;
+use crate::place::{
+    cluster::{Identity, Selection},
+    nearest,
+};
 
 /// Timeout of a connection to the API server.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Timeout of a request that needs no work.
 const ANSWER: Duration = Duration::from_secs(15);
-
-/// The cluster options of the command line.
-#[derive(Debug, Clone, Default)]
-pub struct Selection {
-    /// A context of the kubeconfig; by default its current one.
-    pub context: Option<String>,
-    /// By default the context's namespace, or `default`.
-    pub namespace: Option<String>,
-}
-
-/// A selection resolved with the kubeconfig.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    pub context: String,
-    pub server: String,
-    pub namespace: String,
-    /// The context's user, for messages.
-    pub user: String,
-}
-
-impl Identity {
-    /// A string that identifies the cluster and its user.
-    pub fn key(&self) -> String {
-        format!("{}\n{}\n{}", self.context, self.server, self.user)
-    }
-}
 
 impl Selection {
     /// Resolves the selection. Reads only the kubeconfig.

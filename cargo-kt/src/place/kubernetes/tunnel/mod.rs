@@ -19,6 +19,7 @@ pub use directory::{Directory, Record};
 pub use start::start;
 
 use super::Workload;
+use crate::place::LaunchStep;
 
 /// The first argument that makes this executable run as a tunnel.
 pub const COMMAND: &str = "tunnel";
@@ -71,6 +72,18 @@ pub enum Report {
     Failed {
         why: String,
     },
+}
+
+impl Report {
+    /// The step of the launch that it reports; `None` if the terminal does not show it.
+    pub(super) fn step(self) -> Option<LaunchStep> {
+        match self {
+            Self::Connected { pod, .. } => Some(LaunchStep::Connected { pod }),
+            Self::Uploading { sent, total } => Some(LaunchStep::Uploading { sent, total }),
+            Self::Entered { uploaded, .. } => Some(LaunchStep::Entered { uploaded }),
+            _ => None,
+        }
+    }
 }
 
 /// Runs a tunnel until it exits. Must be called outside any tokio runtime.

@@ -8,7 +8,11 @@ pub mod cluster;
 mod connected;
 pub mod dirs;
 mod error;
+#[cfg_attr(not(feature = "kubernetes"), path = "kubernetes_absent.rs")]
 pub mod kubernetes;
+// The tests of the other build run with the ordinary ones.
+#[cfg(all(test, feature = "kubernetes"))]
+pub mod kubernetes_absent;
 mod launch_step;
 pub mod local;
 mod logs;

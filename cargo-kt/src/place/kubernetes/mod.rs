@@ -14,7 +14,7 @@ mod kinds;
 pub mod launch;
 pub mod objects;
 mod open;
-pub mod release;
+mod release;
 mod remove;
 mod services;
 mod spec;
@@ -23,12 +23,14 @@ mod token;
 pub mod tunnel;
 mod tunneled;
 
-pub use access::Cluster;
+pub use access::{Cluster, identify};
 pub use error::KubernetesError;
 pub use kinds::Controller;
 pub use open::{find, open};
+pub use release::Release;
 pub use services::{down, image, list, reach};
 pub use spec::{ServiceSpec, shown};
+pub use tunnel::multi_call;
 pub use tunneled::{list_tunneled, reach_tunneled};
 
 /// Loopback port in the pod on which the first stage, and then the host, listen.

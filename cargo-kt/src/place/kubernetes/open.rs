@@ -11,6 +11,7 @@ use tokio::{
 
 use super::{
     Cluster, KubernetesError, ServiceSpec, Workload,
+    access::identify,
     apply::{apply, unpause},
     existing::{Existing, existing},
     kinds::Controller,
@@ -51,7 +52,7 @@ pub async fn open(
         progress,
     };
     let selection = spec.selection();
-    let identity = selection.identify().map_err(KubernetesError::from)?;
+    let identity = identify(&selection).map_err(KubernetesError::from)?;
     let key = identity.key();
     if let Some(connected) = connector.through_tunnel(&key, &identity.namespace).await? {
         return connector.found(connected, found).await;
@@ -87,7 +88,7 @@ pub async fn find(
         progress,
     };
     let selection = spec.selection();
-    let key = selection.identify().map_err(KubernetesError::from)?;
+    let key = identify(&selection).map_err(KubernetesError::from)?;
     if let Some(connected) = connector.through_tunnel(&key.key(), &key.namespace).await? {
         return Ok(Some(connected));
     }

@@ -129,7 +129,7 @@ async fn connect(
     let token = token::read(cluster, name).await?.ok_or_else(not_up)?;
     let stream = forward(&cluster.client, &cluster.namespace, &pod.name, HOST_PORT).await;
     let stream = stream.map_err(KubernetesError::from)?;
-    connected::over(name, stream, token.as_bytes())
+    Connected::over(name, stream, token.as_bytes())
         .await?
         .ok_or_else(not_up)
 }

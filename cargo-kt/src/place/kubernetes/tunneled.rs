@@ -3,7 +3,10 @@
 use futures_util::future::join_all;
 use kt::wire::limits;
 
-use super::tunnel::{Directory, Record};
+use super::{
+    access::identify,
+    tunnel::{Directory, Record},
+};
 use crate::place::{
     Connected, Dirs, PlaceError, PlaceName, Service, State, cluster::Selection, connected,
 };
@@ -42,7 +45,7 @@ pub async fn reach_tunneled(
 
 /// The tunnels to services of this name, running or not.
 fn tunnels(dirs: &Dirs, selection: Option<&Selection>, name: &str) -> Vec<(Directory, Record)> {
-    let selected = selection.map(Selection::identify);
+    let selected = selection.map(identify);
     let matches = |record: &Record| match &selected {
         None => true,
         Some(Ok(it)) => it.context == record.context && it.namespace == record.namespace,

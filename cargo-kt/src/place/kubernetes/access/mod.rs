@@ -29,41 +29,38 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// Timeout of a request that needs no work.
 const ANSWER: Duration = Duration::from_secs(15);
 
-impl Selection {
-    /// Resolves the selection. Reads only the kubeconfig.
-    ///
-    /// # Errors
-    /// If no kubeconfig exists, or it has no such context.
-    pub fn identify(&self) -> Result<Identity, AccessError> {
-        self.find(&kubeconfig()?)
-    }
+/// Resolves a selection. Reads only the kubeconfig.
+///
+/// # Errors
+/// If no kubeconfig exists, or it has no such context.
+pub fn identify(selection: &Selection) -> Result<Identity, AccessError> {
+    resolve(selection, &kubeconfig()?)
+}
 
-    fn find(&self, config: &Kubeconfig) -> Result<Identity, AccessError> {
-        let known =
-            || -> Vec<String> { config.contexts.iter().map(|it| it.name.clone()).collect() };
-        let wanted = self.context.clone().or(config.current_context.clone());
-        let wanted = wanted.filter(|name| !name.is_empty());
-        let name = wanted.ok_or_else(|| AccessError::NoContext { known: known() })?;
-        let found = config.contexts.iter().find(|it| it.name == name);
-        let Some(context) = found.and_then(|it| it.context.clone()) else {
-            let nearest = nearest(&name, known());
-            let known = known();
-            return Err(AccessError::UnknownContext {
-                name,
-                nearest,
-                known,
-            });
-        };
-        let cluster = config.clusters.iter().find(|it| it.name == context.cluster);
-        let server = cluster.and_then(|it| it.cluster.as_ref()?.server.clone());
-        let namespace = self.namespace.clone().or(context.namespace);
-        Ok(Identity {
-            context: name,
-            server: server.unwrap_or_default(),
-            namespace: namespace.unwrap_or_else(|| "default".to_owned()),
-            user: context.user.unwrap_or_default(),
-        })
-    }
+fn resolve(selection: &Selection, config: &Kubeconfig) -> Result<Identity, AccessError> {
+    let known = || -> Vec<String> { config.contexts.iter().map(|it| it.name.clone()).collect() };
+    let wanted = selection.context.clone().or(config.current_context.clone());
+    let wanted = wanted.filter(|name| !name.is_empty());
+    let name = wanted.ok_or_else(|| AccessError::NoContext { known: known() })?;
+    let found = config.contexts.iter().find(|it| it.name == name);
+    let Some(context) = found.and_then(|it| it.context.clone()) else {
+        let nearest = nearest(&name, known());
+        let known = known();
+        return Err(AccessError::UnknownContext {
+            name,
+            nearest,
+            known,
+        });
+    };
+    let cluster = config.clusters.iter().find(|it| it.name == context.cluster);
+    let server = cluster.and_then(|it| it.cluster.as_ref()?.server.clone());
+    let namespace = selection.namespace.clone().or(context.namespace);
+    Ok(Identity {
+        context: name,
+        server: server.unwrap_or_default(),
+        namespace: namespace.unwrap_or_else(|| "default".to_owned()),
+        user: context.user.unwrap_or_default(),
+    })
 }
 
 /// A client for a cluster and namespace.
@@ -110,7 +107,7 @@ impl Cluster {
     /// If the kubeconfig is invalid, or the credentials cannot be obtained.
     pub async fn open(selection: &Selection) -> Result<Self, AccessError> {
         let kubeconfig = kubeconfig()?;
-        let identity = selection.find(&kubeconfig)?;
+        let identity = resolve(selection, &kubeconfig)?;
         let user = Login::of(&identity.user, &kubeconfig);
         let options = KubeConfigOptions {
             context: Some(identity.context.clone()),
@@ -240,7 +237,7 @@ mod tests {
             context: given(context),
             namespace: given(namespace),
         };
-        selection.find(&two_contexts())
+        resolve(&selection, &two_contexts())
     }
 
     #[test]

@@ -22,7 +22,7 @@ use super::Workload;
 use crate::place::LaunchStep;
 
 /// The first argument that makes this executable run as a tunnel.
-pub const COMMAND: &str = "tunnel";
+const COMMAND: &str = "tunnel";
 
 /// A tunnel's options. It reads them from stdin, because they contain a secret.
 #[derive(Clone, Serialize, Deserialize)]
@@ -86,8 +86,15 @@ impl Report {
     }
 }
 
-/// Runs a tunnel until it exits. Must be called outside any tokio runtime.
-pub fn main() -> ExitCode {
+/// Acts as a tunnel if that is how this process was called, and returns its exit status. Must be
+/// called outside any tokio runtime.
+pub fn multi_call() -> Option<ExitCode> {
+    let command = std::env::args_os().nth(1)?;
+    (command == COMMAND).then(run)
+}
+
+/// Runs a tunnel until it exits.
+fn run() -> ExitCode {
     let done = read_options().and_then(|options| {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

@@ -23,12 +23,15 @@ use std::{ffi::OsString, process::ExitCode};
 
 use kt::host::{self, Ended, HostOptions};
 
-use place::kubernetes::release::Release;
+use place::kubernetes::{self, Release};
 
 /// What this one executable is depends on how it is called: rustc's wrapper or linker under cargo, the host of a service, or
 /// the subcommand that a person types.
 pub fn main() -> ExitCode {
-    if let Some(code) = compile::multi_call().or_else(glibc::multi_call) {
+    let multi_call = compile::multi_call()
+        .or_else(glibc::multi_call)
+        .or_else(kubernetes::multi_call);
+    if let Some(code) = multi_call {
         return code;
     }
     let mut arguments = std::env::args_os().skip(1).peekable();
@@ -37,12 +40,6 @@ pub fn main() -> ExitCode {
         .is_some()
     {
         return host(arguments);
-    }
-    if arguments
-        .next_if(|first| first == place::kubernetes::tunnel::COMMAND)
-        .is_some()
-    {
-        return place::kubernetes::tunnel::main();
     }
     if arguments
         .next_if(|first| first == debug::PIPE_COMMAND)

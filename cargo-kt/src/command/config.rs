@@ -11,7 +11,7 @@ use super::{CommandError, start, terminal};
 use crate::{
     config::{Config, Flags, PlaceKind, Service},
     context::CargoContext,
-    place::{kubernetes::Selection, service},
+    place::{cluster::Selection, kubernetes, service},
     plan::{self, CargoOptions, Plan},
     session,
     terminal::{Terminal, text::table},
@@ -65,7 +65,7 @@ fn fill(config: &mut Config, plan: &Plan) {
     };
     // A local service needs no kubeconfig.
     if config.service.place == PlaceKind::Kubernetes
-        && let Ok(identity) = selection.identify()
+        && let Ok(identity) = kubernetes::identify(&selection)
     {
         known.push(("context", identity.context, "the kubeconfig"));
         known.push(("namespace", identity.namespace, "the kubeconfig"));

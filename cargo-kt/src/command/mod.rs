@@ -25,6 +25,7 @@ mod reference;
 mod run;
 mod sampling;
 mod service;
+mod ssh;
 mod ssh_server;
 mod stack;
 mod state;
@@ -86,7 +87,7 @@ enum Command {
     Exec(exec::ExecArgs),
     /// Open a shell in the environment of a service's remote functions
     #[command(visible_alias = "shell")]
-    Ssh(exec::SshArgs),
+    Ssh(ssh::SshArgs),
     /// Copy files and folders to or from a service
     Cp(cp::CpArgs),
     /// Forward local TCP ports to a service, or ports of a service to this machine
@@ -121,7 +122,7 @@ pub fn main() -> ExitCode {
         Command::State(args) => state::state(args),
         Command::Logs(args) => logs::logs(args),
         Command::Exec(args) => exec::exec(args),
-        Command::Ssh(args) => exec::ssh(args),
+        Command::Ssh(args) => ssh::ssh(args),
         Command::Cp(args) => cp::cp(args),
         Command::Forward(args) => forward::forward(args),
         Command::Doctor(args) => doctor::doctor(args),

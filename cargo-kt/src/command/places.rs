@@ -1,6 +1,6 @@
 //! Options that select where a command searches for services.
 
-use crate::place::{Dirs, PlaceError, Places, kubernetes::Selection};
+use crate::place::{Dirs, PlaceError, Places, cluster::Selection};
 
 const HEADING: &str = "Place Options";
 

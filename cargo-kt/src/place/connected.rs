@@ -64,6 +64,27 @@ impl Drop for Hold {
 }
 
 impl Connected {
+    /// Connects to a host over a stream; `None` if the host is stopping.
+    ///
+    /// # Errors
+    /// If it does not answer or rejects the connection.
+    pub async fn over<S>(
+        service: &str,
+        stream: S,
+        token: &[u8],
+    ) -> Result<Option<Connected>, PlaceError>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let (stream, verdict) = match timeout(limits::HANDSHAKE, handshake(stream, token)).await {
+            Ok(Ok(answered)) => answered,
+            Ok(Err(error)) if no_listener(&error) => return Ok(None),
+            Ok(Err(source)) => return Err(failed(service, source)),
+            Err(_) => return Err(unresponsive(service, limits::HANDSHAKE)),
+        };
+        start_client(service, stream, verdict).await
+    }
+
     /// Sends a request that the host answers immediately.
     ///
     /// # Errors
@@ -246,27 +267,6 @@ pub async fn at(
         socket: socket.to_owned(),
         ..connected
     }))
-}
-
-/// Connects to a host over a stream; `None` if the host is stopping.
-///
-/// # Errors
-/// If it does not answer or rejects the connection.
-pub async fn over<S>(
-    service: &str,
-    stream: S,
-    token: &[u8],
-) -> Result<Option<Connected>, PlaceError>
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let (stream, verdict) = match timeout(limits::HANDSHAKE, handshake(stream, token)).await {
-        Ok(Ok(answered)) => answered,
-        Ok(Err(error)) if no_listener(&error) => return Ok(None),
-        Ok(Err(source)) => return Err(failed(service, source)),
-        Err(_) => return Err(unresponsive(service, limits::HANDSHAKE)),
-    };
-    start_client(service, stream, verdict).await
 }
 
 async fn handshake<S>(mut stream: S, token: &[u8]) -> io::Result<(S, Verdict)>

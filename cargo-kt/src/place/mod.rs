@@ -3,11 +3,17 @@
 //! Places differ in how a service is reached, never in the requests that it receives. This module
 //! does not know what code a service has loaded.
 
+pub mod cluster;
 mod connected;
 pub mod dirs;
 mod error;
 mod keep_alive;
+#[cfg_attr(not(feature = "kubernetes"), path = "kubernetes_absent.rs")]
 pub mod kubernetes;
+// The tests of the other build run with the ordinary ones.
+#[cfg(all(test, feature = "kubernetes"))]
+pub mod kubernetes_absent;
+mod launch_step;
 pub mod local;
 mod logs;
 mod nearest;
@@ -21,6 +27,7 @@ use kt::wire::control::Status;
 pub use connected::{Connected, Hold};
 pub use dirs::{Dirs, Environment, Notice};
 pub use error::PlaceError;
+pub use launch_step::LaunchStep;
 pub use logs::Logs;
 pub use nearest::nearest;
 pub use pending_service::{PendingService, ServiceSpec};

@@ -5,7 +5,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{Connected, Dirs, Hold, PlaceError, kubernetes, local};
+use super::{Connected, Dirs, Hold, LaunchStep, PlaceError, kubernetes, local};
 
 /// The service that a program requires, in any place.
 #[derive(Debug, Clone)]
@@ -15,7 +15,7 @@ pub enum ServiceSpec {
 }
 
 /// Receives the steps of a launch.
-pub type ProgressFn = Box<dyn Fn(kubernetes::Step) + Send + Sync>;
+pub type ProgressFn = Box<dyn Fn(LaunchStep) + Send + Sync>;
 
 /// A service that is being found or started.
 #[derive(Debug)]
@@ -44,8 +44,8 @@ impl PendingService {
                 let (sender, found) = oneshot::channel();
                 let (over, handed_over) = watch::channel(false);
                 let task = tokio::spawn(async move {
-                    let progress = |step| {
-                        if matches!(step, kubernetes::Step::Unpaused | kubernetes::Step::Ready) {
+                    let progress = |step: LaunchStep| {
+                        if step.is_handed_over() {
                             over.send_replace(true);
                         }
                         progress(step);

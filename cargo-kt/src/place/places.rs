@@ -3,15 +3,10 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
-use kt::wire::{control::LogFrom, limits};
+use kt::wire::control::LogFrom;
 
 use super::{
-    Connected, Dirs, Logs, Pieces, PlaceError, PlaceName, Service, State, connected, kubernetes,
-    kubernetes::{
-        Cluster, KubernetesError, Selection,
-        tunnel::{Directory, Record},
-    },
+    Connected, Dirs, Logs, Pieces, PlaceError, PlaceName, Service, cluster::Selection, kubernetes,
     local, logs, pieces,
 };
 
@@ -34,16 +29,9 @@ impl Places {
     /// If a place cannot be searched. A service that does not answer is part of the list.
     pub async fn list(&self, all_users: bool) -> Result<Vec<Service>, PlaceError> {
         let mut services = local::list(&self.dirs).await?;
-        let tunnels = Directory::list(&self.dirs);
-        let live = join_all(
-            tunnels
-                .into_iter()
-                .map(|(directory, record)| through(directory, record)),
-        );
-        services.extend(live.await.into_iter().flatten());
+        services.extend(kubernetes::list_tunneled(&self.dirs).await);
         if let Some(selection) = &self.cluster {
-            let cluster = open(selection).await?;
-            let in_cluster = kubernetes::list(&self.dirs, &cluster, all_users).await?;
+            let in_cluster = kubernetes::list(&self.dirs, selection, all_users).await?;
             for service in in_cluster {
                 let known = |it: &Service| it.name == service.name && it.place == service.place;
                 if !services.iter().any(known) {
@@ -74,14 +62,11 @@ impl Places {
         if self.is_here(name) {
             return Ok(None);
         }
-        if let Some(connected) = self.live_tunnel(name).await? {
+        if let Some(connected) = self.tunneled(name).await? {
             return Ok(Some(connected));
         }
         match &self.cluster {
-            Some(selection) => {
-                let cluster = open(selection).await?;
-                kubernetes::reach(&self.dirs, &cluster, name).await
-            }
+            Some(selection) => kubernetes::reach(&self.dirs, selection, name).await,
             None => Ok(None),
         }
     }
@@ -93,11 +78,10 @@ impl Places {
     /// If it does not exist or cannot be stopped.
     pub async fn down(&self, name: &str, grace: Duration) -> Result<(), PlaceError> {
         if !self.is_here(name) {
-            let through = self.live_tunnel(name).await?;
+            let through = self.tunneled(name).await?;
             let found = through.map(|connected| selection(&connected.place));
             for selection in found.flatten().into_iter().chain(self.cluster.clone()) {
-                let cluster = open(&selection).await?;
-                if kubernetes::down(&self.dirs, &cluster, name, grace).await? {
+                if kubernetes::down(&self.dirs, &selection, name, grace).await? {
                     return Ok(());
                 }
             }
@@ -114,9 +98,8 @@ impl Places {
         match selection(&service.place) {
             None => local::down(&self.dirs, name, grace).await,
             Some(selection) => {
-                let cluster = open(&selection).await?;
                 // It may have stopped in the meantime.
-                kubernetes::down(&self.dirs, &cluster, name, grace)
+                kubernetes::down(&self.dirs, &selection, name, grace)
                     .await
                     .map(drop)
             }
@@ -130,11 +113,14 @@ impl Places {
     pub async fn image(&self, connected: &Connected) -> Result<Option<String>, PlaceError> {
         match selection(&connected.place) {
             None => Ok(None),
-            Some(selection) => {
-                let cluster = open(&selection).await?;
-                Ok(kubernetes::image(&cluster, &connected.service).await?)
-            }
+            Some(selection) => Ok(kubernetes::image(&selection, &connected.service).await?),
         }
+    }
+
+    /// The service of this name that a running tunnel reaches, in the selected cluster if there is
+    /// one.
+    async fn tunneled(&self, name: &str) -> Result<Option<Connected>, PlaceError> {
+        kubernetes::reach_tunneled(&self.dirs, self.cluster.as_ref(), name).await
     }
 
     fn is_here(&self, name: &str) -> bool {
@@ -167,55 +153,6 @@ impl Places {
             None => local::log_pieces(&self.dirs, name, from, follow).await,
         }
     }
-
-    /// The tunnels to services of this name, in the selected cluster if there is one.
-    fn tunnels(&self, name: &str) -> Vec<(Directory, Record)> {
-        let selected = self.cluster.as_ref().map(Selection::identify);
-        let matches = |record: &Record| match &selected {
-            None => true,
-            Some(Ok(it)) => it.context == record.context && it.namespace == record.namespace,
-            // The caller that opens the cluster reports this error.
-            Some(Err(_)) => false,
-        };
-        let mut tunnels = Directory::list(&self.dirs);
-        tunnels.retain(|(_, record)| record.service == name && matches(record));
-        tunnels
-    }
-
-    /// The only running tunnel to a service of this name.
-    async fn live_tunnel(&self, name: &str) -> Result<Option<Connected>, PlaceError> {
-        let mut live: Vec<Connected> = Vec::new();
-        for (directory, record) in self.tunnels(name) {
-            let socket = directory.socket();
-            let connected = connected::at(&record.service, &socket, limits::HANDSHAKE).await?;
-            live.extend(connected.map(|connected| record.place(connected)));
-        }
-        match live.len() {
-            0 | 1 => Ok(live.pop()),
-            _ => Err(PlaceError::WhichPlace {
-                service: name.to_owned(),
-                places: live.iter().map(|it| it.place.to_string()).collect(),
-            }),
-        }
-    }
-}
-
-async fn through(directory: Directory, record: Record) -> Option<Service> {
-    let connected = connected::at(&record.service, &directory.socket(), limits::HANDSHAKE).await;
-    let state = match connected {
-        Ok(Some(connected)) => State::Live(Box::new(connected.status)),
-        Ok(None) => return None,
-        Err(error) => State::Unreachable(error.to_string()),
-    };
-    Some(Service {
-        name: record.service,
-        place: PlaceName::Kubernetes {
-            context: record.context,
-            namespace: record.namespace,
-        },
-        user: String::new(),
-        state,
-    })
 }
 
 /// The cluster of a place; `None` for this machine.
@@ -227,8 +164,4 @@ fn selection(place: &PlaceName) -> Option<Selection> {
             namespace: Some(namespace.clone()),
         }),
     }
-}
-
-async fn open(selection: &Selection) -> Result<Cluster, KubernetesError> {
-    Ok(Cluster::open(selection).await?)
 }

@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Deploys again what the service served when the program started.
 pub(super) struct Redeployer {
     dirs: Dirs,
-    spec: kubernetes::ServiceSpec,
+    spec: Box<kubernetes::ServiceSpec>,
     connected: Connected,
     linked: Linked,
     manifest: Manifest,
@@ -39,7 +39,7 @@ impl Redeployer {
         };
         Some(Self {
             dirs: deployed.dirs.clone(),
-            spec: (**spec).clone(),
+            spec: spec.clone(),
             connected: deployed.connected.clone(),
             linked: deployed.linked.clone(),
             manifest: deployed.manifest.clone(),

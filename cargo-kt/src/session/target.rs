@@ -3,7 +3,7 @@
 use crate::{
     config::{Config, Flags, PlaceKind},
     context::CargoContext,
-    place::{self, Dirs, kubernetes, local, service},
+    place::{self, Dirs, kubernetes, local},
     plan::Plan,
     terminal::Terminal,
 };
@@ -63,7 +63,8 @@ impl Target {
 /// The service of a program with these options.
 ///
 /// # Errors
-/// If this executable cannot be found.
+/// If this executable cannot be found, or was built without Kubernetes support and the service runs
+/// in a cluster.
 pub(crate) fn place_of(
     config: &Config,
     context: &CargoContext,
@@ -75,16 +76,9 @@ pub(crate) fn place_of(
     let ttl = config.is_set("inactivity_ttl");
     let new_ttl = ttl.then_some(config.service.inactivity_ttl);
     if config.service.place == PlaceKind::Kubernetes {
-        return Ok(place::ServiceSpec::Kubernetes(Box::new(
-            kubernetes::ServiceSpec {
-                name,
-                user: service::user(),
-                workspace,
-                options: config.service.clone(),
-                new_ttl,
-                toolchain: plan.toolchain.clone(),
-            },
-        )));
+        let (options, toolchain) = (config.service.clone(), plan.toolchain.clone());
+        let spec = kubernetes::ServiceSpec::new(name, workspace, options, new_ttl, toolchain)?;
+        return Ok(place::ServiceSpec::Kubernetes(Box::new(spec)));
     }
     let directory = context.directory.clone().into();
     let mut spec = local::ServiceSpec::new(name, workspace, directory)

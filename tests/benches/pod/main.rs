@@ -12,9 +12,9 @@
 mod bare;
 mod calls;
 mod cluster;
+mod debug_and_ssh;
 mod edits;
 mod finding;
-mod debug_and_ssh;
 mod phases;
 mod starts;
 #[path = "../support/mod.rs"]

@@ -6,10 +6,9 @@
 
 use std::{fs, io, path::Path};
 
-use kube::config::Kubeconfig;
 use serde_json::{Value, json};
 
-use super::{check::Check, redact::Secrets, zip};
+use super::{check::Check, cluster, redact::Secrets, zip};
 use crate::{
     command::{describe, places::PlaceArgs},
     place::{Dirs, Service, State},
@@ -42,10 +41,7 @@ pub(super) async fn write(file: &Path, checks: &[Check], places: &PlaceArgs) -> 
             "environment.json".to_owned(),
             pretty(&environment(variables())),
         ),
-        (
-            "kubeconfig.json".to_owned(),
-            pretty(&kubeconfig(Kubeconfig::read().ok().as_ref())),
-        ),
+        ("kubeconfig.json".to_owned(), pretty(&cluster::kubeconfig())),
         ("services.json".to_owned(), pretty(&services(places).await)),
     ];
     texts.extend(Dirs::current().iter().flat_map(host_logs));
@@ -89,44 +85,6 @@ fn environment(variables: impl Iterator<Item = (String, String)>) -> Value {
     let mut names: Vec<String> = variables.map(|(name, _)| name).filter(ours).collect();
     names.sort();
     json!({"set": names})
-}
-
-/// The clusters and users, and each user's authentication method without credentials.
-fn kubeconfig(config: Option<&Kubeconfig>) -> Value {
-    let Some(config) = config else {
-        return json!("missing or unreadable");
-    };
-    let contexts = config.contexts.iter().map(|it| {
-        let context = it.context.as_ref();
-        json!({
-            "name": it.name,
-            "cluster": context.map(|context| &context.cluster),
-            "namespace": context.and_then(|context| context.namespace.as_ref()),
-        })
-    });
-    let clusters = config.clusters.iter().map(|it| {
-        let cluster = it.cluster.as_ref();
-        json!({
-            "name": it.name,
-            "server": cluster.and_then(|cluster| cluster.server.as_ref()),
-            "proxy": cluster.is_some_and(|cluster| cluster.proxy_url.is_some()),
-        })
-    });
-    let users = config.auth_infos.iter().filter_map(|it| {
-        let user = it.auth_info.as_ref()?;
-        Some(json!({
-            "token": user.token.is_some() || user.token_file.is_some(),
-            "client_certificate": user.client_certificate.is_some() || user.client_certificate_data.is_some(),
-            "password": user.password.is_some(),
-            "plugin": user.exec.as_ref().and_then(|exec| exec.command.as_ref()),
-        }))
-    });
-    json!({
-        "current_context": config.current_context,
-        "contexts": contexts.collect::<Vec<_>>(),
-        "clusters": clusters.collect::<Vec<_>>(),
-        "users": users.collect::<Vec<_>>(),
-    })
 }
 
 async fn services(places: &PlaceArgs) -> Value {
@@ -184,26 +142,6 @@ fn host_logs(dirs: &Dirs) -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_kubeconfig_keeps_no_credentials() {
-        let config: Kubeconfig = serde_json::from_value(json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "dev",
-            "clusters": [{"name": "one", "cluster": {"server": "https://one:6443", "certificate-authority-data": "SEKRIT"}}],
-            "contexts": [{"name": "dev", "context": {"cluster": "one", "user": "alice"}}],
-            "users": [{"name": "alice", "user": {
-                "token": "SEKRIT", "password": "SEKRIT", "username": "SEKRIT", "client-key-data": "SEKRIT",
-                "exec": {"command": "login", "args": ["SEKRIT"], "env": [{"name": "A", "value": "SEKRIT"}]},
-            }}],
-        }))
-        .unwrap();
-        let text = pretty(&kubeconfig(Some(&config)));
-        assert!(!text.contains("SEKRIT"), "{text}");
-        assert!(
-            text.contains("https://one:6443") && text.contains("login"),
-            "{text}"
-        );
-    }
 
     #[test]
     fn a_log_keeps_nothing_that_a_worker_printed() {

@@ -3,6 +3,7 @@
 
 mod bundle;
 mod check;
+#[cfg_attr(not(feature = "kubernetes"), path = "cluster_absent.rs")]
 mod cluster;
 mod directories;
 mod machine;

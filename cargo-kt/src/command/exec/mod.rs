@@ -1,4 +1,4 @@
-//! `cargo kt exec` and `cargo kt ssh`: run commands and shells next to the worker.
+//! `cargo kt exec`: runs commands and shells next to the worker.
 
 mod raw;
 mod session;
@@ -13,12 +13,7 @@ use std::{
 use kt::wire::command::{End, NotStarted, Program, Shell, Start};
 
 use self::{raw::RawTerminal, session::Session};
-use super::{
-    CommandError, ExecError, OutputArgs,
-    service::ServiceArgs,
-    ssh_server::{self, Serve},
-    start,
-};
+use super::{CommandError, ExecError, OutputArgs, service::ServiceArgs, start};
 use crate::{
     place::Connected,
     terminal::{Terminal, text},
@@ -39,35 +34,7 @@ pub(super) struct ExecArgs {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(
-    override_usage = "cargo kt ssh [OPTIONS] [NAME] [-- <COMMAND>...]\n       cargo kt ssh [NAME] [--server [PORT] | --config]"
-)]
-pub(super) struct SshArgs {
-    #[command(flatten)]
-    service: ServiceArgs,
-    /// Program and arguments to run instead of a shell
-    #[arg(last = true, value_name = "COMMAND")]
-    command: Vec<OsString>,
-    /// Keep the service running while the shell waits at its prompt
-    #[arg(long)]
-    keep_alive: bool,
-    /// Serve SSH on a local port, for ssh, scp, sftp, rsync and editors [default: a free port]
-    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "0", group = "serving", conflicts_with_all = ["ExecOptions", "command"])]
-    server: Option<u16>,
-    /// Serve SSH on standard input and output, as the ProxyCommand of a client
-    #[arg(long, group = "serving", conflicts_with_all = ["ExecOptions", "command"])]
-    stdio: bool,
-    /// Print a block for ~/.ssh/config, so that ssh and editors connect without `--server`
-    #[arg(long, group = "serving", conflicts_with_all = ["ExecOptions", "command"])]
-    config: bool,
-    #[command(flatten)]
-    options: ExecOptions,
-    #[command(flatten)]
-    output: OutputArgs,
-}
-
-#[derive(Debug, clap::Args)]
-struct ExecOptions {
+pub(super) struct ExecOptions {
     /// Allocate a terminal for the command
     #[arg(short = 't', long)]
     tty: bool,
@@ -94,30 +61,6 @@ pub(super) fn exec(args: ExecArgs) -> ExitCode {
     start(&terminal, request.run(program))
 }
 
-pub(super) fn ssh(args: SshArgs) -> ExitCode {
-    let terminal = args.output.terminal();
-    let serve = match (args.server, args.stdio, args.config) {
-        (Some(port), _, _) => Some(Serve::Port(port)),
-        (None, true, _) => Some(Serve::Stdio),
-        (None, false, true) => Some(Serve::Config),
-        (None, false, false) => None,
-    };
-    if let Some(serve) = serve {
-        return ssh_server::ssh_server(&args.service, serve, args.keep_alive, &terminal);
-    }
-    let program = match args.command.is_empty() {
-        true => Program::Shell(Shell::Installed),
-        false => Program::Arguments(args.command),
-    };
-    let request = Request {
-        service: &args.service,
-        options: &args.options,
-        keep_alive: args.keep_alive,
-        terminal: &terminal,
-    };
-    start(&terminal, request.run(program))
-}
-
 fn variable(text: &str) -> Result<(OsString, OsString), &'static str> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.into(), value.into())),
@@ -126,15 +69,19 @@ fn variable(text: &str) -> Result<(OsString, OsString), &'static str> {
 }
 
 /// The parsed command line.
-struct Request<'a> {
-    service: &'a ServiceArgs,
-    options: &'a ExecOptions,
-    keep_alive: bool,
-    terminal: &'a Terminal,
+pub(super) struct Request<'a> {
+    pub(super) service: &'a ServiceArgs,
+    pub(super) options: &'a ExecOptions,
+    pub(super) keep_alive: bool,
+    pub(super) terminal: &'a Terminal,
 }
 
 impl Request<'_> {
-    async fn run(&self, program: Program) -> Result<ExitCode, CommandError> {
+    /// Runs a program with the options of the command line, and returns its exit code.
+    ///
+    /// # Errors
+    /// If it cannot be started, or its service stops.
+    pub(super) async fn run(&self, program: Program) -> Result<ExitCode, CommandError> {
         let places = self.service.places()?;
         let name = self.service.choose(&places).await?;
         let connected = places.connect(&name).await?;

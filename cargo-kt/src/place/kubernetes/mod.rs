@@ -14,20 +14,24 @@ mod kinds;
 pub mod launch;
 pub mod objects;
 mod open;
-pub mod release;
+mod release;
 mod remove;
 mod services;
 mod spec;
 pub mod stage;
 mod token;
 pub mod tunnel;
+mod tunneled;
 
-pub use access::{Cluster, Selection};
+pub use access::{Cluster, identify};
 pub use error::KubernetesError;
 pub use kinds::Controller;
-pub use open::{Step, find, open};
+pub use open::{find, open};
+pub use release::Release;
 pub use services::{down, image, list, reach};
 pub use spec::{ServiceSpec, shown};
+pub use tunnel::multi_call;
+pub use tunneled::{list_tunneled, reach_tunneled};
 
 /// Loopback port in the pod on which the first stage, and then the host, listen.
 pub const HOST_PORT: u16 = 9461;

@@ -11,6 +11,7 @@ use tokio::{
 
 use super::{
     Cluster, KubernetesError, ServiceSpec, Workload,
+    access::identify,
     apply::{apply, unpause},
     existing::{Existing, existing},
     kinds::Controller,
@@ -20,7 +21,7 @@ use super::{
     stage, token,
     tunnel::{self, Directory, Record, Report, TunnelOptions},
 };
-use crate::place::{Connected, Dirs, PlaceError, connected, service};
+use crate::place::{Connected, Dirs, LaunchStep, PlaceError, connected, service};
 
 /// Timeout for a tunnel that is reconnecting.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -29,29 +30,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Extra time for the tunnel beyond the launch timeout: the launch's own error is more precise.
 const MARGIN: Duration = Duration::from_secs(5);
 
-/// A step until the service answers, for progress output.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub enum Step {
-    /// The service does not exist: its launch begins.
-    Began {
-        service: String,
-        place: String,
-    },
-    /// Its objects exist; their number.
-    Created {
-        objects: usize,
-    },
-    /// The workload creates its pod from now on. The tunnel watches it and survives this process.
-    Unpaused,
-    Launch(launch::Step),
-    Tunnel(Report),
-    /// The host answers.
-    Ready,
-}
-
 /// Receives the steps.
-pub type ProgressFn<'a> = &'a (dyn Fn(Step) + Send + Sync);
+pub type ProgressFn<'a> = &'a (dyn Fn(LaunchStep) + Send + Sync);
 
 /// Connects to the program's service, and creates it if it does not exist. `found` receives the
 /// existing service, or `None`, as early as possible.
@@ -72,7 +52,7 @@ pub async fn open(
         progress,
     };
     let selection = spec.selection();
-    let identity = selection.identify().map_err(KubernetesError::from)?;
+    let identity = identify(&selection).map_err(KubernetesError::from)?;
     let key = identity.key();
     if let Some(connected) = connector.through_tunnel(&key, &identity.namespace).await? {
         return connector.found(connected, found).await;
@@ -108,7 +88,7 @@ pub async fn find(
         progress,
     };
     let selection = spec.selection();
-    let key = selection.identify().map_err(KubernetesError::from)?;
+    let key = identify(&selection).map_err(KubernetesError::from)?;
     if let Some(connected) = connector.through_tunnel(&key.key(), &key.namespace).await? {
         return Ok(Some(connected));
     }
@@ -221,7 +201,7 @@ impl Connector<'_> {
             let path = path.to_owned();
             move |source| KubernetesError::Write { path, source }
         };
-        (self.progress)(Step::Began {
+        (self.progress)(LaunchStep::Began {
             service: name.clone(),
             place: format!("{}/{}", cluster.context, cluster.namespace),
         });
@@ -236,7 +216,7 @@ impl Connector<'_> {
             stage::executable(self.dirs, &self.spec.toolchain).map_err(KubernetesError::from)?;
         let objects = self.spec.objects(&name, controller, &stage, &token)?;
         let workload = apply(cluster, &objects, controller).await?;
-        (self.progress)(Step::Created {
+        (self.progress)(LaunchStep::Created {
             objects: 1 + objects.dependents.len(),
         });
         let launched = self
@@ -282,9 +262,11 @@ impl Connector<'_> {
             created: created.is_some() && !self.spec.options.keep,
         };
         let (activity, mut activities) = watch::channel(());
-        let progress = |report| {
+        let progress = |report: Report| {
             activity.send_replace(());
-            (self.progress)(Step::Tunnel(report));
+            if let Some(step) = report.step() {
+                (self.progress)(step);
+            }
         };
         // The tunnel has its own timeouts: for the pod, and for each piece of the host's upload.
         let silence = async {
@@ -300,7 +282,7 @@ impl Connector<'_> {
             if let Some(objects) = created {
                 let _ = begun.changed().await;
                 unpause(cluster, objects).await?;
-                (self.progress)(Step::Unpaused);
+                (self.progress)(LaunchStep::Unpaused);
             }
             std::future::pending::<Result<Infallible, KubernetesError>>().await
         };
@@ -327,7 +309,7 @@ impl Connector<'_> {
         };
         let connected = connected::at(service, &directory.socket(), TIMEOUT).await?;
         let connected = record.place(connected.ok_or_else(|| unresponsive(service, TIMEOUT))?);
-        (self.progress)(Step::Ready);
+        (self.progress)(LaunchStep::Ready);
         connected.check_version()?;
         Ok(Connected {
             started: created.is_some(),
@@ -362,7 +344,7 @@ impl Connector<'_> {
         let mut launch = Launch::watch(cluster, workload, self.spec.options.launch_timeout);
         loop {
             match launch.next().await {
-                Ok(Some(step)) => (self.progress)(Step::Launch(step)),
+                Ok(Some(step)) => (self.progress)(step),
                 // The pod runs, but may still fail before its host answers.
                 Ok(None) => return launch.failed().await,
                 Err(error) => return error,

@@ -16,7 +16,9 @@ use super::{
     token,
     tunnel::Directory,
 };
-use crate::place::{Connected, Dirs, PlaceError, PlaceName, Service, State, connected, service};
+use crate::place::{
+    Connected, Dirs, PlaceError, PlaceName, Service, State, cluster::Selection, connected, service,
+};
 
 /// Timeout after which a service is listed as unreachable.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -37,9 +39,10 @@ struct Found {
 /// If they cannot be listed. A service that does not answer is part of the list.
 pub async fn list(
     dirs: &Dirs,
-    cluster: &Cluster,
+    selection: &Selection,
     all_users: bool,
 ) -> Result<Vec<Service>, PlaceError> {
+    let cluster = &open(selection).await?;
     let user = service::label(&service::user());
     let found = find(cluster, (!all_users).then_some(&user)).await?;
     let queries = found.into_iter().map(|found| async {
@@ -59,6 +62,10 @@ pub async fn list(
         }
     });
     Ok(join_all(queries).await)
+}
+
+async fn open(selection: &Selection) -> Result<Cluster, KubernetesError> {
+    Ok(Cluster::open(selection).await?)
 }
 
 async fn find(cluster: &Cluster, user: Option<&String>) -> Result<Vec<Found>, KubernetesError> {
@@ -122,7 +129,7 @@ async fn connect(
     let token = token::read(cluster, name).await?.ok_or_else(not_up)?;
     let stream = forward(&cluster.client, &cluster.namespace, &pod.name, HOST_PORT).await;
     let stream = stream.map_err(KubernetesError::from)?;
-    connected::over(name, stream, token.as_bytes())
+    Connected::over(name, stream, token.as_bytes())
         .await?
         .ok_or_else(not_up)
 }
@@ -133,9 +140,10 @@ async fn connect(
 /// If it does not answer.
 pub async fn reach(
     dirs: &Dirs,
-    cluster: &Cluster,
+    selection: &Selection,
     name: &str,
 ) -> Result<Option<Connected>, PlaceError> {
+    let cluster = &open(selection).await?;
     let found = find(cluster, None).await?;
     match found.into_iter().find(|found| found.workload.name == name) {
         Some(found) => connect(dirs, cluster, &found.workload).await.map(Some),
@@ -147,7 +155,8 @@ pub async fn reach(
 ///
 /// # Errors
 /// If the cluster cannot be queried.
-pub async fn image(cluster: &Cluster, name: &str) -> Result<Option<String>, KubernetesError> {
+pub async fn image(selection: &Selection, name: &str) -> Result<Option<String>, KubernetesError> {
+    let cluster = &open(selection).await?;
     let found = find(cluster, None).await?;
     match found.into_iter().find(|found| found.workload.name == name) {
         Some(found) => Ok(launch::image_of(cluster, &found.workload).await?),
@@ -162,10 +171,11 @@ pub async fn image(cluster: &Cluster, name: &str) -> Result<Option<String>, Kube
 /// If the cluster refuses, or an object is not deleted in time.
 pub async fn down(
     dirs: &Dirs,
-    cluster: &Cluster,
+    selection: &Selection,
     name: &str,
     grace: Duration,
 ) -> Result<bool, PlaceError> {
+    let cluster = &open(selection).await?;
     let found = find(cluster, None).await?;
     let Some(Found { workload, .. }) = found.into_iter().find(|it| it.workload.name == name) else {
         return Ok(false);

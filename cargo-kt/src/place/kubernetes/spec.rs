@@ -8,10 +8,14 @@ use kt::{
 };
 
 use super::{
-    Controller, DATA, KubernetesError, READY_PORT, Selection, TOKEN,
+    Controller, DATA, KubernetesError, READY_PORT, TOKEN,
     objects::{self, Identity, Objects},
 };
-use crate::{config, context::Toolchain, place::service};
+use crate::{
+    config,
+    context::Toolchain,
+    place::{PlaceError, cluster::Selection, service},
+};
 
 /// The service that a program requires.
 #[derive(Debug, Clone)]
@@ -30,6 +34,27 @@ pub struct ServiceSpec {
 }
 
 impl ServiceSpec {
+    /// The service of a program of this user.
+    ///
+    /// # Errors
+    /// Only the function that replaces this one in a build without Kubernetes support fails.
+    pub fn new(
+        name: String,
+        workspace: String,
+        options: config::Service,
+        new_ttl: Option<Duration>,
+        toolchain: Toolchain,
+    ) -> Result<Self, PlaceError> {
+        Ok(Self {
+            name,
+            user: service::user(),
+            workspace,
+            options,
+            new_ttl,
+            toolchain,
+        })
+    }
+
     pub(super) fn selection(&self) -> Selection {
         Selection {
             context: self.options.context.clone(),

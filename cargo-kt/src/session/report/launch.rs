@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    place::kubernetes::{Step, launch, tunnel::Report},
+    place::LaunchStep,
     session::timings::Timings,
     terminal::{Progress, Terminal, text},
 };
@@ -37,22 +37,22 @@ impl LaunchReport {
         }
     }
 
-    pub(in crate::session) fn step(&self, step: Step) {
+    pub(in crate::session) fn step(&self, step: LaunchStep) {
         match step {
-            Step::Began { service, place } => {
+            LaunchStep::Began { service, place } => {
                 let mut state = self.state();
                 state.last = self.timings.elapsed();
                 drop(state);
                 self.terminal
                     .status("Launching", format_args!("{service} in {place}"));
             }
-            Step::Created { objects } => {
+            LaunchStep::Created { objects } => {
                 self.phase("Created", "created", text::count(objects, "object"));
             }
-            Step::Launch(launch::Step::Scheduled { node }) => {
+            LaunchStep::Scheduled { node } => {
                 self.phase("Scheduled", "scheduled", format_args!("to {node}"));
             }
-            Step::Launch(launch::Step::Pulled { message }) => {
+            LaunchStep::Pulled { message } => {
                 let present = message.contains("already present");
                 let what = if present {
                     "image (already present)"
@@ -61,20 +61,20 @@ impl LaunchReport {
                 };
                 self.phase("Pulled", "pulled", what);
             }
-            Step::Launch(launch::Step::Started { pod }) => self.started(&pod),
-            Step::Tunnel(Report::Connected { pod, .. }) => {
+            LaunchStep::Started { pod } => self.started(&pod),
+            LaunchStep::Connected { pod } => {
                 // The tunnel may see the pod before the watch does.
                 self.started(&pod);
                 self.phase("Connected", "connected", "through a port-forward");
             }
-            Step::Tunnel(Report::Uploading { sent, total }) => {
+            LaunchStep::Uploading { sent, total } => {
                 let mut state = self.state();
                 let bar = state
                     .upload
                     .get_or_insert_with(|| self.terminal.progress("Uploading", total));
                 bar.set(sent, sent);
             }
-            Step::Tunnel(Report::Entered { uploaded, .. }) => {
+            LaunchStep::Entered { uploaded } => {
                 self.state().upload = None;
                 match uploaded {
                     0 => self.phase("Entered", "entered", "the host (already running)"),
@@ -85,8 +85,8 @@ impl LaunchReport {
                     ),
                 }
             }
-            Step::Ready => self.phase("Ready", "ready", "the host answers"),
-            Step::Unpaused | Step::Tunnel(_) => {}
+            LaunchStep::Ready => self.phase("Ready", "ready", "the host answers"),
+            LaunchStep::Unpaused => {}
         }
     }
 

@@ -19,74 +19,48 @@ use tokio::time::timeout;
 pub use error::AccessError;
 pub use facts::ServerFacts;
 
-use crate::place::nearest;
+use crate::place::{
+    cluster::{Identity, Selection},
+    nearest,
+};
 
 /// Timeout of a connection to the API server.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Timeout of a request that needs no work.
 const ANSWER: Duration = Duration::from_secs(15);
 
-/// The cluster options of the command line.
-#[derive(Debug, Clone, Default)]
-pub struct Selection {
-    /// A context of the kubeconfig; by default its current one.
-    pub context: Option<String>,
-    /// By default the context's namespace, or `default`.
-    pub namespace: Option<String>,
+/// Resolves a selection. Reads only the kubeconfig.
+///
+/// # Errors
+/// If no kubeconfig exists, or it has no such context.
+pub fn identify(selection: &Selection) -> Result<Identity, AccessError> {
+    resolve(selection, &kubeconfig()?)
 }
 
-/// A selection resolved with the kubeconfig.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    pub context: String,
-    pub server: String,
-    pub namespace: String,
-    /// The context's user, for messages.
-    pub user: String,
-}
-
-impl Identity {
-    /// A string that identifies the cluster and its user.
-    pub fn key(&self) -> String {
-        format!("{}\n{}\n{}", self.context, self.server, self.user)
-    }
-}
-
-impl Selection {
-    /// Resolves the selection. Reads only the kubeconfig.
-    ///
-    /// # Errors
-    /// If no kubeconfig exists, or it has no such context.
-    pub fn identify(&self) -> Result<Identity, AccessError> {
-        self.find(&kubeconfig()?)
-    }
-
-    fn find(&self, config: &Kubeconfig) -> Result<Identity, AccessError> {
-        let known =
-            || -> Vec<String> { config.contexts.iter().map(|it| it.name.clone()).collect() };
-        let wanted = self.context.clone().or(config.current_context.clone());
-        let wanted = wanted.filter(|name| !name.is_empty());
-        let name = wanted.ok_or_else(|| AccessError::NoContext { known: known() })?;
-        let found = config.contexts.iter().find(|it| it.name == name);
-        let Some(context) = found.and_then(|it| it.context.clone()) else {
-            let nearest = nearest(&name, known());
-            let known = known();
-            return Err(AccessError::UnknownContext {
-                name,
-                nearest,
-                known,
-            });
-        };
-        let cluster = config.clusters.iter().find(|it| it.name == context.cluster);
-        let server = cluster.and_then(|it| it.cluster.as_ref()?.server.clone());
-        let namespace = self.namespace.clone().or(context.namespace);
-        Ok(Identity {
-            context: name,
-            server: server.unwrap_or_default(),
-            namespace: namespace.unwrap_or_else(|| "default".to_owned()),
-            user: context.user.unwrap_or_default(),
-        })
-    }
+fn resolve(selection: &Selection, config: &Kubeconfig) -> Result<Identity, AccessError> {
+    let known = || -> Vec<String> { config.contexts.iter().map(|it| it.name.clone()).collect() };
+    let wanted = selection.context.clone().or(config.current_context.clone());
+    let wanted = wanted.filter(|name| !name.is_empty());
+    let name = wanted.ok_or_else(|| AccessError::NoContext { known: known() })?;
+    let found = config.contexts.iter().find(|it| it.name == name);
+    let Some(context) = found.and_then(|it| it.context.clone()) else {
+        let nearest = nearest(&name, known());
+        let known = known();
+        return Err(AccessError::UnknownContext {
+            name,
+            nearest,
+            known,
+        });
+    };
+    let cluster = config.clusters.iter().find(|it| it.name == context.cluster);
+    let server = cluster.and_then(|it| it.cluster.as_ref()?.server.clone());
+    let namespace = selection.namespace.clone().or(context.namespace);
+    Ok(Identity {
+        context: name,
+        server: server.unwrap_or_default(),
+        namespace: namespace.unwrap_or_else(|| "default".to_owned()),
+        user: context.user.unwrap_or_default(),
+    })
 }
 
 /// A client for a cluster and namespace.
@@ -133,7 +107,7 @@ impl Cluster {
     /// If the kubeconfig is invalid, or the credentials cannot be obtained.
     pub async fn open(selection: &Selection) -> Result<Self, AccessError> {
         let kubeconfig = kubeconfig()?;
-        let identity = selection.find(&kubeconfig)?;
+        let identity = resolve(selection, &kubeconfig)?;
         let user = Login::of(&identity.user, &kubeconfig);
         let options = KubeConfigOptions {
             context: Some(identity.context.clone()),
@@ -263,7 +237,7 @@ mod tests {
             context: given(context),
             namespace: given(namespace),
         };
-        selection.find(&two_contexts())
+        resolve(&selection, &two_contexts())
     }
 
     #[test]

@@ -32,6 +32,7 @@ use self::{
     verdict::{Verdict, verdict},
 };
 use super::{Cluster, Workload};
+use crate::place::LaunchStep;
 
 /// The container in which the host and its worker run.
 pub const CONTAINER: &str = "kt";
@@ -39,22 +40,6 @@ pub const CONTAINER: &str = "kt";
 const LOG: Duration = Duration::from_secs(3);
 /// How many of its last lines are read.
 const LINES: i64 = 12;
-
-/// A completed phase.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Step {
-    Scheduled {
-        node: String,
-    },
-    /// The kubelet's message: pulled from the registry, or already present.
-    Pulled {
-        message: String,
-    },
-    Started {
-        pod: String,
-    },
-}
 
 /// A watched launch.
 pub struct Launch {
@@ -64,8 +49,8 @@ pub struct Launch {
     timeout: Duration,
     changes: BoxStream<'static, Change>,
     snapshot: LaunchSnapshot,
-    reported: Vec<Step>,
-    steps: VecDeque<Step>,
+    reported: Vec<LaunchStep>,
+    steps: VecDeque<LaunchStep>,
 }
 
 impl Launch {
@@ -87,7 +72,7 @@ impl Launch {
     ///
     /// # Errors
     /// As soon as it is certain that the container will not run, or at the timeout.
-    pub async fn next(&mut self) -> Result<Option<Step>, LaunchError> {
+    pub async fn next(&mut self) -> Result<Option<LaunchStep>, LaunchError> {
         loop {
             if let Some(step) = self.steps.pop_front() {
                 return Ok(Some(step));

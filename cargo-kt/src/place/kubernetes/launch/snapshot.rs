@@ -9,7 +9,8 @@ use k8s_openapi::api::{
 use kube::ResourceExt as _;
 use tokio::time::Instant;
 
-use super::{CONTAINER, Step};
+use super::CONTAINER;
+use crate::place::LaunchStep;
 use crate::place::kubernetes::Workload;
 
 /// A change in the cluster.
@@ -143,20 +144,20 @@ impl LaunchSnapshot {
     }
 
     /// The completed phases.
-    pub fn steps(&self) -> Vec<Step> {
+    pub fn steps(&self) -> Vec<LaunchStep> {
         let mut steps = Vec::new();
         let Some(pod) = self.pod() else {
             return steps;
         };
         if let Some(node) = pod.spec.as_ref().and_then(|spec| spec.node_name.clone()) {
-            steps.push(Step::Scheduled { node });
+            steps.push(LaunchStep::Scheduled { node });
         }
         if let Some(pulled) = self.events().find(|event| event.reason == "Pulled") {
             let message = pulled.message.clone();
-            steps.push(Step::Pulled { message });
+            steps.push(LaunchStep::Pulled { message });
         }
         if let Some(pod) = self.running().or_else(|| self.just_started()) {
-            steps.push(Step::Started { pod: pod.name });
+            steps.push(LaunchStep::Started { pod: pod.name });
         }
         steps
     }

@@ -19,9 +19,10 @@ pub use directory::{Directory, Record};
 pub use start::start;
 
 use super::Workload;
+use crate::place::LaunchStep;
 
 /// The first argument that makes this executable run as a tunnel.
-pub const COMMAND: &str = "tunnel";
+const COMMAND: &str = "tunnel";
 
 /// A tunnel's options. It reads them from stdin, because they contain a secret.
 #[derive(Clone, Serialize, Deserialize)]
@@ -73,8 +74,27 @@ pub enum Report {
     },
 }
 
-/// Runs a tunnel until it exits. Must be called outside any tokio runtime.
-pub fn main() -> ExitCode {
+impl Report {
+    /// The step of the launch that it reports; `None` if the terminal does not show it.
+    pub(super) fn step(self) -> Option<LaunchStep> {
+        match self {
+            Self::Connected { pod, .. } => Some(LaunchStep::Connected { pod }),
+            Self::Uploading { sent, total } => Some(LaunchStep::Uploading { sent, total }),
+            Self::Entered { uploaded, .. } => Some(LaunchStep::Entered { uploaded }),
+            _ => None,
+        }
+    }
+}
+
+/// Acts as a tunnel if that is how this process was called, and returns its exit status. Must be
+/// called outside any tokio runtime.
+pub fn multi_call() -> Option<ExitCode> {
+    let command = std::env::args_os().nth(1)?;
+    (command == COMMAND).then(run)
+}
+
+/// Runs a tunnel until it exits.
+fn run() -> ExitCode {
     let done = read_options().and_then(|options| {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

@@ -20,7 +20,8 @@ use tokio::{
 use super::{Report, TunnelOptions, directory, link::Link};
 use crate::place::{
     Dirs,
-    kubernetes::{Cluster, KubernetesError, Selection, remove::remove, stage::HostImage},
+    cluster::Selection,
+    kubernetes::{Cluster, KubernetesError, remove::remove, stage::HostImage},
 };
 
 /// Time after which an unused tunnel with a lost connection exits.

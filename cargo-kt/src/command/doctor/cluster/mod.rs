@@ -1,12 +1,19 @@
 //! Checks the cluster of the kubeconfig, if it has one.
 
+mod kubeconfig;
+
 use std::time::Duration;
+
+pub(super) use kubeconfig::kubeconfig;
 
 use super::check::{Check, Level, Need};
 use crate::{
-    place::kubernetes::{
-        Cluster, Selection,
-        access::{AccessError, ServerFacts},
+    place::{
+        cluster::Selection,
+        kubernetes::{
+            Cluster,
+            access::{AccessError, ServerFacts, identify},
+        },
     },
     terminal::text::duration,
 };
@@ -18,7 +25,7 @@ const OLDEST: (u32, u32) = (1, 30);
 
 pub(super) async fn checks(selection: &Selection) -> Vec<Check> {
     let need = Need::Kubernetes;
-    let identity = match selection.identify() {
+    let identity = match identify(selection) {
         Ok(identity) => identity,
         Err(AccessError::NoKubeconfig { .. }) => {
             return vec![Check::ok(

@@ -14,10 +14,10 @@ mod expired;
 mod files;
 mod forward;
 mod inspect;
-mod journal;
 mod lease;
 mod listen;
 mod lock;
+pub mod logging;
 mod maps;
 mod marker;
 mod options;
@@ -38,6 +38,7 @@ mod worker;
 use std::{
     fmt, fs, io,
     io::Write,
+    mem,
     net::{TcpListener, TcpStream},
     os::{fd::RawFd, unix::net::UnixListener},
     process::{Command, ExitCode},
@@ -52,11 +53,11 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, timeout},
 };
+use tracing::{Dispatch, dispatcher};
 
 use self::{
     command::Commands, counters::Counters, debug::Debugging, echo::Echo, forward::Forwards,
-    journal::Journal, lease::Lease, lease::Use, sample::Sampling, store::Store,
-    supervise::Supervisor,
+    lease::Lease, lease::Use, sample::Sampling, store::Store, supervise::Supervisor,
 };
 pub use self::{
     expired::Expired,
@@ -92,7 +93,8 @@ struct Host {
     lease: Lease,
     commands: Arc<Commands>,
     forwards: Arc<Forwards>,
-    journal: Arc<Journal>,
+    /// Requests are logged to it: the wire runs their handlers without a subscriber.
+    log: Dispatch,
     debugging: Debugging,
     sampling: Sampling,
     phase: watch::Sender<Phase>,
@@ -263,7 +265,8 @@ pub fn run(options: HostOptions) -> Result<Ended, String> {
             token.trim_ascii_end().to_owned()
         }
     };
-    let journal = Arc::new(Journal::open(&options.directory));
+    let log = logging::to_file(&options.directory.join("host.log"));
+    let _logged = dispatcher::set_default(&log);
     let store = Arc::new(Store::open(&options.directory).map_err(|error| error.to_string())?);
     supervise::clear_states(&options.directory)
         .map_err(|error| format!("failed to create a directory for states: {error}"))?;
@@ -271,8 +274,11 @@ pub fn run(options: HostOptions) -> Result<Ended, String> {
         .map_err(|error| format!("failed to read the service's counters: {error}"))?;
     let listener = listen::bind(&options.socket)
         .map_err(|error| format!("failed to listen on {}: {error}", options.socket.display()))?;
+    let of_threads = log.clone();
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
+        // Until the thread exits.
+        .on_thread_start(move || mem::forget(dispatcher::set_default(&of_threads)))
         .build()
         .map_err(|error| format!("failed to start: {error}"))?;
 
@@ -281,17 +287,12 @@ pub fn run(options: HostOptions) -> Result<Ended, String> {
     let host = Arc::new(Host {
         token,
         started: Instant::now(),
-        supervisor: Supervisor::new(
-            Arc::clone(&options),
-            Arc::clone(&store),
-            Arc::clone(&journal),
-            counters,
-        ),
+        supervisor: Supervisor::new(Arc::clone(&options), Arc::clone(&store), counters),
         store,
         lease: Lease::new(options.inactivity_ttl),
         commands: Arc::default(),
         forwards: Arc::default(),
-        journal,
+        log: log.clone(),
         debugging: Debugging::default(),
         sampling: Sampling::default(),
         phase: watch::Sender::new(Phase::Serving),
@@ -349,8 +350,7 @@ async fn serve(
             serve_pod(inherited, &host).map_err(|error| format!("failed to listen: {error}"))?,
         );
     }
-    host.journal
-        .log(format_args!("serving {}", host.options.service));
+    tracing::info!("serving {}", host.options.service);
     if host.options.pod.is_none() {
         announce().map_err(|error| format!("failed to report readiness: {error}"))?;
     }
@@ -362,7 +362,7 @@ async fn serve(
         _ => (Ended::Asked, limits::DRAIN),
     };
     drop(asked);
-    host.journal.log(format_args!("stopping: {why}"));
+    tracing::info!("stopping: {why}");
     // Remove the socket first: later clients start another host, which waits for this one's lock.
     let _ = fs::remove_file(&host.options.socket);
     tasks.iter().for_each(JoinHandle::abort);
@@ -380,11 +380,10 @@ async fn serve(
     host.phase.send_replace(Phase::Ended);
     host.store.remove();
     let _ = fs::remove_dir_all(supervise::states_directory(&host.options.directory));
-    let journal = Arc::clone(&host.journal);
     drop(host);
     // Resolves once every control connection is closed and its sender dropped.
     let _ = timeout(FAREWELL, farewell.recv()).await;
-    journal.log("stopped");
+    tracing::info!("stopped");
     Ok(why)
 }
 

@@ -1,6 +1,10 @@
 //! kt's own log on stderr. Hosts and tunnels log to files: [`kt::host::logging`].
 
-use std::io::{self, IsTerminal};
+use std::{
+    io::{self, IsTerminal},
+    process::{Command, ExitStatus},
+    time::Instant,
+};
 
 use kt::host::logging::{Timestamp, requested};
 use tracing_subscriber::{layer::SubscriberExt, registry, util::SubscriberInitExt};
@@ -27,4 +31,78 @@ pub fn to_stderr() -> Result<(), LoggingError> {
         let _ = registry().with(filter).with(layer).try_init();
     }
     Ok(())
+}
+
+/// A child process in the log.
+#[derive(Debug)]
+pub struct LoggedProcess {
+    program: String,
+    started: Instant,
+}
+
+/// Logs a command line, without its environment.
+pub fn started(command: &Command) -> LoggedProcess {
+    let program = command.get_program().to_string_lossy().into_owned();
+    if tracing::enabled!(tracing::Level::DEBUG) {
+        let arguments = command.get_args().map(|it| it.to_string_lossy());
+        let arguments = without_values(arguments).join(" ");
+        tracing::debug!(program, arguments, "process started");
+    }
+    let started = Instant::now();
+    LoggedProcess { program, started }
+}
+
+impl LoggedProcess {
+    pub fn exited(self, status: ExitStatus) {
+        let (program, seconds) = (self.program, self.started.elapsed().as_secs_f64());
+        tracing::debug!(program, %status, seconds, "process exited");
+    }
+}
+
+/// Removes the values of options that can set environment variables: cargo's `--config` and rustc's
+/// `--env-set`.
+fn without_values<T: AsRef<str>>(arguments: impl Iterator<Item = T>) -> Vec<String> {
+    const OPTIONS: [&str; 2] = ["--config", "--env-set"];
+    let mut is_value = false;
+    let mut shown = Vec::new();
+    for argument in arguments {
+        let argument = argument.as_ref();
+        let has_value = |option: &&str| {
+            argument
+                .strip_prefix(*option)
+                .is_some_and(|rest| rest.starts_with('='))
+        };
+        let visible = match OPTIONS.iter().find(|option| has_value(option)) {
+            Some(option) => option.len() + 1,
+            None if is_value => 0,
+            None => {
+                is_value = OPTIONS.contains(&argument);
+                shown.push(argument.to_owned());
+                continue;
+            }
+        };
+        is_value = false;
+        let (option, value) = argument.split_at(visible);
+        let name = value.split_once('=').map_or(value, |(name, _)| name);
+        shown.push(format!("{option}{name}=…"));
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_settings_are_removed() {
+        let arguments = ["build", "--config", "env.A='x'", "--config=env.B='y'", "-v"];
+        assert_eq!(
+            without_values(arguments.iter()),
+            ["build", "--config", "env.A=…", "--config=env.B=…", "-v"]
+        );
+        assert_eq!(
+            without_values(["--env-set", "A=x"].iter()),
+            ["--env-set", "A=…"]
+        );
+    }
 }

@@ -17,6 +17,7 @@ use std::process::{Command, Stdio};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::artifacts::Invocation;
+use crate::logging;
 
 /// Why a type probe failed.
 #[derive(Debug, thiserror::Error)]
@@ -186,9 +187,11 @@ fn compile_as(
     for name in STALE_ENVIRONMENT {
         command.env_remove(name);
     }
+    let logged = logging::started(&command);
     let output = command
         .output()
         .map_err(|source| TypeProbeError::Start { program, source })?;
+    logged.exited(output.status);
     if !output.status.success() {
         let messages = String::from_utf8_lossy(&output.stderr);
         let first = messages

@@ -25,7 +25,7 @@ pub use logs::Logs;
 pub use nearest::nearest;
 pub use opening::{PendingService, ServiceSpec};
 pub use pieces::Pieces;
-pub use places::Places;
+pub use places::{HostLog, Places};
 
 /// A service in the output of `cargo kt ls`.
 #[derive(Debug, Clone)]

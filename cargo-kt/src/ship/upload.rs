@@ -156,6 +156,12 @@ async fn send_missing(
         present: all - waiting.len(),
         ..Shipped::default()
     };
+    tracing::debug!(
+        missing = shipped.objects,
+        bytes,
+        present = shipped.present,
+        "objects compared"
+    );
     let mut counted = Progress {
         total: bytes,
         ..Progress::default()

@@ -39,6 +39,10 @@ impl LaunchReport {
 
     pub(in crate::session) fn step(&self, step: Step) {
         match step {
+            Step::Tunnel(Report::Uploading { .. }) => tracing::trace!(?step, "launch step"),
+            _ => tracing::debug!(?step, "launch step"),
+        }
+        match step {
             Step::Began { service, place } => {
                 let mut state = self.state();
                 state.last = self.timings.elapsed();

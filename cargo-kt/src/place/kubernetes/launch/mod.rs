@@ -120,7 +120,9 @@ impl Launch {
             }
         }
         let late = self.begun.elapsed() >= self.timeout;
-        let cause = match verdict(&self.snapshot) {
+        let verdict = verdict(&self.snapshot);
+        tracing::trace!(?verdict, late, "launch verdict");
+        let cause = match verdict {
             Verdict::Running => return Ok(Some(())),
             Verdict::Failed(cause) => cause,
             Verdict::Unless(cause, grace) if late || self.snapshot.unchanged_for() >= grace => {
@@ -136,6 +138,7 @@ impl Launch {
             }
             Verdict::Unless(..) | Verdict::Waiting(_) => return Ok(None),
         };
+        tracing::debug!(?cause, "launch failed");
         let (cluster, service) = (self.cluster.clone(), self.workload.name.clone());
         Err(failure(
             cluster,

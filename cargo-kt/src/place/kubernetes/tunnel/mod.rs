@@ -13,12 +13,17 @@ mod start;
 
 use std::{io, path::PathBuf, process::ExitCode, time::Duration};
 
+use kt::host::logging;
 use serde::{Deserialize, Serialize};
+use tracing::dispatcher;
 
 pub use directory::{Directory, Record};
 pub use start::start;
 
 use super::Workload;
+
+/// The file in a tunnel's directory with its log; an older part is in `tunnel.log.old`.
+pub const LOG: &str = "tunnel.log";
 
 /// The first argument that makes this executable run as a tunnel.
 pub const COMMAND: &str = "tunnel";
@@ -76,6 +81,8 @@ pub enum Report {
 /// Runs a tunnel until it exits. Must be called outside any tokio runtime.
 pub fn main() -> ExitCode {
     let done = read_options().and_then(|options| {
+        // Fails only if a subscriber is set already.
+        let _ = dispatcher::set_global_default(logging::to_file(&options.directory.join(LOG)));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -89,6 +96,7 @@ pub fn main() -> ExitCode {
             serve::report(&Report::Failed {
                 why: error.to_string(),
             });
+            tracing::error!("{error}");
             eprintln!("{error}");
             ExitCode::FAILURE
         }

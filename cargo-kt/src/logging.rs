@@ -7,6 +7,7 @@ use std::{
 };
 
 use kt::host::logging::{Timestamp, requested};
+use tracing::Level;
 use tracing_subscriber::{layer::SubscriberExt, registry, util::SubscriberInitExt};
 
 /// `KT_LOG` is invalid.
@@ -33,6 +34,9 @@ pub fn to_stderr() -> Result<(), LoggingError> {
     Ok(())
 }
 
+/// Characters of a command line that the level debug shows.
+const SHOWN: usize = 500;
+
 /// A child process in the log.
 #[derive(Debug)]
 pub struct LoggedProcess {
@@ -40,12 +44,19 @@ pub struct LoggedProcess {
     started: Instant,
 }
 
-/// Logs a command line, without its environment.
+/// Logs a command line, without its environment. The linker's has thousands of bytes: the level
+/// debug truncates it.
 pub fn started(command: &Command) -> LoggedProcess {
     let program = command.get_program().to_string_lossy().into_owned();
-    if tracing::enabled!(tracing::Level::DEBUG) {
+    if tracing::enabled!(Level::DEBUG) {
         let arguments = command.get_args().map(|it| it.to_string_lossy());
-        let arguments = without_values(arguments).join(" ");
+        let mut arguments = without_values(arguments).join(" ");
+        if !tracing::enabled!(Level::TRACE)
+            && let Some((end, _)) = arguments.char_indices().nth(SHOWN)
+        {
+            arguments.truncate(end);
+            arguments.push('…');
+        }
         tracing::debug!(program, arguments, "process started");
     }
     let started = Instant::now();

@@ -147,7 +147,7 @@ pub async fn welcome_trusted(stream: UnixStream, host: Arc<Host>) {
 
 fn report(done: io::Result<()>) {
     if let Err(error) = done {
-        tracing::warn!("a connection failed: {error}");
+        tracing::info!("a connection failed: {error}");
     }
 }
 

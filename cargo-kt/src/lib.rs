@@ -12,6 +12,7 @@ pub mod debug;
 pub mod glibc;
 pub mod layout;
 pub mod link;
+pub mod logging;
 pub mod place;
 pub mod plan;
 pub mod session;
@@ -46,6 +47,10 @@ pub fn main() -> ExitCode {
         .is_some()
     {
         return debug::pipe(arguments);
+    }
+    if let Err(error) = logging::to_stderr() {
+        eprintln!("error: {error}");
+        return ExitCode::from(101);
     }
     command::main()
 }

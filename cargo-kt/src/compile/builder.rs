@@ -179,6 +179,7 @@ impl Planned<'_> {
             },
         };
         builder.console.verbose(&format!("calling cargo: {reason}"));
+        tracing::debug!(reason, "compiling with cargo");
         builder.build_with_cargo(*plan, lock, reason)
     }
 }

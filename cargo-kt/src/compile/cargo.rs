@@ -14,6 +14,7 @@ use super::{BuildError, Console, directory, file, linker, wrapper};
 use crate::artifacts::NativeLibraries;
 use crate::context::CargoContext;
 use crate::context::cfg;
+use crate::logging;
 use crate::plan::{Plan, overrides};
 
 /// An artifact that cargo reported.
@@ -79,6 +80,7 @@ pub(super) fn run(
     report: &mut Report,
 ) -> Result<(), BuildError> {
     let mut command = command(plan, context, records)?;
+    let logged = logging::started(&command);
     let mut child = command.spawn().map_err(|source| BuildError::Spawn {
         cargo: plan.cargo.clone(),
         source,
@@ -106,6 +108,7 @@ pub(super) fn run(
         cargo: plan.cargo.clone(),
         source,
     })?;
+    logged.exited(status);
     if status.success() {
         return Ok(());
     }

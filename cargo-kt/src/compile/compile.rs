@@ -14,6 +14,7 @@ use super::records::Records;
 use super::types::Types;
 use super::unit::{self, Purpose, Unit};
 use crate::artifacts::{Invocation, LinkLine};
+use crate::logging;
 
 /// The parameters of a compilation.
 pub(super) struct Compilation<'a> {
@@ -204,9 +205,11 @@ impl Compilation<'_> {
             if let Some(directory) = linker {
                 command.env(linker::DIRECTORY, directory);
             }
+            let logged = logging::started(&command);
             let child = command.spawn().map_err(CompilationError::Spawn)?;
             let status = watch(child, types, line).map_err(CompilationError::Spawn)?;
             if let Some(status) = status {
+                logged.exited(status);
                 return Ok(status);
             }
         }

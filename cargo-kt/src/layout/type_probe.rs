@@ -17,6 +17,7 @@ use std::process::{Command, Stdio};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::artifacts::Invocation;
+use crate::logging;
 
 /// Why a type probe failed.
 #[derive(Debug, thiserror::Error)]
@@ -199,10 +200,12 @@ fn command(invocation: &Invocation, kind: &str, incremental: &Utf8Path, out: &Ut
 }
 
 fn run_rustc(mut command: Command) -> Result<(), TypeProbeError> {
+    let logged = logging::started(&command);
     let output = command.output().map_err(|source| TypeProbeError::Start {
         program: command.get_program().to_string_lossy().into_owned(),
         source,
     })?;
+    logged.exited(output.status);
     if output.status.success() {
         return Ok(());
     }

@@ -5,7 +5,7 @@ use std::{fs, os::unix::process::ExitStatusExt, process::Command};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{LinkError, kt_dir};
-use crate::context::Toolchain;
+use crate::{context::Toolchain, logging};
 
 /// Longer commands use a response file. The kernel accepts 128 KiB for one argument and 2 MiB for
 /// all.
@@ -133,11 +133,13 @@ impl Lld {
         } else {
             command.args(arguments);
         }
+        let logged = logging::started(&command);
         let ran = command
             .output()
             .map_err(LinkError::io("run", &self.program));
         response.map(fs::remove_file);
         let ran = ran?;
+        logged.exited(ran.status);
         if ran.status.signal() == Some(libc::SIGBUS) {
             let _ = fs::remove_file(output);
             return Err(LinkError::NoSpace {

@@ -347,6 +347,7 @@ async fn ask<Q: Serialize, A: DeserializeOwned>(
     path: &str,
     request: &Q,
 ) -> Result<A, PlaceError> {
+    tracing::trace!(service, path, "request");
     match timeout(ANSWER, client.ask(path, request)).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(source)) => Err(PlaceError::Request {

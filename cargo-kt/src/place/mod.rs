@@ -32,7 +32,7 @@ pub use logs::Logs;
 pub use nearest::nearest;
 pub use pending_service::{PendingService, ServiceSpec};
 pub use pieces::Pieces;
-pub use places::Places;
+pub use places::{HostLog, Places};
 
 /// A service in the output of `cargo kt ls`.
 #[derive(Debug, Clone)]

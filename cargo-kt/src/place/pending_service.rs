@@ -4,6 +4,7 @@ use tokio::{
     sync::{oneshot, watch},
     task::JoinHandle,
 };
+use tracing::Instrument;
 
 use super::{Connected, Dirs, Hold, LaunchStep, PlaceError, kubernetes, local};
 
@@ -43,7 +44,7 @@ impl PendingService {
             ServiceSpec::Kubernetes(spec) => {
                 let (sender, found) = oneshot::channel();
                 let (over, handed_over) = watch::channel(false);
-                let task = tokio::spawn(async move {
+                let opening = async move {
                     let progress = |step: LaunchStep| {
                         if step.is_handed_over() {
                             over.send_replace(true);
@@ -54,7 +55,8 @@ impl PendingService {
                     // Compilation may take longer than the service's inactivity timeout.
                     let held = connected.hold();
                     Ok((connected, held))
-                });
+                };
+                let task = tokio::spawn(opening.instrument(tracing::debug_span!("connect")));
                 let found = Some(found);
                 Kind::Kubernetes {
                     found,

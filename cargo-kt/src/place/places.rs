@@ -1,7 +1,7 @@
 //! The places that a command searches for existing services: this machine, clusters with a running
 //! tunnel, and the cluster selected on the command line.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use kt::wire::control::LogFrom;
 
@@ -9,6 +9,15 @@ use super::{
     Connected, Dirs, Logs, Pieces, PlaceError, PlaceName, Service, cluster::Selection, kubernetes,
     local, logs, pieces,
 };
+
+/// Where the log of a service's host is.
+#[derive(Debug)]
+pub enum HostLog {
+    /// In a directory on this machine; with a connection to the service if it runs and a caller
+    /// follows the log.
+    Here(PathBuf, Option<Connected>),
+    InPod(Connected),
+}
 
 /// The places that a command searches.
 #[derive(Debug, Clone)]
@@ -151,6 +160,20 @@ impl Places {
         match self.find(name).await? {
             Some(connected) => pieces::of(connected, from, follow).await,
             None => local::log_pieces(&self.dirs, name, from, follow).await,
+        }
+    }
+
+    /// The log of the host of this service; on this machine also of a stopped one.
+    ///
+    /// # Errors
+    /// If it never existed.
+    pub async fn host_log(&self, name: &str, follow: bool) -> Result<HostLog, PlaceError> {
+        match self.find(name).await? {
+            Some(connected) => Ok(HostLog::InPod(connected)),
+            None => {
+                let (folder, connected) = local::host_log(&self.dirs, name, follow).await?;
+                Ok(HostLog::Here(folder, connected))
+            }
         }
     }
 }

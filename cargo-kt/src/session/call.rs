@@ -12,6 +12,7 @@ use kt::wire::{
     driver::{DriverConfig, Endpoint},
 };
 use tokio::{sync::watch, task::JoinHandle};
+use tracing::Instrument;
 
 use super::{
     Deployed, SessionError,
@@ -81,7 +82,9 @@ pub(crate) async fn run(
         )
     });
     let redeploying = redeployer.map(|redeployer| tokio::spawn(redeployer.run()));
-    let status = driver_process::run(invocation).await;
+    let status = driver_process::run(invocation)
+        .instrument(tracing::debug_span!("call"))
+        .await;
     if let Some(redeploying) = redeploying {
         redeploying.abort();
     }

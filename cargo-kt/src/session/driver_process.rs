@@ -84,11 +84,15 @@ pub(super) async fn run(invocation: Invocation<'_>) -> io::Result<ExitStatus> {
         .env(ENV, &invocation.config.0);
     let mut child = tokio::process::Command::from(command).spawn()?;
     if let Some(pid) = child.id() {
+        tracing::debug!(pid, program = invocation.name, "driver started");
         invocation.started.send_replace(pid);
     }
     loop {
         tokio::select! {
-            status = child.wait() => return status,
+            status = child.wait() => {
+                tracing::debug!(?status, "driver exited");
+                return status;
+            }
             _ = interrupted.recv() => {}
             _ = quit.recv() => {}
             _ = terminated.recv() => forward(&child, libc::SIGTERM),

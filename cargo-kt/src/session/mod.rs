@@ -62,7 +62,8 @@ use glibc::GlibcLinker;
 use link::{Code, Driver};
 use report::LaunchReport;
 use swap::Swap;
-use timings::Timings;
+use timings::{Timings, phase};
+use tracing::{Instrument, debug_span};
 
 /// A service that serves exactly the code of this workspace.
 #[derive(Debug)]
@@ -113,7 +114,8 @@ pub(crate) async fn deploy(
             return Err(error);
         }
     };
-    let (connected, hold) = pending.connected().await?;
+    let connecting = pending.connected().instrument(debug_span!("connect"));
+    let (connected, hold) = connecting.await?;
     report::expired(terminal, &connected);
     let made = session.relink_for_image(made, &mut linker, &connected)?;
     session.swap(made, target, connected, hold).await
@@ -162,10 +164,10 @@ impl Session<'_> {
         linker: &GlibcLinker<'_>,
         pending: &mut PendingService,
     ) -> Result<Made, SessionError> {
-        let compiling = self.timings.elapsed();
-        let (planned, driver) = self.build_driver(planned, linker)?;
-        let built = planned.compile()?;
-        self.timings.phase("compile", compiling);
+        let (built, driver) = self.timings.measure(phase!("compile"), || {
+            let (planned, driver) = self.build_driver(planned, linker)?;
+            Ok::<_, SessionError>((planned.compile()?, driver))
+        })?;
         report::built(self.terminal, &built);
         // What runs already decides which layers the base has.
         let running = pending.running().await?;
@@ -175,14 +177,15 @@ impl Session<'_> {
         let existing = current
             .map(|(_, manifest)| ship::layers_of(manifest))
             .unwrap_or_default();
-        let linking = self.timings.elapsed();
-        let linked = linker.link(built, &existing)?;
-        linked.check(self.terminal)?;
-        let mut code = Code::of(linked, self.terminal)?;
-        code.manifest.environment =
-            environment::of_worker(&target.config, &code.built, self.context);
-        let states = self.request.states.options(&code.manifest)?;
-        self.timings.phase("link", linking);
+        let (code, states) = self.timings.measure(phase!("link"), || {
+            let linked = linker.link(built, &existing)?;
+            linked.check(self.terminal)?;
+            let mut code = Code::of(linked, self.terminal)?;
+            code.manifest.environment =
+                environment::of_worker(&target.config, &code.built, self.context);
+            let states = self.request.states.options(&code.manifest)?;
+            Ok::<_, SessionError>((code, states))
+        })?;
         Ok(Made {
             code,
             driver,
@@ -244,28 +247,33 @@ impl Session<'_> {
         } = made;
         let lost = replacement::agree(&connected, terminal, &code, &request.states).await?;
         let differences = code.differences(&connected);
-        let swapping = self.timings.elapsed();
-        let files = ship::files(&code.linked).map_err(SessionError::Manifest)?;
-        let shipment = Shipment {
-            manifest: &code.manifest,
-            files: &files,
-            references: &code.references(&connected),
-            transport: connected.transport(),
+        let swapping = async {
+            let files = ship::files(&code.linked).map_err(SessionError::Manifest)?;
+            let shipment = Shipment {
+                manifest: &code.manifest,
+                files: &files,
+                references: &code.references(&connected),
+                transport: connected.transport(),
+            };
+            let mut swap = Swap {
+                terminal,
+                connected: &connected,
+                shipment: &shipment,
+                differences: &differences,
+                states,
+                asks: !request.states.yes,
+            };
+            let swapped = swap.run().await?;
+            let resets = swap.states.resets;
+            last_build::remember(request.program_arguments, &connected, &code.built.plan);
+            // The service's inactivity TTL counts from the last call from here on.
+            drop(hold);
+            Ok::<_, SessionError>((files, swapped, resets))
         };
-        let mut swap = Swap {
-            terminal,
-            connected: &connected,
-            shipment: &shipment,
-            differences: &differences,
-            states,
-            asks: !request.states.yes,
-        };
-        let swapped = swap.run().await?;
-        let resets = swap.states.resets;
-        last_build::remember(request.program_arguments, &connected, &code.built.plan);
-        // The service's inactivity TTL counts from the last call from here on.
-        drop(hold);
-        self.timings.phase("ship and swap", swapping);
+        let (files, swapped, resets) = self
+            .timings
+            .measure_async(phase!("ship and swap"), swapping)
+            .await?;
         report::all(
             &report::Facts {
                 terminal,

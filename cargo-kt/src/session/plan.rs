@@ -15,8 +15,15 @@ pub fn plan<'a>(
     context: &'a CargoContext,
     console: &'a dyn Console,
 ) -> Result<Planned<'a>, BuildError> {
+    let _span = tracing::debug_span!("plan").entered();
     match Builder::new(options, context, console).recall()? {
-        Recalled::Valid(planned) => Ok(planned),
-        Recalled::Stale(builder, reason) => builder.plan(reason),
+        Recalled::Valid(planned) => {
+            tracing::debug!("plan of the last build reused");
+            Ok(planned)
+        }
+        Recalled::Stale(builder, reason) => {
+            tracing::debug!(reason, "planning with cargo");
+            builder.plan(reason)
+        }
     }
 }

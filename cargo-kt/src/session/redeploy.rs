@@ -53,12 +53,14 @@ impl Redeployer {
     pub(super) async fn run(mut self) {
         loop {
             self.connected.ended().await;
+            tracing::debug!("connection to the service ended");
             loop {
                 match self.reconnect().await {
                     Ok(true) => break,
                     // `cargo kt down`, or the inactivity TTL: calls report it themselves.
                     Ok(false) => return,
                     Err(error) => {
+                        tracing::debug!(%error, "reconnecting again");
                         let service = &self.connected.service;
                         self.terminal
                             .detail("Waiting", format_args!("for {service}: {error}"));

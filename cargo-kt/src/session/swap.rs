@@ -53,6 +53,7 @@ impl Swap<'_> {
                 && let SwapRefused::NotMigrated(failed) = &refused
                 && resets::agree(failed, &mut self.states, self.terminal, service)?
             {
+                tracing::debug!("swapping again: states may be reset");
                 continue;
             }
             if let SwapRefused::Debugged(debugger) = &refused
@@ -64,6 +65,7 @@ impl Swap<'_> {
                         "Waiting",
                         format_args!("for the debugger of {service}: {attached}"),
                     );
+                    tracing::debug!("swapping again: a debugger is attached");
                     waits = true;
                 }
                 sleep(DEBUGGER_PAUSE).await;

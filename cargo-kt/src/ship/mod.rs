@@ -22,6 +22,7 @@ use kt::wire::{
 };
 
 use tokio::time::timeout;
+use tracing::{Instrument, debug_span};
 
 use crate::terminal::text;
 
@@ -114,9 +115,11 @@ pub async fn swap(
         states: order.states,
         at_least: order.at_least,
     };
-    let mut shipped = ship(client, shipment, progress).await?;
+    let shipping = ship(client, shipment, progress).instrument(debug_span!("ship"));
+    let mut shipped = shipping.await?;
     loop {
-        let mut asking = pin!(client.ask(path::SWAP, &request));
+        let asking = client.ask(path::SWAP, &request);
+        let mut asking = pin!(asking.instrument(debug_span!("swap")));
         let swapped = match timeout(SLOW, asking.as_mut()).await {
             Ok(swapped) => swapped,
             Err(_) => {
@@ -126,9 +129,13 @@ pub async fn swap(
         };
         let swapped: Result<Swapped, SwapRefused> = swapped.map_err(ShipError::Request)?;
         match swapped {
-            Ok(swapped) => return Ok((shipped, swapped)),
+            Ok(swapped) => {
+                tracing::debug!(generation = %swapped.generation, changed = swapped.changed, "swapped");
+                return Ok((shipped, swapped));
+            }
             // Another `cargo kt` swapped meanwhile to a generation without them. This is retried once.
             Err(SwapRefused::Missing(_)) if !shipped.again => {
+                tracing::debug!("shipping again: the service removed objects");
                 let more = ship(client, shipment, progress).await?;
                 shipped = shipped.and(more);
             }

@@ -92,6 +92,13 @@ impl Sending {
         let resumed = head.offset > 0;
         let length = encoded.length;
         let sent = Sent { patched, resumed };
+        tracing::debug!(
+            object = %self.id,
+            bytes = length,
+            encoding = ?head.encoding,
+            offset = head.offset,
+            "sending an object"
+        );
         let source = match self.attempt(encoded, head.clone(), covered).await {
             Ok(()) => return Ok((sent, length)),
             Err(Failed::For(error)) => return Err(error),
@@ -100,6 +107,7 @@ impl Sending {
         if !patched && !resumed {
             return Err(self.refused(source));
         }
+        tracing::debug!(object = %self.id, error = %source, "sending the object again, whole");
         let (path, transport) = (self.path.clone(), self.transport);
         let whole = self
             .blocking(move || encode::whole(&path, transport))

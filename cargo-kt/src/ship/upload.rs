@@ -8,6 +8,7 @@ use kt::wire::{
     upload::{Missing, MissingObject, Wanted},
 };
 use tokio::{sync::mpsc, task::JoinSet};
+use tracing::Instrument;
 
 use super::{
     Files, References, ShipError, Shipment, Transport,
@@ -167,6 +168,12 @@ async fn send_missing(
         present: all - waiting.len(),
         ..Shipped::default()
     };
+    tracing::debug!(
+        missing = shipped.objects,
+        bytes,
+        present = shipped.present,
+        "objects compared"
+    );
     let mut counted = Progress {
         total: bytes,
         ..Progress::default()
@@ -184,7 +191,7 @@ async fn send_missing(
         while sending.len() < STREAMS
             && let Some((_, object)) = waiting.pop()
         {
-            sending.spawn(object.run());
+            sending.spawn(object.run().in_current_span());
         }
         tokio::select! {
             Some(step) = made.recv() => shipped.sent = count(step),

@@ -320,8 +320,7 @@ async fn logs(host: &Host, body: Body, answer: Answer) -> Result<(), h2::Error> 
                 sender.send(piece.into(), false).await?;
             }
             Err(error) => {
-                host.journal
-                    .log(format_args!("failed to read the log: {error}"));
+                tracing::warn!("failed to read the log: {error}");
                 let message = format!("\n[kt: failed to read the log: {error}]\n");
                 return sender.send(message.into(), true).await;
             }

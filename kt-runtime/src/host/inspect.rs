@@ -73,8 +73,7 @@ pub async fn log_pieces(
             }
             Ok(Some(piece)) => sender.send(framed(&piece), false).await?,
             Err(error) => {
-                host.journal
-                    .log(format_args!("failed to read the log: {error}"));
+                tracing::warn!("failed to read the log: {error}");
                 let notice = LogPiece {
                     position: 0,
                     time_ms: None,

@@ -78,6 +78,7 @@ impl Lease {
 
     /// Changes the time to live, and restarts it.
     pub fn set_ttl(&self, ttl: Duration) {
+        tracing::debug!(?ttl, "lease set");
         let active = Instant::now();
         *self.times() = Times { ttl, active };
         self.changed.notify_one();
@@ -102,9 +103,12 @@ impl Lease {
                 let _ = timeout_at(deadline, self.changed.notified()).await;
                 continue;
             }
-            self.note(usage().await);
+            let usage = usage().await;
+            self.note(usage);
             let Times { ttl, active } = *self.times();
-            if active.elapsed() >= ttl {
+            let expired = active.elapsed() >= ttl;
+            tracing::debug!(?ttl, ?usage, expired, "lease checked");
+            if expired {
                 return;
             }
         }

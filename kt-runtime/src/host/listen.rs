@@ -14,8 +14,9 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
+use tracing::instrument::WithSubscriber;
 
 use super::{Host, control, tunnel};
 use crate::{
@@ -23,7 +24,7 @@ use crate::{
     wire::{
         PROTOCOL, VERSION, limits,
         preamble::{self, Hello, Purpose, Verdict},
-        server::{self, Pings},
+        server::{self, Exchange, Pings},
     },
 };
 
@@ -77,8 +78,7 @@ pub async fn accept(listener: UnixListener, host: Arc<Host>) {
                 tokio::spawn(converse(stream, Arc::clone(&host)));
             }
             Err(error) => {
-                host.journal
-                    .log(format_args!("failed to accept a connection: {error}"));
+                tracing::warn!("failed to accept a connection: {error}");
                 sleep(PAUSE).await;
             }
         }
@@ -94,8 +94,7 @@ pub async fn accept_forwarded(listener: TcpListener, host: Arc<Host>) {
                 tokio::spawn(converse_forwarded(stream, Arc::clone(&host)));
             }
             Err(error) => {
-                host.journal
-                    .log(format_args!("failed to accept a connection: {error}"));
+                tracing::warn!("failed to accept a connection: {error}");
                 sleep(PAUSE).await;
             }
         }
@@ -116,7 +115,7 @@ async fn converse(stream: UnixStream, host: Arc<Host>) {
         ))),
         Err(error) => Err(error),
     };
-    report(done, &host);
+    report(done);
 }
 
 /// Serves a TCP connection, accepted or inherited.
@@ -130,7 +129,7 @@ pub async fn converse_forwarded(stream: TcpStream, host: Arc<Host>) {
         Ok(()) => welcome(stream, &host, Trust::Token).await,
         Err(error) => Err(error),
     };
-    report(done, &host);
+    report(done);
 }
 
 /// Serves a connection whose peer is already authenticated.
@@ -143,13 +142,12 @@ async fn welcome_trusted(stream: UnixStream, host: Arc<Host>) {
             None => Ok(()),
         }
     };
-    report(greeted.await, &host);
+    report(greeted.await);
 }
 
-fn report(done: io::Result<()>, host: &Host) {
+fn report(done: io::Result<()>) {
     if let Err(error) = done {
-        host.journal
-            .log(format_args!("a connection failed: {error}"));
+        tracing::info!("a connection failed: {error}");
     }
 }
 
@@ -191,12 +189,14 @@ async fn greet(
     } else {
         return Ok(Some(hello));
     };
+    tracing::debug!(?refusal, purpose = ?hello.purpose, "connection refused");
     answer(stream, &refusal).await?;
     Ok(None)
 }
 
 /// Serves a connection according to its purpose.
 async fn admit(mut stream: impl Connection, purpose: Purpose, host: &Arc<Host>) -> io::Result<()> {
+    tracing::debug!(?purpose, "connection");
     match purpose {
         Purpose::Control => {
             // Held until the connection closes, so that the host waits for its last answers before
@@ -204,7 +204,10 @@ async fn admit(mut stream: impl Connection, purpose: Purpose, host: &Arc<Host>) 
             let mut stopping = host.stopping();
             answer(&mut stream, &Verdict::Welcome).await?;
             let host = Arc::clone(host);
-            let handle = move |exchange| control::handle(Arc::clone(&host), exchange);
+            let handle = move |exchange| {
+                let log = host.log.clone();
+                logged(Arc::clone(&host), exchange).with_subscriber(log)
+            };
             server::serve_until(stream, stopping.asked(), Pings::Off, handle)
                 .await
                 .map_err(io::Error::other)
@@ -223,6 +226,18 @@ async fn admit(mut stream: impl Connection, purpose: Purpose, host: &Arc<Host>) 
         }
         Purpose::Tunnel => Err(io::Error::other("nested tunnel")),
     }
+}
+
+/// Answers a request, and logs its path and duration.
+async fn logged(host: Arc<Host>, exchange: Exchange) {
+    if !tracing::enabled!(tracing::Level::DEBUG) {
+        return control::handle(host, exchange).await;
+    }
+    let (method, uri) = (exchange.head.method.clone(), exchange.head.uri.clone());
+    let started = Instant::now();
+    control::handle(host, exchange).await;
+    let seconds = started.elapsed().as_secs_f64();
+    tracing::debug!(%method, path = uri.path(), seconds, "request");
 }
 
 async fn answer(stream: &mut impl Connection, verdict: &Verdict) -> io::Result<()> {

@@ -14,10 +14,10 @@ mod expired;
 mod files;
 mod forward;
 mod inspect;
-mod journal;
 mod lease;
 mod listen;
 mod lock;
+pub mod logging;
 mod maps;
 mod marker;
 mod options;
@@ -39,6 +39,7 @@ mod worker;
 use std::{
     fmt, fs, io,
     io::Write,
+    mem,
     net::{TcpListener, TcpStream},
     os::{fd::RawFd, unix::net::UnixListener},
     path::Path,
@@ -54,11 +55,11 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, timeout},
 };
+use tracing::{Dispatch, dispatcher};
 
 use self::{
     command::Commands, counters::Counters, debug::Debugging, echo::Echo, forward::Forwards,
-    journal::Journal, lease::Lease, lease::Use, sample::Sampling, store::Store,
-    supervise::Supervisor,
+    lease::Lease, lease::Use, sample::Sampling, store::Store, supervise::Supervisor,
 };
 pub use self::{
     expired::Expired,
@@ -94,7 +95,8 @@ struct Host {
     lease: Lease,
     commands: Arc<Commands>,
     forwards: Arc<Forwards>,
-    journal: Arc<Journal>,
+    /// Requests are logged to it: the wire runs their handlers without a subscriber.
+    log: Dispatch,
     debugging: Debugging,
     sampling: Sampling,
     phase: watch::Sender<Phase>,
@@ -232,13 +234,18 @@ pub fn run(options: HostOptions) -> Result<Ended, String> {
         }
         return Ok(Ended::Taken);
     };
+    let log = logging::to_file(&options.directory.join("host.log"));
+    let _logged = dispatcher::set_default(&log);
+    let of_threads = log.clone();
     let (connections, farewell) = mpsc::channel(1);
-    let host = Arc::new(Host::open(options, connections)?);
+    let host = Arc::new(Host::open(options, connections, log)?);
     let socket = &host.options.socket;
     let listener = listen::bind(socket)
         .map_err(|error| format!("failed to listen on {}: {error}", socket.display()))?;
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
+        // Until the thread exits.
+        .on_thread_start(move || mem::forget(dispatcher::set_default(&of_threads)))
         .build()
         .map_err(|error| format!("failed to start: {error}"))?;
     let echo = match in_pod {
@@ -304,9 +311,12 @@ fn token(options: &HostOptions) -> Result<Vec<u8>, String> {
 
 impl Host {
     /// Opens the files of the service's directory.
-    fn open(options: HostOptions, connections: mpsc::Sender<()>) -> Result<Self, String> {
+    fn open(
+        options: HostOptions,
+        connections: mpsc::Sender<()>,
+        log: Dispatch,
+    ) -> Result<Self, String> {
         let token = token(&options)?;
-        let journal = Arc::new(Journal::open(&options.directory));
         let store = Arc::new(Store::open(&options.directory).map_err(|error| error.to_string())?);
         supervise::clear_states(&options.directory)
             .map_err(|error| format!("failed to create a directory for states: {error}"))?;
@@ -316,17 +326,12 @@ impl Host {
         Ok(Self {
             token,
             started: Instant::now(),
-            supervisor: Supervisor::new(
-                Arc::clone(&options),
-                Arc::clone(&store),
-                Arc::clone(&journal),
-                counters,
-            ),
+            supervisor: Supervisor::new(Arc::clone(&options), Arc::clone(&store), counters),
             store,
             lease: Lease::new(options.inactivity_ttl),
             commands: Arc::default(),
             forwards: Arc::default(),
-            journal,
+            log,
             debugging: Debugging::default(),
             sampling: Sampling::default(),
             phase: watch::Sender::new(Phase::Serving),
@@ -369,8 +374,7 @@ async fn serve(
             serve_pod(inherited, &host).map_err(|error| format!("failed to listen: {error}"))?,
         );
     }
-    host.journal
-        .log(format_args!("serving {}", host.options.service));
+    tracing::info!("serving {}", host.options.service);
     if host.options.pod.is_none() {
         announce().map_err(|error| format!("failed to report readiness: {error}"))?;
     }
@@ -382,7 +386,7 @@ async fn serve(
         _ => (Ended::Asked, limits::DRAIN),
     };
     drop(asked);
-    host.journal.log(format_args!("stopping: {why}"));
+    tracing::info!("stopping: {why}");
     // Remove the socket first: later clients start another host, which waits for this one's lock.
     let _ = fs::remove_file(&host.options.socket);
     tasks.iter().for_each(JoinHandle::abort);
@@ -400,11 +404,10 @@ async fn serve(
     host.phase.send_replace(Phase::Ended);
     host.store.remove();
     let _ = fs::remove_dir_all(supervise::states_directory(&host.options.directory));
-    let journal = Arc::clone(&host.journal);
     drop(host);
     // Resolves once every control connection is closed and its sender dropped.
     let _ = timeout(FAREWELL, farewell.recv()).await;
-    journal.log("stopped");
+    tracing::info!("stopped");
     Ok(why)
 }
 

@@ -16,7 +16,7 @@ pub const DEFAULT_TTL: Duration = Duration::from_secs(600);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostOptions {
     pub service: String,
-    /// Where the service stores objects, logs and its journal.
+    /// Where the service stores objects, logs and `host.log`.
     pub directory: PathBuf,
     /// The socket to listen on. Its directory is accessible to this user only (0700) and also
     /// contains the lock.

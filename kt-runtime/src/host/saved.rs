@@ -62,8 +62,7 @@ pub async fn save(host: &Arc<Host>, answer: Answer) -> Result<(), h2::Error> {
             }
             // Dropping the stream early resets it, so the client detects the truncation.
             Err(error) => {
-                host.journal
-                    .log(format_args!("failed to read saved states: {error}"));
+                tracing::warn!("failed to read saved states: {error}");
                 return Ok(());
             }
         };

@@ -1,6 +1,6 @@
 //! Logs of pods, with and without a running driver.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use tests::{
     Fixture,
@@ -60,4 +60,34 @@ fn logs_are_read_and_followed_without_a_driver() {
     // `logs --follow` exits when its service stops.
     project.kt(["down", "--all"]).success();
     follower.finish().success();
+}
+
+#[test]
+#[ignore = "needs a cluster: see the module's documentation"]
+fn no_log_contains_the_token() {
+    let namespace = Namespace::new();
+    let mut project = namespace.project(Fixture::ONE, &image::debian());
+    project.environment("KT_LOG", "trace");
+    let run = project.kt(["run", "--env", "KT_LOG=trace"]).success();
+    let template = "{{range .items}}{{with .data.token}}{{base64decode .}}{{end}}{{end}}";
+    let output = format!("--output=go-template={template}");
+    let token = namespace.kubectl(&["get", "secrets", &output]);
+    let token = token.trim();
+    assert!(token.len() >= 32, "{token:?} is not a token");
+
+    let host = project.kt(["logs", "--host"]).success();
+    assert!(host.stdout.contains("DEBUG"), "{host:?}");
+    let mut logs = vec![run.stderr, host.stderr, host.stdout];
+    let tunnels = fs::read_dir(project.private().join("run/.tunnels"));
+    for tunnel in tunnels.expect("the tunnel has a directory") {
+        let folder = tunnel.expect("it can be read").path();
+        logs.push(fs::read_to_string(folder.join("tunnel.log")).expect("it has a log"));
+    }
+    assert!(
+        logs.last()
+            .is_some_and(|log| log.contains("connected to pod"))
+    );
+    for log in &logs {
+        assert!(!log.contains(token), "{log}");
+    }
 }

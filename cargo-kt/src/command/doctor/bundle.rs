@@ -11,13 +11,17 @@ use serde_json::{Value, json};
 use super::{check::Check, cluster, redact::Secrets, zip};
 use crate::{
     command::{describe, places::PlaceArgs},
-    place::{Dirs, Service, State},
+    place::{
+        Dirs, Service, State,
+        kubernetes::tunnel::{self, Directory},
+        local::HOST_LOGS,
+    },
 };
 
 /// Bytes kept from the end of a host's log.
 const LOG_TAIL: usize = 64 << 10;
-/// Log files of a host.
-const HOST_LOGS: [&str; 2] = ["host.log.old", "host.log"];
+/// Log files of a tunnel, the older one first.
+const TUNNEL_LOGS: [&str; 2] = ["tunnel.log.old", tunnel::LOG];
 
 /// Writes the bundle.
 ///
@@ -44,7 +48,10 @@ pub(super) async fn write(file: &Path, checks: &[Check], places: &PlaceArgs) -> 
         ("kubeconfig.json".to_owned(), pretty(&cluster::kubeconfig())),
         ("services.json".to_owned(), pretty(&services(places).await)),
     ];
-    texts.extend(Dirs::current().iter().flat_map(host_logs));
+    for dirs in Dirs::current().iter() {
+        texts.extend(host_logs(dirs));
+        texts.extend(tunnel_logs(dirs));
+    }
     for (_, text) in &mut texts {
         *text = secrets.remove(text);
     }
@@ -128,15 +135,32 @@ fn host_logs(dirs: &Dirs) -> Vec<(String, String)> {
     let services = services.into_iter().flatten().flatten();
     services
         .flat_map(|service| {
-            HOST_LOGS.iter().filter_map(move |name| {
-                let bytes = fs::read(service.path().join(name)).ok()?;
-                let end = &bytes[bytes.len().saturating_sub(LOG_TAIL)..];
-                let service = service.file_name();
-                let name = format!("services/{}/{name}", service.to_string_lossy());
-                Some((name, own_lines(&String::from_utf8_lossy(end))))
-            })
+            let folder = format!("services/{}", service.file_name().to_string_lossy());
+            tails(&service.path(), &HOST_LOGS, folder)
         })
         .collect()
+}
+
+/// The tails of the logs of tunnels.
+fn tunnel_logs(dirs: &Dirs) -> Vec<(String, String)> {
+    let tunnels = Directory::list(dirs).into_iter();
+    tunnels
+        .flat_map(|(directory, record)| {
+            let folder = format!("tunnels/{}/{}", record.namespace, record.service);
+            tails(directory.path(), &TUNNEL_LOGS, folder)
+        })
+        .collect()
+}
+
+/// The tails of the log files in a directory, with their names in the bundle.
+fn tails(directory: &Path, names: &[&str], folder: String) -> Vec<(String, String)> {
+    let tail = |name: &&str| {
+        let bytes = fs::read(directory.join(name)).ok()?;
+        let end = &bytes[bytes.len().saturating_sub(LOG_TAIL)..];
+        let text = own_lines(&String::from_utf8_lossy(end));
+        Some((format!("{folder}/{name}"), text))
+    };
+    names.iter().filter_map(tail).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! which list the calls that can have printed them.
 
 mod filter;
+mod host;
 mod line;
 mod lines;
 mod raw;
@@ -45,6 +46,10 @@ pub(super) struct LogsArgs {
     /// Prefix each line with the call that printed it, if known
     #[arg(long)]
     show_calls: bool,
+    /// Print the log of the service's host instead: its workers, swaps and requests. `KT_LOG` of the
+    /// run that starts the service sets its level
+    #[arg(long, conflicts_with_all = ["call", "generation", "show_calls"])]
+    host: bool,
     /// Pass all control sequences to the terminal [default: only colors]
     #[arg(long)]
     raw: bool,
@@ -82,6 +87,17 @@ impl LogsArgs {
 async fn print(args: &LogsArgs, terminal: &Terminal) -> Result<ExitCode, CommandError> {
     let places = args.service.places()?;
     let name = args.service.choose(&places).await?;
+    if args.host {
+        let query = host::HostQuery {
+            since: args.since,
+            tail: args.tail,
+            grep: args.grep.clone(),
+            follow: args.follow,
+            escapes: args.escapes(),
+        };
+        let log = places.host_log(&name, args.follow).await?;
+        return host::print(log, &query, terminal).await;
+    }
     let from = args.since.map_or(LogFrom::Start, |since| LogFrom::Last {
         ms: since.as_millis().try_into().unwrap_or(u64::MAX),
     });

@@ -40,6 +40,8 @@ pub const READY_PORT: u16 = 9462;
 
 /// The pod's directory for files that survive a restart of its container.
 pub const DATA: &str = "/kt/data";
+/// The host's directory in a pod.
+pub const HOST_DIRECTORY: &str = "/kt/data/service";
 /// The file in the pod with the service's token.
 pub const TOKEN: &str = "/kt/secret/token";
 

@@ -66,6 +66,7 @@ pub async fn open(
             return connector.found(connected, found).await;
         }
         // The process that created it was interrupted, or its launch failed: it cannot be used.
+        tracing::debug!(service = name, "removing the workload of a failed launch");
         remove(&cluster, &existing.workload).await?;
     }
     // Linking does not have to wait for the pod.
@@ -117,6 +118,7 @@ impl Connector<'_> {
         if let Some(ttl) = self.spec.new_ttl {
             connected.set_ttl(ttl).await?;
         }
+        tracing::debug!(service = connected.service, "service found");
         let _ = found.send(Some(connected.clone()));
         Ok(connected)
     }
@@ -292,6 +294,7 @@ impl Connector<'_> {
                     break Ok::<_, PlaceError>(());
                 }
                 // Another process is starting a tunnel, or its predecessor is stopping.
+                tracing::debug!(service, "another tunnel has the lock: connecting again");
                 if connected::at(service, &directory.socket(), TIMEOUT)
                     .await?
                     .is_some()

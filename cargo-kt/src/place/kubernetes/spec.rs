@@ -8,7 +8,7 @@ use kt::{
 };
 
 use super::{
-    Controller, DATA, KubernetesError, READY_PORT, TOKEN,
+    Controller, DATA, HOST_DIRECTORY, KubernetesError, READY_PORT, TOKEN,
     objects::{self, Identity, Objects},
 };
 use crate::{
@@ -92,7 +92,7 @@ impl ServiceSpec {
         let data = Path::new(DATA);
         let options = HostOptions {
             service: name.to_owned(),
-            directory: data.join("service"),
+            directory: HOST_DIRECTORY.into(),
             socket: data.join("run/socket"),
             workspace: self.workspace.clone(),
             // The container's working directory, from the image or the options.

@@ -6,7 +6,7 @@ use kt::{
 };
 
 use super::{down::no_service, reach};
-use crate::place::{Dirs, Logs, Pieces, PlaceError, logs, pieces, service};
+use crate::place::{Connected, Dirs, Logs, Pieces, PlaceError, logs, pieces, service};
 
 /// Opens the log of a running or stopped service.
 ///
@@ -42,6 +42,31 @@ pub async fn log_pieces(
     }
     let directory = log_directory(dirs, name)?;
     Ok(Pieces::in_files(name, PieceReader::open(&directory, from)))
+}
+
+/// Names of a host's log files in its directory, the older one first.
+pub const HOST_LOGS: [&str; 2] = ["host.log.old", "host.log"];
+
+/// The directory with the log of a service's host. `follow` also connects to the service, if it
+/// runs.
+///
+/// # Errors
+/// If the service never existed.
+pub async fn host_log(
+    dirs: &Dirs,
+    name: &str,
+    follow: bool,
+) -> Result<(PathBuf, Option<Connected>), PlaceError> {
+    service::check(name)?;
+    let directory = dirs.service(name);
+    if !HOST_LOGS.iter().any(|file| directory.join(file).is_file()) {
+        return Err(no_service(dirs, name));
+    }
+    let connected = match follow {
+        true => reach(dirs, name).await?,
+        false => None,
+    };
+    Ok((directory, connected))
 }
 
 /// The log directory of a stopped service.

@@ -20,7 +20,7 @@ use tokio::{
 
 pub use down::down;
 pub use environment::environment_of;
-pub use logs::{log_pieces, logs};
+pub use logs::{HOST_LOGS, host_log, log_pieces, logs};
 
 use super::{Connected, Dirs, PlaceError, PlaceName, Service, State, connected, service};
 
@@ -175,6 +175,7 @@ async fn find_or_start(
             let expired = started.then(|| Expired::take(&options.directory)).flatten();
             connected.expired = expired.filter(|it| it.workspace == spec.workspace);
             let ours = connected.status.workspace == spec.workspace;
+            tracing::debug!(service = name, started, ours, "service found");
             return Ok(ours.then_some(connected));
         }
         if Instant::now() > deadline {
@@ -186,7 +187,13 @@ async fn find_or_start(
         match start::start(spec, &options).await? {
             start::Started::Ready => started = true,
             // Another `cargo kt` is starting it, or its predecessor is stopping.
-            start::Started::Taken => sleep(PAUSE).await,
+            start::Started::Taken => {
+                tracing::debug!(
+                    service = name,
+                    "another host has the lock: connecting again"
+                );
+                sleep(PAUSE).await;
+            }
         }
     }
 }

@@ -55,6 +55,7 @@ pub async fn start(spec: &ServiceSpec, options: &HostOptions) -> Result<Started,
     let mut child = tokio::process::Command::from(command)
         .spawn()
         .map_err(|error| failed(format!("failed to execute {}: {error}", program.display())))?;
+    tracing::debug!(service = options.service, pid = child.id(), "host started");
 
     let reported = async {
         let stdout = child.stdout.take()?;

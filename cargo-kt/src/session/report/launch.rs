@@ -38,6 +38,10 @@ impl LaunchReport {
     }
 
     pub(in crate::session) fn step(&self, step: LaunchStep) {
+        match &step {
+            LaunchStep::Uploading { .. } => tracing::trace!(?step, "launch step"),
+            _ => tracing::debug!(?step, "launch step"),
+        }
         match step {
             LaunchStep::Began { service, place } => {
                 let mut state = self.state();

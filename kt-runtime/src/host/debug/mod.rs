@@ -107,8 +107,7 @@ pub async fn serve(host: &Arc<Host>, exchange: Exchange) -> Result<(), h2::Error
         Ok((_guard, session)) => {
             let who = &request.who;
             let pid = session.worker.id.pid;
-            host.journal
-                .log(format_args!("debugger of {who} attached to worker {pid}"));
+            tracing::info!("debugger of {who} attached to worker {pid}");
             let greeted = sender.send(reply.into(), false).await;
             let mut stopping = host.stopping();
             let Session { worker, stub, .. } = session;
@@ -130,10 +129,8 @@ pub async fn serve(host: &Arc<Host>, exchange: Exchange) -> Result<(), h2::Error
                     }
                 }
             };
-            host.journal.log(format_args!(
-                "debugger of {who} detached from worker {pid}: {ended}"
-            ));
-            leave(host, &worker, stub).await;
+            tracing::info!("debugger of {who} detached from worker {pid}: {ended}");
+            leave(&worker, stub).await;
             sender.send(bytes::Bytes::new(), true).await
         }
         Err(_) => sender.send(reply.into(), true).await,
@@ -197,28 +194,28 @@ async fn worker_is_gone(worker: &Worker) {
 }
 
 /// Stops a stub without harming the worker.
-async fn leave(host: &Host, worker: &Worker, mut stub: Process) {
+async fn leave(worker: &Worker, mut stub: Process) {
     let pid = worker.id.pid;
     let repair = || async {
         let repaired = tokio::task::spawn_blocking(move || code::repair(pid)).await;
         match repaired {
             Ok(Ok(0)) => {}
-            Ok(Ok(count)) => host.journal.log(format_args!(
-                "removed {count} leftover breakpoints from worker {pid}"
-            )),
-            Ok(Err(error)) if worker.is_alive() => host.journal.log(format_args!(
-                "failed to repair the code of worker {pid}: {error}"
-            )),
+            Ok(Ok(count)) => {
+                tracing::info!("removed {count} leftover breakpoints from worker {pid}")
+            }
+            Ok(Err(error)) if worker.is_alive() => {
+                tracing::warn!("failed to repair the code of worker {pid}: {error}")
+            }
             Ok(Err(_)) | Err(_) => {}
         }
     };
     repair().await;
     stub.close_input().await;
     if !stub.ends_within(DETACH).await {
-        host.journal.log(format_args!(
+        tracing::warn!(
             "killing a debugger stub that did not detach within {} s",
             DETACH.as_secs()
-        ));
+        );
         stub.kill();
         stub.ends_within(DETACH).await;
     }

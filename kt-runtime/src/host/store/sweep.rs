@@ -33,11 +33,16 @@ impl Store {
         let Ok(entries) = fs::read_dir(&self.objects) else {
             return;
         };
+        let mut removed = 0;
         for entry in entries.flatten() {
             // A name that is not UTF-8 was not created by the store.
             if entry.file_name().to_str().is_none_or(&unwanted) {
                 let _ = fs::remove_file(entry.path());
+                removed += 1;
             }
+        }
+        if removed > 0 {
+            tracing::debug!(removed, "store swept");
         }
     }
 }

@@ -61,8 +61,7 @@ impl Supervisor {
         let Some(end) = worker.end().await else {
             return;
         };
-        self.journal
-            .log(format_args!("worker {}: {end}", worker.id.pid));
+        tracing::info!("worker {}: {end}", worker.id.pid);
         {
             let mut state = self.state();
             let served = state

@@ -23,8 +23,7 @@ use tokio::{
 use self::last_generation::LastGenerationFile;
 
 use super::{
-    counters::Counters, journal::Journal, marker::Marker, options::HostOptions, store::Store,
-    worker::Worker,
+    counters::Counters, marker::Marker, options::HostOptions, store::Store, worker::Worker,
 };
 use crate::wire::{
     Generation,
@@ -42,7 +41,6 @@ const GENERATIONS: usize = 4;
 pub struct Supervisor {
     options: Arc<HostOptions>,
     store: Arc<Store>,
-    journal: Arc<Journal>,
     counters: Counters,
     marker: Marker,
     last_generation: LastGenerationFile,
@@ -86,12 +84,7 @@ impl ServingGeneration {
 }
 
 impl Supervisor {
-    pub fn new(
-        options: Arc<HostOptions>,
-        store: Arc<Store>,
-        journal: Arc<Journal>,
-        counters: Counters,
-    ) -> Arc<Self> {
+    pub fn new(options: Arc<HostOptions>, store: Arc<Store>, counters: Counters) -> Arc<Self> {
         let marker = Marker::new(&options.directory);
         let unreported_loss = marker.is_set().then_some(Replaced::HostDied);
         let last_generation = LastGenerationFile::new(&options.directory);
@@ -111,10 +104,10 @@ impl Supervisor {
                 loaded: Loaded::default(),
             });
         if let Some(serving) = &serving {
-            journal.log(format_args!(
+            tracing::info!(
                 "restoring generation {} of the previous host",
                 serving.generation
-            ));
+            );
         }
         let any = watch::Sender::new(serving.is_some());
         let history = serving
@@ -124,7 +117,6 @@ impl Supervisor {
         Arc::new(Self {
             options,
             store,
-            journal,
             counters,
             marker,
             last_generation,
@@ -213,10 +205,11 @@ impl Supervisor {
                 worker.kill();
                 return Err("the service is stopping".to_owned());
             }
-            self.journal.log(format_args!(
+            tracing::info!(
                 "worker {} serves generation {}",
-                worker.id.pid, serving.generation
-            ));
+                worker.id.pid,
+                serving.generation
+            );
             if state.history.back() != Some(&serving.manifest) {
                 state.history.push_back(serving.manifest.clone());
             }

@@ -52,10 +52,11 @@ impl Supervisor {
                 let why = describe(&refused);
                 format!("failed to restart the worker: {why}")
             })?;
-        self.journal.log(format_args!(
+        tracing::info!(
             "worker {} restarted with generation {}",
-            worker.id.pid, serving.generation
-        ));
+            worker.id.pid,
+            serving.generation
+        );
         self.publish(&worker, ServingGeneration { loaded, ..serving })?;
         Ok(worker)
     }
@@ -89,13 +90,10 @@ impl Supervisor {
             first: generation,
             manifest,
         };
-        let worker = Worker::start(plan, &self.journal)
+        let worker = Worker::start(plan)
             .await
             .map_err(SwapRefused::WorkerStart)?;
-        self.journal.log(format_args!(
-            "worker {} started, instance {instance}",
-            worker.id.pid
-        ));
+        tracing::info!("worker {} started, instance {instance}", worker.id.pid);
         tokio::spawn(Arc::clone(self).watch(Arc::clone(&worker)));
         let mut answer = worker
             .load(generation, manifest.clone(), options, restore)

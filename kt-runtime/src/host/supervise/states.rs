@@ -149,10 +149,7 @@ impl Supervisor {
     /// Resumes a worker whose replacement failed.
     pub(super) async fn release(&self, former: &Worker) {
         if let Err(refused) = ask(former, StateOrder::Release).await {
-            self.journal.log(format_args!(
-                "worker {} did not resume: {refused:?}",
-                former.id.pid
-            ));
+            tracing::warn!("worker {} did not resume: {refused:?}", former.id.pid);
         }
     }
 }

@@ -30,6 +30,21 @@ impl Supervisor {
     /// # Errors
     /// Why it was rejected.
     pub async fn swap(self: &Arc<Self>, request: SwapRequest) -> Result<Swapped, SwapRefused> {
+        let swapped = self.swap_to(request).await;
+        match &swapped {
+            Ok(swapped) => tracing::debug!(
+                generation = %swapped.generation,
+                changed = swapped.changed,
+                load_us = swapped.load_us,
+                paused_us = swapped.paused_us,
+                "swapped"
+            ),
+            Err(refused) => tracing::info!("swap refused: {}", reason(refused)),
+        }
+        swapped
+    }
+
+    async fn swap_to(self: &Arc<Self>, request: SwapRequest) -> Result<Swapped, SwapRefused> {
         let manifest = request.manifest;
         let least = request.at_least.map(|least| least.generation);
         let guard = self.swap_lock().await.ok_or(SwapRefused::TimedOut {
@@ -96,10 +111,10 @@ impl Supervisor {
             .load(generation, manifest.clone(), options, None)
             .map_err(|error| SwapRefused::Load(error.to_string()))?;
         let Some(answered) = with_load_timeout(&worker, &mut answer).await else {
-            self.journal.log(format_args!(
+            tracing::info!(
                 "worker {} is still loading generation {generation}",
                 worker.id.pid
-            ));
+            );
             let supervisor = Arc::clone(self);
             tokio::spawn(async move {
                 // If loading completes after all, the worker serves that generation: record it. The
@@ -212,6 +227,23 @@ impl Supervisor {
     fn retire(&self, worker: Arc<Worker>) {
         self.state().draining.push(Arc::clone(&worker));
         tokio::spawn(async move { worker.retire(limits::REPLACED).await });
+    }
+}
+
+/// A refusal for the log: without the messages in it, which may quote values of states.
+fn reason(refused: &SwapRefused) -> &'static str {
+    match refused {
+        SwapRefused::Missing(_) => "objects are missing",
+        SwapRefused::NeedsNewWorker { .. } => "it needs a new worker",
+        SwapRefused::WorkerStart(_) => "the worker did not start",
+        SwapRefused::Load(_) => "the worker failed to load it",
+        SwapRefused::WouldReset(_) => "states would be reset",
+        SwapRefused::Busy { .. } => "calls or locks prevent a migration",
+        SwapRefused::NotMigrated(_) => "states cannot be migrated",
+        SwapRefused::Died(_) => "the worker exited while loading it",
+        SwapRefused::TimedOut { .. } => "timed out",
+        SwapRefused::Debugged(_) => "a debugger is attached",
+        SwapRefused::Init { .. } => "a function with `#[kt::init]` failed",
     }
 }
 

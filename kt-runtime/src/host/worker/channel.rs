@@ -8,7 +8,7 @@ use std::{
 
 use tokio::{net::UnixStream, sync::mpsc};
 
-use super::{super::journal::Journal, Worker};
+use super::Worker;
 use crate::wire::{
     channel,
     worker::{FromWorker, ToWorker},
@@ -25,7 +25,6 @@ pub(super) async fn send(
     stream: Arc<UnixStream>,
     mut outgoing: mpsc::Receiver<Outgoing>,
     worker: Arc<Worker>,
-    journal: Arc<Journal>,
 ) {
     let (mut sender, _) = channel::split(&stream);
     let mut end = worker.end.subscribe();
@@ -41,10 +40,7 @@ pub(super) async fn send(
             None => return,
             Some(Err(error)) => {
                 // The channel is broken. Usually the worker has just died; if not, it is unusable.
-                journal.log(format_args!(
-                    "failed to send to worker {}: {error}",
-                    worker.id.pid
-                ));
+                tracing::warn!("failed to send to worker {}: {error}", worker.id.pid);
                 worker.kill();
                 return;
             }
@@ -53,7 +49,7 @@ pub(super) async fn send(
 }
 
 /// Dispatches messages from the worker.
-pub(super) async fn receive(stream: Arc<UnixStream>, worker: Arc<Worker>, journal: Arc<Journal>) {
+pub(super) async fn receive(stream: Arc<UnixStream>, worker: Arc<Worker>) {
     let (_, mut receiver) = channel::split(&stream);
     loop {
         match receiver.receive::<FromWorker>().await {
@@ -62,10 +58,7 @@ pub(super) async fn receive(stream: Arc<UnixStream>, worker: Arc<Worker>, journa
             // The worker exited without reading all messages: this is EOF too.
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return,
             Err(error) => {
-                journal.log(format_args!(
-                    "invalid message from worker {}: {error}",
-                    worker.id.pid
-                ));
+                tracing::warn!("invalid message from worker {}: {error}", worker.id.pid);
                 worker.kill();
                 return;
             }

@@ -11,7 +11,6 @@ use tokio::{
 
 use super::{
     super::{
-        journal::Journal,
         process::{self, Process, Start},
         store::View,
     },
@@ -46,7 +45,7 @@ impl Worker {
     ///
     /// # Errors
     /// If it cannot be executed, exits, does not answer in time, or uses another protocol.
-    pub async fn start(plan: Plan<'_>, journal: &Arc<Journal>) -> Result<Arc<Self>, String> {
+    pub async fn start(plan: Plan<'_>) -> Result<Arc<Self>, String> {
         let launcher = plan.view.path().join(&plan.manifest.worker.launcher.name);
         let start = Start {
             launcher: &launcher,
@@ -84,13 +83,8 @@ impl Worker {
             Arc::clone(&stream),
             outgoing,
             Arc::clone(&worker),
-            Arc::clone(journal),
         ));
-        let receiving = tokio::spawn(channel::receive(
-            stream,
-            Arc::clone(&worker),
-            Arc::clone(journal),
-        ));
+        let receiving = tokio::spawn(channel::receive(stream, Arc::clone(&worker)));
         tokio::spawn(end::watch(ended, logs, receiving, Arc::clone(&worker)));
 
         let greeted = worker.greet(plan.config, hello, plan.manifest).await;

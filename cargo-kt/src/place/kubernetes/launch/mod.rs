@@ -105,7 +105,9 @@ impl Launch {
             }
         }
         let late = self.begun.elapsed() >= self.timeout;
-        let cause = match verdict(&self.snapshot) {
+        let verdict = verdict(&self.snapshot);
+        tracing::trace!(?verdict, late, "launch verdict");
+        let cause = match verdict {
             Verdict::Running => return Ok(Some(())),
             Verdict::Failed(cause) => cause,
             Verdict::Unless(cause, grace) if late || self.snapshot.unchanged_for() >= grace => {
@@ -121,6 +123,7 @@ impl Launch {
             }
             Verdict::Unless(..) | Verdict::Waiting(_) => return Ok(None),
         };
+        tracing::debug!(?cause, "launch failed");
         let (cluster, service) = (self.cluster.clone(), self.workload.name.clone());
         Err(failure(
             cluster,

@@ -106,7 +106,8 @@ impl Link {
                 Ok(client) => return Ok(client),
                 // No process listens yet, or the pod was replaced.
                 Err(error) if error.is_transient() && Instant::now() < deadline => {
-                    sleep(PAUSE).await
+                    tracing::debug!(pod = pod.name, %error, "connecting again");
+                    sleep(PAUSE).await;
                 }
                 Err(error) => return Err(error),
             }
@@ -150,6 +151,7 @@ impl Link {
                     service: options.workload.name.clone(),
                     why: error.to_string(),
                 })?;
+        tracing::info!("connected to pod {pod}");
         let state = Arc::clone(&self.state);
         state.send_replace(LinkState::Up);
         let pings = connection.ping_pong();
@@ -166,6 +168,7 @@ impl Link {
                 _ = &mut connection => {}
                 () = silence => {}
             }
+            tracing::info!("the connection to the pod is lost");
             // In either case, dropping the connection ends its streams.
             state.send_replace(LinkState::Down);
         });

@@ -13,13 +13,18 @@ mod start;
 
 use std::{io, path::PathBuf, process::ExitCode, time::Duration};
 
+use kt::host::logging;
 use serde::{Deserialize, Serialize};
+use tracing::dispatcher;
 
 pub use directory::{Directory, Record};
 pub use start::start;
 
 use super::Workload;
 use crate::place::LaunchStep;
+
+/// The file in a tunnel's directory with its log; an older part is in `tunnel.log.old`.
+pub const LOG: &str = "tunnel.log";
 
 /// The first argument that makes this executable run as a tunnel.
 const COMMAND: &str = "tunnel";
@@ -96,6 +101,8 @@ pub fn multi_call() -> Option<ExitCode> {
 /// Runs a tunnel until it exits.
 fn run() -> ExitCode {
     let done = read_options().and_then(|options| {
+        // Fails only if a subscriber is set already.
+        let _ = dispatcher::set_global_default(logging::to_file(&options.directory.join(LOG)));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -109,6 +116,7 @@ fn run() -> ExitCode {
             serve::report(&Report::Failed {
                 why: error.to_string(),
             });
+            tracing::error!("{error}");
             eprintln!("{error}");
             ExitCode::FAILURE
         }

@@ -68,11 +68,12 @@ pub async fn run(options: TunnelOptions) -> io::Result<()> {
     let _ = fs::remove_file(&socket);
     let listener = UnixListener::bind(&socket)?;
     report(&Report::Ready);
+    tracing::info!("serving {}", options.workload.name);
     let mut terminated = signal(SignalKind::terminate())?;
     tokio::select! {
         () = accept(&listener, &link) => {}
-        () = link.unused(UNUSED) => {}
-        _ = terminated.recv() => {}
+        () = link.unused(UNUSED) => tracing::info!("stopping: the connection is lost and unused"),
+        _ = terminated.recv() => tracing::info!("stopping: received a signal"),
     }
     let _ = fs::remove_file(&socket);
     Ok(())
@@ -82,15 +83,16 @@ async fn accept(listener: &UnixListener, link: &Arc<Link>) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
+                tracing::debug!("connection");
                 let link = Arc::clone(link);
                 tokio::spawn(async move {
                     if let Err(error) = through(stream, &link).await {
-                        eprintln!("a connection failed: {error}");
+                        tracing::warn!("a connection failed: {error}");
                     }
                 });
             }
             Err(error) => {
-                eprintln!("failed to accept a connection: {error}");
+                tracing::warn!("failed to accept a connection: {error}");
                 sleep(PAUSE).await;
             }
         }

@@ -2,7 +2,7 @@
 //! signatures and report one error. `ServiceSpec` and `Release` have no values, so the code of their
 //! callers is the same in both builds.
 
-use std::{ffi::OsString, process::ExitCode, time::Duration};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode, time::Duration};
 
 use tokio::sync::oneshot;
 
@@ -74,6 +74,16 @@ pub async fn find(
 /// None: the service does not exist.
 pub fn shown(spec: &ServiceSpec) -> Result<Vec<serde_json::Value>, KubernetesError> {
     match *spec {}
+}
+
+/// The host's directory in a pod.
+pub const HOST_DIRECTORY: &str = "/kt/data/service";
+/// This build starts no tunnels.
+pub const TUNNEL_LOGS: [&str; 0] = [];
+
+/// This build starts no tunnels, so there are no folders.
+pub fn tunnel_folders(_: &Dirs) -> Vec<(String, PathBuf)> {
+    Vec::new()
 }
 
 /// This build starts no tunnels, so there are none.

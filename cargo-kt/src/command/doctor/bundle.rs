@@ -11,17 +11,11 @@ use serde_json::{Value, json};
 use super::{check::Check, cluster, redact::Secrets, zip};
 use crate::{
     command::{describe, places::PlaceArgs},
-    place::{
-        Dirs, Service, State,
-        kubernetes::tunnel::{self, Directory},
-        local::HOST_LOGS,
-    },
+    place::{Dirs, Service, State, kubernetes, local::HOST_LOGS},
 };
 
 /// Bytes kept from the end of a host's log.
 const LOG_TAIL: usize = 64 << 10;
-/// Log files of a tunnel, the older one first.
-const TUNNEL_LOGS: [&str; 2] = ["tunnel.log.old", tunnel::LOG];
 
 /// Writes the bundle.
 ///
@@ -143,11 +137,10 @@ fn host_logs(dirs: &Dirs) -> Vec<(String, String)> {
 
 /// The tails of the logs of tunnels.
 fn tunnel_logs(dirs: &Dirs) -> Vec<(String, String)> {
-    let tunnels = Directory::list(dirs).into_iter();
-    tunnels
-        .flat_map(|(directory, record)| {
-            let folder = format!("tunnels/{}/{}", record.namespace, record.service);
-            tails(directory.path(), &TUNNEL_LOGS, folder)
+    kubernetes::tunnel_folders(dirs)
+        .into_iter()
+        .flat_map(|(name, folder)| {
+            tails(&folder, &kubernetes::TUNNEL_LOGS, format!("tunnels/{name}"))
         })
         .collect()
 }

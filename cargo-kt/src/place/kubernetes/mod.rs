@@ -31,7 +31,7 @@ pub use release::Release;
 pub use services::{down, image, list, reach};
 pub use spec::{ServiceSpec, shown};
 pub use tunnel::multi_call;
-pub use tunneled::{list_tunneled, reach_tunneled};
+pub use tunneled::{TUNNEL_LOGS, list_tunneled, reach_tunneled, tunnel_folders};
 
 /// Loopback port in the pod on which the first stage, and then the host, listen.
 pub const HOST_PORT: u16 = 9461;

@@ -1,5 +1,7 @@
 //! The services that a running tunnel reaches, found without a request to the API server.
 
+use std::path::PathBuf;
+
 use futures_util::future::join_all;
 use kt::wire::limits;
 
@@ -10,6 +12,20 @@ use super::{
 use crate::place::{
     Connected, Dirs, PlaceError, PlaceName, Service, State, cluster::Selection, connected,
 };
+
+/// Log files in a tunnel's folder, the older one first.
+pub const TUNNEL_LOGS: [&str; 2] = ["tunnel.log.old", super::tunnel::LOG];
+
+/// The folder of each tunnel, with `NAMESPACE/SERVICE`.
+pub fn tunnel_folders(dirs: &Dirs) -> Vec<(String, PathBuf)> {
+    let tunnels = Directory::list(dirs).into_iter();
+    tunnels
+        .map(|(directory, record)| {
+            let name = format!("{}/{}", record.namespace, record.service);
+            (name, directory.path().to_owned())
+        })
+        .collect()
+}
 
 /// All services with a running tunnel.
 pub async fn list_tunneled(dirs: &Dirs) -> Vec<Service> {

@@ -396,7 +396,7 @@ mod tests {
         let old = variables(&[
             ("API_KEY", "1"),
             ("CARGO_PKG_VERSION", "0.1.0"),
-            ("FLAVOUR", "none"),
+            ("FLAVOR", "none"),
             ("GONE", "1"),
         ]);
         let cargo = variables(&[
@@ -405,7 +405,7 @@ mod tests {
             ("STAMP", "s1"),
         ]);
         let mut new = cargo.clone();
-        new.insert("FLAVOUR".into(), "rose".into());
+        new.insert("FLAVOR".into(), "rose".into());
         let all = differences(&old, &new, &cargo);
         let texts: Vec<_> = all.iter().map(|it| &*it.text).collect();
         assert_eq!(
@@ -413,7 +413,7 @@ mod tests {
             [
                 "API_KEY (`cargo run` sets another value)",
                 "CARGO_PKG_VERSION=0.1.0 (`cargo run` sets 0.3.0)",
-                "FLAVOUR=none (here rose)",
+                "FLAVOR=none (here rose)",
                 "GONE=1 (not set here)",
                 "no STAMP (`cargo run` sets s1)",
             ]

@@ -195,5 +195,5 @@ fn the_host_log_is_printed_and_followed() {
     project
         .kt(["logs", "--host", "tester-two"])
         .code(101)
-        .says("tester-one");
+        .says("no service named `tester-two`");
 }

@@ -8,7 +8,7 @@
 mod builder;
 mod cargo;
 mod cargo_build;
-mod compile;
+mod compilation;
 mod console;
 mod debug_info;
 mod depinfo;

@@ -9,7 +9,7 @@ use std::process::ExitStatus;
 
 use camino::Utf8PathBuf;
 
-use super::compile::{Attempt, Compilation, CompilationError, Made};
+use super::compilation::{Attempt, Compilation, CompilationError, Made};
 use super::record::Mode;
 use super::types::Types;
 use super::unit::with_crate_types;

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use camino::Utf8PathBuf;
 
-use super::compile::{Compilation, CompilationError};
+use super::compilation::{Compilation, CompilationError};
 use super::error::At as _;
 use super::fresh::Stale;
 use super::messages::Shown;

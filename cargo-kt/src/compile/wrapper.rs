@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode, ExitStatus};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::compile::Compilation;
+use super::compilation::Compilation;
 use super::environment::Snapshot;
 use super::linker;
 use super::records::Records;

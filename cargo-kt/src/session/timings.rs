@@ -1,4 +1,5 @@
-//! How long each step of a run takes: for the terminal, for `--message-format json`, for the log, and for the program itself.
+//! How long each step of a run takes: for the terminal, `--message-format json`, the log, and the
+//! program itself.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},

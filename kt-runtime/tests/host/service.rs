@@ -203,8 +203,8 @@ impl Drop for Service {
         let _ = self.host.kill();
         let _ = self.host.wait();
         if std::thread::panicking() {
-            let journal = fs::read_to_string(self.options.directory.join("host.log"));
-            eprintln!("host.log:\n{}", journal.unwrap_or_default());
+            let log = fs::read_to_string(self.options.directory.join("host.log"));
+            eprintln!("host.log:\n{}", log.unwrap_or_default());
         }
     }
 }

@@ -59,7 +59,7 @@ pub(super) async fn print(
             () = connected.ended() => true,
             _ = ctrl_c() => return Ok(ExitCode::from(INTERRUPTED)),
         };
-        // A pod may be gone with its service.
+        // The pod may have been deleted with its service.
         let refreshed = source.refresh().await;
         has_reader = query.print(&query.select(&source.read()), terminal)?;
         if ended {

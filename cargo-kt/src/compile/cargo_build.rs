@@ -12,7 +12,7 @@ use super::phases::Stopwatch;
 use super::record::{Mode, Origin, Record, UnitKey};
 use super::records::Records;
 use super::sort::{self, Sorted};
-use super::{BuildError, Console, cargo, compile, directory, evict, file, script, snapshot};
+use super::{BuildError, Console, cargo, compilation, directory, evict, file, script, snapshot};
 use crate::artifacts::{Compiled, CompiledProgram, HotCrate, NativeLibraries};
 use crate::context::CargoContext;
 use crate::plan::Plan;
@@ -198,7 +198,8 @@ fn observe(
         let directory = plan.rustc_directory(package, &artifact.source);
         let info = DepInfo::parse(&text, directory);
         let generated = plan.cargo_directory();
-        let (sources, certain) = compile::hash_sources(info.files, &[], started, Some(&generated));
+        let (sources, certain) =
+            compilation::hash_sources(info.files, &[], started, Some(&generated));
         let artifacts = Stamp::of(&artifact.path).map(|stamp| (artifact.path.clone(), stamp));
         let record = Record {
             certain,

@@ -1,4 +1,5 @@
-//! Everything of kt that runs on the developer's machine: *plan → build → link → ship → swap → call*.
+//! Everything of kt that runs on the developer's machine: *plan → build → link → ship → swap →
+//! call*.
 
 #![deny(unsafe_code)]
 
@@ -26,8 +27,8 @@ use kt::host::{self, Ended, HostOptions};
 
 use place::kubernetes::{self, Release};
 
-/// What this one executable is depends on how it is called: rustc's wrapper or linker under cargo, the host of a service, or
-/// the subcommand that a person types.
+/// What this one executable is depends on how it is called: rustc's wrapper or linker under cargo,
+/// the host of a service, or the subcommand that a person types.
 pub fn main() -> ExitCode {
     let multi_call = compile::multi_call()
         .or_else(glibc::multi_call)

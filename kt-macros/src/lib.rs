@@ -1,10 +1,11 @@
 //! The attributes of [`kt-runtime`](https://docs.rs/kt-runtime), which re-exports them.
 //!
-//! Programs depend on `kt-runtime` and write `#[kt::remote]`, `#[kt::state]`, `#[kt::init]` and `#[kt::service]`.
+//! Programs depend on `kt-runtime` and write `#[kt::remote]`, `#[kt::state]`, `#[kt::init]` and
+//! `#[kt::service]`.
 //
-// Each attribute is a folder that reads *parse → check → expand*. What both need (the keys of descriptors, the entry
-// point of a program compiled as a library) is in `export`. Nothing here knows how code is built, shipped or called: an
-// expansion uses the hidden `::kt::__private` alone.
+// Each attribute is a folder that reads *parse → check → expand*. What both need (the keys of
+// descriptors, the entry point of a program compiled as a library) is in `export`. Nothing here
+// knows how code is built, shipped or called: an expansion uses the hidden `::kt::__private` alone.
 
 #![warn(missing_docs)]
 #![forbid(unsafe_code)]

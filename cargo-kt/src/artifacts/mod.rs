@@ -12,9 +12,11 @@ pub struct Compiled {
     pub toolchain: Toolchain,
     /// The cargo profile's name: `dev`, `release`, or the user's own.
     pub profile: String,
-    /// Third-party crates of the target graph, and kt-runtime with all it needs; sorted by package name, version and file name.
+    /// Third-party crates of the target graph, and kt-runtime with all it needs; sorted by package
+    /// name, version and file name.
     pub base: Vec<BaseCrate>,
-    /// Crates that a developer may edit (workspace members and path dependencies), dependencies first.
+    /// Crates that a developer may edit (workspace members and path dependencies), dependencies
+    /// first.
     pub hot: Vec<HotCrate>,
     /// What the build script of the program's package sets (`OUT_DIR`, `cargo::rustc-env`).
     pub script_environment: Vec<(String, String)>,
@@ -39,9 +41,11 @@ pub struct HotCrate {
     /// As rustc knows it, with underscores.
     pub crate_name: String,
     pub rlib: Utf8PathBuf,
-    /// Indices in [`Compiled::hot`] of every hot crate it depends on, transitively; each is lower than its own.
+    /// Indices in [`Compiled::hot`] of every hot crate it depends on, transitively; each is lower
+    /// than its own.
     pub dependencies: Vec<usize>,
-    /// blake3 over the sources that rustc read (paths and contents), as they were when it was compiled.
+    /// blake3 over the sources that rustc read (paths and contents), as they were when it was
+    /// compiled.
     pub sources_hash: String,
     /// The files that rustc read.
     pub sources: Vec<Utf8PathBuf>,
@@ -65,7 +69,8 @@ pub struct NativeLibraries {
 /// The bin or example that is the driver.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum CompiledProgram {
-    /// It has items of kt: compiled as an rlib that exports `kt:main`, the last of [`Compiled::hot`].
+    /// It has items of kt: compiled as an rlib that exports `kt:main`, the last of
+    /// [`Compiled::hot`].
     Library,
     /// It has none: rustc compiled it as an executable and this is what it asked the linker to do.
     Executable { link_line: LinkLine },
@@ -81,7 +86,8 @@ pub struct Invocation {
     pub directory: Utf8PathBuf,
 }
 
-/// The linker's arguments as rustc gave them for an executable, its temporary objects kept beside it.
+/// The linker's arguments as rustc gave them for an executable, its temporary objects kept beside
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LinkLine {
     /// Object files, kept where they can be found again, in order.

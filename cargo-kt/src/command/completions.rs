@@ -1,7 +1,7 @@
 //! `cargo kt completions`: the completions of one shell, for `cargo-kt kt` and for `cargo kt`.
 //!
-//! clap generates those of the binary. cargo's own completions do not complete the subcommands of other packages, so each
-//! shell gets a hook that passes `cargo kt …` on.
+//! clap generates those of the binary. cargo's own completions do not complete the subcommands of
+//! other packages, so each shell gets a hook that passes `cargo kt …` on.
 
 use std::process::ExitCode;
 
@@ -64,8 +64,8 @@ pub(super) fn completions(args: CompletionsArgs, cargo: clap::Command) -> ExitCo
 }
 
 pub(super) fn script(shell: Shell, mut cargo: clap::Command) -> String {
-    // For bash, clap_complete 4.6 names the states of `cargo-kt` in two ways, and completes no subcommand: a hyphen in the
-    // name is `__` in one place and `__subcmd__` in another.
+    // For bash, clap_complete 4.6 names the states of `cargo-kt` in two ways, and completes no
+    // subcommand: a hyphen in the name is `__` in one place and `__subcmd__` in another.
     let name = match shell {
         Shell::Bash => "cargo_kt",
         _ => "cargo-kt",

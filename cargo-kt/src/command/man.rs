@@ -1,4 +1,5 @@
-//! `cargo kt man`: writes the man pages, for the release script. It is hidden: a user gets the pages from the tarball.
+//! `cargo kt man`: writes the man pages, for the release script. It is hidden: a user gets the
+//! pages from the tarball.
 
 use std::{
     fs, io,

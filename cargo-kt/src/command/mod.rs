@@ -1,5 +1,5 @@
-//! The command line: arguments in, messages out. Each command is one module. What `run` and `build` do is in
-//! [`session`](crate::session).
+//! The command line: arguments in, messages out. Each command is one module. What `run` and `build`
+//! do is in [`session`](crate::session).
 
 mod build;
 mod completions;

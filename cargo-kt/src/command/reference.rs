@@ -10,7 +10,8 @@ use crate::config::Group;
 const BEGIN: &str = "<!-- commands -->\n";
 const END: &str = "<!-- end of commands -->";
 
-/// After a change of a command, `KT_WRITE_DOCS=1 cargo test -p kt-cli --lib commands_page` writes the page again.
+/// After a change of a command, `KT_WRITE_DOCS=1 cargo test -p kt-cli --lib commands_page` writes
+/// the page again.
 #[test]
 fn the_commands_page_has_every_command_and_option() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/commands.md");

@@ -15,7 +15,8 @@ use crate::{
 /// One service.
 #[derive(Debug, clap::Args)]
 pub(super) struct ServiceArgs {
-    /// Name of the service as shown by `cargo kt ls` [default: the one of this workspace, or the only one]
+    /// Name of the service as shown by `cargo kt ls` [default: the one of this workspace, or the
+    /// only one]
     #[arg(value_name = "NAME", conflicts_with = "ProfileArgs")]
     name: Option<String>,
     #[command(flatten)]
@@ -43,8 +44,8 @@ impl ServiceArgs {
     }
 }
 
-/// The name on the command line, the service of the profile, the service of the workspace that contains the current directory,
-/// or the only running one: the first of these.
+/// The name on the command line, the service of the profile, the service of the workspace that
+/// contains the current directory, or the only running one: the first of these.
 ///
 /// # Errors
 /// If there are several candidates or none, or a place cannot be queried.
@@ -72,8 +73,8 @@ async fn guess(places: &Places) -> Result<String, CommandError> {
         .map_err(|names| PlaceError::WhichService { names }.into())
 }
 
-/// Picks one of these services, each with its workspace. `program` selects among several of one workspace. An error has the
-/// candidates.
+/// Picks one of these services, each with its workspace. `program` selects among several of one
+/// workspace. An error has the candidates.
 fn pick(
     services: &[(String, Option<String>)],
     here: &Path,
@@ -102,7 +103,8 @@ fn pick(
     }
 }
 
-/// The service of the program that `cargo kt run` would run in this directory, if it is one of these.
+/// The service of the program that `cargo kt run` would run in this directory, if it is one of
+/// these.
 fn of_the_program(services: &[&str]) -> Option<String> {
     let names = candidates(&CargoOptions::default()).ok()?;
     let mut names = names.into_iter();

@@ -1,4 +1,5 @@
-//! A build from its plan on: without any process if nothing changed, by rustc alone if only sources did, else through cargo.
+//! A build from its plan on: without any process if nothing changed, by rustc alone if only sources
+//! did, else through cargo.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -47,7 +48,8 @@ pub struct Builder<'a> {
     /// Nanoseconds since the epoch.
     started: i128,
     stopwatch: Stopwatch,
-    /// The kt directory of a plan that did not hold, still locked: the new plan mostly has the same.
+    /// The kt directory of a plan that did not hold, still locked: the new plan mostly has the
+    /// same.
     lock: Option<(Utf8PathBuf, BuildLock)>,
 }
 
@@ -68,7 +70,8 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Looks for the plan of an earlier build of the same command, and checks whether it still holds.
+    /// Looks for the plan of an earlier build of the same command, and checks whether it still
+    /// holds.
     ///
     /// # Errors
     /// If the kt directory cannot be locked.
@@ -157,8 +160,8 @@ impl Planned<'_> {
         &self.plan
     }
 
-    /// Compiles it: without any process if nothing changed, with rustc alone if only sources did, and through cargo in every
-    /// other case and whenever in doubt.
+    /// Compiles it: without any process if nothing changed, with rustc alone if only sources did,
+    /// and through cargo in every other case and whenever in doubt.
     ///
     /// # Errors
     /// All of [`BuildError`].

@@ -53,8 +53,8 @@ impl PlanCache {
         }
     }
 
-    /// Looks where cargo's target directory can be, without asking cargo: whatever is found says itself on which files its
-    /// being right depends.
+    /// Looks where cargo's target directory can be, without asking cargo: whatever is found says
+    /// itself on which files its being right depends.
     pub(super) fn find(
         options: &CargoOptions,
         context: &CargoContext,

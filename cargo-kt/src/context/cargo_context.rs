@@ -1,4 +1,5 @@
-//! The directory and environment that `cargo kt` was started in, as a value: nothing below reads those of the process.
+//! The directory and environment that `cargo kt` was started in, as a value: nothing below reads
+//! those of the process.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -18,7 +19,8 @@ pub struct CargoContext {
     pub executable: Utf8PathBuf,
 }
 
-/// What `cargo run` sets for the program that it runs: noise when `cargo kt` itself is run through an alias.
+/// What `cargo run` sets for the program that it runs: noise when `cargo kt` itself is run through
+/// an alias.
 const SET_BY_CARGO_RUN: &[&str] = &[
     "CARGO_MANIFEST_DIR",
     "CARGO_MANIFEST_PATH",
@@ -86,7 +88,8 @@ impl CargoContext {
     }
 }
 
-/// The environment that `cargo run` was called with, if it is what called us: without what it sets for its program.
+/// The environment that `cargo run` was called with, if it is what called us: without what it sets
+/// for its program.
 fn without_cargo_run(
     variables: impl Iterator<Item = (OsString, OsString)>,
 ) -> BTreeMap<OsString, OsString> {
@@ -119,7 +122,8 @@ fn without_cargo_run(
     environment
 }
 
-/// Whether cargo adds this directory to the library path of a program that it runs: a profile's directory, or one below it.
+/// Whether cargo adds this directory to the library path of a program that it runs: a profile's
+/// directory, or one below it.
 fn is_in_library_path_of_cargo(path: &Utf8Path) -> bool {
     let by_kind = path.ends_with("deps") || path.ends_with("build") || path.join("deps").is_dir();
     let unit = path.parent().and_then(Utf8Path::file_name);

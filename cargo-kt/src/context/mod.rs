@@ -1,5 +1,5 @@
-//! What every step of the flow is given: the directory and environment that `cargo kt` was started in, and the Rust
-//! toolchain. It knows nothing of programs, plans or services.
+//! What every step of the flow is given: the directory and environment that `cargo kt` was started
+//! in, and the Rust toolchain. It knows nothing of programs, plans or services.
 
 mod cargo_context;
 pub(crate) mod cfg;

@@ -1,8 +1,9 @@
-//! zig as the C compiler of build scripts: this executable under another name, which adapts the arguments.
+//! zig as the C compiler of build scripts: this executable under another name, which adapts the
+//! arguments.
 //!
-//! The environment variables are those of the `cc` crate (<https://docs.rs/cc>, "External configuration via environment
-//! variables"). cargo runs build scripts again that declared a dependency on them. Only C: zig's C++ has another standard library
-//! than build scripts expect.
+//! The environment variables are those of the `cc` crate (<https://docs.rs/cc>, "External
+//! configuration via environment variables"). cargo runs build scripts again that declared a
+//! dependency on them. Only C: zig's C++ has another standard library than build scripts expect.
 
 use std::{
     ffi::OsString,
@@ -38,13 +39,14 @@ struct Settings {
     triple: String,
     /// zig's cache of glibc headers and objects.
     cache: Utf8PathBuf,
-    /// The output folder of build scripts for the target. Others run during the build and are compiled for this machine.
+    /// The output folder of build scripts for the target. Others run during the build and are
+    /// compiled for this machine.
     outputs: Utf8PathBuf,
 }
 
 impl CCompiler {
-    /// From now on, compiles all C code of build scripts in the kt directory `warm` for a glibc. cargo's files for the target are
-    /// below `outputs`, zig's below `cache`.
+    /// From now on, compiles all C code of build scripts in the kt directory `warm` for a glibc.
+    /// cargo's files for the target are below `outputs`, zig's below `cache`.
     ///
     /// # Errors
     /// If zig is not found, or a file cannot be written.

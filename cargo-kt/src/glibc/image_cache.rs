@@ -15,8 +15,9 @@ const FILE: &str = "glibc.json";
 pub struct ImageGlibcCache {
     /// By image, as written in the options.
     images: BTreeMap<String, Glibc>,
-    /// By target, the glibc that C code of build scripts is compiled for, if any needed that. It is the same for all services: the
-    /// code runs on every newer glibc, and another one would recompile it.
+    /// By target, the glibc that C code of build scripts is compiled for, if any needed that. It is
+    /// the same for all services: the code runs on every newer glibc, and another one would
+    /// recompile it.
     #[serde(default)]
     pub c: BTreeMap<String, Glibc>,
     #[serde(skip)]

@@ -1,5 +1,6 @@
-//! Programs for an older glibc than this machine's: libraries to link against, a C compiler for build scripts, and a cache of
-//! the images that need them. They come from zig, which has the symbols and headers of every glibc.
+//! Programs for an older glibc than this machine's: libraries to link against, a C compiler for
+//! build scripts, and a cache of the images that need them. They come from zig, which has the
+//! symbols and headers of every glibc.
 //!
 //! It knows zig and files, but neither cargo nor the arguments of the linker.
 

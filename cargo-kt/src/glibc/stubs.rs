@@ -1,4 +1,5 @@
-//! Stub libraries of a glibc for the linker: symbols with their versions, and the start files of an executable.
+//! Stub libraries of a glibc for the linker: symbols with their versions, and the start files of an
+//! executable.
 
 use std::{collections::BTreeMap, ffi::OsString, fs, process::Command};
 
@@ -6,8 +7,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{Glibc, GlibcError, Zig, zig::triple};
 
-/// Files by zig's names, each with the name that `-l` searches for, in link order. Before 2.34, parts of libc were separate
-/// libraries. The dynamic linker has `__tls_get_addr`.
+/// Files by zig's names, each with the name that `-l` searches for, in link order. Before 2.34,
+/// parts of libc were separate libraries. The dynamic linker has `__tls_get_addr`.
 const LIBRARIES: [(&str, Option<&str>); 9] = [
     ("libc.so.6", Some("libc.so")),
     // Small parts of glibc that are linked statically, of this version.
@@ -41,8 +42,8 @@ const HANDLE: &str =
     "__attribute__((visibility(\"hidden\"))) void *__dso_handle = &__dso_handle;\n";
 const HANDLE_ARCHIVE: &str = "libdso_handle.a";
 
-/// GCC's library for unwinding, which zig does not have: its functions and their versions are the same on all machines
-/// (`libgcc/libgcc-std.ver.in` of GCC).
+/// GCC's library for unwinding, which zig does not have: its functions and their versions are the
+/// same on all machines (`libgcc/libgcc-std.ver.in` of GCC).
 const UNWINDER: &str = "libgcc_s.so.1";
 const UNWINDING: [(&str, &[&str]); 3] = [
     (
@@ -89,7 +90,8 @@ pub struct Stubs {
 }
 
 impl Stubs {
-    /// The stubs of a version. zig takes some seconds to create them the first time; they are cached below `cache`.
+    /// The stubs of a version. zig takes some seconds to create them the first time; they are
+    /// cached below `cache`.
     ///
     /// # Errors
     /// If zig is not found, or does not know the version.

@@ -1,5 +1,5 @@
-//! Which cluster a command uses: plain data, which this executable also needs if it was built without
-//! Kubernetes support.
+//! Which cluster a command uses: plain data, which this executable also needs if it was built
+//! without Kubernetes support.
 
 /// The cluster options of the command line.
 #[derive(Debug, Clone, Default)]

@@ -1,6 +1,6 @@
 //! Replaces `kubernetes` in a build without the feature of that name. Its functions have the same
-//! signatures and report one error. `ServiceSpec` and `Release` have no values, so the code of their
-//! callers is the same in both builds.
+//! signatures and report one error. `ServiceSpec` and `Release` have no values, so the code of
+//! their callers is the same in both builds.
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode, time::Duration};
 

@@ -1,4 +1,5 @@
-//! *call*: runs the program on this machine, with a configuration that leads its calls to the worker.
+//! *call*: runs the program on this machine, with a configuration that leads its calls to the
+//! worker.
 
 use std::{
     ffi::OsString,

@@ -1,5 +1,6 @@
-//! The options of a program's service, from all sources. From the lowest precedence to the highest: the workspace's Cargo.toml, the package's, the attribute
-//! on the program's `main`, its constant of the type `kt::Service`, the environment, the command line.
+//! The options of a program's service, from all sources. From the lowest precedence to the highest:
+//! the workspace's Cargo.toml, the package's, the attribute on the program's `main`, its constant
+//! of the type `kt::Service`, the environment, the command line.
 
 use camino::Utf8Path;
 

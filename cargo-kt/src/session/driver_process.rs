@@ -67,9 +67,11 @@ pub(super) struct Invocation<'a> {
 
 /// Runs the driver on this terminal until it exits.
 ///
-/// Ctrl-C reaches it directly, like every process in the terminal's foreground. A SIGTERM to this process is forwarded.
+/// Ctrl-C reaches it directly, like every process in the terminal's foreground. A SIGTERM to this
+/// process is forwarded.
 pub(super) async fn run(invocation: Invocation<'_>) -> io::Result<ExitStatus> {
-    // Registered before the start: otherwise a signal in between would terminate this process alone.
+    // Registered before the start: otherwise a signal in between would terminate this process
+    // alone.
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut quit = signal(SignalKind::quit())?;
     let mut terminated = signal(SignalKind::terminate())?;

@@ -1,9 +1,11 @@
-//! The environment of the program and of its remote functions, and a note where it is not that of this run.
+//! The environment of the program and of its remote functions, and a note where it is not that of
+//! this run.
 //!
-//! A worker starts with the environment of the run that started its service, with what `cargo run` sets, and with what was
-//! requested (`env` of the options, `[env]` of cargo's configuration). A change of the latter needs a new worker. Other variables
-//! and the working directory stay: a process cannot change them while another one's threads read them. A run where they differ
-//! prints a note once.
+//! A worker starts with the environment of the run that started its service, with what `cargo run`
+//! sets, and with what was requested (`env` of the options, `[env]` of cargo's configuration). A
+//! change of the latter needs a new worker. Other variables and the working directory stay: a
+//! process cannot change them while another one's threads read them. A run where they differ prints
+//! a note once.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -61,7 +63,8 @@ const NOISE: &[&str] = &[
     "WINDOWID",
     "XAUTHORITY",
 ];
-/// Prefixes of such names. The variables of cargo, rustc and kt decide what is built and where it runs.
+/// Prefixes of such names. The variables of cargo, rustc and kt decide what is built and where it
+/// runs.
 const NOISE_PREFIXES: &[&str] = &[
     "ALACRITTY_",
     "BASH_",
@@ -131,8 +134,8 @@ fn of_cargo(built: &Built) -> BTreeMap<String, String> {
     variables
 }
 
-/// Reports variables, and a working directory, that remote functions do not have as this run has them. Each difference is
-/// reported once for each worker or host.
+/// Reports variables, and a working directory, that remote functions do not have as this run has
+/// them. Each difference is reported once for each worker or host.
 pub(super) fn note(
     terminal: &Terminal,
     dirs: &Dirs,
@@ -328,8 +331,8 @@ fn shown(value: &str) -> String {
     }
 }
 
-/// The differences that were not reported for this process before, and records them. If the file cannot be written, they are
-/// reported again.
+/// The differences that were not reported for this process before, and records them. If the file
+/// cannot be written, they are reported again.
 fn unreported(
     dirs: &Dirs,
     service: &str,

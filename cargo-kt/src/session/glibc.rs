@@ -1,8 +1,8 @@
 //! Which glibc a program is linked for.
 //!
-//! Objects are linked for this machine's glibc until an image turns out to have an older one than they need. Then they are
-//! linked for that one, and its version is cached with the image's name. If that fails for lack of newer symbols, the C code
-//! of build scripts is compiled for it too.
+//! Objects are linked for this machine's glibc until an image turns out to have an older one than
+//! they need. Then they are linked for that one, and its version is cached with the image's name.
+//! If that fails for lack of newer symbols, the C code of build scripts is compiled for it too.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use kt::host;
@@ -39,8 +39,8 @@ pub(super) struct GlibcLinker<'a> {
     glibc: Option<Glibc>,
 }
 
-/// The default where this machine has no C compiler for the target and does not know the image: Debian 11, Ubuntu 20.04 and
-/// later have it.
+/// The default where this machine has no C compiler for the target and does not know the image:
+/// Debian 11, Ubuntu 20.04 and later have it.
 const CROSS: Glibc = Glibc(2, 31);
 
 impl<'a> GlibcLinker<'a> {
@@ -79,7 +79,8 @@ impl<'a> GlibcLinker<'a> {
         }
     }
 
-    /// Prepares a build for another kind of machine: without a C compiler for it, build scripts get zig.
+    /// Prepares a build for another kind of machine: without a C compiler for it, build scripts get
+    /// zig.
     pub(super) fn prepare_cross(&self, plan: &Plan) -> Result<(), SessionError> {
         let toolchain = &plan.toolchain;
         if !toolchain.is_cross() || link::has_compiler(toolchain) {
@@ -168,7 +169,8 @@ impl<'a> GlibcLinker<'a> {
         })
     }
 
-    /// Whether the program must be linked again: the next [`link`](Self::link) is then for the service's glibc.
+    /// Whether the program must be linked again: the next [`link`](Self::link) is then for the
+    /// service's glibc.
     ///
     /// # Errors
     /// If the service cannot run the program whatever it is linked for.

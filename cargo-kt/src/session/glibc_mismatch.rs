@@ -15,7 +15,8 @@ pub struct GlibcMismatch {
 }
 
 impl GlibcMismatch {
-    /// A mismatch between a program and a service. A local service has none: its workers start with this machine's libraries.
+    /// A mismatch between a program and a service. A local service has none: its workers start with
+    /// this machine's libraries.
     pub(super) fn between(linked: &Linked, connected: &Connected) -> Option<Self> {
         if connected.place == PlaceName::Local {
             return None;

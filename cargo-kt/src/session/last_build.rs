@@ -1,5 +1,5 @@
-//! The last `cargo kt run` or `cargo kt build` of a service: its command line, to build the same program again, and its kt
-//! directory.
+//! The last `cargo kt run` or `cargo kt build` of a service: its command line, to build the same
+//! program again, and its kt directory.
 
 use std::{
     ffi::OsString,
@@ -29,7 +29,8 @@ pub(crate) struct LastBuild {
 }
 
 impl LastBuild {
-    /// The command that this process was started with. `program` of its last arguments are the program's.
+    /// The command that this process was started with. `program` of its last arguments are the
+    /// program's.
     fn current(program: usize, connected: &Connected, kt_dir: &Utf8Path) -> Option<Self> {
         // cargo-kt kt run …
         let typed: Vec<OsString> = std::env::args_os().skip(3).collect();
@@ -48,7 +49,8 @@ impl LastBuild {
         (build.workspace == connected.status.workspace).then_some(build)
     }
 
-    /// Writes it down for a service. If that fails, `cargo kt debug` cannot build the program again.
+    /// Writes it down for a service. If that fails, `cargo kt debug` cannot build the program
+    /// again.
     fn remember(&self, connected: &Connected) {
         let (Some(path), Ok(text)) = (path(connected), serde_json::to_vec(self)) else {
             return;

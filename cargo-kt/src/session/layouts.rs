@@ -1,5 +1,5 @@
-//! The layouts of a program's states, determined once. If any object must be linked, they come first: layouts are part of the
-//! objects' names.
+//! The layouts of a program's states, determined once. If any object must be linked, they come
+//! first: layouts are part of the objects' names.
 
 use std::{
     cell::LazyCell,

@@ -114,7 +114,8 @@ impl Code {
     }
 }
 
-/// The program for this machine, from the same sources, where its remote functions run on another kind of machine.
+/// The program for this machine, from the same sources, where its remote functions run on another
+/// kind of machine.
 #[derive(Debug)]
 pub(crate) struct Driver(pub(super) Linked);
 

@@ -1,6 +1,7 @@
 //! The flow: *plan → compile → layout → link → connect → ship → swap → call*.
 //!
-//! [`deploy`] reads from top to bottom. Each step is a short function that is given what the step before it made:
+//! [`deploy`] reads from top to bottom. Each step is a short function that is given what the step
+//! before it made:
 //!
 //! | step | function | gives |
 //! |---|---|---|
@@ -194,8 +195,8 @@ impl Session<'_> {
         })
     }
 
-    /// Builds the program for this machine too, where the service is of another kind: the program runs here, its remote
-    /// functions there.
+    /// Builds the program for this machine too, where the service is of another kind: the program
+    /// runs here, its remote functions there.
     fn build_driver<'a>(
         &'a self,
         planned: Planned<'a>,
@@ -212,8 +213,8 @@ impl Session<'_> {
         Ok((planned, Some(driver)))
     }
 
-    /// Links again where the image has an older glibc than the program was linked for. Nothing has been sent yet: a worker
-    /// that cannot load its program is never started.
+    /// Links again where the image has an older glibc than the program was linked for. Nothing has
+    /// been sent yet: a worker that cannot load its program is never started.
     fn relink_for_image(
         &self,
         mut made: Made,

@@ -6,7 +6,8 @@ use crate::{
     plan::CargoOptions,
 };
 
-/// Takes the plan of an earlier build of the same command if it still holds, else plans the program through cargo.
+/// Takes the plan of an earlier build of the same command if it still holds, else plans the program
+/// through cargo.
 ///
 /// # Errors
 /// All of [`BuildError`] that planning and locking have.

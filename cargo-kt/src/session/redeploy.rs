@@ -1,7 +1,7 @@
 //! While the program runs: if its pod is replaced, the new pod gets the same code.
 //!
-//! A container that restarts finds its store again. A pod that was deleted or evicted comes back empty, and only this machine
-//! has the code that it served.
+//! A container that restarts finds its store again. A pod that was deleted or evicted comes back
+//! empty, and only this machine has the code that it served.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Before a worker is replaced: which of its states the new one gets, and which are lost if the person agrees.
+//! Before a worker is replaced: which of its states the new one gets, and which are lost if the
+//! person agrees.
 
 use std::collections::HashSet;
 
@@ -26,8 +27,8 @@ struct StatesAtRisk {
     lost: Vec<(String, &'static str)>,
 }
 
-/// Checks whether the new code needs a new worker. If so, reports what that costs, and asks whether to continue if states
-/// would be lost. Returns the keys of these states.
+/// Checks whether the new code needs a new worker. If so, reports what that costs, and asks whether
+/// to continue if states would be lost. Returns the keys of these states.
 ///
 /// # Errors
 /// If the person declines, or `--keep-state` forbids it.

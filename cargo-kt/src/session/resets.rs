@@ -1,4 +1,5 @@
-//! Which states that cannot be migrated may be reset: those of `--reset-state`, and those for which the person agrees.
+//! Which states that cannot be migrated may be reset: those of `--reset-state`, and those for which
+//! the person agrees.
 
 use std::collections::BTreeSet;
 
@@ -70,8 +71,8 @@ fn find<'a>(name: &str, keys: &[&'a str]) -> Result<&'a str, ResetError> {
     }
 }
 
-/// Asks whether to reset the states that could not be migrated, and adds them to `options` if so. False if no person can
-/// answer.
+/// Asks whether to reset the states that could not be migrated, and adds them to `options` if so.
+/// False if no person can answer.
 ///
 /// # Errors
 /// If the person declines.

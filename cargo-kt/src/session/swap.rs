@@ -1,4 +1,5 @@
-//! *ship* and *swap*: sends the linked program, swaps to it, and checks that the service loaded exactly that.
+//! *ship* and *swap*: sends the linked program, swaps to it, and checks that the service loaded
+//! exactly that.
 
 use std::time::{Duration, Instant};
 
@@ -133,7 +134,8 @@ impl Swap<'_> {
 
 /// The answer, if the build ids that the service loaded are those that were sent.
 fn checked(manifest: &Manifest, swapped: Swapped, service: &str) -> Result<Swapped, SessionError> {
-    // The worker reads the build ids from its own memory. Any difference means that old code serves.
+    // The worker reads the build ids from its own memory. Any difference means that old code
+    // serves.
     let sent: Vec<_> = manifest
         .crates
         .iter()

@@ -43,7 +43,8 @@ pub(crate) async fn watched<T>(
     }
 }
 
-/// As [`watched`], for a request that the worker may queue: also shows what it waits for, to a script once.
+/// As [`watched`], for a request that the worker may queue: also shows what it waits for, to a
+/// script once.
 pub(crate) async fn awaited<T>(
     connected: &Connected,
     terminal: &Terminal,

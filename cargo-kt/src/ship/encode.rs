@@ -1,5 +1,5 @@
-//! The encoding of an object on the wire: as it is, compressed, or as a patch. `docs/design/delta.md` has the measurements
-//! behind the constants.
+//! The encoding of an object on the wire: as it is, compressed, or as a patch.
+//! `docs/design/delta.md` has the measurements behind the constants.
 
 use std::{
     fs::File,
@@ -21,16 +21,16 @@ use super::{Reference, Transport};
 
 /// zstd's level for whole objects: the next ones save 4 % but take 1.5 times as long.
 const WHOLE_LEVEL: i32 = 3;
-/// zstd's level for patches. With one hash table entry for each byte of the reference, it finds nearly all that the levels
-/// with chains and trees find, in a tenth of their time.
+/// zstd's level for patches. With one hash table entry for each byte of the reference, it finds
+/// nearly all that the levels with chains and trees find, in a tenth of their time.
 const PATCH_LEVEL: i32 = 2;
-/// For references of this length or longer, in bytes, long distance matching replaces the large table, whose every access
-/// would be a cache miss.
+/// For references of this length or longer, in bytes, long distance matching replaces the large
+/// table, whose every access would be a cache miss.
 const LONG: usize = 4 << 20;
 /// Part of every recipe. Change it with any parameter.
 const PARAMETERS: u32 = 1;
-/// A patch of at most this fraction of its object is used without compressing the object for comparison: none compresses so
-/// well.
+/// A patch of at most this fraction of its object is used without compressing the object for
+/// comparison: none compresses so well.
 const CLEARLY_SMALLER: usize = 4;
 /// Bytes for each read and each send.
 const PIECE: usize = 256 << 10;
@@ -140,7 +140,8 @@ pub fn patch(mut reference: Vec<u8>, mut object: Vec<u8>) -> io::Result<Vec<u8>>
     Ok(patch)
 }
 
-/// The object compressed without a reference, with the parameters of one that is compressed while it is sent.
+/// The object compressed without a reference, with the parameters of one that is compressed while
+/// it is sent.
 ///
 /// # Errors
 /// If zstd cannot allocate memory.
@@ -177,7 +178,8 @@ fn log2(number: u64) -> u32 {
 }
 
 impl Encoded {
-    /// Encodes the object if needed, and passes the stream from `offset` on to `take` until that returns false. Blocking.
+    /// Encodes the object if needed, and passes the stream from `offset` on to `take` until that
+    /// returns false. Blocking.
     ///
     /// # Errors
     /// If the object cannot be read.

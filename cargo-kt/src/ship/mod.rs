@@ -1,7 +1,8 @@
 //! *ship*: sends the objects that a service lacks, and requests the swap.
 //!
-//! [`upload`] queries which objects are missing, [`encode`] finds the shortest encoding of each, and [`send`] sends it. It does not
-//! know how the service is reached, only whether the transport is slower than encoding.
+//! [`upload`] queries which objects are missing, [`encode`] finds the shortest encoding of each,
+//! and [`send`] sends it. It does not know how the service is reached, only whether the transport
+//! is slower than encoding.
 
 mod encode;
 mod manifest;
@@ -58,7 +59,8 @@ pub struct Order {
     /// Whether a running worker that cannot load them is replaced, which loses its state.
     pub replace_worker: bool,
     pub states: StateOptions,
-    /// The lowest ids that the service may assign: it may have lost track of those it assigned before.
+    /// The lowest ids that the service may assign: it may have lost track of those it assigned
+    /// before.
     pub at_least: Option<Numbers>,
 }
 
@@ -92,8 +94,8 @@ pub enum ShipError {
     Refused(SwapRefused),
 }
 
-/// After this time without an answer the developer is notified. Loading takes some milliseconds, unless an initializer of a
-/// library is slow or the worker hangs.
+/// After this time without an answer the developer is notified. Loading takes some milliseconds,
+/// unless an initializer of a library is slow or the worker hangs.
 const SLOW: Duration = Duration::from_secs(5);
 
 /// Sends the missing objects and makes the manifest the serving generation.
@@ -133,7 +135,8 @@ pub async fn swap(
                 tracing::debug!(generation = %swapped.generation, changed = swapped.changed, "swapped");
                 return Ok((shipped, swapped));
             }
-            // Another `cargo kt` swapped meanwhile to a generation without them. This is retried once.
+            // Another `cargo kt` swapped meanwhile to a generation without them. This is retried
+            // once.
             Err(SwapRefused::Missing(_)) if !shipped.again => {
                 tracing::debug!("shipping again: the service removed objects");
                 let more = ship(client, shipment, progress).await?;

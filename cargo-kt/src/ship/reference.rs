@@ -21,9 +21,9 @@ pub struct Reference {
 /// The reference of each object to be sent.
 pub type References = HashMap<ObjectId, Reference>;
 
-/// The references of a manifest's objects in `former`, the one that serves: a crate's object refers to the
-/// object of the same crate, a layer to the one at its index. Only objects that *link* still has in the kt directory count.
-/// Reads no file.
+/// The references of a manifest's objects in `former`, the one that serves: a crate's object refers
+/// to the object of the same crate, a layer to the one at its index. Only objects that *link* still
+/// has in the kt directory count. Reads no file.
 pub fn references(former: Option<&Manifest>, manifest: &Manifest, warm: &Utf8Path) -> References {
     let Some(former) = former else {
         return References::new();

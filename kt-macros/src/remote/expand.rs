@@ -171,8 +171,8 @@ fn remote(function: &Function, types: &[&Type], output: &Type) -> TokenStream {
     }
 }
 
-/// A function with all that needs `DeserializeOwned`: rustc reports a missing trait once per body and
-/// place.
+/// A function with all that needs `DeserializeOwned`: rustc reports a missing trait once per body
+/// and place.
 fn decode(types: &[&Type], output: &Type) -> TokenStream {
     let take_args = types.iter().map(|ty| {
         quote_spanned! {generated_at(first_span(*ty))=> ::__kt__::__private::Decoder::take::<#ty>(from)?, }
@@ -214,8 +214,8 @@ fn start(function: &Function, count: usize) -> (Option<TokenStream>, TokenStream
         let start = quote_spanned! {at_name=> ::__kt__::__private::Started::Async(::std::boxed::Box::pin(#called)) };
         return (None, start);
     }
-    // Generic, so that the trait's bound makes the arguments `Send`. If they are not, rustc reports it
-    // once, at `type Args`.
+    // Generic, so that the trait's bound makes the arguments `Send`. If they are not, rustc reports
+    // it once, at `type Args`.
     let plain = quote_spanned! {Span::mixed_site()=>
         fn __kt_plain<R: ::__kt__::__private::Remote>(
             args: R::Args,

@@ -15,7 +15,8 @@ pub struct Function {
     pub lines: usize,
 }
 
-/// All functions of the crate whose root is the file `root`, without those of tests; the longest first.
+/// All functions of the crate whose root is the file `root`, without those of tests; the longest
+/// first.
 pub fn functions(root: &Path) -> Vec<Function> {
     let tree = Tree::of(root);
     let mut found = Vec::new();

@@ -1,5 +1,5 @@
-//! The README's example. After a change of it or of what the terminal shows, `KT_WRITE_DOCS=1 cargo test -p tests --test docs
-//! example` records `docs/recording.svg` again.
+//! The README's example. After a change of it or of what the terminal shows, `KT_WRITE_DOCS=1 cargo
+//! test -p tests --test docs example` records `docs/recording.svg` again.
 
 use std::{fs, process::Command};
 

@@ -1,5 +1,5 @@
-//! Every relative link resolves to a file, every `#anchor` to a heading, every path in a code span exists, and the table of
-//! contents has every page.
+//! Every relative link resolves to a file, every `#anchor` to a heading, every path in a code span
+//! exists, and the table of contents has every page.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

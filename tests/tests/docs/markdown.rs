@@ -1,4 +1,5 @@
-//! As much of Markdown as the project's pages use: headings, links and code spans outside of code blocks.
+//! As much of Markdown as the project's pages use: headings, links and code spans outside of code
+//! blocks.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,4 +1,5 @@
-//! A terminal session as an animated SVG. Its text is the commands' own output, each line at the time at which it came.
+//! A terminal session as an animated SVG. Its text is the commands' own output, each line at the
+//! time at which it came.
 
 use std::{
     fmt::Write,

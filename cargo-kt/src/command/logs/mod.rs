@@ -46,8 +46,8 @@ pub(super) struct LogsArgs {
     /// Prefix each line with the call that printed it, if known
     #[arg(long)]
     show_calls: bool,
-    /// Print the log of the service's host instead: its workers, swaps and requests. `KT_LOG` of the
-    /// run that starts the service sets its level
+    /// Print the log of the service's host instead: its workers, swaps and requests. `KT_LOG` of
+    /// the run that starts the service sets its level
     #[arg(long, conflicts_with_all = ["call", "generation", "show_calls"])]
     host: bool,
     /// Pass all control sequences to the terminal [default: only colors]

@@ -1,5 +1,5 @@
-//! What the source readers `tokens` and `definitions` share: a hash over tokens, and which macros and attributes are known to
-//! have no influence on types.
+//! What the source readers `tokens` and `definitions` share: a hash over tokens, and which macros
+//! and attributes are known to have no influence on types.
 
 mod digest;
 mod known;

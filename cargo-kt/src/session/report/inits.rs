@@ -48,7 +48,8 @@ pub(super) fn outcomes(terminal: &Terminal, service: &str, inits: &[InitOutcome]
     }
 }
 
-/// Why a worker could not be started, if an init function is the cause. `former`: the former worker keeps serving.
+/// Why a worker could not be started, if an init function is the cause. `former`: the former worker
+/// keeps serving.
 pub(in crate::session) fn init_refusal(refused: &SwapRefused, former: bool) -> Option<String> {
     let serves = match former {
         true => "; the former worker keeps serving",

@@ -1,5 +1,5 @@
-//! States that kept their values and may hold code of an older generation, such as a `Box<dyn Trait>`: an edit does not change
-//! that code.
+//! States that kept their values and may hold code of an older generation, such as a `Box<dyn
+//! Trait>`: an edit does not change that code.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 
@@ -132,7 +132,8 @@ fn edited(old: &Manifest, edit: &Edit<'_>) -> BTreeSet<usize> {
         .collect()
 }
 
-/// Only states of an edited crate and of its dependents are named: a crate rarely holds code of its dependents.
+/// Only states of an edited crate and of its dependents are named: a crate rarely holds code of its
+/// dependents.
 fn holder<'a>(
     state: &'a StateLayout,
     kept: Kept,
@@ -167,8 +168,9 @@ fn initializer_of(description: &Description) -> Option<String> {
         .then(|| "its initializer".to_owned())
 }
 
-/// The first part of a value that may be code of the workspace: a `dyn` of one of its traits anywhere, or another `dyn` or a
-/// function pointer that no third-party type holds. Those mostly hold their own code.
+/// The first part of a value that may be code of the workspace: a `dyn` of one of its traits
+/// anywhere, or another `dyn` or a function pointer that no third-party type holds. Those mostly
+/// hold their own code.
 fn code_in(description: &Description, hot: &HashSet<&str>) -> Option<String> {
     const STD: [&str; 3] = ["std", "core", "alloc"];
     let third_party = |home: &Option<String>| {
@@ -204,12 +206,14 @@ fn code_in(description: &Description, hot: &HashSet<&str>) -> Option<String> {
             )
         });
         if of.is_lazy_cell() {
-            // Its value is of its first parameter. The second is the initializer, which does not run again.
+            // Its value is of its first parameter. The second is the initializer, which does not
+            // run again.
             let value = held.clone().find(|part| part.role == Role::Parameter);
             next.extend(value.and_then(|part| Some((part.target?, inside))));
             continue;
         }
-        // A type parameter belongs to the code that names the type: that of a third-party field is third-party too.
+        // A type parameter belongs to the code that names the type: that of a third-party field is
+        // third-party too.
         next.extend(held.filter_map(|part| match part.role {
             Role::Parameter => Some((part.target?, inside)),
             _ => Some((part.target?, within)),

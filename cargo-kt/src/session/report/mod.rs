@@ -164,8 +164,8 @@ pub(super) struct Facts<'a> {
     pub(super) differences: &'a Differences,
 }
 
-/// Reports a swap: one line, and one for each state or static that was reset or may surprise. States that were reported as
-/// `lost` before are left out.
+/// Reports a swap: one line, and one for each state or static that was reset or may surprise.
+/// States that were reported as `lost` before are left out.
 pub(super) fn all(facts: &Facts<'_>, lost: &[String]) {
     let Facts {
         terminal,

@@ -1,5 +1,5 @@
-//! Code that runs when an object is loaded, and may register something in third-party crates. They keep the registrations of
-//! older generations.
+//! Code that runs when an object is loaded, and may register something in third-party crates. They
+//! keep the registrations of older generations.
 
 use kt::wire::{control::Swapped, manifest::Manifest};
 

@@ -22,7 +22,8 @@ use crate::{
 /// How many states are named in one line.
 const NAMED: usize = 4;
 
-/// How the layouts of states differ between the serving and the new generation, by key: "field `x` of `Item`: `u64` → `u32`".
+/// How the layouts of states differ between the serving and the new generation, by key: "field `x`
+/// of `Item`: `u64` → `u32`".
 #[derive(Debug, Default)]
 pub(in crate::session) struct Differences {
     layouts: HashMap<String, String>,
@@ -102,7 +103,8 @@ impl Differences {
     }
 }
 
-/// Packages whose cells, maps and sets migrate without their serde: see `kt_macros`' *foreign* types.
+/// Packages whose cells, maps and sets migrate without their serde: see `kt_macros`' *foreign*
+/// types.
 const MIGRATED_WITHOUT: [&str; 5] = [
     "arc-swap",
     "async-lock",

@@ -1,4 +1,5 @@
-//! Plain statics that a swap reset: they are in the memory of their crate's object, and that object was replaced.
+//! Plain statics that a swap reset: they are in the memory of their crate's object, and that object
+//! was replaced.
 
 use std::collections::BTreeSet;
 
@@ -65,7 +66,8 @@ fn kind(plain: &PlainStatic) -> &'static str {
     }
 }
 
-/// Names the statics that were reset. With a new worker all are, which is reported once for all of them.
+/// Names the statics that were reset. With a new worker all are, which is reported once for all of
+/// them.
 pub(super) fn reset(terminal: &Terminal, connected: &Connected, new: &Manifest, swapped: &Swapped) {
     let old = connected.status.current.as_ref().map(|(_, old)| old);
     let (Some(old), true, None) = (old, swapped.changed, &swapped.replaced) else {

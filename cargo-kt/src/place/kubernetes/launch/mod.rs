@@ -2,9 +2,9 @@
 //! certain.
 //!
 //! Watch events (the workload, its pods, the namespace's events) update a
-//! [snapshot](snapshot::LaunchSnapshot), which [`verdict`](verdict::verdict) alone interprets. Objects
-//! are identified by uid and time is measured on this machine, so the cluster's clocks do not
-//! matter.
+//! [snapshot](snapshot::LaunchSnapshot), which [`verdict`](verdict::verdict) alone interprets.
+//! Objects are identified by uid and time is measured on this machine, so the cluster's clocks do
+//! not matter.
 
 mod capacity;
 mod cause;

@@ -47,7 +47,7 @@ fn edited_or_new_init_function_runs_at_the_next_start() {
         .success()
         .says("init function `app::b_pool` changed after it ran")
         .says("init function `app::d_late` is new and has not run")
-        .says("help: `cargo kt down tester-app` ends this one")
+        .says("help: `cargo kt down tester-app` stops it")
         .does_not_report("Initialized")
         .prints(&format!("\n{ORDER}\n"));
     // Reported once.

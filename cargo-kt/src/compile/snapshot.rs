@@ -33,7 +33,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Reads the snapshot with this [`sources_hash`](super::HotCrate::sources_hash). `None` if none
+    /// Reads the snapshot with this [`sources_hash`](crate::artifacts::HotCrate::sources_hash). `None` if none
     /// is stored.
     pub fn of(warm: &Utf8Path, sources_hash: &str) -> Option<Self> {
         let text = fs::read(list(warm, sources_hash)?).ok()?;

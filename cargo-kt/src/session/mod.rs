@@ -5,14 +5,13 @@
 //!
 //! | step | function | gives |
 //! |---|---|---|
-//! | plan | [`plan()`] | [`Planned`]: one program, its packages and toolchain |
-//! | | [`Target::resolve`] | the options of its service, and the service itself |
-//! | connect, begun | `PendingService::begin` | the service, being found or started while the program compiles |
-//! | compile | `Planned::compile` | [`Built`](crate::compile::Built): the rlibs |
-//! | layout, link | [`GlibcLinker::link`], [`Code::of`] | [`Code`]: objects and a manifest |
+//! | plan | `plan`, `Target::resolve` | one program, and the service that it is deployed to |
+//! | connect, begun | `PendingService::begin` | the service, being found or started meanwhile |
+//! | compile | `Planned::compile` | the rlibs |
+//! | layout, link | `GlibcLinker::link`, `Code::of` | objects and a manifest |
 //! | connect | `PendingService::connected` | a connection to the service |
-//! | ship, swap | [`Swap::run`] | the generation that serves, checked |
-//! | call | [`call::run`] | the program's exit status |
+//! | ship, swap | `Swap::run` | the generation that serves, checked |
+//! | call | `call::run` | the program's exit status |
 //!
 //! It knows nothing of the command line: it is given a [`Request`].
 

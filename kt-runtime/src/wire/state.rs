@@ -259,9 +259,9 @@ pub enum StillHeld {
 impl fmt::Display for StillHeld {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Calls => "calls of former generations run",
-            Self::NoLock => "it is in no lock that it could be taken out of",
-            Self::Locked => "work in the background holds its lock",
+            Self::Calls => "calls of former generations are running",
+            Self::NoLock => "it is not inside a lock",
+            Self::Locked => "a background task holds its lock",
             Self::Hook => "its `on_reset` has not returned",
             Self::Dropping => "it is being dropped",
             Self::Failed(reason) => reason,

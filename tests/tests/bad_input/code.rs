@@ -90,7 +90,7 @@ fn old_driver_gets_an_error_for_a_removed_or_changed_function() {
         .prints("length four: 4");
     let changed = driver.ask("length four");
     assert!(
-        changed.starts_with("ShapeMismatch: `calls::remote::length` is served with other types"),
+        changed.starts_with("ShapeMismatch: the types of `calls::remote::length` do not match"),
         "{changed}"
     );
     assert!(

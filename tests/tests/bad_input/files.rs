@@ -72,7 +72,7 @@ fn too_long_socket_path_names_the_variable_that_shortens_it() {
     project
         .run()
         .code(101)
-        .says("bytes and Linux allows 107")
+        .says("bytes, but Linux allows 107")
         .says("set KT_RUNTIME_DIR to a shorter directory");
 }
 

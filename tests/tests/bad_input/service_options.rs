@@ -200,7 +200,7 @@ fn misplaced_service_constant_does_not_compile() {
     project
         .run()
         .code(101)
-        .says("is in a library")
+        .says("in a library: put it in the file of the program's `main`")
         .says("src/lib.rs:3:7");
     project.write("src/lib.rs", "");
     project.append("src/main.rs", SERVICE);

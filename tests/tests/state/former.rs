@@ -158,7 +158,8 @@ fn hook_runs_once_in_old_code_after_the_last_old_call() {
     assert_eq!(ask(&project, "look"), "2");
     let list = state(&project, ["ls"]).success();
     assert!(
-        list.stdout.contains("calls of former generations are running"),
+        list.stdout
+            .contains("calls of former generations are running"),
         "{list:?}"
     );
     assert_eq!(lines(&log), [""; 0]);

@@ -211,9 +211,9 @@ impl Attached<'_> {
             toolchain: toolchain.as_deref(),
             commit: rustc.and_then(commit),
         };
-        Ok(script
+        script
             .write(self.folder)
-            .map_err(io("write the gdb script"))?)
+            .map_err(io("write the gdb script"))
     }
 
     /// gdb with a script.

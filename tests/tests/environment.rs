@@ -173,7 +173,7 @@ fn changed_cargo_variables_are_reported_once_each() {
         environment_note(&added),
         Some("no STAMP (`cargo run` sets s1)")
     );
-    added.says("help: `env!(\"STAMP\")` is the value that the code was compiled with");
+    added.says("help: `env!(\"STAMP\")` is the value at compile time");
 
     let version = project.read("Cargo.toml");
     project.write(

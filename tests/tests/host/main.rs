@@ -26,11 +26,11 @@ fn assert_state_was_lost(project: &Project) {
     project.edit("src/main.rs", "\"hello {name}", "\"good day {name}");
     let output = assert_greets(project, "good day", 1);
     let warning = output.stderr.lines().find(|line| {
-        line.starts_with("warning: ") && line.contains("state") && line.contains("gone")
+        line.starts_with("warning: ") && line.contains("state") && line.contains("lost")
     });
     assert!(
         warning.is_some_and(|line| line.contains("host")),
         "{output:?}"
     );
-    assert_greets(project, "good day", 2).does_not_report("gone");
+    assert_greets(project, "good day", 2).does_not_report("lost");
 }

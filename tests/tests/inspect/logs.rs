@@ -88,7 +88,7 @@ fn lines_name_their_call_or_that_it_is_unknown() {
     for text in [
         "1.1 one::say | by the first\n",
         "1 of 2 calls | one met\n",
-        "     no call | said by a thread\n",
+        "     no call | printed by a thread\n",
     ] {
         assert!(shown.contains(text), "no {text:?} in\n{shown}");
     }

@@ -116,5 +116,5 @@ fn host_stopped_during_a_swap_times_out_and_keeps_its_state() {
     std::fs::remove_file(fifo).unwrap();
     drop(writer);
     host.signal(libc::SIGCONT);
-    assert_greets(&project, "good day", 2).does_not_report("gone");
+    assert_greets(&project, "good day", 2).does_not_report("lost");
 }

@@ -89,7 +89,7 @@ fn registrations_missing_in_the_worker_are_reported() {
     project
         .run()
         .success()
-        .says("the warm process lacks what `app` registers before `main`")
+        .says("the worker does not run what `app` registers before `main`")
         .says("help: ");
 
     // Apply the help.

@@ -121,7 +121,7 @@ fn keep_state_refuses_a_worker_that_would_reset_a_state() {
     project
         .kt(["run", "--keep-state"])
         .code(101)
-        .says("it would reset what `--keep-state` keeps")
+        .says("it would reset states that `--keep-state` protects")
         .says("one::VISITS");
     assert_eq!(worker(&project), former);
     assert_eq!(value(&project, "VISITS"), 1);

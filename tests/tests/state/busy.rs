@@ -14,7 +14,7 @@ fn command_for_a_hung_worker_says_what_it_waits_for() {
     let (_host, worker) = project.processes();
     worker.signal(libc::SIGSTOP);
     let waiting = project.spawn_kt(["state", "get", "VISITS"]);
-    waiting.wait_for_error("waiting for tester-state: its worker does not answer");
+    waiting.wait_for_error("waiting for tester-state: its worker does not respond");
     // It continues once the worker does.
     worker.signal(libc::SIGCONT);
     waiting.finish().success().prints("1");

@@ -128,5 +128,5 @@ fn crash_with_many_calls_in_flight_prints_its_stderr_once() {
     assert_eq!(output.answer("crash 50: "), "51 died with the worker");
     let lines = output.stderr.matches("stderr before abort").count();
     assert_eq!(lines, 1, "{output:?}");
-    output.does_not_report("the log could not be read");
+    output.does_not_report("failed to read the log");
 }

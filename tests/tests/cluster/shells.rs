@@ -51,7 +51,7 @@ fn shell_opens_in_a_restricted_pod_of_any_image() {
             project
                 .kt(["exec", "--", "sh", "-c", "true"])
                 .code(101)
-                .says("`sh` was not found");
+                .says("`sh` not found in");
         }
         project
             .kt(["run", "--pod-template", read_only, "--env", "KEY=worth"])

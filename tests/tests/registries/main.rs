@@ -99,7 +99,7 @@ fn registrations_missing_in_the_worker_are_reported() {
     project
         .run()
         .success()
-        .does_not_report("the warm process lacks");
+        .does_not_report("the worker does not run what");
     let answers = same_answers(&project, &[]);
     assert!(answers.contains("double=6"), "{answers}");
 }

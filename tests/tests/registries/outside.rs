@@ -114,7 +114,7 @@ fn registration_that_cannot_be_replaced_is_reported() {
     );
     let first = project.kt(["run"]).success();
     assert!(
-        !first.stderr.contains("keeps what was registered"),
+        !first.stderr.contains("keeps its former registrations"),
         "{first:?}"
     );
     project.edit(PARTS, "\"1\".into()", "\"2\".into()");

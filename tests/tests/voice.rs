@@ -23,6 +23,7 @@ const FORBIDDEN: &[(&str, &str)] = &[
     ("afresh", "reset, from scratch"),
     ("the way in", "connection, tunnel"),
     ("lives on", "keeps running"),
+    ("in vain", "without effect, or name what fails"),
     ("warm directory", "kt directory"),
     ("behaviour", "behavior"),
     ("colour", "color"),

@@ -129,8 +129,7 @@ uint32_t checksum_version(void) { return __GLIBC_MINOR__; }
         "{output:?}"
     );
     assert!(
-        output.stderr.contains("C code of build scripts")
-            && output.stderr.contains("arc4random"),
+        output.stderr.contains("C code of build scripts") && output.stderr.contains("arc4random"),
         "{output:?}"
     );
     // Neither the next run nor a local one recompiles it.

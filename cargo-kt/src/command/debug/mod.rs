@@ -22,11 +22,11 @@ use self::{finder::Finder, variables::build_with_variables};
 use super::{
     CommandError, OutputArgs, places::PlaceArgs, profile::ProfileArgs, service::choose, start,
 };
-use crate::session::{self, last_build::kt_dir};
 use crate::{
     config::duration,
     debug::{Batch, DebugError, Gdb, Origin, Script, Session, Shipped, Sysroot, check_gdbserver},
     place::{Connected, PlaceName},
+    session::{self, last_build::kt_dir},
     ship::ship_objects,
     terminal::{Terminal, text::bytes},
 };

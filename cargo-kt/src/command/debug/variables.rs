@@ -2,13 +2,13 @@
 
 use kt::wire::manifest::CrateObject;
 
-use crate::session::last_build::{LastBuild, kt_dir};
 use crate::{
     command::CommandError,
     compile,
     debug::{DebugError, Place, lacks_variables},
     link,
     place::Connected,
+    session::last_build::{LastBuild, kt_dir},
     terminal::Terminal,
 };
 

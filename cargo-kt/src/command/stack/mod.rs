@@ -13,9 +13,9 @@ use kt::wire::{
 };
 
 use super::{CommandError, OutputArgs, print::print, service::ServiceArgs, start};
-use crate::session::last_build::kt_dir;
 use crate::{
     place::Connected,
+    session::last_build::kt_dir,
     stacks::{Named, Names, SampleError},
 };
 

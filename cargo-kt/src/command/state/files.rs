@@ -24,9 +24,15 @@ use kt::{
 use tempfile::{NamedTempFile, TempPath};
 
 use super::{names, service::StateClient};
-use crate::command::error::{Operation, StateError};
-use crate::session::watch::awaited;
-use crate::{command::CommandError, place::PlaceError, terminal::text};
+use crate::{
+    command::{
+        CommandError,
+        error::{Operation, StateError},
+    },
+    place::PlaceError,
+    session::watch::awaited,
+    terminal::text,
+};
 
 /// Bytes per read.
 const PIECE: usize = 256 << 10;

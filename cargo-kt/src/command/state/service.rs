@@ -9,10 +9,10 @@ use super::{
     super::error::{Operation, Refused},
     StateError,
 };
-use crate::session::watch::awaited;
 use crate::{
     command::CommandError,
     place::{Connected, PlaceError},
+    session::watch::awaited,
     terminal::Terminal,
 };
 

@@ -6,9 +6,9 @@ use kt::wire::{inspect::Gpu, state::StateInfo};
 use serde_json::json;
 
 use super::sample::Sample;
-use crate::session::report::name_of;
 use crate::{
     command::describe,
+    session::report::name_of,
     terminal::text::{bytes, count, duration, table},
 };
 

@@ -180,7 +180,7 @@ fn the_host_log_is_printed_and_followed() {
         "--tail",
         "1",
         "--grep",
-        "generation|stopping",
+        "generation|stop",
     ];
     let following = project.spawn_kt(following);
     following.wait_for("serves generation 1");
@@ -188,7 +188,8 @@ fn the_host_log_is_printed_and_followed() {
     project.run().success();
     following.wait_for("serves generation 2");
     project.kt(["down", "tester-one"]).success();
-    following.finish().success().prints("stopping: requested");
+    // The last line, written after the host has closed its connections.
+    following.finish().success().prints("kt::host: stopped");
 
     let stopped = project.kt(["logs", "--host", "tester-one"]).success();
     assert!(stopped.stdout.starts_with(&all), "{}", stopped.stdout);

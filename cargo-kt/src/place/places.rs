@@ -6,16 +6,18 @@ use std::{path::PathBuf, time::Duration};
 use kt::wire::control::LogFrom;
 
 use super::{
-    Connected, Dirs, Logs, Pieces, PlaceError, PlaceName, Service, cluster::Selection, kubernetes,
-    local, logs, pieces,
+    Connected, Dirs, Logs, Pieces, PlaceError, PlaceName, Service,
+    cluster::Selection,
+    kubernetes,
+    local::{self, HostProcess},
+    logs, pieces,
 };
 
 /// Where the log of a service's host is.
 #[derive(Debug)]
 pub enum HostLog {
-    /// In a directory on this machine; with a connection to the service if it runs and a caller
-    /// follows the log.
-    Here(PathBuf, Option<Connected>),
+    /// In a directory on this machine. The process writes it, if the service runs.
+    Here(PathBuf, Option<HostProcess>),
     InPod(Connected),
 }
 
@@ -167,12 +169,12 @@ impl Places {
     ///
     /// # Errors
     /// If it never existed.
-    pub async fn host_log(&self, name: &str, follow: bool) -> Result<HostLog, PlaceError> {
+    pub async fn host_log(&self, name: &str) -> Result<HostLog, PlaceError> {
         match self.find(name).await? {
             Some(connected) => Ok(HostLog::InPod(connected)),
             None => {
-                let (folder, connected) = local::host_log(&self.dirs, name, follow).await?;
-                Ok(HostLog::Here(folder, connected))
+                let (folder, process) = local::host_log(&self.dirs, name)?;
+                Ok(HostLog::Here(folder, process))
             }
         }
     }

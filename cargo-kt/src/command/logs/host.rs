@@ -3,7 +3,7 @@
 
 use std::{
     ffi::OsString,
-    fs,
+    fs, future,
     path::{Path, PathBuf},
     process::ExitCode,
     time::{Duration, SystemTime},
@@ -16,7 +16,10 @@ use tokio::{signal::ctrl_c, time::sleep};
 
 use crate::{
     command::{CommandError, cp, print::print_bytes},
-    place::{Connected, HostLog, kubernetes, local},
+    place::{
+        Connected, HostLog, kubernetes,
+        local::{self, HostProcess},
+    },
     terminal::{Terminal, escape::escaped},
 };
 
@@ -51,13 +54,11 @@ pub(super) async fn print(
     }
     let mut has_reader = query.print(&lines, terminal)?;
     while has_reader && query.follow {
-        let Some(connected) = &source.connected else {
-            break;
-        };
         let ended = tokio::select! {
-            () = sleep(source.poll()) => false,
-            () = connected.ended() => true,
+            biased;
+            () = source.host.stopped() => true,
             _ = ctrl_c() => return Ok(ExitCode::from(INTERRUPTED)),
+            () = sleep(source.host.poll()) => false,
         };
         // The pod may have been deleted with its service.
         let refreshed = source.refresh().await;
@@ -117,6 +118,37 @@ fn time(line: &[u8]) -> Option<SystemTime> {
     humantime::parse_rfc3339(time).ok()
 }
 
+/// The host that writes a log.
+enum Host {
+    Stopped,
+    Here(HostProcess),
+    InPod {
+        connected: Connected,
+        /// The copy of its log.
+        copy: TempDir,
+    },
+}
+
+impl Host {
+    fn poll(&self) -> Duration {
+        match self {
+            Self::Stopped | Self::Here(_) => POLL,
+            Self::InPod { .. } => POLL_POD,
+        }
+    }
+
+    /// Resolves when no more lines can follow. Call it again after each [`poll`](Self::poll).
+    async fn stopped(&self) {
+        match self {
+            Self::Stopped => {}
+            // A host closes its connections before it writes its last lines.
+            Self::Here(process) if process.is_alive() => future::pending().await,
+            Self::Here(_) => {}
+            Self::InPod { connected, .. } => connected.ended().await,
+        }
+    }
+}
+
 /// The files of a log.
 struct Source {
     folder: PathBuf,
@@ -124,42 +156,32 @@ struct Source {
     read: usize,
     /// Whether any were read.
     started: bool,
-    connected: Option<Connected>,
-    /// The copy of a pod's log.
-    copy: Option<TempDir>,
+    host: Host,
 }
 
 impl Source {
     fn of(log: HostLog) -> Result<Self, CommandError> {
-        let (folder, connected, copy) = match log {
-            HostLog::Here(folder, connected) => (folder, connected, None),
+        let (folder, host) = match log {
+            HostLog::Here(folder, process) => (folder, process.map_or(Host::Stopped, Host::Here)),
             HostLog::InPod(connected) => {
                 let copy = TempDir::new().map_err(|source| CommandError::Io {
                     what: "create a temporary directory".into(),
                     source,
                 })?;
-                (copy.path().to_owned(), Some(connected), Some(copy))
+                (copy.path().to_owned(), Host::InPod { connected, copy })
             }
         };
         Ok(Self {
             folder,
             read: 0,
             started: false,
-            connected,
-            copy,
+            host,
         })
-    }
-
-    fn poll(&self) -> Duration {
-        match self.copy {
-            Some(_) => POLL_POD,
-            None => POLL,
-        }
     }
 
     /// Copies a pod's log.
     async fn refresh(&self) -> Result<(), CommandError> {
-        let (Some(connected), Some(copy)) = (&self.connected, &self.copy) else {
+        let Host::InPod { connected, copy } = &self.host else {
             return Ok(());
         };
         let directory = Path::new(kubernetes::HOST_DIRECTORY);

@@ -95,7 +95,7 @@ async fn print(args: &LogsArgs, terminal: &Terminal) -> Result<ExitCode, Command
             follow: args.follow,
             escapes: args.escapes(),
         };
-        let log = places.host_log(&name, args.follow).await?;
+        let log = places.host_log(&name).await?;
         return host::print(log, &query, terminal).await;
     }
     let from = args.since.map_or(LogFrom::Start, |since| LogFrom::Last {

@@ -6,7 +6,7 @@ use kt::wire::{
 };
 use rustix::process::Signal;
 
-use super::{clean, names, process::HostProcess, reach};
+use super::{HostProcess, clean, names, reach};
 use crate::place::{Dirs, PlaceError, nearest, service};
 
 /// Time that a host needs to stop, beyond the time for its calls.

@@ -5,8 +5,8 @@ use kt::{
     wire::control::LogFrom,
 };
 
-use super::{down::no_service, reach};
-use crate::place::{Connected, Dirs, Logs, Pieces, PlaceError, logs, pieces, service};
+use super::{HostProcess, down::no_service, reach};
+use crate::place::{Dirs, Logs, Pieces, PlaceError, logs, pieces, service};
 
 /// Opens the log of a running or stopped service.
 ///
@@ -47,26 +47,17 @@ pub async fn log_pieces(
 /// Names of a host's log files in its directory, the older one first.
 pub const HOST_LOGS: [&str; 2] = ["host.log.old", "host.log"];
 
-/// The directory with the log of a service's host. `follow` also connects to the service, if it
-/// runs.
+/// The directory with the log of a service's host, and the host's process if it runs.
 ///
 /// # Errors
 /// If the service never existed.
-pub async fn host_log(
-    dirs: &Dirs,
-    name: &str,
-    follow: bool,
-) -> Result<(PathBuf, Option<Connected>), PlaceError> {
+pub fn host_log(dirs: &Dirs, name: &str) -> Result<(PathBuf, Option<HostProcess>), PlaceError> {
     service::check(name)?;
     let directory = dirs.service(name);
     if !HOST_LOGS.iter().any(|file| directory.join(file).is_file()) {
         return Err(no_service(dirs, name));
     }
-    let connected = match follow {
-        true => reach(dirs, name).await?,
-        false => None,
-    };
-    Ok((directory, connected))
+    Ok((directory, HostProcess::holding(&dirs.lock(name))))
 }
 
 /// The log directory of a stopped service.

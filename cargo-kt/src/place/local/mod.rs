@@ -21,6 +21,7 @@ use tokio::{
 pub use down::down;
 pub use environment::environment_of;
 pub use logs::{HOST_LOGS, host_log, log_pieces, logs};
+pub use process::HostProcess;
 
 use super::{Connected, Dirs, PlaceError, PlaceName, Service, State, connected, service};
 

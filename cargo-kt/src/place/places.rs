@@ -18,7 +18,7 @@ use super::{
 pub enum HostLog {
     /// In a directory on this machine. The process writes it, if the service runs.
     Here(PathBuf, Option<HostProcess>),
-    InPod(Connected),
+    InPod(Box<Connected>),
 }
 
 /// The places that a command searches.
@@ -171,7 +171,7 @@ impl Places {
     /// If it never existed.
     pub async fn host_log(&self, name: &str) -> Result<HostLog, PlaceError> {
         match self.find(name).await? {
-            Some(connected) => Ok(HostLog::InPod(connected)),
+            Some(connected) => Ok(HostLog::InPod(Box::new(connected))),
             None => {
                 let (folder, process) = local::host_log(&self.dirs, name)?;
                 Ok(HostLog::Here(folder, process))

@@ -123,7 +123,7 @@ enum Host {
     Stopped,
     Here(HostProcess),
     InPod {
-        connected: Connected,
+        connected: Box<Connected>,
         /// The copy of its log.
         copy: TempDir,
     },

@@ -23,6 +23,7 @@ mod screen;
 mod service_process;
 mod slot;
 pub mod tcp;
+pub mod toolchain;
 
 pub use cargo_kt::{cargo_kt, checkout, clean_environment};
 pub use fixture::Fixture;

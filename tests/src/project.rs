@@ -121,6 +121,14 @@ impl Project {
         self.kt(["run", "--"].into_iter().chain(command.split_whitespace()))
     }
 
+    /// Runs plain `cargo run` until it exits.
+    #[track_caller]
+    pub fn cargo_run(&self) -> Output {
+        let mut command = self.cargo();
+        command.arg("run");
+        Running::start(command).finish()
+    }
+
     /// Starts `cargo kt …`, with piped input and output.
     #[track_caller]
     pub fn spawn_kt<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Running {

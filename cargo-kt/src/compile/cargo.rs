@@ -12,8 +12,7 @@ use super::record::UnitKey;
 use super::records::Records;
 use super::{BuildError, Console, directory, file, linker, wrapper};
 use crate::artifacts::NativeLibraries;
-use crate::context::CargoContext;
-use crate::context::cfg;
+use crate::context::{CargoContext, Wrappers, cfg};
 use crate::logging;
 use crate::plan::{Plan, overrides};
 
@@ -125,10 +124,11 @@ pub(super) fn run(
 
 fn command(plan: &Plan, context: &CargoContext, records: &Records) -> Result<Command, BuildError> {
     let options = &plan.options;
-    let links = records.links();
-    for name in [cfg::NAME, wrapper::NAME, linker::NAME] {
-        let link = links.join(name);
-        file::symlink(&context.executable, &link).at("link", &link)?;
+    let every_wrapper = records.links().join(cfg::NAME);
+    let member_wrapper = member_wrapper(records, &plan.toolchain.wrappers);
+    let linker = records.links().join(linker::NAME);
+    for link in [&every_wrapper, &member_wrapper, &linker] {
+        file::symlink(&context.executable, link).at("link", link)?;
     }
     let package = plan.program_package();
     let ambiguous = plan
@@ -179,13 +179,13 @@ fn command(plan: &Plan, context: &CargoContext, records: &Records) -> Result<Com
     for setting in overrides(&plan.profile.name) {
         command.args(["--config", &setting]);
     }
+    let wrappers = &plan.toolchain.wrappers;
+    wrappers.pass_to(&mut command);
     command
         .env("KT_BUILD", "1")
         .env(wrapper::DIRECTORY, records.directory())
-        .env("RUSTC_WORKSPACE_WRAPPER", links.join(wrapper::NAME))
-        // This replaces a wrapper in the user's configuration: a caching one would skip
-        // compilations that kt must see.
-        .env("RUSTC_WRAPPER", links.join(cfg::NAME))
+        .env("RUSTC_WORKSPACE_WRAPPER", member_wrapper)
+        .env("RUSTC_WRAPPER", every_wrapper)
         // In a shared build directory kt's builds and the user's would evict each other's
         // artifacts.
         .env("CARGO_BUILD_BUILD_DIR", plan.cargo_directory())
@@ -199,6 +199,17 @@ fn command(plan: &Plan, context: &CargoContext, records: &Records) -> Result<Com
         .write(records.directory())
         .at("write to", records.directory())?;
     Ok(command)
+}
+
+/// The path of kt's wrapper of workspace members. cargo recompiles them when it changes, as it
+/// must when the user's own wrapper changes.
+fn member_wrapper(records: &Records, wrappers: &Wrappers) -> Utf8PathBuf {
+    let links = records.links();
+    let directory = match &wrappers.members {
+        Some(wrapper) => links.join(&file::hash_bytes(wrapper.as_str().as_bytes())[..16]),
+        None => links,
+    };
+    directory.join(wrapper::NAME)
 }
 
 /// The format with which cargo prints JSON for kt and renders diagnostics as the user typed.

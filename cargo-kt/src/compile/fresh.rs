@@ -6,7 +6,7 @@ use super::debug_info::{self, DebugInfo, Debugged};
 use super::file::{self, Stamp};
 use super::record::{Record, UnitKey};
 use super::{linker, wrapper};
-use crate::context::CargoContext;
+use crate::context::{CargoContext, wrappers};
 
 /// Why an artifact is out of date.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +65,14 @@ impl std::fmt::Display for Stale {
 
 /// The variables that kt itself sets for compilations. All others that begin with `KT_` are the
 /// user's.
-const OURS: &[&str] = &["KT_BUILD", "KT_MAIN", linker::DIRECTORY, wrapper::DIRECTORY];
+const OURS: &[&str] = &[
+    "KT_BUILD",
+    "KT_MAIN",
+    linker::DIRECTORY,
+    wrapper::DIRECTORY,
+    wrappers::VARIABLES[0],
+    wrappers::VARIABLES[1],
+];
 
 /// Checks many compilations at once. `None` means fresh.
 pub(super) fn judge(

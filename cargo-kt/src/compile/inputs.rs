@@ -19,7 +19,7 @@ use crate::plan::{Configuration, Plan};
 pub(super) struct Inputs {
     /// Manifests, lock file, configuration, toolchain files: blake3 of each.
     contents: Vec<(Utf8PathBuf, Option<String>)>,
-    /// The compiler, libstd, cargo, the rlibs of the base, and the output of the last run of each
+    /// The compiler, libstd, the linker, cargo, the rlibs of the base, and the output of the last run of each
     /// build script.
     stamps: Vec<(Utf8PathBuf, Option<Stamp>)>,
     /// The paths whose change reruns a build script.
@@ -140,7 +140,7 @@ fn variable(context: &CargoContext, name: &str) -> Option<String> {
 
 fn stamped_paths(plan: &Plan, known: &KnownUnits) -> BTreeSet<Utf8PathBuf> {
     let toolchain = &plan.toolchain;
-    let mut paths = BTreeSet::from([toolchain.rustc.clone()]);
+    let mut paths = BTreeSet::from([toolchain.rustc.clone(), toolchain.lld.clone()]);
     if plan.cargo.is_absolute() {
         paths.insert(plan.cargo.clone());
     }

@@ -269,7 +269,8 @@ impl Replay<'_> {
     fn command(&self, invocation: &Invocation) -> Command {
         // The arguments of a task have at least the compiler; see `task`.
         let compiler = invocation.arguments.first().map_or("rustc", String::as_str);
-        let mut command = self.context.command(compiler.into());
+        let mut command = self.plan.toolchain.wrappers.member_command(compiler);
+        self.context.apply(&mut command);
         command
             .current_dir(&invocation.directory)
             .env("KT_BUILD", "1")

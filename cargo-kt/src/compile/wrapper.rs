@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::process::{Command, ExitCode, ExitStatus};
+use std::process::{ExitCode, ExitStatus};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -12,7 +12,7 @@ use super::linker;
 use super::records::Records;
 use super::unit::{Unit, expand_response_files};
 use crate::artifacts::Invocation;
-use crate::context::cfg;
+use crate::context::{Wrappers, cfg};
 
 /// Set on cargo: the directory of the records.
 pub(super) const DIRECTORY: &str = "KT_WRAPPER";
@@ -34,10 +34,9 @@ pub fn multi_call() -> Option<ExitCode> {
                 arguments.collect(),
             ))
         }
-        cfg::NAME => Some(cfg::main(
-            &arguments.collect::<Vec<_>>(),
-            std::env::var("CARGO_PKG_NAME").ok().as_deref(),
-        )),
+        cfg::NAME => Some(cfg::main(&arguments.collect::<Vec<_>>(), NAME, |name| {
+            std::env::var(name).ok()
+        })),
         linker::NAME => {
             let directory = std::env::var(linker::DIRECTORY).ok()?;
             Some(linker::linker_main(
@@ -56,9 +55,12 @@ fn wrapper_main(records: Option<Utf8PathBuf>, arguments: Vec<String>) -> ExitCod
         eprintln!("error: {NAME} is called by cargo, with a compiler and its arguments");
         return ExitCode::FAILURE;
     };
+    let wrappers = Wrappers::passed();
     let pass_through = || {
-        let error = Command::new(compiler).args(rest).exec();
-        eprintln!("error: failed to run `{compiler}`: {error}");
+        let mut command = wrappers.member_command(compiler);
+        let error = command.args(rest).exec();
+        let program = command.get_program().to_string_lossy();
+        eprintln!("error: failed to run `{program}`: {error}");
         ExitCode::FAILURE
     };
     let Some(records) = records else {
@@ -91,7 +93,7 @@ fn wrapper_main(records: Option<Utf8PathBuf>, arguments: Vec<String>) -> ExitCod
         unit: &unit,
         invocation: &invocation,
         arguments: &rest,
-        command: &|| Command::new(compiler),
+        command: &|| wrappers.member_command(compiler),
         // cargo compiles a program last, when the rlibs of its dependencies exist.
         before_linking: &|| true,
     };

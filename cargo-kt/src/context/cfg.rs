@@ -10,21 +10,36 @@
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitCode};
 
+use camino::Utf8Path;
+
+use super::Wrappers;
+
 /// The symbolic link's name.
 pub(crate) const NAME: &str = "kt-cfg";
 
-/// Runs `arguments`, which begin with the compiler or with the wrapper of workspace members.
-pub(crate) fn main(arguments: &[String], package: Option<&str>) -> ExitCode {
+/// Runs `arguments`, which begin with the compiler or with kt's wrapper of workspace members, whose
+/// file name is `member_wrapper`. `variable` reads the environment.
+pub(crate) fn main(
+    arguments: &[String],
+    member_wrapper: &str,
+    variable: impl Fn(&str) -> Option<String>,
+) -> ExitCode {
     let Some((program, rest)) = arguments.split_first() else {
         eprintln!("error: {NAME} is called by cargo, with a compiler and its arguments");
         return ExitCode::FAILURE;
     };
-    let mut command = Command::new(program);
+    let is_member = Utf8Path::new(program).file_name() == Some(member_wrapper);
+    let mut command = match is_member {
+        // It runs the user's wrappers itself.
+        true => Command::new(program),
+        false => Wrappers::passed().command(program),
+    };
     command.args(rest);
-    if is_cfg_query(rest) || is_runtime(rest, package) {
+    if is_cfg_query(rest) || is_runtime(variable) {
         command.args(["--cfg", "kt"]);
     }
     let error = command.exec();
+    let program = command.get_program().to_string_lossy();
     eprintln!("error: failed to run `{program}`: {error}");
     ExitCode::FAILURE
 }
@@ -34,9 +49,11 @@ fn is_cfg_query(arguments: &[String]) -> bool {
     arguments.iter().any(|argument| argument == "--print=cfg")
 }
 
-fn is_runtime(arguments: &[String], package: Option<&str>) -> bool {
-    let named = |pair: &[String]| pair == ["--crate-name", "kt"];
-    package == Some("kt-runtime") && arguments.windows(2).any(named)
+/// Whether this is the compilation of kt-runtime's library, by cargo's variables: long arguments
+/// are in a file.
+fn is_runtime(variable: impl Fn(&str) -> Option<String>) -> bool {
+    let is = |name: &str, value: &str| variable(name).as_deref() == Some(value);
+    is("CARGO_PKG_NAME", "kt-runtime") && is("CARGO_CRATE_NAME", "kt")
 }
 
 #[cfg(test)]
@@ -50,12 +67,15 @@ mod tests {
             "- --crate-name ___ --print=file-names --print=cfg"
         )));
         assert!(!is_cfg_query(&line("-vV")));
-        let library = line("rustc --crate-name kt src/lib.rs");
-        assert!(is_runtime(&library, Some("kt-runtime")));
-        assert!(!is_runtime(&library, Some("kt")));
-        assert!(!is_runtime(
-            &line("rustc --crate-name build_script_build b.rs"),
-            Some("kt-runtime")
-        ));
+        let is_runtime = |package: &str, krate: &str| {
+            is_runtime(|name| match name {
+                "CARGO_PKG_NAME" => Some(package.to_owned()),
+                "CARGO_CRATE_NAME" => Some(krate.to_owned()),
+                _ => None,
+            })
+        };
+        assert!(is_runtime("kt-runtime", "kt"));
+        assert!(!is_runtime("kt", "kt"));
+        assert!(!is_runtime("kt-runtime", "build_script_build"));
     }
 }

@@ -4,8 +4,12 @@
 mod cargo_context;
 pub(crate) mod cfg;
 mod error;
+mod lld;
 mod toolchain;
+pub(crate) mod wrappers;
 
 pub use cargo_context::CargoContext;
 pub use error::ContextError;
+pub use lld::find_lld;
 pub use toolchain::Toolchain;
+pub use wrappers::Wrappers;

@@ -2,7 +2,7 @@
 
 use camino::Utf8PathBuf;
 
-use super::ContextError;
+use super::{ContextError, Wrappers};
 
 /// The toolchain that compiled a program; anything linked with it must come from the same one.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -13,10 +13,13 @@ pub struct Toolchain {
     pub sysroot: Utf8PathBuf,
     /// The target triple, such as `x86_64-unknown-linux-gnu`.
     pub target: String,
-    /// The host triple, whose `rust-lld` is used.
+    /// The host triple.
     pub host: String,
+    /// The linker, see [`find_lld`](super::find_lld).
+    pub lld: Utf8PathBuf,
     /// All of `rustc -vV`, the identity of libstd and of every ABI.
     pub version: String,
+    pub wrappers: Wrappers,
 }
 
 impl Toolchain {
@@ -38,14 +41,6 @@ impl Toolchain {
             }),
         }
     }
-
-    /// Where rustup's toolchains have `rust-lld`.
-    pub fn linker(&self) -> Utf8PathBuf {
-        self.sysroot
-            .join("lib/rustlib")
-            .join(&self.host)
-            .join("bin/rust-lld")
-    }
 }
 
 #[cfg(test)]
@@ -61,7 +56,9 @@ mod tests {
             sysroot: sysroot.to_owned(),
             target: "aarch64-unknown-linux-gnu".into(),
             host: "x86_64-unknown-linux-gnu".into(),
+            lld: "rust-lld".into(),
             version: String::new(),
+            wrappers: Wrappers::default(),
         };
         assert!(toolchain.is_cross());
         let error = toolchain.check_target().unwrap_err().to_string();

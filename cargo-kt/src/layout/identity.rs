@@ -160,6 +160,7 @@ pub fn with_dependencies(
     digest
         .add(&toolchain.version)
         .add(&toolchain.target)
+        .add(&format!("{:?}", toolchain.wrappers))
         .add(&compiled.profile)
         .add(base_id);
     let below = compiled

@@ -16,6 +16,7 @@ use super::{
 };
 use super::{settings, syntax::Digest, tokens};
 use crate::artifacts::{Compiled, HotCrate, NativeLibraries};
+use crate::context::Wrappers;
 
 /// Increase when the content of descriptions changes, so that kt does not compare old ones with new
 /// ones.
@@ -74,6 +75,7 @@ struct Program {
 #[derive(Debug)]
 struct Job {
     index: usize,
+    wrappers: Wrappers,
     hot: HotCrate,
     keys: Vec<String>,
     probe_directory: Utf8PathBuf,
@@ -159,6 +161,7 @@ impl Pending {
                     .join(hot.rlib.file_stem().unwrap_or(&hot.crate_name)),
                 cached,
                 known,
+                wrappers: compiled.toolchain.wrappers.clone(),
                 sources: read()
                     .filter_map(|it| compiled.hot.get(it))
                     .cloned()
@@ -465,7 +468,7 @@ impl Job {
             return Err(UnknownLayout::NoInvocation(self.hot.package.clone()));
         };
         let _lock = lock(&self.probe_directory)?;
-        let object = type_probe::compile(invocation, &self.probe_directory)?;
+        let object = type_probe::compile(invocation, &self.wrappers, &self.probe_directory)?;
         // rustc may have read other contents than those that were hashed.
         let now = tokens::hash(&self.sources, &self.tokens_cache).ok();
         let now: Option<Vec<String>> =

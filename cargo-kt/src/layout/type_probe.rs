@@ -17,6 +17,7 @@ use std::process::{Command, Stdio};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::artifacts::Invocation;
+use crate::context::Wrappers;
 use crate::logging;
 
 /// Why a type probe failed.
@@ -119,17 +120,20 @@ pub fn relevant_arguments(invocation: &Invocation) -> Vec<String> {
 /// printed them all.
 pub fn compile(
     invocation: &Invocation,
+    wrappers: &Wrappers,
     directory: &Utf8Path,
 ) -> Result<Utf8PathBuf, TypeProbeError> {
     // A crate without libstd cannot be a cdylib. As an rlib it takes longer.
-    compile_as(invocation, directory, "cdylib").or_else(|error| match error {
-        TypeProbeError::Rustc(_) => compile_as(invocation, directory, "rlib"),
+    let as_kind = |kind| compile_as(invocation, wrappers, directory, kind);
+    as_kind("cdylib").or_else(|error| match error {
+        TypeProbeError::Rustc(_) => as_kind("rlib"),
         error => Err(error),
     })
 }
 
 fn compile_as(
     invocation: &Invocation,
+    wrappers: &Wrappers,
     directory: &Utf8Path,
     kind: &str,
 ) -> Result<Utf8PathBuf, TypeProbeError> {
@@ -148,7 +152,11 @@ fn compile_as(
     }
     std::fs::create_dir_all(&out).map_err(in_directory)?;
     std::fs::create_dir_all(&incremental).map_err(in_directory)?;
-    run_rustc(command(invocation, kind, &incremental, &out))?;
+    let arguments = relevant_arguments(invocation).into_iter().map(with_rlib);
+    let program = invocation.arguments.first();
+    let mut rustc = wrappers.member_command(program.map_or("rustc", String::as_str));
+    rustc.args(arguments);
+    run_rustc(probing(rustc, invocation, kind, (&incremental, &out)))?;
     let objects = out.read_dir_utf8().map_err(in_directory)?;
     let mut objects = objects
         .flatten()
@@ -160,12 +168,14 @@ fn compile_as(
     }
 }
 
-/// The call of rustc for a type probe.
-fn command(invocation: &Invocation, kind: &str, incremental: &Utf8Path, out: &Utf8Path) -> Command {
-    let program = invocation.arguments.first();
-    let mut command = Command::new(program.map_or("rustc", String::as_str));
+/// Adds the options of a type probe to a call of rustc.
+fn probing(
+    mut command: Command,
+    invocation: &Invocation,
+    kind: &str,
+    (incremental, out): (&Utf8Path, &Utf8Path),
+) -> Command {
     command
-        .args(relevant_arguments(invocation).into_iter().map(with_rlib))
         .args([
             "--crate-type",
             kind,

@@ -18,13 +18,20 @@ pub enum LinkError {
     )]
     UnsupportedTarget { target: String },
 
-    /// The toolchain does not have its linker.
+    /// lld was there when the program was planned.
     #[error(
-        "rust-lld not found at {path}: kt links with the toolchain's own linker, which packages of \
-         distributions often lack\n\
-         help: use a toolchain from rustup: `rustup toolchain install stable`"
+        "the linker {path} was removed\n\
+         help: run again to use another lld"
     )]
     NoLld { path: Utf8PathBuf },
+
+    /// The toolchain has no shared libstd, and rustc did not make one.
+    #[error(
+        "failed to build the standard library as a shared object, which this toolchain lacks; rustc \
+         reported:\n{stderr}\n\
+         help: a toolchain from rustup includes it"
+    )]
+    SharedStd { stderr: String },
 
     /// The toolchain has no standard library for the target.
     #[error("{file} not found in {directory}\nhelp: `rustup target add {target}`")]
@@ -50,7 +57,7 @@ pub enum LinkError {
     NoSystemLibrary { library: String, command: String },
 
     /// The linker failed; its stderr.
-    #[error("failed to link {what}; rust-lld reported:\n{stderr}")]
+    #[error("failed to link {what}; lld reported:\n{stderr}")]
     Lld {
         what: String,
         stderr: String,

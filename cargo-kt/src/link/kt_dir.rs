@@ -25,6 +25,11 @@ impl KtDir {
         self.0.join("bases")
     }
 
+    /// Shared objects of standard libraries, for toolchains without one.
+    pub fn std(&self) -> Utf8PathBuf {
+        self.0.join("std")
+    }
+
     /// Layers that were added to a base.
     pub fn layers(&self) -> Utf8PathBuf {
         self.0.join("layers")

@@ -1,4 +1,4 @@
-//! The toolchain's linker.
+//! Runs lld.
 
 use std::{fs, os::unix::process::ExitStatusExt, process::Command};
 
@@ -14,7 +14,7 @@ const MAX_COMMAND: usize = 96 * 1024;
 /// How many lines of the linker's stderr an error repeats.
 const MAX_STDERR_LINES: usize = 24;
 
-/// `rust-lld -flavor gnu`.
+/// `lld -flavor gnu`.
 #[derive(Debug, Clone)]
 pub(super) struct Lld {
     program: Utf8PathBuf,
@@ -28,11 +28,13 @@ pub(super) struct LinkFailure {
 
 impl Lld {
     pub fn of(toolchain: &Toolchain) -> Result<Self, LinkError> {
-        let program = toolchain.linker();
+        let program = &toolchain.lld;
         if !program.is_file() {
-            return Err(LinkError::NoLld { path: program });
+            return Err(LinkError::NoLld {
+                path: program.clone(),
+            });
         }
-        Ok(Self { program })
+        Ok(Self::at(program.clone()))
     }
 
     pub fn at(program: Utf8PathBuf) -> Self {

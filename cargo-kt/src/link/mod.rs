@@ -1,4 +1,4 @@
-//! *link*: turns the rlibs of one program into loadable files, with the toolchain's `rust-lld`.
+//! *link*: turns the rlibs of one program into loadable files, with lld.
 //!
 //! Third-party crates become the *base* ([`base`]), and each hot crate becomes a *crate object*
 //! ([`object`]). A *launcher* ([`launcher`]) loads libstd and the base before `main`. Every file is
@@ -95,12 +95,13 @@ impl<'a> Linker<'a> {
             }
             (Err(error), _) => return Err(error),
         };
-        let std = system::Std::find(toolchain)?;
+        let std = system::Std::find(toolchain, &system, &kt_dir)?;
         let mut identity = Name::new("identity");
         identity
             .add(&toolchain.version)
             .add(&toolchain.target)
-            .add_all(hashes.files(&system.files())?);
+            .add_all(hashes.files(&system.files())?)
+            .add_all(hashes.files(&std.files())?);
         Ok(Self {
             toolchain,
             kt_dir,

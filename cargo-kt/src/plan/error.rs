@@ -76,10 +76,11 @@ pub enum PlanError {
     )]
     UnsupportedHost { host: String },
     #[error(
-        "`{path}` not found: kt links with the toolchain's own `rust-lld`, which many distribution packages lack\n\
-         help: use a toolchain from rustup: `rustup toolchain install stable`"
+        "lld not found: kt links with it, and neither the Rust toolchain in {sysroot} nor PATH has one\n\
+         help: install it: `apt-get install lld` on Debian and Ubuntu, `dnf install lld` on Fedora; toolchains from \
+         rustup include it"
     )]
-    NoLinker { path: Utf8PathBuf },
+    NoLinker { sysroot: Utf8PathBuf },
     #[error(transparent)]
     Context(#[from] ContextError),
     #[error("failed to read `{path}`")]

@@ -11,6 +11,7 @@ mod packages;
 mod profile;
 mod program;
 mod resolve;
+mod toolchain;
 
 pub(crate) use configuration::Configuration;
 pub use environment::ProgramEnvironment;

@@ -44,8 +44,6 @@ pub enum Notice {
     },
     /// `build.target` names another target.
     BuildTarget { found: String, used: String },
-    /// The user's wrapper of rustc is not used.
-    RustcWrapper { key: String, found: String },
     /// cargo's `runner` is not used.
     Runner { key: String, found: String },
 }
@@ -69,12 +67,6 @@ impl fmt::Display for Notice {
                 write!(
                     formatter,
                     "`build.target = \"{found}\"` is replaced by `{used}`: only `--target` selects the target of kt"
-                )
-            }
-            Self::RustcWrapper { key, found } => {
-                write!(
-                    formatter,
-                    "`{key} = \"{found}\"` is not used: kt wraps every call of rustc itself"
                 )
             }
             Self::Runner { key, found } => {

@@ -2,12 +2,11 @@
 
 use std::process::Stdio;
 
-use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::{Metadata, MetadataCommand};
 
 use super::{
     CargoOptions, Configuration, Notice, Packages, Plan, PlanError, Profile, ProgramEnvironment,
-    profile, program,
+    profile, program, toolchain::toolchain,
 };
 use crate::context::CargoContext;
 use crate::context::{ContextError, Toolchain, cfg};
@@ -23,11 +22,6 @@ pub fn plan(options: &CargoOptions, context: &CargoContext) -> Result<Plan, Plan
     check_project(options, context)?;
     let configuration = Configuration::read_with(&options.config, context)?;
     let mut toolchain = toolchain(&configuration, context)?;
-    if !toolchain.host.ends_with("-linux-gnu") {
-        return Err(PlanError::UnsupportedHost {
-            host: toolchain.host,
-        });
-    }
     if let Some(target) = options
         .target
         .as_ref()
@@ -41,12 +35,7 @@ pub fn plan(options: &CargoOptions, context: &CargoContext) -> Result<Plan, Plan
         }
         toolchain.target.clone_from(target);
     }
-    // Check the linker before anything is compiled.
-    let linker = toolchain.linker();
-    if !linker.is_file() {
-        return Err(PlanError::NoLinker { path: linker });
-    }
-    let metadata = metadata(options, context, &toolchain.target)?;
+    let metadata = metadata(options, context, &toolchain)?;
     let (package, program) = program::select(&metadata, options)?;
     let packages = Packages::reached_from(&metadata, &package.id);
     let Some(index) = packages.position(&package.id.repr) else {
@@ -130,7 +119,7 @@ fn check_runtime(packages: &Packages, package: &str) -> Result<(), PlanError> {
 fn metadata(
     options: &CargoOptions,
     context: &CargoContext,
-    target: &str,
+    toolchain: &Toolchain,
 ) -> Result<Metadata, PlanError> {
     // The target's cfgs select dependencies, so cargo must query them through the same wrapper as
     // in the build.
@@ -145,13 +134,14 @@ fn metadata(
     std::os::unix::fs::symlink(&context.executable, &wrapper).map_err(surrounded)?;
     let run = |more: &[&str], stderr: Stdio| {
         let cargo = context.cargo();
-        context
-            .command(cargo)
+        let mut command = context.command(cargo);
+        toolchain.wrappers.pass_to(&mut command);
+        command
             .args([
                 "metadata",
                 "--format-version=1",
                 "--filter-platform",
-                target,
+                &toolchain.target,
             ])
             .args(options.common_arguments())
             .args(more)
@@ -199,78 +189,6 @@ fn metadata(
     MetadataCommand::parse(text).map_err(|error| invalid(error.to_string()))
 }
 
-/// The compiler that cargo would call: `RUSTC`, `build.rustc`, or the one in `PATH`.
-fn toolchain(
-    configuration: &Configuration,
-    context: &CargoContext,
-) -> Result<Toolchain, PlanError> {
-    let named = ["RUSTC", "CARGO_BUILD_RUSTC"]
-        .iter()
-        .find_map(|name| context.variable(name));
-    let rustc = match named.filter(|path| !path.is_empty()) {
-        Some(path) => Utf8PathBuf::from(path),
-        None => match configuration
-            .get(&["build", "rustc"])
-            .and_then(|(_, value)| value.as_str())
-        {
-            // A bare name is searched in PATH. A path is relative to the configuration file.
-            Some(name) if !name.contains('/') => Utf8PathBuf::from(name),
-            Some(_) => configuration
-                .get_path(&["build", "rustc"])
-                .unwrap_or_else(|| "rustc".into()),
-            None => "rustc".into(),
-        },
-    };
-    let version = rustc_says(context, &rustc, &["-vV"])?;
-    let sysroot = Utf8PathBuf::from(rustc_says(context, &rustc, &["--print", "sysroot"])?.trim());
-    let Some(host) = version
-        .lines()
-        .find_map(|line| line.strip_prefix("host: "))
-        .map(str::to_owned)
-    else {
-        return Err(PlanError::Output {
-            command: "rustc -vV",
-            detail: "it has no line `host:`".to_owned(),
-        });
-    };
-    let real = sysroot.join("bin/rustc");
-    Ok(Toolchain {
-        // rustup's proxy selects a toolchain by directory at each call. The sysroot's rustc is
-        // fixed.
-        rustc: if real.is_file() { real } else { rustc },
-        sysroot,
-        target: host.clone(),
-        host,
-        version,
-    })
-}
-
-fn rustc_says(
-    context: &CargoContext,
-    rustc: &Utf8Path,
-    arguments: &[&str],
-) -> Result<String, PlanError> {
-    let output = context
-        .command(rustc)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|_| PlanError::RustcMissing {
-            rustc: rustc.to_owned(),
-        })?;
-    if !output.status.success() {
-        return Err(PlanError::Output {
-            command: "rustc -vV",
-            detail: output.status.to_string(),
-        });
-    }
-    String::from_utf8(output.stdout).map_err(|error| PlanError::Output {
-        command: "rustc -vV",
-        detail: error.to_string(),
-    })
-}
-
 /// Settings outside profiles that have no effect.
 fn configured_notices(
     configuration: &Configuration,
@@ -299,26 +217,6 @@ fn configured_notices(
             found,
             used: target.to_owned(),
         });
-    }
-    for (key, variables) in [
-        (
-            "rustc-wrapper",
-            ["RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER"],
-        ),
-        (
-            "rustc-workspace-wrapper",
-            [
-                "RUSTC_WORKSPACE_WRAPPER",
-                "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
-            ],
-        ),
-    ] {
-        if let Some(found) = configured(&variables, &["build", key]) {
-            notices.push(Notice::RustcWrapper {
-                key: format!("build.{key}"),
-                found,
-            });
-        }
     }
     notices
 }

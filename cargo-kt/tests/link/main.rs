@@ -408,7 +408,7 @@ fn a_program_without_kt_items_runs_against_the_same_objects() {
 fn errors_for_a_missing_linker_or_compiler_name_what_to_install() {
     let program = Program::new("missing");
     let mut compiled = program.compile("allocator", &[("allocator", &[])]);
-    let sysroot = std::mem::replace(&mut compiled.toolchain.sysroot, "/nowhere".into());
+    let lld = std::mem::replace(&mut compiled.toolchain.lld, "/nowhere/lld".into());
     let error = link(
         &compiled,
         &program.kt_dir(),
@@ -419,11 +419,11 @@ fn errors_for_a_missing_linker_or_compiler_name_what_to_install() {
     )
     .unwrap_err();
     assert!(
-        matches!(error, LinkError::NoLld { .. }) && error.to_string().contains("rustup"),
+        matches!(error, LinkError::NoLld { .. }) && error.to_string().contains("/nowhere/lld"),
         "{error}"
     );
 
-    compiled.toolchain.sysroot = sysroot;
+    compiled.toolchain.lld = lld;
     compiled.toolchain.target = "riscv64gc-unknown-linux-gnu".to_owned();
     let error = link(
         &compiled,

@@ -12,7 +12,7 @@ use std::{
 use camino::{Utf8Path, Utf8PathBuf};
 use cargo_kt::{
     artifacts::{BaseCrate, Compiled, CompiledProgram, HotCrate, LinkLine, NativeLibraries},
-    context::Toolchain,
+    context::{Toolchain, Wrappers, find_lld},
     layout::LayoutError,
     link::{ExistingLayer, LinkEvent, Linked, LinkedLayer, StateKeys, link},
 };
@@ -270,12 +270,15 @@ fn toolchain() -> Toolchain {
         String::from_utf8(answer.stdout).unwrap().trim().to_owned()
     };
     let sysroot = Utf8PathBuf::from(ask(&["--print=sysroot"]));
+    let path = std::env::var_os("PATH");
     Toolchain {
         rustc: sysroot.join("bin/rustc"),
+        lld: find_lld(&sysroot, HOST, path.as_deref()).unwrap(),
         sysroot,
         target: HOST.to_owned(),
         host: HOST.to_owned(),
         version: ask(&["-vV"]),
+        wrappers: Wrappers::default(),
     }
 }
 

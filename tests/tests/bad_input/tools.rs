@@ -4,10 +4,9 @@ use std::{
     fs,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
-    process::Command,
 };
 
-use tests::{Fixture, Project, assert_terminal, cargo_kt};
+use tests::{Fixture, Project, assert_terminal, cargo_kt, toolchain::PartialToolchain};
 
 use crate::assert_answers;
 
@@ -60,63 +59,13 @@ fn edit_without_a_c_compiler_is_an_error_and_keeps_the_state() {
     project.run().success().prints("good day Alice, visit 2");
 }
 
-/// A copy of the current toolchain without rust-lld: `rustc` finds its sysroot relative to itself.
-fn toolchain_without_lld(to: &Path) {
-    let output = Command::new("rustc")
-        .args(["--print", "sysroot"])
-        .output()
-        .expect("rustc runs");
-    let sysroot = PathBuf::from(
-        String::from_utf8(output.stdout)
-            .expect("the path is UTF-8")
-            .trim(),
-    );
-    for directory in ["bin", "lib"] {
-        fs::create_dir_all(to.join(directory)).unwrap();
-        for entry in fs::read_dir(sysroot.join(directory))
-            .unwrap()
-            .map(Result::unwrap)
-        {
-            let target = to.join(directory).join(entry.file_name());
-            let is_tool = ["cargo", "rustc"]
-                .iter()
-                .any(|tool| entry.file_name() == *tool);
-            if entry.file_type().unwrap().is_dir() && entry.file_name() != "rustlib" {
-                symlink(entry.path(), target).unwrap();
-            } else if entry.file_type().unwrap().is_file() && (is_tool || directory == "lib") {
-                // A symlink would lead rustc back to the original sysroot.
-                fs::hard_link(entry.path(), &target)
-                    .or_else(|_| fs::copy(entry.path(), &target).map(drop))
-                    .unwrap();
-            }
-        }
-    }
-    for triple in fs::read_dir(sysroot.join("lib/rustlib"))
-        .unwrap()
-        .map(Result::unwrap)
-    {
-        let target = to.join("lib/rustlib").join(triple.file_name());
-        if !triple.path().join("bin").is_dir() {
-            continue;
-        }
-        fs::create_dir_all(&target).unwrap();
-        for entry in fs::read_dir(triple.path()).unwrap().map(Result::unwrap) {
-            if entry.file_name() != "bin" {
-                symlink(entry.path(), target.join(entry.file_name())).unwrap();
-            }
-        }
-    }
-}
-
 #[test]
-fn toolchain_without_rust_lld_is_an_error_with_the_fix() {
+fn machine_without_lld_is_an_error_with_the_fix() {
     let mut project = Project::of(Fixture::ONE);
-    let toolchain = project.private().join("toolchain");
-    toolchain_without_lld(&toolchain);
-    // Not through rustup, which would load rustc's libraries from the original toolchain.
-    let path = std::env::var("PATH").expect("PATH is set");
-    let (kt, bin) = (cargo_kt().display(), toolchain.join("bin"));
-    project.environment("PATH", format!("{kt}:{}:{path}", bin.display()));
+    let toolchain = PartialToolchain::without_lld(project.private().join("toolchain"));
+    // Nothing else: other directories may have an lld.
+    let path = std::env::join_paths([cargo_kt(), &toolchain.bin()]).unwrap();
+    project.environment("PATH", path.to_str().unwrap());
     let output = project.run().code(101);
-    assert_terminal!("no_rust_lld", project, output);
+    assert_terminal!("no_lld", project, output);
 }

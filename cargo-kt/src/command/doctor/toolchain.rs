@@ -1,12 +1,15 @@
 //! Checks the toolchain: rustc, its linker, and the C compiler.
 
 use std::{
+    env,
     io::ErrorKind,
-    path::Path,
     process::{Command, Stdio},
 };
 
+use camino::Utf8Path;
+
 use super::check::{Check, Need};
+use crate::context::find_lld;
 
 /// The oldest rustc that kt supports: its own `rust-version`.
 const OLDEST: &str = env!("CARGO_PKG_RUST_VERSION");
@@ -17,7 +20,7 @@ pub(super) fn checks() -> Vec<Check> {
     let sysroot = output("rustc", &["--print", "sysroot"]);
     if let (Ok(rustc), Ok(sysroot)) = (&rustc, &sysroot) {
         let host = field(rustc, "host: ").unwrap_or_default();
-        checks.push(linker(Path::new(sysroot.trim()), host));
+        checks.push(linker(Utf8Path::new(sysroot.trim()), host));
     }
     checks.push(compiler(&output("cc", &["--version"])));
     checks
@@ -63,12 +66,12 @@ fn rustc_check(output_text: &Result<String, String>) -> Check {
         return Check::error(need, name, found, help);
     }
     match host {
-        "x86_64-unknown-linux-gnu" => Check::ok(need, name, found),
+        "x86_64-unknown-linux-gnu" | "aarch64-unknown-linux-gnu" => Check::ok(need, name, found),
         _ => Check::error(
             need,
             name,
             found,
-            "local services require x86-64 Linux with glibc",
+            "local services require x86-64 or aarch64 Linux with glibc",
         ),
     }
 }
@@ -90,16 +93,21 @@ fn cargo(output_text: &Result<String, String>) -> Check {
     }
 }
 
-fn linker(sysroot: &Path, host: &str) -> Check {
-    let path = sysroot.join("lib/rustlib").join(host).join("bin/rust-lld");
+fn linker(sysroot: &Utf8Path, host: &str) -> Check {
     let (need, name) = (Need::Local, "linker");
-    match output(&path.to_string_lossy(), &["-flavor", "gnu", "--version"]) {
-        Ok(output_text) => Check::ok(need, name, output_text.lines().next().unwrap_or_default()),
+    let lld = find_lld(sysroot, host, env::var_os("PATH").as_deref());
+    let version = match lld {
+        Some(lld) => output(lld.as_str(), &["-flavor", "gnu", "--version"]),
+        None => Err("lld not found in the Rust toolchain and in PATH".to_owned()),
+    };
+    match version {
+        Ok(version) => Check::ok(need, name, version.lines().next().unwrap_or_default()),
         Err(why) => Check::error(
             need,
             name,
             why,
-            "kt links with rust-lld, which is part of rustup's toolchains: https://rustup.rs",
+            "install one: `apt-get install lld` on Debian and Ubuntu, `dnf install lld` on Fedora; \
+             toolchains from rustup include it",
         ),
     }
 }

@@ -9,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::artifacts::{
     BaseCrate, Compiled, CompiledProgram, HotCrate, Invocation, NativeLibraries,
 };
-use crate::context::Toolchain;
+use crate::context::{Toolchain, Wrappers};
 use crate::layout::{LayoutRequest, StateLayout, begin};
 
 /// A program of two hot crates: `fixture`, which has the states, and its dependency `dep`.
@@ -56,7 +56,9 @@ impl Fixture {
                 sysroot: "/".into(),
                 target: "x86_64-unknown-linux-gnu".to_owned(),
                 host: "x86_64-unknown-linux-gnu".to_owned(),
+                lld: "/".into(),
                 version: rustc_version().to_owned(),
+                wrappers: Wrappers::default(),
             },
             profile: "dev".to_owned(),
             base: Vec::new(),

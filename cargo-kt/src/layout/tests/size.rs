@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::fixture::Fixture;
-use crate::layout::{dwarf, type_probe};
+use crate::{
+    context::Wrappers,
+    layout::{dwarf, type_probe},
+};
 
 /// The goal, with optimizations.
 const GOAL: Duration = Duration::from_millis(50);
@@ -44,7 +47,8 @@ fn describe(structs: usize, with_collections: bool) -> (usize, Duration) {
         .as_ref()
         .expect("a fixture's crate has one");
     let directory = fixture.source(1).with_file_name("probe");
-    let object = type_probe::compile(invocation, &directory).expect("rustc compiles it");
+    let object = type_probe::compile(invocation, &Wrappers::default(), &directory)
+        .expect("rustc compiles it");
     let symbols = ["kt:init:state".to_owned()];
     let mut best = Duration::MAX;
     let mut types = 0;

@@ -5,6 +5,7 @@ use std::process::Command;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::*;
+use crate::context::find_lld;
 
 const SOURCE: &str = r#"
 use std::{cell::{Cell, RefCell}, collections::HashMap, sync::{Mutex, OnceLock, LazyLock, RwLock, Once, atomic::{AtomicU64, Ordering}}};
@@ -129,11 +130,8 @@ fn object(directory: &Utf8Path, flags: &[&str]) -> (Vec<u8>, HotCrate) {
     output(compile.args(flags).arg(&source).arg("-o").arg(&rlib));
     let sysroot = output(Command::new(&rustc).arg("--print=sysroot"));
     let host = output(Command::new(&rustc).arg("--print=host-tuple"));
-    let lld = format!(
-        "{}/lib/rustlib/{}/bin/rust-lld",
-        sysroot.trim(),
-        host.trim()
-    );
+    let path = std::env::var_os("PATH");
+    let lld = find_lld(sysroot.trim().into(), host.trim(), path.as_deref()).unwrap();
     let object = directory.join("libapp.so");
     let mut link = Command::new(lld);
     link.args([

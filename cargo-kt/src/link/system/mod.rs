@@ -1,6 +1,7 @@
 //! Locates the system's libraries and the toolchain's standard library.
 
 mod glibc_override;
+mod shared_std;
 
 use std::{env, ffi::OsString, path::Path, process::Command};
 
@@ -9,7 +10,11 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use glibc_override::GlibcOverride;
 
-use super::{LinkError, hash::Stamp, kt_dir};
+use super::{
+    LinkError,
+    hash::Stamp,
+    kt_dir::{self, KtDir},
+};
 use crate::context::Toolchain;
 
 /// The system files of every link, located with the C compiler, once per compiler.
@@ -36,7 +41,7 @@ pub(super) struct System {
 /// The sysroot files of every link.
 #[derive(Debug, Clone)]
 pub(super) struct Std {
-    /// `libstd-<hash>.so`.
+    /// `libstd-<hash>.so`, the toolchain's or one that kt made.
     pub shared: Utf8PathBuf,
     /// rlibs whose members are linked into each object that needs them: `libstd.so` does not have
     /// them, and all their symbols are hidden.
@@ -136,7 +141,8 @@ impl System {
 }
 
 impl Std {
-    pub fn find(toolchain: &Toolchain) -> Result<Self, LinkError> {
+    /// Finds the toolchain's files. Builds the shared object if it has none.
+    pub fn find(toolchain: &Toolchain, system: &System, kt_dir: &KtDir) -> Result<Self, LinkError> {
         let directory = toolchain
             .sysroot
             .join("lib/rustlib")
@@ -163,8 +169,15 @@ impl Std {
             };
             matching.next().cloned().ok_or_else(missing)
         };
+        let shared = match find("libstd-*.so", "libstd-", "so") {
+            Ok(shared) => shared,
+            Err(_) => {
+                let rlib = find("libstd-*.rlib", "libstd-", "rlib")?;
+                shared_std::build(toolchain, &rlib, system, kt_dir)?
+            }
+        };
         Ok(Self {
-            shared: find("libstd-*.so", "libstd-", "so")?,
+            shared,
             archives: vec![
                 find("libproc_macro-*.rlib", "libproc_macro-", "rlib")?,
                 find(
@@ -174,6 +187,15 @@ impl Std {
                 )?,
             ],
         })
+    }
+
+    /// All files that are linked.
+    pub fn files(&self) -> Vec<&Utf8Path> {
+        let archives = self.archives.iter().map(Utf8PathBuf::as_path);
+        [self.shared.as_path()]
+            .into_iter()
+            .chain(archives)
+            .collect()
     }
 }
 

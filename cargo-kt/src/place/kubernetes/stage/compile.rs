@@ -44,8 +44,8 @@ pub(super) const SOURCES: &[(&str, &str)] = sources![
     "zstd/sequences.rs",
 ];
 
-/// A program without std, libc, unwinding or relocations. rustc finds the linker in its sysroot.
-const FLAGS: [&str; 12] = [
+/// A program without std, libc, unwinding or relocations.
+const FLAGS: [&str; 11] = [
     "--crate-name=kt_first_stage",
     "--crate-type=bin",
     "--edition=2024",
@@ -55,7 +55,6 @@ const FLAGS: [&str; 12] = [
     "-Ccodegen-units=1",
     "-Crelocation-model=static",
     "-Ctarget-feature=+crt-static",
-    "-Clinker=rust-lld",
     "-Clinker-flavor=ld.lld",
     "-Cstrip=symbols",
 ];
@@ -109,6 +108,7 @@ fn compile(toolchain: &Toolchain, folder: &Path) -> Result<PathBuf, StageError> 
     let executable = folder.join("stage");
     let output = Command::new(&toolchain.rustc)
         .args(FLAGS)
+        .arg(format!("-Clinker={}", toolchain.lld))
         .args(["--target", &toolchain.target, "-o"])
         .arg(&executable)
         .arg(folder.join(ROOT))

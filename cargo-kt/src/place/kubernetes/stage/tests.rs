@@ -14,7 +14,7 @@ use tokio::{net::TcpStream, runtime};
 
 use super::{Facts, HostImage, StageError, compile, enter, executable};
 use crate::{
-    context::Toolchain,
+    context::{Toolchain, Wrappers, find_lld},
     place::{Dirs, dirs::Environment},
 };
 
@@ -124,12 +124,16 @@ fn toolchain() -> Toolchain {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     };
     let target = print("--print=host-tuple");
+    let sysroot = Utf8PathBuf::from(print("--print=sysroot"));
+    let path = std::env::var_os("PATH");
     Toolchain {
-        sysroot: Utf8PathBuf::from(print("--print=sysroot")),
+        lld: find_lld(&sysroot, &target, path.as_deref()).unwrap(),
+        sysroot,
         host: target.clone(),
         target,
         version: print("-vV"),
         rustc: rustc.into(),
+        wrappers: Wrappers::default(),
     }
 }
 

@@ -1,0 +1,105 @@
+//! Finds the toolchain that cargo would use, with the user's wrappers of rustc.
+
+use std::{
+    ffi::{OsStr, OsString},
+    process::Stdio,
+};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{Configuration, PlanError};
+use crate::context::{CargoContext, Toolchain, Wrappers, find_lld};
+
+/// The compiler that cargo would call: `RUSTC`, `build.rustc`, or the one in `PATH`.
+///
+/// # Errors
+/// If there is no compiler, or no linker.
+pub(super) fn toolchain(
+    configuration: &Configuration,
+    context: &CargoContext,
+) -> Result<Toolchain, PlanError> {
+    let tool = |name: &str| tool(name, configuration, context);
+    let rustc = tool("rustc").unwrap_or_else(|| "rustc".into());
+    let version = rustc_says(context, &rustc, &["-vV"])?;
+    let sysroot = Utf8PathBuf::from(rustc_says(context, &rustc, &["--print", "sysroot"])?.trim());
+    let Some(host) = version
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .map(str::to_owned)
+    else {
+        return Err(PlanError::Output {
+            command: "rustc -vV",
+            detail: "it has no line `host:`".to_owned(),
+        });
+    };
+    if !host.ends_with("-linux-gnu") {
+        return Err(PlanError::UnsupportedHost { host });
+    }
+    let path = context.environment.get(OsStr::new("PATH"));
+    let Some(lld) = find_lld(&sysroot, &host, path.map(OsString::as_os_str)) else {
+        return Err(PlanError::NoLinker { sysroot });
+    };
+    let real = sysroot.join("bin/rustc");
+    Ok(Toolchain {
+        // rustup's proxy selects a toolchain by directory at each call. The sysroot's rustc is
+        // fixed.
+        rustc: if real.is_file() { real } else { rustc },
+        sysroot,
+        target: host.clone(),
+        host,
+        lld,
+        version,
+        wrappers: Wrappers {
+            every: tool("rustc-wrapper"),
+            members: tool("rustc-workspace-wrapper"),
+        },
+    })
+}
+
+/// A program in cargo's table `build`. The variables precede it (`RUSTC_WRAPPER`, then
+/// `CARGO_BUILD_RUSTC_WRAPPER`); an empty value is none.
+fn tool(name: &str, configuration: &Configuration, context: &CargoContext) -> Option<Utf8PathBuf> {
+    let variable = name.to_uppercase().replace('-', "_");
+    let variables = [variable.clone(), format!("CARGO_BUILD_{variable}")];
+    // A bare name is searched in PATH.
+    let is_bare = |value: &str| !value.contains('/');
+    if let Some(value) = variables.iter().find_map(|name| context.variable(name)) {
+        return match value {
+            "" => None,
+            bare if is_bare(bare) => Some(bare.into()),
+            path => Some(context.directory.join(path)),
+        };
+    }
+    let keys = ["build", name];
+    match configuration.get(&keys)?.1.as_str()? {
+        "" => None,
+        bare if is_bare(bare) => Some(bare.into()),
+        _ => configuration.get_path(&keys),
+    }
+}
+
+fn rustc_says(
+    context: &CargoContext,
+    rustc: &Utf8Path,
+    arguments: &[&str],
+) -> Result<String, PlanError> {
+    let output = context
+        .command(rustc)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|_| PlanError::RustcMissing {
+            rustc: rustc.to_owned(),
+        })?;
+    if !output.status.success() {
+        return Err(PlanError::Output {
+            command: "rustc -vV",
+            detail: output.status.to_string(),
+        });
+    }
+    String::from_utf8(output.stdout).map_err(|error| PlanError::Output {
+        command: "rustc -vV",
+        detail: error.to_string(),
+    })
+}

@@ -1,0 +1,5 @@
+//! Toolchains other than an unchanged one of rustup, and programs between cargo and rustc.
+
+mod distribution;
+mod selection;
+mod wrappers;

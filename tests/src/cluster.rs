@@ -39,9 +39,19 @@ pub mod image {
         env::var("KT_TEST_IMAGE_OLDGLIBC").unwrap_or_else(|_| "kt.test/oldglibc:11".to_owned())
     }
 
-    /// No glibc.
+    /// No C library, and a static shell.
     pub fn without_glibc() -> String {
         env::var("KT_TEST_IMAGE_NOGLIBC").unwrap_or_else(|_| "kt.test/noglibc:1".to_owned())
+    }
+
+    /// musl, and a shell.
+    pub fn musl() -> String {
+        env::var("KT_TEST_IMAGE_MUSL").unwrap_or_else(|_| "kt.test/musl:1".to_owned())
+    }
+
+    /// No file at all.
+    pub fn scratch() -> String {
+        env::var("KT_TEST_IMAGE_SCRATCH").unwrap_or_else(|_| "kt.test/scratch:1".to_owned())
     }
 
     /// glibc, and an ENTRYPOINT that exits at once.

@@ -87,13 +87,16 @@ impl Fixture {
         ],
         environment: &[],
     };
-    /// The same in cargo's newer layout of the build directory. cargo before 1.100 has it on
-    /// request only, and a stable toolchain requires the first variable.
+    /// The same in cargo's newer layout of the build directory, and with rlibs without metadata.
+    /// cargo before 1.100 has them on request only, and a stable toolchain requires the first
+    /// variable. The last two are one setting under its names before and since cargo 1.98.
     pub const WORKSPACE_BY_UNIT: Self = Self {
         slot: "workspace-by-unit",
         environment: &[
             ("RUSTC_BOOTSTRAP", "1"),
             ("CARGO_UNSTABLE_BUILD_DIR_NEW_LAYOUT", "true"),
+            ("CARGO_UNSTABLE_NO_EMBED_METADATA", "true"),
+            ("CARGO_UNSTABLE_EMBED_METADATA", "false"),
         ],
         ..Self::WORKSPACE
     };

@@ -6,10 +6,10 @@
 //! stage --port 9461 --data /kt/data --token /kt/secret/token -- <arguments of the host>
 //! ```
 //! It executes `<data>/host host <arguments> --listener-fd N [--connection-fd M]`. If the image's
-//! glibc is too old for the host, the client sends a newer glibc with it. The first stage then
+//! glibc is too old for the host or missing, the client sends a newer glibc with it. The first stage then
 //! executes the dynamic linker of that glibc, `<data>/lib/ld.so --library-path <data>/lib
-//! <data>/host …`, and passes the image's version to the host, `--glibc 2.N`. It sets no variable,
-//! so workers use the image's own libraries. After a restart of its container it finds the host in
+//! <data>/host …`, and passes the image's version to the host, `--glibc 2.N` or `--glibc none`. It
+//! sets no variable, so that commands use the image's own libraries. After a restart of its container it finds the host in
 //! the data directory. It prints only errors.
 //!
 //! `cargo kt` compiles these files with the user's rustc and `--cfg freestanding` into a static
@@ -198,8 +198,14 @@ impl Stage<'_> {
         let host = self.files.host();
         let loader = self.files.libraries(libraries::LOADER);
         let directory = self.files.libraries("");
-        let mut version = Text::<32>::of("2.");
-        version.add_number(facts::glibc().unwrap_or(0));
+        let version = match facts::glibc() {
+            None => Text::<32>::of("none"),
+            Some(minor) => {
+                let mut version = Text::of("2.");
+                version.add_number(minor);
+                version
+            }
+        };
         // Another glibc's dynamic linker cannot use the image's `/etc/ld.so.cache`.
         let before = [
             loader.c_str(),

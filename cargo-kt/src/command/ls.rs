@@ -126,7 +126,12 @@ fn cells(status: &Status) -> [String; 5] {
 
 #[cfg(test)]
 mod tests {
-    use kt::wire::{WorkerId, control::WorkerStatus, manifest::Environment, platform::Platform};
+    use kt::wire::{
+        WorkerId,
+        control::WorkerStatus,
+        manifest::Environment,
+        platform::{ImageGlibc, Platform},
+    };
 
     use super::*;
     use crate::place::PlaceName;
@@ -140,7 +145,7 @@ mod tests {
             host_pid: 1,
             platform: Platform {
                 architecture: "x86_64".into(),
-                glibc: None,
+                glibc: ImageGlibc::Unknown,
             },
             uptime_ms: 3_725_000,
             ttl_ms: 600_000,

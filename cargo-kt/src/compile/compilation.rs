@@ -2,7 +2,7 @@
 //! it.
 
 use std::io::{self, BufRead as _, BufReader};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -14,6 +14,7 @@ use super::records::Records;
 use super::types::Types;
 use super::unit::{self, Purpose, Unit};
 use crate::artifacts::{Invocation, LinkLine};
+use crate::context::argfile::{self, Started};
 use crate::logging;
 
 /// The parameters of a compilation.
@@ -195,19 +196,21 @@ impl Compilation<'_> {
         line: &mut dyn FnMut(&str),
     ) -> Result<ExitStatus, CompilationError> {
         loop {
-            let mut command = (self.command)();
-            command
-                .args(types.arguments(arguments))
-                .stderr(Stdio::piped());
-            if self.unit.purpose == Purpose::Program {
-                command.env("KT_MAIN", "1");
-            }
-            if let Some(directory) = linker {
-                command.env(linker::DIRECTORY, directory);
-            }
-            let logged = logging::started(&command);
-            let child = command.spawn().map_err(CompilationError::Spawn)?;
-            let status = watch(child, types, line).map_err(CompilationError::Spawn)?;
+            let command = || {
+                let mut command = (self.command)();
+                command.stderr(Stdio::piped());
+                if self.unit.purpose == Purpose::Program {
+                    command.env("KT_MAIN", "1");
+                }
+                if let Some(directory) = linker {
+                    command.env(linker::DIRECTORY, directory);
+                }
+                command
+            };
+            let arguments = types.arguments(arguments);
+            let logged = logging::started(command().args(&arguments));
+            let started = argfile::spawn(command, &arguments).map_err(CompilationError::Spawn)?;
+            let status = watch(started, types, line).map_err(CompilationError::Spawn)?;
             if let Some(status) = status {
                 logged.exited(status);
                 return Ok(status);
@@ -257,7 +260,7 @@ impl Compilation<'_> {
 /// Forwards rustc's messages and waits for its exit. `None` if rustc was stopped because the types
 /// do not match their identity.
 fn watch(
-    mut child: Child,
+    Started { mut child, file }: Started,
     types: &Types<'_>,
     line: &mut dyn FnMut(&str),
 ) -> io::Result<Option<ExitStatus>> {
@@ -285,6 +288,7 @@ fn watch(
         }
     }
     let status = child.wait()?;
+    drop(file);
     if !is_checked && status.success() && !types.agrees() {
         return Ok(None);
     }

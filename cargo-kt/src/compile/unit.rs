@@ -1,7 +1,7 @@
 //! One rustc invocation, parsed from its arguments as cargo writes them
 //! (`src/cargo/core/compiler/mod.rs` of cargo).
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 
 use super::record::UnitKey;
 use crate::artifacts::Invocation;
@@ -226,23 +226,4 @@ pub(super) fn with_crate_types<'a>(
         replaced.extend(["--crate-type".to_owned(), crate_type.to_owned()]);
     }
     replaced
-}
-
-/// Replaces each `@file` argument with the lines of that file, one argument per line.
-pub(super) fn expand_response_files(
-    arguments: &[String],
-    directory: &Utf8Path,
-) -> std::io::Result<Vec<String>> {
-    let mut expanded = Vec::with_capacity(arguments.len());
-    for argument in arguments {
-        match argument.strip_prefix('@') {
-            Some(path) => expanded.extend(
-                std::fs::read_to_string(directory.join(path))?
-                    .lines()
-                    .map(str::to_owned),
-            ),
-            None => expanded.push(argument.clone()),
-        }
-    }
-    Ok(expanded)
 }

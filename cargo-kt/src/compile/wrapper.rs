@@ -10,9 +10,9 @@ use super::compilation::Compilation;
 use super::environment::Snapshot;
 use super::linker;
 use super::records::Records;
-use super::unit::{Unit, expand_response_files};
+use super::unit::Unit;
 use crate::artifacts::Invocation;
-use crate::context::{Wrappers, cfg};
+use crate::context::{Wrappers, argfile, cfg};
 
 /// Set on cargo: the directory of the records.
 pub(super) const DIRECTORY: &str = "KT_WRAPPER";
@@ -72,7 +72,7 @@ fn wrapper_main(records: Option<Utf8PathBuf>, arguments: Vec<String>) -> ExitCod
     let Ok(directory) = directory else {
         return pass_through();
     };
-    let Ok(rest) = expand_response_files(rest, &directory) else {
+    let Ok(rest) = argfile::expanded(rest, &directory) else {
         return pass_through();
     };
     let Some(unit) = Unit::parse(&rest, |name| std::env::var(name).ok()) else {

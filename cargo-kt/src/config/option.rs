@@ -97,8 +97,8 @@ pub const OPTIONS: &[ServiceOption] = options! {
         "breakpoint_timeout": Duration, "10m", "How long a call waits for a debugger at `kt::breakpoint!()`";
     }
     Pod {
-        "image": Text, "debian:12-slim", "Image of the pod; must have glibc";
-        "glibc": Version, "", "Version of glibc to link against, such as 2.31 [default: the image's]";
+        "image": Text, "debian:12-slim", "Image of the pod";
+        "glibc": Version, "", "Version of glibc to link against, such as 2.31, for an image's own [default: this machine's]";
         "image_pull_policy": Choice(&["Always", "IfNotPresent", "Never"]), "", "When to pull the image";
         "image_pull_secrets": List, "", "Secrets with registry credentials";
         "replicas": Number(1, 1), "1", "Number of pods; currently always 1";

@@ -12,7 +12,7 @@ use std::process::{Command, ExitCode};
 
 use camino::Utf8Path;
 
-use super::Wrappers;
+use super::{Wrappers, argfile};
 
 /// The symbolic link's name.
 pub(crate) const NAME: &str = "kt-cfg";
@@ -35,7 +35,10 @@ pub(crate) fn main(
         false => Wrappers::passed().command(program),
     };
     command.args(rest);
-    if is_cfg_query(rest) || is_runtime(variable) {
+    let here = Utf8Path::new("");
+    // The compiler prints the error for a file that cannot be read.
+    let all = argfile::expanded(rest, here).unwrap_or_default();
+    if is_cfg_query(&all) || is_runtime(variable) {
         command.args(["--cfg", "kt"]);
     }
     let error = command.exec();
@@ -49,8 +52,7 @@ fn is_cfg_query(arguments: &[String]) -> bool {
     arguments.iter().any(|argument| argument == "--print=cfg")
 }
 
-/// Whether this is the compilation of kt-runtime's library, by cargo's variables: long arguments
-/// are in a file.
+/// Whether this is the compilation of kt-runtime's library, by cargo's variables.
 fn is_runtime(variable: impl Fn(&str) -> Option<String>) -> bool {
     let is = |name: &str, value: &str| variable(name).as_deref() == Some(value);
     is("CARGO_PKG_NAME", "kt-runtime") && is("CARGO_CRATE_NAME", "kt")

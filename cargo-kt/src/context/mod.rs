@@ -1,6 +1,7 @@
 //! What every step of the flow is given: the directory and environment that `cargo kt` was started
 //! in, and the Rust toolchain. It knows nothing of programs, plans or services.
 
+pub(crate) mod argfile;
 mod cargo_context;
 pub(crate) mod cfg;
 mod error;

@@ -15,7 +15,7 @@ use std::{
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use super::{Glibc, GlibcError, ImageGlibcCache, Zig, zig::triple};
+use super::{CompiledCode, Glibc, GlibcError, Zig, zig::triple};
 use crate::context::CargoContext;
 
 /// The symbolic link's name.
@@ -77,8 +77,8 @@ impl CCompiler {
         let _ = fs::remove_file(&path);
         std::os::unix::fs::symlink(&context.executable, &path)
             .map_err(GlibcError::io("write", &path))?;
-        let mut memory = ImageGlibcCache::read(warm);
-        memory.c.insert(target.to_owned(), glibc);
+        let mut memory = CompiledCode::read(warm);
+        memory.set(target, glibc);
         memory.write();
         Ok(())
     }
@@ -92,11 +92,8 @@ impl CCompiler {
             // `is_file` follows the link.
             (path.is_file() && settings.zig.is_file()).then_some(Self { path, settings })
         };
-        ImageGlibcCache::read(warm)
-            .c
-            .into_iter()
-            .filter_map(known)
-            .collect()
+        let compiled = CompiledCode::read(warm);
+        compiled.into_targets().filter_map(known).collect()
     }
 
     /// The variables that make build scripts use it.

@@ -17,7 +17,10 @@ use std::process::{Command, Stdio};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::artifacts::Invocation;
-use crate::context::Wrappers;
+use crate::context::{
+    Wrappers,
+    argfile::{self, Started},
+};
 use crate::logging;
 
 /// Why a type probe failed.
@@ -152,11 +155,15 @@ fn compile_as(
     }
     std::fs::create_dir_all(&out).map_err(in_directory)?;
     std::fs::create_dir_all(&incremental).map_err(in_directory)?;
-    let arguments = relevant_arguments(invocation).into_iter().map(with_rlib);
     let program = invocation.arguments.first();
-    let mut rustc = wrappers.member_command(program.map_or("rustc", String::as_str));
-    rustc.args(arguments);
-    run_rustc(probing(rustc, invocation, kind, (&incremental, &out)))?;
+    let rustc = || {
+        command(
+            wrappers,
+            program.map_or("rustc", String::as_str),
+            invocation,
+        )
+    };
+    run_rustc(rustc, &arguments(invocation, kind, &incremental, &out))?;
     let objects = out.read_dir_utf8().map_err(in_directory)?;
     let mut objects = objects
         .flatten()
@@ -168,53 +175,64 @@ fn compile_as(
     }
 }
 
-/// Adds the options of a type probe to a call of rustc.
-fn probing(
-    mut command: Command,
+/// The arguments of rustc for a type probe.
+fn arguments(
     invocation: &Invocation,
     kind: &str,
-    (incremental, out): (&Utf8Path, &Utf8Path),
-) -> Command {
+    incremental: &Utf8Path,
+    out: &Utf8Path,
+) -> Vec<String> {
+    let options = [
+        "--crate-type",
+        kind,
+        "--emit=obj",
+        "-Cdebuginfo=2",
+        "-Ccodegen-units=1",
+        "-Cstrip=none",
+        "-Csplit-debuginfo=off",
+        "-Clto=off",
+        "--cap-lints=allow",
+        "--error-format=short",
+    ];
+    let directories = [
+        format!("-Cincremental={incremental}"),
+        format!("--out-dir={out}"),
+    ];
+    with_rlibs(relevant_arguments(invocation))
+        .into_iter()
+        .chain(options.map(str::to_owned))
+        .chain(directories)
+        .collect()
+}
+
+/// A call of rustc for a type probe, without arguments.
+fn command(wrappers: &Wrappers, rustc: &str, invocation: &Invocation) -> Command {
+    let mut command = wrappers.member_command(rustc);
+    let environment = invocation.environment.iter();
     command
-        .args([
-            "--crate-type",
-            kind,
-            "--emit=obj",
-            "-Cdebuginfo=2",
-            "-Ccodegen-units=1",
-            "-Cstrip=none",
-        ])
-        .args([
-            "-Csplit-debuginfo=off",
-            "-Clto=off",
-            "--cap-lints=allow",
-            "--error-format=short",
-        ])
-        .arg(format!("-Cincremental={incremental}"))
-        .arg(format!("--out-dir={out}"))
-        .envs(
-            invocation
-                .environment
-                .iter()
-                .map(|(name, value)| (name, value)),
-        )
+        .envs(environment.map(|(name, value)| (name, value)))
         // With this, kt's macros export initial values only.
         .env("KT_BUILD", "types")
         .env_remove("KT_MAIN")
         .current_dir(&invocation.directory)
-        .stdin(Stdio::null());
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
     for name in STALE_ENVIRONMENT {
         command.env_remove(name);
     }
     command
 }
 
-fn run_rustc(mut command: Command) -> Result<(), TypeProbeError> {
-    let logged = logging::started(&command);
-    let output = command.output().map_err(|source| TypeProbeError::Start {
-        program: command.get_program().to_string_lossy().into_owned(),
+fn run_rustc(rustc: impl Fn() -> Command, arguments: &[String]) -> Result<(), TypeProbeError> {
+    let logged = logging::started(rustc().args(arguments));
+    let failed = |source| TypeProbeError::Start {
+        program: rustc().get_program().to_string_lossy().into_owned(),
         source,
-    })?;
+    };
+    let Started { child, file } = argfile::spawn(&rustc, arguments).map_err(failed)?;
+    let output = child.wait_with_output().map_err(failed)?;
+    drop(file);
     logged.exited(output.status);
     if output.status.success() {
         return Ok(());
@@ -227,13 +245,21 @@ fn run_rustc(mut command: Command) -> Result<(), TypeProbeError> {
     Err(TypeProbeError::Rustc(first.trim().to_owned()))
 }
 
-/// With cargo's pipelining, dependencies are passed as `.rmeta`, but a cdylib needs their code.
-fn with_rlib(argument: String) -> String {
-    let rlib = argument
-        .strip_suffix(".rmeta")
-        .map(|stem| format!("{stem}.rlib"));
-    rlib.filter(|rlib| Utf8Path::new(path_of_extern(rlib)).exists())
-        .unwrap_or(argument)
+/// Adds the `.rlib` of each dependency. With cargo's pipelining, dependencies are passed as
+/// `.rmeta`, but a cdylib needs their code. An rlib alone would not be enough: it may have no
+/// metadata (`-Zembed-metadata=no`).
+fn with_rlibs(arguments: Vec<String>) -> Vec<String> {
+    let rlib_of = |argument: &String| {
+        let rlib = format!("{}.rlib", argument.strip_suffix(".rmeta")?);
+        let is_new = Utf8Path::new(path_of_extern(&rlib)).exists() && !arguments.contains(&rlib);
+        is_new.then_some(rlib)
+    };
+    let rlibs: Vec<_> = arguments.iter().filter_map(rlib_of).collect();
+    let externs = rlibs
+        .into_iter()
+        .flat_map(|rlib| ["--extern".to_owned(), rlib.replacen("--extern=", "", 1)]);
+    let externs: Vec<_> = externs.collect();
+    arguments.into_iter().chain(externs).collect()
 }
 
 /// `/x/liby.rlib` of `y=/x/liby.rlib` or `priv:y=/x/liby.rlib`.

@@ -19,6 +19,8 @@ const MAX_UNUSED: usize = 16;
 
 /// A position-independent executable to link.
 pub(super) struct ExecutableLink<'a> {
+    /// The path of the dynamic linker, if it is not the system's.
+    pub interpreter: Option<&'a str>,
     pub objects: &'a [Utf8PathBuf],
     /// In the search order of the dynamic linker.
     pub shared: Vec<&'a Utf8Path>,
@@ -45,7 +47,7 @@ impl ExecutableLink<'_> {
         .into();
         arguments.extend([
             "-dynamic-linker".to_owned(),
-            system.interpreter.clone(),
+            self.interpreter.unwrap_or(&system.interpreter).to_owned(),
             "--allow-shlib-undefined".to_owned(),
         ]);
         arguments.extend(system.start.iter().map(Utf8PathBuf::to_string));
@@ -138,6 +140,7 @@ pub(super) fn link(
     shared.extend(parts.files().map(|file| file.path.as_path()));
     let objects = without_allocator_shim(linker, &line.objects, parts.objects)?;
     let arguments = ExecutableLink {
+        interpreter: None,
         objects: &objects,
         shared,
         always_needed: false,

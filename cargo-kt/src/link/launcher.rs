@@ -11,7 +11,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::{
     LinkError, LinkEvent, LinkedFile, LinkedLayer, Linker,
     executable::ExecutableLink,
-    hash::{Name, build_id},
+    hash::{Name, build_id, short},
     kt_dir,
 };
 
@@ -75,31 +75,68 @@ fn place_launcher(
     base: &LinkedLayer,
 ) -> Result<LinkedFile, LinkError> {
     let file = folder.join("launcher");
-    if let Some(known) = recorded(&file) {
-        return Ok(known);
+    match recorded(&file) {
+        Some(known) => Ok(known),
+        None => link(linker, &file, base, None),
     }
+}
+
+/// Builds a launcher that starts with another C library than that of its system: `libraries` are
+/// loaded before all others. `interpreter` is the path of its dynamic linker.
+pub(super) fn build_with(
+    linker: &Linker<'_>,
+    base: &LinkedLayer,
+    interpreter: &str,
+    libraries: &[&LinkedFile],
+) -> Result<LinkedFile, LinkError> {
+    let folder = base.file.path.parent().unwrap_or(&base.file.path);
+    let mut name = Name::new("launcher with libraries");
+    name.add(interpreter)
+        .add_all(libraries.iter().map(|file| &file.blake3));
+    let file = folder.join(format!("launcher-{}", short(&name.hex())));
+    link(linker, &file, base, Some((interpreter, libraries)))
+}
+
+fn link(
+    linker: &Linker<'_>,
+    file: &Utf8Path,
+    base: &LinkedLayer,
+    own: Option<(&str, &[&LinkedFile])>,
+) -> Result<LinkedFile, LinkError> {
     let begun = Instant::now();
-    let object = compile(linker, &file)?;
+    let object = compile(linker, file)?;
     let mut name = Name::new("launcher");
     name.add(&linker.identity)
         .add(&base.file.soname)
-        .add(SOURCE);
+        .add(SOURCE)
+        .add(file.file_name().unwrap_or_default());
+    let (interpreter, libraries) = own.unzip();
+    let libraries = libraries.into_iter().flatten();
+    let libraries = libraries.map(|library| library.path.as_path());
     let link = ExecutableLink {
+        interpreter,
         objects: std::slice::from_ref(&object),
-        shared: vec![&linker.std.shared, &base.file.path],
+        shared: [linker.std.shared.as_path(), &base.file.path]
+            .into_iter()
+            .chain(libraries)
+            .collect(),
         // The base's symbols must come before those of the libraries that it needs itself, and
         // before libc's (jemalloc).
         always_needed: true,
         extra: vec![
-            "--enable-new-dtags".to_owned(),
+            // `DT_RPATH` also applies to what libc loads: the modules of name services.
+            match interpreter {
+                Some(_) => "--disable-new-dtags".to_owned(),
+                None => "--enable-new-dtags".to_owned(),
+            },
             "-rpath=$ORIGIN".to_owned(),
             "--strip-all".to_owned(),
             format!("--build-id=0x{}", build_id(&name.hex())),
         ],
     };
     let arguments = link.arguments(linker);
-    linker.report(LinkEvent::Command(linker.lld.command(&arguments, &file)));
-    let failure = linker.lld.link(&arguments, &file)?;
+    linker.report(LinkEvent::Command(linker.lld.command(&arguments, file)));
+    let failure = linker.lld.link(&arguments, file)?;
     if let Err(failure) = failure {
         let entry_is_missing = failure
             .undefined()
@@ -108,11 +145,11 @@ fn place_launcher(
         return Err(if entry_is_missing {
             LinkError::NoRuntime
         } else {
-            linker.lld.error("the launcher", &arguments, &file)
+            linker.lld.error("the launcher", &arguments, file)
         });
     }
     let _ = std::fs::remove_file(&object);
-    let linked = record(&file)?;
+    let linked = record(file)?;
     linker.report(LinkEvent::Launcher {
         file: linked.clone(),
         elapsed: begun.elapsed(),

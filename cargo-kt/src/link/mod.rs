@@ -22,6 +22,7 @@ mod linked;
 mod lld;
 mod native;
 mod object;
+mod own_libraries;
 mod reach;
 mod registries;
 mod reload;
@@ -39,6 +40,7 @@ pub use debug_object::{debug_file, debug_object};
 pub use error::LinkError;
 pub use linked::{Driver, LinkEvent, Linked, LinkedCrate, LinkedFile, LinkedLayer, StateKeys};
 pub use object::snapshot;
+pub use own_libraries::{Needed, OwnLibraries, own_libraries};
 pub use reload::LayoutsOf;
 pub use system::has_compiler;
 

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use kt::wire::platform::ImageGlibc;
+
 use super::glibc_mismatch::GlibcMismatch;
 use crate::{
     compile::BuildError,
@@ -32,8 +34,8 @@ pub enum SessionError {
     #[error("failed to link the program for the image's glibc")]
     Glibc(#[from] GlibcError),
     #[error(
-        "{what} requires glibc {needed}, but the image of {service} has {found}: nothing was sent\nhelp: {help}",
-        what = .mismatch.what, needed = .mismatch.needed, found = .mismatch.found, help = newer_glibc(.mismatch, *.chosen)
+        "the program cannot run in {service}: {mismatch}; nothing was sent\nhelp: {help}",
+        help = newer_glibc(.mismatch, *.chosen)
     )]
     NewerGlibc {
         service: String,
@@ -89,11 +91,14 @@ pub enum SessionError {
 
 fn newer_glibc(mismatch: &GlibcMismatch, chosen: Option<Glibc>) -> String {
     let GlibcMismatch { needed, found, .. } = mismatch;
-    match chosen {
-        Some(chosen) => format!(
-            "remove `glibc = \"{chosen}\"` to link for the image's own glibc, set it to \"{found}\", or use an image with {needed}"
+    match (chosen, found) {
+        (Some(chosen), _) => format!(
+            "remove `glibc = \"{chosen}\"`, set it to \"{found}\", or use an image with {needed}"
         ),
-        None => format!("use an image with glibc {needed} or newer"),
+        (None, ImageGlibc::Version(found)) => {
+            format!("set `--glibc {found}`, or use an image with glibc {needed} or newer")
+        }
+        (None, _) => format!("use an image with glibc {needed} or newer"),
     }
 }
 

@@ -1,25 +1,34 @@
-//! Which glibc a program is linked for.
+//! Which glibc a program is linked for, and which one its worker starts with.
 //!
-//! Objects are linked for this machine's glibc until an image turns out to have an older one than
-//! they need. Then they are linked for that one, and its version is cached with the image's name.
-//! If that fails for lack of newer symbols, the C code of build scripts is compiled for it too.
+//! Objects are linked for this machine's glibc. If a pod's image has an older one or none, the
+//! worker gets libraries of this machine. Only the option `glibc`, and another CPU without a C
+//! compiler for it, link for another version.
+
+use std::path::Path;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use kt::host;
+use kt::{
+    host::{self, object_path},
+    wire::platform::ImageGlibc,
+};
 
 use super::{
-    SessionError, Target, glibc_mismatch::GlibcMismatch, layouts, link::LinkedProgram, plan::plan,
+    SessionError, Target,
+    glibc_mismatch::GlibcMismatch,
+    layouts,
+    link::{Code, LinkedProgram},
+    plan::plan,
     report,
 };
 use crate::{
     compile::Built,
-    config::PlaceKind,
     context::CargoContext,
-    glibc::{CCompiler, Glibc, ImageGlibcCache, Stubs},
+    glibc::{CCompiler, CompiledCode, Glibc, Stubs},
     layout::StateLayout,
-    link::{self, ExistingLayer, LinkError, Linked},
-    place::Connected,
+    link::{self, ExistingLayer, LinkError, Linked, Needed},
+    place::{Connected, kubernetes},
     plan::{CargoOptions, Plan},
+    ship,
     terminal::Terminal,
 };
 
@@ -31,8 +40,6 @@ pub(super) struct GlibcLinker<'a> {
     terminal: &'a Terminal,
     kt_dir: Utf8PathBuf,
     cache: Utf8PathBuf,
-    /// Of a service in a cluster.
-    image: Option<String>,
     /// The option `glibc`.
     chosen: Option<Glibc>,
     /// To link for; `None`: this machine's.
@@ -51,20 +58,15 @@ impl<'a> GlibcLinker<'a> {
         (target, plan): (&Target, &Plan),
     ) -> Self {
         let kt_dir = plan.kt_dir();
-        let service = &target.config.service;
-        let image = (service.place == PlaceKind::Kubernetes).then(|| service.image.clone());
-        let remembered = image
-            .as_deref()
-            .and_then(|image| ImageGlibcCache::read(&kt_dir).of(image));
-        let glibc = service.glibc.or(remembered);
+        let chosen = target.config.service.glibc;
         let glibc = match (
             plan.toolchain.is_cross(),
             link::has_compiler(&plan.toolchain),
         ) {
             // A program for this machine needs at most this machine's.
-            (false, true) => glibc.filter(|glibc| host::glibc().is_none_or(|ours| *glibc < ours)),
-            (true, false) => glibc.or(Some(CROSS)),
-            _ => glibc,
+            (false, true) => chosen.filter(|glibc| host::glibc().is_none_or(|ours| *glibc < ours)),
+            (true, false) => chosen.or(Some(CROSS)),
+            _ => chosen,
         };
         Self {
             options,
@@ -73,8 +75,7 @@ impl<'a> GlibcLinker<'a> {
             cache: Utf8Path::from_path(&target.dirs.cache)
                 .map_or_else(|| kt_dir.join("cache"), Utf8Path::to_owned),
             kt_dir,
-            image,
-            chosen: service.glibc,
+            chosen,
             glibc,
         }
     }
@@ -86,10 +87,7 @@ impl<'a> GlibcLinker<'a> {
         if !toolchain.is_cross() || link::has_compiler(toolchain) {
             return Ok(());
         }
-        let known = ImageGlibcCache::read(&self.kt_dir)
-            .c
-            .get(&toolchain.target)
-            .copied();
+        let known = CompiledCode::read(&self.kt_dir).glibc(&toolchain.target);
         match self.glibc {
             Some(glibc) if known.is_none_or(|known| known > glibc) => {
                 self.introduce_compiler(plan, glibc)
@@ -146,8 +144,8 @@ impl<'a> GlibcLinker<'a> {
 
     /// Whether build scripts compile C code for this glibc already, or for an older one.
     fn compiles_c_for(&self, target: &str, glibc: Glibc) -> bool {
-        let memory = ImageGlibcCache::read(&self.kt_dir);
-        memory.c.get(target).is_some_and(|c| *c <= glibc)
+        let known = CompiledCode::read(&self.kt_dir).glibc(target);
+        known.is_some_and(|known| known <= glibc)
     }
 
     /// Compiles the program again, the C code of its build scripts for a glibc.
@@ -169,19 +167,19 @@ impl<'a> GlibcLinker<'a> {
         })
     }
 
-    /// Whether the program must be linked again: the next [`link`](Self::link) is then for the
-    /// service's glibc.
+    /// Makes the workers of a program start with libraries of this machine, if the image's glibc is
+    /// too old for it or missing. Nothing has been sent yet.
     ///
     /// # Errors
-    /// If the service cannot run the program whatever it is linked for.
-    pub(super) fn adopt_glibc_of(
-        &mut self,
+    /// If the service cannot run the program.
+    pub(super) fn adapt_to_image(
+        &self,
+        code: &mut Code,
         connected: &Connected,
-        linked: &Linked,
-        target: &str,
-    ) -> Result<bool, SessionError> {
+    ) -> Result<(), SessionError> {
+        let toolchain = &code.built.plan.toolchain;
         let platform = &connected.status.platform;
-        let ours = target.split('-').next().unwrap_or(target);
+        let ours = toolchain.target.split('-').next().unwrap_or_default();
         if platform.architecture != ours {
             return Err(SessionError::OtherArchitecture {
                 service: connected.service.clone(),
@@ -189,32 +187,41 @@ impl<'a> GlibcLinker<'a> {
                 ours: ours.to_owned(),
             });
         }
-        let Some(mismatch) = GlibcMismatch::between(linked, connected) else {
-            return Ok(false);
+        let Some(mismatch) = GlibcMismatch::between(&code.linked, connected) else {
+            return Ok(());
         };
-        let GlibcMismatch { needed, found, .. } = mismatch;
-        if self.chosen.is_some() || self.glibc.is_some_and(|glibc| glibc <= found) {
+        let is_missing = mismatch.found == ImageGlibc::Missing;
+        // The libraries must fit to the glibc that the program was linked for.
+        let has_libraries = link::has_compiler(toolchain);
+        if !has_libraries || (self.chosen.is_some() && !is_missing) {
             return Err(SessionError::NewerGlibc {
                 service: connected.service.clone(),
                 mismatch,
                 chosen: self.chosen,
             });
         }
-        self.terminal.status(
-            "Linking",
-            format_args!(
-                "for glibc {found} of {}: {} needs {needed}",
-                self.image.as_deref().unwrap_or(&connected.service),
-                mismatch.what
-            ),
+        let needed = match is_missing {
+            true => Needed::All,
+            false => Needed::Glibc,
+        };
+        let directory = Path::new(kubernetes::HOST_DIRECTORY);
+        let place = |hash: &str| object_path(directory, hash).to_string_lossy().into_owned();
+        let own = link::own_libraries(
+            &code.built.compiled,
+            &self.kt_dir,
+            &code.linked,
+            needed,
+            &place,
+            &|event| report::linked(self.terminal, event),
+        )?;
+        ship::start_with(&mut code.manifest, &own).map_err(SessionError::Manifest)?;
+        let count = own.libraries.len();
+        self.terminal.detail(
+            "Adding",
+            format_args!("{count} libraries of this machine: {mismatch}"),
         );
-        self.glibc = Some(found);
-        if let Some(image) = &self.image {
-            let mut memory = ImageGlibcCache::read(&self.kt_dir);
-            memory.set(image, found);
-            memory.write();
-        }
-        Ok(true)
+        code.own_libraries = Some(own);
+        Ok(())
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     compile::Built,
     context::CargoContext,
     layout::StateLayout,
-    link::{self, Linked, StateKeys},
+    link::{self, Linked, OwnLibraries, StateKeys},
     place::Connected,
     plan::CargoOptions,
     ship::{self, References},
@@ -62,6 +62,8 @@ pub(super) struct Code {
     pub(super) linked: Linked,
     pub(super) layouts: Vec<StateLayout>,
     pub(super) manifest: Manifest,
+    /// What workers start with in place of the image's libraries.
+    pub(super) own_libraries: Option<OwnLibraries>,
 }
 
 impl Code {
@@ -93,6 +95,7 @@ impl Code {
             linked,
             layouts,
             manifest,
+            own_libraries: None,
         })
     }
 

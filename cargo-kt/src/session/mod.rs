@@ -53,7 +53,7 @@ use crate::{
     compile::{Built, Planned},
     config::Config,
     context::CargoContext,
-    link::{ExistingLayer, Linked},
+    link::Linked,
     place::{self, Connected, Dirs, Hold, PendingService},
     ship::{self, Files, Shipment},
     terminal::Terminal,
@@ -103,11 +103,11 @@ pub(crate) async fn deploy(
     let planned = plan(request.cargo, context, terminal)?;
     let target = Target::resolve(request.flags, planned.plan(), context, terminal)?;
     target.check(planned.plan())?;
-    let mut linker = session.linker(&target, planned.plan());
+    let linker = session.linker(&target, planned.plan());
     let mut pending = session.connect(&target);
     let made = session.make(planned, &target, &linker, &mut pending).await;
     // The launch goes on in the cluster: the pod is warm for the next attempt.
-    let made = match made {
+    let mut made = match made {
         Ok(made) => made,
         Err(error) => {
             pending.wait_until_detached().await;
@@ -117,7 +117,7 @@ pub(crate) async fn deploy(
     let connecting = pending.connected().instrument(debug_span!("connect"));
     let (connected, hold) = connecting.await?;
     report::expired(terminal, &connected);
-    let made = session.relink_for_image(made, &mut linker, &connected)?;
+    linker.adapt_to_image(&mut made.code, &connected)?;
     session.swap(made, target, connected, hold).await
 }
 
@@ -134,8 +134,6 @@ struct Made {
     code: Code,
     /// What runs on this machine, where that is not the same.
     driver: Option<Driver>,
-    /// The layers of the running base, which decide how the program was linked.
-    existing: Vec<ExistingLayer>,
     states: StateOptions,
 }
 
@@ -189,7 +187,6 @@ impl Session<'_> {
         Ok(Made {
             code,
             driver,
-            existing,
             states,
         })
     }
@@ -212,24 +209,6 @@ impl Session<'_> {
         Ok((planned, Some(driver)))
     }
 
-    /// Links again where the image has an older glibc than the program was linked for. Nothing has
-    /// been sent yet: a worker that cannot load its program is never started.
-    fn relink_for_image(
-        &self,
-        mut made: Made,
-        linker: &mut GlibcLinker<'_>,
-        connected: &Connected,
-    ) -> Result<Made, SessionError> {
-        let target = made.code.built.plan.toolchain.target.clone();
-        while linker.adopt_glibc_of(connected, &made.code.linked, &target)? {
-            let environment = made.code.manifest.environment;
-            let linked = linker.link(made.code.built, &made.existing)?;
-            made.code = Code::of(linked, self.terminal)?;
-            made.code.manifest.environment = environment;
-        }
-        Ok(made)
-    }
-
     /// *ship* and *swap*, after the person agreed to what is lost.
     async fn swap(
         self,
@@ -243,12 +222,12 @@ impl Session<'_> {
             code,
             driver,
             states,
-            ..
         } = made;
         let lost = replacement::agree(&connected, terminal, &code, &request.states).await?;
         let differences = code.differences(&connected);
         let swapping = async {
-            let files = ship::files(&code.linked).map_err(SessionError::Manifest)?;
+            let files = ship::files(&code.linked, code.own_libraries.as_ref())
+                .map_err(SessionError::Manifest)?;
             let shipment = Shipment {
                 manifest: &code.manifest,
                 files: &files,

@@ -87,7 +87,9 @@ impl Redeployer {
     async fn deploy(&mut self, connected: &Connected) -> Result<(), SessionError> {
         let service = &connected.service;
         // The image's tag may name another image now.
-        if let Some(mismatch) = GlibcMismatch::between(&self.linked, connected) {
+        let has_libraries = !self.manifest.worker.libraries.is_empty();
+        let mismatch = GlibcMismatch::between(&self.linked, connected);
+        if let Some(mismatch) = mismatch.filter(|_| !has_libraries) {
             return Err(SessionError::NewerGlibc {
                 service: service.clone(),
                 mismatch,

@@ -11,7 +11,7 @@ use super::{Files, ShipError};
 use crate::{
     artifacts::Compiled,
     layout::StateLayout,
-    link::{CrateIdentity, ExistingLayer, Linked, LinkedFile, LinkedLayer},
+    link::{CrateIdentity, ExistingLayer, Linked, LinkedFile, LinkedLayer, OwnLibraries},
 };
 
 /// The manifest of a linked program.
@@ -33,6 +33,7 @@ pub fn manifest(
         return Err(ShipError::NoBase);
     }
     let worker = WorkerFiles {
+        libraries: Vec::new(),
         launcher: object(&linked.launcher)?,
         libstd: object(&linked.libstd)?,
         base: layers.remove(0),
@@ -70,6 +71,17 @@ pub fn manifest(
     })
 }
 
+/// Makes the workers of a manifest start with libraries of this machine.
+///
+/// # Errors
+/// As [`manifest`].
+pub fn start_with(manifest: &mut Manifest, own: &OwnLibraries) -> Result<(), ShipError> {
+    manifest.worker.launcher = object(&own.launcher)?;
+    let libraries = own.libraries.iter().map(object);
+    manifest.worker.libraries = libraries.collect::<Result<_, _>>()?;
+    Ok(())
+}
+
 /// The layers of a running base, for *link* to build on.
 pub fn layers_of(manifest: &Manifest) -> Vec<ExistingLayer> {
     let layers = std::iter::once(&manifest.worker.base).chain(&manifest.layers);
@@ -90,11 +102,13 @@ pub fn layers_of(manifest: &Manifest) -> Vec<ExistingLayer> {
 ///
 /// # Errors
 /// As [`manifest`].
-pub fn files(linked: &Linked) -> Result<Files, ShipError> {
+pub fn files(linked: &Linked, own: Option<&OwnLibraries>) -> Result<Files, ShipError> {
     let worker = [&linked.launcher, &linked.libstd].into_iter();
+    let own = own.into_iter();
+    let own = own.flat_map(|own| std::iter::once(&own.launcher).chain(&own.libraries));
     let layers = linked.layers.iter().map(|layer| &layer.file);
     let crates = linked.crates.iter().map(|krate| &krate.file);
-    let files = worker.chain(layers).chain(crates);
+    let files = worker.chain(own).chain(layers).chain(crates);
     files
         .map(|file| Ok((id(file)?, file.path.clone())))
         .collect()

@@ -28,7 +28,7 @@ use tracing::{Instrument, debug_span};
 use crate::terminal::text;
 
 pub use encode::{compress, patch};
-pub use manifest::{files, layers_of, manifest};
+pub use manifest::{files, layers_of, manifest, start_with};
 pub use reference::{Reference, References, references};
 pub use upload::{Progress, Shipped, ship, ship_objects};
 

@@ -7,8 +7,8 @@ use std::{collections::BTreeSet, process::Command};
 
 use camino::Utf8Path;
 use cargo_kt::link::{
-    BaseChange, Driver, ExistingLayer, LinkError, LinkEvent, Linked, LinkedCrate, Replacement,
-    debug_object, elf, link,
+    BaseChange, Driver, ExistingLayer, LinkError, LinkEvent, Linked, LinkedCrate, Needed,
+    Replacement, debug_object, elf, link, own_libraries,
 };
 use object::{Object as _, ObjectSection as _};
 use program::{HOST, Program, without_states};
@@ -444,5 +444,65 @@ fn errors_for_a_missing_linker_or_compiler_name_what_to_install() {
             .compile("allocator", &[("allocator", &[])])
             .toolchain
             .target
+    );
+}
+
+/// As in a pod whose image has no file at all.
+#[test]
+fn a_program_runs_with_libraries_of_its_own_in_an_empty_root() {
+    let program = Program::new("own-libraries");
+    let compiled = program.compile("app", APP);
+    let (linked, _) = program.link(&compiled, &[]);
+    let place = |hash: &str| format!("/store/{hash}");
+    let (kt_dir, needed) = (program.kt_dir(), Needed::All);
+    let own = || own_libraries(&compiled, &kt_dir, &linked, needed, &place, &|_| {}).unwrap();
+    let libraries = own();
+    assert_eq!(own(), libraries);
+    let names: Vec<_> = libraries.libraries.iter().map(|it| &*it.soname).collect();
+    assert!(names[0].starts_with("ld-linux"), "{names:?}");
+    for name in ["libc.so.6", "libm.so.6", "libgcc_s.so.1"] {
+        assert!(names.contains(&name), "{names:?}");
+    }
+
+    let root = program.kt_dir().with_file_name("root");
+    let (store, view) = (root.join("store"), root.join("view"));
+    // `$ORIGIN` is found in /proc.
+    for directory in [&store, &view, &root.join("proc")] {
+        std::fs::create_dir_all(directory).unwrap();
+    }
+    let layers = linked.layers.iter().map(|layer| &layer.file);
+    let files = libraries
+        .libraries
+        .iter()
+        .chain([&libraries.launcher, &linked.libstd])
+        .chain(layers)
+        .chain(linked.crates.iter().map(|krate| &krate.file));
+    for file in files {
+        std::fs::copy(&file.path, store.join(&file.blake3)).unwrap();
+        std::fs::hard_link(store.join(&file.blake3), view.join(&file.soname)).unwrap();
+    }
+    let objects = linked
+        .crates
+        .iter()
+        .map(|krate| format!("/view/{}", krate.file.soname));
+    let launcher = format!("/view/{}", libraries.launcher.soname);
+    let ran = Command::new("unshare")
+        .args([
+            "--map-root-user",
+            "--mount",
+            "--pid",
+            "--fork",
+            "--mount-proc",
+        ])
+        .args(["--root", root.as_str(), "--wd", "/", &launcher])
+        .env("KT_OBJECTS", objects.collect::<Vec<_>>().join(":"))
+        .output()
+        .unwrap();
+    let printed = String::from_utf8_lossy(&ran.stdout).into_owned();
+    let stderr = String::from_utf8_lossy(&ran.stderr);
+    assert!(
+        printed.starts_with("app v0, counter v0: sum=45 hits=1 calls=1 panic_caught=true"),
+        "{}: {printed}{stderr}",
+        ran.status
     );
 }

@@ -122,6 +122,7 @@ fn any_messages_are_read_or_refused() {
         target: "x86_64".into(),
         profile: "dev".into(),
         worker: WorkerFiles {
+            libraries: Vec::new(),
             launcher: object(),
             libstd: object(),
             base: layer(),

@@ -27,7 +27,7 @@ use crate::{
         http::Body,
         inspect::path as inspect_path,
         limits,
-        platform::Platform,
+        platform::{ImageGlibc, Platform},
         sample,
         server::{Answer, Exchange},
         state::{StateAnswer, StateRefused, StateRequest},
@@ -217,9 +217,10 @@ pub async fn status(host: &Host) -> Status {
 /// The platform of workers. In a pod the host itself may run on a glibc that was shipped with it.
 fn platform(options: &HostOptions) -> Platform {
     let pod_glibc = options.pod.as_ref().and_then(|pod| pod.glibc);
+    let own = || sys::process::glibc().map_or(ImageGlibc::Unknown, ImageGlibc::Version);
     Platform {
         architecture: std::env::consts::ARCH.to_owned(),
-        glibc: pod_glibc.or_else(sys::process::glibc),
+        glibc: pod_glibc.unwrap_or_else(own),
     }
 }
 

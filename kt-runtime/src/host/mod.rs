@@ -66,6 +66,7 @@ pub use self::{
     lock::{ServiceLock, TryLock, holds_open},
     options::{DEFAULT_TTL, HostOptions, Pod},
     sample::Symbols,
+    store::object_path,
 };
 pub use crate::{
     logs::{LogReader, PieceReader},

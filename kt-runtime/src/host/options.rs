@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use crate::wire::{limits, platform::Glibc};
+use crate::wire::{limits, platform::ImageGlibc};
 
 /// How long a service keeps running without activity, by default.
 pub const DEFAULT_TTL: Duration = Duration::from_secs(600);
@@ -48,8 +48,8 @@ pub struct Pod {
     pub connection: Option<RawFd>,
     /// Port for the kubelet's `GET /ready` probe, on all addresses: is a worker serving?
     pub ready_port: Option<u16>,
-    /// The image's glibc version, if the host itself runs on another one.
-    pub glibc: Option<Glibc>,
+    /// The image's glibc, if the host itself runs on another one.
+    pub glibc: Option<ImageGlibc>,
 }
 
 impl HostOptions {
@@ -145,7 +145,7 @@ impl HostOptions {
                 "--glibc" => {
                     let text = value.to_string_lossy();
                     let glibc = text.parse().map_err(|()| {
-                        format!("{name} requires a version such as 2.31, not `{text}`")
+                        format!("{name} requires a version such as 2.31 or `none`, not `{text}`")
                     })?;
                     pod.get_or_insert_default().glibc = Some(glibc);
                 }
@@ -195,7 +195,7 @@ mod tests {
                 listener: Some(4),
                 connection: None,
                 ready_port: Some(9462),
-                glibc: Some(Glibc(2, 31)),
+                glibc: Some(ImageGlibc::Missing),
             }),
             ..options.clone()
         };
@@ -220,7 +220,7 @@ mod tests {
         );
         assert_eq!(
             parse("--glibc old").unwrap_err(),
-            "--glibc requires a version such as 2.31, not `old`"
+            "--glibc requires a version such as 2.31 or `none`, not `old`"
         );
     }
 }

@@ -42,6 +42,9 @@ pub struct Manifest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerFiles {
     pub launcher: Object,
+    /// A dynamic linker, which the launcher names by its place in the store, and a C library with
+    /// others that the program needs; none if the worker uses those of its image.
+    pub libraries: Vec<Object>,
     pub libstd: Object,
     pub base: Layer,
 }
@@ -126,9 +129,9 @@ impl Manifest {
             &self.worker.libstd,
             &self.worker.base.object,
         ];
+        let worker = worker.into_iter().chain(&self.worker.libraries);
         let layers = self.layers.iter().map(|layer| &layer.object);
         worker
-            .into_iter()
             .chain(layers)
             .chain(self.crates.iter().map(|object| &object.object))
     }

@@ -40,7 +40,7 @@ pub use crate::generation::Generation;
 pub use ids::{ObjectId, ParseObjectIdError, WorkerId};
 
 /// The version of all messages in this module. Two ends with different versions refuse each other.
-pub const PROTOCOL: u16 = 6;
+pub const PROTOCOL: u16 = 7;
 
 /// The version of this crate, for error messages.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

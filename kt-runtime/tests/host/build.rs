@@ -46,6 +46,7 @@ impl Build {
             target: "x86_64-unknown-linux-gnu".to_owned(),
             profile: "dev".to_owned(),
             worker: WorkerFiles {
+                libraries: Vec::new(),
                 launcher: object("kt-launcher".into(), launcher),
                 libstd: object("libstd-0.so".into(), "std"),
                 base: Layer {

@@ -1,5 +1,6 @@
 //! Toolchains other than an unchanged one of rustup, and programs between cargo and rustc.
 
+mod arguments;
 mod distribution;
 mod selection;
 mod wrappers;

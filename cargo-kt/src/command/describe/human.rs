@@ -6,6 +6,7 @@ use kt::wire::{
     control::{Death, Exit, Status},
     inspect::{CallsInFlight, GroupLimits, Usage},
     manifest::Manifest,
+    platform::ImageGlibc,
 };
 
 use super::Described;
@@ -104,8 +105,11 @@ fn milliseconds(ms: u64) -> String {
 
 /// The host and its worker.
 fn host(status: &Status) -> [(&'static str, String); 5] {
-    let glibc = status.platform.glibc.as_ref();
-    let glibc = glibc.map_or_else(String::new, |glibc| format!(", glibc {glibc}"));
+    let glibc = match status.platform.glibc {
+        ImageGlibc::Version(version) => format!(", glibc {version}"),
+        ImageGlibc::Missing => ", no glibc".to_owned(),
+        ImageGlibc::Unknown => String::new(),
+    };
     let worker = status.worker.as_ref().map(|worker| {
         format!(
             "process {} (worker {}), up for {}",

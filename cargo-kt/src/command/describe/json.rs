@@ -1,6 +1,6 @@
 //! The machine-readable page, in base units.
 
-use kt::wire::{control::Death, inspect::CallInFlight};
+use kt::wire::{control::Death, inspect::CallInFlight, platform::ImageGlibc};
 use serde_json::{Value, json};
 
 use super::Described;
@@ -13,6 +13,10 @@ pub(super) fn page(described: &Described) -> Value {
         inspection,
         states,
     } = described;
+    let glibc = match status.platform.glibc {
+        ImageGlibc::Version(version) => Some(version.to_string()),
+        ImageGlibc::Missing | ImageGlibc::Unknown => None,
+    };
     json!({
         "name": status.service,
         "place": place.to_string(),
@@ -20,7 +24,7 @@ pub(super) fn page(described: &Described) -> Value {
         "workspace": status.workspace,
         "kt_version": status.kt_version,
         "architecture": status.platform.architecture,
-        "glibc": status.platform.glibc.map(|glibc| glibc.to_string()),
+        "glibc": glibc,
         "host_pid": status.host_pid,
         "uptime_ms": status.uptime_ms,
         "ttl_ms": status.ttl_ms,

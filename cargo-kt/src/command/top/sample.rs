@@ -50,7 +50,7 @@ pub(super) mod tests {
         WorkerId,
         control::WorkerStatus,
         inspect::{CallInFlight, CallName, CallsInFlight, GroupLimits, Usage, WorkerUse},
-        platform::Platform,
+        platform::{ImageGlibc, Platform},
     };
 
     use super::*;
@@ -72,7 +72,7 @@ pub(super) mod tests {
                 host_pid: 1,
                 platform: Platform {
                     architecture: "x86_64".into(),
-                    glibc: None,
+                    glibc: ImageGlibc::Unknown,
                 },
                 uptime_ms: 3_725_000,
                 ttl_ms: 600_000,

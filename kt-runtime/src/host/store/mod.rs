@@ -40,6 +40,14 @@ pub(crate) use decode::seeds as fuzz_seeds;
 /// takes minutes over a slow link.
 const WANTED: Duration = Duration::from_secs(600);
 
+/// The subdirectory with the objects.
+const OBJECTS: &str = "objects";
+
+/// The path of the object with this hash, in the directory of a service.
+pub fn object_path(directory: &Path, id: &str) -> PathBuf {
+    directory.join(OBJECTS).join(id)
+}
+
 /// The store of one service.
 #[derive(Debug)]
 pub struct Store {
@@ -61,7 +69,7 @@ impl Store {
     /// # Errors
     /// If the directories cannot be created.
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
-        let (objects, loaded) = (directory.join("objects"), directory.join("loaded"));
+        let (objects, loaded) = (directory.join(OBJECTS), directory.join("loaded"));
         let boot = directory.join("boot");
         let now = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
         if fs::read_to_string(&boot).ok().as_deref() != Some(&now) {

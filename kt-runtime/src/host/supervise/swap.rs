@@ -255,6 +255,8 @@ fn difference(new: &Manifest, old: &Manifest) -> String {
         "the target changed"
     } else if new.profile != old.profile {
         "the profile changed"
+    } else if new.worker.libraries != old.worker.libraries {
+        "the C library of the worker changed"
     } else if new.worker.launcher != old.worker.launcher || new.worker.libstd != old.worker.libstd {
         "the launcher or libstd changed"
     } else {

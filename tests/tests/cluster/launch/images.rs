@@ -49,16 +49,6 @@ fn image_is_pulled_from_a_registry() {
 
 #[test]
 #[ignore = "needs a cluster: see the module's documentation"]
-fn image_without_glibc_is_an_error() {
-    let namespace = Namespace::new();
-    let project = namespace.project(Fixture::ONE, &image::without_glibc());
-    let output = project.run().code(101).says("the image has no glibc");
-    assert_eq!(namespace.managed_objects(), [""; 0], "{output:?}");
-    tests::assert_error!("image_without_glibc", namespace, project, output);
-}
-
-#[test]
-#[ignore = "needs a cluster: see the module's documentation"]
 fn image_entrypoint_is_not_run() {
     let namespace = Namespace::new();
     let project = namespace.project(Fixture::ONE, &image::exits());

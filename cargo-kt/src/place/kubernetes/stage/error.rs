@@ -4,8 +4,6 @@ use std::{
     time::Duration,
 };
 
-use kt::wire::platform::Glibc;
-
 /// Why the host did not start in a pod.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -29,7 +27,7 @@ pub enum StageError {
     #[error("failed to prepare {} for a pod: {why}", path.display())]
     NoHost { path: PathBuf, why: String },
     #[error(
-        "the image's glibc is too old for kt's host, and {library} of this machine \
+        "the image's glibc is too old for kt's host or missing, and {library} of this machine \
          cannot be sent with it: {why}\n\
          help: use an image with a newer glibc"
     )]
@@ -78,17 +76,6 @@ pub enum StageError {
     },
     #[error("the image is for {theirs}, and its node is {ours}\nhelp: use an image for {ours}")]
     OtherImage { theirs: String, ours: String },
-    #[error(
-        "the image has no glibc{}, and Rust programs for `-linux-gnu` need one\n\
-         help: use an image with glibc, such as debian:12-slim, ubuntu, or gcr.io/distroless/cc-debian12",
-        if *.musl { " but musl" } else { "" }
-    )]
-    NoGlibc { musl: bool },
-    #[error(
-        "the image has glibc {found}, and Rust's standard library needs {needed}\n\
-         help: use an image with glibc {needed} or newer"
-    )]
-    OldGlibc { found: Glibc, needed: Glibc },
     #[error(
         "the pod's data volume is mounted noexec, so the host cannot be executed\n\
          help: use a volume of another type than this cluster's emptyDir"

@@ -4,14 +4,12 @@ use kt::wire::platform::Glibc;
 
 use super::{HostImage, StageError};
 
-/// The oldest glibc that libstd supports: <https://doc.rust-lang.org/rustc/platform-support.html>.
-const OLDEST: Glibc = Glibc(2, 17);
-
 /// The lines that `cargo-kt/first-stage/src/facts.rs` writes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
     /// The node's architecture, as in target triples.
     pub architecture: String,
+    /// `None` if the image has none.
     pub glibc: Option<Glibc>,
     /// Other dynamic linkers in the image: `musl`, or the name of another architecture.
     pub loaders: Vec<String>,
@@ -51,12 +49,12 @@ impl Facts {
         facts
     }
 
-    /// Whether a host needs a newer glibc than the image has.
+    /// Whether a host needs a newer glibc than the image has, or the image has none.
     pub fn is_too_old_for(&self, host: &HostImage) -> bool {
         self.glibc < host.glibc
     }
 
-    /// Checks that Rust programs can run in the image, and that the volume has space for the host.
+    /// Checks that the node can run the host, and that the volume has space for the host.
     ///
     /// # Errors
     /// The first requirement that is not met.
@@ -67,21 +65,13 @@ impl Facts {
                 ours: host.architecture.clone(),
             });
         }
-        let Some(found) = self.glibc else {
-            return match self.loaders.iter().find(|loader| *loader != "musl") {
-                Some(theirs) => Err(StageError::OtherImage {
-                    theirs: theirs.clone(),
-                    ours: self.architecture.clone(),
-                }),
-                None => Err(StageError::NoGlibc {
-                    musl: !self.loaders.is_empty(),
-                }),
-            };
-        };
-        if found < OLDEST {
-            return Err(StageError::OldGlibc {
-                found,
-                needed: OLDEST,
+        let mut loaders = self.loaders.iter();
+        // An image without a dynamic linker has static programs alone, which may fit.
+        let other = loaders.find(|loader| *loader != "musl");
+        if let (None, Some(theirs)) = (self.glibc, other) {
+            return Err(StageError::OtherImage {
+                theirs: theirs.clone(),
+                ours: self.architecture.clone(),
             });
         }
         if !self.executable {

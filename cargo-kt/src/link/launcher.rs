@@ -94,7 +94,10 @@ pub(super) fn build_with(
     name.add(interpreter)
         .add_all(libraries.iter().map(|file| &file.blake3));
     let file = folder.join(format!("launcher-{}", short(&name.hex())));
-    link(linker, &file, base, Some((interpreter, libraries)))
+    match recorded(&file) {
+        Some(known) => Ok(known),
+        None => link(linker, &file, base, Some((interpreter, libraries))),
+    }
 }
 
 fn link(

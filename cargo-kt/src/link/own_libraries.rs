@@ -92,8 +92,12 @@ pub fn own_libraries(
 ) -> Result<OwnLibraries, LinkError> {
     let directory = kt_dir::KtDir::new(kt_dir);
     let mut name = Name::new("own libraries");
+    let of_crates: BTreeSet<_> = linked.crates.iter().flat_map(|it| &it.needed).collect();
     name.add(format!("{needed:?} {}", place("")))
-        .add_all(files(linked).map(|file| &file.blake3));
+        .add(&linked.libstd.blake3)
+        .add_all(linked.layers.iter().map(|layer| &layer.file.blake3))
+        // The names of the crates' own objects change with each edit.
+        .add_all(of_crates.into_iter().filter(|name| !is_of_kt(name)));
     let file = format!("own-{}.json", short(&name.hex()));
     let cache = directory.results().join(file);
     if let Some(known) = kt_dir::read_json::<Cached>(&cache).filter(Cached::is_fresh) {
@@ -125,6 +129,11 @@ pub fn own_libraries(
         },
     )?;
     Ok(own)
+}
+
+/// Whether a library is an object of kt.
+fn is_of_kt(soname: &str) -> bool {
+    soname.starts_with("libkt-") || soname.starts_with("libstd-")
 }
 
 /// Everything that a worker loads.
@@ -161,13 +170,12 @@ fn libraries(
         }
     }
     let mut wanted: VecDeque<String> = VecDeque::new();
-    let ours: BTreeSet<_> = files(linked).map(|file| file.soname.clone()).collect();
     for file in files(linked) {
         wanted.extend(needed_by(&file.path)?);
     }
     while let Some(name) = wanted.pop_front() {
         let of_compiler = COMPILER.iter().any(|prefix| name.starts_with(prefix));
-        let is_known = ours.contains(&name) || found.iter().any(|file| file.soname == name);
+        let is_known = is_of_kt(&name) || found.iter().any(|file| file.soname == name);
         if is_known || !(of_compiler || needed == Needed::All) {
             continue;
         }

@@ -166,7 +166,7 @@ impl Session<'_> {
             let (planned, driver) = self.build_driver(planned, linker)?;
             Ok::<_, SessionError>((planned.compile()?, driver))
         })?;
-        report::built(self.terminal, &built);
+        report::built(self.terminal, self.context, &built);
         // What runs already decides which layers the base has.
         let running = pending.running().await?;
         let current = running

@@ -26,7 +26,9 @@ fn facts() -> String {
     let is_launcher = executable.starts_with("launcher");
     let address = ("localhost", 80).to_socket_addrs().unwrap().next().unwrap();
     let maps = fs::read_to_string("/proc/self/maps").unwrap();
-    let libc = maps.lines().find(|line| line.ends_with("/libc.so.6")).unwrap();
+    // Before 2.34 the file is `libc-2.31.so`.
+    let is_libc = |line: &&str| line.contains("/libc.so.6") || line.contains("/libc-2.");
+    let libc = maps.lines().find(is_libc).unwrap();
     let own = libc.contains("/kt/data/");
     let path = env::var("LD_LIBRARY_PATH");
     format!("glibc {glibc} own={own} {path:?} launcher={is_launcher} {}", address.ip().is_loopback())

@@ -42,3 +42,16 @@ fn the_compiler_of_cargos_configuration_is_used() {
     project.run().success().prints("hello Alice, visit 3");
     assert!(is_called(&project));
 }
+
+#[test]
+fn compilation_that_is_not_incremental_because_of_ci_is_noted() {
+    let mut project = Project::of(Fixture::ONE);
+    // cargo 1.99 does this itself where CI is set.
+    project.append("Cargo.toml", "\n[profile.dev]\nincremental = false\n");
+    let note = "incremental compilation is off";
+    project.run().success().does_not_report(note);
+    project.environment("CI", "true");
+    project.run().success().says(note);
+    project.environment("CARGO_INCREMENTAL", "1");
+    project.run().success().does_not_report(note);
+}

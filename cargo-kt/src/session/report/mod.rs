@@ -24,8 +24,9 @@ pub(super) use states::{Differences, not_migrated, refusal};
 
 use super::environment;
 use crate::{
-    artifacts::Compiled,
+    artifacts::{Compiled, Invocation},
     compile::{Built, How},
+    context::CargoContext,
     layout::StateLayout,
     link::{BaseChange, LinkEvent, Linked, Replacement},
     place::Connected,
@@ -33,13 +34,38 @@ use crate::{
 };
 
 /// Why cargo was started, where it was (`-v`), with the notices of a new plan.
-pub(super) fn built(terminal: &Terminal, built: &Built) {
+pub(super) fn built(terminal: &Terminal, context: &CargoContext, built: &Built) {
     if let How::Cargo { reason } = &built.how {
         terminal.detail("Planning", format_args!("through cargo: {reason}"));
         for notice in &built.plan.notices {
             terminal.warning(notice);
         }
+        if is_slow_in_ci(context, built) {
+            terminal.note(
+                "incremental compilation is off, as cargo has it where `CI` is set: edits take longer\n\
+                 help: `CARGO_INCREMENTAL=1` switches it on",
+            );
+        }
     }
+}
+
+/// Whether cargo has switched incremental compilation off because of `CI` (since 1.99). Optimized
+/// profiles do not have it anyway.
+fn is_slow_in_ci(context: &CargoContext, built: &Built) -> bool {
+    let is_set = |name: &str| {
+        context
+            .variable(name)
+            .is_some_and(|value| !value.is_empty())
+    };
+    let has = |invocation: &Invocation, name: &str| {
+        let mut arguments = invocation.arguments.iter();
+        arguments.any(|argument| argument.trim_start_matches("-C").starts_with(name))
+    };
+    let crates = built.compiled.hot.iter();
+    let mut invocations = crates.filter_map(|hot| hot.invocation.as_ref());
+    is_set("CI")
+        && !is_set("CARGO_INCREMENTAL")
+        && invocations.any(|it| !has(it, "incremental=") && !has(it, "opt-level="))
 }
 
 /// An object that was linked.

@@ -196,6 +196,8 @@ fn environment(context: &CargoContext) -> String {
         "RUST_LIB_BACKTRACE",
         "RUST_RECURSION_COUNT",
     ];
+    /// Since 1.99 cargo switches incremental compilation off by the last two.
+    const NAMES: &[&str] = &["PATH", "CI", "TF_BUILD"];
     const PREFIXES: &[&str] = &[
         "CARGO",
         "RUST",
@@ -213,7 +215,8 @@ fn environment(context: &CargoContext) -> String {
     let mut hasher = blake3::Hasher::new();
     for (name, value) in &context.environment {
         let text = name.to_string_lossy();
-        let counts = *text == *"PATH" || PREFIXES.iter().any(|prefix| text.starts_with(prefix));
+        let counts =
+            NAMES.contains(&&*text) || PREFIXES.iter().any(|prefix| text.starts_with(prefix));
         if counts && !IGNORED.contains(&&*text) && !text.starts_with("CARGO_TERM_") {
             hasher
                 .update(name.as_encoded_bytes())

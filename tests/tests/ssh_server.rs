@@ -7,8 +7,12 @@ use std::{
     os::unix::fs::{MetadataExt, PermissionsExt, symlink},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tests::{Fixture, Output, Project, Running, Screen, ServiceProcess, noise, tcp};
@@ -187,6 +191,44 @@ fn killed_client_stops_its_command_even_if_it_never_reads() {
     }
     server.wait_for_error("Disconnected");
     project.run().success().prints("visit 2");
+}
+
+#[test]
+fn output_of_a_command_that_never_reads_arrives_after_the_input_is_full() {
+    let project = up();
+    let config = config(&project);
+    let go = project.private().join("go");
+    let mut command = client("ssh", &config);
+    let script = format!(
+        "while [ ! -e {} ]; do sleep 0.05; done; for n in 1 2 3; do echo late $n; done; exit 7",
+        go.display()
+    );
+    command.args([HOST, &script]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("OpenSSH's client is installed");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    let written = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&written);
+    // Until the client exits.
+    let writing = thread::spawn(move || {
+        while stdin.write_all(&[0; 1 << 15]).is_ok() {
+            counter.fetch_add(1 << 15, Ordering::Relaxed);
+        }
+    });
+    // All buffers on the way are full.
+    let mut last = (0, Instant::now());
+    while last.0 == 0 || last.1.elapsed() < Duration::from_secs(1) {
+        let now = written.load(Ordering::Relaxed);
+        if now != last.0 {
+            last = (now, Instant::now());
+        }
+        thread::yield_now();
+    }
+    fs::write(&go, "").expect("/tmp can be written");
+    let output = child.wait_with_output().expect("it is our child");
+    assert_eq!(output.stdout, b"late 1\nlate 2\nlate 3\n");
+    assert_eq!(output.status.code(), Some(7));
+    writing.join().expect("it does not panic");
 }
 
 #[test]

@@ -238,6 +238,10 @@ impl Builder<'_> {
                 };
                 return Ok(Outcome::Done(Box::new(compiled), how));
             }
+            if plan.judges_warnings {
+                let reason = "`build.warnings` is set, which only cargo applies";
+                return Ok(Outcome::Cargo(reason.to_owned()));
+            }
             let sources = replay::sources_digest(&read);
             if cache.refused().as_ref() == Some(&sources) {
                 cache.set_refused(None);

@@ -179,6 +179,10 @@ fn command(plan: &Plan, context: &CargoContext, records: &Records) -> Result<Com
     for setting in overrides(&plan.profile.name) {
         command.args(["--config", &setting]);
     }
+    // In a shared build directory kt's builds and the user's would evict each other's artifacts. Not
+    // a variable: a build script that calls cargo would inherit it, and wait for this cargo's lock.
+    let directory = toml::Value::from(plan.cargo_directory().as_str());
+    command.args(["--config", &format!("build.build-dir={directory}")]);
     let wrappers = &plan.toolchain.wrappers;
     wrappers.pass_to(&mut command);
     command
@@ -186,9 +190,6 @@ fn command(plan: &Plan, context: &CargoContext, records: &Records) -> Result<Com
         .env(wrapper::DIRECTORY, records.directory())
         .env("RUSTC_WORKSPACE_WRAPPER", member_wrapper)
         .env("RUSTC_WRAPPER", every_wrapper)
-        // In a shared build directory kt's builds and the user's would evict each other's
-        // artifacts.
-        .env("CARGO_BUILD_BUILD_DIR", plan.cargo_directory())
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
     let environment: std::collections::BTreeMap<_, _> = command

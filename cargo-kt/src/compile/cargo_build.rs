@@ -13,7 +13,7 @@ use super::record::{Mode, Origin, Record, UnitKey};
 use super::records::Records;
 use super::sort::{self, Sorted};
 use super::{BuildError, Console, cargo, compilation, directory, evict, file, script, snapshot};
-use crate::artifacts::{Compiled, CompiledProgram, HotCrate, NativeLibraries};
+use crate::artifacts::{Compiled, CompiledProgram, HotCrate, Invocation, NativeLibraries};
 use crate::context::CargoContext;
 use crate::plan::Plan;
 
@@ -268,20 +268,40 @@ pub(super) fn assemble(
         toolchain: plan.toolchain.clone(),
         profile: plan.profile.name.clone(),
         base: sorted.base.clone(),
-        hot,
         script_environment: script_environment(plan, known),
+        unused_link_arguments: match program {
+            CompiledProgram::Library => link_arguments(plan, known, hot.last()),
+            CompiledProgram::Executable { .. } => Vec::new(),
+        },
+        hot,
         native: known.native.clone(),
         program,
     })
 }
 
-/// The variables that `cargo run` sets from the build script of the program's package.
-fn script_environment(plan: &Plan, known: &KnownUnits) -> Vec<(String, String)> {
+/// The `OUT_DIR` of the build script of the program's package.
+fn script_of_program<'a>(plan: &Plan, known: &'a KnownUnits) -> Option<&'a Utf8Path> {
     let target = plan.cargo_directory().join(&plan.toolchain.target);
     let mut outputs = known.script_outputs.iter();
     let of_program =
         outputs.find(|(package, out_dir)| *package == plan.package && out_dir.starts_with(&target));
-    let Some((_, out_dir)) = of_program else {
+    of_program.map(|(_, out_dir)| out_dir.as_path())
+}
+
+/// The arguments for the program's linker from its build script and from flags of rustc.
+fn link_arguments(plan: &Plan, known: &KnownUnits, program: Option<&HotCrate>) -> Vec<String> {
+    let of_script = script_of_program(plan, known).map(script::link_arguments);
+    let invocation = program.and_then(|program| program.invocation.as_ref());
+    let of_flags = invocation.map(Invocation::link_arguments);
+    let all = of_script.into_iter().chain(of_flags).flatten();
+    // Another linker makes the same program.
+    all.filter(|argument| !argument.starts_with("-fuse-ld="))
+        .collect()
+}
+
+/// The variables that `cargo run` sets from the build script of the program's package.
+fn script_environment(plan: &Plan, known: &KnownUnits) -> Vec<(String, String)> {
+    let Some(out_dir) = script_of_program(plan, known) else {
         return Vec::new();
     };
     let mut variables = vec![("OUT_DIR".to_owned(), out_dir.to_string())];

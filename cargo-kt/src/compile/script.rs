@@ -69,17 +69,42 @@ impl Reruns {
 
 /// The variables that the script with this `OUT_DIR` sets for its package (`cargo::rustc-env`).
 pub(super) fn environment(out_dir: &Utf8Path) -> Vec<(String, String)> {
+    let set = instructions(out_dir)
+        .into_iter()
+        .filter_map(|(key, value)| {
+            let (name, value) = value.split_once('=').filter(|_| key == "rustc-env")?;
+            Some((name.to_owned(), value.to_owned()))
+        });
+    set.collect()
+}
+
+/// The arguments that the script with this `OUT_DIR` has for the linker of a bin or example.
+pub(super) fn link_arguments(out_dir: &Utf8Path) -> Vec<String> {
+    let arguments = instructions(out_dir)
+        .into_iter()
+        .filter_map(|(key, value)| match &*key {
+            "rustc-link-arg" | "rustc-link-arg-bins" | "rustc-link-arg-examples" => Some(value),
+            // Of one bin.
+            "rustc-link-arg-bin" => Some(value.split_once('=')?.1.to_owned()),
+            _ => None,
+        });
+    arguments.collect()
+}
+
+/// Keys and values of the script's lines for cargo.
+fn instructions(out_dir: &Utf8Path) -> Vec<(String, String)> {
     let output = directory::script_output(out_dir).and_then(|path| std::fs::read(path).ok());
     let output = output.unwrap_or_default();
     let lines = String::from_utf8_lossy(&output);
-    let set = lines.lines().filter_map(|line| {
+    let instructions = lines.lines().filter_map(|line| {
+        let line = line.trim();
         let instruction = line
             .strip_prefix("cargo::")
             .or(line.strip_prefix("cargo:"))?;
-        let (name, value) = instruction.strip_prefix("rustc-env=")?.split_once('=')?;
-        Some((name.to_owned(), value.to_owned()))
+        let (key, value) = instruction.split_once('=')?;
+        Some((key.to_owned(), value.to_owned()))
     });
-    set.collect()
+    instructions.collect()
 }
 
 #[cfg(test)]

@@ -198,6 +198,20 @@ impl Invocation {
     }
 }
 
+impl Invocation {
+    /// The arguments for the linker, from flags of the user's.
+    pub(super) fn link_arguments(&self) -> Vec<String> {
+        let arguments = self.arguments.iter();
+        let flags = arguments.map(|argument| argument.strip_prefix("-C").unwrap_or(argument));
+        let of_flag = |flag: &str| match flag.split_once('=') {
+            Some(("link-arg", argument)) => vec![argument.to_owned()],
+            Some(("link-args", all)) => all.split_whitespace().map(str::to_owned).collect(),
+            _ => Vec::new(),
+        };
+        flags.flat_map(of_flag).collect()
+    }
+}
+
 /// The files after `--extern`. cargo writes it as a separate argument, with a path except for
 /// crates of the sysroot.
 pub(super) fn externs(arguments: &[String]) -> impl Iterator<Item = Utf8PathBuf> {

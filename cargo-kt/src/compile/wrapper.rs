@@ -16,6 +16,8 @@ use crate::context::{Wrappers, argfile, cfg};
 
 /// Set on cargo: the directory of the records.
 pub(super) const DIRECTORY: &str = "KT_WRAPPER";
+/// cargo sets this variable for build scripts, and not for rustc.
+const OF_BUILD_SCRIPTS: &str = "NUM_JOBS";
 /// The symbolic link's name.
 pub(super) const NAME: &str = "kt-rustc";
 
@@ -81,11 +83,16 @@ fn wrapper_main(records: Option<Utf8PathBuf>, arguments: Vec<String>) -> ExitCod
     let Ok(snapshot) = Snapshot::read(&records) else {
         return pass_through();
     };
+    let environment = snapshot.changes();
+    // A build script called cargo for another program.
+    if environment.iter().any(|(name, _)| name == OF_BUILD_SCRIPTS) {
+        return pass_through();
+    }
     let invocation = Invocation {
         arguments: std::iter::once(compiler.clone())
             .chain(rest.iter().cloned())
             .collect(),
-        environment: snapshot.changes(),
+        environment,
         directory,
     };
     let compilation = Compilation {

@@ -6,9 +6,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::PlanError;
 use crate::context::CargoContext;
 
-/// Every path where cargo searches for configuration, nearest first, whether or not it exists.
-fn configuration_candidates(context: &CargoContext) -> Vec<Utf8PathBuf> {
-    let mut candidates: Vec<Utf8PathBuf> = Vec::new();
+/// Every directory where cargo searches for configuration, nearest first, whether or not it exists.
+fn configuration_directories(context: &CargoContext) -> Vec<Utf8PathBuf> {
+    let mut directories: Vec<Utf8PathBuf> = Vec::new();
     let homes = context.cargo_home().into_iter();
     for directory in context
         .directory
@@ -16,14 +16,11 @@ fn configuration_candidates(context: &CargoContext) -> Vec<Utf8PathBuf> {
         .map(|ancestor| ancestor.join(".cargo"))
         .chain(homes)
     {
-        for name in ["config", "config.toml"] {
-            let path = directory.join(name);
-            if !candidates.contains(&path) {
-                candidates.push(path);
-            }
+        if !directories.contains(&directory) {
+            directories.push(directory);
         }
     }
-    candidates
+    directories
 }
 
 /// The files that exist, nearest first.
@@ -58,8 +55,15 @@ impl Configuration {
                 _ => configuration.read_file(path)?,
             }
         }
-        for path in configuration_candidates(context) {
-            configuration.read_file(path)?;
+        for directory in configuration_directories(context) {
+            // cargo prefers the old name, and then ignores the other.
+            let [old, new] = ["config", "config.toml"].map(|name| directory.join(name));
+            let is_old = old.is_file();
+            configuration.read_file(old)?;
+            match is_old {
+                true => configuration.candidates.push(new),
+                false => configuration.read_file(new)?,
+            }
         }
         Ok(configuration)
     }
@@ -133,7 +137,8 @@ impl Configuration {
     }
 }
 
-/// The paths of `include`, relative to the including file.
+/// The paths of `include`, relative to the including file; the last one, which precedes the others,
+/// is first.
 fn included(file: &Utf8Path, table: &toml::Table) -> Vec<Utf8PathBuf> {
     let base = file.parent().unwrap_or(Utf8Path::new("/"));
     let path_of = |value: &toml::Value| {
@@ -143,7 +148,7 @@ fn included(file: &Utf8Path, table: &toml::Table) -> Vec<Utf8PathBuf> {
         path.map(|path| base.join(path))
     };
     match table.get("include") {
-        Some(toml::Value::Array(values)) => values.iter().filter_map(path_of).collect(),
+        Some(toml::Value::Array(values)) => values.iter().rev().filter_map(path_of).collect(),
         Some(value) => path_of(value).into_iter().collect(),
         None => Vec::new(),
     }

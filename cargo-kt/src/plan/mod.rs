@@ -39,6 +39,8 @@ pub struct Plan {
     pub program: Program,
     pub profile: Profile,
     pub toolchain: crate::context::Toolchain,
+    /// Only cargo applies `build.warnings`.
+    pub judges_warnings: bool,
     pub workspace_root: Utf8PathBuf,
     /// The target directory that `cargo run` would use.
     pub target_directory: Utf8PathBuf,

@@ -14,6 +14,9 @@ use crate::context::{ContextError, Toolchain, cfg};
 /// The targets of pods, besides that of this machine.
 const POD_TARGETS: [&str; 2] = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"];
 
+/// cargo's name for this machine's target.
+const HOST_TUPLE: &str = "host-tuple";
+
 /// Resolves the command line as `cargo run` would.
 ///
 /// # Errors
@@ -25,7 +28,7 @@ pub fn plan(options: &CargoOptions, context: &CargoContext) -> Result<Plan, Plan
     if let Some(target) = options
         .target
         .as_ref()
-        .filter(|target| **target != toolchain.host)
+        .filter(|target| **target != toolchain.host && **target != HOST_TUPLE)
     {
         if !POD_TARGETS.contains(&target.as_str()) {
             return Err(PlanError::ForeignTarget {
@@ -67,6 +70,7 @@ pub fn plan(options: &CargoOptions, context: &CargoContext) -> Result<Plan, Plan
         program,
         profile: Profile::named(options.profile_name()),
         toolchain,
+        judges_warnings: judges_warnings(&configuration, context),
         target_directory: match &options.target_dir {
             Some(directory) => context.directory.join(directory),
             None => metadata.target_directory.clone(),
@@ -189,6 +193,13 @@ fn metadata(
     MetadataCommand::parse(text).map_err(|error| invalid(error.to_string()))
 }
 
+/// Whether `build.warnings` hides warnings or makes them errors.
+fn judges_warnings(configuration: &Configuration, context: &CargoContext) -> bool {
+    let configured = || configuration.get(&["build", "warnings"])?.1.as_str();
+    let level = context.variable("CARGO_BUILD_WARNINGS").or_else(configured);
+    level.is_some_and(|level| level != "warn")
+}
+
 /// Settings outside profiles that have no effect.
 fn configured_notices(
     configuration: &Configuration,
@@ -201,17 +212,19 @@ fn configured_notices(
             .find_map(|name| context.variable(name))
             .map(str::to_owned);
         set.or_else(|| {
-            configuration
-                .get(keys)
-                .and_then(|(_, value)| value.as_str())
-                .map(str::to_owned)
+            let (_, value) = configuration.get(keys)?;
+            match value {
+                // Several targets, which `cargo run` rejects.
+                toml::Value::Array(_) => Some(value.to_string()),
+                _ => value.as_str().map(str::to_owned),
+            }
         })
         .filter(|value| !value.is_empty())
     };
     let mut notices = Vec::new();
     notices.extend(runner(configuration, context, target));
-    if let Some(found) =
-        configured(&["CARGO_BUILD_TARGET"], &["build", "target"]).filter(|found| found != target)
+    if let Some(found) = configured(&["CARGO_BUILD_TARGET"], &["build", "target"])
+        .filter(|found| found != target && found != HOST_TUPLE)
     {
         notices.push(Notice::BuildTarget {
             found,

@@ -1,8 +1,9 @@
 //! Flow control for the channels of one SSH connection. russh extends the client's window as soon
 //! as bytes arrive, not when they are consumed: a command that does not read blocks the whole
-//! connection once [`MAX_QUEUED`] bytes are queued for it. The window for output is extended only
-//! by messages on the same connection. So when both directions are full, input is accepted beyond
-//! that limit, one packet at a time and at most [`MAX_EXCESS`] bytes.
+//! connection once [`MAX_QUEUED`] bytes are queued for it. But the window for output is extended
+//! only by messages on the same connection, and russh does not send output while it waits for the
+//! queue. So when output is to be sent too, input is accepted beyond that limit, one packet at a
+//! time and at most [`MAX_EXCESS`] bytes. Beyond that the channel is closed.
 
 use std::{
     sync::{
@@ -25,6 +26,9 @@ const MAX_QUEUED: usize = 4 << 20;
 const MAX_EXCESS: usize = 64 << 20;
 /// Interval between packets accepted in that case.
 const EXCESS_INTERVAL: Duration = Duration::from_millis(1);
+/// Packets accepted for one message of output: after each, russh chooses at random whether to send
+/// or to receive next.
+const TURNS: usize = 32;
 /// The data type code of stderr for [`ChannelWriteHalf::extended_data_bytes`]: RFC 4254, section
 /// 5.2.
 const STDERR: u32 = 1;
@@ -34,6 +38,8 @@ const STDERR: u32 = 1;
 pub(super) struct Line {
     /// Channels whose output waits for the client.
     stalled: AtomicUsize,
+    /// Packets to accept until russh has certainly sent the last output.
+    turns: AtomicUsize,
     closed: watch::Sender<bool>,
 }
 
@@ -67,8 +73,11 @@ pub(super) fn feed(
                     let length = u32::try_from(data.len()).unwrap_or(0);
                     let permit = tokio::select! {
                         permit = Arc::clone(&capacity).acquire_many_owned(length) => permit.ok(),
-                        () = line.both_full(), if excess < MAX_EXCESS => {
+                        () = line.both_full() => {
                             excess += data.len();
+                            if excess > MAX_EXCESS {
+                                break;
+                            }
                             None
                         }
                         // The receiver was dropped.
@@ -96,11 +105,16 @@ impl Line {
         self.closed.send_replace(true);
     }
 
-    /// Resolves when output is waiting for the client.
+    /// Resolves when output is to be sent to the client.
     async fn both_full(&self) {
+        let take_turn = || {
+            let less = |turns: usize| turns.checked_sub(1);
+            let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+            self.turns.fetch_update(set, fetch, less).is_ok()
+        };
         loop {
             sleep(EXCESS_INTERVAL).await;
-            if self.stalled.load(Ordering::Relaxed) > 0 {
+            if self.stalled.load(Ordering::Relaxed) > 0 || take_turn() {
                 return;
             }
         }
@@ -134,21 +148,24 @@ impl Output {
 
     pub(super) async fn end(&self) {
         // Fails only if the client disconnected.
-        let _ = self.to.eof().await;
+        let _ = self.waiting(self.to.eof()).await;
     }
 
     /// Sends the exit status and closes the channel.
     pub(super) async fn finish(&self, status: Option<u32>) {
         if let Some(status) = status {
-            let _ = self.to.exit_status(status).await;
+            let _ = self.waiting(self.to.exit_status(status)).await;
         }
-        let _ = self.to.eof().await;
-        let _ = self.to.close().await;
+        let _ = self.waiting(self.to.eof()).await;
+        let _ = self.waiting(self.to.close()).await;
     }
 
     async fn waiting<T>(&self, sending: impl Future<Output = T>) -> T {
         let _stalled = Stalled::count(&self.line.stalled);
-        sending.await
+        let sent = sending.await;
+        // It is queued in russh.
+        self.line.turns.store(TURNS, Ordering::Relaxed);
+        sent
     }
 }
 

@@ -64,6 +64,7 @@ impl Fixture {
             base: Vec::new(),
             hot,
             script_environment: Vec::new(),
+            unused_link_arguments: Vec::new(),
             native: NativeLibraries::default(),
             program: CompiledProgram::Library,
         };

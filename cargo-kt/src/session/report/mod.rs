@@ -40,6 +40,13 @@ pub(super) fn built(terminal: &Terminal, context: &CargoContext, built: &Built) 
         for notice in &built.plan.notices {
             terminal.warning(notice);
         }
+        let arguments = &built.compiled.unused_link_arguments;
+        if !arguments.is_empty() {
+            terminal.warning(format_args!(
+                "the program's link arguments are not used, since kt links it itself: {}",
+                arguments.join(" ")
+            ));
+        }
         if is_slow_in_ci(context, built) {
             terminal.note(
                 "incremental compilation is off, as cargo has it where `CI` is set: edits take longer\n\

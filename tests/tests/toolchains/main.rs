@@ -3,4 +3,5 @@
 mod arguments;
 mod distribution;
 mod selection;
+mod settings;
 mod wrappers;

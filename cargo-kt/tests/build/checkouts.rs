@@ -132,7 +132,7 @@ fn workspaces_with_equal_names_do_not_affect_each_other() {
     }
     assert_eq!(workspace.kt(), "two");
     workspace.enter("../one");
-    let before = crate::fixture::inodes(&workspace.build());
+    let before = crate::fixture::versions(&workspace.build());
     workspace.enter("../two");
     workspace.write(
         "app/Cargo.toml",

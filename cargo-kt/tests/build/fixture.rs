@@ -177,21 +177,28 @@ impl Workspace {
     }
 }
 
-/// The name and inode of each hot crate's rlib. An equal inode means that it was not recompiled.
-pub fn inodes(built: &Built) -> Vec<(String, u64)> {
+/// The inode of a file and its time of modification: the file system uses the inode of a removed
+/// file again.
+pub type FileVersion = (u64, std::time::SystemTime);
+
+/// The name and file of each hot crate's rlib. An equal file means that it was not recompiled.
+pub fn versions(built: &Built) -> Vec<(String, FileVersion)> {
     use std::os::unix::fs::MetadataExt as _;
-    let inode = |path: &Utf8Path| std::fs::metadata(path).unwrap().ino();
+    let version = |path: &Utf8Path| {
+        let metadata = std::fs::metadata(path).unwrap();
+        (metadata.ino(), metadata.modified().unwrap())
+    };
     built
         .compiled
         .hot
         .iter()
-        .map(|hot| (hot.crate_name.clone(), inode(&hot.rlib)))
+        .map(|hot| (hot.crate_name.clone(), version(&hot.rlib)))
         .collect()
 }
 
 /// The hot crates whose rlibs differ between two builds.
-pub fn rebuilt(before: &[(String, u64)], after: &Built) -> Vec<String> {
-    inodes(after)
+pub fn rebuilt(before: &[(String, FileVersion)], after: &Built) -> Vec<String> {
+    versions(after)
         .into_iter()
         .filter(|now| !before.contains(now))
         .map(|(name, _)| name)

@@ -2,7 +2,7 @@
 
 use cargo_kt::compile::{BuildError, How};
 
-use crate::fixture::{Built, KT_MAIN, Workspace, inodes, rebuilt};
+use crate::fixture::{Built, KT_MAIN, Workspace, rebuilt, versions};
 
 fn replayed(built: &Built) -> Vec<&str> {
     match &built.how {
@@ -32,7 +32,7 @@ fn unchanged_program_starts_no_process() {
 #[test]
 fn edit_is_replayed_in_affected_crates() {
     let workspace = Workspace::new();
-    let before = inodes(&workspace.build());
+    let before = versions(&workspace.build());
     workspace.write(
         "leaf/src/lib.rs",
         "pub fn leaf() -> u32 { deep::deep() + 2 }\n",
@@ -250,7 +250,7 @@ fn two_programs_share_crates() {
 fn features_and_variables_call_cargo() {
     let mut workspace = Workspace::new();
     workspace.write("app/src/main.rs", &format!("{KT_MAIN}fn main() {{ println!(\"{{:?}} {{}}\", option_env!(\"GREETING\"), leaf::leaf()) }}\n"));
-    let before = inodes(&workspace.build());
+    let before = versions(&workspace.build());
     workspace.set("GREETING", "hello");
     let second = workspace.build();
     assert!(why_cargo(&second).contains("GREETING"), "{:?}", second.how);
@@ -332,7 +332,7 @@ fn changed_workspace_proc_macro_calls_cargo() {
         "deep/src/lib.rs",
         "pub fn deep() -> u32 { mac::number!() }\n",
     );
-    let before = inodes(&workspace.build());
+    let before = versions(&workspace.build());
     workspace.write_keeping_mtime("mac/src/lib.rs", &source(2));
     let after = workspace.build();
     assert!(why_cargo(&after).contains("mac/src/lib.rs"));

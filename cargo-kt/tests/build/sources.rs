@@ -1,11 +1,11 @@
 //! kt never takes stale code for current, whatever the clock and the mtimes are.
 
-use crate::fixture::{Workspace, inodes, rebuilt};
+use crate::fixture::{Workspace, rebuilt, versions};
 
 #[test]
 fn edit_rebuilds_only_affected_crates() {
     let workspace = Workspace::new();
-    let before = inodes(&workspace.build());
+    let before = versions(&workspace.build());
     assert_eq!(rebuilt(&before, &workspace.build()), [""; 0]);
     workspace.write(
         "app/src/main.rs",
@@ -15,7 +15,7 @@ fn edit_rebuilds_only_affected_crates() {
         ),
     );
     assert_eq!(rebuilt(&before, &workspace.build()), ["app"]);
-    let before = inodes(&workspace.build());
+    let before = versions(&workspace.build());
     workspace.write(
         "leaf/src/lib.rs",
         "pub fn leaf() -> u32 { deep::deep() + 2 }\n",
@@ -27,7 +27,7 @@ fn edit_rebuilds_only_affected_crates() {
 fn edit_with_unchanged_mtime_is_detected() {
     let workspace = Workspace::new();
     let first = workspace.build();
-    let before = inodes(&first);
+    let before = versions(&first);
     workspace.write_keeping_mtime("deep/src/lib.rs", "pub fn deep() -> u32 { 2 }\n");
     let second = workspace.build();
     assert_eq!(rebuilt(&before, &second), ["deep", "leaf", "app"]);
@@ -47,7 +47,7 @@ fn file_restored_with_its_old_mtime_is_recompiled() {
         .modified()
         .unwrap();
     workspace.write("deep/src/lib.rs", "pub fn deep() -> u32 { 2 }\n");
-    let second = inodes(&workspace.build());
+    let second = versions(&workspace.build());
     workspace.write("deep/src/lib.rs", &old);
     let file = std::fs::File::options()
         .write(true)
@@ -72,7 +72,7 @@ fn edit_outside_the_workspace_with_unchanged_mtime_is_detected() {
         "deep/src/lib.rs",
         "pub fn deep() -> u32 { outside::outside() }\n",
     );
-    let before = inodes(&workspace.build());
+    let before = versions(&workspace.build());
     workspace.write_keeping_mtime("../outside/src/lib.rs", "pub fn outside() -> u32 { 8 }\n");
     assert_eq!(
         rebuilt(&before, &workspace.build()),
@@ -95,7 +95,7 @@ fn deleted_target_directory_is_rebuilt() {
 #[test]
 fn lost_records_recompile_only_hot_crates() {
     let workspace = Workspace::new();
-    let before = inodes(&workspace.build());
+    let before = versions(&workspace.build());
     std::fs::remove_dir_all(workspace.path("target/kt/warm/records")).unwrap();
     assert_eq!(
         rebuilt(&before, &workspace.build()),

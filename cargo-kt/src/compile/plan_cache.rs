@@ -9,7 +9,7 @@ use crate::context::CargoContext;
 use crate::plan::{CargoOptions, Configuration, Plan, kt_dir};
 
 /// Increase when [`CachedPlan`] changes its meaning: older files are then as good as absent.
-const FORMAT: u32 = 5;
+const FORMAT: u32 = 6;
 
 /// The outcome of the last build through cargo.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]

@@ -20,6 +20,8 @@ pub struct Toolchain {
     /// All of `rustc -vV`, the identity of libstd and of every ABI.
     pub version: String,
     pub wrappers: Wrappers,
+    /// The C compiler that is configured as the target's linker.
+    pub compiler: Option<Utf8PathBuf>,
 }
 
 impl Toolchain {
@@ -59,6 +61,7 @@ mod tests {
             lld: "rust-lld".into(),
             version: String::new(),
             wrappers: Wrappers::default(),
+            compiler: None,
         };
         assert!(toolchain.is_cross());
         let error = toolchain.check_target().unwrap_err().to_string();

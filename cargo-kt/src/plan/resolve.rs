@@ -6,7 +6,7 @@ use cargo_metadata::{Metadata, MetadataCommand};
 
 use super::{
     CargoOptions, Configuration, Notice, Packages, Plan, PlanError, Profile, ProgramEnvironment,
-    profile, program, toolchain::toolchain,
+    profile, program, toolchain,
 };
 use crate::context::CargoContext;
 use crate::context::{ContextError, Toolchain, cfg};
@@ -24,7 +24,7 @@ const HOST_TUPLE: &str = "host-tuple";
 pub fn plan(options: &CargoOptions, context: &CargoContext) -> Result<Plan, PlanError> {
     check_project(options, context)?;
     let configuration = Configuration::read_with(&options.config, context)?;
-    let mut toolchain = toolchain(&configuration, context)?;
+    let mut toolchain = toolchain::toolchain(&configuration, context)?;
     if let Some(target) = options
         .target
         .as_ref()
@@ -38,6 +38,7 @@ pub fn plan(options: &CargoOptions, context: &CargoContext) -> Result<Plan, Plan
         }
         toolchain.target.clone_from(target);
     }
+    toolchain.compiler = toolchain::compiler(&toolchain.target, &configuration, context);
     let metadata = metadata(options, context, &toolchain)?;
     let (package, program) = program::select(&metadata, options)?;
     let packages = Packages::reached_from(&metadata, &package.id);

@@ -53,7 +53,29 @@ pub(super) fn toolchain(
             every: tool("rustc-wrapper"),
             members: tool("rustc-workspace-wrapper"),
         },
+        compiler: None,
     })
+}
+
+/// The linker that is configured for a target (`target.TARGET.linker` or its variable), if it is a C
+/// compiler: only these know where the C library is.
+pub(super) fn compiler(
+    target: &str,
+    configuration: &Configuration,
+    context: &CargoContext,
+) -> Option<Utf8PathBuf> {
+    let name = target.to_uppercase().replace('-', "_");
+    let variables = [format!("CARGO_TARGET_{name}_LINKER")];
+    let linker = program(
+        &variables,
+        &["target", target, "linker"],
+        configuration,
+        context,
+    )?;
+    let name = linker.file_name()?;
+    let is_linker =
+        name.starts_with("ld") || ["lld", "mold", "wild"].iter().any(|it| name.contains(it));
+    (!is_linker).then_some(linker)
 }
 
 /// A program in cargo's table `build`. The variables precede it (`RUSTC_WRAPPER`, then
@@ -61,6 +83,16 @@ pub(super) fn toolchain(
 fn tool(name: &str, configuration: &Configuration, context: &CargoContext) -> Option<Utf8PathBuf> {
     let variable = name.to_uppercase().replace('-', "_");
     let variables = [variable.clone(), format!("CARGO_BUILD_{variable}")];
+    program(&variables, &["build", name], configuration, context)
+}
+
+/// A program, by the first of these variables that is set, or in the configuration.
+fn program(
+    variables: &[String],
+    keys: &[&str],
+    configuration: &Configuration,
+    context: &CargoContext,
+) -> Option<Utf8PathBuf> {
     // A bare name is searched in PATH.
     let is_bare = |value: &str| !value.contains('/');
     if let Some(value) = variables.iter().find_map(|name| context.variable(name)) {
@@ -70,11 +102,10 @@ fn tool(name: &str, configuration: &Configuration, context: &CargoContext) -> Op
             path => Some(context.directory.join(path)),
         };
     }
-    let keys = ["build", name];
-    match configuration.get(&keys)?.1.as_str()? {
+    match configuration.get(keys)?.1.as_str()? {
         "" => None,
         bare if is_bare(bare) => Some(bare.into()),
-        _ => configuration.get_path(&keys),
+        _ => configuration.get_path(keys),
     }
 }
 

@@ -280,6 +280,7 @@ fn toolchain() -> Toolchain {
         host: HOST.to_owned(),
         version: ask(&["-vV"]),
         wrappers: Wrappers::default(),
+        compiler: None,
     }
 }
 

@@ -1,8 +1,11 @@
 //! The ways to select a toolchain: each leads to the one that cargo itself would use.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+};
 
-use tests::{Fixture, Project};
+use tests::{Fixture, Project, cargo_kt, toolchain};
 
 /// A rustc that also prints its call to a file, for the sysroot of the real one.
 fn logging_rustc(project: &Project, name: &str) -> String {
@@ -54,4 +57,29 @@ fn compilation_that_is_not_incremental_because_of_ci_is_noted() {
     project.run().success().says(note);
     project.environment("CARGO_INCREMENTAL", "1");
     project.run().success().does_not_report(note);
+}
+
+#[test]
+fn the_compiler_that_is_configured_as_linker_locates_the_c_library() {
+    let mut project = Project::of(Fixture::ONE);
+    // A machine without `cc`, as with clang alone.
+    let bin = project.private().join("bin");
+    fs::create_dir(&bin).unwrap();
+    let find = |tool: &str| {
+        let path = std::env::var_os("PATH").unwrap();
+        let mut files = std::env::split_paths(&path).map(|directory| directory.join(tool));
+        files.find(|file| file.is_file()).unwrap()
+    };
+    symlink(find("cc"), bin.join("my-compiler")).unwrap();
+    let rust = toolchain::sysroot().join("bin");
+    let path = std::env::join_paths([cargo_kt(), &rust, &bin]);
+    project.environment("PATH", path.unwrap().to_str().unwrap());
+    project.run().code(101).says("C compiler `cc` not found");
+    let linker = bin.join("my-compiler");
+    let host = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    project.write(
+        ".cargo/config.toml",
+        &format!("[target.{host}]\nlinker = {linker:?}\n"),
+    );
+    project.run().success().prints("hello Alice, visit 1");
 }

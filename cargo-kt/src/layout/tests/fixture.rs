@@ -59,6 +59,7 @@ impl Fixture {
                 lld: "/".into(),
                 version: rustc_version().to_owned(),
                 wrappers: Wrappers::default(),
+                compiler: None,
             },
             profile: "dev".to_owned(),
             base: Vec::new(),

@@ -50,8 +50,10 @@ pub(super) struct Std {
 
 impl System {
     pub fn find(toolchain: &Toolchain, cache: &Utf8Path) -> Result<Self, LinkError> {
-        let command = compiler(toolchain);
-        let path = find_program(&command).ok_or_else(|| LinkError::NoCompiler {
+        let commands = compilers(toolchain);
+        let command = commands[0].clone();
+        let path = commands.iter().find_map(|command| find_program(command));
+        let path = path.ok_or_else(|| LinkError::NoCompiler {
             command: command.clone(),
         })?;
         let compiler = (path.clone(), Stamp::of(&path)?);
@@ -210,18 +212,25 @@ pub(super) fn interpreter(toolchain: &Toolchain) -> Result<&'static str, LinkErr
     }
 }
 
-/// The C compiler that rustc would use as linker for this target.
-fn compiler(toolchain: &Toolchain) -> String {
-    if toolchain.target == toolchain.host {
-        "cc".to_owned()
-    } else {
-        format!("{}-gcc", toolchain.target.replace("-unknown-", "-"))
+/// The C compilers for this target, the preferred one first: the configured one, or that which rustc
+/// would use as linker.
+fn compilers(toolchain: &Toolchain) -> Vec<String> {
+    match &toolchain.compiler {
+        Some(configured) => vec![configured.to_string()],
+        None if toolchain.target == toolchain.host => {
+            ["cc", "gcc", "clang"].map(str::to_owned).into()
+        }
+        None => vec![format!(
+            "{}-gcc",
+            toolchain.target.replace("-unknown-", "-")
+        )],
     }
 }
 
 /// Whether this machine has a C compiler for the target, which comes with a glibc.
 pub fn has_compiler(toolchain: &Toolchain) -> bool {
-    find_program(&compiler(toolchain)).is_some()
+    let mut compilers = compilers(toolchain).into_iter();
+    compilers.any(|command| find_program(&command).is_some())
 }
 
 fn find_program(name: &str) -> Option<Utf8PathBuf> {

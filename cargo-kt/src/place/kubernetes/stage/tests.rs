@@ -130,6 +130,7 @@ fn toolchain() -> Toolchain {
         version: print("-vV"),
         rustc: rustc.into(),
         wrappers: Wrappers::default(),
+        compiler: None,
     }
 }
 

@@ -78,6 +78,9 @@ pub(super) fn compile(
         let succeeded = stopwatch.measure("cargo", || {
             cargo::run(plan, context, &records, console, &mut report)
         });
+        if succeeded.is_ok() {
+            check_script_outputs(plan, &report)?;
+        }
         // Record what a failed run did compile: the next build needs it.
         let ran_for_others = evict::observe_runs(plan, context, &records, &report, started)?;
         if succeeded.is_err() {
@@ -85,7 +88,7 @@ pub(super) fn compile(
         }
         succeeded?;
         let sorted = sort::sort(plan, &report, &records)?;
-        check_layout(plan, &sorted, &report)?;
+        check_fingerprints(plan, &sorted)?;
         observe(plan, &report, Some(&sorted), &records, started)?;
         let mut known = KnownUnits {
             sorted,
@@ -121,14 +124,23 @@ pub(super) fn compile(
     }
 }
 
-/// Checks that the files of cargo that later builds need exist, right after cargo wrote them.
+/// Checks that cargo's fingerprints of all units exist.
 ///
 /// # Errors
 /// If cargo's layout is unknown.
-fn check_layout(plan: &Plan, sorted: &Sorted, report: &Report) -> Result<(), BuildError> {
+fn check_fingerprints(plan: &Plan, sorted: &Sorted) -> Result<(), BuildError> {
     for (key, package) in units(sorted) {
         directory::fingerprints(key, &plan.packages[package].name)?;
     }
+    Ok(())
+}
+
+/// Checks that cargo's copies of the output of build scripts exist, right after cargo wrote them:
+/// [`evict`] may remove some.
+///
+/// # Errors
+/// If cargo's layout is unknown.
+fn check_script_outputs(plan: &Plan, report: &Report) -> Result<(), BuildError> {
     for (package, out_dir) in &report.script_outputs {
         if directory::script_output(out_dir).is_none() {
             return Err(BuildError::UnknownLayout {

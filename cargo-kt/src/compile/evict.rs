@@ -177,7 +177,7 @@ pub(super) fn observe_runs(
 ) -> Result<bool, BuildError> {
     let mut of_others = Vec::new();
     for (package, out_dir) in &report.script_outputs {
-        // A script that failed may have no output. `check_layout` checks those that succeeded.
+        // A script that failed may have no output. The caller checks those that succeeded.
         let Some(output) = directory::script_output(out_dir) else {
             continue;
         };

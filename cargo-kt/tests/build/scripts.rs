@@ -61,6 +61,19 @@ fn missing_path_reruns_the_script_each_time() {
 }
 
 #[test]
+fn build_after_an_interrupted_one_reruns_the_script() {
+    let workspace = stamped("cargo:rerun-if-changed=../revision\n");
+    assert_ran(&workspace, "1");
+    // The build was killed after cargo had run the script, and before kt recorded that.
+    let warm = workspace.path("target/kt/warm");
+    std::fs::remove_dir_all(warm.join("programs")).unwrap();
+    for records in warm.join("records").read_dir_utf8().unwrap() {
+        std::fs::remove_dir_all(records.unwrap().path().join("runs")).unwrap();
+    }
+    assert_ran(&workspace, "1");
+}
+
+#[test]
 fn dangling_link_reruns_the_script_each_time() {
     let workspace = stamped("cargo:rerun-if-changed=link\n");
     symlink("nowhere", workspace.path("app/link")).unwrap();

@@ -2,7 +2,8 @@
 //! only its rlib.
 //!
 //! rustc includes all of its dependencies in a dylib, and exports their symbols. That of an empty
-//! crate exports exactly those of rustup's `libstd.so` (compared for Rust 1.95 and 1.97.1).
+//! crate exports those of rustup's `libstd.so`, except that the symbol of its metadata has another
+//! name (compared for Rust 1.95).
 
 use std::process::Command;
 

@@ -9,6 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::depinfo::DepInfo;
 use super::file::{self, Stamp};
 use super::linker;
+use super::process_tree;
 use super::record::{Mode, Origin, Record, UnitKey};
 use super::records::Records;
 use super::types::Types;
@@ -277,8 +278,8 @@ fn watch(
         held.push(text);
         if !is_checked && held.last().is_some_and(|text| is_about_dep_info(text)) {
             if !types.agrees() {
-                child.kill()?;
-                child.wait()?;
+                process_tree::stop(&mut child)?;
+                types.remove_incremental();
                 return Ok(None);
             }
             is_checked = true;
@@ -290,6 +291,7 @@ fn watch(
     let status = child.wait()?;
     drop(file);
     if !is_checked && status.success() && !types.agrees() {
+        types.remove_incremental();
         return Ok(None);
     }
     held.iter().for_each(|text| line(text));

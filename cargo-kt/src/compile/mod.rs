@@ -25,6 +25,7 @@ mod messages;
 mod mode;
 mod phases;
 mod plan_cache;
+mod process_tree;
 mod record;
 mod records;
 mod replay;

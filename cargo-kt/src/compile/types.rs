@@ -140,7 +140,8 @@ impl<'a> Types<'a> {
     }
 
     /// Whether the sources that rustc just read match the identity. If not, the next
-    /// [`Types::arguments`] contain another one, and the caller must restart rustc.
+    /// [`Types::arguments`] contain another one, and the caller must stop rustc, call
+    /// [`Types::remove_incremental`] and start rustc again.
     pub(super) fn agrees(&self) -> bool {
         let Some(current) = &self.current else {
             return true;
@@ -177,11 +178,16 @@ impl<'a> Types<'a> {
         current.id = known
             .filter(|_| !current.is_new)
             .unwrap_or_else(layout::new_identity);
+        false
+    }
+
+    /// Removes the incremental data of the identity that does not match. rustc must have exited:
+    /// it would write more.
+    pub(super) fn remove_incremental(&self) {
         if let Some(directory) = self.incremental(&self.invocation.arguments) {
             // A cache: what remains only costs disk space.
             let _ = std::fs::remove_dir_all(directory);
         }
-        false
     }
 
     /// Stores the definitions that the identity stands for, now that the crate is compiled. Code

@@ -20,6 +20,7 @@ mod proxy;
 pub mod recorded;
 mod redact;
 mod screen;
+mod seed;
 mod service_process;
 mod slot;
 pub mod tcp;

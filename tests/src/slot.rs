@@ -10,7 +10,7 @@ use std::{
     sync::{LazyLock, Mutex, PoisonError},
 };
 
-use crate::{Fixture, cargo_kt::checkout, fixture::command};
+use crate::{Fixture, cargo_kt::checkout, fixture::command, seed::Seed};
 
 /// The target that kt builds for: this machine's.
 const HOST: &str = "x86_64-unknown-linux-gnu";
@@ -59,11 +59,20 @@ impl Slot {
         let project = self.project();
         fixture.sources(&project);
         let compiled = || COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
-        if !compiled().contains(&self.directory) || !project.join("target/kt").exists() {
+        let target = project.join("target/kt");
+        if !target.exists() {
+            let shared = Seed::lock(slots(), fixture).expect("/tmp can be written");
+            shared.copy_to(&target).expect("/tmp can be written");
             compile(fixture, &project);
-            compiled().insert(self.directory.clone());
+            clean(fixture, &project);
+            shared.add(&target).expect("/tmp can be written");
+        } else {
+            if !compiled().contains(&self.directory) {
+                compile(fixture, &project);
+            }
+            clean(fixture, &project);
         }
-        clean(fixture, &project);
+        compiled().insert(self.directory.clone());
     }
 }
 

@@ -13,6 +13,7 @@ pub mod debug;
 pub mod glibc;
 pub mod layout;
 pub mod link;
+pub(crate) mod linux;
 pub mod logging;
 pub mod place;
 pub mod plan;

@@ -103,3 +103,27 @@ fn every_function_has_fewer_than_80_lines() {
         .collect();
     assert!(long.is_empty(), "{}", long.join("\n"));
 }
+
+/// Another system needs something else in the place of `/proc`, so one folder has all of it.
+#[test]
+fn only_one_folder_of_cargo_kt_reads_proc() {
+    let linux = root().join("cargo-kt/src/linux");
+    let mut found = Vec::new();
+    let mut folders = vec![root().join("cargo-kt/src")];
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(&folder).expect("the folder can be read");
+        for path in entries.flatten().map(|entry| entry.path()) {
+            if path.is_dir() {
+                // The sources of the first stage, and tests, run on Linux alone.
+                folders.extend((path != linux && !path.ends_with("tests")).then_some(path));
+            } else if path.extension().is_some_and(|it| it == "rs") && !path.ends_with("tests.rs") {
+                let text = fs::read_to_string(&path).expect("the file can be read");
+                let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+                if code.contains("\"/proc/") {
+                    found.push(path);
+                }
+            }
+        }
+    }
+    assert!(found.is_empty(), "use `crate::linux` in {found:?}");
+}

@@ -9,13 +9,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::depinfo::DepInfo;
 use super::file::{self, Stamp};
 use super::linker;
-use super::process_tree;
 use super::record::{Mode, Origin, Record, UnitKey};
 use super::records::Records;
 use super::types::Types;
 use super::unit::{self, Purpose, Unit};
 use crate::artifacts::{Invocation, LinkLine};
 use crate::context::argfile::{self, Started};
+use crate::linux::process_tree;
 use crate::logging;
 
 /// The parameters of a compilation.

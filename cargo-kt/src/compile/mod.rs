@@ -25,7 +25,6 @@ mod messages;
 mod mode;
 mod phases;
 mod plan_cache;
-mod process_tree;
 mod record;
 mod records;
 mod replay;

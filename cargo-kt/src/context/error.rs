@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use super::InstallTarget;
+
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ContextError {
@@ -12,8 +14,9 @@ pub enum ContextError {
         what: &'static str,
         source: io::Error,
     },
-    #[error(
-        "the toolchain has no standard library for `{target}`\nhelp: `rustup target add {target}`"
-    )]
-    TargetMissing { target: String },
+    #[error("the toolchain has no standard library for `{target}`\nhelp: {install}")]
+    TargetMissing {
+        target: String,
+        install: InstallTarget,
+    },
 }

@@ -5,12 +5,14 @@ pub(crate) mod argfile;
 mod cargo_context;
 pub(crate) mod cfg;
 mod error;
+mod installer;
 mod lld;
 mod toolchain;
 pub(crate) mod wrappers;
 
 pub use cargo_context::CargoContext;
 pub use error::ContextError;
+pub use installer::InstallTarget;
 pub use lld::find_lld;
 pub use toolchain::Toolchain;
 pub use wrappers::Wrappers;

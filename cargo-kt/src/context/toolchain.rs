@@ -2,7 +2,7 @@
 
 use camino::Utf8PathBuf;
 
-use super::{ContextError, Wrappers};
+use super::{ContextError, InstallTarget, Wrappers};
 
 /// The toolchain that compiled a program; anything linked with it must come from the same one.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -40,6 +40,7 @@ impl Toolchain {
             true => Ok(()),
             false => Err(ContextError::TargetMissing {
                 target: self.target.clone(),
+                install: InstallTarget::of(&self.sysroot, &self.target),
             }),
         }
     }

@@ -5,7 +5,7 @@ use std::io;
 use camino::Utf8PathBuf;
 use kt::wire::platform::Glibc;
 
-use crate::layout::LayoutError;
+use crate::{context::InstallTarget, layout::LayoutError};
 
 /// Why a program could not be linked.
 #[derive(Debug, thiserror::Error)]
@@ -34,11 +34,11 @@ pub enum LinkError {
     SharedStd { stderr: String },
 
     /// The toolchain has no standard library for the target.
-    #[error("{file} not found in {directory}\nhelp: `rustup target add {target}`")]
+    #[error("{file} not found in {directory}\nhelp: {install}")]
     NoStd {
         file: &'static str,
         directory: Utf8PathBuf,
-        target: String,
+        install: InstallTarget,
     },
 
     /// There is no C compiler to locate the system's libraries.

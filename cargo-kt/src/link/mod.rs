@@ -42,7 +42,7 @@ pub use linked::{Driver, LinkEvent, Linked, LinkedCrate, LinkedFile, LinkedLayer
 pub use object::snapshot;
 pub use own_libraries::{Needed, OwnLibraries, own_libraries};
 pub use reload::LayoutsOf;
-pub use system::has_compiler;
+pub use system::{compiler, has_compiler};
 
 use crate::{
     artifacts::{Compiled, CompiledProgram},

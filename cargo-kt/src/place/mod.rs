@@ -7,6 +7,7 @@ pub mod cluster;
 mod connected;
 pub mod dirs;
 mod error;
+mod foreign_host;
 mod keep_alive;
 #[cfg_attr(not(feature = "kubernetes"), path = "kubernetes_absent.rs")]
 pub mod kubernetes;
@@ -27,6 +28,7 @@ use kt::wire::control::Status;
 pub use connected::{Connected, Hold};
 pub use dirs::{Dirs, Environment, Notice};
 pub use error::PlaceError;
+pub use foreign_host::ForeignHost;
 pub use launch_step::LaunchStep;
 pub use logs::Logs;
 pub use nearest::nearest;

@@ -12,8 +12,9 @@ use tokio::{
 };
 
 use crate::{
+    linux::is_read_by,
     place::Connected,
-    terminal::{Foreground, Terminal, is_read_by},
+    terminal::{Foreground, Terminal},
 };
 
 /// Number of checks whether the program waits for keys: it may be busy with earlier keys.

@@ -4,7 +4,7 @@ use std::io;
 
 use kt::wire::platform::ImageGlibc;
 
-use super::glibc_mismatch::GlibcMismatch;
+use super::{foreign_host::ForeignHostError, glibc_mismatch::GlibcMismatch};
 use crate::{
     compile::BuildError,
     config::ConfigError,
@@ -44,7 +44,7 @@ pub enum SessionError {
     },
     #[error(
         "the program was built for {ours}, but {service} runs on {theirs}: nothing was sent\n\
-         help: build with `--target {theirs}-unknown-linux-gnu`, or select {ours} nodes with `--node-selector kubernetes.io/arch=…`"
+         help: build with `--target {theirs}-unknown-linux-gnu`, select {ours} nodes with `--node-selector kubernetes.io/arch=…`, or stop the service with `cargo kt down`"
     )]
     OtherArchitecture {
         service: String,
@@ -52,9 +52,12 @@ pub enum SessionError {
         ours: String,
     },
     #[error(
-        "a service on this machine ({host}) cannot run code for `{target}`\nhelp: remove `--target`, or use `--place kubernetes`"
+        "a service on this machine ({host}) cannot run code for `{target}`: the kernel has no emulator for such programs\n\
+         help: install one (Debian: `apt install qemu-user-binfmt`), remove `--target`, or use `--place kubernetes`"
     )]
     ForeignTarget { target: String, host: String },
+    #[error(transparent)]
+    ForeignHost(#[from] ForeignHostError),
     #[error("failed to list the linked objects")]
     Manifest(#[source] ShipError),
     #[error("failed to deploy the program to {service}")]

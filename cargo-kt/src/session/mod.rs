@@ -21,6 +21,7 @@ pub(crate) mod config;
 mod driver_process;
 mod environment;
 mod error;
+mod foreign_host;
 mod glibc;
 mod glibc_mismatch;
 pub(crate) mod last_build;
@@ -44,6 +45,7 @@ use kt::{
 
 pub(crate) use driver_process::exit_like;
 pub use error::{ResetError, SessionError};
+pub use foreign_host::ForeignHostError;
 pub use glibc_mismatch::GlibcMismatch;
 pub use plan::plan;
 pub(crate) use request::{Request, StateChoices};
@@ -101,8 +103,9 @@ pub(crate) async fn deploy(
         timings: Timings::start(),
     };
     let planned = plan(request.cargo, context, terminal)?;
-    let target = Target::resolve(request.flags, planned.plan(), context, terminal)?;
+    let mut target = Target::resolve(request.flags, planned.plan(), context, terminal)?;
     target.check(planned.plan())?;
+    target.provide_host(planned.plan(), context, terminal)?;
     let linker = session.linker(&target, planned.plan());
     let mut pending = session.connect(&target);
     let made = session.make(planned, &target, &linker, &mut pending).await;

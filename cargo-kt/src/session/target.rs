@@ -8,7 +8,7 @@ use crate::{
     terminal::Terminal,
 };
 
-use super::{SessionError, config};
+use super::{SessionError, config, foreign_host};
 
 /// Where a program's remote functions run.
 pub(crate) struct Target {
@@ -50,13 +50,38 @@ impl Target {
         if !toolchain.is_cross() {
             return Ok(());
         }
-        if self.config.service.place == PlaceKind::Local {
+        let folder = self.dirs.cache.join("foreign-host");
+        if self.config.service.place == PlaceKind::Local
+            && !local::runs_here(&toolchain.target, &folder).map_err(SessionError::io(
+                "test whether the target's programs run here",
+            ))?
+        {
             return Err(SessionError::ForeignTarget {
                 target: toolchain.target.clone(),
                 host: toolchain.host.clone(),
             });
         }
         Ok(toolchain.check_target()?)
+    }
+
+    /// Finds or builds the host that runs on the target, if that is another kind of machine.
+    ///
+    /// # Errors
+    /// If there is none and it cannot be built.
+    pub(super) fn provide_host(
+        &mut self,
+        plan: &Plan,
+        context: &CargoContext,
+        terminal: &Terminal,
+    ) -> Result<(), SessionError> {
+        if !plan.toolchain.is_cross() {
+            return Ok(());
+        }
+        let host = foreign_host::provide(plan, &self.dirs, context, terminal)?;
+        if let place::ServiceSpec::Local(spec) = &mut self.place {
+            spec.host = vec![host.into(), local::HOST_COMMAND.into()];
+        }
+        Ok(())
     }
 }
 

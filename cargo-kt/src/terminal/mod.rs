@@ -4,7 +4,6 @@
 pub mod escape;
 mod foreground;
 mod progress;
-mod reader;
 pub mod text;
 
 use std::{
@@ -18,7 +17,6 @@ use serde::Serialize;
 
 pub use foreground::Foreground;
 pub use progress::{LiveLine, Progress};
-pub use reader::is_read_by;
 
 const GREEN: &str = "\x1b[1m\x1b[32m";
 const YELLOW: &str = "\x1b[1m\x1b[33m";

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// Pseudorandom bytes per seed that compress somewhat, as code does.
-fn object(seed: u64, length: usize) -> Vec<u8> {
+pub fn object(seed: u64, length: usize) -> Vec<u8> {
     let mut state = seed * 2 + 1;
     let mut object = Vec::with_capacity(length);
     while object.len() < length {
@@ -46,7 +46,7 @@ fn object(seed: u64, length: usize) -> Vec<u8> {
 }
 
 /// A program with one crate, whose object has these bytes.
-fn program(user: &User, name: &str, bytes: &[u8]) -> (Build, Files) {
+pub fn program(user: &User, name: &str, bytes: &[u8]) -> (Build, Files) {
     let mut build = Build::new("app", name);
     let krate = &mut build.manifest.crates[0].object;
     (krate.id, krate.size) = (id(bytes), bytes.len() as u64);
@@ -64,12 +64,12 @@ fn program(user: &User, name: &str, bytes: &[u8]) -> (Build, Files) {
 }
 
 /// Makes the new object a patch of the old one.
-fn reference(new: &[u8], old: ObjectId, files: &Files) -> References {
+pub fn reference(new: &[u8], old: ObjectId, files: &Files) -> References {
     let path = files[&old].clone();
     References::from([(id(new), Reference { id: old, path })])
 }
 
-async fn ship(
+pub async fn ship(
     client: &Client,
     (build, files): &(Build, Files),
     references: &References,

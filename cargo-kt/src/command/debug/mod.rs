@@ -25,6 +25,7 @@ use super::{
 use crate::{
     config::duration,
     debug::{Batch, DebugError, Gdb, Origin, Script, Session, Shipped, Sysroot, check_gdbserver},
+    linux,
     place::{Connected, PlaceName},
     session::{self, last_build::kt_dir},
     ship::ship_objects,
@@ -352,8 +353,7 @@ fn workspace_or_current_dir(workspace: &Path) -> &Path {
 fn who() -> String {
     let user = std::env::var("USER").ok().filter(|user| !user.is_empty());
     let user = user.unwrap_or_else(|| format!("user {}", rustix::process::geteuid().as_raw()));
-    let machine = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    match machine.trim() {
+    match linux::host_name().as_str() {
         "" => user,
         machine => format!("{user}@{machine}"),
     }

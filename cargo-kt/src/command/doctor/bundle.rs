@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::{check::Check, cluster, redact::Secrets, zip};
 use crate::{
     command::{describe, places::PlaceArgs},
+    linux,
     place::{Dirs, Service, State, kubernetes, local::HOST_LOGS},
 };
 
@@ -60,7 +61,7 @@ fn versions() -> Value {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     json!({
         "kt": kt::wire::VERSION,
-        "kernel": read("/proc/sys/kernel/osrelease").trim(),
+        "kernel": linux::release(),
         "glibc": kt::host::glibc().map(|glibc| glibc.to_string()),
         "distribution": read("/etc/os-release").lines().find_map(|line| line.strip_prefix("PRETTY_NAME=")),
         "processors": std::thread::available_parallelism().map_or(0, usize::from),

@@ -1,17 +1,15 @@
 //! Checks what debuggers and profilers need from the kernel.
 
-use std::fs;
-
 use super::{
     check::{Check, Need},
     toolchain::output,
 };
+use crate::linux::setting;
 
 pub(super) fn checks() -> Vec<Check> {
-    let read = |path: &str| fs::read_to_string(path).ok();
     let root = rustix::process::geteuid().is_root();
-    let scope = read("/proc/sys/kernel/yama/ptrace_scope");
-    let paranoid = read("/proc/sys/kernel/perf_event_paranoid");
+    let scope = setting("kernel/yama/ptrace_scope");
+    let paranoid = setting("kernel/perf_event_paranoid");
     vec![
         debugger(&output("gdb", &["--version"])),
         attaching(scope.as_deref(), root),

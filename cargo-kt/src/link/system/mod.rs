@@ -15,7 +15,7 @@ use super::{
     hash::Stamp,
     kt_dir::{self, KtDir},
 };
-use crate::context::Toolchain;
+use crate::context::{InstallTarget, Toolchain};
 
 /// The system files of every link, located with the C compiler, once per compiler.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -167,7 +167,7 @@ impl Std {
             let missing = || LinkError::NoStd {
                 file,
                 directory: directory.clone(),
-                target: toolchain.target.clone(),
+                install: InstallTarget::of(&toolchain.sysroot, &toolchain.target),
             };
             matching.next().cloned().ok_or_else(missing)
         };
@@ -229,8 +229,17 @@ fn compilers(toolchain: &Toolchain) -> Vec<String> {
 
 /// Whether this machine has a C compiler for the target, which comes with a glibc.
 pub fn has_compiler(toolchain: &Toolchain) -> bool {
-    let mut compilers = compilers(toolchain).into_iter();
-    compilers.any(|command| find_program(&command).is_some())
+    compiler(toolchain).is_ok()
+}
+
+/// The path of this machine's C compiler for the target.
+///
+/// # Errors
+/// If there is none: the preferred command.
+pub fn compiler(toolchain: &Toolchain) -> Result<Utf8PathBuf, String> {
+    let mut commands = compilers(toolchain);
+    let found = commands.iter().find_map(|command| find_program(command));
+    found.ok_or_else(|| commands.swap_remove(0))
 }
 
 fn find_program(name: &str) -> Option<Utf8PathBuf> {

@@ -3,6 +3,7 @@
 
 mod down;
 mod environment;
+mod foreign;
 mod logs;
 mod process;
 mod start;
@@ -20,6 +21,7 @@ use tokio::{
 
 pub use down::down;
 pub use environment::environment_of;
+pub use foreign::runs_here;
 pub use logs::{HOST_LOGS, host_log, log_pieces, logs};
 pub use process::HostProcess;
 

@@ -4,6 +4,8 @@ use kt::host::holds_open;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, sleep};
 
+use crate::linux::started;
+
 /// Interval at which a process is polled for its exit.
 const POLL: Duration = Duration::from_millis(5);
 
@@ -52,24 +54,6 @@ impl HostProcess {
         }
         true
     }
-}
-
-/// The start time of a process in clock ticks since boot; `None` if it has exited or is a zombie.
-/// Source: `/proc/<pid>/stat`, proc(5).
-fn started(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is a name in parentheses that may contain any character. The third, the
-    // state, follows it.
-    let (_, rest) = stat.rsplit_once(") ")?;
-    let fields: Vec<&str> = rest.split(' ').collect();
-    let field = |number: usize| fields.get(number - 3).copied();
-    // If only the first thread has exited, the process is shown as a zombie although other threads
-    // still run and hold its files and locks.
-    let threads = field(20)?;
-    if matches!(field(3)?, "Z" | "X") && matches!(threads, "0" | "1") {
-        return None;
-    }
-    field(22)?.parse().ok()
 }
 
 #[cfg(test)]

@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::StageError;
-use crate::{context::Toolchain, place::Dirs};
+use crate::{
+    context::{InstallTarget, Toolchain},
+    place::Dirs,
+};
 
 macro_rules! sources {
     ($($file:literal,)*) => {
@@ -120,6 +123,7 @@ fn compile(toolchain: &Toolchain, folder: &Path) -> Result<PathBuf, StageError> 
     }
     Err(StageError::Compile {
         target: toolchain.target.clone(),
+        install: InstallTarget::of(&toolchain.sysroot, &toolchain.target),
         stderr: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
     })
 }

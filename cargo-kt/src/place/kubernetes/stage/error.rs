@@ -4,6 +4,8 @@ use std::{
     time::Duration,
 };
 
+use crate::context::InstallTarget;
+
 /// Why the host did not start in a pod.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -15,9 +17,13 @@ pub enum StageError {
     Target { target: String },
     #[error(
         "failed to compile the first stage for `{target}`:\n{stderr}\n\
-         help: if the target is not installed: `rustup target add {target}`"
+         help: if the target is not installed: {install}"
     )]
-    Compile { target: String, stderr: String },
+    Compile {
+        target: String,
+        stderr: String,
+        install: InstallTarget,
+    },
     #[error("failed to {doing} {}: {source}", path.display())]
     Io {
         doing: &'static str,
@@ -64,16 +70,11 @@ pub enum StageError {
     )]
     OtherMachine { theirs: String, ours: String },
     #[error(
-        "the pod needs a host for {target}, this cargo-kt is for {ours}, and {} does not exist\n\
-         help: copy a cargo-kt of the same version to this path, built in kt's sources with \
-         `cargo build --release --package kt-cli --target {target}` and a C compiler \
-         for the target, or with `cargo zigbuild` and the same arguments", path.display()
+        "the pod needs a host for {target}, and this cargo-kt is for {ours}\n\
+         help: build for the node with `--target {target}`, or select other nodes with \
+         `--node-selector`"
     )]
-    NoHostFor {
-        path: PathBuf,
-        target: String,
-        ours: String,
-    },
+    NoHostFor { target: String, ours: String },
     #[error("the image is for {theirs}, and its node is {ours}\nhelp: use an image for {ours}")]
     OtherImage { theirs: String, ours: String },
     #[error(

@@ -15,7 +15,11 @@ use object::{
 use serde::{Deserialize, Serialize};
 
 use super::{StageError, libraries};
-use crate::{link::elf::dynamic, place::Dirs};
+use crate::{
+    link::elf::dynamic,
+    linux::OWN_EXECUTABLE,
+    place::{Dirs, ForeignHost},
+};
 
 /// Measured on cargo-kt: level 3 sends 7 % more; level 12 sends 4 % less in four times the time.
 const LEVEL: i32 = 6;
@@ -59,8 +63,7 @@ impl HostImage {
     /// # Errors
     /// If the executable cannot be read or is not a Linux ELF file, or the cache cannot be written.
     pub fn prepare(dirs: &Dirs) -> Result<Self, StageError> {
-        // This link also works if the executable's file was replaced after the start: proc(5).
-        Self::of(Path::new("/proc/self/exe"), dirs)
+        Self::of(Path::new(OWN_EXECUTABLE), dirs)
     }
 
     /// The image of another executable with the `host` command.
@@ -71,7 +74,7 @@ impl HostImage {
         Self::cached(executable, &dirs.cache.join("host"), Include::HostOnly)
     }
 
-    /// The host for another architecture: a cargo-kt for that target in this executable's folder.
+    /// The host for another architecture: a cargo-kt for that target, see [`ForeignHost`].
     ///
     /// # Errors
     /// If it does not exist, or as [`prepare`](Self::prepare).
@@ -83,15 +86,16 @@ impl HostImage {
 
     pub(super) fn beside(&self, own: &Path, architecture: &str) -> Result<Self, StageError> {
         let target = format!("{architecture}-unknown-linux-gnu");
-        let path = own.with_file_name(format!("cargo-kt-{target}"));
-        if !path.is_file() {
+        let folder = self.path.parent().unwrap_or(&self.path);
+        let cache = folder.parent().unwrap_or(folder);
+        let hosts = ForeignHost::next_to(own, &target, cache)
+            .map_err(StageError::io("read", &self.executable))?;
+        let Some(path) = hosts.find() else {
             return Err(StageError::NoHostFor {
-                path,
                 target,
                 ours: self.architecture.clone(),
             });
-        }
-        let folder = self.path.parent().unwrap_or(&self.path);
+        };
         Self::cached(&path, folder, Include::HostOnly)
     }
 

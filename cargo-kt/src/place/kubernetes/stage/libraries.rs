@@ -9,7 +9,10 @@ use std::{
 };
 
 use super::StageError;
-use crate::link::elf::{Dynamic, dynamic};
+use crate::{
+    link::elf::{Dynamic, dynamic},
+    linux,
+};
 
 /// As in `cargo-kt/first-stage/src/libraries.rs`.
 const MAGIC: &[u8; 8] = b"KT-LIBS1";
@@ -22,8 +25,8 @@ const LOADER: &str = "ld.so";
 /// # Errors
 /// If this process has not loaded one, or it cannot be read.
 pub fn of(host: &Dynamic) -> Result<Vec<(String, Vec<u8>)>, StageError> {
-    let maps = Path::new("/proc/self/maps");
-    let text = fs::read_to_string(maps).map_err(StageError::io("read", maps))?;
+    let own = Path::new(linux::OWN_EXECUTABLE);
+    let text = linux::own_mappings().map_err(StageError::io("list the libraries of", own))?;
     let mapped = mapped(&text);
     let mut needed = host.needed.clone();
     let mut found: Vec<(String, Vec<u8>)> = Vec::new();

@@ -77,10 +77,7 @@ fn a_host_for_another_architecture_is_found_next_to_this_executable() {
     let own = folder.path().join("cargo-kt");
     let error = image().beside(&own, "aarch64").unwrap_err().to_string();
     let expected = folder.path().join("cargo-kt-aarch64-unknown-linux-gnu");
-    assert!(
-        error.contains(expected.to_str().unwrap()) && error.contains("--target aarch64"),
-        "{error}"
-    );
+    assert!(error.contains("--target aarch64"), "{error}");
     // The pod's facts are compared with the file's own architecture, not with its name.
     std::fs::copy("/proc/self/exe", &expected).unwrap();
     let mut image = image();

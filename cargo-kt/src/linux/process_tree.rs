@@ -4,7 +4,7 @@
 
 use std::{
     collections::HashSet,
-    fs, io,
+    io,
     os::fd::OwnedFd,
     process::Child,
     time::{Duration, Instant},
@@ -15,6 +15,8 @@ use rustix::{
     process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal},
 };
 
+use super::children;
+
 /// SIGKILL ends a process at once, unless its file system does not answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -22,7 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// If a process cannot be killed, or still exists after 10 s.
-pub(super) fn stop(child: &mut Child) -> io::Result<()> {
+pub fn stop(child: &mut Child) -> io::Result<()> {
     let descendants = freeze_descendants(child.id())?;
     child.kill()?;
     for process in &descendants {
@@ -58,22 +60,6 @@ fn freeze_descendants(root: u32) -> io::Result<Vec<OwnedFd>> {
             }
         }
     }
-}
-
-/// The processes that the threads of `parent` started. See `proc_pid_task_tid_children(5)`.
-fn children(parent: u32) -> Vec<u32> {
-    let threads = fs::read_dir(format!("/proc/{parent}/task"));
-    threads
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok())
-        .flat_map(|text| {
-            text.split_ascii_whitespace()
-                .filter_map(|pid| pid.parse().ok())
-                .collect::<Vec<_>>()
-        })
-        .collect()
 }
 
 fn wait_until_exited(process: &OwnedFd, deadline: Instant) -> io::Result<()> {

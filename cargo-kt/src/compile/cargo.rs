@@ -165,7 +165,7 @@ fn command(plan: &Plan, context: &CargoContext, records: &Records) -> Result<Com
         ))
         .args(options.common_arguments());
     if let Some(jobs) = &options.jobs {
-        command.args(["--jobs", jobs]);
+        command.arg(format!("--jobs={jobs}"));
     }
     for (is_set, flag) in [
         (options.keep_going, "--keep-going"),

@@ -5,7 +5,7 @@ use std::fmt;
 
 use camino::Utf8Path;
 
-use super::{Configuration, PlanError};
+use super::{Configuration, PlanError, Setting};
 use crate::context::CargoContext;
 
 /// A cargo profile.
@@ -161,8 +161,9 @@ pub(super) fn replaced(
     Ok(notices.collect())
 }
 
-/// The user's values of the keys in [`OVERRIDES`], in TOML. The environment takes precedence over
-/// configuration files, these over the manifest, and a profile over the one it inherits from.
+/// The user's values of the keys in [`OVERRIDES`], in TOML. `--config` takes precedence over the
+/// environment, this over configuration files, these over the manifest, and a profile over the one
+/// it inherits from.
 fn settings(
     profile: &str,
     manifest: &toml::Table,
@@ -197,20 +198,18 @@ fn settings(
         let variable = format!("CARGO_PROFILE_{name}_{key}")
             .replace('-', "_")
             .to_uppercase();
-        if let Some(value) = context.variable(&variable) {
-            let plain = value.parse::<bool>().is_ok() || value.parse::<i64>().is_ok();
-            return Some(if plain {
-                value.to_owned()
-            } else {
-                format!("{value:?}")
-            });
+        match configuration.setting(&["profile", name, key], &variable, context) {
+            Some(Setting::Variable(value)) => {
+                let plain = value.parse::<bool>().is_ok() || value.parse::<i64>().is_ok();
+                Some(if plain {
+                    value.to_owned()
+                } else {
+                    format!("{value:?}")
+                })
+            }
+            Some(Setting::Written(_, value)) => Some(value.to_string()),
+            None => in_manifest(name, key).map(|value| value.to_string()),
         }
-        let configured = configuration
-            .get(&["profile", name, key])
-            .map(|(_, value)| value.clone());
-        configured
-            .or_else(|| in_manifest(name, key))
-            .map(|value| value.to_string())
     };
     let found = OVERRIDES.iter().filter_map(|set| {
         let value = chain.iter().find_map(|name| value(name, set.key))?;

@@ -3,7 +3,7 @@
 use tests::{Fixture, Project};
 
 /// A program whose remote function and `main` both print an expression.
-fn printing(expression: &str) -> String {
+pub fn printing(expression: &str) -> String {
     format!(
         "#[kt::remote]
 fn remote() -> String {{
@@ -20,7 +20,7 @@ fn main() {{
 
 /// Runs it, edits it and runs it again; plain cargo prints the same.
 #[track_caller]
-fn prints_as_under_cargo(project: &Project, expected: &str) {
+pub fn prints_as_under_cargo(project: &Project, expected: &str) {
     let expected = |edit: u32| format!("{expected} edit {edit}\n");
     assert_eq!(project.cargo_run().success().stdout, expected(1));
     assert_eq!(project.run().success().stdout, expected(1));

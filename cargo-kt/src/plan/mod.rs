@@ -12,6 +12,7 @@ mod profile;
 mod program;
 mod resolve;
 mod script_override;
+mod term;
 mod toolchain;
 
 pub(crate) use configuration::{Configuration, Setting};
@@ -24,6 +25,7 @@ pub use profile::{Notice, Profile};
 pub use program::{Program, ProgramKind};
 pub use resolve::plan;
 pub use script_override::ScriptOverride;
+pub use term::Term;
 
 use camino::{Utf8Path, Utf8PathBuf};
 

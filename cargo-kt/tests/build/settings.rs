@@ -2,7 +2,7 @@
 //! docs/cargo-settings.md lists them all.
 
 use std::collections::BTreeSet;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::PermissionsExt;
 
 use camino::Utf8PathBuf;
 use cargo_kt::compile::How;
@@ -73,9 +73,13 @@ C = { relative = false }
         workspace.same_at_edits(),
         format!("{root}/sub/a near c none")
     );
-    workspace.options.config = ["env.C.relative=true", "env.D={value=\"d\",relative=true}"]
-        .map(str::to_owned)
-        .into();
+    workspace.options.config = [
+        "env.C.relative=true",
+        "env.D.value=\"d\"",
+        "env.D.relative=true",
+    ]
+    .map(str::to_owned)
+    .into();
     let all = format!("{root}/sub/a near {root}/sub/c {root}/sub/d");
     assert_eq!(workspace.same_at_edits(), all);
 }
@@ -186,7 +190,7 @@ fn build_scripts_are_compiled_without_flags_of_the_target() {
 fn numbers_of_jobs_are_those_of_cargo() {
     let mut workspace = Workspace::app("1");
     workspace.kt();
-    let mut edits = 0;
+    let mut edits = 1;
     let mut build = |workspace: &Workspace| {
         edits += 1;
         workspace.program(&edits.to_string());

@@ -78,6 +78,35 @@ fn directory_of_a_member_selects_its_program() {
 }
 
 #[test]
+fn package_id_specifications_are_those_of_cargo() {
+    let mut workspace = Workspace::new();
+    let url = format!("file://{}/app", workspace.root);
+    let specs = [
+        "app".to_owned(),
+        "app@0.1".to_owned(),
+        "app:0.1.0".to_owned(),
+        "app@0.2.0".to_owned(),
+        url.clone(),
+        format!("path+{url}"),
+        format!("{url}#0.1.0"),
+        format!("{url}#0.2.0"),
+        format!("{url}#app"),
+        format!("{url}#leaf"),
+        format!("path+{url}#app@0.1.0"),
+        format!("{url}#app@0.1"),
+        format!("file://{}", workspace.root),
+    ];
+    for spec in specs {
+        let mut cargo = workspace.context.command("cargo".into());
+        cargo.args(["build", "--quiet", "--offline", "--package", &spec]);
+        let is_found = cargo.output().unwrap().status.success();
+        workspace.options.package = Some(spec.clone());
+        let planned = plan(&workspace.options, &workspace.context);
+        assert_eq!(planned.is_ok(), is_found, "{spec}: {planned:?}");
+    }
+}
+
+#[test]
 fn example_of_any_member_is_found_and_a_library_example_rejected() {
     let mut workspace = Workspace::new();
     workspace.write("app/examples/demo.rs", "fn main() {}\n");

@@ -296,3 +296,147 @@ opt-level = 2
         assert!(calls.iter().all(|call| call.contains(flag)), "{calls:#?}");
     }
 }
+
+/// Writes a package of a registry that is a directory.
+fn vendor(workspace: &Workspace, version: &str, rust_version: &str) {
+    let directory = format!("vendor/dep-{version}");
+    let manifest = format!(
+        "[package]\nname = \"dep\"\nversion = \"{version}\"\nedition = \"2024\"\nrust-version = \"{rust_version}\"\n"
+    );
+    workspace.write(&format!("{directory}/Cargo.toml"), &manifest);
+    let source = format!("pub const VERSION: &str = \"{version}\";\n");
+    workspace.write(&format!("{directory}/src/lib.rs"), &source);
+    workspace.write(
+        &format!("{directory}/.cargo-checksum.json"),
+        "{\"files\": {}}",
+    );
+}
+
+#[test]
+fn a_replaced_registry_is_resolved_as_by_cargo() {
+    let mut workspace = Workspace::app("dep::VERSION");
+    vendor(&workspace, "1.0.0", "1.85");
+    vendor(&workspace, "1.1.0", "1.999");
+    workspace.write(
+        ".cargo/config.toml",
+        "[source.crates-io]\nreplace-with = \"vendored\"\n[source.vendored]\ndirectory = \"vendor\"\n",
+    );
+    let runtime = "kt-runtime = { path = \"../../kt-runtime\" }\n";
+    workspace.package("app", &format!("dep = \"1\"\n{runtime}"));
+    let lock = workspace.path("Cargo.lock");
+    let unlock = || std::fs::remove_file(&lock).unwrap();
+    assert_eq!(workspace.same_at_edits(), "1.0.0");
+    // Sources of a registry do not change for cargo.
+    workspace.write(
+        "vendor/dep-1.0.0/src/lib.rs",
+        "pub const VERSION: &str = \"edited\";\n",
+    );
+    assert_eq!(workspace.same_at_edits(), "1.0.0");
+    unlock();
+    workspace.options.ignore_rust_version = true;
+    assert_eq!(workspace.kt(), "1.1.0");
+    workspace.options.ignore_rust_version = false;
+    workspace.fail();
+    unlock();
+    workspace.options.locked = true;
+    workspace.fail();
+    workspace.options.locked = false;
+
+    // The configuration replaces packages, too.
+    workspace.write(
+        "other/Cargo.toml",
+        "[package]\nname = \"dep\"\nversion = \"1.0.7\"\n",
+    );
+    workspace.write("other/src/lib.rs", "pub const VERSION: &str = \"other\";\n");
+    workspace.options.config = vec!["patch.crates-io.dep.path=\"other\"".to_owned()];
+    assert_eq!(workspace.same_at_edits(), "other");
+    workspace.write("other/src/lib.rs", "pub const VERSION: &str = \"newer\";\n");
+    assert_eq!(workspace.same(), "newer");
+}
+
+#[test]
+fn keys_of_the_manifest_are_honored() {
+    let mut workspace = Workspace::app(
+        "format!(\"{} {} {}\", dep::VERSION, cfg!(scripted), cfg!(feature = \"extra\"))",
+    );
+    workspace.write("dep/Cargo.toml", "[package]\nname = \"dep\"\n");
+    // An edition without `async`.
+    workspace.write(
+        "dep/src/lib.rs",
+        "pub const VERSION: u32 = { let async = 1; async };\n",
+    );
+    let app = std::fs::read_to_string(workspace.path("app/Cargo.toml")).unwrap();
+    let app = format!(
+        "{app}
+[features]
+extra = []
+
+[[bin]]
+name = \"app\"
+path = \"src/main.rs\"
+required-features = [\"extra\"]
+
+[target.'cfg(unix)'.dependencies]
+dep = {{ path = \"../dep\" }}
+
+[target.'cfg(windows)'.dependencies]
+missing = {{ path = \"../dep\", package = \"dep\" }}
+"
+    );
+    workspace.write("app/Cargo.toml", &app);
+    let script = "fn main() {
+    println!(\"cargo::rustc-check-cfg=cfg(scripted)\");
+    println!(\"cargo::rustc-cfg=scripted\");
+    println!(\"cargo::rustc-cdylib-link-arg=-nonsense\");
+    println!(\"cargo::rerun-if-changed=build.rs\");
+}
+";
+    workspace.write("app/build.rs", script);
+    workspace.fail();
+    workspace.options.features = vec!["extra".to_owned()];
+    assert_eq!(workspace.kt(), "1 true true");
+    workspace.write(
+        "app/Cargo.toml",
+        &app.replace("edition", "rust-version = \"1.999\"\nedition"),
+    );
+    workspace.fail();
+    workspace.options.ignore_rust_version = true;
+    assert_eq!(workspace.kt(), "1 true true");
+    workspace.write(
+        "app/build.rs",
+        "fn main() {\n    println!(\"cargo::error=refused\");\n}\n",
+    );
+    workspace.fail();
+}
+
+#[test]
+fn the_target_directory_is_configured() {
+    let mut workspace = Workspace::app("1");
+    workspace.write(".cargo/config.toml", "build.target-dir = \"configured\"\n");
+    let [typed, set] = ["typed", "set"];
+    for (expected, variable, config) in [
+        ("configured", None, None),
+        ("set", Some("CARGO_BUILD_TARGET_DIR"), None),
+        ("typed", Some("CARGO_BUILD_TARGET_DIR"), Some(typed)),
+        // This one is not the variable of the key.
+        ("set", Some("CARGO_TARGET_DIR"), Some(typed)),
+    ] {
+        workspace.options.config.clear();
+        let config = config.map(|directory| format!("build.target-dir=\"{directory}\""));
+        workspace.options.config.extend(config);
+        if let Some(variable) = variable {
+            workspace.set(variable, set);
+        }
+        let directory = workspace.path(expected);
+        let built = workspace.build();
+        assert!(
+            built.compiled.hot[0].rlib.starts_with(&directory),
+            "{built:?}"
+        );
+        assert_eq!(workspace.build().how, How::Unchanged, "{expected}");
+        std::fs::remove_dir_all(&directory).unwrap();
+        for name in ["CARGO_BUILD_TARGET_DIR", "CARGO_TARGET_DIR"] {
+            workspace.unset(name);
+        }
+    }
+}

@@ -161,6 +161,34 @@ fn the_target_of_this_machine_has_a_name() {
 }
 
 #[test]
+fn variables_that_cargo_sets_are_not_those_of_the_configuration_or_the_shell() {
+    let mut project = Project::of(Fixture::ONE);
+    let configured = "[env]
+CARGO = { value = \"/nowhere\", force = true }
+LD_LIBRARY_PATH = { value = \"/nowhere\", force = true }
+CARGO_PKG_NAME = { value = \"/nowhere\", force = true }
+";
+    project.write(".cargo/config.toml", configured);
+    for name in [
+        "OUT_DIR",
+        "CARGO_MANIFEST_DIR",
+        "CARGO_PKG_NAME",
+        "CARGO_BIN_NAME",
+    ] {
+        project.environment(name, "/shell");
+    }
+    let expression = "std::env::vars()
+        .filter(|(_, value)| value.contains(\"/nowhere\") || value.contains(\"/shell\"))
+        .map(|(name, _)| name)
+        .collect::<std::collections::BTreeSet<_>>()
+        .into_iter()
+        .collect::<Vec<_>>()
+        .join(\",\")";
+    project.write("src/main.rs", &printing(expression));
+    prints_as_under_cargo(&project, "CARGO_BIN_NAME,OUT_DIR CARGO_BIN_NAME,OUT_DIR");
+}
+
+#[test]
 fn the_build_directory_of_the_configuration_is_not_used() {
     let project = Project::of(Fixture::ONE);
     project.write(".cargo/config.toml", "[build]\nbuild-dir = \"other\"\n");

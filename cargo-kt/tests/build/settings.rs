@@ -360,6 +360,11 @@ fn keys_of_the_manifest_are_honored() {
         "format!(\"{} {} {}\", dep::VERSION, cfg!(scripted), cfg!(feature = \"extra\"))",
     );
     workspace.write("dep/Cargo.toml", "[package]\nname = \"dep\"\n");
+    workspace.write("never/Cargo.toml", "[package]\nname = \"never\"\n");
+    workspace.write(
+        "never/src/lib.rs",
+        "compile_error!(\"for another target\");\n",
+    );
     // An edition without `async`.
     workspace.write(
         "dep/src/lib.rs",
@@ -380,7 +385,7 @@ required-features = [\"extra\"]
 dep = {{ path = \"../dep\" }}
 
 [target.'cfg(windows)'.dependencies]
-missing = {{ path = \"../dep\", package = \"dep\" }}
+never = {{ path = \"../never\" }}
 "
     );
     workspace.write("app/Cargo.toml", &app);

@@ -176,7 +176,7 @@ fn command(plan: &Plan, context: &CargoContext, records: &Records) -> Result<Com
         }
     }
     // After the user's own `--config`, so that these win.
-    for setting in overrides(&plan.profile.name) {
+    for setting in overrides(&plan.profile.name, &plan.profile.packages) {
         command.args(["--config", &setting]);
     }
     // In a shared build directory kt's builds and the user's would evict each other's artifacts. Not

@@ -6,7 +6,7 @@ use cargo_metadata::{Metadata, MetadataCommand};
 
 use super::{
     CargoOptions, Configuration, Notice, Packages, Plan, PlanError, Profile, ProgramEnvironment,
-    Setting, profile, program, script_override, toolchain,
+    Setting, profile::ProfileSettings, program, script_override, toolchain,
 };
 use crate::context::CargoContext;
 use crate::context::{ContextError, Toolchain, cfg};
@@ -55,12 +55,13 @@ pub fn plan(options: &CargoOptions, context: &CargoContext) -> Result<Plan, Plan
     };
     check_runtime(&packages, &package.name)?;
     let workspace_root = metadata.workspace_root.clone();
-    let mut notices = profile::replaced(
+    let profile = ProfileSettings::read(
         options.profile_name(),
         &workspace_root.join("Cargo.toml"),
         &configuration,
         context,
     )?;
+    let mut notices = profile.replaced();
     notices.extend(configured_notices(
         &configuration,
         context,
@@ -75,7 +76,7 @@ pub fn plan(options: &CargoOptions, context: &CargoContext) -> Result<Plan, Plan
         packages,
         package: index,
         program,
-        profile: Profile::named(options.profile_name()),
+        profile: Profile::of(&profile),
         toolchain,
         judges_warnings: judges_warnings(&configuration, context),
         configured_jobs: configured_jobs(&configuration, context),

@@ -1,5 +1,6 @@
 //! *plan*: the program that is selected, and the errors if none is.
 
+use cargo_kt::artifacts::HotCrate;
 use cargo_kt::plan::{Notice, PlanError, plan};
 
 use crate::fixture::{KT_MAIN, Workspace};
@@ -167,9 +168,12 @@ fn overridden_settings_are_reported() {
     let manifest = std::fs::read_to_string(workspace.path("Cargo.toml")).unwrap();
     workspace.write(
         "Cargo.toml",
-        &format!("{manifest}[profile.dev]\npanic = \"abort\"\nstrip = false\n[profile.fast]\ninherits = \"dev\"\n"),
+        &format!("{manifest}[profile.dev]\npanic = \"abort\"\nstrip = false\n[profile.fast]\ninherits = \"dev\"\n[profile.dev.package.\"*\"]\nsplit-debuginfo = \"packed\"\n"),
     );
-    workspace.write(".cargo/config.toml", "[profile.fast]\nlto = \"fat\"\n");
+    workspace.write(
+        ".cargo/config.toml",
+        "[profile.fast]\nlto = \"fat\"\n[profile.fast.package.leaf]\nsplit-debuginfo = \"unpacked\"\n",
+    );
     workspace.set("CARGO_PROFILE_DEV_DEBUG", "0");
     workspace.options.profile = Some("fast".to_owned());
     let plan = plan(&workspace.options, &workspace.context).unwrap();
@@ -183,16 +187,22 @@ fn overridden_settings_are_reported() {
     replaced.sort();
     assert_eq!(
         replaced,
-        ["debug = 0", "lto = \"fat\"", "panic = \"abort\""]
+        [
+            "debug = 0",
+            "lto = \"fat\"",
+            "package.*.split-debuginfo = \"packed\"",
+            "package.leaf.split-debuginfo = \"unpacked\"",
+            "panic = \"abort\""
+        ]
     );
     workspace.write("app/src/main.rs", &format!("{KT_MAIN}fn main() {{}}\n"));
     let built = workspace.build();
-    let arguments = built.compiled.hot[2]
-        .invocation
-        .as_ref()
-        .unwrap()
-        .arguments
-        .join(" ");
+    let of_crate = |hot: &HotCrate| hot.invocation.as_ref().unwrap().arguments.join(" ");
+    for hot in &built.compiled.hot {
+        let arguments = of_crate(hot);
+        assert!(!arguments.contains("packed"), "{arguments}");
+    }
+    let arguments = of_crate(&built.compiled.hot[2]);
     assert!(
         arguments.contains("debuginfo=line-tables-only") && arguments.contains("/fast/deps"),
         "{arguments}"

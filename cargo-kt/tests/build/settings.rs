@@ -220,6 +220,18 @@ fn numbers_of_jobs_are_those_of_cargo() {
     }
 }
 
+/// make passes its jobserver to each command, and the file descriptors only to some.
+#[test]
+fn a_closed_jobserver_is_not_reported_by_rustc() {
+    let mut workspace = Workspace::app("1");
+    workspace.set("MAKEFLAGS", " -j2 --jobserver-auth=98,99");
+    assert_eq!(workspace.same(), "1");
+    workspace.program("2");
+    let (built, heard) = workspace.try_build();
+    assert!(matches!(built.unwrap().how, How::Replayed { .. }));
+    assert_eq!(*heard.diagnostics.lock().unwrap(), "");
+}
+
 #[test]
 fn variables_of_rustc_are_those_of_cargo_at_edits() {
     let mut workspace = Workspace::app("");

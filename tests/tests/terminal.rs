@@ -176,6 +176,20 @@ fn quiet_prints_nothing_of_kt() {
         (&*output.stderr, &*output.stdout),
         ("", "good day Alice, visit 3\n")
     );
+
+    project.write(".cargo/config.toml", "[term]\nquiet = true\n");
+    let output = project.run().success();
+    assert_eq!(output.stderr, "");
+    let verbose = project.kt(["run", "-v"]).success();
+    verbose.says("Running `one`");
+    let typed = [
+        "run",
+        "--config",
+        "term.quiet=false",
+        "--config",
+        "term.verbose=true",
+    ];
+    project.kt(typed).success().says("Planning through cargo");
 }
 
 #[test]
@@ -259,6 +273,10 @@ fn colors_follow_cargos_settings() {
     project.run().success().says(colored);
     project
         .kt(["run", "--color", "never"])
+        .success()
+        .does_not_report("\u{1b}");
+    project
+        .kt(["run", "--config", "term.color=\"never\""])
         .success()
         .does_not_report("\u{1b}");
 }

@@ -20,6 +20,8 @@ pub struct Compiled {
     pub hot: Vec<HotCrate>,
     /// What the build script of the program's package sets (`OUT_DIR`, `cargo::rustc-env`).
     pub script_environment: Vec<(String, String)>,
+    /// Directories with shared libraries that build scripts made, for `LD_LIBRARY_PATH`.
+    pub library_path: Vec<Utf8PathBuf>,
     /// Arguments for the linker of the program that have no effect, since kt links it itself.
     pub unused_link_arguments: Vec<String>,
     /// C libraries that build scripts of the target graph asked for.

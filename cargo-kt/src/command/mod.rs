@@ -41,7 +41,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 pub use error::{CommandError, CopyError, ExecError, ForwardError, SshServerError, StateError};
 
 use crate::{
-    plan::CargoOptions,
+    context::CargoContext,
+    plan::{CargoOptions, Term},
     terminal::{Format, Terminal, Verbosity},
 };
 
@@ -173,17 +174,21 @@ impl OutputArgs {
 
 /// The terminal of a command that builds.
 fn terminal(options: &CargoOptions) -> Terminal {
-    let verbosity = match (options.quiet, options.verbose) {
+    // A directory that cannot be used is reported later.
+    let context = CargoContext::current();
+    let term = context.map(|context| Term::of(options, &context));
+    let term = term.unwrap_or_default();
+    let verbosity = match (term.quiet, term.verbose) {
         (true, _) => Verbosity::Quiet,
-        (false, 0) => Verbosity::Normal,
-        (false, _) => Verbosity::Verbose,
+        (false, false) => Verbosity::Normal,
+        (false, true) => Verbosity::Verbose,
     };
     let format = if options.wants_json() {
         Format::Json
     } else {
         Format::Human
     };
-    Terminal::new(verbosity, format, color(options.color.as_deref()))
+    Terminal::new(verbosity, format, color(term.color.as_deref()))
 }
 
 /// Runs a command on a runtime and prints its error.

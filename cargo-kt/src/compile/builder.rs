@@ -214,6 +214,10 @@ impl Builder<'_> {
     ) -> Result<Outcome, BuildError> {
         /// Editors save while rustc runs: after so many rounds cargo decides.
         const ROUNDS: usize = 3;
+        if replay::jobs(plan).is_none() {
+            let reason = "the number of jobs is invalid, and cargo says why";
+            return Ok(Outcome::Cargo(reason.to_owned()));
+        }
         let records = Records::below(&plan.kt_dir(), &plan.workspace_root);
         let mut crates: Vec<String> = Vec::new();
         for _ in 0..ROUNDS {

@@ -165,7 +165,7 @@ fn command(plan: &Plan, context: &CargoContext, records: &Records) -> Result<Com
         ))
         .args(options.common_arguments());
     if let Some(jobs) = &options.jobs {
-        command.args(["--jobs", jobs]);
+        command.arg(format!("--jobs={jobs}"));
     }
     for (is_set, flag) in [
         (options.keep_going, "--keep-going"),
@@ -176,7 +176,7 @@ fn command(plan: &Plan, context: &CargoContext, records: &Records) -> Result<Com
         }
     }
     // After the user's own `--config`, so that these win.
-    for setting in overrides(&plan.profile.name) {
+    for setting in overrides(&plan.profile.name, &plan.profile.packages) {
         command.args(["--config", &setting]);
     }
     // In a shared build directory kt's builds and the user's would evict each other's artifacts. Not

@@ -12,10 +12,12 @@ use super::phases::Stopwatch;
 use super::record::{Mode, Origin, Record, UnitKey};
 use super::records::Records;
 use super::sort::{self, Sorted};
-use super::{BuildError, Console, cargo, compilation, directory, evict, file, script, snapshot};
+use super::{
+    BuildError, Console, cargo, compilation, directory, evict, file, library_path, script, snapshot,
+};
 use crate::artifacts::{Compiled, CompiledProgram, HotCrate, Invocation, NativeLibraries};
 use crate::context::CargoContext;
-use crate::plan::Plan;
+use crate::plan::{Plan, ScriptOverride};
 
 /// The part of a build's result that the next build needs to skip cargo.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -90,9 +92,16 @@ pub(super) fn compile(
         let sorted = sort::sort(plan, &report, &records)?;
         check_fingerprints(plan, &sorted)?;
         observe(plan, &report, Some(&sorted), &records, started)?;
+        let mut native = report.native;
+        for script in &plan.overridden_scripts {
+            native.libraries.extend(script.libraries.iter().cloned());
+            native
+                .search_paths
+                .extend(script.search_paths.iter().cloned());
+        }
         let mut known = KnownUnits {
             sorted,
-            native: report.native,
+            native,
             script_outputs: report.script_outputs,
             manners: Vec::new(),
         };
@@ -280,7 +289,8 @@ pub(super) fn assemble(
         toolchain: plan.toolchain.clone(),
         profile: plan.profile.name.clone(),
         base: sorted.base.clone(),
-        script_environment: script_environment(plan, known),
+        script_environment: script_environment(plan, known, records),
+        library_path: library_path::of_program(plan, &known.native),
         unused_link_arguments: match program {
             CompiledProgram::Library => link_arguments(plan, known, hot.last()),
             CompiledProgram::Executable { .. } => Vec::new(),
@@ -302,7 +312,10 @@ fn script_of_program<'a>(plan: &Plan, known: &'a KnownUnits) -> Option<&'a Utf8P
 
 /// The arguments for the program's linker from its build script and from flags of rustc.
 fn link_arguments(plan: &Plan, known: &KnownUnits, program: Option<&HotCrate>) -> Vec<String> {
-    let of_script = script_of_program(plan, known).map(script::link_arguments);
+    let of_script = match override_of_program(plan) {
+        Some(script) => Some(script.link_arguments.clone()),
+        None => script_of_program(plan, known).map(script::link_arguments),
+    };
     let invocation = program.and_then(|program| program.invocation.as_ref());
     let of_flags = invocation.map(Invocation::link_arguments);
     let all = of_script.into_iter().chain(of_flags).flatten();
@@ -311,8 +324,26 @@ fn link_arguments(plan: &Plan, known: &KnownUnits, program: Option<&HotCrate>) -
         .collect()
 }
 
+/// The results of the build script of the program's package, if cargo does not run it.
+fn override_of_program(plan: &Plan) -> Option<&ScriptOverride> {
+    let mut scripts = plan.overridden_scripts.iter();
+    scripts.find(|script| script.package == plan.package)
+}
+
 /// The variables that `cargo run` sets from the build script of the program's package.
-fn script_environment(plan: &Plan, known: &KnownUnits) -> Vec<(String, String)> {
+fn script_environment(
+    plan: &Plan,
+    known: &KnownUnits,
+    records: &[Option<Record>],
+) -> Vec<(String, String)> {
+    if let Some(script) = override_of_program(plan) {
+        // cargo names a directory to rustc, and does not report it.
+        let program = records.iter().take(known.sorted.hot.len()).next_back();
+        let invocation = program.and_then(|record| record.as_ref()?.invocation.as_ref());
+        let variables = invocation.into_iter().flat_map(|it| &it.environment);
+        let out_dir = variables.filter(|(name, _)| name == "OUT_DIR");
+        return out_dir.chain(&script.variables).cloned().collect();
+    }
     let Some(out_dir) = script_of_program(plan, known) else {
         return Vec::new();
     };

@@ -2,8 +2,9 @@
 //! user's environment is stored.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
+use std::process::Command;
 
 use camino::Utf8Path;
 
@@ -14,6 +15,52 @@ const FILE: &str = "environment.json";
 
 /// Variables of cargo's jobserver. Its file descriptors are only valid during that build.
 const JOBSERVER: &[&str] = &["CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS"];
+
+/// Removes the caller's jobserver from a command of rustc if rustc could not connect to it, as cargo
+/// does. make passes one to every command, and its file descriptors only to those that begin with
+/// `+` or name `$(MAKE)`.
+pub(super) fn remove_closed_jobserver(command: &mut Command) {
+    let is_closed = |value: &OsStr| {
+        let value = value.to_string_lossy();
+        jobserver(&value).is_some_and(|jobserver| !is_open(jobserver))
+    };
+    let set = command.get_envs();
+    let is_jobserver = |name: &OsStr| JOBSERVER.iter().any(|known| *known == name);
+    let closed: Vec<_> = set
+        .filter(|(name, value)| is_jobserver(name) && value.is_some_and(is_closed))
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    for name in closed {
+        command.env_remove(name);
+    }
+}
+
+/// `fifo:PATH`, or two file descriptors with a comma in between.
+fn jobserver(flags: &str) -> Option<&str> {
+    let options = ["--jobserver-auth=", "--jobserver-fds="];
+    let values = flags
+        .split_whitespace()
+        .filter_map(|flag| options.iter().find_map(|option| flag.strip_prefix(option)));
+    values.last()
+}
+
+fn is_open(jobserver: &str) -> bool {
+    match jobserver.strip_prefix("fifo:") {
+        Some(path) => Utf8Path::new(path).exists(),
+        None => jobserver.split(',').all(is_inherited),
+    }
+}
+
+/// Whether a process that this one starts inherits the file descriptor.
+fn is_inherited(descriptor: &str) -> bool {
+    // The descriptor's flags in octal, with O_CLOEXEC.
+    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{descriptor}"));
+    let flags = info.ok().and_then(|info| {
+        let flags = info.lines().find_map(|line| line.strip_prefix("flags:"))?;
+        i32::from_str_radix(flags.trim(), 8).ok()
+    });
+    flags.is_some_and(|flags| flags & libc::O_CLOEXEC == 0)
+}
 
 /// Names of the variables that cargo was started with, and the blake3 of each value.
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
@@ -58,5 +105,29 @@ impl Snapshot {
             Some((name, value.into_string().ok()?))
         });
         changed.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsRawFd as _;
+
+    use super::*;
+
+    #[test]
+    fn a_jobserver_is_kept_if_its_file_descriptors_are_inherited() {
+        // Rust opens files with O_CLOEXEC. The standard streams are inherited.
+        let file = std::fs::File::open("/dev/null").unwrap();
+        let kept = |flags: &str| {
+            let mut command = Command::new("rustc");
+            command.env("MAKEFLAGS", flags);
+            remove_closed_jobserver(&mut command);
+            command.get_envs().any(|(_, value)| value.is_some())
+        };
+        assert!(kept(" -j2 --jobserver-auth=3,4 --jobserver-auth=0,1"));
+        assert!(kept("rR"));
+        assert!(!kept(&format!("-j --jobserver-fds=0,{}", file.as_raw_fd())));
+        assert!(!kept("-j --jobserver-auth=-2,-2"));
+        assert!(!kept("--jobserver-auth=fifo:/nonexistent"));
     }
 }

@@ -56,7 +56,7 @@ fn forget_runs(
     loop {
         let sends = |index: &usize| {
             let package = &plan.packages[*index];
-            package.has_links && packages.contains(&Origin::of(package))
+            package.links.is_some() && packages.contains(&Origin::of(package))
         };
         let receives = |package: &Origin| {
             let mut found = plan.packages.iter();

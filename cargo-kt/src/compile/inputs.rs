@@ -196,8 +196,9 @@ fn environment(context: &CargoContext) -> String {
         "RUST_LIB_BACKTRACE",
         "RUST_RECURSION_COUNT",
     ];
-    /// Since 1.99 cargo switches incremental compilation off by the last two.
-    const NAMES: &[&str] = &["PATH", "CI", "TF_BUILD"];
+    /// Configuration and toolchains are in `HOME` by default. Since 1.99 cargo switches incremental
+    /// compilation off by the last two.
+    const NAMES: &[&str] = &["PATH", "HOME", "CI", "TF_BUILD"];
     const PREFIXES: &[&str] = &[
         "CARGO",
         "RUST",

@@ -19,6 +19,7 @@ mod evict;
 mod file;
 mod fresh;
 mod inputs;
+mod library_path;
 mod linker;
 mod lock;
 mod messages;

@@ -9,7 +9,7 @@ use crate::context::CargoContext;
 use crate::plan::{CargoOptions, Configuration, Plan, kt_dir};
 
 /// Increase when [`CachedPlan`] changes its meaning: older files are then as good as absent.
-const FORMAT: u32 = 6;
+const FORMAT: u32 = 7;
 
 /// The outcome of the last build through cargo.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
@@ -116,17 +116,14 @@ fn target_directories(options: &CargoOptions, context: &CargoContext) -> Vec<Utf
     if let Some(directory) = &options.target_dir {
         return vec![here.join(directory)];
     }
-    let variables = ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"];
-    if let Some(directory) = variables
-        .iter()
-        .find_map(|name| context.variable(name))
-        .filter(|path| !path.is_empty())
-    {
+    let variable = context.variable("CARGO_TARGET_DIR");
+    if let Some(directory) = variable.filter(|path| !path.is_empty()) {
         return vec![here.join(directory)];
     }
+    let keys = ["build", "target-dir"];
     let configured = Configuration::read_with(&options.config, context)
         .ok()
-        .and_then(|found| found.get_path(&["build", "target-dir"]));
+        .and_then(|found| found.setting_path(&keys, "CARGO_BUILD_TARGET_DIR", context));
     if let Some(directory) = configured {
         return vec![directory];
     }

@@ -16,7 +16,7 @@ use super::records::Records;
 use super::schedule::{Progress, Schedule};
 use super::sort::{HotUnit, Sorted};
 use super::unit::{Purpose, Unit};
-use super::{BuildError, Console, directory, file};
+use super::{BuildError, Console, directory, environment, file};
 use crate::artifacts::Invocation;
 use crate::context::CargoContext;
 use crate::plan::{Plan, ProgramKind};
@@ -98,6 +98,21 @@ struct Replay<'a> {
     error: Mutex<Option<CompilationError>>,
 }
 
+/// How many crates to compile at once: `--jobs` or `build.jobs`, as cargo reads them. `None` for a
+/// value that cargo rejects.
+pub(super) fn jobs(plan: &Plan) -> Option<usize> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let jobs = plan.options.jobs.as_ref().or(plan.configured_jobs.as_ref());
+    match jobs.map(String::as_str) {
+        None | Some("default") => Some(processors),
+        Some(number) => match number.parse::<isize>().ok()? {
+            0 => None,
+            jobs if jobs < 0 => Some(processors.saturating_add_signed(jobs).max(1)),
+            jobs => usize::try_from(jobs).ok(),
+        },
+    }
+}
+
 /// Compiles the `dirty` hot crates.
 ///
 /// # Errors
@@ -154,13 +169,7 @@ pub(super) fn replay(
         tasks,
         error: Mutex::new(None),
     };
-    let jobs = plan
-        .options
-        .jobs
-        .as_ref()
-        .and_then(|jobs| jobs.parse().ok())
-        .filter(|jobs| *jobs > 0);
-    let jobs = jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let jobs = jobs(plan).unwrap_or(1);
     replay.announce();
     let succeeded =
         Schedule::new(&needs).run(jobs, &|index, progress| replay.compile(index, progress));
@@ -281,6 +290,7 @@ impl Replay<'_> {
                     .map(|(name, value)| (name, value)),
             )
             .stdin(std::process::Stdio::null());
+        environment::remove_closed_jobserver(&mut command);
         command
     }
 }

@@ -32,11 +32,10 @@ pub(super) fn paths(plan: &Plan, context: &CargoContext) -> BTreeSet<Utf8PathBuf
     // The root may be outside the directories above the packages.
     paths.insert(plan.workspace_root.join("Cargo.toml"));
     paths.insert(plan.workspace_root.join("Cargo.lock"));
-    let lock_file = context
-        .variable("CARGO_RESOLVER_LOCKFILE_PATH")
-        .map(|path| context.directory.join(path));
-    let configured = || configuration.ok()?.get_path(&["resolver", "lockfile-path"]);
-    paths.extend(lock_file.or_else(configured));
+    let keys = ["resolver", "lockfile-path"];
+    paths.extend(configuration.ok().and_then(|configuration| {
+        configuration.setting_path(&keys, "CARGO_RESOLVER_LOCKFILE_PATH", context)
+    }));
     let home = |variable: &str, name: &str| match context.variable(variable) {
         Some(home) => Some(Utf8PathBuf::from(home)),
         None => context

@@ -19,11 +19,13 @@ pub struct CargoContext {
     pub executable: Utf8PathBuf,
 }
 
-/// What `cargo run` sets for the program that it runs: noise when `cargo kt` itself is run through
-/// an alias.
+/// What cargo sets for every program and every compilation, with all names that begin with
+/// `CARGO_PKG_`: the shell's own values reach none of them.
+const SET_BY_CARGO: &[&str] = &["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH"];
+
+/// What else `cargo run` may set for the program that it runs: noise when `cargo kt` itself is run
+/// through an alias.
 const SET_BY_CARGO_RUN: &[&str] = &[
-    "CARGO_MANIFEST_DIR",
-    "CARGO_MANIFEST_PATH",
     "CARGO_MANIFEST_LINKS",
     "CARGO_CRATE_NAME",
     "CARGO_BIN_NAME",
@@ -95,7 +97,8 @@ fn without_cargo_run(
 ) -> BTreeMap<OsString, OsString> {
     let mut environment: BTreeMap<OsString, OsString> = variables.collect();
     let ours = OsString::from(env!("CARGO_PKG_NAME"));
-    if environment.get(OsStr::new("CARGO_PKG_NAME")) == Some(&ours) {
+    let is_alias = environment.get(OsStr::new("CARGO_PKG_NAME")) == Some(&ours);
+    if is_alias {
         // cargo puts the toolchain's and the build's own directories before what was there.
         let path = environment.remove(OsStr::new("LD_LIBRARY_PATH"));
         let kept: Vec<_> = path
@@ -117,7 +120,8 @@ fn without_cargo_run(
     }
     environment.retain(|name, _| {
         let name = name.to_string_lossy();
-        !name.starts_with("CARGO_PKG_") && !SET_BY_CARGO_RUN.contains(&&*name)
+        let is_of_alias = is_alias && SET_BY_CARGO_RUN.contains(&&*name);
+        !name.starts_with("CARGO_PKG_") && !SET_BY_CARGO.contains(&&*name) && !is_of_alias
     });
     environment
 }

@@ -135,7 +135,7 @@ pub fn of_native_code(native: &NativeLibraries) -> String {
         if !kind.is_empty() && !kind.starts_with("static") {
             continue;
         }
-        let name = name.split(':').next().unwrap_or(name);
+        let name = name.rsplit(':').next().unwrap_or(name);
         let candidates = native.search_paths.iter().flat_map(|path| {
             let folder = folder(path);
             [format!("{folder}/lib{name}.a"), format!("{folder}/{name}")]

@@ -19,7 +19,7 @@ const ALWAYS_LINKED: [&str; 8] = ["c", "m", "dl", "rt", "pthread", "util", "gcc_
 pub(super) struct Natives {
     /// Directories named by build scripts, in order.
     pub search: Vec<Utf8PathBuf>,
-    /// Shared libraries, as `-l` names them.
+    /// Shared libraries, as the linker's `-l` names them: with `:`, the name is that of a file.
     pub shared: Vec<String>,
     /// Static libraries that rustc did not bundle into the rlib (`static:-bundle`).
     pub archives: Vec<String>,
@@ -40,16 +40,21 @@ impl Natives {
         for library in &reported.libraries {
             let (kind, name) = library.split_once('=').unwrap_or(("dylib", library));
             let (kind, modifiers) = kind.split_once(':').unwrap_or((kind, ""));
+            // `NAME:OTHER` links another library than `#[link]` names.
+            let name = name.rsplit(':').next().unwrap_or(name);
+            let is = |wanted: &str| modifiers.split(',').any(|modifier| modifier == wanted);
             let list = match kind {
                 "dylib" => &mut natives.shared,
-                "static" if modifiers.split(',').any(|modifier| modifier == "-bundle") => {
-                    &mut natives.archives
-                }
+                "static" if is("-bundle") => &mut natives.archives,
                 // Bundled into the rlib.
                 _ => continue,
             };
-            if !ALWAYS_LINKED.contains(&name) && !list.iter().any(|known| known == name) {
-                list.push(name.to_owned());
+            let name = match is("+verbatim") {
+                true => format!(":{name}"),
+                false => name.to_owned(),
+            };
+            if !ALWAYS_LINKED.contains(&&*name) && !list.contains(&name) {
+                list.push(name);
             }
         }
         natives
@@ -99,7 +104,10 @@ impl Natives {
 
     /// The file behind `-lname`, if it is a shared library.
     pub fn locate(&self, name: &str, system: &System) -> Option<Utf8PathBuf> {
-        let file = format!("lib{name}.so");
+        let file = match name.strip_prefix(':') {
+            Some(file) => file.to_owned(),
+            None => format!("lib{name}.so"),
+        };
         let directories = self.search.iter().chain(&system.directories);
         directories
             .map(|directory| directory.join(&file))
@@ -186,6 +194,9 @@ mod tests {
                 "static:-bundle=own",
                 "pthread",
                 "z",
+                "dylib:+verbatim=libx.so.3",
+                "static:+verbatim,-bundle=own.a",
+                "dylib=declared:found",
             ]
             .map(str::to_owned)
             .into(),
@@ -193,8 +204,8 @@ mod tests {
                 .map(str::to_owned)
                 .into(),
         });
-        assert_eq!(natives.shared, ["ssl", "z"]);
-        assert_eq!(natives.archives, ["own"]);
+        assert_eq!(natives.shared, ["ssl", "z", ":libx.so.3", "found"]);
+        assert_eq!(natives.archives, ["own", ":own.a"]);
         assert_eq!(natives.search, ["/a", "/b"]);
     }
 }

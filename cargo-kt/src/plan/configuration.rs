@@ -27,6 +27,8 @@ fn configuration_directories(context: &CargoContext) -> Vec<Utf8PathBuf> {
 #[derive(Debug, Default)]
 pub(crate) struct Configuration {
     files: Vec<(Utf8PathBuf, toml::Table)>,
+    /// How many of them are from `--config`.
+    typed: usize,
     /// Every path that was searched, whether or not it exists.
     candidates: Vec<Utf8PathBuf>,
 }
@@ -55,6 +57,7 @@ impl Configuration {
                 _ => configuration.read_file(path)?,
             }
         }
+        configuration.typed = configuration.files.len();
         for directory in configuration_directories(context) {
             // cargo prefers the old name, and then ignores the other.
             let [old, new] = ["config", "config.toml"].map(|name| directory.join(name));
@@ -120,20 +123,116 @@ impl Configuration {
 
     /// The value of a dotted key in the nearest file that has it, and that file.
     pub(crate) fn get(&self, keys: &[&str]) -> Option<(&Utf8Path, &toml::Value)> {
-        self.files.iter().find_map(|(path, table)| {
-            let (first, rest) = keys.split_first()?;
-            let value = rest
-                .iter()
-                .try_fold(table.get(*first)?, |value, key| value.get(key))?;
-            Some((path.as_path(), value))
-        })
+        self.files
+            .iter()
+            .find_map(|(path, table)| Some((path.as_path(), in_table(table, keys)?)))
     }
 
-    /// The value of a path key, relative to the directory with `.cargo`.
-    pub(crate) fn get_path(&self, keys: &[&str]) -> Option<Utf8PathBuf> {
-        let (file, value) = self.get(keys)?;
-        let base = file.parent().and_then(Utf8Path::parent)?;
-        Some(base.join(value.as_str()?))
+    /// The value of a dotted key that the variable `name` also sets: `--config` precedes the
+    /// variable, which precedes files.
+    pub(crate) fn setting<'a>(
+        &'a self,
+        keys: &[&str],
+        name: &str,
+        context: &'a CargoContext,
+    ) -> Option<Setting<'a>> {
+        let written = self
+            .files
+            .iter()
+            .enumerate()
+            .find_map(|(index, (path, table))| {
+                let value = in_table(table, keys)?;
+                Some((index < self.typed, path.as_path(), value))
+            });
+        let variable = context.variable(name).map(Setting::Variable);
+        let of_file = |(_, path, value)| Setting::Written(path, value);
+        match written {
+            Some((true, ..)) => written.map(of_file),
+            _ => variable.or(written.map(of_file)),
+        }
+    }
+
+    /// The value of a path key that the variable `name` also sets.
+    pub(crate) fn setting_path(
+        &self,
+        keys: &[&str],
+        name: &str,
+        context: &CargoContext,
+    ) -> Option<Utf8PathBuf> {
+        match self.setting(keys, name, context)? {
+            Setting::Variable(value) => Some(context.directory.join(value)),
+            Setting::Written(file, value) => Some(base(file).join(value.as_str()?)),
+        }
+    }
+
+    /// The value of a dotted key with the tables and arrays of all files merged, as cargo merges
+    /// them: the nearest file wins, and its elements of an array are the last.
+    pub(super) fn merged(&self, keys: &[&str]) -> Option<toml::Value> {
+        let values = self.files.iter().rev();
+        values
+            .filter_map(|(_, table)| in_table(table, keys))
+            .cloned()
+            .reduce(merge)
+    }
+
+    /// The directory that paths in a table are relative to: that of the nearest file with the
+    /// table. `--config` changes values of the table, and not where it is.
+    pub(super) fn base_of(&self, keys: &[&str]) -> Option<&Utf8Path> {
+        let (typed, files) = self.files.split_at(self.typed);
+        let mut all = files.iter().chain(typed);
+        let (file, _) = all.find(|(_, table)| in_table(table, keys).is_some())?;
+        Some(base(file))
+    }
+}
+
+/// A setting's value, and where it is set.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Setting<'a> {
+    Variable(&'a str),
+    /// In this file.
+    Written(&'a Utf8Path, &'a toml::Value),
+}
+
+impl<'a> Setting<'a> {
+    pub(crate) fn as_str(self) -> Option<&'a str> {
+        match self {
+            Self::Variable(value) => Some(value),
+            Self::Written(_, value) => value.as_str(),
+        }
+    }
+}
+
+/// The directory that paths in a configuration file are relative to: the one with `.cargo`.
+pub(super) fn base(file: &Utf8Path) -> &Utf8Path {
+    let base = file.parent().and_then(Utf8Path::parent);
+    base.unwrap_or(Utf8Path::new("/"))
+}
+
+fn in_table<'a>(table: &'a toml::Table, keys: &[&str]) -> Option<&'a toml::Value> {
+    let (first, rest) = keys.split_first()?;
+    rest.iter()
+        .try_fold(table.get(*first)?, |value, key| value.get(key))
+}
+
+/// Merges the value of a nearer file into that of a farther one.
+fn merge(farther: toml::Value, nearer: toml::Value) -> toml::Value {
+    match (farther, nearer) {
+        (toml::Value::Table(mut merged), toml::Value::Table(nearer)) => {
+            for (key, value) in nearer {
+                let value = match merged.remove(&key) {
+                    Some(farther) => merge(farther, value),
+                    None => value,
+                };
+                merged.insert(key, value);
+            }
+            toml::Value::Table(merged)
+        }
+        (toml::Value::Array(mut merged), toml::Value::Array(nearer)) => {
+            merged.extend(nearer);
+            toml::Value::Array(merged)
+        }
+        // cargo rejects a table or an array beside a value of another type.
+        (_, nearer) => nearer,
     }
 }
 

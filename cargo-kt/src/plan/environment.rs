@@ -11,6 +11,9 @@ use cargo_metadata::Package;
 use super::Configuration;
 use crate::context::CargoContext;
 
+/// Names in `[env]` that have no effect: cargo sets them for rustc, build scripts and programs.
+const SET_BY_CARGO: [&str; 2] = ["CARGO", "LD_LIBRARY_PATH"];
+
 /// The variables of a program from its package and from cargo's configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ProgramEnvironment {
@@ -81,22 +84,18 @@ fn of_package(package: &Package) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// `[env]` of all configuration files. The nearest file wins.
+/// `[env]` of all configuration files, without what cargo sets itself.
 fn configured(configuration: &Configuration) -> BTreeMap<String, Configured> {
-    let mut variables = BTreeMap::new();
-    let files: Vec<_> = configuration.tables().collect();
-    for (path, table) in files.into_iter().rev() {
-        // Values are relative to the directory with `.cargo`.
-        let base = path.parent().and_then(Utf8Path::parent);
-        let base = base.unwrap_or(Utf8Path::new("/"));
-        let entries = table.get("env").and_then(toml::Value::as_table);
-        for (name, value) in entries.into_iter().flatten() {
-            if let Some(variable) = Configured::parse(value, base) {
-                variables.insert(name.clone(), variable);
-            }
-        }
-    }
-    variables
+    let merged = configuration.merged(&["env"]);
+    let entries = merged.as_ref().and_then(toml::Value::as_table);
+    let entries = entries.into_iter().flatten();
+    entries
+        .filter(|(name, _)| !SET_BY_CARGO.contains(&name.as_str()))
+        .filter_map(|(name, value)| {
+            let base = configuration.base_of(&["env", name])?;
+            Some((name.clone(), Configured::parse(value, base)?))
+        })
+        .collect()
 }
 
 impl Configured {

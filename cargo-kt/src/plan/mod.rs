@@ -11,9 +11,11 @@ mod packages;
 mod profile;
 mod program;
 mod resolve;
+mod script_override;
+mod term;
 mod toolchain;
 
-pub(crate) use configuration::Configuration;
+pub(crate) use configuration::{Configuration, Setting};
 pub use environment::ProgramEnvironment;
 pub use error::PlanError;
 pub use options::CargoOptions;
@@ -22,6 +24,8 @@ pub(crate) use profile::overrides;
 pub use profile::{Notice, Profile};
 pub use program::{Program, ProgramKind};
 pub use resolve::plan;
+pub use script_override::ScriptOverride;
+pub use term::Term;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -41,6 +45,10 @@ pub struct Plan {
     pub toolchain: crate::context::Toolchain,
     /// Only cargo applies `build.warnings`.
     pub judges_warnings: bool,
+    /// `build.jobs`.
+    pub configured_jobs: Option<String>,
+    /// Build scripts that cargo does not run.
+    pub overridden_scripts: Vec<ScriptOverride>,
     pub workspace_root: Utf8PathBuf,
     /// The target directory that `cargo run` would use.
     pub target_directory: Utf8PathBuf,

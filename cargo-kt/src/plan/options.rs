@@ -57,7 +57,13 @@ pub struct CargoOptions {
     #[arg(long, value_name = "DIRECTORY", help_heading = "Compilation Options")]
     pub target_dir: Option<Utf8PathBuf>,
     /// Number of parallel jobs, defaults to # of CPUs
-    #[arg(short, long, value_name = "N", help_heading = "Compilation Options")]
+    #[arg(
+        short,
+        long,
+        value_name = "N",
+        help_heading = "Compilation Options",
+        allow_hyphen_values = true
+    )]
     pub jobs: Option<String>,
     /// Do not abort the build as soon as there is an error
     #[arg(long, help_heading = "Compilation Options")]

@@ -17,8 +17,8 @@ pub struct Package {
     pub has_path_source: bool,
     /// A member of the workspace, which cargo compiles through RUSTC_WORKSPACE_WRAPPER.
     pub is_member: bool,
-    /// Its manifest has `links`: its build script passes metadata to the scripts of dependents.
-    pub has_links: bool,
+    /// `links` of its manifest: its build script passes metadata to the scripts of dependents.
+    pub links: Option<String>,
     /// It has a build script.
     pub has_build_script: bool,
     /// It has a feature `serde` that is not enabled.
@@ -95,7 +95,7 @@ impl Packages {
                 manifest: package.manifest_path.clone(),
                 has_path_source: package.source.is_none(),
                 is_member: metadata.workspace_members.contains(&package.id),
-                has_links: package.links.is_some(),
+                links: package.links.clone(),
                 has_build_script: package
                     .targets
                     .iter()

@@ -137,17 +137,39 @@ fn selected_packages<'m>(
     Ok(matching)
 }
 
-/// Whether a package ID specification matches: `name`, `name@version`, `name:version` or a full ID.
+/// Whether a package ID specification matches: a full ID, `name`, `name@version`, `name:version`, or
+/// a URL with any of them or a version after `#`
+/// (<https://doc.rust-lang.org/cargo/reference/pkgid-spec.html>).
 fn matches_spec(package: &Package, spec: &str) -> bool {
-    if package.id.repr == spec || package.name.as_str() == spec {
+    if package.id.repr == spec {
         return true;
     }
-    let Some((name, version)) = spec.split_once(['@', ':']) else {
-        return false;
+    if !spec.contains("://") {
+        return matches_name(package, spec);
+    }
+    let (url, part) = match spec.split_once('#') {
+        Some((url, part)) => (url, Some(part)),
+        None => (spec, None),
     };
-    // The version may be partial: `foo@1.2` matches 1.2.3.
+    // A member's ID is `path+file:///directory#…`.
+    let (own_url, _) = package.id.repr.split_once('#').unwrap_or_default();
+    let is_same = url == own_url || own_url.strip_prefix("path+") == Some(url);
+    let matches_part = |part| matches_name(package, part) || matches_version(package, part);
+    is_same && part.is_none_or(matches_part)
+}
+
+/// Whether `name`, `name@version` or `name:version` matches.
+fn matches_name(package: &Package, spec: &str) -> bool {
+    match spec.split_once(['@', ':']) {
+        Some((name, version)) => package.name.as_str() == name && matches_version(package, version),
+        None => package.name.as_str() == spec,
+    }
+}
+
+/// The version may be partial: 1.2 matches 1.2.3.
+fn matches_version(package: &Package, version: &str) -> bool {
     let full = package.version.to_string();
-    package.name.as_str() == name && (full == version || full.starts_with(&format!("{version}.")))
+    full == version || full.starts_with(&format!("{version}."))
 }
 
 fn filter<'a>(packages: &[&'a Package], options: &'a CargoOptions) -> Filter<'a> {

@@ -6,13 +6,18 @@ use cargo_metadata::{Metadata, MetadataCommand};
 
 use super::{
     CargoOptions, Configuration, Notice, Packages, Plan, PlanError, Profile, ProgramEnvironment,
-    profile, program, toolchain,
+    Setting, profile::ProfileSettings, program, script_override, toolchain,
 };
 use crate::context::CargoContext;
 use crate::context::{ContextError, Toolchain, cfg};
 
 /// The targets of pods, besides that of this machine.
 const POD_TARGETS: [&str; 2] = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"];
+
+/// `--ignore-rust-version` for `cargo metadata`, which has no such option: how it resolves where
+/// there is no lock file.
+const IGNORE_RUST_VERSION: [&str; 2] =
+    ["--config", "resolver.incompatible-rust-versions=\"allow\""];
 
 /// cargo's name for this machine's target.
 const HOST_TUPLE: &str = "host-tuple";
@@ -50,18 +55,20 @@ pub fn plan(options: &CargoOptions, context: &CargoContext) -> Result<Plan, Plan
     };
     check_runtime(&packages, &package.name)?;
     let workspace_root = metadata.workspace_root.clone();
-    let mut notices = profile::replaced(
+    let profile = ProfileSettings::read(
         options.profile_name(),
         &workspace_root.join("Cargo.toml"),
         &configuration,
         context,
     )?;
+    let mut notices = profile.replaced();
     notices.extend(configured_notices(
         &configuration,
         context,
         &toolchain.target,
     ));
     let environment = ProgramEnvironment::of(package, &configuration);
+    let overridden_scripts = script_override::all(&packages, &toolchain.target, &configuration);
     Ok(Plan {
         options: options.clone(),
         environment,
@@ -69,9 +76,11 @@ pub fn plan(options: &CargoOptions, context: &CargoContext) -> Result<Plan, Plan
         packages,
         package: index,
         program,
-        profile: Profile::named(options.profile_name()),
+        profile: Profile::of(&profile),
         toolchain,
         judges_warnings: judges_warnings(&configuration, context),
+        configured_jobs: configured_jobs(&configuration, context),
+        overridden_scripts,
         target_directory: match &options.target_dir {
             Some(directory) => context.directory.join(directory),
             None => metadata.target_directory.clone(),
@@ -149,6 +158,13 @@ fn metadata(
                 &toolchain.target,
             ])
             .args(options.common_arguments())
+            .args(
+                options
+                    .ignore_rust_version
+                    .then_some(IGNORE_RUST_VERSION)
+                    .into_iter()
+                    .flatten(),
+            )
             .args(more)
             .env("RUSTC_WRAPPER", &wrapper)
             .env("RUSTC_WORKSPACE_WRAPPER", "")
@@ -196,9 +212,17 @@ fn metadata(
 
 /// Whether `build.warnings` hides warnings or makes them errors.
 fn judges_warnings(configuration: &Configuration, context: &CargoContext) -> bool {
-    let configured = || configuration.get(&["build", "warnings"])?.1.as_str();
-    let level = context.variable("CARGO_BUILD_WARNINGS").or_else(configured);
+    let level = configuration.setting(&["build", "warnings"], "CARGO_BUILD_WARNINGS", context);
+    let level = level.and_then(Setting::as_str);
     level.is_some_and(|level| level != "warn")
+}
+
+/// `build.jobs`, a number or `default`.
+fn configured_jobs(configuration: &Configuration, context: &CargoContext) -> Option<String> {
+    match configuration.setting(&["build", "jobs"], "CARGO_BUILD_JOBS", context)? {
+        Setting::Written(_, toml::Value::Integer(jobs)) => Some(jobs.to_string()),
+        other => other.as_str().map(str::to_owned),
+    }
 }
 
 /// Settings outside profiles that have no effect.
@@ -207,25 +231,16 @@ fn configured_notices(
     context: &CargoContext,
     target: &str,
 ) -> Vec<Notice> {
-    let configured = |variables: &[&str], keys: &[&str]| {
-        let set = variables
-            .iter()
-            .find_map(|name| context.variable(name))
-            .map(str::to_owned);
-        set.or_else(|| {
-            let (_, value) = configuration.get(keys)?;
-            match value {
-                // Several targets, which `cargo run` rejects.
-                toml::Value::Array(_) => Some(value.to_string()),
-                _ => value.as_str().map(str::to_owned),
-            }
-        })
-        .filter(|value| !value.is_empty())
-    };
+    let build_target = configuration.setting(&["build", "target"], "CARGO_BUILD_TARGET", context);
+    let build_target = build_target.and_then(|setting| match setting {
+        // Several targets, which `cargo run` rejects.
+        Setting::Written(_, value @ toml::Value::Array(_)) => Some(value.to_string()),
+        _ => setting.as_str().map(str::to_owned),
+    });
     let mut notices = Vec::new();
     notices.extend(runner(configuration, context, target));
-    if let Some(found) = configured(&["CARGO_BUILD_TARGET"], &["build", "target"])
-        .filter(|found| found != target && found != HOST_TUPLE)
+    if let Some(found) =
+        build_target.filter(|found| !found.is_empty() && found != target && found != HOST_TUPLE)
     {
         notices.push(Notice::BuildTarget {
             found,
@@ -239,25 +254,24 @@ fn configured_notices(
 fn runner(configuration: &Configuration, context: &CargoContext, target: &str) -> Option<Notice> {
     let name = target.to_uppercase().replace('-', "_");
     let variable = format!("CARGO_TARGET_{name}_RUNNER");
-    if let Some(found) = context
-        .variable(&variable)
-        .filter(|found| !found.is_empty())
-    {
-        return Some(Notice::Runner {
-            key: variable,
-            found: found.to_owned(),
-        });
-    }
     let shown = |value: &toml::Value| match value {
         toml::Value::String(runner) => runner.clone(),
         other => other.to_string(),
     };
-    let of_triple = configuration.get(&["target", target, "runner"]);
-    if let Some((_, found)) = of_triple {
-        return Some(Notice::Runner {
-            key: format!("target.{target}.runner"),
-            found: shown(found),
-        });
+    match configuration.setting(&["target", target, "runner"], &variable, context) {
+        Some(Setting::Variable(found)) if !found.is_empty() => {
+            return Some(Notice::Runner {
+                key: variable,
+                found: found.to_owned(),
+            });
+        }
+        Some(Setting::Written(_, found)) => {
+            return Some(Notice::Runner {
+                key: format!("target.{target}.runner"),
+                found: shown(found),
+            });
+        }
+        _ => {}
     }
     let tables = configuration.tables();
     let targets = tables.filter_map(|(_, table)| table.get("target")?.as_table());

@@ -7,7 +7,7 @@ use std::{
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Configuration, PlanError};
+use super::{Configuration, PlanError, Setting, configuration};
 use crate::context::{CargoContext, Toolchain, Wrappers, find_lld};
 
 /// The compiler that cargo would call: `RUSTC`, `build.rustc`, or the one in `PATH`.
@@ -65,11 +65,9 @@ pub(super) fn compiler(
     context: &CargoContext,
 ) -> Option<Utf8PathBuf> {
     let name = target.to_uppercase().replace('-', "_");
-    let variables = [format!("CARGO_TARGET_{name}_LINKER")];
+    let keys = ["target", target, "linker"];
     let linker = program(
-        &variables,
-        &["target", target, "linker"],
-        configuration,
+        configuration.setting(&keys, &format!("CARGO_TARGET_{name}_LINKER"), context)?,
         context,
     )?;
     let name = linker.file_name()?;
@@ -78,34 +76,29 @@ pub(super) fn compiler(
     (!is_linker).then_some(linker)
 }
 
-/// A program in cargo's table `build`. The variables precede it (`RUSTC_WRAPPER`, then
-/// `CARGO_BUILD_RUSTC_WRAPPER`); an empty value is none.
+/// A program in cargo's table `build`. Its own variable, such as `RUSTC_WRAPPER`, precedes even
+/// `--config`; `CARGO_BUILD_RUSTC_WRAPPER` is that of the key.
 fn tool(name: &str, configuration: &Configuration, context: &CargoContext) -> Option<Utf8PathBuf> {
     let variable = name.to_uppercase().replace('-', "_");
-    let variables = [variable.clone(), format!("CARGO_BUILD_{variable}")];
-    program(&variables, &["build", name], configuration, context)
+    let own = context.variable(&variable).map(Setting::Variable);
+    let of_key = || {
+        let variable = format!("CARGO_BUILD_{variable}");
+        configuration.setting(&["build", name], &variable, context)
+    };
+    program(own.or_else(of_key)?, context)
 }
 
-/// A program, by the first of these variables that is set, or in the configuration.
-fn program(
-    variables: &[String],
-    keys: &[&str],
-    configuration: &Configuration,
-    context: &CargoContext,
-) -> Option<Utf8PathBuf> {
-    // A bare name is searched in PATH.
-    let is_bare = |value: &str| !value.contains('/');
-    if let Some(value) = variables.iter().find_map(|name| context.variable(name)) {
-        return match value {
-            "" => None,
-            bare if is_bare(bare) => Some(bare.into()),
-            path => Some(context.directory.join(path)),
-        };
-    }
-    match configuration.get(keys)?.1.as_str()? {
+/// The program that a setting names. An empty value is none.
+fn program(setting: Setting<'_>, context: &CargoContext) -> Option<Utf8PathBuf> {
+    let base = match setting {
+        Setting::Variable(_) => &context.directory,
+        Setting::Written(file, _) => configuration::base(file),
+    };
+    match setting.as_str()? {
         "" => None,
-        bare if is_bare(bare) => Some(bare.into()),
-        _ => configuration.get_path(keys),
+        // It is searched in PATH.
+        bare if !bare.contains('/') => Some(bare.into()),
+        path => Some(base.join(path)),
     }
 }
 

@@ -18,11 +18,13 @@ use kt::wire::{control::Swapped, manifest::Environment};
 
 use crate::{
     compile::Built,
-    config::Config,
+    config::{Config, PlaceKind},
     context::CargoContext,
     place::{Connected, Dirs, PlaceName, local},
     terminal::Terminal,
 };
+
+const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
 
 /// Variables of the shell, the terminal and the login session: they differ between terminals.
 const NOISE: &[&str] = &[
@@ -39,10 +41,13 @@ const NOISE: &[&str] = &[
     "INSIDE_EMACS",
     "INVOCATION_ID",
     "JOURNAL_STREAM",
-    "LD_LIBRARY_PATH",
+    LIBRARY_PATH,
     "LESSOPEN",
     "LINES",
     "LS_COLORS",
+    "MAKEFLAGS",
+    "MAKELEVEL",
+    "MFLAGS",
     "OLDPWD",
     "PS1",
     "PS2",
@@ -110,7 +115,11 @@ const SHOWN: usize = 60;
 
 /// The environment that a worker of this program starts with.
 pub(super) fn of_worker(options: &Config, built: &Built, context: &CargoContext) -> Environment {
-    let cargo = of_cargo(built);
+    let mut cargo = of_cargo(built);
+    // A pod has none of these directories, and its image may set the variable.
+    if options.service.place == PlaceKind::Local {
+        cargo.extend(library_path(context, built));
+    }
     let mut asked = built.plan.environment.configured(context);
     // As in cargo, build scripts have precedence.
     asked.retain(|name, _| !cargo.contains_key(name));
@@ -122,10 +131,30 @@ pub(super) fn of_worker(options: &Config, built: &Built, context: &CargoContext)
 pub(super) fn of_driver(context: &CargoContext, built: &Built) -> Vec<(OsString, OsString)> {
     let configured = built.plan.environment.configured(context);
     let set = configured.into_iter().chain(of_cargo(built));
+    // Libraries for another kind of machine cannot be loaded here.
+    let is_cross = built.plan.toolchain.is_cross();
+    let set = set.chain(library_path(context, built).filter(|_| !is_cross));
     let set = set.map(|(name, value)| (name.into(), value.into()));
     let mut environment = context.environment.clone();
     environment.extend(set);
     environment.into_iter().collect()
+}
+
+/// `LD_LIBRARY_PATH` with the directories that cargo adds to the caller's, if there are any.
+fn library_path(context: &CargoContext, built: &Built) -> Option<(String, String)> {
+    let own = &built.compiled.library_path;
+    if own.is_empty() {
+        return None;
+    }
+    let callers = context
+        .variable(LIBRARY_PATH)
+        .filter(|path| !path.is_empty());
+    let all: Vec<_> = own
+        .iter()
+        .map(|path| path.as_str())
+        .chain(callers)
+        .collect();
+    Some((LIBRARY_PATH.to_owned(), all.join(":")))
 }
 
 fn of_cargo(built: &Built) -> BTreeMap<String, String> {

@@ -11,6 +11,7 @@ mod programs;
 mod replay;
 mod roots;
 mod scripts;
+mod settings;
 mod sources;
 mod variables;
 

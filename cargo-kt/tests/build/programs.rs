@@ -1,5 +1,6 @@
 //! *plan*: the program that is selected, and the errors if none is.
 
+use cargo_kt::artifacts::HotCrate;
 use cargo_kt::plan::{Notice, PlanError, plan};
 
 use crate::fixture::{KT_MAIN, Workspace};
@@ -78,6 +79,35 @@ fn directory_of_a_member_selects_its_program() {
 }
 
 #[test]
+fn package_id_specifications_are_those_of_cargo() {
+    let mut workspace = Workspace::new();
+    let url = format!("file://{}/app", workspace.root);
+    let specs = [
+        "app".to_owned(),
+        "app@0.1".to_owned(),
+        "app:0.1.0".to_owned(),
+        "app@0.2.0".to_owned(),
+        url.clone(),
+        format!("path+{url}"),
+        format!("{url}#0.1.0"),
+        format!("{url}#0.2.0"),
+        format!("{url}#app"),
+        format!("{url}#leaf"),
+        format!("path+{url}#app@0.1.0"),
+        format!("{url}#app@0.1"),
+        format!("file://{}", workspace.root),
+    ];
+    for spec in specs {
+        let mut cargo = workspace.context.command("cargo".into());
+        cargo.args(["build", "--quiet", "--offline", "--package", &spec]);
+        let is_found = cargo.output().unwrap().status.success();
+        workspace.options.package = Some(spec.clone());
+        let planned = plan(&workspace.options, &workspace.context);
+        assert_eq!(planned.is_ok(), is_found, "{spec}: {planned:?}");
+    }
+}
+
+#[test]
 fn example_of_any_member_is_found_and_a_library_example_rejected() {
     let mut workspace = Workspace::new();
     workspace.write("app/examples/demo.rs", "fn main() {}\n");
@@ -138,9 +168,12 @@ fn overridden_settings_are_reported() {
     let manifest = std::fs::read_to_string(workspace.path("Cargo.toml")).unwrap();
     workspace.write(
         "Cargo.toml",
-        &format!("{manifest}[profile.dev]\npanic = \"abort\"\nstrip = false\n[profile.fast]\ninherits = \"dev\"\n"),
+        &format!("{manifest}[profile.dev]\npanic = \"abort\"\nstrip = false\n[profile.fast]\ninherits = \"dev\"\n[profile.dev.package.\"*\"]\nsplit-debuginfo = \"packed\"\n"),
     );
-    workspace.write(".cargo/config.toml", "[profile.fast]\nlto = \"fat\"\n");
+    workspace.write(
+        ".cargo/config.toml",
+        "[profile.fast]\nlto = \"fat\"\n[profile.fast.package.leaf]\nsplit-debuginfo = \"unpacked\"\n",
+    );
     workspace.set("CARGO_PROFILE_DEV_DEBUG", "0");
     workspace.options.profile = Some("fast".to_owned());
     let plan = plan(&workspace.options, &workspace.context).unwrap();
@@ -154,16 +187,22 @@ fn overridden_settings_are_reported() {
     replaced.sort();
     assert_eq!(
         replaced,
-        ["debug = 0", "lto = \"fat\"", "panic = \"abort\""]
+        [
+            "debug = 0",
+            "lto = \"fat\"",
+            "package.*.split-debuginfo = \"packed\"",
+            "package.leaf.split-debuginfo = \"unpacked\"",
+            "panic = \"abort\""
+        ]
     );
     workspace.write("app/src/main.rs", &format!("{KT_MAIN}fn main() {{}}\n"));
     let built = workspace.build();
-    let arguments = built.compiled.hot[2]
-        .invocation
-        .as_ref()
-        .unwrap()
-        .arguments
-        .join(" ");
+    let of_crate = |hot: &HotCrate| hot.invocation.as_ref().unwrap().arguments.join(" ");
+    for hot in &built.compiled.hot {
+        let arguments = of_crate(hot);
+        assert!(!arguments.contains("packed"), "{arguments}");
+    }
+    let arguments = of_crate(&built.compiled.hot[2]);
     assert!(
         arguments.contains("debuginfo=line-tables-only") && arguments.contains("/fast/deps"),
         "{arguments}"

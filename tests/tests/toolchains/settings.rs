@@ -3,7 +3,7 @@
 use tests::{Fixture, Project};
 
 /// A program whose remote function and `main` both print an expression.
-fn printing(expression: &str) -> String {
+pub fn printing(expression: &str) -> String {
     format!(
         "#[kt::remote]
 fn remote() -> String {{
@@ -20,7 +20,7 @@ fn main() {{
 
 /// Runs it, edits it and runs it again; plain cargo prints the same.
 #[track_caller]
-fn prints_as_under_cargo(project: &Project, expected: &str) {
+pub fn prints_as_under_cargo(project: &Project, expected: &str) {
     let expected = |edit: u32| format!("{expected} edit {edit}\n");
     assert_eq!(project.cargo_run().success().stdout, expected(1));
     assert_eq!(project.run().success().stdout, expected(1));
@@ -158,6 +158,34 @@ fn the_target_of_this_machine_has_a_name() {
     };
     configured("\"host-tuple\"").does_not_report("is replaced by");
     configured("[\"x86_64-unknown-linux-musl\"]").says("is replaced by");
+}
+
+#[test]
+fn variables_that_cargo_sets_are_not_those_of_the_configuration_or_the_shell() {
+    let mut project = Project::of(Fixture::ONE);
+    let configured = "[env]
+CARGO = { value = \"/nowhere\", force = true }
+LD_LIBRARY_PATH = { value = \"/nowhere\", force = true }
+CARGO_PKG_NAME = { value = \"/nowhere\", force = true }
+";
+    project.write(".cargo/config.toml", configured);
+    for name in [
+        "OUT_DIR",
+        "CARGO_MANIFEST_DIR",
+        "CARGO_PKG_NAME",
+        "CARGO_BIN_NAME",
+    ] {
+        project.environment(name, "/shell");
+    }
+    let expression = "std::env::vars()
+        .filter(|(_, value)| value.contains(\"/nowhere\") || value.contains(\"/shell\"))
+        .map(|(name, _)| name)
+        .collect::<std::collections::BTreeSet<_>>()
+        .into_iter()
+        .collect::<Vec<_>>()
+        .join(\",\")";
+    project.write("src/main.rs", &printing(expression));
+    prints_as_under_cargo(&project, "CARGO_BIN_NAME,OUT_DIR CARGO_BIN_NAME,OUT_DIR");
 }
 
 #[test]

@@ -5,12 +5,14 @@ pub(crate) mod argfile;
 mod cargo_context;
 pub(crate) mod cfg;
 mod error;
+pub(crate) mod flags;
 mod lld;
 mod toolchain;
 pub(crate) mod wrappers;
 
 pub use cargo_context::CargoContext;
 pub use error::ContextError;
+pub use flags::UnsupportedFlag;
 pub use lld::find_lld;
 pub use toolchain::Toolchain;
 pub use wrappers::Wrappers;

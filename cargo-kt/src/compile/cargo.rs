@@ -47,13 +47,14 @@ impl Artifact {
     pub(super) fn key(&self, plan: &Plan, records: &Records) -> Option<UnitKey> {
         match self.kind {
             ArtifactKind::Library | ArtifactKind::ProcMacro => UnitKey::of_artifact(&self.path),
-            ArtifactKind::BuildScript => directory::build_script(&self.path, &self.crate_name),
+            ArtifactKind::BuildScript => directory::beside(&self.path, &self.crate_name),
             ArtifactKind::Program => directory::program(
                 &self.path,
                 &plan.packages[self.package].name,
                 &self.crate_name,
                 records.programs(&self.crate_name, &plan.cargo_directory()),
-            ),
+            )
+            .or_else(|| directory::beside(&self.path, &self.crate_name)),
         }
     }
 }
@@ -187,6 +188,7 @@ fn command(plan: &Plan, context: &CargoContext, records: &Records) -> Result<Com
     wrappers.pass_to(&mut command);
     command
         .env("KT_BUILD", "1")
+        .env(cfg::TARGET, &plan.toolchain.target)
         .env(wrapper::DIRECTORY, records.directory())
         .env("RUSTC_WORKSPACE_WRAPPER", member_wrapper)
         .env("RUSTC_WRAPPER", every_wrapper)

@@ -257,11 +257,6 @@ pub(super) fn assemble(
         };
         let record = record.as_ref().ok_or_else(missing)?;
         snapshot::keep(&warm, record);
-        if record.aborts_on_panic {
-            return Err(BuildError::PanicAbort {
-                package: package.name.clone(),
-            });
-        }
         if record.mode == Some(Mode::Executable) {
             program = CompiledProgram::Executable {
                 link_line: record.link_line.clone().ok_or_else(missing)?,
@@ -285,14 +280,18 @@ pub(super) fn assemble(
             types: record.types.clone(),
         });
     }
+    let record_of_program = records.iter().take(known.sorted.hot.len()).next_back();
+    let invocation = record_of_program.and_then(|record| record.as_ref()?.invocation.as_ref());
+    let overridden = override_of_program(plan);
+    let scripts = scripts_of_program(plan, known, invocation);
     Ok(Compiled {
         toolchain: plan.toolchain.clone(),
         profile: plan.profile.name.clone(),
         base: sorted.base.clone(),
-        script_environment: script_environment(plan, known, records),
+        script_environment: script_environment(overridden, &scripts, invocation),
         library_path: library_path::of_program(plan, &known.native),
         unused_link_arguments: match program {
-            CompiledProgram::Library => link_arguments(plan, known, hot.last()),
+            CompiledProgram::Library => link_arguments(overridden, &scripts, invocation),
             CompiledProgram::Executable { .. } => Vec::new(),
         },
         hot,
@@ -301,26 +300,48 @@ pub(super) fn assemble(
     })
 }
 
-/// The `OUT_DIR` of the build script of the program's package.
-fn script_of_program<'a>(plan: &Plan, known: &'a KnownUnits) -> Option<&'a Utf8Path> {
+/// The `OUT_DIR` of each build script of the program's package. With several, the first is the one
+/// that cargo sets for rustc, and the last the one that it sets for the program.
+fn scripts_of_program<'a>(
+    plan: &Plan,
+    known: &'a KnownUnits,
+    program: Option<&Invocation>,
+) -> Vec<&'a Utf8Path> {
     let target = plan.cargo_directory().join(&plan.toolchain.target);
-    let mut outputs = known.script_outputs.iter();
-    let of_program =
-        outputs.find(|(package, out_dir)| *package == plan.package && out_dir.starts_with(&target));
-    of_program.map(|(_, out_dir)| out_dir.as_path())
+    let outputs = known.script_outputs.iter();
+    let mut of_program: Vec<_> = outputs
+        .filter(|(package, out_dir)| *package == plan.package && out_dir.starts_with(&target))
+        .map(|(_, out_dir)| out_dir.as_path())
+        .collect();
+    let variables = program.map_or(&[][..], |program| &program.environment);
+    let of_rustc = variables.iter().find(|(name, _)| name == "OUT_DIR");
+    // cargo reports the scripts in the order in which they finish.
+    of_program.sort_by_key(|out_dir| {
+        let is_first = of_rustc.is_some_and(|(_, first)| *out_dir == first);
+        (!is_first, *out_dir)
+    });
+    of_program
 }
 
-/// The arguments for the program's linker from its build script and from flags of rustc.
-fn link_arguments(plan: &Plan, known: &KnownUnits, program: Option<&HotCrate>) -> Vec<String> {
-    let of_script = match override_of_program(plan) {
-        Some(script) => Some(script.link_arguments.clone()),
-        None => script_of_program(plan, known).map(script::link_arguments),
+/// The arguments for the program's linker from its build scripts and from flags of rustc.
+fn link_arguments(
+    overridden: Option<&ScriptOverride>,
+    scripts: &[&Utf8Path],
+    program: Option<&Invocation>,
+) -> Vec<String> {
+    let of_scripts = match overridden {
+        Some(script) => script.link_arguments.clone(),
+        None => scripts
+            .iter()
+            .flat_map(|out_dir| script::link_arguments(out_dir))
+            .collect(),
     };
-    let invocation = program.and_then(|program| program.invocation.as_ref());
-    let of_flags = invocation.map(Invocation::link_arguments);
-    let all = of_script.into_iter().chain(of_flags).flatten();
+    let of_flags = program.into_iter().flat_map(Invocation::link_arguments);
     // Another linker makes the same program.
-    all.filter(|argument| !argument.starts_with("-fuse-ld="))
+    of_scripts
+        .into_iter()
+        .chain(of_flags)
+        .filter(|argument| !argument.starts_with("-fuse-ld="))
         .collect()
 }
 
@@ -330,24 +351,23 @@ fn override_of_program(plan: &Plan) -> Option<&ScriptOverride> {
     scripts.find(|script| script.package == plan.package)
 }
 
-/// The variables that `cargo run` sets from the build script of the program's package.
+/// The variables that `cargo run` sets from the build scripts of the program's package. Of several
+/// with one name the last counts.
 fn script_environment(
-    plan: &Plan,
-    known: &KnownUnits,
-    records: &[Option<Record>],
+    overridden: Option<&ScriptOverride>,
+    scripts: &[&Utf8Path],
+    program: Option<&Invocation>,
 ) -> Vec<(String, String)> {
-    if let Some(script) = override_of_program(plan) {
+    if let Some(script) = overridden {
         // cargo names a directory to rustc, and does not report it.
-        let program = records.iter().take(known.sorted.hot.len()).next_back();
-        let invocation = program.and_then(|record| record.as_ref()?.invocation.as_ref());
-        let variables = invocation.into_iter().flat_map(|it| &it.environment);
+        let variables = program.into_iter().flat_map(|it| &it.environment);
         let out_dir = variables.filter(|(name, _)| name == "OUT_DIR");
         return out_dir.chain(&script.variables).cloned().collect();
     }
-    let Some(out_dir) = script_of_program(plan, known) else {
-        return Vec::new();
+    let of_script = |out_dir: &&Utf8Path| {
+        let mut variables = vec![("OUT_DIR".to_owned(), out_dir.to_string())];
+        variables.extend(script::environment(out_dir));
+        variables
     };
-    let mut variables = vec![("OUT_DIR".to_owned(), out_dir.to_string())];
-    variables.extend(script::environment(out_dir));
-    variables
+    scripts.iter().flat_map(of_script).collect()
 }

@@ -122,7 +122,6 @@ impl Compilation<'_> {
             mode: made.mode,
             link_line: made.link_line,
             certain,
-            aborts_on_panic: self.unit.aborts_on_panic,
             sources,
             environment,
             artifacts: artifacts

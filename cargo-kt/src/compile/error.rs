@@ -32,11 +32,6 @@ pub enum BuildError {
     )]
     BuildStd,
     #[error(
-        "RUSTFLAGS or `build.rustflags` compiles package `{package}` with `panic=abort`: a panic would stop the worker\n\
-         help: remove `-C panic=abort`"
-    )]
-    PanicAbort { package: String },
-    #[error(
         "package `{package}` is only a dylib, which cannot be linked into a worker\nhelp: add \"rlib\" to its `crate-type`"
     )]
     DylibOnly { package: String },

@@ -12,7 +12,7 @@ use crate::artifacts::{Invocation, LinkLine};
 use crate::plan::Package;
 
 /// Increase it when [`Record`] changes its meaning. Older files are then ignored.
-pub(super) const FORMAT: u32 = 5;
+pub(super) const FORMAT: u32 = 6;
 
 /// How a bin or example was compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -39,8 +39,6 @@ pub(super) struct Record {
     pub(super) link_line: Option<LinkLine>,
     /// False if a source may have changed while rustc ran. The artifact then is always stale.
     pub(super) certain: bool,
-    /// `-C panic=abort` is in force.
-    pub(super) aborts_on_panic: bool,
     /// The files that rustc read, and the blake3 of each at that time.
     pub(super) sources: Vec<(Utf8PathBuf, String)>,
     /// Variables that the code read with `env!`.
@@ -84,7 +82,6 @@ impl Record {
             mode: None,
             link_line: None,
             certain: false,
-            aborts_on_panic: false,
             sources: Vec::new(),
             environment: Vec::new(),
             artifacts: Vec::new(),

@@ -58,7 +58,11 @@ pub(super) fn sort(plan: &Plan, report: &Report, records: &Records) -> Result<So
         let is_hot_library = artifact.on_target
             && artifact.kind == ArtifactKind::Library
             && hot_packages[artifact.package];
-        let is_program = artifact.on_target && artifact.kind == ArtifactKind::Program;
+        // With `-Z bindeps` other programs are among the artifacts.
+        let is_program = artifact.on_target
+            && artifact.kind == ArtifactKind::Program
+            && artifact.package == plan.package
+            && artifact.crate_name == plan.program.name.replace('-', "_");
         if !(package.has_path_source || is_hot_library) {
             continue;
         }

@@ -1,7 +1,7 @@
 //! One rustc invocation, parsed from its arguments as cargo writes them
 //! (`src/cargo/core/compiler/mod.rs` of cargo).
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::record::UnitKey;
 use crate::artifacts::Invocation;
@@ -13,7 +13,8 @@ pub(super) enum Purpose {
     Library,
     /// A bin or example of the target graph.
     Program,
-    /// A crate that runs during the build: a build script, a proc macro, or a dependency of one.
+    /// A crate that kt does not link: it runs during the build (a build script, a proc macro, or a
+    /// dependency of one), or is the artifact that another crate depends on (`-Z bindeps`).
     Host,
 }
 
@@ -28,8 +29,6 @@ pub(super) struct Unit {
     pub(super) crate_types: Vec<String>,
     /// `--emit` has `metadata`, so dependents may start before code generation is done.
     pub(super) emits_metadata: bool,
-    /// RUSTFLAGS set `-C panic=abort`. The profile cannot: kt overrides it.
-    pub(super) aborts_on_panic: bool,
 }
 
 impl Unit {
@@ -47,7 +46,6 @@ impl Unit {
             extra_filename: String::new(),
             crate_types: Vec::new(),
             emits_metadata: false,
-            aborts_on_panic: false,
         };
         let mut has_target = false;
         let mut rest = arguments.iter();
@@ -77,7 +75,8 @@ impl Unit {
                 "--crate-type" => unit.crate_types.extend(value.split(',').map(str::to_owned)),
                 "--out-dir" => unit.out_dir = value.into(),
                 "--target" => has_target = true,
-                "--emit" => unit.emits_metadata = value.split(',').any(|kind| kind == "metadata"),
+                // The user's own flags may have another one.
+                "--emit" => unit.emits_metadata |= value.split(',').any(|kind| kind == "metadata"),
                 "-C" | "--codegen" => unit.codegen_option(value),
                 _ => {
                     if let Some(option) = argument.strip_prefix("-C") {
@@ -94,8 +93,10 @@ impl Unit {
             return None;
         }
         let is = |crate_type: &str| unit.crate_types.iter().any(|found| found == crate_type);
+        let is_artifact = is_artifact_dependency(&unit.out_dir);
         unit.purpose = match (has_target, is("bin")) {
             (false, _) => Purpose::Host,
+            _ if is_artifact => Purpose::Host,
             (true, _) if is("proc-macro") => Purpose::Host,
             (true, true) => Purpose::Program,
             (true, false) => Purpose::Library,
@@ -104,10 +105,8 @@ impl Unit {
     }
 
     fn codegen_option(&mut self, option: &str) {
-        match option.split_once('=') {
-            Some(("extra-filename", value)) => self.extra_filename = value.to_owned(),
-            Some(("panic", value)) => self.aborts_on_panic = value != "unwind",
-            _ => {}
+        if let Some(("extra-filename", value)) = option.split_once('=') {
+            self.extra_filename = value.to_owned();
         }
     }
 
@@ -210,6 +209,15 @@ impl Invocation {
         };
         flags.flat_map(of_flag).collect()
     }
+}
+
+/// Whether cargo compiles an artifact that another crate depends on: into
+/// `…/artifact/<package>-<hash>/bin` (or `cdylib`, `staticlib`), in cargo's newer layout into
+/// `…/artifact/bin`.
+fn is_artifact_dependency(out_dir: &Utf8Path) -> bool {
+    let mut above = out_dir.ancestors().skip(1).take(2);
+    let is_kind = matches!(out_dir.file_name(), Some("bin" | "cdylib" | "staticlib"));
+    is_kind && above.any(|directory| directory.file_name() == Some("artifact"))
 }
 
 /// The files after `--extern`. cargo writes it as a separate argument, with a path except for

@@ -16,8 +16,6 @@ use crate::context::{Wrappers, argfile, cfg};
 
 /// Set on cargo: the directory of the records.
 pub(super) const DIRECTORY: &str = "KT_WRAPPER";
-/// cargo sets this variable for build scripts, and not for rustc.
-const OF_BUILD_SCRIPTS: &str = "NUM_JOBS";
 /// The symbolic link's name.
 pub(super) const NAME: &str = "kt-rustc";
 
@@ -85,7 +83,10 @@ fn wrapper_main(records: Option<Utf8PathBuf>, arguments: Vec<String>) -> ExitCod
     };
     let environment = snapshot.changes();
     // A build script called cargo for another program.
-    if environment.iter().any(|(name, _)| name == OF_BUILD_SCRIPTS) {
+    if environment
+        .iter()
+        .any(|(name, _)| name == cfg::OF_BUILD_SCRIPTS)
+    {
         return pass_through();
     }
     let invocation = Invocation {

@@ -5,6 +5,7 @@ pub(crate) mod argfile;
 mod cargo_context;
 pub(crate) mod cfg;
 mod error;
+pub(crate) mod flags;
 mod installer;
 mod lld;
 mod toolchain;
@@ -12,6 +13,7 @@ pub(crate) mod wrappers;
 
 pub use cargo_context::CargoContext;
 pub use error::ContextError;
+pub use flags::UnsupportedFlag;
 pub use installer::InstallTarget;
 pub use lld::find_lld;
 pub use toolchain::Toolchain;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use camino::Utf8PathBuf;
 
-use crate::context::ContextError;
+use crate::context::{ContextError, UnsupportedFlag};
 
 /// The command line does not select one program that kt can run. Fits after "failed to plan: …".
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +81,8 @@ pub enum PlanError {
          rustup include it"
     )]
     NoLinker { sysroot: Utf8PathBuf },
+    #[error("{0}")]
+    UnsupportedFlag(UnsupportedFlag),
     #[error(transparent)]
     Context(#[from] ContextError),
     #[error("failed to read `{path}`")]

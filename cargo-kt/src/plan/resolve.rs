@@ -9,7 +9,7 @@ use super::{
     Setting, profile::ProfileSettings, program, script_override, toolchain,
 };
 use crate::context::CargoContext;
-use crate::context::{ContextError, Toolchain, cfg};
+use crate::context::{ContextError, Toolchain, cfg, flags};
 
 /// The targets of pods, besides that of this machine.
 const POD_TARGETS: [&str; 2] = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"];
@@ -145,6 +145,7 @@ fn metadata(
     };
     let links = tempfile::tempdir().map_err(surrounded)?;
     let wrapper = links.path().join(cfg::NAME);
+    let query = links.path().join("query.json");
     std::os::unix::fs::symlink(&context.executable, &wrapper).map_err(surrounded)?;
     let run = |more: &[&str], stderr: Stdio| {
         let cargo = context.cargo();
@@ -168,6 +169,8 @@ fn metadata(
             .args(more)
             .env("RUSTC_WRAPPER", &wrapper)
             .env("RUSTC_WORKSPACE_WRAPPER", "")
+            .env(cfg::QUERY, &query)
+            .env(cfg::TARGET, &toolchain.target)
             // Otherwise cargo would cache them in the user's target directory, for the user's own
             // builds.
             .env("CARGO_CACHE_RUSTC_INFO", "0")
@@ -194,6 +197,8 @@ fn metadata(
     .flatten()
     .collect();
     let mut output = run(&silent, Stdio::null())?;
+    // First: rustc may already reject a flag here that kt does not support at all.
+    check_flags(&query)?;
     if !output.status.success() {
         output = run(&[], Stdio::inherit())?;
     }
@@ -208,6 +213,17 @@ fn metadata(
     };
     let text = String::from_utf8(output.stdout).map_err(|error| invalid(error.to_string()))?;
     MetadataCommand::parse(text).map_err(|error| invalid(error.to_string()))
+}
+
+/// Checks the flags of all crates of the target, which cargo's query for the cfgs had too. Before
+/// anything is compiled: each flag compiles all crates again.
+fn check_flags(query: &std::path::Path) -> Result<(), PlanError> {
+    let arguments = std::fs::read(query).unwrap_or_default();
+    let arguments: Vec<String> = serde_json::from_slice(&arguments).unwrap_or_default();
+    match flags::unsupported(&arguments) {
+        Some(flag) => Err(PlanError::UnsupportedFlag(flag)),
+        None => Ok(()),
+    }
 }
 
 /// Whether `build.warnings` hides warnings or makes them errors.

@@ -91,6 +91,9 @@ fn fingerprint_by_unit(key: &UnitKey) -> Option<Utf8PathBuf> {
 }
 
 fn fingerprints_by_kind(key: &UnitKey, package: &str) -> io::Result<Vec<Utf8PathBuf>> {
+    if let Some(directory) = fingerprint_of_artifact(key) {
+        return Ok(vec![directory]);
+    }
     // …/debug/deps and …/debug/examples, or …/debug/build/app-0123456789abcdef.
     let above = key.out_dir.parent();
     let profile = if above.and_then(Utf8Path::file_name) == Some("build") {
@@ -114,6 +117,16 @@ fn fingerprints_by_kind(key: &UnitKey, package: &str) -> io::Result<Vec<Utf8Path
         // one.
         None => libraries(&all, package),
     }
+}
+
+/// Finds the fingerprint of an artifact that another crate depends on (`-Z bindeps`), which is in
+/// `…/debug/deps/artifact/app-0123456789abcdef/bin`.
+fn fingerprint_of_artifact(key: &UnitKey) -> Option<Utf8PathBuf> {
+    let unit = key.out_dir.parent()?;
+    let artifacts = unit.parent().filter(|above| above.ends_with("artifact"))?;
+    let profile = artifacts.ancestors().nth(2)?;
+    let directory = profile.join(".fingerprint").join(unit.file_name()?);
+    directory.is_dir().then_some(directory)
 }
 
 fn libraries(all: &Utf8Path, package: &str) -> io::Result<Vec<Utf8PathBuf>> {
@@ -181,9 +194,9 @@ pub(super) fn program(
     })
 }
 
-/// Finds the compilation of the build script that cargo reports as `path`. In both layouts rustc's
-/// output is beside it.
-pub(super) fn build_script(path: &Utf8Path, crate_name: &str) -> Option<UnitKey> {
+/// Finds the compilation of the build script, or of the artifact that another crate depends on, that
+/// cargo reports as `path`. In both layouts rustc's output is beside it.
+pub(super) fn beside(path: &Utf8Path, crate_name: &str) -> Option<UnitKey> {
     first_name(path, programs(path.parent()?, crate_name))
 }
 

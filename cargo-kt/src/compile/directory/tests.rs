@@ -205,14 +205,14 @@ fn finds_a_build_script_in_both_layouts() {
             &format!("{out}/build-script-build"),
         );
         let key = target.key(&out, &stem);
-        assert_eq!(build_script(&script, "build_script_build"), Some(key));
+        assert_eq!(beside(&script, "build_script_build"), Some(key));
     }
     // The preview in cargo 1.97 has only this file, without a hard link.
     let out = format!("build/my-app/{HASH}/out");
     let target = Target::with(&[&format!("{out}/build_script_build")]);
     let script = target.profile.join(&out).join("build_script_build");
     let key = target.key(&out, "build_script_build");
-    assert_eq!(build_script(&script, "build_script_build"), Some(key));
+    assert_eq!(beside(&script, "build_script_build"), Some(key));
 }
 
 #[test]

@@ -127,7 +127,7 @@ impl<'data> Archive<'data> {
             Kind::Other
         } else if has(elf::SHF_EXECINSTR) {
             Kind::Code
-        } else if has(elf::SHF_WRITE) && !has(elf::SHF_TLS) && !name.starts_with(b".data.rel.ro") {
+        } else if has(elf::SHF_WRITE) && !has(elf::SHF_TLS) && !is_relocated_constant(name) {
             Kind::Writable
         } else {
             Kind::Constant
@@ -183,4 +183,9 @@ impl<'data> Archive<'data> {
             && !word(2)
             && (3..size / 8).any(word)
     }
+}
+
+/// Whether a section is read-only after relocation; with `l` under `-C code-model=large`.
+fn is_relocated_constant(name: &[u8]) -> bool {
+    name.starts_with(b".data.rel.ro") || name.starts_with(b".ldata.rel.ro")
 }

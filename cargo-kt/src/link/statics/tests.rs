@@ -163,8 +163,9 @@ fn every_kind_of_mutable_static_is_reported_with_its_line_and_no_other() {
     let directory = Utf8PathBuf::from_path_buf(directory.path().to_owned()).expect("it is text");
     std::fs::create_dir_all(&directory).expect("it can be created");
     let states = ["app/:app::KEPT", "app/:app::nested::KEPT_INSIDE"].map(str::to_owned);
-    let profiles: [&[&str]; 5] = [
+    let profiles: [&[&str]; 6] = [
         &[],
+        &["-Ccode-model=large"],
         &["-Copt-level=3"],
         &["-Copt-level=3", "-Ccodegen-units=1", "-Cdebuginfo=1"],
         &["-Zunstable-options", "-Csymbol-mangling-version=legacy"],

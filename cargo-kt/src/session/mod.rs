@@ -101,7 +101,10 @@ pub(crate) async fn deploy(
         timings: Timings::start(),
     };
     let planned = plan(request.cargo, context, terminal)?;
-    let target = Target::resolve(request.flags, planned.plan(), context, terminal)?;
+    let mut target = Target::resolve(request.flags, planned.plan(), context, terminal)?;
+    if !request.image_check {
+        target.place.disable_image_check();
+    }
     target.check(planned.plan())?;
     let linker = session.linker(&target, planned.plan());
     let mut pending = session.connect(&target);

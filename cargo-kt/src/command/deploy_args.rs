@@ -17,6 +17,9 @@ pub(super) struct DeployArgs {
     /// Print the objects that would be created in the cluster, and do nothing else
     #[arg(long, value_name = "FORM", value_enum, help_heading = config::Group::Service.title())]
     pub(super) dry_run: Option<DryRun>,
+    /// Do not ask the image's registry when a pod is launched
+    #[arg(long, env = "KT_NO_IMAGE_CHECK", help_heading = config::Group::Pod.title())]
+    no_image_check: bool,
     /// Refuse new code that would reset a state
     #[arg(long, env = "KT_KEEP_STATE")]
     keep_state: bool,
@@ -60,6 +63,7 @@ impl DeployArgs {
                 timeout: self.state_timeout,
                 yes: self.yes,
             },
+            image_check: !self.no_image_check,
             program_arguments,
         }
     }

@@ -9,8 +9,17 @@ pub enum LaunchStep {
     Unpaused,
     /// The pod has a node.
     Scheduled { node: String },
+    /// The node pulls the image. What it pulls without a layer of it, in bytes.
+    Pulling { size: u64 },
     /// The node has the image. The kubelet's message: pulled from the registry, or already present.
-    Pulled { message: String },
+    /// The size is known if the registry has answered.
+    Pulled { message: String, size: Option<u64> },
+    /// The pod runs an image that is for other platforms only.
+    ForeignImage {
+        image: String,
+        platforms: String,
+        pod: String,
+    },
     /// The container runs.
     Started { pod: String },
     /// The tunnel is connected to the pod.

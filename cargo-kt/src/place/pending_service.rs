@@ -15,6 +15,15 @@ pub enum ServiceSpec {
     Kubernetes(Box<kubernetes::ServiceSpec>),
 }
 
+impl ServiceSpec {
+    /// A launch does not ask the registry of the pod's image.
+    pub fn disable_image_check(&mut self) {
+        if let Self::Kubernetes(spec) = self {
+            spec.disable_image_check();
+        }
+    }
+}
+
 /// Receives the steps of a launch.
 pub type ProgressFn = Box<dyn Fn(LaunchStep) + Send + Sync>;
 

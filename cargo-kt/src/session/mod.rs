@@ -104,6 +104,9 @@ pub(crate) async fn deploy(
     };
     let planned = plan(request.cargo, context, terminal)?;
     let mut target = Target::resolve(request.flags, planned.plan(), context, terminal)?;
+    if !request.image_check {
+        target.place.disable_image_check();
+    }
     target.check(planned.plan())?;
     target.provide_host(planned.plan(), context, terminal)?;
     let linker = session.linker(&target, planned.plan());

@@ -13,6 +13,8 @@ pub(crate) struct Request<'a> {
     pub(crate) cargo: &'a CargoOptions,
     pub(crate) flags: &'a Flags,
     pub(crate) states: StateChoices<'a>,
+    /// Whether a launch in a cluster asks the image's registry.
+    pub(crate) image_check: bool,
     /// How many of the arguments that were typed are the program's.
     pub(crate) program_arguments: usize,
 }

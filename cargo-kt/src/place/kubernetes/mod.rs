@@ -2,7 +2,7 @@
 //! are reached with the user's own kubeconfig and rights.
 //!
 //! *access* finds the cluster, *objects* renders a service's objects, *apply* creates them,
-//! *launch* watches the pod start, *stage* uploads the host into it, and *tunnel* holds the
+//! *registry* asks about the image, *launch* watches the pod start, *stage* uploads the host into it, and *tunnel* holds the
 //! connection.
 
 pub mod access;
@@ -14,6 +14,7 @@ mod kinds;
 pub mod launch;
 pub mod objects;
 mod open;
+pub mod registry;
 mod release;
 mod remove;
 mod services;

@@ -17,6 +17,7 @@ use super::{
     kinds::Controller,
     launch::{self, Launch, LaunchError},
     objects::Objects,
+    registry::ImageCheck,
     remove::remove,
     stage, token,
     tunnel::{self, Directory, Record, Report, TunnelOptions},
@@ -106,6 +107,12 @@ struct Connector<'a> {
     dirs: &'a Dirs,
     spec: &'a ServiceSpec,
     progress: ProgressFn<'a>,
+}
+
+/// A workload that is still paused.
+struct Created<'a> {
+    objects: &'a Objects,
+    image: ImageCheck,
 }
 
 impl Connector<'_> {
@@ -217,12 +224,18 @@ impl Connector<'_> {
         let stage =
             stage::executable(self.dirs, &self.spec.toolchain).map_err(KubernetesError::from)?;
         let objects = self.spec.objects(&name, controller, &stage, &token)?;
+        // Asked meanwhile: a launch does not wait for the answer.
+        let image = self.spec.check_image(&objects);
         let workload = apply(cluster, &objects, controller).await?;
         (self.progress)(LaunchStep::Created {
             objects: 1 + objects.dependents.len(),
         });
+        let created = Created {
+            objects: &objects,
+            image,
+        };
         let launched = self
-            .connect(cluster, key, &workload, token, Some(&objects))
+            .connect(cluster, key, &workload, token, Some(created))
             .await;
         if launched.is_err() && !self.spec.options.keep {
             // Report the launch's own error.
@@ -241,19 +254,20 @@ impl Connector<'_> {
         })
     }
 
-    /// Starts the tunnel and watches the pod in parallel. `created` holds the objects of a workload
-    /// that is still paused.
+    /// Starts the tunnel and watches the pod in parallel.
     async fn connect(
         &self,
         cluster: &Cluster,
         key: &str,
         workload: &Workload,
         token: String,
-        created: Option<&Objects>,
+        created: Option<Created<'_>>,
     ) -> Result<Connected, PlaceError> {
         let service = &workload.name;
         let (directory, record) = self.directory(cluster, key, service)?;
         let launch_timeout = self.spec.options.launch_timeout;
+        let unasked = ImageCheck::none();
+        let image = created.as_ref().map_or(&unasked, |it| &it.image);
         let options = TunnelOptions {
             directory: directory.path().to_owned(),
             context: Some(record.context.clone()),
@@ -281,9 +295,9 @@ impl Connector<'_> {
         // even if this process has exited.
         let mut begun = activity.subscribe();
         let unpausing = async {
-            if let Some(objects) = created {
+            if let Some(created) = &created {
                 let _ = begun.changed().await;
-                unpause(cluster, objects).await?;
+                unpause(cluster, created.objects).await?;
                 (self.progress)(LaunchStep::Unpaused);
             }
             std::future::pending::<Result<Infallible, KubernetesError>>().await
@@ -308,7 +322,7 @@ impl Connector<'_> {
             started = starting => started?,
             Err(error) = unpausing => return Err(error.into()),
             () = silence => return Err(unresponsive(service, launch_timeout)),
-            error = self.watch(cluster, workload) => return Err(KubernetesError::from(error).into()),
+            error = self.watch(cluster, workload, image) => return Err(KubernetesError::from(error).into()),
         };
         let connected = connected::at(service, &directory.socket(), TIMEOUT).await?;
         let connected = record.place(connected.ok_or_else(|| unresponsive(service, TIMEOUT))?);
@@ -343,8 +357,14 @@ impl Connector<'_> {
     }
 
     /// Watches the pod until it fails.
-    async fn watch(&self, cluster: &Cluster, workload: &Workload) -> LaunchError {
-        let mut launch = Launch::watch(cluster, workload, self.spec.options.launch_timeout);
+    async fn watch(
+        &self,
+        cluster: &Cluster,
+        workload: &Workload,
+        image: &ImageCheck,
+    ) -> LaunchError {
+        let timeout = self.spec.options.launch_timeout;
+        let mut launch = Launch::watch(cluster, workload, timeout, image);
         loop {
             match launch.next().await {
                 Ok(Some(step)) => (self.progress)(step),

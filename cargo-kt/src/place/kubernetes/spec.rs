@@ -9,7 +9,9 @@ use kt::{
 
 use super::{
     Controller, DATA, HOST_DIRECTORY, KubernetesError, READY_PORT, TOKEN,
+    launch::CONTAINER,
     objects::{self, Identity, Objects},
+    registry::ImageCheck,
 };
 use crate::{
     config,
@@ -31,6 +33,8 @@ pub struct ServiceSpec {
     pub new_ttl: Option<Duration>,
     /// Compiles the first stage for the pod's CPU.
     pub toolchain: Toolchain,
+    /// Whether a launch asks the image's registry.
+    image_check: bool,
 }
 
 impl ServiceSpec {
@@ -52,7 +56,13 @@ impl ServiceSpec {
             options,
             new_ttl,
             toolchain,
+            image_check: true,
         })
+    }
+
+    /// A launch does not ask the image's registry.
+    pub fn disable_image_check(&mut self) {
+        self.image_check = false;
     }
 
     pub(super) fn selection(&self) -> Selection {
@@ -123,6 +133,21 @@ impl ServiceSpec {
         match self.toolchain.target.split('-').next() {
             Some("aarch64") => "arm64",
             _ => "amd64",
+        }
+    }
+
+    /// Begins to ask the registry of the image that the pod will have, unless this is disabled or the
+    /// node never pulls.
+    pub(super) fn check_image(&self, objects: &Objects) -> ImageCheck {
+        let containers = &objects.workload["spec"]["template"]["spec"]["containers"];
+        let mut containers = containers.as_array().into_iter().flatten();
+        let ours = containers.find(|it| it["name"] == CONTAINER);
+        let image = ours
+            .filter(|it| it["imagePullPolicy"] != "Never")
+            .and_then(|it| it["image"].as_str());
+        match image.filter(|_| self.image_check) {
+            Some(image) => ImageCheck::begin(image, self.architecture()),
+            None => ImageCheck::none(),
         }
     }
 

@@ -56,15 +56,27 @@ impl LaunchReport {
             LaunchStep::Scheduled { node } => {
                 self.phase("Scheduled", "scheduled", format_args!("to {node}"));
             }
-            LaunchStep::Pulled { message } => {
-                let present = message.contains("already present");
-                let what = if present {
-                    "image (already present)"
-                } else {
-                    "image"
+            LaunchStep::Pulling { size } => {
+                let size = text::bytes(size);
+                self.terminal
+                    .status("Pulling", format_args!("image ({size})"));
+            }
+            LaunchStep::Pulled { message, size } => {
+                let what = match size {
+                    _ if message.contains("already present") => "image (already present)".into(),
+                    Some(size) => format!("image ({})", text::bytes(size)),
+                    None => "image".into(),
                 };
                 self.phase("Pulled", "pulled", what);
             }
+            LaunchStep::ForeignImage {
+                image,
+                platforms,
+                pod,
+            } => self.terminal.warning(format_args!(
+                "image `{image}` is for {platforms}, but the pod is {pod}: the image's own programs \
+                 cannot run in it"
+            )),
             LaunchStep::Started { pod } => self.started(&pod),
             LaunchStep::Connected { pod } => {
                 // The tunnel may see the pod before the watch does.

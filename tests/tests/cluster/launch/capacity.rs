@@ -50,13 +50,13 @@ fn launch_waits_while_an_autoscaler_scales_up() {
     assert_eq!(namespace.managed_objects(), [""; 0]);
 }
 
-/// A node object without a kubelet, while all other nodes are cordoned.
-struct OnlyNode<'a>(&'a [&'a str]);
+/// A node object for another CPU, without a kubelet. While it exists, these nodes are cordoned.
+pub(super) struct ArmNode<'a>(&'a [&'a str]);
 
-impl<'a> OnlyNode<'a> {
+impl<'a> ArmNode<'a> {
     const NAME: &'static str = "kt-test-arm";
 
-    fn of_arm(namespace: &Namespace, others: &'a [&'a str]) -> Self {
+    pub(super) fn create(namespace: &Namespace, cordoned: &'a [&'a str]) -> Self {
         let info = [
             "bootID",
             "containerRuntimeVersion",
@@ -69,7 +69,9 @@ impl<'a> OnlyNode<'a> {
             info.map(|name| ((*name).to_owned(), json!(""))).collect();
         info.insert("architecture".into(), json!("arm64"));
         info.insert("operatingSystem".into(), json!("linux"));
-        kubectl(&[&["cordon"], others].concat());
+        if !cordoned.is_empty() {
+            kubectl(&[&["cordon"], cordoned].concat());
+        }
         let labels = json!({"kubernetes.io/arch": "arm64", "kubernetes.io/os": "linux"});
         let mut node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": Self::NAME, "labels": labels}});
         namespace.apply(&node);
@@ -80,14 +82,16 @@ impl<'a> OnlyNode<'a> {
             "nodeInfo": info, "conditions": conditions, "capacity": resources, "allocatable": resources,
         });
         namespace.apply_status(&node);
-        Self(others)
+        Self(cordoned)
     }
 }
 
-impl Drop for OnlyNode<'_> {
+impl Drop for ArmNode<'_> {
     fn drop(&mut self) {
         kubectl(&["delete", "node", Self::NAME]);
-        kubectl(&[&["uncordon"], self.0].concat());
+        if !self.0.is_empty() {
+            kubectl(&[&["uncordon"], self.0].concat());
+        }
     }
 }
 
@@ -102,7 +106,7 @@ fn nodes_of_another_architecture_are_named() {
     let nodes = kubectl(&["get", "nodes", "--output", "name"]);
     let nodes: Vec<&str> = nodes.split_whitespace().collect();
     let output = {
-        let _only = OnlyNode::of_arm(&namespace, &nodes);
+        let _only = ArmNode::create(&namespace, &nodes);
         project.run()
     };
     let output = output.code(101);

@@ -56,10 +56,6 @@ impl Nodes {
         let Ok(Ok((nodes, pods))) = timeout(ANSWER, lists).await else {
             return Self::default();
         };
-        let schedulable = |node: &Node| {
-            let cordoned = node.spec.as_ref().and_then(|it| it.unschedulable);
-            cordoned != Some(true)
-        };
         let nodes: Vec<Node> = nodes.items.into_iter().filter(schedulable).collect();
         Self {
             free: insufficient(message)
@@ -73,8 +69,33 @@ impl Nodes {
     }
 }
 
+/// The architectures of the schedulable nodes. Empty if this user cannot list nodes.
+pub async fn architectures(cluster: &Cluster) -> Vec<String> {
+    let nodes: Api<Node> = Api::all(cluster.client.clone());
+    let all = ListParams::default();
+    let Ok(Ok(nodes)) = timeout(ANSWER, nodes.list(&all)).await else {
+        return Vec::new();
+    };
+    let nodes: Vec<Node> = nodes.items.into_iter().filter(schedulable).collect();
+    cpus(&nodes)
+}
+
+/// Whether a node is not cordoned.
+fn schedulable(node: &Node) -> bool {
+    let cordoned = node.spec.as_ref().and_then(|it| it.unschedulable);
+    cordoned != Some(true)
+}
+
 /// The nodes' architectures, or nothing if they include the needed one.
 fn other_cpus(nodes: &[Node], needed: &str) -> Vec<String> {
+    let cpus = cpus(nodes);
+    match cpus.iter().any(|cpu| cpu == needed) {
+        true => Vec::new(),
+        false => cpus,
+    }
+}
+
+fn cpus(nodes: &[Node]) -> Vec<String> {
     let mut cpus: Vec<String> = nodes
         .iter()
         .filter_map(|node| {
@@ -91,10 +112,7 @@ fn other_cpus(nodes: &[Node], needed: &str) -> Vec<String> {
     cpus.sort();
     cpus.dedup();
     cpus.retain(|cpu| !cpu.is_empty());
-    match cpus.iter().any(|cpu| cpu == needed) {
-        true => Vec::new(),
-        false => cpus,
-    }
+    cpus
 }
 
 /// The resources in `0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient nvidia.com/gpu.`

@@ -1,6 +1,6 @@
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
-use super::capacity::Nodes;
+use super::{capacity::Nodes, image::ImageFacts};
 
 /// Why a pod cannot run.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +16,7 @@ pub enum Cause {
         image: String,
         message: String,
         why: ImageCause,
+        known: ImageFacts,
     },
     /// A container terminated.
     Crashed {
@@ -102,21 +103,25 @@ impl fmt::Display for Cause {
                 image,
                 message,
                 why,
-            } => match why {
-                ImageCause::NotFound => write!(f, "image `{image}` not found: {message}"),
-                ImageCause::NotAllowed => write!(
-                    f,
-                    "the registry denied access to image `{image}`: {message}"
-                ),
-                ImageCause::NoPlatform => write!(
-                    f,
-                    "image `{image}` has no variant for the node's CPU: {message}"
-                ),
-                ImageCause::BadName => write!(f, "invalid image name `{image}`: {message}"),
-                ImageCause::Unreachable => {
-                    write!(f, "failed to pull image `{image}`: {message}")
-                }
-            },
+                known,
+            } => {
+                match why {
+                    ImageCause::NotFound => write!(f, "image `{image}` not found: {message}"),
+                    ImageCause::NotAllowed => write!(
+                        f,
+                        "the registry denied access to image `{image}`: {message}"
+                    ),
+                    ImageCause::NoPlatform => write!(
+                        f,
+                        "image `{image}` has no variant for the node's CPU: {message}"
+                    ),
+                    ImageCause::BadName => write!(f, "invalid image name `{image}`: {message}"),
+                    ImageCause::Unreachable => {
+                        write!(f, "failed to pull image `{image}`: {message}")
+                    }
+                }?;
+                f.write_str(&known.note(image, *why))
+            }
             Self::Crashed {
                 container,
                 end,
@@ -143,7 +148,18 @@ impl fmt::Display for Cause {
 
 impl Cause {
     /// The text of the error's `help:` line.
-    pub fn help(&self) -> &'static str {
+    pub fn help(&self) -> Cow<'static, str> {
+        if let Self::Image {
+            image, why, known, ..
+        } = self
+            && let Some(help) = known.help(image, *why)
+        {
+            return help.into();
+        }
+        self.general_help().into()
+    }
+
+    fn general_help(&self) -> &'static str {
         match self {
             Self::Unschedulable { nodes, .. } if !nodes.other_cpus.is_empty() => {
                 "build for their CPU with `--target`, such as `--target aarch64-unknown-linux-gnu`"

@@ -9,6 +9,7 @@
 mod capacity;
 mod cause;
 mod error;
+mod image;
 mod pod;
 mod snapshot;
 mod verdict;
@@ -28,10 +29,11 @@ pub use snapshot::RunningPod;
 
 use self::{
     capacity::Nodes,
+    image::ImageFacts,
     snapshot::{Change, LaunchSnapshot},
     verdict::{Verdict, verdict},
 };
-use super::{Cluster, Workload};
+use super::{Cluster, Workload, registry::ImageCheck};
 use crate::place::LaunchStep;
 
 /// The container in which the host and its worker run.
@@ -42,7 +44,7 @@ const LOG: Duration = Duration::from_secs(3);
 const LINES: i64 = 12;
 
 /// A watched launch.
-pub struct Launch {
+pub struct Launch<'a> {
     cluster: Cluster,
     workload: Workload,
     begun: Instant,
@@ -51,11 +53,17 @@ pub struct Launch {
     snapshot: LaunchSnapshot,
     reported: Vec<LaunchStep>,
     steps: VecDeque<LaunchStep>,
+    image: &'a ImageCheck,
 }
 
-impl Launch {
+impl<'a> Launch<'a> {
     /// Starts to watch a workload, until `timeout`.
-    pub fn watch(cluster: &Cluster, workload: &Workload, timeout: Duration) -> Self {
+    pub fn watch(
+        cluster: &Cluster,
+        workload: &Workload,
+        timeout: Duration,
+        image: &'a ImageCheck,
+    ) -> Self {
         Self {
             cluster: cluster.clone(),
             workload: workload.clone(),
@@ -65,6 +73,7 @@ impl Launch {
             snapshot: LaunchSnapshot::new(workload),
             reported: Vec::new(),
             steps: VecDeque::new(),
+            image,
         }
     }
 
@@ -104,6 +113,7 @@ impl Launch {
                 self.steps.push_back(step);
             }
         }
+        self.add_image_steps();
         let late = self.begun.elapsed() >= self.timeout;
         let verdict = verdict(&self.snapshot);
         tracing::trace!(?verdict, late, "launch verdict");
@@ -130,8 +140,40 @@ impl Launch {
             service,
             (self.begun.elapsed(), self.snapshot.cpu()),
             cause,
+            self.image,
         )
         .await)
+    }
+
+    /// Adds to the steps what the registry said about the image.
+    fn add_image_steps(&mut self) {
+        let Some(image) = self.image.found() else {
+            return;
+        };
+        let name = format!("\"{}\"", self.image.image());
+        for step in &mut self.steps {
+            if let LaunchStep::Pulled { message, size } = step
+                && message.contains(&name)
+            {
+                *size = image.size;
+            }
+        }
+        let pulling = image.size.filter(|_| self.snapshot.is_pulling(&name));
+        let foreign = !image.platforms.is_empty() && !image.platforms.contains(self.image.pod());
+        let steps = [
+            pulling.map(|size| LaunchStep::Pulling { size }),
+            (foreign && self.snapshot.running().is_some()).then(|| LaunchStep::ForeignImage {
+                image: self.image.image().to_owned(),
+                platforms: image::listed(&image.platforms),
+                pod: self.image.pod().to_string(),
+            }),
+        ];
+        for step in steps.into_iter().flatten() {
+            if !self.reported.contains(&step) {
+                self.reported.push(step.clone());
+                self.steps.push_back(step);
+            }
+        }
     }
 
     /// Waits for a change, or until the lack of changes settles the verdict.
@@ -142,19 +184,27 @@ impl Launch {
         }
         // A running pod has no deadline: do not spin after the timeout.
         let deadline = deadline.max(Instant::now() + Duration::from_millis(20));
-        if let Ok(Some(change)) = timeout_at(deadline, self.changes.next()).await {
-            self.snapshot.apply(change);
+        let image = self.image;
+        tokio::select! {
+            changed = timeout_at(deadline, self.changes.next()) => {
+                if let Ok(Some(change)) = changed {
+                    self.snapshot.apply(change);
+                }
+            }
+            // It may add a step.
+            () = image.answered(), if !image.is_answered() => {}
         }
     }
 }
 
-/// Adds details to a failure: the last log lines of a crashed container, or the nodes' free
-/// capacity if the pod is unschedulable.
+/// Adds details to a failure: the last log lines of a crashed container, the nodes' free capacity if
+/// the pod is unschedulable, or what the registry says about an image that cannot be pulled.
 async fn failure(
     cluster: Cluster,
     service: String,
     (after, cpu): (Duration, Option<String>),
     mut cause: Cause,
+    check: &ImageCheck,
 ) -> LaunchError {
     let mut lines = String::new();
     match &mut cause {
@@ -162,6 +212,9 @@ async fn failure(
         Cause::Unschedulable { message, nodes } => {
             *nodes = Nodes::query(&cluster, message, cpu.as_deref()).await;
         }
+        Cause::Image {
+            image, why, known, ..
+        } => *known = ImageFacts::of(check, image, *why, &cluster).await,
         _ => {}
     }
     LaunchError::Failed {

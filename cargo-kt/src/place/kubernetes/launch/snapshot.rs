@@ -154,12 +154,24 @@ impl LaunchSnapshot {
         }
         if let Some(pulled) = self.events().find(|event| event.reason == "Pulled") {
             let message = pulled.message.clone();
-            steps.push(LaunchStep::Pulled { message });
+            steps.push(LaunchStep::Pulled {
+                message,
+                size: None,
+            });
         }
         if let Some(pod) = self.running().or_else(|| self.just_started()) {
             steps.push(LaunchStep::Started { pod: pod.name });
         }
         steps
+    }
+
+    /// Whether the node pulls the image whose quoted name this is.
+    pub fn is_pulling(&self, name: &str) -> bool {
+        let has = |reason: &str| {
+            let mut events = self.events().filter(|event| event.reason == reason);
+            events.any(|event| event.message.contains(name))
+        };
+        has("Pulling") && !has("Pulled")
     }
 
     /// The pod, if its status has a running container.

@@ -8,6 +8,7 @@ use super::{
     Cause, RunningPod,
     capacity::Nodes,
     cause::{End, ImageCause, Refusal},
+    image::ImageFacts,
     snapshot::LaunchSnapshot,
 };
 
@@ -229,6 +230,7 @@ fn not_pulled(image: &str, message: String) -> Verdict {
                 image,
                 message,
                 why,
+                known: ImageFacts::default(),
             },
             RETRIES,
         );
@@ -238,6 +240,7 @@ fn not_pulled(image: &str, message: String) -> Verdict {
         image,
         message,
         why,
+        known: ImageFacts::default(),
     })
 }
 

@@ -14,7 +14,8 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
     challenge::Challenge,
-    credentials::{Credentials, DockerConfig},
+    credentials::Credentials,
+    docker_config::DockerConfig,
     error::Unanswered,
     reference::{Reference, is_loopback},
 };

@@ -60,7 +60,9 @@ impl Output {
     /// Stderr from its error line on.
     #[track_caller]
     pub fn error(&self) -> &str {
-        let start = self.stderr.find("error: ");
+        // Not the `rpc error: ` in a line about the launch.
+        let mut lines = self.stderr.match_indices("error: ").map(|(start, _)| start);
+        let start = lines.find(|&start| start == 0 || self.stderr[..start].ends_with('\n'));
         &self.stderr[start.unwrap_or_else(|| panic!("no error on stderr of {self:?}"))..]
     }
 

@@ -280,3 +280,23 @@ fn colors_follow_cargos_settings() {
         .success()
         .does_not_report("\u{1b}");
 }
+
+/// The build script reads a FIFO: it ends when the test writes to it.
+#[test]
+fn launch_that_fails_is_reported_while_the_program_compiles() {
+    let mut project = Project::of(Fixture::ONE);
+    let fifo = project.private().join("fifo");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.expect("mkfifo runs").success());
+    let script = format!("fn main() {{ std::fs::read({fifo:?}).unwrap(); }}");
+    project.write("build.rs", &script);
+    project.environment("KUBECONFIG", project.private().join("nowhere").display());
+    let running = project.spawn_kt(["run", "--place", "kubernetes"]);
+    running.wait_for_error("Failed no kubeconfig");
+    std::fs::write(&fifo, "").expect("the build script reads");
+    let output = running.finish().code(101);
+    assert!(
+        output.error().contains("error: no kubeconfig"),
+        "{output:?}"
+    );
+}

@@ -1,5 +1,10 @@
 //! Finds or starts a program's service in the background while the program compiles.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use tokio::{
     sync::{oneshot, watch},
     task::JoinHandle,
@@ -40,6 +45,8 @@ enum Kind {
         found: Option<oneshot::Receiver<Option<Connected>>>,
         /// Whether the launch continues without this process.
         handed_over: watch::Receiver<bool>,
+        /// Whether a failure is reported as soon as it happens.
+        awaited: Arc<AtomicBool>,
         task: JoinHandle<Result<(Connected, Hold), PlaceError>>,
     },
 }
@@ -53,6 +60,8 @@ impl PendingService {
             ServiceSpec::Kubernetes(spec) => {
                 let (sender, found) = oneshot::channel();
                 let (over, handed_over) = watch::channel(false);
+                let awaited = Arc::new(AtomicBool::new(false));
+                let is_awaited = Arc::clone(&awaited);
                 let opening = async move {
                     let progress = |step: LaunchStep| {
                         if step.is_handed_over() {
@@ -60,7 +69,14 @@ impl PendingService {
                         }
                         progress(step);
                     };
-                    let connected = kubernetes::open(&dirs, &spec, sender, &progress).await?;
+                    let opened = kubernetes::open(&dirs, &spec, sender, &progress).await;
+                    if let Err(error) = &opened
+                        && !is_awaited.load(Ordering::Relaxed)
+                    {
+                        let error = error.to_string();
+                        progress(LaunchStep::Failed { error });
+                    }
+                    let connected = opened?;
                     // Compilation may take longer than the service's inactivity timeout.
                     let held = connected.hold();
                     Ok((connected, held))
@@ -70,6 +86,7 @@ impl PendingService {
                 Kind::Kubernetes {
                     found,
                     handed_over,
+                    awaited,
                     task,
                 }
             }
@@ -84,7 +101,12 @@ impl PendingService {
     pub async fn running(&mut self) -> Result<Option<Connected>, PlaceError> {
         match &mut self.0 {
             Kind::Local(dirs, spec) => local::find(dirs, spec).await,
-            Kind::Kubernetes { found, task, .. } => {
+            Kind::Kubernetes {
+                found,
+                task,
+                awaited,
+                ..
+            } => {
                 let answer = match found.take() {
                     Some(found) => found.await.ok(),
                     None => None,
@@ -92,7 +114,10 @@ impl PendingService {
                 match answer {
                     Some(running) => Ok(running),
                     // The task failed before it found out.
-                    None => joined(task.await).map(|(connected, _)| Some(connected)),
+                    None => {
+                        awaited.store(true, Ordering::Relaxed);
+                        joined(task.await).map(|(connected, _)| Some(connected))
+                    }
                 }
             }
         }
@@ -121,7 +146,10 @@ impl PendingService {
                 let held = connected.hold();
                 Ok((connected, held))
             }
-            Kind::Kubernetes { task, .. } => joined(task.await),
+            Kind::Kubernetes { task, awaited, .. } => {
+                awaited.store(true, Ordering::Relaxed);
+                joined(task.await)
+            }
         }
     }
 }

@@ -104,7 +104,8 @@ pub(crate) async fn deploy(
     };
     let planned = plan(request.cargo, context, terminal)?;
     let mut target = Target::resolve(request.flags, planned.plan(), context, terminal)?;
-    if !request.image_check {
+    let offline = request.cargo.offline || request.cargo.frozen;
+    if offline || !request.image_check {
         target.place.disable_image_check();
     }
     target.check(planned.plan())?;

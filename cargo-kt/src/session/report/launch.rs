@@ -103,6 +103,10 @@ impl LaunchReport {
             }
             LaunchStep::Ready => self.phase("Ready", "ready", "the host answers"),
             LaunchStep::Unpaused => {}
+            LaunchStep::Failed { error } => {
+                let first = error.lines().next().unwrap_or_default();
+                self.terminal.status("Failed", first);
+            }
         }
     }
 

@@ -118,7 +118,10 @@ fn credential_program(project: &mut Project) -> impl Fn() -> usize + use<> {
     fs::write(&program, script).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     fs::write(folder.join("config.json"), r#"{"credsStore": "kt-test"}"#).unwrap();
-    let path = std::env::var("PATH").unwrap();
+    let cargo = project.cargo();
+    let mut variables = cargo.get_envs();
+    let path = variables.find_map(|(name, value)| value.filter(|_| name == "PATH"));
+    let path = path.expect("it finds cargo-kt").display();
     project.environment("PATH", format!("{}:{path}", folder.display()));
     project.environment("DOCKER_CONFIG", folder.display());
     move || fs::read_to_string(&log).map_or(0, |log| log.lines().count())

@@ -1,6 +1,9 @@
 use std::{borrow::Cow, fmt};
 
-use super::{capacity::Nodes, image::ImageFacts};
+use super::{
+    capacity::Nodes,
+    image::{ImageCause, ImageFacts},
+};
 
 /// Why a pod cannot run.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,16 +43,6 @@ pub enum Cause {
     Evicted { message: String },
     /// The node was removed or does not respond.
     NodeLost { message: String },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ImageCause {
-    NotFound,
-    NotAllowed,
-    NoPlatform,
-    BadName,
-    /// Repeated failures whose reason may be temporary.
-    Unreachable,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

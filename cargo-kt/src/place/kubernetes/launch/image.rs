@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{capacity, cause::ImageCause};
+use super::capacity;
 use crate::{
     place::kubernetes::{
         Cluster,
@@ -13,6 +13,17 @@ use crate::{
 
 /// How long a failed launch waits for the registry's answer.
 const ANSWER: Duration = Duration::from_secs(1);
+
+/// Why an image cannot be pulled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImageCause {
+    NotFound,
+    NotAllowed,
+    NoPlatform,
+    BadName,
+    /// Repeated failures whose reason may be temporary.
+    Unreachable,
+}
 
 /// What is known of an image that could not be pulled. Empty if nothing is.
 #[derive(Debug, Clone, Default, PartialEq)]

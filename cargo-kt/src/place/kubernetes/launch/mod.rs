@@ -87,7 +87,8 @@ impl<'a> Launch<'a> {
                 return Ok(Some(step));
             }
             match self.evaluate().await? {
-                Some(()) => return Ok(None),
+                Some(()) if self.steps.is_empty() => return Ok(None),
+                Some(()) => {}
                 None => self.change().await,
             }
         }
@@ -158,11 +159,14 @@ impl<'a> Launch<'a> {
                 *size = image.size;
             }
         }
-        let pulling = image.size.filter(|_| self.snapshot.is_pulling(&name));
+        let (pulling, pulled) = self.snapshot.pull_of(&name);
         let foreign = !image.platforms.is_empty() && !image.platforms.contains(self.image.pod());
         let steps = [
-            pulling.map(|size| LaunchStep::Pulling { size }),
-            (foreign && self.snapshot.running().is_some()).then(|| LaunchStep::ForeignImage {
+            image
+                .size
+                .filter(|_| pulling && !pulled)
+                .map(|size| LaunchStep::Pulling { size }),
+            (foreign && pulled).then(|| LaunchStep::ForeignImage {
                 image: self.image.image().to_owned(),
                 platforms: image::listed(&image.platforms),
                 pod: self.image.pod().to_string(),

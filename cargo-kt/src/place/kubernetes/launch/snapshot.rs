@@ -165,13 +165,13 @@ impl LaunchSnapshot {
         steps
     }
 
-    /// Whether the node pulls the image whose quoted name this is.
-    pub fn is_pulling(&self, name: &str) -> bool {
+    /// Whether the node has begun to pull the image whose quoted name this is, and whether it has it.
+    pub fn pull_of(&self, name: &str) -> (bool, bool) {
         let has = |reason: &str| {
             let mut events = self.events().filter(|event| event.reason == reason);
             events.any(|event| event.message.contains(name))
         };
-        has("Pulling") && !has("Pulled")
+        (has("Pulling"), has("Pulled"))
     }
 
     /// The pod, if its status has a running container.

@@ -7,8 +7,8 @@ use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod}
 use super::{
     Cause, RunningPod,
     capacity::Nodes,
-    cause::{End, ImageCause, Refusal},
-    image::ImageFacts,
+    cause::{End, Refusal},
+    image::{ImageCause, ImageFacts},
     snapshot::LaunchSnapshot,
 };
 

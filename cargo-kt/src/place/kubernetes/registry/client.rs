@@ -14,7 +14,8 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
     challenge::Challenge,
-    credentials::{Credentials, DockerConfig},
+    credentials::Credentials,
+    docker_config::DockerConfig,
     error::Unanswered,
     reference::{Reference, is_loopback},
 };
@@ -166,9 +167,8 @@ impl<'a> Client<'a> {
         credentials: Credentials,
     ) -> Result<String, Unanswered> {
         let mut url = Url::parse(realm).map_err(|_| Unanswered::Invalid("realm"))?;
-        let encrypted = url.scheme() == "https";
-        if !encrypted && !(self.reference.is_loopback() && url.host_str().is_some_and(is_loopback))
-        {
+        let local = self.reference.is_loopback() && url.host_str().is_some_and(is_loopback);
+        if url.scheme() != "https" && !local {
             return Err(Unanswered::Unencrypted);
         }
         let scope = format!("repository:{}:pull", self.reference.repository());

@@ -7,6 +7,7 @@
 mod challenge;
 mod client;
 mod credentials;
+mod docker_config;
 mod error;
 mod helper;
 mod manifest;
@@ -25,7 +26,7 @@ use self::{
     manifest::{KINDS, LIMIT},
 };
 pub use self::{
-    credentials::DockerConfig,
+    docker_config::DockerConfig,
     error::Unanswered,
     manifest::{Image, Platform},
     reference::{Reference, Version},

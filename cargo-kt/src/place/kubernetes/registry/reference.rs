@@ -128,11 +128,16 @@ fn host_of(authority: &str) -> &str {
 fn is_authority(text: &str) -> bool {
     let host = host_of(text);
     let port = text[host.len()..].strip_prefix(':');
-    let name = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
+    let letter = |c: char| c.is_ascii_alphanumeric();
+    let label = |label: &str| {
+        label.starts_with(letter)
+            && label.ends_with(letter)
+            && label.chars().all(|c| letter(c) || c == '-')
+    };
     let address = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
     let valid = match address {
         Some(address) => address.parse::<IpAddr>().is_ok(),
-        None => !host.is_empty() && host.chars().all(name),
+        None => host.split('.').all(label),
     };
     valid && port.is_none_or(|port| port.parse::<u16>().is_ok())
 }
@@ -251,7 +256,7 @@ mod tests {
             "user@reg.test/app",
             "reg.test/app:1/2",
             "app@sha256:12",
-            "reg.test:5000",
+            "reg.test:5000/",
             "app:1\n",
             "reg.test/a%2fb",
             "reg.test:99999/app",

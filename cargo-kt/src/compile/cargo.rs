@@ -125,7 +125,7 @@ pub(super) fn run(
 
 fn command(plan: &Plan, context: &CargoContext, records: &Records) -> Result<Command, BuildError> {
     let options = &plan.options;
-    let every_wrapper = records.links().join(cfg::NAME);
+    let every_wrapper = cfg::link(&records.links(), &plan.toolchain.wrappers);
     let member_wrapper = member_wrapper(records, &plan.toolchain.wrappers);
     let linker = records.links().join(linker::NAME);
     for link in [&every_wrapper, &member_wrapper, &linker] {

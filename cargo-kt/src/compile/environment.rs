@@ -38,10 +38,10 @@ pub(super) fn remove_closed_jobserver(command: &mut Command) {
 /// `fifo:PATH`, or two file descriptors with a comma in between.
 fn jobserver(flags: &str) -> Option<&str> {
     let options = ["--jobserver-auth=", "--jobserver-fds="];
-    let values = flags
+    let mut values = flags
         .split_whitespace()
         .filter_map(|flag| options.iter().find_map(|option| flag.strip_prefix(option)));
-    values.last()
+    values.next_back()
 }
 
 fn is_open(jobserver: &str) -> bool {

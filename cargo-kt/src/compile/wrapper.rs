@@ -26,7 +26,12 @@ pub(super) const NAME: &str = "kt-rustc";
 pub fn multi_call() -> Option<ExitCode> {
     let mut arguments = std::env::args();
     let name = arguments.next()?;
-    match Utf8Path::new(&name).file_name()? {
+    let name = Utf8Path::new(&name);
+    if cfg::is_link(name) {
+        let variable = |name: &str| std::env::var(name).ok();
+        return Some(cfg::main(&arguments.collect::<Vec<_>>(), NAME, variable));
+    }
+    match name.file_name()? {
         NAME => {
             let directory = std::env::var(DIRECTORY).ok();
             Some(wrapper_main(
@@ -34,9 +39,6 @@ pub fn multi_call() -> Option<ExitCode> {
                 arguments.collect(),
             ))
         }
-        cfg::NAME => Some(cfg::main(&arguments.collect::<Vec<_>>(), NAME, |name| {
-            std::env::var(name).ok()
-        })),
         linker::NAME => {
             let directory = std::env::var(linker::DIRECTORY).ok()?;
             Some(linker::linker_main(

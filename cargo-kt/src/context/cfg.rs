@@ -10,7 +10,7 @@
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitCode};
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{Wrappers, argfile, flags};
 
@@ -27,6 +27,24 @@ pub(crate) const OF_BUILD_SCRIPTS: &str = "NUM_JOBS";
 /// It adds every rlib, and the compiler itself, to the list of sources that rustc writes. kt
 /// compares those files by itself, and not by content: they are large.
 const BINARY_DEP_DEPINFO: &str = "-Zbinary-dep-depinfo";
+
+/// The directory of symbolic links that have the name of the user's wrapper.
+const NAMED: &str = "kt-wrapper";
+
+/// The symbolic link for this wrapper, below `directory`. Build scripts see it: the `cc` crate runs
+/// C compilers through a wrapper that has the name of a known cache, such as `sccache`.
+pub(crate) fn link(directory: &Utf8Path, wrappers: &Wrappers) -> Utf8PathBuf {
+    match wrappers.every.as_ref().and_then(|it| it.file_name()) {
+        Some(name) => directory.join(NAMED).join(name),
+        None => directory.join(NAME),
+    }
+}
+
+/// Whether this process was started through [`link`].
+pub(crate) fn is_link(path: &Utf8Path) -> bool {
+    let directory = path.parent().and_then(Utf8Path::file_name);
+    path.file_name() == Some(NAME) || directory == Some(NAMED)
+}
 
 /// Runs `arguments`, which begin with the compiler or with kt's wrapper of workspace members, whose
 /// file name is `member_wrapper`. `variable` reads the environment.

@@ -71,16 +71,16 @@ impl ScriptOverride {
 
     /// Adds `-l` and `-L` flags, with their values attached or separate.
     fn add_flags(&mut self, flags: &str) {
-        let mut words = flags.split_whitespace();
-        while let Some(word) = words.next() {
-            let (list, attached) = match (word.strip_prefix("-l"), word.strip_prefix("-L")) {
+        let mut parts = flags.split_whitespace();
+        while let Some(part) = parts.next() {
+            let (list, attached) = match (part.strip_prefix("-l"), part.strip_prefix("-L")) {
                 (Some(name), _) => (&mut self.libraries, name),
                 (None, Some(path)) => (&mut self.search_paths, path),
                 // cargo rejects all others.
                 (None, None) => continue,
             };
             let value = match attached {
-                "" => words.next(),
+                "" => parts.next(),
                 attached => Some(attached),
             };
             list.extend(value.map(str::to_owned));

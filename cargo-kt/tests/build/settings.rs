@@ -187,6 +187,73 @@ fn build_scripts_are_compiled_without_flags_of_the_target() {
 }
 
 #[test]
+fn build_scripts_see_debug_information_and_the_cfg_of_kt() {
+    let mut workspace = Workspace::app("env!(\"SEEN\")");
+    workspace.write(
+        "app/build.rs",
+        "fn main() {
+    let seen = [\"DEBUG\", \"PROFILE\", \"OPT_LEVEL\", \"CARGO_CFG_KT\"].map(std::env::var);
+    println!(\"cargo::rustc-env=SEEN={}\", seen.map(|it| format!(\"{:?}\", it.ok())).join(\" \"));
+}
+",
+    );
+    workspace.set("CARGO_PROFILE_DEV_DEBUG", "0");
+    let seen =
+        |debug: &str, kt: &str| format!("Some(\"{debug}\") Some(\"debug\") Some(\"0\") {kt}");
+    assert_eq!(workspace.cargo(), seen("false", "None"));
+    assert_eq!(workspace.kt(), seen("true", "Some(\"\")"));
+}
+
+/// `path` is a toolchain of rustup's, which then calls the rustc in it.
+#[test]
+fn toolchain_files_and_variables_select_rustc() {
+    let mut workspace = Workspace::app("1");
+    // rustup sets them for `cargo test`.
+    for name in ["RUSTUP_TOOLCHAIN", "RUSTC"] {
+        workspace.unset(name);
+    }
+    let real = workspace.build().compiled.toolchain.rustc;
+    let toolchain = workspace.path("../toolchain");
+    std::fs::create_dir_all(toolchain.join("bin")).unwrap();
+    let rustc = workspace.wrapper("toolchain/bin/rustc");
+    let script = std::fs::read_to_string(&rustc).unwrap();
+    std::fs::write(&rustc, script.replace("exec ", &format!("exec {real} "))).unwrap();
+    let is_used = |workspace: &Workspace| {
+        workspace.build();
+        workspace.logged().contains("-vV")
+    };
+    assert!(!is_used(&workspace));
+    let file = format!("[toolchain]\npath = \"{toolchain}\"\n");
+    workspace.write("rust-toolchain.toml", &file);
+    assert!(is_used(&workspace));
+    std::fs::remove_file(workspace.path("rust-toolchain.toml")).unwrap();
+    assert!(!is_used(&workspace));
+    workspace.set("RUSTUP_TOOLCHAIN", toolchain.as_str());
+    assert!(is_used(&workspace));
+}
+
+/// As the `cc` crate does with `sccache`: it recognizes the name, and runs C compilers through it.
+#[test]
+fn build_scripts_see_the_name_of_the_wrapper_and_can_run_it() {
+    let mut workspace = Workspace::app("env!(\"SEEN\")");
+    workspace.write(
+        "app/build.rs",
+        "fn main() {
+    let wrapper = std::path::PathBuf::from(std::env::var_os(\"RUSTC_WRAPPER\").unwrap());
+    let ran = std::process::Command::new(&wrapper).args([\"echo\", \"compiled\"]).output().unwrap();
+    let printed = String::from_utf8(ran.stdout).unwrap();
+    println!(\"cargo::rustc-env=SEEN={:?} {printed}\", wrapper.file_name().unwrap());
+    println!(\"cargo::rerun-if-changed=build.rs\");
+}
+",
+    );
+    workspace.set("RUSTC_WRAPPER", workspace.wrapper("sccache").as_str());
+    assert_eq!(workspace.same_at_edits(), "\"sccache\" compiled");
+    let log = workspace.logged();
+    assert_eq!(log.matches("sccache echo compiled\n").count(), 2, "{log}");
+}
+
+#[test]
 fn numbers_of_jobs_are_those_of_cargo() {
     let mut workspace = Workspace::app("1");
     workspace.kt();
@@ -354,7 +421,15 @@ fn a_replaced_registry_is_resolved_as_by_cargo() {
     workspace.fail();
     workspace.options.locked = false;
 
-    // The configuration replaces packages, too.
+    // The configuration replaces packages, in two ways.
+    workspace.write(
+        "path/Cargo.toml",
+        "[package]\nname = \"dep\"\nversion = \"1.0.0\"\n",
+    );
+    workspace.write("path/src/lib.rs", "pub const VERSION: &str = \"path\";\n");
+    workspace.options.config = vec!["paths=[\"path\"]".to_owned()];
+    assert_eq!(workspace.same_at_edits(), "path");
+    unlock();
     workspace.write(
         "other/Cargo.toml",
         "[package]\nname = \"dep\"\nversion = \"1.0.7\"\n",
@@ -419,6 +494,22 @@ never = {{ path = \"../never\" }}
     workspace.fail();
     workspace.options.ignore_rust_version = true;
     assert_eq!(workspace.kt(), "1 true true");
+
+    let library = "[lib]\ncrate-type = [\"dylib\"]\n";
+    workspace.write(
+        "dep/Cargo.toml",
+        &format!("[package]\nname = \"dep\"\n{library}"),
+    );
+    let error = workspace.fail().to_string();
+    assert!(error.contains("dylib"), "{error}");
+    workspace.write("dep/Cargo.toml", "[package]\nname = \"dep\"\n");
+
+    for name in ["CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"] {
+        let text = format!("[env]\n{name} = \"x\"\n");
+        workspace.write(".cargo/config.toml", &text);
+        workspace.fail();
+    }
+    workspace.write(".cargo/config.toml", "");
     workspace.write(
         "app/build.rs",
         "fn main() {\n    println!(\"cargo::error=refused\");\n}\n",

@@ -146,7 +146,7 @@ fn configuration_with_the_old_name_hides_the_other() {
 
 #[test]
 fn the_target_of_this_machine_has_a_name() {
-    let project = Project::of(Fixture::ONE);
+    let mut project = Project::of(Fixture::ONE);
     let output = project.kt(["run", "--target", "host-tuple"]).success();
     output.prints("hello Alice, visit 1");
     let configured = |target: &str| {
@@ -158,6 +158,10 @@ fn the_target_of_this_machine_has_a_name() {
     };
     configured("\"host-tuple\"").does_not_report("is replaced by");
     configured("[\"x86_64-unknown-linux-musl\"]").says("is replaced by");
+
+    project.write(".cargo/config.toml", "[alias]\ngo = [\"kt\", \"run\"]\n");
+    project.environment("CARGO_BUILD_TARGET", "x86_64-unknown-linux-musl");
+    project.plain_cargo(["go"]).success().says("is replaced by");
 }
 
 #[test]

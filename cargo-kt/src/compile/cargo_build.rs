@@ -4,7 +4,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::cargo::Report;
-use super::depinfo::DepInfo;
+use super::depinfo::{self, DepInfo};
 use super::error::At as _;
 use super::file::Stamp;
 use super::fresh::{self, Stale};
@@ -207,7 +207,8 @@ fn observe(
         }
         let path = key.dep_info();
         let text = std::fs::read_to_string(&path).at("read", &path)?;
-        let directory = plan.rustc_directory(package, &artifact.source);
+        let directory = depinfo::directory(&text, &artifact.source);
+        let directory = directory.unwrap_or_else(|| package.directory());
         let info = DepInfo::parse(&text, directory);
         let generated = plan.cargo_directory();
         let (sources, certain) =
@@ -271,7 +272,9 @@ pub(super) fn assemble(
             types: record.types.clone(),
         });
     }
-    let invocation = records.last().and_then(|record| record.as_ref()?.invocation.as_ref());
+    // Records of watched units follow those of the hot ones.
+    let of_program = records.get(..sorted.hot.len()).and_then(<[_]>::last);
+    let invocation = of_program.and_then(|record| record.as_ref()?.invocation.as_ref());
     let scripts = scripts_of_program(plan, known, invocation);
     Ok(Compiled {
         toolchain: plan.toolchain.clone(),
@@ -313,7 +316,9 @@ fn scripts_of_program<'a>(
 
 /// The arguments for the program's linker from its build scripts and from flags of rustc.
 fn link_arguments(scripts: &[&Utf8Path], program: Option<&Invocation>) -> Vec<String> {
-    let of_scripts = scripts.iter().flat_map(|out_dir| script::link_arguments(out_dir));
+    let of_scripts = scripts
+        .iter()
+        .flat_map(|out_dir| script::link_arguments(out_dir));
     let of_flags = program.into_iter().flat_map(Invocation::link_arguments);
     // Another linker makes the same program.
     of_scripts

@@ -83,7 +83,10 @@ fn wrapper_main(records: Option<Utf8PathBuf>, arguments: Vec<String>) -> ExitCod
     };
     let environment = snapshot.changes();
     // A build script called cargo for another program.
-    if environment.iter().any(|(name, _)| name == cfg::OF_BUILD_SCRIPTS) {
+    if environment
+        .iter()
+        .any(|(name, _)| name == cfg::OF_BUILD_SCRIPTS)
+    {
         return pass_through();
     }
     let invocation = Invocation {

@@ -45,7 +45,9 @@ pub(crate) fn main(
         true => Command::new(program),
         false => Wrappers::passed().command(program),
     };
-    let kept = rest.iter().filter(|argument| *argument != BINARY_DEP_DEPINFO);
+    let kept = rest
+        .iter()
+        .filter(|argument| *argument != BINARY_DEP_DEPINFO);
     command.args(kept);
     let here = Utf8Path::new("");
     // The compiler prints the error for a file that cannot be read.

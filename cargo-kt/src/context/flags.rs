@@ -228,7 +228,11 @@ mod tests {
             "--codegen=relocation-model=static",
             "-C relocation-model=pic --crate-name x -C relocation-model=static",
         ] {
-            assert_eq!(refused(line).unwrap(), "-C relocation-model=static", "{line}");
+            assert_eq!(
+                refused(line).unwrap(),
+                "-C relocation-model=static",
+                "{line}"
+            );
         }
         for flag in [
             "-C panic=abort",

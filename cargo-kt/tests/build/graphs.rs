@@ -183,7 +183,10 @@ fn rustflags_with_panic_abort_are_rejected() {
     let mut workspace = Workspace::new();
     workspace.set("RUSTFLAGS", "-C panic=abort");
     let error = workspace.fail().to_string();
-    assert!(error.contains("`-C panic=abort` is not supported"), "{error}");
+    assert!(
+        error.contains("`-C panic=abort` is not supported"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod distribution;
+mod flags;
 mod selection;
 mod settings;
 mod wrappers;

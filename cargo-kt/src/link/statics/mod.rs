@@ -27,9 +27,7 @@ use place::{Mention, Places};
 
 /// Sections that are always writable. `.data.rel.ro` is read-only after relocation. Those with `l`
 /// are of `-C code-model=large`, and of large variables with `medium`.
-const WRITABLE: [&[u8]; 6] = [
-    b".data", b".bss", b".ldata", b".lbss", b".tdata", b".tbss",
-];
+const WRITABLE: [&[u8]; 6] = [b".data", b".bss", b".ldata", b".lbss", b".tdata", b".tbss"];
 
 /// The statics in the shared object `data` of a crate, except its states (by key) and statics that
 /// third-party macros generate.

@@ -4,7 +4,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::cargo::Report;
-use super::depinfo::DepInfo;
+use super::depinfo::{self, DepInfo};
 use super::error::At as _;
 use super::file::Stamp;
 use super::fresh::{self, Stale};
@@ -216,7 +216,8 @@ fn observe(
         }
         let path = key.dep_info();
         let text = std::fs::read_to_string(&path).at("read", &path)?;
-        let directory = plan.rustc_directory(package, &artifact.source);
+        let directory = depinfo::directory(&text, &artifact.source);
+        let directory = directory.unwrap_or_else(|| package.directory());
         let info = DepInfo::parse(&text, directory);
         let generated = plan.cargo_directory();
         let (sources, certain) =
@@ -280,8 +281,9 @@ pub(super) fn assemble(
             types: record.types.clone(),
         });
     }
-    let record_of_program = records.iter().take(known.sorted.hot.len()).next_back();
-    let invocation = record_of_program.and_then(|record| record.as_ref()?.invocation.as_ref());
+    // Records of watched units follow those of the hot ones.
+    let of_program = records.get(..sorted.hot.len()).and_then(<[_]>::last);
+    let invocation = of_program.and_then(|record| record.as_ref()?.invocation.as_ref());
     let overridden = override_of_program(plan);
     let scripts = scripts_of_program(plan, known, invocation);
     Ok(Compiled {

@@ -35,6 +35,18 @@ impl DepInfo {
     }
 }
 
+/// The working directory of rustc, by the path of the crate's root module, if the dep-info names that
+/// by a relative path. cargo starts rustc in the root of the workspace for path dependencies below
+/// it, or in the directory of `-Z root-dir` (`path_args` in cargo's `util/workspace.rs`).
+pub(super) fn directory<'a>(text: &str, root_module: &'a Utf8Path) -> Option<&'a Utf8Path> {
+    let files = text.lines().filter_map(phony_target).map(unescape_path);
+    let mut relative = files.filter(|file| !file.starts_with('/'));
+    relative.find_map(|file| {
+        let mut above = root_module.ancestors();
+        above.find(|directory| directory.join(&file) == root_module)
+    })
+}
+
 /// The file of a rule `FILE:` without prerequisites. rustc writes one for each file that it read,
 /// after the rules that name outputs.
 fn phony_target(line: &str) -> Option<&str> {
@@ -68,6 +80,21 @@ fn unescape_variable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_directory_of_rustc_follows_from_the_root_module() {
+        let text =
+            |root: &str| format!("/out/liba.rlib: x\n\n{root}:\nother/src/with\\ space.rs:\n");
+        for (root, expected) in [
+            ("a\\ b/src/lib.rs", Some("/ws")),
+            ("src/lib.rs", Some("/ws/a b")),
+            ("/ws/a\\ b/src/lib.rs", None),
+            ("c/src/lib.rs", None),
+        ] {
+            let found = directory(&text(root), Utf8Path::new("/ws/a b/src/lib.rs"));
+            assert_eq!(found, expected.map(Utf8Path::new), "{root}");
+        }
+    }
 
     #[test]
     fn reads_files_with_spaces_and_variables_with_newlines() {

@@ -10,6 +10,7 @@ use super::{
     archive::{ArchiveFacts, Repairs},
     hash::{Name, build_id, short},
     kt_dir,
+    lld::LinkFailure,
     shared::prepared,
 };
 use crate::artifacts::LinkLine;
@@ -108,7 +109,7 @@ pub(super) fn link(
     line: &LinkLine,
     parts: &Parts<'_>,
 ) -> Result<LinkedFile, LinkError> {
-    let user = user_arguments(&line.arguments);
+    let mut user = user_arguments(&line.arguments);
     let mut name = Name::new("executable");
     name.add(&linker.identity)
         .add_all(parts.objects.iter().map(|facts| &facts.content))
@@ -125,30 +126,21 @@ pub(super) fn link(
         return Ok(known);
     }
     let begun = Instant::now();
-    // DT_RPATH and not DT_RUNPATH: it also applies to the dependencies between crate objects.
-    let mut extra = vec![
-        "--disable-new-dtags".to_owned(),
-        format!("--build-id=0x{}", build_id(&hash)),
-    ];
-    let folders = parts.folders().into_iter();
-    extra.extend(folders.map(|folder| format!("-rpath={folder}")));
-    extra.push("--push-state".to_owned());
-    extra.extend(linker.natives.search_arguments(&linker.system));
-    extra.extend(user);
-    extra.push("--pop-state".to_owned());
-    let mut shared = vec![parts.libstd.path.as_path()];
-    shared.extend(parts.files().map(|file| file.path.as_path()));
     let objects = without_allocator_shim(linker, &line.objects, parts.objects)?;
-    let arguments = ExecutableLink {
-        interpreter: None,
-        objects: &objects,
-        shared,
-        always_needed: false,
-        extra,
+    let link = |user: &[String]| {
+        let arguments = driver_arguments(linker, parts, &objects, user, &hash);
+        linker.report(LinkEvent::Command(linker.lld.command(&arguments, &path)));
+        let result = linker.lld.link(&arguments, &path);
+        result.map(|result| (arguments, result))
+    };
+    let (mut arguments, mut result) = link(&user)?;
+    let unknown = result.as_ref().err().map(LinkFailure::unknown_arguments);
+    if let Some(unknown) = unknown.filter(|unknown| !unknown.is_empty()) {
+        user.retain(|argument| !unknown.contains(argument));
+        linker.report(LinkEvent::Ignored { arguments: unknown });
+        (arguments, result) = link(&user)?;
     }
-    .arguments(linker);
-    linker.report(LinkEvent::Command(linker.lld.command(&arguments, &path)));
-    if let Err(failure) = linker.lld.link(&arguments, &path)? {
+    if let Err(failure) = result {
         let names: Vec<_> = failure.undefined().into_iter().map(|it| it.0).collect();
         linker.check_glibc("the program", &names)?;
         return Err(linker.lld.error("the program", &arguments, &path));
@@ -168,6 +160,37 @@ pub(super) fn link(
         let _ = std::fs::remove_file(old);
     });
     Ok(linked)
+}
+
+/// lld's arguments for a driver without kt items. `user` are those of the user.
+fn driver_arguments(
+    linker: &Linker<'_>,
+    parts: &Parts<'_>,
+    objects: &[Utf8PathBuf],
+    user: &[String],
+    hash: &str,
+) -> Vec<String> {
+    // DT_RPATH and not DT_RUNPATH: it also applies to the dependencies between crate objects.
+    let mut extra = vec![
+        "--disable-new-dtags".to_owned(),
+        format!("--build-id=0x{}", build_id(hash)),
+    ];
+    let folders = parts.folders().into_iter();
+    extra.extend(folders.map(|folder| format!("-rpath={folder}")));
+    extra.push("--push-state".to_owned());
+    extra.extend(linker.natives.search_arguments(&linker.system));
+    extra.extend(user.iter().cloned());
+    extra.push("--pop-state".to_owned());
+    let mut shared = vec![parts.libstd.path.as_path()];
+    shared.extend(parts.files().map(|file| file.path.as_path()));
+    ExecutableLink {
+        interpreter: None,
+        objects,
+        shared,
+        always_needed: false,
+        extra,
+    }
+    .arguments(linker)
 }
 
 /// rustc's objects without an allocator: libstd's shared object has the allocator that the base

@@ -161,6 +161,10 @@ pub enum LinkEvent {
         file: LinkedFile,
         elapsed: Duration,
     },
+    /// lld does not know these arguments of the user's, which another linker has.
+    Ignored {
+        arguments: Vec<String>,
+    },
     /// No library defines these symbols, which C code of a third-party crate refers to. Calling
     /// them would crash.
     Weakened {

@@ -135,6 +135,9 @@ impl Lld {
         } else {
             command.args(arguments);
         }
+        if let Ok(preloaded) = std::env::var("LD_PRELOAD") {
+            command.env("LD_PRELOAD", without_mold(&preloaded));
+        }
         let logged = logging::started(&command);
         let ran = command
             .output()
@@ -155,7 +158,26 @@ impl Lld {
     }
 }
 
+/// The value of `LD_PRELOAD` without the library of `mold -run`, which replaces linkers by their
+/// names, also `ld.lld`. mold does not know all of kt's arguments.
+fn without_mold(preloaded: &str) -> String {
+    preloaded
+        .split([':', ' '])
+        .filter(|library| !library.ends_with("/mold-wrapper.so"))
+        .collect::<Vec<_>>()
+        .join(":")
+}
+
 impl LinkFailure {
+    /// Arguments that lld does not know.
+    pub fn unknown_arguments(&self) -> Vec<String> {
+        let unknown = self.stderr.lines().filter_map(|line| {
+            let (_, rest) = line.split_once("error: unknown argument '")?;
+            Some(rest.split_once('\'')?.0.to_owned())
+        });
+        unknown.collect()
+    }
+
     /// Undefined symbols, mangled, each with the archives whose members name it.
     pub fn undefined(&self) -> Vec<(String, Vec<Utf8PathBuf>)> {
         let mut found: Vec<(String, Vec<Utf8PathBuf>)> = Vec::new();
@@ -196,6 +218,28 @@ fn response_line(argument: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn unknown_arguments_are_read_from_the_linkers_stderr() {
+        let stderr = "rust-lld: error: unknown argument '--a=b'\n\
+                      ld.lld: error: unknown argument '--gc-section', did you mean '--gc-sections'\n\
+                      rust-lld: error: undefined symbol: x\n"
+            .to_owned();
+        let unknown = LinkFailure { stderr }.unknown_arguments();
+        assert_eq!(unknown, ["--a=b", "--gc-section"]);
+    }
+
+    #[test]
+    fn other_preloaded_libraries_stay() {
+        let mold = "/usr/bin/../lib/mold/mold-wrapper.so";
+        for (before, after) in [
+            (mold.to_owned(), ""),
+            (format!("{mold}:/lib/liba.so"), "/lib/liba.so"),
+            (format!("/lib/liba.so {mold}"), "/lib/liba.so"),
+        ] {
+            assert_eq!(without_mold(&before), after);
+        }
+    }
 
     #[test]
     fn undefined_symbols_are_read_from_the_linkers_stderr() {

@@ -70,19 +70,6 @@ impl Plan {
         kt_dir(&self.target_directory)
     }
 
-    /// The directory in which cargo runs rustc for the crate of this package whose root module is
-    /// `source` (`path_args` in cargo's `util/workspace.rs`).
-    pub(crate) fn rustc_directory<'a>(
-        &'a self,
-        package: &'a Package,
-        source: &Utf8Path,
-    ) -> &'a Utf8Path {
-        match package.has_path_source && source.starts_with(&self.workspace_root) {
-            true => &self.workspace_root,
-            false => package.directory(),
-        }
-    }
-
     /// The program's package.
     pub fn program_package(&self) -> &Package {
         &self.packages[self.package]

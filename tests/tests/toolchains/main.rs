@@ -2,6 +2,7 @@
 
 mod arguments;
 mod distribution;
+mod flags;
 mod native;
 mod selection;
 mod settings;

@@ -111,6 +111,10 @@ pub(super) fn linked(terminal: &Terminal, event: LinkEvent) {
         LinkEvent::Launcher { file, elapsed } => link("launcher", file.size, elapsed),
         LinkEvent::Executable { file, elapsed } => link("executable", file.size, elapsed),
         LinkEvent::Command(command) => terminal.detail("Running", format_args!("`{command}`")),
+        LinkEvent::Ignored { arguments } => terminal.warning(format_args!(
+            "kt links with lld, which does not know these arguments, and so they are not used: {}",
+            arguments.join(" ")
+        )),
         LinkEvent::Weakened { object, symbols } => terminal.detail(
             "Linking",
             format_args!(

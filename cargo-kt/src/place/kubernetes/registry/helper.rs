@@ -159,7 +159,7 @@ mod tests {
         let opened = tokio::task::spawn_blocking(|| File::open(fifo));
         let mut opened = opened.await.unwrap().unwrap();
         asking.abort();
-        assert!(asking.await.unwrap_err().is_cancelled());
+        assert!(asking.await.is_err());
         // Ends once the last process that holds it has exited.
         let ended = tokio::task::spawn_blocking(move || opened.read_to_end(&mut Vec::new()));
         assert_eq!(ended.await.unwrap().unwrap(), 0);

@@ -59,6 +59,13 @@ pub enum ForeignHostError {
     },
 }
 
+impl ForeignHostError {
+    /// Whether nothing was tried: a tool or the sources are missing.
+    pub(super) fn is_lack_of_means(&self) -> bool {
+        matches!(self, Self::NoCompiler { .. } | Self::NoSources { .. })
+    }
+}
+
 /// The path of the host for a plan's target. Builds it if there is none.
 pub(super) fn provide(
     plan: &Plan,
@@ -110,7 +117,8 @@ fn build(
         .stdin(Stdio::null())
         .stdout(Stdio::null());
     if cfg!(debug_assertions) {
-        command.arg("--debug");
+        // Its debug information would be removed before it is sent.
+        command.arg("--debug").env("CARGO_PROFILE_DEV_DEBUG", "0");
     }
     if terminal.is_quiet() {
         command.arg("--quiet");

@@ -67,7 +67,8 @@ impl Target {
     /// Finds or builds the host that runs on the target, if that is another kind of machine.
     ///
     /// # Errors
-    /// If there is none and it cannot be built.
+    /// If there is none and it cannot be built. A service in a cluster may run already, so there
+    /// missing tools are a warning.
     pub(super) fn provide_host(
         &mut self,
         plan: &Plan,
@@ -77,9 +78,16 @@ impl Target {
         if !plan.toolchain.is_cross() {
             return Ok(());
         }
-        let host = foreign_host::provide(plan, &self.dirs, context, terminal)?;
-        if let place::ServiceSpec::Local(spec) = &mut self.place {
-            spec.host = vec![host.into(), local::HOST_COMMAND.into()];
+        let host = foreign_host::provide(plan, &self.dirs, context, terminal);
+        match (&mut self.place, host) {
+            (place::ServiceSpec::Local(spec), host) => {
+                spec.host = vec![host?.into(), local::HOST_COMMAND.into()];
+            }
+            // A pod that runs has its host already.
+            (place::ServiceSpec::Kubernetes(_), Err(error)) if error.is_lack_of_means() => {
+                terminal.warning(error);
+            }
+            (place::ServiceSpec::Kubernetes(_), host) => drop(host?),
         }
         Ok(())
     }

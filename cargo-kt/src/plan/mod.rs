@@ -22,6 +22,7 @@ pub(crate) use profile::overrides;
 pub use profile::{Notice, Profile};
 pub use program::{Program, ProgramKind};
 pub use resolve::plan;
+pub(crate) use resolve::with_known_edition;
 
 use camino::{Utf8Path, Utf8PathBuf};
 

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use cargo_kt::compile::{BuildError, How};
+use cargo_kt::compile::How;
 
 use crate::fixture::{Workspace, names};
 

@@ -5,4 +5,5 @@ mod distribution;
 mod flags;
 mod selection;
 mod settings;
+mod unstable;
 mod wrappers;

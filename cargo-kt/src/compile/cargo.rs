@@ -14,7 +14,7 @@ use super::{BuildError, Console, directory, file, linker, wrapper};
 use crate::artifacts::NativeLibraries;
 use crate::context::{CargoContext, Wrappers, cfg};
 use crate::logging;
-use crate::plan::{Plan, overrides};
+use crate::plan::{Configuration, Plan, overrides, with_known_edition};
 
 /// An artifact that cargo reported.
 #[derive(Debug, Clone)]
@@ -95,7 +95,7 @@ pub(super) fn run(
             if plan.options.wants_json() {
                 console.message(&line);
             }
-            match serde_json::from_str(&line) {
+            match serde_json::from_str(&with_known_edition(&line)) {
                 Ok(Message::CompilerArtifact(artifact)) => report.add(plan, artifact)?,
                 Ok(Message::BuildScriptExecuted(script)) => report.add_script(plan, script),
                 Ok(Message::BuildFinished(finished)) => compile_error = !finished.success,
@@ -141,7 +141,7 @@ fn command(plan: &Plan, context: &CargoContext, records: &Records) -> Result<Com
     let mut command = context.command(&plan.cargo);
     command
         .args([
-            "build",
+            subcommand(plan, context)?,
             "--package",
             if ambiguous {
                 &package.id
@@ -202,6 +202,19 @@ fn command(plan: &Plan, context: &CargoContext, records: &Records) -> Result<Com
         .write(records.directory())
         .at("write to", records.directory())?;
     Ok(command)
+}
+
+/// cargo's command. `cargo build` copies the program to `build.artifact-dir` (and requires a nightly
+/// for that), which `cargo run` does not, and kt's is not an executable.
+fn subcommand(plan: &Plan, context: &CargoContext) -> Result<&'static str, BuildError> {
+    let configuration = Configuration::read_with(&plan.options.config, context)?;
+    let is_configured = |key: &str| configuration.get(&["build", key]).is_some();
+    let is_set = |name: &str| context.variable(name).is_some();
+    let copies = ["artifact-dir", "out-dir"].into_iter().any(is_configured)
+        || ["CARGO_BUILD_ARTIFACT_DIR", "CARGO_BUILD_OUT_DIR"]
+            .into_iter()
+            .any(is_set);
+    Ok(if copies { "rustc" } else { "build" })
 }
 
 /// The path of kt's wrapper of workspace members. cargo recompiles them when it changes, as it

@@ -158,8 +158,8 @@ fn static_c_library(options: &[(char, String, Option<&str>)]) -> Option<Unsuppor
         .iter()
         .filter(|(kind, name, _)| *kind == 'C' && name == CRT_STATIC.option)
         .flat_map(|(_, _, value)| value.unwrap_or_default().split(','));
-    let last = features.filter(|feature| matches!(*feature, "+crt-static" | "-crt-static"));
-    (last.last() == Some("+crt-static")).then(|| UnsupportedFlag {
+    let mut named = features.filter(|feature| matches!(*feature, "+crt-static" | "-crt-static"));
+    (named.next_back() == Some("+crt-static")).then(|| UnsupportedFlag {
         flag: "-C target-feature=+crt-static".to_owned(),
         rule: &CRT_STATIC,
     })

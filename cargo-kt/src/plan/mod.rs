@@ -24,6 +24,7 @@ pub(crate) use profile::overrides;
 pub use profile::{Notice, Profile};
 pub use program::{Program, ProgramKind};
 pub use resolve::plan;
+pub(crate) use resolve::with_known_edition;
 pub use script_override::ScriptOverride;
 pub use term::Term;
 

@@ -212,7 +212,16 @@ fn metadata(
         detail,
     };
     let text = String::from_utf8(output.stdout).map_err(|error| invalid(error.to_string()))?;
-    MetadataCommand::parse(text).map_err(|error| invalid(error.to_string()))
+    MetadataCommand::parse(with_known_edition(&text)).map_err(|error| invalid(error.to_string()))
+}
+
+/// Replaces the edition of `unstable-editions` in cargo's JSON, which the parser does not know.
+pub(crate) fn with_known_edition(json: &str) -> std::borrow::Cow<'_, str> {
+    let future = r#""edition":"future""#;
+    match json.contains(future) {
+        true => json.replace(future, r#""edition":"2024""#).into(),
+        false => json.into(),
+    }
 }
 
 /// Checks the flags of all crates of the target, which cargo's query for the cfgs had too. Before

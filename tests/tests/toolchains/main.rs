@@ -6,4 +6,5 @@ mod flags;
 mod native;
 mod selection;
 mod settings;
+mod unstable;
 mod wrappers;

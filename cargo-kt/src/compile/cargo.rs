@@ -194,14 +194,19 @@ fn command(plan: &Plan, context: &CargoContext, records: &Records) -> Result<Com
         .env("RUSTC_WRAPPER", every_wrapper)
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
+    remember_environment(&command, records)?;
+    Ok(command)
+}
+
+/// Stores what cargo is started with: the wrapper finds the variables that cargo adds.
+fn remember_environment(command: &Command, records: &Records) -> Result<(), BuildError> {
     let environment: std::collections::BTreeMap<_, _> = command
         .get_envs()
         .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
         .collect();
     Snapshot::of(&environment)
         .write(records.directory())
-        .at("write to", records.directory())?;
-    Ok(command)
+        .at("write to", records.directory())
 }
 
 /// cargo's command. `cargo build` copies the program to `build.artifact-dir` (and requires a nightly

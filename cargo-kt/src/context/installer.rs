@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn elsewhere_the_package_manager_is_unknown() {
+    fn another_package_manager_is_unknown() {
         let command = InstallTarget::with("/usr".into(), TARGET, false).to_string();
         assert!(command.contains(&format!("rustup target add {TARGET}")));
     }

@@ -36,7 +36,7 @@ const TARGET: &str = "KT_TEST_TARGET";
 const HOST: &str = "KT_TEST_HOST";
 
 const TOKEN: &[u8] = b"correct horse battery staple";
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The target to test, and the cargo-kt that is its host.
 fn subject(toolchain: &mut Toolchain) -> PathBuf {
@@ -102,7 +102,7 @@ impl Stage {
     }
 
     async fn connect(&self) -> TcpStream {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             match TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await {
                 Ok(stream) => return stream,

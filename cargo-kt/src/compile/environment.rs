@@ -9,6 +9,7 @@ use std::process::Command;
 use camino::Utf8Path;
 
 use super::file;
+use crate::linux;
 
 /// The file beside the records.
 const FILE: &str = "environment.json";
@@ -47,19 +48,10 @@ fn jobserver(flags: &str) -> Option<&str> {
 fn is_open(jobserver: &str) -> bool {
     match jobserver.strip_prefix("fifo:") {
         Some(path) => Utf8Path::new(path).exists(),
-        None => jobserver.split(',').all(is_inherited),
+        None => jobserver
+            .split(',')
+            .all(|descriptor| descriptor.parse().is_ok_and(linux::is_inherited)),
     }
-}
-
-/// Whether a process that this one starts inherits the file descriptor.
-fn is_inherited(descriptor: &str) -> bool {
-    // The descriptor's flags in octal, with O_CLOEXEC.
-    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{descriptor}"));
-    let flags = info.ok().and_then(|info| {
-        let flags = info.lines().find_map(|line| line.strip_prefix("flags:"))?;
-        i32::from_str_radix(flags.trim(), 8).ok()
-    });
-    flags.is_some_and(|flags| flags & libc::O_CLOEXEC == 0)
 }
 
 /// Names of the variables that cargo was started with, and the blake3 of each value.

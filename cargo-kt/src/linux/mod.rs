@@ -12,4 +12,4 @@ pub use kernel::{host_name, release, setting};
 pub use keys::is_read_by;
 #[cfg(feature = "kubernetes")]
 pub use process::own_mappings;
-pub use process::{OWN_EXECUTABLE, arguments, children, environment, started};
+pub use process::{OWN_EXECUTABLE, arguments, children, environment, is_inherited, started};

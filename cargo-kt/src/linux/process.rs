@@ -64,6 +64,17 @@ pub fn children(parent: u32) -> Vec<u32> {
         .collect()
 }
 
+/// Whether processes that this one starts inherit a file descriptor: it is open, without
+/// `O_CLOEXEC`. See `proc_pid_fdinfo(5)`.
+pub fn is_inherited(descriptor: u32) -> bool {
+    let info = fs::read_to_string(format!("/proc/self/fdinfo/{descriptor}"));
+    let flags = info.ok().and_then(|info| {
+        let octal = info.lines().find_map(|line| line.strip_prefix("flags:"))?;
+        i32::from_str_radix(octal.trim(), 8).ok()
+    });
+    flags.is_some_and(|flags| flags & libc::O_CLOEXEC == 0)
+}
+
 /// The memory mappings of this process, one a line: `proc_pid_maps(5)`.
 ///
 /// # Errors

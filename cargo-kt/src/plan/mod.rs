@@ -6,6 +6,7 @@
 mod configuration;
 mod environment;
 mod error;
+mod metadata;
 mod options;
 mod packages;
 mod profile;
@@ -18,13 +19,13 @@ mod toolchain;
 pub(crate) use configuration::{Configuration, Setting};
 pub use environment::ProgramEnvironment;
 pub use error::PlanError;
+pub(crate) use metadata::with_known_edition;
 pub use options::CargoOptions;
 pub use packages::{Package, Packages};
 pub(crate) use profile::overrides;
 pub use profile::{Notice, Profile};
 pub use program::{Program, ProgramKind};
 pub use resolve::plan;
-pub(crate) use resolve::with_known_edition;
 pub use script_override::ScriptOverride;
 pub use term::Term;
 

@@ -1,23 +1,13 @@
 //! Resolves the options to a [`Plan`].
 
-use std::process::Stdio;
-
-use cargo_metadata::{Metadata, MetadataCommand};
-
 use super::{
     CargoOptions, Configuration, Notice, Packages, Plan, PlanError, Profile, ProgramEnvironment,
-    Setting, profile::ProfileSettings, program, script_override, toolchain,
+    Setting, metadata::metadata, profile::ProfileSettings, program, script_override, toolchain,
 };
 use crate::context::CargoContext;
-use crate::context::{ContextError, Toolchain, cfg, flags};
 
 /// The targets of pods, besides that of this machine.
 const POD_TARGETS: [&str; 2] = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"];
-
-/// `--ignore-rust-version` for `cargo metadata`, which has no such option: how it resolves where
-/// there is no lock file.
-const IGNORE_RUST_VERSION: [&str; 2] =
-    ["--config", "resolver.incompatible-rust-versions=\"allow\""];
 
 /// cargo's name for this machine's target.
 const HOST_TUPLE: &str = "host-tuple";
@@ -124,113 +114,6 @@ fn check_runtime(packages: &Packages, package: &str) -> Result<(), PlanError> {
             found: other.version.clone(),
             ours,
         }),
-        None => Ok(()),
-    }
-}
-
-/// Runs `cargo metadata`. The first run is silent, offline and locked, since `cargo build` repeats
-/// every warning. If it fails, the second run prints cargo's progress and errors to stderr.
-fn metadata(
-    options: &CargoOptions,
-    context: &CargoContext,
-    toolchain: &Toolchain,
-) -> Result<Metadata, PlanError> {
-    // The target's cfgs select dependencies, so cargo must query them through the same wrapper as
-    // in the build.
-    let surrounded = |source| {
-        PlanError::from(ContextError::Unavailable {
-            what: "a temporary directory",
-            source,
-        })
-    };
-    let links = tempfile::tempdir().map_err(surrounded)?;
-    let wrapper = links.path().join(cfg::NAME);
-    let query = links.path().join("query.json");
-    std::os::unix::fs::symlink(&context.executable, &wrapper).map_err(surrounded)?;
-    let run = |more: &[&str], stderr: Stdio| {
-        let cargo = context.cargo();
-        let mut command = context.command(cargo);
-        toolchain.wrappers.pass_to(&mut command);
-        command
-            .args([
-                "metadata",
-                "--format-version=1",
-                "--filter-platform",
-                &toolchain.target,
-            ])
-            .args(options.common_arguments())
-            .args(
-                options
-                    .ignore_rust_version
-                    .then_some(IGNORE_RUST_VERSION)
-                    .into_iter()
-                    .flatten(),
-            )
-            .args(more)
-            .env("RUSTC_WRAPPER", &wrapper)
-            .env("RUSTC_WORKSPACE_WRAPPER", "")
-            .env(cfg::QUERY, &query)
-            .env(cfg::TARGET, &toolchain.target)
-            // Otherwise cargo would cache them in the user's target directory, for the user's own
-            // builds.
-            .env("CARGO_CACHE_RUSTC_INFO", "0")
-            .stdin(Stdio::null())
-            .stderr(stderr)
-            .output()
-            .map_err(|source| match source.kind() {
-                std::io::ErrorKind::NotFound => PlanError::CargoMissing {
-                    cargo: cargo.to_owned(),
-                },
-                _ => ContextError::Unavailable {
-                    what: "the output of `cargo metadata`",
-                    source,
-                }
-                .into(),
-            })
-    };
-    let missing = |flag: &'static str, typed: bool| (!typed).then_some(flag);
-    let silent: Vec<_> = [
-        missing("--locked", options.locked),
-        missing("--offline", options.offline),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    let mut output = run(&silent, Stdio::null())?;
-    // First: rustc may already reject a flag here that kt does not support at all.
-    check_flags(&query)?;
-    if !output.status.success() {
-        output = run(&[], Stdio::inherit())?;
-    }
-    if !output.status.success() {
-        return Err(PlanError::Metadata {
-            code: output.status.code().unwrap_or(101),
-        });
-    }
-    let invalid = |detail: String| PlanError::Output {
-        command: "cargo metadata",
-        detail,
-    };
-    let text = String::from_utf8(output.stdout).map_err(|error| invalid(error.to_string()))?;
-    MetadataCommand::parse(with_known_edition(&text)).map_err(|error| invalid(error.to_string()))
-}
-
-/// Replaces the edition of `unstable-editions` in cargo's JSON, which the parser does not know.
-pub(crate) fn with_known_edition(json: &str) -> std::borrow::Cow<'_, str> {
-    let future = r#""edition":"future""#;
-    match json.contains(future) {
-        true => json.replace(future, r#""edition":"2024""#).into(),
-        false => json.into(),
-    }
-}
-
-/// Checks the flags of all crates of the target, which cargo's query for the cfgs had too. Before
-/// anything is compiled: each flag compiles all crates again.
-fn check_flags(query: &std::path::Path) -> Result<(), PlanError> {
-    let arguments = std::fs::read(query).unwrap_or_default();
-    let arguments: Vec<String> = serde_json::from_slice(&arguments).unwrap_or_default();
-    match flags::unsupported(&arguments) {
-        Some(flag) => Err(PlanError::UnsupportedFlag(flag)),
         None => Ok(()),
     }
 }

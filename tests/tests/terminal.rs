@@ -1,5 +1,14 @@
 //! What the user sees in the terminal.
 
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpListener,
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
 use tests::{Fixture, Project, assert_terminal};
 
 #[test]
@@ -281,22 +290,47 @@ fn colors_follow_cargos_settings() {
         .does_not_report("\u{1b}");
 }
 
-/// The build script reads a FIFO: it ends when the test writes to it.
+/// The API server answers when the build script runs, which never ends.
 #[test]
-fn launch_that_fails_is_reported_while_the_program_compiles() {
+fn launch_that_fails_stops_the_compilation() {
     let mut project = Project::of(Fixture::ONE);
-    let fifo = project.private().join("fifo");
-    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
-    assert!(made.expect("mkfifo runs").success());
-    let script = format!("fn main() {{ std::fs::read({fifo:?}).unwrap(); }}");
-    project.write("build.rs", &script);
-    project.environment("KUBECONFIG", project.private().join("nowhere").display());
-    let running = project.spawn_kt(["run", "--place", "kubernetes"]);
-    running.wait_for_error("Failed no kubeconfig");
-    std::fs::write(&fifo, "").expect("the build script reads");
-    let output = running.finish().code(101);
-    assert!(
-        output.error().contains("error: no kubeconfig"),
-        "{output:?}"
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let port = listener.local_addr().expect("it is bound").port();
+    let kubeconfig = project.private().join("kubeconfig");
+    let text = format!(
+        "{{apiVersion: v1, kind: Config, current-context: c,
+        contexts: [{{name: c, context: {{cluster: c, user: u}}}}], users: [{{name: u, user: {{}}}}],
+        clusters: [{{name: c, cluster: {{server: 'http://127.0.0.1:{port}'}}}}]}}"
     );
+    fs::write(&kubeconfig, text).expect("/tmp can be written");
+    project.environment("KUBECONFIG", kubeconfig.display());
+    let script = "
+        fn main() {
+            std::net::TcpStream::connect(\"127.0.0.1:PORT\").unwrap();
+            loop { std::thread::park(); }
+        }";
+    let started = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = started.local_addr().expect("it is bound");
+    let script = script.replace("127.0.0.1:PORT", &address.to_string());
+    project.write("build.rs", &script);
+
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let (script, _) = started.accept().expect("the build script connects");
+        sender.send(script).expect("the test waits");
+        for request in listener.incoming() {
+            let mut request = request.expect("it is a connection");
+            let _ = request.read(&mut [0; 4096]);
+            let _ = request.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    let output = project.kt(["run", "--place", "kubernetes"]).code(101);
+    let error = output.error();
+    assert!(error.contains("the cluster refused"), "{output:?}");
+    let mut script = receiver.try_recv().expect("the build script ran");
+    script
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .expect("it is a socket");
+    // Its end was closed when it was killed.
+    assert_eq!(script.read(&mut [0]).ok(), Some(0), "{output:?}");
 }

@@ -8,7 +8,7 @@ use super::inputs::Inputs;
 use super::phases::Stopwatch;
 use super::plan_cache::{CachedPlan, PlanCache};
 use super::records::Records;
-use super::{BuildError, BuildLock, Built, Console, How, cargo_build, replay};
+use super::{BuildError, BuildLock, Built, Cancellation, Console, How, cargo_build, replay};
 use crate::artifacts::Compiled;
 use crate::context::CargoContext;
 use crate::glibc::CCompiler;
@@ -166,6 +166,14 @@ impl Planned<'_> {
     /// # Errors
     /// All of [`BuildError`].
     pub fn compile(self) -> Result<Built, BuildError> {
+        self.compile_unless(&Cancellation::default())
+    }
+
+    /// As [`compile`](Self::compile), until `cancellation`.
+    ///
+    /// # Errors
+    /// All of [`BuildError`].
+    pub fn compile_unless(self, cancellation: &Cancellation) -> Result<Built, BuildError> {
         let Self {
             builder,
             plan,
@@ -183,7 +191,7 @@ impl Planned<'_> {
         };
         builder.console.verbose(&format!("calling cargo: {reason}"));
         tracing::debug!(reason, "compiling with cargo");
-        builder.build_with_cargo(*plan, lock, reason)
+        builder.build_with_cargo(*plan, lock, reason, cancellation)
     }
 }
 
@@ -286,12 +294,21 @@ impl Builder<'_> {
         plan: Plan,
         lock: BuildLock,
         reason: String,
+        cancellation: &Cancellation,
     ) -> Result<Built, BuildError> {
+        if cancellation.is_cancelled() {
+            return Err(BuildError::Cancelled);
+        }
         let cache = PlanCache::at(&plan.target_directory, &plan.options, &self.context);
         // If cargo fails half-way, it is unknown what it changed.
         cache.remove();
-        let (known, read) =
-            cargo_build::compile(&plan, &self.context, self.console, &self.stopwatch)?;
+        let (known, read) = cargo_build::compile(
+            &plan,
+            &self.context,
+            self.console,
+            &self.stopwatch,
+            cancellation,
+        )?;
         let compiled = cargo_build::assemble(&plan, &known, &read)?;
         let inputs = self.stopwatch.measure("remember", || {
             Inputs::collect(&plan, &known, &read, &self.context, self.started)

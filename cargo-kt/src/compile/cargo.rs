@@ -10,7 +10,7 @@ use super::environment::Snapshot;
 use super::error::At as _;
 use super::record::UnitKey;
 use super::records::Records;
-use super::{BuildError, Console, directory, file, linker, wrapper};
+use super::{BuildError, Cancellation, Console, directory, file, linker, wrapper};
 use crate::artifacts::NativeLibraries;
 use crate::context::{CargoContext, Wrappers, cfg};
 use crate::logging;
@@ -77,21 +77,21 @@ pub(super) fn run(
     context: &CargoContext,
     records: &Records,
     console: &dyn Console,
+    cancellation: &Cancellation,
     report: &mut Report,
 ) -> Result<(), BuildError> {
-    let mut command = command(plan, context, records)?;
-    let logged = logging::started(&command);
-    let mut child = command.spawn().map_err(|source| BuildError::Spawn {
+    let failed = |source| BuildError::Spawn {
         cargo: plan.cargo.clone(),
         source,
-    })?;
+    };
+    let mut command = command(plan, context, records)?;
+    let logged = logging::started(&command);
+    let mut child = command.spawn().map_err(failed)?;
+    let running = cancellation.running(child.id()).map_err(failed)?;
     let mut compile_error = false;
     if let Some(stdout) = child.stdout.take() {
         for line in BufReader::new(stdout).lines() {
-            let line = line.map_err(|source| BuildError::Spawn {
-                cargo: plan.cargo.clone(),
-                source,
-            })?;
+            let line = line.map_err(failed)?;
             if plan.options.wants_json() {
                 console.message(&line);
             }
@@ -104,13 +104,14 @@ pub(super) fn run(
             }
         }
     }
-    let status = child.wait().map_err(|source| BuildError::Spawn {
-        cargo: plan.cargo.clone(),
-        source,
-    })?;
+    drop(running);
+    let status = child.wait().map_err(failed)?;
     logged.exited(status);
     if status.success() {
         return Ok(());
+    }
+    if cancellation.is_cancelled() {
+        return Err(BuildError::Cancelled);
     }
     let code = status
         .code()

@@ -13,7 +13,8 @@ use super::record::{Mode, Origin, Record, UnitKey};
 use super::records::Records;
 use super::sort::{self, Sorted};
 use super::{
-    BuildError, Console, cargo, compilation, directory, evict, file, library_path, script, snapshot,
+    BuildError, Cancellation, Console, cargo, compilation, directory, evict, file, library_path,
+    script, snapshot,
 };
 use crate::artifacts::{Compiled, CompiledProgram, HotCrate, Invocation, NativeLibraries};
 use crate::context::CargoContext;
@@ -63,6 +64,7 @@ pub(super) fn compile(
     context: &CargoContext,
     console: &dyn Console,
     stopwatch: &Stopwatch,
+    cancellation: &Cancellation,
 ) -> Result<(KnownUnits, Vec<Option<Record>>), BuildError> {
     let records = Records::below(&plan.kt_dir(), &plan.workspace_root);
     records
@@ -78,7 +80,7 @@ pub(super) fn compile(
         let started = file::clock(directory).at("create a file in", directory)?;
         let mut report = Report::default();
         let succeeded = stopwatch.measure("cargo", || {
-            cargo::run(plan, context, &records, console, &mut report)
+            cargo::run(plan, context, &records, console, cancellation, &mut report)
         });
         if succeeded.is_ok() {
             check_script_outputs(plan, &report)?;

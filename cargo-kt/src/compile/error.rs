@@ -18,6 +18,9 @@ pub enum BuildError {
     /// cargo failed otherwise (dependencies, features, a build script) and printed why.
     #[error("cargo failed")]
     Cargo { code: u8 },
+    /// By a [`Cancellation`](super::Cancellation).
+    #[error("the build was stopped")]
+    Cancelled,
     #[error("failed to replay rustc")]
     Replay(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("failed to run `{cargo}`")]

@@ -6,6 +6,7 @@
 //! recompile it without cargo. This module does not link and does not know places.
 
 mod builder;
+mod cancellation;
 mod cargo;
 mod cargo_build;
 mod compilation;
@@ -42,6 +43,7 @@ mod watch;
 mod wrapper;
 
 pub use builder::{Builder, Planned, Recalled};
+pub use cancellation::Cancellation;
 pub use console::Console;
 pub use debug_info::debug_fully;
 pub use error::BuildError;

@@ -25,17 +25,31 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// # Errors
 /// If a process cannot be killed, or still exists after 10 s.
 pub fn stop(child: &mut Child) -> io::Result<()> {
-    let descendants = freeze_descendants(child.id())?;
-    child.kill()?;
-    for process in &descendants {
-        // It may have exited before it was frozen.
-        let _ = pidfd_send_signal(process, Signal::KILL);
-    }
+    let descendants = kill_all(child.id())?;
     child.wait()?;
     let deadline = Instant::now() + TIMEOUT;
     descendants
         .iter()
         .try_for_each(|process| wait_until_exited(process, deadline))
+}
+
+/// Kills a child that was not waited for, and its descendants. They may exit a moment later.
+///
+/// # Errors
+/// If a process cannot be killed.
+pub fn kill(child: u32) -> io::Result<()> {
+    kill_all(child).map(drop)
+}
+
+/// Returns the descendants.
+fn kill_all(root: u32) -> io::Result<Vec<OwnedFd>> {
+    let descendants = freeze_descendants(root)?;
+    kill_process(pid(root)?, Signal::KILL)?;
+    for process in &descendants {
+        // It may have exited before it was frozen.
+        let _ = pidfd_send_signal(process, Signal::KILL);
+    }
+    Ok(descendants)
 }
 
 /// A frozen process starts no other, so the processes that are found are all.

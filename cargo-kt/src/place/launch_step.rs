@@ -30,8 +30,8 @@ pub enum LaunchStep {
     Entered { uploaded: u64 },
     /// The host answers.
     Ready,
-    /// The launch failed while the program compiles, whose end reports the whole error.
-    Failed { error: String },
+    /// The launch failed: its result is the error.
+    Failed,
 }
 
 impl LaunchStep {

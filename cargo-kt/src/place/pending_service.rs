@@ -1,10 +1,5 @@
 //! Finds or starts a program's service in the background while the program compiles.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
-
 use tokio::{
     sync::{oneshot, watch},
     task::JoinHandle,
@@ -45,8 +40,6 @@ enum Kind {
         found: Option<oneshot::Receiver<Option<Connected>>>,
         /// Whether the launch continues without this process.
         handed_over: watch::Receiver<bool>,
-        /// Whether a failure is reported as soon as it happens.
-        awaited: Arc<AtomicBool>,
         task: JoinHandle<Result<(Connected, Hold), PlaceError>>,
     },
 }
@@ -60,8 +53,6 @@ impl PendingService {
             ServiceSpec::Kubernetes(spec) => {
                 let (sender, found) = oneshot::channel();
                 let (over, handed_over) = watch::channel(false);
-                let awaited = Arc::new(AtomicBool::new(false));
-                let is_awaited = Arc::clone(&awaited);
                 let opening = async move {
                     let progress = |step: LaunchStep| {
                         if step.is_handed_over() {
@@ -70,11 +61,8 @@ impl PendingService {
                         progress(step);
                     };
                     let opened = kubernetes::open(&dirs, &spec, sender, &progress).await;
-                    if let Err(error) = &opened
-                        && !is_awaited.load(Ordering::Relaxed)
-                    {
-                        let error = error.to_string();
-                        progress(LaunchStep::Failed { error });
+                    if opened.is_err() {
+                        progress(LaunchStep::Failed);
                     }
                     let connected = opened?;
                     // Compilation may take longer than the service's inactivity timeout.
@@ -86,7 +74,6 @@ impl PendingService {
                 Kind::Kubernetes {
                     found,
                     handed_over,
-                    awaited,
                     task,
                 }
             }
@@ -101,12 +88,7 @@ impl PendingService {
     pub async fn running(&mut self) -> Result<Option<Connected>, PlaceError> {
         match &mut self.0 {
             Kind::Local(dirs, spec) => local::find(dirs, spec).await,
-            Kind::Kubernetes {
-                found,
-                task,
-                awaited,
-                ..
-            } => {
+            Kind::Kubernetes { found, task, .. } => {
                 let answer = match found.take() {
                     Some(found) => found.await.ok(),
                     None => None,
@@ -114,10 +96,7 @@ impl PendingService {
                 match answer {
                     Some(running) => Ok(running),
                     // The task failed before it found out.
-                    None => {
-                        awaited.store(true, Ordering::Relaxed);
-                        joined(task.await).map(|(connected, _)| Some(connected))
-                    }
+                    None => joined(task.await).map(|(connected, _)| Some(connected)),
                 }
             }
         }
@@ -146,10 +125,7 @@ impl PendingService {
                 let held = connected.hold();
                 Ok((connected, held))
             }
-            Kind::Kubernetes { task, awaited, .. } => {
-                awaited.store(true, Ordering::Relaxed);
-                joined(task.await)
-            }
+            Kind::Kubernetes { task, .. } => joined(task.await),
         }
     }
 }

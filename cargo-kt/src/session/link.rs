@@ -10,7 +10,7 @@ use super::{
     report::{self, Differences},
 };
 use crate::{
-    compile::Built,
+    compile::{Built, Cancellation},
     context::CargoContext,
     layout::StateLayout,
     link::{self, Linked, OwnLibraries, StateKeys},
@@ -128,12 +128,13 @@ impl Driver {
         options: &CargoOptions,
         context: &CargoContext,
         terminal: &Terminal,
+        cancellation: &Cancellation,
     ) -> Result<Self, SessionError> {
         let options = CargoOptions {
             target: None,
             ..options.clone()
         };
-        let built = plan(&options, context, terminal)?.compile()?;
+        let built = plan(&options, context, terminal)?.compile_unless(cancellation)?;
         let directory = built.plan.kt_dir();
         // Its objects are never swapped, so their names do not depend on layouts.
         let layouts = &|_: &_, _: &[_], _: &[_], _: &[_]| Ok(StateKeys::new());

@@ -52,11 +52,11 @@ pub(crate) use request::{Request, StateChoices};
 pub(crate) use target::{Target, place_of};
 
 use crate::{
-    compile::{Built, Planned},
+    compile::{BuildError, Built, Cancellation, Planned},
     config::Config,
     context::CargoContext,
     link::Linked,
-    place::{self, Connected, Dirs, Hold, PendingService},
+    place::{self, Connected, Dirs, Hold, LaunchStep, PendingService},
     ship::{self, Files, Shipment},
     terminal::Terminal,
 };
@@ -101,6 +101,7 @@ pub(crate) async fn deploy(
         context,
         terminal,
         timings: Timings::start(),
+        compilation: Cancellation::default(),
     };
     let planned = plan(request.cargo, context, terminal)?;
     let mut target = Target::resolve(request.flags, planned.plan(), context, terminal)?;
@@ -116,6 +117,11 @@ pub(crate) async fn deploy(
     // The launch goes on in the cluster: the pod is warm for the next attempt.
     let mut made = match made {
         Ok(made) => made,
+        // The launch failed first.
+        Err(SessionError::Build(error @ BuildError::Cancelled)) => {
+            let launched = pending.connected().await;
+            return Err(launched.err().map_or(error.into(), SessionError::from));
+        }
         Err(error) => {
             pending.wait_until_detached().await;
             return Err(error);
@@ -134,6 +140,8 @@ struct Session<'a> {
     context: &'a CargoContext,
     terminal: &'a Terminal,
     timings: Timings,
+    /// Stops *compile* if the launch fails.
+    compilation: Cancellation,
 }
 
 /// A program that is ready to be sent.
@@ -157,7 +165,16 @@ impl Session<'_> {
     /// *connect*, begun: the service is found or started while the program compiles.
     fn connect(&self, target: &Target) -> PendingService {
         let report = LaunchReport::new(self.terminal.clone(), self.timings.clone());
-        let progress = Box::new(move |step| report.step(step));
+        let compilation = self.compilation.clone();
+        let progress = Box::new(move |step| {
+            // If cargo cannot be stopped, the error follows when it has finished.
+            if let LaunchStep::Failed = step
+                && let Err(error) = compilation.cancel()
+            {
+                tracing::debug!(%error, "cargo cannot be stopped");
+            }
+            report.step(step);
+        });
         PendingService::begin(target.dirs.clone(), target.place.clone(), progress)
     }
 
@@ -171,7 +188,7 @@ impl Session<'_> {
     ) -> Result<Made, SessionError> {
         let (built, driver) = self.timings.measure(phase!("compile"), || {
             let (planned, driver) = self.build_driver(planned, linker)?;
-            Ok::<_, SessionError>((planned.compile()?, driver))
+            Ok::<_, SessionError>((planned.compile_unless(&self.compilation)?, driver))
         })?;
         report::built(self.terminal, self.context, &built);
         // What runs already decides which layers the base has.
@@ -211,7 +228,12 @@ impl Session<'_> {
         linker.prepare_cross(planned.plan())?;
         // Each of the two builds takes the build's lock.
         drop(planned);
-        let driver = Driver::build(self.request.cargo, self.context, self.terminal)?;
+        let driver = Driver::build(
+            self.request.cargo,
+            self.context,
+            self.terminal,
+            &self.compilation,
+        )?;
         let planned = plan(self.request.cargo, self.context, self.terminal)?;
         Ok((planned, Some(driver)))
     }

@@ -23,6 +23,8 @@ const YELLOW: &str = "\x1b[1m\x1b[33m";
 const RED: &str = "\x1b[1m\x1b[31m";
 const CYAN: &str = "\x1b[1m\x1b[36m";
 const RESET: &str = "\x1b[0m";
+/// EL: erases from the cursor to the end of the line.
+const ERASE: &str = "\x1b[K";
 
 /// How much is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -184,9 +186,14 @@ impl Terminal {
             .stderr
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let erase = match stderr.is_terminal() {
+            // cargo leaves its progress on the line that it continues.
+            true => ERASE,
+            false => "",
+        };
         // One write, so that lines of several processes do not mix. A closed terminal is not an
         // error.
-        let _ = stderr.write_all(format!("{text}\n").as_bytes());
+        let _ = stderr.write_all(format!("{erase}{text}\n").as_bytes());
     }
 }
 

@@ -102,11 +102,8 @@ impl LaunchReport {
                 }
             }
             LaunchStep::Ready => self.phase("Ready", "ready", "the host answers"),
-            LaunchStep::Unpaused => {}
-            LaunchStep::Failed { error } => {
-                let first = error.lines().next().unwrap_or_default();
-                self.terminal.status("Failed", first);
-            }
+            // The error follows.
+            LaunchStep::Unpaused | LaunchStep::Failed => {}
         }
     }
 

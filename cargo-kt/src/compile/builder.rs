@@ -296,8 +296,8 @@ impl Builder<'_> {
         reason: String,
         cancellation: &Cancellation,
     ) -> Result<Built, BuildError> {
-        if cancellation.is_cancelled() {
-            return Err(BuildError::Cancelled);
+        if cancellation.is_canceled() {
+            return Err(BuildError::Canceled);
         }
         let cache = PlanCache::at(&plan.target_directory, &plan.options, &self.context);
         // If cargo fails half-way, it is unknown what it changed.

@@ -15,7 +15,7 @@ pub struct Cancellation(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    is_cancelled: bool,
+    is_canceled: bool,
     /// The process of cargo, which was not waited for.
     cargo: Option<u32>,
 }
@@ -32,22 +32,22 @@ impl Cancellation {
     /// If its process cannot be killed.
     pub fn cancel(&self) -> io::Result<()> {
         let mut state = self.state();
-        state.is_cancelled = true;
+        state.is_canceled = true;
         match state.cargo {
             Some(cargo) => process_tree::kill(cargo),
             None => Ok(()),
         }
     }
 
-    pub(super) fn is_cancelled(&self) -> bool {
-        self.state().is_cancelled
+    pub(super) fn is_canceled(&self) -> bool {
+        self.state().is_canceled
     }
 
-    /// `process` is a child that nobody waits for while the result lives.
+    /// `process` is a child that is not waited for while the result lives.
     pub(super) fn running(&self, process: u32) -> io::Result<Running<'_>> {
         let mut state = self.state();
         state.cargo = Some(process);
-        if state.is_cancelled {
+        if state.is_canceled {
             process_tree::kill(process)?;
         }
         drop(state);

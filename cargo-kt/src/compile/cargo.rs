@@ -110,8 +110,8 @@ pub(super) fn run(
     if status.success() {
         return Ok(());
     }
-    if cancellation.is_cancelled() {
-        return Err(BuildError::Cancelled);
+    if cancellation.is_canceled() {
+        return Err(BuildError::Canceled);
     }
     let code = status
         .code()

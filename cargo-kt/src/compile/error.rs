@@ -20,7 +20,7 @@ pub enum BuildError {
     Cargo { code: u8 },
     /// By a [`Cancellation`](super::Cancellation).
     #[error("the build was stopped")]
-    Cancelled,
+    Canceled,
     #[error("failed to replay rustc")]
     Replay(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("failed to run `{cargo}`")]

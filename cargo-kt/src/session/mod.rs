@@ -118,7 +118,7 @@ pub(crate) async fn deploy(
     let mut made = match made {
         Ok(made) => made,
         // The launch failed first.
-        Err(SessionError::Build(error @ BuildError::Cancelled)) => {
+        Err(SessionError::Build(error @ BuildError::Canceled)) => {
             let launched = pending.connected().await;
             return Err(launched.err().map_or(error.into(), SessionError::from));
         }

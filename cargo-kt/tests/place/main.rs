@@ -7,6 +7,7 @@ mod delta;
 mod fixture;
 mod local;
 mod ship;
+#[cfg(feature = "kubernetes")]
 mod stage;
 #[path = "../../../kt-runtime/tests/host/worker.rs"]
 mod worker;

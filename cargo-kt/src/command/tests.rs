@@ -41,6 +41,7 @@ const BUILD: &[(&str, &[&str])] = &[
         &["keep-state", "reset-state", "state-timeout", "yes"],
     ),
     ("Service Options", &["dry-run"]),
+    ("Pod Options (place kubernetes)", &["no-image-check"]),
 ];
 
 const DEBUG: &[(&str, &[&str])] = &[

@@ -2,7 +2,7 @@
 //!
 //! Data only. Third-party crates are in the base, crates that a developer may edit are hot.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::context::Toolchain;
 
@@ -20,13 +20,24 @@ pub struct Compiled {
     pub hot: Vec<HotCrate>,
     /// What the build script of the program's package sets (`OUT_DIR`, `cargo::rustc-env`).
     pub script_environment: Vec<(String, String)>,
-    /// Directories with shared libraries that build scripts made, for `LD_LIBRARY_PATH`.
-    pub library_path: Vec<Utf8PathBuf>,
+    /// The shared libraries that build scripts made, in the order of [`Compiled::library_path`].
+    pub shared_libraries: Vec<Utf8PathBuf>,
     /// Arguments for the linker of the program that have no effect, since kt links it itself.
     pub unused_link_arguments: Vec<String>,
     /// C libraries that build scripts of the target graph asked for.
     pub native: NativeLibraries,
     pub program: CompiledProgram,
+}
+
+impl Compiled {
+    /// The directories of [`Compiled::shared_libraries`], for `LD_LIBRARY_PATH`.
+    pub fn library_path(&self) -> Vec<&Utf8Path> {
+        let parents = self.shared_libraries.iter().filter_map(|it| it.parent());
+        let mut directories: Vec<_> = parents.collect();
+        // Those of one directory follow each other.
+        directories.dedup();
+        directories
+    }
 }
 
 /// A crate of the base.

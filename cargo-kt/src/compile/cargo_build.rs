@@ -293,7 +293,7 @@ pub(super) fn assemble(
         profile: plan.profile.name.clone(),
         base: sorted.base.clone(),
         script_environment: script_environment(overridden, &scripts, invocation),
-        library_path: library_path::of_program(plan, &known.native),
+        shared_libraries: library_path::of_program(plan, &known.native),
         unused_link_arguments: match program {
             CompiledProgram::Library => link_arguments(overridden, &scripts, invocation),
             CompiledProgram::Executable { .. } => Vec::new(),

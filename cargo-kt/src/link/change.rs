@@ -44,7 +44,7 @@ pub enum Replacement {
     /// The workspace now registers something in this crate, which must be loaded again with each
     /// registration.
     Registry(CrateIdentity),
-    /// The toolchain, the system's libraries or kt itself changed.
+    /// The toolchain, a C library or kt itself changed.
     Environment,
 }
 
@@ -81,7 +81,9 @@ impl std::fmt::Display for Replacement {
                 "crates of the workspace now register items in {} {}",
                 krate.package, krate.version
             ),
-            Self::Environment => f.write_str("the toolchain or the system's libraries changed"),
+            Self::Environment => {
+                f.write_str("the toolchain or a C library that is loaded at run time changed")
+            }
         }
     }
 }

@@ -70,8 +70,9 @@ struct Linker<'a> {
     system: system::System,
     std: system::Std,
     natives: native::Natives,
-    /// A hash over the toolchain and the contents of the system's libraries. It is part of every
-    /// name.
+    /// A hash over the toolchain and the contents of C libraries. It is part of every name: a
+    /// process keeps the shared libraries that it has loaded, so another content of one needs
+    /// another base, and with it a new process.
     identity: String,
     events: mpsc::Sender<LinkEvent>,
 }
@@ -98,19 +99,24 @@ impl<'a> Linker<'a> {
             (Err(error), _) => return Err(error),
         };
         let std = system::Std::find(toolchain, &system, &kt_dir)?;
+        let natives = native::Natives::new(&compiled.native);
+        let located = natives.files(&system);
+        let shared = located.iter().chain(&compiled.shared_libraries);
+        let shared: Vec<_> = shared.map(Utf8PathBuf::as_path).collect();
         let mut identity = Name::new("identity");
         identity
             .add(&toolchain.version)
             .add(&toolchain.target)
             .add_all(hashes.files(&system.files())?)
-            .add_all(hashes.files(&std.files())?);
+            .add_all(hashes.files(&std.files())?)
+            .add_all(hashes.files(&shared)?);
         Ok(Self {
             toolchain,
             kt_dir,
             lld,
             system,
             std,
-            natives: native::Natives::new(&compiled.native),
+            natives,
             identity: identity.hex(),
             events,
         })
@@ -219,6 +225,10 @@ fn key(
     name.add(format!("{:?}", compiled.toolchain))
         .add(format!("{:?} {existing:?}", compiled.native))
         .add(format!("{stubs:?}"));
+    let linked = native::Natives::new(&compiled.native).own_files();
+    for library in linked.iter().chain(&compiled.shared_libraries) {
+        file(&mut name, library)?;
+    }
     for krate in &compiled.base {
         name.add(&krate.package).add(&krate.version);
         file(&mut name, &krate.rlib)?;

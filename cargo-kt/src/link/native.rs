@@ -104,14 +104,19 @@ impl Natives {
 
     /// The file behind `-lname`, if it is a shared library.
     pub fn locate(&self, name: &str, system: &System) -> Option<Utf8PathBuf> {
-        let file = match name.strip_prefix(':') {
-            Some(file) => file.to_owned(),
-            None => format!("lib{name}.so"),
-        };
-        let directories = self.search.iter().chain(&system.directories);
-        directories
-            .map(|directory| directory.join(&file))
-            .find(|path| path.is_file())
+        locate(name, self.search.iter().chain(&system.directories))
+    }
+
+    /// The files of all shared libraries that are found.
+    pub fn files(&self, system: &System) -> Vec<Utf8PathBuf> {
+        let located = self.shared.iter().map(|name| self.locate(name, system));
+        located.flatten().collect()
+    }
+
+    /// Those in directories that build scripts named.
+    pub fn own_files(&self) -> Vec<Utf8PathBuf> {
+        let located = self.shared.iter().map(|name| locate(name, &self.search));
+        located.flatten().collect()
     }
 
     /// The symbols of each shared library. One that cannot be read (a linker script) has none: it
@@ -126,6 +131,20 @@ impl Natives {
             .map(|name| (name.clone(), exports(name)))
             .collect()
     }
+}
+
+fn locate<'a>(
+    name: &str,
+    directories: impl IntoIterator<Item = &'a Utf8PathBuf>,
+) -> Option<Utf8PathBuf> {
+    let file = match name.strip_prefix(':') {
+        Some(file) => file.to_owned(),
+        None => format!("lib{name}.so"),
+    };
+    directories
+        .into_iter()
+        .map(|directory| directory.join(&file))
+        .find(|path| path.is_file())
 }
 
 /// The libraries that `#[link(name = …)]` in these rlibs and their dependencies requests. Only

@@ -142,7 +142,7 @@ pub(super) fn of_driver(context: &CargoContext, built: &Built) -> Vec<(OsString,
 
 /// `LD_LIBRARY_PATH` with the directories that cargo adds to the caller's, if there are any.
 fn library_path(context: &CargoContext, built: &Built) -> Option<(String, String)> {
-    let own = &built.compiled.library_path;
+    let own = built.compiled.library_path();
     if own.is_empty() {
         return None;
     }

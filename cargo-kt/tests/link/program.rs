@@ -244,7 +244,7 @@ impl Program {
             base: base.collect(),
             hot: hot.iter().map(hot_crate).collect(),
             script_environment: Vec::new(),
-            library_path: Vec::new(),
+            shared_libraries: Vec::new(),
             unused_link_arguments: Vec::new(),
             native,
             program,

@@ -63,6 +63,39 @@ fn main() {{
     prints_as_under_cargo(&project, "12 12");
 }
 
+/// A process keeps the shared libraries that it has loaded, so kt needs another one.
+#[test]
+fn edited_c_code_of_shared_libraries_runs_in_a_new_worker() {
+    let project = Project::of(Fixture::ONE);
+    let write = |linked: u32, opened: u32| {
+        project.write(
+            "build.rs",
+            &format!(
+                "{COMPILE}
+fn main() {{
+    let out = std::path::PathBuf::from(std::env::var(\"OUT_DIR\").unwrap());
+    library(&out, \"liblinked.so\", \"linked\", {linked});
+    library(&out, \"libopened.so\", \"opened\", {opened});
+    println!(\"cargo::rustc-link-search=native={{}}\", out.display());
+    println!(\"cargo::rustc-link-lib=dylib=linked\");
+    println!(\"cargo::rerun-if-changed=build.rs\");
+}}
+"
+            ),
+        );
+    };
+    let expression = "format!(\"{}{}\", linked(), opened(c\"libopened.so\", c\"opened\"))";
+    let declared = "unsafe extern \"C\" { safe fn linked() -> i32; }\n";
+    project.write(
+        "src/main.rs",
+        &format!("{OPEN}{declared}{}", printing(expression)),
+    );
+    for (linked, opened, expected) in [(1, 1, "11 11"), (2, 1, "21 21"), (2, 3, "23 23")] {
+        write(linked, opened);
+        prints_as_under_cargo(&project, expected);
+    }
+}
+
 #[test]
 fn a_library_is_linked_by_the_name_of_its_file() {
     let project = Project::of(Fixture::ONE);

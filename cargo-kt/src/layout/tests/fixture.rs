@@ -65,7 +65,7 @@ impl Fixture {
             base: Vec::new(),
             hot,
             script_environment: Vec::new(),
-            library_path: Vec::new(),
+            shared_libraries: Vec::new(),
             unused_link_arguments: Vec::new(),
             native: NativeLibraries::default(),
             program: CompiledProgram::Library,
